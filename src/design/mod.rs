@@ -1,0 +1,71 @@
+//! Where chemistry meets learning: group features, the molecule environment, and the bodies of the `ml` tasks.
+
+use std::path::PathBuf;
+use serde::{Deserialize, Serialize};
+
+/// Input of `train`: everything measured so far, in order of submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainInput {
+    /// Canonical SMILES and value of the objective in hartree.
+    pub measured: Vec<(String, f64)>,
+    pub settings: TrainSettings,
+    /// Where the model goes.
+    pub model_out: PathBuf,
+}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainOutput {
+    pub molecules: usize,
+    pub groups: usize,
+    /// Root mean square error on the training set, hartree.
+    pub rmse_hartree: f64,
+}
+
+/// Input of `generate`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerateInput {
+    pub model: PathBuf,
+    /// The agent left by the call before, none at first.
+    pub agent: Option<PathBuf>,
+    /// Start molecules of the episodes, used in turn; empty: from nothing.
+    pub starts: Vec<String>,
+    pub elements: Vec<String>,
+    pub max_heavy_atoms: usize,
+    pub allowed_ring_sizes: Vec<usize>,
+    pub settings: GenerateSettings,
+    /// Raises epsilon to at least this before the first episode.
+    pub epsilon_at_least: Option<f64>,
+    pub seed: u64,
+    pub agent_out: PathBuf,
+    /// Every distinct state visited, canonical SMILES, one a line, in order of first visit.
+    pub candidates_out: PathBuf,
+}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerateOutput {
+    pub candidates: usize,
+    pub epsilon: f64,
+    pub episodes: usize,
+    /// Mean reward a step, hartree.
+    pub mean_reward: f64,
+    /// Mean loss of the updates, none before the first.
+    pub mean_loss: Option<f64>,
+}
+
+/// Input of `screen`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScreenInput {
+    pub model: PathBuf,
+    pub candidates: PathBuf,
+    pub settings: ScreenSettings,
+    /// Best value measured so far, hartree, for acquisitions that need it.
+    pub incumbent: Option<f64>,
+}
+/// Predictions, best first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ScreenOutput { pub ranked: Vec<Predicted> }
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Predicted { pub smiles: String, pub mean: f64, pub std: f64 }
+
+// design names only chem and learn; so its settings types (TrainSettings, GenerateSettings, ScreenSettings) live HERE or in learn,
+// with serde + schemars derives and defaults, and spec::campaign re-uses them.
+// pub fn train(&TrainInput) -> Result<TrainOutput, DesignError>; generate; screen: read and write the named files.

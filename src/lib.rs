@@ -1,0 +1,23 @@
+//! moldflow: molecular design campaigns, quantum chemistry and reinforcement learning side by side.
+//!
+//! Data flows down this list; `ARCHITECTURE.md` draws it, `tests/architecture.rs` enforces it.
+
+pub mod chem;
+pub mod learn;
+pub mod task;
+
+pub mod simulate;
+
+pub mod design;
+pub mod spec;
+
+pub mod plan;
+
+pub mod exec;
+pub mod store;
+
+pub mod engine;
+
+pub mod report;
+
+pub mod cli;

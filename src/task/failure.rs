@@ -1,0 +1,53 @@
+//! Why an attempt failed, as data: the kind decides what is tried again.
+
+use serde::{Deserialize, Serialize};
+
+/// A failed attempt: its kind and what a person needs to see.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    pub kind: FailureKind,
+    pub message: String,
+}
+
+/// The kinds of failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The process could not be started.
+    Launch,
+    /// The process ended with a status other than zero, or by a signal, and left no result.
+    Exit,
+    /// The process ran past the method's timeout and was ended.
+    Timeout,
+    /// The batch system ended the job at its walltime.
+    Walltime,
+    /// A node of the job was lost.
+    NodeLost,
+    /// The process is gone and left no result, with no engine there to see it end.
+    Lost,
+    /// The calculation did not converge.
+    NotConverged,
+    /// No 3D structure could be made of the molecule.
+    NoGeometry,
+    /// The method cannot treat this molecule: charge, spin or element.
+    Unsupported,
+    /// The output exists but cannot be understood.
+    Unreadable,
+    /// Ended on request.
+    Cancelled,
+}
+
+impl FailureKind {
+    /// Whether another attempt may give another answer.
+    pub fn may_pass_next_time(self) -> bool {
+        match self {
+            Self::Launch | Self::Exit | Self::Timeout | Self::Walltime | Self::NodeLost | Self::Lost => true,
+            Self::NotConverged | Self::NoGeometry | Self::Unsupported | Self::Unreadable | Self::Cancelled => false,
+        }
+    }
+
+    /// Whether the attempt counts against the method's retries: what the machine did to it does not.
+    pub fn counts_against_retries(self) -> bool {
+        !matches!(self, Self::Walltime | Self::NodeLost | Self::Lost)
+    }
+}

@@ -1,0 +1,4 @@
+//! (being written)
+pub enum TaskState {}
+pub enum TaskEvent {}
+pub struct IllegalEvent;
