@@ -1,1 +1,446 @@
-//! (being written)
+//! The engine: two loops, as one function from events to records and effects.
+//!
+//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events in the same order
+//! give the same state, which is how a run is resumed. `driver` performs the effects.
+
+mod attempt;
+mod config;
+mod consumer;
+mod driver;
+mod generator;
+mod input;
+mod queue;
+mod step;
+
+pub use config::{Config, LearnStage, SimulateStage};
+pub use attempt::{Program, TaskRun};
+pub use driver::{Driver, DriverError, Ending, Site, StageSite, Watch};
+pub use input::TaskInput;
+pub use queue::CandidateQueue;
+pub use step::{Effect, Step};
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+
+use crate::simulate::atoms;
+use crate::task::{
+    Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, StoppedBy,
+    TaskEvent, TaskId, TaskState,
+};
+
+use generator::Generator;
+
+/// Evaluations that must have ended before the share of failures is judged.
+const FAILURES_JUDGED_FROM: usize = 10;
+
+/// The live state of a run.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    config: Config,
+    phase: Phase,
+    stopping: Option<StoppedBy>,
+    last_task: u64,
+    /// Tasks that have not ended.
+    live: BTreeMap<TaskId, Live>,
+    /// Total energies of the free atoms, hartree, by element.
+    references: BTreeMap<String, f64>,
+    initial: Vec<String>,
+    reserve: Vec<String>,
+    queue: CandidateQueue,
+    /// Molecules that must not be proposed: queued, in flight, measured or failed.
+    known: HashSet<String>,
+    /// Molecules measured, in order of arrival.
+    measured: Vec<Measured>,
+    failures: usize,
+    /// Evaluations that are submitted and have not ended.
+    simulations: usize,
+    /// Candidates that left the queue for evaluation.
+    searched: usize,
+    incumbent: Option<Incumbent>,
+    generator: Generator,
+}
+
+/// A molecule with its value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Measured {
+    pub task: TaskId,
+    pub smiles: String,
+    /// Value of the objective, hartree.
+    pub value: f64,
+}
+
+/// The best measured molecule so far.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incumbent {
+    pub smiles: String,
+    pub value: f64,
+    task: TaskId,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Fresh,
+    References,
+    Initial,
+    Loops,
+    Ended(StoppedBy),
+}
+
+#[derive(Clone, Debug)]
+struct Live {
+    state: TaskState,
+    work: Work,
+}
+
+/// What a task is for, with all that its input is made of.
+#[derive(Clone, Debug, PartialEq)]
+enum Work {
+    Reference { element: String },
+    Evaluate(Candidate),
+    Train { measured: usize },
+    Generate { model: FileRef, starts: Vec<String>, epsilon_at_least: Option<f64> },
+    Screen { model: FileRef, candidates: FileRef, incumbent: Option<f64> },
+}
+
+/// Counts for people who watch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    pub evaluations: usize,
+    pub asked_for: usize,
+    pub failures: usize,
+    pub batches: u32,
+    pub queued: usize,
+    pub newest_batch: Option<u32>,
+    pub in_flight: usize,
+    pub incumbent: Option<Incumbent>,
+    pub phase: &'static str,
+}
+
+impl Engine {
+    pub fn new(config: Config) -> Self {
+        let queue = CandidateQueue::new(config.select.max(2 * config.parallel));
+        Self {
+            config,
+            queue,
+            phase: Phase::Fresh,
+            stopping: None,
+            last_task: 0,
+            live: BTreeMap::new(),
+            references: BTreeMap::new(),
+            initial: Vec::new(),
+            reserve: Vec::new(),
+            known: HashSet::new(),
+            measured: Vec::new(),
+            failures: 0,
+            simulations: 0,
+            searched: 0,
+            incumbent: None,
+            generator: Generator::default(),
+        }
+    }
+
+    /// Takes in one fact. An event that the state does not allow changes nothing.
+    pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
+        let mut step = Step::default();
+        match &event.fact {
+            Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
+            Fact::Ended { task, attempt, started, outcome } => {
+                self.ended(*task, *attempt, *started, outcome, &mut step)?
+            }
+            Fact::Resumed => {}
+            Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
+        }
+        self.advance(&mut step);
+        Ok(step)
+    }
+
+    /// Attempts that are journalled and have not ended: what a resumed run must look for.
+    pub fn outstanding(&self) -> Vec<(TaskId, Attempt)> {
+        self.live.iter().filter_map(|(id, live)| Some((*id, live.attempt()?))).collect()
+    }
+
+    /// Whether the end of this attempt would be news.
+    pub fn awaits(&self, task: TaskId, attempt: Attempt) -> bool {
+        self.live.get(&task).is_some_and(|live| live.attempt() == Some(attempt))
+    }
+
+    /// Name of the stage of a live task.
+    pub fn stage_of(&self, task: TaskId) -> Option<&str> {
+        self.live.get(&task).map(|live| self.stage(&live.work).0)
+    }
+
+    /// The files that a resumed run can need.
+    pub fn live_files(&self) -> BTreeSet<FileRef> {
+        let inputs = self.live.values().flat_map(|live| match &live.work {
+            Work::Generate { model, .. } => vec![model.clone()],
+            Work::Screen { model, candidates, .. } => vec![model.clone(), candidates.clone()],
+            Work::Reference { .. } | Work::Evaluate(_) | Work::Train { .. } => vec![],
+        });
+        inputs.chain(self.generator.files()).collect()
+    }
+
+    pub fn is_ended(&self) -> bool {
+        self.stopped_by().is_some()
+    }
+
+    /// Why the run ended, once it has.
+    pub fn stopped_by(&self) -> Option<StoppedBy> {
+        match self.phase {
+            Phase::Ended(stopped_by) => Some(stopped_by),
+            Phase::Fresh | Phase::References | Phase::Initial | Phase::Loops => None,
+        }
+    }
+
+    /// Whether nothing has happened yet.
+    pub fn is_fresh(&self) -> bool {
+        self.phase == Phase::Fresh
+    }
+
+    pub fn progress(&self) -> Progress {
+        Progress {
+            evaluations: self.evaluations(),
+            asked_for: self.initial.len() + self.config.stop.evaluations,
+            failures: self.failures,
+            batches: self.generator.pushed(),
+            queued: self.queue.len(),
+            newest_batch: self.queue.newest_batch(),
+            in_flight: self.simulations,
+            incumbent: self.incumbent.clone(),
+            phase: match self.phase {
+                Phase::Fresh | Phase::References => "atomic references",
+                Phase::Initial => "initial molecules",
+                Phase::Loops if self.queue.is_empty() && self.simulations == 0 => "waiting for the generator",
+                Phase::Loops => "searching",
+                Phase::Ended(_) => "ended",
+            },
+        }
+    }
+
+    /// Molecules whose evaluation ended, computed or failed for good.
+    fn evaluations(&self) -> usize {
+        self.measured.len() + self.failures
+    }
+
+    fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
+        self.initial = initial.to_vec();
+        self.reserve = reserve.iter().rev().cloned().collect();
+        self.phase = Phase::References;
+        for element in atoms::with_hydrogen(&self.config.elements) {
+            self.submit(Work::Reference { element }, step);
+        }
+    }
+
+    /// Creates a task and has its first attempt started.
+    fn submit(&mut self, work: Work, step: &mut Step) -> TaskId {
+        self.last_task += 1;
+        let task = TaskId(self.last_task);
+        let (smiles, batch) = match &work {
+            Work::Reference { element } => (Some(atoms::smiles(element)), None),
+            Work::Evaluate(c) => (Some(c.smiles.clone()), Some(c.batch)),
+            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => (None, Some(self.generator.batch())),
+        };
+        step.records.push(Record::TaskCreated { task, stage: self.stage(&work).0.to_owned(), smiles, batch });
+        if let Work::Evaluate(c) = &work {
+            self.simulations += 1;
+            step.records.push(Record::Evaluating { batch: c.batch, rank: c.rank, task });
+        }
+        step.effects.push(Effect::Submit { task, attempt: 1 });
+        self.live.insert(task, Live { state: TaskState::first(), work });
+        task
+    }
+
+    /// Name of the stage that `work` belongs to, and its retries.
+    fn stage(&self, work: &Work) -> (&str, u32) {
+        let c = &self.config;
+        match work {
+            Work::Reference { .. } => (&c.references.stage, c.references.retries),
+            Work::Evaluate(candidate) if candidate.batch == 0 => (&c.initial.stage, c.initial.retries),
+            Work::Evaluate(_) => (&c.evaluate.stage, c.evaluate.retries),
+            Work::Train { .. } => (&c.train.stage, c.train.retries),
+            Work::Generate { .. } => (&c.generate.stage, c.generate.retries),
+            Work::Screen { .. } => (&c.screen.stage, c.screen.retries),
+        }
+    }
+
+    fn ended(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        started: Option<i64>,
+        outcome: &Outcome,
+        step: &mut Step,
+    ) -> Result<(), IllegalEvent> {
+        let unknown = Live { state: TaskState::Succeeded, work: Work::Train { measured: 0 } };
+        let live = self.live.get(&task).unwrap_or(&unknown);
+        let retries = self.stage(&live.work).1;
+        let failure = self.failure(&live.work, outcome);
+        let event = match &failure {
+            Some(failure) => TaskEvent::Failed { attempt, kind: failure.kind, retries },
+            None => TaskEvent::Succeeded { attempt },
+        };
+        let state = live.state.next(&event)?;
+        if let (TaskState::Submitted { attempt, .. }, Some(failure)) = (&state, &failure) {
+            step.records.push(Record::TaskAgain { task, attempt: *attempt, failure: failure.clone() });
+            step.effects.push(Effect::Submit { task, attempt: *attempt });
+            if let Some(live) = self.live.get_mut(&task) {
+                live.state = state;
+            }
+            return Ok(());
+        }
+        let Some(Live { work, .. }) = self.live.remove(&task) else { return Ok(()) };
+        let state = if failure.is_none() { EndState::Succeeded } else { EndState::Failed };
+        let answer = if failure.is_none() { Some(outcome) } else { None };
+        step.records.push(Record::TaskEnded { task, state, failure, started });
+        match work {
+            Work::Reference { element } => self.reference_ended(element, answer, step),
+            Work::Evaluate(candidate) => self.evaluation_ended(task, candidate, answer, step),
+            work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
+                self.generator_task_ended(work, answer, step)
+            }
+        }
+        Ok(())
+    }
+
+    /// Why `outcome` is no answer to `work`.
+    fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
+        let unreadable = |message: &str| Some(Failure { kind: FailureKind::Unreadable, message: message.to_owned() });
+        match (work, outcome) {
+            (_, Outcome::Failed(failure)) => Some(failure.clone()),
+            (Work::Evaluate(_), Outcome::Simulated { .. }) if self.energy(outcome).is_none() => {
+                unreadable("the energy is not a number, or an element of the molecule has no reference")
+            }
+            (Work::Reference { .. } | Work::Evaluate(_), Outcome::Simulated { .. })
+            | (Work::Train { .. }, Outcome::Trained { .. })
+            | (Work::Generate { .. }, Outcome::Generated { .. })
+            | (Work::Screen { .. }, Outcome::Screened { .. }) => None,
+            _ => unreadable("the result is not of the kind that was asked for"),
+        }
+    }
+
+    fn reference_ended(&mut self, element: String, answer: Option<&Outcome>, step: &mut Step) {
+        match answer {
+            Some(Outcome::Simulated { total_energy_hartree, .. }) => {
+                let total_energy_hartree = *total_energy_hartree;
+                step.records.push(Record::Reference { element: element.clone(), total_energy_hartree });
+                self.references.insert(element, total_energy_hartree);
+            }
+            _ => self.stopping = self.stopping.or(Some(StoppedBy::References)),
+        }
+    }
+
+    /// Does all that the present state allows: changes phase, fills slots, starts the generator, ends the run.
+    fn advance(&mut self, step: &mut Step) {
+        if self.stopping.is_none() && self.phase == Phase::References && self.live.is_empty() {
+            self.phase = Phase::Initial;
+            let initial = self.initial.clone();
+            for (rank, smiles) in (0..).zip(initial) {
+                self.evaluate_initial(smiles, rank, step);
+            }
+        }
+        if self.stopping.is_none() && self.phase == Phase::Initial && self.live.is_empty() {
+            self.leave_initial(step);
+        }
+        if self.phase == Phase::Loops {
+            self.stopping = self.stopping.or_else(|| self.reason_to_stop());
+            if self.stopping.is_none() {
+                self.consume(step);
+                self.generate(step);
+            }
+        }
+        self.end_if_due(step);
+    }
+
+    /// From the initial molecules to the loops; while none could be computed, one more is drawn.
+    fn leave_initial(&mut self, step: &mut Step) {
+        self.stopping = self.failed_too_often();
+        if self.stopping.is_some() {
+            return;
+        }
+        if !self.measured.is_empty() {
+            self.phase = Phase::Loops;
+        } else if let Some(smiles) = self.reserve.pop() {
+            let rank = self.initial.len() as u32;
+            self.initial.push(smiles.clone());
+            self.evaluate_initial(smiles, rank, step);
+        } else {
+            self.stopping = Some(StoppedBy::NothingComputed);
+        }
+    }
+
+    fn failed_too_often(&self) -> Option<StoppedBy> {
+        let ended = self.evaluations();
+        let limit = self.config.stop.failure_share * ended as f64;
+        (ended >= FAILURES_JUDGED_FROM && self.failures as f64 > limit).then_some(StoppedBy::FailureShare)
+    }
+
+    /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so that the number of
+    /// slots cannot decide what was computed.
+    fn reason_to_stop(&self) -> Option<StoppedBy> {
+        if !self.may_judge() {
+            return None;
+        }
+        let stop = &self.config.stop;
+        let reached = |target| self.incumbent.as_ref().is_some_and(|i| i.value <= target);
+        if let Some(reason) = self.failed_too_often() {
+            Some(reason)
+        } else if stop.target.is_some_and(reached) {
+            Some(StoppedBy::Target)
+        } else if stop.stale_batches.is_some_and(|limit| self.generator.stale() >= limit) {
+            Some(StoppedBy::StaleBatches)
+        } else if self.searched >= stop.evaluations {
+            Some(StoppedBy::Evaluations)
+        } else if self.generator.barren() >= stop.barren_batches && self.queue.is_empty() && self.simulations == 0 {
+            Some(StoppedBy::BarrenBatches)
+        } else {
+            None
+        }
+    }
+
+    /// Once nothing more is taken on: cancels what cannot matter any more, waits for the rest, ends the run.
+    fn end_if_due(&mut self, step: &mut Step) {
+        let Some(stopped_by) = self.stopping else { return };
+        if self.is_ended() {
+            return;
+        }
+        let at_once = !matches!(
+            stopped_by,
+            StoppedBy::Evaluations | StoppedBy::Target | StoppedBy::StaleBatches | StoppedBy::BarrenBatches
+        );
+        let pointless: Vec<TaskId> = self
+            .live
+            .iter()
+            .filter(|(_, live)| at_once || !matches!(live.work, Work::Evaluate(_)))
+            .map(|(id, _)| *id)
+            .collect();
+        for task in pointless {
+            self.cancel(task, step);
+        }
+        if self.live.is_empty() {
+            for left in std::iter::from_fn(|| self.queue.pop()) {
+                step.records.push(Record::Superseded { batch: left.batch, rank: left.rank });
+            }
+            self.phase = Phase::Ended(stopped_by);
+            step.records.push(Record::RunEnded { stopped_by });
+            step.effects.push(Effect::End);
+        }
+    }
+
+    fn cancel(&mut self, task: TaskId, step: &mut Step) {
+        let Some(live) = self.live.remove(&task) else { return };
+        step.effects.extend(live.attempt().map(|attempt| Effect::Cancel { task, attempt }));
+        step.records.push(Record::TaskEnded { task, state: EndState::Cancelled, failure: None, started: None });
+        if let Work::Evaluate(c) = live.work {
+            self.simulations -= 1;
+            self.known.remove(&c.smiles);
+            step.records.push(Record::EvaluationCancelled { batch: c.batch, rank: c.rank });
+        }
+    }
+}
+
+impl Live {
+    fn attempt(&self) -> Option<Attempt> {
+        match self.state {
+            TaskState::Submitted { attempt, .. } => Some(attempt),
+            TaskState::Succeeded | TaskState::Failed(_) | TaskState::Cancelled => None,
+        }
+    }
+}

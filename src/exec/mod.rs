@@ -1,1 +1,87 @@
-//! (being written)
+//! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
+
+mod local;
+mod process;
+mod program;
+
+pub use local::LocalExecutor;
+pub use process::Environment;
+pub use program::{ProgramError, Run, run, version};
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::task::Token;
+
+/// One attempt at a task, ready to be started.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub token: Token,
+    pub argv: Vec<String>,
+    /// Environment of the process besides the allow-list.
+    pub env: Vec<(String, String)>,
+    /// Directory of the attempt; made by the executor just before the start.
+    pub dir: PathBuf,
+    /// Files written into `dir`: name and content.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Files linked into `dir`: where they are and their name.
+    pub links: Vec<(PathBuf, String)>,
+    /// Name of the file in `dir` that holds the result.
+    pub result: &'static str,
+    pub timeout: Duration,
+}
+
+/// News of a job.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub token: Token,
+    pub news: News,
+    /// Milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+#[derive(Clone, Debug)]
+pub enum News {
+    Started,
+    Ended {
+        exit: Exit,
+        /// Content of the result file, if there is one.
+        result: Option<Vec<u8>>,
+        started: Option<i64>,
+    },
+}
+
+/// How a process ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    TimedOut,
+    Cancelled,
+    LaunchFailed(String),
+    /// It is gone and nobody saw it end.
+    Unseen,
+}
+
+/// Where an attempt stands whose token was journalled by an engine that is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It never started.
+    Nothing,
+    /// It runs, or ran: its end is reported like any other.
+    Adopted,
+}
+
+/// A way to run jobs. Reports come through the channel that the executor was made with.
+pub trait Executor: Send {
+    /// Starts jobs, in this order, as slots become free.
+    fn submit(&mut self, jobs: Vec<Job>);
+    /// Looks for jobs that an earlier engine may have started, and takes them over.
+    fn find(&mut self, jobs: &[Job]) -> Vec<Found>;
+    /// Ends jobs, running or waiting. Those that run are still reported.
+    fn cancel(&mut self, tokens: &[Token]);
+    /// Forgets the jobs that have not started.
+    fn drop_waiting(&mut self);
+    fn slots(&self) -> usize;
+    fn busy(&self) -> usize;
+}

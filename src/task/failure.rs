@@ -38,6 +38,23 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
+    /// The word used in the database, in exports and in JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Launch => "launch",
+            Self::Exit => "exit",
+            Self::Timeout => "timeout",
+            Self::Walltime => "walltime",
+            Self::NodeLost => "node_lost",
+            Self::Lost => "lost",
+            Self::NotConverged => "not_converged",
+            Self::NoGeometry => "no_geometry",
+            Self::Unsupported => "unsupported",
+            Self::Unreadable => "unreadable",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
     /// Whether another attempt may give another answer.
     pub fn may_pass_next_time(self) -> bool {
         match self {

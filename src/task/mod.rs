@@ -1,12 +1,18 @@
-//! What a task is: its identity, its inputs and outcomes, and the one function that moves it from state to state.
+//! What a task is: its identity, its states, and the events that move it. Leaves: nothing here knows the rest.
 
+mod event;
 mod failure;
+mod record;
 mod state;
 
+pub use event::{Event, Fact, Outcome, Predicted};
 pub use failure::{Failure, FailureKind};
+pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
 pub use state::{IllegalEvent, TaskEvent, TaskState};
 
 use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// The number of a task within its run, counted from 1 in order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,11 +22,46 @@ pub struct TaskId(pub u64);
 /// The number of a try at a task, counted from 1.
 pub type Attempt = u32;
 
+/// The name of one attempt, known before it starts and carried by its process: by it an attempt is found again.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Token {
+    /// Random name of the run, hexadecimal.
+    pub run: String,
+    pub task: TaskId,
+    pub attempt: Attempt,
+}
+
 /// A file named by its content: what moves between tasks without passing through the database.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct FileRef {
     /// Lower-case hexadecimal SHA-256 of the content.
     pub sha256: String,
     /// Size in bytes.
     pub bytes: u64,
+}
+
+impl fmt::Display for TaskId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.run, self.task, self.attempt)
+    }
+}
+
+impl FromStr for Token {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut parts = text.splitn(3, '.');
+        let mut next = || parts.next().ok_or(());
+        Ok(Self {
+            run: next()?.to_owned(),
+            task: TaskId(next()?.parse().map_err(drop)?),
+            attempt: next()?.parse().map_err(drop)?,
+        })
+    }
 }

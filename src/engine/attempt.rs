@@ -1,0 +1,124 @@
+//! An attempt on disk: its directory, the job that starts it, and what is read back from it.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use crate::exec::Exit;
+use crate::task::{Attempt, Failure, FailureKind, FileRef, Outcome, TaskId};
+
+use super::input::{TaskResult, file};
+
+/// Bytes of standard error that a failure's message quotes.
+const QUOTED: u64 = 2000;
+
+/// The program that tasks are, and how its end is understood.
+pub trait Program {
+    /// Command line, run in the directory of the attempt.
+    fn argv(&self) -> Vec<String>;
+    /// What the attempt came to: its own result first, then its exit status.
+    fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult;
+}
+
+/// `moldflow task run`: what every task of a campaign is.
+pub struct TaskRun {
+    /// This program.
+    pub executable: PathBuf,
+}
+
+impl Program for TaskRun {
+    fn argv(&self) -> Vec<String> {
+        let executable = self.executable.to_string_lossy().into_owned();
+        vec![executable, "task".into(), "run".into(), file::INPUT.into()]
+    }
+
+    fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
+        let failed = |kind, message| TaskResult {
+            outcome: Outcome::Failed(Failure { kind, message }),
+            simulation: None,
+        };
+        if let Some(result) = result {
+            return serde_json::from_slice(result)
+                .unwrap_or_else(|e| failed(FailureKind::Unreadable, format!("the result cannot be read: {e}")));
+        }
+        let (kind, message) = match exit {
+            Exit::Code(code) => (FailureKind::Exit, format!("exit status {code} and no result")),
+            Exit::Signal(signal) => (FailureKind::Exit, format!("ended by signal {signal}{}", guess(*signal))),
+            Exit::TimedOut => (FailureKind::Timeout, "ran past its timeout".to_owned()),
+            Exit::Cancelled => (FailureKind::Cancelled, "cancelled".to_owned()),
+            Exit::LaunchFailed(why) => (FailureKind::Launch, why.clone()),
+            Exit::Unseen => (FailureKind::Lost, "gone without a result while no engine was there".to_owned()),
+        };
+        failed(kind, message)
+    }
+}
+
+fn guess(signal: i32) -> &'static str {
+    match signal {
+        9 => " (SIGKILL: out of memory?)",
+        11 => " (SIGSEGV)",
+        6 => " (SIGABRT)",
+        _ => "",
+    }
+}
+
+/// Directory of an attempt below that of the run.
+pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
+    run_dir.join("tasks").join(task.to_string()).join(attempt.to_string())
+}
+
+/// The files of a run that are named by their content.
+pub struct Files {
+    dir: PathBuf,
+}
+
+impl Files {
+    pub fn open(run_dir: &Path) -> io::Result<Self> {
+        let dir = run_dir.join("state");
+        fs::create_dir_all(&dir)?;
+        Ok(Self { dir })
+    }
+
+    pub fn path(&self, file: &FileRef) -> PathBuf {
+        self.dir.join(&file.sha256)
+    }
+
+    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut.
+    pub fn adopt(&self, from: &Path, outcome: &Outcome) -> io::Result<()> {
+        let files = outcome.new_files();
+        for (name, file) in &files {
+            let (from, to) = (from.join(name), self.path(file));
+            match fs::rename(&from, &to) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && to.exists() => {}
+                Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", from.display()))),
+                Ok(()) => {}
+            }
+        }
+        if files.is_empty() { Ok(()) } else { File::open(&self.dir)?.sync_all() }
+    }
+
+    /// Deletes all but `keep`.
+    pub fn keep_only(&self, keep: &std::collections::BTreeSet<FileRef>) -> io::Result<()> {
+        for entry in fs::read_dir(&self.dir)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            if !keep.iter().any(|file| *file.sha256 == *name) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The end of what an attempt wrote to standard error.
+pub fn stderr_tail(dir: &Path) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut file = File::open(dir.join("stderr"))?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
+        let mut tail = Vec::new();
+        file.take(QUOTED).read_to_end(&mut tail)?;
+        Ok(tail)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
+}

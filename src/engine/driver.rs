@@ -1,0 +1,356 @@
+//! The one place that awaits: takes in reports, commits what they change, then performs the effects.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+use super::attempt::{Files, Program, directory, stderr_tail};
+use super::input::{TaskResult, file};
+use super::{Effect, Engine, Progress};
+use crate::exec::{Executor, Exit, Found, Job, News, Report};
+use crate::simulate::SimResult;
+use crate::store::{Batch, Simulation, Store, StoreError};
+use crate::task::{Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token};
+
+/// Reports taken in before a commit, at the most.
+const MOST_REPORTS: usize = 1000;
+/// How often those who watch are told.
+const TICK: Duration = Duration::from_millis(200);
+
+/// Drives an engine until the run has ended or is interrupted.
+pub struct Driver<P> {
+    engine: Engine,
+    store: Store,
+    site: Site,
+    reports: UnboundedReceiver<Report>,
+    program: P,
+    files: Files,
+    janitor: mpsc::Sender<PathBuf>,
+    /// When the wall time of the campaign is over.
+    deadline: Option<Instant>,
+    /// Whether the person at the terminal asked for no new tasks.
+    draining: bool,
+}
+
+/// Where the tasks of a run go.
+pub struct Site {
+    /// Random name of the run.
+    pub run: String,
+    pub run_dir: PathBuf,
+    pub stages: BTreeMap<String, StageSite>,
+    /// By partition.
+    pub executors: BTreeMap<String, Box<dyn Executor>>,
+}
+
+/// How the tasks of a stage are run.
+#[derive(Clone, Debug)]
+pub struct StageSite {
+    pub partition: String,
+    pub timeout: Duration,
+    pub env: Vec<(String, String)>,
+}
+
+/// Why a driver returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    Ended(StoppedBy),
+    /// By the person at the terminal; `resume` goes on.
+    Interrupted,
+}
+
+/// Those who watch a run.
+pub trait Watch {
+    /// `slots`: partition, busy, all.
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum DriverError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the journal holds a fact that cannot have happened (fact {seq})")]
+    Journal { seq: i64, #[source] source: IllegalEvent },
+    #[error("could not write below {}", path.display())]
+    Files { path: PathBuf, #[source] source: io::Error },
+}
+
+impl<P: Program> Driver<P> {
+    /// A driver for a run whose database may already hold a journal. `wall_time` is how long the run may be at work.
+    pub async fn new(
+        mut engine: Engine,
+        mut store: Store,
+        site: Site,
+        reports: UnboundedReceiver<Report>,
+        program: P,
+        wall_time: Option<Duration>,
+    ) -> Result<Self, DriverError> {
+        let mut worked = Worked::default();
+        let mut illegal = None;
+        store
+            .replay(|seq, event| {
+                worked.add(&event);
+                if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
+                    illegal = Some(DriverError::Journal { seq, source });
+                }
+            })
+            .await?;
+        if let Some(error) = illegal {
+            return Err(error);
+        }
+        let path = site.run_dir.clone();
+        let files = Files::open(&path).map_err(|source| DriverError::Files { path, source })?;
+        let left = wall_time.map(|limit| limit.saturating_sub(worked.time));
+        Ok(Self {
+            deadline: left.map(|left| Instant::now() + left),
+            janitor: start_janitor(),
+            draining: false,
+            engine,
+            store,
+            site,
+            reports,
+            program,
+            files,
+        })
+    }
+
+    /// Begins a new run with its drawn molecules, or goes on with an old one, until its end or `interrupts` counts
+    /// 1 (nothing new, wait for what runs) or 2 (at once).
+    pub async fn run(
+        mut self,
+        draw: impl FnOnce() -> (Vec<String>, Vec<String>),
+        mut interrupts: watch::Receiver<u32>,
+        watcher: &mut dyn Watch,
+    ) -> Result<(Ending, Store), DriverError> {
+        if self.engine.is_fresh() {
+            let (initial, reserve) = draw();
+            self.take(vec![Fact::Began { initial, reserve }], Batch::default()).await?;
+        } else if !self.engine.is_ended() {
+            self.take_over();
+            self.take(vec![Fact::Resumed], Batch::default()).await?;
+        }
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        loop {
+            if let Some(stopped_by) = self.engine.stopped_by() {
+                watcher.tell(&self.engine.progress(), &self.slots());
+                return Ok((Ending::Ended(stopped_by), self.leave()));
+            }
+            if self.draining && self.site.executors.values().all(|e| e.busy() == 0) && self.reports.is_empty() {
+                return Ok((Ending::Interrupted, self.leave()));
+            }
+            let deadline = self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
+            tokio::select! {
+                Some(report) = self.reports.recv() => self.take_reports(report).await?,
+                _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
+                Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
+                    0 => {}
+                    1 => self.drain(),
+                    _ => return Ok((Ending::Interrupted, self.leave())),
+                },
+                () = sleep_until(deadline), if self.deadline.is_some() => {
+                    self.deadline = None;
+                    self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
+                }
+            }
+        }
+    }
+
+    /// Ends what still runs and hands the database back.
+    fn leave(self) -> Store {
+        self.store
+    }
+
+    fn drain(&mut self) {
+        self.draining = true;
+        for executor in self.site.executors.values_mut() {
+            executor.drop_waiting();
+        }
+    }
+
+    fn slots(&self) -> Vec<(String, usize, usize)> {
+        self.site.executors.iter().map(|(name, e)| (name.clone(), e.busy(), e.slots())).collect()
+    }
+
+    /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
+    fn take_over(&mut self) {
+        let outstanding = self.engine.outstanding();
+        for (partition, jobs) in self.jobs(&outstanding) {
+            let Some(executor) = self.site.executors.get_mut(&partition) else { continue };
+            let found = executor.find(&jobs);
+            let never_started = jobs.into_iter().zip(found).filter(|(_, found)| *found == Found::Nothing);
+            executor.submit(never_started.map(|(job, _)| job).collect());
+        }
+    }
+
+    /// Takes in `first` and what else has come since.
+    async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
+        let mut batch = Batch::default();
+        let mut facts = Vec::new();
+        let mut next = Some(first);
+        while let Some(report) = next {
+            let Token { task, attempt, .. } = report.token;
+            match report.news {
+                _ if !self.engine.awaits(task, attempt) => {}
+                News::Started => batch.started.push((task, attempt, report.at)),
+                News::Ended { exit, result, started } => {
+                    let TaskResult { outcome, simulation } = self.read(task, attempt, &exit, result.as_deref());
+                    batch.simulations.extend(simulation.map(|s| row(task, s)));
+                    facts.push(Fact::Ended { task, attempt, started, outcome });
+                }
+            }
+            next = if facts.len() < MOST_REPORTS { self.reports.try_recv().ok() } else { None };
+        }
+        self.take(facts, batch).await
+    }
+
+    /// What an attempt came to, with its files taken in.
+    fn read(&self, task: TaskId, attempt: Attempt, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
+        let dir = directory(&self.site.run_dir, task, attempt);
+        let mut read = self.program.read(exit, result);
+        if let Err(e) = self.files.adopt(&dir, &read.outcome) {
+            let message = format!("a file of the result is missing: {e}");
+            read.outcome = Outcome::Failed(Failure { kind: FailureKind::Unreadable, message });
+        }
+        if let Outcome::Failed(failure) = &mut read.outcome {
+            let tail = stderr_tail(&dir);
+            if !tail.is_empty() {
+                failure.message = format!("{}\n{tail}", failure.message);
+            }
+            tracing::warn!("task {task}, attempt {attempt}: {}: {}", failure.kind.word(), failure.message);
+        }
+        read
+    }
+
+    /// Handles facts, commits them with all that they change, and only then acts.
+    async fn take(&mut self, facts: Vec<Fact>, mut batch: Batch) -> Result<(), DriverError> {
+        let at = now();
+        let mut effects = Vec::new();
+        let mut files_changed = false;
+        let mut done = Vec::new();
+        for fact in facts {
+            let event = Event { at, fact };
+            match self.engine.handle(&event) {
+                Ok(step) => {
+                    if let Fact::Ended { task, attempt, outcome, .. } = &event.fact {
+                        files_changed |= !outcome.new_files().is_empty();
+                        let is_kept = matches!(outcome, Outcome::Failed(_));
+                        done.extend((!is_kept).then(|| directory(&self.site.run_dir, *task, *attempt)));
+                    }
+                    effects.extend(step.effects);
+                    batch.facts.push((event, step.records));
+                }
+                Err(illegal) => tracing::warn!("ignored: {illegal}"),
+            }
+        }
+        if batch.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(&batch).await?;
+        self.perform(&effects);
+        for dir in done {
+            let _ = self.janitor.send(dir);
+        }
+        if files_changed && let Err(e) = self.files.keep_only(&self.engine.live_files()) {
+            tracing::warn!("could not delete an agent state that is no longer needed: {e}");
+        }
+        Ok(())
+    }
+
+    fn perform(&mut self, effects: &[Effect]) {
+        let mut submit = Vec::new();
+        for effect in effects {
+            match *effect {
+                Effect::Submit { .. } if self.draining => {}
+                Effect::Submit { task, attempt } => submit.push((task, attempt)),
+                Effect::Cancel { task, attempt } => {
+                    let token = self.token(task, attempt);
+                    for executor in self.site.executors.values_mut() {
+                        executor.cancel(std::slice::from_ref(&token));
+                    }
+                }
+                Effect::End => tracing::info!("the run has ended"),
+            }
+        }
+        for (partition, jobs) in self.jobs(&submit) {
+            if let Some(executor) = self.site.executors.get_mut(&partition) {
+                executor.submit(jobs);
+            }
+        }
+    }
+
+    /// The jobs of attempts that are live, by partition, in order.
+    fn jobs(&self, attempts: &[(TaskId, Attempt)]) -> BTreeMap<String, Vec<Job>> {
+        let mut jobs: BTreeMap<String, Vec<Job>> = BTreeMap::new();
+        for (task, attempt) in attempts {
+            if let Some((partition, job)) = self.job(*task, *attempt) {
+                jobs.entry(partition).or_default().push(job);
+            }
+        }
+        jobs
+    }
+
+    fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
+        let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
+        let (input, files) = self.engine.input(task)?;
+        let input = serde_json::to_vec(&input).ok()?;
+        let job = Job {
+            token: self.token(task, attempt),
+            argv: self.program.argv(),
+            env: stage.env.clone(),
+            dir: directory(&self.site.run_dir, task, attempt),
+            files: vec![(file::INPUT.to_owned(), input)],
+            links: files.into_iter().map(|(file, name)| (self.files.path(&file), name.to_owned())).collect(),
+            result: file::RESULT,
+            timeout: stage.timeout,
+        };
+        Some((stage.partition.clone(), job))
+    }
+
+    fn token(&self, task: TaskId, attempt: Attempt) -> Token {
+        Token { run: self.site.run.clone(), task, attempt }
+    }
+}
+
+/// How long a run was at work.
+#[derive(Default)]
+struct Worked {
+    time: Duration,
+    last: Option<i64>,
+}
+
+impl Worked {
+    fn add(&mut self, event: &Event) {
+        if let (Some(last), false) = (self.last, event.fact == Fact::Resumed) {
+            self.time += Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
+        }
+        self.last = Some(event.at);
+    }
+}
+
+/// A thread that removes the directories of attempts whose results are in the database.
+fn start_janitor() -> mpsc::Sender<PathBuf> {
+    let (sender, receiver) = mpsc::channel::<PathBuf>();
+    std::thread::spawn(move || {
+        for dir in receiver {
+            let _ = fs::remove_dir_all(&dir);
+            let _ = dir.parent().map(fs::remove_dir);
+        }
+    });
+    sender
+}
+
+fn row(task: TaskId, s: SimResult) -> Simulation {
+    let xyz = s.xyz();
+    Simulation { task, engine: s.engine, version: s.version, level: s.level, xyz }
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}

@@ -1,0 +1,161 @@
+//! The generator loop: train, generate, screen, select, push; again when there is something new to learn from.
+
+use crate::spec::campaign::Schedule;
+use crate::task::{Candidate, FileRef, Outcome, Predicted, Record};
+
+use super::{Engine, Phase, Step, Work};
+
+/// Start molecules handed to the agent once it found nothing new.
+const FRESH_STARTS: usize = 8;
+
+/// Where the generator stands.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Generator {
+    busy: bool,
+    /// The batch being made, or the last one made.
+    batch: u32,
+    pushed: u32,
+    /// Number of measured molecules that the batch learns from.
+    trained_on: usize,
+    /// The model of the batch being made.
+    model: Option<FileRef>,
+    agent: Option<FileRef>,
+    /// Batches in a row without a new candidate.
+    barren: usize,
+    /// Batches in a row without a better molecule.
+    stale: usize,
+    best_at_last_push: Option<f64>,
+}
+
+impl Generator {
+    pub fn batch(&self) -> u32 {
+        self.batch
+    }
+
+    pub fn pushed(&self) -> u32 {
+        self.pushed
+    }
+
+    pub fn barren(&self) -> usize {
+        self.barren
+    }
+
+    pub fn stale(&self) -> usize {
+        self.stale
+    }
+
+    pub fn agent(&self) -> Option<&FileRef> {
+        self.agent.as_ref()
+    }
+
+    /// Files it will read again.
+    pub fn files(&self) -> impl Iterator<Item = FileRef> {
+        self.model.iter().chain(&self.agent).cloned().collect::<Vec<_>>().into_iter()
+    }
+}
+
+impl Engine {
+    /// Begins a batch when there is a reason to.
+    pub(super) fn generate(&mut self, step: &mut Step) {
+        if self.generator.busy || self.phase != Phase::Loops || !self.batch_is_wanted() {
+            return;
+        }
+        let measured = self.measured.len();
+        self.generator.busy = true;
+        self.generator.batch += 1;
+        self.generator.trained_on = measured;
+        step.records.push(Record::BatchBegun { batch: self.generator.batch, measured });
+        self.submit(Work::Train { measured }, step);
+    }
+
+    /// Never far ahead: only with new results to learn from, or when the consumer is about to run dry.
+    fn batch_is_wanted(&self) -> bool {
+        let left = self.config.stop.evaluations - self.searched.min(self.config.stop.evaluations);
+        if left == 0 || self.generator.barren >= self.config.stop.barren_batches {
+            return false;
+        }
+        match self.config.schedule {
+            Schedule::Batch => self.queue.is_empty() && self.simulations == 0,
+            Schedule::Interleaved => {
+                let learnt_all = self.measured.len() == self.generator.trained_on;
+                !learnt_all || self.queue.len() < self.config.parallel.min(left)
+            }
+        }
+    }
+
+    /// The answer to one of the generator's tasks; none if it failed for good, which costs the batch and no more.
+    pub(super) fn generator_task_ended(&mut self, work: Work, answer: Option<&Outcome>, step: &mut Step) {
+        let batch = self.generator.batch;
+        match (work, answer) {
+            (Work::Train { .. }, Some(Outcome::Trained { model, groups, rmse_hartree, .. })) => {
+                let (groups, rmse_hartree) = (*groups, *rmse_hartree);
+                step.records.push(Record::BatchTrained { batch, groups, rmse_hartree });
+                self.generator.model = Some(model.clone());
+                let (starts, epsilon_at_least) = self.widening();
+                self.submit(Work::Generate { model: model.clone(), starts, epsilon_at_least }, step);
+            }
+            (
+                Work::Generate { model, .. },
+                Some(Outcome::Generated { agent, candidates, count, epsilon, mean_reward, mean_loss }),
+            ) => {
+                step.records.push(Record::BatchGenerated {
+                    batch,
+                    candidates: *count,
+                    epsilon: *epsilon,
+                    mean_reward: *mean_reward,
+                    mean_loss: *mean_loss,
+                });
+                self.generator.agent = Some(agent.clone());
+                let incumbent = self.incumbent.as_ref().map(|i| i.value);
+                self.submit(Work::Screen { model, candidates: candidates.clone(), incumbent }, step);
+            }
+            (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => self.push(ranked, step),
+            _ => self.push(&[], step),
+        }
+    }
+
+    /// After a barren batch: epsilon up, and fresh start molecules in place of an empty state.
+    fn widening(&mut self) -> (Vec<String>, Option<f64>) {
+        let barren = self.generator.barren;
+        if barren == 0 {
+            return (Vec::new(), None);
+        }
+        let keep = self.reserve.len().saturating_sub(FRESH_STARTS);
+        let starts = self.reserve.split_off(keep);
+        (starts, Some((0.25 * (barren + 1) as f64).min(1.0)))
+    }
+
+    /// Selects the best new molecules and puts them into the queue as the next batch.
+    fn push(&mut self, ranked: &[Predicted], step: &mut Step) {
+        self.generator.busy = false;
+        self.generator.model = None;
+        let batch = self.generator.batch;
+        let room = match self.config.schedule {
+            Schedule::Interleaved => self.config.select,
+            Schedule::Batch => self.config.select.min(self.config.stop.evaluations - self.searched),
+        };
+        let mut chosen: Vec<Candidate> = Vec::new();
+        for p in ranked {
+            if chosen.len() < room && p.mean.is_finite() && self.known.insert(p.smiles.clone()) {
+                let predicted = Some((p.mean, p.std));
+                chosen.push(Candidate { smiles: p.smiles.clone(), batch, rank: chosen.len() as u32, predicted });
+            }
+        }
+        step.records.push(Record::BatchPushed { batch, new: chosen.len() });
+        if chosen.is_empty() {
+            self.generator.barren += 1;
+            return;
+        }
+        self.generator.barren = 0;
+        self.generator.pushed += 1;
+        let best = self.incumbent.as_ref().map(|i| i.value);
+        let improved = self.generator.pushed == 1 || best != self.generator.best_at_last_push;
+        self.generator.stale = if improved { 0 } else { self.generator.stale + 1 };
+        self.generator.best_at_last_push = best;
+        step.records.extend(chosen.iter().cloned().map(Record::Queued));
+        for replaced in self.queue.push(chosen) {
+            self.known.remove(&replaced.smiles);
+            step.records.push(Record::Superseded { batch: replaced.batch, rank: replaced.rank });
+        }
+    }
+}

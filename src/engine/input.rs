@@ -1,0 +1,120 @@
+//! What a task is given and what it gives back: the JSON between the engine and `moldflow task run`.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::design::{GenerateInput, ScreenInput, TrainInput};
+use crate::simulate::{Request, SimResult, atoms};
+use crate::task::{FileRef, Outcome, TaskId};
+
+use super::{Engine, Work};
+
+/// Input of a task, `input.json` in the directory of its attempt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "method", rename_all = "snake_case")]
+pub enum TaskInput {
+    Simulate(Request),
+    Train(TrainInput),
+    Generate(GenerateInput),
+    Screen(ScreenInput),
+}
+
+/// What a task leaves, `result.json` beside its input.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    #[serde(flatten)]
+    pub outcome: Outcome,
+    /// Geometry and provenance of an energy.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub simulation: Option<SimResult>,
+}
+
+/// Names of the files that tasks read and write beside their input.
+pub mod file {
+    pub const INPUT: &str = "input.json";
+    pub const RESULT: &str = "result.json";
+    pub const MODEL: &str = "model";
+    pub const AGENT: &str = "agent";
+    pub const CANDIDATES: &str = "candidates";
+    pub const NEW_MODEL: &str = "new_model";
+    pub const NEW_AGENT: &str = "new_agent";
+    pub const NEW_CANDIDATES: &str = "new_candidates";
+}
+
+impl Outcome {
+    /// The files that an outcome brings, with the names under which its task left them.
+    pub fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
+        match self {
+            Self::Trained { model, .. } => vec![(file::NEW_MODEL, model)],
+            Self::Generated { agent, candidates, .. } => {
+                vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
+            }
+            Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
+        }
+    }
+}
+
+impl Engine {
+    /// Input of a live task, with the files it needs and their names beside the input.
+    pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
+        let c = &self.config;
+        let simulate = |stage: &super::SimulateStage, smiles: String| {
+            let (engine, settings) = (stage.engine.clone(), stage.settings.clone());
+            TaskInput::Simulate(Request { smiles, engine, settings })
+        };
+        Some(match &self.live.get(&task)?.work {
+            Work::Reference { element } => (simulate(&c.references, atoms::smiles(element)), vec![]),
+            Work::Evaluate(candidate) => {
+                let stage = if candidate.batch == 0 { &c.initial } else { &c.evaluate };
+                (simulate(stage, candidate.smiles.clone()), vec![])
+            }
+            Work::Train { measured } => (TaskInput::Train(self.train_input(*measured)), vec![]),
+            Work::Generate { model, starts, epsilon_at_least } => {
+                let agent = self.generator.agent().cloned();
+                let input = TaskInput::Generate(GenerateInput {
+                    model: file::MODEL.into(),
+                    agent: agent.as_ref().map(|_| file::AGENT.into()),
+                    starts: starts.clone(),
+                    elements: c.elements.clone(),
+                    max_heavy_atoms: c.max_heavy_atoms,
+                    allowed_ring_sizes: c.allowed_ring_sizes.clone(),
+                    settings: c.generate.settings.clone(),
+                    epsilon_at_least: *epsilon_at_least,
+                    seed: stream(c.seed, &c.generate.stage, u64::from(self.generator.batch())),
+                    agent_out: PathBuf::from(file::NEW_AGENT),
+                    candidates_out: PathBuf::from(file::NEW_CANDIDATES),
+                });
+                let files = [(model.clone(), file::MODEL)].into_iter().chain(agent.map(|a| (a, file::AGENT)));
+                (input, files.collect())
+            }
+            Work::Screen { model, candidates, incumbent } => {
+                let input = TaskInput::Screen(ScreenInput {
+                    model: file::MODEL.into(),
+                    candidates: file::CANDIDATES.into(),
+                    settings: c.screen.settings.clone(),
+                    incumbent: *incumbent,
+                });
+                (input, vec![(model.clone(), file::MODEL), (candidates.clone(), file::CANDIDATES)])
+            }
+        })
+    }
+
+    /// The first `measured` results in order of submission, so that the order of arrival does not reach the model.
+    fn train_input(&self, measured: usize) -> TrainInput {
+        let mut results: Vec<_> = self.measured[..measured].iter().collect();
+        results.sort_by_key(|m| m.task);
+        TrainInput {
+            measured: results.into_iter().map(|m| (m.smiles.clone(), m.value)).collect(),
+            settings: self.config.train.settings.clone(),
+            model_out: file::NEW_MODEL.into(),
+        }
+    }
+}
+
+/// The seed of the random stream `name`, `index` of a run: the first eight bytes of a SHA-256.
+pub fn stream(seed: u64, name: &str, index: u64) -> u64 {
+    use sha2::{Digest, Sha256};
+    let hash = Sha256::digest(format!("{seed}/{name}/{index}"));
+    u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())
+}

@@ -1,0 +1,21 @@
+//! What one event makes the engine do: records for the store, effects for the driver.
+
+use crate::task::{Attempt, Record, TaskId};
+
+/// The answer to one event. The records are committed before any of the effects is performed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Step {
+    pub records: Vec<Record>,
+    pub effects: Vec<Effect>,
+}
+
+/// Something to be done outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Start this attempt.
+    Submit { task: TaskId, attempt: Attempt },
+    /// End this attempt; nothing will be heard of it again.
+    Cancel { task: TaskId, attempt: Attempt },
+    /// Nothing is left to do.
+    End,
+}

@@ -1,0 +1,339 @@
+//! Jobs as process groups of this machine: one thread a slot takes the next job, starts it, and waits for it.
+
+use std::collections::{HashMap, VecDeque};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::process::{Environment, Process, TOKEN, find_processes};
+use super::{Executor, Exit, Found, Job, News, Report};
+use crate::task::Token;
+
+/// How long a process group may take to end after SIGTERM.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// The `local` executor.
+pub struct LocalExecutor {
+    shared: Arc<Shared>,
+    slots: usize,
+    threads: Vec<JoinHandle<()>>,
+    reports: UnboundedSender<Report>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    work: Condvar,
+    environment: Environment,
+}
+
+#[derive(Default)]
+struct State {
+    waiting: VecDeque<Work>,
+    running: HashMap<Token, Running>,
+    closed: bool,
+}
+
+enum Work {
+    Start(Job),
+    /// A process that an earlier engine started, already in `running`.
+    Watch(Job, Pid),
+}
+
+struct Running {
+    /// None between the decision to start and the start.
+    leader: Option<Pid>,
+    cancelled: bool,
+}
+
+impl LocalExecutor {
+    /// An executor of `slots` slots that reports to `reports`.
+    pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            state: Mutex::default(),
+            work: Condvar::new(),
+            environment: Environment::inherited(),
+        });
+        let mut executor = Self { shared, slots, threads: Vec::new(), reports };
+        for _ in 0..slots {
+            executor.add_thread()?;
+        }
+        Ok(executor)
+    }
+
+    fn add_thread(&mut self) -> io::Result<()> {
+        let (shared, reports) = (self.shared.clone(), self.reports.clone());
+        let thread = std::thread::Builder::new().name("slot".into()).stack_size(256 << 10);
+        self.threads.push(thread.spawn(move || shared.serve(&reports))?);
+        Ok(())
+    }
+
+    fn find_one(&self, job: &Job, processes: &[Process]) -> Found {
+        let token = job.token.to_string();
+        let ours = || processes.iter().filter(|p| p.token == token);
+        if let Some(leader) = ours().find(|p| p.pid == p.group) {
+            let mut state = self.shared.lock();
+            state.running.insert(job.token.clone(), Running { leader: Some(leader.pid), cancelled: false });
+            state.waiting.push_front(Work::Watch(job.clone(), leader.pid));
+            return Found::Adopted;
+        }
+        for orphan in ours() {
+            let _ = kill_process_group(orphan.group, Signal::KILL);
+        }
+        if !job.dir.exists() {
+            return Found::Nothing;
+        }
+        let result = fs::read(job.dir.join(job.result)).ok();
+        let news = News::Ended { exit: Exit::Unseen, result, started: None };
+        let _ = self.reports.send(Report { token: job.token.clone(), news, at: now() });
+        Found::Adopted
+    }
+}
+
+impl Executor for LocalExecutor {
+    fn submit(&mut self, jobs: Vec<Job>) {
+        let mut state = self.shared.lock();
+        state.waiting.extend(jobs.into_iter().map(Work::Start));
+        drop(state);
+        self.shared.work.notify_all();
+    }
+
+    fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
+        let Some(job) = jobs.first() else { return Vec::new() };
+        let processes = find_processes(&format!("{}.", job.token.run));
+        let found = jobs.iter().map(|job| self.find_one(job, &processes)).collect();
+        self.shared.work.notify_all();
+        found
+    }
+
+    fn cancel(&mut self, tokens: &[Token]) {
+        let mut state = self.shared.lock();
+        state.waiting.retain(|work| match work {
+            Work::Start(job) => !tokens.contains(&job.token),
+            Work::Watch(..) => true,
+        });
+        for token in tokens {
+            if let Some(running) = state.running.get_mut(token) {
+                running.cancelled = true;
+                if let Some(leader) = running.leader {
+                    let _ = kill_process_group(leader, Signal::KILL);
+                }
+            }
+        }
+    }
+
+    fn drop_waiting(&mut self) {
+        self.shared.lock().waiting.retain(|work| matches!(work, Work::Watch(..)));
+    }
+
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn busy(&self) -> usize {
+        self.shared.lock().running.len()
+    }
+}
+
+impl Drop for LocalExecutor {
+    /// Ends what still runs.
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.closed = true;
+        state.waiting.clear();
+        for running in state.running.values_mut() {
+            running.cancelled = true;
+            if let Some(leader) = running.leader {
+                let _ = kill_process_group(leader, Signal::KILL);
+            }
+        }
+        drop(state);
+        self.shared.work.notify_all();
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The life of a slot.
+    fn serve(&self, reports: &UnboundedSender<Report>) {
+        while let Some(work) = self.next() {
+            let (job, started, exit) = match work {
+                Work::Start(job) => {
+                    let started = now();
+                    let _ = reports.send(Report { token: job.token.clone(), news: News::Started, at: started });
+                    let exit = self.start_and_wait(&job);
+                    (job, Some(started), exit)
+                }
+                Work::Watch(job, leader) => {
+                    let exit = self.watch(&job, leader);
+                    (job, None, exit)
+                }
+            };
+            let result = fs::read(job.dir.join(job.result)).ok();
+            self.lock().running.remove(&job.token);
+            let news = News::Ended { exit, result, started };
+            if reports.send(Report { token: job.token, news, at: now() }).is_err() {
+                return;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<Work> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            if let Some(work) = state.waiting.pop_front() {
+                if let Work::Start(job) = &work {
+                    state.running.insert(job.token.clone(), Running { leader: None, cancelled: false });
+                }
+                return Some(work);
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    fn start_and_wait(&self, job: &Job) -> Exit {
+        let mut child = match self.start(job) {
+            Ok(child) => child,
+            Err(e) => return Exit::LaunchFailed(e.to_string()),
+        };
+        let Some(leader) = Pid::from_raw(child.id().cast_signed()) else {
+            return Exit::LaunchFailed("the process has no id".into());
+        };
+        let cancelled_early = {
+            let mut state = self.lock();
+            let running = state.running.get_mut(&job.token);
+            running.is_some_and(|r| {
+                r.leader = Some(leader);
+                r.cancelled
+            })
+        };
+        let ended_in_time = !cancelled_early && wait(leader, job.timeout);
+        if !ended_in_time && !cancelled_early {
+            end_group(leader);
+        }
+        let cancelled = self.forget(&job.token, leader);
+        match child.wait() {
+            _ if cancelled => Exit::Cancelled,
+            _ if !ended_in_time => Exit::TimedOut,
+            Ok(status) => exit_of(status),
+            Err(e) => Exit::LaunchFailed(e.to_string()),
+        }
+    }
+
+    fn watch(&self, job: &Job, leader: Pid) -> Exit {
+        let ended_in_time = wait(leader, job.timeout);
+        if !ended_in_time {
+            end_group(leader);
+        }
+        match (self.forget(&job.token, leader), ended_in_time) {
+            (true, _) => Exit::Cancelled,
+            (false, false) => Exit::TimedOut,
+            (false, true) => Exit::Unseen,
+        }
+    }
+
+    /// Ends what is left of the group. Its leader is not reaped yet, so that its id cannot name another group; after
+    /// this nobody signals it any more. Returns whether the job was cancelled.
+    fn forget(&self, token: &Token, leader: Pid) -> bool {
+        let mut state = self.lock();
+        let _ = kill_process_group(leader, Signal::KILL);
+        state.running.get_mut(token).is_some_and(|running| {
+            running.leader = None;
+            running.cancelled
+        })
+    }
+
+    fn start(&self, job: &Job) -> io::Result<Child> {
+        fs::create_dir_all(&job.dir)?;
+        for (name, content) in &job.files {
+            fs::write(job.dir.join(name), content)?;
+        }
+        for (from, name) in &job.links {
+            link(from, &job.dir.join(name))?;
+        }
+        let (program, arguments) = job.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        Command::new(program)
+            .args(arguments)
+            .current_dir(&job.dir)
+            .env_clear()
+            .envs(self.environment.pairs().iter().map(|(k, v)| (k, v)))
+            .envs(job.env.iter().map(|(k, v)| (k, v)))
+            .env(TOKEN, job.token.to_string())
+            .stdin(Stdio::null())
+            .stdout(File::create(job.dir.join("stdout"))?)
+            .stderr(File::create(job.dir.join("stderr"))?)
+            .process_group(0)
+            .spawn()
+            .map_err(|e| io::Error::new(e.kind(), format!("could not start `{program}`: {e}")))
+    }
+}
+
+/// A hard link; a copy where the file system has none.
+fn link(from: &Path, to: &Path) -> io::Result<()> {
+    match fs::hard_link(from, to) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        Err(_) => fs::copy(from, to).map(drop),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Waits for a process, which need not be a child; false when it still runs after `limit`.
+fn wait(process: Pid, limit: Duration) -> bool {
+    match pidfd_open(process, PidfdFlags::empty()) {
+        Ok(fd) => wait_fd(&fd, limit),
+        Err(_) => true,
+    }
+}
+
+fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let mut fds = [PollFd::new(fd, PollFlags::IN)];
+        match poll(&mut fds, Some(&timeout)) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(rustix::io::Errno::INTR) => {}
+            Err(_) => return true,
+        }
+    }
+}
+
+/// SIGTERM to the group, and SIGKILL to what does not heed it.
+fn end_group(leader: Pid) {
+    let _ = kill_process_group(leader, Signal::TERM);
+    if !wait(leader, GRACE) {
+        let _ = kill_process_group(leader, Signal::KILL);
+    }
+}
+
+fn exit_of(status: ExitStatus) -> Exit {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => Exit::Code(code),
+        (None, Some(signal)) => Exit::Signal(signal),
+        (None, None) => Exit::Unseen,
+    }
+}
+
+fn now() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+}

@@ -1,0 +1,202 @@
+//! Reading: the journal for the engine, rows for reports. Each question is one statement.
+
+use futures_util::TryStreamExt;
+use sqlx::{FromRow, Row};
+
+use super::{RunInfo, Store, StoreError};
+use crate::task::Event;
+
+/// Counts of a run.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow)]
+pub struct Counts {
+    /// Molecules whose evaluation ended, computed or failed for good.
+    pub evaluations: i64,
+    pub failures: i64,
+    /// Batches that brought new candidates.
+    pub batches: i64,
+    pub queued: i64,
+    pub newest_batch: Option<i64>,
+    /// Simulations of molecules submitted and not ended.
+    pub in_flight: i64,
+}
+
+/// All that `status` and the final report say of a run as a whole.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summary {
+    pub run: RunInfo,
+    /// Null until the run has ended.
+    pub stopped_by: Option<String>,
+    pub counts: Counts,
+    pub best: Option<CandidateRow>,
+}
+
+/// A molecule that was proposed and what became of it.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct CandidateRow {
+    pub batch: i64,
+    pub rank: i64,
+    pub smiles: String,
+    pub predicted: Option<f64>,
+    pub predicted_std: Option<f64>,
+    pub status: String,
+    pub total_energy_hartree: Option<f64>,
+    pub atomization_energy_hartree: Option<f64>,
+    pub atoms: Option<i64>,
+    /// Value of the objective, hartree.
+    pub value: Option<f64>,
+    pub failure: Option<String>,
+    pub failure_message: Option<String>,
+    pub submitted: Option<i64>,
+    pub started: Option<i64>,
+    pub finished: Option<i64>,
+    /// Level of theory of the result.
+    pub level: Option<String>,
+    pub engine: Option<String>,
+    pub engine_version: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct AtomRow {
+    pub element: String,
+    pub total_energy_hartree: f64,
+}
+
+#[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
+pub struct BatchRow {
+    pub batch: i64,
+    pub begun: i64,
+    pub pushed: Option<i64>,
+    pub measured: i64,
+    pub groups: Option<i64>,
+    pub rmse_hartree: Option<f64>,
+    pub generated: Option<i64>,
+    pub epsilon: Option<f64>,
+    pub mean_reward: Option<f64>,
+    pub mean_loss: Option<f64>,
+    pub new: Option<i64>,
+}
+
+/// `candidates` with what `tasks` and `results` know of them.
+macro_rules! candidate_rows {
+    ($rest:literal) => {
+        concat!(
+            "SELECT c.batch, c.rank, c.smiles, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
+             c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, t.submitted, t.started, \
+             t.finished, r.level, r.engine, r.version AS engine_version \
+             FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
+            $rest
+        )
+    };
+}
+
+impl Store {
+    /// Hands every fact of the journal, in order, to `take`.
+    pub async fn replay(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
+        let path = self.path.clone();
+        let read = |source| StoreError::Read { path: path.clone(), source };
+        let mut rows = sqlx::query("SELECT seq, event FROM journal ORDER BY seq").fetch(&mut self.db);
+        while let Some(row) = rows.try_next().await.map_err(read)? {
+            let seq: i64 = row.try_get(0).map_err(read)?;
+            let event: &str = row.try_get(1).map_err(read)?;
+            let event = serde_json::from_str(event);
+            take(seq, event.map_err(|source| StoreError::Journal { path: path.clone(), seq, source })?);
+        }
+        Ok(())
+    }
+
+    pub async fn run_info(&mut self) -> Result<RunInfo, StoreError> {
+        Ok(self.run().await?.0)
+    }
+
+    async fn run(&mut self) -> Result<(RunInfo, Option<String>), StoreError> {
+        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by FROM run")
+            .fetch_one(&mut self.db)
+            .await
+            .and_then(|row| {
+                let info = RunInfo {
+                    name: row.try_get(0)?,
+                    campaign: row.try_get(1)?,
+                    created: row.try_get(2)?,
+                    version: row.try_get(3)?,
+                };
+                Ok((info, row.try_get(4)?))
+            });
+        self.reading(row)
+    }
+
+    pub async fn summary(&mut self) -> Result<Summary, StoreError> {
+        let (run, stopped_by) = self.run().await?;
+        let best = self.best(1).await?.pop();
+        Ok(Summary { run, stopped_by, counts: self.counts().await?, best })
+    }
+
+    async fn counts(&mut self) -> Result<Counts, StoreError> {
+        let counts = sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE status IN ('computed', 'failed')) AS evaluations, \
+             count(*) FILTER (WHERE status = 'failed') AS failures, \
+             (SELECT count(*) FROM batches WHERE new > 0) AS batches, \
+             count(*) FILTER (WHERE status = 'queued') AS queued, \
+             max(batch) FILTER (WHERE status = 'queued') AS newest_batch, \
+             count(*) FILTER (WHERE status = 'evaluating') AS in_flight FROM candidates",
+        )
+        .fetch_one(&mut self.db)
+        .await;
+        self.reading(counts)
+    }
+
+    /// Tasks that run now, by stage.
+    pub async fn running_by_stage(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query_as("SELECT stage, count(*) FROM tasks WHERE state = 'running' GROUP BY stage")
+            .fetch_all(&mut self.db)
+            .await;
+        self.reading(rows)
+    }
+
+    /// Tasks by state.
+    pub async fn tasks_by_state(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state ORDER BY state")
+            .fetch_all(&mut self.db)
+            .await;
+        self.reading(rows)
+    }
+
+    /// The last failed task: stage, molecule, attempt, kind and message.
+    pub async fn last_failure(&mut self) -> Result<Option<(i64, String, Option<String>, i64, String, String)>, StoreError> {
+        let row = sqlx::query_as(
+            "SELECT task, stage, smiles, attempt, failure, failure_message FROM tasks \
+             WHERE state = 'failed' ORDER BY finished DESC, task DESC LIMIT 1",
+        )
+        .fetch_optional(&mut self.db)
+        .await;
+        self.reading(row)
+    }
+
+    /// The `n` best molecules.
+    pub async fn best(&mut self, n: u32) -> Result<Vec<CandidateRow>, StoreError> {
+        let rows = sqlx::query_as(candidate_rows!(
+            "WHERE c.value IS NOT NULL ORDER BY c.value, c.batch, c.rank LIMIT ?"
+        ))
+        .bind(n)
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
+    /// Every candidate, in order of batch and rank.
+    pub async fn candidates(&mut self) -> Result<Vec<CandidateRow>, StoreError> {
+        let rows = sqlx::query_as(candidate_rows!("ORDER BY c.batch, c.rank")).fetch_all(&mut self.db).await;
+        self.reading(rows)
+    }
+
+    pub async fn atoms(&mut self) -> Result<Vec<AtomRow>, StoreError> {
+        let rows = sqlx::query_as("SELECT element, total_energy_hartree FROM atoms ORDER BY element")
+            .fetch_all(&mut self.db)
+            .await;
+        self.reading(rows)
+    }
+
+    pub async fn batches(&mut self) -> Result<Vec<BatchRow>, StoreError> {
+        let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch").fetch_all(&mut self.db).await;
+        self.reading(rows)
+    }
+}

@@ -1,0 +1,205 @@
+//! Writing: facts with what they change, many in one transaction.
+
+use sqlx::{Connection, SqliteConnection};
+
+use super::{RunInfo, Store, StoreError};
+use crate::task::{Attempt, Candidate, EndState, Event, FailureKind, Record, TaskId};
+
+/// What is committed together.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// Each fact with the records it led to.
+    pub facts: Vec<(Event, Vec<Record>)>,
+    pub simulations: Vec<Simulation>,
+    /// Attempts that began to run, and when.
+    pub started: Vec<(TaskId, Attempt, i64)>,
+}
+
+/// What a simulation returned besides its energy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Simulation {
+    pub task: TaskId,
+    pub engine: String,
+    pub version: String,
+    pub level: String,
+    /// Geometry in the XYZ format, angstrom.
+    pub xyz: String,
+}
+
+impl Batch {
+    pub fn is_empty(&self) -> bool {
+        self.facts.is_empty() && self.simulations.is_empty() && self.started.is_empty()
+    }
+}
+
+impl Store {
+    pub(super) async fn insert_run(&mut self, info: &RunInfo) -> Result<(), StoreError> {
+        let insert = sqlx::query("INSERT INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)")
+            .bind(&info.name)
+            .bind(&info.campaign)
+            .bind(info.created)
+            .bind(&info.version)
+            .execute(&mut self.db)
+            .await;
+        self.writing(insert.map(drop))
+    }
+
+    /// Commits all of `batch` or nothing of it; on success it is on the disk.
+    pub async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let answer = commit(&mut self.db, batch).await;
+        self.writing(answer)
+    }
+}
+
+async fn commit(db: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
+    for simulation in &batch.simulations {
+        insert_result(&mut tx, simulation).await?;
+    }
+    for (task, attempt, at) in &batch.started {
+        task_started(&mut tx, *task, *attempt, *at).await?;
+    }
+    for (event, records) in &batch.facts {
+        append_to_journal(&mut tx, event).await?;
+        for record in records {
+            apply(&mut tx, record, event.at).await?;
+        }
+    }
+    tx.commit().await
+}
+
+async fn append_to_journal(db: &mut SqliteConnection, event: &Event) -> Result<(), sqlx::Error> {
+    let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
+    sqlx::query("INSERT INTO journal (event) VALUES (?)").bind(json).execute(db).await.map(drop)
+}
+
+async fn insert_result(db: &mut SqliteConnection, s: &Simulation) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO results (task, engine, version, level, xyz) VALUES (?, ?, ?, ?, ?)")
+        .bind(id(s.task))
+        .bind(&s.engine)
+        .bind(&s.version)
+        .bind(&s.level)
+        .bind(&s.xyz)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+async fn task_started(db: &mut SqliteConnection, task: TaskId, attempt: Attempt, at: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE tasks SET state = 'running', started = ? WHERE task = ? AND attempt = ? AND state = 'submitted'")
+        .bind(at)
+        .bind(id(task))
+        .bind(attempt)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+/// One record, in the tables derived from the journal. `at` is when its fact became known.
+async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<(), sqlx::Error> {
+    let query = match record {
+        Record::TaskCreated { task, stage, smiles, batch } => sqlx::query(
+            "INSERT INTO tasks (task, stage, smiles, batch, state, attempt, submitted) VALUES (?, ?, ?, ?, 'submitted', 1, ?)",
+        )
+        .bind(id(*task))
+        .bind(stage)
+        .bind(smiles)
+        .bind(batch)
+        .bind(at),
+        Record::TaskAgain { task, attempt, failure } => sqlx::query(
+            "UPDATE tasks SET state = 'submitted', attempt = ?, failure = ?, failure_message = ?, started = NULL WHERE task = ?",
+        )
+        .bind(attempt)
+        .bind(failure.kind.word())
+        .bind(&failure.message)
+        .bind(id(*task)),
+        Record::TaskEnded { task, state, failure, started } => sqlx::query(
+            "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), finished = ? WHERE task = ?",
+        )
+        .bind(match state {
+            EndState::Succeeded => "succeeded",
+            EndState::Failed => "failed",
+            EndState::Cancelled => "cancelled",
+        })
+        .bind(failure.as_ref().map(|f| f.kind.word()))
+        .bind(failure.as_ref().map(|f| &f.message))
+        .bind(started)
+        .bind(at)
+        .bind(id(*task)),
+        Record::Reference { element, total_energy_hartree } => {
+            sqlx::query("INSERT INTO atoms (element, total_energy_hartree) VALUES (?, ?)")
+                .bind(element)
+                .bind(total_energy_hartree)
+        }
+        Record::Queued(Candidate { smiles, batch, rank, predicted }) => sqlx::query(
+            "INSERT INTO candidates (batch, rank, smiles, predicted, predicted_std, status) VALUES (?, ?, ?, ?, ?, 'queued')",
+        )
+        .bind(batch)
+        .bind(rank)
+        .bind(smiles)
+        .bind(predicted.map(|(mean, _)| mean))
+        .bind(predicted.map(|(_, std)| std)),
+        Record::Evaluating { batch, rank, task } => {
+            sqlx::query("UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?")
+                .bind(id(*task))
+                .bind(batch)
+                .bind(rank)
+        }
+        Record::Evaluated { batch, rank, energy } => sqlx::query(
+            "UPDATE candidates SET status = 'computed', total_energy_hartree = ?, atomization_energy_hartree = ?, \
+             atoms = ?, value = ? WHERE batch = ? AND rank = ?",
+        )
+        .bind(energy.total_energy_hartree)
+        .bind(energy.atomization_energy_hartree)
+        .bind(energy.atoms)
+        .bind(energy.value)
+        .bind(batch)
+        .bind(rank),
+        Record::Superseded { batch, rank } => with_status("superseded", *batch, *rank),
+        Record::EvaluationFailed { batch, rank } => with_status("failed", *batch, *rank),
+        Record::EvaluationCancelled { batch, rank } => with_status("cancelled", *batch, *rank),
+        Record::BatchBegun { batch, measured } => {
+            sqlx::query("INSERT INTO batches (batch, begun, measured) VALUES (?, ?, ?)")
+                .bind(batch)
+                .bind(at)
+                .bind(count(*measured))
+        }
+        Record::BatchTrained { batch, groups, rmse_hartree } => {
+            sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
+                .bind(count(*groups))
+                .bind(rmse_hartree)
+                .bind(batch)
+        }
+        Record::BatchGenerated { batch, candidates, epsilon, mean_reward, mean_loss } => sqlx::query(
+            "UPDATE batches SET generated = ?, epsilon = ?, mean_reward = ?, mean_loss = ? WHERE batch = ?",
+        )
+        .bind(count(*candidates))
+        .bind(epsilon)
+        .bind(mean_reward)
+        .bind(mean_loss)
+        .bind(batch),
+        Record::BatchPushed { batch, new } => {
+            sqlx::query("UPDATE batches SET pushed = ?, new = ? WHERE batch = ?")
+                .bind(at)
+                .bind(count(*new))
+                .bind(batch)
+        }
+        Record::RunEnded { stopped_by } => sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word()),
+    };
+    query.execute(db).await.map(drop)
+}
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
+
+fn with_status(status: &'static str, batch: u32, rank: u32) -> Query<'static> {
+    sqlx::query("UPDATE candidates SET status = ? WHERE batch = ? AND rank = ?").bind(status).bind(batch).bind(rank)
+}
+
+/// SQLite's integers are signed.
+fn id(task: TaskId) -> i64 {
+    task.0.cast_signed()
+}
+
+fn count(n: usize) -> i64 {
+    n as i64
+}

@@ -1,0 +1,73 @@
+//! The facts that the journal holds: replayed in order they give the live state.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Attempt, Failure, FileRef, TaskId};
+
+/// A fact and when it became known.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Milliseconds since the Unix epoch.
+    pub at: i64,
+    #[serde(flatten)]
+    pub fact: Fact,
+}
+
+/// What the engine learns from outside.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Fact {
+    /// The run began with these molecules, drawn from the source of the search space.
+    Began {
+        /// The initial molecules, canonical SMILES.
+        initial: Vec<String>,
+        /// Further ones, for when initial molecules fail and the generator needs fresh starts.
+        reserve: Vec<String>,
+    },
+    /// An attempt ended.
+    Ended {
+        task: TaskId,
+        attempt: Attempt,
+        /// When its process started, where known; milliseconds since the Unix epoch.
+        started: Option<i64>,
+        outcome: Outcome,
+    },
+    /// Another engine took the run over; what lies before is no time that the run was at work.
+    Resumed,
+    /// The wall time of the campaign is over.
+    TimeIsUp,
+}
+
+/// What an attempt came to.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    Simulated {
+        total_energy_hartree: f64,
+        /// Number of atoms of each element, hydrogen included.
+        atoms: BTreeMap<String, u32>,
+    },
+    Trained { model: FileRef, molecules: usize, groups: usize, rmse_hartree: f64 },
+    Generated {
+        agent: FileRef,
+        candidates: FileRef,
+        count: usize,
+        epsilon: f64,
+        /// Mean reward a step, hartree.
+        mean_reward: f64,
+        mean_loss: Option<f64>,
+    },
+    /// Predictions, best first.
+    Screened { ranked: Vec<Predicted> },
+    Failed(Failure),
+}
+
+/// A molecule and what the surrogate says of its objective, hartree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Predicted {
+    pub smiles: String,
+    pub mean: f64,
+    pub std: f64,
+}

@@ -1,0 +1,123 @@
+//! What one event changes in the tables that are derived from the journal.
+
+use super::{Attempt, Failure, TaskId};
+
+/// A proposed molecule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Candidate {
+    /// Canonical SMILES.
+    pub smiles: String,
+    /// The batch it was proposed in; 0 is the initial draw.
+    pub batch: u32,
+    /// Its place in the batch; 0 is the best.
+    pub rank: u32,
+    /// The surrogate's mean and standard deviation, hartree; none for the initial draw.
+    pub predicted: Option<(f64, f64)>,
+}
+
+/// A change to the tables that are derived from the journal.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Record {
+    TaskCreated { task: TaskId, stage: String, smiles: Option<String>, batch: Option<u32> },
+    /// A failed attempt is followed by another.
+    TaskAgain { task: TaskId, attempt: Attempt, failure: Failure },
+    TaskEnded { task: TaskId, state: EndState, failure: Option<Failure>, started: Option<i64> },
+    /// Energy of a free atom, hartree.
+    Reference { element: String, total_energy_hartree: f64 },
+    /// A candidate is known and waits.
+    Queued(Candidate),
+    Superseded { batch: u32, rank: u32 },
+    Evaluating { batch: u32, rank: u32, task: TaskId },
+    Evaluated { batch: u32, rank: u32, energy: Energy },
+    EvaluationFailed { batch: u32, rank: u32 },
+    EvaluationCancelled { batch: u32, rank: u32 },
+    /// The generator began a batch.
+    BatchBegun { batch: u32, measured: usize },
+    BatchTrained { batch: u32, groups: usize, rmse_hartree: f64 },
+    BatchGenerated { batch: u32, candidates: usize, epsilon: f64, mean_reward: f64, mean_loss: Option<f64> },
+    /// The generator ended a batch with this many new candidates.
+    BatchPushed { batch: u32, new: usize },
+    RunEnded { stopped_by: StoppedBy },
+}
+
+/// The measured energy of a molecule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Energy {
+    /// Of the molecule, at the level of the campaign.
+    pub total_energy_hartree: f64,
+    /// E(molecule) - sum of E(atoms).
+    pub atomization_energy_hartree: f64,
+    /// Number of atoms, hydrogen included.
+    pub atoms: u32,
+    /// Value of the objective.
+    pub value: f64,
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EndState {
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StoppedBy {
+    Evaluations,
+    Target,
+    WallTime,
+    StaleBatches,
+    BarrenBatches,
+    FailureShare,
+    /// An atomic reference could not be computed.
+    References,
+    /// Not one molecule could be computed.
+    NothingComputed,
+}
+
+impl StoppedBy {
+    pub const ALL: [Self; 8] = [
+        Self::Evaluations,
+        Self::Target,
+        Self::WallTime,
+        Self::StaleBatches,
+        Self::BarrenBatches,
+        Self::FailureShare,
+        Self::References,
+        Self::NothingComputed,
+    ];
+
+    /// The word used in the database and in `--json`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Evaluations => "evaluations",
+            Self::Target => "target",
+            Self::WallTime => "wall_time",
+            Self::StaleBatches => "stale_batches",
+            Self::BarrenBatches => "barren_batches",
+            Self::FailureShare => "failure_share",
+            Self::References => "references",
+            Self::NothingComputed => "nothing_computed",
+        }
+    }
+
+    /// A sentence for people.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Evaluations => "all evaluations asked for are done",
+            Self::Target => "the target value was reached",
+            Self::WallTime => "the wall time is over",
+            Self::StaleBatches => "the last batches brought no better molecule",
+            Self::BarrenBatches => "the generator found nothing new in the last batches",
+            Self::FailureShare => "too large a share of the evaluations failed",
+            Self::References => "an atomic reference energy could not be computed",
+            Self::NothingComputed => "not one molecule could be computed",
+        }
+    }
+
+    /// Whether the campaign got what it asked for, as far as the search space went.
+    pub fn is_success(self) -> bool {
+        !matches!(self, Self::FailureShare | Self::References | Self::NothingComputed)
+    }
+}
