@@ -5,7 +5,7 @@ use crate::simulate;
 use crate::spec::campaign::{Schedule, Stop};
 
 /// A campaign as the engine sees it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     pub seed: u64,
     pub schedule: Schedule,
@@ -31,7 +31,7 @@ pub struct Config {
 }
 
 /// A stage that computes energies.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SimulateStage {
     pub stage: String,
     pub retries: u32,
@@ -40,7 +40,7 @@ pub struct SimulateStage {
 }
 
 /// A stage of the generator loop.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct LearnStage<S> {
     pub stage: String,
     pub retries: u32,

@@ -61,7 +61,7 @@ impl Engine {
     }
 
     /// E(molecule) - sum of E(atoms); none where an element has no reference or the energy is not a number.
-    fn energy(&self, answer: &Outcome) -> Option<Energy> {
+    pub(super) fn energy(&self, answer: &Outcome) -> Option<Energy> {
         let Outcome::Simulated { total_energy_hartree, atoms } = answer else { return None };
         let mut apart = 0.0;
         for (element, count) in atoms {

@@ -9,7 +9,7 @@ use super::{Engine, Phase, Step, Work};
 const FRESH_STARTS: usize = 8;
 
 /// Where the generator stands.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Generator {
     busy: bool,
     /// The batch being made, or the last one made.

@@ -15,7 +15,7 @@ mod step;
 pub use config::{Config, LearnStage, SimulateStage};
 pub use attempt::{Program, TaskRun};
 pub use driver::{Driver, DriverError, Ending, Site, StageSite, Watch};
-pub use input::TaskInput;
+pub use input::{TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
 
@@ -33,7 +33,7 @@ use generator::Generator;
 const FAILURES_JUDGED_FROM: usize = 10;
 
 /// The live state of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
     config: Config,
     phase: Phase,
@@ -76,7 +76,7 @@ pub struct Incumbent {
     task: TaskId,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Fresh,
     References,
@@ -85,7 +85,7 @@ enum Phase {
     Ended(StoppedBy),
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 struct Live {
     state: TaskState,
     work: Work,
@@ -188,6 +188,11 @@ impl Engine {
             Phase::Ended(stopped_by) => Some(stopped_by),
             Phase::Fresh | Phase::References | Phase::Initial | Phase::Loops => None,
         }
+    }
+
+    /// Molecules measured so far, in order of arrival.
+    pub fn measured(&self) -> &[Measured] {
+        &self.measured
     }
 
     /// Whether nothing has happened yet.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::task::Candidate;
 
 /// The queue between the generator and the consumer, of bounded length.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct CandidateQueue {
     waiting: BTreeMap<(Reverse<u32>, u32), Candidate>,
     capacity: usize,

@@ -3,7 +3,7 @@
 use sqlx::{Connection, SqliteConnection};
 
 use super::{RunInfo, Store, StoreError};
-use crate::task::{Attempt, Candidate, EndState, Event, FailureKind, Record, TaskId};
+use crate::task::{Attempt, Candidate, EndState, Event, Record, TaskId};
 
 /// What is committed together.
 #[derive(Debug, Default)]
