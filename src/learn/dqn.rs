@@ -1,0 +1,262 @@
+//! Deep Q-learning as in MolDQN (Zhou et al., Sci. Rep. 9, 10752, 2019), on any environment.
+//!
+//! The value is one of states reached, Q(s'), and the error of a transition e = Q(s') - [r + gamma max Q_target(s'')],
+//! with s'' the states that can be reached from s'. The step limit of an episode cuts it short and ends nothing, so that
+//! only a state with no way on has no second term. `docs/decisions/0002-dqn-corrections.md` has the reasons.
+
+use candle_core::{Device, Tensor};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+use super::adam::Adam;
+use super::environment::{Action, Environment, Observation};
+use super::network::QNetwork;
+use super::replay::{Replay, Transition};
+
+/// An agent: all that lasts from call to call.
+#[derive(Debug)]
+pub struct Dqn {
+    pub(super) settings: DqnSettings,
+    pub(super) online: QNetwork,
+    pub(super) target: QNetwork,
+    pub(super) optimiser: Adam,
+    pub(super) replay: Replay,
+    pub(super) epsilon: f64,
+    /// Episodes of the agent's whole life.
+    pub(super) episodes: u64,
+}
+
+/// How an agent sees, explores and learns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DqnSettings {
+    /// Length of an observation.
+    pub inputs: usize,
+    /// Widths of the hidden layers.
+    pub hidden: Vec<usize>,
+    pub learning_rate: f64,
+    /// Discount of the reward a step later.
+    pub gamma: f64,
+    /// Share of random actions in the first episode.
+    pub epsilon_start: f64,
+    /// What it is multiplied with after each episode.
+    pub epsilon_decay: f64,
+    /// What it never falls below.
+    pub epsilon_min: f64,
+    /// Transitions of an update; none is made before the replay memory holds as many.
+    pub batch_size: usize,
+    pub replay_size: usize,
+    /// Episodes, counted over the agent's life, between two copies of the network to the target network.
+    pub target_update_episodes: u64,
+}
+
+/// What a call of [`Dqn::run`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct RunSummary {
+    pub episodes: usize,
+    pub steps: usize,
+    /// Mean reward of a step, zero without steps.
+    pub mean_reward: f64,
+    /// Mean loss of the updates, none without updates.
+    pub mean_loss: Option<f64>,
+}
+
+/// Why an agent stopped, `E` being the error of its environment.
+#[derive(Debug, thiserror::Error)]
+pub enum DqnError<E> {
+    #[error(transparent)]
+    Environment(E),
+    #[error("the loss of the agent is {0} after {1} updates: lower `learning_rate`")]
+    Diverged(f32, u64),
+    #[error("the Q-network failed")]
+    Network(#[from] candle_core::Error),
+}
+
+impl Dqn {
+    /// A new agent, its weights drawn from `seed`.
+    pub fn new(settings: DqnSettings, seed: u64) -> Result<Self, candle_core::Error> {
+        let online = QNetwork::new(settings.inputs, &settings.hidden, &mut stream(seed, 0))?;
+        Ok(Self {
+            target: online.duplicate()?,
+            optimiser: Adam::new(&online)?,
+            online,
+            replay: Replay::default(),
+            epsilon: settings.epsilon_start,
+            episodes: 0,
+            settings,
+        })
+    }
+
+    /// Share of random actions in the next episode.
+    pub fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
+    /// Raises epsilon to `least` if it is lower; it decays from there.
+    pub fn explore_at_least(&mut self, least: f64) {
+        self.epsilon = self.epsilon.max(least);
+    }
+
+    /// Episodes of the agent's whole life.
+    pub fn episodes(&self) -> u64 {
+        self.episodes
+    }
+
+    /// Plays `episodes` episodes of at most `steps` steps and learns from each step. `visit` is given every state, the
+    /// first of each episode included. Each episode has a random stream of its own, from `seed` and its number in the
+    /// agent's life: two calls do what one of as many episodes does.
+    pub fn run<E: Environment>(
+        &mut self,
+        environment: &mut E,
+        episodes: usize,
+        steps: usize,
+        seed: u64,
+        mut visit: impl FnMut(&E::State),
+    ) -> Result<RunSummary, DqnError<E::Error>> {
+        let (mut rewards, mut losses) = (Mean::default(), Mean::default());
+        for _ in 0..episodes {
+            let mut rng = stream(seed, 1 + self.episodes);
+            let state = environment.start().map_err(DqnError::Environment)?;
+            visit(&state);
+            let mut actions = environment.actions(&state).map_err(DqnError::Environment)?;
+            for _ in 0..steps {
+                if actions.is_empty() {
+                    break;
+                }
+                let chosen = self.choose(&actions, &mut rng)?;
+                let Action { state, observation } = actions.swap_remove(chosen);
+                visit(&state);
+                let reward = environment.reward(&state).map_err(DqnError::Environment)?;
+                rewards.add(reward);
+                actions = environment.actions(&state).map_err(DqnError::Environment)?;
+                let transition = Transition {
+                    observation,
+                    reward,
+                    next: actions.iter().map(|a| a.observation.clone()).collect(),
+                    bootstrap: None,
+                };
+                self.replay.push(transition, self.settings.replay_size);
+                if self.replay.len() >= self.settings.batch_size {
+                    let loss = self.update(&mut rng)?;
+                    if !loss.is_finite() {
+                        return Err(DqnError::Diverged(loss, self.optimiser.steps));
+                    }
+                    losses.add(f64::from(loss));
+                }
+            }
+            self.end_episode()?;
+        }
+        Ok(RunSummary {
+            episodes,
+            steps: rewards.count,
+            mean_reward: rewards.value().unwrap_or(0.0),
+            mean_loss: losses.value(),
+        })
+    }
+
+    /// A random action with the chance epsilon, else the first of the best.
+    fn choose<S>(
+        &self,
+        actions: &[Action<S>],
+        rng: &mut ChaCha8Rng,
+    ) -> Result<usize, candle_core::Error> {
+        if rng.random::<f64>() < self.epsilon {
+            return Ok(rng.random_range(0..actions.len()));
+        }
+        let observations: Vec<&Observation> = actions.iter().map(|a| &a.observation).collect();
+        let values = self.online.values(&observations)?;
+        let best =
+            (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best });
+        Ok(best)
+    }
+
+    /// One step of the optimiser on a random batch; returns its loss.
+    fn update(&mut self, rng: &mut ChaCha8Rng) -> Result<f32, candle_core::Error> {
+        let batch = self.replay.sample(self.settings.batch_size, rng);
+        self.fill_bootstraps(&batch)?;
+        let targets: Vec<f32> = batch
+            .iter()
+            .map(|&position| {
+                let transition = self.replay.get(position);
+                let later = f64::from(transition.bootstrap.unwrap_or(0.0));
+                (transition.reward + self.settings.gamma * later) as f32
+            })
+            .collect();
+        let observations: Vec<&Observation> = batch
+            .iter()
+            .map(|&position| &self.replay.get(position).observation)
+            .collect();
+        let targets = Tensor::from_vec(targets, batch.len(), &Device::Cpu)?;
+        let loss = loss(&self.online.forward(&observations)?, &targets)?;
+        self.optimiser
+            .step(&self.online, &loss.backward()?, self.settings.learning_rate)?;
+        loss.to_scalar()
+    }
+
+    /// Asks the target network for the values that the batch needs and that are not known yet, in one pass.
+    fn fill_bootstraps(&mut self, batch: &[usize]) -> Result<(), candle_core::Error> {
+        let unknown = |&position: &usize| {
+            let transition = self.replay.get(position);
+            transition.bootstrap.is_none() && !transition.next.is_empty()
+        };
+        let mut missing: Vec<usize> = batch.iter().copied().filter(unknown).collect();
+        missing.sort_unstable();
+        missing.dedup();
+        let observations: Vec<&Observation> = missing
+            .iter()
+            .flat_map(|&position| &self.replay.get(position).next)
+            .collect();
+        let values = self.target.values(&observations)?;
+        let mut rest = values.as_slice();
+        for position in missing {
+            let transition = self.replay.get_mut(position);
+            let (own, others) = rest.split_at(transition.next.len());
+            transition.bootstrap = own.iter().copied().reduce(f32::max);
+            rest = others;
+        }
+        Ok(())
+    }
+
+    fn end_episode(&mut self) -> Result<(), candle_core::Error> {
+        self.episodes += 1;
+        self.epsilon = (self.epsilon * self.settings.epsilon_decay).max(self.settings.epsilon_min);
+        if self
+            .episodes
+            .is_multiple_of(self.settings.target_update_episodes)
+        {
+            self.target = self.online.duplicate()?;
+            self.replay.forget_bootstraps();
+        }
+        Ok(())
+    }
+}
+
+/// mean(sqrt(1 + e^2) - 1) of the errors e = values - targets.
+pub fn loss(values: &Tensor, targets: &Tensor) -> Result<Tensor, candle_core::Error> {
+    let error = (values - targets)?;
+    ((error.sqr()? + 1.0)?.sqrt()? - 1.0)?.mean_all()
+}
+
+/// Random stream `number` of `seed`.
+fn stream(seed: u64, number: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(number);
+    rng
+}
+
+/// A running mean.
+#[derive(Default)]
+struct Mean {
+    sum: f64,
+    count: usize,
+}
+
+impl Mean {
+    fn add(&mut self, value: f64) {
+        self.sum += value;
+        self.count += 1;
+    }
+
+    fn value(&self) -> Option<f64> {
+        (self.count > 0).then(|| self.sum / self.count as f64)
+    }
+}

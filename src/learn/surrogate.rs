@@ -1,0 +1,71 @@
+//! The cheap model that stands in for the simulator: what it learns from, what it answers, and its trait.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+/// A model fitted to measured values, which predicts a mean and a standard deviation, always both.
+pub trait Surrogate: Sized + Serialize + DeserializeOwned {
+    type Settings;
+
+    /// Fits the model to the values `y`, one for each row of `x`.
+    fn fit(x: &Features, y: &[f64], settings: &Self::Settings) -> Result<Self, FitError>;
+
+    /// Predicts every row of `x`, in order. Columns beyond those fitted are ignored.
+    fn predict(&self, x: &Features) -> Vec<Prediction>;
+}
+
+/// What a surrogate says of one row: in the unit of the values it was fitted to.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    pub mean: f64,
+    /// Standard deviation of a new measurement, noise included.
+    pub std: f64,
+}
+
+/// A matrix of features, of which each row holds few that are not zero.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Features {
+    columns: usize,
+    rows: Vec<Vec<(usize, f64)>>,
+}
+
+/// Why a surrogate could not be fitted.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum FitError {
+    #[error("there is nothing to fit a model to: no value was measured yet")]
+    Empty,
+    #[error("{rows} rows of features but {values} values")]
+    Lengths { rows: usize, values: usize },
+    #[error("value {value} of row {row} is not a finite number")]
+    NotFinite { row: usize, value: f64 },
+    #[error("the eigenvalues of a {size} x {size} matrix of features were not found")]
+    Eigenvalues { size: usize },
+}
+
+impl Features {
+    /// No rows yet, of `columns` columns.
+    pub fn new(columns: usize) -> Self {
+        Self {
+            columns,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Adds a row of (column, value) pairs, each column at most once; the others are zero.
+    pub fn push(&mut self, row: impl IntoIterator<Item = (usize, f64)>) {
+        let columns = self.columns;
+        self.rows.push(
+            row.into_iter()
+                .filter(|&(column, _)| column < columns)
+                .collect(),
+        );
+    }
+
+    pub fn columns(&self) -> usize {
+        self.columns
+    }
+
+    pub fn rows(&self) -> &[Vec<(usize, f64)>] {
+        &self.rows
+    }
+}
