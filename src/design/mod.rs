@@ -1,7 +1,12 @@
 //! Where chemistry meets learning: group features, the molecule environment, and the bodies of the `ml` tasks.
 
+pub mod settings;
+
 use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
+
+pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
 
 /// Input of `train`: everything measured so far, in order of submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -61,11 +66,13 @@ pub struct ScreenInput {
 }
 /// Predictions, best first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ScreenOutput { pub ranked: Vec<Predicted> }
+pub struct ScreenOutput {
+    pub ranked: Vec<Predicted>,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Predicted { pub smiles: String, pub mean: f64, pub std: f64 }
-
-// design names only chem and learn; so its settings types (TrainSettings, GenerateSettings, ScreenSettings) live HERE or in learn,
-// with serde + schemars derives and defaults, and spec::campaign re-uses them.
-// pub fn train(&TrainInput) -> Result<TrainOutput, DesignError>; generate; screen: read and write the named files.
+pub struct Predicted {
+    pub smiles: String,
+    pub mean: f64,
+    pub std: f64,
+}

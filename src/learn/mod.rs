@@ -1,1 +1,3 @@
-//! (being written)
+//! Learning: numbers in, numbers out. It knows no chemistry.
+
+pub mod acquisition;
