@@ -1,6 +1,7 @@
 //! What is wrong with a file, where, and a way out.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// A text that faults point into: a file, or an argument of the command line.
@@ -9,6 +10,47 @@ pub struct Text {
     /// The path as the user gave it, or `--set`.
     pub name: String,
     pub text: String,
+}
+
+impl Text {
+    /// Reads a file, under the name that the user gave it.
+    pub fn read(path: &Path) -> Result<Arc<Self>, Fault> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| {
+            let hint = path.is_dir().then(|| "it is a folder: name a file in it".to_owned());
+            Fault::new(format!("could not read `{name}`: {error}")).hint(hint)
+        })?;
+        let (text, bad) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let bytes = error.as_bytes();
+                let good = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()]).into_owned();
+                (String::from_utf8_lossy(bytes).into_owned(), Some(good))
+            }
+        };
+        let text = Arc::new(Self { name, text });
+        let Some(good) = bad else { return Ok(text) };
+        let line = good.matches('\n').count() + 1;
+        let column = good.lines().last().filter(|_| !good.ends_with('\n')).map_or(0, |line| line.chars().count()) + 1;
+        let place = Place {
+            text,
+            line,
+            column,
+            length: 1,
+        };
+        let hint = "save the file as UTF-8".to_owned();
+        Err(Fault::new("this byte is no UTF-8 text").at(place).hint(Some(hint)))
+    }
+
+    /// The file as a whole.
+    pub fn whole(self: &Arc<Self>) -> Place {
+        Place {
+            text: Arc::clone(self),
+            line: 1,
+            column: 1,
+            length: 1,
+        }
+    }
 }
 
 /// A stretch of one line of a text.

@@ -24,6 +24,8 @@ pub enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
+    /// What could not be filled in: a fault already, so nobody judges it again.
+    Unknown,
 }
 
 /// A key of a map.
@@ -75,7 +77,7 @@ impl Node {
     /// The tree as JSON; a number that is not finite becomes null.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
-            Value::Null => serde_json::Value::Null,
+            Value::Null | Value::Unknown => serde_json::Value::Null,
             Value::Bool(value) => (*value).into(),
             Value::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
                 (Ok(value), _) => value.into(),
@@ -95,12 +97,7 @@ impl Node {
 
 /// Parses a text. Duplicate keys and unquoted `{{name}}` are faults beside a tree, a syntax error leaves no tree.
 pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<Node> {
-    let whole = Place {
-        text: Arc::clone(text),
-        line: 1,
-        column: 1,
-        length: 1,
-    };
+    let whole = text.whole();
     let options = serde_saphyr::options! {
         // They are found here, so that all of them are, with their places.
         duplicate_keys: DuplicateKeyPolicy::PassThrough,
