@@ -1,5 +1,6 @@
 //! Simulation engines: each renders the inputs of one quantum chemistry method and parses its outputs.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -17,10 +18,23 @@ pub struct Request {
 }
 
 /// Settings that change the numbers an engine returns.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// Seconds an embedding may take before the molecule counts as one without a geometry.
-    pub embed_timeout_seconds: f64,
+    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    #[schemars(range(min = 1))]
+    pub embed_timeout_seconds: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { embed_timeout_seconds: 10 }
+    }
+}
+
+/// The names of all engines.
+pub fn names() -> &'static [&'static str] {
+    &["gfn2//mmff94", "xtb"]
 }
 
 /// What an engine found.

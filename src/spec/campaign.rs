@@ -1,32 +1,47 @@
 //! A campaign: what is sought, over which molecules, by which methods, in which stages, and when to stop.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::duration::Duration;
+pub use super::load::{Loaded, Overrides, load, read};
+use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};
+use crate::simulate::Settings as SimulateSettings;
 
 /// A campaign with every default filled in and every `{{param}}` replaced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Campaign {
+    /// A name for reports.
+    #[schemars(length(min = 1))]
     pub name: String,
     /// What all random streams of a run derive from.
     #[serde(default)]
     pub seed: u64,
-    /// Name of a site profile, or the path of one.
+    /// Name of a site profile, or the path of one, relative to the campaign file.
     #[serde(default = "default_site")]
+    #[schemars(length(min = 1))]
     pub site: String,
     #[serde(default)]
     pub schedule: Schedule,
-    /// Knobs, referenced as `{{name}}` anywhere below and overridden by `--set name=value`.
-    #[serde(default)]
+    /// Knobs, referenced as `"{{name}}"` anywhere below and overridden by `--set name=value`.
+    ///
+    /// Empty once they are resolved: their values stand where they were referenced.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Param>,
     pub objective: Objective,
     pub search_space: SearchSpace,
+    /// Named functions with their settings.
     pub methods: BTreeMap<String, Method>,
+    /// The parts of the campaign, in the order that their `after` gives.
     pub stages: BTreeMap<String, Stage>,
     pub stop: Stop,
+}
+
+fn default_site() -> String {
+    "local".into()
 }
 
 /// A knob: a plain value, or a value with bounds.
@@ -37,15 +52,20 @@ pub enum Param {
     Plain(Scalar),
 }
 
+/// A value with bounds and an explanation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BoundedParam {
     pub value: Scalar,
+    /// Smallest value that `--set` may give.
     pub min: Option<f64>,
+    /// Largest value that `--set` may give.
     pub max: Option<f64>,
+    /// What the knob is for.
     pub help: Option<String>,
 }
 
+/// A single value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
@@ -81,18 +101,27 @@ pub enum Objective {
 #[serde(deny_unknown_fields)]
 pub struct SearchSpace {
     /// `qm9`, or the path of a `.smi` or `.csv` file, relative to the campaign file.
+    #[schemars(length(min = 1))]
     pub source: String,
     /// Element symbols of the heavy atoms; hydrogen is implied.
+    #[schemars(length(min = 1))]
     pub elements: Vec<String>,
+    /// Most atoms that are not hydrogen.
     #[schemars(range(min = 1, max = 100))]
     pub max_heavy_atoms: usize,
     /// Sizes that a newly closed ring may have.
     #[serde(default = "default_ring_sizes")]
+    #[schemars(inner(range(min = 3, max = 20)))]
     pub allowed_ring_sizes: Vec<usize>,
+}
+
+fn default_ring_sizes() -> Vec<usize> {
+    (3..=7).collect()
 }
 
 /// A named function with its settings, its topic and its partition.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(deny_unknown_fields)]
 pub struct Method {
     #[serde(flatten)]
     pub kind: MethodKind,
@@ -103,6 +132,7 @@ pub struct Method {
     pub timeout: Duration,
     /// Further attempts after a failed one.
     #[serde(default)]
+    #[schemars(range(max = 100))]
     pub retries: u32,
 }
 
@@ -111,50 +141,122 @@ pub struct Method {
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MethodKind {
     /// Computes the energy of a molecule.
-    Simulate { engine: String, #[serde(default)] settings: SimulateSettings },
+    Simulate {
+        /// The quantum chemistry engine: `gfn2//mmff94`, `xtb`.
+        engine: String,
+        #[serde(default)]
+        settings: SimulateSettings,
+    },
     /// Fits the surrogate to all results.
-    Train { #[serde(default)] settings: TrainSettings },
+    Train {
+        #[serde(default)]
+        settings: TrainSettings,
+    },
     /// Lets the agent propose molecules.
-    Generate { #[serde(default)] settings: GenerateSettings },
+    Generate {
+        #[serde(default)]
+        settings: GenerateSettings,
+    },
     /// Predicts what was proposed and ranks it.
-    Screen { #[serde(default)] settings: ScreenSettings },
+    Screen {
+        #[serde(default)]
+        settings: ScreenSettings,
+    },
 }
-// SimulateSettings { embed_timeout: Duration = 10s }
-// TrainSettings { model: group-contribution, max_iterations: 300, tolerance: 1e-3 }
-// GenerateSettings { agent: moldqn, episodes 10, steps 32, fingerprint_radius 3, fingerprint_bits 2048, hidden [1024, 512, 256],
-//   learning_rate 1e-3, gamma 0.9, epsilon_start 1.0, epsilon_decay 0.995, epsilon_min 0.1, batch_size 32, replay_size 2000, target_update_episodes 10 }
-// ScreenSettings { acquisition: greedy | lower_confidence_bound | expected_improvement }
+
+impl MethodKind {
+    /// The word campaigns use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Simulate { .. } => "simulate",
+            Self::Train { .. } => "train",
+            Self::Generate { .. } => "generate",
+            Self::Screen { .. } => "screen",
+        }
+    }
+
+    /// The topic its results belong to.
+    pub fn topic(&self) -> Topic {
+        match self {
+            Self::Simulate { .. } => Topic::Simulator,
+            Self::Train { .. } | Self::Generate { .. } | Self::Screen { .. } => Topic::Ml,
+        }
+    }
+}
 
 /// Which loop a result belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Topic { Simulator, Ml }
+pub enum Topic {
+    Simulator,
+    Ml,
+}
+
+impl Topic {
+    /// The word campaigns use.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Simulator => "simulator",
+            Self::Ml => "ml",
+        }
+    }
+}
 
 /// A part of a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stage {
+    /// One of `methods`.
     pub method: String,
-    /// Stages it comes after.
-    #[serde(default)]
+    /// The stage or stages that it comes after.
+    #[serde(default, deserialize_with = "one_or_many")]
+    #[schemars(with = "OneOrMany")]
     pub after: Vec<String>,
     /// The loop it is repeated in.
-    #[serde(rename = "loop")]
+    #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
     pub in_loop: Option<Loop>,
     /// Where a simulating stage takes its molecules from.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub molecules: Option<Molecules>,
     /// `molecules: random`: how many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub count: Option<usize>,
     /// `screen`: how many of the best make a batch.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
     pub select: Option<usize>,
     /// `molecules: queue`: how many are kept submitted at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
     pub parallel: Option<usize>,
 }
 
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+/// The two loops of a campaign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Loop { Generator, Consumer }
+pub enum Loop {
+    /// Trains, generates, screens.
+    Generator,
+    /// Evaluates what the queue holds.
+    Consumer,
+}
 
+/// Where molecules come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Molecules {
@@ -171,15 +273,29 @@ pub enum Molecules {
 #[serde(deny_unknown_fields)]
 pub struct Stop {
     /// Molecules evaluated beyond the initial ones.
+    #[schemars(range(min = 1))]
     pub evaluations: usize,
+    /// Longest time of a run, e.g. `8h`.
     pub wall_time: Option<Duration>,
     /// Value of the objective (hartree) that is good enough.
     pub target: Option<f64>,
     /// Batches in a row without a better molecule.
+    #[schemars(range(min = 1))]
     pub stale_batches: Option<usize>,
-    /// Batches in a row in which the generator found nothing new. Default 10.
+    /// Batches in a row in which the generator found nothing new.
+    #[serde(default = "default_barren_batches")]
+    #[schemars(range(min = 1))]
     pub barren_batches: usize,
-    /// Share of evaluations that may fail, judged from the tenth on. Default 0.5.
+    /// Share of evaluations that may fail, judged once ten have ended.
+    #[serde(default = "default_failure_share")]
+    #[schemars(range(min = 0.0, max = 1.0))]
     pub failure_share: f64,
 }
-// Duration: newtype over std::time::Duration, parsed from and written as "90s", "2m", "1h 30m" (jiff friendly format).
+
+fn default_barren_batches() -> usize {
+    10
+}
+
+fn default_failure_share() -> f64 {
+    0.5
+}

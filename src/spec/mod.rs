@@ -1,1 +1,16 @@
-//! (being written)
+//! Campaigns and site profiles: YAML to types whose every field is right, or every fault with its line and a way out.
+
+pub mod campaign;
+mod check;
+pub mod duration;
+pub mod fault;
+mod load;
+mod params;
+pub mod profiles;
+pub mod schema;
+pub mod site;
+pub mod source;
+mod tree;
+mod walk;
+
+pub use fault::{Fault, Faults};

@@ -1,0 +1,184 @@
+//! What is wrong with a file, where, and a way out.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// A text that faults point into: a file, or an argument of the command line.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Text {
+    /// The path as the user gave it, or `--set`.
+    pub name: String,
+    pub text: String,
+}
+
+impl Text {
+    /// Reads a file, under the name that the user gave it.
+    pub fn read(path: &Path) -> Result<Arc<Self>, Fault> {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|error| {
+            let hint = path.is_dir().then(|| "it is a folder: name a file in it".to_owned());
+            Fault::new(format!("could not read `{name}`: {error}")).hint(hint)
+        })?;
+        let (text, bad) = match String::from_utf8(bytes) {
+            Ok(text) => (text, None),
+            Err(error) => {
+                let bytes = error.as_bytes();
+                let good = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()]).into_owned();
+                (String::from_utf8_lossy(bytes).into_owned(), Some(good))
+            }
+        };
+        let text = Arc::new(Self { name, text });
+        let Some(good) = bad else { return Ok(text) };
+        let line = good.matches('\n').count() + 1;
+        let column = good.lines().last().filter(|_| !good.ends_with('\n')).map_or(0, |line| line.chars().count()) + 1;
+        let place = Place {
+            text,
+            line,
+            column,
+            length: 1,
+        };
+        let hint = "save the file as UTF-8".to_owned();
+        Err(Fault::new("this byte is no UTF-8 text").at(place).hint(Some(hint)))
+    }
+
+    /// The file as a whole.
+    pub fn whole(self: &Arc<Self>) -> Place {
+        Place {
+            text: Arc::clone(self),
+            line: 1,
+            column: 1,
+            length: 1,
+        }
+    }
+}
+
+/// A stretch of one line of a text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub text: Arc<Text>,
+    /// Counted from 1.
+    pub line: usize,
+    /// Counted from 1, in characters.
+    pub column: usize,
+    /// In characters, at least 1.
+    pub length: usize,
+}
+
+impl Place {
+    /// The line that the place is in.
+    pub fn line_text(&self) -> &str {
+        self.text.text.lines().nth(self.line - 1).unwrap_or("")
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    pub message: String,
+    /// Where; none if the text could not be had at all.
+    pub place: Option<Place>,
+    /// A way out.
+    pub hint: Option<String>,
+}
+
+impl Fault {
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            place: None,
+            hint: None,
+        }
+    }
+
+    pub fn at(mut self, place: impl Into<Option<Place>>) -> Self {
+        self.place = place.into();
+        self
+    }
+
+    pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        if let Some(Place { text, line, column, .. }) = &self.place {
+            write!(f, "{}:{line}:{column}: ", text.name)?;
+        }
+        f.write_str(&self.message)?;
+        match &self.hint {
+            Some(hint) => write!(f, " ({hint})"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Everything that is wrong, in the order of the text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl Faults {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub fn push(&mut self, fault: Fault) {
+        self.0.push(fault);
+    }
+
+    pub fn extend(&mut self, other: Faults) {
+        self.0.extend(other.0);
+    }
+
+    /// `value` if nothing is wrong, the faults in the order of their lines otherwise.
+    pub fn or<T>(mut self, value: T) -> Result<T, Self> {
+        if self.is_empty() {
+            return Ok(value);
+        }
+        self.0.sort_by_key(|fault| {
+            let place = fault.place.as_ref();
+            place.map(|place| (place.text.name.clone(), place.line, place.column))
+        });
+        self.0.dedup();
+        Err(self)
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self(vec![fault])
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let lines: Vec<String> = self.0.iter().map(Fault::to_string).collect();
+        f.write_str(&lines.join("\n"))
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// `did you mean ...?`, if one of the known words is near.
+pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let word = word.to_lowercase();
+    known
+        .into_iter()
+        .map(|known| (strsim::jaro_winkler(&word, &known.to_lowercase()), known))
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, known)| known)
+}
+
+/// A hint for a word that is not among the known ones: the nearest, or all of them.
+pub fn hint_for<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+    match nearest(word, known.clone()) {
+        Some(near) => Some(format!("did you mean `{near}`?")),
+        None => {
+            let known: Vec<String> = known.into_iter().map(|word| format!("`{word}`")).collect();
+            (!known.is_empty()).then(|| format!("known here: {}", known.join(", ")))
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! From the path of a campaign file to a campaign and its site.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+use sha2::{Digest, Sha256};
+
+use super::campaign::{Campaign, Scalar, Schedule};
+use super::fault::{Fault, Faults, Place, Text};
+use super::params::{self, Set};
+use super::profiles::{self, Origin};
+use super::site::Site;
+use super::tree::{self, Node};
+use super::{check, schema, walk};
+
+/// What the command line changes in a campaign.
+#[derive(Clone, Debug, Default)]
+pub struct Overrides {
+    /// `KEY=VALUE`, KEY being a param or a dotted path.
+    pub set: Vec<String>,
+    pub seed: Option<u64>,
+    pub schedule: Option<Schedule>,
+    /// Name or path of a site profile.
+    pub site: Option<String>,
+}
+
+/// A campaign that is right, and where it runs.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    pub campaign: Campaign,
+    /// With `auto` and `cores` replaced by what this host has.
+    pub site: Site,
+    pub site_origin: Origin,
+    /// The values of the params, which stand in `campaign` where they were referenced.
+    pub params: BTreeMap<String, Scalar>,
+    tree: Node,
+    faulty: BTreeSet<String>,
+}
+
+impl Loaded {
+    /// Eight hexadecimal digits that change with anything in the campaign, its methods or its site.
+    pub fn hash(&self) -> String {
+        let whole = serde_json::json!([self.campaign, self.site]);
+        let digest = Sha256::digest(whole.to_string());
+        digest[..4].iter().fold(String::new(), |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        })
+    }
+
+    /// Where a value stands, by its path; if it is not written, where it would be.
+    pub fn place(&self, path: &[&str]) -> Place {
+        self.tree.find(path).clone()
+    }
+
+    /// Whether the file is well formed in this section, so that what it says can be judged.
+    pub fn is_sound(&self, section: &str) -> bool {
+        !self.faulty.contains(section)
+    }
+}
+
+/// Reads a campaign and its site; nothing is left to check in what it returns but the order of the stages.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
+    let (loaded, faults) = read(path, overrides)?;
+    faults.or(loaded)
+}
+
+/// As [`load`], but a well-formed campaign is returned beside its faults, so that its stages can be judged as well.
+pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faults> {
+    let text = Text::read(path)?;
+    let mut faults = Faults::default();
+    let Some(mut tree) = tree::parse(&text, &mut faults) else {
+        return Err(faults);
+    };
+    let schema = schema::campaign();
+    let top_level: Vec<&str> = schema["properties"].as_object().into_iter().flat_map(|all| all.keys()).map(String::as_str).collect();
+    let sets = sets(overrides, &mut faults);
+    let params = params::resolve(&mut tree, &sets, &top_level, &mut faults);
+    walk::walk(&schema, &mut tree, &mut faults);
+
+    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
+        Ok(campaign) => campaign,
+        Err(_) if !faults.is_empty() => return Err(sorted(faults)),
+        Err(error) => return Err(Fault::new(error.to_string()).at(text.whole()).into()),
+    };
+    let faulty = sections(&tree, &text, &faults);
+    let (site, site_origin) = match site(&campaign, overrides, base) {
+        Ok(site) => site,
+        Err(site_faults) => {
+            faults.extend(located(site_faults, &tree));
+            return Err(sorted(faults));
+        }
+    };
+    let mut loaded = Loaded {
+        campaign,
+        site: site.resolved(),
+        site_origin,
+        params,
+        tree,
+        faulty,
+    };
+    loaded.campaign.params.clear();
+    check::check(&loaded, base, &mut faults);
+    absolute_source(&mut loaded.campaign, base);
+    Ok((loaded, faults))
+}
+
+fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
+    let named = |option: &str, argument: String| match Set::parse(option, &argument) {
+        Ok(set) => Ok(set),
+        Err(fault) => Err(fault),
+    };
+    let schedule = overrides.schedule.map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
+    let schedule = schedule.and_then(|schedule| Some(format!("schedule={}", schedule.as_str()?)));
+    let all = overrides.set.iter().map(|argument| named("--set", argument.clone()));
+    let all = all.chain(overrides.seed.map(|seed| named("--seed", format!("seed={seed}"))));
+    let all = all.chain(schedule.map(|argument| named("--schedule", argument)));
+    let mut sets = Vec::new();
+    for set in all {
+        match set {
+            Ok(set) => sets.push(set),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    sets
+}
+
+/// The profile: a path on the command line is one from here, a path in a campaign one from the campaign's folder.
+fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site, Origin), Faults> {
+    match &overrides.site {
+        Some(path) if profiles::is_path(path) => profiles::file(Path::new(path)),
+        Some(name) => profiles::named(name, &profiles::search_path(base)),
+        None if profiles::is_path(&campaign.site) => profiles::file(&base.join(&campaign.site)),
+        None => profiles::named(&campaign.site, &profiles::search_path(base)),
+    }
+}
+
+/// Faults without a place get that of the key `site`.
+fn located(faults: Faults, tree: &Node) -> Faults {
+    let place = tree.find(&["site"]);
+    let at = |mut fault: Fault| {
+        fault.place.get_or_insert_with(|| place.clone());
+        fault
+    };
+    Faults(faults.0.into_iter().map(at).collect())
+}
+
+/// The top-level keys whose lines hold a fault; all of them if a fault is elsewhere.
+fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> {
+    let keys: Vec<(usize, &str)> = tree.entries().iter().map(|(key, _)| (key.place.line, key.name.as_str())).collect();
+    let mut faulty = BTreeSet::new();
+    for fault in &faults.0 {
+        let line = fault.place.as_ref().filter(|place| Arc::ptr_eq(&place.text, text)).map(|place| place.line);
+        match line.and_then(|line| keys.iter().rev().find(|(start, _)| *start <= line)) {
+            Some((_, key)) => {
+                faulty.insert((*key).to_owned());
+            }
+            None => faulty.extend(keys.iter().map(|(_, key)| (*key).to_owned())),
+        }
+    }
+    faulty
+}
+
+/// So that the campaign can be read again from another folder.
+fn absolute_source(campaign: &mut Campaign, base: &Path) {
+    let space = &mut campaign.search_space;
+    if space.source != super::source::QM9 {
+        let path: PathBuf = base.join(&space.source);
+        space.source = path.canonicalize().unwrap_or(path).display().to_string();
+    }
+}
+
+fn sorted(faults: Faults) -> Faults {
+    match faults.or(()) {
+        Ok(()) => Faults::default(),
+        Err(faults) => faults,
+    }
+}

@@ -1,0 +1,153 @@
+//! Where site profiles are found, and how one is read.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::fault::{Fault, Faults, Text, hint_for};
+use super::params::{Piece, pieces};
+use super::site::Site;
+use super::tree::{self, Node};
+use super::{schema, walk};
+
+/// Profiles that come with the program: file name and text.
+const BUILT_IN: [(&str, &str); 1] = [("local.yml", include_str!("../../site-profiles/local.yml"))];
+
+/// What the template of an MPI command may name.
+const LAUNCHER_NAMES: [&str; 4] = ["total_ranks", "nodes", "ranks_per_node", "cores_per_rank"];
+
+/// Where a profile comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    File(PathBuf),
+    BuiltIn,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::BuiltIn => f.write_str("built in"),
+        }
+    }
+}
+
+/// A profile that was found.
+#[derive(Debug)]
+pub struct Found {
+    /// Its name, or that of its file if it cannot be read.
+    pub name: String,
+    pub origin: Origin,
+    pub site: Result<Site, Faults>,
+}
+
+/// The folders that are searched, first to last, for a campaign in the folder `base`.
+pub fn search_path(base: &Path) -> Vec<PathBuf> {
+    let beside = ["sites", "site-profiles", "../site-profiles"].map(|folder| base.join(folder));
+    let config = match (std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME")) {
+        (Some(config), _) if !config.is_empty() => Some(PathBuf::from(config)),
+        (_, Some(home)) => Some(Path::new(&home).join(".config")),
+        _ => None,
+    };
+    beside.into_iter().chain(config.map(|config| config.join("moldflow/sites"))).collect()
+}
+
+/// Every profile in these folders and in the program; of those with one name the first counts.
+pub fn all(folders: &[PathBuf]) -> Vec<Found> {
+    let mut found: Vec<Found> = Vec::new();
+    for folder in folders {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let mut files: Vec<PathBuf> = entries.filter(|path| is_profile(path)).collect();
+        files.sort();
+        for path in files {
+            let site = Text::read(&path).map_err(Faults::from).and_then(|text| parse(&text));
+            found.push(Found {
+                name: name_of(&site, &path),
+                origin: Origin::File(path),
+                site,
+            });
+        }
+    }
+    for (file, text) in BUILT_IN {
+        let site = parse(&Arc::new(Text {
+            name: format!("{file} (built in)"),
+            text: text.into(),
+        }));
+        found.push(Found {
+            name: name_of(&site, Path::new(file)),
+            origin: Origin::BuiltIn,
+            site,
+        });
+    }
+    found
+}
+
+/// The profile of that name in these folders or in the program.
+pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> {
+    let found = all(folders);
+    let names: Vec<String> = found.iter().map(|found| found.name.clone()).collect();
+    match found.into_iter().find(|found| found.name == name) {
+        Some(Found { origin, site, .. }) => site.map(|site| (site, origin)),
+        None => {
+            let looked: Vec<String> = folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+            let hint = hint_for(name, names.iter().map(String::as_str)).unwrap_or_default();
+            let hint = format!("{hint}; looked in {} and among those built in", looked.join(", "));
+            Err(Fault::new(format!("there is no site profile `{name}`")).hint(Some(hint)).into())
+        }
+    }
+}
+
+/// The profile in a file.
+pub fn file(path: &Path) -> Result<(Site, Origin), Faults> {
+    let site = parse(&Text::read(path)?)?;
+    Ok((site, Origin::File(path.to_owned())))
+}
+
+/// Whether `site` is the path of a profile and not the name of one.
+pub fn is_path(site: &str) -> bool {
+    site.contains('/') || is_profile(Path::new(site))
+}
+
+/// Reads a profile from its text.
+pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
+    let mut faults = Faults::default();
+    let Some(mut tree) = tree::parse(text, &mut faults) else {
+        return Err(faults);
+    };
+    walk::walk(&schema::site(), &mut tree, &mut faults);
+    check_launcher(&tree, &mut faults);
+    match serde_json::from_value(tree.to_json()) {
+        Ok(site) => faults.or(site),
+        Err(_) if !faults.is_empty() => Err(faults),
+        Err(error) => Err(Fault::new(error.to_string()).at(tree.place).into()),
+    }
+}
+
+fn check_launcher(tree: &Node, faults: &mut Faults) {
+    let Some(node) = tree.get("mpiexec_command") else { return };
+    let tree::Value::Text(command) = &node.value else { return };
+    match pieces(command) {
+        Err(why) => faults.push(Fault::new(format!("`mpiexec_command` is no template: {why}")).at(node.place.clone())),
+        Ok(pieces) => {
+            for piece in pieces {
+                match piece {
+                    Piece::Reference(name) if !LAUNCHER_NAMES.contains(&name.as_str()) => {
+                        let fault = Fault::new(format!("`mpiexec_command` does not know `{{{{{name}}}}}`"));
+                        faults.push(fault.at(node.place.clone()).hint(hint_for(&name, LAUNCHER_NAMES)));
+                    }
+                    Piece::Reference(_) | Piece::Plain(_) => {}
+                }
+            }
+        }
+    }
+}
+
+fn is_profile(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
+}
+
+fn name_of(site: &Result<Site, Faults>, path: &Path) -> String {
+    match site {
+        Ok(site) => site.name.clone(),
+        Err(_) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+    }
+}

@@ -1,0 +1,296 @@
+//! YAML as a tree in which every key and every value knows its line and column.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{DuplicateKeyPolicy, MessageFormatter, NonFiniteFloatPolicy, Spanned};
+
+use super::fault::{Fault, Faults, Place, Text};
+
+/// A value and where it stands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Node {
+    pub value: Value,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Number(f64),
+    Text(String),
+    List(Vec<Node>),
+    Map(Vec<(Key, Node)>),
+    /// What could not be filled in: a fault already, so nobody judges it again.
+    Unknown,
+}
+
+/// A key of a map.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Key {
+    pub name: String,
+    pub place: Place,
+}
+
+impl Node {
+    /// The value under a key of a map.
+    pub fn get(&self, name: &str) -> Option<&Node> {
+        self.entry(name).map(|(_, node)| node)
+    }
+
+    pub fn entry(&self, name: &str) -> Option<(&Key, &Node)> {
+        let pair = self.entries().iter().find(|(key, _)| key.name == name);
+        pair.map(|(key, node)| (key, node))
+    }
+
+    /// The entries of a map, nothing for any other value.
+    pub fn entries(&self) -> &[(Key, Node)] {
+        match &self.value {
+            Value::Map(entries) => entries,
+            _ => &[],
+        }
+    }
+
+    /// The place of a value by its path; of the nearest value around it if there is none.
+    pub fn find(&self, path: &[&str]) -> &Place {
+        match path {
+            [] => &self.place,
+            [name, rest @ ..] => match self.entry(name) {
+                // A block belongs to its key: that is the line to look at.
+                Some((key, node)) if rest.is_empty() && !node.is_scalar() => &key.place,
+                Some((key, node)) if rest.iter().all(|name| node.get(name).is_none()) => {
+                    if rest.is_empty() { &node.place } else { &key.place }
+                }
+                Some((_, node)) => node.find(rest),
+                None => &self.place,
+            },
+        }
+    }
+
+    pub fn is_scalar(&self) -> bool {
+        !matches!(self.value, Value::List(_) | Value::Map(_))
+    }
+
+    /// The tree as JSON; a number that is not finite becomes null.
+    pub fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null | Value::Unknown => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Integer(value) => match (u64::try_from(*value), i64::try_from(*value)) {
+                (Ok(value), _) => value.into(),
+                (_, Ok(value)) => value.into(),
+                _ => (*value as f64).into(),
+            },
+            Value::Number(value) => (*value).into(),
+            Value::Text(value) => value.as_str().into(),
+            Value::List(nodes) => nodes.iter().map(Node::to_json).collect(),
+            Value::Map(entries) => {
+                let pairs = entries.iter().map(|(key, node)| (key.name.clone(), node.to_json()));
+                serde_json::Value::Object(pairs.collect())
+            }
+        }
+    }
+}
+
+/// Parses a text. Duplicate keys and unquoted `{{name}}` are faults beside a tree, a syntax error leaves no tree.
+pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<Node> {
+    let whole = text.whole();
+    let options = serde_saphyr::options! {
+        // They are found here, so that all of them are, with their places.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        // They are refused where a number is expected, with a place.
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        // Comments count against a small budget when they are kept.
+        emit_comments: false,
+        // Nitrogen is not `no`.
+        strict_booleans: true,
+        alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
+    };
+    match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&text.text, options) {
+        _ if is_blank(&text.text) => {
+            faults.push(Fault::new("the file is empty").at(whole));
+            None
+        }
+        Ok(raw) => Some(node(raw, text, faults)),
+        Err(error) => {
+            faults.push(syntax_fault(&error, whole));
+            None
+        }
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    let blank = |line: &str| line.is_empty() || line.starts_with('#') || line == "---";
+    text.lines().all(|line| blank(line.trim()))
+}
+
+fn syntax_fault(error: &serde_saphyr::Error, whole: Place) -> Fault {
+    let error = error.without_snippet();
+    let message = serde_saphyr::UserMessageFormatter.format_message(error).into_owned();
+    let hint = match error {
+        serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasReplayLimitExceeded { .. } => {
+            Some("a file of this kind is a few hundred lines; write it without so many aliases or levels".to_owned())
+        }
+        serde_saphyr::Error::MultipleDocuments { .. } => Some("one file holds one document: remove the `---` line".to_owned()),
+        _ => None,
+    };
+    let place = match error.location() {
+        Some(location) if location.line() > 0 => placed(&whole.text, location, None),
+        _ => whole,
+    };
+    Fault::new(message).at(place).hint(hint)
+}
+
+fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Raw>) -> Place {
+    let (line, column) = (location.line().max(1) as usize, location.column().max(1) as usize);
+    let rest = text.text.lines().nth(line - 1).unwrap_or("").chars().skip(column - 1);
+    let length = match scalar {
+        Some(Raw::List(_) | Raw::Map(_)) | None => 1,
+        Some(_) => (location.span().len() as usize).min(rest.count()).max(1),
+    };
+    Place {
+        text: Arc::clone(text),
+        line,
+        column,
+        length,
+    }
+}
+
+fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> Node {
+    let place = placed(text, raw.referenced, Some(&raw.value));
+    let value = match raw.value {
+        Raw::Null => Value::Null,
+        Raw::Bool(value) => Value::Bool(value),
+        Raw::Integer(value) => Value::Integer(value),
+        Raw::Number(value) => Value::Number(value),
+        Raw::Text(value) => Value::Text(value),
+        Raw::List(values) => Value::List(values.into_iter().map(|raw| node(raw, text, faults)).collect()),
+        Raw::Map(pairs) => match bare_reference(&pairs) {
+            Some(name) => {
+                faults.push(
+                    Fault::new(format!("`{{{{{name}}}}}` needs quotes: YAML reads a bare brace as the start of a map"))
+                        .at(place.clone())
+                        .hint(Some(format!("write \"{{{{{name}}}}}\""))),
+                );
+                Value::Text(format!("{{{{{name}}}}}"))
+            }
+            None => Value::Map(entries(pairs, text, faults)),
+        },
+    };
+    Node { value, place }
+}
+
+/// The name in an unquoted `{{name}}`, which YAML takes for a map with a map as its only key.
+fn bare_reference(pairs: &[(Spanned<Raw>, Spanned<Raw>)]) -> Option<&str> {
+    let [(key, _)] = pairs else { return None };
+    let Raw::Map(inner) = &key.value else { return None };
+    match inner.as_slice() {
+        [(name, _)] => match &name.value {
+            Raw::Text(name) => Some(name),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn entries(pairs: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &Arc<Text>, faults: &mut Faults) -> Vec<(Key, Node)> {
+    let mut entries: Vec<(Key, Node)> = Vec::new();
+    for (key, value) in pairs {
+        let place = placed(text, key.referenced, Some(&key.value));
+        let value = node(value, text, faults);
+        let Some(name) = key.value.spelling() else {
+            faults.push(Fault::new("a key must be a word").at(place));
+            continue;
+        };
+        match entries.iter().find(|(first, _)| first.name == name) {
+            Some((first, _)) => {
+                let message = format!("the key `{name}` stands here twice, first in line {}", first.place.line);
+                faults.push(Fault::new(message).at(place).hint(Some("remove or rename one of the two".into())));
+            }
+            None => entries.push((Key { name, place }, value)),
+        }
+    }
+    entries
+}
+
+/// YAML as the parser gives it.
+enum Raw {
+    Null,
+    Bool(bool),
+    Integer(i128),
+    Number(f64),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Map(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+}
+
+impl Raw {
+    fn spelling(self) -> Option<String> {
+        match self {
+            Self::Bool(value) => Some(value.to_string()),
+            Self::Integer(value) => Some(value.to_string()),
+            Self::Number(value) => Some(value.to_string()),
+            Self::Text(value) => Some(value),
+            Self::Null | Self::List(_) | Self::Map(_) => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RawVisitor)
+    }
+}
+
+struct RawVisitor;
+
+impl<'de> Visitor<'de> for RawVisitor {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a YAML value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Bool(value))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Integer(value.into()))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Integer(value.into()))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut values = Vec::new();
+        while let Some(value) = access.next_element()? {
+            values.push(value);
+        }
+        Ok(Raw::List(values))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Raw, A::Error> {
+        let mut pairs = Vec::new();
+        while let Some(pair) = access.next_entry()? {
+            pairs.push(pair);
+        }
+        Ok(Raw::Map(pairs))
+    }
+}

@@ -1,0 +1,332 @@
+//! Holds a tree against the JSON Schema of its type and collects every fault.
+
+use serde_json::Value as Json;
+
+use super::duration::{self, Duration};
+use super::fault::{Fault, Faults, hint_for, nearest};
+use super::site::{MEMORY_FORMAT, Memory};
+use super::tree::{Node, Value};
+
+/// Collects the faults of a tree. What can be left out is then taken out of the tree, so that the rest can be judged too.
+pub fn walk(schema: &Json, tree: &mut Node, faults: &mut Faults) {
+    let mut walker = Walker { root: schema, faults };
+    walker.walk(schema, tree, "");
+}
+
+struct Walker<'a> {
+    root: &'a Json,
+    faults: &'a mut Faults,
+}
+
+impl<'a> Walker<'a> {
+    /// Whether the node is as the schema says.
+    fn walk(&mut self, schema: &'a Json, node: &mut Node, path: &str) -> bool {
+        if node.value == Value::Unknown {
+            return false;
+        }
+        let before = self.faults.0.len();
+        let schema = self.follow(schema);
+        match schema.get("oneOf").or(schema.get("anyOf")).and_then(Json::as_array) {
+            Some(choices) => self.choose(choices, node, path),
+            None => self.judge(schema, node, path),
+        }
+        self.faults.0.len() == before
+    }
+
+    fn follow(&self, schema: &'a Json) -> &'a Json {
+        let pointer = schema.get("$ref").and_then(Json::as_str);
+        let target = pointer.and_then(|pointer| self.root.pointer(pointer.trim_start_matches('#')));
+        target.unwrap_or(schema)
+    }
+
+    /// Judges a node by the one choice that its tag or its type selects.
+    fn choose(&mut self, choices: &'a [Json], node: &mut Node, path: &str) {
+        let choices: Vec<&Json> = choices.iter().map(|choice| self.follow(choice)).collect();
+        if let Some(tag) = choices.iter().find_map(|choice| tag_of(choice)) {
+            return self.choose_by_tag(tag, &choices, node, path);
+        }
+        let words: Vec<&str> = choices.iter().flat_map(|choice| words_of(choice)).collect();
+        let mut fitting = choices.iter().copied().filter(|choice| fits(choice, &node.value));
+        match fitting.next() {
+            Some(first) if words_of(first).is_empty() => {
+                self.walk(first, node, path);
+            }
+            Some(_) => self.judge_word(&words, node, path),
+            None => {
+                let kinds: Vec<String> = choices.iter().flat_map(|choice| expected(choice)).collect();
+                self.wrong_type(&kinds, node, path);
+            }
+        }
+    }
+
+    fn choose_by_tag(&mut self, tag: &'a str, choices: &[&'a Json], node: &mut Node, path: &str) {
+        if !matches!(node.value, Value::Map(_)) {
+            return self.wrong_type(&["a block of keys".into()], node, path);
+        }
+        let words: Vec<&str> = choices.iter().filter_map(|choice| choice["properties"][tag]["const"].as_str()).collect();
+        let Some(found) = node.get(tag) else {
+            let fault = Fault::new(format!("{} has no `{tag}`", named(path)));
+            self.faults.push(fault.at(node.place.clone()).hint(Some(format!("`{tag}` is one of {}", list(&words)))));
+            return;
+        };
+        let chosen = match &found.value {
+            Value::Text(word) => choices.iter().find(|choice| choice["properties"][tag]["const"] == word.as_str()),
+            _ => None,
+        };
+        match chosen {
+            Some(choice) => self.judge(choice, node, path),
+            None => {
+                let mut found = found.clone();
+                self.judge_word(&words, &mut found, &join(path, tag));
+            }
+        }
+    }
+
+    fn judge(&mut self, schema: &'a Json, node: &mut Node, path: &str) {
+        let words = words_of(schema);
+        if !words.is_empty() && matches!(node.value, Value::Text(_)) {
+            return self.judge_word(&words, node, path);
+        }
+        if !fits(schema, &node.value) {
+            return self.wrong_type(&expected(schema), node, path);
+        }
+        match &mut node.value {
+            Value::Integer(value) => {
+                let (value, spelling) = (*value as f64, value.to_string());
+                self.judge_number(schema, value, &spelling, node, path);
+            }
+            Value::Number(value) => {
+                let (value, spelling) = (*value, value.to_string());
+                self.judge_number(schema, value, &spelling, node, path);
+            }
+            Value::Text(_) => self.judge_text(schema, node, path),
+            Value::List(values) => {
+                if (values.len() as u64) < schema["minItems"].as_u64().unwrap_or(0) {
+                    self.faults.push(Fault::new(format!("{} is empty", named(path))).at(node.place.clone()));
+                } else if values.len() as u64 > schema["maxItems"].as_u64().unwrap_or(u64::MAX) {
+                    let message = format!("{} has {} entries, at most {} are allowed", named(path), values.len(), schema["maxItems"]);
+                    self.faults.push(Fault::new(message).at(node.place.clone()));
+                }
+                if let Some(items) = schema.get("items") {
+                    for (index, value) in values.iter_mut().enumerate() {
+                        self.walk(items, value, &format!("{path}[{index}]"));
+                    }
+                }
+            }
+            Value::Map(_) => self.judge_map(schema, node, path),
+            Value::Null | Value::Bool(_) | Value::Unknown => {}
+        }
+    }
+
+    fn judge_word(&mut self, words: &[&str], node: &mut Node, path: &str) {
+        match &node.value {
+            Value::Text(word) if words.contains(&word.as_str()) => {}
+            Value::Text(word) => {
+                let hint = match nearest(word, words.iter().copied()) {
+                    Some(near) => format!("did you mean `{near}`? It is one of {}", list(words)),
+                    None => format!("it is one of {}", list(words)),
+                };
+                let message = format!("{} cannot be `{word}`", named(path));
+                self.faults.push(Fault::new(message).at(node.place.clone()).hint(Some(hint)));
+            }
+            _ => self.wrong_type(&[format!("one of {}", list(words))], node, path),
+        }
+    }
+
+    fn judge_number(&mut self, schema: &Json, value: f64, spelling: &str, node: &Node, path: &str) {
+        let (min, max) = (&schema["minimum"], &schema["maximum"]);
+        let low = min.as_f64().is_some_and(|min| value < min);
+        let high = max.as_f64().is_some_and(|max| value > max);
+        let message = match (low, high, value.is_finite()) {
+            (_, _, false) => format!("{} is `{spelling}`, but must be a finite number", named(path)),
+            (true, _, _) => format!("{} is {spelling}, but must be at least {}", named(path), plain(min)),
+            (_, true, _) => format!("{} is {spelling}, but must be at most {}", named(path), plain(max)),
+            _ => return,
+        };
+        let hint = match (min.as_f64(), max.as_f64()) {
+            (Some(_), Some(_)) => Some(format!("it lies between {} and {}", plain(min), plain(max))),
+            _ => None,
+        };
+        self.faults.push(Fault::new(message).at(node.place.clone()).hint(hint));
+    }
+
+    fn judge_text(&mut self, schema: &Json, node: &Node, path: &str) {
+        let Value::Text(text) = &node.value else { return };
+        if text.trim().is_empty() && schema["minLength"].as_u64().unwrap_or(0) > 0 {
+            self.faults.push(Fault::new(format!("{} is empty", named(path))).at(node.place.clone()));
+        }
+        let (judged, example) = match schema["format"].as_str() {
+            Some(duration::FORMAT) => (text.parse::<Duration>().err(), "durations look like `90s`, `2m` or `1h 30m`"),
+            Some(MEMORY_FORMAT) => (text.parse::<Memory>().err(), "amounts look like `192 GiB` or `auto`"),
+            _ => return,
+        };
+        if let Some(why) = judged {
+            let message = format!("{}: `{text}` {why}", named(path));
+            self.faults.push(Fault::new(message).at(node.place.clone()).hint(Some(example.into())));
+        }
+    }
+
+    fn judge_map(&mut self, schema: &'a Json, node: &mut Node, path: &str) {
+        let place = node.place.clone();
+        let Value::Map(entries) = &mut node.value else { return };
+        let properties = schema.get("properties").and_then(Json::as_object);
+        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let mut taken_for = Vec::new();
+        if entries.is_empty() && schema.get("minProperties").is_some() {
+            self.faults.push(Fault::new(format!("{} is empty", named(path))).at(place.clone()));
+        }
+        entries.retain_mut(|(key, value)| {
+            let inner = join(path, &key.name);
+            if let Some(property) = properties.and_then(|properties| properties.get(&key.name)) {
+                let optional = !required.contains(&key.name.as_str());
+                // Nothing after the colon is the same as no such key.
+                if optional && value.value == Value::Null {
+                    return false;
+                }
+                return self.walk(property, value, &inner) || !optional;
+            }
+            match &schema["additionalProperties"] {
+                Json::Bool(false) => {
+                    let known = properties.into_iter().flat_map(|properties| properties.keys()).map(String::as_str);
+                    let place_name = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+                    let message = format!("unknown key `{}`{place_name}", key.name);
+                    taken_for.extend(nearest(&key.name, known.clone()));
+                    let hint = hint_for(&key.name, known);
+                    self.faults.push(Fault::new(message).at(key.place.clone()).hint(hint));
+                    false
+                }
+                schema @ Json::Object(_) => {
+                    self.walk(schema, value, &inner);
+                    true
+                }
+                _ => true,
+            }
+        });
+        for name in required {
+            // A misspelt key is one fault, not two.
+            if !taken_for.contains(&name) && !entries.iter().any(|(key, _)| key.name == name) {
+                let message = match path {
+                    "" => format!("the key `{name}` is missing"),
+                    path => format!("`{path}` has no `{name}`"),
+                };
+                let description = properties.and_then(|all| all.get(name)).map(|property| self.description(property));
+                let hint = description.flatten().map(|text| format!("`{name}`: {text}"));
+                self.faults.push(Fault::new(message).at(place.clone()).hint(hint));
+            }
+        }
+    }
+
+    /// The first sentence of what the schema says of a value.
+    fn description(&self, schema: &'a Json) -> Option<&'a str> {
+        let text = schema.get("description").or_else(|| self.follow(schema).get("description"))?;
+        text.as_str()?.lines().next()
+    }
+
+    fn wrong_type(&mut self, kinds: &[String], node: &Node, path: &str) {
+        let mut kinds = kinds.to_vec();
+        kinds.dedup();
+        let found = match &node.value {
+            Value::Null | Value::Unknown => "nothing".to_owned(),
+            Value::Bool(value) => format!("`{value}`"),
+            Value::Integer(value) => format!("the number {value}"),
+            Value::Number(value) => format!("the number {value}"),
+            Value::Text(text) => format!("the text `{text}`"),
+            Value::List(_) => "a list".to_owned(),
+            Value::Map(_) => "a block of keys".to_owned(),
+        };
+        let wants_text = kinds.iter().any(|kind| kind == "text");
+        let hint = match &node.value {
+            Value::Integer(value) if wants_text => Some(format!("write \"{value}\" for the text")),
+            Value::Bool(value) if wants_text => Some(format!("write \"{value}\" for the text")),
+            _ => None,
+        };
+        let message = format!("{} must be {}, found {found}", named(path), kinds.join(" or "));
+        self.faults.push(Fault::new(message).at(node.place.clone()).hint(hint));
+    }
+}
+
+/// The key that tells the variants of an enum apart.
+fn tag_of(choice: &Json) -> Option<&str> {
+    let properties = choice.get("properties")?.as_object()?;
+    let tag = properties.iter().find(|(_, property)| property.get("const").is_some());
+    tag.map(|(name, _)| name.as_str())
+}
+
+/// The words that a schema allows, if it is one of words.
+fn words_of(schema: &Json) -> Vec<&str> {
+    let listed = schema.get("enum").and_then(Json::as_array).into_iter().flatten();
+    listed.chain(schema.get("const")).filter_map(Json::as_str).collect()
+}
+
+fn types_of(schema: &Json) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Json::String(name)) => vec![name],
+        Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a value is of a type that the schema allows.
+fn fits(schema: &Json, value: &Value) -> bool {
+    let types = types_of(schema);
+    let has = |name: &str| types.contains(&name);
+    types.is_empty()
+        || match value {
+            Value::Null => has("null"),
+            Value::Bool(_) => has("boolean"),
+            Value::Integer(_) => has("integer") || has("number"),
+            Value::Number(_) => has("number"),
+            Value::Text(_) => has("string"),
+            Value::List(_) => has("array"),
+            Value::Map(_) => has("object"),
+            Value::Unknown => true,
+        }
+}
+
+/// What a schema allows, in words.
+fn expected(schema: &Json) -> Vec<String> {
+    let words = words_of(schema);
+    if !words.is_empty() {
+        return words.iter().map(|word| format!("`{word}`")).collect();
+    }
+    let names = types_of(schema).into_iter().filter(|name| *name != "null");
+    names
+        .map(|name| match name {
+            "integer" => "a whole number".into(),
+            "number" => "a number".into(),
+            "boolean" => "true or false".into(),
+            "string" => match schema["format"].as_str() {
+                Some(duration::FORMAT) => "a duration such as `2m`".into(),
+                Some(MEMORY_FORMAT) => "an amount of memory such as `192 GiB`".into(),
+                _ => "text".into(),
+            },
+            "array" => "a list".into(),
+            _ => "a block of keys".into(),
+        })
+        .collect()
+}
+
+/// A number as people write it.
+fn plain(number: &Json) -> String {
+    match number.as_f64() {
+        Some(value) if value != 0.0 && value.abs() < 1e-3 => format!("{value:e}"),
+        Some(value) => value.to_string(),
+        None => number.to_string(),
+    }
+}
+
+fn list(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    words.join(", ")
+}
+
+fn named(path: &str) -> String {
+    match path {
+        "" => "the file".into(),
+        path => format!("`{path}`"),
+    }
+}
+
+fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+}
