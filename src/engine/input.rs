@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
-use crate::simulate::{Request, SimResult, atoms};
+use crate::simulate::{Request, SimResult};
 use crate::task::{FileRef, Outcome, TaskId};
 
 use super::{Engine, Work};
+
+/// One seed for every embedding, so that an energy depends on molecule and method alone.
+const EMBEDDING_SEED: u64 = 42;
 
 /// Input of a task, `input.json` in the directory of its attempt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,10 +64,10 @@ impl Engine {
         let c = &self.config;
         let simulate = |stage: &super::SimulateStage, smiles: String| {
             let (engine, settings) = (stage.engine.clone(), stage.settings.clone());
-            TaskInput::Simulate(Request { smiles, engine, settings })
+            TaskInput::Simulate(Request { smiles, engine, settings, seed: EMBEDDING_SEED })
         };
         Some(match &self.live.get(&task)?.work {
-            Work::Reference { element } => (simulate(&c.references, atoms::smiles(element)), vec![]),
+            Work::Reference { element } => (simulate(&c.references, format!("[{element}]")), vec![]),
             Work::Evaluate(candidate) => {
                 let stage = if candidate.batch == 0 { &c.initial } else { &c.evaluate };
                 (simulate(stage, candidate.smiles.clone()), vec![])

@@ -21,7 +21,7 @@ pub use step::{Effect, Step};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use crate::simulate::atoms;
+use crate::simulate::atomic_reference_smiles;
 use crate::task::{
     Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, StoppedBy,
     TaskEvent, TaskId, TaskState,
@@ -229,7 +229,8 @@ impl Engine {
         self.initial = initial.to_vec();
         self.reserve = reserve.iter().rev().cloned().collect();
         self.phase = Phase::References;
-        for element in atoms::with_hydrogen(&self.config.elements) {
+        for smiles in atomic_reference_smiles(&self.config.elements) {
+            let element = smiles.trim_matches(['[', ']']).to_owned();
             self.submit(Work::Reference { element }, step);
         }
     }
@@ -239,7 +240,7 @@ impl Engine {
         self.last_task += 1;
         let task = TaskId(self.last_task);
         let (smiles, batch) = match &work {
-            Work::Reference { element } => (Some(atoms::smiles(element)), None),
+            Work::Reference { element } => (Some(format!("[{element}]")), None),
             Work::Evaluate(c) => (Some(c.smiles.clone()), Some(c.batch)),
             Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => (None, Some(self.generator.batch())),
         };

@@ -1,1 +1,29 @@
-//! (being written)
+//! What a run has to show: the table of the best, exports, and the record files of its directory.
+
+mod export;
+mod json;
+mod records;
+mod table;
+
+pub use export::{Format, export};
+pub use json::{RunState, final_json, status_json};
+pub use records::write_records;
+pub use table::{best_table, status_text};
+
+/// Files that could not be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    #[error("could not write `{what}`")]
+    Write {
+        what: String,
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Milliseconds since the Unix epoch as a timestamp in UTC, ISO 8601.
+pub fn timestamp(milliseconds: i64) -> String {
+    jiff::Timestamp::from_millisecond(milliseconds).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
+}

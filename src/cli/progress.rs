@@ -1,0 +1,151 @@
+//! Progress on stderr: a live display on a terminal, plain lines elsewhere.
+
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+
+use crate::engine::{Progress, Watch};
+
+/// How often a plain line may come.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// What the person at the terminal sees of a run.
+pub enum Display {
+    Quiet,
+    Lines(Lines),
+    Live(Box<Live>),
+}
+
+/// Plain lines: when the incumbent improves, the phase changes, or time has gone by.
+#[derive(Default)]
+pub struct Lines {
+    last: Option<(Instant, Progress)>,
+}
+
+/// A bar with two lines below it.
+pub struct Live {
+    bar: ProgressBar,
+    best: ProgressBar,
+    queue: ProgressBar,
+    began: Option<(Instant, usize)>,
+}
+
+impl Display {
+    pub fn new(quiet: bool) -> Self {
+        if quiet {
+            Self::Quiet
+        } else if std::io::stderr().is_terminal() {
+            Self::Live(Box::new(Live::new()))
+        } else {
+            Self::Lines(Lines::default())
+        }
+    }
+
+    /// A line that stays.
+    pub fn say(&self, line: &str) {
+        match self {
+            Self::Quiet => {}
+            Self::Lines(_) => eprintln!("{line}"),
+            Self::Live(live) => live.bar.suspend(|| eprintln!("{line}")),
+        }
+    }
+
+    pub fn finish(&mut self) {
+        if let Self::Live(live) = self {
+            for bar in [&live.queue, &live.best, &live.bar] {
+                bar.finish_and_clear();
+            }
+        }
+    }
+}
+
+impl Watch for Display {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+        match self {
+            Self::Quiet => {}
+            Self::Lines(lines) => lines.tell(progress, slots),
+            Self::Live(live) => live.tell(progress, slots),
+        }
+    }
+}
+
+impl Lines {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+        let is_news = match &self.last {
+            None => true,
+            Some((at, last)) => {
+                let changed = last.phase != progress.phase || last.incumbent != progress.incumbent;
+                changed || (last != progress && at.elapsed() >= LINE_EVERY)
+            }
+        };
+        if is_news {
+            eprintln!(
+                "{}/{} evaluations, {} failed; best {}; {}; {}; {}",
+                progress.evaluations,
+                progress.asked_for,
+                progress.failures,
+                best(progress),
+                queue(progress),
+                busy(slots),
+                progress.phase
+            );
+            self.last = Some((Instant::now(), progress.clone()));
+        }
+    }
+}
+
+impl Live {
+    fn new() -> Self {
+        let all = MultiProgress::new();
+        let style = |template: &str| {
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+        };
+        let bar = all.add(ProgressBar::new(0));
+        bar.set_style(style("{pos}/{len} evaluations {wide_bar} {msg}"));
+        let line = || all.add(ProgressBar::new_spinner().with_style(style("{msg}")));
+        Self { best: line(), queue: line(), bar, began: None }
+    }
+
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+        let (began, before) = *self.began.get_or_insert((Instant::now(), progress.evaluations));
+        self.bar.set_length(progress.asked_for as u64);
+        self.bar.set_position(progress.evaluations as u64);
+        let left = time_left(began.elapsed(), progress.evaluations - before, progress.asked_for - progress.evaluations);
+        self.bar.set_message(left.map_or_else(|| "time left unknown".into(), |t| format!("{} left", brief(t))));
+        self.best.set_message(format!("best {}; {} failed", best(progress), progress.failures));
+        self.queue.set_message(format!("{}; {}; {}", progress.phase, queue(progress), busy(slots)));
+    }
+}
+
+/// At the pace so far.
+fn time_left(elapsed: Duration, done: usize, left: usize) -> Option<Duration> {
+    (done > 0).then(|| elapsed.mul_f64(left as f64 / done as f64))
+}
+
+fn brief(time: Duration) -> String {
+    match time.as_secs() {
+        s @ 0..60 => format!("{s} s"),
+        s @ 60..3600 => format!("{} min {} s", s / 60, s % 60),
+        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    }
+}
+
+fn best(progress: &Progress) -> String {
+    match &progress.incumbent {
+        Some(i) => format!("{} {:.6} hartree", i.smiles, i.value),
+        None => "none yet".to_owned(),
+    }
+}
+
+fn queue(progress: &Progress) -> String {
+    match progress.newest_batch {
+        Some(batch) => format!("{} queued, newest batch {batch}", progress.queued),
+        None => "queue empty".to_owned(),
+    }
+}
+
+fn busy(slots: &[(String, usize, usize)]) -> String {
+    let each = slots.iter().map(|(name, busy, all)| format!("{name} {busy}/{all} busy"));
+    each.collect::<Vec<_>>().join(", ")
+}

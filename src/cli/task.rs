@@ -1,0 +1,132 @@
+//! `moldflow task run`: the body of every task, in a process and a directory of its own.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::design::{self, DesignError};
+use crate::engine::{TaskInput, TaskResult, file};
+use crate::exec::{self, ProgramError};
+use crate::simulate::{self, Outputs, Prepared, Request, SimError, SimResult};
+use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
+
+#[derive(Debug, thiserror::Error)]
+enum TaskError {
+    #[error(transparent)]
+    Simulate(#[from] SimError),
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error("could not write a file of the result: {0}")]
+    File(#[from] io::Error),
+}
+
+/// Runs the task whose input is `path`; its result is written beside it, under its name only once it is whole.
+pub fn run(path: &Path) -> io::Result<()> {
+    let input = serde_json::from_slice(&fs::read(path)?)?;
+    let dir = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let result = work(input, dir).unwrap_or_else(|error| {
+        let failure = Failure { kind: kind(&error), message: with_causes(&error) };
+        TaskResult { outcome: Outcome::Failed(failure), simulation: None }
+    });
+    let new = dir.join(".result.json");
+    let mut out = File::create(&new)?;
+    serde_json::to_writer(&mut out, &result)?;
+    out.flush()?;
+    out.sync_all()?;
+    fs::rename(new, dir.join(file::RESULT))?;
+    File::open(dir)?.sync_all()
+}
+
+fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
+    let outcome = match input {
+        TaskInput::Simulate(request) => {
+            let simulation = simulate(&request, dir)?;
+            let outcome = Outcome::Simulated {
+                total_energy_hartree: simulation.total_energy_hartree,
+                atoms: composition(&simulation),
+            };
+            return Ok(TaskResult { outcome, simulation: Some(simulation) });
+        }
+        TaskInput::Train(input) => {
+            let out = design::train(&input)?;
+            Outcome::Trained {
+                model: file_ref(&dir.join(&input.model_out))?,
+                molecules: out.molecules,
+                groups: out.groups,
+                rmse_hartree: out.rmse_hartree,
+            }
+        }
+        TaskInput::Generate(input) => {
+            let out = design::generate(&input)?;
+            Outcome::Generated {
+                agent: file_ref(&dir.join(&input.agent_out))?,
+                candidates: file_ref(&dir.join(&input.candidates_out))?,
+                count: out.candidates,
+                epsilon: out.epsilon,
+                mean_reward: out.mean_reward,
+                mean_loss: out.mean_loss,
+            }
+        }
+        TaskInput::Screen(input) => {
+            let ranked = design::screen(&input)?.ranked;
+            let ranked = ranked.into_iter().map(|p| Predicted { smiles: p.smiles, mean: p.mean, std: p.std });
+            Outcome::Screened { ranked: ranked.collect() }
+        }
+    };
+    Ok(TaskResult { outcome, simulation: None })
+}
+
+fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
+    let unknown = || SimError::Unsupported(format!("there is no engine `{}`", request.engine));
+    let engine = simulate::simulator(&request.engine).ok_or_else(unknown)?;
+    match engine.prepare(request)? {
+        Prepared::Done(result) => Ok(result),
+        Prepared::Program(program) => {
+            let run = exec::run(&program.argv, &program.env, &program.files, dir)?;
+            let outputs = Outputs { dir: dir.to_owned(), stdout: run.stdout, exit_code: run.exit_code };
+            Ok(engine.parse(request, &outputs)?)
+        }
+    }
+}
+
+fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
+    let mut atoms = BTreeMap::new();
+    for symbol in &simulation.geometry.symbols {
+        *atoms.entry(symbol.clone()).or_default() += 1;
+    }
+    atoms
+}
+
+/// Name of a file by its content, which is on the disk afterwards.
+fn file_ref(path: &Path) -> io::Result<FileRef> {
+    let mut file = File::open(path)?;
+    file.sync_all()?;
+    let mut hash = Sha256::new();
+    let bytes = io::copy(&mut file, &mut hash)?;
+    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(FileRef { sha256, bytes })
+}
+
+fn kind(error: &TaskError) -> FailureKind {
+    match error {
+        TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
+        TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
+        TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
+        TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
+        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => FailureKind::Exit,
+        TaskError::Program(_) => FailureKind::Launch,
+    }
+}
+
+fn with_causes(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |e| e.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
+}

@@ -1,0 +1,59 @@
+//! The objects that `--json` prints.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::store::Summary;
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunState {
+    Running,
+    /// It did not end and no engine works on it: `resume` goes on.
+    Interrupted,
+    Finished,
+}
+
+impl RunState {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Interrupted => "interrupted",
+            Self::Finished => "finished",
+        }
+    }
+}
+
+/// What `run` and `resume` print at the end.
+pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
+    let stopped_by = match state {
+        RunState::Finished => summary.stopped_by.clone(),
+        RunState::Running | RunState::Interrupted => Some("interrupted".to_owned()),
+    };
+    common(run_dir, summary, stopped_by)
+}
+
+/// What `status` prints.
+pub fn status_json(run_dir: &Path, summary: &Summary, state: RunState, slots: &[(String, i64, usize)]) -> Value {
+    let mut object = common(run_dir, summary, summary.stopped_by.clone());
+    object["state"] = json!(state.word());
+    object["queued"] = json!(summary.counts.queued);
+    object["newest_batch"] = json!(summary.counts.newest_batch);
+    object["in_flight"] = json!(summary.counts.in_flight);
+    let slots = slots.iter().map(|(name, busy, all)| (name.clone(), json!({"busy": busy, "all": all})));
+    object["slots"] = Value::Object(slots.collect());
+    object
+}
+
+fn common(run_dir: &Path, summary: &Summary, stopped_by: Option<String>) -> Value {
+    let best = summary.best.as_ref();
+    json!({
+        "run_dir": run_dir,
+        "evaluations": summary.counts.evaluations,
+        "failures": summary.counts.failures,
+        "batches": summary.counts.batches,
+        "best": best.map(|b| json!({"smiles": b.smiles, "value": b.value, "unit": "hartree"})),
+        "stopped_by": stopped_by,
+    })
+}

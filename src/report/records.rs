@@ -1,0 +1,54 @@
+//! The record files of a run directory, written from the database when an engine leaves.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use serde_json::json;
+
+use super::export::{Format, export};
+use super::{ReportError, timestamp};
+use crate::store::Store;
+use crate::task::{Event, Fact, Outcome};
+
+/// Writes `simulation_records.jsonl`, `rl_records.jsonl` and `screening_records.jsonl`.
+pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
+    let candidates = store.candidates().await?;
+    replace(run_dir, "simulation_records.jsonl", |out| export(&candidates, Format::Jsonl, out))?;
+    let batches = store.batches().await?;
+    replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;
+    let mut screened = Vec::new();
+    store
+        .replay(|_, Event { at, fact }| {
+            if let Fact::Ended { task, outcome: Outcome::Screened { ranked }, .. } = fact {
+                screened.push(json!({"task": task, "at": timestamp(at), "ranked": ranked}));
+            }
+        })
+        .await?;
+    replace(run_dir, "screening_records.jsonl", |out| lines(out, &screened))
+}
+
+fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), ReportError> {
+    let mut write = || -> std::io::Result<()> {
+        for row in rows {
+            serde_json::to_writer(&mut *out, row)?;
+            writeln!(out)?;
+        }
+        out.flush()
+    };
+    write().map_err(|source| ReportError::Write { what: "a record file".into(), source })
+}
+
+/// Writes a file under another name first, so that there is never half of it.
+fn replace(
+    dir: &Path,
+    name: &str,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>,
+) -> Result<(), ReportError> {
+    let (path, new) = (dir.join(name), dir.join(format!(".{name}")));
+    let failed = |source| ReportError::Write { what: path.display().to_string(), source };
+    let mut out = BufWriter::new(File::create(&new).map_err(failed)?);
+    write(&mut out)?;
+    out.flush().map_err(failed)?;
+    std::fs::rename(&new, &path).map_err(failed)
+}

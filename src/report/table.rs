@@ -1,0 +1,74 @@
+//! Tables for people.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::json::RunState;
+use crate::chem::units::hartree_to_kcal_per_mol;
+use crate::store::{CandidateRow, Summary};
+
+/// The best molecules: SMILES, energies, and where each came from.
+pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    let mut header = vec!["", "SMILES", "atomization energy / hartree", "kcal/mol"];
+    if per_atom {
+        header.push("per atom / hartree");
+    }
+    header.extend(["batch", "rank", "predicted / hartree"]);
+    let columns = header.len();
+    table.set_header(header);
+    for (place, row) in (1..).zip(best) {
+        let energy = row.atomization_energy_hartree.unwrap_or(f64::NAN);
+        let mut cells = vec![
+            place.to_string(),
+            row.smiles.clone(),
+            format!("{energy:.6}"),
+            format!("{:.2}", hartree_to_kcal_per_mol(energy)),
+        ];
+        if per_atom {
+            cells.push(row.value.map_or_else(String::new, |v| format!("{v:.6}")));
+        }
+        let batch = if row.batch == 0 { "initial".to_owned() } else { row.batch.to_string() };
+        cells.push(batch);
+        cells.push(row.rank.to_string());
+        cells.push(predicted(row));
+        table.add_row(cells);
+    }
+    for column in (0..columns).filter(|c| *c != 1) {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    table.trim_fmt()
+}
+
+fn predicted(row: &CandidateRow) -> String {
+    match (row.predicted, row.predicted_std) {
+        (Some(mean), Some(std)) => format!("{mean:.4} ± {std:.4}"),
+        _ => "-".to_owned(),
+    }
+}
+
+/// A run at a glance.
+pub fn status_text(summary: &Summary, state: RunState, slots: &[(String, i64, usize)], tasks: &[(String, i64)]) -> String {
+    let counts = &summary.counts;
+    let mut lines = vec![format!("{}: {}", summary.run.campaign, state.word())];
+    if let Some(stopped_by) = &summary.stopped_by {
+        lines.push(format!("stopped by    {stopped_by}"));
+    }
+    lines.push(format!("evaluations   {} ({} failed)", counts.evaluations, counts.failures));
+    lines.push(format!("batches       {}", counts.batches));
+    let newest = counts.newest_batch.map_or_else(String::new, |b| format!(", newest batch {b}"));
+    lines.push(format!("queue         {} waiting{newest}", counts.queued));
+    lines.push(format!("in flight     {}", counts.in_flight));
+    for (partition, busy, all) in slots {
+        lines.push(format!("slots         {partition} {busy} of {all} busy"));
+    }
+    let tasks: Vec<String> = tasks.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    lines.push(format!("tasks         {}", tasks.join(", ")));
+    lines.push(match &summary.best {
+        Some(best) => format!("best          {}  {:.6} hartree", best.smiles, best.value.unwrap_or(f64::NAN)),
+        None => "best          none yet".to_owned(),
+    });
+    lines.join("\n")
+}
