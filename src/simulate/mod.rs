@@ -28,7 +28,9 @@ pub struct Settings {
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { embed_timeout_seconds: 10 }
+        Self {
+            embed_timeout_seconds: 10,
+        }
     }
 }
 
