@@ -15,10 +15,16 @@ pub fn check(loaded: &Loaded, base: &Path, faults: &mut Faults) {
     if loaded.is_sound("search_space") && elements(loaded, faults) {
         if let Err(found) = source::open(&loaded.campaign, base) {
             let place = loaded.place(&["search_space", "source"]);
-            faults.extend(Faults(found.0.into_iter().map(|fault| match fault.place {
-                Some(_) => fault,
-                None => fault.at(place.clone()),
-            }).collect()));
+            faults.extend(Faults(
+                found
+                    .0
+                    .into_iter()
+                    .map(|fault| match fault.place {
+                        Some(_) => fault,
+                        None => fault.at(place.clone()),
+                    })
+                    .collect(),
+            ));
         }
     }
 }
@@ -28,19 +34,37 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
         let place = |key| loaded.place(&["methods", name, key]);
         let partitions = loaded.site.partitions.keys().map(String::as_str);
         if !loaded.site.partitions.contains_key(&method.partition) {
-            let message = format!("the site `{}` has no partition `{}`", loaded.site.name, method.partition);
-            faults.push(Fault::new(message).at(place("partition")).hint(hint_for(&method.partition, partitions)));
+            let message = format!(
+                "the site `{}` has no partition `{}`",
+                loaded.site.name, method.partition
+            );
+            faults.push(
+                Fault::new(message)
+                    .at(place("partition"))
+                    .hint(hint_for(&method.partition, partitions)),
+            );
         }
         if method.topic != method.kind.topic() {
             let (kind, topic) = (method.kind.name(), method.kind.topic().name());
-            let message = format!("the method `{name}` has the topic `{}`, but a `{kind}` method answers to `{topic}`", method.topic.name());
-            faults.push(Fault::new(message).at(place("topic")).hint(Some(format!("write `topic: {topic}`"))));
+            let message = format!(
+                "the method `{name}` has the topic `{}`, but a `{kind}` method answers to `{topic}`",
+                method.topic.name()
+            );
+            faults.push(
+                Fault::new(message)
+                    .at(place("topic"))
+                    .hint(Some(format!("write `topic: {topic}`"))),
+            );
         }
         if let MethodKind::Simulate { engine, .. } = &method.kind {
             let engines = simulate::names();
             if !engines.contains(&engine.as_str()) {
                 let message = format!("there is no simulation engine `{engine}`");
-                faults.push(Fault::new(message).at(place("engine")).hint(hint_for(engine, engines.iter().copied())));
+                faults.push(
+                    Fault::new(message)
+                        .at(place("engine"))
+                        .hint(hint_for(engine, engines.iter().copied())),
+                );
             }
         }
     }
@@ -52,14 +76,26 @@ fn elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     let elements = &loaded.campaign.search_space.elements;
     for (index, element) in elements.iter().enumerate() {
         let place = loaded.place(&["search_space", "elements", &index.to_string()]);
-        let fault = |message: String, hint: String| Fault::new(message).at(place.clone()).hint(Some(hint));
+        let fault =
+            |message: String, hint: String| Fault::new(message).at(place.clone()).hint(Some(hint));
         if element == "H" {
-            faults.push(fault("hydrogen is implied and not listed".into(), "remove `H`".into()));
+            faults.push(fault(
+                "hydrogen is implied and not listed".into(),
+                "remove `H`".into(),
+            ));
         } else if !source::ELEMENTS.contains(&element.as_str()) {
-            let known = source::ELEMENTS.map(|known| format!("`{known}`")).join(", ");
-            faults.push(fault(format!("`{element}` is no element that moldflow can build with"), format!("it knows {known}")));
+            let known = source::ELEMENTS
+                .map(|known| format!("`{known}`"))
+                .join(", ");
+            faults.push(fault(
+                format!("`{element}` is no element that moldflow can build with"),
+                format!("it knows {known}"),
+            ));
         } else if elements[..index].contains(element) {
-            faults.push(fault(format!("`{element}` is listed twice"), "remove one of the two".into()));
+            faults.push(fault(
+                format!("`{element}` is listed twice"),
+                "remove one of the two".into(),
+            ));
         }
     }
     faults.0.len() == before

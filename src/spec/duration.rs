@@ -60,7 +60,9 @@ impl Serialize for Duration {
 
 impl<'de> Deserialize<'de> for Duration {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -94,7 +96,17 @@ mod tests {
 
     #[test]
     fn nonsense_is_no_duration() {
-        for text in ["", "2", "m", "2 parsecs", "-2m", "0s", "1h ago", "1e400s", "NaN"] {
+        for text in [
+            "",
+            "2",
+            "m",
+            "2 parsecs",
+            "-2m",
+            "0s",
+            "1h ago",
+            "1e400s",
+            "NaN",
+        ] {
             assert!(text.parse::<Duration>().is_err(), "{text}");
         }
     }

@@ -17,21 +17,29 @@ impl Text {
     pub fn read(path: &Path) -> Result<Arc<Self>, Fault> {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).map_err(|error| {
-            let hint = path.is_dir().then(|| "it is a folder: name a file in it".to_owned());
+            let hint = path
+                .is_dir()
+                .then(|| "it is a folder: name a file in it".to_owned());
             Fault::new(format!("could not read `{name}`: {error}")).hint(hint)
         })?;
         let (text, bad) = match String::from_utf8(bytes) {
             Ok(text) => (text, None),
             Err(error) => {
                 let bytes = error.as_bytes();
-                let good = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()]).into_owned();
+                let good = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()])
+                    .into_owned();
                 (String::from_utf8_lossy(bytes).into_owned(), Some(good))
             }
         };
         let text = Arc::new(Self { name, text });
         let Some(good) = bad else { return Ok(text) };
         let line = good.matches('\n').count() + 1;
-        let column = good.lines().last().filter(|_| !good.ends_with('\n')).map_or(0, |line| line.chars().count()) + 1;
+        let column = good
+            .lines()
+            .last()
+            .filter(|_| !good.ends_with('\n'))
+            .map_or(0, |line| line.chars().count())
+            + 1;
         let place = Place {
             text,
             line,
@@ -39,7 +47,9 @@ impl Text {
             length: 1,
         };
         let hint = "save the file as UTF-8".to_owned();
-        Err(Fault::new("this byte is no UTF-8 text").at(place).hint(Some(hint)))
+        Err(Fault::new("this byte is no UTF-8 text")
+            .at(place)
+            .hint(Some(hint)))
     }
 
     /// The file as a whole.
@@ -104,7 +114,10 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        if let Some(Place { text, line, column, .. }) = &self.place {
+        if let Some(Place {
+            text, line, column, ..
+        }) = &self.place
+        {
             write!(f, "{}:{line}:{column}: ", text.name)?;
         }
         f.write_str(&self.message)?;
@@ -173,7 +186,10 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
 }
 
 /// A hint for a word that is not among the known ones: the nearest, or all of them.
-pub fn hint_for<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Clone) -> Option<String> {
+pub fn hint_for<'a>(
+    word: &str,
+    known: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<String> {
     match nearest(word, known.clone()) {
         Some(near) => Some(format!("did you mean `{near}`?")),
         None => {

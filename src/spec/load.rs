@@ -76,12 +76,20 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         return Err(faults);
     };
     let schema = schema::campaign();
-    let top_level: Vec<&str> = schema["properties"].as_object().into_iter().flat_map(|all| all.keys()).map(String::as_str).collect();
+    let top_level: Vec<&str> = schema["properties"]
+        .as_object()
+        .into_iter()
+        .flat_map(|all| all.keys())
+        .map(String::as_str)
+        .collect();
     let sets = sets(overrides, &mut faults);
     let params = params::resolve(&mut tree, &sets, &top_level, &mut faults);
     walk::walk(&schema, &mut tree, &mut faults);
 
-    let base = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let base = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
         Ok(campaign) => campaign,
         Err(_) if !faults.is_empty() => return Err(sorted(faults)),
@@ -114,10 +122,19 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
         Ok(set) => Ok(set),
         Err(fault) => Err(fault),
     };
-    let schedule = overrides.schedule.map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
+    let schedule = overrides
+        .schedule
+        .map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
     let schedule = schedule.and_then(|schedule| Some(format!("schedule={}", schedule.as_str()?)));
-    let all = overrides.set.iter().map(|argument| named("--set", argument.clone()));
-    let all = all.chain(overrides.seed.map(|seed| named("--seed", format!("seed={seed}"))));
+    let all = overrides
+        .set
+        .iter()
+        .map(|argument| named("--set", argument.clone()));
+    let all = all.chain(
+        overrides
+            .seed
+            .map(|seed| named("--seed", format!("seed={seed}"))),
+    );
     let all = all.chain(schedule.map(|argument| named("--schedule", argument)));
     let mut sets = Vec::new();
     for set in all {
@@ -151,10 +168,18 @@ fn located(faults: Faults, tree: &Node) -> Faults {
 
 /// The top-level keys whose lines hold a fault; all of them if a fault is elsewhere.
 fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> {
-    let keys: Vec<(usize, &str)> = tree.entries().iter().map(|(key, _)| (key.place.line, key.name.as_str())).collect();
+    let keys: Vec<(usize, &str)> = tree
+        .entries()
+        .iter()
+        .map(|(key, _)| (key.place.line, key.name.as_str()))
+        .collect();
     let mut faulty = BTreeSet::new();
     for fault in &faults.0 {
-        let line = fault.place.as_ref().filter(|place| Arc::ptr_eq(&place.text, text)).map(|place| place.line);
+        let line = fault
+            .place
+            .as_ref()
+            .filter(|place| Arc::ptr_eq(&place.text, text))
+            .map(|place| place.line);
         match line.and_then(|line| keys.iter().rev().find(|(start, _)| *start <= line)) {
             Some((_, key)) => {
                 faulty.insert((*key).to_owned());

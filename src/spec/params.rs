@@ -13,7 +13,12 @@ use super::tree::{self, Key, Node, Value};
 /// Applies the overrides and replaces every `{{name}}`; returns the values of the params.
 ///
 /// `top_level` are the keys that a campaign may have, for dotted paths and hints.
-pub fn resolve(root: &mut Node, sets: &[Set], top_level: &[&str], faults: &mut Faults) -> BTreeMap<String, Scalar> {
+pub fn resolve(
+    root: &mut Node,
+    sets: &[Set],
+    top_level: &[&str],
+    faults: &mut Faults,
+) -> BTreeMap<String, Scalar> {
     let mut knobs = read(root, faults);
     // What is referenced is asked of the file as written: overriding a place does not orphan its param.
     let mut used = BTreeSet::new();
@@ -30,7 +35,8 @@ pub fn resolve(root: &mut Node, sets: &[Set], top_level: &[&str], faults: &mut F
     }
     for (name, knob) in &knobs {
         if !used.contains(name) {
-            let fault = Fault::new(format!("the param `{name}` is referenced nowhere")).at(knob.place.clone());
+            let fault = Fault::new(format!("the param `{name}` is referenced nowhere"))
+                .at(knob.place.clone());
             let hint = format!("write \"{{{{{name}}}}}\" where it belongs, or remove it");
             faults.push(fault.hint(Some(hint)));
         }
@@ -42,7 +48,9 @@ pub fn resolve(root: &mut Node, sets: &[Set], top_level: &[&str], faults: &mut F
             }
         }
     }
-    let scalars = knobs.into_iter().filter_map(|(name, knob)| Some((name, knob.value.scalar()?)));
+    let scalars = knobs
+        .into_iter()
+        .filter_map(|(name, knob)| Some((name, knob.value.scalar()?)));
     scalars.collect()
 }
 
@@ -82,7 +90,9 @@ impl Set {
 
     fn node(&self, faults: &mut Faults) -> Option<Node> {
         if self.value.is_empty() {
-            faults.push(Fault::new(format!("`{}` is given no value", self.key)).at(self.place.clone()));
+            faults.push(
+                Fault::new(format!("`{}` is given no value", self.key)).at(self.place.clone()),
+            );
             return None;
         }
         // Parsed with the key in front of it, so that every column is one of the argument.
@@ -144,7 +154,11 @@ impl Knob {
             (Some(min), Some(max)) => Some(format!("its bounds in the file are {min} to {max}")),
             _ => None,
         };
-        faults.push(Fault::new(format!("the param `{name}` is {value}, but {wrong}")).at(place.clone()).hint(hint));
+        faults.push(
+            Fault::new(format!("the param `{name}` is {value}, but {wrong}"))
+                .at(place.clone())
+                .hint(hint),
+        );
     }
 }
 
@@ -153,8 +167,11 @@ fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
     let mut knobs = BTreeMap::new();
     for (key, node) in root.get("params").map(Node::entries).unwrap_or_default() {
         if !is_name(&key.name) {
-            let fault = Fault::new(format!("`{}` cannot be the name of a param", key.name)).at(key.place.clone());
-            faults.push(fault.hint(Some("names are letters, digits and `_`, not starting with a digit".into())));
+            let fault = Fault::new(format!("`{}` cannot be the name of a param", key.name))
+                .at(key.place.clone());
+            faults.push(fault.hint(Some(
+                "names are letters, digits and `_`, not starting with a digit".into(),
+            )));
             continue;
         }
         let bound = |name| match node.get(name).map(|bound| &bound.value) {
@@ -174,12 +191,19 @@ fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
         };
         match (knob.min, knob.max, &knob.value) {
             (Some(min), Some(max), _) if min > max => {
-                let message = format!("the param `{}` has a `min` of {min} above its `max` of {max}", key.name);
+                let message = format!(
+                    "the param `{}` has a `min` of {min} above its `max` of {max}",
+                    key.name
+                );
                 faults.push(Fault::new(message).at(key.place.clone()));
             }
             (min, max, Value::Text(_) | Value::Bool(_)) if min.or(max).is_some() => {
                 let message = format!("the param `{}` is no number, so it has no bounds", key.name);
-                faults.push(Fault::new(message).at(key.place.clone()).hint(Some("remove `min` and `max`".into())));
+                faults.push(
+                    Fault::new(message)
+                        .at(key.place.clone())
+                        .hint(Some("remove `min` and `max`".into())),
+                );
             }
             _ => knob.judge(&key.name, &value.place, faults),
         }
@@ -194,24 +218,40 @@ fn is_name(name: &str) -> bool {
 }
 
 /// Puts a value at a dotted path.
-fn set_path(root: &mut Node, set: &Set, knobs: &BTreeMap<String, Knob>, top_level: &[&str], faults: &mut Faults) {
+fn set_path(
+    root: &mut Node,
+    set: &Set,
+    knobs: &BTreeMap<String, Knob>,
+    top_level: &[&str],
+    faults: &mut Faults,
+) {
     let mut path: Vec<&str> = set.key.split('.').collect();
     if !top_level.contains(&path[0]) || path[0] == "params" {
-        let known: Vec<&str> = knobs.keys().map(String::as_str).chain(top_level.iter().copied()).collect();
+        let known: Vec<&str> = knobs
+            .keys()
+            .map(String::as_str)
+            .chain(top_level.iter().copied())
+            .collect();
         let mut place = set.place.clone();
         (place.column, place.length) = (1, set.key.chars().count());
         let fault = Fault::new(format!("there is no param `{}`", set.key)).at(place);
         faults.push(fault.hint(hint_for(&set.key, known.iter().copied())));
         return;
     }
-    let Some(value) = set.node(faults) else { return };
+    let Some(value) = set.node(faults) else {
+        return;
+    };
     let last = path.pop().unwrap_or_default();
     let mut target = root;
     for (depth, name) in path.iter().enumerate() {
         target = match target.child(name, &set.place) {
             Some(child) => child,
             None => {
-                let message = format!("`{}` holds no keys, so `{}` cannot be set", path[..depth].join("."), set.key);
+                let message = format!(
+                    "`{}` holds no keys, so `{}` cannot be set",
+                    path[..depth].join("."),
+                    set.key
+                );
                 faults.push(Fault::new(message).at(set.place.clone()));
                 return;
             }
@@ -220,7 +260,11 @@ fn set_path(root: &mut Node, set: &Set, knobs: &BTreeMap<String, Knob>, top_leve
     match target.child(last, &set.place) {
         Some(child) => *child = value,
         None => {
-            let message = format!("`{}` holds no keys, so `{}` cannot be set", path.join("."), set.key);
+            let message = format!(
+                "`{}` holds no keys, so `{}` cannot be set",
+                path.join("."),
+                set.key
+            );
             faults.push(Fault::new(message).at(set.place.clone()));
         }
     }
@@ -232,7 +276,9 @@ impl Node {
         if self.value == Value::Null {
             self.value = Value::Map(Vec::new());
         }
-        let Value::Map(entries) = &mut self.value else { return None };
+        let Value::Map(entries) = &mut self.value else {
+            return None;
+        };
         let index = match entries.iter().position(|(key, _)| key.name == name) {
             Some(index) => index,
             None => {
@@ -268,7 +314,9 @@ impl Value {
     fn scalar(self) -> Option<Scalar> {
         match self {
             Self::Bool(value) => Some(Scalar::Bool(value)),
-            Self::Integer(value) => Some(i64::try_from(value).map_or(Scalar::Number(value as f64), Scalar::Integer)),
+            Self::Integer(value) => {
+                Some(i64::try_from(value).map_or(Scalar::Number(value as f64), Scalar::Integer))
+            }
             Self::Number(value) => Some(Scalar::Number(value)),
             Self::Text(value) => Some(Scalar::Text(value)),
             Self::Null | Self::List(_) | Self::Map(_) | Self::Unknown => None,
@@ -296,12 +344,14 @@ pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     let template = Template::compile(text).map_err(|error| error.reason().to_string())?;
     let piece = |element| match element {
         TemplateElement::RawString(text) => Ok(Piece::Plain(text)),
-        TemplateElement::Expression(call) | TemplateElement::HtmlExpression(call) => match call.name.as_name() {
-            Some(name) if is_name(name) && call.params.is_empty() && call.hash.is_empty() => {
-                Ok(Piece::Reference(name.to_owned()))
+        TemplateElement::Expression(call) | TemplateElement::HtmlExpression(call) => {
+            match call.name.as_name() {
+                Some(name) if is_name(name) && call.params.is_empty() && call.hash.is_empty() => {
+                    Ok(Piece::Reference(name.to_owned()))
+                }
+                _ => Err("only the name of a param may stand between the braces".to_owned()),
             }
-            _ => Err("only the name of a param may stand between the braces".to_owned()),
-        },
+        }
         _ => Err("only `{{name}}` is understood".to_owned()),
     };
     template.elements.into_iter().map(piece).collect()
@@ -331,15 +381,20 @@ fn substitute(node: &mut Node, knobs: &BTreeMap<String, Knob>, faults: &mut Faul
                 node.value = Value::Unknown;
             }
         },
-        Value::List(nodes) => nodes.iter_mut().for_each(|node| substitute(node, knobs, faults)),
-        Value::Map(entries) => entries.iter_mut().for_each(|(_, node)| substitute(node, knobs, faults)),
+        Value::List(nodes) => nodes
+            .iter_mut()
+            .for_each(|node| substitute(node, knobs, faults)),
+        Value::Map(entries) => entries
+            .iter_mut()
+            .for_each(|(_, node)| substitute(node, knobs, faults)),
         _ => {}
     }
 }
 
 /// The value of a text; one that is exactly `{{name}}` keeps the type of the param.
 fn rendered(text: &str, knobs: &BTreeMap<String, Knob>) -> Result<Value, (String, Option<String>)> {
-    let pieces = pieces(text).map_err(|why| (format!("`{text}` cannot be filled in: {why}"), None))?;
+    let pieces =
+        pieces(text).map_err(|why| (format!("`{text}` cannot be filled in: {why}"), None))?;
     let value = |name: &str| match knobs.get(name) {
         Some(knob) => Ok(&knob.value),
         None => {

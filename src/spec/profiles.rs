@@ -43,23 +43,35 @@ pub struct Found {
 /// The folders that are searched, first to last, for a campaign in the folder `base`.
 pub fn search_path(base: &Path) -> Vec<PathBuf> {
     let beside = ["sites", "site-profiles", "../site-profiles"].map(|folder| base.join(folder));
-    let config = match (std::env::var_os("XDG_CONFIG_HOME"), std::env::var_os("HOME")) {
+    let config = match (
+        std::env::var_os("XDG_CONFIG_HOME"),
+        std::env::var_os("HOME"),
+    ) {
         (Some(config), _) if !config.is_empty() => Some(PathBuf::from(config)),
         (_, Some(home)) => Some(Path::new(&home).join(".config")),
         _ => None,
     };
-    beside.into_iter().chain(config.map(|config| config.join("moldflow/sites"))).collect()
+    beside
+        .into_iter()
+        .chain(config.map(|config| config.join("moldflow/sites")))
+        .collect()
 }
 
 /// Every profile in these folders and in the program; of those with one name the first counts.
 pub fn all(folders: &[PathBuf]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     for folder in folders {
-        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let entries = std::fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .map(|entry| entry.path());
         let mut files: Vec<PathBuf> = entries.filter(|path| is_profile(path)).collect();
         files.sort();
         for path in files {
-            let site = Text::read(&path).map_err(Faults::from).and_then(|text| parse(&text));
+            let site = Text::read(&path)
+                .map_err(Faults::from)
+                .and_then(|text| parse(&text));
             found.push(Found {
                 name: name_of(&site, &path),
                 origin: Origin::File(path),
@@ -88,10 +100,18 @@ pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> 
     match found.into_iter().find(|found| found.name == name) {
         Some(Found { origin, site, .. }) => site.map(|site| (site, origin)),
         None => {
-            let looked: Vec<String> = folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+            let looked: Vec<String> = folders
+                .iter()
+                .map(|folder| format!("`{}`", folder.display()))
+                .collect();
             let hint = hint_for(name, names.iter().map(String::as_str)).unwrap_or_default();
-            let hint = format!("{hint}; looked in {} and among those built in", looked.join(", "));
-            Err(Fault::new(format!("there is no site profile `{name}`")).hint(Some(hint)).into())
+            let hint = format!(
+                "{hint}; looked in {} and among those built in",
+                looked.join(", ")
+            );
+            Err(Fault::new(format!("there is no site profile `{name}`"))
+                .hint(Some(hint))
+                .into())
         }
     }
 }
@@ -123,16 +143,27 @@ pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
 }
 
 fn check_launcher(tree: &Node, faults: &mut Faults) {
-    let Some(node) = tree.get("mpiexec_command") else { return };
-    let tree::Value::Text(command) = &node.value else { return };
+    let Some(node) = tree.get("mpiexec_command") else {
+        return;
+    };
+    let tree::Value::Text(command) = &node.value else {
+        return;
+    };
     match pieces(command) {
-        Err(why) => faults.push(Fault::new(format!("`mpiexec_command` is no template: {why}")).at(node.place.clone())),
+        Err(why) => faults.push(
+            Fault::new(format!("`mpiexec_command` is no template: {why}")).at(node.place.clone()),
+        ),
         Ok(pieces) => {
             for piece in pieces {
                 match piece {
                     Piece::Reference(name) if !LAUNCHER_NAMES.contains(&name.as_str()) => {
-                        let fault = Fault::new(format!("`mpiexec_command` does not know `{{{{{name}}}}}`"));
-                        faults.push(fault.at(node.place.clone()).hint(hint_for(&name, LAUNCHER_NAMES)));
+                        let fault =
+                            Fault::new(format!("`mpiexec_command` does not know `{{{{{name}}}}}`"));
+                        faults.push(
+                            fault
+                                .at(node.place.clone())
+                                .hint(hint_for(&name, LAUNCHER_NAMES)),
+                        );
                     }
                     Piece::Reference(_) | Piece::Plain(_) => {}
                 }
@@ -142,12 +173,17 @@ fn check_launcher(tree: &Node, faults: &mut Faults) {
 }
 
 fn is_profile(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "yml" || extension == "yaml")
+    path.extension()
+        .is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
 fn name_of(site: &Result<Site, Faults>, path: &Path) -> String {
     match site {
         Ok(site) => site.name.clone(),
-        Err(_) => path.file_stem().unwrap_or_default().to_string_lossy().into_owned(),
+        Err(_) => path
+            .file_stem()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned(),
     }
 }

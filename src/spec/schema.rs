@@ -30,7 +30,9 @@ pub fn campaign_with_params() -> Value {
         properties.values_mut().for_each(admit_reference);
     }
     if let Some(definitions) = schema["$defs"].as_object_mut() {
-        let others = definitions.iter_mut().filter(|(name, _)| !parameter_types.contains(&name.as_str()));
+        let others = definitions
+            .iter_mut()
+            .filter(|(name, _)| !parameter_types.contains(&name.as_str()));
         others.for_each(|(_, definition)| admit_reference(definition));
     }
     schema["properties"]["params"] = params;
@@ -39,7 +41,10 @@ pub fn campaign_with_params() -> Value {
 
 fn derived<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12().with_transform(WholeVariants);
-    settings.into_generator().into_root_schema_for::<T>().to_value()
+    settings
+        .into_generator()
+        .into_root_schema_for::<T>()
+        .to_value()
 }
 
 /// Gives each variant of a flattened, tagged enum the keys that stand beside it.
@@ -66,9 +71,15 @@ fn push_down(object: &mut Map<String, Value>) {
     object.remove("unevaluatedProperties");
     object.remove("additionalProperties");
     let variants = object.get_mut("oneOf").and_then(Value::as_array_mut);
-    for variant in variants.into_iter().flatten().filter_map(Value::as_object_mut) {
+    for variant in variants
+        .into_iter()
+        .flatten()
+        .filter_map(Value::as_object_mut)
+    {
         variant.insert("additionalProperties".into(), false.into());
-        if let (Some(properties), Some(shared)) = (object_of(variant, "properties"), shared.as_object()) {
+        if let (Some(properties), Some(shared)) =
+            (object_of(variant, "properties"), shared.as_object())
+        {
             properties.extend(shared.clone());
         }
         let names = variant.entry("required").or_insert_with(|| json!([]));
@@ -78,22 +89,38 @@ fn push_down(object: &mut Map<String, Value>) {
     }
 }
 
-fn object_of<'a>(object: &'a mut Map<String, Value>, key: &str) -> Option<&'a mut Map<String, Value>> {
-    object.entry(key).or_insert_with(|| json!({})).as_object_mut()
+fn object_of<'a>(
+    object: &'a mut Map<String, Value>,
+    key: &str,
+) -> Option<&'a mut Map<String, Value>> {
+    object
+        .entry(key)
+        .or_insert_with(|| json!({}))
+        .as_object_mut()
 }
 
 /// Lets every scalar inside also be a `{{param}}`.
 fn admit_reference(schema: &mut Value) {
-    let Some(object) = schema.as_object_mut() else { return };
+    let Some(object) = schema.as_object_mut() else {
+        return;
+    };
     for key in ["properties", "additionalProperties", "items"] {
         match object.get_mut(key) {
-            Some(Value::Object(inner)) if key == "properties" => inner.values_mut().for_each(admit_reference),
+            Some(Value::Object(inner)) if key == "properties" => {
+                inner.values_mut().for_each(admit_reference)
+            }
             Some(inner) => admit_reference(inner),
             None => {}
         }
     }
-    let choices = ["oneOf", "anyOf"].into_iter().filter_map(|key| object.get(key)).flat_map(Value::as_array);
-    let tagged = choices.clone().flatten().any(|choice| choice.get("properties").is_some());
+    let choices = ["oneOf", "anyOf"]
+        .into_iter()
+        .filter_map(|key| object.get(key))
+        .flat_map(Value::as_array);
+    let tagged = choices
+        .clone()
+        .flatten()
+        .any(|choice| choice.get("properties").is_some());
     for key in ["oneOf", "anyOf"] {
         if let (true, Some(choices)) = (tagged, object.get_mut(key).and_then(Value::as_array_mut)) {
             choices.iter_mut().for_each(admit_reference);
@@ -106,14 +133,19 @@ fn admit_reference(schema: &mut Value) {
         _ => false,
     };
     // A free text takes a `{{param}}` as it is.
-    let free = object.get("type") == Some(&json!("string")) && !object.contains_key("enum") && !object.contains_key("pattern");
+    let free = object.get("type") == Some(&json!("string"))
+        && !object.contains_key("enum")
+        && !object.contains_key("pattern");
     if (words || scalar && !free) && !object.contains_key("const") {
         let description = object.remove("description");
         let default = object.remove("default");
         let strict = std::mem::take(object);
         object.extend(description.map(|text| ("description".to_owned(), text)));
         object.extend(default.map(|value| ("default".to_owned(), value)));
-        object.insert("anyOf".into(), json!([strict, {"type": "string", "pattern": REFERENCE}]));
+        object.insert(
+            "anyOf".into(),
+            json!([strict, {"type": "string", "pattern": REFERENCE}]),
+        );
     }
 }
 

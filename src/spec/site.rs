@@ -128,7 +128,9 @@ impl FromStr for Memory {
         if text == "auto" {
             return Ok(Self::Auto);
         }
-        let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let digits = text
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len());
         let (number, unit) = text.split_at(digits);
         let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start());
         match (number.parse::<u64>(), unit) {
@@ -165,7 +167,9 @@ impl Serialize for Memory {
 
 impl<'de> Deserialize<'de> for Memory {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
     }
 }
 
@@ -261,7 +265,8 @@ impl Site {
         let cores = NonZeroUsize::new(self.node.cores.count()).unwrap_or(NonZeroUsize::MIN);
         self.node.cores = Cores::Count(cores);
         for partition in self.partitions.values_mut() {
-            let slots = NonZeroUsize::new(partition.slot_count(&self.node)).unwrap_or(NonZeroUsize::MIN);
+            let slots =
+                NonZeroUsize::new(partition.slot_count(&self.node)).unwrap_or(NonZeroUsize::MIN);
             partition.slots = Slots::Count(slots);
         }
         self
@@ -269,7 +274,10 @@ impl Site {
 
     /// Whether this host is the site; one that asks nothing is never recognised.
     pub fn is_here(&self, hostname: &str, is_set: impl Fn(&str) -> bool) -> bool {
-        let Recognise { hostname: patterns, environment } = &self.recognise;
+        let Recognise {
+            hostname: patterns,
+            environment,
+        } = &self.recognise;
         let named = patterns.is_empty() || patterns.iter().any(|pattern| glob(pattern, hostname));
         let asked = !patterns.is_empty() || !environment.is_empty();
         asked && named && environment.iter().all(|name| is_set(name))
@@ -287,7 +295,9 @@ fn glob(pattern: &str, name: &str) -> bool {
         }
         Some(wanted) => {
             let mut rest = name.chars();
-            rest.next().is_some_and(|found| wanted == '?' || wanted == found) && glob(chars.as_str(), rest.as_str())
+            rest.next()
+                .is_some_and(|found| wanted == '?' || wanted == found)
+                && glob(chars.as_str(), rest.as_str())
         }
     }
 }
@@ -309,7 +319,15 @@ mod tests {
         for text in ["auto", "192 GiB", "3 TB", "7 kB"] {
             assert_eq!(text.parse::<Memory>().unwrap().to_string(), text);
         }
-        for text in ["", "GiB", "0 GiB", "-1 GiB", "1.5 GiB", "12 parsec", "99999999999 TiB"] {
+        for text in [
+            "",
+            "GiB",
+            "0 GiB",
+            "-1 GiB",
+            "1.5 GiB",
+            "12 parsec",
+            "99999999999 TiB",
+        ] {
             assert!(text.parse::<Memory>().is_err(), "{text}");
         }
     }

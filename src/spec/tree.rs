@@ -62,7 +62,11 @@ impl Node {
                 // A block belongs to its key: that is the line to look at.
                 Some((key, node)) if rest.is_empty() && !node.is_scalar() => &key.place,
                 Some((key, node)) if rest.iter().all(|name| node.get(name).is_none()) => {
-                    if rest.is_empty() { &node.place } else { &key.place }
+                    if rest.is_empty() {
+                        &node.place
+                    } else {
+                        &key.place
+                    }
                 }
                 Some((_, node)) => node.find(rest),
                 None => &self.place,
@@ -88,7 +92,9 @@ impl Node {
             Value::Text(value) => value.as_str().into(),
             Value::List(nodes) => nodes.iter().map(Node::to_json).collect(),
             Value::Map(entries) => {
-                let pairs = entries.iter().map(|(key, node)| (key.name.clone(), node.to_json()));
+                let pairs = entries
+                    .iter()
+                    .map(|(key, node)| (key.name.clone(), node.to_json()));
                 serde_json::Value::Object(pairs.collect())
             }
         }
@@ -129,7 +135,9 @@ fn is_blank(text: &str) -> bool {
 
 fn syntax_fault(error: &serde_saphyr::Error, whole: Place) -> Fault {
     let error = error.without_snippet();
-    let message = serde_saphyr::UserMessageFormatter.format_message(error).into_owned();
+    let message = serde_saphyr::UserMessageFormatter
+        .format_message(error)
+        .into_owned();
     let hint = match error {
         serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasReplayLimitExceeded { .. } => {
             Some("a file of this kind is a few hundred lines; write it without so many aliases or levels".to_owned())
@@ -145,8 +153,17 @@ fn syntax_fault(error: &serde_saphyr::Error, whole: Place) -> Fault {
 }
 
 fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Raw>) -> Place {
-    let (line, column) = (location.line().max(1) as usize, location.column().max(1) as usize);
-    let rest = text.text.lines().nth(line - 1).unwrap_or("").chars().skip(column - 1);
+    let (line, column) = (
+        location.line().max(1) as usize,
+        location.column().max(1) as usize,
+    );
+    let rest = text
+        .text
+        .lines()
+        .nth(line - 1)
+        .unwrap_or("")
+        .chars()
+        .skip(column - 1);
     let length = match scalar {
         Some(Raw::List(_) | Raw::Map(_)) | None => 1,
         Some(_) => (location.span().len() as usize).min(rest.count()).max(1),
@@ -167,7 +184,12 @@ fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> Node {
         Raw::Integer(value) => Value::Integer(value),
         Raw::Number(value) => Value::Number(value),
         Raw::Text(value) => Value::Text(value),
-        Raw::List(values) => Value::List(values.into_iter().map(|raw| node(raw, text, faults)).collect()),
+        Raw::List(values) => Value::List(
+            values
+                .into_iter()
+                .map(|raw| node(raw, text, faults))
+                .collect(),
+        ),
         Raw::Map(pairs) => match bare_reference(&pairs) {
             Some(name) => {
                 faults.push(
@@ -186,7 +208,9 @@ fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> Node {
 /// The name in an unquoted `{{name}}`, which YAML takes for a map with a map as its only key.
 fn bare_reference(pairs: &[(Spanned<Raw>, Spanned<Raw>)]) -> Option<&str> {
     let [(key, _)] = pairs else { return None };
-    let Raw::Map(inner) = &key.value else { return None };
+    let Raw::Map(inner) = &key.value else {
+        return None;
+    };
     match inner.as_slice() {
         [(name, _)] => match &name.value {
             Raw::Text(name) => Some(name),
@@ -196,7 +220,11 @@ fn bare_reference(pairs: &[(Spanned<Raw>, Spanned<Raw>)]) -> Option<&str> {
     }
 }
 
-fn entries(pairs: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &Arc<Text>, faults: &mut Faults) -> Vec<(Key, Node)> {
+fn entries(
+    pairs: Vec<(Spanned<Raw>, Spanned<Raw>)>,
+    text: &Arc<Text>,
+    faults: &mut Faults,
+) -> Vec<(Key, Node)> {
     let mut entries: Vec<(Key, Node)> = Vec::new();
     for (key, value) in pairs {
         let place = placed(text, key.referenced, Some(&key.value));
@@ -207,8 +235,15 @@ fn entries(pairs: Vec<(Spanned<Raw>, Spanned<Raw>)>, text: &Arc<Text>, faults: &
         };
         match entries.iter().find(|(first, _)| first.name == name) {
             Some((first, _)) => {
-                let message = format!("the key `{name}` stands here twice, first in line {}", first.place.line);
-                faults.push(Fault::new(message).at(place).hint(Some("remove or rename one of the two".into())));
+                let message = format!(
+                    "the key `{name}` stands here twice, first in line {}",
+                    first.place.line
+                );
+                faults.push(
+                    Fault::new(message)
+                        .at(place)
+                        .hint(Some("remove or rename one of the two".into())),
+                );
             }
             None => entries.push((Key { name, place }, value)),
         }

@@ -9,7 +9,10 @@ use super::tree::{Node, Value};
 
 /// Collects the faults of a tree. What can be left out is then taken out of the tree, so that the rest can be judged too.
 pub fn walk(schema: &Json, tree: &mut Node, faults: &mut Faults) {
-    let mut walker = Walker { root: schema, faults };
+    let mut walker = Walker {
+        root: schema,
+        faults,
+    };
     walker.walk(schema, tree, "");
 }
 
@@ -26,8 +29,8 @@ impl<'a> Walker<'a> {
         }
         let before = self.faults.0.len();
         let schema = self.follow(schema);
-        match schema.get("oneOf").or(schema.get("anyOf")).and_then(Json::as_array) {
-            Some(choices) => self.choose(choices, node, path),
+        match choices_of(schema) {
+            Some(_) => self.choose(self.expand(schema), node, path),
             None => self.judge(schema, node, path),
         }
         self.faults.0.len() == before
@@ -40,20 +43,35 @@ impl<'a> Walker<'a> {
     }
 
     /// Judges a node by the one choice that its tag or its type selects.
-    fn choose(&mut self, choices: &'a [Json], node: &mut Node, path: &str) {
-        let choices: Vec<&Json> = choices.iter().map(|choice| self.follow(choice)).collect();
+    /// The choices of a schema, those of its choices included.
+    fn expand(&self, schema: &'a Json) -> Vec<&'a Json> {
+        let schema = self.follow(schema);
+        match choices_of(schema) {
+            Some(choices) => choices
+                .iter()
+                .flat_map(|choice| self.expand(choice))
+                .collect(),
+            None => vec![schema],
+        }
+    }
+
+    fn choose(&mut self, choices: Vec<&'a Json>, node: &mut Node, path: &str) {
         if let Some(tag) = choices.iter().find_map(|choice| tag_of(choice)) {
             return self.choose_by_tag(tag, &choices, node, path);
         }
         let words: Vec<&str> = choices.iter().flat_map(|choice| words_of(choice)).collect();
-        let mut fitting = choices.iter().copied().filter(|choice| fits(choice, &node.value));
+        let mut fitting = choices
+            .iter()
+            .copied()
+            .filter(|choice| fits(choice, &node.value));
         match fitting.next() {
             Some(first) if words_of(first).is_empty() => {
                 self.walk(first, node, path);
             }
             Some(_) => self.judge_word(&words, node, path),
             None => {
-                let kinds: Vec<String> = choices.iter().flat_map(|choice| expected(choice)).collect();
+                let kinds: Vec<String> =
+                    choices.iter().flat_map(|choice| expected(choice)).collect();
                 self.wrong_type(&kinds, node, path);
             }
         }
@@ -63,14 +81,23 @@ impl<'a> Walker<'a> {
         if !matches!(node.value, Value::Map(_)) {
             return self.wrong_type(&["a block of keys".into()], node, path);
         }
-        let words: Vec<&str> = choices.iter().filter_map(|choice| choice["properties"][tag]["const"].as_str()).collect();
+        let words: Vec<&str> = choices
+            .iter()
+            .filter_map(|choice| choice["properties"][tag]["const"].as_str())
+            .collect();
         let Some(found) = node.get(tag) else {
             let fault = Fault::new(format!("{} has no `{tag}`", named(path)));
-            self.faults.push(fault.at(node.place.clone()).hint(Some(format!("`{tag}` is one of {}", list(&words)))));
+            self.faults.push(
+                fault
+                    .at(node.place.clone())
+                    .hint(Some(format!("`{tag}` is one of {}", list(&words)))),
+            );
             return;
         };
         let chosen = match &found.value {
-            Value::Text(word) => choices.iter().find(|choice| choice["properties"][tag]["const"] == word.as_str()),
+            Value::Text(word) => choices
+                .iter()
+                .find(|choice| choice["properties"][tag]["const"] == word.as_str()),
             _ => None,
         };
         match chosen {
@@ -102,9 +129,16 @@ impl<'a> Walker<'a> {
             Value::Text(_) => self.judge_text(schema, node, path),
             Value::List(values) => {
                 if (values.len() as u64) < schema["minItems"].as_u64().unwrap_or(0) {
-                    self.faults.push(Fault::new(format!("{} is empty", named(path))).at(node.place.clone()));
+                    self.faults.push(
+                        Fault::new(format!("{} is empty", named(path))).at(node.place.clone()),
+                    );
                 } else if values.len() as u64 > schema["maxItems"].as_u64().unwrap_or(u64::MAX) {
-                    let message = format!("{} has {} entries, at most {} are allowed", named(path), values.len(), schema["maxItems"]);
+                    let message = format!(
+                        "{} has {} entries, at most {} are allowed",
+                        named(path),
+                        values.len(),
+                        schema["maxItems"]
+                    );
                     self.faults.push(Fault::new(message).at(node.place.clone()));
                 }
                 if let Some(items) = schema.get("items") {
@@ -127,7 +161,8 @@ impl<'a> Walker<'a> {
                     None => format!("it is one of {}", list(words)),
                 };
                 let message = format!("{} cannot be `{word}`", named(path));
-                self.faults.push(Fault::new(message).at(node.place.clone()).hint(Some(hint)));
+                self.faults
+                    .push(Fault::new(message).at(node.place.clone()).hint(Some(hint)));
             }
             _ => self.wrong_type(&[format!("one of {}", list(words))], node, path),
         }
@@ -138,42 +173,77 @@ impl<'a> Walker<'a> {
         let low = min.as_f64().is_some_and(|min| value < min);
         let high = max.as_f64().is_some_and(|max| value > max);
         let message = match (low, high, value.is_finite()) {
-            (_, _, false) => format!("{} is `{spelling}`, but must be a finite number", named(path)),
-            (true, _, _) => format!("{} is {spelling}, but must be at least {}", named(path), plain(min)),
-            (_, true, _) => format!("{} is {spelling}, but must be at most {}", named(path), plain(max)),
+            (_, _, false) => format!(
+                "{} is `{spelling}`, but must be a finite number",
+                named(path)
+            ),
+            (true, _, _) => format!(
+                "{} is {spelling}, but must be at least {}",
+                named(path),
+                plain(min)
+            ),
+            (_, true, _) => format!(
+                "{} is {spelling}, but must be at most {}",
+                named(path),
+                plain(max)
+            ),
             _ => return,
         };
         let hint = match (min.as_f64(), max.as_f64()) {
-            (Some(_), Some(_)) => Some(format!("it lies between {} and {}", plain(min), plain(max))),
+            (Some(_), Some(_)) => {
+                Some(format!("it lies between {} and {}", plain(min), plain(max)))
+            }
             _ => None,
         };
-        self.faults.push(Fault::new(message).at(node.place.clone()).hint(hint));
+        self.faults
+            .push(Fault::new(message).at(node.place.clone()).hint(hint));
     }
 
     fn judge_text(&mut self, schema: &Json, node: &Node, path: &str) {
-        let Value::Text(text) = &node.value else { return };
+        let Value::Text(text) = &node.value else {
+            return;
+        };
         if text.trim().is_empty() && schema["minLength"].as_u64().unwrap_or(0) > 0 {
-            self.faults.push(Fault::new(format!("{} is empty", named(path))).at(node.place.clone()));
+            self.faults
+                .push(Fault::new(format!("{} is empty", named(path))).at(node.place.clone()));
         }
         let (judged, example) = match schema["format"].as_str() {
-            Some(duration::FORMAT) => (text.parse::<Duration>().err(), "durations look like `90s`, `2m` or `1h 30m`"),
-            Some(MEMORY_FORMAT) => (text.parse::<Memory>().err(), "amounts look like `192 GiB` or `auto`"),
+            Some(duration::FORMAT) => (
+                text.parse::<Duration>().err(),
+                "durations look like `90s`, `2m` or `1h 30m`",
+            ),
+            Some(MEMORY_FORMAT) => (
+                text.parse::<Memory>().err(),
+                "amounts look like `192 GiB` or `auto`",
+            ),
             _ => return,
         };
         if let Some(why) = judged {
             let message = format!("{}: `{text}` {why}", named(path));
-            self.faults.push(Fault::new(message).at(node.place.clone()).hint(Some(example.into())));
+            self.faults.push(
+                Fault::new(message)
+                    .at(node.place.clone())
+                    .hint(Some(example.into())),
+            );
         }
     }
 
     fn judge_map(&mut self, schema: &'a Json, node: &mut Node, path: &str) {
         let place = node.place.clone();
-        let Value::Map(entries) = &mut node.value else { return };
+        let Value::Map(entries) = &mut node.value else {
+            return;
+        };
         let properties = schema.get("properties").and_then(Json::as_object);
-        let required: Vec<&str> = schema["required"].as_array().into_iter().flatten().filter_map(Json::as_str).collect();
+        let required: Vec<&str> = schema["required"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(Json::as_str)
+            .collect();
         let mut taken_for = Vec::new();
         if entries.is_empty() && schema.get("minProperties").is_some() {
-            self.faults.push(Fault::new(format!("{} is empty", named(path))).at(place.clone()));
+            self.faults
+                .push(Fault::new(format!("{} is empty", named(path))).at(place.clone()));
         }
         entries.retain_mut(|(key, value)| {
             let inner = join(path, &key.name);
@@ -187,12 +257,20 @@ impl<'a> Walker<'a> {
             }
             match &schema["additionalProperties"] {
                 Json::Bool(false) => {
-                    let known = properties.into_iter().flat_map(|properties| properties.keys()).map(String::as_str);
-                    let place_name = if path.is_empty() { String::new() } else { format!(" in `{path}`") };
+                    let known = properties
+                        .into_iter()
+                        .flat_map(|properties| properties.keys())
+                        .map(String::as_str);
+                    let place_name = if path.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" in `{path}`")
+                    };
                     let message = format!("unknown key `{}`{place_name}", key.name);
                     taken_for.extend(nearest(&key.name, known.clone()));
                     let hint = hint_for(&key.name, known);
-                    self.faults.push(Fault::new(message).at(key.place.clone()).hint(hint));
+                    self.faults
+                        .push(Fault::new(message).at(key.place.clone()).hint(hint));
                     false
                 }
                 schema @ Json::Object(_) => {
@@ -209,16 +287,23 @@ impl<'a> Walker<'a> {
                     "" => format!("the key `{name}` is missing"),
                     path => format!("`{path}` has no `{name}`"),
                 };
-                let description = properties.and_then(|all| all.get(name)).map(|property| self.description(property));
-                let hint = description.flatten().map(|text| format!("`{name}`: {text}"));
-                self.faults.push(Fault::new(message).at(place.clone()).hint(hint));
+                let description = properties
+                    .and_then(|all| all.get(name))
+                    .map(|property| self.description(property));
+                let hint = description
+                    .flatten()
+                    .map(|text| format!("`{name}`: {text}"));
+                self.faults
+                    .push(Fault::new(message).at(place.clone()).hint(hint));
             }
         }
     }
 
     /// The first sentence of what the schema says of a value.
     fn description(&self, schema: &'a Json) -> Option<&'a str> {
-        let text = schema.get("description").or_else(|| self.follow(schema).get("description"))?;
+        let text = schema
+            .get("description")
+            .or_else(|| self.follow(schema).get("description"))?;
         text.as_str()?.lines().next()
     }
 
@@ -240,22 +325,40 @@ impl<'a> Walker<'a> {
             Value::Bool(value) if wants_text => Some(format!("write \"{value}\" for the text")),
             _ => None,
         };
-        let message = format!("{} must be {}, found {found}", named(path), kinds.join(" or "));
-        self.faults.push(Fault::new(message).at(node.place.clone()).hint(hint));
+        let message = format!(
+            "{} must be {}, found {found}",
+            named(path),
+            kinds.join(" or ")
+        );
+        self.faults
+            .push(Fault::new(message).at(node.place.clone()).hint(hint));
     }
+}
+
+fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
+    schema.get("oneOf").or(schema.get("anyOf"))?.as_array()
 }
 
 /// The key that tells the variants of an enum apart.
 fn tag_of(choice: &Json) -> Option<&str> {
     let properties = choice.get("properties")?.as_object()?;
-    let tag = properties.iter().find(|(_, property)| property.get("const").is_some());
+    let tag = properties
+        .iter()
+        .find(|(_, property)| property.get("const").is_some());
     tag.map(|(name, _)| name.as_str())
 }
 
 /// The words that a schema allows, if it is one of words.
 fn words_of(schema: &Json) -> Vec<&str> {
-    let listed = schema.get("enum").and_then(Json::as_array).into_iter().flatten();
-    listed.chain(schema.get("const")).filter_map(Json::as_str).collect()
+    let listed = schema
+        .get("enum")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten();
+    listed
+        .chain(schema.get("const"))
+        .filter_map(Json::as_str)
+        .collect()
 }
 
 fn types_of(schema: &Json) -> Vec<&str> {
@@ -268,6 +371,9 @@ fn types_of(schema: &Json) -> Vec<&str> {
 
 /// Whether a value is of a type that the schema allows.
 fn fits(schema: &Json, value: &Value) -> bool {
+    if !words_of(schema).is_empty() {
+        return matches!(value, Value::Text(_) | Value::Unknown);
+    }
     let types = types_of(schema);
     let has = |name: &str| types.contains(&name);
     types.is_empty()
@@ -328,5 +434,9 @@ fn named(path: &str) -> String {
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() { key.into() } else { format!("{path}.{key}") }
+    if path.is_empty() {
+        key.into()
+    } else {
+        format!("{path}.{key}")
+    }
 }

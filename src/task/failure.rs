@@ -58,8 +58,17 @@ impl FailureKind {
     /// Whether another attempt may give another answer.
     pub fn may_pass_next_time(self) -> bool {
         match self {
-            Self::Launch | Self::Exit | Self::Timeout | Self::Walltime | Self::NodeLost | Self::Lost => true,
-            Self::NotConverged | Self::NoGeometry | Self::Unsupported | Self::Unreadable | Self::Cancelled => false,
+            Self::Launch
+            | Self::Exit
+            | Self::Timeout
+            | Self::Walltime
+            | Self::NodeLost
+            | Self::Lost => true,
+            Self::NotConverged
+            | Self::NoGeometry
+            | Self::Unsupported
+            | Self::Unreadable
+            | Self::Cancelled => false,
         }
     }
 
