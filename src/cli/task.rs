@@ -99,7 +99,7 @@ fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
 
 fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
     let mut atoms = BTreeMap::new();
-    for symbol in &simulation.geometry.symbols {
+    for symbol in &simulation.geometry.atoms.iter().map(|(symbol, _)| symbol) {
         *atoms.entry(symbol.clone()).or_default() += 1;
     }
     atoms

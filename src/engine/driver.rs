@@ -347,7 +347,7 @@ fn start_janitor() -> mpsc::Sender<PathBuf> {
 }
 
 fn row(task: TaskId, s: SimResult) -> Simulation {
-    let xyz = s.xyz();
+    let xyz = s.geometry.to_xyz(&s.level);
     Simulation { task, engine: s.engine, version: s.version, level: s.level, xyz }
 }
 
