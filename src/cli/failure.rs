@@ -17,11 +17,6 @@ impl Failure {
         Fault::new(message).into()
     }
 
-    /// A failure that is in no file, with a way out.
-    pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Fault::new(message).hint(Some(hint.into())).into()
-    }
-
     /// Prints it to stderr; the exit status of the process.
     pub fn report(&self) -> ExitCode {
         let stderr = std::io::stderr();

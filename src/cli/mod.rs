@@ -20,6 +20,7 @@ use crate::spec::campaign::Overrides;
 use failure::Failure;
 
 /// What a command ends with, as the shell sees it.
+#[allow(dead_code)] // Only runs end otherwise than finished.
 pub(crate) enum Exit {
     Finished,
     /// Finished, but nothing was computed, or a limit on failures was hit.
