@@ -1,1 +1,151 @@
-//! (being written)
+//! The command line: one file a command, and the one place that prints.
+
+mod check;
+mod export;
+mod failure;
+mod plan;
+mod resume;
+mod run;
+mod schema;
+mod sites;
+mod status;
+mod task;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::spec::campaign::Overrides;
+use failure::Failure;
+
+/// What a command ends with, as the shell sees it.
+#[allow(dead_code)] // Only runs end otherwise than finished.
+pub(crate) enum Exit {
+    Finished,
+    /// Finished, but nothing was computed, or a limit on failures was hit.
+    NothingComputed,
+    /// Interrupted, and can be resumed.
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        match exit {
+            Exit::Finished => 0.into(),
+            Exit::NothingComputed => 3.into(),
+            Exit::Interrupted => 130.into(),
+        }
+    }
+}
+
+/// Molecular design campaigns: quantum chemistry and reinforcement learning side by side.
+#[derive(Parser)]
+#[command(name = "moldflow", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a campaign
+    Run(run::Arguments),
+    /// Continue a run that was interrupted or killed
+    Resume(resume::Arguments),
+    /// Validate a campaign and change nothing
+    Check(check::Arguments),
+    /// Show a campaign's task graph and command lines; run nothing
+    Plan(plan::Arguments),
+    /// Show how far a run is
+    Status(status::Arguments),
+    /// Print the results of a run
+    Export(export::Arguments),
+    /// List and show site profiles
+    #[command(subcommand)]
+    Sites(sites::Command),
+    /// Print the JSON Schema of campaigns or site profiles, for editors
+    Schema(schema::Arguments),
+    /// Work on one task
+    #[command(subcommand, hide = true)]
+    Task(task::Command),
+}
+
+/// A campaign and what the command line changes in it.
+#[derive(Args)]
+pub(crate) struct CampaignArguments {
+    /// Campaign file
+    pub campaign: PathBuf,
+    /// Site profile: its name, or the path of its file
+    #[arg(long, value_name = "NAME|FILE")]
+    pub site: Option<String>,
+    /// Change a param, or any value by its dotted path: `--set stop.wall_time=2h`
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Seed of all random streams
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// How the two loops relate
+    #[arg(long, value_enum)]
+    pub schedule: Option<Schedule>,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Schedule {
+    /// Neither loop waits for the other
+    Interleaved,
+    /// The loops wait for each other: reproducible to the last bit
+    Batch,
+}
+
+impl CampaignArguments {
+    pub fn overrides(&self) -> Overrides {
+        use crate::spec::campaign::Schedule as Kind;
+        Overrides {
+            set: self.set.clone(),
+            seed: self.seed,
+            schedule: self.schedule.map(|schedule| match schedule {
+                Schedule::Interleaved => Kind::Interleaved,
+                Schedule::Batch => Kind::Batch,
+            }),
+            site: self.site.clone(),
+        }
+    }
+}
+
+/// Runs the command that the arguments name; usage errors end the process with status 2.
+pub fn main() -> ExitCode {
+    match run_command(Arguments::parse().command) {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.report(),
+    }
+}
+
+fn run_command(command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Resume(arguments) => resume::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Sites(command) => sites::run(&command),
+        Command::Schema(arguments) => schema::run(&arguments),
+        Command::Task(command) => task::run(&command),
+    }
+}
+
+/// Prints to stdout; a reader that has gone away is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    use std::io::{ErrorKind, Write};
+    let mut stdout = std::io::stdout().lock();
+    match stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush())
+    {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("could not write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}

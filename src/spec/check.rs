@@ -5,6 +5,7 @@ use std::path::Path;
 use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
 use super::source;
+use super::space::ELEMENTS;
 use crate::simulate;
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
@@ -13,19 +14,33 @@ pub fn check(loaded: &Loaded, base: &Path, faults: &mut Faults) {
         methods(loaded, faults);
     }
     if loaded.is_sound("search_space") && elements(loaded, faults) {
-        if let Err(found) = source::open(&loaded.campaign, base) {
-            let place = loaded.place(&["search_space", "source"]);
-            faults.extend(Faults(
-                found
-                    .0
-                    .into_iter()
-                    .map(|fault| match fault.place {
-                        Some(_) => fault,
-                        None => fault.at(place.clone()),
-                    })
-                    .collect(),
-            ));
-        }
+        source(loaded, base, faults);
+    }
+}
+
+fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) {
+    let place = loaded.place(&["search_space", "source"]);
+    let source = match source::open(&loaded.campaign, base) {
+        Ok(source) => source,
+        Err(found) => return faults.extend(found.or_at(&place)),
+    };
+    if !loaded.is_sound("stages") {
+        return;
+    }
+    for (name, stage) in &loaded.campaign.stages {
+        let Some(count) = stage.count.filter(|count| *count > source.len()) else {
+            continue;
+        };
+        let message = format!(
+            "the stage `{name}` draws {count} molecules, but the source has {} in the search space",
+            source.len()
+        );
+        let place = loaded.place(&["stages", name, "count"]);
+        faults.push(
+            Fault::new(message)
+                .at(place)
+                .hint(Some("lower the count, or widen the search space".into())),
+        );
     }
 }
 
@@ -83,10 +98,8 @@ fn elements(loaded: &Loaded, faults: &mut Faults) -> bool {
                 "hydrogen is implied and not listed".into(),
                 "remove `H`".into(),
             ));
-        } else if !source::ELEMENTS.contains(&element.as_str()) {
-            let known = source::ELEMENTS
-                .map(|known| format!("`{known}`"))
-                .join(", ");
+        } else if !ELEMENTS.contains(&element.as_str()) {
+            let known = ELEMENTS.map(|known| format!("`{known}`")).join(", ");
             faults.push(fault(
                 format!("`{element}` is no element that moldflow can build with"),
                 format!("it knows {known}"),

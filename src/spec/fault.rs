@@ -145,6 +145,14 @@ impl Faults {
         self.0.extend(other.0);
     }
 
+    /// The same faults, with a place for those that have none.
+    pub fn or_at(mut self, place: &Place) -> Self {
+        for fault in &mut self.0 {
+            fault.place.get_or_insert_with(|| place.clone());
+        }
+        self
+    }
+
     /// `value` if nothing is wrong, the faults in the order of their lines otherwise.
     pub fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.is_empty() {

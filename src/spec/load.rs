@@ -99,7 +99,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     let (site, site_origin) = match site(&campaign, overrides, base) {
         Ok(site) => site,
         Err(site_faults) => {
-            faults.extend(located(site_faults, &tree));
+            faults.extend(site_faults.or_at(tree.find(&["site"])));
             return Err(sorted(faults));
         }
     };
@@ -154,16 +154,6 @@ fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site
         None if profiles::is_path(&campaign.site) => profiles::file(&base.join(&campaign.site)),
         None => profiles::named(&campaign.site, &profiles::search_path(base)),
     }
-}
-
-/// Faults without a place get that of the key `site`.
-fn located(faults: Faults, tree: &Node) -> Faults {
-    let place = tree.find(&["site"]);
-    let at = |mut fault: Fault| {
-        fault.place.get_or_insert_with(|| place.clone());
-        fault
-    };
-    Faults(faults.0.into_iter().map(at).collect())
 }
 
 /// The top-level keys whose lines hold a fault; all of them if a fault is elsewhere.

@@ -10,6 +10,7 @@ pub mod profiles;
 pub mod schema;
 pub mod site;
 pub mod source;
+pub mod space;
 mod tree;
 mod walk;
 

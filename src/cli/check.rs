@@ -1,0 +1,97 @@
+//! `moldflow check`: validates a campaign and changes nothing.
+
+use std::path::Path;
+
+use clap::Args;
+
+use super::failure::Failure;
+use super::{CampaignArguments, Exit, print};
+use crate::plan::{self, Plan};
+use crate::simulate;
+use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
+use crate::spec::fault::{Fault, Faults};
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    campaign: CampaignArguments,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let (loaded, plan) = checked(&arguments.campaign)?;
+    print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
+    Ok(Exit::Finished)
+}
+
+/// A campaign in which everything is right, the programs it needs included.
+pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), Faults> {
+    let (loaded, plan) = plan::load(&arguments.campaign, &arguments.overrides())?;
+    let mut faults = Faults::default();
+    for (name, method) in &loaded.campaign.methods {
+        let MethodKind::Simulate { engine, .. } = &method.kind else {
+            continue;
+        };
+        let Some(missing) = missing_program(engine) else {
+            continue;
+        };
+        let message = format!(
+            "the engine `{engine}` needs the program `{}`, which is not installed",
+            missing.program
+        );
+        let place = loaded.place(&["methods", name, "engine"]);
+        faults.push(
+            Fault::new(message)
+                .at(place)
+                .hint(Some(missing.install.to_owned())),
+        );
+    }
+    faults.or((loaded, plan))
+}
+
+fn missing_program(engine: &str) -> Option<simulate::Requirement> {
+    let requirement = simulate::simulator(engine)?.requirement()?;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found =
+        std::env::split_paths(&path).any(|folder| is_program(&folder.join(requirement.program)));
+    (!found).then_some(requirement)
+}
+
+fn is_program(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    path.metadata()
+        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
+    let Campaign {
+        name,
+        objective,
+        search_space,
+        stop,
+        ..
+    } = &loaded.campaign;
+    let objective = match objective {
+        Objective::AtomizationEnergy => "atomization energy",
+        Objective::AtomizationEnergyPerAtom => "atomization energy per atom",
+    };
+    let wall_time = stop
+        .wall_time
+        .map(|limit| format!(", for at most {limit}"))
+        .unwrap_or_default();
+    format!(
+        "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
+         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({} slots), in batches of {}.\n",
+        path.display(),
+        search_space.elements.join(", "),
+        search_space.max_heavy_atoms,
+        plan.initial_count,
+        search_space.source,
+        stop.evaluations,
+        plan.evaluate.engine.as_deref().unwrap_or_default(),
+        plan.parallel,
+        plan.evaluate.partition,
+        loaded.site.name,
+        plan.evaluate.slots,
+        plan.select,
+    )
+}

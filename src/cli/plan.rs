@@ -1,0 +1,132 @@
+//! `moldflow plan`: the task graph, each task's partition and command line; runs nothing.
+
+use clap::{Args, ValueEnum};
+use comfy_table::{ContentArrangement, Table, presets};
+use std::fmt::Write;
+
+use super::failure::Failure;
+use super::{CampaignArguments, Exit, print};
+use crate::plan::{self, EdgeKind, Plan};
+use crate::spec::campaign::Loaded;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    campaign: CampaignArguments,
+    /// What to print
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Format {
+    /// A table and the command lines
+    Text,
+    /// A graph for Graphviz
+    Dot,
+    /// A graph for Markdown
+    Mermaid,
+    /// Everything, for programs
+    Json,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let path = &arguments.campaign.campaign;
+    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
+    print(&match arguments.format {
+        Format::Text => text(&loaded, &plan),
+        Format::Dot => plan::dot(&plan),
+        Format::Mermaid => plan::mermaid(&plan),
+        Format::Json => json(&loaded, &plan),
+    })?;
+    Ok(Exit::Finished)
+}
+
+fn text(loaded: &Loaded, plan: &Plan) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header([
+        "stage",
+        "after",
+        "method",
+        "what",
+        "tasks",
+        "partition",
+        "executor",
+        "slots",
+        "cores",
+    ]);
+    for stage in plan.stages() {
+        let declared = plan
+            .edges
+            .iter()
+            .filter(|edge| edge.kind == EdgeKind::After && edge.to == stage.stage);
+        let after: Vec<&str> = declared.map(|edge| edge.from.as_str()).collect();
+        table.add_row([
+            stage.stage.clone(),
+            after.join(", "),
+            stage.method.clone(),
+            stage.engine.clone().unwrap_or(stage.kind.to_owned()),
+            tasks(loaded, plan, &stage.stage),
+            stage.partition.clone(),
+            stage.executor.to_owned(),
+            stage.slots.to_string(),
+            stage.cores.to_string(),
+        ]);
+    }
+    let mut text = format!(
+        "campaign {} on site {}\n\n{}\n",
+        loaded.campaign.name,
+        loaded.site.name,
+        trimmed(&table)
+    );
+    let [train, generate, screen] =
+        [&plan.train, &plan.generate, &plan.screen].map(|stage| &stage.stage);
+    let _ = writeln!(
+        text,
+        "\ngenerator loop: {train} -> {generate} -> {screen} -> {train}"
+    );
+    let _ = writeln!(
+        text,
+        "consumer loop:  {0} -> {0}, its results to {train}",
+        plan.evaluate.stage
+    );
+    text.push_str("\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n");
+    for stage in plan.stages() {
+        let _ = writeln!(text, "  {}: {}", stage.stage, stage.argv.join(" "));
+    }
+    text
+}
+
+/// How many tasks a stage has.
+fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
+    let elements = loaded.campaign.search_space.elements.len();
+    match stage {
+        // Hydrogen is in every molecule and in no list of elements.
+        stage if stage == plan.references.stage => (elements + 1).to_string(),
+        stage if stage == plan.initial.stage => plan.initial_count.to_string(),
+        stage if stage == plan.screen.stage => format!("1 a batch, selects {}", plan.select),
+        stage if stage == plan.evaluate.stage => format!(
+            "{}, {} at once",
+            loaded.campaign.stop.evaluations, plan.parallel
+        ),
+        _ => "1 a batch".into(),
+    }
+}
+
+fn json(loaded: &Loaded, plan: &Plan) -> String {
+    let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan});
+    format!("{whole:#}\n")
+}
+
+/// A table without the blanks that end its lines.
+pub(super) fn trimmed(table: &Table) -> String {
+    let lines: Vec<String> = table
+        .to_string()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n")
+}

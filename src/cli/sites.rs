@@ -1,0 +1,165 @@
+//! `moldflow sites`: the profiles there are, and what is in one.
+
+use std::path::Path;
+
+use clap::{Args, Subcommand};
+use comfy_table::{ContentArrangement, Table, presets};
+use serde_json::json;
+
+use super::failure::Failure;
+use super::plan::trimmed;
+use super::{Exit, print};
+use crate::spec::profiles::{self, Found};
+use crate::spec::site::Site;
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Every profile found, its partitions, and whether it is this machine
+    List(ListArguments),
+    /// A profile with every default written out
+    Show(ShowArguments),
+}
+
+#[derive(Args)]
+pub(super) struct ListArguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Args)]
+pub(super) struct ShowArguments {
+    /// Name of a profile, or the path of its file
+    name: String,
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    match command {
+        Command::List(arguments) => list(arguments),
+        Command::Show(arguments) => show(arguments),
+    }
+}
+
+fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
+    let found = profiles::all(&profiles::search_path(Path::new(".")));
+    print(&if arguments.json {
+        as_json(&found)
+    } else {
+        as_table(&found)
+    })?;
+    Ok(Exit::Finished)
+}
+
+fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
+    let (site, origin) = match profiles::is_path(&arguments.name) {
+        true => profiles::file(Path::new(&arguments.name)),
+        false => profiles::named(&arguments.name, &profiles::search_path(Path::new("."))),
+    }?;
+    let yaml = serde_saphyr::to_string(&site.resolved())
+        .map_err(|error| Failure::new(error.to_string()))?;
+    print(&format!("# {origin}\n{yaml}"))?;
+    Ok(Exit::Finished)
+}
+
+/// Whether this host is the site.
+fn is_here(site: &Site) -> bool {
+    // What uname(2) reports; empty where there is no such file.
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = host.trim();
+    site.is_here(host, |name| std::env::var_os(name).is_some())
+}
+
+/// Whether an earlier profile has the same name.
+fn is_shadowed(found: &[Found], index: usize) -> bool {
+    found[..index]
+        .iter()
+        .any(|earlier| earlier.name == found[index].name)
+}
+
+fn as_table(found: &[Found]) -> String {
+    let mut table = Table::new();
+    table
+        .load_preset(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header([
+        "site",
+        "here",
+        "partition",
+        "executor",
+        "nodes",
+        "slots",
+        "cores a task",
+        "from",
+    ]);
+    let mut faults = String::new();
+    for (index, profile) in found.iter().enumerate() {
+        let from = match is_shadowed(found, index) {
+            true => format!("{} (hidden by the one above)", profile.origin),
+            false => profile.origin.to_string(),
+        };
+        match &profile.site {
+            Ok(site) => {
+                let mut name = (
+                    profile.name.as_str(),
+                    if is_here(site) { "yes" } else { "no" },
+                    from.as_str(),
+                );
+                for (partition, settings) in &site.partitions {
+                    table.add_row([
+                        name.0.to_owned(),
+                        name.1.to_owned(),
+                        partition.clone(),
+                        settings.executor.name().to_owned(),
+                        settings.executor.nodes().to_string(),
+                        settings.slot_count(&site.node).to_string(),
+                        settings.cores_per_task.to_string(),
+                        name.2.to_owned(),
+                    ]);
+                    name = ("", "", "");
+                }
+            }
+            Err(found) => {
+                let row = [
+                    profile.name.as_str(),
+                    "",
+                    "cannot be read",
+                    "",
+                    "",
+                    "",
+                    "",
+                    from.as_str(),
+                ];
+                table.add_row(row.map(str::to_owned));
+                faults.push_str(&format!("\n{found}"));
+            }
+        }
+    }
+    format!("{}\n{faults}", trimmed(&table))
+}
+
+fn as_json(found: &[Found]) -> String {
+    let profiles = found.iter().enumerate().map(|(index, profile)| {
+        let partitions = profile.site.as_ref().map(|site| {
+            let partitions = site.partitions.iter().map(|(name, partition)| {
+                json!({
+                    "name": name,
+                    "executor": partition.executor.name(),
+                    "nodes": partition.executor.nodes(),
+                    "slots": partition.slot_count(&site.node),
+                    "cores_per_task": partition.cores_per_task,
+                })
+            });
+            partitions.collect::<Vec<_>>()
+        });
+        json!({
+            "name": profile.name,
+            "from": profile.origin.to_string(),
+            "here": profile.site.as_ref().is_ok_and(is_here),
+            "hidden": is_shadowed(found, index),
+            "description": profile.site.as_ref().map(|site| site.description.clone()).ok(),
+            "partitions": partitions.ok(),
+            "fault": profile.site.as_ref().err().map(|faults| faults.to_string()),
+        })
+    });
+    format!("{:#}\n", serde_json::Value::from_iter(profiles))
+}

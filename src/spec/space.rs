@@ -1,0 +1,79 @@
+//! Whether a molecule lies in the search space.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::campaign::SearchSpace;
+use crate::chem::{HeavyAtom, Molecule};
+
+/// Elements that molecules can be built with; hydrogen is implied.
+pub const ELEMENTS: [&str; 10] = ["B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"];
+
+impl SearchSpace {
+    /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
+    pub fn holds(&self, molecule: &Molecule) -> bool {
+        let atoms = molecule.heavy_atoms();
+        (1..=self.max_heavy_atoms).contains(&atoms.len())
+            && atoms
+                .iter()
+                .all(|atom| self.elements.contains(&atom.symbol))
+            && molecule.charge() == 0
+            && molecule.radical_electrons() == 0
+            && ring_sizes(atoms)
+                .iter()
+                .all(|size| self.allowed_ring_sizes.contains(size))
+    }
+}
+
+/// The sizes of the smallest rings that the bonds are in.
+fn ring_sizes(atoms: &[HeavyAtom]) -> BTreeSet<usize> {
+    let bonds = atoms.iter().enumerate();
+    let bonds =
+        bonds.flat_map(|(from, atom)| atom.neighbours.iter().map(move |(_, to)| (from, *to)));
+    bonds
+        .filter(|(from, to)| from < to)
+        .filter_map(|(from, to)| ring_of(atoms, from, to))
+        .collect()
+}
+
+/// Atoms of the smallest ring that a bond is in: the shortest way around it, breadth first.
+fn ring_of(atoms: &[HeavyAtom], from: usize, to: usize) -> Option<usize> {
+    let mut size = vec![0; atoms.len()];
+    size[from] = 1;
+    let mut queue = VecDeque::from([from]);
+    while let Some(at) = queue.pop_front() {
+        for (_, next) in &atoms[at].neighbours {
+            let is_the_bond = at == from && *next == to;
+            if size[*next] == 0 && !is_the_bond {
+                size[*next] = size[at] + 1;
+                queue.push_back(*next);
+            }
+        }
+    }
+    (size[to] > 0).then_some(size[to])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chem::edit;
+
+    #[test]
+    fn every_element_can_be_added_by_the_agent() {
+        assert!(
+            ELEMENTS
+                .iter()
+                .all(|element| edit::valence(element).is_some())
+        );
+    }
+
+    #[test]
+    fn the_rings_of_a_molecule_are_the_smallest() {
+        let sizes =
+            |smiles| Vec::from_iter(ring_sizes(Molecule::parse(smiles).unwrap().heavy_atoms()));
+        assert_eq!(sizes("CCO"), []);
+        assert_eq!(sizes("c1ccccc1"), [6]);
+        // Norbornane: two rings of five, not the six around them.
+        assert_eq!(sizes("C1CC2CCC1C2"), [5]);
+        assert_eq!(sizes("C1CC1C1CCC1"), [3, 4]);
+    }
+}
