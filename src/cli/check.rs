@@ -25,7 +25,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// A campaign in which everything is right, the programs it needs included.
 pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), Faults> {
-    let (loaded, plan) = plan::load(&arguments.campaign, &arguments.overrides())?;
+    programs(plan::load(&arguments.campaign, &arguments.overrides())?)
+}
+
+/// The same campaign, if the programs that it needs are installed.
+pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
     let mut faults = Faults::default();
     for (name, method) in &loaded.campaign.methods {
         let MethodKind::Simulate { engine, .. } = &method.kind else {

@@ -4,8 +4,10 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::Exit;
 use super::failure::Failure;
+use super::{Exit, print, run_dir};
+use crate::report;
+use crate::store::Store;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -21,6 +23,19 @@ pub(super) enum Format {
     Jsonl,
 }
 
-pub(super) fn run(_arguments: &Arguments) -> Result<Exit, Failure> {
-    Err(Failure::new("`moldflow export` is being written"))
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    super::wait(write(arguments))
+}
+
+async fn write(arguments: &Arguments) -> Result<Exit, Failure> {
+    let dir = run_dir::existing(&arguments.run_dir)?;
+    let rows = Store::open_to_read(&dir).await?.candidates().await?;
+    let format = match arguments.format {
+        Format::Csv => report::Format::Csv,
+        Format::Jsonl => report::Format::Jsonl,
+    };
+    let mut out = Vec::new();
+    report::export(&rows, format, &mut out)?;
+    print(&String::from_utf8_lossy(&out))?;
+    Ok(Exit::Finished)
 }

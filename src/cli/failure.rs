@@ -17,6 +17,11 @@ impl Failure {
         Fault::new(message).into()
     }
 
+    /// The same with a way out.
+    pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Fault::new(message).hint(Some(hint.into())).into()
+    }
+
     /// Prints it to stderr; the exit status of the process.
     pub fn report(&self) -> ExitCode {
         let stderr = std::io::stderr();
@@ -24,6 +29,24 @@ impl Failure {
         eprint!("{}", rendered(&self.faults, colours));
         ExitCode::from(1)
     }
+}
+
+/// A failure below the command line is shown with its causes.
+macro_rules! with_causes {
+    ($($error:ty),*) => { $(
+        impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(causes(&error))
+            }
+        }
+    )* };
+}
+with_causes!(crate::store::StoreError, crate::engine::DriverError, crate::report::ReportError);
+
+/// An error and its causes in one line.
+pub(crate) fn causes(error: &dyn std::error::Error) -> String {
+    let below = std::iter::successors(error.source(), |e| e.source());
+    below.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 impl From<Faults> for Failure {

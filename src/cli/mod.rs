@@ -4,9 +4,12 @@ mod check;
 mod export;
 mod failure;
 mod plan;
+mod progress;
 mod resume;
 mod run;
+mod run_dir;
 mod schema;
+mod session;
 mod sites;
 mod status;
 mod task;
@@ -20,7 +23,6 @@ use crate::spec::campaign::Overrides;
 use failure::Failure;
 
 /// What a command ends with, as the shell sees it.
-#[allow(dead_code)] // Only runs end otherwise than finished.
 pub(crate) enum Exit {
     Finished,
     /// Finished, but nothing was computed, or a limit on failures was hit.
@@ -133,6 +135,13 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Task(command) => task::run(&command),
     }
+}
+
+/// Waits for a command that awaits.
+fn wait<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| Failure::new(format!("could not start the runtime: {e}")))?;
+    runtime.block_on(command)
 }
 
 /// Prints to stdout; a reader that has gone away is no failure.

@@ -4,18 +4,26 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Exit;
 use super::failure::Failure;
+use super::session::{self, Output};
+use super::{Exit, check, run_dir};
 
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
-    /// Print JSON
+    /// Print the outcome as one JSON object
     #[arg(long)]
     pub json: bool,
+    /// No progress
+    #[arg(long)]
+    pub quiet: bool,
 }
 
-pub(super) fn run(_arguments: &Arguments) -> Result<Exit, Failure> {
-    Err(Failure::new("`moldflow resume` is being written"))
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let dir = run_dir::existing(&arguments.run_dir)?;
+    let lock = run_dir::lock(&dir)?;
+    let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
+    let output = Output { json: arguments.json, quiet: arguments.quiet };
+    super::wait(session::work(&dir, lock, &loaded, &plan, output))
 }

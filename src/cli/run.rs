@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use super::{CampaignArguments, Exit};
+use super::session::{self, Output};
+use super::{CampaignArguments, Exit, run_dir};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -26,6 +27,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
-    let (_loaded, _plan) = super::check::checked(&arguments.campaign)?;
-    Err(Failure::new("`moldflow run` is being written"))
+    let (loaded, plan) = super::check::checked(&arguments.campaign)?;
+    let dir = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
+    let lock = run_dir::lock(&dir)?;
+    let output = Output { json: arguments.json, quiet: arguments.quiet };
+    super::wait(session::work(&dir, lock, &loaded, &plan, output))
 }

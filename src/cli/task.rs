@@ -3,15 +3,37 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use clap::{Args, Subcommand};
 use sha2::{Digest, Sha256};
 
+use super::Exit;
+use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
 use crate::engine::{TaskInput, TaskResult, file};
 use crate::exec::{self, ProgramError};
 use crate::simulate::{self, Outputs, Prepared, Request, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Do the task whose input is in a file
+    Run(RunArguments),
+}
+
+#[derive(Args)]
+pub(super) struct RunArguments {
+    /// The task's `input.json`
+    pub input: PathBuf,
+}
+
+pub(super) fn run(Command::Run(RunArguments { input }): &Command) -> Result<Exit, CommandFailure> {
+    match run_task(input) {
+        Ok(()) => Ok(Exit::Finished),
+        Err(e) => Err(CommandFailure::new(format!("could not run the task of `{}`: {e}", input.display()))),
+    }
+}
 
 #[derive(Debug, thiserror::Error)]
 enum TaskError {
@@ -26,14 +48,14 @@ enum TaskError {
 }
 
 /// Runs the task whose input is `path`; its result is written beside it, under its name only once it is whole.
-pub fn run(path: &Path) -> io::Result<()> {
+fn run_task(path: &Path) -> io::Result<()> {
     let input = serde_json::from_slice(&fs::read(path)?)?;
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
     let result = work(input, dir).unwrap_or_else(|error| {
-        let failure = Failure { kind: kind(&error), message: with_causes(&error) };
+        let failure = Failure { kind: kind(&error), message: causes(&error) };
         TaskResult { outcome: Outcome::Failed(failure), simulation: None }
     });
     let new = dir.join(".result.json");
@@ -99,7 +121,7 @@ fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
 
 fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
     let mut atoms = BTreeMap::new();
-    for symbol in &simulation.geometry.atoms.iter().map(|(symbol, _)| symbol) {
+    for symbol in simulation.geometry.atoms.iter().map(|(symbol, _)| symbol) {
         *atoms.entry(symbol.clone()).or_default() += 1;
     }
     atoms
@@ -124,9 +146,4 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => FailureKind::Exit,
         TaskError::Program(_) => FailureKind::Launch,
     }
-}
-
-fn with_causes(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }

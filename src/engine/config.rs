@@ -1,8 +1,9 @@
 //! All that the engine needs to know of a campaign, as plain values.
 
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
+use crate::plan::{Plan, Planned};
 use crate::simulate;
-use crate::spec::campaign::{Schedule, Stop};
+use crate::spec::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
 
 /// A campaign as the engine sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,4 +46,52 @@ pub struct LearnStage<S> {
     pub stage: String,
     pub retries: u32,
     pub settings: S,
+}
+
+impl Config {
+    /// The configuration of a campaign whose plan this is.
+    pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
+        let simulate = |planned: &Planned| {
+            let method = &campaign.methods[&planned.method];
+            let (engine, settings) = match &method.kind {
+                MethodKind::Simulate { engine, settings } => (engine.clone(), settings.clone()),
+                MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => Default::default(),
+            };
+            SimulateStage { stage: planned.stage.clone(), retries: method.retries, engine, settings }
+        };
+        Self {
+            seed: campaign.seed,
+            schedule: campaign.schedule,
+            per_atom: campaign.objective == Objective::AtomizationEnergyPerAtom,
+            elements: campaign.search_space.elements.clone(),
+            max_heavy_atoms: campaign.search_space.max_heavy_atoms,
+            allowed_ring_sizes: campaign.search_space.allowed_ring_sizes.clone(),
+            references: simulate(&plan.references),
+            initial: simulate(&plan.initial),
+            evaluate: simulate(&plan.evaluate),
+            initial_count: plan.initial_count,
+            parallel: plan.parallel,
+            select: plan.select,
+            train: learn(campaign, &plan.train, |kind| match kind {
+                MethodKind::Train { settings } => Some(settings.clone()),
+                _ => None,
+            }),
+            generate: learn(campaign, &plan.generate, |kind| match kind {
+                MethodKind::Generate { settings } => Some(settings.clone()),
+                _ => None,
+            }),
+            screen: learn(campaign, &plan.screen, |kind| match kind {
+                MethodKind::Screen { settings } => Some(settings.clone()),
+                _ => None,
+            }),
+            stop: campaign.stop.clone(),
+        }
+    }
+}
+
+/// A stage of the generator loop; the plan has seen to it that its method is of the right kind.
+fn learn<S: Default>(campaign: &Campaign, planned: &Planned, settings: impl Fn(&MethodKind) -> Option<S>) -> LearnStage<S> {
+    let method = &campaign.methods[&planned.method];
+    let settings = settings(&method.kind).unwrap_or_default();
+    LearnStage { stage: planned.stage.clone(), retries: method.retries, settings }
 }

@@ -39,6 +39,13 @@ pub struct Driver<P> {
     draining: bool,
 }
 
+/// Molecules drawn from the source of the search space for a new run, canonical SMILES.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drawn {
+    pub initial: Vec<String>,
+    pub reserve: Vec<String>,
+}
+
 /// Where the tasks of a run go.
 pub struct Site {
     /// Random name of the run.
@@ -120,16 +127,21 @@ impl<P: Program> Driver<P> {
         })
     }
 
-    /// Begins a new run with its drawn molecules, or goes on with an old one, until its end or `interrupts` counts
+    /// Whether the run has not begun.
+    pub fn is_fresh(&self) -> bool {
+        self.engine.is_fresh()
+    }
+
+    /// Begins a new run with its `drawn` molecules, or goes on with an old one, until its end or `interrupts` counts
     /// 1 (nothing new, wait for what runs) or 2 (at once).
     pub async fn run(
         mut self,
-        draw: impl FnOnce() -> (Vec<String>, Vec<String>),
+        drawn: Drawn,
         mut interrupts: watch::Receiver<u32>,
         watcher: &mut dyn Watch,
     ) -> Result<(Ending, Store), DriverError> {
         if self.engine.is_fresh() {
-            let (initial, reserve) = draw();
+            let Drawn { initial, reserve } = drawn;
             self.take(vec![Fact::Began { initial, reserve }], Batch::default()).await?;
         } else if !self.engine.is_ended() {
             self.take_over();

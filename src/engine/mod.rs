@@ -14,7 +14,7 @@ mod step;
 
 pub use config::{Config, LearnStage, SimulateStage};
 pub use attempt::{Program, TaskRun};
-pub use driver::{Driver, DriverError, Ending, Site, StageSite, Watch};
+pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
 pub use input::{TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};

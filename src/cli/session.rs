@@ -1,0 +1,185 @@
+//! A run from its directory to its end: what `run` and `resume` share.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::Exit;
+use super::failure::Failure;
+use super::progress::Display;
+use super::run_dir;
+use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
+use crate::exec::{Executor, LocalExecutor};
+use crate::plan::Plan;
+use crate::report::{self, RunState};
+use crate::spec::campaign::{Campaign, Loaded, Objective};
+use crate::spec::site;
+use crate::spec::source;
+use crate::store::{RunInfo, Store};
+
+/// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
+const RESERVE: usize = 256;
+/// Molecules in the table at the end.
+const SHOWN: u32 = 10;
+
+/// What is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    pub json: bool,
+    pub quiet: bool,
+}
+
+/// Runs or resumes what is in `dir`, whose lock is held by `_lock`, and says what came of it.
+pub async fn work(dir: &Path, _lock: File, loaded: &Loaded, plan: &Plan, output: Output) -> Result<Exit, Failure> {
+    start_log(dir)?;
+    let mut display = Display::new(output.quiet);
+    let mut store = open_store(dir, &loaded.campaign).await?;
+    let info = store.run_info().await?;
+    let (reports, received) = mpsc::unbounded_channel();
+    let executors = executors(&loaded.site, &reports)?;
+    let site = Site { run: info.name, run_dir: dir.to_owned(), stages: stages(loaded, plan), executors };
+    let executable = std::env::current_exe()
+        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
+    let config = Config::new(&loaded.campaign, plan);
+    let (seed, initial) = (config.seed, config.initial_count);
+    let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
+    let driver = Driver::new(Engine::new(config), store, site, received, TaskRun { executable }, wall_time).await?;
+    let drawn = if driver.is_fresh() { draw(loaded, seed, initial)? } else { Drawn::default() };
+    display.say(&format!("run directory {}", dir.display()));
+    let (ending, mut store) = driver.run(drawn, interrupts(dir, output.quiet)?, &mut display).await?;
+    display.finish();
+    report::write_records(&mut store, dir).await?;
+    let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;
+    store.close().await?;
+    Ok(ended)
+}
+
+/// Draws the initial molecules and some more.
+fn draw(loaded: &Loaded, seed: u64, count: usize) -> Result<Drawn, Failure> {
+    let source = source::open(&loaded.campaign, Path::new("."))?;
+    let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
+    if initial.len() < count {
+        let message = format!("the source has only {} molecules of the search space, and {count} are to be drawn", initial.len());
+        return Err(Failure::with_hint(message, "lower the count of the initial stage, or widen the search space"));
+    }
+    let reserve = initial.split_off(count);
+    Ok(Drawn { initial, reserve })
+}
+
+async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
+    if dir.join(crate::store::FILE).is_file() {
+        return Ok(Store::open(dir).await?);
+    }
+    let info = RunInfo {
+        // Hash keys are random.
+        name: format!("{:016x}", RandomState::new().build_hasher().finish()),
+        campaign: campaign.name.clone(),
+        created: jiff::Timestamp::now().as_millisecond(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    Ok(Store::create(dir, &info).await?)
+}
+
+/// What the engine does from now on goes to `runtime.log`.
+fn start_log(dir: &Path) -> Result<(), Failure> {
+    let path = dir.join(run_dir::LOG);
+    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    let log = log.map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
+    let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(log)).with_ansi(false).with_target(false);
+    // A second call, in one process, keeps the first log.
+    let _ = tracing::subscriber::set_global_default(subscriber.finish());
+    Ok(())
+}
+
+fn executors(
+    site: &site::Site,
+    reports: &mpsc::UnboundedSender<crate::exec::Report>,
+) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
+    let mut executors: BTreeMap<String, Box<dyn Executor>> = BTreeMap::new();
+    for (name, partition) in &site.partitions {
+        let executor = match &partition.executor {
+            site::Executor::Local {} => LocalExecutor::new(partition.slot_count(&site.node), reports.clone()),
+        };
+        let executor = executor
+            .map_err(|e| Failure::new(format!("could not start the slots of partition `{name}`: {e}")))?;
+        executors.insert(name.clone(), Box::new(executor));
+    }
+    Ok(executors)
+}
+
+fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
+    let stages = plan.stages().into_iter().map(|stage| {
+        let method = &loaded.campaign.methods[&stage.method];
+        let partition = &loaded.site.partitions[&method.partition];
+        let cores = partition.cores_per_task.to_string();
+        let threads = ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.clone()));
+        let given = partition.environment.iter().map(|(k, v)| (k.clone(), v.clone()));
+        let env = threads.into_iter().chain(given).collect();
+        (stage.stage.clone(), StageSite { partition: method.partition.clone(), timeout: method.timeout.into(), env })
+    });
+    stages.collect()
+}
+
+/// Counts Ctrl-C and SIGTERM, and says what each does.
+fn interrupts(dir: &Path, quiet: bool) -> Result<watch::Receiver<u32>, Failure> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let failed = |e: std::io::Error| Failure::new(format!("could not listen for signals: {e}"));
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let (sender, receiver) = watch::channel(0);
+    let dir = dir.display().to_string();
+    tokio::spawn(async move {
+        for count in 1.. {
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            if count == 1 && !quiet {
+                eprintln!("\ninterrupted: no new tasks, waiting for those that run; once more stops them");
+                eprintln!("`moldflow resume {dir}` goes on");
+            }
+            let _ = sender.send(count);
+        }
+    });
+    Ok(receiver)
+}
+
+/// Prints the end of a run.
+async fn conclude(dir: &Path, store: &mut Store, campaign: &Campaign, ending: Ending, output: Output) -> Result<Exit, Failure> {
+    let summary = store.summary().await?;
+    let state = match ending {
+        Ending::Ended(_) => RunState::Finished,
+        Ending::Interrupted => RunState::Interrupted,
+    };
+    if output.json {
+        println!("{:#}", report::final_json(dir, &summary, state));
+    } else {
+        let best = store.best(SHOWN).await?;
+        if !best.is_empty() {
+            println!("{}", report::best_table(&best, campaign.objective == Objective::AtomizationEnergyPerAtom));
+        }
+    }
+    let counts = &summary.counts;
+    let done = format!("{} evaluations ({} failed), {} batches", counts.evaluations, counts.failures, counts.batches);
+    let ended = match ending {
+        Ending::Interrupted => {
+            eprintln!("interrupted after {done}; `moldflow resume {}` goes on", dir.display());
+            return Ok(Exit::Interrupted);
+        }
+        Ending::Ended(stopped_by) => stopped_by,
+    };
+    if !output.quiet || !ended.is_success() {
+        eprintln!("{done}: {}", ended.sentence());
+    }
+    if ended.is_success() && counts.evaluations > counts.failures {
+        return Ok(Exit::Finished);
+    }
+    if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
+        let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
+        eprintln!("the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}");
+    }
+    Ok(Exit::NothingComputed)
+}
