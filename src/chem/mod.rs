@@ -1,1 +1,13 @@
-//! (being written)
+//! Molecules: reading, naming, editing, embedding them. The only place that names the cheminformatics crate.
+
+pub mod edit;
+mod error;
+pub mod geometry;
+mod graph;
+mod molecule;
+pub mod qm9;
+pub mod units;
+
+pub use error::ChemError;
+pub use geometry::{Geometry, embed};
+pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};

@@ -1,0 +1,147 @@
+//! The edits an agent may make: the action set of MolDQN.
+//!
+//! Z. Zhou et al., Optimization of Molecules via Deep Reinforcement Learning, Sci. Rep. 9, 10752 (2019).
+
+use std::collections::BTreeMap;
+
+use super::Molecule;
+use super::graph::{Atom, Graph};
+
+/// What an edit may not leave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EditRules {
+    /// Symbols of the elements to add; those that [`valence`] does not know are never added.
+    pub elements: Vec<String>,
+    pub max_heavy_atoms: usize,
+    /// Sizes that a newly closed ring may have.
+    pub allowed_ring_sizes: Vec<usize>,
+}
+
+/// The most bonds of an uncharged added atom, none for an element that cannot be added.
+pub fn valence(symbol: &str) -> Option<usize> {
+    match symbol {
+        "C" => Some(4),
+        "B" | "N" | "P" => Some(3),
+        "O" | "S" => Some(2),
+        "F" | "Cl" | "Br" | "I" => Some(1),
+        _ => None,
+    }
+}
+
+/// Every molecule one edit away, distinct, sorted by canonical SMILES.
+///
+/// From nothing: one atom of each element. Otherwise: an atom added by a bond of order 1 to 3; a bond raised, or two
+/// atoms joined, by 1 to 3, a new ring being of an allowed size; a bond lowered, or removed if one piece remains or the rest is a
+/// single uncharged atom, which is dropped. A bond costs hydrogens: those that no bracket fixes (not `[nH]`, not `[NH3+]`).
+/// Bonds of aromatic rings stay; a Kekulé structure decides what the others may become. Stereo is given up. Not in the
+/// set: staying unchanged, and what does not sanitise or is a radical, which no closed-shell engine can compute.
+pub fn successors(state: Option<&Molecule>, rules: &EditRules) -> Vec<Molecule> {
+    let Some(molecule) = state else {
+        return distinct(single_atoms(rules));
+    };
+    let Ok(graph) = Graph::of(molecule) else {
+        return Vec::new();
+    };
+    let mut edits = additions(&graph, rules);
+    edits.extend(raised_and_joined(&graph, rules));
+    edits.extend(lowered_and_cut(&graph));
+    distinct(edits)
+}
+
+fn single_atoms(rules: &EditRules) -> Vec<Graph> {
+    let atoms = new_atoms(rules).map(|(atom, _)| Graph {
+        atoms: vec![atom],
+        bonds: Vec::new(),
+    });
+    atoms.filter(|_| rules.max_heavy_atoms > 0).collect()
+}
+
+fn new_atoms(rules: &EditRules) -> impl Iterator<Item = (Atom, u8)> {
+    rules.elements.iter().filter_map(|symbol| {
+        let valence = valence(symbol)? as u8;
+        Some((Atom::free(symbol, valence), valence))
+    })
+}
+
+fn additions(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
+    let mut edits = Vec::new();
+    if graph.atoms.len() >= rules.max_heavy_atoms {
+        return edits;
+    }
+    for (to, old) in graph.atoms.iter().enumerate() {
+        for (atom, valence) in new_atoms(rules) {
+            for order in 1..=3.min(valence).min(old.free) {
+                edits.push(graph.with_atom(to, atom.clone(), order));
+            }
+        }
+    }
+    edits
+}
+
+fn raised_and_joined(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
+    let mut edits = Vec::new();
+    for a in 0..graph.atoms.len() {
+        let distances = graph.distances(a);
+        for b in a + 1..graph.atoms.len() {
+            let most = 3.min(graph.atoms[a].free).min(graph.atoms[b].free);
+            let bond = graph
+                .bonds
+                .iter()
+                .position(|bond| bond.ends == [a, b] || bond.ends == [b, a]);
+            match bond {
+                Some(bond) if graph.bonds[bond].aromatic => {}
+                Some(bond) => {
+                    let order = graph.bonds[bond].order;
+                    edits.extend(
+                        (order + 1..=3.min(order + most))
+                            .map(|order| graph.with_order(bond, order)),
+                    );
+                }
+                // A ring has one atom more than the path it closes has bonds.
+                None if distances[b]
+                    .is_some_and(|d| rules.allowed_ring_sizes.contains(&(d + 1))) =>
+                {
+                    edits.extend((1..=most).map(|order| graph.with_bond([a, b], order)));
+                }
+                None => {}
+            }
+        }
+    }
+    edits
+}
+
+fn lowered_and_cut(graph: &Graph) -> Vec<Graph> {
+    let mut edits = Vec::new();
+    for (i, bond) in graph
+        .bonds
+        .iter()
+        .enumerate()
+        .filter(|(_, bond)| !bond.aromatic)
+    {
+        edits.extend((1..bond.order).map(|order| graph.with_order(i, order)));
+        match graph.cut(i).as_slice() {
+            [one] => edits.push(one.clone()),
+            pieces => {
+                for (piece, rest) in pieces.iter().zip(pieces.iter().rev()) {
+                    if matches!(rest.atoms.as_slice(), [atom] if atom.is_plain()) {
+                        edits.push(piece.clone());
+                    }
+                }
+            }
+        }
+    }
+    edits
+}
+
+fn distinct(edits: Vec<Graph>) -> Vec<Molecule> {
+    let mut found = BTreeMap::new();
+    for molecule in edits
+        .iter()
+        .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok())
+    {
+        if molecule.radical_electrons() == 0 {
+            found.entry(molecule.canonical_smiles()).or_insert(molecule);
+        }
+    }
+    found.into_values().collect()
+}

@@ -1,0 +1,192 @@
+//! A small kekulised molecular graph: what the agent edits, since editing the toolkit's own molecules is a hundred times slower.
+
+use std::collections::VecDeque;
+use std::fmt::Write;
+
+use super::{ChemError, Molecule};
+
+/// Heavy atoms with localised bonds; stereo is not kept.
+#[derive(Clone, Debug)]
+pub(super) struct Graph {
+    pub(super) atoms: Vec<Atom>,
+    pub(super) bonds: Vec<Bond>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Atom {
+    symbol: String,
+    /// Bonds that can be added: hydrogens that no bracket fixes. Zero for `[nH]` and `[NH3+]`, as in RDKit.
+    pub(super) free: u8,
+    /// Charge and hydrogens of an atom written in brackets.
+    bracket: Option<(i8, u8)>,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Bond {
+    pub(super) ends: [usize; 2],
+    pub(super) order: u8,
+    /// Belongs to an aromatic ring of the molecule this graph was made of, so that it is not edited.
+    pub(super) aromatic: bool,
+}
+
+impl Atom {
+    /// An uncharged atom of the organic subset, every bond of it still free.
+    pub(super) fn free(symbol: &str, valence: u8) -> Self {
+        Self {
+            symbol: symbol.to_owned(),
+            free: valence,
+            bracket: None,
+        }
+    }
+
+    /// Whether it may be dropped alone: it carries no charge away.
+    pub(super) fn is_plain(&self) -> bool {
+        self.bracket.is_none()
+    }
+}
+
+impl Graph {
+    /// Kekulises a molecule. The choice among its Kekulé structures depends on its canonical SMILES alone.
+    pub(super) fn of(molecule: &Molecule) -> Result<Self, ChemError> {
+        let flat = molecule.without_stereo()?;
+        let refused = |reason: String| ChemError::Unreadable {
+            smiles: flat.canonical_smiles(),
+            reason,
+        };
+        let kekulised = flat
+            .inner()
+            .with_kekulized_bonds()
+            .map_err(|e| refused(e.to_string()))?;
+        let atoms = flat.inner().atoms().into_iter().map(|atom| {
+            let free = atom
+                .implicit_hydrogens()
+                .map_err(|e| refused(e.to_string()))? as u8;
+            let bracket = atom
+                .no_implicit()
+                .then(|| (atom.formal_charge(), atom.explicit_hydrogens()));
+            Ok(Atom {
+                symbol: atom.element().symbol().to_owned(),
+                free,
+                bracket,
+            })
+        });
+        let bonds = kekulised
+            .bonds()
+            .iter()
+            .zip(flat.inner().bonds())
+            .map(|(bond, before)| Bond {
+                ends: [bond.begin().index(), bond.end().index()],
+                order: bond.order().rdkit_code() as u8,
+                aromatic: before.is_aromatic(),
+            });
+        Ok(Self {
+            atoms: atoms.collect::<Result<_, _>>()?,
+            bonds: bonds.collect(),
+        })
+    }
+
+    /// Adds an atom bonded to `to`.
+    pub(super) fn with_atom(&self, to: usize, atom: Atom, order: u8) -> Self {
+        let mut graph = self.clone();
+        graph.atoms.push(atom);
+        graph.bonds.push(Bond {
+            ends: [to, self.atoms.len()],
+            order,
+            aromatic: false,
+        });
+        graph
+    }
+
+    /// Joins two atoms that are not bonded.
+    pub(super) fn with_bond(&self, ends: [usize; 2], order: u8) -> Self {
+        let mut graph = self.clone();
+        graph.bonds.push(Bond {
+            ends,
+            order,
+            aromatic: false,
+        });
+        graph
+    }
+
+    /// Gives a bond another order.
+    pub(super) fn with_order(&self, bond: usize, order: u8) -> Self {
+        let mut graph = self.clone();
+        graph.bonds[bond].order = order;
+        graph
+    }
+
+    /// Removes a bond, and returns the pieces: one, or two with that of the first end first.
+    pub(super) fn cut(&self, bond: usize) -> Vec<Self> {
+        let mut graph = self.clone();
+        let [a, b] = graph.bonds.swap_remove(bond).ends;
+        let distances = graph.distances(a);
+        if distances[b].is_some() {
+            return vec![graph];
+        }
+        let piece = |inside: bool| graph.subgraph(|atom| distances[atom].is_some() == inside);
+        vec![piece(true), piece(false)]
+    }
+
+    /// Bonds on the shortest path from one atom to each other, none where there is no path.
+    pub(super) fn distances(&self, from: usize) -> Vec<Option<usize>> {
+        let mut distances = vec![None; self.atoms.len()];
+        distances[from] = Some(0);
+        let mut queue = VecDeque::from([from]);
+        while let Some(atom) = queue.pop_front() {
+            for bond in self.bonds.iter().filter(|bond| bond.ends.contains(&atom)) {
+                let next = bond.ends[0] + bond.ends[1] - atom;
+                if distances[next].is_none() {
+                    distances[next] = distances[atom].map(|d: usize| d + 1);
+                    queue.push_back(next);
+                }
+            }
+        }
+        distances
+    }
+
+    /// SMILES, far from canonical: atoms one after another, every bond written as a ring closure. `CO` is `C%10.O%10`.
+    /// None if more than ninety bonds would be open at once.
+    pub(super) fn smiles(&self) -> Option<String> {
+        let mut text = String::new();
+        // The bond that each ring closure label stands for while it is open; labels from 10 to 99 can be used again.
+        let mut labels: [Option<usize>; 90] = [None; 90];
+        for (i, atom) in self.atoms.iter().enumerate() {
+            if i > 0 {
+                text.push('.');
+            }
+            match atom.bracket {
+                None => text.push_str(&atom.symbol),
+                Some((charge, hydrogens)) => {
+                    write!(text, "[{}H{hydrogens}{charge:+}]", atom.symbol)
+                        .expect("writing to a string")
+                }
+            }
+            for (j, bond) in self
+                .bonds
+                .iter()
+                .enumerate()
+                .filter(|(_, bond)| bond.ends.contains(&i))
+            {
+                let open = labels.iter().position(|label| *label == Some(j));
+                let label = open.or_else(|| labels.iter().position(Option::is_none))?;
+                labels[label] = if open.is_some() { None } else { Some(j) };
+                let order = ["", "", "=", "#"][usize::from(bond.order)];
+                write!(text, "{order}%{}", label + 10).expect("writing to a string");
+            }
+        }
+        Some(text)
+    }
+
+    fn subgraph(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.atoms.len()).filter(|&atom| keep(atom)).collect();
+        let new_index = |old: usize| kept.iter().position(|&atom| atom == old);
+        let bonds = self.bonds.iter().filter_map(|bond| {
+            let ends = [new_index(bond.ends[0])?, new_index(bond.ends[1])?];
+            Some(Bond { ends, ..*bond })
+        });
+        Self {
+            atoms: kept.iter().map(|&atom| self.atoms[atom].clone()).collect(),
+            bonds: bonds.collect(),
+        }
+    }
+}

@@ -1,0 +1,263 @@
+//! A molecule: one connected, sanitised graph, read from SMILES.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::OnceLock;
+
+use cosmolkit::{BondOrder, MorganFingerprintParams, SmilesParseParams, SmilesWriteParams};
+
+use super::ChemError;
+
+/// One connected molecule with its valences and aromaticity perceived.
+#[derive(Clone)]
+pub struct Molecule {
+    inner: cosmolkit::Molecule,
+    heavy_atoms: Vec<HeavyAtom>,
+    hydrogens: usize,
+    canonical: OnceLock<String>,
+}
+
+/// An atom other than hydrogen; its degree is `neighbours.len()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeavyAtom {
+    pub symbol: String,
+    /// Hydrogens bonded to it.
+    pub hydrogens: usize,
+    /// Bonds to other heavy atoms, by their index in [`Molecule::heavy_atoms`].
+    pub neighbours: Vec<(BondKind, usize)>,
+}
+
+/// The kind of a bond as RDKit's aromaticity model sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum BondKind {
+    Single,
+    Double,
+    Triple,
+    Aromatic,
+}
+
+impl Molecule {
+    /// Reads SMILES of one molecule. Charges and radicals are let through; see [`Molecule::charge`] and [`Molecule::radical_electrons`].
+    pub fn parse(smiles: &str) -> Result<Self, ChemError> {
+        let unreadable = |reason: String| ChemError::Unreadable {
+            smiles: smiles.to_owned(),
+            reason,
+        };
+        if smiles.is_empty() {
+            return Err(unreadable("it is empty".into()));
+        }
+        // What follows a blank is a name or an extension, which change what is read: callers split lines themselves.
+        if smiles.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
+            return Err(unreadable(
+                "SMILES has neither blanks nor letters outside ASCII".into(),
+            ));
+        }
+        let params = SmilesParseParams {
+            allow_cxsmiles: false,
+            parse_name: false,
+            ..SmilesParseParams::default()
+        };
+        let inner = cosmolkit::Molecule::from_smiles_with_params(smiles, &params)
+            .map_err(|error| unreadable(error.to_string()))?;
+        Self::from_graph(inner, smiles)
+    }
+
+    /// Canonical SMILES, equal to RDKit's.
+    pub fn canonical_smiles(&self) -> String {
+        self.canonical
+            .get_or_init(|| write_smiles(&self.inner, &SmilesWriteParams::default()))
+            .clone()
+    }
+
+    /// Net charge in elementary charges.
+    pub fn charge(&self) -> i32 {
+        let atoms = &self.inner.topology().atoms;
+        atoms
+            .iter()
+            .map(|atom| i32::from(atom.formal_charge()))
+            .sum()
+    }
+
+    /// Electrons, hydrogens included.
+    pub fn electrons(&self) -> usize {
+        let atoms = &self.inner.topology().atoms;
+        let protons: usize = atoms
+            .iter()
+            .map(|atom| usize::from(atom.atomic_number()))
+            .sum();
+        // A nucleus cannot lose more electrons than it has protons in any SMILES that sanitises, but `[H+5]` reads.
+        (protons + self.hydrogens).saturating_add_signed(-self.charge() as isize)
+    }
+
+    /// Unpaired electrons that the valences leave.
+    pub fn radical_electrons(&self) -> usize {
+        let atoms = &self.inner.topology().atoms;
+        atoms
+            .iter()
+            .map(|atom| usize::from(atom.radical_electrons()))
+            .sum()
+    }
+
+    /// The atoms other than hydrogen, in the order of the SMILES.
+    pub fn heavy_atoms(&self) -> &[HeavyAtom] {
+        &self.heavy_atoms
+    }
+
+    /// Atoms, hydrogens included.
+    pub fn atom_count(&self) -> usize {
+        self.inner.num_atoms() + self.hydrogens
+    }
+
+    /// How many atoms there are of each element, hydrogens included.
+    pub fn element_counts(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for atom in &self.inner.topology().atoms {
+            *counts
+                .entry(atom.element().symbol().to_owned())
+                .or_insert(0) += 1;
+        }
+        if self.hydrogens > 0 {
+            *counts.entry("H".to_owned()).or_insert(0) += self.hydrogens;
+        }
+        counts
+    }
+
+    /// The set bits, ascending, of the Morgan fingerprint of `bits` bits (Rogers and Hahn, J. Chem. Inf. Model. 50, 742, 2010), equal to RDKit's.
+    pub fn morgan_bits(&self, radius: u32, bits: usize) -> Vec<u32> {
+        let mut params = MorganFingerprintParams::default();
+        params.generator.radius = radius;
+        params.generator.fp_size = bits as u32;
+        self.inner
+            .fingerprint_morgan_with_params(&params, None)
+            .expect("a sanitised molecule has a fingerprint")
+            .on_bits()
+    }
+
+    /// The symbol of the element if this is a single atom without bonds, such as `[C]`.
+    pub fn free_atom(&self) -> Option<&'static str> {
+        match self.inner.topology().atoms.as_slice() {
+            [atom] if self.hydrogens == 0 => Some(atom.element().symbol()),
+            _ => None,
+        }
+    }
+
+    /// The same graph without stereo and isotopes, its atoms in the order of its canonical SMILES.
+    pub(super) fn without_stereo(&self) -> Result<Self, ChemError> {
+        let params = SmilesWriteParams {
+            isomeric_smiles: false,
+            ..SmilesWriteParams::default()
+        };
+        Self::parse(&write_smiles(&self.inner, &params))
+    }
+
+    pub(super) fn inner(&self) -> &cosmolkit::Molecule {
+        &self.inner
+    }
+
+    fn from_graph(inner: cosmolkit::Molecule, smiles: &str) -> Result<Self, ChemError> {
+        let unsupported = |what: String| ChemError::Unsupported {
+            smiles: smiles.to_owned(),
+            what,
+        };
+        let atoms = inner.atoms();
+        let mut heavy_index = vec![None; atoms.len()];
+        let mut heavy_atoms = Vec::new();
+        let mut implicit = 0;
+        for (i, atom) in atoms.iter().enumerate() {
+            if atom.atomic_number() == 0 {
+                return Err(unsupported("a wildcard atom".into()));
+            }
+            let hydrogens = atom
+                .total_hydrogens()
+                .map_err(|e| unsupported(e.to_string()))? as usize;
+            implicit += hydrogens;
+            if atom.atomic_number() > 1 {
+                heavy_index[i] = Some(heavy_atoms.len());
+                heavy_atoms.push(HeavyAtom {
+                    symbol: atom.element().symbol().to_owned(),
+                    hydrogens,
+                    neighbours: Vec::new(),
+                });
+            }
+        }
+        for bond in inner.bonds() {
+            let kind = match bond.order() {
+                BondOrder::Single => BondKind::Single,
+                BondOrder::Double => BondKind::Double,
+                BondOrder::Triple => BondKind::Triple,
+                BondOrder::Aromatic => BondKind::Aromatic,
+                other => {
+                    return Err(unsupported(format!(
+                        "a bond of order {}",
+                        other.rdkit_name()
+                    )));
+                }
+            };
+            match (
+                heavy_index[bond.begin().index()],
+                heavy_index[bond.end().index()],
+            ) {
+                (Some(a), Some(b)) => {
+                    heavy_atoms[a].neighbours.push((kind, b));
+                    heavy_atoms[b].neighbours.push((kind, a));
+                }
+                // Hydrogens that stay in the graph: isotopes, and molecular hydrogen.
+                (Some(a), None) | (None, Some(a)) => heavy_atoms[a].hydrogens += 1,
+                (None, None) => {}
+            }
+        }
+        let count = fragments(&inner);
+        if count != 1 {
+            return Err(ChemError::SeveralFragments {
+                smiles: smiles.to_owned(),
+                count,
+            });
+        }
+        Ok(Self {
+            inner,
+            heavy_atoms,
+            hydrogens: implicit,
+            canonical: OnceLock::new(),
+        })
+    }
+}
+
+impl fmt::Debug for Molecule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Molecule({})", self.canonical_smiles())
+    }
+}
+
+/// The atomic number of an element.
+pub fn atomic_number(symbol: &str) -> Option<u8> {
+    cosmolkit::Element::from_symbol(symbol)
+        .map(|element| element.atomic_number())
+        .filter(|z| *z > 0)
+}
+
+fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {
+    let text = inner
+        .to_smiles_with_params(params)
+        .expect("a sanitised molecule has a SMILES");
+    String::from_utf8(text.into_bytes()).expect("SMILES is ASCII")
+}
+
+/// Connected components of the graph.
+fn fragments(inner: &cosmolkit::Molecule) -> usize {
+    let mut component: Vec<usize> = (0..inner.num_atoms()).collect();
+    let mut count = component.len();
+    for bond in inner.bonds() {
+        let (a, b) = (
+            component[bond.begin().index()],
+            component[bond.end().index()],
+        );
+        if a != b {
+            count -= 1;
+            component
+                .iter_mut()
+                .filter(|c| **c == b)
+                .for_each(|c| *c = a);
+        }
+    }
+    count
+}

@@ -1,0 +1,130 @@
+//! Engine `xtb`: GFN2-xTB energy and geometry from the program of its authors.
+//!
+//! C. Bannwarth et al., WIREs Comput. Mol. Sci. 11, e1493 (2021).
+
+use std::fs;
+
+use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult, Simulator};
+use super::{atom_at_origin, free_atom_spin, require_neutral_closed_shell};
+use crate::chem::{Geometry, Molecule, embed};
+
+pub(super) const NAME: &str = "xtb";
+const LEVEL: &str = "GFN2-xTB";
+const INPUT: &str = "mol.xyz";
+const OPTIMISED: &str = "xtbopt.xyz";
+
+/// The engine.
+pub(super) struct Xtb;
+
+impl Simulator for Xtb {
+    fn level(&self, _: &Request) -> String {
+        LEVEL.to_owned()
+    }
+
+    fn requirement(&self) -> Option<Requirement> {
+        Some(Requirement {
+            program: "xtb",
+            version_args: &["--version"],
+            install: "`apt install xtb` on Debian and Ubuntu, `conda install -c conda-forge xtb` elsewhere",
+        })
+    }
+
+    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+        let molecule = Molecule::parse(&request.smiles)?;
+        let mut argv: Vec<String> = ["xtb", INPUT, "--gfn", "2"].map(str::to_owned).into();
+        let geometry = match molecule.free_atom() {
+            Some(symbol) => {
+                let unpaired = free_atom_spin(&molecule, symbol)?;
+                argv.extend(["--uhf".to_owned(), unpaired.to_string()]);
+                atom_at_origin(symbol)
+            }
+            None => {
+                // xtb takes an odd number of electrons without a word.
+                require_neutral_closed_shell(&molecule, NAME)?;
+                argv.push("--opt".to_owned());
+                embed(&molecule, request.seed, request.settings.embed_timeout())?
+            }
+        };
+        Ok(Prepared::Program(Program {
+            argv,
+            env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],
+            files: vec![(INPUT.to_owned(), geometry.to_xyz(&request.smiles))],
+        }))
+    }
+
+    fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+        refuse_unconverged(&outputs.stdout)?;
+        if outputs.exit_code != Some(0) {
+            return Err(SimError::Exit(abnormal_end(outputs)));
+        }
+        let name = match Molecule::parse(&request.smiles)?.free_atom() {
+            Some(_) => INPUT,
+            None => OPTIMISED,
+        };
+        let unreadable = |what: &str| SimError::Unreadable(format!("xtb: {what}"));
+        let xyz = fs::read_to_string(outputs.dir.join(name))
+            .map_err(|e| unreadable(&format!("{name}: {e}")))?;
+        Ok(SimResult {
+            total_energy_hartree: total_energy(&outputs.stdout)
+                .ok_or_else(|| unreadable("no `TOTAL ENERGY` in its output"))?,
+            engine: NAME.to_owned(),
+            version: version(&outputs.stdout)
+                .ok_or_else(|| unreadable("no version in its output"))?,
+            level: LEVEL.to_owned(),
+            geometry: Geometry::from_xyz(&xyz)?,
+        })
+    }
+}
+
+/// An optimisation that did not converge exits with 0 and prints an energy like one that did.
+fn refuse_unconverged(stdout: &str) -> Result<(), SimError> {
+    const SIGNS: [&str; 3] = [
+        "FAILED TO CONVERGE",
+        "did not converge",
+        "convergence criteria cannot be satisfied",
+    ];
+    match stdout
+        .lines()
+        .find(|line| SIGNS.iter().any(|sign| line.contains(sign)))
+    {
+        Some(line) => Err(SimError::NotConverged(format!(
+            "xtb: {}",
+            line.trim_matches([' ', '*'])
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn abnormal_end(outputs: &Outputs) -> String {
+    let how = match outputs.exit_code {
+        Some(code) => format!("xtb ended with exit code {code}"),
+        None => "xtb was ended by a signal".to_owned(),
+    };
+    let reason: Vec<&str> = outputs
+        .stdout
+        .lines()
+        .skip_while(|line| !line.contains("[ERROR]"))
+        .collect();
+    match reason.as_slice() {
+        [] => how,
+        lines => format!("{how}: {}", lines.join(" ").trim_matches(['#', ' '])),
+    }
+}
+
+/// From the last `| TOTAL ENERGY   -5.070544012924 Eh   |`; an optimisation prints several.
+fn total_energy(stdout: &str) -> Option<f64> {
+    let line = stdout.lines().rfind(|line| line.contains("TOTAL ENERGY"))?;
+    line.split_whitespace()
+        .find_map(|word| word.parse().ok())
+        .filter(|energy: &f64| energy.is_finite())
+}
+
+/// From `* xtb version 6.5.1 (unknown) compiled by ...`.
+fn version(stdout: &str) -> Option<String> {
+    let line = stdout.lines().find(|line| line.contains("xtb version"))?;
+    line.split("xtb version")
+        .nth(1)?
+        .split_whitespace()
+        .next()
+        .map(str::to_owned)
+}
