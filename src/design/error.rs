@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::settings::SettingFault;
+use super::ranges::SettingFault;
 use crate::chem::ChemError;
 use crate::learn::dqn::DqnError;
 use crate::learn::saved::SavedError;

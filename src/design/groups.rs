@@ -18,7 +18,10 @@ pub fn groups(molecule: &Molecule) -> Vec<String> {
             .collect();
         neighbours.sort_unstable();
         let last = neighbours.pop().unwrap_or_default();
-        let branches: String = neighbours.iter().map(|token| format!("({token})")).collect();
+        let branches: String = neighbours
+            .iter()
+            .map(|token| format!("({token})"))
+            .collect();
         format!("{}{branches}{last}", token(atom))
     };
     atoms.iter().map(group).collect()

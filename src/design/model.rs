@@ -50,7 +50,10 @@ impl GroupModel {
     }
 
     /// The objective of each molecule, hartree.
-    pub fn predict<'a>(&self, molecules: impl IntoIterator<Item = &'a Molecule>) -> Vec<Prediction> {
+    pub fn predict<'a>(
+        &self,
+        molecules: impl IntoIterator<Item = &'a Molecule>,
+    ) -> Vec<Prediction> {
         let mut counts = Features::new(self.vocabulary.len());
         let mut shares = Vec::new();
         for molecule in molecules {

@@ -34,7 +34,9 @@ pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<SettingFault
             if items.len() as u64 > most {
                 faults.push(fault(value, format!("at most {most} items")));
             }
-            let wrong = items.iter().filter_map(|item| outside(&property["items"], item));
+            let wrong = items
+                .iter()
+                .filter_map(|item| outside(&property["items"], item));
             faults.extend(wrong.map(|(item, allowed)| fault(item, allowed)));
         } else if let Some((value, allowed)) = outside(property, value) {
             faults.push(fault(value, allowed));
@@ -48,6 +50,8 @@ fn outside<'a>(schema: &Value, value: &'a Value) -> Option<(&'a Value, String)> 
     let least = schema["minimum"].as_f64()?;
     let most = schema["maximum"].as_f64()?;
     // JSON has no word for infinities and what is not a number: they become null.
-    let inside = value.as_f64().is_some_and(|value| (least..=most).contains(&value));
+    let inside = value
+        .as_f64()
+        .is_some_and(|value| (least..=most).contains(&value));
     (!inside).then(|| (value, format!("{least} to {most}")))
 }

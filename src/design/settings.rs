@@ -3,10 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use super::ranges::SettingFault;
 pub use crate::learn::acquisition::Acquisition;
 
-use super::ranges::out_of_range;
+use super::ranges::{SettingFault, out_of_range};
 
 /// Settings of `train`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
