@@ -1,18 +1,31 @@
 //! Where chemistry meets learning: group features, the molecule environment, and the bodies of the `ml` tasks.
 
+mod error;
+pub mod generator;
+pub mod groups;
+pub mod model;
+pub mod molecules;
+mod ranges;
 pub mod settings;
+mod tasks;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use error::DesignError;
+pub use ranges::{SettingFault, out_of_range};
 pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
+pub use tasks::{generate, screen, train};
 
 /// Input of `train`: everything measured so far, in order of submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainInput {
     /// Canonical SMILES and value of the objective in hartree.
     pub measured: Vec<(String, f64)>,
+    /// Whether the values are divided by the number of atoms, hydrogen included.
+    #[serde(default)]
+    pub per_atom: bool,
     pub settings: TrainSettings,
     /// Where the model goes.
     pub model_out: PathBuf,
@@ -21,7 +34,7 @@ pub struct TrainInput {
 pub struct TrainOutput {
     pub molecules: usize,
     pub groups: usize,
-    /// Root mean square error on the training set, hartree.
+    /// Root mean square error on the training set, hartree, of the values as they were given.
     pub rmse_hartree: f64,
 }
 

@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::learn::acquisition::Acquisition;
 
+use super::ranges::{SettingFault, out_of_range};
+
 /// Settings of `train`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -129,5 +131,34 @@ impl Default for ScreenSettings {
             acquisition: Acquisition::default(),
             kappa: 2.0,
         }
+    }
+}
+
+impl TrainSettings {
+    /// What is out of range.
+    pub fn faults(&self) -> Vec<SettingFault> {
+        out_of_range(self)
+    }
+}
+
+impl GenerateSettings {
+    /// What is out of range, or would keep the agent from ever learning.
+    pub fn faults(&self) -> Vec<SettingFault> {
+        let mut faults = out_of_range(self);
+        if self.replay_size < self.batch_size {
+            faults.push(SettingFault {
+                setting: "replay_size".into(),
+                value: self.replay_size.to_string(),
+                allowed: format!("at least `batch_size`, {}", self.batch_size),
+            });
+        }
+        faults
+    }
+}
+
+impl ScreenSettings {
+    /// What is out of range.
+    pub fn faults(&self) -> Vec<SettingFault> {
+        out_of_range(self)
     }
 }

@@ -49,7 +49,7 @@ pub struct DqnSettings {
     pub target_update_episodes: u64,
 }
 
-/// What a call of [`Dqn::run`] did.
+/// What a call of `run` did.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RunSummary {
     pub episodes: usize,
@@ -145,12 +145,7 @@ impl Dqn {
             }
             self.end_episode()?;
         }
-        Ok(RunSummary {
-            episodes,
-            steps: rewards.count,
-            mean_reward: rewards.value().unwrap_or(0.0),
-            mean_loss: losses.value(),
-        })
+        Ok(RunSummary::of(episodes, &rewards, &losses))
     }
 
     /// A random action with the chance epsilon, else the first of the best.
@@ -160,7 +155,7 @@ impl Dqn {
         rng: &mut ChaCha8Rng,
     ) -> Result<usize, candle_core::Error> {
         if rng.random::<f64>() < self.epsilon {
-            return Ok(rng.random_range(0..actions.len()));
+            return Ok(random_action(actions, rng));
         }
         let observations: Vec<&Observation> = actions.iter().map(|a| &a.observation).collect();
         let values = self.online.values(&observations)?;
@@ -236,8 +231,24 @@ pub fn loss(values: &Tensor, targets: &Tensor) -> Result<Tensor, candle_core::Er
     ((error.sqr()? + 1.0)?.sqrt()? - 1.0)?.mean_all()
 }
 
+impl RunSummary {
+    pub(super) fn of(episodes: usize, rewards: &Mean, losses: &Mean) -> Self {
+        Self {
+            episodes,
+            steps: rewards.count,
+            mean_reward: rewards.value().unwrap_or(0.0),
+            mean_loss: losses.value(),
+        }
+    }
+}
+
+/// The position of one of `actions`, which are at least one, all with the same chance.
+pub(super) fn random_action<S>(actions: &[Action<S>], rng: &mut ChaCha8Rng) -> usize {
+    rng.random_range(0..actions.len())
+}
+
 /// Random stream `number` of `seed`.
-fn stream(seed: u64, number: u64) -> ChaCha8Rng {
+pub(super) fn stream(seed: u64, number: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);
     rng
@@ -245,13 +256,13 @@ fn stream(seed: u64, number: u64) -> ChaCha8Rng {
 
 /// A running mean.
 #[derive(Default)]
-struct Mean {
+pub(super) struct Mean {
     sum: f64,
     count: usize,
 }
 
 impl Mean {
-    fn add(&mut self, value: f64) {
+    pub(super) fn add(&mut self, value: f64) {
         self.sum += value;
         self.count += 1;
     }

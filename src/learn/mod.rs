@@ -5,6 +5,7 @@ pub mod adam;
 pub mod dqn;
 pub mod environment;
 pub mod network;
+pub mod random_walk;
 pub mod replay;
 pub mod ridge;
 pub mod saved;

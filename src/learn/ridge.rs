@@ -60,11 +60,15 @@ impl Surrogate for BayesianRidge {
         let intercept = y.iter().sum::<f64>() / n;
         let y: Vec<f64> = y.iter().map(|value| value - intercept).collect();
 
-        let (eigenvalues, basis) = eigen(&columns.gram(x))?;
+        let (eigenvalues, basis) = eigen(&columns.gram(x), y.len() - 1)?;
         let projected = basis.transpose() * columns.project(x, &y);
         // The mean of the posterior: V (E + lambda / alpha)^-1 V' X'y.
         let posterior_mean = |ratio: f64| -> Vec<f64> {
-            let scaled = Col::from_fn(p, |i| projected[i] / (eigenvalues[i] + ratio));
+            // Where X has nothing, X'y has nothing but rounding.
+            let scaled = Col::from_fn(p, |i| match eigenvalues[i] {
+                0.0 => 0.0,
+                eigenvalue => projected[i] / (eigenvalue + ratio),
+            });
             (&basis * scaled).iter().copied().collect()
         };
 
@@ -269,8 +273,9 @@ fn check(x: &Features, y: &[f64]) -> Result<(), FitError> {
     }
 }
 
-/// Eigenvalues, none below zero, and eigenvectors by columns.
-fn eigen(gram: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>), FitError> {
+/// Eigenvalues, ascending and none below zero, and eigenvectors by columns. At most `rank` eigenvalues are not zero:
+/// what rounding leaves of the others would count as parameters determined by the data once the noise is small.
+fn eigen(gram: &Mat<f64>, rank: usize) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let size = gram.nrows();
     if size == 0 {
         return Ok((Vec::new(), Mat::zeros(0, 0)));
@@ -278,7 +283,14 @@ fn eigen(gram: &Mat<f64>) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let decomposition = gram
         .self_adjoint_eigen(Side::Lower)
         .map_err(|_| FitError::Eigenvalues { size })?;
-    let eigenvalues = (0..size).map(|i| decomposition.S()[i].max(0.0)).collect();
+    let raw = decomposition.S();
+    let rounding = size as f64 * f64::EPSILON * raw[size - 1];
+    let eigenvalues = (0..size)
+        .map(|i| match raw[i] > rounding && i + rank >= size {
+            true => raw[i],
+            false => 0.0,
+        })
+        .collect();
     Ok((eigenvalues, decomposition.U().to_owned()))
 }
 

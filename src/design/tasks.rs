@@ -1,0 +1,145 @@
+//! The bodies of the tasks `train`, `generate` and `screen`: each reads and writes the files its input names.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use super::error::DesignError;
+use super::generator::generator;
+use super::model::GroupModel;
+use super::molecules::{MoleculeEnvironment, View};
+use super::ranges::SettingFault;
+use super::{
+    GenerateInput, GenerateOutput, Predicted, ScreenInput, ScreenOutput, TrainInput, TrainOutput,
+};
+use crate::chem::Molecule;
+use crate::chem::edit::EditRules;
+use crate::learn::acquisition::rank;
+
+/// Fits the surrogate to all results and writes it.
+pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
+    refuse(input.settings.faults())?;
+    let measured = (1..)
+        .zip(&input.measured)
+        .map(|(number, (smiles, value))| match Molecule::parse(smiles) {
+            Ok(molecule) => Ok((molecule, *value)),
+            Err(source) => Err(DesignError::Measured { number, source }),
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let model = GroupModel::fit(&measured, input.per_atom, &input.settings)?;
+    write(&input.model_out, model.to_bytes()?)?;
+
+    let predictions = model.predict(measured.iter().map(|(molecule, _)| molecule));
+    let squares = (predictions.iter().zip(&measured))
+        .map(|(prediction, (_, value))| (prediction.mean - value).powi(2));
+    Ok(TrainOutput {
+        molecules: measured.len(),
+        groups: model.groups(),
+        rmse_hartree: (squares.sum::<f64>() / measured.len() as f64).sqrt(),
+    })
+}
+
+/// Lets the agent explore against the model; writes the states it visited, and the agent as it is afterwards.
+pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
+    let settings = &input.settings;
+    refuse(settings.faults())?;
+    let starts = (1..)
+        .zip(&input.starts)
+        .map(|(number, smiles)| {
+            Molecule::parse(smiles).map_err(|source| DesignError::Start { number, source })
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    let rules = EditRules {
+        elements: input.elements.clone(),
+        max_heavy_atoms: input.max_heavy_atoms,
+        allowed_ring_sizes: input.allowed_ring_sizes.clone(),
+    };
+    let view = View {
+        radius: settings.fingerprint_radius,
+        bits: settings.fingerprint_bits,
+    };
+    let mut environment = MoleculeEnvironment::new(read_model(&input.model)?, rules, view, starts);
+
+    let mut agent = match &input.agent {
+        Some(path) => {
+            let bytes = fs::read(path).map_err(DesignError::read(path))?;
+            generator(settings, Some(&bytes), input.seed).map_err(DesignError::saved(path))?
+        }
+        None => generator(settings, None, input.seed)?,
+    };
+    if let Some(epsilon) = input.epsilon_at_least {
+        agent.explore_at_least(epsilon.clamp(0.0, 1.0));
+    }
+    let (mut visited, mut known) = (String::new(), BTreeSet::new());
+    let summary = agent.propose(&mut environment, settings, input.seed, &mut |state| {
+        if let Some(seen) = state
+            && known.insert(seen.smiles.clone())
+        {
+            visited.push_str(&seen.smiles);
+            visited.push('\n');
+        }
+    })?;
+    write(&input.candidates_out, visited)?;
+    write(&input.agent_out, agent.to_bytes()?)?;
+    Ok(GenerateOutput {
+        candidates: known.len(),
+        epsilon: agent.epsilon(),
+        episodes: summary.episodes,
+        mean_reward: summary.mean_reward,
+        mean_loss: summary.mean_loss,
+    })
+}
+
+/// Predicts the candidates and ranks them, the best first.
+pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
+    refuse(input.settings.faults())?;
+    let model = read_model(&input.model)?;
+    let path = &input.candidates;
+    let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
+    let mut candidates = BTreeMap::new();
+    for (line, smiles) in (1..).zip(text.lines()) {
+        let smiles = smiles.trim();
+        if smiles.is_empty() {
+            continue;
+        }
+        let molecule = Molecule::parse(smiles).map_err(|source| DesignError::Candidate {
+            path: path.clone(),
+            line,
+            source,
+        })?;
+        candidates.insert(molecule.canonical_smiles(), molecule);
+    }
+    let predictions = model.predict(candidates.values());
+    let mut ranked: Vec<_> = candidates.into_keys().zip(predictions).collect();
+    let settings = &input.settings;
+    rank(
+        &mut ranked,
+        settings.acquisition,
+        settings.kappa,
+        input.incumbent,
+    );
+    let ranked = ranked.into_iter().map(|(smiles, prediction)| Predicted {
+        smiles,
+        mean: prediction.mean,
+        std: prediction.std,
+    });
+    Ok(ScreenOutput {
+        ranked: ranked.collect(),
+    })
+}
+
+fn refuse(faults: Vec<SettingFault>) -> Result<(), DesignError> {
+    match faults.is_empty() {
+        true => Ok(()),
+        false => Err(DesignError::Settings(faults)),
+    }
+}
+
+fn read_model(path: &Path) -> Result<GroupModel, DesignError> {
+    let bytes = fs::read(path).map_err(DesignError::read(path))?;
+    GroupModel::from_bytes(&bytes).map_err(DesignError::saved(path))
+}
+
+fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), DesignError> {
+    fs::write(path, content).map_err(DesignError::write(path))
+}

@@ -1,0 +1,42 @@
+//! A walker that takes random actions and learns nothing: what an agent must do better than.
+
+use serde::{Deserialize, Serialize};
+
+use super::dqn::{Mean, RunSummary, random_action, stream};
+use super::environment::Environment;
+
+/// How many episodes it has walked is all that lasts from call to call.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RandomWalk {
+    pub episodes: u64,
+}
+
+impl RandomWalk {
+    /// Walks `episodes` episodes of at most `steps` steps; streams and `visit` as in [`Dqn::run`](super::dqn::Dqn::run).
+    pub fn run<E: Environment>(
+        &mut self,
+        environment: &mut E,
+        episodes: usize,
+        steps: usize,
+        seed: u64,
+        mut visit: impl FnMut(&E::State),
+    ) -> Result<RunSummary, E::Error> {
+        let mut rewards = Mean::default();
+        for _ in 0..episodes {
+            let mut rng = stream(seed, 1 + self.episodes);
+            let mut state = environment.start()?;
+            visit(&state);
+            for _ in 0..steps {
+                let mut actions = environment.actions(&state)?;
+                if actions.is_empty() {
+                    break;
+                }
+                state = actions.swap_remove(random_action(&actions, &mut rng)).state;
+                visit(&state);
+                rewards.add(environment.reward(&state)?);
+            }
+            self.episodes += 1;
+        }
+        Ok(RunSummary::of(episodes, &rewards, &Mean::default()))
+    }
+}

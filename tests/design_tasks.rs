@@ -1,0 +1,375 @@
+//! The bodies of the `ml` tasks, through their files.
+
+use std::fs;
+use std::path::Path;
+
+use moldflow::chem::Molecule;
+use moldflow::design::{
+    Acquisition, Agent, DesignError, GenerateInput, GenerateOutput, GenerateSettings, ScreenInput,
+    ScreenSettings, TrainInput, TrainOutput, TrainSettings, generate, screen, train,
+};
+use proptest::prelude::*;
+use tempfile::TempDir;
+
+const MEASURED: [(&str, f64); 5] = [
+    ("CC(N)=O", -1.3),
+    ("CCO", -1.2),
+    ("C#N", -0.5),
+    ("c1ccccc1", -2.1),
+    ("CCCC", -1.9),
+];
+
+struct Desk {
+    dir: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    fn train(&self, measured: &[(&str, f64)]) -> Result<TrainOutput, DesignError> {
+        train(&TrainInput {
+            measured: measured
+                .iter()
+                .map(|(smiles, value)| (smiles.to_string(), *value))
+                .collect(),
+            per_atom: false,
+            settings: TrainSettings::default(),
+            model_out: self.path("model"),
+        })
+    }
+
+    fn input(&self) -> GenerateInput {
+        GenerateInput {
+            model: self.path("model"),
+            agent: None,
+            starts: vec![],
+            elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
+            max_heavy_atoms: 5,
+            allowed_ring_sizes: vec![3, 4, 5, 6],
+            settings: small(),
+            epsilon_at_least: None,
+            seed: 3,
+            agent_out: self.path("agent"),
+            candidates_out: self.path("candidates"),
+        }
+    }
+
+    fn screen(&self, settings: ScreenSettings) -> Result<Vec<String>, DesignError> {
+        let output = screen(&ScreenInput {
+            model: self.path("model"),
+            candidates: self.path("candidates"),
+            settings,
+            incumbent: Some(-2.1),
+        })?;
+        for predicted in &output.ranked {
+            assert!(predicted.mean.is_finite() && predicted.std > 0.0);
+        }
+        Ok(output
+            .ranked
+            .into_iter()
+            .map(|predicted| predicted.smiles)
+            .collect())
+    }
+}
+
+fn small() -> GenerateSettings {
+    GenerateSettings {
+        episodes: 2,
+        steps: 5,
+        fingerprint_bits: 128,
+        hidden: vec![16],
+        batch_size: 4,
+        target_update_episodes: 2,
+        ..GenerateSettings::default()
+    }
+}
+
+fn trained() -> Desk {
+    let desk = Desk::new();
+    desk.train(&MEASURED).unwrap();
+    desk
+}
+
+fn refusal<T: std::fmt::Debug>(result: Result<T, DesignError>) -> String {
+    let error: &dyn std::error::Error = &result.unwrap_err();
+    let chain: Vec<String> = std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect();
+    chain.join(": ")
+}
+
+#[test]
+fn training_tells_how_well_it_fits() {
+    let output = Desk::new().train(&MEASURED).unwrap();
+    assert_eq!((output.molecules, output.groups), (5, 11));
+    assert!(output.rmse_hartree < 0.2, "{output:?}");
+}
+
+#[test]
+fn every_candidate_is_a_distinct_molecule_within_the_rules() {
+    let desk = trained();
+    let output = generate(&GenerateInput {
+        starts: vec!["CCO".into()],
+        ..desk.input()
+    })
+    .unwrap();
+    let text = desk.text("candidates");
+    let candidates: Vec<&str> = text.lines().collect();
+    assert_eq!(candidates.len(), output.candidates);
+    assert_eq!(candidates[0], "CCO");
+    let mut distinct = candidates.clone();
+    distinct.sort_unstable();
+    distinct.dedup();
+    assert_eq!(distinct.len(), candidates.len());
+    for smiles in candidates {
+        let molecule = Molecule::parse(smiles).unwrap();
+        assert_eq!(molecule.canonical_smiles(), smiles);
+        assert!(molecule.heavy_atoms().len() <= 5);
+        assert!(
+            molecule
+                .element_counts()
+                .keys()
+                .all(|symbol| ["H", "C", "N", "O", "F"].contains(&symbol.as_str()))
+        );
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_files_and_another_seed_others() {
+    let run = |seed| {
+        let desk = trained();
+        generate(&GenerateInput {
+            seed,
+            ..desk.input()
+        })
+        .unwrap();
+        (
+            desk.text("candidates"),
+            fs::read(desk.path("agent")).unwrap(),
+        )
+    };
+    assert!(run(3) == run(3));
+    assert!(run(3).0 != run(4).0);
+}
+
+#[test]
+fn the_agent_goes_on_where_it_stopped() {
+    for agent in [Agent::Moldqn, Agent::Random] {
+        let settings = |episodes| GenerateSettings {
+            agent,
+            episodes,
+            ..small()
+        };
+        let whole = trained();
+        generate(&GenerateInput {
+            settings: settings(5),
+            ..whole.input()
+        })
+        .unwrap();
+        let parts = trained();
+        generate(&GenerateInput {
+            settings: settings(2),
+            ..parts.input()
+        })
+        .unwrap();
+        let agent = Some(parts.path("agent"));
+        generate(&GenerateInput {
+            settings: settings(3),
+            agent,
+            ..parts.input()
+        })
+        .unwrap();
+        assert!(fs::read(whole.path("agent")).unwrap() == fs::read(parts.path("agent")).unwrap());
+    }
+}
+
+#[test]
+fn starts_are_used_in_turn_and_those_too_large_are_left_out() {
+    let desk = trained();
+    let starts = ["CCO", "CCCCCCCC", "CCN"].map(String::from).to_vec();
+    let settings = GenerateSettings {
+        episodes: 2,
+        steps: 1,
+        ..small()
+    };
+    generate(&GenerateInput {
+        starts,
+        settings,
+        ..desk.input()
+    })
+    .unwrap();
+    let text = desk.text("candidates");
+    assert!(text.contains("CCO\n") && text.contains("CCN\n") && !text.contains("CCCCCCCC"));
+}
+
+#[test]
+fn the_random_walker_neither_learns_nor_calms_down() {
+    let desk = trained();
+    let settings = GenerateSettings {
+        agent: Agent::Random,
+        episodes: 20,
+        ..small()
+    };
+    let output = generate(&GenerateInput {
+        settings,
+        ..desk.input()
+    })
+    .unwrap();
+    assert_eq!((output.epsilon, output.mean_loss), (1.0, None));
+    assert!(output.candidates > 20);
+}
+
+#[test]
+fn epsilon_can_be_raised_from_outside() {
+    let desk = trained();
+    let calm = GenerateSettings {
+        epsilon_start: 0.2,
+        epsilon_decay: 1.0,
+        ..small()
+    };
+    let epsilon = |epsilon_at_least| {
+        let input = GenerateInput {
+            settings: calm.clone(),
+            epsilon_at_least,
+            ..desk.input()
+        };
+        generate(&input).unwrap().epsilon
+    };
+    assert_eq!(epsilon(None), 0.2);
+    assert_eq!(epsilon(Some(0.7)), 0.7);
+    assert_eq!(epsilon(Some(0.1)), 0.2);
+}
+
+#[test]
+fn the_best_prediction_is_ranked_first() {
+    let desk = trained();
+    fs::write(desk.path("candidates"), "CCO\nc1ccccc1\n\nC#N\nOCC\n").unwrap();
+    assert_eq!(
+        desk.screen(ScreenSettings::default()).unwrap(),
+        ["c1ccccc1", "CCO", "C#N"]
+    );
+}
+
+#[test]
+fn an_empty_file_of_candidates_has_an_empty_ranking() {
+    let desk = trained();
+    fs::write(desk.path("candidates"), "").unwrap();
+    assert!(desk.screen(ScreenSettings::default()).unwrap().is_empty());
+}
+
+#[test]
+fn where_nothing_can_be_built_nothing_is_proposed() {
+    let desk = trained();
+    let nothing = GenerateInput {
+        elements: vec![],
+        ..desk.input()
+    };
+    let output: GenerateOutput = generate(&nothing).unwrap();
+    assert_eq!((output.candidates, output.mean_reward), (0, 0.0));
+    assert_eq!(desk.text("candidates"), "");
+}
+
+#[test]
+fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
+    let desk = trained();
+    let model = desk.path("model");
+    fs::write(desk.path("candidates"), "CCO\nC(C\n").unwrap();
+    let text = refusal(desk.screen(ScreenSettings::default()));
+    assert!(
+        text.contains("candidates, line 2: `C(C` is not a molecule"),
+        "{text}"
+    );
+    let text = refusal(generate(&GenerateInput {
+        agent: Some(model.clone()),
+        ..desk.input()
+    }));
+    assert!(text.contains("model: this is no agent"), "{text}");
+    let text = refusal(generate(&GenerateInput {
+        starts: vec!["CC".into(), "x".into()],
+        ..desk.input()
+    }));
+    assert!(text.contains("start molecule 2: `x`"), "{text}");
+    let text = refusal(desk.train(&[("C", -1.0), ("C=O=C", -2.0)]));
+    assert!(text.contains("measured molecule 2: `C=O=C`"), "{text}");
+    let text = refusal(desk.train(&[]));
+    assert!(text.contains("no value was measured yet"), "{text}");
+    fs::write(&model, &fs::read(&model).unwrap()[..40]).unwrap();
+    let text = refusal(generate(&desk.input()));
+    assert!(text.contains("model: this model is damaged"), "{text}");
+    let settings = GenerateSettings {
+        gamma: 1.5,
+        replay_size: 2,
+        ..small()
+    };
+    let text = refusal(generate(&GenerateInput {
+        settings,
+        ..desk.input()
+    }));
+    assert_eq!(
+        text,
+        "settings: `gamma` is 1.5, allowed is 0 to 1; `replay_size` is 2, allowed is at least `batch_size`, 4"
+    );
+}
+
+fn some_measured() -> impl Strategy<Value = Vec<(&'static str, f64)>> {
+    let smiles = prop::sample::select(vec![
+        "C",
+        "CC",
+        "N",
+        "O=C=O",
+        "c1ccccc1",
+        "CC(N)=O",
+        "F",
+        "[NH3+]CC(=O)[O-]",
+    ]);
+    let value = prop_oneof![Just(-1.0), -5.0..1.0f64];
+    prop::collection::vec((smiles, value), 1..5)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn the_smallest_training_sets_carry_a_whole_round(
+        measured in some_measured(),
+        max_heavy_atoms in 0..4usize,
+        from_nothing: bool,
+        acquisition in prop_oneof![
+            Just(Acquisition::Greedy), Just(Acquisition::LowerConfidenceBound), Just(Acquisition::ExpectedImprovement),
+        ],
+    ) {
+        let desk = Desk::new();
+        let output = desk.train(&measured).unwrap();
+        prop_assert!(output.rmse_hartree.is_finite());
+        let starts = match from_nothing {
+            true => vec![],
+            false => measured.iter().map(|(smiles, _)| smiles.to_string()).collect(),
+        };
+        let output = generate(&GenerateInput { starts, max_heavy_atoms, ..desk.input() }).unwrap();
+        prop_assert!(output.mean_reward.is_finite());
+        let ranked = desk.screen(ScreenSettings { acquisition, ..ScreenSettings::default() }).unwrap();
+        prop_assert_eq!(ranked.len(), output.candidates);
+    }
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_named() {
+    let desk = trained();
+    let input = GenerateInput {
+        candidates_out: Path::new("/nowhere/candidates").into(),
+        ..desk.input()
+    };
+    assert!(refusal(generate(&input)).contains("could not write /nowhere/candidates"));
+}
