@@ -162,20 +162,16 @@ pub trait Simulator: Sync {
 
 /// Refuses what a closed-shell method without charge cannot treat.
 fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(), SimError> {
+    let (charge, electrons) = (molecule.charge(), molecule.electrons());
+    let reason = if charge != 0 {
+        format!("has charge {charge:+}, and {engine} computes neutral molecules only")
+    } else if electrons % 2 == 1 {
+        format!("has {electrons} electrons, and {engine} computes closed shells only")
+    } else {
+        return Ok(());
+    };
     let smiles = molecule.canonical_smiles();
-    if molecule.charge() != 0 {
-        let charge = molecule.charge();
-        return Err(SimError::Unsupported(format!(
-            "`{smiles}` has charge {charge:+}, and {engine} computes neutral molecules only"
-        )));
-    }
-    if molecule.electrons() % 2 == 1 {
-        let electrons = molecule.electrons();
-        return Err(SimError::Unsupported(format!(
-            "`{smiles}` has {electrons} electrons, and {engine} computes closed shells only"
-        )));
-    }
-    Ok(())
+    Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
 }
 
 /// The unpaired electrons of a free atom, which must be neutral and of an element whose ground state is known.
