@@ -20,6 +20,7 @@ fn settings_have_defaults_and_refuse_unknown_keys() {
         serde_json::from_str::<Settings>("{}").unwrap(),
         Settings::default()
     );
+    assert!(serde_json::from_str::<Settings>(r#"{"embed_timeout_seconds": 0}"#).is_err());
     let error = serde_json::from_str::<Settings>(r#"{"embed_timeout": 3}"#)
         .unwrap_err()
         .to_string();

@@ -4,6 +4,7 @@ mod atoms;
 mod gfn2;
 mod xtb;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,21 +50,20 @@ pub struct Request {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
-    #[schemars(range(min = 1))]
-    pub embed_timeout_seconds: u32,
+    pub embed_timeout_seconds: NonZeroU32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            embed_timeout_seconds: 10,
+            embed_timeout_seconds: NonZeroU32::new(10).expect("ten is not zero"),
         }
     }
 }
 
 impl Settings {
     fn embed_timeout(&self) -> Duration {
-        Duration::from_secs(u64::from(self.embed_timeout_seconds))
+        Duration::from_secs(u64::from(self.embed_timeout_seconds.get()))
     }
 }
 
