@@ -81,29 +81,17 @@ fn additions(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
 fn raised_and_joined(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
     let mut edits = Vec::new();
     for a in 0..graph.atoms.len() {
-        let distances = graph.distances(a);
-        for b in a + 1..graph.atoms.len() {
+        for (b, distance) in graph.distances(a).into_iter().enumerate().skip(a + 1) {
             let most = 3.min(graph.atoms[a].free).min(graph.atoms[b].free);
-            let bond = graph
-                .bonds
-                .iter()
-                .position(|bond| bond.ends == [a, b] || bond.ends == [b, a]);
-            match bond {
-                Some(bond) if graph.bonds[bond].aromatic => {}
-                Some(bond) => {
-                    let order = graph.bonds[bond].order;
-                    edits.extend(
-                        (order + 1..=3.min(order + most))
-                            .map(|order| graph.with_order(bond, order)),
-                    );
+            if let Some(i) = graph.bond_between(a, b) {
+                let bond = &graph.bonds[i];
+                let orders = bond.order + 1..=3.min(bond.order + most);
+                if !bond.aromatic {
+                    edits.extend(orders.map(|order| graph.with_order(i, order)));
                 }
+            } else if distance.is_some_and(|d| rules.allowed_ring_sizes.contains(&(d + 1))) {
                 // A ring has one atom more than the path it closes has bonds.
-                None if distances[b]
-                    .is_some_and(|d| rules.allowed_ring_sizes.contains(&(d + 1))) =>
-                {
-                    edits.extend((1..=most).map(|order| graph.with_bond([a, b], order)));
-                }
-                None => {}
+                edits.extend((1..=most).map(|order| graph.with_bond([a, b], order)));
             }
         }
     }

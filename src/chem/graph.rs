@@ -127,6 +127,11 @@ impl Graph {
         vec![piece(true), piece(false)]
     }
 
+    pub(super) fn bond_between(&self, a: usize, b: usize) -> Option<usize> {
+        let between = |bond: &Bond| bond.ends == [a, b] || bond.ends == [b, a];
+        self.bonds.iter().position(between)
+    }
+
     /// Bonds on the shortest path from one atom to each other, none where there is no path.
     pub(super) fn distances(&self, from: usize) -> Vec<Option<usize>> {
         let mut distances = vec![None; self.atoms.len()];

@@ -103,6 +103,26 @@ fn no_parameters(symbol: &str) -> SimError {
 mod tests {
     use super::*;
 
+    /// From tblite; `tests/goldens/simulate_gfn2.py` says how.
+    const GOLDEN: &str = include_str!("../../tests/goldens/simulate_gfn2.json");
+
+    #[test]
+    fn energies_of_twenty_molecules_of_qm9_are_those_of_tblite_at_the_same_geometries() {
+        let golden: serde_json::Value = serde_json::from_str(GOLDEN).unwrap();
+        let molecules = golden["molecules"].as_array().unwrap();
+        assert_eq!(molecules.len(), 20);
+        for molecule in molecules {
+            let geometry: Geometry = serde_json::from_value(molecule["geometry"].clone()).unwrap();
+            let expected = molecule["energy_hartree"].as_f64().unwrap();
+            let error = energy_hartree(&geometry).unwrap() - expected;
+            assert!(
+                error.abs() < 1e-3,
+                "{}: {error} hartree off",
+                molecule["smiles"]
+            );
+        }
+    }
+
     #[test]
     fn the_version_is_that_of_the_libraries_in_the_lock_file() {
         let lock = include_str!("../../Cargo.lock");

@@ -4,6 +4,7 @@ mod atoms;
 mod gfn2;
 mod xtb;
 
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,21 +50,20 @@ pub struct Request {
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
-    #[schemars(range(min = 1))]
-    pub embed_timeout_seconds: u32,
+    pub embed_timeout_seconds: NonZeroU32,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
-            embed_timeout_seconds: 10,
+            embed_timeout_seconds: NonZeroU32::new(10).expect("ten is not zero"),
         }
     }
 }
 
 impl Settings {
     fn embed_timeout(&self) -> Duration {
-        Duration::from_secs(u64::from(self.embed_timeout_seconds))
+        Duration::from_secs(u64::from(self.embed_timeout_seconds.get()))
     }
 }
 
@@ -162,20 +162,16 @@ pub trait Simulator: Sync {
 
 /// Refuses what a closed-shell method without charge cannot treat.
 fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(), SimError> {
+    let (charge, electrons) = (molecule.charge(), molecule.electrons());
+    let reason = if charge != 0 {
+        format!("has charge {charge:+}, and {engine} computes neutral molecules only")
+    } else if electrons % 2 == 1 {
+        format!("has {electrons} electrons, and {engine} computes closed shells only")
+    } else {
+        return Ok(());
+    };
     let smiles = molecule.canonical_smiles();
-    if molecule.charge() != 0 {
-        let charge = molecule.charge();
-        return Err(SimError::Unsupported(format!(
-            "`{smiles}` has charge {charge:+}, and {engine} computes neutral molecules only"
-        )));
-    }
-    if molecule.electrons() % 2 == 1 {
-        let electrons = molecule.electrons();
-        return Err(SimError::Unsupported(format!(
-            "`{smiles}` has {electrons} electrons, and {engine} computes closed shells only"
-        )));
-    }
-    Ok(())
+    Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
 }
 
 /// The unpaired electrons of a free atom, which must be neutral and of an element whose ground state is known.

@@ -1,0 +1,195 @@
+//! The engine `xtb`, with the real program: these tests fail where it is not installed (Debian: `apt install xtb`).
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use moldflow::simulate::{
+    Outputs, Prepared, Program, Request, Settings, SimError, SimResult, simulator,
+};
+use serde_json::Value;
+
+/// From tblite; `goldens/simulate_gfn2.py` says how.
+const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
+
+fn request(smiles: &str) -> Request {
+    Request {
+        smiles: smiles.to_owned(),
+        engine: "xtb".to_owned(),
+        settings: Settings::default(),
+        seed: 7,
+    }
+}
+
+fn prepare(smiles: &str) -> Result<Program, SimError> {
+    match simulator("xtb").unwrap().prepare(&request(smiles))? {
+        Prepared::Program(program) => Ok(program),
+        Prepared::Done(result) => panic!("xtb is not built in: {result:?}"),
+    }
+}
+
+fn run(program: &Program, dir: &Path) -> Outputs {
+    for (name, content) in &program.files {
+        fs::write(dir.join(name), content).unwrap();
+    }
+    let mut command = Command::new(&program.argv[0]);
+    command
+        .args(&program.argv[1..])
+        .envs(program.env.iter().cloned())
+        .current_dir(dir);
+    let output = command
+        .output()
+        .expect("xtb is installed (`apt install xtb`)");
+    Outputs {
+        dir: dir.to_owned(),
+        stdout: String::from_utf8(output.stdout).unwrap(),
+        exit_code: output.status.code(),
+    }
+}
+
+fn compute_with(smiles: &str, more: &[&str]) -> Result<SimResult, SimError> {
+    let mut program = prepare(smiles)?;
+    program
+        .argv
+        .extend(more.iter().map(|argument| (*argument).to_owned()));
+    let dir = tempfile::tempdir().unwrap();
+    let outputs = run(&program, dir.path());
+    simulator("xtb").unwrap().parse(&request(smiles), &outputs)
+}
+
+#[test]
+fn the_program_relaxes_what_the_built_in_engine_only_measures() {
+    for molecule in golden()["molecules"].as_array().unwrap().iter().take(5) {
+        let smiles = molecule["smiles"].as_str().unwrap();
+        let relaxed = compute_with(smiles, &[]).unwrap();
+        // tblite's energy at the unrelaxed geometry, from the same seed.
+        let gain = molecule["energy_hartree"].as_f64().unwrap() - relaxed.total_energy_hartree;
+        assert!((0.0..0.05).contains(&gain), "{smiles}: {gain}");
+        assert_eq!(
+            relaxed.geometry.atoms.len(),
+            molecule["geometry"].as_array().unwrap().len()
+        );
+    }
+}
+
+#[test]
+fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
+    let relaxed = compute_with("CC(=O)N", &[]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    let program = Program {
+        argv: ["xtb", "mol.xyz", "--gfn", "2"].map(str::to_owned).into(),
+        env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],
+        files: vec![("mol.xyz".to_owned(), relaxed.geometry.to_xyz(""))],
+    };
+    let stdout = run(&program, dir.path()).stdout;
+    let line = stdout
+        .lines()
+        .rfind(|line| line.contains("TOTAL ENERGY"))
+        .unwrap();
+    let again: f64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
+    assert!((again - relaxed.total_energy_hartree).abs() < 1e-6);
+}
+
+#[test]
+fn free_atoms_have_the_energies_of_the_golden_file() {
+    for symbol in ["H", "C", "N", "O", "F"] {
+        let result = compute_with(&format!("[{symbol}]"), &[]).unwrap();
+        let expected = golden()["atoms"][symbol].as_f64().unwrap();
+        assert!(
+            (result.total_energy_hartree - expected).abs() < 1e-6,
+            "{symbol}"
+        );
+        assert_eq!(result.geometry.atoms, [(symbol.to_owned(), [0.0; 3])]);
+    }
+}
+
+#[test]
+fn a_result_says_what_computed_it() {
+    let result = compute_with("CO", &[]).unwrap();
+    assert_eq!(
+        (result.engine.as_str(), result.level.as_str()),
+        ("xtb", "GFN2-xTB")
+    );
+    assert!(
+        result.version.starts_with(|c: char| c.is_ascii_digit()),
+        "{}",
+        result.version
+    );
+}
+
+#[test]
+fn an_optimisation_that_did_not_converge_is_no_result() {
+    // xtb itself ends with 0 and prints an energy.
+    let error = compute_with("CCCO", &["--cycles", "1"]).unwrap_err();
+    assert!(
+        matches!(&error, SimError::NotConverged(message) if message.contains("FAILED TO CONVERGE")),
+        "{error}"
+    );
+}
+
+#[test]
+fn charges_that_are_not_self_consistent_are_no_result() {
+    let error = compute_with("CCCO", &["--iterations", "2"]).unwrap_err();
+    assert!(matches!(error, SimError::NotConverged(_)), "{error}");
+}
+
+#[test]
+fn an_abnormal_end_is_told_with_what_the_program_said() {
+    let mut program = prepare("CO").unwrap();
+    program.files[0].1 = "2\n\nC 0 0 0\nO 0 0 0\n".to_owned();
+    let dir = tempfile::tempdir().unwrap();
+    let outputs = run(&program, dir.path());
+    let error = simulator("xtb")
+        .unwrap()
+        .parse(&request("CO"), &outputs)
+        .unwrap_err();
+    assert!(
+        matches!(&error, SimError::Exit(message) if message.contains("exit code 1: ")),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_output_cut_short_is_unreadable() {
+    let dir = tempfile::tempdir().unwrap();
+    let xtb = simulator("xtb").unwrap();
+    let mut outputs = run(&prepare("CO").unwrap(), dir.path());
+    assert!(xtb.parse(&request("CO"), &outputs).is_ok());
+    fs::write(dir.path().join("xtbopt.xyz"), "6\n\nC 0 0").unwrap();
+    assert!(matches!(
+        xtb.parse(&request("CO"), &outputs),
+        Err(SimError::Unreadable(_))
+    ));
+    outputs.stdout.clear();
+    assert!(matches!(
+        xtb.parse(&request("CO"), &outputs),
+        Err(SimError::Unreadable(_))
+    ));
+    outputs.exit_code = None;
+    assert!(matches!(
+        xtb.parse(&request("CO"), &outputs),
+        Err(SimError::Exit(_))
+    ));
+}
+
+#[test]
+fn one_request_always_renders_the_same_input() {
+    assert_eq!(prepare("CCO").unwrap(), prepare("CCO").unwrap());
+    let atom = prepare("[N]").unwrap();
+    assert_eq!(atom.argv, ["xtb", "mol.xyz", "--gfn", "2", "--uhf", "3"]);
+    assert_eq!(atom.env, [("OMP_NUM_THREADS".to_owned(), "1".to_owned())]);
+}
+
+#[test]
+fn charged_and_open_shell_molecules_are_refused_before_the_program_runs() {
+    for smiles in ["[NH4+]", "[CH3]", "[O-]", "not smiles"] {
+        assert!(
+            matches!(prepare(smiles), Err(SimError::Unsupported(_))),
+            "{smiles}"
+        );
+    }
+}
+
+fn golden() -> Value {
+    serde_json::from_str(GOLDEN).unwrap()
+}
