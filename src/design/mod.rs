@@ -89,9 +89,3 @@ pub struct Predicted {
     pub mean: f64,
     pub std: f64,
 }
-#[derive(Debug, thiserror::Error)]
-#[error("stub")]
-pub struct DesignError;
-pub fn train(_: &TrainInput) -> Result<TrainOutput, DesignError> { Err(DesignError) }
-pub fn generate(_: &GenerateInput) -> Result<GenerateOutput, DesignError> { Err(DesignError) }
-pub fn screen(_: &ScreenInput) -> Result<ScreenOutput, DesignError> { Err(DesignError) }

@@ -109,6 +109,7 @@ impl Engine {
         results.sort_by_key(|m| m.task);
         TrainInput {
             measured: results.into_iter().map(|m| (m.smiles.clone(), m.value)).collect(),
+            per_atom: self.config.per_atom,
             settings: self.config.train.settings.clone(),
             model_out: file::NEW_MODEL.into(),
         }
