@@ -13,6 +13,7 @@ use crate::simulate::Settings as SimulateSettings;
 /// A campaign with every default filled in and every `{{param}}` replaced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(description = "A molecular design campaign.")]
 pub struct Campaign {
     /// A name for reports.
     #[schemars(length(min = 1))]

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::campaign::{Campaign, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
-use super::params::{self, Set};
+use super::overrides::Set;
+use super::params;
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::tree::{self, Node};
@@ -118,10 +119,6 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
 }
 
 fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
-    let named = |option: &str, argument: String| match Set::parse(option, &argument) {
-        Ok(set) => Ok(set),
-        Err(fault) => Err(fault),
-    };
     let schedule = overrides
         .schedule
         .map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
@@ -129,13 +126,13 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
     let all = overrides
         .set
         .iter()
-        .map(|argument| named("--set", argument.clone()));
+        .map(|argument| Set::parse("--set", argument));
     let all = all.chain(
         overrides
             .seed
-            .map(|seed| named("--seed", format!("seed={seed}"))),
+            .map(|seed| Set::parse("--seed", &format!("seed={seed}"))),
     );
-    let all = all.chain(schedule.map(|argument| named("--schedule", argument)));
+    let all = all.chain(schedule.map(|argument| Set::parse("--schedule", &argument)));
     let mut sets = Vec::new();
     for set in all {
         match set {

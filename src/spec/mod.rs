@@ -5,12 +5,14 @@ mod check;
 pub mod duration;
 pub mod fault;
 mod load;
+mod overrides;
 mod params;
 pub mod profiles;
 pub mod schema;
 pub mod site;
 pub mod source;
 pub mod space;
+mod template;
 mod tree;
 mod walk;
 
