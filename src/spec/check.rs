@@ -22,7 +22,7 @@ fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) {
     let place = loaded.place(&["search_space", "source"]);
     let source = match source::open(&loaded.campaign, base) {
         Ok(source) => source,
-        Err(found) => return faults.extend(found.or_at(&place)),
+        Err(found) => return faults.extend(found.named_at(&place)),
     };
     if !loaded.is_sound("stages") {
         return;

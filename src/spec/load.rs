@@ -85,6 +85,11 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         .collect();
     let sets = sets(overrides, &mut faults);
     let params = params::resolve(&mut tree, &sets, &top_level, &mut faults);
+    let entries = tree.entries().iter();
+    let incomplete: Vec<String> = entries
+        .filter(|(_, node)| node.is_incomplete())
+        .map(|(key, _)| key.name.clone())
+        .collect();
     walk::walk(&schema, &mut tree, &mut faults);
 
     let base = path
@@ -96,11 +101,17 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         Err(_) if !faults.is_empty() => return Err(sorted(faults)),
         Err(error) => return Err(Fault::new(error.to_string()).at(text.whole()).into()),
     };
-    let faulty = sections(&tree, &text, &faults);
+    let mut faulty = sections(&tree, &text, &faults);
+    faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {
         Ok(site) => site,
-        Err(site_faults) => {
-            faults.extend(site_faults.or_at(tree.find(&["site"])));
+        Err(found) => {
+            let in_file = overrides.site.is_none();
+            faults.extend(if in_file {
+                found.named_at(tree.find(&["site"]))
+            } else {
+                found
+            });
             return Err(sorted(faults));
         }
     };

@@ -4,6 +4,7 @@ pub mod campaign;
 mod check;
 pub mod duration;
 pub mod fault;
+mod keywords;
 mod load;
 mod overrides;
 mod params;

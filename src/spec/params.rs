@@ -31,8 +31,10 @@ pub fn resolve(
             None => set.apply(root, &known(&knobs, top_level), faults),
         }
     }
+    // A reference that is misspelt is one fault, not two.
+    let misspelt = used.iter().any(|name| !knobs.contains_key(name));
     for (name, knob) in &knobs {
-        if !used.contains(name) {
+        if !misspelt && !used.contains(name) {
             let fault = Fault::new(format!("the param `{name}` is referenced nowhere"))
                 .at(knob.place.clone());
             let hint = format!("write \"{{{{{name}}}}}\" where it belongs, or remove it");
