@@ -92,11 +92,3 @@ pub fn plain(number: &Json) -> String {
         None => number.to_string(),
     }
 }
-
-/// The largest number that a schema allows; one of 32 bits has a limit that it does not spell out.
-pub fn maximum(schema: &Json) -> Json {
-    match schema["format"].as_str() {
-        Some("uint32") if schema["maximum"].is_null() => u32::MAX.into(),
-        _ => schema["maximum"].clone(),
-    }
-}

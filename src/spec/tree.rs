@@ -174,9 +174,9 @@ fn syntax_fault(error: &Error, whole: Place) -> Fault {
             "this repeats itself too often or is nested too deeply".to_owned(),
             "a campaign or site profile needs few levels and no aliases: write it out",
         ),
-        _ if message.contains("tab") => (message, "indent with blanks"),
+        _ if message.contains("tab") => (format!("not YAML: {message}"), "indent with blanks"),
         _ => (
-            message,
+            format!("not YAML: {message}"),
             "look at the indentation, brackets and quotes of this line and of the one before",
         ),
     };
@@ -184,9 +184,7 @@ fn syntax_fault(error: &Error, whole: Place) -> Fault {
         Some(location) if location.line() > 0 => placed(&whole.text, location, None),
         _ => whole,
     };
-    Fault::new(format!("not YAML: {message}"))
-        .at(place)
-        .hint(Some(hint.to_owned()))
+    Fault::new(message).at(place).hint(Some(hint.to_owned()))
 }
 
 fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Raw>) -> Place {

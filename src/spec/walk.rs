@@ -4,7 +4,7 @@ use serde_json::Value as Json;
 
 use super::duration::{self, Duration};
 use super::fault::{Fault, Faults, hint_for, nearest};
-use super::keywords::{choices_of, expected, fits, maximum, plain, tag_of, words_of};
+use super::keywords::{choices_of, expected, fits, plain, tag_of, words_of};
 use super::site::{MEMORY_FORMAT, Memory};
 use super::tree::{Node, Value};
 
@@ -43,7 +43,6 @@ impl<'a> Walker<'a> {
         target.unwrap_or(schema)
     }
 
-    /// Judges a node by the one choice that its tag or its type selects.
     /// The choices of a schema, those of its choices included.
     fn expand(&self, schema: &'a Json) -> Vec<&'a Json> {
         let schema = self.follow(schema);
@@ -56,7 +55,14 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn choose(&mut self, choices: Vec<&'a Json>, node: &mut Node, path: &str) {
+    fn admits_nothing(&self, schema: &'a Json) -> bool {
+        let choices = self.expand(schema);
+        choices.into_iter().any(|choice| fits(choice, &Value::Null))
+    }
+
+    /// Judges a node by the one choice that its tag or its type selects.
+    fn choose(&mut self, mut choices: Vec<&'a Json>, node: &mut Node, path: &str) {
+        choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
         if let Some(tag) = choices.iter().find_map(|choice| tag_of(choice)) {
             return self.choose_by_tag(tag, &choices, node, path);
         }
@@ -174,7 +180,7 @@ impl<'a> Walker<'a> {
     }
 
     fn judge_number(&mut self, schema: &Json, value: f64, spelling: &str, node: &Node, path: &str) {
-        let (min, max) = (&schema["minimum"], maximum(schema));
+        let (min, max) = (&schema["minimum"], &schema["maximum"]);
         let low = min.as_f64().is_some_and(|min| value < min);
         let high = max.as_f64().is_some_and(|max| value > max);
         let message = match (low, high, value.is_finite()) {
@@ -190,16 +196,15 @@ impl<'a> Walker<'a> {
             (_, true, _) => format!(
                 "{} is {spelling}, but must be at most {}",
                 named(path),
-                plain(&max)
+                plain(max)
             ),
             _ => return,
         };
         let bounds = match (min.as_f64(), max.as_f64()) {
-            (Some(_), Some(_)) => Some(format!(
-                "it lies between {} and {}",
-                plain(min),
-                plain(&max)
-            )),
+            // The largest number of a type is no bound that anyone wants to read.
+            (Some(_), Some(largest)) if largest < 1e9 => {
+                Some(format!("it lies between {} and {}", plain(min), plain(max)))
+            }
             _ => None,
         };
         let hint = from_param(node).or(bounds);
@@ -257,8 +262,8 @@ impl<'a> Walker<'a> {
             let inner = join(path, &key.name);
             if let Some(property) = properties.and_then(|properties| properties.get(&key.name)) {
                 let optional = !required.contains(&key.name.as_str());
-                // Nothing after the colon is the same as no such key.
-                if optional && value.value == Value::Null {
+                // Nothing after the colon is the same as no such key, where there may be none.
+                if optional && value.value == Value::Null && self.admits_nothing(property) {
                     return false;
                 }
                 return self.walk(property, value, &inner) || !optional;
