@@ -1,18 +1,257 @@
-//! Campaign files: what is read from them.
-use moldflow::spec::campaign::{Overrides, load};
-use std::path::Path;
+//! What is read from a campaign file, and what its written-out form keeps.
+
+use std::path::{Path, PathBuf};
+
+use moldflow::spec::campaign::{Campaign, Loaded, MethodKind, Overrides, Scalar, Schedule, load};
+use moldflow::spec::fault::Faults;
+use proptest::prelude::*;
+
+fn path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn with(set: &[&str]) -> Result<Loaded, Faults> {
+    let overrides = Overrides {
+        set: set.iter().map(|set| (*set).to_owned()).collect(),
+        ..Overrides::default()
+    };
+    load(&path("campaigns/qm9-atomization.yml"), &overrides)
+}
+
+fn episodes(campaign: &Campaign) -> usize {
+    let generate = campaign
+        .methods
+        .values()
+        .find_map(|method| match &method.kind {
+            MethodKind::Generate { settings } => Some(settings.episodes),
+            _ => None,
+        });
+    generate.unwrap()
+}
 
 #[test]
-fn the_shipped_campaign_loads() {
-    match load(
-        Path::new("campaigns/qm9-atomization.yml"),
-        &Overrides::default(),
-    ) {
-        Ok(loaded) => println!(
-            "{}\n{}",
-            serde_saphyr::to_string(&loaded.campaign).unwrap(),
-            serde_saphyr::to_string(&loaded.site).unwrap()
+fn the_local_campaign_has_the_options_of_the_seed() {
+    let loaded = with(&[]).unwrap();
+    let campaign = &loaded.campaign;
+    assert_eq!(campaign.stages["initial"].count, Some(4));
+    assert_eq!(campaign.stages["screen"].select, Some(2));
+    assert_eq!(campaign.stages["evaluate"].parallel, Some(2));
+    assert_eq!(campaign.stop.evaluations, 10);
+    assert_eq!(campaign.stop.barren_batches, 10);
+    assert_eq!(episodes(campaign), 4);
+    assert_eq!(
+        loaded.site.partitions["qc"].slot_count(&loaded.site.node),
+        2
+    );
+    assert_eq!(
+        loaded.site.partitions["ml"].slot_count(&loaded.site.node),
+        1
+    );
+    assert_eq!(loaded.params["rl_episodes"], Scalar::Integer(4));
+}
+
+#[test]
+fn params_and_dotted_paths_are_set() {
+    let loaded = with(&[
+        "rl_episodes=8",
+        "stop.target=-3.5",
+        "search_space.elements=[C, N]",
+        "methods.energy.timeout=1h 30m",
+    ])
+    .unwrap();
+    assert_eq!(episodes(&loaded.campaign), 8);
+    assert_eq!(loaded.params["rl_episodes"], Scalar::Integer(8));
+    assert_eq!(loaded.campaign.stop.target, Some(-3.5));
+    assert_eq!(loaded.campaign.search_space.elements, ["C", "N"]);
+    assert_eq!(
+        loaded.campaign.methods["energy"].timeout.to_string(),
+        "1h 30m"
+    );
+}
+
+#[test]
+fn setting_a_place_does_not_orphan_its_param() {
+    assert_eq!(
+        with(&["stop.evaluations=7"])
+            .unwrap()
+            .campaign
+            .stop
+            .evaluations,
+        7
+    );
+}
+
+#[test]
+fn the_options_of_the_command_line_win() {
+    let overrides = Overrides {
+        seed: Some(u64::MAX),
+        schedule: Some(Schedule::Batch),
+        ..Overrides::default()
+    };
+    let loaded = load(&path("campaigns/quickstart.yml"), &overrides).unwrap();
+    assert_eq!(loaded.campaign.seed, u64::MAX);
+    assert_eq!(loaded.campaign.schedule, Schedule::Batch);
+}
+
+#[test]
+fn what_is_set_is_typed_and_bounded_as_in_the_file() {
+    for wrong in [
+        "rl_episodes=0",
+        "rl_episodes=1001",
+        "rl_episodes=2.5",
+        "rl_episodes=many",
+        "rl_episodes=",
+        "rl_episodes",
+        "=3",
+        "params.x=1",
+        "stop.evaluations.x=1",
+    ] {
+        assert!(with(&[wrong]).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn the_hash_changes_with_the_campaign_its_methods_and_its_site() {
+    let hash = |set: &[&str]| with(set).unwrap().hash();
+    assert_eq!(hash(&[]), hash(&[]));
+    assert_eq!(hash(&[]).len(), 8);
+    for set in [
+        "seed=1",
+        "methods.energy.settings.embed_timeout_seconds=11",
+        "rl_episodes=5",
+    ] {
+        assert_ne!(hash(&[]), hash(&[set]), "{set}");
+    }
+    let elsewhere = |slots| {
+        let folder = tempfile::tempdir().unwrap();
+        let site = folder.path().join("site.yml");
+        std::fs::write(&site, format!("name: local\npartitions:\n  qc: {{executor: local, slots: {slots}}}\n  ml: {{executor: local, slots: 1}}\n")).unwrap();
+        let overrides = Overrides {
+            site: Some(site.display().to_string()),
+            ..Overrides::default()
+        };
+        load(&path("campaigns/qm9-atomization.yml"), &overrides)
+            .unwrap()
+            .hash()
+    };
+    assert_ne!(elsewhere(2), elsewhere(3));
+}
+
+/// Writes campaign and site as a run directory keeps them, and reads them back.
+fn written_and_read(loaded: &Loaded) -> Loaded {
+    let folder = tempfile::tempdir().unwrap();
+    let (campaign, site) = (
+        folder.path().join("campaign.yml"),
+        folder.path().join("site.yml"),
+    );
+    std::fs::write(
+        &campaign,
+        serde_saphyr::to_string(&loaded.campaign).unwrap(),
+    )
+    .unwrap();
+    std::fs::write(&site, serde_saphyr::to_string(&loaded.site).unwrap()).unwrap();
+    let overrides = Overrides {
+        site: Some(site.display().to_string()),
+        ..Overrides::default()
+    };
+    load(&campaign, &overrides).unwrap_or_else(|faults| panic!("{faults}"))
+}
+
+#[test]
+fn every_shipped_campaign_reads_back_as_it_was() {
+    for name in ["qm9-atomization", "qm9-per-atom", "quickstart"] {
+        let loaded = load(
+            &path(&format!("campaigns/{name}.yml")),
+            &Overrides::default(),
+        )
+        .unwrap();
+        let again = written_and_read(&loaded);
+        assert_eq!(again.campaign, loaded.campaign);
+        assert_eq!(again.site, loaded.site);
+        assert_eq!(again.hash(), loaded.hash());
+    }
+}
+
+#[test]
+fn a_source_in_a_file_is_found_from_the_run_directory() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("mine.smi"), "CCO\nCCN\nCCC\nCC\nC\n").unwrap();
+    let good = std::fs::read_to_string(path("tests/good.yml")).unwrap();
+    let campaign = folder.path().join("mine.yml");
+    std::fs::write(&campaign, good.replace("source: qm9", "source: mine.smi")).unwrap();
+    let loaded = load(&campaign, &Overrides::default()).unwrap();
+    assert_eq!(written_and_read(&loaded).campaign, loaded.campaign);
+}
+
+#[test]
+fn references_are_filled_into_texts() {
+    let good = std::fs::read_to_string(path("tests/good.yml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let campaign = folder.path().join("campaign.yml");
+    std::fs::write(
+        &campaign,
+        good.replace(
+            "name: good",
+            "name: \"from {{initial_count}} with {{parallel_guesses}} at once\"",
         ),
-        Err(faults) => panic!("{faults}"),
+    )
+    .unwrap();
+    let loaded = load(&campaign, &Overrides::default()).unwrap();
+    assert_eq!(loaded.campaign.name, "from 4 with 2 at once");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn any_campaign_reads_back_as_it_was(
+        name in "[ -~]{0,12}[a-z]",
+        seed: u64,
+        target in proptest::option::of(-100.0..0.0),
+        failure_share in 0.0..=1.0,
+        timeout in 1..10_000_000u64,
+        tolerance in 1e-12..=1.0,
+        rings in proptest::collection::vec(3..=20usize, 1..4),
+    ) {
+        let mut loaded = with(&[]).unwrap();
+        let campaign = &mut loaded.campaign;
+        campaign.name = name.replace('{', "[");
+        campaign.seed = seed;
+        campaign.stop.target = target;
+        campaign.stop.failure_share = failure_share;
+        campaign.search_space.allowed_ring_sizes = rings;
+        for method in campaign.methods.values_mut() {
+            method.timeout = moldflow::spec::duration::Duration::from_secs(timeout);
+            if let MethodKind::Train { settings } = &mut method.kind {
+                settings.tolerance = tolerance;
+            }
+        }
+        prop_assert_eq!(written_and_read(&loaded).campaign, loaded.campaign);
+    }
+
+    #[test]
+    fn no_text_makes_the_parser_panic(text in "\\PC{0,60}") {
+        let folder = tempfile::tempdir().unwrap();
+        let campaign = folder.path().join("campaign.yml");
+        std::fs::write(&campaign, &text).unwrap();
+        prop_assert!(load(&campaign, &Overrides::default()).is_err());
+    }
+
+    #[test]
+    fn no_damage_to_a_campaign_makes_the_parser_panic(at in 0..1000usize, damage in "[ \\t\\n:\\-\\[\\]{}\"'&*!|>%@,#a0]{1,3}") {
+        let mut text: Vec<char> = std::fs::read_to_string(path("tests/good.yml")).unwrap().chars().collect();
+        let at = at % text.len();
+        text.splice(at..at + 1, damage.chars());
+        let folder = tempfile::tempdir().unwrap();
+        let campaign = folder.path().join("campaign.yml");
+        std::fs::write(&campaign, String::from_iter(text)).unwrap();
+        // Right or wrong: what matters is that every fault can be told.
+        if let Err(faults) = load(&campaign, &Overrides::default()) {
+            prop_assert!(!faults.is_empty());
+            for fault in faults.0 {
+                let place = fault.place.expect("a fault in a file has a place");
+                prop_assert!(place.line >= 1 && place.column >= 1);
+            }
+        }
     }
 }

@@ -104,12 +104,13 @@ const WIDTH: usize = 100;
 
 fn snippet(place: &Place, paint: impl Fn(&str, &str) -> String, text: &mut String) {
     let Place { line, column, .. } = place;
-    let _ = writeln!(
-        text,
-        "  {} {}:{line}:{column}",
-        paint("1;34", "-->"),
-        place.text.name
-    );
+    let name = &place.text.name;
+    // An option of the command line has no lines to count.
+    let position = match name.starts_with("--") {
+        true => name.clone(),
+        false => format!("{name}:{line}:{column}"),
+    };
+    let _ = writeln!(text, "  {} {position}", paint("1;34", "-->"));
     let number = line.to_string();
     let gutter = " ".repeat(number.len());
     let chars: Vec<char> = place.line_text().chars().collect();

@@ -6,6 +6,7 @@ use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
+use super::role::{ROLES, Role};
 use super::{Edge, EdgeKind};
 use crate::spec::campaign::{Campaign, Loaded, Loop, MethodKind, Molecules, Stage};
 use crate::spec::fault::{Fault, Faults, hint_for};
@@ -20,62 +21,6 @@ pub struct Roles<'a> {
     pub evaluate: &'a str,
 }
 
-/// The parts that stages play, in the order in which they first run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Role {
-    References,
-    Initial,
-    Train,
-    Generate,
-    Screen,
-    Evaluate,
-}
-
-const ROLES: [Role; 6] = [
-    Role::References,
-    Role::Initial,
-    Role::Train,
-    Role::Generate,
-    Role::Screen,
-    Role::Evaluate,
-];
-
-impl Role {
-    /// What a campaign writes for it.
-    fn recipe(self) -> &'static str {
-        match self {
-            Self::References => "a `simulate` stage with `molecules: atoms`",
-            Self::Initial => "a `simulate` stage with `molecules: random` and `count`",
-            Self::Train => "a `train` stage with `loop: generator`",
-            Self::Generate => "a `generate` stage with `loop: generator`",
-            Self::Screen => "a `screen` stage with `loop: generator` and `select`",
-            Self::Evaluate => {
-                "a `simulate` stage with `molecules: queue`, `loop: consumer` and `parallel`"
-            }
-        }
-    }
-
-    fn in_loop(self) -> Option<Loop> {
-        match self {
-            Self::References | Self::Initial => None,
-            Self::Train | Self::Generate | Self::Screen => Some(Loop::Generator),
-            Self::Evaluate => Some(Loop::Consumer),
-        }
-    }
-
-    /// The parts, one of which must come directly before it.
-    fn after(self) -> &'static [Role] {
-        match self {
-            Self::References => &[],
-            Self::Initial => &[],
-            Self::Train => &[Self::Initial],
-            Self::Generate => &[Self::Train],
-            Self::Screen => &[Self::Generate],
-            Self::Evaluate => &[Self::Screen],
-        }
-    }
-}
-
 /// Finds the part of every stage, or everything that is wrong with the stages.
 pub fn roles(loaded: &Loaded) -> Result<Roles<'_>, Faults> {
     let judge = Judge {
@@ -85,8 +30,7 @@ pub fn roles(loaded: &Loaded) -> Result<Roles<'_>, Faults> {
     let mut faults = Faults::default();
     judge.references_exist(&mut faults);
     if !faults.is_empty() {
-        // Without its names the graph is not known.
-        judge.unused_methods(&mut faults);
+        // Without its names neither the graph is known nor what is unused.
         return Err(faults);
     }
     judge.cycles(&mut faults);
@@ -95,6 +39,8 @@ pub fn roles(loaded: &Loaded) -> Result<Roles<'_>, Faults> {
     judge.one_level_of_theory(&parts, &mut faults);
     if faults.is_empty() {
         judge.order(&parts, &mut faults);
+    }
+    if faults.is_empty() {
         judge.unused_stages(&parts, &mut faults);
     }
     let name = |role| parts.get(&role).copied().unwrap_or_default();
@@ -244,11 +190,8 @@ impl<'a> Judge<'a> {
         // A stage that is not understood may be the missing one.
         if faults.is_empty() {
             for role in ROLES.into_iter().filter(|role| !parts.contains_key(role)) {
-                let message = format!(
-                    "there is no stage for a part of the campaign: {}",
-                    role.recipe()
-                );
-                faults.push(self.fault(&[], message, format!("add {}", role.recipe())));
+                let message = format!("`stages` lacks {}", role.recipe());
+                faults.push(self.fault(&[], message, format!("add it: it {}", role.purpose())));
             }
         }
         parts
@@ -330,7 +273,7 @@ impl<'a> Judge<'a> {
                 _ => format!("kind: {kind}"),
             };
             let message = format!(
-                "the stage `{name}` has {}, but one with `{what}` has {}",
+                "the stage `{name}` has {}, but a stage with `{what}` has {}",
                 word(stage.in_loop),
                 word(role.in_loop())
             );
@@ -394,22 +337,33 @@ impl<'a> Judge<'a> {
                 (_, Some(part)) => role.after().contains(&part),
                 (_, None) => false,
             };
-            let loop_note =
-                "the generator loop is train, generate, screen; the consumer loop comes after it";
-            for before in stage.after.iter().filter(|before| !allowed(before)) {
-                let message = format!("the stage `{name}` cannot come after `{before}`");
-                faults.push(self.fault(&[name, "after"], message, loop_note.to_owned()));
+            let missing = role
+                .after()
+                .iter()
+                .map(|needed| parts[needed])
+                .filter(|needed| !stage.after.iter().any(|before| before == needed));
+            let hint = |before: &str| {
+                format!(
+                    "write `after: {before}`; the order is references, initial, train, generate, screen, evaluate"
+                )
+            };
+            let missing: Vec<&str> = missing.collect();
+            for needed in &missing {
+                let message = format!("the stage `{name}` does not come after `{needed}`");
+                faults.push(self.fault(&[name, "after"], message, hint(needed)));
             }
-            for needed in role.after() {
-                let needed = parts[needed];
-                if !stage.after.iter().any(|before| before == needed) {
-                    let message = format!("the stage `{name}` does not come after `{needed}`");
-                    faults.push(self.fault(
-                        &[name, "after"],
-                        message,
-                        format!("write `after: {needed}`; {loop_note}"),
-                    ));
-                }
+            for before in stage
+                .after
+                .iter()
+                .filter(|before| missing.is_empty() && !allowed(before))
+            {
+                let message = format!("the stage `{name}` cannot come after `{before}`");
+                let instead = role.after().first().map(|needed| hint(parts[needed]));
+                faults.push(self.fault(
+                    &[name, "after"],
+                    message,
+                    instead.or(Some(format!("remove `{before}`"))),
+                ));
             }
         }
     }

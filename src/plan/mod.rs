@@ -2,12 +2,15 @@
 
 mod diagram;
 mod graph;
+mod role;
 
 pub use diagram::{dot, mermaid};
 
 use std::path::Path;
 
 use serde::Serialize;
+
+use graph::Roles;
 
 use crate::spec::campaign::{Campaign, Loaded, Method, MethodKind, Overrides};
 use crate::spec::fault::Faults;
@@ -87,12 +90,10 @@ impl Plan {
         ]
     }
 
-    /// The plan of a campaign, or every fault of its stages.
-    pub fn of(loaded: &Loaded) -> Result<Self, Faults> {
-        let roles = graph::roles(loaded)?;
+    fn new(loaded: &Loaded, roles: &Roles) -> Self {
         let planned = |stage: &str| planned(stage, &loaded.campaign, &loaded.site);
         let stage = |name: &str| &loaded.campaign.stages[name];
-        Ok(Self {
+        Self {
             initial_count: stage(roles.initial).count.unwrap_or(1),
             select: stage(roles.screen).select.unwrap_or(1),
             parallel: stage(roles.evaluate).parallel.unwrap_or(1),
@@ -102,8 +103,8 @@ impl Plan {
             generate: planned(roles.generate),
             screen: planned(roles.screen),
             evaluate: planned(roles.evaluate),
-            edges: graph::edges(&loaded.campaign, &roles),
-        })
+            edges: graph::edges(&loaded.campaign, roles),
+        }
     }
 }
 
@@ -111,17 +112,21 @@ impl Plan {
 pub fn load(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults> {
     let (loaded, mut faults) = crate::spec::campaign::read(path, overrides)?;
     let sound = loaded.is_sound("stages") && loaded.is_sound("methods");
-    let plan = match sound.then(|| Plan::of(&loaded)) {
-        Some(Ok(plan)) => Some(plan),
+    let roles = match sound.then(|| graph::roles(&loaded)) {
+        Some(Ok(roles)) => Some(roles),
         Some(Err(found)) => {
             faults.extend(found);
             None
         }
         None => None,
     };
-    match faults.or(plan)? {
+    // Without faults there are roles: what is not sound has faults.
+    let plan = roles
+        .filter(|_| faults.is_empty())
+        .map(|roles| Plan::new(&loaded, &roles));
+    match plan {
         Some(plan) => Ok((loaded, plan)),
-        None => Err(Faults::default()),
+        None => faults.or(()).and(Err(Faults::default())),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::simulate::Settings as SimulateSettings;
 /// A campaign with every default filled in and every `{{param}}` replaced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(description = "A molecular design campaign.")]
 pub struct Campaign {
     /// A name for reports.
     #[schemars(length(min = 1))]
@@ -273,18 +274,18 @@ pub enum Molecules {
 #[serde(deny_unknown_fields)]
 pub struct Stop {
     /// Molecules evaluated beyond the initial ones.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 100_000_000))]
     pub evaluations: usize,
     /// Longest time of a run, e.g. `8h`.
     pub wall_time: Option<Duration>,
     /// Value of the objective (hartree) that is good enough.
     pub target: Option<f64>,
     /// Batches in a row without a better molecule.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub stale_batches: Option<usize>,
     /// Batches in a row in which the generator found nothing new.
     #[serde(default = "default_barren_batches")]
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub barren_batches: usize,
     /// Share of evaluations that may fail, judged once ten have ended.
     #[serde(default = "default_failure_share")]

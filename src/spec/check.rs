@@ -22,18 +22,22 @@ fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) {
     let place = loaded.place(&["search_space", "source"]);
     let source = match source::open(&loaded.campaign, base) {
         Ok(source) => source,
-        Err(found) => return faults.extend(found.or_at(&place)),
+        Err(found) => return faults.extend(found.named_at(&place)),
     };
     if !loaded.is_sound("stages") {
         return;
     }
     for (name, stage) in &loaded.campaign.stages {
-        let Some(count) = stage.count.filter(|count| *count > source.len()) else {
+        // Counted no further than needed.
+        let Some(count) = stage
+            .count
+            .filter(|count| source.candidates().nth(count - 1).is_none())
+        else {
             continue;
         };
+        let held = source.candidates().count();
         let message = format!(
-            "the stage `{name}` draws {count} molecules, but the source has {} in the search space",
-            source.len()
+            "the stage `{name}` draws {count} molecules, but the source has {held} in the search space"
         );
         let place = loaded.place(&["stages", name, "count"]);
         faults.push(

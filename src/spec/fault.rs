@@ -145,10 +145,12 @@ impl Faults {
         self.0.extend(other.0);
     }
 
-    /// The same faults, with a place for those that have none.
-    pub fn or_at(mut self, place: &Place) -> Self {
-        for fault in &mut self.0 {
-            fault.place.get_or_insert_with(|| place.clone());
+    /// The same faults; those without a place are put where the file that they are about was named.
+    pub fn named_at(mut self, place: &Place) -> Self {
+        for fault in self.0.iter_mut().filter(|fault| fault.place.is_none()) {
+            fault.place = Some(place.clone());
+            let hint = || "a path in a campaign is relative to the campaign's folder".to_owned();
+            fault.hint.get_or_insert_with(hint);
         }
         self
     }

@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use super::campaign::{Campaign, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
-use super::params::{self, Set};
+use super::overrides::Set;
+use super::params;
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::tree::{self, Node};
@@ -84,6 +85,11 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         .collect();
     let sets = sets(overrides, &mut faults);
     let params = params::resolve(&mut tree, &sets, &top_level, &mut faults);
+    let entries = tree.entries().iter();
+    let incomplete: Vec<String> = entries
+        .filter(|(_, node)| node.is_incomplete())
+        .map(|(key, _)| key.name.clone())
+        .collect();
     walk::walk(&schema, &mut tree, &mut faults);
 
     let base = path
@@ -95,11 +101,17 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         Err(_) if !faults.is_empty() => return Err(sorted(faults)),
         Err(error) => return Err(Fault::new(error.to_string()).at(text.whole()).into()),
     };
-    let faulty = sections(&tree, &text, &faults);
+    let mut faulty = sections(&tree, &text, &faults);
+    faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {
         Ok(site) => site,
-        Err(site_faults) => {
-            faults.extend(site_faults.or_at(tree.find(&["site"])));
+        Err(found) => {
+            let in_file = overrides.site.is_none();
+            faults.extend(if in_file {
+                found.named_at(tree.find(&["site"]))
+            } else {
+                found
+            });
             return Err(sorted(faults));
         }
     };
@@ -118,10 +130,6 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
 }
 
 fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
-    let named = |option: &str, argument: String| match Set::parse(option, &argument) {
-        Ok(set) => Ok(set),
-        Err(fault) => Err(fault),
-    };
     let schedule = overrides
         .schedule
         .map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
@@ -129,13 +137,13 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
     let all = overrides
         .set
         .iter()
-        .map(|argument| named("--set", argument.clone()));
+        .map(|argument| Set::parse("--set", argument));
     let all = all.chain(
         overrides
             .seed
-            .map(|seed| named("--seed", format!("seed={seed}"))),
+            .map(|seed| Set::parse("--seed", &format!("seed={seed}"))),
     );
-    let all = all.chain(schedule.map(|argument| named("--schedule", argument)));
+    let all = all.chain(schedule.map(|argument| Set::parse("--schedule", &argument)));
     let mut sets = Vec::new();
     for set in all {
         match set {

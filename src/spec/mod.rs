@@ -4,13 +4,16 @@ pub mod campaign;
 mod check;
 pub mod duration;
 pub mod fault;
+mod keywords;
 mod load;
+mod overrides;
 mod params;
 pub mod profiles;
 pub mod schema;
 pub mod site;
 pub mod source;
 pub mod space;
+mod template;
 mod tree;
 mod walk;
 

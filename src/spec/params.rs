@@ -1,14 +1,12 @@
 //! The knobs of a campaign: `--set KEY=VALUE`, and the places where `{{name}}` stands.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-
-use handlebars::Template;
-use handlebars::template::TemplateElement;
 
 use super::campaign::Scalar;
-use super::fault::{Fault, Faults, Place, Text, hint_for};
-use super::tree::{self, Key, Node, Value};
+use super::fault::{Fault, Faults, Place, hint_for};
+use super::overrides::Set;
+use super::template::{Piece, is_name, pieces};
+use super::tree::{Node, Value};
 
 /// Applies the overrides and replaces every `{{name}}`; returns the values of the params.
 ///
@@ -30,11 +28,13 @@ pub fn resolve(
     for set in sets {
         match knobs.get_mut(&set.key) {
             Some(knob) => knob.set(set, faults),
-            None => set_path(root, set, &knobs, top_level, faults),
+            None => set.apply(root, &known(&knobs, top_level), faults),
         }
     }
+    // A reference that is misspelt is one fault, not two.
+    let misspelt = used.iter().any(|name| !knobs.contains_key(name));
     for (name, knob) in &knobs {
-        if !used.contains(name) {
+        if !misspelt && !used.contains(name) {
             let fault = Fault::new(format!("the param `{name}` is referenced nowhere"))
                 .at(knob.place.clone());
             let hint = format!("write \"{{{{{name}}}}}\" where it belongs, or remove it");
@@ -54,58 +54,13 @@ pub fn resolve(
     scalars.collect()
 }
 
-/// One `--set KEY=VALUE`.
-#[derive(Clone, Debug)]
-pub struct Set {
-    pub key: String,
-    pub value: String,
-    /// Of the value, within the argument.
-    pub place: Place,
+/// What `--set` may begin with.
+fn known<'a>(knobs: &'a BTreeMap<String, Knob>, top_level: &[&'a str]) -> Vec<&'a str> {
+    let keys = top_level.iter().copied().filter(|key| *key != "params");
+    knobs.keys().map(String::as_str).chain(keys).collect()
 }
 
-impl Set {
-    /// Reads `KEY=VALUE` as given to the option of that name.
-    pub fn parse(option: &str, argument: &str) -> Result<Self, Fault> {
-        let text = Arc::new(Text {
-            name: option.to_owned(),
-            text: argument.to_owned(),
-        });
-        let place = |column: usize, length: usize| Place {
-            text: Arc::clone(&text),
-            line: 1,
-            column,
-            length: length.max(1),
-        };
-        match argument.split_once('=') {
-            Some((key, value)) if !key.trim().is_empty() => Ok(Self {
-                key: key.trim().to_owned(),
-                value: value.trim().to_owned(),
-                place: place(key.chars().count() + 2, value.chars().count()),
-            }),
-            _ => Err(Fault::new(format!("`{argument}` is no override"))
-                .at(place(1, argument.chars().count()))
-                .hint(Some("write it as KEY=VALUE: `--set rl_episodes=8`".into()))),
-        }
-    }
-
-    fn node(&self, faults: &mut Faults) -> Option<Node> {
-        if self.value.is_empty() {
-            faults.push(
-                Fault::new(format!("`{}` is given no value", self.key)).at(self.place.clone()),
-            );
-            return None;
-        }
-        // Parsed with the key in front of it, so that every column is one of the argument.
-        let padded = Arc::new(Text {
-            name: self.place.text.name.clone(),
-            text: format!("{}{}", " ".repeat(self.place.column - 1), self.value),
-        });
-        let mut node = tree::parse(&padded, faults)?;
-        node.relabel(&self.place.text);
-        Some(node)
-    }
-}
-
+#[derive(Clone)]
 struct Knob {
     value: Value,
     place: Place,
@@ -130,25 +85,32 @@ impl Knob {
             _ => "a number",
         };
         if std::mem::discriminant(&self.value) == std::mem::discriminant(&parsed) {
-            self.value = parsed;
-            self.judge(&set.key, &set.place, faults);
+            let knob = Self {
+                value: parsed,
+                ..self.clone()
+            };
+            // A value that is refused here is not refused again where it is used.
+            if knob.judge(&set.key, &set.place, faults) {
+                *self = knob;
+            }
         } else {
             let message = format!("the param `{}` is {wanted}, found `{}`", set.key, set.value);
             faults.push(Fault::new(message).at(set.place.clone()));
         }
     }
 
-    fn judge(&self, name: &str, place: &Place, faults: &mut Faults) {
+    /// Whether the value lies in its bounds.
+    fn judge(&self, name: &str, place: &Place, faults: &mut Faults) -> bool {
         let value = match self.value {
             Value::Integer(value) => value as f64,
             Value::Number(value) => value,
-            _ => return,
+            _ => return true,
         };
         let wrong = match (self.min, self.max) {
             _ if !value.is_finite() => "must be a finite number".to_owned(),
             (Some(min), _) if value < min => format!("must be at least {min}"),
             (_, Some(max)) if value > max => format!("must be at most {max}"),
-            _ => return,
+            _ => return true,
         };
         let hint = match (self.min, self.max) {
             (Some(min), Some(max)) => Some(format!("its bounds in the file are {min} to {max}")),
@@ -159,6 +121,7 @@ impl Knob {
                 .at(place.clone())
                 .hint(hint),
         );
+        false
     }
 }
 
@@ -183,7 +146,7 @@ fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
         if !value.is_scalar() || value.value == Value::Null {
             continue;
         }
-        let knob = Knob {
+        let mut knob = Knob {
             value: value.value.clone(),
             place: key.place.clone(),
             min: bound("min"),
@@ -205,109 +168,12 @@ fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
                         .hint(Some("remove `min` and `max`".into())),
                 );
             }
-            _ => knob.judge(&key.name, &value.place, faults),
+            _ if !knob.judge(&key.name, &value.place, faults) => knob.value = Value::Unknown,
+            _ => {}
         }
         knobs.insert(key.name.clone(), knob);
     }
     knobs
-}
-
-fn is_name(name: &str) -> bool {
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    plain && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())
-}
-
-/// Puts a value at a dotted path.
-fn set_path(
-    root: &mut Node,
-    set: &Set,
-    knobs: &BTreeMap<String, Knob>,
-    top_level: &[&str],
-    faults: &mut Faults,
-) {
-    let mut path: Vec<&str> = set.key.split('.').collect();
-    if !top_level.contains(&path[0]) || path[0] == "params" {
-        let known: Vec<&str> = knobs
-            .keys()
-            .map(String::as_str)
-            .chain(top_level.iter().copied())
-            .collect();
-        let mut place = set.place.clone();
-        (place.column, place.length) = (1, set.key.chars().count());
-        let fault = Fault::new(format!("there is no param `{}`", set.key)).at(place);
-        faults.push(fault.hint(hint_for(&set.key, known.iter().copied())));
-        return;
-    }
-    let Some(value) = set.node(faults) else {
-        return;
-    };
-    let last = path.pop().unwrap_or_default();
-    let mut target = root;
-    for (depth, name) in path.iter().enumerate() {
-        target = match target.child(name, &set.place) {
-            Some(child) => child,
-            None => {
-                let message = format!(
-                    "`{}` holds no keys, so `{}` cannot be set",
-                    path[..depth].join("."),
-                    set.key
-                );
-                faults.push(Fault::new(message).at(set.place.clone()));
-                return;
-            }
-        };
-    }
-    match target.child(last, &set.place) {
-        Some(child) => *child = value,
-        None => {
-            let message = format!(
-                "`{}` holds no keys, so `{}` cannot be set",
-                path.join("."),
-                set.key
-            );
-            faults.push(Fault::new(message).at(set.place.clone()));
-        }
-    }
-}
-
-impl Node {
-    /// The value under a key, made if it is not there; none if this is no map.
-    fn child(&mut self, name: &str, place: &Place) -> Option<&mut Node> {
-        if self.value == Value::Null {
-            self.value = Value::Map(Vec::new());
-        }
-        let Value::Map(entries) = &mut self.value else {
-            return None;
-        };
-        let index = match entries.iter().position(|(key, _)| key.name == name) {
-            Some(index) => index,
-            None => {
-                let (name, place) = (name.to_owned(), place.clone());
-                let value = Node {
-                    value: Value::Null,
-                    place: place.clone(),
-                };
-                entries.push((Key { name, place }, value));
-                entries.len() - 1
-            }
-        };
-        Some(&mut entries[index].1)
-    }
-
-    /// Says that the node stands in another text, at the same lines and columns.
-    fn relabel(&mut self, text: &Arc<Text>) {
-        self.place.text = Arc::clone(text);
-        match &mut self.value {
-            Value::List(nodes) => nodes.iter_mut().for_each(|node| node.relabel(text)),
-            Value::Map(entries) => {
-                for (key, node) in entries {
-                    key.place.text = Arc::clone(text);
-                    node.relabel(text);
-                }
-            }
-            _ => {}
-        }
-    }
 }
 
 impl Value {
@@ -332,29 +198,6 @@ impl Value {
             Self::Null | Self::List(_) | Self::Map(_) | Self::Unknown => String::new(),
         }
     }
-}
-
-/// A piece of a text with references in it.
-pub(super) enum Piece {
-    Plain(String),
-    Reference(String),
-}
-
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece>, String> {
-    let template = Template::compile(text).map_err(|error| error.reason().to_string())?;
-    let piece = |element| match element {
-        TemplateElement::RawString(text) => Ok(Piece::Plain(text)),
-        TemplateElement::Expression(call) | TemplateElement::HtmlExpression(call) => {
-            match call.name.as_name() {
-                Some(name) if is_name(name) && call.params.is_empty() && call.hash.is_empty() => {
-                    Ok(Piece::Reference(name.to_owned()))
-                }
-                _ => Err("only the name of a param may stand between the braces".to_owned()),
-            }
-        }
-        _ => Err("only `{{name}}` is understood".to_owned()),
-    };
-    template.elements.into_iter().map(piece).collect()
 }
 
 fn references(node: &Node, used: &mut BTreeSet<String>) {

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::fault::{Fault, Faults, Text, hint_for};
-use super::params::{Piece, pieces};
 use super::site::Site;
+use super::template::{Piece, pieces};
 use super::tree::{self, Node};
 use super::{schema, walk};
 

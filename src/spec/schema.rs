@@ -40,7 +40,9 @@ pub fn campaign_with_params() -> Value {
 }
 
 fn derived<T: JsonSchema>() -> Value {
-    let settings = SchemaSettings::draft2020_12().with_transform(WholeVariants);
+    let settings = SchemaSettings::draft2020_12()
+        .with_transform(WholeVariants)
+        .with_transform(Limits);
     settings
         .into_generator()
         .into_root_schema_for::<T>()
@@ -57,6 +59,25 @@ impl Transform for WholeVariants {
     fn transform(&mut self, schema: &mut Schema) {
         if let Some(object) = schema.as_object_mut() {
             push_down(object);
+        }
+        transform_subschemas(self, schema);
+    }
+}
+
+/// Gives each whole number without a maximum that of its type.
+#[derive(Clone, Debug)]
+struct Limits;
+
+impl Transform for Limits {
+    fn transform(&mut self, schema: &mut Schema) {
+        let limit = match schema.get("format").and_then(Value::as_str) {
+            Some("uint32") => Some(json!(u32::MAX)),
+            Some("uint" | "uint64") => Some(json!(u64::MAX)),
+            Some("int64") => Some(json!(i64::MAX)),
+            _ => None,
+        };
+        if let (Some(limit), None) = (limit, schema.get("maximum")) {
+            schema.insert("maximum".into(), limit);
         }
         transform_subschemas(self, schema);
     }

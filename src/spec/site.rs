@@ -59,6 +59,7 @@ pub struct Recognise {
 pub struct Node {
     pub cores: Cores,
     pub memory: Memory,
+    #[schemars(range(max = 1024))]
     pub gpus: usize,
 }
 
@@ -197,6 +198,7 @@ pub struct Partition {
     /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
     pub slots: Slots,
     #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
     pub cores_per_task: NonZeroUsize,
     /// Set for every task.
     #[serde(default)]

@@ -18,39 +18,40 @@ pub const QM9: &str = "qm9";
 
 /// The molecules of a campaign's source.
 pub struct Source {
-    /// SMILES as the source has them.
-    smiles: Vec<String>,
+    entries: Entries,
     space: SearchSpace,
+}
+
+/// SMILES as the source has them.
+enum Entries {
+    Qm9(Qm9),
+    /// Of a file: those that lie in the search space.
+    File(Vec<String>),
 }
 
 /// Opens the source of a campaign; a path in it is relative to `base`. Each molecule of a file is read and judged.
 pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     let space = campaign.search_space.clone();
-    let smiles = match space.source.as_str() {
-        QM9 => Qm9::open()
-            .molecules()
-            .map(|entry| entry.smiles)
-            .filter(|smiles| may_hold(&space, smiles))
-            .map(str::to_owned)
-            .collect(),
-        path => read(&base.join(path), &space)?,
+    let entries = match space.source.as_str() {
+        QM9 => Entries::Qm9(Qm9::open()),
+        path => Entries::File(read(&base.join(path), &space)?),
     };
-    Ok(Source { smiles, space })
+    Ok(Source { entries, space })
 }
 
 impl Source {
     /// Up to `n` molecules of the search space that `accept` takes, as distinct canonical SMILES, drawn without replacement.
     pub fn draw(&self, seed: u64, n: usize, accept: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let mut order: Vec<usize> = (0..self.smiles.len()).collect();
+        let mut order: Vec<usize> = (0..self.entry_count()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         let mut drawn = Vec::new();
         let mut seen = BTreeSet::new();
         // Molecules are only parsed as they come up: all of QM9 takes seconds.
-        for index in order {
+        for smiles in order.into_iter().filter_map(|index| self.entry(index)) {
             if drawn.len() == n {
                 break;
             }
-            let Ok(molecule) = Molecule::parse(&self.smiles[index]) else {
+            let Ok(molecule) = Molecule::parse(smiles) else {
                 continue;
             };
             let smiles = molecule.canonical_smiles();
@@ -61,13 +62,25 @@ impl Source {
         drawn
     }
 
-    /// How many entries it has that may lie in the search space.
-    pub fn len(&self) -> usize {
-        self.smiles.len()
+    /// The entries that may lie in the search space.
+    pub fn candidates(&self) -> impl Iterator<Item = &str> {
+        (0..self.entry_count()).filter_map(|index| self.entry(index))
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.smiles.is_empty()
+    fn entry_count(&self) -> usize {
+        match &self.entries {
+            Entries::Qm9(data) => data.len(),
+            Entries::File(smiles) => smiles.len(),
+        }
+    }
+
+    fn entry(&self, index: usize) -> Option<&str> {
+        match &self.entries {
+            Entries::Qm9(data) => {
+                Some(data.get(index).smiles).filter(|smiles| may_hold(&self.space, smiles))
+            }
+            Entries::File(smiles) => smiles.get(index).map(String::as_str),
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_saphyr::{DuplicateKeyPolicy, MessageFormatter, NonFiniteFloatPolicy, Spanned};
+use serde_saphyr::{DuplicateKeyPolicy, Error, MessageFormatter, NonFiniteFloatPolicy, Spanned};
 
 use super::fault::{Fault, Faults, Place, Text};
 
@@ -54,23 +54,41 @@ impl Node {
         }
     }
 
-    /// The place of a value by its path; of the nearest value around it if there is none.
+    /// The place of a value by its path, list entries by their index; of what is nearest around it if there is none.
     pub fn find(&self, path: &[&str]) -> &Place {
-        match path {
-            [] => &self.place,
-            [name, rest @ ..] => match self.entry(name) {
-                // A block belongs to its key: that is the line to look at.
-                Some((key, node)) if rest.is_empty() && !node.is_scalar() => &key.place,
-                Some((key, node)) if rest.iter().all(|name| node.get(name).is_none()) => {
-                    if rest.is_empty() {
-                        &node.place
-                    } else {
-                        &key.place
-                    }
-                }
-                Some((_, node)) => node.find(rest),
-                None => &self.place,
-            },
+        let [name, rest @ ..] = path else {
+            return &self.place;
+        };
+        if let Value::List(nodes) = &self.value {
+            let node = name.parse().ok().and_then(|index: usize| nodes.get(index));
+            return node.map_or(&self.place, |node| node.find(rest));
+        }
+        match self.entry(name) {
+            // A block belongs to its key: that is the line to look at.
+            Some((key, node))
+                if !node.is_scalar() && rest.first().is_none_or(|next| !node.has(next)) =>
+            {
+                &key.place
+            }
+            Some((_, node)) => node.find(rest),
+            None => &self.place,
+        }
+    }
+
+    fn has(&self, name: &str) -> bool {
+        match &self.value {
+            Value::List(nodes) => name.parse().is_ok_and(|index: usize| index < nodes.len()),
+            _ => self.get(name).is_some(),
+        }
+    }
+
+    /// Whether something in it could not be filled in.
+    pub fn is_incomplete(&self) -> bool {
+        match &self.value {
+            Value::Unknown => true,
+            Value::List(nodes) => nodes.iter().any(Node::is_incomplete),
+            Value::Map(entries) => entries.iter().any(|(_, node)| node.is_incomplete()),
+            _ => false,
         }
     }
 
@@ -117,7 +135,12 @@ pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<Node> {
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&text.text, options) {
         _ if is_blank(&text.text) => {
-            faults.push(Fault::new("the file is empty").at(whole));
+            let hint = "start from a shipped file, such as `campaigns/quickstart.yml`";
+            faults.push(
+                Fault::new("the file is empty")
+                    .at(whole)
+                    .hint(Some(hint.to_owned())),
+            );
             None
         }
         Ok(raw) => Some(node(raw, text, faults)),
@@ -133,23 +156,35 @@ fn is_blank(text: &str) -> bool {
     text.lines().all(|line| blank(line.trim()))
 }
 
-fn syntax_fault(error: &serde_saphyr::Error, whole: Place) -> Fault {
+fn syntax_fault(error: &Error, whole: Place) -> Fault {
     let error = error.without_snippet();
     let message = serde_saphyr::UserMessageFormatter
         .format_message(error)
         .into_owned();
-    let hint = match error {
-        serde_saphyr::Error::Budget { .. } | serde_saphyr::Error::AliasReplayLimitExceeded { .. } => {
-            Some("a file of this kind is a few hundred lines; write it without so many aliases or levels".to_owned())
-        }
-        serde_saphyr::Error::MultipleDocuments { .. } => Some("one file holds one document: remove the `---` line".to_owned()),
-        _ => None,
+    let (message, hint) = match error {
+        Error::MultipleDocuments { .. } => (
+            "a second document begins here".to_owned(),
+            "one file holds one document: remove the `---` line",
+        ),
+        Error::UnknownAnchor { .. } => (
+            "this alias refers to nothing".to_owned(),
+            "`*name` repeats what was marked with `&name` further up",
+        ),
+        _ if message.contains("too complex") || message.contains("recursion limit") => (
+            "this repeats itself too often or is nested too deeply".to_owned(),
+            "a campaign or site profile needs few levels and no aliases: write it out",
+        ),
+        _ if message.contains("tab") => (format!("not YAML: {message}"), "indent with blanks"),
+        _ => (
+            format!("not YAML: {message}"),
+            "look at the indentation, brackets and quotes of this line and of the one before",
+        ),
     };
     let place = match error.location() {
         Some(location) if location.line() > 0 => placed(&whole.text, location, None),
         _ => whole,
     };
-    Fault::new(message).at(place).hint(hint)
+    Fault::new(message).at(place).hint(Some(hint.to_owned()))
 }
 
 fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Raw>) -> Place {
@@ -228,7 +263,10 @@ fn entries(
     let mut entries: Vec<(Key, Node)> = Vec::new();
     for (key, value) in pairs {
         let place = placed(text, key.referenced, Some(&key.value));
-        let value = node(value, text, faults);
+        let mut value = node(value, text, faults);
+        if !value.is_scalar() && value.place.line > place.line {
+            value.place = place.clone();
+        }
         let Some(name) = key.value.spelling() else {
             faults.push(Fault::new("a key must be a word").at(place));
             continue;

@@ -4,6 +4,7 @@ use serde_json::Value as Json;
 
 use super::duration::{self, Duration};
 use super::fault::{Fault, Faults, hint_for, nearest};
+use super::keywords::{choices_of, expected, fits, plain, tag_of, words_of};
 use super::site::{MEMORY_FORMAT, Memory};
 use super::tree::{Node, Value};
 
@@ -42,7 +43,6 @@ impl<'a> Walker<'a> {
         target.unwrap_or(schema)
     }
 
-    /// Judges a node by the one choice that its tag or its type selects.
     /// The choices of a schema, those of its choices included.
     fn expand(&self, schema: &'a Json) -> Vec<&'a Json> {
         let schema = self.follow(schema);
@@ -55,7 +55,14 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn choose(&mut self, choices: Vec<&'a Json>, node: &mut Node, path: &str) {
+    fn admits_nothing(&self, schema: &'a Json) -> bool {
+        let choices = self.expand(schema);
+        choices.into_iter().any(|choice| fits(choice, &Value::Null))
+    }
+
+    /// Judges a node by the one choice that its tag or its type selects.
+    fn choose(&mut self, mut choices: Vec<&'a Json>, node: &mut Node, path: &str) {
+        choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
         if let Some(tag) = choices.iter().find_map(|choice| tag_of(choice)) {
             return self.choose_by_tag(tag, &choices, node, path);
         }
@@ -64,12 +71,15 @@ impl<'a> Walker<'a> {
             .iter()
             .copied()
             .filter(|choice| fits(choice, &node.value));
-        match fitting.next() {
-            Some(first) if words_of(first).is_empty() => {
+        let all_words = choices.iter().all(|choice| !words_of(choice).is_empty());
+        match (fitting.next(), &node.value) {
+            (Some(first), _) if words_of(first).is_empty() => {
                 self.walk(first, node, path);
             }
-            Some(_) => self.judge_word(&words, node, path),
-            None => {
+            (_, Value::Text(word)) if all_words || words.contains(&word.as_str()) => {
+                self.judge_word(&words, node, path);
+            }
+            _ => {
                 let kinds: Vec<String> =
                     choices.iter().flat_map(|choice| expected(choice)).collect();
                 self.wrong_type(&kinds, node, path);
@@ -157,6 +167,7 @@ impl<'a> Walker<'a> {
             Value::Text(word) if words.contains(&word.as_str()) => {}
             Value::Text(word) => {
                 let hint = match nearest(word, words.iter().copied()) {
+                    _ if words.len() == 1 => format!("write {}", list(words)),
                     Some(near) => format!("did you mean `{near}`? It is one of {}", list(words)),
                     None => format!("it is one of {}", list(words)),
                 };
@@ -189,12 +200,14 @@ impl<'a> Walker<'a> {
             ),
             _ => return,
         };
-        let hint = match (min.as_f64(), max.as_f64()) {
-            (Some(_), Some(_)) => {
+        let bounds = match (min.as_f64(), max.as_f64()) {
+            // The largest number of a type is no bound that anyone wants to read.
+            (Some(_), Some(largest)) if largest < 1e9 => {
                 Some(format!("it lies between {} and {}", plain(min), plain(max)))
             }
             _ => None,
         };
+        let hint = from_param(node).or(bounds);
         self.faults
             .push(Fault::new(message).at(node.place.clone()).hint(hint));
     }
@@ -249,8 +262,8 @@ impl<'a> Walker<'a> {
             let inner = join(path, &key.name);
             if let Some(property) = properties.and_then(|properties| properties.get(&key.name)) {
                 let optional = !required.contains(&key.name.as_str());
-                // Nothing after the colon is the same as no such key.
-                if optional && value.value == Value::Null {
+                // Nothing after the colon is the same as no such key, where there may be none.
+                if optional && value.value == Value::Null && self.admits_nothing(property) {
                     return false;
                 }
                 return self.walk(property, value, &inner) || !optional;
@@ -319,11 +332,17 @@ impl<'a> Walker<'a> {
             Value::List(_) => "a list".to_owned(),
             Value::Map(_) => "a block of keys".to_owned(),
         };
-        let wants_text = kinds.iter().any(|kind| kind == "text");
+        let wants = |kind: &str| kinds.iter().any(|wanted| wanted == kind);
         let hint = match &node.value {
-            Value::Integer(value) if wants_text => Some(format!("write \"{value}\" for the text")),
-            Value::Bool(value) if wants_text => Some(format!("write \"{value}\" for the text")),
-            _ => None,
+            Value::Integer(value) if wants("text") => {
+                Some(format!("write \"{value}\" for the text"))
+            }
+            Value::Bool(value) if wants("text") => Some(format!("write \"{value}\" for the text")),
+            Value::Number(value) if wants("a whole number") && value.abs() >= i64::MAX as f64 => {
+                Some(format!("the largest whole number is {}", i64::MAX))
+            }
+            Value::Null => Some("write a value after the colon".into()),
+            _ => from_param(node),
         };
         let message = format!(
             "{} must be {}, found {found}",
@@ -335,90 +354,21 @@ impl<'a> Walker<'a> {
     }
 }
 
-fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
-    schema.get("oneOf").or(schema.get("anyOf"))?.as_array()
-}
-
-/// The key that tells the variants of an enum apart.
-fn tag_of(choice: &Json) -> Option<&str> {
-    let properties = choice.get("properties")?.as_object()?;
-    let tag = properties
-        .iter()
-        .find(|(_, property)| property.get("const").is_some());
-    tag.map(|(name, _)| name.as_str())
-}
-
-/// The words that a schema allows, if it is one of words.
-fn words_of(schema: &Json) -> Vec<&str> {
-    let listed = schema
-        .get("enum")
-        .and_then(Json::as_array)
-        .into_iter()
-        .flatten();
-    listed
-        .chain(schema.get("const"))
-        .filter_map(Json::as_str)
-        .collect()
-}
-
-fn types_of(schema: &Json) -> Vec<&str> {
-    match schema.get("type") {
-        Some(Json::String(name)) => vec![name],
-        Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
-        _ => Vec::new(),
-    }
-}
-
-/// Whether a value is of a type that the schema allows.
-fn fits(schema: &Json, value: &Value) -> bool {
-    if !words_of(schema).is_empty() {
-        return matches!(value, Value::Text(_) | Value::Unknown);
-    }
-    let types = types_of(schema);
-    let has = |name: &str| types.contains(&name);
-    types.is_empty()
-        || match value {
-            Value::Null => has("null"),
-            Value::Bool(_) => has("boolean"),
-            Value::Integer(_) => has("integer") || has("number"),
-            Value::Number(_) => has("number"),
-            Value::Text(_) => has("string"),
-            Value::List(_) => has("array"),
-            Value::Map(_) => has("object"),
-            Value::Unknown => true,
-        }
-}
-
-/// What a schema allows, in words.
-fn expected(schema: &Json) -> Vec<String> {
-    let words = words_of(schema);
-    if !words.is_empty() {
-        return words.iter().map(|word| format!("`{word}`")).collect();
-    }
-    let names = types_of(schema).into_iter().filter(|name| *name != "null");
-    names
-        .map(|name| match name {
-            "integer" => "a whole number".into(),
-            "number" => "a number".into(),
-            "boolean" => "true or false".into(),
-            "string" => match schema["format"].as_str() {
-                Some(duration::FORMAT) => "a duration such as `2m`".into(),
-                Some(MEMORY_FORMAT) => "an amount of memory such as `192 GiB`".into(),
-                _ => "text".into(),
-            },
-            "array" => "a list".into(),
-            _ => "a block of keys".into(),
-        })
-        .collect()
-}
-
-/// A number as people write it.
-fn plain(number: &Json) -> String {
-    match number.as_f64() {
-        Some(value) if value != 0.0 && value.abs() < 1e-3 => format!("{value:e}"),
-        Some(value) => value.to_string(),
-        None => number.to_string(),
-    }
+/// Where a value comes from that does not stand where it is used.
+fn from_param(node: &Node) -> Option<String> {
+    let written: String = node
+        .place
+        .line_text()
+        .chars()
+        .skip(node.place.column - 1)
+        .take(node.place.length)
+        .collect();
+    written.contains("{{").then(|| {
+        format!(
+            "the value comes from {} under `params`",
+            written.trim_matches(['"', '\''])
+        )
+    })
 }
 
 fn list(words: &[&str]) -> String {

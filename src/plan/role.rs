@@ -1,0 +1,75 @@
+//! The parts that the stages of a campaign play.
+
+use crate::spec::campaign::Loop;
+
+/// The parts that stages play, in the order in which they first run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    References,
+    Initial,
+    Train,
+    Generate,
+    Screen,
+    Evaluate,
+}
+
+/// All of them.
+pub const ROLES: [Role; 6] = [
+    Role::References,
+    Role::Initial,
+    Role::Train,
+    Role::Generate,
+    Role::Screen,
+    Role::Evaluate,
+];
+
+impl Role {
+    /// What a campaign writes for it.
+    pub fn recipe(self) -> &'static str {
+        match self {
+            Self::References => "a `simulate` stage with `molecules: atoms`",
+            Self::Initial => "a `simulate` stage with `molecules: random` and `count`",
+            Self::Train => "a `train` stage with `loop: generator`",
+            Self::Generate => "a `generate` stage with `loop: generator`",
+            Self::Screen => "a `screen` stage with `loop: generator` and `select`",
+            Self::Evaluate => {
+                "a `simulate` stage with `molecules: queue`, `loop: consumer` and `parallel`"
+            }
+        }
+    }
+
+    /// What it is there for.
+    pub fn purpose(self) -> &'static str {
+        match self {
+            Self::References => {
+                "computes the free atoms, from which atomization energies are counted"
+            }
+            Self::Initial => "computes the molecules that the first model is trained on",
+            Self::Train => "fits the model to all results",
+            Self::Generate => "lets the agent propose molecules",
+            Self::Screen => "ranks what was proposed and queues the best",
+            Self::Evaluate => "computes what is queued",
+        }
+    }
+
+    /// The loop it is repeated in.
+    pub fn in_loop(self) -> Option<Loop> {
+        match self {
+            Self::References | Self::Initial => None,
+            Self::Train | Self::Generate | Self::Screen => Some(Loop::Generator),
+            Self::Evaluate => Some(Loop::Consumer),
+        }
+    }
+
+    /// The parts, one of which must come directly before it.
+    pub fn after(self) -> &'static [Role] {
+        match self {
+            Self::References => &[],
+            Self::Initial => &[],
+            Self::Train => &[Self::Initial],
+            Self::Generate => &[Self::Train],
+            Self::Screen => &[Self::Generate],
+            Self::Evaluate => &[Self::Screen],
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! What the keywords of a JSON Schema say, for the schemas that are derived here.
+
+use serde_json::Value as Json;
+
+use super::duration;
+use super::site::MEMORY_FORMAT;
+use super::tree::Value;
+
+/// The choices of a schema that is one.
+pub fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
+    schema.get("oneOf").or(schema.get("anyOf"))?.as_array()
+}
+
+/// The key that tells the variants of an enum apart.
+pub fn tag_of(choice: &Json) -> Option<&str> {
+    let properties = choice.get("properties")?.as_object()?;
+    let tag = properties
+        .iter()
+        .find(|(_, property)| property.get("const").is_some());
+    tag.map(|(name, _)| name.as_str())
+}
+
+/// The words that a schema allows, if it is one of words.
+pub fn words_of(schema: &Json) -> Vec<&str> {
+    let listed = schema
+        .get("enum")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten();
+    listed
+        .chain(schema.get("const"))
+        .filter_map(Json::as_str)
+        .collect()
+}
+
+fn types_of(schema: &Json) -> Vec<&str> {
+    match schema.get("type") {
+        Some(Json::String(name)) => vec![name],
+        Some(Json::Array(names)) => names.iter().filter_map(Json::as_str).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whether a value is of a type that the schema allows.
+pub fn fits(schema: &Json, value: &Value) -> bool {
+    if !words_of(schema).is_empty() {
+        return matches!(value, Value::Text(_) | Value::Unknown);
+    }
+    let types = types_of(schema);
+    let has = |name: &str| types.contains(&name);
+    types.is_empty()
+        || match value {
+            Value::Null => has("null"),
+            Value::Bool(_) => has("boolean"),
+            Value::Integer(_) => has("integer") || has("number"),
+            Value::Number(_) => has("number"),
+            Value::Text(_) => has("string"),
+            Value::List(_) => has("array"),
+            Value::Map(_) => has("object"),
+            Value::Unknown => true,
+        }
+}
+
+/// What a schema allows, in words.
+pub fn expected(schema: &Json) -> Vec<String> {
+    let words = words_of(schema);
+    if !words.is_empty() {
+        return words.iter().map(|word| format!("`{word}`")).collect();
+    }
+    let names = types_of(schema).into_iter().filter(|name| *name != "null");
+    names
+        .map(|name| match name {
+            "integer" => "a whole number".into(),
+            "number" => "a number".into(),
+            "boolean" => "true or false".into(),
+            "string" => match schema["format"].as_str() {
+                Some(duration::FORMAT) => "a duration such as `2m`".into(),
+                Some(MEMORY_FORMAT) => "an amount of memory such as `192 GiB`".into(),
+                _ => "text".into(),
+            },
+            "array" => "a list".into(),
+            _ => "a block of keys".into(),
+        })
+        .collect()
+}
+
+/// A number as people write it.
+pub fn plain(number: &Json) -> String {
+    match number.as_f64() {
+        Some(value) if value != 0.0 && value.abs() < 1e-3 => format!("{value:e}"),
+        Some(value) => value.to_string(),
+        None => number.to_string(),
+    }
+}

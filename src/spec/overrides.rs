@@ -1,0 +1,123 @@
+//! `--set KEY=VALUE`: what the command line changes in a file.
+
+use std::sync::Arc;
+
+use super::fault::{Fault, Faults, Place, Text, hint_for};
+use super::tree::{self, Key, Node, Value};
+
+/// One `--set KEY=VALUE`.
+#[derive(Clone, Debug)]
+pub struct Set {
+    pub key: String,
+    pub value: String,
+    /// Of the value, within the argument.
+    pub place: Place,
+}
+
+impl Set {
+    /// Reads `KEY=VALUE` as given to the option of that name.
+    pub fn parse(option: &str, argument: &str) -> Result<Self, Fault> {
+        let text = Arc::new(Text {
+            name: option.to_owned(),
+            text: argument.to_owned(),
+        });
+        let place = |column: usize, length: usize| Place {
+            text: Arc::clone(&text),
+            line: 1,
+            column,
+            length: length.max(1),
+        };
+        match argument.split_once('=') {
+            Some((key, value)) if !key.trim().is_empty() => Ok(Self {
+                key: key.trim().to_owned(),
+                value: value.trim().to_owned(),
+                place: place(key.chars().count() + 2, value.chars().count()),
+            }),
+            _ => Err(Fault::new(format!("`{argument}` is no override"))
+                .at(place(1, argument.chars().count()))
+                .hint(Some("write it as KEY=VALUE: `--set rl_episodes=8`".into()))),
+        }
+    }
+
+    /// The value as YAML, its places being those of the argument.
+    pub fn node(&self, faults: &mut Faults) -> Option<Node> {
+        if self.value.is_empty() {
+            faults.push(
+                Fault::new(format!("`{}` is given no value", self.key)).at(self.place.clone()),
+            );
+            return None;
+        }
+        // Parsed with the key in front of it, so that every column is one of the argument.
+        let padded = Arc::new(Text {
+            name: self.place.text.name.clone(),
+            text: format!("{}{}", " ".repeat(self.place.column - 1), self.value),
+        });
+        let mut node = tree::parse(&padded, faults)?;
+        node.relabel(&self.place.text);
+        Some(node)
+    }
+
+    /// Puts the value at the dotted path that the key is; `known` is what one may begin with.
+    pub fn apply(&self, root: &mut Node, known: &[&str], faults: &mut Faults) {
+        let mut key_place = self.place.clone();
+        (key_place.column, key_place.length) = (1, self.key.chars().count());
+        let path: Vec<&str> = self.key.split('.').collect();
+        if !known.contains(&path[0]) {
+            let fault = Fault::new(format!("there is no param `{}`", self.key)).at(key_place);
+            faults.push(fault.hint(hint_for(&self.key, known.iter().copied())));
+        } else if let Some(value) = self.node(faults)
+            && !root.put(&path, value, &key_place)
+        {
+            let message = format!(
+                "`{}` cannot be set: what is above it holds no keys",
+                self.key
+            );
+            faults.push(Fault::new(message).at(key_place));
+        }
+    }
+}
+
+impl Node {
+    /// Puts a value at a path, making the maps that are not there; false if something on the way is no map.
+    fn put(&mut self, path: &[&str], value: Node, place: &Place) -> bool {
+        let [name, rest @ ..] = path else {
+            *self = value;
+            return true;
+        };
+        if self.value == Value::Null {
+            self.value = Value::Map(Vec::new());
+        }
+        let Value::Map(entries) = &mut self.value else {
+            return false;
+        };
+        if let Some((_, child)) = entries.iter_mut().find(|(key, _)| key.name == *name) {
+            return child.put(rest, value, place);
+        }
+        let key = Key {
+            name: (*name).to_owned(),
+            place: place.clone(),
+        };
+        let mut child = Node {
+            value: Value::Null,
+            place: place.clone(),
+        };
+        child.put(rest, value, place);
+        entries.push((key, child));
+        true
+    }
+
+    /// Says that the node stands in another text, at the same lines and columns.
+    fn relabel(&mut self, text: &Arc<Text>) {
+        self.place.text = Arc::clone(text);
+        match &mut self.value {
+            Value::List(nodes) => nodes.iter_mut().for_each(|node| node.relabel(text)),
+            Value::Map(entries) => {
+                for (key, node) in entries {
+                    key.place.text = Arc::clone(text);
+                    node.relabel(text);
+                }
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What `check`, `plan`, `sites` and `schema` print, from the real binary.
+
+use assert_cmd::Command;
+
+/// Standard output, standard error and exit status of the binary in the folder of the package.
+fn moldflow(arguments: &[&str]) -> String {
+    let output = Command::cargo_bin("moldflow")
+        .unwrap()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CONFIG_HOME")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    format!(
+        "{stdout}{stderr}exit status {}",
+        output.status.code().unwrap()
+    )
+}
+
+const CAMPAIGN: &str = "campaigns/qm9-atomization.yml";
+
+#[test]
+fn check_sums_up_a_campaign_that_is_right() {
+    insta::assert_snapshot!(moldflow(&["check", CAMPAIGN]));
+}
+
+#[test]
+fn check_judges_what_the_command_line_changes() {
+    let arguments = [
+        "check",
+        CAMPAIGN,
+        "--set",
+        "rl_episode=8",
+        "--set",
+        "search_size=0",
+        "--set",
+        "initial_count=few",
+    ];
+    insta::assert_snapshot!(moldflow(&arguments));
+    insta::assert_snapshot!(moldflow(&[
+        "check",
+        CAMPAIGN,
+        "--set",
+        "stop.wall_tim=2h",
+        "--set",
+        "seed.x=1"
+    ]));
+    insta::assert_snapshot!(moldflow(&[
+        "check",
+        CAMPAIGN,
+        "--set",
+        "search_size",
+        "--site",
+        "thta"
+    ]));
+    insta::assert_snapshot!(moldflow(&["check", CAMPAIGN, "--site", "no/such.yml"]));
+}
+
+#[test]
+fn plan_prints_every_format() {
+    for format in ["text", "dot", "mermaid", "json"] {
+        insta::assert_snapshot!(
+            format!("plan_{format}"),
+            moldflow(&["plan", CAMPAIGN, "--format", format])
+        );
+    }
+}
+
+#[test]
+fn plan_follows_what_the_command_line_changes() {
+    let plan = moldflow(&[
+        "plan",
+        CAMPAIGN,
+        "--set",
+        "parallel_guesses=7",
+        "--set",
+        "stop.evaluations=99",
+    ]);
+    assert!(plan.contains("selects 7"), "{plan}");
+    assert!(plan.contains("99, 7 at once"), "{plan}");
+}
+
+#[test]
+fn sites_are_listed_with_where_they_come_from() {
+    insta::assert_snapshot!(moldflow(&["sites", "list"]));
+    insta::assert_snapshot!(moldflow(&["sites", "list", "--json"]));
+}
+
+#[test]
+fn a_site_is_shown_as_resolved() {
+    let mut settings = insta::Settings::clone_current();
+    settings.add_filter(r"cores: \d+", "cores: [of this host]");
+    settings.bind(|| insta::assert_snapshot!(moldflow(&["sites", "show", "local"])));
+    insta::assert_snapshot!(moldflow(&["sites", "show", "lokal"]));
+}
+
+#[test]
+fn schemas_are_printed() {
+    insta::assert_snapshot!(moldflow(&["schema", "campaign"]));
+    insta::assert_snapshot!(moldflow(&["schema", "site"]));
+}
+
+#[test]
+fn wrong_usage_has_status_two() {
+    for arguments in [
+        &["chekc", CAMPAIGN][..],
+        &["check"],
+        &["plan", CAMPAIGN, "--format", "png"],
+        &["check", CAMPAIGN, "--seed", "x"],
+    ] {
+        assert!(
+            moldflow(arguments).ends_with("exit status 2"),
+            "{arguments:?}"
+        );
+    }
+}
+
+#[test]
+fn a_site_profile_in_the_home_folder_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let sites = home.path().join(".config/moldflow/sites");
+    std::fs::create_dir_all(&sites).unwrap();
+    let profile = "name: mine\nrecognise: {environment: [NO_SUCH_VARIABLE]}\npartitions:\n  qc: {executor: local, slots: cores}\n  ml: {executor: local, slots: 1}\n";
+    std::fs::write(sites.join("mine.yml"), profile).unwrap();
+    let command = |arguments: &[&str]| {
+        let mut command = Command::cargo_bin("moldflow").unwrap();
+        command
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .env("HOME", home.path())
+            .env_remove("XDG_CONFIG_HOME");
+        command.args(arguments).output().unwrap()
+    };
+    assert!(
+        command(&["check", CAMPAIGN, "--site", "mine"])
+            .status
+            .success()
+    );
+    let list = command(&["sites", "list", "--json"]).stdout;
+    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let mine = list
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|site| site["name"] == "mine")
+        .unwrap();
+    assert_eq!(mine["here"], false);
+}

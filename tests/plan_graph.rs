@@ -1,0 +1,111 @@
+//! The plan of a campaign: parts, order, arrows.
+
+use std::path::Path;
+
+use moldflow::plan::{self, EdgeKind, Plan};
+use moldflow::spec::campaign::{Loaded, Overrides};
+use petgraph::algo::toposort;
+use petgraph::graph::DiGraph;
+
+fn good() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good.yml")).unwrap()
+}
+
+fn plan(text: &str) -> Result<(Loaded, Plan), String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("campaign.yml");
+    std::fs::write(&path, text).unwrap();
+    plan::load(&path, &Overrides::default()).map_err(|faults| faults.to_string())
+}
+
+#[test]
+fn every_stage_plays_its_part() {
+    let (_, plan) = plan(&good()).unwrap();
+    let names: Vec<&str> = plan.stages().map(|stage| stage.stage.as_str()).to_vec();
+    assert_eq!(
+        names,
+        [
+            "references",
+            "initial",
+            "train",
+            "generate",
+            "screen",
+            "evaluate"
+        ]
+    );
+    let kinds: Vec<&str> = plan.stages().map(|stage| stage.kind).to_vec();
+    assert_eq!(
+        kinds,
+        [
+            "simulate", "simulate", "train", "generate", "screen", "simulate"
+        ]
+    );
+    assert_eq!((plan.initial_count, plan.select, plan.parallel), (4, 2, 2));
+}
+
+#[test]
+fn names_of_stages_mean_nothing() {
+    let renamed = good()
+        .replace("references", "z")
+        .replace("evaluate", "a")
+        .replace("train:", "\"to learn\":")
+        .replace("after: train", "after: to learn");
+    let (_, plan) = plan(&renamed).unwrap();
+    assert_eq!(plan.references.stage, "z");
+    assert_eq!(plan.evaluate.stage, "a");
+    assert_eq!(plan.train.stage, "to learn");
+}
+
+#[test]
+fn without_its_loops_the_graph_has_no_cycle() {
+    let (_, plan) = plan(&good()).unwrap();
+    let mut graph = DiGraph::new();
+    let nodes = plan
+        .stages()
+        .map(|stage| (stage.stage.clone(), graph.add_node(())));
+    let node = |name: &str| nodes.iter().find(|(stage, _)| stage == name).unwrap().1;
+    for edge in plan
+        .edges
+        .iter()
+        .filter(|edge| edge.kind == EdgeKind::After)
+    {
+        graph.add_edge(node(&edge.from), node(&edge.to), ());
+    }
+    assert!(toposort(&graph, None).is_ok());
+    for edge in plan
+        .edges
+        .iter()
+        .filter(|edge| edge.kind != EdgeKind::After)
+    {
+        graph.add_edge(node(&edge.from), node(&edge.to), ());
+    }
+    assert!(toposort(&graph, None).is_err());
+}
+
+#[test]
+fn stages_may_wait_for_more_than_they_need() {
+    let more = good()
+        .replace(
+            "method: fit, after: initial",
+            "method: fit, after: [references, initial]",
+        )
+        .replace("after: screen", "after: [initial, screen]");
+    assert!(plan(&more).is_ok());
+}
+
+#[test]
+fn slots_for_each_core_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (campaign, site) = (
+        folder.path().join("campaign.yml"),
+        folder.path().join("many.yml"),
+    );
+    std::fs::write(&campaign, good().replace("site: local", "site: ./many.yml")).unwrap();
+    let profile = "name: many\nnode: {cores: 64}\npartitions:\n  qc: {executor: local, slots: cores, cores_per_task: 4}\n  ml: {executor: local, slots: 1}\n";
+    std::fs::write(&site, profile).unwrap();
+    let (_, plan) = plan::load(&campaign, &Overrides::default()).unwrap();
+    assert_eq!(
+        (plan.evaluate.slots, plan.evaluate.cores, plan.train.slots),
+        (16, 4, 1)
+    );
+}

@@ -1,0 +1,197 @@
+//! The printed schemas, held against the shipped files and against the parser.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use moldflow::spec::schema;
+use serde_json::Value;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn yaml_files(folder: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(root().join(folder))
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yml"))
+        .collect();
+    files.sort();
+    assert!(!files.is_empty());
+    files
+}
+
+/// The file as an editor sees it; none if it is no YAML.
+fn as_json(path: &Path) -> Option<Value> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let options = serde_saphyr::options! { strict_booleans: true };
+    serde_saphyr::from_str_with_options(&text, options).ok()
+}
+
+fn complaints(schema: &Value, instance: &Value) -> Vec<String> {
+    let validator = jsonschema::validator_for(schema).unwrap();
+    validator
+        .iter_errors(instance)
+        .map(|error| error.to_string())
+        .collect()
+}
+
+#[test]
+fn every_shipped_campaign_fits_the_schema() {
+    for path in yaml_files("campaigns") {
+        let found = complaints(&schema::campaign_with_params(), &as_json(&path).unwrap());
+        assert_eq!(found, [""; 0], "{}", path.display());
+    }
+}
+
+#[test]
+fn every_shipped_site_profile_fits_the_schema() {
+    for path in yaml_files("site-profiles") {
+        let found = complaints(&schema::site(), &as_json(&path).unwrap());
+        assert_eq!(found, [""; 0], "{}", path.display());
+    }
+}
+
+#[test]
+fn the_shipped_schemas_are_those_that_the_program_prints() {
+    let shipped = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let hint =
+        "run `moldflow schema campaign > campaigns/campaign.schema.json`, and the same for sites";
+    assert_eq!(
+        shipped("campaigns/campaign.schema.json"),
+        format!("{:#}\n", schema::campaign_with_params()),
+        "{hint}"
+    );
+    assert_eq!(
+        shipped("site-profiles/site.schema.json"),
+        format!("{:#}\n", schema::site()),
+        "{hint}"
+    );
+}
+
+/// The bad campaigns whose fault is one that a schema can see.
+const STRUCTURAL: [&str; 26] = [
+    "bad_duration",
+    "faulty",
+    "huge_number",
+    "list_where_text_belongs",
+    "missing_kind",
+    "missing_required",
+    "negative",
+    "not_a_campaign",
+    "null_value",
+    "number_where_text_belongs",
+    "out_of_bounds",
+    "several_faults",
+    "text_where_block_belongs",
+    "unknown_key",
+    "unknown_kind",
+    "unknown_loop",
+    "unknown_setting",
+    "unknown_top_level_key",
+    "unquoted_param",
+    "wrong_type",
+    "empty",
+    "only_comments",
+    "not_finite",
+    "duplicate_key",
+    "stage_twice",
+    "deep",
+];
+
+#[test]
+fn schema_and_parser_agree_on_the_bad_campaigns() {
+    let schema = schema::campaign_with_params();
+    for path in yaml_files("tests/bad") {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        // What is no YAML, or no JSON, no schema ever sees.
+        let Some(instance) = as_json(&path) else {
+            continue;
+        };
+        let found = complaints(&schema, &instance);
+        assert_eq!(
+            !found.is_empty(),
+            STRUCTURAL.contains(&name),
+            "{name}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn schema_and_parser_agree_on_the_bad_site_profiles() {
+    let schema = schema::site();
+    let fits = |name: &str| {
+        complaints(
+            &schema,
+            &as_json(&root().join("tests/bad/sites").join(name)).unwrap(),
+        )
+        .is_empty()
+    };
+    assert!(!fits("faulty.yml"));
+    // The names in a template are no matter of a schema.
+    assert!(fits("launcher.yml"));
+}
+
+/// The keywords that `spec` judges by, and those that only inform.
+const KNOWN: [&str; 22] = [
+    "$ref",
+    "type",
+    "properties",
+    "required",
+    "additionalProperties",
+    "items",
+    "oneOf",
+    "anyOf",
+    "const",
+    "enum",
+    "minimum",
+    "maximum",
+    "minLength",
+    "minItems",
+    "maxItems",
+    "minProperties",
+    "format",
+    "pattern",
+    "description",
+    "title",
+    "default",
+    "$schema",
+];
+
+#[test]
+fn the_parser_knows_every_keyword_of_the_schemas() {
+    for schema in [schema::campaign(), schema::site()] {
+        let mut found = BTreeSet::new();
+        keywords(&schema, &mut found);
+        found.remove("$defs");
+        let unknown: Vec<&String> = found
+            .iter()
+            .filter(|keyword| !KNOWN.contains(&keyword.as_str()))
+            .collect();
+        assert_eq!(unknown, [""; 0]);
+    }
+}
+
+fn keywords(schema: &Value, found: &mut BTreeSet<String>) {
+    let Some(object) = schema.as_object() else {
+        return;
+    };
+    for (keyword, value) in object {
+        found.insert(keyword.clone());
+        match keyword.as_str() {
+            "properties" | "$defs" => value
+                .as_object()
+                .unwrap()
+                .values()
+                .for_each(|schema| keywords(schema, found)),
+            "oneOf" | "anyOf" => value
+                .as_array()
+                .unwrap()
+                .iter()
+                .for_each(|schema| keywords(schema, found)),
+            "items" | "additionalProperties" => keywords(value, found),
+            _ => {}
+        }
+    }
+}
