@@ -60,6 +60,18 @@ fn check_judges_what_the_command_line_changes() {
 }
 
 #[test]
+fn check_says_how_to_install_a_program_that_is_missing() {
+    let mut command = Command::cargo_bin("moldflow").unwrap();
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("PATH", "/nonexistent");
+    command.args(["check", CAMPAIGN, "--set", "methods.energy.engine=xtb"]);
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+}
+
+#[test]
 fn plan_prints_every_format() {
     for format in ["text", "dot", "mermaid", "json"] {
         insta::assert_snapshot!(

@@ -21,7 +21,7 @@ pub struct Campaign {
     /// What all random streams of a run derive from.
     #[serde(default)]
     pub seed: u64,
-    /// Name of a site profile, or the path of one, relative to the campaign file.
+    /// Name of a site profile, or the path of one, relative to the campaign file; the name once it is found.
     #[serde(default = "default_site")]
     #[schemars(length(min = 1))]
     pub site: String,

@@ -124,6 +124,8 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         faulty,
     };
     loaded.campaign.params.clear();
+    // The profile is kept beside the campaign: its name tells which it was.
+    loaded.campaign.site = loaded.site.name.clone();
     check::check(&loaded, base, &mut faults);
     absolute_source(&mut loaded.campaign, base);
     Ok((loaded, faults))

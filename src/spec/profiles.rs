@@ -1,9 +1,10 @@
 //! Where site profiles are found, and how one is read.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fault::{Fault, Faults, Text, hint_for};
+use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::site::Site;
 use super::template::{Piece, pieces};
 use super::tree::{self, Node};
@@ -96,24 +97,33 @@ pub fn all(folders: &[PathBuf]) -> Vec<Found> {
 /// The profile of that name in these folders or in the program.
 pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> {
     let found = all(folders);
-    let names: Vec<String> = found.iter().map(|found| found.name.clone()).collect();
+    let names: BTreeSet<String> = found.iter().map(|found| found.name.clone()).collect();
     match found.into_iter().find(|found| found.name == name) {
         Some(Found { origin, site, .. }) => site.map(|site| (site, origin)),
         None => {
-            let looked: Vec<String> = folders
-                .iter()
-                .map(|folder| format!("`{}`", folder.display()))
-                .collect();
-            let hint = hint_for(name, names.iter().map(String::as_str)).unwrap_or_default();
-            let hint = format!(
-                "{hint}; looked in {} and among those built in",
-                looked.join(", ")
-            );
+            let names = names.iter().map(String::as_str);
+            let hint = match nearest(name, names.clone()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => {
+                    let folders = folders
+                        .iter()
+                        .map(|folder| format!("`{}`", folder.display()));
+                    let (names, folders) = (
+                        listed(names.map(|name| format!("`{name}`"))),
+                        listed(folders),
+                    );
+                    format!("there are {names}, built in and in the folders {folders}")
+                }
+            };
             Err(Fault::new(format!("there is no site profile `{name}`"))
                 .hint(Some(hint))
                 .into())
         }
     }
+}
+
+fn listed(words: impl Iterator<Item = String>) -> String {
+    Vec::from_iter(words).join(", ")
 }
 
 /// The profile in a file.
