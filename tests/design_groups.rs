@@ -1,9 +1,9 @@
 //! Groups and the model on them.
 
 use moldflow::chem::Molecule;
-use moldflow::design::TrainSettings;
 use moldflow::design::groups::{Vocabulary, groups};
 use moldflow::design::model::GroupModel;
+use moldflow::design::{Model, TrainSettings};
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -53,30 +53,69 @@ fn counts_follow_the_sorted_vocabulary_and_unknown_groups_are_dropped() {
     assert_eq!(vocabulary.counts(&molecule("F")), []);
 }
 
+const SMILES: [&str; 8] = ["C", "CC", "CCC", "CCCC", "CO", "CCO", "N", "CN"];
+
+/// Energies that are nearly a sum over atoms.
+fn energy(molecule: &Molecule) -> f64 {
+    -0.18 * molecule.atom_count() as f64 - 0.03 * molecule.heavy_atoms().len() as f64
+}
+
+fn fit(model: Model, per_atom: bool) -> GroupModel {
+    let measured: Vec<(Molecule, f64)> = (SMILES.iter())
+        .map(|smiles| molecule(smiles))
+        .map(|molecule| {
+            let share = if per_atom {
+                molecule.atom_count() as f64
+            } else {
+                1.0
+            };
+            let value = energy(&molecule) / share;
+            (molecule, value)
+        })
+        .collect();
+    let settings = TrainSettings {
+        model,
+        ..TrainSettings::default()
+    };
+    GroupModel::fit(&measured, per_atom, &settings).unwrap()
+}
+
 #[test]
-fn per_atom_values_are_fitted_as_whole_molecules() {
-    let smiles = ["C", "CC", "CCC", "CCCC", "CO", "CCO", "N", "CN"];
-    let energy = |molecule: &Molecule| {
-        -0.18 * molecule.atom_count() as f64 - 0.3 * molecule.heavy_atoms().len() as f64
-    };
-    let settings = TrainSettings::default();
-    let fit = |per_atom: bool| {
-        let value = |molecule: &Molecule| match per_atom {
-            true => energy(molecule) / molecule.atom_count() as f64,
-            false => energy(molecule),
-        };
-        let measured: Vec<(Molecule, f64)> = (smiles.iter())
-            .map(|smiles| molecule(smiles))
-            .map(|molecule| (molecule.clone(), value(&molecule)))
-            .collect();
-        GroupModel::fit(&measured, per_atom, &settings).unwrap()
-    };
-    let asked = [molecule("CCCO"), molecule("CCCCCC")];
-    let whole = fit(false).predict(&asked);
-    let per_atom = fit(true).predict(&asked);
-    for ((molecule, whole), per_atom) in asked.iter().zip(whole).zip(per_atom) {
-        let atoms = molecule.atom_count() as f64;
-        assert!((whole.mean / atoms - per_atom.mean).abs() < 1e-9);
-        assert!((whole.std / atoms - per_atom.std).abs() < 1e-9);
+fn a_prediction_per_atom_is_that_of_the_whole_divided() {
+    let asked = [molecule("CCCO"), molecule("CCCCCC"), molecule("FC#N")];
+    for model in [Model::GroupContribution, Model::GroupCounts] {
+        let whole = fit(model, false).predict(&asked);
+        let per_atom = fit(model, true).predict(&asked);
+        for ((molecule, whole), per_atom) in asked.iter().zip(whole).zip(per_atom) {
+            let atoms = molecule.atom_count() as f64;
+            assert!((whole.mean / atoms - per_atom.mean).abs() < 1e-9);
+            assert!((whole.std / atoms - per_atom.std).abs() < 1e-9);
+        }
     }
+}
+
+#[test]
+fn atoms_never_seen_are_taken_for_average_ones() {
+    let seen: Vec<f64> = SMILES
+        .map(molecule)
+        .iter()
+        .map(|m| energy(m) / m.atom_count() as f64)
+        .collect();
+    let lowest = seen.iter().copied().fold(f64::INFINITY, f64::min);
+    for unseen in ["F", "FC#N", "O=C=O"] {
+        let prediction = fit(Model::GroupContribution, true).predict([&molecule(unseen)])[0];
+        assert!(
+            prediction.mean > lowest - 0.05 && prediction.mean < 0.0,
+            "{unseen}: {prediction:?}"
+        );
+    }
+}
+
+#[test]
+fn a_saved_model_is_the_same_model() {
+    let model = fit(Model::GroupContribution, true);
+    assert_eq!(
+        GroupModel::from_bytes(&model.to_bytes().unwrap()).unwrap(),
+        model
+    );
 }

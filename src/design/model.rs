@@ -1,9 +1,14 @@
 //! The group-contribution model: a sum over groups, fitted by Bayesian ridge regression.
+//!
+//! An energy is that of its atoms: E = N e0 + sum of n_g e_g, with N the number of atoms and n_g the counts of the groups.
+//! Divided by N this is linear in n_g / N with the intercept e0, and all molecules weigh the same. Fitting E on n_g
+//! instead has an intercept that is the same for a molecule of any size: one made of unknown groups is then predicted as an
+//! average molecule, however small, and per atom as the best of all.
 
 use serde::{Deserialize, Serialize};
 
 use super::groups::Vocabulary;
-use super::settings::TrainSettings;
+use super::settings::{Model, TrainSettings};
 use crate::chem::Molecule;
 use crate::learn::ridge::{BayesianRidge, RidgeSettings};
 use crate::learn::saved::{Kind, SavedError};
@@ -14,8 +19,14 @@ use crate::learn::surrogate::{Features, FitError, Prediction, Surrogate};
 pub struct GroupModel {
     vocabulary: Vocabulary,
     ridge: BayesianRidge,
-    /// The objective is per atom. Groups add up to the energy of the whole molecule, so that is what is fitted; a
-    /// prediction is divided by the number of atoms.
+    terms: Terms,
+}
+
+/// What is asked for, and what is fitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Terms {
+    model: Model,
+    /// Whether the objective is divided by the number of atoms.
     per_atom: bool,
 }
 
@@ -31,21 +42,23 @@ impl GroupModel {
         per_atom: bool,
         settings: &TrainSettings,
     ) -> Result<Self, FitError> {
+        let model = settings.model;
+        let terms = Terms { model, per_atom };
         let vocabulary = Vocabulary::of(measured.iter().map(|(molecule, _)| molecule));
-        let mut counts = Features::new(vocabulary.len());
+        let mut rows = Features::new(vocabulary.len());
         let mut values = Vec::new();
         for (molecule, value) in measured {
-            counts.push(vocabulary.counts(molecule));
-            values.push(value * share(molecule, per_atom));
+            rows.push(terms.row(&vocabulary, molecule));
+            values.push(value / terms.objective_of_fitted(molecule));
         }
         let settings = RidgeSettings {
             max_iterations: settings.max_iterations,
             tolerance: settings.tolerance,
         };
         Ok(Self {
-            ridge: BayesianRidge::fit(&counts, &values, &settings)?,
+            ridge: BayesianRidge::fit(&rows, &values, &settings)?,
             vocabulary,
-            per_atom,
+            terms,
         })
     }
 
@@ -54,18 +67,18 @@ impl GroupModel {
         &self,
         molecules: impl IntoIterator<Item = &'a Molecule>,
     ) -> Vec<Prediction> {
-        let mut counts = Features::new(self.vocabulary.len());
-        let mut shares = Vec::new();
+        let mut rows = Features::new(self.vocabulary.len());
+        let mut factors = Vec::new();
         for molecule in molecules {
-            counts.push(self.vocabulary.counts(molecule));
-            shares.push(share(molecule, self.per_atom));
+            rows.push(self.terms.row(&self.vocabulary, molecule));
+            factors.push(self.terms.objective_of_fitted(molecule));
         }
-        let whole = self.ridge.predict(&counts);
-        let divide = |(whole, share): (Prediction, f64)| Prediction {
-            mean: whole.mean / share,
-            std: whole.std / share,
+        let fitted = self.ridge.predict(&rows);
+        let objective = |(fitted, factor): (Prediction, f64)| Prediction {
+            mean: fitted.mean * factor,
+            std: fitted.std * factor,
         };
-        whole.into_iter().zip(shares).map(divide).collect()
+        fitted.into_iter().zip(factors).map(objective).collect()
     }
 
     /// How many groups it knows.
@@ -87,11 +100,29 @@ impl GroupModel {
     }
 }
 
-/// What a value of the objective is multiplied with to be that of the whole molecule.
-fn share(molecule: &Molecule, per_atom: bool) -> f64 {
-    if per_atom {
-        molecule.atom_count() as f64
-    } else {
-        1.0
+impl Terms {
+    /// The features of a molecule.
+    fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
+        let share = match self.model {
+            Model::GroupContribution => atoms(molecule),
+            Model::GroupCounts => 1.0,
+        };
+        let counts = vocabulary.counts(molecule).into_iter();
+        counts
+            .map(|(column, count)| (column, count / share))
+            .collect()
     }
+
+    /// What a fitted value of a molecule is multiplied with to be that of the objective.
+    fn objective_of_fitted(self, molecule: &Molecule) -> f64 {
+        match (self.model, self.per_atom) {
+            (Model::GroupContribution, true) | (Model::GroupCounts, false) => 1.0,
+            (Model::GroupContribution, false) => atoms(molecule),
+            (Model::GroupCounts, true) => atoms(molecule).recip(),
+        }
+    }
+}
+
+fn atoms(molecule: &Molecule) -> f64 {
+    molecule.atom_count() as f64
 }

@@ -24,9 +24,11 @@ pub struct TrainSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
-    /// Bayesian ridge regression on counts of atom-centred groups.
+    /// Bayesian ridge regression of the energy per atom on counts of atom-centred groups per atom.
     #[default]
     GroupContribution,
+    /// The same of the whole energy on whole counts, as in the reference application.
+    GroupCounts,
 }
 
 /// Settings of `generate`.

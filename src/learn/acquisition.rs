@@ -38,7 +38,7 @@ pub fn lower_confidence_bound(prediction: Prediction, kappa: f64) -> f64 {
     prediction.mean - kappa * prediction.std
 }
 
-/// E[max(best - y, 0)] of a normal y (Jones et al., J. Global Optim. 13, 455, 1998, eq. 15).
+/// The expectation of max(best - y, 0) for a normal y (Jones et al., J. Global Optim. 13, 455, 1998, eq. 15).
 pub fn expected_improvement(prediction: Prediction, best: f64) -> f64 {
     let gain = best - prediction.mean;
     if prediction.std <= 0.0 {

@@ -1,6 +1,6 @@
 //! Deep Q-learning as in MolDQN (Zhou et al., Sci. Rep. 9, 10752, 2019), on any environment.
 //!
-//! The value is one of states reached, Q(s'), and the error of a transition e = Q(s') - [r + gamma max Q_target(s'')],
+//! The value is one of states reached, Q(s'), and the error of a transition `e = Q(s') - (r + gamma max Q_target(s''))`,
 //! with s'' the states that can be reached from s'. The step limit of an episode cuts it short and ends nothing, so that
 //! only a state with no way on has no second term. `docs/decisions/0002-dqn-corrections.md` has the reasons.
 

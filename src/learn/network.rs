@@ -1,6 +1,6 @@
 //! The Q-network: a multilayer perceptron from an observation to the value of having reached it.
 
-use candle_core::{DType, Device, Result, Tensor, Var};
+use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -20,8 +20,8 @@ struct Layer {
 }
 
 impl QNetwork {
-    /// A network with the given widths of input and hidden layers. Weights and biases are uniform in
-    /// [-1/sqrt(inputs), 1/sqrt(inputs)], PyTorch's default for linear layers.
+    /// A network with the given widths of input and hidden layers. Weights and biases are uniform within
+    /// plus or minus 1/sqrt(inputs), PyTorch's default for linear layers.
     pub fn new(inputs: usize, hidden: &[usize], rng: &mut ChaCha8Rng) -> Result<Self> {
         let mut uniform = |count: usize, bound: f32| -> Vec<f32> {
             (0..count)
@@ -30,7 +30,7 @@ impl QNetwork {
         };
         let parameters = shapes(inputs, hidden)
             .map(|shape| {
-                // A bias is as wide as the weight before it is high: its bound comes with its shape.
+                // A bias has the bound of its layer's weights, which its own shape does not tell.
                 let bound = (shape.fan_in as f32).sqrt().recip();
                 Tensor::from_vec(
                     uniform(shape.dims.iter().product(), bound),
@@ -73,7 +73,7 @@ impl QNetwork {
     }
 
     /// The values of some observations, in order.
-    pub fn values<'a>(&self, observations: &[&'a Observation]) -> Result<Vec<f32>> {
+    pub fn values(&self, observations: &[&Observation]) -> Result<Vec<f32>> {
         if observations.is_empty() {
             return Ok(Vec::new());
         }
@@ -82,7 +82,9 @@ impl QNetwork {
 
     /// The values of at least one observation, as a tensor that gradients can be taken of.
     pub fn forward(&self, observations: &[&Observation]) -> Result<Tensor> {
-        let (first, rest) = self.layers.split_first().expect("a network has a layer");
+        let Some((first, rest)) = self.layers.split_first() else {
+            bail!("a network without layers has no values");
+        };
         let mut hidden = sum_rows(&first.weight, observations)?.broadcast_add(&first.bias)?;
         for layer in rest {
             hidden = (hidden.relu()?.matmul(&layer.weight)?).broadcast_add(&layer.bias)?;
