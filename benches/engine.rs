@@ -44,7 +44,7 @@ impl Program for NoOp {
 
     fn read(&self, exit: &Exit, _: Option<&[u8]>) -> TaskResult {
         assert_eq!(*exit, Exit::Code(0));
-        TaskResult { outcome: energy(), simulation: None }
+        TaskResult::bare(energy())
     }
 }
 
@@ -217,7 +217,7 @@ fn resume() {
                 }
                 store.commit(&batch).await.expect("committed");
             }
-            let ended = |(task, attempt)| Fact::Ended { task, attempt, started: Some(0), outcome: energy() };
+            let ended = |(task, attempt)| Fact::Ended { task, attempt, usage: Default::default(), outcome: energy() };
             facts = engine.outstanding().into_iter().map(ended).collect();
             if engine.measured().len() == RESULTS {
                 break;

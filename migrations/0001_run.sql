@@ -36,7 +36,8 @@ CREATE TABLE tasks (
     failure_message  TEXT,
     submitted        INTEGER NOT NULL,
     started          INTEGER,
-    finished         INTEGER
+    finished         INTEGER,
+    peak_memory_kib  INTEGER -- the most that it held at once
 ) STRICT;
 CREATE INDEX tasks_unfinished ON tasks (state) WHERE state IN ('submitted', 'running');
 

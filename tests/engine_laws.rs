@@ -63,7 +63,7 @@ impl World<'_> {
             let job = self.jobs.insert((task, attempt), Job::Ended);
             let Some(Job::Running(outcome)) = job else { panic!("only what runs can end") };
             if engine.awaits(task, attempt) {
-                self.take(&mut engine, Fact::Ended { task, attempt, started: None, outcome })?;
+                self.take(&mut engine, Fact::Ended { task, attempt, usage: Default::default(), outcome })?;
             }
         }
         Some(engine)
@@ -302,7 +302,7 @@ impl Order<'_, '_> {
             let (task, attempt) = running.min_by_key(|(t, a)| stream(self.order, &format!("{t}.{a}"), 0)).expect("runs");
             let Some(Job::Running(outcome)) = world.jobs.insert((task, attempt), Job::Ended) else { panic!("it runs") };
             if engine.awaits(task, attempt) {
-                world.take(&mut engine, Fact::Ended { task, attempt, started: None, outcome }).expect("no fuse");
+                world.take(&mut engine, Fact::Ended { task, attempt, usage: Default::default(), outcome }).expect("no fuse");
             }
         }
         engine

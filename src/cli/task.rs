@@ -56,8 +56,9 @@ fn run_task(path: &Path) -> io::Result<()> {
     };
     let result = work(input, dir).unwrap_or_else(|error| {
         let failure = Failure { kind: kind(&error), message: causes(&error) };
-        TaskResult { outcome: Outcome::Failed(failure), simulation: None }
+        TaskResult::bare(Outcome::Failed(failure))
     });
+    let result = TaskResult { peak_memory_kib: peak_memory_kib(), ..result };
     let new = dir.join(".result.json");
     let mut out = File::create(&new)?;
     serde_json::to_writer(&mut out, &result)?;
@@ -75,7 +76,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
                 total_energy_hartree: simulation.total_energy_hartree,
                 atoms: composition(&simulation),
             };
-            return Ok(TaskResult { outcome, simulation: Some(simulation) });
+            return Ok(TaskResult { simulation: Some(simulation), ..TaskResult::bare(outcome) });
         }
         TaskInput::Train(input) => {
             let out = design::train(&input)?;
@@ -103,7 +104,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             Outcome::Screened { ranked: ranked.collect() }
         }
     };
-    Ok(TaskResult { outcome, simulation: None })
+    Ok(TaskResult::bare(outcome))
 }
 
 fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
@@ -125,6 +126,13 @@ fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
         *atoms.entry(symbol.clone()).or_default() += 1;
     }
     atoms
+}
+
+/// The most memory that this process held at once.
+fn peak_memory_kib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Name of a file by its content, which is on the disk afterwards.

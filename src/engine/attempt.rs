@@ -33,10 +33,7 @@ impl Program for TaskRun {
     }
 
     fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
-        let failed = |kind, message| TaskResult {
-            outcome: Outcome::Failed(Failure { kind, message }),
-            simulation: None,
-        };
+        let failed = |kind, message| TaskResult::bare(Outcome::Failed(Failure { kind, message }));
         if let Some(result) = result {
             return serde_json::from_slice(result)
                 .unwrap_or_else(|e| failed(FailureKind::Unreadable, format!("the result cannot be read: {e}")));

@@ -17,7 +17,7 @@ use super::{Effect, Engine, Progress};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Simulation, Store, StoreError};
-use crate::task::{Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token};
+use crate::task::{Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage};
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
@@ -212,9 +212,9 @@ impl<P: Program> Driver<P> {
                 _ if !self.engine.awaits(task, attempt) => {}
                 News::Started => batch.started.push((task, attempt, report.at)),
                 News::Ended { exit, result, started } => {
-                    let TaskResult { outcome, simulation } = self.read(task, attempt, &exit, result.as_deref());
+                    let TaskResult { outcome, peak_memory_kib, simulation } = self.read(task, attempt, &exit, result.as_deref());
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
-                    facts.push(Fact::Ended { task, attempt, started, outcome });
+                    facts.push(Fact::Ended { task, attempt, usage: Usage { started, peak_memory_kib }, outcome });
                 }
             }
             next = if facts.len() < MOST_REPORTS { self.reports.try_recv().ok() } else { None };

@@ -28,9 +28,19 @@ pub enum TaskInput {
 pub struct TaskResult {
     #[serde(flatten)]
     pub outcome: Outcome,
+    /// The most memory that the task held at once, KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_kib: Option<u64>,
     /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
+}
+
+impl TaskResult {
+    /// An outcome of which nothing more is known.
+    pub fn bare(outcome: Outcome) -> Self {
+        Self { outcome, peak_memory_kib: None, simulation: None }
+    }
 }
 
 /// Names of the files that tasks read and write beside their input.

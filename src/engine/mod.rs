@@ -24,7 +24,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use crate::simulate::atomic_reference_smiles;
 use crate::task::{
     Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, StoppedBy,
-    TaskEvent, TaskId, TaskState,
+    TaskEvent, TaskId, TaskState, Usage,
 };
 
 use generator::Generator;
@@ -143,8 +143,8 @@ impl Engine {
         let mut step = Step::default();
         match &event.fact {
             Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
-            Fact::Ended { task, attempt, started, outcome } => {
-                self.ended(*task, *attempt, *started, outcome, &mut step)?
+            Fact::Ended { task, attempt, usage, outcome } => {
+                self.ended(*task, *attempt, *usage, outcome, &mut step)?
             }
             Fact::Resumed => {}
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
@@ -271,7 +271,7 @@ impl Engine {
         &mut self,
         task: TaskId,
         attempt: Attempt,
-        started: Option<i64>,
+        usage: Usage,
         outcome: &Outcome,
         step: &mut Step,
     ) -> Result<(), IllegalEvent> {
@@ -295,7 +295,7 @@ impl Engine {
         let Some(Live { work, .. }) = self.live.remove(&task) else { return Ok(()) };
         let state = if failure.is_none() { EndState::Succeeded } else { EndState::Failed };
         let answer = if failure.is_none() { Some(outcome) } else { None };
-        step.records.push(Record::TaskEnded { task, state, failure, started });
+        step.records.push(Record::TaskEnded { task, state, failure, usage });
         match work {
             Work::Reference { element } => self.reference_ended(element, answer, step),
             Work::Evaluate(candidate) => self.evaluation_ended(task, candidate, answer, step),
@@ -433,7 +433,8 @@ impl Engine {
     fn cancel(&mut self, task: TaskId, step: &mut Step) {
         let Some(live) = self.live.remove(&task) else { return };
         step.effects.extend(live.attempt().map(|attempt| Effect::Cancel { task, attempt }));
-        step.records.push(Record::TaskEnded { task, state: EndState::Cancelled, failure: None, started: None });
+        let usage = Usage::default();
+        step.records.push(Record::TaskEnded { task, state: EndState::Cancelled, failure: None, usage });
         if let Work::Evaluate(c) = live.work {
             self.simulations -= 1;
             self.known.remove(&c.smiles);

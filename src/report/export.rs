@@ -36,6 +36,7 @@ struct Row<'a> {
     submitted: Option<String>,
     started: Option<String>,
     finished: Option<String>,
+    peak_memory_mib: Option<f64>,
 }
 
 impl<'a> From<&'a CandidateRow> for Row<'a> {
@@ -60,6 +61,7 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
             submitted: c.submitted.map(timestamp),
             started: c.started.map(timestamp),
             finished: c.finished.map(timestamp),
+            peak_memory_mib: c.peak_memory_kib.map(|kib| kib as f64 / 1024.0),
         }
     }
 }

@@ -85,14 +85,14 @@ pub struct SimResult {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SimError {
     /// The SMILES cannot be read, or the molecule has no 3D structure.
-    #[error("no geometry: {0}")]
+    #[error("{0}")]
     NoGeometry(String),
-    #[error("not converged: {0}")]
+    #[error("{0}")]
     NotConverged(String),
     /// The method cannot treat the molecule: charge, spin, element.
-    #[error("not supported: {0}")]
+    #[error("{0}")]
     Unsupported(String),
-    #[error("unreadable output: {0}")]
+    #[error("{0}")]
     Unreadable(String),
     /// The program ended abnormally.
     #[error("{0}")]

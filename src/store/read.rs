@@ -49,6 +49,7 @@ pub struct CandidateRow {
     pub submitted: Option<i64>,
     pub started: Option<i64>,
     pub finished: Option<i64>,
+    pub peak_memory_kib: Option<i64>,
     /// Level of theory of the result.
     pub level: Option<String>,
     pub engine: Option<String>,
@@ -82,7 +83,7 @@ macro_rules! candidate_rows {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
              c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, t.submitted, t.started, \
-             t.finished, r.level, r.engine, r.version AS engine_version \
+             t.finished, t.peak_memory_kib, r.level, r.engine, r.version AS engine_version \
              FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
             $rest
         )

@@ -113,8 +113,9 @@ async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<()
         .bind(failure.kind.word())
         .bind(&failure.message)
         .bind(id(*task)),
-        Record::TaskEnded { task, state, failure, started } => sqlx::query(
-            "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), finished = ? WHERE task = ?",
+        Record::TaskEnded { task, state, failure, usage } => sqlx::query(
+            "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), \
+             peak_memory_kib = ?, finished = ? WHERE task = ?",
         )
         .bind(match state {
             EndState::Succeeded => "succeeded",
@@ -123,7 +124,8 @@ async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<()
         })
         .bind(failure.as_ref().map(|f| f.kind.word()))
         .bind(failure.as_ref().map(|f| &f.message))
-        .bind(started)
+        .bind(usage.started)
+        .bind(usage.peak_memory_kib.map(u64::cast_signed))
         .bind(at)
         .bind(id(*task)),
         Record::Reference { element, total_energy_hartree } => {

@@ -30,14 +30,25 @@ pub enum Fact {
     Ended {
         task: TaskId,
         attempt: Attempt,
-        /// When its process started, where known; milliseconds since the Unix epoch.
-        started: Option<i64>,
+        #[serde(default)]
+        usage: Usage,
         outcome: Outcome,
     },
     /// Another engine took the run over; what lies before is no time that the run was at work.
     Resumed,
     /// The wall time of the campaign is over.
     TimeIsUp,
+}
+
+/// What an attempt took, where known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Usage {
+    /// When its process started, milliseconds since the Unix epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started: Option<i64>,
+    /// The most memory that it held at once, KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub peak_memory_kib: Option<u64>,
 }
 
 /// What an attempt came to.

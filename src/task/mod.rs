@@ -5,7 +5,7 @@ mod failure;
 mod record;
 mod state;
 
-pub use event::{Event, Fact, Outcome, Predicted};
+pub use event::{Event, Fact, Outcome, Predicted, Usage};
 pub use failure::{Failure, FailureKind};
 pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
 pub use state::{IllegalEvent, TaskEvent, TaskState};

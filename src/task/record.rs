@@ -1,6 +1,6 @@
 //! What one event changes in the tables that are derived from the journal.
 
-use super::{Attempt, Failure, TaskId};
+use super::{Attempt, Failure, TaskId, Usage};
 
 /// A proposed molecule.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub enum Record {
     TaskCreated { task: TaskId, stage: String, smiles: Option<String>, batch: Option<u32> },
     /// A failed attempt is followed by another.
     TaskAgain { task: TaskId, attempt: Attempt, failure: Failure },
-    TaskEnded { task: TaskId, state: EndState, failure: Option<Failure>, started: Option<i64> },
+    TaskEnded { task: TaskId, state: EndState, failure: Option<Failure>, usage: Usage },
     /// Energy of a free atom, hartree.
     Reference { element: String, total_energy_hartree: f64 },
     /// A candidate is known and waits.
