@@ -29,12 +29,16 @@ fn as_json(path: &Path) -> Option<Value> {
     serde_saphyr::from_str_with_options(&text, options).ok()
 }
 
+/// What an independent validator says.
 fn complaints(schema: &Value, instance: &Value) -> Vec<String> {
-    let validator = jsonschema::validator_for(schema).unwrap();
-    validator
-        .iter_errors(instance)
-        .map(|error| error.to_string())
-        .collect()
+    let mut compiler = boon::Compiler::new();
+    compiler
+        .add_resource("schema.json", schema.clone())
+        .unwrap();
+    let mut schemas = boon::Schemas::new();
+    let compiled = compiler.compile("schema.json", &mut schemas).unwrap();
+    let found = schemas.validate(instance, compiled).err();
+    found.map(|error| error.to_string()).into_iter().collect()
 }
 
 #[test]

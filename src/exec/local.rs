@@ -185,9 +185,11 @@ impl Shared {
                 }
             };
             let result = fs::read(job.dir.join(job.result)).ok();
-            self.lock().running.remove(&job.token);
             let news = News::Ended { exit, result, started };
-            if reports.send(Report { token: job.token, news, at: now() }).is_err() {
+            let sent = reports.send(Report { token: job.token.clone(), news, at: now() });
+            // Only now, so that an executor without running jobs has told all.
+            self.lock().running.remove(&job.token);
+            if sent.is_err() {
                 return;
             }
         }
