@@ -215,6 +215,30 @@ fn starts_are_used_in_turn_and_those_too_large_are_left_out() {
 }
 
 #[test]
+fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
+    let desk = trained();
+    let reward = |element: &str| {
+        let settings = GenerateSettings {
+            episodes: 1,
+            steps: 1,
+            ..small()
+        };
+        let elements = vec![element.to_owned()];
+        generate(&GenerateInput {
+            elements,
+            settings,
+            ..desk.input()
+        })
+        .unwrap()
+        .mean_reward
+    };
+    // From nothing there is one step, to the one atom allowed. Its predicted energy is that of average atoms, so that
+    // methane is worth more than hydrogen fluoride, and neither as much as what was measured.
+    let (methane, fluoride) = (reward("C"), reward("F"));
+    assert!(fluoride < methane && methane < 0.0, "{fluoride} {methane}");
+}
+
+#[test]
 fn the_random_walker_neither_learns_nor_calms_down() {
     let desk = trained();
     let settings = GenerateSettings {

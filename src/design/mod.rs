@@ -62,7 +62,7 @@ pub struct GenerateOutput {
     pub candidates: usize,
     pub epsilon: f64,
     pub episodes: usize,
-    /// Mean reward a step, hartree.
+    /// Mean reward of a step: standard deviations that the prediction lies below the mean of what was measured.
     pub mean_reward: f64,
     /// Mean loss of the updates, none before the first.
     pub mean_loss: Option<f64>,

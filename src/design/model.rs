@@ -20,7 +20,13 @@ pub struct GroupModel {
     vocabulary: Vocabulary,
     ridge: BayesianRidge,
     terms: Terms,
+    /// Mean and standard deviation of the objective as measured; the latter 1 where all values are equal.
+    centre: f64,
+    spread: f64,
 }
+
+/// Values that differ by less than this are equal: no simulation is as precise, hartree.
+const SMALLEST_SPREAD: f64 = 1e-6;
 
 /// What is asked for, and what is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -51,6 +57,13 @@ impl GroupModel {
             rows.push(terms.row(&vocabulary, molecule));
             values.push(value / terms.objective_of_fitted(molecule));
         }
+        let n = measured.len() as f64;
+        let centre = measured.iter().map(|(_, value)| value).sum::<f64>() / n;
+        let squares = measured.iter().map(|(_, value)| (value - centre).powi(2));
+        let spread = match (squares.sum::<f64>() / n).sqrt() {
+            deviation if deviation > SMALLEST_SPREAD => deviation,
+            _ => 1.0,
+        };
         let settings = RidgeSettings {
             max_iterations: settings.max_iterations,
             tolerance: settings.tolerance,
@@ -59,6 +72,8 @@ impl GroupModel {
             ridge: BayesianRidge::fit(&rows, &values, &settings)?,
             vocabulary,
             terms,
+            centre,
+            spread,
         })
     }
 
@@ -79,6 +94,11 @@ impl GroupModel {
             std: fitted.std * factor,
         };
         fitted.into_iter().zip(factors).map(objective).collect()
+    }
+
+    /// How far `value` lies below the mean of what was measured, in standard deviations.
+    pub fn standardised_gain(&self, value: f64) -> f64 {
+        (self.centre - value) / self.spread
     }
 
     /// How many groups it knows.

@@ -97,11 +97,13 @@ impl Environment for MoleculeEnvironment {
         Ok(neighbours.iter().map(action).collect())
     }
 
-    /// Minus the predicted objective, hartree.
+    /// How far the predicted objective lies below the mean of those measured, in their standard deviations: minus the
+    /// prediction, on a scale on which energies per atom can be told apart as well as whole ones.
     fn reward(&mut self, state: &State) -> Result<f64, Infallible> {
         let predict = |molecule: &Molecule| self.model.predict([molecule])[0].mean;
         Ok(state.as_ref().map_or(0.0, |seen| {
-            -seen.predicted.get_or_init(|| predict(&seen.molecule))
+            self.model
+                .standardised_gain(*seen.predicted.get_or_init(|| predict(&seen.molecule)))
         }))
     }
 }
