@@ -17,7 +17,10 @@ use super::{Effect, Engine, Progress};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Simulation, Store, StoreError};
-use crate::task::{Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage};
+use crate::task::{
+    Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token,
+    Usage,
+};
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
@@ -83,9 +86,17 @@ pub enum DriverError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the journal holds a fact that cannot have happened (fact {seq})")]
-    Journal { seq: i64, #[source] source: IllegalEvent },
+    Journal {
+        seq: i64,
+        #[source]
+        source: IllegalEvent,
+    },
     #[error("could not write below {}", path.display())]
-    Files { path: PathBuf, #[source] source: io::Error },
+    Files {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl<P: Program> Driver<P> {
@@ -142,7 +153,8 @@ impl<P: Program> Driver<P> {
     ) -> Result<(Ending, Store), DriverError> {
         if self.engine.is_fresh() {
             let Drawn { initial, reserve } = drawn;
-            self.take(vec![Fact::Began { initial, reserve }], Batch::default()).await?;
+            self.take(vec![Fact::Began { initial, reserve }], Batch::default())
+                .await?;
         } else if !self.engine.is_ended() {
             self.take_over();
             self.take(vec![Fact::Resumed], Batch::default()).await?;
@@ -154,10 +166,15 @@ impl<P: Program> Driver<P> {
                 watcher.tell(&self.engine.progress(), &self.slots());
                 return Ok((Ending::Ended(stopped_by), self.leave()));
             }
-            if self.draining && self.site.executors.values().all(|e| e.busy() == 0) && self.reports.is_empty() {
+            if self.draining
+                && self.site.executors.values().all(|e| e.busy() == 0)
+                && self.reports.is_empty()
+            {
                 return Ok((Ending::Interrupted, self.leave()));
             }
-            let deadline = self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
+            let deadline = self
+                .deadline
+                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take_reports(report).await?,
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
@@ -187,16 +204,25 @@ impl<P: Program> Driver<P> {
     }
 
     fn slots(&self) -> Vec<(String, usize, usize)> {
-        self.site.executors.iter().map(|(name, e)| (name.clone(), e.busy(), e.slots())).collect()
+        self.site
+            .executors
+            .iter()
+            .map(|(name, e)| (name.clone(), e.busy(), e.slots()))
+            .collect()
     }
 
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
     fn take_over(&mut self) {
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
-            let Some(executor) = self.site.executors.get_mut(&partition) else { continue };
+            let Some(executor) = self.site.executors.get_mut(&partition) else {
+                continue;
+            };
             let found = executor.find(&jobs);
-            let never_started = jobs.into_iter().zip(found).filter(|(_, found)| *found == Found::Nothing);
+            let never_started = jobs
+                .into_iter()
+                .zip(found)
+                .filter(|(_, found)| *found == Found::Nothing);
             executor.submit(never_started.map(|(job, _)| job).collect());
         }
     }
@@ -211,31 +237,64 @@ impl<P: Program> Driver<P> {
             match report.news {
                 _ if !self.engine.awaits(task, attempt) => {}
                 News::Started => batch.started.push((task, attempt, report.at)),
-                News::Ended { exit, result, started } => {
-                    let TaskResult { outcome, peak_memory_kib, simulation } = self.read(task, attempt, &exit, result.as_deref());
+                News::Ended {
+                    exit,
+                    result,
+                    started,
+                } => {
+                    let TaskResult {
+                        outcome,
+                        peak_memory_kib,
+                        simulation,
+                    } = self.read(task, attempt, &exit, result.as_deref());
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
-                    facts.push(Fact::Ended { task, attempt, usage: Usage { started, peak_memory_kib }, outcome });
+                    facts.push(Fact::Ended {
+                        task,
+                        attempt,
+                        usage: Usage {
+                            started,
+                            peak_memory_kib,
+                        },
+                        outcome,
+                    });
                 }
             }
-            next = if facts.len() < MOST_REPORTS { self.reports.try_recv().ok() } else { None };
+            next = if facts.len() < MOST_REPORTS {
+                self.reports.try_recv().ok()
+            } else {
+                None
+            };
         }
         self.take(facts, batch).await
     }
 
     /// What an attempt came to, with its files taken in.
-    fn read(&self, task: TaskId, attempt: Attempt, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
+    fn read(
+        &self,
+        task: TaskId,
+        attempt: Attempt,
+        exit: &Exit,
+        result: Option<&[u8]>,
+    ) -> TaskResult {
         let dir = directory(&self.site.run_dir, task, attempt);
         let mut read = self.program.read(exit, result);
         if let Err(e) = self.files.adopt(&dir, &read.outcome) {
             let message = format!("a file of the result is missing: {e}");
-            read.outcome = Outcome::Failed(Failure { kind: FailureKind::Unreadable, message });
+            read.outcome = Outcome::Failed(Failure {
+                kind: FailureKind::Unreadable,
+                message,
+            });
         }
         if let Outcome::Failed(failure) = &mut read.outcome {
             let tail = stderr_tail(&dir);
             if !tail.is_empty() {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
-            tracing::warn!("task {task}, attempt {attempt}: {}: {}", failure.kind.word(), failure.message);
+            tracing::warn!(
+                "task {task}, attempt {attempt}: {}: {}",
+                failure.kind.word(),
+                failure.message
+            );
         }
         read
     }
@@ -250,10 +309,18 @@ impl<P: Program> Driver<P> {
             let event = Event { at, fact };
             match self.engine.handle(&event) {
                 Ok(step) => {
-                    if let Fact::Ended { task, attempt, outcome, .. } = &event.fact {
+                    if let Fact::Ended {
+                        task,
+                        attempt,
+                        outcome,
+                        ..
+                    } = &event.fact
+                    {
                         files_changed |= !outcome.new_files().is_empty();
                         let is_kept = matches!(outcome, Outcome::Failed(_));
-                        done.extend((!is_kept).then(|| directory(&self.site.run_dir, *task, *attempt)));
+                        done.extend(
+                            (!is_kept).then(|| directory(&self.site.run_dir, *task, *attempt)),
+                        );
                     }
                     effects.extend(step.effects);
                     batch.facts.push((event, step.records));
@@ -318,7 +385,10 @@ impl<P: Program> Driver<P> {
             env: stage.env.clone(),
             dir: directory(&self.site.run_dir, task, attempt),
             files: vec![(file::INPUT.to_owned(), input)],
-            links: files.into_iter().map(|(file, name)| (self.files.path(&file), name.to_owned())).collect(),
+            links: files
+                .into_iter()
+                .map(|(file, name)| (self.files.path(&file), name.to_owned()))
+                .collect(),
             result: file::RESULT,
             timeout: stage.timeout,
         };
@@ -326,7 +396,11 @@ impl<P: Program> Driver<P> {
     }
 
     fn token(&self, task: TaskId, attempt: Attempt) -> Token {
-        Token { run: self.site.run.clone(), task, attempt }
+        Token {
+            run: self.site.run.clone(),
+            task,
+            attempt,
+        }
     }
 }
 
@@ -340,7 +414,8 @@ struct Worked {
 impl Worked {
     fn add(&mut self, event: &Event) {
         if let (Some(last), false) = (self.last, event.fact == Fact::Resumed) {
-            self.time += Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
+            self.time +=
+                Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
         }
         self.last = Some(event.at);
     }
@@ -360,9 +435,17 @@ fn start_janitor() -> mpsc::Sender<PathBuf> {
 
 fn row(task: TaskId, s: SimResult) -> Simulation {
     let xyz = s.geometry.to_xyz(&s.level);
-    Simulation { task, engine: s.engine, version: s.version, level: s.level, xyz }
+    Simulation {
+        task,
+        engine: s.engine,
+        version: s.version,
+        level: s.level,
+        xyz,
+    }
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64)
 }

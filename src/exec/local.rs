@@ -63,7 +63,12 @@ impl LocalExecutor {
             work: Condvar::new(),
             environment: Environment::inherited(),
         });
-        let mut executor = Self { shared, slots, threads: Vec::new(), reports };
+        let mut executor = Self {
+            shared,
+            slots,
+            threads: Vec::new(),
+            reports,
+        };
         for _ in 0..slots {
             executor.add_thread()?;
         }
@@ -72,8 +77,11 @@ impl LocalExecutor {
 
     fn add_thread(&mut self) -> io::Result<()> {
         let (shared, reports) = (self.shared.clone(), self.reports.clone());
-        let thread = std::thread::Builder::new().name("slot".into()).stack_size(256 << 10);
-        self.threads.push(thread.spawn(move || shared.serve(&reports))?);
+        let thread = std::thread::Builder::new()
+            .name("slot".into())
+            .stack_size(256 << 10);
+        self.threads
+            .push(thread.spawn(move || shared.serve(&reports))?);
         Ok(())
     }
 
@@ -82,8 +90,16 @@ impl LocalExecutor {
         let ours = || processes.iter().filter(|p| p.token == token);
         if let Some(leader) = ours().find(|p| p.pid == p.group) {
             let mut state = self.shared.lock();
-            state.running.insert(job.token.clone(), Running { leader: Some(leader.pid), cancelled: false });
-            state.waiting.push_front(Work::Watch(job.clone(), leader.pid));
+            state.running.insert(
+                job.token.clone(),
+                Running {
+                    leader: Some(leader.pid),
+                    cancelled: false,
+                },
+            );
+            state
+                .waiting
+                .push_front(Work::Watch(job.clone(), leader.pid));
             return Found::Adopted;
         }
         for orphan in ours() {
@@ -93,8 +109,16 @@ impl LocalExecutor {
             return Found::Nothing;
         }
         let result = fs::read(job.dir.join(job.result)).ok();
-        let news = News::Ended { exit: Exit::Unseen, result, started: None };
-        let _ = self.reports.send(Report { token: job.token.clone(), news, at: now() });
+        let news = News::Ended {
+            exit: Exit::Unseen,
+            result,
+            started: None,
+        };
+        let _ = self.reports.send(Report {
+            token: job.token.clone(),
+            news,
+            at: now(),
+        });
         Found::Adopted
     }
 }
@@ -108,9 +132,14 @@ impl Executor for LocalExecutor {
     }
 
     fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
-        let Some(job) = jobs.first() else { return Vec::new() };
+        let Some(job) = jobs.first() else {
+            return Vec::new();
+        };
         let processes = find_processes(&format!("{}.", job.token.run));
-        let found = jobs.iter().map(|job| self.find_one(job, &processes)).collect();
+        let found = jobs
+            .iter()
+            .map(|job| self.find_one(job, &processes))
+            .collect();
         self.shared.work.notify_all();
         found
     }
@@ -132,7 +161,10 @@ impl Executor for LocalExecutor {
     }
 
     fn drop_waiting(&mut self) {
-        self.shared.lock().waiting.retain(|work| matches!(work, Work::Watch(..)));
+        self.shared
+            .lock()
+            .waiting
+            .retain(|work| matches!(work, Work::Watch(..)));
     }
 
     fn slots(&self) -> usize {
@@ -175,7 +207,11 @@ impl Shared {
             let (job, started, exit) = match work {
                 Work::Start(job) => {
                     let started = now();
-                    let _ = reports.send(Report { token: job.token.clone(), news: News::Started, at: started });
+                    let _ = reports.send(Report {
+                        token: job.token.clone(),
+                        news: News::Started,
+                        at: started,
+                    });
                     let exit = self.start_and_wait(&job);
                     (job, Some(started), exit)
                 }
@@ -185,8 +221,16 @@ impl Shared {
                 }
             };
             let result = fs::read(job.dir.join(job.result)).ok();
-            let news = News::Ended { exit, result, started };
-            let sent = reports.send(Report { token: job.token.clone(), news, at: now() });
+            let news = News::Ended {
+                exit,
+                result,
+                started,
+            };
+            let sent = reports.send(Report {
+                token: job.token.clone(),
+                news,
+                at: now(),
+            });
             // Only now, so that an executor without running jobs has told all.
             self.lock().running.remove(&job.token);
             if sent.is_err() {
@@ -203,11 +247,20 @@ impl Shared {
             }
             if let Some(work) = state.waiting.pop_front() {
                 if let Work::Start(job) = &work {
-                    state.running.insert(job.token.clone(), Running { leader: None, cancelled: false });
+                    state.running.insert(
+                        job.token.clone(),
+                        Running {
+                            leader: None,
+                            cancelled: false,
+                        },
+                    );
                 }
                 return Some(work);
             }
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -309,7 +362,10 @@ fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let timeout = Timespec {
+            tv_sec: left.as_secs().cast_signed(),
+            tv_nsec: left.subsec_nanos().into(),
+        };
         let mut fds = [PollFd::new(fd, PollFlags::IN)];
         match poll(&mut fds, Some(&timeout)) {
             Ok(0) => return false,
@@ -337,5 +393,7 @@ fn exit_of(status: ExitStatus) -> Exit {
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64)
 }

@@ -9,7 +9,18 @@ pub const TOKEN: &str = "MOLDFLOW_TOKEN";
 
 /// Variables that every task inherits. Nothing else of the user's environment reaches a task.
 const INHERITED: &[&str] = &[
-    "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "XTBPATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XTBPATH",
     "RUST_BACKTRACE",
 ];
 
@@ -20,7 +31,12 @@ pub struct Environment(Vec<(String, String)>);
 impl Environment {
     /// The allowed part of this process's environment.
     pub fn inherited() -> Self {
-        Self(INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect())
+        Self(
+            INHERITED
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+                .collect(),
+        )
     }
 
     pub fn pairs(&self) -> &[(String, String)] {
@@ -40,15 +56,23 @@ pub struct Process {
 /// Processes whose environment carries a token that starts with `prefix`.
 pub fn find_processes(prefix: &str) -> Vec<Process> {
     let mark = format!("{TOKEN}={prefix}");
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .filter_map(|entry| {
             let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let variable = environ.split(|byte| *byte == 0).find(|v| v.starts_with(mark.as_bytes()))?;
+            let variable = environ
+                .split(|byte| *byte == 0)
+                .find(|v| v.starts_with(mark.as_bytes()))?;
             let token = String::from_utf8_lossy(&variable[TOKEN.len() + 1..]).into_owned();
             let pid = Pid::from_raw(pid)?;
-            Some(Process { pid, group: rustix::process::getpgid(Some(pid)).ok()?, token })
+            Some(Process {
+                pid,
+                group: rustix::process::getpgid(Some(pid)).ok()?,
+                token,
+            })
         })
         .collect()
 }
