@@ -106,6 +106,6 @@ fn slots_for_each_core_are_counted() {
     let (_, plan) = plan::load(&campaign, &Overrides::default()).unwrap();
     assert_eq!(
         (plan.evaluate.slots, plan.evaluate.cores, plan.train.slots),
-        (16, 4, 1)
+        (Some(16), 4, Some(1))
     );
 }

@@ -41,11 +41,11 @@ fn the_local_campaign_has_the_options_of_the_seed() {
     assert_eq!(episodes(campaign), 4);
     assert_eq!(
         loaded.site.partitions["qc"].slot_count(&loaded.site.node),
-        2
+        Some(2)
     );
     assert_eq!(
         loaded.site.partitions["ml"].slot_count(&loaded.site.node),
-        1
+        Some(1)
     );
     assert_eq!(loaded.params["rl_episodes"], Scalar::Integer(4));
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
+use super::plan::in_words;
 use super::{CampaignArguments, Exit, print};
 use crate::plan::{self, Plan};
 use crate::simulate;
@@ -95,7 +96,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         plan.parallel,
         plan.evaluate.partition,
         loaded.site.name,
-        plan.evaluate.slots,
+        in_words(plan.evaluate.slots),
         plan.select,
     )
 }

@@ -72,7 +72,7 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
             tasks(loaded, plan, &stage.stage),
             stage.partition.clone(),
             stage.executor.to_owned(),
-            stage.slots.to_string(),
+            in_words(stage.slots),
             stage.cores.to_string(),
         ]);
     }
@@ -119,6 +119,11 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
 fn json(loaded: &Loaded, plan: &Plan) -> String {
     let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan});
     format!("{whole:#}\n")
+}
+
+/// A number of nodes or slots; that of an allocation is not known before there is one.
+pub(super) fn in_words(count: Option<usize>) -> String {
+    count.map_or_else(|| "the rest".to_owned(), |count| count.to_string())
 }
 
 /// A table without the blanks that end its lines.

@@ -28,6 +28,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
+    session::runnable(&loaded.site)?;
     let dir = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     let lock = run_dir::lock(&dir)?;
     let output = Output {

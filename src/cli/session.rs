@@ -141,10 +141,10 @@ fn executors(
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
     let mut executors: BTreeMap<String, Box<dyn Executor>> = BTreeMap::new();
     for (name, partition) in &site.partitions {
-        let executor = match &partition.executor {
-            site::Executor::Local {} => {
-                LocalExecutor::new(partition.slot_count(&site.node), reports.clone())
-            }
+        let slots = partition.slot_count(&site.node).unwrap_or(1);
+        let executor = match (&partition.executor, &partition.transport) {
+            (site::Executor::Local { .. }, None) => LocalExecutor::new(slots, reports.clone()),
+            _ => return Err(cannot_run(&site.name, name, partition)),
         };
         let executor = executor.map_err(|e| {
             Failure::new(format!(
@@ -154,6 +154,30 @@ fn executors(
         executors.insert(name.clone(), Box::new(executor));
     }
     Ok(executors)
+}
+
+/// Whether every partition can be run, said before anything is written.
+pub fn runnable(site: &site::Site) -> Result<(), Failure> {
+    let cannot = site.partitions.iter().find(|(_, partition)| {
+        let here = partition.transport.is_none();
+        !(here && matches!(partition.executor, site::Executor::Local { .. }))
+    });
+    cannot.map_or(Ok(()), |(name, partition)| {
+        Err(cannot_run(&site.name, name, partition))
+    })
+}
+
+/// Why a partition that can be planned cannot be run.
+fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
+    let what = match &partition.transport {
+        Some(site::Transport::Ssh(ssh)) => format!("on `{}` over SSH", ssh.host),
+        None => format!("by the executor `{}`", partition.executor.name()),
+    };
+    let message = format!(
+        "the partition `{name}` of site `{site}` runs its tasks {what}, which this version of moldflow cannot do yet"
+    );
+    let hint = "`moldflow plan` shows what it would do; choose another site with `--site`";
+    Failure::with_hint(message, hint)
 }
 
 fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {

@@ -7,7 +7,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
 use super::failure::Failure;
-use super::plan::trimmed;
+use super::plan::{in_words, trimmed};
 use super::{Exit, print};
 use crate::spec::profiles::{self, Found};
 use crate::spec::site::Site;
@@ -110,8 +110,8 @@ fn as_table(found: &[Found]) -> String {
                         name.1.to_owned(),
                         partition.clone(),
                         settings.executor.name().to_owned(),
-                        settings.executor.nodes().to_string(),
-                        settings.slot_count(&site.node).to_string(),
+                        in_words(settings.executor.nodes()),
+                        in_words(settings.slot_count(&site.node)),
                         settings.cores_per_task.to_string(),
                         name.2.to_owned(),
                     ]);

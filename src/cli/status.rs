@@ -46,7 +46,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     let slots = loaded.site.partitions.iter().map(|(name, partition)| {
-        let all = partition.slot_count(&loaded.site.node);
+        let all = partition.slot_count(&loaded.site.node).unwrap_or(0);
         (
             name.clone(),
             busy.get(name.as_str()).copied().unwrap_or(0),

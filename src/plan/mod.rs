@@ -49,8 +49,8 @@ pub struct Planned {
     pub engine: Option<String>,
     pub partition: String,
     pub executor: &'static str,
-    /// Tasks that the partition runs at once.
-    pub slots: usize,
+    /// Tasks that the partition runs at once; none if only the allocation tells.
+    pub slots: Option<usize>,
     /// Cores of a task.
     pub cores: usize,
     /// What starts a task; `RUN_DIR`, `ID` and `ATTEMPT` stand for what a run fills in.

@@ -1,5 +1,6 @@
 //! Campaigns and site profiles: YAML to types whose every field is right, or every fault with its line and a way out.
 
+mod batch;
 pub mod campaign;
 mod check;
 pub mod duration;

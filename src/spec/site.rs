@@ -10,6 +10,9 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, de};
 
+use super::batch::one;
+pub use super::batch::{Batch, Ssh, Transport};
+
 /// A site profile with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -195,27 +198,48 @@ impl JsonSchema for Memory {
 pub struct Partition {
     #[serde(flatten)]
     pub executor: Executor,
-    /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
-    pub slots: Slots,
+    /// Cores of a task on each of its nodes.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub cores_per_task: NonZeroUsize,
+    /// Cores of each MPI rank of a task; a task has as many ranks on a node as its cores allow.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub cores_per_rank: NonZeroUsize,
+    /// How it is reached; this host if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transport: Option<Transport>,
+    /// Shell lines that its tasks need first, instead of those of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setup: Option<Vec<String>>,
     /// Set for every task.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
 }
 
-fn one() -> NonZeroUsize {
-    NonZeroUsize::MIN
-}
-
 impl Partition {
-    /// Tasks that run at once.
-    pub fn slot_count(&self, node: &Node) -> usize {
-        match self.slots {
-            Slots::PerCore(_) => (node.cores.count() / self.cores_per_task.get()).max(1),
-            Slots::Count(count) => count.get(),
+    /// Tasks that run at once; none if only the allocation tells.
+    pub fn slot_count(&self, node: &Node) -> Option<usize> {
+        match &self.executor {
+            Executor::Local {
+                slots: Slots::PerCore(_),
+            } => Some((node.cores.count() / self.cores_per_task.get()).max(1)),
+            Executor::Local {
+                slots: Slots::Count(count),
+            } => Some(count.get()),
+            Executor::Allocation {
+                nodes,
+                nodes_per_task,
+                tasks_per_node,
+            } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
+            Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
         }
+    }
+
+    /// MPI ranks of a task on each of its nodes.
+    pub fn ranks_per_node(&self) -> NonZeroUsize {
+        NonZeroUsize::new(self.cores_per_task.get() / self.cores_per_rank.get())
+            .unwrap_or(NonZeroUsize::MIN)
     }
 }
 
@@ -226,21 +250,71 @@ impl Partition {
 #[serde(tag = "executor", rename_all = "snake_case")]
 pub enum Executor {
     /// Processes on the host that the engine runs on.
-    Local {},
+    Local {
+        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
+        slots: Slots,
+    },
+    /// Nodes of the batch job that the engine runs in.
+    Allocation {
+        /// Nodes of the job that it takes; those that no other partition takes if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1, max = 1_000_000))]
+        nodes: Option<NonZeroUsize>,
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 1_000_000))]
+        nodes_per_task: NonZeroUsize,
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 1_000_000))]
+        tasks_per_node: NonZeroUsize,
+    },
+    /// A job of PBS Pro for each task.
+    Pbs {
+        #[serde(flatten)]
+        batch: Batch,
+    },
+    /// A job of Cobalt for each task.
+    Cobalt {
+        #[serde(flatten)]
+        batch: Batch,
+    },
 }
 
 impl Executor {
     /// The word profiles use.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Local {} => "local",
+            Self::Local { .. } => "local",
+            Self::Allocation { .. } => "allocation",
+            Self::Pbs { .. } => "pbs",
+            Self::Cobalt { .. } => "cobalt",
         }
     }
 
-    /// Nodes that it holds.
-    pub fn nodes(&self) -> usize {
+    /// Nodes that it holds at most; none if only the allocation tells.
+    pub fn nodes(&self) -> Option<usize> {
         match self {
-            Self::Local {} => 1,
+            Self::Local { .. } => Some(1),
+            Self::Allocation { nodes, .. } => nodes.map(NonZeroUsize::get),
+            Self::Pbs { batch } | Self::Cobalt { batch } => {
+                Some(batch.max_jobs.get() * batch.nodes_per_task.get())
+            }
+        }
+    }
+
+    /// Nodes of a task.
+    pub fn nodes_per_task(&self) -> NonZeroUsize {
+        match self {
+            Self::Local { .. } => NonZeroUsize::MIN,
+            Self::Allocation { nodes_per_task, .. } => *nodes_per_task,
+            Self::Pbs { batch } | Self::Cobalt { batch } => batch.nodes_per_task,
+        }
+    }
+
+    /// What it asks of a batch system, if it makes jobs of its own.
+    pub fn batch(&self) -> Option<&Batch> {
+        match self {
+            Self::Local { .. } | Self::Allocation { .. } => None,
+            Self::Pbs { batch } | Self::Cobalt { batch } => Some(batch),
         }
     }
 }
@@ -267,9 +341,10 @@ impl Site {
         let cores = NonZeroUsize::new(self.node.cores.count()).unwrap_or(NonZeroUsize::MIN);
         self.node.cores = Cores::Count(cores);
         for partition in self.partitions.values_mut() {
-            let slots =
-                NonZeroUsize::new(partition.slot_count(&self.node)).unwrap_or(NonZeroUsize::MIN);
-            partition.slots = Slots::Count(slots);
+            let count = partition.slot_count(&self.node).and_then(NonZeroUsize::new);
+            if let (Executor::Local { slots }, Some(count)) = (&mut partition.executor, count) {
+                *slots = Slots::Count(count);
+            }
         }
         self
     }

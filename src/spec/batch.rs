@@ -1,0 +1,59 @@
+//! What every batch system is told of a task's job, and how a partition is reached that is not on this host.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::Duration;
+
+/// What a partition that makes its own jobs asks of its batch system.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Batch {
+    /// The batch system's queue; its default one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub queue: Option<String>,
+    /// Project that pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub account: Option<String>,
+    /// Longest time of a job.
+    pub walltime: Duration,
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub nodes_per_task: NonZeroUsize,
+    /// Jobs that are queued or running at once.
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub max_jobs: NonZeroUsize,
+    /// Further options of the submit command, one an entry: `--constraint=cpu`, `-l filesystems=home`.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+/// How a partition on another host is reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Transport {
+    /// The system's own ssh, with the user's configuration of it.
+    Ssh(Ssh),
+}
+
+/// A host behind SSH.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Ssh {
+    /// Name in the user's ssh configuration, or `user@host`.
+    #[schemars(length(min = 1))]
+    pub host: String,
+    /// The program on that host; copied there if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moldflow: Option<PathBuf>,
+    /// Folder on that host in which tasks have theirs.
+    pub work_dir: PathBuf,
+}
+
+pub(super) fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
