@@ -11,6 +11,7 @@ use crate::plan::{self, Plan};
 use crate::simulate;
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
 use crate::spec::fault::{Fault, Faults};
+use crate::spec::site::Executor;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -36,6 +37,11 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
         let MethodKind::Simulate { engine, .. } = &method.kind else {
             continue;
         };
+        // What another machine has is the business of `moldflow sites check`.
+        let partition = &loaded.site.partitions[&method.partition];
+        if partition.transport.is_some() || !matches!(partition.executor, Executor::Local { .. }) {
+            continue;
+        }
         let Some(missing) = missing_program(engine) else {
             continue;
         };

@@ -63,6 +63,17 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
                     .hint(hint_for(&method.partition, partitions)),
             );
         }
+        let partition = loaded.site.partitions.get(&method.partition);
+        if let Some(batch) = partition.and_then(|partition| partition.executor.batch())
+            && method.timeout > batch.walltime
+        {
+            let message = format!(
+                "a task of `{name}` may take {}, but a job of the partition `{}` ends after {}",
+                method.timeout, method.partition, batch.walltime
+            );
+            let hint = "lower the timeout, or raise `walltime` in the site profile".to_owned();
+            faults.push(Fault::new(message).at(place("timeout")).hint(Some(hint)));
+        }
         if method.topic != method.kind.topic() {
             let (kind, topic) = (method.kind.name(), method.kind.topic().name());
             let message = format!(

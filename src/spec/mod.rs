@@ -9,6 +9,7 @@ mod keywords;
 mod load;
 mod overrides;
 mod params;
+mod partitions;
 pub mod profiles;
 pub mod schema;
 pub mod site;

@@ -8,13 +8,32 @@ use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::site::Site;
 use super::template::{Piece, pieces};
 use super::tree::{self, Node};
-use super::{schema, walk};
+use super::{partitions, schema, walk};
 
 /// Profiles that come with the program: file name and text.
-const BUILT_IN: [(&str, &str); 1] = [("local.yml", include_str!("../../site-profiles/local.yml"))];
+const BUILT_IN: [(&str, &str); 4] = [
+    ("local.yml", include_str!("../../site-profiles/local.yml")),
+    (
+        "polaris.yml",
+        include_str!("../../site-profiles/polaris.yml"),
+    ),
+    ("theta.yml", include_str!("../../site-profiles/theta.yml")),
+    (
+        "theta-gpu.yml",
+        include_str!("../../site-profiles/theta-gpu.yml"),
+    ),
+];
 
 /// What the template of an MPI command may name.
-const LAUNCHER_NAMES: [&str; 4] = ["total_ranks", "nodes", "ranks_per_node", "cores_per_rank"];
+const LAUNCHER_NAMES: [&str; 7] = [
+    "total_ranks",
+    "ranks_per_node",
+    "cores_per_rank",
+    "nodes",
+    "hosts",
+    "hostfile",
+    "memory",
+];
 
 /// Where a profile comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +165,10 @@ pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
     walk::walk(&schema::site(), &mut tree, &mut faults);
     check_launcher(&tree, &mut faults);
     match serde_json::from_value(tree.to_json()) {
-        Ok(site) => faults.or(site),
+        Ok(site) => {
+            partitions::check(&site, &tree, &mut faults);
+            faults.or(site)
+        }
         Err(_) if !faults.is_empty() => Err(faults),
         Err(error) => Err(Fault::new(error.to_string()).at(tree.place).into()),
     }

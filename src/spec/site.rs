@@ -32,7 +32,8 @@ pub struct Site {
     pub scratch: PathBuf,
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.
     ///
-    /// It knows `total_ranks`, `nodes`, `ranks_per_node` and `cores_per_rank`.
+    /// It knows `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts` (with commas between them),
+    /// `hostfile` (a file with a host a line) and `memory` (of a node, in GiB).
     pub mpiexec_command: Option<String>,
     /// Shell lines that a task's environment needs first: `module load xtb`.
     #[serde(default)]
@@ -202,10 +203,6 @@ pub struct Partition {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub cores_per_task: NonZeroUsize,
-    /// Cores of each MPI rank of a task; a task has as many ranks on a node as its cores allow.
-    #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub cores_per_rank: NonZeroUsize,
     /// How it is reached; this host if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
@@ -234,12 +231,6 @@ impl Partition {
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
             Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
         }
-    }
-
-    /// MPI ranks of a task on each of its nodes.
-    pub fn ranks_per_node(&self) -> NonZeroUsize {
-        NonZeroUsize::new(self.cores_per_task.get() / self.cores_per_rank.get())
-            .unwrap_or(NonZeroUsize::MIN)
     }
 }
 

@@ -1,0 +1,256 @@
+//! Batch scripts: the templates in `templates/`, filled in so that no value can become a command or another directive.
+//!
+//! Directives are comments to the shell, but their syntax is the batch system's own: what stands in them is refused unless
+//! it is plain. Everything else is quoted. Only the lines of `setup` are shell, by the hand of the profile's author.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use handlebars::Handlebars;
+use serde::Serialize;
+
+use crate::spec::site::{Batch, Executor};
+
+const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
+const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
+const COBALT: &str = include_str!("../../templates/cobalt.sh.hbs");
+const BODY: &str = include_str!("../../templates/body.sh.hbs");
+
+/// A batch system whose scripts are known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum System {
+    Slurm,
+    Pbs,
+    Cobalt,
+}
+
+impl System {
+    /// That of a partition which makes jobs of its own.
+    pub fn of(executor: &Executor) -> Option<Self> {
+        match executor {
+            Executor::Local { .. } | Executor::Allocation { .. } => None,
+            Executor::Pbs { .. } => Some(Self::Pbs),
+            Executor::Cobalt { .. } => Some(Self::Cobalt),
+        }
+    }
+
+    /// The command that takes a script.
+    pub fn submit(self) -> &'static str {
+        match self {
+            Self::Slurm => "sbatch",
+            Self::Pbs | Self::Cobalt => "qsub",
+        }
+    }
+
+    fn template(self) -> &'static str {
+        match self {
+            Self::Slurm => SLURM,
+            Self::Pbs => PBS,
+            Self::Cobalt => COBALT,
+        }
+    }
+}
+
+/// The job of a task.
+#[derive(Clone, Debug)]
+pub struct Script<'a> {
+    pub system: System,
+    pub batch: &'a Batch,
+    /// Name of the job: the token of its attempt.
+    pub name: &'a str,
+    pub ranks_per_node: NonZeroUsize,
+    pub cores_per_rank: NonZeroUsize,
+    /// Lines of shell, taken as they are.
+    pub setup: &'a [String],
+    pub environment: &'a [(String, String)],
+    pub dir: PathBuf,
+    pub argv: &'a [String],
+}
+
+/// Why there is no script.
+#[derive(Debug, thiserror::Error)]
+pub enum BatchError {
+    #[error("{what} `{value}` cannot stand in a batch script: {why}")]
+    Refused {
+        what: &'static str,
+        value: String,
+        why: &'static str,
+    },
+    #[error("the template of a batch script cannot be filled in")]
+    Template(#[from] Box<handlebars::RenderError>),
+}
+
+impl Script<'_> {
+    /// The text of the script.
+    pub fn render(&self) -> Result<String, BatchError> {
+        let Batch {
+            queue,
+            account,
+            walltime,
+            nodes_per_task,
+            options,
+            ..
+        } = self.batch;
+        let walltime = walltime.get();
+        let environment = self.environment.iter().map(|(name, value)| {
+            Ok(Variable {
+                name: variable(name)?,
+                value: text("the value of a variable", value)?,
+            })
+        });
+        let filled = Filled {
+            name: plain("the job's name", self.name)?,
+            queue: queue
+                .as_deref()
+                .map(|queue| plain("the queue", queue))
+                .transpose()?,
+            account: account
+                .as_deref()
+                .map(|account| plain("the account", account))
+                .transpose()?,
+            options: options
+                .iter()
+                .map(|option| directive(option))
+                .collect::<Result<_, _>>()?,
+            nodes: *nodes_per_task,
+            cores: self.ranks_per_node.saturating_mul(self.cores_per_rank),
+            cores_per_rank: self.cores_per_rank,
+            ranks_per_node: self.ranks_per_node,
+            walltime: clock(walltime),
+            minutes: seconds(walltime).div_ceil(60),
+            dir: text("the folder", &self.dir.to_string_lossy())?.to_owned(),
+            setup: self.setup,
+            environment: environment.collect::<Result<_, BatchError>>()?,
+            argv: command(self.argv)?,
+        };
+        let mut handlebars = Handlebars::new();
+        handlebars.set_strict_mode(true);
+        handlebars.set_prevent_indent(true);
+        handlebars.register_escape_fn(quoted);
+        let failed = |error: handlebars::RenderError| BatchError::Template(Box::new(error));
+        handlebars
+            .register_partial("body", BODY)
+            .map_err(|error| failed(error.into()))?;
+        handlebars
+            .render_template(self.system.template(), &filled)
+            .map_err(failed)
+    }
+}
+
+/// What the templates name. Numbers and what `plain` or `directive` let pass stand there as they are.
+#[derive(Serialize)]
+struct Filled<'a> {
+    name: &'a str,
+    queue: Option<&'a str>,
+    account: Option<&'a str>,
+    options: Vec<&'a str>,
+    nodes: NonZeroUsize,
+    /// Of a node.
+    cores: NonZeroUsize,
+    cores_per_rank: NonZeroUsize,
+    ranks_per_node: NonZeroUsize,
+    /// `HH:MM:SS`
+    walltime: String,
+    minutes: u64,
+    dir: String,
+    setup: &'a [String],
+    environment: Vec<Variable<'a>>,
+    argv: Vec<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Variable<'a> {
+    name: &'a str,
+    value: &'a str,
+}
+
+/// A word as the shell reads it back.
+pub fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Whole seconds; a batch system that counts no less is given more.
+fn seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}
+
+fn clock(duration: Duration) -> String {
+    let seconds = seconds(duration);
+    format!(
+        "{:02}:{:02}:{:02}",
+        seconds / 3600,
+        seconds / 60 % 60,
+        seconds % 60
+    )
+}
+
+fn refuse(what: &'static str, value: &str, why: &'static str) -> BatchError {
+    BatchError::Refused {
+        what,
+        value: value.escape_default().to_string(),
+        why,
+    }
+}
+
+/// A word of a directive: no blanks, no quotes, and nothing that could be another option.
+fn plain<'a>(what: &'static str, word: &'a str) -> Result<&'a str, BatchError> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-:@+/,".contains(c);
+    if word.is_empty() || word.starts_with('-') || !word.chars().all(allowed) {
+        return Err(refuse(
+            what,
+            word,
+            "it may hold letters, digits and `._-:@+/,`, and does not start with a dash",
+        ));
+    }
+    Ok(word)
+}
+
+/// The whole of a directive: one line that is an option.
+fn directive(option: &str) -> Result<&str, BatchError> {
+    if !option.starts_with('-') || !option.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
+        return Err(refuse(
+            "the option",
+            option,
+            "it is one line of ASCII that starts with a dash",
+        ));
+    }
+    Ok(option)
+}
+
+fn variable(name: &str) -> Result<&str, BatchError> {
+    let allowed = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if name.is_empty() || !allowed || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(refuse(
+            "the variable",
+            name,
+            "names are letters, digits and `_`, not starting with a digit",
+        ));
+    }
+    Ok(name)
+}
+
+/// What is quoted; no shell word can hold a null.
+fn text<'a>(what: &'static str, value: &'a str) -> Result<&'a str, BatchError> {
+    if value.contains("\0") || what == "the folder" && ["", "-"].contains(&value) {
+        return Err(refuse(what, value, "it is empty, a dash, or holds a null"));
+    }
+    Ok(value)
+}
+
+/// A command of which the shell takes no word for an option of `exec`.
+fn command(argv: &[String]) -> Result<Vec<&str>, BatchError> {
+    match argv.first() {
+        Some(program) if !program.is_empty() && !program.starts_with('-') => {
+            argv.iter().map(|word| text("the argument", word)).collect()
+        }
+        program => {
+            let program = program.map_or("", String::as_str);
+            Err(refuse(
+                "the program",
+                program,
+                "it is empty or starts with a dash",
+            ))
+        }
+    }
+}
