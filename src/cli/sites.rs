@@ -1,6 +1,8 @@
 //! `moldflow sites`: the profiles there are, and what is in one.
 
-use std::path::Path;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
@@ -9,6 +11,8 @@ use serde_json::json;
 use super::failure::Failure;
 use super::plan::{in_words, trimmed};
 use super::{Exit, print};
+use crate::spec::fault::Text;
+use crate::spec::import::{self, Imported};
 use crate::spec::profiles::{self, Found};
 use crate::spec::site::Site;
 
@@ -18,6 +22,8 @@ pub(super) enum Command {
     List(ListArguments),
     /// A profile with every default written out
     Show(ShowArguments),
+    /// A profile made from a QCEngine file, and what that file does not say
+    Import(ImportArguments),
 }
 
 #[derive(Args)]
@@ -33,10 +39,23 @@ pub(super) struct ShowArguments {
     name: String,
 }
 
+#[derive(Args)]
+pub(super) struct ImportArguments {
+    /// The `qcengine.yaml`
+    file: PathBuf,
+    /// Name of the profile; of several machines in the file the one to take
+    #[arg(long)]
+    name: Option<String>,
+    /// Where it is written, instead of to standard output; no file is overwritten
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+}
+
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
+        Command::Import(arguments) => import(arguments),
     }
 }
 
@@ -58,6 +77,30 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
     let yaml = serde_saphyr::to_string(&site.resolved())
         .map_err(|error| Failure::new(error.to_string()))?;
     print(&format!("# {origin}\n{yaml}"))?;
+    Ok(Exit::Finished)
+}
+
+fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
+    let Imported { site, notes } =
+        import::qcengine(&Text::read(&arguments.file)?, arguments.name.as_deref())?;
+    let yaml = serde_saphyr::to_string(&site).map_err(|error| Failure::new(error.to_string()))?;
+    let text = format!(
+        "# From the QCEngine file {}.\n{yaml}",
+        arguments.file.display()
+    );
+    match &arguments.out {
+        None => print(&text)?,
+        Some(path) => {
+            let written =
+                File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+            written.map_err(|error| {
+                Failure::new(format!("could not write `{}`: {error}", path.display()))
+            })?;
+        }
+    }
+    for note in notes {
+        eprintln!("note: {note}");
+    }
     Ok(Exit::Finished)
 }
 

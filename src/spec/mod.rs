@@ -5,6 +5,7 @@ pub mod campaign;
 mod check;
 pub mod duration;
 pub mod fault;
+pub mod import;
 mod keywords;
 mod load;
 mod overrides;

@@ -13,12 +13,12 @@ const REFERENCE: &str = r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}";
 
 /// The schema of a campaign whose `{{param}}`s are replaced.
 pub fn campaign() -> Value {
-    derived::<Campaign>()
+    of::<Campaign>()
 }
 
 /// The schema of a site profile.
 pub fn site() -> Value {
-    derived::<Site>()
+    of::<Site>()
 }
 
 /// The schema of a campaign as people write it: every value may also be a `{{param}}`.
@@ -39,7 +39,8 @@ pub fn campaign_with_params() -> Value {
     schema
 }
 
-fn derived<T: JsonSchema>() -> Value {
+/// The schema of a type of this layer.
+pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with_transform(WholeVariants)
         .with_transform(Limits);

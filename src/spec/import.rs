@@ -1,0 +1,278 @@
+//! From a QCEngine file (`qcengine.yaml`) to a site profile, and what such a file does not say.
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::fault::{Fault, Faults, Text, hint_for, nearest};
+use super::site::{Cores, Executor, Memory, Node, Partition, Recognise, Site, Slots};
+use super::tree::{self, Node as Tree, Value};
+use super::{schema, walk};
+
+/// A profile made from a QCEngine file.
+#[derive(Clone, Debug)]
+pub struct Imported {
+    pub site: Site,
+    /// What was assumed, left out, or must be filled in by hand; a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// A machine as QCEngine describes it (`NodeDescriptor` in its `config.py`, version 0.52).
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Machine {
+    #[serde(default = "anything")]
+    hostname_pattern: String,
+    #[allow(dead_code, reason = "the key of the machine is its name here")]
+    name: Option<String>,
+    scratch_directory: Option<String>,
+    /// GiB
+    #[schemars(range(min = 0.001, max = 1e9))]
+    memory: Option<f64>,
+    memory_safety_factor: Option<f64>,
+    ncores: Option<NonZeroUsize>,
+    #[serde(default = "one")]
+    jobs_per_node: NonZeroUsize,
+    retries: Option<u32>,
+    #[serde(default)]
+    is_batch_node: bool,
+    mpiexec_command: Option<String>,
+}
+
+const KEYS: [&str; 10] = [
+    "hostname_pattern",
+    "name",
+    "scratch_directory",
+    "memory",
+    "memory_safety_factor",
+    "ncores",
+    "jobs_per_node",
+    "retries",
+    "is_batch_node",
+    "mpiexec_command",
+];
+
+/// What QCEngine fills in, and its name here.
+const VARIABLES: [(&str, &str); 4] = [
+    ("total_ranks", "total_ranks"),
+    ("nnodes", "nodes"),
+    ("ranks_per_node", "ranks_per_node"),
+    ("cores_per_rank", "cores_per_rank"),
+];
+
+fn anything() -> String {
+    "*".into()
+}
+
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
+/// The profile of a machine of a QCEngine file, called `name` or as the machine is there.
+///
+/// Of several machines the one called `name` is taken.
+pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults> {
+    let mut faults = Faults::default();
+    let Some(mut tree) = tree::parse(text, &mut faults) else {
+        return Err(faults);
+    };
+    let mut notes = unknown_keys(&mut tree);
+    walk::walk(
+        &schema::of::<BTreeMap<String, Machine>>(),
+        &mut tree,
+        &mut faults,
+    );
+    faults.or(())?;
+    let machines: BTreeMap<String, Machine> = serde_json::from_value(tree.to_json())
+        .map_err(|error| Fault::new(error.to_string()).at(text.whole()))?;
+    let keys: Vec<&str> = machines.keys().map(String::as_str).collect();
+    let key = match (keys.as_slice(), name) {
+        ([only], _) => *only,
+        ([], _) => {
+            return Err(Fault::new("there is no machine in it")
+                .at(text.whole())
+                .into());
+        }
+        (several, Some(name)) if several.contains(&name) => name,
+        (several, _) => {
+            let message = format!("there are {} machines in it", several.len());
+            let hint = format!("choose one with `--name`: {}", several.join(", "));
+            return Err(Fault::new(message).at(text.whole()).hint(Some(hint)).into());
+        }
+    };
+    let machine = &machines[key];
+    let mpiexec_command = machine.mpiexec_command.as_deref().map(template).transpose();
+    let mpiexec_command = mpiexec_command.map_err(|(message, hint)| {
+        let place = tree.find(&[key, "mpiexec_command"]).clone();
+        Fault::new(message).at(place).hint(hint)
+    })?;
+    notes.extend(unknowns(machine));
+    let site = Site {
+        name: name.unwrap_or(key).to_owned(),
+        description: format!("The machine `{key}` of a QCEngine file"),
+        recognise: Recognise {
+            hostname: vec![machine.hostname_pattern.clone()],
+            environment: Vec::new(),
+        },
+        node: Node {
+            cores: machine.ncores.map_or(Node::default().cores, Cores::Count),
+            memory: machine.memory.map_or(Memory::Auto, memory),
+            gpus: 0,
+        },
+        scratch: machine
+            .scratch_directory
+            .as_deref()
+            .unwrap_or("./scratch")
+            .into(),
+        mpiexec_command,
+        setup: Vec::new(),
+        partitions: partitions(machine),
+    };
+    Ok(Imported { site, notes })
+}
+
+/// Takes out what QCEngine does not know either, and says so.
+fn unknown_keys(tree: &mut Tree) -> Vec<String> {
+    let mut notes = Vec::new();
+    let Value::Map(machines) = &mut tree.value else {
+        return notes;
+    };
+    for (machine, settings) in machines {
+        let Value::Map(entries) = &mut settings.value else {
+            continue;
+        };
+        entries.retain(|(key, _)| {
+            let known = KEYS.contains(&key.name.as_str());
+            if !known {
+                let near = nearest(&key.name, KEYS)
+                    .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
+                notes.push(format!(
+                    "line {}: `{}` of `{}` is no key of QCEngine and was left out{near}",
+                    key.place.line, key.name, machine.name
+                ));
+            }
+            known
+        });
+    }
+    notes
+}
+
+fn partitions(machine: &Machine) -> BTreeMap<String, Partition> {
+    let jobs = machine.jobs_per_node;
+    let cores = machine.ncores.map(|cores| cores.get() / jobs.get());
+    let cores = cores.and_then(NonZeroUsize::new).unwrap_or(one());
+    let partition = |executor, cores_per_task| Partition {
+        executor,
+        cores_per_task,
+        transport: None,
+        setup: None,
+        environment: BTreeMap::new(),
+    };
+    let local = |slots| Executor::Local {
+        slots: Slots::Count(slots),
+    };
+    let allocation = |nodes, tasks_per_node| Executor::Allocation {
+        nodes,
+        nodes_per_task: one(),
+        tasks_per_node,
+    };
+    let (qc, ml) = match machine.is_batch_node {
+        true => (allocation(None, jobs), allocation(Some(one()), one())),
+        false => (local(jobs), local(one())),
+    };
+    [("qc", qc), ("ml", ml)]
+        .map(|(name, executor)| (name.to_owned(), partition(executor, cores)))
+        .into()
+}
+
+/// QCEngine counts memory in GiB, with fractions.
+fn memory(gib: f64) -> Memory {
+    let mib = (gib * 1024.0).round().max(1.0);
+    Memory::Bytes((mib as u64) << 20)
+}
+
+/// Python's `{name}` as `{{name}}`.
+fn template(command: &str) -> Result<String, (String, Option<String>)> {
+    let mut filled = String::new();
+    let mut rest = command;
+    while let Some(at) = rest.find(['{', '}']) {
+        filled.push_str(&rest[..at]);
+        let name = rest[at..]
+            .strip_prefix('{')
+            .and_then(|after| after.split_once('}'));
+        let Some((name, after)) = name.filter(|(name, _)| !name.contains('{')) else {
+            let message = format!("`{command}` has a brace that is not around a name");
+            return Err((message, Some("write `{total_ranks}`".into())));
+        };
+        match VARIABLES.iter().find(|(theirs, _)| *theirs == name) {
+            Some((_, ours)) => filled.push_str(&format!("{{{{{ours}}}}}")),
+            None => {
+                let hint = hint_for(name, VARIABLES.map(|(theirs, _)| theirs));
+                return Err((format!("QCEngine knows no `{{{name}}}`"), hint));
+            }
+        }
+        rest = after;
+    }
+    filled.push_str(rest);
+    Ok(filled)
+}
+
+/// What the file does not say or what has no place in a profile.
+fn unknowns(machine: &Machine) -> Vec<String> {
+    let mut notes = Vec::new();
+    let mut note = |text: &str| notes.push(text.to_owned());
+    match machine.is_batch_node {
+        true => {
+            note(
+                "`qc` takes the nodes of the job that moldflow runs in, all but one, which `ml` has: QCEngine does not say how nodes are divided",
+            );
+            note(
+                "for jobs of its own give `qc` the executor slurm, pbs or cobalt, with its queue, account and walltime, which are not in the file",
+            );
+        }
+        false => note(
+            "both partitions run on this host, `ml` in one slot: QCEngine does not know machine learning tasks",
+        ),
+    }
+    note("the nodes of a task (`nodes_per_task`) are 1: QCEngine is told them with each task");
+    note(
+        "what the environment of tasks needs, such as modules, goes into `setup`: it is not in the file",
+    );
+    if machine.ncores.is_none() {
+        note(
+            "the cores of a node are not in the file: they are asked of the host, and a task has one",
+        );
+    }
+    if machine.memory.is_none() {
+        note("the memory of a node is not in the file: it is asked of the host");
+    }
+    if machine.mpiexec_command.is_none() {
+        note("there is no `mpiexec_command`: MPI programs cannot be started");
+    }
+    if machine.memory_safety_factor.is_some() {
+        note(
+            "`memory_safety_factor` was left out: a method's own settings say how much memory its program takes",
+        );
+    }
+    if machine.retries.is_some() {
+        note("`retries` was left out: it belongs to a method of a campaign");
+    }
+    if machine
+        .scratch_directory
+        .as_ref()
+        .is_some_and(|path| path.contains('$'))
+    {
+        note(
+            "`scratch_directory` names a variable, which moldflow does not fill in: write the folder itself",
+        );
+    }
+    if machine.hostname_pattern.contains('[') {
+        note(
+            "`hostname_pattern` holds a bracket: here only `*` and `?` stand for letters, write several patterns",
+        );
+    }
+    notes
+}

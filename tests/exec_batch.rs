@@ -1,0 +1,192 @@
+//! Batch scripts: what is in them, and that no value of a user can be more than a value.
+
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::process::Command;
+
+use moldflow::exec::batch::{Script, System};
+use moldflow::spec::site::Batch;
+use proptest::prelude::*;
+
+const SYSTEMS: [System; 3] = [System::Slurm, System::Pbs, System::Cobalt];
+
+fn batch() -> Batch {
+    Batch {
+        queue: Some("debug".into()),
+        account: Some("chem".into()),
+        walltime: "90m".parse().unwrap(),
+        nodes_per_task: NonZeroUsize::new(2).unwrap(),
+        max_jobs: NonZeroUsize::new(4).unwrap(),
+        options: vec!["-l filesystems=home:eagle".into()],
+    }
+}
+
+fn script<'a>(system: System, batch: &'a Batch, dir: &Path, argv: &'a [String]) -> Script<'a> {
+    Script {
+        system,
+        batch,
+        name: "1a2b.7.0",
+        ranks_per_node: NonZeroUsize::new(32).unwrap(),
+        cores_per_rank: NonZeroUsize::new(2).unwrap(),
+        setup: &[],
+        environment: &[],
+        dir: dir.to_owned(),
+        argv,
+    }
+}
+
+fn words(words: &[&str]) -> Vec<String> {
+    words.iter().map(|word| (*word).to_owned()).collect()
+}
+
+#[test]
+fn a_script_asks_for_what_the_partition_says() {
+    let (batch, argv) = (batch(), words(&["moldflow", "task", "exec", "job.json"]));
+    let setup = words(&["module load nwchem", "source ~/env.sh"]);
+    let environment = [("OMP_NUM_THREADS".to_owned(), "2".to_owned())];
+    for (system, name) in SYSTEMS.into_iter().zip(["slurm", "pbs", "cobalt"]) {
+        let script = Script {
+            setup: &setup,
+            environment: &environment,
+            ..script(system, &batch, Path::new("/runs/a b/tasks/7/0"), &argv)
+        };
+        insta::assert_snapshot!(format!("script_{name}"), script.render().unwrap());
+    }
+}
+
+#[test]
+fn an_odd_walltime_is_rounded_up() {
+    let argv = words(&["true"]);
+    let batch = Batch {
+        walltime: "61s".parse().unwrap(),
+        ..batch()
+    };
+    let text = |system| {
+        script(system, &batch, Path::new("/d"), &argv)
+            .render()
+            .unwrap()
+    };
+    assert!(text(System::Slurm).contains("--time=00:01:01\n"));
+    assert!(text(System::Pbs).contains("walltime=00:01:01\n"));
+    assert!(text(System::Cobalt).contains("-t 2\n"));
+}
+
+#[test]
+fn what_would_be_another_directive_or_command_is_refused() {
+    let argv = words(&["true"]);
+    for bad in [
+        "",
+        "-x",
+        "a b",
+        "a\nb",
+        "a\n#SBATCH --uid=0",
+        "a;b",
+        "$(id)",
+        "`id`",
+        "a'b",
+        "a\"b",
+        "é",
+    ] {
+        let queue = Batch {
+            queue: Some(bad.into()),
+            ..batch()
+        };
+        let account = Batch {
+            account: Some(bad.into()),
+            ..batch()
+        };
+        for batch in [queue, account] {
+            let refused = script(System::Pbs, &batch, Path::new("/d"), &argv).render();
+            assert!(refused.is_err(), "{bad:?}");
+        }
+    }
+    for bad in [
+        "",
+        "constraint=cpu",
+        "-l a\nrm -rf x",
+        "-l a\rb",
+        "-l \u{2028}",
+    ] {
+        let batch = Batch {
+            options: vec![bad.into()],
+            ..batch()
+        };
+        assert!(
+            script(System::Pbs, &batch, Path::new("/d"), &argv)
+                .render()
+                .is_err(),
+            "{bad:?}"
+        );
+    }
+    let batch = batch();
+    for bad in [&[][..], &[""], &["-c", "id"], &["a\0b"]] {
+        assert!(
+            script(System::Pbs, &batch, Path::new("/d"), &words(bad))
+                .render()
+                .is_err(),
+            "{bad:?}"
+        );
+    }
+    for dir in ["", "-", "a\0b"] {
+        assert!(
+            script(System::Pbs, &batch, Path::new(dir), &argv)
+                .render()
+                .is_err(),
+            "{dir:?}"
+        );
+    }
+    for name in ["", "1A", "A B", "A=B", "A\nB"] {
+        let environment = [(name.to_owned(), String::new())];
+        let script = Script {
+            environment: &environment,
+            ..script(System::Pbs, &batch, Path::new("/d"), &argv)
+        };
+        assert!(script.render().is_err(), "{name:?}");
+    }
+}
+
+/// Letters that mean something to a shell or to a batch system, more often than others.
+fn hostile() -> impl Strategy<Value = String> {
+    let piece = prop_oneof![
+        Just("'".to_owned()),
+        Just("\"".to_owned()),
+        Just("\n#PBS -q root\n".to_owned()),
+        Just("$(touch broken)".to_owned()),
+        Just("`touch broken`".to_owned()),
+        Just("; touch broken;".to_owned()),
+        Just("\\".to_owned()),
+        Just("-n".to_owned()),
+        Just("{{argv}}".to_owned()),
+        Just("&|<>*?~!".to_owned()),
+        "[^\0/]{0,4}",
+    ];
+    prop::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn the_shell_reads_every_value_back_as_it_was(
+        arguments in prop::collection::vec(hostile(), 0..4),
+        value in hostile(),
+        folder in hostile(),
+    ) {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join(format!("-{folder}"));
+        prop_assume!(std::fs::create_dir(&dir).is_ok());
+        let mut argv = words(&["sh", "-c", r#"printf '%s\0' "$VALUE" "$@" > said"#, "sh"]);
+        argv.extend(arguments.clone());
+        let (batch, environment) = (batch(), [("VALUE".to_owned(), value.clone())]);
+        for system in SYSTEMS {
+            let script = Script { environment: &environment, ..script(system, &batch, &dir, &argv) };
+            let text = script.render().unwrap();
+            let status = Command::new("bash").arg("-c").arg(&text).current_dir(&parent).status().unwrap();
+            prop_assert!(status.success());
+            let said = std::fs::read_to_string(dir.join("said")).unwrap();
+            let said: Vec<&str> = said.strip_suffix('\0').unwrap().split('\0').collect();
+            prop_assert_eq!(said[0], value.as_str());
+            prop_assert_eq!(&said[1..], arguments.as_slice());
+            prop_assert!(!dir.join("broken").exists() && !parent.path().join("broken").exists());
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! QCEngine files to site profiles.
+
+use std::sync::Arc;
+
+use moldflow::spec::fault::{Faults, Text};
+use moldflow::spec::import::{Imported, qcengine};
+use moldflow::spec::profiles;
+
+/// The file for Theta in the README of the reference application, word for word.
+const THETA: &str = r#"all:
+  hostname_pattern: "*"
+  scratch_directory: ./scratch
+  is_batch_node: True
+  mpiexec_command: "aprun -n {total_ranks} -N {ranks_per_node} -C -cc depth --env CRAY_OMP_CHECK_AFFINITY=TRUE --env OMP_NUM_THREADS={cores_per_rank} --env MKL_NUM_THREADS={cores_per_rank} -d {cores_per_rank} -j 1"
+  jobs_per_node: 1
+  ncores: 64
+  memory: 192
+"#;
+
+fn import(text: &str, name: Option<&str>) -> Result<Imported, Faults> {
+    let text = Text {
+        name: "qcengine.yaml".into(),
+        text: text.into(),
+    };
+    qcengine(&Arc::new(text), name)
+}
+
+fn parse(text: String) -> moldflow::spec::site::Site {
+    profiles::parse(&Arc::new(Text {
+        name: "site.yml".into(),
+        text,
+    }))
+    .unwrap()
+}
+
+#[test]
+fn the_file_of_the_reference_application_becomes_the_profile_of_theta() {
+    let Imported { site, notes } = import(THETA, Some("theta")).unwrap();
+    let shipped = parse(include_str!("../site-profiles/theta.yml").to_owned());
+    assert_eq!(site.mpiexec_command, shipped.mpiexec_command);
+    assert_eq!(site.node, shipped.node);
+    assert_eq!(site.scratch, shipped.scratch);
+    assert_eq!(site.partitions["ml"], shipped.partitions["ml"]);
+    assert!(
+        notes.iter().any(|note| note.contains("walltime")),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn what_is_imported_is_a_profile_that_can_be_read() {
+    let files = [
+        THETA,
+        "laptop: {jobs_per_node: 2, ncores: 8, memory: 15.5}",
+        "small: {ncores: 1, jobs_per_node: 4}",
+        "bare: {}",
+    ];
+    for file in files {
+        let Imported { site, .. } = import(file, None).unwrap();
+        assert_eq!(
+            parse(serde_saphyr::to_string(&site).unwrap()),
+            site,
+            "{file}"
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_known_is_said() {
+    let notes = |text| import(text, None).unwrap().notes.join("\n");
+    insta::assert_snapshot!(notes(THETA));
+    insta::assert_snapshot!(notes(
+        "all:\n  hostname_pattern: node[0-9]\n  retries: 2\n  memory_safety_factor: 10\n  scratch_directory: $SCRATCH\n  mpiexec_comand: srun\n  gpus: 4\n"
+    ));
+}
+
+#[test]
+fn of_several_machines_one_is_chosen_by_name() {
+    let text = "here: {ncores: 4}\nthere: {ncores: 8}\n";
+    assert_eq!(
+        import(text, Some("there")).unwrap().site.node.cores.count(),
+        8
+    );
+    insta::assert_snapshot!(import(text, None).unwrap_err().to_string());
+}
+
+#[test]
+fn a_file_that_is_wrong_is_refused_with_the_line() {
+    let faults = |text| import(text, None).unwrap_err().to_string();
+    let wrong = [
+        "all:\n  mpiexec_command: \"srun -n {ranks}\"\n",
+        "all:\n  mpiexec_command: \"srun -n {total_ranks\"\n",
+        "all:\n  mpiexec_command: \"srun -n {{total_ranks}}\"\n",
+        "all:\n  ncores: 0\n  memory: lots\n",
+        "all: [1]\n",
+        "{}\n",
+        "",
+        "- a\n",
+    ];
+    insta::assert_snapshot!(wrong.map(faults).join("\n"));
+}
