@@ -5,7 +5,6 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
-use super::plan::in_words;
 use super::{CampaignArguments, Exit, print};
 use crate::plan::{self, Plan};
 use crate::simulate;
@@ -89,9 +88,13 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         .wall_time
         .map(|limit| format!(", for at most {limit}"))
         .unwrap_or_default();
+    let slots = match plan.evaluate.slots {
+        Some(count) => format!("{count} slots"),
+        None => "as many slots as its allocation has nodes for".to_owned(),
+    };
     format!(
         "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
-         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({} slots), in batches of {}.\n",
+         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in batches of {}.\n",
         path.display(),
         search_space.elements.join(", "),
         search_space.max_heavy_atoms,
@@ -102,7 +105,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         plan.parallel,
         plan.evaluate.partition,
         loaded.site.name,
-        in_words(plan.evaluate.slots),
+        slots,
         plan.select,
     )
 }

@@ -11,6 +11,8 @@ mod run_dir;
 mod schema;
 mod session;
 mod sites;
+mod sites_check;
+mod start;
 mod status;
 mod task;
 
@@ -25,6 +27,8 @@ use failure::Failure;
 /// What a command ends with, as the shell sees it.
 pub(crate) enum Exit {
     Finished,
+    /// What was asked for was done, and the answer is no.
+    Refused,
     /// Finished, but nothing was computed, or a limit on failures was hit.
     NothingComputed,
     /// Interrupted, and can be resumed.
@@ -35,6 +39,7 @@ impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
         match exit {
             Exit::Finished => 0.into(),
+            Exit::Refused => 1.into(),
             Exit::NothingComputed => 3.into(),
             Exit::Interrupted => 130.into(),
         }
@@ -63,7 +68,7 @@ enum Command {
     Status(status::Arguments),
     /// Print the results of a run
     Export(export::Arguments),
-    /// List and show site profiles
+    /// List, show, check and import site profiles
     #[command(subcommand)]
     Sites(sites::Command),
     /// Print the JSON Schema of campaigns or site profiles, for editors

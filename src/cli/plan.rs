@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use std::fmt::Write;
 
 use super::failure::Failure;
+use super::start::{self, BatchScript};
 use super::{CampaignArguments, Exit, print};
 use crate::plan::{self, EdgeKind, Plan};
 use crate::spec::campaign::Loaded;
@@ -34,10 +35,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
     print(&match arguments.format {
-        Format::Text => text(&loaded, &plan),
+        Format::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
         Format::Dot => plan::dot(&plan),
         Format::Mermaid => plan::mermaid(&plan),
-        Format::Json => json(&loaded, &plan),
+        Format::Json => json(&loaded, &plan)?,
     })?;
     Ok(Exit::Finished)
 }
@@ -93,11 +94,41 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
         "consumer loop:  {0} -> {0}, its results to {train}",
         plan.evaluate.stage
     );
-    text.push_str("\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n");
+    text
+}
+
+/// The command lines, and the batch scripts of partitions that make jobs.
+fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+    let mut text =
+        "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
+    let starts = start::starts(loaded, plan)?;
     for stage in plan.stages() {
         let _ = writeln!(text, "  {}: {}", stage.stage, stage.argv.join(" "));
+        if let Some(launcher) = &starts[&stage.stage].launcher {
+            let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
+        }
     }
-    text
+    let mut shown: Vec<&BatchScript> = Vec::new();
+    for stage in plan.stages() {
+        let Some(script) = &starts[&stage.stage].script else {
+            continue;
+        };
+        if !shown.contains(&script) {
+            let of = plan.stages().into_iter().map(|stage| stage.stage.as_str());
+            let of = of.filter(|name| starts[*name].script.as_ref() == Some(script));
+            let of: Vec<&str> = of.collect();
+            let (of, submit) = (of.join(", "), script.submit);
+            let _ = writeln!(
+                text,
+                "\n{submit} job.sh, a job for each task of {of}; job.sh:"
+            );
+            for line in script.text.lines() {
+                let _ = writeln!(text, "  {line}");
+            }
+            shown.push(script);
+        }
+    }
+    Ok(text)
 }
 
 /// How many tasks a stage has.
@@ -116,9 +147,10 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     }
 }
 
-fn json(loaded: &Loaded, plan: &Plan) -> String {
-    let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan});
-    format!("{whole:#}\n")
+fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+    let starts = start::starts(loaded, plan)?;
+    let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan, "start": starts});
+    Ok(format!("{whole:#}\n"))
 }
 
 /// A number of nodes or slots; that of an allocation is not known before there is one.

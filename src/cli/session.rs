@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::Exit;
 use super::failure::Failure;
 use super::progress::Display;
-use super::run_dir;
+use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::{Executor, LocalExecutor};
 use crate::plan::Plan;
@@ -184,20 +184,12 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     let stages = plan.stages().into_iter().map(|stage| {
         let method = &loaded.campaign.methods[&stage.method];
         let partition = &loaded.site.partitions[&method.partition];
-        let cores = partition.cores_per_task.to_string();
-        let threads =
-            ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.clone()));
-        let given = partition
-            .environment
-            .iter()
-            .map(|(k, v)| (k.clone(), v.clone()));
-        let env = threads.into_iter().chain(given).collect();
         (
             stage.stage.clone(),
             StageSite {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
-                env,
+                env: start::environment(partition),
             },
         )
     });

@@ -10,10 +10,10 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::plan::{in_words, trimmed};
-use super::{Exit, print};
-use crate::spec::fault::Text;
+use super::{Exit, print, sites_check};
+use crate::spec::fault::{Faults, Text};
 use crate::spec::import::{self, Imported};
-use crate::spec::profiles::{self, Found};
+use crate::spec::profiles::{self, Found, Origin};
 use crate::spec::site::Site;
 
 #[derive(Subcommand)]
@@ -22,6 +22,8 @@ pub(super) enum Command {
     List(ListArguments),
     /// A profile with every default written out
     Show(ShowArguments),
+    /// Whether a machine is as its profile says, and what to do where it is not
+    Check(sites_check::Arguments),
     /// A profile made from a QCEngine file, and what that file does not say
     Import(ImportArguments),
 }
@@ -55,6 +57,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
+        Command::Check(arguments) => sites_check::run(arguments),
         Command::Import(arguments) => import(arguments),
     }
 }
@@ -70,14 +73,19 @@ fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
 }
 
 fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
-    let (site, origin) = match profiles::is_path(&arguments.name) {
-        true => profiles::file(Path::new(&arguments.name)),
-        false => profiles::named(&arguments.name, &profiles::search_path(Path::new("."))),
-    }?;
+    let (site, origin) = profile(&arguments.name)?;
     let yaml = serde_saphyr::to_string(&site.resolved())
         .map_err(|error| Failure::new(error.to_string()))?;
     print(&format!("# {origin}\n{yaml}"))?;
     Ok(Exit::Finished)
+}
+
+/// The profile of that name, or in that file.
+pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
+    match profiles::is_path(name) {
+        true => profiles::file(Path::new(name)),
+        false => profiles::named(name, &profiles::search_path(Path::new("."))),
+    }
 }
 
 fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
@@ -105,11 +113,14 @@ fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
 }
 
 /// Whether this host is the site.
-fn is_here(site: &Site) -> bool {
-    // What uname(2) reports; empty where there is no such file.
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let host = host.trim();
-    site.is_here(host, |name| std::env::var_os(name).is_some())
+pub(super) fn is_here(site: &Site) -> bool {
+    site.is_here(&hostname(), |name| std::env::var_os(name).is_some())
+}
+
+/// What uname(2) reports; empty where there is no such file.
+pub(super) fn hostname() -> String {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    name.trim().to_owned()
 }
 
 /// Whether an earlier profile has the same name.

@@ -1,6 +1,7 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
 pub mod batch;
+pub mod doctor;
 pub mod launcher;
 mod local;
 mod process;

@@ -1,0 +1,119 @@
+//! Probes of a batch system: are its commands there, does it answer, would it take our jobs.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use super::Finding;
+use super::probe::{Outcome, Place};
+use crate::exec::batch::{Script, System};
+use crate::spec::site::{Partition, Site};
+
+/// Variables that say that this is a batch job.
+const JOBS: [&str; 3] = ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"];
+
+/// The variable of the batch job that this process is in.
+pub fn job() -> Option<&'static str> {
+    JOBS.into_iter()
+        .find(|name| std::env::var_os(name).is_some())
+}
+
+pub fn allocation(subject: &str) -> Finding {
+    match job() {
+        Some(name) => Finding::ok(subject, format!("this is a batch job ({name} is set)")),
+        None => Finding::warning(
+            subject,
+            "this is no batch job: its nodes can only be looked at from inside one",
+            "start an interactive job, and run `moldflow sites check` in it",
+        ),
+    }
+}
+
+pub fn system(subject: &str, site: &Site, partition: &Partition, tell: &mut dyn FnMut(Finding)) {
+    let (Some(system), Some(batch)) = (System::of(&partition.executor), partition.executor.batch())
+    else {
+        return;
+    };
+    let place = Place::of(partition);
+    let there = place.suffix();
+    let (name, list) = match system {
+        System::Slurm => ("Slurm", vec!["sinfo", "--noheader", "--format=%R"]),
+        System::Pbs => ("PBS", vec!["qstat", "-Q"]),
+        System::Cobalt => ("Cobalt", vec!["qstat", "-Q"]),
+    };
+    let outcome = place.run(&list, &[], "");
+    let Some(queues) = outcome.success() else {
+        let (what, advice) = match outcome {
+            Outcome::Missing => (
+                format!("there is no `{}`{there}", list[0]),
+                format!(
+                    "run this on a login node of the cluster, or put the commands of {name} on PATH"
+                ),
+            ),
+            _ => (
+                format!("{name}{there} does not answer: {}", outcome.trouble()),
+                "try again later, or ask those who run it".to_owned(),
+            ),
+        };
+        return tell(Finding::failed(subject, what, advice));
+    };
+    tell(Finding::ok(subject, format!("{name}{there} answers")));
+    if let Some(queue) = &batch.queue {
+        // The first word of a line is the name of a queue, in all three.
+        let found: Vec<&str> = queues
+            .lines()
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|word| !word.starts_with(['=', '-']) && !["Queue", "Name"].contains(word))
+            .collect();
+        tell(match found.contains(&queue.as_str()) {
+            true => Finding::ok(subject, format!("there is a queue `{queue}`")),
+            false => Finding::failed(
+                subject,
+                format!("there is no queue `{queue}`{there}"),
+                format!("choose one of {}", found.join(", ")),
+            ),
+        });
+    }
+    tell(accepted(subject, system, site, partition));
+}
+
+/// Whether a job of the partition would be taken.
+fn accepted(subject: &str, system: System, site: &Site, partition: &Partition) -> Finding {
+    let argv = ["true".to_owned()];
+    let batch = partition.executor.batch();
+    let script = batch.map(|batch| Script {
+        system,
+        batch,
+        name: "moldflow-check",
+        ranks_per_node: NonZeroUsize::MIN,
+        cores_per_rank: partition.cores_per_task,
+        setup: partition.setup.as_deref().unwrap_or(&site.setup),
+        environment: &[],
+        dir: PathBuf::from("/"),
+        argv: &argv,
+    });
+    let script = match script.map(|script| script.render()) {
+        Some(Ok(script)) => script,
+        Some(Err(error)) => {
+            return Finding::failed(subject, error.to_string(), "correct the profile");
+        }
+        None => String::new(),
+    };
+    match system {
+        System::Slurm => {
+            let outcome = Place::of(partition).run(&["sbatch", "--test-only"], &[], &script);
+            match outcome.success() {
+                Some(_) => Finding::ok(subject, "a job would be accepted (sbatch --test-only)"),
+                None => Finding::failed(
+                    subject,
+                    format!("a job would not be accepted: {}", outcome.trouble()),
+                    "correct `queue`, `account`, `walltime`, `nodes_per_task` or `options`; `moldflow plan` shows the script",
+                ),
+            }
+        }
+        System::Pbs | System::Cobalt => Finding::warning(
+            subject,
+            "whether account and limits are accepted is not known: qsub has no test-only submission",
+            "submit the script that `moldflow plan` shows by hand once",
+        ),
+    }
+}

@@ -1,0 +1,140 @@
+//! Probes of this host: is it the site, may we write, what may we open, which engines are there.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Resource, getrlimit};
+
+use super::probe::{Outcome, Place};
+use super::{Engine, Finding, Host};
+use crate::spec::site::Site;
+
+pub fn recognised(site: &Site, host: &Host) -> Finding {
+    let Host { name, recognised } = host;
+    match recognised {
+        true => Finding::ok("host", format!("`{name}` is the site")),
+        false => Finding::warning(
+            "host",
+            format!("`{name}` is not recognised as the site `{}`", site.name),
+            "run this where campaigns are to be started; if it is there, correct `recognise`",
+        ),
+    }
+}
+
+/// Whether the scratch folder, or what it would be made in, can be written to.
+pub fn scratch(folder: &Path) -> Finding {
+    let shown = folder.display();
+    // A relative one is made inside the run directory, which is made here.
+    let absolute = Path::new(".").join(folder);
+    let existing: Option<PathBuf> = absolute
+        .ancestors()
+        .find(|ancestor| ancestor.exists())
+        .map(Path::to_owned);
+    let base = existing.unwrap_or_else(|| ".".into());
+    let probe = base.join(format!(".moldflow-check-{}", std::process::id()));
+    match File::create_new(&probe) {
+        Ok(_) => {
+            let _ = fs::remove_file(&probe);
+            Finding::ok("scratch", format!("`{shown}` can be written to"))
+        }
+        Err(error) => Finding::failed(
+            "scratch",
+            format!("`{shown}` cannot be written to: {error}"),
+            "name a folder in `scratch` that is yours, best one on a fast disk",
+        ),
+    }
+}
+
+/// Whether so many tasks can be started from here.
+pub fn limits(site: &Site) -> [Finding; 2] {
+    let tasks: usize = site
+        .partitions
+        .values()
+        .filter_map(|partition| {
+            Some(partition.slot_count(&site.node)? * partition.cores_per_task.get())
+        })
+        .sum();
+    // Pipes, logs and the database; and a task's own threads with those that watch it.
+    [
+        limit("open files", Resource::Nofile, 256 + 8 * tasks, "ulimit -n"),
+        limit("processes", Resource::Nproc, 128 + 4 * tasks, "ulimit -u"),
+    ]
+}
+
+fn limit(what: &str, resource: Resource, needed: usize, command: &str) -> Finding {
+    match getrlimit(resource).current {
+        Some(limit) if limit < needed as u64 => Finding::warning(
+            "limits",
+            format!("{limit} {what} are allowed, {needed} may be needed"),
+            format!("raise it in the shell that starts moldflow: `{command} {needed}`"),
+        ),
+        Some(limit) => Finding::ok("limits", format!("{limit} {what} are allowed")),
+        None => Finding::ok("limits", format!("{what} are not limited")),
+    }
+}
+
+/// Whether the program of an engine is there, and which version of it.
+pub fn engine(site: &Site, engine: &Engine) -> Finding {
+    let subject = format!("engine {}", engine.name);
+    let missing = || {
+        Finding::warning(
+            &subject,
+            format!("the program `{}` is not on this host", engine.program),
+            format!(
+                "only for campaigns that use it: {}; or load it in `setup`",
+                engine.install
+            ),
+        )
+    };
+    let Some(arguments) = &engine.version_args else {
+        return match on_path(&engine.program) {
+            Some(path) => Finding::ok(&subject, path.display().to_string()),
+            None if site.setup.is_empty() => missing(),
+            None => Finding::warning(
+                &subject,
+                format!(
+                    "the program `{}` is not on PATH before `setup`",
+                    engine.program
+                ),
+                "nothing, if a line of `setup` loads it",
+            ),
+        };
+    };
+    let argv: Vec<&str> = std::iter::once(engine.program.as_str())
+        .chain(arguments.iter().map(String::as_str))
+        .collect();
+    match Place::Here.run(&argv, &site.setup, "") {
+        Outcome::Missing => missing(),
+        Outcome::Ended { stdout, stderr, .. } => {
+            let digits = |line: &&str| line.contains(|c: char| c.is_ascii_digit());
+            let mut lines = stdout.lines().chain(stderr.lines());
+            let line = lines
+                .clone()
+                .find(|line| line.contains("version") && digits(line));
+            let line = line
+                .or_else(|| lines.find(digits))
+                .unwrap_or("it does not say its version");
+            Finding::ok(&subject, line.trim().trim_matches('*').trim())
+        }
+        trouble => Finding::warning(
+            &subject,
+            format!(
+                "`{}` does not say its version: {}",
+                engine.program,
+                trouble.trouble()
+            ),
+            "run it by hand",
+        ),
+    }
+}
+
+/// Where a program is.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders = std::env::split_paths(&path).map(|folder| folder.join(program));
+    folders.into_iter().find(|file| {
+        file.metadata()
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    })
+}

@@ -1,0 +1,104 @@
+//! The probe of the MPI launcher: two ranks that say where they are, through the profile's own template.
+
+use std::fs;
+use std::num::NonZeroUsize;
+
+use super::batch::job;
+use super::probe::{Outcome, Place};
+use super::{Finding, Host};
+use crate::exec::launcher::{Shape, render};
+use crate::spec::site::{Executor, Memory, Site};
+
+const SUBJECT: &str = "launcher";
+/// What the ranks run.
+const HELLO: &str = "hostname";
+
+pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {
+    let Some(template) = &site.mpiexec_command else {
+        return tell(Finding::ok(
+            SUBJECT,
+            "none: MPI programs are not started on this site",
+        ));
+    };
+    // Outside a job `srun` asks for one and waits, `aprun` refuses.
+    let local = site.partitions.values().all(|partition| {
+        partition.transport.is_none() && matches!(partition.executor, Executor::Local { .. })
+    });
+    if !local && job().is_none() {
+        let program = template.split_whitespace().next().unwrap_or_default();
+        return tell(Finding::warning(
+            SUBJECT,
+            format!("`{program}` was not tried: it starts programs inside a batch job only"),
+            "start an interactive job, and run `moldflow sites check` in it",
+        ));
+    }
+    tell(hello(site, host, template));
+}
+
+/// Starts two ranks on this host.
+fn hello(site: &Site, host: &Host, template: &str) -> Finding {
+    let hostfile = std::env::temp_dir().join(format!("moldflow-hosts-{}", std::process::id()));
+    if let Err(error) = fs::write(&hostfile, format!("{}\n", host.name)) {
+        let message = format!("could not write `{}`: {error}", hostfile.display());
+        return Finding::failed(
+            SUBJECT,
+            message,
+            "free or name a temporary folder in TMPDIR",
+        );
+    }
+    let shape = Shape {
+        nodes: NonZeroUsize::MIN,
+        ranks_per_node: NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN),
+        cores_per_rank: NonZeroUsize::MIN,
+        hosts: vec![host.name.clone()],
+        hostfile: hostfile.clone(),
+        memory: match site.node.memory {
+            Memory::Bytes(bytes) => bytes >> 30,
+            Memory::Auto => 0,
+        },
+    };
+    let rendered = render(template, &shape);
+    let ran = rendered.map(|mut argv| {
+        argv.push(HELLO.to_owned());
+        let words: Vec<&str> = argv.iter().map(String::as_str).collect();
+        (words.join(" "), Place::Here.run(&words, &site.setup, ""))
+    });
+    let _ = fs::remove_file(&hostfile);
+    let (command, outcome) = match ran {
+        Ok(ran) => ran,
+        Err(error) => {
+            return Finding::failed(SUBJECT, error.to_string(), "correct `mpiexec_command`");
+        }
+    };
+    match &outcome {
+        Outcome::Missing => {
+            let program = command.split_whitespace().next().unwrap_or_default();
+            Finding::failed(
+                SUBJECT,
+                format!("there is no `{program}`"),
+                "install MPI (Debian: apt-get install openmpi-bin), load it in `setup`, or correct `mpiexec_command`",
+            )
+        }
+        Outcome::Ended {
+            success: true,
+            stdout,
+            ..
+        } => {
+            // Some launchers say more, such as the resources that a job used.
+            let name = stdout.lines().next().unwrap_or_default();
+            match stdout.lines().filter(|line| *line == name).count() {
+                2 => Finding::ok(SUBJECT, format!("two ranks answer: {command}")),
+                count => Finding::failed(
+                    SUBJECT,
+                    format!("two ranks were to answer, {count} did: {command}"),
+                    "correct `mpiexec_command`: `{{total_ranks}}` is the number of ranks",
+                ),
+            }
+        }
+        trouble => Finding::failed(
+            SUBJECT,
+            format!("two ranks do not start: {}", trouble.trouble()),
+            format!("try it by hand: {command}"),
+        ),
+    }
+}

@@ -1,0 +1,104 @@
+//! `moldflow sites check`: whether a machine is as its profile says, and what to do where it is not.
+
+mod batch;
+mod host;
+mod launcher;
+mod probe;
+mod ssh;
+
+use serde::Serialize;
+
+use crate::spec::site::{Executor, Site};
+use probe::Place;
+
+/// What a probe found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub verdict: Verdict,
+    /// What was looked at: `scratch`, `launcher`, `partition qc`.
+    pub subject: String,
+    pub message: String,
+    /// What to do about it.
+    pub advice: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Ok,
+    Warning,
+    Failed,
+}
+
+impl Finding {
+    fn ok(subject: &str, message: impl Into<String>) -> Self {
+        Self::new(Verdict::Ok, subject, message, None)
+    }
+
+    fn warning(subject: &str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::new(Verdict::Warning, subject, message, Some(advice.into()))
+    }
+
+    fn failed(subject: &str, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::new(Verdict::Failed, subject, message, Some(advice.into()))
+    }
+
+    fn new(
+        verdict: Verdict,
+        subject: &str,
+        message: impl Into<String>,
+        advice: Option<String>,
+    ) -> Self {
+        Self {
+            verdict,
+            subject: subject.to_owned(),
+            message: message.into(),
+            advice,
+        }
+    }
+}
+
+/// This host, as the caller sees it.
+#[derive(Clone, Debug)]
+pub struct Host {
+    pub name: String,
+    /// Whether the profile recognises it.
+    pub recognised: bool,
+}
+
+/// An engine and the program that it needs.
+#[derive(Clone, Debug)]
+pub struct Engine {
+    pub name: String,
+    pub program: String,
+    /// Arguments that make the program print its version and end; none if there are no such.
+    pub version_args: Option<Vec<String>>,
+    pub install: String,
+}
+
+/// Examines a site from this host, and tells each finding as it is made.
+pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMut(Finding)) {
+    tell(host::recognised(site, host));
+    tell(host::scratch(&site.scratch));
+    for finding in host::limits(site) {
+        tell(finding);
+    }
+    for (name, partition) in &site.partitions {
+        let subject = format!("partition {name}");
+        let place = Place::of(partition);
+        if let Place::Behind(there) = place
+            && !ssh::reachable(&subject, there, tell)
+        {
+            continue;
+        }
+        match &partition.executor {
+            Executor::Local { .. } => {}
+            Executor::Allocation { .. } => tell(batch::allocation(&subject)),
+            _ => batch::system(&subject, site, partition, tell),
+        }
+    }
+    launcher::check(site, host, tell);
+    for engine in engines {
+        tell(host::engine(site, engine));
+    }
+}

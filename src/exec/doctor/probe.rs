@@ -1,0 +1,162 @@
+//! A short command, here or over SSH, with a time limit: what a probe looks with.
+
+use std::io::{self, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::exec::batch::quoted;
+use crate::spec::site::{Partition, Ssh, Transport};
+
+/// Longest time that any probe may take.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Where a probe looks.
+#[derive(Clone, Copy, Debug)]
+pub enum Place<'a> {
+    Here,
+    Behind(&'a Ssh),
+}
+
+/// What a command came to.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    Ended {
+        success: bool,
+        stdout: String,
+        stderr: String,
+    },
+    /// There is no such program.
+    Missing,
+    TookTooLong,
+    NotStarted(String),
+}
+
+impl<'a> Place<'a> {
+    /// Where the tasks of a partition are started.
+    pub fn of(partition: &'a Partition) -> Self {
+        match &partition.transport {
+            Some(Transport::Ssh(ssh)) => Self::Behind(ssh),
+            None => Self::Here,
+        }
+    }
+
+    /// ` on HOST`, or nothing for this host.
+    pub fn suffix(self) -> String {
+        match self {
+            Self::Here => String::new(),
+            Self::Behind(ssh) => format!(" on `{}`", ssh.host),
+        }
+    }
+
+    /// Runs a command after the lines of `setup`, with a text as its input.
+    pub fn run(self, argv: &[&str], setup: &[String], input: &str) -> Outcome {
+        let owned: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
+        let argv = match setup {
+            [] => owned,
+            setup => {
+                let script = format!("{}\nexec \"$@\"", setup.join("\n"));
+                let shell = ["bash", "-lc", &script, "bash"].map(str::to_owned);
+                shell.into_iter().chain(owned).collect()
+            }
+        };
+        match self {
+            Self::Here => run(&argv, input),
+            Self::Behind(ssh) => {
+                let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+                let mut argv: Vec<String> = [
+                    "ssh",
+                    "-o",
+                    "BatchMode=yes",
+                    "-o",
+                    "ConnectTimeout=10",
+                    "--",
+                ]
+                .map(str::to_owned)
+                .into();
+                argv.extend([ssh.host.clone(), words.join(" ")]);
+                run(&argv, input)
+            }
+        }
+    }
+}
+
+impl Outcome {
+    /// Standard output of a command that succeeded.
+    pub fn success(&self) -> Option<&str> {
+        match self {
+            Self::Ended {
+                success: true,
+                stdout,
+                ..
+            } => Some(stdout),
+            _ => None,
+        }
+    }
+
+    /// Why it did not succeed, in one line.
+    pub fn trouble(&self) -> String {
+        match self {
+            Self::Ended { stdout, stderr, .. } => {
+                let mut lines = stderr.lines().chain(stdout.lines()).map(str::trim);
+                let said = lines.find(|line| line.chars().any(char::is_alphanumeric));
+                said.unwrap_or("it failed without a word").to_owned()
+            }
+            Self::Missing => "there is no such program".to_owned(),
+            Self::TookTooLong => format!("it did not end within {} s", LIMIT.as_secs()),
+            Self::NotStarted(why) => why.clone(),
+        }
+    }
+}
+
+fn run(argv: &[String], input: &str) -> Outcome {
+    let child = Command::new(&argv[0])
+        .args(&argv[1..])
+        // The messages are read.
+        .env("LC_ALL", "C")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn();
+    let mut child = match child {
+        Ok(child) => child,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Outcome::Missing,
+        Err(error) => return Outcome::NotStarted(error.to_string()),
+    };
+    let leader = Pid::from_raw(child.id().cast_signed());
+    let (sender, receiver) = mpsc::channel();
+    let input = input.to_owned();
+    std::thread::spawn(move || {
+        // A command that does not read its input is none the worse for it.
+        let _ = child
+            .stdin
+            .take()
+            .map(|mut stdin| stdin.write_all(input.as_bytes()));
+        let _ = sender.send(child.wait_with_output());
+    });
+    match receiver.recv_timeout(LIMIT) {
+        // What a shell says, here or on another host.
+        Ok(Ok(output)) if output.status.code() == Some(127) => Outcome::Missing,
+        Ok(Ok(output)) => {
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            let mut stderr = text(&output.stderr);
+            if let Some(signal) = output.status.signal() {
+                stderr.push_str(&format!("it was ended by signal {signal}\n"));
+            }
+            Outcome::Ended {
+                success: output.status.success(),
+                stdout: text(&output.stdout),
+                stderr,
+            }
+        }
+        Ok(Err(error)) => Outcome::NotStarted(error.to_string()),
+        Err(_) => {
+            let _ = leader.map(|leader| kill_process_group(leader, Signal::KILL));
+            Outcome::TookTooLong
+        }
+    }
+}
