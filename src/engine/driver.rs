@@ -79,6 +79,8 @@ pub enum Ending {
 pub trait Watch {
     /// `slots`: partition, busy, all.
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
+    /// The run was interrupted once: nothing new is started, what runs is waited for.
+    fn draining(&mut self) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -180,7 +182,10 @@ impl<P: Program> Driver<P> {
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
                     0 => {}
-                    1 => self.drain(),
+                    1 => {
+                        self.drain();
+                        watcher.draining();
+                    }
                     _ => return Ok((Ending::Interrupted, self.leave())),
                 },
                 () = sleep_until(deadline), if self.deadline.is_some() => {
