@@ -10,7 +10,12 @@ use support::report;
 
 fn main() {
     let qm9 = chem::qm9::Qm9::open();
-    let molecules: Vec<String> = qm9.molecules().step_by(1311).map(|entry| entry.smiles.to_owned()).take(100).collect();
+    let molecules: Vec<String> = qm9
+        .molecules()
+        .step_by(1311)
+        .map(|entry| entry.smiles.to_owned())
+        .take(100)
+        .collect();
     let engine = simulate::simulator("gfn2//mmff94").expect("built in");
     let (mut whole, mut calls) = (Duration::ZERO, Duration::ZERO);
     for smiles in &molecules {
@@ -21,21 +26,41 @@ fn main() {
             seed: 42,
         };
         let begin = Instant::now();
-        let Ok(Prepared::Done(result)) = engine.prepare(&request) else { continue };
+        let Ok(Prepared::Done(result)) = engine.prepare(&request) else {
+            continue;
+        };
         whole += begin.elapsed();
 
         let begin = Instant::now();
         let molecule = Molecule::parse(smiles).expect("a molecule");
         let geometry = chem::embed(&molecule, 42, Duration::from_secs(10)).expect("a geometry");
-        let symbols = geometry.atoms.iter().map(|(symbol, _)| chem::atomic_number(symbol).expect("an element"));
+        let symbols = geometry
+            .atoms
+            .iter()
+            .map(|(symbol, _)| chem::atomic_number(symbol).expect("an element"));
         let elements: Vec<u8> = symbols.collect();
-        let positions: Vec<[f64; 3]> = geometry.atoms.iter().map(|(_, position)| *position).collect();
+        let positions: Vec<[f64; 3]> = geometry
+            .atoms
+            .iter()
+            .map(|(_, position)| *position)
+            .collect();
         let energy = sci_form::xtb::solve_gfn2(&elements, &positions).expect("an energy");
         calls += begin.elapsed();
         assert!((energy.total_energy / 27.211_385_05 - result.total_energy_hartree).abs() < 1e-6);
     }
     println!("chemistry");
     let ratio = whole.as_secs_f64() / calls.as_secs_f64();
-    report(&format!("gfn2//mmff94 on {} molecules, to its two library calls", molecules.len()), ratio, "< 1.5");
-    report("milliseconds for one", 1e3 * whole.as_secs_f64() / molecules.len() as f64, "about 15");
+    report(
+        &format!(
+            "gfn2//mmff94 on {} molecules, to its two library calls",
+            molecules.len()
+        ),
+        ratio,
+        "< 1.5",
+    );
+    report(
+        "milliseconds for one",
+        1e3 * whole.as_secs_f64() / molecules.len() as f64,
+        "about 15",
+    );
 }

@@ -9,7 +9,9 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::engine::{Drawn, Driver, Engine, Program, Progress, Site, StageSite, TaskResult, Watch};
+use moldflow::engine::{
+    Drawn, Driver, Engine, Program, Progress, Site, StageSite, TaskResult, Watch,
+};
 use moldflow::exec::{Executor, Exit, LocalExecutor};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
@@ -18,7 +20,10 @@ use tokio::sync::{mpsc, watch};
 use support::{config, memory_mib, number, report};
 
 fn main() {
-    let words: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with("--")).collect();
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w));
     let benches: [(&str, fn()); 6] = [
         ("throughput", throughput),
@@ -44,7 +49,10 @@ impl Program for NoOp {
 
     fn read(&self, exit: &Exit, _: Option<&[u8]>) -> TaskResult {
         assert_eq!(*exit, Exit::Code(0));
-        TaskResult { outcome: energy(), simulation: None }
+        TaskResult {
+            outcome: energy(),
+            simulation: None,
+        }
     }
 }
 
@@ -55,33 +63,54 @@ impl Watch for Nobody {
 }
 
 fn energy() -> Outcome {
-    Outcome::Simulated { total_energy_hartree: -40.0, atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]) }
+    Outcome::Simulated {
+        total_energy_hartree: -40.0,
+        atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
+    }
 }
 
 fn wait<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime")
+        .block_on(work)
 }
 
 /// Seconds that `tasks` tasks of `argv` take through the whole path on two slots.
 fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let (sender, reports) = mpsc::unbounded_channel();
     let executor: Box<dyn Executor> = Box::new(LocalExecutor::new(2, sender).expect("threads"));
-    let stage = StageSite { partition: "qc".into(), timeout: Duration::from_secs(60), env: vec![] };
+    let stage = StageSite {
+        partition: "qc".into(),
+        timeout: Duration::from_secs(60),
+        env: vec![],
+    };
     let site = Site {
         run: "bench".into(),
         run_dir: dir.to_owned(),
-        stages: ["references", "initial", "evaluate"].map(|name| (name.to_owned(), stage.clone())).into(),
+        stages: ["references", "initial", "evaluate"]
+            .map(|name| (name.to_owned(), stage.clone()))
+            .into(),
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
     };
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
     wait(async {
         let store = Store::create(dir, &info()).await.expect("a database");
-        let driver = Driver::new(Engine::new(config(0)), store, site, reports, program, None).await.expect("a driver");
+        let driver = Driver::new(Engine::new(config(0)), store, site, reports, program, None)
+            .await
+            .expect("a driver");
         let (_keep, interrupts) = watch::channel(0);
         let begin = Instant::now();
-        let drawn = Drawn { initial, reserve: vec![] };
-        let (_, store) = driver.run(drawn, interrupts, &mut Nobody).await.expect("a run");
+        let drawn = Drawn {
+            initial,
+            reserve: vec![],
+        };
+        let (_, store) = driver
+            .run(drawn, interrupts, &mut Nobody)
+            .await
+            .expect("a run");
         let seconds = begin.elapsed().as_secs_f64();
         store.close().await.expect("closed");
         seconds
@@ -89,13 +118,21 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
 }
 
 fn info() -> RunInfo {
-    RunInfo { name: "bench".into(), campaign: "bench".into(), created: 0, version: "bench".into() }
+    RunInfo {
+        name: "bench".into(),
+        campaign: "bench".into(),
+        created: 0,
+        version: "bench".into(),
+    }
 }
 
 fn bare_spawns(n: usize) -> f64 {
     let begin = Instant::now();
     for _ in 0..n {
-        let status = Command::new("/bin/true").stdin(Stdio::null()).stdout(Stdio::null()).status();
+        let status = Command::new("/bin/true")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .status();
         assert!(status.expect("/bin/true").success());
     }
     n as f64 / begin.elapsed().as_secs_f64()
@@ -107,10 +144,18 @@ fn throughput() {
         let bare = bare_spawns(5_000);
         let dir = tempfile::tempdir().expect("a directory");
         let rate = tasks as f64 / run(dir.path(), tasks, &["/bin/true"]);
-        report(&format!("{tasks} no-op tasks, {rate:.0} a second, to {bare:.0} bare spawns"), rate / bare, ">= 0.5, aim 0.8");
+        report(
+            &format!("{tasks} no-op tasks, {rate:.0} a second, to {bare:.0} bare spawns"),
+            rate / bare,
+            ">= 0.5, aim 0.8",
+        );
         rates.push(rate / bare);
     }
-    report("the same at 50,000 to that at 5,000", rates[1] / rates[0], ">= 1");
+    report(
+        "the same at 50,000 to that at 5,000",
+        rates[1] / rates[0],
+        ">= 1",
+    );
 }
 
 fn round_trip() {
@@ -126,14 +171,22 @@ fn round_trip() {
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    report("milliseconds for one task's round trip on each of two slots", 1e3 * times[times.len() / 2], "< 2");
+    report(
+        "milliseconds for one task's round trip on each of two slots",
+        1e3 * times[times.len() / 2],
+        "< 2",
+    );
 }
 
 fn busy_slots() {
     let dir = tempfile::tempdir().expect("a directory");
     let tasks = 200;
     let seconds = run(dir.path(), tasks, &["/bin/sleep", "0.1"]);
-    report("share of two slots busy with tasks of 0.1 s", tasks as f64 * 0.1 / 2.0 / seconds, ">= 0.97");
+    report(
+        "share of two slots busy with tasks of 0.1 s",
+        tasks as f64 * 0.1 / 2.0 / seconds,
+        ">= 0.97",
+    );
 }
 
 /// The binary itself with a campaign of one initial molecule.
@@ -141,8 +194,16 @@ fn moldflow(dir: &Path, campaign: &str) -> Command {
     let file = dir.join("campaign.yml");
     std::fs::write(&file, campaign).expect("a campaign");
     let mut command = Command::new(env!("CARGO_BIN_EXE_moldflow"));
-    command.arg("run").arg(file).arg("--run-dir").arg(dir.join("run")).arg("--quiet");
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+        .arg("run")
+        .arg(file)
+        .arg("--run-dir")
+        .arg(dir.join("run"))
+        .arg("--quiet");
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
     command
 }
 
@@ -155,15 +216,25 @@ fn first_result() {
             let mut child = moldflow(dir.path(), quick).spawn().expect("moldflow");
             child.wait().expect("an end");
             let found = wait(async {
-                let mut store = Store::open_to_read(&dir.path().join("run")).await.expect("a database");
+                let mut store = Store::open_to_read(&dir.path().join("run"))
+                    .await
+                    .expect("a database");
                 store.candidates().await.expect("rows")
             });
-            let first = found.iter().filter_map(|c| c.finished).min().expect("a result");
+            let first = found
+                .iter()
+                .filter_map(|c| c.finished)
+                .min()
+                .expect("a result");
             (first - begin) as f64 / 1e3
         })
         .collect();
     times.sort_by(f64::total_cmp);
-    report("seconds from start to the first result of gfn2//mmff94", times[times.len() / 2], "< 0.3");
+    report(
+        "seconds from start to the first result of gfn2//mmff94",
+        times[times.len() / 2],
+        "< 0.3",
+    );
 }
 
 fn idle_memory() {
@@ -172,18 +243,36 @@ fn idle_memory() {
     std::fs::write(&fake, "#!/bin/sh\nexec sleep 60\n").expect("a script");
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(&fake, std::fs::Permissions::from_mode(0o755)).expect("executable");
-    let campaign = include_str!("../campaigns/quickstart.yml").replace("engine: gfn2//mmff94", "engine: xtb");
+    let campaign =
+        include_str!("../campaigns/quickstart.yml").replace("engine: gfn2//mmff94", "engine: xtb");
     let path = format!("{}:/usr/bin:/bin", dir.path().display());
-    let mut child = moldflow(dir.path(), &campaign).env("PATH", path).spawn().expect("moldflow");
+    let mut child = moldflow(dir.path(), &campaign)
+        .env("PATH", path)
+        .spawn()
+        .expect("moldflow");
     std::thread::sleep(Duration::from_secs(2));
     let mut all = vec![child.id()];
     let mut next = 0;
     while next < all.len() {
-        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", all[next])).unwrap_or_default();
-        all.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
-        for thread in std::fs::read_dir(format!("/proc/{}/task", all[next])).into_iter().flatten().flatten() {
-            let children = std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
-            all.extend(children.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+        let children = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", all[next]))
+            .unwrap_or_default();
+        all.extend(
+            children
+                .split_whitespace()
+                .filter_map(|pid| pid.parse::<u32>().ok()),
+        );
+        for thread in std::fs::read_dir(format!("/proc/{}/task", all[next]))
+            .into_iter()
+            .flatten()
+            .flatten()
+        {
+            let children =
+                std::fs::read_to_string(thread.path().join("children")).unwrap_or_default();
+            all.extend(
+                children
+                    .split_whitespace()
+                    .filter_map(|pid| pid.parse::<u32>().ok()),
+            );
         }
         all.sort_unstable();
         all.dedup();
@@ -191,7 +280,14 @@ fn idle_memory() {
     }
     let engine = number("VmRSS", child.id());
     let total: f64 = all.iter().map(|pid| number("VmRSS", *pid)).sum();
-    report(&format!("MiB of an idle engine and its {} other processes (engine {engine:.0})", all.len() - 1), total, "< 60");
+    report(
+        &format!(
+            "MiB of an idle engine and its {} other processes (engine {engine:.0})",
+            all.len() - 1
+        ),
+        total,
+        "< 60",
+    );
     for pid in all.iter().rev() {
         let _ = Command::new("kill").arg("-9").arg(pid.to_string()).status();
     }
@@ -203,21 +299,34 @@ fn resume() {
     const RESULTS: usize = 100_000;
     let dir = tempfile::tempdir().expect("a directory");
     wait(async {
-        let mut store = Store::create(dir.path(), &info()).await.expect("a database");
+        let mut store = Store::create(dir.path(), &info())
+            .await
+            .expect("a database");
         let mut engine = Engine::new(config(1));
         let initial = (0..RESULTS).map(|i| format!("CC(C)C{i}")).collect();
-        let mut facts = vec![Fact::Began { initial, reserve: vec![] }];
+        let mut facts = vec![Fact::Began {
+            initial,
+            reserve: vec![],
+        }];
         while !facts.is_empty() {
             for some in facts.chunks(1000) {
                 let mut batch = Batch::default();
                 for fact in some {
-                    let event = Event { at: 0, fact: fact.clone() };
+                    let event = Event {
+                        at: 0,
+                        fact: fact.clone(),
+                    };
                     let step = engine.handle(&event).expect("legal");
                     batch.facts.push((event, step.records));
                 }
                 store.commit(&batch).await.expect("committed");
             }
-            let ended = |(task, attempt)| Fact::Ended { task, attempt, started: Some(0), outcome: energy() };
+            let ended = |(task, attempt)| Fact::Ended {
+                task,
+                attempt,
+                started: Some(0),
+                outcome: energy(),
+            };
             facts = engine.outstanding().into_iter().map(ended).collect();
             if engine.measured().len() == RESULTS {
                 break;
@@ -238,10 +347,16 @@ fn resume() {
         let begin = Instant::now();
         let store = Store::open(dir.path()).await.expect("a database");
         let program = NoOp(vec![]);
-        let driver = Driver::new(Engine::new(config(1)), store, site, reports, program, None).await.expect("a driver");
+        let driver = Driver::new(Engine::new(config(1)), store, site, reports, program, None)
+            .await
+            .expect("a driver");
         (begin.elapsed().as_secs_f64(), driver)
     });
     report("seconds to open a run of 100,000 results", seconds, "< 2");
-    report("MiB that the engine takes for it", memory_mib() - before, "< 300");
+    report(
+        "MiB that the engine takes for it",
+        memory_mib() - before,
+        "< 300",
+    );
     drop(driver);
 }

@@ -14,9 +14,20 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("plan", &["task", "spec", "chem", "simulate"]),
     ("exec", &["task", "spec"]),
     ("store", &["task", "chem"]),
-    ("engine", &["chem", "learn", "task", "simulate", "design", "spec", "plan", "exec", "store"]),
+    (
+        "engine",
+        &[
+            "chem", "learn", "task", "simulate", "design", "spec", "plan", "exec", "store",
+        ],
+    ),
     ("report", &["store", "spec", "chem", "task"]),
-    ("cli", &["chem", "learn", "task", "simulate", "design", "spec", "plan", "exec", "store", "engine", "report"]),
+    (
+        "cli",
+        &[
+            "chem", "learn", "task", "simulate", "design", "spec", "plan", "exec", "store",
+            "engine", "report",
+        ],
+    ),
 ];
 
 /// Names that only one folder may use.
@@ -33,8 +44,18 @@ const KEPT: &[(&str, &str)] = &[
 ];
 
 fn files(dir: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(dir).expect("a folder of src").map(|entry| entry.expect("an entry").path());
-    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+    let entries = fs::read_dir(dir)
+        .expect("a folder of src")
+        .map(|entry| entry.expect("an entry").path());
+    entries
+        .flat_map(|path| {
+            if path.is_dir() {
+                files(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
 }
 
 /// Lines of code with the name of their file, comments left out.
@@ -42,7 +63,11 @@ fn lines() -> Vec<(String, String, String)> {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut lines = Vec::new();
     for path in files(&src) {
-        let file = path.strip_prefix(&src).expect("below src").display().to_string();
+        let file = path
+            .strip_prefix(&src)
+            .expect("below src")
+            .display()
+            .to_string();
         let folder = file.split('/').next().unwrap_or_default().to_owned();
         for line in fs::read_to_string(&path).expect("text").lines() {
             let code = line.split("//").next().unwrap_or_default().to_owned();
@@ -55,7 +80,8 @@ fn lines() -> Vec<(String, String, String)> {
 #[test]
 fn every_folder_of_src_is_a_layer() {
     for (folder, file, _) in lines() {
-        let known = LAYERS.iter().any(|(name, _)| *name == folder) || ["lib.rs", "main.rs"].contains(&folder.as_str());
+        let known = LAYERS.iter().any(|(name, _)| *name == folder)
+            || ["lib.rs", "main.rs"].contains(&folder.as_str());
         assert!(known, "{file} is in no layer");
     }
 }
@@ -64,15 +90,22 @@ fn every_folder_of_src_is_a_layer() {
 fn a_layer_names_only_those_it_may_know() {
     let mut faults = Vec::new();
     for (folder, file, code) in lines() {
-        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == folder) else { continue };
+        let Some((_, allowed)) = LAYERS.iter().find(|(name, _)| *name == folder) else {
+            continue;
+        };
         for (other, _) in LAYERS {
-            let named = code.match_indices("crate::").any(|(at, found)| code[at + found.len()..].starts_with(other));
+            let named = code
+                .match_indices("crate::")
+                .any(|(at, found)| code[at + found.len()..].starts_with(other));
             if named && *other != folder && !allowed.contains(other) {
                 faults.push(format!("{file}: {}", code.trim()));
             }
         }
         if code.contains("use crate::{") {
-            faults.push(format!("{file}: name one layer a line, so that this test can read it: {}", code.trim()));
+            faults.push(format!(
+                "{file}: name one layer a line, so that this test can read it: {}",
+                code.trim()
+            ));
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
@@ -83,7 +116,9 @@ fn a_library_is_named_in_one_layer_only() {
     let mut faults = Vec::new();
     for (folder, file, code) in lines() {
         for (name, owner) in KEPT {
-            let named = code.match_indices(name).any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
+            let named = code
+                .match_indices(name)
+                .any(|(at, _)| !code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_'));
             if named && folder != *owner && LAYERS.iter().any(|(layer, _)| *layer == folder) {
                 faults.push(format!("{file}: {}", code.trim()));
             }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use moldflow::engine::{Config, Effect, Engine, LearnStage, SimulateStage, stream};
 use moldflow::spec::campaign::{Schedule, Stop};
-use moldflow::task::{Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, StoppedBy, TaskId};
+use moldflow::task::{
+    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, StoppedBy,
+    TaskId,
+};
 use proptest::prelude::*;
 
 /// A campaign and the world it meets.
@@ -37,19 +40,29 @@ enum Job {
 
 impl World<'_> {
     fn new(plan: &Plan, fuse: Option<usize>) -> World<'_> {
-        World { plan, jobs: BTreeMap::new(), journal: Vec::new(), fuse }
+        World {
+            plan,
+            jobs: BTreeMap::new(),
+            journal: Vec::new(),
+            fuse,
+        }
     }
 
     /// Runs an engine on what the journal holds until it ends (true) or is killed.
     fn live(&mut self) -> Option<Engine> {
         let mut engine = Engine::new(self.plan.config.clone());
         for event in &self.journal {
-            engine.handle(event).expect("the journal was legal when it was written");
+            engine
+                .handle(event)
+                .expect("the journal was legal when it was written");
         }
         if engine.is_fresh() {
             let name = |i| format!("initial{i}");
             let reserve = (0..40).map(|i| format!("reserve{i}")).collect();
-            let fact = Fact::Began { initial: (0..self.plan.initial).map(name).collect(), reserve };
+            let fact = Fact::Began {
+                initial: (0..self.plan.initial).map(name).collect(),
+                reserve,
+            };
             self.take(&mut engine, fact)?;
         } else {
             for (task, attempt) in engine.outstanding() {
@@ -61,9 +74,19 @@ impl World<'_> {
         while !engine.is_ended() {
             let (task, attempt) = self.next_to_end();
             let job = self.jobs.insert((task, attempt), Job::Ended);
-            let Some(Job::Running(outcome)) = job else { panic!("only what runs can end") };
+            let Some(Job::Running(outcome)) = job else {
+                panic!("only what runs can end")
+            };
             if engine.awaits(task, attempt) {
-                self.take(&mut engine, Fact::Ended { task, attempt, started: None, outcome })?;
+                self.take(
+                    &mut engine,
+                    Fact::Ended {
+                        task,
+                        attempt,
+                        started: None,
+                        outcome,
+                    },
+                )?;
             }
         }
         Some(engine)
@@ -71,12 +94,17 @@ impl World<'_> {
 
     /// Commits a fact, then performs its effects; none when killed at one of them.
     fn take(&mut self, engine: &mut Engine, fact: Fact) -> Option<()> {
-        let event = Event { at: self.journal.len() as i64, fact };
+        let event = Event {
+            at: self.journal.len() as i64,
+            fact,
+        };
         let step = engine.handle(&event).expect("legal");
         self.journal.push(event);
         for effect in step.effects {
             match effect {
-                Effect::Submit { task, attempt } if engine.awaits(task, attempt) => self.start(engine, task, attempt)?,
+                Effect::Submit { task, attempt } if engine.awaits(task, attempt) => {
+                    self.start(engine, task, attempt)?
+                }
                 Effect::Cancel { task, attempt } => {
                     self.jobs.insert((task, attempt), Job::Ended);
                 }
@@ -96,14 +124,23 @@ impl World<'_> {
         }
         let outcome = self.outcome(engine, task, attempt);
         let before = self.jobs.insert((task, attempt), Job::Running(outcome));
-        assert!(before.is_none(), "task {task}, attempt {attempt} was started twice");
+        assert!(
+            before.is_none(),
+            "task {task}, attempt {attempt} was started twice"
+        );
         Some(())
     }
 
     /// The same whatever was killed before: decided by token and plan alone.
     fn next_to_end(&self) -> (TaskId, Attempt) {
-        let running = self.jobs.iter().filter(|(_, job)| matches!(job, Job::Running(_))).map(|(token, _)| *token);
-        running.min_by_key(|(task, attempt)| self.chance(&format!("order{task}.{attempt}"))).expect("something runs")
+        let running = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| matches!(job, Job::Running(_)))
+            .map(|(token, _)| *token);
+        running
+            .min_by_key(|(task, attempt)| self.chance(&format!("order{task}.{attempt}")))
+            .expect("something runs")
     }
 
     fn chance(&self, what: &str) -> u64 {
@@ -114,19 +151,40 @@ impl World<'_> {
         let roll = |what: &str| self.chance(&format!("{what}{task}.{attempt}"));
         let (input, _) = engine.input(task).expect("live");
         let input = serde_json::to_value(&input).expect("inputs are JSON");
-        if input["smiles"].as_str().is_none_or(|s| !s.starts_with('[')) && roll("fail") % 100 < self.plan.failing {
-            let kinds = [FailureKind::Exit, FailureKind::Lost, FailureKind::NotConverged, FailureKind::Timeout];
+        if input["smiles"].as_str().is_none_or(|s| !s.starts_with('['))
+            && roll("fail") % 100 < self.plan.failing
+        {
+            let kinds = [
+                FailureKind::Exit,
+                FailureKind::Lost,
+                FailureKind::NotConverged,
+                FailureKind::Timeout,
+            ];
             let kind = kinds[(roll("kind") % 4) as usize];
-            return Outcome::Failed(Failure { kind, message: "as the plan has it".into() });
+            return Outcome::Failed(Failure {
+                kind,
+                message: "as the plan has it".into(),
+            });
         }
-        let file = |what: &str| FileRef { sha256: format!("{:016x}", roll(what)), bytes: 1 };
+        let file = |what: &str| FileRef {
+            sha256: format!("{:016x}", roll(what)),
+            bytes: 1,
+        };
         match input["method"].as_str() {
             Some("simulate") => {
                 let smiles = input["smiles"].as_str().expect("a molecule");
                 let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
-                Outcome::Simulated { total_energy_hartree: energy, atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]) }
+                Outcome::Simulated {
+                    total_energy_hartree: energy,
+                    atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
+                }
             }
-            Some("train") => Outcome::Trained { model: file("model"), molecules: 1, groups: 1, rmse_hartree: 0.0 },
+            Some("train") => Outcome::Trained {
+                model: file("model"),
+                molecules: 1,
+                groups: 1,
+                rmse_hartree: 0.0,
+            },
             Some("generate") => Outcome::Generated {
                 agent: file("agent"),
                 candidates: file("candidates"),
@@ -136,8 +194,19 @@ impl World<'_> {
                 mean_loss: None,
             },
             Some("screen") => {
-                let pick = |i: u64| format!("m{}", self.chance(&format!("{task}/{i}")) % self.plan.molecules);
-                let ranked = (0..6).map(|i| Predicted { smiles: pick(i), mean: i as f64, std: 0.1 }).collect();
+                let pick = |i: u64| {
+                    format!(
+                        "m{}",
+                        self.chance(&format!("{task}/{i}")) % self.plan.molecules
+                    )
+                };
+                let ranked = (0..6)
+                    .map(|i| Predicted {
+                        smiles: pick(i),
+                        mean: i as f64,
+                        std: 0.1,
+                    })
+                    .collect();
                 Outcome::Screened { ranked }
             }
             other => panic!("no such method: {other:?}"),
@@ -145,7 +214,13 @@ impl World<'_> {
     }
 }
 
-fn config(schedule: Schedule, stop: Stop, parallel: usize, select: usize, initial_count: usize) -> Config {
+fn config(
+    schedule: Schedule,
+    stop: Stop,
+    parallel: usize,
+    select: usize,
+    initial_count: usize,
+) -> Config {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
         retries: 1,
@@ -165,9 +240,21 @@ fn config(schedule: Schedule, stop: Stop, parallel: usize, select: usize, initia
         initial_count,
         parallel,
         select,
-        train: LearnStage { stage: "train".into(), retries: 1, settings: Default::default() },
-        generate: LearnStage { stage: "generate".into(), retries: 1, settings: Default::default() },
-        screen: LearnStage { stage: "screen".into(), retries: 1, settings: Default::default() },
+        train: LearnStage {
+            stage: "train".into(),
+            retries: 1,
+            settings: Default::default(),
+        },
+        generate: LearnStage {
+            stage: "generate".into(),
+            retries: 1,
+            settings: Default::default(),
+        },
+        screen: LearnStage {
+            stage: "screen".into(),
+            retries: 1,
+            settings: Default::default(),
+        },
         stop,
     }
 }
@@ -175,14 +262,16 @@ fn config(schedule: Schedule, stop: Stop, parallel: usize, select: usize, initia
 fn stop() -> impl Strategy<Value = Stop> {
     let stale = prop::option::weighted(0.3, 1usize..6);
     let target = prop::option::weighted(0.3, -10.0..-5.0);
-    (0usize..20, target, stale, 1usize..4).prop_map(|(evaluations, target, stale_batches, barren_batches)| Stop {
-        evaluations,
-        wall_time: None,
-        target,
-        stale_batches,
-        barren_batches,
-        failure_share: 0.7,
-    })
+    (0usize..20, target, stale, 1usize..4).prop_map(
+        |(evaluations, target, stale_batches, barren_batches)| Stop {
+            evaluations,
+            wall_time: None,
+            target,
+            stale_batches,
+            barren_batches,
+            failure_share: 0.7,
+        },
+    )
 }
 
 fn plans() -> impl Strategy<Value = Plan> {
@@ -202,7 +291,10 @@ fn plans() -> impl Strategy<Value = Plan> {
 /// The records of a whole journal, as the store sees them.
 fn records(plan: &Plan, journal: &[Event]) -> Vec<Record> {
     let mut engine = Engine::new(plan.config.clone());
-    journal.iter().flat_map(|event| engine.handle(event).expect("legal").records).collect()
+    journal
+        .iter()
+        .flat_map(|event| engine.handle(event).expect("legal").records)
+        .collect()
 }
 
 proptest! {
@@ -295,14 +387,42 @@ impl Order<'_, '_> {
     fn live(&mut self) -> Engine {
         let world = &mut *self.world;
         let mut engine = Engine::new(world.plan.config.clone());
-        let initial = (0..world.plan.initial).map(|i| format!("initial{i}")).collect();
-        world.take(&mut engine, Fact::Began { initial, reserve: vec![] }).expect("no fuse");
+        let initial = (0..world.plan.initial)
+            .map(|i| format!("initial{i}"))
+            .collect();
+        world
+            .take(
+                &mut engine,
+                Fact::Began {
+                    initial,
+                    reserve: vec![],
+                },
+            )
+            .expect("no fuse");
         while !engine.is_ended() {
-            let running = world.jobs.iter().filter(|(_, job)| matches!(job, Job::Running(_))).map(|(token, _)| *token);
-            let (task, attempt) = running.min_by_key(|(t, a)| stream(self.order, &format!("{t}.{a}"), 0)).expect("runs");
-            let Some(Job::Running(outcome)) = world.jobs.insert((task, attempt), Job::Ended) else { panic!("it runs") };
+            let running = world
+                .jobs
+                .iter()
+                .filter(|(_, job)| matches!(job, Job::Running(_)))
+                .map(|(token, _)| *token);
+            let (task, attempt) = running
+                .min_by_key(|(t, a)| stream(self.order, &format!("{t}.{a}"), 0))
+                .expect("runs");
+            let Some(Job::Running(outcome)) = world.jobs.insert((task, attempt), Job::Ended) else {
+                panic!("it runs")
+            };
             if engine.awaits(task, attempt) {
-                world.take(&mut engine, Fact::Ended { task, attempt, started: None, outcome }).expect("no fuse");
+                world
+                    .take(
+                        &mut engine,
+                        Fact::Ended {
+                            task,
+                            attempt,
+                            started: None,
+                            outcome,
+                        },
+                    )
+                    .expect("no fuse");
             }
         }
         engine

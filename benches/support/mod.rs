@@ -30,9 +30,21 @@ pub fn config(evaluations: usize) -> Config {
         initial_count: 1,
         parallel: 2,
         select: 2,
-        train: LearnStage { stage: "train".into(), retries: 0, settings: Default::default() },
-        generate: LearnStage { stage: "generate".into(), retries: 0, settings: Default::default() },
-        screen: LearnStage { stage: "screen".into(), retries: 0, settings: Default::default() },
+        train: LearnStage {
+            stage: "train".into(),
+            retries: 0,
+            settings: Default::default(),
+        },
+        generate: LearnStage {
+            stage: "generate".into(),
+            retries: 0,
+            settings: Default::default(),
+        },
+        screen: LearnStage {
+            stage: "screen".into(),
+            retries: 0,
+            settings: Default::default(),
+        },
         stop: Stop {
             evaluations,
             wall_time: None,
@@ -54,6 +66,13 @@ pub fn memory_mib() -> f64 {
 #[allow(dead_code)]
 pub fn number(field: &str, pid: u32) -> f64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with(field)).unwrap_or_default();
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+    let line = status
+        .lines()
+        .find(|line| line.starts_with(field))
+        .unwrap_or_default();
+    line.split_whitespace()
+        .nth(1)
+        .and_then(|kib| kib.parse::<f64>().ok())
+        .unwrap_or_default()
+        / 1024.0
 }

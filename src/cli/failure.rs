@@ -41,7 +41,11 @@ macro_rules! with_causes {
         }
     )* };
 }
-with_causes!(crate::store::StoreError, crate::engine::DriverError, crate::report::ReportError);
+with_causes!(
+    crate::store::StoreError,
+    crate::engine::DriverError,
+    crate::report::ReportError
+);
 
 /// An error and its causes in one line.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {

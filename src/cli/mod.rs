@@ -139,7 +139,9 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
 
 /// Waits for a command that awaits.
 fn wait<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let runtime = runtime.map_err(|e| Failure::new(format!("could not start the runtime: {e}")))?;
     runtime.block_on(command)
 }

@@ -104,17 +104,40 @@ impl Live {
         let bar = all.add(ProgressBar::new(0));
         bar.set_style(style("{pos}/{len} evaluations {wide_bar} {msg}"));
         let line = || all.add(ProgressBar::new_spinner().with_style(style("{msg}")));
-        Self { best: line(), queue: line(), bar, began: None }
+        Self {
+            best: line(),
+            queue: line(),
+            bar,
+            began: None,
+        }
     }
 
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
-        let (began, before) = *self.began.get_or_insert((Instant::now(), progress.evaluations));
+        let (began, before) = *self
+            .began
+            .get_or_insert((Instant::now(), progress.evaluations));
         self.bar.set_length(progress.asked_for as u64);
         self.bar.set_position(progress.evaluations as u64);
-        let left = time_left(began.elapsed(), progress.evaluations - before, progress.asked_for - progress.evaluations);
-        self.bar.set_message(left.map_or_else(|| "time left unknown".into(), |t| format!("{} left", brief(t))));
-        self.best.set_message(format!("best {}; {} failed", best(progress), progress.failures));
-        self.queue.set_message(format!("{}; {}; {}", progress.phase, queue(progress), busy(slots)));
+        let left = time_left(
+            began.elapsed(),
+            progress.evaluations - before,
+            progress.asked_for - progress.evaluations,
+        );
+        self.bar.set_message(left.map_or_else(
+            || "time left unknown".into(),
+            |t| format!("{} left", brief(t)),
+        ));
+        self.best.set_message(format!(
+            "best {}; {} failed",
+            best(progress),
+            progress.failures
+        ));
+        self.queue.set_message(format!(
+            "{}; {}; {}",
+            progress.phase,
+            queue(progress),
+            busy(slots)
+        ));
     }
 }
 
@@ -146,6 +169,8 @@ fn queue(progress: &Progress) -> String {
 }
 
 fn busy(slots: &[(String, usize, usize)]) -> String {
-    let each = slots.iter().map(|(name, busy, all)| format!("{name} {busy}/{all} busy"));
+    let each = slots
+        .iter()
+        .map(|(name, busy, all)| format!("{name} {busy}/{all} busy"));
     each.collect::<Vec<_>>().join(", ")
 }

@@ -24,6 +24,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
-    let output = Output { json: arguments.json, quiet: arguments.quiet };
+    let output = Output {
+        json: arguments.json,
+        quiet: arguments.quiet,
+    };
     super::wait(session::work(&dir, lock, &loaded, &plan, output))
 }

@@ -30,6 +30,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
     let dir = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     let lock = run_dir::lock(&dir)?;
-    let output = Output { json: arguments.json, quiet: arguments.quiet };
+    let output = Output {
+        json: arguments.json,
+        quiet: arguments.quiet,
+    };
     super::wait(session::work(&dir, lock, &loaded, &plan, output))
 }

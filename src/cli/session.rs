@@ -36,23 +36,48 @@ pub struct Output {
 }
 
 /// Runs or resumes what is in `dir`, whose lock is held by `_lock`, and says what came of it.
-pub async fn work(dir: &Path, _lock: File, loaded: &Loaded, plan: &Plan, output: Output) -> Result<Exit, Failure> {
+pub async fn work(
+    dir: &Path,
+    _lock: File,
+    loaded: &Loaded,
+    plan: &Plan,
+    output: Output,
+) -> Result<Exit, Failure> {
     start_log(dir)?;
     let mut display = Display::new(output.quiet);
     let mut store = open_store(dir, &loaded.campaign).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
     let executors = executors(&loaded.site, &reports)?;
-    let site = Site { run: info.name, run_dir: dir.to_owned(), stages: stages(loaded, plan), executors };
+    let site = Site {
+        run: info.name,
+        run_dir: dir.to_owned(),
+        stages: stages(loaded, plan),
+        executors,
+    };
     let executable = std::env::current_exe()
         .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
     let config = Config::new(&loaded.campaign, plan);
     let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
-    let driver = Driver::new(Engine::new(config), store, site, received, TaskRun { executable }, wall_time).await?;
-    let drawn = if driver.is_fresh() { draw(loaded, seed, initial)? } else { Drawn::default() };
+    let driver = Driver::new(
+        Engine::new(config),
+        store,
+        site,
+        received,
+        TaskRun { executable },
+        wall_time,
+    )
+    .await?;
+    let drawn = if driver.is_fresh() {
+        draw(loaded, seed, initial)?
+    } else {
+        Drawn::default()
+    };
     display.say(&format!("run directory {}", dir.display()));
-    let (ending, mut store) = driver.run(drawn, interrupts(dir, output.quiet)?, &mut display).await?;
+    let (ending, mut store) = driver
+        .run(drawn, interrupts(dir, output.quiet)?, &mut display)
+        .await?;
     display.finish();
     report::write_records(&mut store, dir).await?;
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;
@@ -65,8 +90,14 @@ fn draw(loaded: &Loaded, seed: u64, count: usize) -> Result<Drawn, Failure> {
     let source = source::open(&loaded.campaign, Path::new("."))?;
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
-        let message = format!("the source has only {} molecules of the search space, and {count} are to be drawn", initial.len());
-        return Err(Failure::with_hint(message, "lower the count of the initial stage, or widen the search space"));
+        let message = format!(
+            "the source has only {} molecules of the search space, and {count} are to be drawn",
+            initial.len()
+        );
+        return Err(Failure::with_hint(
+            message,
+            "lower the count of the initial stage, or widen the search space",
+        ));
     }
     let reserve = initial.split_off(count);
     Ok(Drawn { initial, reserve })
@@ -89,9 +120,16 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
 /// What the engine does from now on goes to `runtime.log`.
 fn start_log(dir: &Path) -> Result<(), Failure> {
     let path = dir.join(run_dir::LOG);
-    let log = OpenOptions::new().create(true).append(true).mode(0o600).open(&path);
+    let log = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(&path);
     let log = log.map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
-    let subscriber = tracing_subscriber::fmt().with_writer(Mutex::new(log)).with_ansi(false).with_target(false);
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(Mutex::new(log))
+        .with_ansi(false)
+        .with_target(false);
     // A second call, in one process, keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
     Ok(())
@@ -104,10 +142,15 @@ fn executors(
     let mut executors: BTreeMap<String, Box<dyn Executor>> = BTreeMap::new();
     for (name, partition) in &site.partitions {
         let executor = match &partition.executor {
-            site::Executor::Local {} => LocalExecutor::new(partition.slot_count(&site.node), reports.clone()),
+            site::Executor::Local {} => {
+                LocalExecutor::new(partition.slot_count(&site.node), reports.clone())
+            }
         };
-        let executor = executor
-            .map_err(|e| Failure::new(format!("could not start the slots of partition `{name}`: {e}")))?;
+        let executor = executor.map_err(|e| {
+            Failure::new(format!(
+                "could not start the slots of partition `{name}`: {e}"
+            ))
+        })?;
         executors.insert(name.clone(), Box::new(executor));
     }
     Ok(executors)
@@ -118,10 +161,21 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
         let method = &loaded.campaign.methods[&stage.method];
         let partition = &loaded.site.partitions[&method.partition];
         let cores = partition.cores_per_task.to_string();
-        let threads = ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.clone()));
-        let given = partition.environment.iter().map(|(k, v)| (k.clone(), v.clone()));
+        let threads =
+            ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.clone()));
+        let given = partition
+            .environment
+            .iter()
+            .map(|(k, v)| (k.clone(), v.clone()));
         let env = threads.into_iter().chain(given).collect();
-        (stage.stage.clone(), StageSite { partition: method.partition.clone(), timeout: method.timeout.into(), env })
+        (
+            stage.stage.clone(),
+            StageSite {
+                partition: method.partition.clone(),
+                timeout: method.timeout.into(),
+                env,
+            },
+        )
     });
     stages.collect()
 }
@@ -138,7 +192,9 @@ fn interrupts(dir: &Path, quiet: bool) -> Result<watch::Receiver<u32>, Failure> 
         for count in 1.. {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
             if count == 1 && !quiet {
-                eprintln!("\ninterrupted: no new tasks, waiting for those that run; once more stops them");
+                eprintln!(
+                    "\ninterrupted: no new tasks, waiting for those that run; once more stops them"
+                );
                 eprintln!("`moldflow resume {dir}` goes on");
             }
             let _ = sender.send(count);
@@ -148,7 +204,13 @@ fn interrupts(dir: &Path, quiet: bool) -> Result<watch::Receiver<u32>, Failure> 
 }
 
 /// Prints the end of a run.
-async fn conclude(dir: &Path, store: &mut Store, campaign: &Campaign, ending: Ending, output: Output) -> Result<Exit, Failure> {
+async fn conclude(
+    dir: &Path,
+    store: &mut Store,
+    campaign: &Campaign,
+    ending: Ending,
+    output: Output,
+) -> Result<Exit, Failure> {
     let summary = store.summary().await?;
     let state = match ending {
         Ending::Ended(_) => RunState::Finished,
@@ -159,14 +221,26 @@ async fn conclude(dir: &Path, store: &mut Store, campaign: &Campaign, ending: En
     } else {
         let best = store.best(SHOWN).await?;
         if !best.is_empty() {
-            println!("{}", report::best_table(&best, campaign.objective == Objective::AtomizationEnergyPerAtom));
+            println!(
+                "{}",
+                report::best_table(
+                    &best,
+                    campaign.objective == Objective::AtomizationEnergyPerAtom
+                )
+            );
         }
     }
     let counts = &summary.counts;
-    let done = format!("{} evaluations ({} failed), {} batches", counts.evaluations, counts.failures, counts.batches);
+    let done = format!(
+        "{} evaluations ({} failed), {} batches",
+        counts.evaluations, counts.failures, counts.batches
+    );
     let ended = match ending {
         Ending::Interrupted => {
-            eprintln!("interrupted after {done}; `moldflow resume {}` goes on", dir.display());
+            eprintln!(
+                "interrupted after {done}; `moldflow resume {}` goes on",
+                dir.display()
+            );
             return Ok(Exit::Interrupted);
         }
         Ending::Ended(stopped_by) => stopped_by,
@@ -179,7 +253,9 @@ async fn conclude(dir: &Path, store: &mut Store, campaign: &Campaign, ending: En
     }
     if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
         let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
-        eprintln!("the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}");
+        eprintln!(
+            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+        );
     }
     Ok(Exit::NothingComputed)
 }

@@ -37,20 +37,34 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut busy: BTreeMap<&str, i64> = BTreeMap::new();
     if state == RunState::Running {
         for (stage, count) in store.running_by_stage().await? {
-            let partition = plan.stages().into_iter().find(|s| s.stage == stage).map(|s| s.partition.as_str());
+            let partition = plan
+                .stages()
+                .into_iter()
+                .find(|s| s.stage == stage)
+                .map(|s| s.partition.as_str());
             *busy.entry(partition.unwrap_or_default()).or_default() += count;
         }
     }
     let slots = loaded.site.partitions.iter().map(|(name, partition)| {
         let all = partition.slot_count(&loaded.site.node);
-        (name.clone(), busy.get(name.as_str()).copied().unwrap_or(0), all)
+        (
+            name.clone(),
+            busy.get(name.as_str()).copied().unwrap_or(0),
+            all,
+        )
     });
     let slots: Vec<_> = slots.collect();
     if arguments.json {
-        print(&format!("{:#}\n", report::status_json(&dir, &summary, state, &slots)))?;
+        print(&format!(
+            "{:#}\n",
+            report::status_json(&dir, &summary, state, &slots)
+        ))?;
     } else {
         let tasks = store.tasks_by_state().await?;
-        print(&format!("{}\n", report::status_text(&summary, state, &slots, &tasks)))?;
+        print(&format!(
+            "{}\n",
+            report::status_text(&summary, state, &slots, &tasks)
+        ))?;
     }
     Ok(Exit::Finished)
 }

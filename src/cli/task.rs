@@ -31,7 +31,10 @@ pub(super) struct RunArguments {
 pub(super) fn run(Command::Run(RunArguments { input }): &Command) -> Result<Exit, CommandFailure> {
     match run_task(input) {
         Ok(()) => Ok(Exit::Finished),
-        Err(e) => Err(CommandFailure::new(format!("could not run the task of `{}`: {e}", input.display()))),
+        Err(e) => Err(CommandFailure::new(format!(
+            "could not run the task of `{}`: {e}",
+            input.display()
+        ))),
     }
 }
 
@@ -55,8 +58,14 @@ fn run_task(path: &Path) -> io::Result<()> {
         _ => Path::new("."),
     };
     let result = work(input, dir).unwrap_or_else(|error| {
-        let failure = Failure { kind: kind(&error), message: causes(&error) };
-        TaskResult { outcome: Outcome::Failed(failure), simulation: None }
+        let failure = Failure {
+            kind: kind(&error),
+            message: causes(&error),
+        };
+        TaskResult {
+            outcome: Outcome::Failed(failure),
+            simulation: None,
+        }
     });
     let new = dir.join(".result.json");
     let mut out = File::create(&new)?;
@@ -75,7 +84,10 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
                 total_energy_hartree: simulation.total_energy_hartree,
                 atoms: composition(&simulation),
             };
-            return Ok(TaskResult { outcome, simulation: Some(simulation) });
+            return Ok(TaskResult {
+                outcome,
+                simulation: Some(simulation),
+            });
         }
         TaskInput::Train(input) => {
             let out = design::train(&input)?;
@@ -99,11 +111,20 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
         }
         TaskInput::Screen(input) => {
             let ranked = design::screen(&input)?.ranked;
-            let ranked = ranked.into_iter().map(|p| Predicted { smiles: p.smiles, mean: p.mean, std: p.std });
-            Outcome::Screened { ranked: ranked.collect() }
+            let ranked = ranked.into_iter().map(|p| Predicted {
+                smiles: p.smiles,
+                mean: p.mean,
+                std: p.std,
+            });
+            Outcome::Screened {
+                ranked: ranked.collect(),
+            }
         }
     };
-    Ok(TaskResult { outcome, simulation: None })
+    Ok(TaskResult {
+        outcome,
+        simulation: None,
+    })
 }
 
 fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
@@ -113,7 +134,11 @@ fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let run = exec::run(&program.argv, &program.env, &program.files, dir)?;
-            let outputs = Outputs { dir: dir.to_owned(), stdout: run.stdout, exit_code: run.exit_code };
+            let outputs = Outputs {
+                dir: dir.to_owned(),
+                stdout: run.stdout,
+                exit_code: run.exit_code,
+            };
             Ok(engine.parse(request, &outputs)?)
         }
     }
@@ -133,7 +158,11 @@ fn file_ref(path: &Path) -> io::Result<FileRef> {
     file.sync_all()?;
     let mut hash = Sha256::new();
     let bytes = io::copy(&mut file, &mut hash)?;
-    let sha256 = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     Ok(FileRef { sha256, bytes })
 }
 
@@ -143,7 +172,9 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
-        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => FailureKind::Exit,
+        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => {
+            FailureKind::Exit
+        }
         TaskError::Program(_) => FailureKind::Launch,
     }
 }

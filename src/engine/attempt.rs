@@ -38,16 +38,29 @@ impl Program for TaskRun {
             simulation: None,
         };
         if let Some(result) = result {
-            return serde_json::from_slice(result)
-                .unwrap_or_else(|e| failed(FailureKind::Unreadable, format!("the result cannot be read: {e}")));
+            return serde_json::from_slice(result).unwrap_or_else(|e| {
+                failed(
+                    FailureKind::Unreadable,
+                    format!("the result cannot be read: {e}"),
+                )
+            });
         }
         let (kind, message) = match exit {
-            Exit::Code(code) => (FailureKind::Exit, format!("exit status {code} and no result")),
-            Exit::Signal(signal) => (FailureKind::Exit, format!("ended by signal {signal}{}", guess(*signal))),
+            Exit::Code(code) => (
+                FailureKind::Exit,
+                format!("exit status {code} and no result"),
+            ),
+            Exit::Signal(signal) => (
+                FailureKind::Exit,
+                format!("ended by signal {signal}{}", guess(*signal)),
+            ),
             Exit::TimedOut => (FailureKind::Timeout, "ran past its timeout".to_owned()),
             Exit::Cancelled => (FailureKind::Cancelled, "cancelled".to_owned()),
             Exit::LaunchFailed(why) => (FailureKind::Launch, why.clone()),
-            Exit::Unseen => (FailureKind::Lost, "gone without a result while no engine was there".to_owned()),
+            Exit::Unseen => (
+                FailureKind::Lost,
+                "gone without a result while no engine was there".to_owned(),
+            ),
         };
         failed(kind, message)
     }
@@ -64,7 +77,10 @@ fn guess(signal: i32) -> &'static str {
 
 /// Directory of an attempt below that of the run.
 pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
-    run_dir.join("tasks").join(task.to_string()).join(attempt.to_string())
+    run_dir
+        .join("tasks")
+        .join(task.to_string())
+        .join(attempt.to_string())
 }
 
 /// The files of a run that are named by their content.
@@ -94,7 +110,11 @@ impl Files {
                 Ok(()) => {}
             }
         }
-        if files.is_empty() { Ok(()) } else { File::open(&self.dir)?.sync_all() }
+        if files.is_empty() {
+            Ok(())
+        } else {
+            File::open(&self.dir)?.sync_all()
+        }
     }
 
     /// Deletes all but `keep`.
@@ -120,5 +140,7 @@ pub fn stderr_tail(dir: &Path) -> String {
         file.take(QUOTED).read_to_end(&mut tail)?;
         Ok(tail)
     };
-    String::from_utf8_lossy(&read().unwrap_or_default()).trim().to_owned()
+    String::from_utf8_lossy(&read().unwrap_or_default())
+        .trim()
+        .to_owned()
 }

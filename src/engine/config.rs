@@ -55,9 +55,16 @@ impl Config {
             let method = &campaign.methods[&planned.method];
             let (engine, settings) = match &method.kind {
                 MethodKind::Simulate { engine, settings } => (engine.clone(), settings.clone()),
-                MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => Default::default(),
+                MethodKind::Train { .. }
+                | MethodKind::Generate { .. }
+                | MethodKind::Screen { .. } => Default::default(),
             };
-            SimulateStage { stage: planned.stage.clone(), retries: method.retries, engine, settings }
+            SimulateStage {
+                stage: planned.stage.clone(),
+                retries: method.retries,
+                engine,
+                settings,
+            }
         };
         Self {
             seed: campaign.seed,
@@ -90,8 +97,16 @@ impl Config {
 }
 
 /// A stage of the generator loop; the plan has seen to it that its method is of the right kind.
-fn learn<S: Default>(campaign: &Campaign, planned: &Planned, settings: impl Fn(&MethodKind) -> Option<S>) -> LearnStage<S> {
+fn learn<S: Default>(
+    campaign: &Campaign,
+    planned: &Planned,
+    settings: impl Fn(&MethodKind) -> Option<S>,
+) -> LearnStage<S> {
     let method = &campaign.methods[&planned.method];
     let settings = settings(&method.kind).unwrap_or_default();
-    LearnStage { stage: planned.stage.clone(), retries: method.retries, settings }
+    LearnStage {
+        stage: planned.stage.clone(),
+        retries: method.retries,
+        settings,
+    }
 }

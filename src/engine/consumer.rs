@@ -8,15 +8,24 @@ use super::{Engine, Incumbent, Measured, Phase, Step, Work};
 impl Engine {
     /// Fills up to `parallel` simulations from the queue, newest batch first, best rank first.
     pub(super) fn consume(&mut self, step: &mut Step) {
-        while self.simulations < self.config.parallel && self.searched < self.config.stop.evaluations {
-            let Some(candidate) = self.queue.pop() else { return };
+        while self.simulations < self.config.parallel
+            && self.searched < self.config.stop.evaluations
+        {
+            let Some(candidate) = self.queue.pop() else {
+                return;
+            };
             self.searched += 1;
             self.submit(Work::Evaluate(candidate), step);
         }
     }
 
     pub(super) fn evaluate_initial(&mut self, smiles: String, rank: u32, step: &mut Step) {
-        let candidate = Candidate { smiles, batch: 0, rank, predicted: None };
+        let candidate = Candidate {
+            smiles,
+            batch: 0,
+            rank,
+            predicted: None,
+        };
         self.known.insert(candidate.smiles.clone());
         step.records.push(Record::Queued(candidate.clone()));
         self.submit(Work::Evaluate(candidate), step);
@@ -26,7 +35,9 @@ impl Engine {
     pub(super) fn may_judge(&self) -> bool {
         match self.config.schedule {
             Schedule::Interleaved => self.phase == Phase::Loops,
-            Schedule::Batch => self.phase == Phase::Loops && self.simulations == 0 && self.queue.is_empty(),
+            Schedule::Batch => {
+                self.phase == Phase::Loops && self.simulations == 0 && self.queue.is_empty()
+            }
         }
     }
 
@@ -38,12 +49,25 @@ impl Engine {
         step: &mut Step,
     ) {
         self.simulations -= 1;
-        let Candidate { smiles, batch, rank, .. } = candidate;
+        let Candidate {
+            smiles,
+            batch,
+            rank,
+            ..
+        } = candidate;
         match answer.and_then(|answer| self.energy(answer)) {
             Some(energy) => {
-                step.records.push(Record::Evaluated { batch, rank, energy });
+                step.records.push(Record::Evaluated {
+                    batch,
+                    rank,
+                    energy,
+                });
                 self.improve(&smiles, energy.value, task);
-                self.measured.push(Measured { task, smiles, value: energy.value });
+                self.measured.push(Measured {
+                    task,
+                    smiles,
+                    value: energy.value,
+                });
             }
             None => {
                 self.failures += 1;
@@ -54,15 +78,28 @@ impl Engine {
 
     /// The best is the lowest; of equals the one submitted first, so that the order of arrival does not matter.
     fn improve(&mut self, smiles: &str, value: f64, task: TaskId) {
-        let better = self.incumbent.as_ref().is_none_or(|i| (value, task) < (i.value, i.task));
+        let better = self
+            .incumbent
+            .as_ref()
+            .is_none_or(|i| (value, task) < (i.value, i.task));
         if better {
-            self.incumbent = Some(Incumbent { smiles: smiles.to_owned(), value, task });
+            self.incumbent = Some(Incumbent {
+                smiles: smiles.to_owned(),
+                value,
+                task,
+            });
         }
     }
 
     /// E(molecule) - sum of E(atoms); none where an element has no reference or the energy is not a number.
     pub(super) fn energy(&self, answer: &Outcome) -> Option<Energy> {
-        let Outcome::Simulated { total_energy_hartree, atoms } = answer else { return None };
+        let Outcome::Simulated {
+            total_energy_hartree,
+            atoms,
+        } = answer
+        else {
+            return None;
+        };
         let mut apart = 0.0;
         for (element, count) in atoms {
             apart += self.references.get(element)? * f64::from(*count);
@@ -74,7 +111,12 @@ impl Engine {
         } else {
             atomization_energy_hartree
         };
-        let energy = Energy { total_energy_hartree: *total_energy_hartree, atomization_energy_hartree, atoms, value };
+        let energy = Energy {
+            total_energy_hartree: *total_energy_hartree,
+            atomization_energy_hartree,
+            atoms,
+            value,
+        };
         value.is_finite().then_some(energy)
     }
 }

@@ -1,10 +1,8 @@
 //! The one place that awaits: takes in reports, commits what they change, then performs the effects.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,11 +11,14 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
 use super::input::{TaskResult, file};
+use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Simulation, Store, StoreError};
-use crate::task::{Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token};
+use crate::task::{
+    Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token,
+};
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
@@ -32,7 +33,9 @@ pub struct Driver<P> {
     reports: UnboundedReceiver<Report>,
     program: P,
     files: Files,
-    janitor: mpsc::Sender<PathBuf>,
+    janitor: Janitor,
+    /// Failed attempts, whose directories are kept.
+    failed: BTreeSet<(TaskId, Attempt)>,
     /// When the wall time of the campaign is over.
     deadline: Option<Instant>,
     /// Whether the person at the terminal asked for no new tasks.
@@ -83,9 +86,17 @@ pub enum DriverError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error("the journal holds a fact that cannot have happened (fact {seq})")]
-    Journal { seq: i64, #[source] source: IllegalEvent },
+    Journal {
+        seq: i64,
+        #[source]
+        source: IllegalEvent,
+    },
     #[error("could not write below {}", path.display())]
-    Files { path: PathBuf, #[source] source: io::Error },
+    Files {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
 }
 
 impl<P: Program> Driver<P> {
@@ -99,10 +110,12 @@ impl<P: Program> Driver<P> {
         wall_time: Option<Duration>,
     ) -> Result<Self, DriverError> {
         let mut worked = Worked::default();
+        let mut failed = BTreeSet::new();
         let mut illegal = None;
         store
             .replay(|seq, event| {
                 worked.add(&event);
+                failed.extend(failed_attempt(&event.fact));
                 if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
                     illegal = Some(DriverError::Journal { seq, source });
                 }
@@ -112,11 +125,15 @@ impl<P: Program> Driver<P> {
             return Err(error);
         }
         let path = site.run_dir.clone();
-        let files = Files::open(&path).map_err(|source| DriverError::Files { path, source })?;
+        let files = Files::open(&path).map_err(|source| DriverError::Files {
+            path: path.clone(),
+            source,
+        })?;
         let left = wall_time.map(|limit| limit.saturating_sub(worked.time));
         Ok(Self {
             deadline: left.map(|left| Instant::now() + left),
-            janitor: start_janitor(),
+            janitor: Janitor::start(path.join("tasks")),
+            failed,
             draining: false,
             engine,
             store,
@@ -140,9 +157,13 @@ impl<P: Program> Driver<P> {
         mut interrupts: watch::Receiver<u32>,
         watcher: &mut dyn Watch,
     ) -> Result<(Ending, Store), DriverError> {
+        if !self.engine.is_fresh() {
+            self.end_others();
+        }
         if self.engine.is_fresh() {
             let Drawn { initial, reserve } = drawn;
-            self.take(vec![Fact::Began { initial, reserve }], Batch::default()).await?;
+            self.take(vec![Fact::Began { initial, reserve }], Batch::default())
+                .await?;
         } else if !self.engine.is_ended() {
             self.take_over();
             self.take(vec![Fact::Resumed], Batch::default()).await?;
@@ -154,10 +175,15 @@ impl<P: Program> Driver<P> {
                 watcher.tell(&self.engine.progress(), &self.slots());
                 return Ok((Ending::Ended(stopped_by), self.leave()));
             }
-            if self.draining && self.site.executors.values().all(|e| e.busy() == 0) && self.reports.is_empty() {
+            if self.draining
+                && self.site.executors.values().all(|e| e.busy() == 0)
+                && self.reports.is_empty()
+            {
                 return Ok((Ending::Interrupted, self.leave()));
             }
-            let deadline = self.deadline.unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
+            let deadline = self
+                .deadline
+                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take_reports(report).await?,
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
@@ -174,9 +200,37 @@ impl<P: Program> Driver<P> {
         }
     }
 
-    /// Ends what still runs and hands the database back.
+    /// Ends what still runs, deletes what nobody will need again, and hands the database back.
     fn leave(self) -> Store {
-        self.store
+        let Self {
+            engine,
+            store,
+            site,
+            files,
+            janitor,
+            failed,
+            ..
+        } = self;
+        drop(site.executors);
+        let outstanding = engine.outstanding().into_iter();
+        janitor.leave(&outstanding.chain(failed).collect());
+        if let Err(e) = files.keep_only(&engine.live_files()) {
+            tracing::warn!("could not delete a file that is no longer needed: {e}");
+        }
+        store
+    }
+
+    /// Ends processes that an engine left which died after it had journalled that they are of no use any more.
+    fn end_others(&mut self) {
+        let keep: Vec<Token> = self
+            .engine
+            .outstanding()
+            .into_iter()
+            .map(|(task, attempt)| self.token(task, attempt))
+            .collect();
+        for executor in self.site.executors.values_mut() {
+            executor.end_others(&self.site.run, &keep);
+        }
     }
 
     fn drain(&mut self) {
@@ -187,16 +241,25 @@ impl<P: Program> Driver<P> {
     }
 
     fn slots(&self) -> Vec<(String, usize, usize)> {
-        self.site.executors.iter().map(|(name, e)| (name.clone(), e.busy(), e.slots())).collect()
+        self.site
+            .executors
+            .iter()
+            .map(|(name, e)| (name.clone(), e.busy(), e.slots()))
+            .collect()
     }
 
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
     fn take_over(&mut self) {
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
-            let Some(executor) = self.site.executors.get_mut(&partition) else { continue };
+            let Some(executor) = self.site.executors.get_mut(&partition) else {
+                continue;
+            };
             let found = executor.find(&jobs);
-            let never_started = jobs.into_iter().zip(found).filter(|(_, found)| *found == Found::Nothing);
+            let never_started = jobs
+                .into_iter()
+                .zip(found)
+                .filter(|(_, found)| *found == Found::Nothing);
             executor.submit(never_started.map(|(job, _)| job).collect());
         }
     }
@@ -211,31 +274,60 @@ impl<P: Program> Driver<P> {
             match report.news {
                 _ if !self.engine.awaits(task, attempt) => {}
                 News::Started => batch.started.push((task, attempt, report.at)),
-                News::Ended { exit, result, started } => {
-                    let TaskResult { outcome, simulation } = self.read(task, attempt, &exit, result.as_deref());
+                News::Ended {
+                    exit,
+                    result,
+                    started,
+                } => {
+                    let TaskResult {
+                        outcome,
+                        simulation,
+                    } = self.read(task, attempt, &exit, result.as_deref());
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
-                    facts.push(Fact::Ended { task, attempt, started, outcome });
+                    facts.push(Fact::Ended {
+                        task,
+                        attempt,
+                        started,
+                        outcome,
+                    });
                 }
             }
-            next = if facts.len() < MOST_REPORTS { self.reports.try_recv().ok() } else { None };
+            next = if facts.len() < MOST_REPORTS {
+                self.reports.try_recv().ok()
+            } else {
+                None
+            };
         }
         self.take(facts, batch).await
     }
 
     /// What an attempt came to, with its files taken in.
-    fn read(&self, task: TaskId, attempt: Attempt, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
+    fn read(
+        &self,
+        task: TaskId,
+        attempt: Attempt,
+        exit: &Exit,
+        result: Option<&[u8]>,
+    ) -> TaskResult {
         let dir = directory(&self.site.run_dir, task, attempt);
         let mut read = self.program.read(exit, result);
         if let Err(e) = self.files.adopt(&dir, &read.outcome) {
             let message = format!("a file of the result is missing: {e}");
-            read.outcome = Outcome::Failed(Failure { kind: FailureKind::Unreadable, message });
+            read.outcome = Outcome::Failed(Failure {
+                kind: FailureKind::Unreadable,
+                message,
+            });
         }
         if let Outcome::Failed(failure) = &mut read.outcome {
             let tail = stderr_tail(&dir);
             if !tail.is_empty() {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
-            tracing::warn!("task {task}, attempt {attempt}: {}: {}", failure.kind.word(), failure.message);
+            tracing::warn!(
+                "task {task}, attempt {attempt}: {}: {}",
+                failure.kind.word(),
+                failure.message
+            );
         }
         read
     }
@@ -250,10 +342,18 @@ impl<P: Program> Driver<P> {
             let event = Event { at, fact };
             match self.engine.handle(&event) {
                 Ok(step) => {
-                    if let Fact::Ended { task, attempt, outcome, .. } = &event.fact {
+                    if let Fact::Ended {
+                        task,
+                        attempt,
+                        outcome,
+                        ..
+                    } = &event.fact
+                    {
                         files_changed |= !outcome.new_files().is_empty();
-                        let is_kept = matches!(outcome, Outcome::Failed(_));
-                        done.extend((!is_kept).then(|| directory(&self.site.run_dir, *task, *attempt)));
+                        match failed_attempt(&event.fact) {
+                            Some(kept) => drop(self.failed.insert(kept)),
+                            None => done.push(directory(&self.site.run_dir, *task, *attempt)),
+                        }
                     }
                     effects.extend(step.effects);
                     batch.facts.push((event, step.records));
@@ -267,7 +367,7 @@ impl<P: Program> Driver<P> {
         self.store.commit(&batch).await?;
         self.perform(&effects);
         for dir in done {
-            let _ = self.janitor.send(dir);
+            self.janitor.remove(dir);
         }
         if files_changed && let Err(e) = self.files.keep_only(&self.engine.live_files()) {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
@@ -318,7 +418,10 @@ impl<P: Program> Driver<P> {
             env: stage.env.clone(),
             dir: directory(&self.site.run_dir, task, attempt),
             files: vec![(file::INPUT.to_owned(), input)],
-            links: files.into_iter().map(|(file, name)| (self.files.path(&file), name.to_owned())).collect(),
+            links: files
+                .into_iter()
+                .map(|(file, name)| (self.files.path(&file), name.to_owned()))
+                .collect(),
             result: file::RESULT,
             timeout: stage.timeout,
         };
@@ -326,7 +429,11 @@ impl<P: Program> Driver<P> {
     }
 
     fn token(&self, task: TaskId, attempt: Attempt) -> Token {
-        Token { run: self.site.run.clone(), task, attempt }
+        Token {
+            run: self.site.run.clone(),
+            task,
+            attempt,
+        }
     }
 }
 
@@ -340,29 +447,39 @@ struct Worked {
 impl Worked {
     fn add(&mut self, event: &Event) {
         if let (Some(last), false) = (self.last, event.fact == Fact::Resumed) {
-            self.time += Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
+            self.time +=
+                Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
         }
         self.last = Some(event.at);
     }
 }
 
-/// A thread that removes the directories of attempts whose results are in the database.
-fn start_janitor() -> mpsc::Sender<PathBuf> {
-    let (sender, receiver) = mpsc::channel::<PathBuf>();
-    std::thread::spawn(move || {
-        for dir in receiver {
-            let _ = fs::remove_dir_all(&dir);
-            let _ = dir.parent().map(fs::remove_dir);
-        }
-    });
-    sender
+/// The attempt that failed, if this fact says so.
+fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
+    match fact {
+        Fact::Ended {
+            task,
+            attempt,
+            outcome: Outcome::Failed(_),
+            ..
+        } => Some((*task, *attempt)),
+        Fact::Began { .. } | Fact::Ended { .. } | Fact::Resumed | Fact::TimeIsUp => None,
+    }
 }
 
 fn row(task: TaskId, s: SimResult) -> Simulation {
     let xyz = s.geometry.to_xyz(&s.level);
-    Simulation { task, engine: s.engine, version: s.version, level: s.level, xyz }
+    Simulation {
+        task,
+        engine: s.engine,
+        version: s.version,
+        level: s.level,
+        xyz,
+    }
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64)
 }

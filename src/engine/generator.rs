@@ -48,9 +48,19 @@ impl Generator {
         self.agent.as_ref()
     }
 
+    /// The batch being made will not be finished.
+    pub fn forget_model(&mut self) {
+        self.model = None;
+    }
+
     /// Files it will read again.
     pub fn files(&self) -> impl Iterator<Item = FileRef> {
-        self.model.iter().chain(&self.agent).cloned().collect::<Vec<_>>().into_iter()
+        self.model
+            .iter()
+            .chain(&self.agent)
+            .cloned()
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }
 
@@ -64,7 +74,10 @@ impl Engine {
         self.generator.busy = true;
         self.generator.batch += 1;
         self.generator.trained_on = measured;
-        step.records.push(Record::BatchBegun { batch: self.generator.batch, measured });
+        step.records.push(Record::BatchBegun {
+            batch: self.generator.batch,
+            measured,
+        });
         self.submit(Work::Train { measured }, step);
     }
 
@@ -84,19 +97,50 @@ impl Engine {
     }
 
     /// The answer to one of the generator's tasks; none if it failed for good, which costs the batch and no more.
-    pub(super) fn generator_task_ended(&mut self, work: Work, answer: Option<&Outcome>, step: &mut Step) {
+    pub(super) fn generator_task_ended(
+        &mut self,
+        work: Work,
+        answer: Option<&Outcome>,
+        step: &mut Step,
+    ) {
         let batch = self.generator.batch;
         match (work, answer) {
-            (Work::Train { .. }, Some(Outcome::Trained { model, groups, rmse_hartree, .. })) => {
+            (
+                Work::Train { .. },
+                Some(Outcome::Trained {
+                    model,
+                    groups,
+                    rmse_hartree,
+                    ..
+                }),
+            ) => {
                 let (groups, rmse_hartree) = (*groups, *rmse_hartree);
-                step.records.push(Record::BatchTrained { batch, groups, rmse_hartree });
+                step.records.push(Record::BatchTrained {
+                    batch,
+                    groups,
+                    rmse_hartree,
+                });
                 self.generator.model = Some(model.clone());
                 let (starts, epsilon_at_least) = self.widening();
-                self.submit(Work::Generate { model: model.clone(), starts, epsilon_at_least }, step);
+                self.submit(
+                    Work::Generate {
+                        model: model.clone(),
+                        starts,
+                        epsilon_at_least,
+                    },
+                    step,
+                );
             }
             (
                 Work::Generate { model, .. },
-                Some(Outcome::Generated { agent, candidates, count, epsilon, mean_reward, mean_loss }),
+                Some(Outcome::Generated {
+                    agent,
+                    candidates,
+                    count,
+                    epsilon,
+                    mean_reward,
+                    mean_loss,
+                }),
             ) => {
                 step.records.push(Record::BatchGenerated {
                     batch,
@@ -107,7 +151,14 @@ impl Engine {
                 });
                 self.generator.agent = Some(agent.clone());
                 let incumbent = self.incumbent.as_ref().map(|i| i.value);
-                self.submit(Work::Screen { model, candidates: candidates.clone(), incumbent }, step);
+                self.submit(
+                    Work::Screen {
+                        model,
+                        candidates: candidates.clone(),
+                        incumbent,
+                    },
+                    step,
+                );
             }
             (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => self.push(ranked, step),
             _ => self.push(&[], step),
@@ -132,16 +183,27 @@ impl Engine {
         let batch = self.generator.batch;
         let room = match self.config.schedule {
             Schedule::Interleaved => self.config.select,
-            Schedule::Batch => self.config.select.min(self.config.stop.evaluations - self.searched),
+            Schedule::Batch => self
+                .config
+                .select
+                .min(self.config.stop.evaluations - self.searched),
         };
         let mut chosen: Vec<Candidate> = Vec::new();
         for p in ranked {
             if chosen.len() < room && p.mean.is_finite() && self.known.insert(p.smiles.clone()) {
                 let predicted = Some((p.mean, p.std));
-                chosen.push(Candidate { smiles: p.smiles.clone(), batch, rank: chosen.len() as u32, predicted });
+                chosen.push(Candidate {
+                    smiles: p.smiles.clone(),
+                    batch,
+                    rank: chosen.len() as u32,
+                    predicted,
+                });
             }
         }
-        step.records.push(Record::BatchPushed { batch, new: chosen.len() });
+        step.records.push(Record::BatchPushed {
+            batch,
+            new: chosen.len(),
+        });
         if chosen.is_empty() {
             self.generator.barren += 1;
             return;
@@ -150,12 +212,20 @@ impl Engine {
         self.generator.pushed += 1;
         let best = self.incumbent.as_ref().map(|i| i.value);
         let improved = self.generator.pushed == 1 || best != self.generator.best_at_last_push;
-        self.generator.stale = if improved { 0 } else { self.generator.stale + 1 };
+        self.generator.stale = if improved {
+            0
+        } else {
+            self.generator.stale + 1
+        };
         self.generator.best_at_last_push = best;
-        step.records.extend(chosen.iter().cloned().map(Record::Queued));
+        step.records
+            .extend(chosen.iter().cloned().map(Record::Queued));
         for replaced in self.queue.push(chosen) {
             self.known.remove(&replaced.smiles);
-            step.records.push(Record::Superseded { batch: replaced.batch, rank: replaced.rank });
+            step.records.push(Record::Superseded {
+                batch: replaced.batch,
+                rank: replaced.rank,
+            });
         }
     }
 }

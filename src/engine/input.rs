@@ -50,7 +50,9 @@ impl Outcome {
     pub fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
         match self {
             Self::Trained { model, .. } => vec![(file::NEW_MODEL, model)],
-            Self::Generated { agent, candidates, .. } => {
+            Self::Generated {
+                agent, candidates, ..
+            } => {
                 vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
             }
             Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
@@ -64,16 +66,31 @@ impl Engine {
         let c = &self.config;
         let simulate = |stage: &super::SimulateStage, smiles: String| {
             let (engine, settings) = (stage.engine.clone(), stage.settings.clone());
-            TaskInput::Simulate(Request { smiles, engine, settings, seed: EMBEDDING_SEED })
+            TaskInput::Simulate(Request {
+                smiles,
+                engine,
+                settings,
+                seed: EMBEDDING_SEED,
+            })
         };
         Some(match &self.live.get(&task)?.work {
-            Work::Reference { element } => (simulate(&c.references, format!("[{element}]")), vec![]),
+            Work::Reference { element } => {
+                (simulate(&c.references, format!("[{element}]")), vec![])
+            }
             Work::Evaluate(candidate) => {
-                let stage = if candidate.batch == 0 { &c.initial } else { &c.evaluate };
+                let stage = if candidate.batch == 0 {
+                    &c.initial
+                } else {
+                    &c.evaluate
+                };
                 (simulate(stage, candidate.smiles.clone()), vec![])
             }
             Work::Train { measured } => (TaskInput::Train(self.train_input(*measured)), vec![]),
-            Work::Generate { model, starts, epsilon_at_least } => {
+            Work::Generate {
+                model,
+                starts,
+                epsilon_at_least,
+            } => {
                 let agent = self.generator.agent().cloned();
                 let input = TaskInput::Generate(GenerateInput {
                     model: file::MODEL.into(),
@@ -88,17 +105,29 @@ impl Engine {
                     agent_out: PathBuf::from(file::NEW_AGENT),
                     candidates_out: PathBuf::from(file::NEW_CANDIDATES),
                 });
-                let files = [(model.clone(), file::MODEL)].into_iter().chain(agent.map(|a| (a, file::AGENT)));
+                let files = [(model.clone(), file::MODEL)]
+                    .into_iter()
+                    .chain(agent.map(|a| (a, file::AGENT)));
                 (input, files.collect())
             }
-            Work::Screen { model, candidates, incumbent } => {
+            Work::Screen {
+                model,
+                candidates,
+                incumbent,
+            } => {
                 let input = TaskInput::Screen(ScreenInput {
                     model: file::MODEL.into(),
                     candidates: file::CANDIDATES.into(),
                     settings: c.screen.settings.clone(),
                     incumbent: *incumbent,
                 });
-                (input, vec![(model.clone(), file::MODEL), (candidates.clone(), file::CANDIDATES)])
+                (
+                    input,
+                    vec![
+                        (model.clone(), file::MODEL),
+                        (candidates.clone(), file::CANDIDATES),
+                    ],
+                )
             }
         })
     }
@@ -108,7 +137,10 @@ impl Engine {
         let mut results: Vec<_> = self.measured[..measured].iter().collect();
         results.sort_by_key(|m| m.task);
         TrainInput {
-            measured: results.into_iter().map(|m| (m.smiles.clone(), m.value)).collect(),
+            measured: results
+                .into_iter()
+                .map(|m| (m.smiles.clone(), m.value))
+                .collect(),
             per_atom: self.config.per_atom,
             settings: self.config.train.settings.clone(),
             model_out: file::NEW_MODEL.into(),

@@ -9,11 +9,12 @@ mod consumer;
 mod driver;
 mod generator;
 mod input;
+mod janitor;
 mod queue;
 mod step;
 
-pub use config::{Config, LearnStage, SimulateStage};
 pub use attempt::{Program, TaskRun};
+pub use config::{Config, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
 pub use input::{TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
@@ -23,8 +24,8 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::simulate::atomic_reference_smiles;
 use crate::task::{
-    Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, StoppedBy,
-    TaskEvent, TaskId, TaskState,
+    Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent,
+    Outcome, Record, StoppedBy, TaskEvent, TaskId, TaskState,
 };
 
 use generator::Generator;
@@ -94,11 +95,23 @@ struct Live {
 /// What a task is for, with all that its input is made of.
 #[derive(Clone, Debug, PartialEq)]
 enum Work {
-    Reference { element: String },
+    Reference {
+        element: String,
+    },
     Evaluate(Candidate),
-    Train { measured: usize },
-    Generate { model: FileRef, starts: Vec<String>, epsilon_at_least: Option<f64> },
-    Screen { model: FileRef, candidates: FileRef, incumbent: Option<f64> },
+    Train {
+        measured: usize,
+    },
+    Generate {
+        model: FileRef,
+        starts: Vec<String>,
+        epsilon_at_least: Option<f64>,
+    },
+    Screen {
+        model: FileRef,
+        candidates: FileRef,
+        incumbent: Option<f64>,
+    },
 }
 
 /// Counts for people who watch.
@@ -143,9 +156,12 @@ impl Engine {
         let mut step = Step::default();
         match &event.fact {
             Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
-            Fact::Ended { task, attempt, started, outcome } => {
-                self.ended(*task, *attempt, *started, outcome, &mut step)?
-            }
+            Fact::Ended {
+                task,
+                attempt,
+                started,
+                outcome,
+            } => self.ended(*task, *attempt, *started, outcome, &mut step)?,
             Fact::Resumed => {}
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
@@ -155,12 +171,17 @@ impl Engine {
 
     /// Attempts that are journalled and have not ended: what a resumed run must look for.
     pub fn outstanding(&self) -> Vec<(TaskId, Attempt)> {
-        self.live.iter().filter_map(|(id, live)| Some((*id, live.attempt()?))).collect()
+        self.live
+            .iter()
+            .filter_map(|(id, live)| Some((*id, live.attempt()?)))
+            .collect()
     }
 
     /// Whether the end of this attempt would be news.
     pub fn awaits(&self, task: TaskId, attempt: Attempt) -> bool {
-        self.live.get(&task).is_some_and(|live| live.attempt() == Some(attempt))
+        self.live
+            .get(&task)
+            .is_some_and(|live| live.attempt() == Some(attempt))
     }
 
     /// Name of the stage of a live task.
@@ -172,7 +193,9 @@ impl Engine {
     pub fn live_files(&self) -> BTreeSet<FileRef> {
         let inputs = self.live.values().flat_map(|live| match &live.work {
             Work::Generate { model, .. } => vec![model.clone()],
-            Work::Screen { model, candidates, .. } => vec![model.clone(), candidates.clone()],
+            Work::Screen {
+                model, candidates, ..
+            } => vec![model.clone(), candidates.clone()],
             Work::Reference { .. } | Work::Evaluate(_) | Work::Train { .. } => vec![],
         });
         inputs.chain(self.generator.files()).collect()
@@ -213,7 +236,9 @@ impl Engine {
             phase: match self.phase {
                 Phase::Fresh | Phase::References => "atomic references",
                 Phase::Initial => "initial molecules",
-                Phase::Loops if self.queue.is_empty() && self.simulations == 0 => "waiting for the generator",
+                Phase::Loops if self.queue.is_empty() && self.simulations == 0 => {
+                    "waiting for the generator"
+                }
                 Phase::Loops => "searching",
                 Phase::Ended(_) => "ended",
             },
@@ -242,15 +267,32 @@ impl Engine {
         let (smiles, batch) = match &work {
             Work::Reference { element } => (Some(format!("[{element}]")), None),
             Work::Evaluate(c) => (Some(c.smiles.clone()), Some(c.batch)),
-            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => (None, Some(self.generator.batch())),
+            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+                (None, Some(self.generator.batch()))
+            }
         };
-        step.records.push(Record::TaskCreated { task, stage: self.stage(&work).0.to_owned(), smiles, batch });
+        step.records.push(Record::TaskCreated {
+            task,
+            stage: self.stage(&work).0.to_owned(),
+            smiles,
+            batch,
+        });
         if let Work::Evaluate(c) = &work {
             self.simulations += 1;
-            step.records.push(Record::Evaluating { batch: c.batch, rank: c.rank, task });
+            step.records.push(Record::Evaluating {
+                batch: c.batch,
+                rank: c.rank,
+                task,
+            });
         }
         step.effects.push(Effect::Submit { task, attempt: 1 });
-        self.live.insert(task, Live { state: TaskState::first(), work });
+        self.live.insert(
+            task,
+            Live {
+                state: TaskState::first(),
+                work,
+            },
+        );
         task
     }
 
@@ -259,7 +301,9 @@ impl Engine {
         let c = &self.config;
         match work {
             Work::Reference { .. } => (&c.references.stage, c.references.retries),
-            Work::Evaluate(candidate) if candidate.batch == 0 => (&c.initial.stage, c.initial.retries),
+            Work::Evaluate(candidate) if candidate.batch == 0 => {
+                (&c.initial.stage, c.initial.retries)
+            }
             Work::Evaluate(_) => (&c.evaluate.stage, c.evaluate.retries),
             Work::Train { .. } => (&c.train.stage, c.train.retries),
             Work::Generate { .. } => (&c.generate.stage, c.generate.retries),
@@ -275,27 +319,56 @@ impl Engine {
         outcome: &Outcome,
         step: &mut Step,
     ) -> Result<(), IllegalEvent> {
-        let unknown = Live { state: TaskState::Succeeded, work: Work::Train { measured: 0 } };
+        let unknown = Live {
+            state: TaskState::Succeeded,
+            work: Work::Train { measured: 0 },
+        };
         let live = self.live.get(&task).unwrap_or(&unknown);
         let retries = self.stage(&live.work).1;
         let failure = self.failure(&live.work, outcome);
         let event = match &failure {
-            Some(failure) => TaskEvent::Failed { attempt, kind: failure.kind, retries },
+            Some(failure) => TaskEvent::Failed {
+                attempt,
+                kind: failure.kind,
+                retries,
+            },
             None => TaskEvent::Succeeded { attempt },
         };
         let state = live.state.next(&event)?;
         if let (TaskState::Submitted { attempt, .. }, Some(failure)) = (&state, &failure) {
-            step.records.push(Record::TaskAgain { task, attempt: *attempt, failure: failure.clone() });
-            step.effects.push(Effect::Submit { task, attempt: *attempt });
+            step.records.push(Record::TaskAgain {
+                task,
+                attempt: *attempt,
+                failure: failure.clone(),
+            });
+            step.effects.push(Effect::Submit {
+                task,
+                attempt: *attempt,
+            });
             if let Some(live) = self.live.get_mut(&task) {
                 live.state = state;
             }
             return Ok(());
         }
-        let Some(Live { work, .. }) = self.live.remove(&task) else { return Ok(()) };
-        let state = if failure.is_none() { EndState::Succeeded } else { EndState::Failed };
-        let answer = if failure.is_none() { Some(outcome) } else { None };
-        step.records.push(Record::TaskEnded { task, state, failure, started });
+        let Some(Live { work, .. }) = self.live.remove(&task) else {
+            return Ok(());
+        };
+        let state = if failure.is_none() {
+            EndState::Succeeded
+        } else {
+            EndState::Failed
+        };
+        let answer = if failure.is_none() {
+            Some(outcome)
+        } else {
+            None
+        };
+        step.records.push(Record::TaskEnded {
+            task,
+            state,
+            failure,
+            started,
+        });
         match work {
             Work::Reference { element } => self.reference_ended(element, answer, step),
             Work::Evaluate(candidate) => self.evaluation_ended(task, candidate, answer, step),
@@ -308,11 +381,18 @@ impl Engine {
 
     /// Why `outcome` is no answer to `work`.
     fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
-        let unreadable = |message: &str| Some(Failure { kind: FailureKind::Unreadable, message: message.to_owned() });
+        let unreadable = |message: &str| {
+            Some(Failure {
+                kind: FailureKind::Unreadable,
+                message: message.to_owned(),
+            })
+        };
         match (work, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
             (Work::Evaluate(_), Outcome::Simulated { .. }) if self.energy(outcome).is_none() => {
-                unreadable("the energy is not a number, or an element of the molecule has no reference")
+                unreadable(
+                    "the energy is not a number, or an element of the molecule has no reference",
+                )
             }
             (Work::Reference { .. } | Work::Evaluate(_), Outcome::Simulated { .. })
             | (Work::Train { .. }, Outcome::Trained { .. })
@@ -324,9 +404,15 @@ impl Engine {
 
     fn reference_ended(&mut self, element: String, answer: Option<&Outcome>, step: &mut Step) {
         match answer {
-            Some(Outcome::Simulated { total_energy_hartree, .. }) => {
+            Some(Outcome::Simulated {
+                total_energy_hartree,
+                ..
+            }) => {
                 let total_energy_hartree = *total_energy_hartree;
-                step.records.push(Record::Reference { element: element.clone(), total_energy_hartree });
+                step.records.push(Record::Reference {
+                    element: element.clone(),
+                    total_energy_hartree,
+                });
                 self.references.insert(element, total_energy_hartree);
             }
             _ => self.stopping = self.stopping.or(Some(StoppedBy::References)),
@@ -375,7 +461,8 @@ impl Engine {
     fn failed_too_often(&self) -> Option<StoppedBy> {
         let ended = self.evaluations();
         let limit = self.config.stop.failure_share * ended as f64;
-        (ended >= FAILURES_JUDGED_FROM && self.failures as f64 > limit).then_some(StoppedBy::FailureShare)
+        (ended >= FAILURES_JUDGED_FROM && self.failures as f64 > limit)
+            .then_some(StoppedBy::FailureShare)
     }
 
     /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so that the number of
@@ -390,11 +477,17 @@ impl Engine {
             Some(reason)
         } else if stop.target.is_some_and(reached) {
             Some(StoppedBy::Target)
-        } else if stop.stale_batches.is_some_and(|limit| self.generator.stale() >= limit) {
+        } else if stop
+            .stale_batches
+            .is_some_and(|limit| self.generator.stale() >= limit)
+        {
             Some(StoppedBy::StaleBatches)
         } else if self.searched >= stop.evaluations {
             Some(StoppedBy::Evaluations)
-        } else if self.generator.barren() >= stop.barren_batches && self.queue.is_empty() && self.simulations == 0 {
+        } else if self.generator.barren() >= stop.barren_batches
+            && self.queue.is_empty()
+            && self.simulations == 0
+        {
             Some(StoppedBy::BarrenBatches)
         } else {
             None
@@ -403,13 +496,18 @@ impl Engine {
 
     /// Once nothing more is taken on: cancels what cannot matter any more, waits for the rest, ends the run.
     fn end_if_due(&mut self, step: &mut Step) {
-        let Some(stopped_by) = self.stopping else { return };
+        let Some(stopped_by) = self.stopping else {
+            return;
+        };
         if self.is_ended() {
             return;
         }
         let at_once = !matches!(
             stopped_by,
-            StoppedBy::Evaluations | StoppedBy::Target | StoppedBy::StaleBatches | StoppedBy::BarrenBatches
+            StoppedBy::Evaluations
+                | StoppedBy::Target
+                | StoppedBy::StaleBatches
+                | StoppedBy::BarrenBatches
         );
         let pointless: Vec<TaskId> = self
             .live
@@ -422,7 +520,10 @@ impl Engine {
         }
         if self.live.is_empty() {
             for left in std::iter::from_fn(|| self.queue.pop()) {
-                step.records.push(Record::Superseded { batch: left.batch, rank: left.rank });
+                step.records.push(Record::Superseded {
+                    batch: left.batch,
+                    rank: left.rank,
+                });
             }
             self.phase = Phase::Ended(stopped_by);
             step.records.push(Record::RunEnded { stopped_by });
@@ -431,13 +532,32 @@ impl Engine {
     }
 
     fn cancel(&mut self, task: TaskId, step: &mut Step) {
-        let Some(live) = self.live.remove(&task) else { return };
-        step.effects.extend(live.attempt().map(|attempt| Effect::Cancel { task, attempt }));
-        step.records.push(Record::TaskEnded { task, state: EndState::Cancelled, failure: None, started: None });
-        if let Work::Evaluate(c) = live.work {
-            self.simulations -= 1;
-            self.known.remove(&c.smiles);
-            step.records.push(Record::EvaluationCancelled { batch: c.batch, rank: c.rank });
+        let Some(live) = self.live.remove(&task) else {
+            return;
+        };
+        step.effects.extend(
+            live.attempt()
+                .map(|attempt| Effect::Cancel { task, attempt }),
+        );
+        step.records.push(Record::TaskEnded {
+            task,
+            state: EndState::Cancelled,
+            failure: None,
+            started: None,
+        });
+        match live.work {
+            Work::Evaluate(c) => {
+                self.simulations -= 1;
+                self.known.remove(&c.smiles);
+                step.records.push(Record::EvaluationCancelled {
+                    batch: c.batch,
+                    rank: c.rank,
+                });
+            }
+            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+                self.generator.forget_model()
+            }
+            Work::Reference { .. } => {}
         }
     }
 }

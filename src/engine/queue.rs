@@ -14,7 +14,10 @@ pub struct CandidateQueue {
 
 impl CandidateQueue {
     pub fn new(capacity: usize) -> Self {
-        Self { waiting: BTreeMap::new(), capacity }
+        Self {
+            waiting: BTreeMap::new(),
+            capacity,
+        }
     }
 
     /// Adds a batch; returns what it replaces, the last in line first.
@@ -58,7 +61,12 @@ mod tests {
 
     fn batch(number: u32, size: u32) -> Vec<Candidate> {
         (0..size)
-            .map(|rank| Candidate { smiles: format!("{number}-{rank}"), batch: number, rank, predicted: None })
+            .map(|rank| Candidate {
+                smiles: format!("{number}-{rank}"),
+                batch: number,
+                rank,
+                predicted: None,
+            })
             .collect()
     }
 
@@ -67,8 +75,16 @@ mod tests {
         let mut queue = CandidateQueue::new(3);
         assert!(queue.push(batch(1, 2)).is_empty());
         let replaced = queue.push(batch(2, 2));
-        assert_eq!(replaced.iter().map(|c| c.smiles.as_str()).collect::<Vec<_>>(), ["1-1"]);
-        let taken: Vec<_> = std::iter::from_fn(|| queue.pop()).map(|c| c.smiles).collect();
+        assert_eq!(
+            replaced
+                .iter()
+                .map(|c| c.smiles.as_str())
+                .collect::<Vec<_>>(),
+            ["1-1"]
+        );
+        let taken: Vec<_> = std::iter::from_fn(|| queue.pop())
+            .map(|c| c.smiles)
+            .collect();
         assert_eq!(taken, ["2-0", "2-1", "1-0"]);
     }
 

@@ -66,7 +66,12 @@ impl LocalExecutor {
             work: Condvar::new(),
             environment: Environment::inherited(),
         });
-        let mut executor = Self { shared, slots, threads: Vec::new(), reports };
+        let mut executor = Self {
+            shared,
+            slots,
+            threads: Vec::new(),
+            reports,
+        };
         for _ in 0..slots {
             executor.add_thread()?;
         }
@@ -75,18 +80,32 @@ impl LocalExecutor {
 
     fn add_thread(&mut self) -> io::Result<()> {
         let (shared, reports) = (self.shared.clone(), self.reports.clone());
-        let thread = std::thread::Builder::new().name("slot".into()).stack_size(256 << 10);
-        self.threads.push(thread.spawn(move || shared.serve(&reports))?);
+        let thread = std::thread::Builder::new()
+            .name("slot".into())
+            .stack_size(256 << 10);
+        self.threads
+            .push(thread.spawn(move || shared.serve(&reports))?);
         Ok(())
     }
 
     fn find_one(&self, job: &Job, processes: &[Process]) -> Found {
         let token = job.token.to_string();
         let ours = || processes.iter().filter(|p| p.token == token);
-        if let Some((leader, fd)) = ours().find(|p| p.pid == p.group).and_then(|p| Some((p.pid, hold(p)?))) {
+        if let Some((leader, fd)) = ours()
+            .find(|p| p.pid == p.group)
+            .and_then(|p| Some((p.pid, hold(p)?)))
+        {
             let mut state = self.shared.lock();
-            state.running.insert(job.token.clone(), Running { leader: Some(leader), cancelled: false });
-            state.waiting.push_front(Work::Watch(job.clone(), leader, fd));
+            state.running.insert(
+                job.token.clone(),
+                Running {
+                    leader: Some(leader),
+                    cancelled: false,
+                },
+            );
+            state
+                .waiting
+                .push_front(Work::Watch(job.clone(), leader, fd));
             return Found::Adopted;
         }
         kill_groups(ours());
@@ -94,8 +113,16 @@ impl LocalExecutor {
             return Found::Nothing;
         }
         let result = fs::read(job.dir.join(job.result)).ok();
-        let news = News::Ended { exit: Exit::Unseen, result, started: None };
-        let _ = self.reports.send(Report { token: job.token.clone(), news, at: now() });
+        let news = News::Ended {
+            exit: Exit::Unseen,
+            result,
+            started: None,
+        };
+        let _ = self.reports.send(Report {
+            token: job.token.clone(),
+            news,
+            at: now(),
+        });
         Found::Adopted
     }
 }
@@ -109,16 +136,25 @@ impl Executor for LocalExecutor {
     }
 
     fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
-        let Some(job) = jobs.first() else { return Vec::new() };
+        let Some(job) = jobs.first() else {
+            return Vec::new();
+        };
         let processes = find_processes(&format!("{}.", job.token.run));
-        let found = jobs.iter().map(|job| self.find_one(job, &processes)).collect();
+        let found = jobs
+            .iter()
+            .map(|job| self.find_one(job, &processes))
+            .collect();
         self.shared.work.notify_all();
         found
     }
 
     fn end_others(&mut self, run: &str, keep: &[Token]) {
         let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
-        kill_groups(find_processes(&format!("{run}.")).iter().filter(|p| !keep.contains(&p.token)));
+        kill_groups(
+            find_processes(&format!("{run}."))
+                .iter()
+                .filter(|p| !keep.contains(&p.token)),
+        );
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -138,7 +174,10 @@ impl Executor for LocalExecutor {
     }
 
     fn drop_waiting(&mut self) {
-        self.shared.lock().waiting.retain(|work| matches!(work, Work::Watch(..)));
+        self.shared
+            .lock()
+            .waiting
+            .retain(|work| matches!(work, Work::Watch(..)));
     }
 
     fn slots(&self) -> usize {
@@ -181,7 +220,11 @@ impl Shared {
             let (job, started, exit) = match work {
                 Work::Start(job) => {
                     let started = now();
-                    let _ = reports.send(Report { token: job.token.clone(), news: News::Started, at: started });
+                    let _ = reports.send(Report {
+                        token: job.token.clone(),
+                        news: News::Started,
+                        at: started,
+                    });
                     let exit = self.start_and_wait(&job);
                     (job, Some(started), exit)
                 }
@@ -191,8 +234,16 @@ impl Shared {
                 }
             };
             let result = fs::read(job.dir.join(job.result)).ok();
-            let news = News::Ended { exit, result, started };
-            let told = reports.send(Report { token: job.token.clone(), news, at: now() });
+            let news = News::Ended {
+                exit,
+                result,
+                started,
+            };
+            let told = reports.send(Report {
+                token: job.token.clone(),
+                news,
+                at: now(),
+            });
             // Only now: who sees no slot busy must find every end among the reports.
             self.lock().running.remove(&job.token);
             if told.is_err() {
@@ -209,11 +260,20 @@ impl Shared {
             }
             if let Some(work) = state.waiting.pop_front() {
                 if let Work::Start(job) = &work {
-                    state.running.insert(job.token.clone(), Running { leader: None, cancelled: false });
+                    state.running.insert(
+                        job.token.clone(),
+                        Running {
+                            leader: None,
+                            cancelled: false,
+                        },
+                    );
                 }
                 return Some(work);
             }
-            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self
+                .work
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
         }
     }
 
@@ -252,10 +312,14 @@ impl Shared {
             let _ = kill_process_group(leader, Signal::TERM);
             wait_fd(fd, GRACE);
         }
-        let cancelled = self.lock().running.get_mut(&job.token).is_some_and(|running| {
-            running.leader = None;
-            running.cancelled
-        });
+        let cancelled = self
+            .lock()
+            .running
+            .get_mut(&job.token)
+            .is_some_and(|running| {
+                running.leader = None;
+                running.cancelled
+            });
         // Not by the leader's id: somebody else may have reaped it, and then it is free.
         let token = job.token.to_string();
         kill_groups(find_processes(&token).iter().filter(|p| p.token == token));
@@ -306,9 +370,12 @@ impl Shared {
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(from, to)
-            .map(drop)
-            .map_err(|e| io::Error::new(e.kind(), format!("could not link `{}`: {e}", from.display()))),
+        Err(_) => fs::copy(from, to).map(drop).map_err(|e| {
+            io::Error::new(
+                e.kind(),
+                format!("could not link `{}`: {e}", from.display()),
+            )
+        }),
         Ok(()) => Ok(()),
     }
 }
@@ -344,7 +411,10 @@ fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec { tv_sec: left.as_secs().cast_signed(), tv_nsec: left.subsec_nanos().into() };
+        let timeout = Timespec {
+            tv_sec: left.as_secs().cast_signed(),
+            tv_nsec: left.subsec_nanos().into(),
+        };
         let mut fds = [PollFd::new(fd, PollFlags::IN)];
         match poll(&mut fds, Some(&timeout)) {
             Ok(0) => return false,
@@ -372,5 +442,7 @@ fn exit_of(status: ExitStatus) -> Exit {
 }
 
 fn now() -> i64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as i64)
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_millis() as i64)
 }

@@ -11,7 +11,18 @@ pub const TOKEN: &str = "MOLDFLOW_TOKEN";
 
 /// Variables that every task inherits. Nothing else of the user's environment reaches a task.
 const INHERITED: &[&str] = &[
-    "HOME", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "TERM", "TMPDIR", "TZ", "USER", "XTBPATH",
+    "HOME",
+    "LANG",
+    "LC_ALL",
+    "LD_LIBRARY_PATH",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TERM",
+    "TMPDIR",
+    "TZ",
+    "USER",
+    "XTBPATH",
     "RUST_BACKTRACE",
 ];
 
@@ -22,7 +33,12 @@ pub struct Environment(Vec<(String, String)>);
 impl Environment {
     /// The allowed part of this process's environment.
     pub fn inherited() -> Self {
-        Self(INHERITED.iter().filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?))).collect())
+        Self(
+            INHERITED
+                .iter()
+                .filter_map(|name| Some(((*name).to_owned(), std::env::var(name).ok()?)))
+                .collect(),
+        )
     }
 
     pub fn pairs(&self) -> &[(String, String)] {
@@ -41,13 +57,19 @@ pub struct Process {
 
 /// Processes whose environment carries a token that starts with `prefix`.
 pub fn find_processes(prefix: &str) -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else { return Vec::new() };
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
     entries
         .filter_map(|entry| {
             let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let pid = Pid::from_raw(pid)?;
             let token = token_of(pid).filter(|token| token.starts_with(prefix))?;
-            Some(Process { pid, group: rustix::process::getpgid(Some(pid)).ok()?, token })
+            Some(Process {
+                pid,
+                group: rustix::process::getpgid(Some(pid)).ok()?,
+                token,
+            })
         })
         .collect()
 }
@@ -56,7 +78,8 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
 pub fn token_of(pid: Pid) -> Option<String> {
     let environ = environ(pid)?;
     let mut variables = environ.split(|byte| *byte == 0);
-    let token = variables.find_map(|variable| variable.strip_prefix(TOKEN.as_bytes())?.strip_prefix(b"="))?;
+    let token = variables
+        .find_map(|variable| variable.strip_prefix(TOKEN.as_bytes())?.strip_prefix(b"="))?;
     Some(String::from_utf8_lossy(token).into_owned())
 }
 
@@ -65,7 +88,10 @@ pub fn token_of(pid: Pid) -> Option<String> {
 fn environ(pid: Pid) -> Option<Vec<u8>> {
     let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     // Kernel threads and processes that have ended show no arguments either, but they have no executable.
-    let is_starting = || fs::read(dir.join("cmdline")).is_ok_and(|c| c.is_empty()) && fs::read_link(dir.join("exe")).is_ok();
+    let is_starting = || {
+        fs::read(dir.join("cmdline")).is_ok_and(|c| c.is_empty())
+            && fs::read_link(dir.join("exe")).is_ok()
+    };
     for _ in 0..1000 {
         let environ = fs::read(dir.join("environ")).ok()?;
         if !environ.is_empty() || !is_starting() {

@@ -24,7 +24,12 @@ pub struct Run {
 
 /// Runs a program in `dir`, its output in files `program.out` and `program.err` there. It stays in the process group
 /// of the task, so that it ends with it.
-pub fn run(argv: &[String], env: &[(String, String)], files: &[(String, String)], dir: &Path) -> Result<Run, ProgramError> {
+pub fn run(
+    argv: &[String],
+    env: &[(String, String)],
+    files: &[(String, String)],
+    dir: &Path,
+) -> Result<Run, ProgramError> {
     let program = argv.first().cloned().unwrap_or_default();
     let run = || -> io::Result<Run> {
         for (name, content) in files {
@@ -40,9 +45,15 @@ pub fn run(argv: &[String], env: &[(String, String)], files: &[(String, String)]
             .stderr(File::create(dir.join("program.err"))?)
             .status()?;
         let stdout = String::from_utf8_lossy(&fs::read(out)?).into_owned();
-        Ok(Run { exit_code: status.code(), stdout })
+        Ok(Run {
+            exit_code: status.code(),
+            stdout,
+        })
     };
-    run().map_err(|source| ProgramError { program: program.clone(), source })
+    run().map_err(|source| ProgramError {
+        program: program.clone(),
+        source,
+    })
 }
 
 /// First line with a digit that a program prints of its version; an error when it cannot be started.
@@ -51,8 +62,19 @@ pub fn version(program: &str, arguments: &[&str]) -> Result<String, ProgramError
         .args(arguments)
         .stdin(Stdio::null())
         .output()
-        .map_err(|source| ProgramError { program: program.to_owned(), source })?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-    let line = text.lines().find(|line| line.contains("version") && line.contains(|c: char| c.is_ascii_digit()));
-    Ok(line.unwrap_or_default().trim().trim_matches('*').trim().to_owned())
+        .map_err(|source| ProgramError {
+            program: program.to_owned(),
+            source,
+        })?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
+    let line = text
+        .lines()
+        .find(|line| line.contains("version") && line.contains(|c: char| c.is_ascii_digit()));
+    Ok(line
+        .unwrap_or_default()
+        .trim()
+        .trim_matches('*')
+        .trim()
+        .to_owned())
 }

@@ -65,12 +65,19 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
 }
 
 /// Writes `rows` to `out`.
-pub fn export(rows: &[CandidateRow], format: Format, out: &mut dyn Write) -> Result<(), ReportError> {
+pub fn export(
+    rows: &[CandidateRow],
+    format: Format,
+    out: &mut dyn Write,
+) -> Result<(), ReportError> {
     let written = match format {
         Format::Csv => write_csv(rows, out),
         Format::Jsonl => write_jsonl(rows, out),
     };
-    written.map_err(|source| ReportError::Write { what: "the export".into(), source })
+    written.map_err(|source| ReportError::Write {
+        what: "the export".into(),
+        source,
+    })
 }
 
 fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {

@@ -35,13 +35,20 @@ pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
 }
 
 /// What `status` prints.
-pub fn status_json(run_dir: &Path, summary: &Summary, state: RunState, slots: &[(String, i64, usize)]) -> Value {
+pub fn status_json(
+    run_dir: &Path,
+    summary: &Summary,
+    state: RunState,
+    slots: &[(String, i64, usize)],
+) -> Value {
     let mut object = common(run_dir, summary, summary.stopped_by.clone());
     object["state"] = json!(state.word());
     object["queued"] = json!(summary.counts.queued);
     object["newest_batch"] = json!(summary.counts.newest_batch);
     object["in_flight"] = json!(summary.counts.in_flight);
-    let slots = slots.iter().map(|(name, busy, all)| (name.clone(), json!({"busy": busy, "all": all})));
+    let slots = slots
+        .iter()
+        .map(|(name, busy, all)| (name.clone(), json!({"busy": busy, "all": all})));
     object["slots"] = Value::Object(slots.collect());
     object
 }

@@ -25,5 +25,6 @@ pub enum ReportError {
 
 /// Milliseconds since the Unix epoch as a timestamp in UTC, ISO 8601.
 pub fn timestamp(milliseconds: i64) -> String {
-    jiff::Timestamp::from_millisecond(milliseconds).map_or_else(|_| String::new(), |t| format!("{t:.3}"))
+    jiff::Timestamp::from_millisecond(milliseconds)
+        .map_or_else(|_| String::new(), |t| format!("{t:.3}"))
 }

@@ -14,18 +14,27 @@ use crate::task::{Event, Fact, Outcome};
 /// Writes `simulation_records.jsonl`, `rl_records.jsonl` and `screening_records.jsonl`.
 pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
     let candidates = store.candidates().await?;
-    replace(run_dir, "simulation_records.jsonl", |out| export(&candidates, Format::Jsonl, out))?;
+    replace(run_dir, "simulation_records.jsonl", |out| {
+        export(&candidates, Format::Jsonl, out)
+    })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;
     let mut screened = Vec::new();
     store
         .replay(|_, Event { at, fact }| {
-            if let Fact::Ended { task, outcome: Outcome::Screened { ranked }, .. } = fact {
+            if let Fact::Ended {
+                task,
+                outcome: Outcome::Screened { ranked },
+                ..
+            } = fact
+            {
                 screened.push(json!({"task": task, "at": timestamp(at), "ranked": ranked}));
             }
         })
         .await?;
-    replace(run_dir, "screening_records.jsonl", |out| lines(out, &screened))
+    replace(run_dir, "screening_records.jsonl", |out| {
+        lines(out, &screened)
+    })
 }
 
 fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), ReportError> {
@@ -36,7 +45,10 @@ fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), Rep
         }
         out.flush()
     };
-    write().map_err(|source| ReportError::Write { what: "a record file".into(), source })
+    write().map_err(|source| ReportError::Write {
+        what: "a record file".into(),
+        source,
+    })
 }
 
 /// Writes a file under another name first, so that there is never half of it.
@@ -46,7 +58,10 @@ fn replace(
     write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
     let (path, new) = (dir.join(name), dir.join(format!(".{name}")));
-    let failed = |source| ReportError::Write { what: path.display().to_string(), source };
+    let failed = |source| ReportError::Write {
+        what: path.display().to_string(),
+        source,
+    };
     let mut out = BufWriter::new(File::create(&new).map_err(failed)?);
     write(&mut out)?;
     out.flush().map_err(failed)?;

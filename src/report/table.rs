@@ -28,7 +28,11 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
         if per_atom {
             cells.push(row.value.map_or_else(String::new, |v| format!("{v:.6}")));
         }
-        let batch = if row.batch == 0 { "initial".to_owned() } else { row.batch.to_string() };
+        let batch = if row.batch == 0 {
+            "initial".to_owned()
+        } else {
+            row.batch.to_string()
+        };
         cells.push(batch);
         cells.push(row.rank.to_string());
         cells.push(predicted(row));
@@ -50,24 +54,41 @@ fn predicted(row: &CandidateRow) -> String {
 }
 
 /// A run at a glance.
-pub fn status_text(summary: &Summary, state: RunState, slots: &[(String, i64, usize)], tasks: &[(String, i64)]) -> String {
+pub fn status_text(
+    summary: &Summary,
+    state: RunState,
+    slots: &[(String, i64, usize)],
+    tasks: &[(String, i64)],
+) -> String {
     let counts = &summary.counts;
     let mut lines = vec![format!("{}: {}", summary.run.campaign, state.word())];
     if let Some(stopped_by) = &summary.stopped_by {
         lines.push(format!("stopped by    {stopped_by}"));
     }
-    lines.push(format!("evaluations   {} ({} failed)", counts.evaluations, counts.failures));
+    lines.push(format!(
+        "evaluations   {} ({} failed)",
+        counts.evaluations, counts.failures
+    ));
     lines.push(format!("batches       {}", counts.batches));
-    let newest = counts.newest_batch.map_or_else(String::new, |b| format!(", newest batch {b}"));
+    let newest = counts
+        .newest_batch
+        .map_or_else(String::new, |b| format!(", newest batch {b}"));
     lines.push(format!("queue         {} waiting{newest}", counts.queued));
     lines.push(format!("in flight     {}", counts.in_flight));
     for (partition, busy, all) in slots {
         lines.push(format!("slots         {partition} {busy} of {all} busy"));
     }
-    let tasks: Vec<String> = tasks.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    let tasks: Vec<String> = tasks
+        .iter()
+        .map(|(state, count)| format!("{count} {state}"))
+        .collect();
     lines.push(format!("tasks         {}", tasks.join(", ")));
     lines.push(match &summary.best {
-        Some(best) => format!("best          {}  {:.6} hartree", best.smiles, best.value.unwrap_or(f64::NAN)),
+        Some(best) => format!(
+            "best          {}  {:.6} hartree",
+            best.smiles,
+            best.value.unwrap_or(f64::NAN)
+        ),
         None => "best          none yet".to_owned(),
     });
     lines.join("\n")

@@ -37,15 +37,36 @@ pub struct RunInfo {
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("could not open the database {}", path.display())]
-    Open { path: PathBuf, #[source] source: sqlx::Error },
+    Open {
+        path: PathBuf,
+        #[source]
+        source: sqlx::Error,
+    },
     #[error("could not bring the database {} to the present schema", path.display())]
-    Migrate { path: PathBuf, #[source] source: sqlx::migrate::MigrateError },
+    Migrate {
+        path: PathBuf,
+        #[source]
+        source: sqlx::migrate::MigrateError,
+    },
     #[error("the database {} could not be written", path.display())]
-    Write { path: PathBuf, #[source] source: sqlx::Error },
+    Write {
+        path: PathBuf,
+        #[source]
+        source: sqlx::Error,
+    },
     #[error("the database {} could not be read", path.display())]
-    Read { path: PathBuf, #[source] source: sqlx::Error },
+    Read {
+        path: PathBuf,
+        #[source]
+        source: sqlx::Error,
+    },
     #[error("fact {seq} of the journal of {} cannot be understood", path.display())]
-    Journal { path: PathBuf, seq: i64, #[source] source: serde_json::Error },
+    Journal {
+        path: PathBuf,
+        seq: i64,
+        #[source]
+        source: serde_json::Error,
+    },
 }
 
 impl Store {
@@ -65,7 +86,10 @@ impl Store {
     pub async fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
         let options = options(&path).read_only(true);
-        let db = options.connect().await.map_err(|source| StoreError::Open { path: path.clone(), source })?;
+        let db = options.connect().await.map_err(|source| StoreError::Open {
+            path: path.clone(),
+            source,
+        })?;
         Ok(Self { db, path })
     }
 
@@ -74,24 +98,43 @@ impl Store {
         adapt: impl FnOnce(SqliteConnectOptions) -> SqliteConnectOptions,
     ) -> Result<Self, StoreError> {
         let path = dir.join(FILE);
-        let options = adapt(options(&path).journal_mode(SqliteJournalMode::Wal).synchronous(SqliteSynchronous::Full));
-        let mut db = options.connect().await.map_err(|source| StoreError::Open { path: path.clone(), source })?;
+        let options = adapt(
+            options(&path)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full),
+        );
+        let mut db = options.connect().await.map_err(|source| StoreError::Open {
+            path: path.clone(),
+            source,
+        })?;
         let migrated = sqlx::migrate!().run(&mut db).await;
-        migrated.map_err(|source| StoreError::Migrate { path: path.clone(), source })?;
+        migrated.map_err(|source| StoreError::Migrate {
+            path: path.clone(),
+            source,
+        })?;
         Ok(Self { db, path })
     }
 
     /// Writes everything into the main file and closes the database.
     pub async fn close(self) -> Result<(), StoreError> {
-        self.db.close().await.map_err(|source| StoreError::Write { path: self.path, source })
+        self.db.close().await.map_err(|source| StoreError::Write {
+            path: self.path,
+            source,
+        })
     }
 
     fn reading<T>(&self, answer: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-        answer.map_err(|source| StoreError::Read { path: self.path.clone(), source })
+        answer.map_err(|source| StoreError::Read {
+            path: self.path.clone(),
+            source,
+        })
     }
 
     fn writing<T>(&self, answer: Result<T, sqlx::Error>) -> Result<T, StoreError> {
-        answer.map_err(|source| StoreError::Write { path: self.path.clone(), source })
+        answer.map_err(|source| StoreError::Write {
+            path: self.path.clone(),
+            source,
+        })
     }
 }
 

@@ -93,13 +93,24 @@ impl Store {
     /// Hands every fact of the journal, in order, to `take`.
     pub async fn replay(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
-        let read = |source| StoreError::Read { path: path.clone(), source };
-        let mut rows = sqlx::query("SELECT seq, event FROM journal ORDER BY seq").fetch(&mut self.db);
+        let read = |source| StoreError::Read {
+            path: path.clone(),
+            source,
+        };
+        let mut rows =
+            sqlx::query("SELECT seq, event FROM journal ORDER BY seq").fetch(&mut self.db);
         while let Some(row) = rows.try_next().await.map_err(read)? {
             let seq: i64 = row.try_get(0).map_err(read)?;
             let event: &str = row.try_get(1).map_err(read)?;
             let event = serde_json::from_str(event);
-            take(seq, event.map_err(|source| StoreError::Journal { path: path.clone(), seq, source })?);
+            take(
+                seq,
+                event.map_err(|source| StoreError::Journal {
+                    path: path.clone(),
+                    seq,
+                    source,
+                })?,
+            );
         }
         Ok(())
     }
@@ -127,7 +138,12 @@ impl Store {
     pub async fn summary(&mut self) -> Result<Summary, StoreError> {
         let (run, stopped_by) = self.run().await?;
         let best = self.best(1).await?.pop();
-        Ok(Summary { run, stopped_by, counts: self.counts().await?, best })
+        Ok(Summary {
+            run,
+            stopped_by,
+            counts: self.counts().await?,
+            best,
+        })
     }
 
     async fn counts(&mut self) -> Result<Counts, StoreError> {
@@ -146,22 +162,27 @@ impl Store {
 
     /// Tasks that run now, by stage.
     pub async fn running_by_stage(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query_as("SELECT stage, count(*) FROM tasks WHERE state = 'running' GROUP BY stage")
-            .fetch_all(&mut self.db)
-            .await;
+        let rows = sqlx::query_as(
+            "SELECT stage, count(*) FROM tasks WHERE state = 'running' GROUP BY stage",
+        )
+        .fetch_all(&mut self.db)
+        .await;
         self.reading(rows)
     }
 
     /// Tasks by state.
     pub async fn tasks_by_state(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows = sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state ORDER BY state")
-            .fetch_all(&mut self.db)
-            .await;
+        let rows =
+            sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state ORDER BY state")
+                .fetch_all(&mut self.db)
+                .await;
         self.reading(rows)
     }
 
     /// The last failed task: stage, molecule, attempt, kind and message.
-    pub async fn last_failure(&mut self) -> Result<Option<(i64, String, Option<String>, i64, String, String)>, StoreError> {
+    pub async fn last_failure(
+        &mut self,
+    ) -> Result<Option<(i64, String, Option<String>, i64, String, String)>, StoreError> {
         let row = sqlx::query_as(
             "SELECT task, stage, smiles, attempt, failure, failure_message FROM tasks \
              WHERE state = 'failed' ORDER BY finished DESC, task DESC LIMIT 1",
@@ -184,19 +205,24 @@ impl Store {
 
     /// Every candidate, in order of batch and rank.
     pub async fn candidates(&mut self) -> Result<Vec<CandidateRow>, StoreError> {
-        let rows = sqlx::query_as(candidate_rows!("ORDER BY c.batch, c.rank")).fetch_all(&mut self.db).await;
-        self.reading(rows)
-    }
-
-    pub async fn atoms(&mut self) -> Result<Vec<AtomRow>, StoreError> {
-        let rows = sqlx::query_as("SELECT element, total_energy_hartree FROM atoms ORDER BY element")
+        let rows = sqlx::query_as(candidate_rows!("ORDER BY c.batch, c.rank"))
             .fetch_all(&mut self.db)
             .await;
         self.reading(rows)
     }
 
+    pub async fn atoms(&mut self) -> Result<Vec<AtomRow>, StoreError> {
+        let rows =
+            sqlx::query_as("SELECT element, total_energy_hartree FROM atoms ORDER BY element")
+                .fetch_all(&mut self.db)
+                .await;
+        self.reading(rows)
+    }
+
     pub async fn batches(&mut self) -> Result<Vec<BatchRow>, StoreError> {
-        let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch").fetch_all(&mut self.db).await;
+        let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch")
+            .fetch_all(&mut self.db)
+            .await;
         self.reading(rows)
     }
 }

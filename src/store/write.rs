@@ -34,13 +34,15 @@ impl Batch {
 
 impl Store {
     pub(super) async fn insert_run(&mut self, info: &RunInfo) -> Result<(), StoreError> {
-        let insert = sqlx::query("INSERT INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)")
-            .bind(&info.name)
-            .bind(&info.campaign)
-            .bind(info.created)
-            .bind(&info.version)
-            .execute(&mut self.db)
-            .await;
+        let insert = sqlx::query(
+            "INSERT INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)",
+        )
+        .bind(&info.name)
+        .bind(&info.campaign)
+        .bind(info.created)
+        .bind(&info.version)
+        .execute(&mut self.db)
+        .await;
         self.writing(insert.map(drop))
     }
 
@@ -70,22 +72,33 @@ async fn commit(db: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Er
 
 async fn append_to_journal(db: &mut SqliteConnection, event: &Event) -> Result<(), sqlx::Error> {
     let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
-    sqlx::query("INSERT INTO journal (event) VALUES (?)").bind(json).execute(db).await.map(drop)
-}
-
-async fn insert_result(db: &mut SqliteConnection, s: &Simulation) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT OR REPLACE INTO results (task, engine, version, level, xyz) VALUES (?, ?, ?, ?, ?)")
-        .bind(id(s.task))
-        .bind(&s.engine)
-        .bind(&s.version)
-        .bind(&s.level)
-        .bind(&s.xyz)
+    sqlx::query("INSERT INTO journal (event) VALUES (?)")
+        .bind(json)
         .execute(db)
         .await
         .map(drop)
 }
 
-async fn task_started(db: &mut SqliteConnection, task: TaskId, attempt: Attempt, at: i64) -> Result<(), sqlx::Error> {
+async fn insert_result(db: &mut SqliteConnection, s: &Simulation) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO results (task, engine, version, level, xyz) VALUES (?, ?, ?, ?, ?)",
+    )
+    .bind(id(s.task))
+    .bind(&s.engine)
+    .bind(&s.version)
+    .bind(&s.level)
+    .bind(&s.xyz)
+    .execute(db)
+    .await
+    .map(drop)
+}
+
+async fn task_started(
+    db: &mut SqliteConnection,
+    task: TaskId,
+    attempt: Attempt,
+    at: i64,
+) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE tasks SET state = 'running', started = ? WHERE task = ? AND attempt = ? AND state = 'submitted'")
         .bind(at)
         .bind(id(task))
@@ -192,7 +205,10 @@ async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<()
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
 fn with_status(status: &'static str, batch: u32, rank: u32) -> Query<'static> {
-    sqlx::query("UPDATE candidates SET status = ? WHERE batch = ? AND rank = ?").bind(status).bind(batch).bind(rank)
+    sqlx::query("UPDATE candidates SET status = ? WHERE batch = ? AND rank = ?")
+        .bind(status)
+        .bind(batch)
+        .bind(rank)
 }
 
 /// SQLite's integers are signed.

@@ -49,7 +49,12 @@ pub enum Outcome {
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
     },
-    Trained { model: FileRef, molecules: usize, groups: usize, rmse_hartree: f64 },
+    Trained {
+        model: FileRef,
+        molecules: usize,
+        groups: usize,
+        rmse_hartree: f64,
+    },
     Generated {
         agent: FileRef,
         candidates: FileRef,
@@ -60,7 +65,9 @@ pub enum Outcome {
         mean_loss: Option<f64>,
     },
     /// Predictions, best first.
-    Screened { ranked: Vec<Predicted> },
+    Screened {
+        ranked: Vec<Predicted>,
+    },
     Failed(Failure),
 }
 

@@ -18,26 +18,78 @@ pub struct Candidate {
 /// A change to the tables that are derived from the journal.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Record {
-    TaskCreated { task: TaskId, stage: String, smiles: Option<String>, batch: Option<u32> },
+    TaskCreated {
+        task: TaskId,
+        stage: String,
+        smiles: Option<String>,
+        batch: Option<u32>,
+    },
     /// A failed attempt is followed by another.
-    TaskAgain { task: TaskId, attempt: Attempt, failure: Failure },
-    TaskEnded { task: TaskId, state: EndState, failure: Option<Failure>, started: Option<i64> },
+    TaskAgain {
+        task: TaskId,
+        attempt: Attempt,
+        failure: Failure,
+    },
+    TaskEnded {
+        task: TaskId,
+        state: EndState,
+        failure: Option<Failure>,
+        started: Option<i64>,
+    },
     /// Energy of a free atom, hartree.
-    Reference { element: String, total_energy_hartree: f64 },
+    Reference {
+        element: String,
+        total_energy_hartree: f64,
+    },
     /// A candidate is known and waits.
     Queued(Candidate),
-    Superseded { batch: u32, rank: u32 },
-    Evaluating { batch: u32, rank: u32, task: TaskId },
-    Evaluated { batch: u32, rank: u32, energy: Energy },
-    EvaluationFailed { batch: u32, rank: u32 },
-    EvaluationCancelled { batch: u32, rank: u32 },
+    Superseded {
+        batch: u32,
+        rank: u32,
+    },
+    Evaluating {
+        batch: u32,
+        rank: u32,
+        task: TaskId,
+    },
+    Evaluated {
+        batch: u32,
+        rank: u32,
+        energy: Energy,
+    },
+    EvaluationFailed {
+        batch: u32,
+        rank: u32,
+    },
+    EvaluationCancelled {
+        batch: u32,
+        rank: u32,
+    },
     /// The generator began a batch.
-    BatchBegun { batch: u32, measured: usize },
-    BatchTrained { batch: u32, groups: usize, rmse_hartree: f64 },
-    BatchGenerated { batch: u32, candidates: usize, epsilon: f64, mean_reward: f64, mean_loss: Option<f64> },
+    BatchBegun {
+        batch: u32,
+        measured: usize,
+    },
+    BatchTrained {
+        batch: u32,
+        groups: usize,
+        rmse_hartree: f64,
+    },
+    BatchGenerated {
+        batch: u32,
+        candidates: usize,
+        epsilon: f64,
+        mean_reward: f64,
+        mean_loss: Option<f64>,
+    },
     /// The generator ended a batch with this many new candidates.
-    BatchPushed { batch: u32, new: usize },
-    RunEnded { stopped_by: StoppedBy },
+    BatchPushed {
+        batch: u32,
+        new: usize,
+    },
+    RunEnded {
+        stopped_by: StoppedBy,
+    },
 }
 
 /// The measured energy of a molecule.
@@ -118,6 +170,9 @@ impl StoppedBy {
 
     /// Whether the campaign got what it asked for, as far as the search space went.
     pub fn is_success(self) -> bool {
-        !matches!(self, Self::FailureShare | Self::References | Self::NothingComputed)
+        !matches!(
+            self,
+            Self::FailureShare | Self::References | Self::NothingComputed
+        )
     }
 }

@@ -23,8 +23,14 @@ pub enum TaskState {
 /// What can happen to a task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TaskEvent {
-    Succeeded { attempt: Attempt },
-    Failed { attempt: Attempt, kind: FailureKind, retries: u32 },
+    Succeeded {
+        attempt: Attempt,
+    },
+    Failed {
+        attempt: Attempt,
+        kind: FailureKind,
+        retries: u32,
+    },
     Cancelled,
 }
 
@@ -39,23 +45,47 @@ pub struct IllegalEvent {
 impl TaskState {
     /// A new task: its first attempt.
     pub fn first() -> Self {
-        Self::Submitted { attempt: 1, counted: 0 }
+        Self::Submitted {
+            attempt: 1,
+            counted: 0,
+        }
     }
 
     /// The state after `event`.
     pub fn next(&self, event: &TaskEvent) -> Result<Self, IllegalEvent> {
         match (self, *event) {
-            (Self::Submitted { attempt, .. }, TaskEvent::Succeeded { attempt: of }) if of == *attempt => {
+            (Self::Submitted { attempt, .. }, TaskEvent::Succeeded { attempt: of })
+                if of == *attempt =>
+            {
                 Ok(Self::Succeeded)
             }
-            (Self::Submitted { attempt, counted }, TaskEvent::Failed { attempt: of, kind, retries }) if of == *attempt => {
+            (
+                Self::Submitted { attempt, counted },
+                TaskEvent::Failed {
+                    attempt: of,
+                    kind,
+                    retries,
+                },
+            ) if of == *attempt => {
                 let counted = counted + u32::from(kind.counts_against_retries());
-                let again = kind.may_pass_next_time() && counted <= retries && attempt - counted < MOST_UNCOUNTED;
-                Ok(if again { Self::Submitted { attempt: attempt + 1, counted } } else { Self::Failed(kind) })
+                let again = kind.may_pass_next_time()
+                    && counted <= retries
+                    && attempt - counted < MOST_UNCOUNTED;
+                Ok(if again {
+                    Self::Submitted {
+                        attempt: attempt + 1,
+                        counted,
+                    }
+                } else {
+                    Self::Failed(kind)
+                })
             }
             (Self::Submitted { .. }, TaskEvent::Cancelled) => Ok(Self::Cancelled),
             (Self::Submitted { .. } | Self::Succeeded | Self::Failed(_) | Self::Cancelled, _) => {
-                Err(IllegalEvent { state: self.clone(), event: *event })
+                Err(IllegalEvent {
+                    state: self.clone(),
+                    event: *event,
+                })
             }
         }
     }
@@ -72,31 +102,57 @@ mod tests {
     use proptest::prelude::*;
 
     fn failed(attempt: Attempt, kind: FailureKind, retries: u32) -> TaskEvent {
-        TaskEvent::Failed { attempt, kind, retries }
+        TaskEvent::Failed {
+            attempt,
+            kind,
+            retries,
+        }
     }
 
     #[test]
     fn an_attempt_lost_by_the_machine_is_not_counted_against_the_retries() {
-        let state = TaskState::first().next(&failed(1, FailureKind::Lost, 0)).unwrap();
-        assert_eq!(state, TaskState::Submitted { attempt: 2, counted: 0 });
-        assert_eq!(state.next(&failed(2, FailureKind::Exit, 0)).unwrap(), TaskState::Failed(FailureKind::Exit));
+        let state = TaskState::first()
+            .next(&failed(1, FailureKind::Lost, 0))
+            .unwrap();
+        assert_eq!(
+            state,
+            TaskState::Submitted {
+                attempt: 2,
+                counted: 0
+            }
+        );
+        assert_eq!(
+            state.next(&failed(2, FailureKind::Exit, 0)).unwrap(),
+            TaskState::Failed(FailureKind::Exit)
+        );
     }
 
     #[test]
     fn what_cannot_pass_next_time_is_not_tried_again() {
-        let state = TaskState::first().next(&failed(1, FailureKind::NotConverged, 9)).unwrap();
+        let state = TaskState::first()
+            .next(&failed(1, FailureKind::NotConverged, 9))
+            .unwrap();
         assert_eq!(state, TaskState::Failed(FailureKind::NotConverged));
     }
 
     #[test]
     fn an_earlier_attempt_says_nothing_about_the_present_one() {
-        let second = TaskState::Submitted { attempt: 2, counted: 1 };
+        let second = TaskState::Submitted {
+            attempt: 2,
+            counted: 1,
+        };
         assert!(second.next(&TaskEvent::Succeeded { attempt: 1 }).is_err());
         assert!(second.next(&failed(1, FailureKind::Exit, 9)).is_err());
     }
 
     fn kinds() -> impl Strategy<Value = FailureKind> {
-        prop::sample::select(vec![FailureKind::Exit, FailureKind::Timeout, FailureKind::Lost, FailureKind::NodeLost, FailureKind::Unreadable])
+        prop::sample::select(vec![
+            FailureKind::Exit,
+            FailureKind::Timeout,
+            FailureKind::Lost,
+            FailureKind::NodeLost,
+            FailureKind::Unreadable,
+        ])
     }
 
     proptest! {
