@@ -48,6 +48,11 @@ impl Generator {
         self.agent.as_ref()
     }
 
+    /// The batch being made will not be finished.
+    pub fn forget_model(&mut self) {
+        self.model = None;
+    }
+
     /// Files it will read again.
     pub fn files(&self) -> impl Iterator<Item = FileRef> {
         self.model
