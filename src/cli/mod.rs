@@ -116,6 +116,7 @@ impl CampaignArguments {
                 Schedule::Batch => Kind::Batch,
             }),
             site: self.site.clone(),
+            drawn: false,
         }
     }
 }
