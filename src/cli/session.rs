@@ -15,10 +15,10 @@ use super::failure::Failure;
 use super::progress::Display;
 use super::run_dir;
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::{Executor, LocalExecutor};
+use crate::exec::{Executor, Launch, LocalExecutor, Shape};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
-use crate::spec::campaign::{Campaign, Loaded, Objective};
+use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
 use crate::spec::site;
 use crate::spec::source;
 use crate::store::{RunInfo, Store};
@@ -174,10 +174,23 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
                 env,
+                launch: launch(&method.kind, &loaded.site),
             },
         )
     });
     stages.collect()
+}
+
+/// How the MPI program of a method is started on this site.
+pub(super) fn launch(kind: &MethodKind, site: &site::Site) -> Option<Launch> {
+    let MethodKind::Simulate { engine } = kind else {
+        return None;
+    };
+    let ranks = engine.simulator().ranks()?;
+    Some(Launch {
+        template: site.mpiexec_command.clone()?,
+        shape: Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank),
+    })
 }
 
 /// Counts Ctrl-C and SIGTERM, and says what each does.

@@ -1,9 +1,11 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
+mod launcher;
 mod local;
 mod process;
 mod program;
 
+pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::Environment;
 pub use program::{ProgramError, Run, run, version};

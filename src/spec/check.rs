@@ -6,7 +6,6 @@ use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
 use super::source;
 use super::space::ELEMENTS;
-use crate::simulate;
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
 pub fn check(loaded: &Loaded, base: &Path, faults: &mut Faults) {
@@ -75,14 +74,18 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
                     .hint(Some(format!("write `topic: {topic}`"))),
             );
         }
-        if let MethodKind::Simulate { engine, .. } = &method.kind {
-            let engines = simulate::names();
-            if !engines.contains(&engine.as_str()) {
-                let message = format!("there is no simulation engine `{engine}`");
+        if let MethodKind::Simulate { engine } = &method.kind {
+            let ranks = engine.simulator().ranks().map_or(1, |ranks| ranks.total());
+            if ranks > 1 && loaded.site.mpiexec_command.is_none() {
+                let message = format!(
+                    "the method `{name}` wants {ranks} MPI ranks, but the site `{}` does not say how MPI programs are started",
+                    loaded.site.name
+                );
+                let hint = "give the site profile an `mpiexec_command`, such as `mpirun -n {{total_ranks}}`, or use one rank";
                 faults.push(
                     Fault::new(message)
-                        .at(place("engine"))
-                        .hint(hint_for(engine, engines.iter().copied())),
+                        .at(loaded.place(&["methods", name, "settings", "ranks_per_node"]))
+                        .hint(Some(hint.into())),
                 );
             }
         }
