@@ -5,7 +5,7 @@ mod support;
 use std::time::{Duration, Instant};
 
 use moldflow::chem::{self, Molecule};
-use moldflow::simulate::{self, Prepared, Request, Settings};
+use moldflow::simulate::{Engine, Prepared, Request};
 use support::report;
 
 fn main() {
@@ -16,17 +16,16 @@ fn main() {
         .map(|entry| entry.smiles.to_owned())
         .take(100)
         .collect();
-    let engine = simulate::simulator("gfn2//mmff94").expect("built in");
+    let engine = Engine::default();
     let (mut whole, mut calls) = (Duration::ZERO, Duration::ZERO);
     for smiles in &molecules {
         let request = Request {
             smiles: smiles.clone(),
-            engine: "gfn2//mmff94".into(),
-            settings: Settings::default(),
+            engine: engine.clone(),
             seed: 42,
         };
         let begin = Instant::now();
-        let Ok(Prepared::Done(result)) = engine.prepare(&request) else {
+        let Ok(Prepared::Done(result)) = engine.simulator().prepare(&request) else {
             continue;
         };
         whole += begin.elapsed();

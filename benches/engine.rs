@@ -82,6 +82,7 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
         partition: "qc".into(),
         timeout: Duration::from_secs(60),
         env: vec![],
+        launch: None,
     };
     let site = Site {
         run: "bench".into(),

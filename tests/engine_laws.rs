@@ -224,8 +224,7 @@ fn config(
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
         retries: 1,
-        engine: "gfn2//mmff94".into(),
-        settings: Default::default(),
+        engine: Default::default(),
     };
     Config {
         seed: 1,

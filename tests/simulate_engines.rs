@@ -1,30 +1,70 @@
 //! The list of engines, their settings, and the free atoms they are asked for.
 
-use moldflow::simulate::{Settings, atomic_reference_smiles, names, simulator};
+use moldflow::simulate::{Engine, Request, atomic_reference_smiles};
+use serde_json::{Value, json};
+
+fn engine(value: Value) -> Result<Engine, serde_json::Error> {
+    serde_json::from_value(value)
+}
+
+/// Each engine with no more settings than it needs.
+fn all() -> Vec<Value> {
+    let command = json!({"argv": ["energy"], "level": "a level"});
+    let qcengine = json!({"program": "psi4", "method": "hf", "basis": "sto-3g"});
+    vec![
+        json!({"engine": "gfn2//mmff94"}),
+        json!({"engine": "xtb"}),
+        json!({"engine": "nwchem"}),
+        json!({"engine": "qcengine", "settings": qcengine}),
+        json!({"engine": "command", "settings": command}),
+    ]
+}
 
 #[test]
 fn every_name_finds_its_engine_and_no_other_does() {
-    assert_eq!(names(), ["gfn2//mmff94", "xtb"]);
-    assert!(names().iter().all(|name| simulator(name).is_some()));
-    assert!(simulator("gfn2").is_none());
-    assert!(simulator("gfn2//mmff94").unwrap().requirement().is_none());
-    assert_eq!(
-        simulator("xtb").unwrap().requirement().unwrap().program,
-        "xtb"
-    );
+    for value in all() {
+        let engine = engine(value.clone()).unwrap();
+        assert_eq!(value["engine"], engine.name());
+        assert_eq!(
+            engine.simulator().requirement().is_none(),
+            engine.name() == "gfn2//mmff94"
+        );
+    }
+    assert!(engine(json!({"engine": "gfn2"})).is_err());
+    assert!(engine(json!({"engine": "command"})).is_err());
+}
+
+#[test]
+fn a_request_is_read_as_it_was_written() {
+    for value in all() {
+        let request = Request {
+            smiles: "CO".into(),
+            engine: engine(value).unwrap(),
+            seed: u64::MAX,
+        };
+        let text = serde_json::to_string(&request).unwrap();
+        assert_eq!(
+            serde_json::from_str::<Request>(&text).unwrap(),
+            request,
+            "{text}"
+        );
+    }
 }
 
 #[test]
 fn settings_have_defaults_and_refuse_unknown_keys() {
-    assert_eq!(
-        serde_json::from_str::<Settings>("{}").unwrap(),
-        Settings::default()
-    );
-    assert!(serde_json::from_str::<Settings>(r#"{"embed_timeout_seconds": 0}"#).is_err());
-    let error = serde_json::from_str::<Settings>(r#"{"embed_timeout": 3}"#)
-        .unwrap_err()
-        .to_string();
-    assert!(error.contains("embed_timeout_seconds"), "{error}");
+    for value in all() {
+        let with = |key: &str, setting: Value| {
+            let mut value = value.clone();
+            value["settings"][key] = setting;
+            engine(value)
+        };
+        let default = engine(value.clone()).unwrap();
+        assert_eq!(with("embed_timeout_seconds", json!(10)).unwrap(), default);
+        assert!(with("embed_timeout_seconds", json!(0)).is_err());
+        let error = with("embed_timeout", json!(3)).unwrap_err().to_string();
+        assert!(error.contains("embed_timeout_seconds"), "{error}");
+    }
 }
 
 #[test]

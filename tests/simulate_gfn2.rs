@@ -1,7 +1,7 @@
 //! The built-in engine, against tblite and against what it must refuse.
 
 use moldflow::chem::qm9::Qm9;
-use moldflow::simulate::{Prepared, Request, Settings, SimError, SimResult, simulator};
+use moldflow::simulate::{Engine, Prepared, Request, SimError, SimResult};
 use serde_json::{Value, json};
 
 /// From tblite; `goldens/simulate_gfn2.py` says how.
@@ -14,11 +14,10 @@ fn golden() -> Value {
 fn compute(smiles: &str) -> Result<SimResult, SimError> {
     let request = Request {
         smiles: smiles.to_owned(),
-        engine: "gfn2//mmff94".to_owned(),
-        settings: Settings::default(),
+        engine: Engine::default(),
         seed: 7,
     };
-    match simulator(&request.engine).unwrap().prepare(&request)? {
+    match request.engine.simulator().prepare(&request)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => panic!("a built-in engine wants to run {program:?}"),
     }

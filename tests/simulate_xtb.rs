@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use moldflow::simulate::{
-    Outputs, Prepared, Program, Request, Settings, SimError, SimResult, simulator,
+    Engine, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator, Xtb,
 };
 use serde_json::Value;
 
@@ -15,14 +15,15 @@ const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
 fn request(smiles: &str) -> Request {
     Request {
         smiles: smiles.to_owned(),
-        engine: "xtb".to_owned(),
-        settings: Settings::default(),
+        engine: Engine::Xtb {
+            settings: Xtb::default(),
+        },
         seed: 7,
     }
 }
 
 fn prepare(smiles: &str) -> Result<Program, SimError> {
-    match simulator("xtb").unwrap().prepare(&request(smiles))? {
+    match Xtb::default().prepare(&request(smiles))? {
         Prepared::Program(program) => Ok(program),
         Prepared::Done(result) => panic!("xtb is not built in: {result:?}"),
     }
@@ -43,6 +44,7 @@ fn run(program: &Program, dir: &Path) -> Outputs {
     Outputs {
         dir: dir.to_owned(),
         stdout: String::from_utf8(output.stdout).unwrap(),
+        stderr: String::from_utf8(output.stderr).unwrap(),
         exit_code: output.status.code(),
     }
 }
@@ -54,7 +56,7 @@ fn compute_with(smiles: &str, more: &[&str]) -> Result<SimResult, SimError> {
         .extend(more.iter().map(|argument| (*argument).to_owned()));
     let dir = tempfile::tempdir().unwrap();
     let outputs = run(&program, dir.path());
-    simulator("xtb").unwrap().parse(&request(smiles), &outputs)
+    Xtb::default().parse(&request(smiles), &outputs)
 }
 
 #[test]
@@ -77,6 +79,7 @@ fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
     let relaxed = compute_with("CC(=O)N", &[]).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let program = Program {
+        parallel: false,
         argv: ["xtb", "mol.xyz", "--gfn", "2"].map(str::to_owned).into(),
         env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],
         files: vec![("mol.xyz".to_owned(), relaxed.geometry.to_xyz(""))],
@@ -152,7 +155,7 @@ fn an_abnormal_end_is_told_with_what_the_program_said() {
 #[test]
 fn an_output_cut_short_is_unreadable() {
     let dir = tempfile::tempdir().unwrap();
-    let xtb = simulator("xtb").unwrap();
+    let xtb = Xtb::default();
     let mut outputs = run(&prepare("CO").unwrap(), dir.path());
     assert!(xtb.parse(&request("CO"), &outputs).is_ok());
     fs::write(dir.path().join("xtbopt.xyz"), "6\n\nC 0 0").unwrap();

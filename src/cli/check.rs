@@ -5,12 +5,12 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
-use super::{CampaignArguments, Exit, print};
+use super::{CampaignArguments, Exit, print, start};
+use crate::exec::LauncherError;
 use crate::plan::{self, Plan};
-use crate::simulate;
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
 use crate::spec::fault::{Fault, Faults};
-use crate::spec::site::Executor;
+use crate::spec::site::{Executor, Partition, Site};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -33,7 +33,7 @@ pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), F
 pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
     let mut faults = Faults::default();
     for (name, method) in &loaded.campaign.methods {
-        let MethodKind::Simulate { engine, .. } = &method.kind else {
+        let MethodKind::Simulate { engine } = &method.kind else {
             continue;
         };
         // What another machine has is the business of `moldflow sites check`.
@@ -41,29 +41,48 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
         if partition.transport.is_some() || !matches!(partition.executor, Executor::Local { .. }) {
             continue;
         }
-        let Some(missing) = missing_program(engine) else {
-            continue;
-        };
-        let message = format!(
-            "the engine `{engine}` needs the program `{}`, which is not installed",
-            missing.program
-        );
         let place = loaded.place(&["methods", name, "engine"]);
-        faults.push(
-            Fault::new(message)
-                .at(place)
-                .hint(Some(missing.install.to_owned())),
-        );
+        if let Some(missing) = engine.simulator().requirement()
+            && !is_installed(&missing.program)
+        {
+            let message = format!(
+                "the engine `{}` needs the program `{}`, which is not installed",
+                engine.name(),
+                missing.program
+            );
+            faults.push(
+                Fault::new(message)
+                    .at(place.clone())
+                    .hint(Some(missing.install.to_owned())),
+            );
+        }
+        if let Some(message) = missing_launcher(&method.kind, &loaded.site, partition) {
+            let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site profile another `mpiexec_command`";
+            faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
+        }
     }
     faults.or((loaded, plan))
 }
 
-fn missing_program(engine: &str) -> Option<simulate::Requirement> {
-    let requirement = simulate::simulator(engine)?.requirement()?;
+/// What is wrong with the launcher of an MPI program, as far as this host can tell.
+fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
+    let launch = start::launch(kind, site, partition)?;
+    match launch.argv() {
+        Ok(argv) if argv.first().is_some_and(|program| is_installed(program)) => None,
+        Ok(argv) => Some(format!(
+            "the site `{}` starts MPI programs by `{}`, which is not installed",
+            site.name,
+            argv.join(" ")
+        )),
+        // A batch system tells its hosts only when it starts a task.
+        Err(LauncherError::NotTold(_)) => None,
+        Err(error) => Some(format!("site `{}`: {error}", site.name)),
+    }
+}
+
+fn is_installed(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    let found =
-        std::env::split_paths(&path).any(|folder| is_program(&folder.join(requirement.program)));
-    (!found).then_some(requirement)
+    std::env::split_paths(&path).any(|folder| is_program(&folder.join(program)))
 }
 
 fn is_program(path: &Path) -> bool {

@@ -181,6 +181,7 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
                 env: start::environment(partition),
+                launch: start::launch(&method.kind, &loaded.site, partition),
             },
         )
     });

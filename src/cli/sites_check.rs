@@ -58,17 +58,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// What the engines need.
 fn engines() -> Vec<Engine> {
-    let engine = |name: &&str| {
-        let needed = simulate::simulator(name)?.requirement()?;
-        let arguments = needed.version_args.iter().map(|word| (*word).to_owned());
+    // Settings without a default do not matter here.
+    let engines = [
+        json!({"engine": "xtb"}),
+        json!({"engine": "nwchem"}),
+        json!({"engine": "qcengine", "settings": {"program": "psi4", "method": "hf"}}),
+    ];
+    let engines = engines
+        .into_iter()
+        .filter_map(|engine| serde_json::from_value(engine).ok());
+    let engine = |engine: simulate::Engine| {
+        let needed = engine.simulator().requirement()?;
+        let arguments = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
         Some(Engine {
-            name: (*name).to_owned(),
-            program: needed.program.to_owned(),
-            version_args: Some(arguments.collect()),
+            name: engine.name().to_owned(),
+            program: needed.program,
+            version_args: needed.version_args.map(arguments),
             install: needed.install.to_owned(),
         })
     };
-    simulate::names().iter().filter_map(engine).collect()
+    engines.filter_map(engine).collect()
 }
 
 fn line(finding: &Finding) -> String {

@@ -5,11 +5,12 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::failure::{Failure, causes};
+use super::sites::hostname;
 use crate::exec::batch::{Script, System};
-use crate::exec::launcher::{self, Shape};
+use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
-use crate::spec::campaign::Loaded;
-use crate::spec::site::{Memory, Partition};
+use crate::spec::campaign::{Loaded, MethodKind};
+use crate::spec::site::{Executor, Memory, Partition, Site};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -48,6 +49,28 @@ pub fn environment(partition: &Partition) -> Vec<(String, String)> {
     all.into_iter().collect()
 }
 
+/// How the MPI program of a method is started on a partition of a site.
+pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<Launch> {
+    let MethodKind::Simulate { engine } = kind else {
+        return None;
+    };
+    let ranks = engine.simulator().ranks()?;
+    let local =
+        matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
+    let shape = Shape {
+        hosts: if local { vec![hostname()] } else { Vec::new() },
+        memory: match site.node.memory {
+            Memory::Bytes(bytes) => Some(bytes >> 20),
+            Memory::Auto => None,
+        },
+        ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
+    };
+    Some(Launch {
+        template: site.mpiexec_command.clone()?,
+        shape,
+    })
+}
+
 fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     let site = &loaded.site;
     let partition = &site.partitions[&stage.partition];
@@ -59,29 +82,21 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         );
         Failure::with_hint(message, format!("correct the site profile `{}`", site.name))
     };
-    let ranks: Option<(NonZeroUsize, NonZeroUsize)> = None;
-    let (ranks_per_node, cores_per_rank) =
-        ranks.unwrap_or((NonZeroUsize::MIN, partition.cores_per_task));
-    let launcher = match (&site.mpiexec_command, ranks) {
-        (Some(template), Some(_)) => {
-            let nodes = partition.executor.nodes_per_task();
-            let shape = Shape {
-                nodes,
-                ranks_per_node,
-                cores_per_rank,
-                hosts: (1..=nodes.get())
-                    .map(|number| format!("HOST{number}"))
-                    .collect(),
-                hostfile: "HOSTFILE".into(),
-                memory: match site.node.memory {
-                    Memory::Bytes(bytes) => bytes >> 30,
-                    Memory::Auto => 0,
-                },
-            };
-            Some(launcher::render(template, &shape).map_err(|error| failed(&error))?)
-        }
-        _ => None,
+    let launch = launch(
+        &loaded.campaign.methods[&stage.method].kind,
+        site,
+        partition,
+    );
+    let (ranks_per_node, cores_per_rank) = match &launch {
+        Some(Launch { shape, .. }) => (shape.ranks_per_node, shape.cores_per_rank),
+        None => (NonZeroUsize::MIN, partition.cores_per_task),
     };
+    let launcher = launch.map(|mut launch| {
+        let nodes = launch.shape.nodes.get();
+        launch.shape.hosts = (1..=nodes).map(|number| format!("HOST{number}")).collect();
+        launch.shape.hostfile = Some("HOSTFILE".into());
+        launch.argv()
+    });
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
     let environment = environment(partition);
     let script = System::of(&partition.executor).zip(partition.executor.batch());
@@ -101,7 +116,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         script.render().map(|text| BatchScript { submit, text })
     });
     Ok(Start {
-        launcher,
+        launcher: launcher.transpose().map_err(|error| failed(&error))?,
         script: script.transpose().map_err(|error| failed(&error))?,
     })
 }

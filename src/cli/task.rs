@@ -11,9 +11,9 @@ use sha2::{Digest, Sha256};
 use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
-use crate::engine::{TaskInput, TaskResult, file};
-use crate::exec::{self, ProgramError};
-use crate::simulate::{self, Outputs, Prepared, Request, SimError, SimResult};
+use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
+use crate::exec::{self, LauncherError, ProgramError};
+use crate::simulate::{Outputs, Prepared, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
 #[derive(Subcommand)]
@@ -46,6 +46,8 @@ enum TaskError {
     Design(#[from] DesignError),
     #[error(transparent)]
     Program(#[from] ProgramError),
+    #[error(transparent)]
+    Launcher(#[from] LauncherError),
     #[error("could not write a file of the result: {0}")]
     File(#[from] io::Error),
 }
@@ -79,8 +81,8 @@ fn run_task(path: &Path) -> io::Result<()> {
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     let outcome = match input {
-        TaskInput::Simulate(request) => {
-            let simulation = simulate(&request, dir)?;
+        TaskInput::Simulate(input) => {
+            let simulation = simulate(&input, dir)?;
             let outcome = Outcome::Simulated {
                 total_energy_hartree: simulation.total_energy_hartree,
                 atoms: composition(&simulation),
@@ -125,16 +127,22 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     Ok(TaskResult::bare(outcome))
 }
 
-fn simulate(request: &Request, dir: &Path) -> Result<SimResult, TaskError> {
-    let unknown = || SimError::Unsupported(format!("there is no engine `{}`", request.engine));
-    let engine = simulate::simulator(&request.engine).ok_or_else(unknown)?;
+fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
+    let SimulateInput { request, launch } = input;
+    let engine = request.engine.simulator();
     match engine.prepare(request)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
-            let run = exec::run(&program.argv, &program.env, &program.files, dir)?;
+            let mut argv = match launch {
+                Some(launch) if program.parallel => launch.argv()?,
+                _ => Vec::new(),
+            };
+            argv.extend(program.argv);
+            let run = exec::run(&argv, &program.env, &program.files, dir)?;
             let outputs = Outputs {
                 dir: dir.to_owned(),
                 stdout: run.stdout,
+                stderr: run.stderr,
                 exit_code: run.exit_code,
             };
             Ok(engine.parse(request, &outputs)?)
@@ -170,9 +178,9 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
-        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => {
-            FailureKind::Exit
-        }
-        TaskError::Program(_) => FailureKind::Launch,
+        TaskError::Simulate(SimError::Exit(_) | SimError::Memory(_) | SimError::Scratch(_))
+        | TaskError::Design(_)
+        | TaskError::File(_) => FailureKind::Exit,
+        TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
     }
 }

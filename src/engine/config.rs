@@ -36,8 +36,7 @@ pub struct Config {
 pub struct SimulateStage {
     pub stage: String,
     pub retries: u32,
-    pub engine: String,
-    pub settings: simulate::Settings,
+    pub engine: simulate::Engine,
 }
 
 /// A stage of the generator loop.
@@ -53,17 +52,16 @@ impl Config {
     pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
         let simulate = |planned: &Planned| {
             let method = &campaign.methods[&planned.method];
-            let (engine, settings) = match &method.kind {
-                MethodKind::Simulate { engine, settings } => (engine.clone(), settings.clone()),
+            let engine = match &method.kind {
+                MethodKind::Simulate { engine } => engine.clone(),
                 MethodKind::Train { .. }
                 | MethodKind::Generate { .. }
-                | MethodKind::Screen { .. } => Default::default(),
+                | MethodKind::Screen { .. } => simulate::Engine::default(),
             };
             SimulateStage {
                 stage: planned.stage.clone(),
                 retries: method.retries,
                 engine,
-                settings,
             }
         };
         Self {

@@ -10,10 +10,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
-use super::input::{TaskResult, file};
+use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, News, Report};
+use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Simulation, Store, StoreError};
 use crate::task::{
@@ -66,6 +66,8 @@ pub struct StageSite {
     pub partition: String,
     pub timeout: Duration,
     pub env: Vec<(String, String)>,
+    /// How its MPI programs are started.
+    pub launch: Option<Launch>,
 }
 
 /// Why a driver returned.
@@ -420,7 +422,10 @@ impl<P: Program> Driver<P> {
 
     fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
         let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
-        let (input, files) = self.engine.input(task)?;
+        let (mut input, files) = self.engine.input(task)?;
+        if let TaskInput::Simulate(input) = &mut input {
+            input.launch.clone_from(&stage.launch);
+        }
         let input = serde_json::to_vec(&input).ok()?;
         let job = Job {
             token: self.token(task, attempt),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
+use crate::exec::Launch;
 use crate::simulate::{Request, SimResult};
 use crate::task::{FileRef, Outcome, TaskId};
 
@@ -17,10 +18,20 @@ const EMBEDDING_SEED: u64 = 42;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum TaskInput {
-    Simulate(Request),
+    Simulate(SimulateInput),
     Train(TrainInput),
     Generate(GenerateInput),
     Screen(ScreenInput),
+}
+
+/// Input of a simulation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SimulateInput {
+    #[serde(flatten)]
+    pub request: Request,
+    /// How an MPI program is started, where the site says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub launch: Option<Launch>,
 }
 
 /// What a task leaves, `result.json` beside its input.
@@ -79,12 +90,14 @@ impl Engine {
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
         let c = &self.config;
         let simulate = |stage: &super::SimulateStage, smiles: String| {
-            let (engine, settings) = (stage.engine.clone(), stage.settings.clone());
-            TaskInput::Simulate(Request {
+            let request = Request {
                 smiles,
-                engine,
-                settings,
+                engine: stage.engine.clone(),
                 seed: EMBEDDING_SEED,
+            };
+            TaskInput::Simulate(SimulateInput {
+                request,
+                launch: None,
             })
         };
         Some(match &self.live.get(&task)?.work {

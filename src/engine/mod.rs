@@ -16,7 +16,7 @@ mod step;
 pub use attempt::{Program, TaskRun};
 pub use config::{Config, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
-pub use input::{TaskInput, TaskResult, file, stream};
+pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
 

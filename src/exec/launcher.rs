@@ -1,90 +1,224 @@
-//! The MPI launcher of a site: its template, filled in for the nodes and ranks of a task.
+//! Launchers: from a site's template of an MPI command to the words that go before the program.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
-use handlebars::Handlebars;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// Where the ranks of a task go.
-#[derive(Clone, Debug, PartialEq, Eq)]
+use crate::spec::template::{Piece, pieces};
+
+/// A launcher and what it is to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// `mpiexec_command` of the site.
+    pub template: String,
+    pub shape: Shape,
+}
+
+impl Launch {
+    /// The words that go before the program's own.
+    pub fn argv(&self) -> Result<Vec<String>, LauncherError> {
+        render(&self.template, &self.shape)
+    }
+}
+
+/// An MPI program as its launcher sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
     pub nodes: NonZeroUsize,
     pub ranks_per_node: NonZeroUsize,
     pub cores_per_rank: NonZeroUsize,
+    /// Names of its nodes, where they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hosts: Vec<String>,
-    /// A file with a host a line.
-    pub hostfile: PathBuf,
-    /// Of a node, in GiB.
-    pub memory: u64,
+    /// A file of those names, one a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostfile: Option<PathBuf>,
+    /// Memory of a node in MiB, where it is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
 }
 
-/// Why a launcher cannot be used.
-#[derive(Debug, thiserror::Error)]
+impl Shape {
+    /// A program on nodes that nobody has named yet.
+    pub fn new(
+        nodes: NonZeroUsize,
+        ranks_per_node: NonZeroUsize,
+        cores_per_rank: NonZeroUsize,
+    ) -> Self {
+        Self {
+            nodes,
+            ranks_per_node,
+            cores_per_rank,
+            hosts: Vec::new(),
+            hostfile: None,
+            memory: None,
+        }
+    }
+
+    /// The value of a variable of templates; none if it is not known here.
+    fn value(&self, name: &str) -> Result<Option<String>, LauncherError> {
+        let total = self.nodes.get().saturating_mul(self.ranks_per_node.get());
+        Ok(match name {
+            "total_ranks" => Some(total.to_string()),
+            "nodes" => Some(self.nodes.to_string()),
+            "ranks_per_node" => Some(self.ranks_per_node.to_string()),
+            "cores_per_rank" => Some(self.cores_per_rank.to_string()),
+            "hosts" => (!self.hosts.is_empty()).then(|| self.hosts.join(",")),
+            "hostfile" => self
+                .hostfile
+                .as_ref()
+                .map(|path| path.display().to_string()),
+            "memory" => self.memory.map(|mebibytes| mebibytes.to_string()),
+            _ => return Err(LauncherError::UnknownVariable(name.to_owned())),
+        })
+    }
+}
+
+/// Why a template gives no command.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LauncherError {
-    #[error("the launcher has no program")]
+    #[error("the MPI command is empty")]
     Empty,
-    #[error("a quote of the launcher is not closed")]
-    Quote,
-    #[error("the launcher cannot be filled in")]
-    Template(#[source] Box<handlebars::RenderError>),
+    #[error("a quotation mark in the MPI command `{0}` is never closed")]
+    OpenQuote(String),
+    #[error("`{word}` in the MPI command is no template: {reason}")]
+    NoTemplate { word: String, reason: String },
+    #[error("the MPI command does not know `{{{{{0}}}}}`")]
+    UnknownVariable(String),
+    #[error("the MPI command wants `{{{{{0}}}}}`, which this site does not tell")]
+    NotTold(String),
 }
 
-#[derive(Serialize)]
-struct Filled {
-    total_ranks: usize,
-    nodes: usize,
-    ranks_per_node: usize,
-    cores_per_rank: usize,
-    hosts: String,
-    hostfile: String,
-    memory: u64,
-}
-
-/// The words that go before an MPI program.
+/// The words of a template, each with its variables filled in.
 ///
-/// The template is split into words before it is filled in, so that no value becomes two.
+/// It is split first, so that no value ever becomes two words, and no shell has a part in it.
 pub fn render(template: &str, shape: &Shape) -> Result<Vec<String>, LauncherError> {
-    let filled = Filled {
-        total_ranks: shape.nodes.get().saturating_mul(shape.ranks_per_node.get()),
-        nodes: shape.nodes.get(),
-        ranks_per_node: shape.ranks_per_node.get(),
-        cores_per_rank: shape.cores_per_rank.get(),
-        hosts: shape.hosts.join(","),
-        hostfile: shape.hostfile.to_string_lossy().into_owned(),
-        memory: shape.memory,
-    };
-    let mut handlebars = Handlebars::new();
-    handlebars.set_strict_mode(true);
-    handlebars.register_escape_fn(handlebars::no_escape);
-    let words = words(template)?;
+    let words = split(template)?;
     if words.is_empty() {
         return Err(LauncherError::Empty);
     }
-    let render = |word: String| handlebars.render_template(&word, &filled);
-    let words: Result<Vec<String>, _> = words.into_iter().map(render).collect();
-    words.map_err(|error| LauncherError::Template(Box::new(error)))
+    words.iter().map(|word| expand(word, shape)).collect()
 }
 
-/// Words with blanks between them; what stands in quotes is one.
-fn words(text: &str) -> Result<Vec<String>, LauncherError> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for letter in text.chars() {
-        match (quote, letter) {
-            (Some(open), _) if letter == open => quote = None,
-            (None, '"' | '\'') => {
-                quote = Some(letter);
-                word.get_or_insert_default();
+fn expand(word: &str, shape: &Shape) -> Result<String, LauncherError> {
+    let pieces = pieces(word).map_err(|reason| LauncherError::NoTemplate {
+        word: word.to_owned(),
+        reason,
+    })?;
+    let mut text = String::new();
+    for piece in pieces {
+        match piece {
+            Piece::Plain(plain) => text.push_str(&plain),
+            Piece::Reference(name) => {
+                let value = shape.value(&name)?;
+                text.push_str(&value.ok_or(LauncherError::NotTold(name))?);
             }
-            (None, _) if letter.is_whitespace() => words.extend(word.take()),
-            _ => word.get_or_insert_default().push(letter),
         }
     }
+    Ok(text)
+}
+
+/// Splits at blanks, but not within quotation marks or double braces.
+fn split(template: &str) -> Result<Vec<String>, LauncherError> {
+    let mut words = Vec::new();
+    // None between words: `""` is a word without letters.
+    let mut word: Option<String> = None;
+    let (mut quote, mut braces) = (None, false);
+    let mut rest = template.chars().peekable();
+    while let Some(c) = rest.next() {
+        if (c == '{' || c == '}') && rest.peek() == Some(&c) {
+            rest.next();
+            braces = c == '{';
+            word.get_or_insert_default().extend([c, c]);
+        } else if quote == Some(c) {
+            quote = None;
+        } else if quote.is_none() && !braces && (c == '"' || c == '\'') {
+            quote = Some(c);
+            word.get_or_insert_default();
+        } else if quote.is_none() && !braces && c.is_whitespace() {
+            words.extend(word.take());
+        } else {
+            word.get_or_insert_default().push(c);
+        }
+    }
+    if quote.is_some() {
+        return Err(LauncherError::OpenQuote(template.to_owned()));
+    }
     words.extend(word);
-    match quote {
-        None => Ok(words),
-        Some(_) => Err(LauncherError::Quote),
+    Ok(words)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn shape() -> Shape {
+        let number = |n| NonZeroUsize::new(n).unwrap();
+        Shape {
+            hosts: vec!["n1".into(), "n2".into()],
+            hostfile: Some("/a path/hosts; rm -rf".into()),
+            ..Shape::new(number(2), number(4), number(8))
+        }
+    }
+
+    #[test]
+    fn the_line_of_theta_gives_its_words() {
+        let template =
+            "aprun -n {{total_ranks}} -N {{ranks_per_node}} -cc depth -d {{ cores_per_rank }} -j 1";
+        let words = render(template, &shape()).unwrap();
+        assert_eq!(words.join(" "), "aprun -n 8 -N 4 -cc depth -d 8 -j 1");
+    }
+
+    #[test]
+    fn a_value_is_one_word_whatever_it_holds_and_quotes_hold_words_together() {
+        let template =
+            r#"mpirun --hostfile {{hostfile}} --host={{hosts}} -x 'A="b c"' "" -np "{{nodes}}""#;
+        assert_eq!(
+            render(template, &shape()).unwrap(),
+            [
+                "mpirun",
+                "--hostfile",
+                "/a path/hosts; rm -rf",
+                "--host=n1,n2",
+                "-x",
+                "A=\"b c\"",
+                "",
+                "-np",
+                "2"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_gives_no_command_is_named() {
+        let error = |template: &str| render(template, &shape()).unwrap_err();
+        assert_eq!(error("  "), LauncherError::Empty);
+        assert!(matches!(error("mpirun 'a"), LauncherError::OpenQuote(_)));
+        assert!(matches!(
+            error("mpirun {{#if nodes}}"),
+            LauncherError::NoTemplate { .. }
+        ));
+        assert_eq!(
+            error("mpirun {{rank}}").to_string(),
+            "the MPI command does not know `{{rank}}`"
+        );
+        assert_eq!(
+            error("mpirun {{memory}}"),
+            LauncherError::NotTold("memory".into())
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_template_panics_and_no_host_name_adds_a_word(
+            template in "[a-z {}\"'\\-]{0,40}",
+            host in ".{1,20}",
+        ) {
+            let _ = render(&template, &shape());
+            let shape = Shape { hosts: vec![host.clone()], ..shape() };
+            prop_assert_eq!(render("srun -w {{hosts}} -n 1", &shape).unwrap(), ["srun", "-w", &host, "-n", "1"]);
+        }
     }
 }

@@ -2,11 +2,12 @@
 
 pub mod batch;
 pub mod doctor;
-pub mod launcher;
+mod launcher;
 mod local;
 mod process;
 mod program;
 
+pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};

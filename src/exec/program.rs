@@ -20,6 +20,7 @@ pub struct Run {
     /// None when a signal ended it.
     pub exit_code: Option<i32>,
     pub stdout: String,
+    pub stderr: String,
 }
 
 /// Runs a program in `dir`, its output in files `program.out` and `program.err` there. It stays in the process group
@@ -35,19 +36,21 @@ pub fn run(
         for (name, content) in files {
             fs::write(dir.join(name), content)?;
         }
-        let out = dir.join("program.out");
+        let (out, err) = (dir.join("program.out"), dir.join("program.err"));
         let status = Command::new(&program)
             .args(&argv[1.min(argv.len())..])
             .envs(env.iter().map(|(k, v)| (k, v)))
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)
-            .stderr(File::create(dir.join("program.err"))?)
+            .stderr(File::create(&err)?)
             .status()?;
-        let stdout = String::from_utf8_lossy(&fs::read(out)?).into_owned();
+        let text =
+            |path| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(path)?).into_owned());
         Ok(Run {
             exit_code: status.code(),
-            stdout,
+            stdout: text(out)?,
+            stderr: text(err)?,
         })
     };
     run().map_err(|source| ProgramError {

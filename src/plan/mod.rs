@@ -146,7 +146,7 @@ fn planned(stage: &str, campaign: &Campaign, site: &Site) -> Planned {
         method: name.clone(),
         kind: method.kind.name(),
         engine: match &method.kind {
-            MethodKind::Simulate { engine, .. } => Some(engine.clone()),
+            MethodKind::Simulate { engine } => Some(engine.name().to_owned()),
             MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
                 None
             }

@@ -2,11 +2,15 @@
 //!
 //! C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 
+use std::num::NonZeroU32;
+
+use schemars::JsonSchema;
 use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, is_gfn2_supported};
 use sci_form::xtb::solve_gfn2;
+use serde::{Deserialize, Serialize};
 
-use super::{Outputs, Prepared, Request, Requirement, SimError, SimResult, Simulator, atoms};
-use super::{atom_at_origin, free_atom_spin, require_neutral_closed_shell};
+use super::{EMBED_TIMEOUT, atom_at_origin, atoms, free_atom_spin, require_neutral_closed_shell};
+use super::{Outputs, Prepared, Request, SimError, SimResult, Simulator, seconds};
 use crate::chem::{Geometry, Molecule, atomic_number, embed};
 
 pub(super) const NAME: &str = "gfn2//mmff94";
@@ -14,23 +18,32 @@ const LEVEL: &str = "GFN2-xTB//MMFF94";
 /// The libraries whose numbers these are; a test holds them to `Cargo.lock`.
 const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
 
-/// The engine.
-pub(super) struct Gfn2;
+/// The engine `gfn2//mmff94` with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gfn2 {
+    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    pub embed_timeout_seconds: NonZeroU32,
+}
+
+impl Default for Gfn2 {
+    fn default() -> Self {
+        Self {
+            embed_timeout_seconds: EMBED_TIMEOUT,
+        }
+    }
+}
 
 impl Simulator for Gfn2 {
-    fn level(&self, _: &Request) -> String {
+    fn level(&self) -> String {
         LEVEL.to_owned()
-    }
-
-    fn requirement(&self) -> Option<Requirement> {
-        None
     }
 
     fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         let (geometry, total_energy_hartree) = match molecule.free_atom() {
             Some(symbol) => free_atom(&molecule, symbol)?,
-            None => closed_shell(&molecule, request)?,
+            None => self.closed_shell(&molecule, request)?,
         };
         Ok(Prepared::Done(SimResult {
             total_energy_hartree,
@@ -48,21 +61,27 @@ impl Simulator for Gfn2 {
     }
 }
 
+impl Gfn2 {
+    fn closed_shell(
+        &self,
+        molecule: &Molecule,
+        request: &Request,
+    ) -> Result<(Geometry, f64), SimError> {
+        require_neutral_closed_shell(molecule, NAME)?;
+        // Before the embedding, which is the longer part.
+        for symbol in molecule.element_counts().keys() {
+            supported_number(symbol)?;
+        }
+        let geometry = embed(molecule, request.seed, seconds(self.embed_timeout_seconds))?;
+        let energy = energy_hartree(&geometry)?;
+        Ok((geometry, energy))
+    }
+}
+
 fn free_atom(molecule: &Molecule, symbol: &str) -> Result<(Geometry, f64), SimError> {
     free_atom_spin(molecule, symbol)?;
     let energy = atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?;
     Ok((atom_at_origin(symbol), energy))
-}
-
-fn closed_shell(molecule: &Molecule, request: &Request) -> Result<(Geometry, f64), SimError> {
-    require_neutral_closed_shell(molecule, NAME)?;
-    // Before the embedding, which is the longer part.
-    for symbol in molecule.element_counts().keys() {
-        supported_number(symbol)?;
-    }
-    let geometry = embed(molecule, request.seed, request.settings.embed_timeout())?;
-    let energy = energy_hartree(&geometry)?;
-    Ok((geometry, energy))
 }
 
 /// The GFN2-xTB energy of a neutral closed-shell molecule.

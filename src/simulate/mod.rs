@@ -1,70 +1,41 @@
 //! Simulation engines: each renders the inputs of one quantum chemistry method and parses its outputs.
 
 mod atoms;
+mod command;
+mod engine;
 mod gfn2;
+mod nwchem;
+mod qcengine;
+mod words;
 mod xtb;
 
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
+pub use command::Command;
+pub use engine::Engine;
+pub use gfn2::Gfn2;
+pub use nwchem::{Functions, Job, Nwchem};
+pub use qcengine::Qcengine;
+pub use words::{WORD_FORMAT, Words};
+pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule};
-
-/// The engines, in the order they are offered.
-static ENGINES: [(&str, &dyn Simulator); 2] = [(gfn2::NAME, &gfn2::Gfn2), (xtb::NAME, &xtb::Xtb)];
-static NAMES: [&str; 2] = [ENGINES[0].0, ENGINES[1].0];
-
-/// The engine that campaigns call `name`.
-pub fn simulator(name: &str) -> Option<&'static dyn Simulator> {
-    ENGINES
-        .iter()
-        .find(|(known, _)| *known == name)
-        .map(|(_, engine)| *engine)
-}
-
-/// The names of all engines.
-pub fn names() -> &'static [&'static str] {
-    &NAMES
-}
+use crate::chem::{ChemError, Geometry, Molecule, embed};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
     /// Canonical SMILES; a single free atom is written `[H]`, `[C]`, ...
     pub smiles: String,
-    /// Name of the engine as campaigns write it: `gfn2//mmff94`, `xtb`.
-    pub engine: String,
-    /// Settings of the engine, validated by `spec`.
-    pub settings: Settings,
+    /// The engine and its settings, validated by `spec`.
+    #[serde(flatten)]
+    pub engine: Engine,
     /// Seed of the embedding.
     pub seed: u64,
-}
-
-/// Settings that change the numbers an engine returns.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
-    pub embed_timeout_seconds: NonZeroU32,
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            embed_timeout_seconds: NonZeroU32::new(10).expect("ten is not zero"),
-        }
-    }
-}
-
-impl Settings {
-    fn embed_timeout(&self) -> Duration {
-        Duration::from_secs(u64::from(self.embed_timeout_seconds.get()))
-    }
 }
 
 /// What an engine found.
@@ -94,6 +65,12 @@ pub enum SimError {
     Unsupported(String),
     #[error("{0}")]
     Unreadable(String),
+    /// The program was given too little memory.
+    #[error("{0}")]
+    Memory(String),
+    /// The program could not write its temporary files.
+    #[error("{0}")]
+    Scratch(String),
     /// The program ended abnormally.
     #[error("{0}")]
     Exit(String),
@@ -123,6 +100,8 @@ pub enum Prepared {
 /// A program to run for an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
+    /// Whether it is an MPI program, which the site's launcher starts.
+    pub parallel: bool,
     pub argv: Vec<String>,
     pub env: Vec<(String, String)>,
     /// File name and content, written before the program starts.
@@ -135,6 +114,7 @@ pub struct Outputs {
     /// The directory it ran in.
     pub dir: PathBuf,
     pub stdout: String,
+    pub stderr: String,
     /// None if a signal ended it.
     pub exit_code: Option<i32>,
 }
@@ -142,22 +122,80 @@ pub struct Outputs {
 /// A program an engine cannot do without.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    pub program: &'static str,
-    /// Arguments that make it print its version.
-    pub version_args: &'static [&'static str],
+    /// Its name on PATH, or the path of its file.
+    pub program: String,
+    /// Arguments that make it print its version and end; none if there are no such.
+    pub version_args: Option<&'static [&'static str]>,
     pub install: &'static str,
 }
 
-/// A quantum chemistry engine.
-pub trait Simulator: Sync {
-    /// The level of theory that `request` asks for, for reports and cache keys.
-    fn level(&self, request: &Request) -> String;
+/// The MPI processes of a program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ranks {
+    pub nodes: NonZeroUsize,
+    pub ranks_per_node: NonZeroUsize,
+    pub cores_per_rank: NonZeroUsize,
+}
+
+impl Ranks {
+    /// Processes on all nodes together.
+    pub fn total(&self) -> usize {
+        self.nodes.get().saturating_mul(self.ranks_per_node.get())
+    }
+}
+
+/// A quantum chemistry engine with its settings.
+pub trait Simulator {
+    /// The level of theory, for reports and cache keys.
+    fn level(&self) -> String;
     /// The program that must be installed, none for a built-in engine.
-    fn requirement(&self) -> Option<Requirement>;
+    fn requirement(&self) -> Option<Requirement> {
+        None
+    }
+    /// How many processes an MPI program wants; none for any other.
+    fn ranks(&self) -> Option<Ranks> {
+        None
+    }
     /// Checks the molecule, and answers at once or says which program to run.
     fn prepare(&self, request: &Request) -> Result<Prepared, SimError>;
     /// Reads what the program of [`Simulator::prepare`] left.
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
+}
+
+/// A molecule as a program needs it.
+struct Start {
+    geometry: Geometry,
+    unpaired_electrons: u32,
+}
+
+impl Start {
+    /// The MMFF94 geometry of a neutral closed-shell molecule, or a free atom in its ground state.
+    fn new(request: &Request, engine: &str, embed_timeout: NonZeroU32) -> Result<Self, SimError> {
+        let molecule = Molecule::parse(&request.smiles)?;
+        if let Some(symbol) = molecule.free_atom() {
+            return Ok(Self {
+                unpaired_electrons: free_atom_spin(&molecule, symbol)?,
+                geometry: atom_at_origin(symbol),
+            });
+        }
+        // Some programs take an odd number of electrons without a word.
+        require_neutral_closed_shell(&molecule, engine)?;
+        Ok(Self {
+            geometry: embed(&molecule, request.seed, seconds(embed_timeout))?,
+            unpaired_electrons: 0,
+        })
+    }
+
+    fn multiplicity(&self) -> u32 {
+        self.unpaired_electrons + 1
+    }
+}
+
+/// Seconds an embedding may take, unless a campaign says otherwise.
+const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
+fn seconds(number: NonZeroU32) -> Duration {
+    Duration::from_secs(u64::from(number.get()))
 }
 
 /// Refuses what a closed-shell method without charge cannot treat.

@@ -3,52 +3,62 @@
 //! C. Bannwarth et al., WIREs Comput. Mol. Sci. 11, e1493 (2021).
 
 use std::fs;
+use std::num::NonZeroU32;
 
-use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult, Simulator};
-use super::{atom_at_origin, free_atom_spin, require_neutral_closed_shell};
-use crate::chem::{Geometry, Molecule, embed};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{Simulator, Start};
+use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "xtb";
 const LEVEL: &str = "GFN2-xTB";
 const INPUT: &str = "mol.xyz";
 const OPTIMISED: &str = "xtbopt.xyz";
 
-/// The engine.
-pub(super) struct Xtb;
+/// The engine `xtb` with its settings.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Xtb {
+    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    pub embed_timeout_seconds: NonZeroU32,
+}
+
+impl Default for Xtb {
+    fn default() -> Self {
+        Self {
+            embed_timeout_seconds: EMBED_TIMEOUT,
+        }
+    }
+}
 
 impl Simulator for Xtb {
-    fn level(&self, _: &Request) -> String {
+    fn level(&self) -> String {
         LEVEL.to_owned()
     }
 
     fn requirement(&self) -> Option<Requirement> {
         Some(Requirement {
-            program: "xtb",
-            version_args: &["--version"],
+            program: "xtb".to_owned(),
+            version_args: Some(&["--version"]),
             install: "`apt install xtb` on Debian and Ubuntu, `conda install -c conda-forge xtb` elsewhere",
         })
     }
 
     fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
-        let molecule = Molecule::parse(&request.smiles)?;
+        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let mut argv: Vec<String> = ["xtb", INPUT, "--gfn", "2"].map(str::to_owned).into();
-        let geometry = match molecule.free_atom() {
-            Some(symbol) => {
-                let unpaired = free_atom_spin(&molecule, symbol)?;
-                argv.extend(["--uhf".to_owned(), unpaired.to_string()]);
-                atom_at_origin(symbol)
-            }
-            None => {
-                // xtb takes an odd number of electrons without a word.
-                require_neutral_closed_shell(&molecule, NAME)?;
-                argv.push("--opt".to_owned());
-                embed(&molecule, request.seed, request.settings.embed_timeout())?
-            }
-        };
+        if start.geometry.atoms.len() == 1 {
+            argv.extend(["--uhf".to_owned(), start.unpaired_electrons.to_string()]);
+        } else {
+            argv.push("--opt".to_owned());
+        }
         Ok(Prepared::Program(Program {
+            parallel: false,
             argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],
-            files: vec![(INPUT.to_owned(), geometry.to_xyz(&request.smiles))],
+            files: vec![(INPUT.to_owned(), start.geometry.to_xyz(&request.smiles))],
         }))
     }
 

@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::duration::Duration;
 pub use super::load::{Loaded, Overrides, load, read};
 use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};
-use crate::simulate::Settings as SimulateSettings;
+use crate::simulate::Engine;
 
 /// A campaign with every default filled in and every `{{param}}` replaced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -143,10 +143,9 @@ pub struct Method {
 pub enum MethodKind {
     /// Computes the energy of a molecule.
     Simulate {
-        /// The quantum chemistry engine: `gfn2//mmff94`, `xtb`.
-        engine: String,
-        #[serde(default)]
-        settings: SimulateSettings,
+        /// The quantum chemistry engine with its settings.
+        #[serde(flatten)]
+        engine: Engine,
     },
     /// Fits the surrogate to all results.
     Train {

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
+use super::site::Executor;
 use super::source;
 use super::space::ELEMENTS;
-use crate::simulate;
+use crate::simulate::Ranks;
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
 ///
@@ -99,17 +100,61 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
                 );
             }
         }
-        if let MethodKind::Simulate { engine, .. } = &method.kind {
-            let engines = simulate::names();
-            if !engines.contains(&engine.as_str()) {
-                let message = format!("there is no simulation engine `{engine}`");
-                faults.push(
-                    Fault::new(message)
-                        .at(place("engine"))
-                        .hint(hint_for(engine, engines.iter().copied())),
-                );
-            }
+        if let MethodKind::Simulate { engine } = &method.kind
+            && let Some(ranks) = engine.simulator().ranks()
+        {
+            ranks_fit(loaded, name, &ranks, faults);
         }
+    }
+}
+
+/// Whether the MPI processes of a method can be started where its tasks run.
+fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
+    let mut fault = |key: &str, message: String, hint: &str| {
+        let place = loaded.place(&["methods", name, "settings", key]);
+        faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+    };
+    let Loaded { campaign, site, .. } = loaded;
+    if ranks.total() > 1 && site.mpiexec_command.is_none() {
+        let message = format!(
+            "the method `{name}` wants {} MPI ranks, but the site `{}` does not say how MPI programs are started",
+            ranks.total(),
+            site.name
+        );
+        fault(
+            "ranks_per_node",
+            message,
+            "give the site profile an `mpiexec_command`, such as `mpirun -n {{total_ranks}}`, or use one rank",
+        );
+    }
+    let partition = &campaign.methods[name].partition;
+    let Some(found) = site.partitions.get(partition) else {
+        return;
+    };
+    let nodes = found.executor.nodes_per_task();
+    if ranks.nodes > nodes {
+        let message = format!(
+            "the method `{name}` wants {} nodes, but a task of the partition `{partition}` has {nodes}",
+            ranks.nodes
+        );
+        fault(
+            "nodes",
+            message,
+            "lower it, or raise `nodes_per_task` in the site profile",
+        );
+    }
+    // Processes of this host may share its cores.
+    let cores = ranks.ranks_per_node.saturating_mul(ranks.cores_per_rank);
+    if cores > found.cores_per_task && !matches!(found.executor, Executor::Local { .. }) {
+        let message = format!(
+            "the method `{name}` wants {cores} cores of a node, but a task of the partition `{partition}` has {}",
+            found.cores_per_task
+        );
+        fault(
+            "ranks_per_node",
+            message,
+            "lower it, or raise `cores_per_task` in the site profile",
+        );
     }
 }
 

@@ -11,13 +11,23 @@ pub fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
     schema.get("oneOf").or(schema.get("anyOf"))?.as_array()
 }
 
-/// The key that tells the variants of an enum apart.
-pub fn tag_of(choice: &Json) -> Option<&str> {
-    let properties = choice.get("properties")?.as_object()?;
-    let tag = properties
-        .iter()
-        .find(|(_, property)| property.get("const").is_some());
-    tag.map(|(name, _)| name.as_str())
+/// The key that tells the variants of an enum apart, none if there is nothing to tell apart by one.
+///
+/// Where an enum stands in a variant of another, the key of the outer one is told first.
+pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
+    let (first, others) = choices.split_first()?;
+    let properties = first.get("properties")?.as_object()?;
+    let word = |choice: &'a Json, name: &str| choice["properties"][name]["const"].as_str();
+    let told = |name: &&String| {
+        let (own, words) = (
+            word(first, name),
+            others.iter().map(|choice| word(choice, name)),
+        );
+        own.is_some()
+            && words.clone().all(|word| word.is_some())
+            && (others.is_empty() || words.into_iter().any(|word| word != own))
+    };
+    properties.keys().find(told).map(String::as_str)
 }
 
 /// The words that a schema allows, if it is one of words.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 use sha2::{Digest, Sha256};
 
-use super::campaign::{Campaign, Scalar, Schedule};
+use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
 use super::overrides::Set;
 use super::params;
@@ -16,6 +16,7 @@ use super::profiles::{self, Origin};
 use super::site::Site;
 use super::tree::{self, Node};
 use super::{check, schema, walk};
+use crate::simulate::Engine;
 
 /// What the command line changes in a campaign.
 #[derive(Clone, Debug, Default)]
@@ -130,6 +131,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     loaded.campaign.site = loaded.site.name.clone();
     check::check(&loaded, base, overrides.drawn, &mut faults);
     absolute_source(&mut loaded.campaign, base);
+    absolute_commands(&mut loaded.campaign, base);
     Ok((loaded, faults))
 }
 
@@ -198,6 +200,24 @@ fn absolute_source(campaign: &mut Campaign, base: &Path) {
     if space.source != super::source::QM9 {
         let path: PathBuf = base.join(&space.source);
         space.source = path.canonicalize().unwrap_or(path).display().to_string();
+    }
+}
+
+/// For the same reason, and because tasks run in folders of their own.
+fn absolute_commands(campaign: &mut Campaign, base: &Path) {
+    for method in campaign.methods.values_mut() {
+        let MethodKind::Simulate {
+            engine: Engine::Command { settings },
+        } = &mut method.kind
+        else {
+            continue;
+        };
+        for word in &mut settings.argv {
+            if word.starts_with("./") || word.starts_with("../") {
+                let path = base.join(&word);
+                *word = path.canonicalize().unwrap_or(path).display().to_string();
+            }
+        }
     }
 }
 

@@ -16,7 +16,7 @@ pub mod schema;
 pub mod site;
 pub mod source;
 pub mod space;
-mod template;
+pub mod template;
 mod tree;
 mod walk;
 

@@ -7,6 +7,7 @@ use super::fault::{Fault, Faults, hint_for, nearest};
 use super::keywords::{choices_of, expected, fits, plain, tag_of, words_of};
 use super::site::{MEMORY_FORMAT, Memory};
 use super::tree::{Node, Value};
+use crate::simulate::{WORD_FORMAT, Words};
 
 /// Collects the faults of a tree. What can be left out is then taken out of the tree, so that the rest can be judged too.
 pub fn walk(schema: &Json, tree: &mut Node, faults: &mut Faults) {
@@ -63,7 +64,7 @@ impl<'a> Walker<'a> {
     /// Judges a node by the one choice that its tag or its type selects.
     fn choose(&mut self, mut choices: Vec<&'a Json>, node: &mut Node, path: &str) {
         choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
-        if let Some(tag) = choices.iter().find_map(|choice| tag_of(choice)) {
+        if let Some(tag) = tag_of(&choices) {
             return self.choose_by_tag(tag, &choices, node, path);
         }
         let words: Vec<&str> = choices.iter().flat_map(|choice| words_of(choice)).collect();
@@ -91,10 +92,11 @@ impl<'a> Walker<'a> {
         if !matches!(node.value, Value::Map(_)) {
             return self.wrong_type(&["a block of keys".into()], node, path);
         }
-        let words: Vec<&str> = choices
+        let mut words: Vec<&str> = choices
             .iter()
             .filter_map(|choice| choice["properties"][tag]["const"].as_str())
             .collect();
+        words.dedup();
         let Some(found) = node.get(tag) else {
             let fault = Fault::new(format!("{} has no `{tag}`", named(path)));
             self.faults.push(
@@ -104,15 +106,15 @@ impl<'a> Walker<'a> {
             );
             return;
         };
-        let chosen = match &found.value {
-            Value::Text(word) => choices
-                .iter()
-                .find(|choice| choice["properties"][tag]["const"] == word.as_str()),
-            _ => None,
-        };
-        match chosen {
-            Some(choice) => self.judge(choice, node, path),
-            None => {
+        let mut chosen = choices.to_vec();
+        chosen.retain(|choice| match &found.value {
+            Value::Text(word) => choice["properties"][tag]["const"] == word.as_str(),
+            _ => false,
+        });
+        match chosen.as_slice() {
+            [choice] => self.judge(choice, node, path),
+            [_, _, ..] => self.choose(chosen, node, path),
+            [] => {
                 let mut found = found.clone();
                 self.judge_word(&words, &mut found, &join(path, tag));
             }
@@ -221,6 +223,12 @@ impl<'a> Walker<'a> {
                 .push(Fault::new(format!("{} is empty", named(path))).at(node.place.clone()));
         }
         let (judged, example) = match schema["format"].as_str() {
+            Some(WORD_FORMAT) => (
+                Words::try_from(text.clone())
+                    .err()
+                    .map(|why| why.to_string()),
+                "names look like `b3lyp` or `6-31G*`",
+            ),
             Some(duration::FORMAT) => (
                 text.parse::<Duration>().err(),
                 "durations look like `90s`, `2m` or `1h 30m`",

@@ -40,7 +40,7 @@ pub fn system(subject: &str, site: &Site, partition: &Partition, tell: &mut dyn 
         System::Pbs => ("PBS", vec!["qstat", "-Q"]),
         System::Cobalt => ("Cobalt", vec!["qstat", "-Q"]),
     };
-    let outcome = place.run(&list, &[], "");
+    let outcome = place.ask(&list, "");
     let Some(queues) = outcome.success() else {
         let (what, advice) = match outcome {
             Outcome::Missing => (
@@ -100,7 +100,7 @@ fn accepted(subject: &str, system: System, site: &Site, partition: &Partition) -
     };
     match system {
         System::Slurm => {
-            let outcome = Place::of(partition).run(&["sbatch", "--test-only"], &[], &script);
+            let outcome = Place::of(partition).ask(&["sbatch", "--test-only"], &script);
             match outcome.success() {
                 Some(_) => Finding::ok(subject, "a job would be accepted (sbatch --test-only)"),
                 None => Finding::failed(

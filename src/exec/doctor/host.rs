@@ -1,5 +1,6 @@
 //! Probes of this host: is it the site, may we write, what may we open, which engines are there.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
@@ -103,7 +104,7 @@ pub fn engine(site: &Site, engine: &Engine) -> Finding {
     let argv: Vec<&str> = std::iter::once(engine.program.as_str())
         .chain(arguments.iter().map(String::as_str))
         .collect();
-    match Place::Here.run(&argv, &site.setup, "") {
+    match Place::Here.run(&argv, &site.setup, &BTreeMap::new(), "") {
         Outcome::Missing => missing(),
         Outcome::Ended { stdout, stderr, .. } => {
             let digits = |line: &&str| line.contains(|c: char| c.is_ascii_digit());

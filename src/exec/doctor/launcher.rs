@@ -5,9 +5,9 @@ use std::num::NonZeroUsize;
 
 use super::batch::job;
 use super::probe::{Outcome, Place};
-use super::{Finding, Host};
-use crate::exec::launcher::{Shape, render};
-use crate::spec::site::{Executor, Memory, Site};
+use super::{Finding, Host, Verdict};
+use crate::exec::{Shape, render};
+use crate::spec::site::{Executor, Memory, Partition, Site};
 
 const SUBJECT: &str = "launcher";
 /// What the ranks run.
@@ -21,10 +21,12 @@ pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {
         ));
     };
     // Outside a job `srun` asks for one and waits, `aprun` refuses.
-    let local = site.partitions.values().all(|partition| {
-        partition.transport.is_none() && matches!(partition.executor, Executor::Local { .. })
-    });
-    if !local && job().is_none() {
+    let here = |partition: &Partition| {
+        partition.transport.is_none()
+            && (job().is_some() || matches!(partition.executor, Executor::Local { .. }))
+    };
+    let partitions = &site.partitions;
+    if !partitions.values().all(here) {
         let program = template.split_whitespace().next().unwrap_or_default();
         return tell(Finding::warning(
             SUBJECT,
@@ -32,11 +34,21 @@ pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {
             "start an interactive job, and run `moldflow sites check` in it",
         ));
     }
-    tell(hello(site, host, template));
+    // Which of them runs MPI programs is a campaign's business: one is enough.
+    let mut last = None;
+    for partition in partitions.values() {
+        let finding = hello(site, host, partition, template);
+        let right = finding.verdict == Verdict::Ok;
+        last = Some(finding);
+        if right {
+            break;
+        }
+    }
+    last.into_iter().for_each(tell);
 }
 
 /// Starts two ranks on this host.
-fn hello(site: &Site, host: &Host, template: &str) -> Finding {
+fn hello(site: &Site, host: &Host, partition: &Partition, template: &str) -> Finding {
     let hostfile = std::env::temp_dir().join(format!("moldflow-hosts-{}", std::process::id()));
     if let Err(error) = fs::write(&hostfile, format!("{}\n", host.name)) {
         let message = format!("could not write `{}`: {error}", hostfile.display());
@@ -46,22 +58,26 @@ fn hello(site: &Site, host: &Host, template: &str) -> Finding {
             "free or name a temporary folder in TMPDIR",
         );
     }
+    let two = NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN);
     let shape = Shape {
-        nodes: NonZeroUsize::MIN,
-        ranks_per_node: NonZeroUsize::new(2).unwrap_or(NonZeroUsize::MIN),
-        cores_per_rank: NonZeroUsize::MIN,
         hosts: vec![host.name.clone()],
-        hostfile: hostfile.clone(),
+        // Only a job has one.
+        hostfile: job().map(|_| hostfile.clone()),
         memory: match site.node.memory {
-            Memory::Bytes(bytes) => bytes >> 30,
-            Memory::Auto => 0,
+            Memory::Bytes(bytes) => Some(bytes >> 20),
+            Memory::Auto => None,
         },
+        ..Shape::new(NonZeroUsize::MIN, two, NonZeroUsize::MIN)
     };
+    let setup = partition.setup.as_deref().unwrap_or(&site.setup);
     let rendered = render(template, &shape);
     let ran = rendered.map(|mut argv| {
         argv.push(HELLO.to_owned());
         let words: Vec<&str> = argv.iter().map(String::as_str).collect();
-        (words.join(" "), Place::Here.run(&words, &site.setup, ""))
+        (
+            words.join(" "),
+            Place::Here.run(&words, setup, &partition.environment, ""),
+        )
     });
     let _ = fs::remove_file(&hostfile);
     let (command, outcome) = match ran {

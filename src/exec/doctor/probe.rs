@@ -1,5 +1,6 @@
 //! A short command, here or over SSH, with a time limit: what a probe looks with.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Command, Stdio};
@@ -52,8 +53,19 @@ impl<'a> Place<'a> {
         }
     }
 
-    /// Runs a command after the lines of `setup`, with a text as its input.
-    pub fn run(self, argv: &[&str], setup: &[String], input: &str) -> Outcome {
+    /// Runs a command with a text as its input.
+    pub fn ask(self, argv: &[&str], input: &str) -> Outcome {
+        self.run(argv, &[], &BTreeMap::new(), input)
+    }
+
+    /// Runs a command after the lines of `setup`, in an environment of its own, as a task is run.
+    pub fn run(
+        self,
+        argv: &[&str],
+        setup: &[String],
+        environment: &BTreeMap<String, String>,
+        input: &str,
+    ) -> Outcome {
         let owned: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let argv = match setup {
             [] => owned,
@@ -64,7 +76,7 @@ impl<'a> Place<'a> {
             }
         };
         match self {
-            Self::Here => run(&argv, input),
+            Self::Here => run(&argv, environment, input),
             Self::Behind(ssh) => {
                 let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
                 let mut argv: Vec<String> = [
@@ -78,7 +90,7 @@ impl<'a> Place<'a> {
                 .map(str::to_owned)
                 .into();
                 argv.extend([ssh.host.clone(), words.join(" ")]);
-                run(&argv, input)
+                run(&argv, environment, input)
             }
         }
     }
@@ -112,11 +124,12 @@ impl Outcome {
     }
 }
 
-fn run(argv: &[String], input: &str) -> Outcome {
+fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &str) -> Outcome {
     let child = Command::new(&argv[0])
         .args(&argv[1..])
         // The messages are read.
         .env("LC_ALL", "C")
+        .envs(environment)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

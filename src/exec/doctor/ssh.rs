@@ -14,7 +14,7 @@ const SKEW: i64 = 5;
 pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> bool {
     let place = Place::Behind(ssh);
     let host = &ssh.host;
-    let outcome = place.run(&["true"], &[], "");
+    let outcome = place.ask(&["true"], "");
     if outcome.success().is_none() {
         tell(unreachable(subject, host, &outcome));
         return false;
@@ -81,7 +81,7 @@ fn program(subject: &str, ssh: &Ssh) -> Finding {
         return Finding::ok(subject, format!("moldflow will be copied to `{host}`"));
     };
     let ours = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
-    let outcome = Place::Behind(ssh).run(&[&path.to_string_lossy(), "--version"], &[], "");
+    let outcome = Place::Behind(ssh).ask(&[&path.to_string_lossy(), "--version"], "");
     match outcome.success().map(str::trim) {
         Some(theirs) if theirs == ours => Finding::ok(subject, format!("{theirs} is on `{host}`")),
         Some(theirs) => Finding::failed(
@@ -105,7 +105,7 @@ fn program(subject: &str, ssh: &Ssh) -> Finding {
 fn folder(subject: &str, ssh: &Ssh) -> Finding {
     let folder = ssh.work_dir.to_string_lossy();
     let script = format!("mkdir -p -- {0} && test -w {0}", quoted(&folder));
-    let outcome = Place::Behind(ssh).run(&["sh", "-c", &script], &[], "");
+    let outcome = Place::Behind(ssh).ask(&["sh", "-c", &script], "");
     match outcome.success() {
         Some(_) => Finding::ok(
             subject,
@@ -124,7 +124,7 @@ fn folder(subject: &str, ssh: &Ssh) -> Finding {
 }
 
 fn clock(subject: &str, ssh: &Ssh) -> Finding {
-    let outcome = Place::Behind(ssh).run(&["date", "+%s"], &[], "");
+    let outcome = Place::Behind(ssh).ask(&["date", "+%s"], "");
     let theirs = outcome
         .success()
         .and_then(|text| text.trim().parse::<i64>().ok());

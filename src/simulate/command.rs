@@ -1,0 +1,169 @@
+//! Engine `command`: any program that reads a molecule as JSON and writes its energy as JSON.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{SimResult, Simulator, Start};
+use crate::chem::Geometry;
+
+pub(super) const NAME: &str = "command";
+const INPUT: &str = "molecule.json";
+const OUTPUT: &str = "energy.json";
+
+/// The engine `command` with its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Command {
+    /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the names of the two files.
+    ///
+    /// A word that begins with `./` or `../` is a path relative to the campaign file.
+    #[schemars(length(min = 1))]
+    pub argv: Vec<String>,
+    /// The level of theory, for reports: `B3LYP/6-31G*`.
+    #[schemars(length(min = 1))]
+    pub level: String,
+    /// Passed on to the program under `settings`.
+    #[serde(default)]
+    pub settings: BTreeMap<String, Value>,
+    /// Whether it is an MPI program, started by the site's launcher.
+    #[serde(default)]
+    pub parallel: bool,
+    /// Nodes that a calculation runs on.
+    #[serde(default = "one")]
+    pub nodes: NonZeroUsize,
+    /// MPI processes on each node.
+    #[serde(default = "one")]
+    pub ranks_per_node: NonZeroUsize,
+    /// Cores of each process.
+    #[serde(default = "one")]
+    pub cores_per_rank: NonZeroUsize,
+    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    #[serde(default = "embed_timeout")]
+    pub embed_timeout_seconds: NonZeroU32,
+}
+
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
+fn embed_timeout() -> NonZeroU32 {
+    EMBED_TIMEOUT
+}
+
+/// What the program writes.
+#[derive(Deserialize)]
+struct Answer {
+    energy_hartree: f64,
+    /// Symbols and angstrom, if it relaxed the molecule.
+    geometry: Option<Geometry>,
+    version: Option<String>,
+}
+
+impl Simulator for Command {
+    fn level(&self) -> String {
+        self.level.clone()
+    }
+
+    fn requirement(&self) -> Option<Requirement> {
+        Some(Requirement {
+            program: self.argv.first().cloned().unwrap_or_default(),
+            version_args: None,
+            install: "the first word of `argv` is a program on PATH, or its path; `./` is the folder of the campaign",
+        })
+    }
+
+    fn ranks(&self) -> Option<Ranks> {
+        self.parallel.then_some(Ranks {
+            nodes: self.nodes,
+            ranks_per_node: self.ranks_per_node,
+            cores_per_rank: self.cores_per_rank,
+        })
+    }
+
+    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let input = json!({
+            "smiles": request.smiles,
+            "charge": 0,
+            "multiplicity": start.multiplicity(),
+            "geometry": start.geometry,
+            "geometry_xyz": start.geometry.to_xyz(&request.smiles),
+            "settings": self.settings,
+        });
+        let word = |word: &String| word.replace("{input}", INPUT).replace("{output}", OUTPUT);
+        Ok(Prepared::Program(Program {
+            parallel: self.parallel,
+            argv: self.argv.iter().map(word).collect(),
+            env: vec![(
+                "OMP_NUM_THREADS".to_owned(),
+                self.cores_per_rank.to_string(),
+            )],
+            files: vec![(INPUT.to_owned(), format!("{input:#}\n"))],
+        }))
+    }
+
+    fn parse(&self, _: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+        let program = self.argv.first().map_or(NAME, String::as_str);
+        if outputs.exit_code != Some(0) {
+            let how = match outputs.exit_code {
+                Some(code) => format!("`{program}` ended with exit code {code}"),
+                None => format!("`{program}` was ended by a signal"),
+            };
+            let said = outputs.stderr.lines().rfind(|line| !line.trim().is_empty());
+            return Err(SimError::Exit(match said {
+                Some(line) => format!("{how}: {}", line.trim()),
+                None => how,
+            }));
+        }
+        let unreadable =
+            |why: String| SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"));
+        let text = fs::read(outputs.dir.join(OUTPUT)).map_err(|e| unreadable(e.to_string()))?;
+        let answer: Answer =
+            serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
+        let given = given_geometry(outputs)?;
+        let symbols = |geometry: &Geometry| {
+            geometry
+                .atoms
+                .iter()
+                .map(|(symbol, _)| symbol.clone())
+                .collect::<Vec<_>>()
+        };
+        let geometry = match answer.geometry {
+            Some(relaxed) if symbols(&relaxed) != symbols(&given) => {
+                return Err(unreadable(
+                    "`geometry` is of other atoms than the molecule".into(),
+                ));
+            }
+            Some(relaxed) => relaxed,
+            None => given,
+        };
+        if !answer.energy_hartree.is_finite() {
+            return Err(unreadable("`energy_hartree` is not finite".into()));
+        }
+        Ok(SimResult {
+            total_energy_hartree: answer.energy_hartree,
+            engine: NAME.to_owned(),
+            version: answer.version.unwrap_or_else(|| program.to_owned()),
+            level: self.level.clone(),
+            geometry,
+        })
+    }
+}
+
+/// The geometry that the program was given.
+fn given_geometry(outputs: &Outputs) -> Result<Geometry, SimError> {
+    #[derive(Deserialize)]
+    struct Given {
+        geometry: Geometry,
+    }
+    let unreadable = |why: String| SimError::Unreadable(format!("{INPUT}: {why}"));
+    let text = fs::read(outputs.dir.join(INPUT)).map_err(|e| unreadable(e.to_string()))?;
+    let given: Given = serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
+    Ok(given.geometry)
+}

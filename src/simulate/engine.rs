@@ -1,0 +1,64 @@
+//! The engines by the names that campaigns use, each with its own settings.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{Command, Gfn2, Nwchem, Qcengine, Simulator, Xtb};
+
+/// An engine and its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "engine", rename_all = "snake_case")]
+pub enum Engine {
+    /// GFN2-xTB energies at MMFF94 geometries, built in.
+    #[serde(rename = "gfn2//mmff94")]
+    Gfn2 {
+        #[serde(default)]
+        settings: Gfn2,
+    },
+    /// GFN2-xTB energies and geometries, by the program xtb.
+    Xtb {
+        #[serde(default)]
+        settings: Xtb,
+    },
+    /// Hartree-Fock and density functional theory, by the program NWChem.
+    Nwchem {
+        #[serde(default)]
+        settings: Nwchem,
+    },
+    /// Any program that QCEngine drives.
+    Qcengine { settings: Qcengine },
+    /// Any program at all.
+    Command { settings: Command },
+}
+
+impl Default for Engine {
+    fn default() -> Self {
+        Self::Gfn2 {
+            settings: Gfn2::default(),
+        }
+    }
+}
+
+impl Engine {
+    /// The word campaigns use.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Gfn2 { .. } => super::gfn2::NAME,
+            Self::Xtb { .. } => super::xtb::NAME,
+            Self::Nwchem { .. } => super::nwchem::NAME,
+            Self::Qcengine { .. } => super::qcengine::NAME,
+            Self::Command { .. } => super::command::NAME,
+        }
+    }
+
+    /// What does the work.
+    pub fn simulator(&self) -> &dyn Simulator {
+        match self {
+            Self::Gfn2 { settings } => settings,
+            Self::Xtb { settings } => settings,
+            Self::Nwchem { settings } => settings,
+            Self::Qcengine { settings } => settings,
+            Self::Command { settings } => settings,
+        }
+    }
+}

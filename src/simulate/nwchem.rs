@@ -1,0 +1,312 @@
+//! Engine `nwchem`: Hartree-Fock and density functional theory by NWChem, an MPI program.
+//!
+//! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152, 184102 (2020).
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::sync::LazyLock;
+
+use handlebars::Handlebars;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+
+use super::words::Words;
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{SimResult, Simulator, Start};
+use crate::chem::Geometry;
+
+pub(super) const NAME: &str = "nwchem";
+const INPUT: &str = "molecule.nw";
+const TEMPLATE: &str = include_str!("../../templates/nwchem.nw.hbs");
+
+/// The engine `nwchem` with its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Nwchem {
+    /// `hf`, or a density functional in NWChem's words: `b3lyp`, `pbe0`, `xpbe96 cpbe96`.
+    ///
+    /// Hartree-Fock is restricted for molecules and unrestricted for free atoms, and so are the functionals.
+    pub method: Words,
+    /// Name of the basis set in NWChem's library, `3-21G`, `def2-svp`.
+    pub basis: Words,
+    /// Whether d and f functions are `cartesian` or `spherical`; by default as the basis was made: cartesian for
+    /// 3-21G and 6-31G with all that is added to them, spherical for every other.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub functions: Option<Functions>,
+    pub task: Job,
+    /// Iterations of the self-consistent field, at the most.
+    pub max_iterations: NonZeroU32,
+    /// Steps of an optimisation, at the most.
+    pub max_steps: NonZeroU32,
+    /// Memory of each rank in MB.
+    pub memory_mb: NonZeroU32,
+    /// Nodes that a calculation runs on.
+    pub nodes: NonZeroUsize,
+    /// MPI processes on each node.
+    pub ranks_per_node: NonZeroUsize,
+    /// Cores of each MPI process.
+    pub cores_per_rank: NonZeroUsize,
+    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    pub embed_timeout_seconds: NonZeroU32,
+}
+
+/// What is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Job {
+    /// The energy at the MMFF94 geometry.
+    Energy,
+    /// The energy at a geometry relaxed at this level.
+    Optimize,
+    /// The same with the harmonic zero-point energy added.
+    Frequencies,
+}
+
+/// The angular part of d and f functions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Functions {
+    /// Six d functions, ten f functions.
+    Cartesian,
+    /// Five d functions, seven f functions.
+    Spherical,
+}
+
+impl Default for Nwchem {
+    fn default() -> Self {
+        let number = |n| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self {
+            method: Words::fixed("hf"),
+            basis: Words::fixed("3-21G"),
+            functions: None,
+            task: Job::Energy,
+            max_iterations: number(100),
+            max_steps: number(100),
+            memory_mb: number(600),
+            nodes: NonZeroUsize::MIN,
+            ranks_per_node: NonZeroUsize::MIN,
+            cores_per_rank: NonZeroUsize::MIN,
+            embed_timeout_seconds: EMBED_TIMEOUT,
+        }
+    }
+}
+
+impl Simulator for Nwchem {
+    fn level(&self) -> String {
+        let method = self.method.as_str().to_uppercase();
+        let geometry = match self.task {
+            Job::Energy => "//MMFF94",
+            Job::Optimize => "",
+            Job::Frequencies => "+ZPE",
+        };
+        format!("{method}/{}{geometry}", self.basis)
+    }
+
+    fn requirement(&self) -> Option<Requirement> {
+        Some(Requirement {
+            program: "nwchem".to_owned(),
+            // It knows no option that prints its version: without an input it aborts.
+            version_args: None,
+            install: "`apt install nwchem openmpi-bin` on Debian and Ubuntu, `conda install -c conda-forge nwchem` elsewhere",
+        })
+    }
+
+    fn ranks(&self) -> Option<Ranks> {
+        Some(Ranks {
+            nodes: self.nodes,
+            ranks_per_node: self.ranks_per_node,
+            cores_per_rank: self.cores_per_rank,
+        })
+    }
+
+    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        Ok(Prepared::Program(Program {
+            parallel: true,
+            argv: vec!["nwchem".to_owned(), INPUT.to_owned()],
+            env: vec![(
+                "OMP_NUM_THREADS".to_owned(),
+                self.cores_per_rank.to_string(),
+            )],
+            files: vec![(INPUT.to_owned(), self.input(&start)?)],
+        }))
+    }
+
+    fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+        refuse_failed(outputs)?;
+        let unreadable =
+            |what: &str| SimError::Unreadable(format!("nwchem: no {what} in its output"));
+        let tasks = tasks(&outputs.stdout);
+        let first = tasks.first().ok_or_else(|| unreadable("task"))?;
+        let mut energy = self
+            .electronic_energy(first)
+            .ok_or_else(|| unreadable("total energy"))?;
+        let geometry = last_geometry(first).ok_or_else(|| unreadable("geometry"))?;
+        if self.job(geometry.atoms.len()) == Job::Frequencies {
+            let frequencies = tasks.get(1).and_then(|text| zero_point_energy(text));
+            energy += frequencies.ok_or_else(|| unreadable("zero-point energy"))?;
+        }
+        Ok(SimResult {
+            total_energy_hartree: energy,
+            engine: request.engine.name().to_owned(),
+            version: version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,
+            level: self.level(),
+            geometry,
+        })
+    }
+}
+
+impl Nwchem {
+    /// A free atom has neither a geometry to relax nor vibrations.
+    fn job(&self, atoms: usize) -> Job {
+        if atoms == 1 { Job::Energy } else { self.task }
+    }
+
+    fn functional(&self) -> Option<&Words> {
+        (!self.method.as_str().eq_ignore_ascii_case("hf")).then_some(&self.method)
+    }
+
+    fn functions(&self) -> Functions {
+        let basis = self.basis.as_str().to_ascii_uppercase();
+        let cartesian = ["3-21", "6-31G", "6-31+", "6-31*"];
+        self.functions
+            .unwrap_or(match cartesian.iter().any(|name| basis.starts_with(name)) {
+                true => Functions::Cartesian,
+                false => Functions::Spherical,
+            })
+    }
+
+    fn input(&self, start: &Start) -> Result<String, SimError> {
+        static TEMPLATES: LazyLock<Handlebars> = LazyLock::new(|| {
+            let mut templates = Handlebars::new();
+            templates.register_escape_fn(handlebars::no_escape);
+            templates
+                .register_template_string(NAME, TEMPLATE)
+                .expect("the template is one");
+            templates
+        });
+        let atoms = &start.geometry.atoms;
+        let line = |(symbol, [x, y, z]): &(String, [f64; 3])| {
+            format!("{symbol:<2} {x:16.10} {y:16.10} {z:16.10}")
+        };
+        let job = self.job(atoms.len());
+        let data = json!({
+            "atoms": atoms.iter().map(line).collect::<Vec<_>>(),
+            "basis": self.basis,
+            "functional": self.functional(),
+            "functions": self.functions(),
+            "frequencies": job == Job::Frequencies,
+            "max_iterations": self.max_iterations,
+            "max_steps": self.max_steps,
+            "memory_mb": self.memory_mb,
+            "multiplicity": start.multiplicity(),
+            "optimize": job != Job::Energy,
+            "theory": if self.functional().is_some() { "dft" } else { "scf" },
+            "unpaired_electrons": start.unpaired_electrons,
+        });
+        TEMPLATES
+            .render(NAME, &data)
+            .map_err(|e| SimError::Unsupported(format!("nwchem: its input cannot be written: {e}")))
+    }
+
+    /// From the last `Total SCF energy =    -75.585536585013`; an optimisation prints one a step.
+    fn electronic_energy(&self, text: &str) -> Option<f64> {
+        let label = match self.functional() {
+            Some(_) => "Total DFT energy =",
+            None => "Total SCF energy =",
+        };
+        let line = text.lines().rfind(|line| line.contains(label))?;
+        let energy: f64 = line.split('=').nth(1)?.trim().parse().ok()?;
+        energy.is_finite().then_some(energy)
+    }
+}
+
+/// What NWChem printed of each task.
+fn tasks(stdout: &str) -> Vec<&str> {
+    // It announces its reading of the input before each.
+    stdout.split("NWChem Input Module").skip(1).collect()
+}
+
+/// From `Zero-Point correction to Energy  =   13.657 kcal/mol  (  0.021763 au)`.
+fn zero_point_energy(text: &str) -> Option<f64> {
+    let line = text
+        .lines()
+        .rfind(|line| line.contains("Zero-Point correction to Energy"))?;
+    let (_, hartree) = line.split_once('(')?;
+    hartree.split_whitespace().next()?.parse().ok()
+}
+
+/// From the last `Output coordinates in angstroms`, whose lines are number, symbol, charge, x, y, z.
+fn last_geometry(text: &str) -> Option<Geometry> {
+    let (_, table) = text.rsplit_once("Output coordinates in angstroms")?;
+    let rows = table
+        .lines()
+        .skip_while(|line| !line.trim_start().starts_with("----"));
+    let atoms = rows.skip(1).map_while(|line| {
+        let [_, symbol, _, x, y, z] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        let position = [x.parse().ok()?, y.parse().ok()?, z.parse().ok()?];
+        Some((symbol.to_owned(), position))
+    });
+    let atoms: Vec<_> = atoms.collect();
+    (!atoms.is_empty()).then_some(Geometry { atoms })
+}
+
+/// From `Northwest Computational Chemistry Package (NWChem) 7.0.2`.
+fn version(stdout: &str) -> Option<String> {
+    let (_, rest) = stdout.split_once("Chemistry Package (NWChem)")?;
+    rest.split_whitespace().next().map(str::to_owned)
+}
+
+/// What the words of a failed run say, in the order in which they are looked for.
+const SIGNS: [(&str, fn(String) -> SimError); 12] = [
+    // Before all else: it prints an energy beside this.
+    ("failed to converge", SimError::NotConverged),
+    ("closed-shell electrons is not even", SimError::Unsupported),
+    ("Odd number of electrons", SimError::Unsupported),
+    ("failed opening basis file", SimError::Unsupported),
+    ("no such basis available", SimError::Unsupported),
+    ("xc_input", SimError::Unsupported),
+    ("ma_push", SimError::Memory),
+    ("ma_init", SimError::Memory),
+    ("ma_alloc", SimError::Memory),
+    ("ga_create failed", SimError::Memory),
+    ("insufficient memory", SimError::Memory),
+    ("could not open a file in", SimError::Scratch),
+];
+
+fn refuse_failed(outputs: &Outputs) -> Result<(), SimError> {
+    let lines = || outputs.stdout.lines().chain(outputs.stderr.lines());
+    // An optimisation that did not converge may still end well.
+    let unconverged = lines().find(|line| line.to_lowercase().contains(SIGNS[0].0));
+    if let Some(line) = unconverged {
+        return Err(SimError::NotConverged(format!("nwchem: {}", line.trim())));
+    }
+    if outputs.exit_code == Some(0) {
+        return Ok(());
+    }
+    for (sign, error) in SIGNS {
+        if let Some(line) = lines().find(|line| line.contains(sign)) {
+            return Err(error(format!("nwchem: {}", said(line))));
+        }
+    }
+    let how = match outputs.exit_code {
+        Some(code) => format!("nwchem ended with exit code {code}"),
+        None => "nwchem was ended by a signal".to_owned(),
+    };
+    let last = lines().find(|line| line.contains("ARMCI Error"));
+    Err(SimError::Exit(match last {
+        Some(line) => format!("{how}: {}", said(line)),
+        None => how,
+    }))
+}
+
+/// What stands in `[0] ARMCI Error: 0:guess_dens: ma_push failed:`, or in a line without such a mark.
+fn said(line: &str) -> &str {
+    let text = line
+        .split_once("ARMCI Error: ")
+        .map_or(line, |(_, text)| text);
+    text.trim_start_matches(|c: char| c.is_ascii_digit())
+        .trim_matches([':', ' ', '-'])
+}

@@ -1,0 +1,229 @@
+//! Engine `qcengine`: any program that QCEngine drives, through QCSchema on files.
+//!
+//! D. G. A. Smith et al., J. Chem. Phys. 155, 204801 (2021).
+
+use std::collections::BTreeMap;
+use std::num::{NonZeroU32, NonZeroUsize};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::words::Words;
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{Simulator, Start};
+use crate::chem::Geometry;
+use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
+
+pub(super) const NAME: &str = "qcengine";
+const INPUT: &str = "qcschema.json";
+
+/// The engine `qcengine` with its settings.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Qcengine {
+    /// QCEngine's name of the program: `psi4`, `nwchem`, `xtb`.
+    pub program: Words,
+    /// The method as the program knows it: `hf`, `b3lyp`, `GFN2-xTB`.
+    pub method: Words,
+    /// The basis set, where the method has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Words>,
+    /// Keywords of the program.
+    #[serde(default)]
+    pub keywords: BTreeMap<String, Value>,
+    /// Cores that QCEngine gives to the program; how it starts MPI is said in its own `qcengine.yaml`.
+    #[serde(default = "one")]
+    pub cores: NonZeroUsize,
+    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    #[serde(default = "embed_timeout")]
+    pub embed_timeout_seconds: NonZeroU32,
+}
+
+fn one() -> NonZeroUsize {
+    NonZeroUsize::MIN
+}
+
+fn embed_timeout() -> NonZeroU32 {
+    EMBED_TIMEOUT
+}
+
+/// The part of a QCSchema result that is read, be it an `AtomicResult` or a `FailedOperation`.
+#[derive(Deserialize)]
+struct Answer {
+    success: bool,
+    return_result: Option<f64>,
+    molecule: Option<QcMolecule>,
+    provenance: Option<Provenance>,
+    error: Option<QcError>,
+}
+
+#[derive(Deserialize)]
+struct QcMolecule {
+    symbols: Vec<String>,
+    /// Bohr, three numbers an atom.
+    geometry: Vec<f64>,
+}
+
+#[derive(Deserialize)]
+struct Provenance {
+    creator: String,
+    version: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct QcError {
+    error_type: String,
+    error_message: String,
+}
+
+impl Simulator for Qcengine {
+    fn level(&self) -> String {
+        let basis = self.basis.iter().map(|basis| format!("/{basis}"));
+        format!("{}{}//MMFF94", self.method, basis.collect::<String>())
+    }
+
+    fn requirement(&self) -> Option<Requirement> {
+        Some(Requirement {
+            program: NAME.to_owned(),
+            version_args: Some(&["--version"]),
+            install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it is to drive",
+        })
+    }
+
+    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let atoms = &start.geometry.atoms;
+        let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
+        let positions = atoms.iter().flat_map(|(_, position)| *position);
+        let geometry: Vec<f64> = positions.map(angstrom_to_bohr).collect();
+        let mut keywords = json!(self.keywords);
+        if let (true, Some(keywords)) = (start.unpaired_electrons > 0, keywords.as_object_mut()) {
+            for (name, value) in unrestricted(self.program.as_str()) {
+                keywords.entry(name).or_insert(value);
+            }
+        }
+        let input = json!({
+            "schema_name": "qcschema_input",
+            "schema_version": 1,
+            "molecule": {
+                "schema_name": "qcschema_molecule",
+                "schema_version": 2,
+                "symbols": symbols,
+                "geometry": geometry,
+                "molecular_charge": 0,
+                "molecular_multiplicity": start.multiplicity(),
+                "fix_com": true,
+                "fix_orientation": true,
+            },
+            "driver": "energy",
+            "model": {"method": self.method, "basis": self.basis},
+            "keywords": keywords,
+            "protocols": {"stdout": false},
+        });
+        let words = [NAME, "run", self.program.as_str(), INPUT, "--ncores"];
+        let argv = words.map(str::to_owned).into_iter();
+        Ok(Prepared::Program(Program {
+            parallel: false,
+            argv: argv.chain([self.cores.to_string()]).collect(),
+            env: vec![("OMP_NUM_THREADS".to_owned(), self.cores.to_string())],
+            files: vec![(INPUT.to_owned(), format!("{input:#}\n"))],
+        }))
+    }
+
+    fn parse(&self, _: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+        let said = |why: String| format!("qcengine with {}: {why}", self.program);
+        if outputs.exit_code != Some(0) {
+            let last = outputs.stderr.lines().rfind(|line| !line.trim().is_empty());
+            let code = outputs
+                .exit_code
+                .map_or("a signal".to_owned(), |code| format!("exit code {code}"));
+            return Err(SimError::Exit(said(format!(
+                "ended by {code}: {}",
+                last.unwrap_or("it said nothing")
+            ))));
+        }
+        let unreadable = |why: &str| SimError::Unreadable(said(why.to_owned()));
+        // Programs may print before the answer, which is one line.
+        let line = outputs.stdout.lines().rfind(|line| line.starts_with('{'));
+        let line = line.ok_or_else(|| unreadable("no JSON in its output"))?;
+        let answer: Answer = serde_json::from_str(line).map_err(|e| unreadable(&e.to_string()))?;
+        if !answer.success {
+            return Err(failure(answer.error, &said));
+        }
+        let provenance = answer
+            .provenance
+            .ok_or_else(|| unreadable("no `provenance`"))?;
+        let molecule = answer.molecule.ok_or_else(|| unreadable("no `molecule`"))?;
+        Ok(SimResult {
+            total_energy_hartree: answer
+                .return_result
+                .filter(|energy| energy.is_finite())
+                .ok_or_else(|| unreadable("`return_result` is no energy"))?,
+            engine: NAME.to_owned(),
+            version: [Some(provenance.creator), provenance.version]
+                .into_iter()
+                .flatten()
+                .collect::<Vec<_>>()
+                .join(" "),
+            level: self.level(),
+            geometry: molecule
+                .geometry()
+                .ok_or_else(|| unreadable("`geometry` has not three numbers an atom"))?,
+        })
+    }
+}
+
+impl QcMolecule {
+    fn geometry(self) -> Option<Geometry> {
+        let (positions, []) = self.geometry.as_chunks::<3>() else {
+            return None;
+        };
+        let atoms = positions
+            .iter()
+            .map(|position| position.map(bohr_to_angstrom));
+        (positions.len() == self.symbols.len()).then(|| Geometry {
+            atoms: self.symbols.into_iter().zip(atoms).collect(),
+        })
+    }
+}
+
+/// The keywords by which a program treats a free atom unrestricted, where it would not do so by itself.
+fn unrestricted(program: &str) -> Vec<(&'static str, Value)> {
+    match program {
+        "nwchem" => vec![("scf__uhf", json!(true))],
+        "psi4" => vec![("reference", json!("uhf"))],
+        _ => vec![],
+    }
+}
+
+/// The program exits with 0 and says here what went wrong.
+fn failure(error: Option<QcError>, said: &dyn Fn(String) -> String) -> SimError {
+    let Some(QcError {
+        error_type,
+        error_message,
+    }) = error
+    else {
+        return SimError::Exit(said("no success, and no word why".to_owned()));
+    };
+    // Some messages hold the whole input and output of the program: only its exact words tell.
+    let text = error_message.to_lowercase();
+    let says = |signs: &[&str]| signs.iter().any(|sign| text.contains(sign));
+    let kind = match error_type.as_str() {
+        "convergence_error" => SimError::NotConverged,
+        _ if says(&["failed to converge", "did not converge", "not converged"]) => {
+            SimError::NotConverged
+        }
+        "input_error" => SimError::Unsupported,
+        _ if says(&["out of memory", "insufficient memory", "ma_push failed"]) => SimError::Memory,
+        _ => SimError::Exit,
+    };
+    kind(said(format!("{error_type}: {}", tail(&error_message))))
+}
+
+/// The end of a message: some hold the whole output of a program.
+fn tail(text: &str) -> String {
+    let text = text.trim();
+    let start = text.char_indices().rev().nth(600).map_or(0, |(at, _)| at);
+    text[start..].to_owned()
+}

@@ -1,0 +1,163 @@
+//! The engine `qcengine`, with the real QCEngine driving the real NWChem: these tests fail where they are not installed
+//! (`pip install qcengine`, Debian: `apt install nwchem`).
+
+use std::path::Path;
+
+use moldflow::exec;
+use moldflow::simulate::{
+    Engine, Outputs, Prepared, Program, Qcengine, Request, SimError, SimResult, Simulator,
+};
+use serde_json::{Value, json};
+
+fn engine(method: &str, basis: &str) -> Qcengine {
+    let settings = json!({"program": "nwchem", "method": method, "basis": basis});
+    serde_json::from_value(settings).unwrap()
+}
+
+fn request(engine: &Qcengine, smiles: &str) -> Request {
+    let settings = engine.clone();
+    Request {
+        smiles: smiles.to_owned(),
+        engine: Engine::Qcengine { settings },
+        seed: 42,
+    }
+}
+
+fn prepare(engine: &Qcengine, smiles: &str) -> Program {
+    match engine.prepare(&request(engine, smiles)).unwrap() {
+        Prepared::Program(program) => program,
+        Prepared::Done(result) => panic!("QCEngine is not built in: {result:?}"),
+    }
+}
+
+fn run(program: &Program, dir: &Path) -> Outputs {
+    let mut env = program.env.clone();
+    // Open MPI, which NWChem is linked with, refuses to start as root unless told otherwise.
+    let allowed = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"];
+    env.extend(allowed.map(|name| (name.to_owned(), "1".to_owned())));
+    let run = exec::run(&program.argv, &env, &program.files, dir)
+        .expect("QCEngine is installed (`pip install qcengine`)");
+    Outputs {
+        dir: dir.to_owned(),
+        stdout: run.stdout,
+        stderr: run.stderr,
+        exit_code: run.exit_code,
+    }
+}
+
+fn compute(engine: &Qcengine, smiles: &str) -> Result<SimResult, SimError> {
+    let dir = tempfile::tempdir().unwrap();
+    let outputs = run(&prepare(engine, smiles), dir.path());
+    engine.parse(&request(engine, smiles), &outputs)
+}
+
+#[test]
+fn energies_through_qcengine_are_those_of_pyscf() {
+    let golden: Value = serde_json::from_str(include_str!("goldens/simulate_nwchem.json")).unwrap();
+    let engine = engine("hf", "3-21g");
+    let molecules = golden["molecules"].as_array().unwrap().iter();
+    let molecules = molecules.map(|molecule| {
+        (
+            molecule["smiles"].as_str().unwrap().to_owned(),
+            &molecule["hf_3_21g_hartree"],
+        )
+    });
+    let carbon = ("[C]".to_owned(), &golden["atoms"]["C"]);
+    for (smiles, expected) in molecules.take(1).chain([carbon]) {
+        let result = compute(&engine, &smiles).unwrap();
+        let error = result.total_energy_hartree - expected.as_f64().unwrap();
+        assert!(error.abs() < 1e-5, "{smiles}: {error} hartree off");
+        assert!(result.version.starts_with("NWChem "), "{}", result.version);
+        assert_eq!(
+            (result.engine.as_str(), result.level.as_str()),
+            ("qcengine", "hf/3-21g//MMFF94")
+        );
+    }
+}
+
+#[test]
+fn a_failure_is_one_although_the_command_ends_well() {
+    let dir = tempfile::tempdir().unwrap();
+    let engine = engine("no-such-method", "3-21g");
+    let outputs = run(&prepare(&engine, "O"), dir.path());
+    assert_eq!(outputs.exit_code, Some(0));
+    let error = engine.parse(&request(&engine, "O"), &outputs).unwrap_err();
+    assert!(
+        matches!(&error, SimError::Unsupported(m) if m.contains("Method not recognized")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_program_that_qcengine_does_not_know_is_unsupported() {
+    let settings = json!({"program": "nosuch", "method": "hf", "basis": "3-21g"});
+    let error = compute(&serde_json::from_value(settings).unwrap(), "O").unwrap_err();
+    assert!(
+        matches!(&error, SimError::Unsupported(m) if m.contains("not registered")),
+        "{error:?}"
+    );
+}
+
+/// What the engine makes of an output; the shapes are those of QCElemental 0.51 (`AtomicResult`, `FailedOperation`).
+fn parse(stdout: &str, exit_code: Option<i32>) -> Result<SimResult, SimError> {
+    let engine = engine("hf", "3-21g");
+    let outputs = Outputs {
+        dir: ".".into(),
+        stdout: stdout.to_owned(),
+        stderr: "Traceback\nImportError: no module\n".to_owned(),
+        exit_code,
+    };
+    engine.parse(&request(&engine, "O"), &outputs)
+}
+
+fn failed(kind: &str, message: &str) -> SimError {
+    let answer = json!({"success": false, "error": {"error_type": kind, "error_message": message}});
+    parse(&format!("a warning\n{answer}\n"), Some(0)).unwrap_err()
+}
+
+#[test]
+fn failures_have_the_kinds_that_qcengine_tells() {
+    assert!(matches!(
+        failed("convergence_error", "SCF"),
+        SimError::NotConverged(_)
+    ));
+    let error = failed(
+        "unknown_error",
+        "Convergence threshold\n Calculation failed to converge",
+    );
+    assert!(matches!(error, SimError::NotConverged(_)));
+    let error = failed(
+        "unknown_error",
+        "memory 1342177\nguess_dens: ma_push failed",
+    );
+    assert!(matches!(error, SimError::Memory(_)));
+    // NWChem's input names memory and convergence, whatever went wrong.
+    let error = failed("unknown_error", "memory 1342177\nConvergence threshold");
+    assert!(matches!(error, SimError::Exit(_)));
+    let long = failed("random_error", &"x".repeat(100_000)).to_string();
+    assert!(long.len() < 1000, "{}", long.len());
+}
+
+#[test]
+fn an_output_that_is_no_result_is_unreadable() {
+    let molecule = json!({"symbols": ["O", "H"], "geometry": [0.0, 0.0, 0.0]});
+    let provenance = json!({"creator": "NWChem"});
+    for answer in [
+        json!({}),
+        json!({"success": true}),
+        json!({"success": true, "return_result": -1.0, "molecule": molecule, "provenance": provenance}),
+        json!({"success": true, "return_result": [-1.0], "molecule": molecule}),
+    ] {
+        let found = parse(&answer.to_string(), Some(0));
+        assert!(
+            matches!(found, Err(SimError::Unreadable(_))),
+            "{answer}: {found:?}"
+        );
+    }
+    assert!(matches!(parse("", Some(0)), Err(SimError::Unreadable(_))));
+    let found = parse("", Some(1));
+    assert!(
+        matches!(&found, Err(SimError::Exit(m)) if m.contains("no module")),
+        "{found:?}"
+    );
+}
