@@ -1,10 +1,10 @@
 //! The run directory: made, locked, and read back.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
@@ -17,56 +17,75 @@ pub const SITE: &str = "site.yml";
 pub const LOG: &str = "runtime.log";
 const LOCK: &str = "lock";
 
+/// Files and directories made from now on, by this process and its children, are the user's alone.
+pub fn keep_private() {
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+}
+
 /// Makes the directory of a new run, with the resolved campaign and site in it.
 ///
-/// Without `dir` it is `runs_dir/<time>-<hash of campaign and site>`.
+/// Without `dir` it is a new one, `runs_dir/<time>-<hash of campaign and site>`.
 pub fn create(loaded: &Loaded, dir: Option<PathBuf>, runs_dir: &Path) -> Result<PathBuf, Failure> {
-    let dir = dir.unwrap_or_else(|| runs_dir.join(format!("{}-{}", stamp(), &loaded.hash()[..6])));
-    if dir.join(store::FILE).exists() {
-        let hint = format!("`moldflow resume {}` goes on with it", dir.display());
-        return Err(Failure::with_hint(
-            format!("there is a run in `{}` already", dir.display()),
-            hint,
-        ));
-    }
-    let made = || -> io::Result<PathBuf> {
-        if let Some(parent) = dir.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        match DirBuilder::new().mode(0o700).create(&dir) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-            made => made?,
-        }
-        let dir = dir.canonicalize()?;
-        write(&dir, CAMPAIGN, &to_yaml(&loaded.campaign)?)?;
-        write(&dir, SITE, &to_yaml(&loaded.site)?)?;
-        write(
-            &dir,
-            "run_params.json",
-            &pretty(&serde_json::to_value(&loaded.params)?),
-        )?;
-        write(&dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
-        write(&dir, "host_info.json", &pretty(&host_info()))?;
-        Ok(dir)
+    let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
+    let failed = |e: io::Error| {
+        let message = format!(
+            "could not make the run directory in `{}`: {e}",
+            asked_for.display()
+        );
+        Failure::new(message)
     };
-    made().map_err(|e| {
-        Failure::new(format!(
-            "could not make the run directory `{}`: {e}",
-            dir.display()
-        ))
-    })
+    let dir = match dir {
+        Some(dir) => {
+            refuse_used(&dir)?;
+            fs::create_dir_all(&dir).map(|()| dir)
+        }
+        None => new_dir(runs_dir, &format!("{}-{}", stamp(), &loaded.hash()[..6])),
+    };
+    let dir = dir.and_then(|dir| dir.canonicalize()).map_err(failed)?;
+    describe(loaded, &dir).map_err(failed)?;
+    Ok(dir)
+}
+
+fn refuse_used(dir: &Path) -> Result<(), Failure> {
+    if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
+        return Ok(());
+    }
+    let message = format!("there is a run in `{}` already", dir.display());
+    let hint = format!("`moldflow resume {}` goes on with it", dir.display());
+    Err(Failure::with_hint(message, hint))
+}
+
+/// A directory that nobody else has made, of this name or one with a number behind it.
+fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(parent)?;
+    let names = (2..).map(|n| format!("{name}-{n}"));
+    for name in std::iter::once(name.to_owned()).chain(names) {
+        match fs::create_dir(parent.join(&name)) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| parent.join(&name)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Writes what the run is about; `campaign.yml` last, by which a run directory is known.
+fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
+    let params = serde_json::to_value(&loaded.params)?;
+    write(dir, "run_params.json", &pretty(&params))?;
+    write(dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
+    write(dir, "host_info.json", &pretty(&host_info()))?;
+    write(dir, SITE, &to_yaml(&loaded.site)?)?;
+    write(dir, CAMPAIGN, &to_yaml(&loaded.campaign)?)
 }
 
 /// The directory of an existing run.
 pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
     match dir.canonicalize() {
-        Ok(dir) if dir.join(store::FILE).is_file() => Ok(dir),
+        Ok(dir) if dir.join(CAMPAIGN).is_file() => Ok(dir),
         _ => {
+            let message = format!("`{}` is no run directory", dir.display());
             let hint = "a run directory is what `moldflow run` names at its start: `runs/...`";
-            Err(Failure::with_hint(
-                format!("`{}` is no run directory", dir.display()),
-                hint,
-            ))
+            Err(Failure::with_hint(message, hint))
         }
     }
 }
@@ -76,6 +95,7 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
         site,
+        drawn: dir.join(store::FILE).exists(),
         ..Overrides::default()
     };
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
@@ -112,13 +132,9 @@ pub fn is_locked(dir: &Path) -> bool {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .read(true)
-        .mode(0o600)
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    options.open(path)
 }
 
 /// `24Nov26-160000`, UTC.
@@ -127,12 +143,7 @@ fn stamp() -> String {
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(dir.join(name))?;
+    let mut file = File::create(dir.join(name))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

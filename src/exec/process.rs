@@ -1,6 +1,8 @@
 //! Processes of tasks: their environment, and how one is found again by its token.
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::process::Pid;
 
@@ -55,19 +57,14 @@ pub struct Process {
 
 /// Processes whose environment carries a token that starts with `prefix`.
 pub fn find_processes(prefix: &str) -> Vec<Process> {
-    let mark = format!("{TOKEN}={prefix}");
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
         .filter_map(|entry| {
             let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let variable = environ
-                .split(|byte| *byte == 0)
-                .find(|v| v.starts_with(mark.as_bytes()))?;
-            let token = String::from_utf8_lossy(&variable[TOKEN.len() + 1..]).into_owned();
             let pid = Pid::from_raw(pid)?;
+            let token = token_of(pid).filter(|token| token.starts_with(prefix))?;
             Some(Process {
                 pid,
                 group: rustix::process::getpgid(Some(pid)).ok()?,
@@ -75,4 +72,45 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
             })
         })
         .collect()
+}
+
+/// The token that a process carries; none of one that has ended.
+pub fn token_of(pid: Pid) -> Option<String> {
+    let environ = environ(pid)?;
+    let mut variables = environ.split(|byte| *byte == 0);
+    let token = variables
+        .find_map(|variable| variable.strip_prefix(TOKEN.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(token).into_owned())
+}
+
+/// The environment of a process. In the middle of its exec a process shows none: that takes long only on a machine that
+/// is very busy, but a process overlooked then would be started a second time.
+fn environ(pid: Pid) -> Option<Vec<u8>> {
+    let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    // Kernel threads and processes that have ended show no arguments either, but they have no executable.
+    let is_starting = || {
+        fs::read(dir.join("cmdline")).is_ok_and(|c| c.is_empty())
+            && fs::read_link(dir.join("exe")).is_ok()
+    };
+    for _ in 0..1000 {
+        let environ = fs::read(dir.join("environ")).ok()?;
+        if !environ.is_empty() || !is_starting() {
+            return Some(environ);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
+/// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.
+pub fn peak_memory_kib() -> Option<u64> {
+    let of = |who| {
+        // SAFETY: all zeros is a valid `rusage`, and the call writes nothing but what it is given.
+        let (told, usage) = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            (libc::getrusage(who, &mut usage), usage)
+        };
+        (told == 0).then(|| usage.ru_maxrss.cast_unsigned())
+    };
+    of(libc::RUSAGE_SELF).max(of(libc::RUSAGE_CHILDREN))
 }
