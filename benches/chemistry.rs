@@ -23,6 +23,7 @@ fn main() {
             smiles: smiles.clone(),
             engine: engine.clone(),
             seed: 42,
+            geometry: None,
         };
         let begin = Instant::now();
         let Ok(Prepared::Done(result)) = engine.simulator().prepare(&request) else {

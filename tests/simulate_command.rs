@@ -31,6 +31,7 @@ fn request(engine: &Command, smiles: &str) -> Request {
         smiles: smiles.to_owned(),
         engine: Engine::Command { settings },
         seed: 42,
+        geometry: None,
     }
 }
 

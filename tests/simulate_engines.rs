@@ -41,6 +41,7 @@ fn a_request_is_read_as_it_was_written() {
             smiles: "CO".into(),
             engine: engine(value).unwrap(),
             seed: u64::MAX,
+            geometry: None,
         };
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(
@@ -77,4 +78,31 @@ fn atomic_references_are_the_elements_and_hydrogen_each_once() {
         ["[H]", "[C]", "[N]", "[O]", "[F]"]
     );
     assert_eq!(of(&["O", "H", "O"]), ["[H]", "[O]"]);
+}
+
+#[test]
+fn a_two_step_level_has_the_geometry_relaxed_first_but_not_that_of_an_atom() {
+    let two_steps = json!({"engine": "nwchem", "settings": {"geometry": "gfn2"}});
+    let request = |engine: Value, smiles: &str| Request {
+        smiles: smiles.into(),
+        engine: serde_json::from_value(engine).unwrap(),
+        seed: 42,
+        geometry: None,
+    };
+    let whole = request(two_steps.clone(), "CO");
+    assert_eq!(whole.engine.simulator().level(), "HF/3-21G//GFN2-xTB");
+    let programs = whole.engine.requirements().into_iter();
+    assert_eq!(
+        programs.map(|p| p.program).collect::<Vec<_>>(),
+        ["xtb", "nwchem"]
+    );
+    let first = whole.first_step().unwrap();
+    assert_eq!((first.engine.name(), first.smiles.as_str()), ("xtb", "CO"));
+    assert!(first.first_step().is_none());
+    assert!(request(two_steps, "[C]").first_step().is_none());
+    assert!(
+        request(json!({"engine": "nwchem"}), "CO")
+            .first_step()
+            .is_none()
+    );
 }

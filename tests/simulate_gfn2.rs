@@ -16,6 +16,7 @@ fn compute(smiles: &str) -> Result<SimResult, SimError> {
         smiles: smiles.to_owned(),
         engine: Engine::default(),
         seed: 7,
+        geometry: None,
     };
     match request.engine.simulator().prepare(&request)? {
         Prepared::Done(result) => Ok(result),

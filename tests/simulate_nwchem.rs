@@ -29,6 +29,7 @@ fn request(engine: &Nwchem, smiles: &str) -> Request {
             settings: engine.clone(),
         },
         seed: 42,
+        geometry: None,
     }
 }
 

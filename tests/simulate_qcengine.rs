@@ -20,6 +20,7 @@ fn request(engine: &Qcengine, smiles: &str) -> Request {
         smiles: smiles.to_owned(),
         engine: Engine::Qcengine { settings },
         seed: 42,
+        geometry: None,
     }
 }
 

@@ -19,6 +19,7 @@ fn request(smiles: &str) -> Request {
             settings: Xtb::default(),
         },
         seed: 7,
+        geometry: None,
     }
 }
 

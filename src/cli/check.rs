@@ -42,9 +42,9 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
             continue;
         }
         let place = loaded.place(&["methods", name, "engine"]);
-        if let Some(missing) = engine.simulator().requirement()
-            && !is_installed(&missing.program)
-        {
+        let mut needed = engine.requirements();
+        needed.retain(|needed| !is_installed(&needed.program));
+        for missing in needed {
             let message = format!(
                 "the engine `{}` needs the program `{}`, which is not installed",
                 engine.name(),

@@ -12,8 +12,8 @@ use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
-use crate::exec::{self, LauncherError, ProgramError};
-use crate::simulate::{Outputs, Prepared, SimError, SimResult};
+use crate::exec::{self, Launch, LauncherError, ProgramError};
+use crate::simulate::{Outputs, Prepared, Request, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
 #[derive(Subcommand)]
@@ -127,8 +127,19 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     Ok(TaskResult::bare(outcome))
 }
 
+/// Runs the steps of a simulation, the first of two in a folder of its own.
 fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
     let SimulateInput { request, launch } = input;
+    let mut request = request.clone();
+    if let Some(first) = request.first_step() {
+        let folder = dir.join("geometry");
+        fs::create_dir_all(&folder)?;
+        request.geometry = Some(compute(&first, None, &folder)?.geometry);
+    }
+    compute(&request, launch.as_ref(), dir)
+}
+
+fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<SimResult, TaskError> {
     let engine = request.engine.simulator();
     match engine.prepare(request)? {
         Prepared::Done(result) => Ok(result),

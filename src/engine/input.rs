@@ -94,6 +94,7 @@ impl Engine {
                 smiles,
                 engine: stage.engine.clone(),
                 seed: EMBEDDING_SEED,
+                geometry: None,
             };
             TaskInput::Simulate(SimulateInput {
                 request,

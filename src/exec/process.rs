@@ -23,6 +23,9 @@ const INHERITED: &[&str] = &[
     "TZ",
     "USER",
     "XTBPATH",
+    "NWCHEM_BASIS_LIBRARY",
+    // Where QCEngine finds its configuration.
+    "DQM_CONFIG_PATH",
     "RUST_BACKTRACE",
 ];
 

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{
+    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError,
+};
 use super::{SimResult, Simulator, Start};
 use crate::chem::Geometry;
 
@@ -28,6 +30,8 @@ pub struct Command {
     /// The level of theory, for reports: `B3LYP/6-31G*`.
     #[schemars(length(min = 1))]
     pub level: String,
+    #[serde(default)]
+    pub geometry: Beginning,
     /// Passed on to the program under `settings`.
     #[serde(default)]
     pub settings: BTreeMap<String, Value>,
@@ -76,6 +80,10 @@ impl Simulator for Command {
             version_args: None,
             install: "the first word of `argv` is a program on PATH, or its path; `./` is the folder of the campaign",
         })
+    }
+
+    fn begins_with(&self) -> Beginning {
+        self.geometry
     }
 
     fn ranks(&self) -> Option<Ranks> {

@@ -3,7 +3,18 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Gfn2, Nwchem, Qcengine, Simulator, Xtb};
+use super::{Beginning, Command, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
+
+/// The programs of the engines that always need the same one, by the name of the engine.
+pub fn programs() -> Vec<(&'static str, Requirement)> {
+    let fixed = [
+        (super::xtb::NAME, Xtb::default().requirement()),
+        (super::nwchem::NAME, Nwchem::default().requirement()),
+        (super::qcengine::NAME, Some(super::qcengine::requirement())),
+    ];
+    let named = fixed.map(|(name, program)| program.map(|program| (name, program)));
+    named.into_iter().flatten().collect()
+}
 
 /// An engine and its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,6 +60,16 @@ impl Engine {
             Self::Qcengine { .. } => super::qcengine::NAME,
             Self::Command { .. } => super::command::NAME,
         }
+    }
+
+    /// The programs that must be installed.
+    pub fn requirements(&self) -> Vec<Requirement> {
+        let first = match self.simulator().begins_with() {
+            Beginning::Mmff94 => None,
+            Beginning::Gfn2 => Xtb::default().requirement(),
+        };
+        let own = self.simulator().requirement();
+        first.into_iter().chain(own).collect()
     }
 
     /// What does the work.

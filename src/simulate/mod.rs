@@ -13,11 +13,12 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
 pub use command::Command;
-pub use engine::Engine;
+pub use engine::{Engine, programs};
 pub use gfn2::Gfn2;
 pub use nwchem::{Functions, Job, Nwchem};
 pub use qcengine::Qcengine;
@@ -36,6 +37,44 @@ pub struct Request {
     pub engine: Engine,
     /// Seed of the embedding.
     pub seed: u64,
+    /// The geometry to begin with, from an earlier step; none for MMFF94's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<Geometry>,
+}
+
+impl Request {
+    /// The step of a two-step level that comes first: it gives the geometry of this one.
+    pub fn first_step(&self) -> Option<Self> {
+        let is_atom = Molecule::parse(&self.smiles).is_ok_and(|m| m.free_atom().is_some());
+        let wanted = self.engine.simulator().begins_with() == Beginning::Gfn2;
+        (wanted && self.geometry.is_none() && !is_atom).then(|| Self {
+            engine: Engine::Xtb {
+                settings: Xtb::default(),
+            },
+            ..self.clone()
+        })
+    }
+}
+
+/// The geometry that a program begins with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Beginning {
+    /// Embedded and relaxed with MMFF94.
+    #[default]
+    Mmff94,
+    /// Relaxed from there with GFN2-xTB by the program xtb, as a first step of the same task.
+    Gfn2,
+}
+
+impl Beginning {
+    /// What a level of theory at this geometry ends with.
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Mmff94 => "//MMFF94",
+            Self::Gfn2 => "//GFN2-xTB",
+        }
+    }
 }
 
 /// What an engine found.
@@ -152,6 +191,10 @@ pub trait Simulator {
     fn requirement(&self) -> Option<Requirement> {
         None
     }
+    /// The geometry that the program begins with.
+    fn begins_with(&self) -> Beginning {
+        Beginning::Mmff94
+    }
     /// How many processes an MPI program wants; none for any other.
     fn ranks(&self) -> Option<Ranks> {
         None
@@ -169,7 +212,7 @@ struct Start {
 }
 
 impl Start {
-    /// The MMFF94 geometry of a neutral closed-shell molecule, or a free atom in its ground state.
+    /// The geometry, by default MMFF94's, of a neutral closed-shell molecule, or a free atom in its ground state.
     fn new(request: &Request, engine: &str, embed_timeout: NonZeroU32) -> Result<Self, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
@@ -181,7 +224,10 @@ impl Start {
         // Some programs take an odd number of electrons without a word.
         require_neutral_closed_shell(&molecule, engine)?;
         Ok(Self {
-            geometry: embed(&molecule, request.seed, seconds(embed_timeout))?,
+            geometry: match &request.geometry {
+                Some(geometry) => geometry.clone(),
+                None => embed(&molecule, request.seed, seconds(embed_timeout))?,
+            },
             unpaired_electrons: 0,
         })
     }

@@ -11,7 +11,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::words::Words;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{
+    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError,
+};
 use super::{SimResult, Simulator, Start};
 use crate::chem::Geometry;
 
@@ -34,6 +36,7 @@ pub struct Nwchem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
     pub task: Job,
+    pub geometry: Beginning,
     /// Iterations of the self-consistent field, at the most.
     pub max_iterations: NonZeroU32,
     /// Steps of an optimisation, at the most.
@@ -54,7 +57,7 @@ pub struct Nwchem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
-    /// The energy at the MMFF94 geometry.
+    /// The energy at the `geometry` that it begins with.
     Energy,
     /// The energy at a geometry relaxed at this level.
     Optimize,
@@ -80,6 +83,7 @@ impl Default for Nwchem {
             basis: Words::fixed("3-21G"),
             functions: None,
             task: Job::Energy,
+            geometry: Beginning::Mmff94,
             max_iterations: number(100),
             max_steps: number(100),
             memory_mb: number(600),
@@ -95,7 +99,7 @@ impl Simulator for Nwchem {
     fn level(&self) -> String {
         let method = self.method.as_str().to_uppercase();
         let geometry = match self.task {
-            Job::Energy => "//MMFF94",
+            Job::Energy => self.geometry.suffix(),
             Job::Optimize => "",
             Job::Frequencies => "+ZPE",
         };
@@ -109,6 +113,10 @@ impl Simulator for Nwchem {
             version_args: None,
             install: "`apt install nwchem openmpi-bin` on Debian and Ubuntu, `conda install -c conda-forge nwchem` elsewhere",
         })
+    }
+
+    fn begins_with(&self) -> Beginning {
+        self.geometry
     }
 
     fn ranks(&self) -> Option<Ranks> {

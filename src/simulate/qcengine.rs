@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::words::Words;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{
+    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult,
+};
 use super::{Simulator, Start};
 use crate::chem::Geometry;
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
@@ -29,6 +31,8 @@ pub struct Qcengine {
     /// The basis set, where the method has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<Words>,
+    #[serde(default)]
+    pub geometry: Beginning,
     /// Keywords of the program.
     #[serde(default)]
     pub keywords: BTreeMap<String, Value>,
@@ -38,6 +42,15 @@ pub struct Qcengine {
     /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
+}
+
+/// QCEngine itself; what it drives it finds by itself.
+pub(super) fn requirement() -> Requirement {
+    Requirement {
+        program: NAME.to_owned(),
+        version_args: Some(&["--version"]),
+        install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it is to drive",
+    }
 }
 
 fn one() -> NonZeroUsize {
@@ -80,15 +93,20 @@ struct QcError {
 impl Simulator for Qcengine {
     fn level(&self) -> String {
         let basis = self.basis.iter().map(|basis| format!("/{basis}"));
-        format!("{}{}//MMFF94", self.method, basis.collect::<String>())
+        format!(
+            "{}{}{}",
+            self.method,
+            basis.collect::<String>(),
+            self.geometry.suffix()
+        )
     }
 
     fn requirement(&self) -> Option<Requirement> {
-        Some(Requirement {
-            program: NAME.to_owned(),
-            version_args: Some(&["--version"]),
-            install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it is to drive",
-        })
+        Some(requirement())
+    }
+
+    fn begins_with(&self) -> Beginning {
+        self.geometry
     }
 
     fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
