@@ -30,6 +30,7 @@ impl System {
     pub fn of(executor: &Executor) -> Option<Self> {
         match executor {
             Executor::Local { .. } | Executor::Allocation { .. } => None,
+            Executor::Slurm { .. } => Some(Self::Slurm),
             Executor::Pbs { .. } => Some(Self::Pbs),
             Executor::Cobalt { .. } => Some(Self::Cobalt),
         }

@@ -20,11 +20,13 @@ pub struct Batch {
     #[schemars(length(min = 1))]
     pub account: Option<String>,
     /// Longest time of a job.
+    #[serde(default = "an_hour")]
     pub walltime: Duration,
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub nodes_per_task: NonZeroUsize,
     /// Jobs that are queued or running at once.
+    #[serde(default = "a_hundred")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_jobs: NonZeroUsize,
     /// Further options of the submit command, one an entry: `--constraint=cpu`, `-l filesystems=home`.
@@ -52,6 +54,14 @@ pub struct Ssh {
     pub moldflow: Option<PathBuf>,
     /// Folder on that host in which tasks have theirs.
     pub work_dir: PathBuf,
+}
+
+fn an_hour() -> Duration {
+    Duration::from_secs(3600)
+}
+
+fn a_hundred() -> NonZeroUsize {
+    NonZeroUsize::new(100).unwrap_or(NonZeroUsize::MIN)
 }
 
 pub(super) fn one() -> NonZeroUsize {

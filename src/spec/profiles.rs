@@ -11,11 +11,20 @@ use super::tree::{self, Node};
 use super::{partitions, schema, walk};
 
 /// Profiles that come with the program: file name and text.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 7] = [
     ("local.yml", include_str!("../../site-profiles/local.yml")),
+    (
+        "perlmutter.yml",
+        include_str!("../../site-profiles/perlmutter.yml"),
+    ),
     (
         "polaris.yml",
         include_str!("../../site-profiles/polaris.yml"),
+    ),
+    ("slurm.yml", include_str!("../../site-profiles/slurm.yml")),
+    (
+        "slurm-ssh.yml",
+        include_str!("../../site-profiles/slurm-ssh.yml"),
     ),
     ("theta.yml", include_str!("../../site-profiles/theta.yml")),
     (

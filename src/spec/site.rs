@@ -229,6 +229,9 @@ impl Partition {
                 nodes_per_task,
                 tasks_per_node,
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
+            Executor::Slurm { slots, batch } => {
+                Some(slots.map_or(batch.max_jobs.get(), NonZeroUsize::get))
+            }
             Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
         }
     }
@@ -258,6 +261,15 @@ pub enum Executor {
         #[schemars(range(min = 1, max = 1_000_000))]
         tasks_per_node: NonZeroUsize,
     },
+    /// A job of Slurm for each task.
+    Slurm {
+        /// Tasks that are handed to it at once; as many as there may be jobs if not given.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[schemars(range(min = 1, max = 1_000_000))]
+        slots: Option<NonZeroUsize>,
+        #[serde(flatten)]
+        batch: Batch,
+    },
     /// A job of PBS Pro for each task.
     Pbs {
         #[serde(flatten)]
@@ -276,6 +288,7 @@ impl Executor {
         match self {
             Self::Local { .. } => "local",
             Self::Allocation { .. } => "allocation",
+            Self::Slurm { .. } => "slurm",
             Self::Pbs { .. } => "pbs",
             Self::Cobalt { .. } => "cobalt",
         }
@@ -286,7 +299,7 @@ impl Executor {
         match self {
             Self::Local { .. } => Some(1),
             Self::Allocation { nodes, .. } => nodes.map(NonZeroUsize::get),
-            Self::Pbs { batch } | Self::Cobalt { batch } => {
+            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
                 Some(batch.max_jobs.get() * batch.nodes_per_task.get())
             }
         }
@@ -297,7 +310,9 @@ impl Executor {
         match self {
             Self::Local { .. } => NonZeroUsize::MIN,
             Self::Allocation { nodes_per_task, .. } => *nodes_per_task,
-            Self::Pbs { batch } | Self::Cobalt { batch } => batch.nodes_per_task,
+            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
+                batch.nodes_per_task
+            }
         }
     }
 
@@ -305,7 +320,7 @@ impl Executor {
     pub fn batch(&self) -> Option<&Batch> {
         match self {
             Self::Local { .. } | Self::Allocation { .. } => None,
-            Self::Pbs { batch } | Self::Cobalt { batch } => Some(batch),
+            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => Some(batch),
         }
     }
 }
