@@ -117,6 +117,7 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
         site,
+        drawn: dir.join(store::FILE).exists(),
         ..Overrides::default()
     };
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)

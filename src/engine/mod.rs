@@ -488,7 +488,7 @@ impl Engine {
             && self.queue.is_empty()
             && self.simulations == 0
         {
-            Some(StoppedBy::BarrenBatches)
+            Some(self.generator.why_barren())
         } else {
             None
         }

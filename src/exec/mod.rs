@@ -5,7 +5,7 @@ mod process;
 mod program;
 
 pub use local::LocalExecutor;
-pub use process::Environment;
+pub use process::{Environment, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};
 
 use std::path::PathBuf;

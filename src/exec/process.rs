@@ -101,3 +101,16 @@ fn environ(pid: Pid) -> Option<Vec<u8>> {
     }
     None
 }
+
+/// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.
+pub fn peak_memory_kib() -> Option<u64> {
+    let of = |who| {
+        // SAFETY: all zeros is a valid `rusage`, and the call writes nothing but what it is given.
+        let (told, usage) = unsafe {
+            let mut usage: libc::rusage = std::mem::zeroed();
+            (libc::getrusage(who, &mut usage), usage)
+        };
+        (told == 0).then(|| usage.ru_maxrss.cast_unsigned())
+    };
+    of(libc::RUSAGE_SELF).max(of(libc::RUSAGE_CHILDREN))
+}
