@@ -248,6 +248,9 @@ fn a_batch_system_is_asked_for_its_queue() {
     };
     insta::assert_snapshot!("pbs_right", system("debug"));
     insta::assert_snapshot!("pbs_no_queue", system("prod"));
+    let slurm = "name: slurm\nrecognise: {hostname: [\"*\"]}\npartitions:\n  qc: {executor: slurm, walltime: 1h}\n  ml: {executor: local, slots: 1}\n";
+    let missing = Folder::new().file("slurm.yml", slurm).without_programs();
+    insta::assert_snapshot!("slurm_missing", missing.check("slurm.yml"));
     let down = "echo 'qstat: cannot connect to server pbs (errno=111)' >&2; exit 2";
     insta::assert_snapshot!(
         "pbs_down",

@@ -139,6 +139,8 @@ fn schema_and_parser_agree_on_the_bad_site_profiles() {
     assert!(!fits("faulty.yml"));
     // The names in a template are no matter of a schema.
     assert!(fits("launcher.yml"));
+    // Nor is whether numbers fit together.
+    assert!(fits("partitions.yml"));
 }
 
 /// The keywords that `spec` judges by, and those that only inform.
