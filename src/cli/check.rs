@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::{CampaignArguments, Exit, print, start};
-use crate::exec::LauncherError;
+use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
 use crate::spec::fault::{Fault, Faults};
@@ -43,7 +43,7 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
         }
         let place = loaded.place(&["methods", name, "engine"]);
         let mut needed = engine.requirements();
-        needed.retain(|needed| !is_installed(&needed.program));
+        needed.retain(|needed| doctor::on_path(&needed.program).is_none());
         for missing in needed {
             let message = format!(
                 "the engine `{}` needs the program `{}`, which is not installed",
@@ -68,7 +68,13 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
 fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
     let launch = start::launch(kind, site, partition)?;
     match launch.argv() {
-        Ok(argv) if argv.first().is_some_and(|program| is_installed(program)) => None,
+        Ok(argv)
+            if argv
+                .first()
+                .is_some_and(|program| doctor::on_path(program).is_some()) =>
+        {
+            None
+        }
         Ok(argv) => Some(format!(
             "the site `{}` starts MPI programs by `{}`, which is not installed",
             site.name,
@@ -78,17 +84,6 @@ fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Op
         Err(LauncherError::NotTold(_)) => None,
         Err(error) => Some(format!("site `{}`: {error}", site.name)),
     }
-}
-
-fn is_installed(program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    std::env::split_paths(&path).any(|folder| is_program(&folder.join(program)))
-}
-
-fn is_program(path: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt;
-    path.metadata()
-        .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
 }
 
 fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {

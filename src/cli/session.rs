@@ -182,7 +182,7 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
             StageSite {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
-                env: start::environment(partition),
+                env: start::environment(&method.kind, partition),
                 launch: start::launch(&method.kind, &loaded.site, partition),
             },
         )

@@ -9,6 +9,7 @@ use super::sites::hostname;
 use crate::exec::batch::{Script, System};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
+use crate::simulate::Ranks;
 use crate::spec::campaign::{Loaded, MethodKind};
 use crate::spec::site::{Executor, Memory, Partition, Site};
 
@@ -38,23 +39,28 @@ pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, F
         .collect()
 }
 
-/// Variables of every task of a partition.
-pub fn environment(partition: &Partition) -> Vec<(String, String)> {
-    let cores = partition.cores_per_task.to_string();
+/// Variables of the tasks of a method on a partition.
+pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, String)> {
+    // Each process of an MPI program inherits them.
+    let cores = ranks(kind).map_or(partition.cores_per_task, |ranks| ranks.cores_per_rank);
     let threads =
-        ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.clone()));
+        ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.to_string()));
     let given = partition.environment.clone();
     // A later one of the same name counts.
     let all: BTreeMap<String, String> = threads.into_iter().chain(given).collect();
     all.into_iter().collect()
 }
 
+fn ranks(kind: &MethodKind) -> Option<Ranks> {
+    match kind {
+        MethodKind::Simulate { engine } => engine.simulator().ranks(),
+        MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => None,
+    }
+}
+
 /// How the MPI program of a method is started on a partition of a site.
 pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<Launch> {
-    let MethodKind::Simulate { engine } = kind else {
-        return None;
-    };
-    let ranks = engine.simulator().ranks()?;
+    let ranks = ranks(kind)?;
     let local =
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     let shape = Shape {
@@ -82,11 +88,8 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         );
         Failure::with_hint(message, format!("correct the site profile `{}`", site.name))
     };
-    let launch = launch(
-        &loaded.campaign.methods[&stage.method].kind,
-        site,
-        partition,
-    );
+    let kind = &loaded.campaign.methods[&stage.method].kind;
+    let launch = launch(kind, site, partition);
     let (ranks_per_node, cores_per_rank) = match &launch {
         Some(Launch { shape, .. }) => (shape.ranks_per_node, shape.cores_per_rank),
         None => (NonZeroUsize::MIN, partition.cores_per_task),
@@ -98,7 +101,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         launch.argv()
     });
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
-    let environment = environment(partition);
+    let environment = environment(kind, partition);
     let script = System::of(&partition.executor).zip(partition.executor.batch());
     let script = script.map(|(system, batch)| {
         let script = Script {

@@ -8,6 +8,7 @@ pub mod fault;
 pub mod import;
 mod keywords;
 mod load;
+mod memory;
 mod overrides;
 mod params;
 mod partitions;

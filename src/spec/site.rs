@@ -1,17 +1,15 @@
 //! A site profile: a machine, its partitions, and how each starts its work.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize, de};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::batch::one;
 pub use super::batch::{Batch, Ssh, Transport};
+pub use super::memory::{MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -100,96 +98,6 @@ impl Cores {
             Self::Auto(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
             Self::Count(count) => count.get(),
         }
-    }
-}
-
-/// Memory of a node: `auto`, or a number of bytes with a unit, `192 GiB`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Memory {
-    Auto,
-    Bytes(u64),
-}
-
-/// Units of memory, largest first.
-const UNITS: [(&str, u64); 8] = [
-    ("TiB", 1 << 40),
-    ("TB", 1_000_000_000_000),
-    ("GiB", 1 << 30),
-    ("GB", 1_000_000_000),
-    ("MiB", 1 << 20),
-    ("MB", 1_000_000),
-    ("KiB", 1 << 10),
-    ("kB", 1_000),
-];
-
-/// The `format` by which the JSON Schema marks an amount of memory.
-pub const MEMORY_FORMAT: &str = "memory";
-
-impl FromStr for Memory {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let text = text.trim();
-        if text == "auto" {
-            return Ok(Self::Auto);
-        }
-        let digits = text
-            .find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len());
-        let (number, unit) = text.split_at(digits);
-        let unit = UNITS.iter().find(|(name, _)| *name == unit.trim_start());
-        match (number.parse::<u64>(), unit) {
-            (Ok(number @ 1..), Some((_, unit))) => {
-                let bytes = number.checked_mul(*unit).ok_or("is too much memory")?;
-                Ok(Self::Bytes(bytes))
-            }
-            _ => Err("is not an amount of memory".into()),
-        }
-    }
-}
-
-impl fmt::Display for Memory {
-    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        match self {
-            Self::Auto => f.write_str("auto"),
-            Self::Bytes(bytes) => {
-                let whole = UNITS.iter().find(|(_, unit)| bytes % unit == 0);
-                match whole {
-                    Some((name, unit)) => write!(f, "{} {name}", bytes / unit),
-                    // What the system reports is not always a whole number of kilobytes.
-                    None => write!(f, "{} kB", bytes.div_ceil(1_000)),
-                }
-            }
-        }
-    }
-}
-
-impl Serialize for Memory {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Memory {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Memory {
-    fn schema_name() -> Cow<'static, str> {
-        "Memory".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "`auto`, or a whole number with a unit: `192 GiB`.",
-            "type": "string",
-            "format": MEMORY_FORMAT,
-            "pattern": r"^\s*(auto|[1-9][0-9]*\s*(TiB|TB|GiB|GB|MiB|MB|KiB|kB))\s*$",
-        })
     }
 }
 
@@ -395,23 +303,5 @@ mod tests {
         assert!(glob("theta*login?", "thetalogin4"));
         assert!(!glob("theta", "thetalogin4"));
         assert!(!glob("theta?", "theta"));
-    }
-
-    #[test]
-    fn memory_is_written_as_it_is_read() {
-        for text in ["auto", "192 GiB", "3 TB", "7 kB"] {
-            assert_eq!(text.parse::<Memory>().unwrap().to_string(), text);
-        }
-        for text in [
-            "",
-            "GiB",
-            "0 GiB",
-            "-1 GiB",
-            "1.5 GiB",
-            "12 parsec",
-            "99999999999 TiB",
-        ] {
-            assert!(text.parse::<Memory>().is_err(), "{text}");
-        }
     }
 }

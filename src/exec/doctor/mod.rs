@@ -6,6 +6,8 @@ mod launcher;
 mod probe;
 mod ssh;
 
+pub use host::on_path;
+
 use serde::Serialize;
 
 use crate::spec::site::{Executor, Site};
