@@ -467,7 +467,7 @@ fn ctrl_c_waits_for_what_runs_and_the_run_can_be_resumed() {
         let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
         assert_eq!(
             (&status["state"], &status["stopped_by"]),
-            (&"interrupted".into(), &serde_json::Value::Null)
+            (&"interrupted".into(), &"interrupted".into())
         );
         assert!(processes(&format!("{}.", run_name(&run_dir))).is_empty());
         on(&run_dir, &["resume"]).with_code(0);
@@ -555,7 +555,7 @@ fn a_wrong_command_line_is_exit_2() {
         &["run"][..],
         &["ran"],
         &["run", "x.yml", "--schedule", "never"],
-        &["export", "runs"],
+        &["export", "runs", "--format", "xls"],
         &[],
     ] {
         let said = said_of(arguments).with_code(2);
@@ -656,10 +656,14 @@ fn a_generator_that_always_fails_ends_the_run_and_says_why() {
         "topic: ml, partition: ml, timeout: 1ms}\n  rank",
     );
     let campaign = campaign.with("barren_batches: 10", "barren_batches: 2");
-    let said = campaign.run("run", &["--json"]).with_code(0);
-    assert_eq!(said.json()["stopped_by"], "barren_batches");
+    let said = campaign.run("run", &["--json"]).with_code(3);
+    assert_eq!(said.json()["stopped_by"], "generator_failed");
     assert_eq!(said.json()["evaluations"], 3);
-    assert!(said.err.contains("nothing new"), "{}", said.err);
+    assert!(
+        said.err.contains("generator failed") && said.err.contains("timeout"),
+        "{}",
+        said.err
+    );
     let journal = journal(&campaign.path("run"));
     assert_eq!(failures(&journal), [FailureKind::Timeout; 2]);
 }
