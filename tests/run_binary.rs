@@ -307,7 +307,7 @@ fn a_run_directory_holds_what_it_should_and_is_the_users_alone() {
         "a success leaves no directory"
     );
     // The agent, as the last call left it.
-    let agents = journal(&run_dir)
+    let mut agents = journal(&run_dir)
         .into_iter()
         .filter_map(|event| match event.fact {
             Fact::Ended {
@@ -318,7 +318,7 @@ fn a_run_directory_holds_what_it_should_and_is_the_users_alone() {
         });
     assert_eq!(
         names(&run_dir.join("state")),
-        agents.last().into_iter().collect()
+        agents.next_back().into_iter().collect()
     );
     for (name, lines) in [
         ("simulation_records.jsonl", rows(&run_dir).len()),
