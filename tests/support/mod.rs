@@ -3,6 +3,9 @@
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
 
+pub mod bench;
+pub mod runs;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
