@@ -3,13 +3,15 @@
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
 use crate::plan::{self, Plan};
-use crate::spec::campaign::{Loaded, MethodKind, Overrides};
+use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
+use crate::spec::source::QM9;
 use crate::store;
 
 pub const CAMPAIGN: &str = "campaign.yml";
@@ -22,10 +24,14 @@ pub fn keep_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
 
-/// Makes the directory of a new run, with the resolved campaign and site in it.
+/// Makes the directory of a new run, with the resolved campaign and site in it, and locks it.
 ///
 /// Without `dir` it is a new one, `runs_dir/<time>-<hash of campaign and site>`.
-pub fn create(loaded: &Loaded, dir: Option<PathBuf>, runs_dir: &Path) -> Result<PathBuf, Failure> {
+pub fn create(
+    loaded: &Loaded,
+    dir: Option<PathBuf>,
+    runs_dir: &Path,
+) -> Result<(PathBuf, File), Failure> {
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
         let message = format!(
@@ -42,8 +48,11 @@ pub fn create(loaded: &Loaded, dir: Option<PathBuf>, runs_dir: &Path) -> Result<
         None => new_dir(runs_dir, &format!("{}-{}", stamp(), &loaded.hash()[..6])),
     };
     let dir = dir.and_then(|dir| dir.canonicalize()).map_err(failed)?;
+    let lock = lock(&dir)?;
+    // Asked again: somebody else may have been faster.
+    refuse_used(&dir)?;
     describe(loaded, &dir).map_err(failed)?;
-    Ok(dir)
+    Ok((dir, lock))
 }
 
 fn refuse_used(dir: &Path) -> Result<(), Failure> {
@@ -75,7 +84,20 @@ fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
     write(dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
     write(dir, "host_info.json", &pretty(&host_info()))?;
     write(dir, SITE, &to_yaml(&loaded.site)?)?;
-    write(dir, CAMPAIGN, &to_yaml(&loaded.campaign)?)
+    write(dir, CAMPAIGN, &to_yaml(&self_contained(loaded, dir)?)?)
+}
+
+/// The campaign with a copy of its source in the run directory, so that the run goes on whatever becomes of the original.
+fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
+    let mut campaign = loaded.campaign.clone();
+    let source = &mut campaign.search_space.source;
+    if source != QM9 {
+        let extension = Path::new(source).extension().unwrap_or_default();
+        let copy = Path::new("source").with_extension(extension);
+        fs::copy(&source, dir.join(&copy))?;
+        *source = copy.display().to_string();
+    }
+    Ok(campaign)
 }
 
 /// The directory of an existing run.
@@ -101,12 +123,24 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
 }
 
+/// Tries at the lock, and the time between two of them: those who look whether it is held hold it for a moment
+/// themselves, and so does a task that a dead engine was about to start.
+const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
+
 /// The lock of a run directory: held as long as the file is open, so a dead engine does not keep it.
 pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
         .map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    for _ in 1..TRIES.0 {
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(TRIES.1);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let hint = format!(

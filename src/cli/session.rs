@@ -42,6 +42,8 @@ pub async fn work(
     plan: &Plan,
     output: Output,
 ) -> Result<Exit, Failure> {
+    // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
+    let interrupts = interrupts()?;
     start_log(dir)?;
     let mut display = Display::new(output.quiet, dir);
     let mut store = open_store(dir, &loaded.campaign).await?;
@@ -74,7 +76,7 @@ pub async fn work(
         Drawn::default()
     };
     display.say(&format!("run directory {}", dir.display()));
-    let (ending, mut store) = driver.run(drawn, interrupts()?, &mut display).await?;
+    let (ending, mut store) = driver.run(drawn, interrupts, &mut display).await?;
     display.finish();
     report::write_records(&mut store, dir).await?;
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;

@@ -107,13 +107,21 @@ fn environ(pid: Pid) -> Option<Vec<u8>> {
 
 /// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.
 pub fn peak_memory_kib() -> Option<u64> {
-    let of = |who| {
-        // SAFETY: all zeros is a valid `rusage`, and the call writes nothing but what it is given.
-        let (told, usage) = unsafe {
-            let mut usage: libc::rusage = std::mem::zeroed();
-            (libc::getrusage(who, &mut usage), usage)
-        };
-        (told == 0).then(|| usage.ru_maxrss.cast_unsigned())
+    own_peak_kib().max(childrens_peak_kib())
+}
+
+/// From `/proc`: what `getrusage` says of this process includes the engine that started it.
+fn own_peak_kib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn childrens_peak_kib() -> Option<u64> {
+    // SAFETY: all zeros is a valid `rusage`, and the call writes nothing but what it is given.
+    let (told, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage), usage)
     };
-    of(libc::RUSAGE_SELF).max(of(libc::RUSAGE_CHILDREN))
+    (told == 0 && usage.ru_maxrss > 0).then(|| usage.ru_maxrss.cast_unsigned())
 }

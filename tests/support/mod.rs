@@ -1,10 +1,21 @@
-//! What tests of real processes share: waiting on a condition, and the processes that carry a token.
+//! What tests of real processes share: waiting on a condition, processes that carry a token, and a tiny campaign.
 
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
 
-use std::fs;
+pub mod bench;
+pub mod runs;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
+
+use moldflow::store::Store;
+use moldflow::task::Event;
+use serde_json::Value;
+use tempfile::TempDir;
 
 /// No test is about time: this only keeps one that has gone wrong from hanging.
 const DEADLINE: Duration = Duration::from_secs(100);
@@ -40,4 +51,245 @@ pub fn processes(prefix: &str) -> Vec<i32> {
             .any(|variable| variable.starts_with(mark.as_bytes()))
     };
     ids.filter(carries).collect()
+}
+
+/// A campaign so small that it ends in a second or two, in a directory of its own.
+pub struct Campaign {
+    dir: TempDir,
+    text: String,
+}
+
+const CAMPAIGN: &str = "\
+name: tiny
+seed: 7
+site: site2.yml
+objective: atomization_energy
+search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 5}
+methods:
+  energy: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1}
+  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
+  propose:
+    {kind: generate, settings: {episodes: 2, steps: 6, hidden: [16], fingerprint_bits: 64, batch_size: 4}, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+stages:
+  references: {method: energy, molecules: atoms}
+  initial: {method: energy, after: references, molecules: random, count: 3}
+  train: {method: fit, after: initial, loop: generator}
+  generate: {method: propose, after: train, loop: generator}
+  screen: {method: rank, after: generate, loop: generator, select: 2}
+  evaluate: {method: energy, after: screen, loop: consumer, molecules: queue, parallel: 2}
+stop: {evaluations: 6, barren_batches: 10}
+";
+
+/// Molecules that `Campaign::tiny` evaluates: the initial ones and those searched.
+pub const EVALUATIONS: usize = 3 + 6;
+
+impl Campaign {
+    pub fn tiny() -> Self {
+        let dir = TempDir::new().expect("a directory");
+        for slots in 1..=3 {
+            let site = format!(
+                "name: tests\npartitions:\n  qc: {{executor: local, slots: {slots}}}\n  ml: {{executor: local, slots: 1}}\n"
+            );
+            fs::write(dir.path().join(format!("site{slots}.yml")), site).expect("a file");
+        }
+        Self {
+            dir,
+            text: CAMPAIGN.to_owned(),
+        }
+    }
+
+    /// The same with something else in place of `from`.
+    pub fn with(mut self, from: &str, to: &str) -> Self {
+        assert!(self.text.contains(from), "the campaign has no `{from}`");
+        self.text = self.text.replace(from, to);
+        self
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The command that runs it in the directory `name`.
+    pub fn run_command(&self, name: &str, arguments: &[&str]) -> Command {
+        let file = self.path("campaign-file.yml");
+        fs::write(&file, &self.text).expect("a file");
+        let mut command = moldflow(&["run"]);
+        command.arg(file).arg("--run-dir").arg(self.path(name));
+        command.args(arguments).current_dir(self.dir.path());
+        command
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Said {
+        said(&mut self.run_command(name, arguments))
+    }
+
+    /// Runs it to its end, which has to be a good one.
+    pub fn completed(&self, name: &str, arguments: &[&str]) -> PathBuf {
+        self.run(name, arguments).with_code(0);
+        self.path(name)
+    }
+
+    /// Starts it, with what it says in a file `<name>.err`.
+    pub fn start(&self, name: &str, arguments: &[&str]) -> Engine {
+        Engine::start(self.run_command(name, arguments), self.path(name))
+    }
+}
+
+/// The program with these arguments.
+pub fn moldflow(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moldflow"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
+/// What a command said, and its exit status.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Said {
+    #[track_caller]
+    pub fn with_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.out,
+            self.err
+        );
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
+    }
+}
+
+pub fn said(command: &mut Command) -> Said {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Said {
+        code: status.code(),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+/// A command on a run directory: `resume`, `status --json`, `export --format csv`.
+pub fn on(run_dir: &Path, arguments: &[&str]) -> Said {
+    let (command, rest) = arguments.split_first().expect("a command");
+    said(moldflow(&[command]).arg(run_dir).args(rest))
+}
+
+/// An engine at work. Nothing is left of it when it goes out of scope.
+pub struct Engine {
+    child: Child,
+    run_dir: PathBuf,
+}
+
+impl Engine {
+    pub fn start(mut command: Command, run_dir: PathBuf) -> Self {
+        let err = File::create(run_dir.with_extension("err")).expect("a file");
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(err)
+            .spawn()
+            .expect("it starts");
+        Self { child, run_dir }
+    }
+
+    pub fn resume(run_dir: &Path) -> Self {
+        let mut command = moldflow(&["resume"]);
+        command.arg(run_dir);
+        Self::start(command, run_dir.to_owned())
+    }
+
+    /// Waits until the journal holds `n` facts, or the engine has ended before.
+    pub fn wait_for_facts(&mut self, n: usize) {
+        self.wait_for_journal(|journal| journal.len() >= n);
+    }
+
+    pub fn wait_for_journal(&mut self, mut is_enough: impl FnMut(&[Event]) -> bool) {
+        wait_until("facts", || {
+            is_enough(&journal(&self.run_dir)) || self.has_ended()
+        });
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().expect("a child");
+        self.child.wait().expect("a child");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("sh")
+                .args(["-c", &format!("kill -{signal} {id}")])
+                .status()
+                .expect("sh")
+                .success()
+        );
+    }
+
+    pub fn err(&self) -> String {
+        fs::read_to_string(self.run_dir.with_extension("err")).unwrap_or_default()
+    }
+
+    pub fn exit_code(&mut self) -> Option<i32> {
+        wait_for("its end", || self.child.try_wait().expect("a child")).code()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Every fact of the journal of a run; none while there is no database.
+pub fn journal(run_dir: &Path) -> Vec<Event> {
+    let mut events = Vec::new();
+    let read = async {
+        let mut store = Store::open_to_read(run_dir).await?;
+        store.replay(|_, event| events.push(event)).await
+    };
+    let _ = wait(read);
+    events
+}
+
+/// The first part of the tokens of a run.
+pub fn run_name(run_dir: &Path) -> String {
+    let read = async { Store::open_to_read(run_dir).await?.run_info().await };
+    wait(read).expect("a database").name
+}
+
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(future)
+}
+
+/// The rows of `export --format csv`, each by the names of its columns.
+pub fn rows(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
+    let text = on(run_dir, &["export", "--format", "csv"]).with_code(0).out;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader
+        .deserialize()
+        .map(|row| row.expect("a row"))
+        .collect()
 }
