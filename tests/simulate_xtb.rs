@@ -143,10 +143,7 @@ fn an_abnormal_end_is_told_with_what_the_program_said() {
     program.files[0].1 = "2\n\nC 0 0 0\nO 0 0 0\n".to_owned();
     let dir = tempfile::tempdir().unwrap();
     let outputs = run(&program, dir.path());
-    let error = simulator("xtb")
-        .unwrap()
-        .parse(&request("CO"), &outputs)
-        .unwrap_err();
+    let error = Xtb::default().parse(&request("CO"), &outputs).unwrap_err();
     assert!(
         matches!(&error, SimError::Exit(message) if message.contains("exit code 1: ")),
         "{error}"

@@ -30,6 +30,20 @@ pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
     properties.keys().find(told).map(String::as_str)
 }
 
+/// Whether these variants are those of an enum within one variant of another: they share that one's word.
+pub fn is_inner(choices: &[&Json]) -> bool {
+    let word = |choice: &Json, name: &str| choice["properties"][name]["const"].clone();
+    let shared = |name: &String| {
+        let mut words = choices.iter().map(|choice| word(choice, name));
+        let first = words.next().unwrap_or_default();
+        first.is_string() && words.all(|word| word == first)
+    };
+    let properties = choices
+        .first()
+        .and_then(|first| first["properties"].as_object());
+    choices.len() > 1 && properties.is_some_and(|properties| properties.keys().any(shared))
+}
+
 /// The words that a schema allows, if it is one of words.
 pub fn words_of(schema: &Json) -> Vec<&str> {
     let listed = schema

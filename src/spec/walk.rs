@@ -4,9 +4,9 @@ use serde_json::Value as Json;
 
 use super::duration::{self, Duration};
 use super::fault::{Fault, Faults, hint_for, nearest};
-use super::keywords::{choices_of, expected, fits, plain, tag_of, words_of};
+use super::keywords::{choices_of, expected, fits, is_inner, plain, tag_of, words_of};
 use super::site::{MEMORY_FORMAT, Memory};
-use super::tree::{Node, Value};
+use super::tree::{Key, Node, Value};
 use crate::simulate::{WORD_FORMAT, Words};
 
 /// Collects the faults of a tree. What can be left out is then taken out of the tree, so that the rest can be judged too.
@@ -104,7 +104,7 @@ impl<'a> Walker<'a> {
                     .at(node.place.clone())
                     .hint(Some(format!("`{tag}` is one of {}", list(&words)))),
             );
-            return;
+            return self.judge_beside(tag, choices, node, path);
         };
         let mut chosen = choices.to_vec();
         chosen.retain(|choice| match &found.value {
@@ -117,8 +117,36 @@ impl<'a> Walker<'a> {
             [] => {
                 let mut found = found.clone();
                 self.judge_word(&words, &mut found, &join(path, tag));
+                self.judge_beside(tag, choices, node, path);
             }
         }
+    }
+
+    /// Judges what stands beside the tag of an inner enum that tells no variant, as if it told the first.
+    ///
+    /// What depends on the variant is taken out. An outer enum decides too much for that.
+    fn judge_beside(&mut self, tag: &str, choices: &[&'a Json], node: &mut Node, path: &str) {
+        let (Some(first), Value::Map(entries)) = (choices.first(), &mut node.value) else {
+            return;
+        };
+        if !is_inner(choices) {
+            return;
+        }
+        entries.retain(|(key, _)| {
+            let property = |choice: &'a Json| choice["properties"].get(&key.name);
+            choices
+                .iter()
+                .all(|choice| property(choice) == property(first))
+        });
+        let word = first["properties"][tag]["const"].as_str();
+        let place = node.place.clone();
+        let name = Key {
+            name: tag.to_owned(),
+            place: place.clone(),
+        };
+        let value = Value::Text(word.unwrap_or_default().to_owned());
+        entries.push((name, Node { value, place }));
+        self.judge(first, node, path);
     }
 
     fn judge(&mut self, schema: &'a Json, node: &mut Node, path: &str) {
