@@ -102,7 +102,15 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     });
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
     let environment = environment(kind, partition);
+    let in_blocks = matches!(
+        &partition.executor,
+        Executor::Slurm {
+            blocks: Some(_),
+            ..
+        }
+    );
     let script = System::of(&partition.executor).zip(partition.executor.batch());
+    let script = script.filter(|_| !in_blocks);
     let script = script.map(|(system, batch)| {
         let script = Script {
             system,

@@ -34,6 +34,41 @@ pub struct Batch {
     pub options: Vec<String>,
 }
 
+/// Allocations that are held for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Blocks {
+    /// Blocks that are kept even when there is nothing to do.
+    #[schemars(range(max = 10_000))]
+    pub min: usize,
+    /// Blocks that are asked for when the first task comes.
+    #[schemars(range(max = 10_000))]
+    pub init: usize,
+    /// Blocks at once, at the most.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max: NonZeroUsize,
+    /// Nodes of a block.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub nodes: NonZeroUsize,
+    /// How long a block is asked for. No task is started that may not end before its block does.
+    pub walltime: Duration,
+    /// How long a block may idle before it is released.
+    pub idle: Duration,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Self {
+            min: 0,
+            init: 1,
+            max: one(),
+            nodes: one(),
+            walltime: an_hour(),
+            idle: Duration::from_secs(60),
+        }
+    }
+}
+
 /// How a partition on another host is reached.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]

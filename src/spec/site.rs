@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::one;
-pub use super::batch::{Batch, Ssh, Transport};
+pub use super::batch::{Batch, Blocks, Ssh, Transport};
 pub use super::memory::{MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
@@ -137,7 +137,7 @@ impl Partition {
                 nodes_per_task,
                 tasks_per_node,
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
-            Executor::Slurm { slots, batch } => {
+            Executor::Slurm { slots, batch, .. } => {
                 Some(slots.map_or(batch.max_jobs.get(), NonZeroUsize::get))
             }
             Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
@@ -169,7 +169,7 @@ pub enum Executor {
         #[schemars(range(min = 1, max = 1_000_000))]
         tasks_per_node: NonZeroUsize,
     },
-    /// A job of Slurm for each task.
+    /// Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.
     Slurm {
         /// Tasks that are handed to it at once; as many as there may be jobs if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -177,6 +177,9 @@ pub enum Executor {
         slots: Option<NonZeroUsize>,
         #[serde(flatten)]
         batch: Batch,
+        /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task is a job.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        blocks: Option<Blocks>,
     },
     /// A job of PBS Pro for each task.
     Pbs {
