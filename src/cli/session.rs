@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
@@ -15,7 +16,8 @@ use super::failure::Failure;
 use super::progress::Display;
 use super::run_dir;
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::{Executor, LocalExecutor};
+use crate::exec::slurm::{self, SlurmExecutor};
+use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
@@ -48,15 +50,15 @@ pub async fn work(
     let mut store = open_store(dir, &loaded.campaign).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
-    let executors = executors(&loaded.site, &reports)?;
+    let executable = std::env::current_exe()
+        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
+    let executors = executors(&loaded.site, &executable, &reports)?;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
         stages: stages(loaded, plan),
         executors,
     };
-    let executable = std::env::current_exe()
-        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
     let config = Config::new(&loaded.campaign, plan);
     let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
@@ -137,23 +139,53 @@ fn start_log(dir: &Path) -> Result<(), Failure> {
 
 fn executors(
     site: &site::Site,
-    reports: &mpsc::UnboundedSender<crate::exec::Report>,
+    executable: &Path,
+    reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
-    let mut executors: BTreeMap<String, Box<dyn Executor>> = BTreeMap::new();
+    let mut executors = BTreeMap::new();
     for (name, partition) in &site.partitions {
-        let executor = match &partition.executor {
-            site::Executor::Local {} => {
-                LocalExecutor::new(partition.slot_count(&site.node), reports.clone())
-            }
-        };
+        let executor = executor(site, partition, executable, reports.clone());
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
             ))
         })?;
-        executors.insert(name.clone(), Box::new(executor));
+        executors.insert(name.clone(), executor);
     }
     Ok(executors)
+}
+
+fn executor(
+    site: &site::Site,
+    partition: &site::Partition,
+    executable: &Path,
+    reports: mpsc::UnboundedSender<Report>,
+) -> io::Result<Box<dyn Executor>> {
+    let slots = partition.slot_count(&site.node);
+    Ok(match &partition.executor {
+        site::Executor::Local {} => Box::new(LocalExecutor::new(slots, reports)?),
+        site::Executor::Slurm {
+            queue,
+            account,
+            walltime,
+            nodes_per_task,
+            max_jobs,
+            options,
+        } => {
+            let settings = slurm::Settings {
+                queue: queue.clone(),
+                account: account.clone(),
+                walltime: (*walltime).into(),
+                nodes_per_task: nodes_per_task.get(),
+                cores_per_task: partition.cores_per_task.get(),
+                max_jobs: max_jobs.get().min(slots),
+                options: options.clone(),
+                setup: site.setup.clone(),
+                executable: executable.to_owned(),
+            };
+            Box::new(SlurmExecutor::new(settings, reports)?)
+        }
+    })
 }
 
 fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {

@@ -1,26 +1,19 @@
 //! Jobs as process groups of this machine: one thread a slot takes the next job, starts it, and waits for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::launch::{end_group, exit_of, now, prepare, spawn, wait};
 use super::process::{Environment, Process, TOKEN, find_processes};
 use super::{Executor, Exit, Found, Job, News, Report};
 use crate::task::Token;
-
-/// How long a process group may take to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// The `local` executor.
 pub struct LocalExecutor {
@@ -317,83 +310,12 @@ impl Shared {
     }
 
     fn start(&self, job: &Job) -> io::Result<Child> {
-        fs::create_dir_all(&job.dir)?;
-        for (name, content) in &job.files {
-            fs::write(job.dir.join(name), content)?;
-        }
-        for (from, name) in &job.links {
-            link(from, &job.dir.join(name))?;
-        }
-        let (program, arguments) = job.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        Command::new(program)
-            .args(arguments)
-            .current_dir(&job.dir)
-            .env_clear()
-            .envs(self.environment.pairs().iter().map(|(k, v)| (k, v)))
-            .envs(job.env.iter().map(|(k, v)| (k, v)))
-            .env(TOKEN, job.token.to_string())
-            .stdin(Stdio::null())
-            .stdout(File::create(job.dir.join("stdout"))?)
-            .stderr(File::create(job.dir.join("stderr"))?)
-            .process_group(0)
-            .spawn()
-            .map_err(|e| io::Error::new(e.kind(), format!("could not start `{program}`: {e}")))
+        prepare(job)?;
+        let token = (TOKEN.to_owned(), job.token.to_string());
+        let inherited = self.environment.pairs().iter();
+        let env = inherited.chain(&job.env).chain([&token]);
+        spawn(&job.argv, &job.dir, |command| {
+            command.env_clear().envs(env.map(|(k, v)| (k, v)));
+        })
     }
-}
-
-/// A hard link; a copy where the file system has none.
-fn link(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(from, to).map(drop),
-        Ok(()) => Ok(()),
-    }
-}
-
-/// Waits for a process, which need not be a child; false when it still runs after `limit`.
-fn wait(process: Pid, limit: Duration) -> bool {
-    match pidfd_open(process, PidfdFlags::empty()) {
-        Ok(fd) => wait_fd(&fd, limit),
-        Err(_) => true,
-    }
-}
-
-fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: left.as_secs().cast_signed(),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        let mut fds = [PollFd::new(fd, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(0) => return false,
-            Ok(_) => return true,
-            Err(rustix::io::Errno::INTR) => {}
-            Err(_) => return true,
-        }
-    }
-}
-
-/// SIGTERM to the group, and SIGKILL to what does not heed it.
-fn end_group(leader: Pid) {
-    let _ = kill_process_group(leader, Signal::TERM);
-    if !wait(leader, GRACE) {
-        let _ = kill_process_group(leader, Signal::KILL);
-    }
-}
-
-fn exit_of(status: ExitStatus) -> Exit {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Unseen,
-    }
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
 }

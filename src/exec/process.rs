@@ -76,3 +76,11 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
         })
         .collect()
 }
+
+/// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
+pub fn find_clients(program: &str, token: &str) -> bool {
+    find_processes(token).iter().any(|process| {
+        let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
+        process.token == token && name.is_ok_and(|name| name.trim() == program)
+    })
+}

@@ -11,7 +11,10 @@ use super::tree::{self, Node};
 use super::{schema, walk};
 
 /// Profiles that come with the program: file name and text.
-const BUILT_IN: [(&str, &str); 1] = [("local.yml", include_str!("../../site-profiles/local.yml"))];
+const BUILT_IN: [(&str, &str); 2] = [
+    ("local.yml", include_str!("../../site-profiles/local.yml")),
+    ("slurm.yml", include_str!("../../site-profiles/slurm.yml")),
+];
 
 /// What the template of an MPI command may name.
 const LAUNCHER_NAMES: [&str; 4] = ["total_ranks", "nodes", "ranks_per_node", "cores_per_rank"];

@@ -10,6 +10,8 @@ use std::str::FromStr;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, de};
 
+use super::duration::Duration;
+
 /// A site profile with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -227,6 +229,37 @@ impl Partition {
 pub enum Executor {
     /// Processes on the host that the engine runs on.
     Local {},
+    /// Jobs of Slurm, one a task. The run directory must be on a file system that the nodes share.
+    Slurm {
+        /// Slurm's partition; without it Slurm's default.
+        #[serde(default)]
+        queue: Option<String>,
+        /// The account that pays; without it the user's default.
+        #[serde(default)]
+        account: Option<String>,
+        /// The longest that a job may take. A task is given its method's timeout, and no more than this.
+        #[serde(default = "an_hour")]
+        walltime: Duration,
+        /// Nodes of each task.
+        #[serde(default = "one")]
+        #[schemars(range(min = 1, max = 100_000))]
+        nodes_per_task: NonZeroUsize,
+        /// Jobs in the batch system at once, running or waiting, at the most.
+        #[serde(default = "a_hundred")]
+        #[schemars(range(min = 1, max = 100_000))]
+        max_jobs: NonZeroUsize,
+        /// Further options of `sbatch`: `[--constraint=knl, --qos=debug]`.
+        #[serde(default)]
+        options: Vec<String>,
+    },
+}
+
+fn an_hour() -> Duration {
+    Duration::from_secs(3600)
+}
+
+fn a_hundred() -> NonZeroUsize {
+    NonZeroUsize::new(100).unwrap_or(NonZeroUsize::MIN)
 }
 
 impl Executor {
@@ -234,13 +267,15 @@ impl Executor {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local {} => "local",
+            Self::Slurm { .. } => "slurm",
         }
     }
 
-    /// Nodes that it holds.
+    /// Nodes of each of its tasks.
     pub fn nodes(&self) -> usize {
         match self {
             Self::Local {} => 1,
+            Self::Slurm { nodes_per_task, .. } => nodes_per_task.get(),
         }
     }
 }
