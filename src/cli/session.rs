@@ -182,6 +182,7 @@ fn executor(
                 options: options.clone(),
                 setup: site.setup.clone(),
                 executable: executable.to_owned(),
+                slurm: slurm::Slurm::inherited(),
             };
             Box::new(SlurmExecutor::new(settings, reports)?)
         }

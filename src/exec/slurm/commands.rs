@@ -30,7 +30,7 @@ const LATER: [&str; 3] = [
     "temporarily unable to accept job",
 ];
 
-/// The clients of Slurm, in an environment of their own.
+/// The clients of a cluster's Slurm, in an environment of their own.
 #[derive(Clone, Debug)]
 pub struct Slurm {
     env: Vec<(String, String)>,
@@ -60,6 +60,15 @@ impl Slurm {
         let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
         env.extend(OF_SLURM.into_iter().filter_map(ours));
         Self { env }
+    }
+
+    /// The same for the cluster of this configuration file.
+    pub fn of(conf: &Path) -> Self {
+        let mut slurm = Self::inherited();
+        slurm.env.retain(|(name, _)| name != "SLURM_CONF");
+        let conf = conf.to_string_lossy().into_owned();
+        slurm.env.push(("SLURM_CONF".into(), conf));
+        slurm
     }
 
     /// Environment of the clients.

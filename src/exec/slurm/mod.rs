@@ -2,6 +2,8 @@
 //! done is decided in `queue`.
 
 mod commands;
+#[cfg(test)]
+mod laws;
 mod queue;
 mod state;
 
@@ -16,7 +18,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use self::commands::{Slurm, Unreachable, minutes};
+pub use self::commands::Slurm;
+
+use self::commands::{Unreachable, minutes};
 use self::queue::{Command, Event, Queue};
 use super::batched::{self, Traces};
 use super::launch::now;
@@ -32,7 +36,7 @@ const MARGIN: Duration = Duration::from_secs(60);
 const QUOTED: usize = 1000;
 
 /// What a site says of its Slurm jobs.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// Slurm's partition; None for its default.
     pub queue: Option<String>,
@@ -49,6 +53,7 @@ pub struct Settings {
     pub setup: Vec<String>,
     /// This program, as the nodes see it.
     pub executable: PathBuf,
+    pub slurm: Slurm,
 }
 
 /// The `slurm` executor.
@@ -75,7 +80,6 @@ impl SlurmExecutor {
         let thread = Thread {
             queue: Queue::new(settings.max_jobs),
             settings,
-            slurm: Slurm::inherited(),
             requests,
             reports,
             held: held.clone(),
@@ -142,7 +146,6 @@ impl Drop for SlurmExecutor {
 
 struct Thread {
     settings: Settings,
-    slurm: Slurm,
     queue: Queue,
     requests: mpsc::Receiver<Request>,
     reports: UnboundedSender<Report>,
@@ -178,7 +181,7 @@ impl Thread {
             }
         }
         let left: Vec<String> = self.queue.tokens().map(Token::to_string).collect();
-        if let Err(Unreachable(why)) = self.slurm.cancel(&left, false) {
+        if let Err(Unreachable(why)) = self.settings.slurm.cancel(&left, false) {
             tracing::warn!("could not cancel {} jobs: {why}", left.len());
         }
     }
@@ -210,7 +213,7 @@ impl Thread {
     /// Looks at all jobs at once.
     fn look(&mut self) {
         self.poll = (self.poll * 3 / 2).min(POLL.1);
-        match self.slurm.list() {
+        match self.settings.slurm.list() {
             Ok(list) => self.handle(Event::Listed(list)),
             Err(Unreachable(why)) => tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}"),
         }
@@ -224,7 +227,7 @@ impl Thread {
                 tracing::info!("job {token}: {answer:?}");
                 self.handle(Event::Submitted(token, answer));
             }
-            Command::Show(token, id) => match self.slurm.show(&id) {
+            Command::Show(token, id) => match self.settings.slurm.show(&id) {
                 Ok(listed) => self.handle(Event::Shown(token, listed)),
                 Err(Unreachable(why)) => tracing::warn!("Slurm does not answer: {why}"),
             },
@@ -270,13 +273,13 @@ impl Thread {
         }
         let options = self.settings.options(job.timeout);
         let script = batched::script_of(&job.dir);
-        self.slurm.submit(&token.to_string(), &job.dir, &options, &script)
+        self.settings.slurm.submit(&token.to_string(), &job.dir, &options, &script)
     }
 
     fn cancel(&self, tokens: &[Token], waiting: bool) {
         let names: Vec<String> = tokens.iter().map(Token::to_string).collect();
         // Commanded again at the next look, if they are still there.
-        if let Err(Unreachable(why)) = self.slurm.cancel(&names, waiting) {
+        if let Err(Unreachable(why)) = self.settings.slurm.cancel(&names, waiting) {
             tracing::warn!("could not cancel {} jobs: {why}", names.len());
         }
     }
