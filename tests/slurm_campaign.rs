@@ -85,7 +85,9 @@ fn an_engine_killed_while_its_jobs_run_doubles_none_and_loses_none() {
         .expect("the program starts");
     // Once while the references run, once while the initial molecules do.
     for jobs in [2, 7] {
-        wait_long("jobs", Duration::from_secs(60), || cluster.jobs().len() >= jobs);
+        wait_long("jobs", Duration::from_secs(60), || {
+            cluster.jobs().len() >= jobs
+        });
         engine.kill().expect("killed");
         engine.wait().expect("dead");
         let run = cluster.dir().join("run").display().to_string();

@@ -62,9 +62,9 @@ impl Program for TaskRun {
                 FailureKind::NodeLost,
                 format!("its node was lost or taken away (`{word}`)"),
             ),
-            // Tried again and counted: who does not want the task at all cancels it as often.
+            // Not counted: a controller that lost its state cancels jobs too, and the word is the same.
             Exit::CancelledByHand => (
-                FailureKind::Exit,
+                FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
             ),
             Exit::Word(word) => (

@@ -163,7 +163,9 @@ mod tests {
     fn a_script_runs_the_words_it_was_given() {
         let argv = ["printf", "%s|", "it's", "a b", "$HOME", "`x`"].map(str::to_owned);
         let script = script(&["set -e".into()], &argv);
-        let output = std::process::Command::new("/bin/sh").args(["-c", &script]).output();
+        let output = std::process::Command::new("/bin/sh")
+            .args(["-c", &script])
+            .output();
         let printed = String::from_utf8(output.expect("a shell").stdout).expect("text");
         assert_eq!(printed, "it's|a b|$HOME|`x`|");
     }

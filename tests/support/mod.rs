@@ -34,13 +34,18 @@ impl Cluster {
         });
         fs::write(&key, random.expect("random bytes")).expect("a key");
         fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).expect("a private key");
-        let in_dir = |option: &str, name: &str| {
-            format!("--{option}={}", dir.path().join(name).display())
-        };
+        let in_dir =
+            |option: &str, name: &str| format!("--{option}={}", dir.path().join(name).display());
         let munge = daemon("munged", dir.path())
             .args(["--foreground", "--force"])
-            .args([in_dir("key-file", "munge.key"), in_dir("socket", "munge.socket")])
-            .args([in_dir("pid-file", "munged.pid"), in_dir("seed-file", "munged.seed")])
+            .args([
+                in_dir("key-file", "munge.key"),
+                in_dir("socket", "munge.socket"),
+            ])
+            .args([
+                in_dir("pid-file", "munged.pid"),
+                in_dir("seed-file", "munged.seed"),
+            ])
             .spawn()
             .expect("munged starts: scripts/test installs it");
         let mut cluster = Self {
@@ -51,7 +56,9 @@ impl Cluster {
             nodes: (0..NODES).map(|_| None).collect(),
         };
         fs::write(cluster.conf(), cluster.configuration()).expect("slurm.conf");
-        wait_for("munged", || cluster.dir.path().join("munge.socket").exists());
+        wait_for("munged", || {
+            cluster.dir.path().join("munge.socket").exists()
+        });
         cluster.start_controller();
         for node in 1..=NODES {
             cluster.start_node(node);
@@ -103,15 +110,22 @@ impl Cluster {
         self.controller = Some(controller.expect("slurmctld starts"));
     }
 
-    /// Kills the controller; with `forgetting` it will know of no job when it is started again.
+    /// Stops the controller, which saves its state.
     #[allow(dead_code)]
-    pub fn kill_controller(&mut self, forgetting: bool) {
+    pub fn stop_controller(&mut self) {
+        if let Some(mut controller) = self.controller.take() {
+            terminate(controller.id().cast_signed());
+            let _ = controller.wait();
+        }
+    }
+
+    /// Kills the controller and takes its state away: it will know of no job when it is started again.
+    #[allow(dead_code)]
+    pub fn kill_controller(&mut self) {
         end(self.controller.take());
-        if forgetting {
-            let state = self.dir.path().join("state");
-            for entry in fs::read_dir(state).expect("its state") {
-                let _ = fs::remove_file(entry.expect("an entry").path());
-            }
+        let state = self.dir.path().join("state");
+        for entry in fs::read_dir(state).expect("its state") {
+            let _ = fs::remove_file(entry.expect("an entry").path());
         }
     }
 
@@ -126,7 +140,9 @@ impl Cluster {
 
     pub fn start_node(&mut self, node: usize) {
         let name = format!("n{node}");
-        let child = daemon("slurmd", self.dir.path()).args(["-D", "-N", &name]).spawn();
+        let child = daemon("slurmd", self.dir.path())
+            .args(["-D", "-N", &name])
+            .spawn();
         self.nodes[node - 1] = Some(child.expect("slurmd starts"));
     }
 
@@ -188,7 +204,10 @@ impl Drop for Cluster {
             let log = fs::read_to_string(self.dir.path().join("slurmctld.log"));
             let log = log.unwrap_or_default();
             let lines: Vec<&str> = log.lines().rev().take(30).collect();
-            eprintln!("end of slurmctld.log, last line first:\n{}", lines.join("\n"));
+            eprintln!(
+                "end of slurmctld.log, last line first:\n{}",
+                lines.join("\n")
+            );
         }
         end(self.controller.take());
         for node in &mut self.nodes {
@@ -206,11 +225,23 @@ fn daemon(program: &str, dir: &Path) -> Command {
     command
         .args(["--pdeathsig", "KILL", program])
         .env("SLURM_CONF", dir.join("slurm.conf"))
-        .env("PATH", format!("{}:/usr/sbin:/sbin", std::env::var("PATH").unwrap_or_default()))
+        .env(
+            "PATH",
+            format!(
+                "{}:/usr/sbin:/sbin",
+                std::env::var("PATH").unwrap_or_default()
+            ),
+        )
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     command
+}
+
+#[allow(dead_code)]
+fn terminate(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
+    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
 }
 
 fn end(child: Option<Child>) {
@@ -228,7 +259,9 @@ fn kill_all(conf: &Path, which: impl Fn(i32) -> bool) {
         let entries = fs::read_dir("/proc").expect("/proc").flatten();
         let pids: Vec<i32> = entries
             .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|pid| *pid != own && !is_zombie(*pid) && has_variable(*pid, &variable) && which(*pid))
+            .filter(|pid| {
+                *pid != own && !is_zombie(*pid) && has_variable(*pid, &variable) && which(*pid)
+            })
             .collect();
         if pids.is_empty() {
             return;
@@ -247,11 +280,16 @@ fn is_zombie(pid: i32) -> bool {
 
 fn has_variable(pid: i32, variable: &str) -> bool {
     let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environ.split(|byte| *byte == 0).any(|v| v == variable.as_bytes())
+    environ
+        .split(|byte| *byte == 0)
+        .any(|v| v == variable.as_bytes())
 }
 
 fn holds_spool(pid: i32, node: &str) -> bool {
-    let files = fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten();
+    let files = fs::read_dir(format!("/proc/{pid}/fd"))
+        .into_iter()
+        .flatten()
+        .flatten();
     let mut paths = files.filter_map(|file| fs::read_link(file.path()).ok());
     let part = format!("/spool/{node}/");
     let logs = format!("slurmd.{node}.log");
@@ -266,7 +304,9 @@ fn free_ports(count: usize) -> Vec<u16> {
     let held: Vec<TcpListener> = (0..count)
         .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
         .collect();
-    held.iter().map(|listener| listener.local_addr().expect("bound").port()).collect()
+    held.iter()
+        .map(|listener| listener.local_addr().expect("bound").port())
+        .collect()
 }
 
 /// Waits until something holds, and fails when it does not within half a minute.

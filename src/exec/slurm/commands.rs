@@ -9,7 +9,12 @@ use super::state::{Listed, State};
 use crate::exec::process::{Environment, TOKEN};
 
 /// Variables that Slurm's own commands need besides those of every task.
-const OF_SLURM: [&str; 4] = ["SLURM_CONF", "SLURM_CLUSTERS", "SBATCH_ACCOUNT", "SBATCH_QOS"];
+const OF_SLURM: [&str; 4] = [
+    "SLURM_CONF",
+    "SLURM_CLUSTERS",
+    "SBATCH_ACCOUNT",
+    "SBATCH_QOS",
+];
 
 /// Parts of messages that leave open whether the controller took the request in.
 const UNREACHABLE: [&str; 8] = [
@@ -194,7 +199,9 @@ fn listed(line: &str) -> Option<Listed> {
 fn shown(line: &str) -> Option<Listed> {
     let field = |name: &str| {
         let words = line.split_whitespace();
-        let value = words.filter_map(|word| word.split_once('=')).find(|(key, _)| *key == name);
+        let value = words
+            .filter_map(|word| word.split_once('='))
+            .find(|(key, _)| *key == name);
         value.map(|(_, value)| value.to_owned())
     };
     Some(Listed {

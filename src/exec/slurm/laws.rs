@@ -25,7 +25,9 @@ enum Chance {
     /// The commands of the queue are carried out, this many.
     Carry(usize),
     /// The answer of the next submission is lost; `taken`: after the controller took it in.
-    LoseAnswer { taken: bool },
+    LoseAnswer {
+        taken: bool,
+    },
     Poll,
     Start(usize),
     End(usize, Fate),
@@ -102,7 +104,9 @@ impl World {
     fn nth_live(&mut self, n: usize) -> Option<&mut Listed> {
         let lives = |job: &&mut Listed| !matches!(job.state, State::Ended(_));
         let mut live: Vec<_> = self.listed.values_mut().filter(lives).collect();
-        (!live.is_empty()).then(|| n % live.len()).map(|n| live.swap_remove(n))
+        (!live.is_empty())
+            .then(|| n % live.len())
+            .map(|n| live.swap_remove(n))
     }
 
     fn carry_out(&mut self, command: Command) {

@@ -10,9 +10,9 @@ mod state;
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, TryRecvError};
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -162,7 +162,9 @@ impl Thread {
             let due = self.polled + self.poll;
             let left = due.saturating_duration_since(Instant::now());
             let request = if !self.commands.is_empty() || self.queue.held() > 0 && left.is_zero() {
-                self.requests.try_recv().map_err(|e| e == TryRecvError::Disconnected)
+                self.requests
+                    .try_recv()
+                    .map_err(|e| e == TryRecvError::Disconnected)
             } else if self.queue.held() > 0 {
                 let received = self.requests.recv_timeout(left);
                 received.map_err(|e| e == RecvTimeoutError::Disconnected)
@@ -215,7 +217,9 @@ impl Thread {
         self.poll = (self.poll * 3 / 2).min(POLL.1);
         match self.settings.slurm.list() {
             Ok(list) => self.handle(Event::Listed(list)),
-            Err(Unreachable(why)) => tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}"),
+            Err(Unreachable(why)) => {
+                tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}")
+            }
         }
         self.polled = Instant::now();
     }
@@ -273,7 +277,9 @@ impl Thread {
         }
         let options = self.settings.options(job.timeout);
         let script = batched::script_of(&job.dir);
-        self.settings.slurm.submit(&token.to_string(), &job.dir, &options, &script)
+        self.settings
+            .slurm
+            .submit(&token.to_string(), &job.dir, &options, &script)
     }
 
     fn cancel(&self, tokens: &[Token], waiting: bool) {
@@ -301,8 +307,16 @@ impl Settings {
             format!("--ntasks={}", self.nodes_per_task),
             format!("--cpus-per-task={}", self.cores_per_task),
         ];
-        options.extend(self.queue.iter().map(|queue| format!("--partition={queue}")));
-        options.extend(self.account.iter().map(|account| format!("--account={account}")));
+        options.extend(
+            self.queue
+                .iter()
+                .map(|queue| format!("--partition={queue}")),
+        );
+        options.extend(
+            self.account
+                .iter()
+                .map(|account| format!("--account={account}")),
+        );
         options.extend(self.options.iter().cloned());
         options
     }

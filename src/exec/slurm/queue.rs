@@ -123,7 +123,8 @@ impl Queue {
             }
             Event::Perhaps(tokens) => {
                 for token in tokens {
-                    self.held.insert(token, Held::new(self.next, Phase::Doubtful));
+                    self.held
+                        .insert(token, Held::new(self.next, Phase::Doubtful));
                     self.next += 1;
                 }
             }
@@ -137,7 +138,8 @@ impl Queue {
                 }
             }
             Event::Listed(list) => self.listed(&list, &mut commands),
-            Event::Shown(token, listed) => match listed.filter(|job| job.name == token.to_string()) {
+            Event::Shown(token, listed) => match listed.filter(|job| job.name == token.to_string())
+            {
                 Some(job) => self.seen(&token, &job, &mut commands),
                 None => self.absent(&token, &mut commands),
             },
@@ -227,9 +229,10 @@ impl Queue {
                 *best = job;
             }
         }
-        let open = self.held.iter().filter(|(_, held)| {
-            matches!(held.phase, Phase::Doubtful | Phase::Known { .. })
-        });
+        let open = self
+            .held
+            .iter()
+            .filter(|(_, held)| matches!(held.phase, Phase::Doubtful | Phase::Known { .. }));
         let tokens: Vec<Token> = open.map(|(token, _)| token.clone()).collect();
         for token in tokens {
             match jobs.get(token.to_string().as_str()) {
@@ -253,9 +256,7 @@ impl Queue {
         }
         let adopted = held.phase == Phase::Doubtful;
         held.absences = 0;
-        held.phase = Phase::Known {
-            id: job.id.clone(),
-        };
+        held.phase = Phase::Known { id: job.id.clone() };
         match &job.state {
             State::Ended(fate) => {
                 held.phase = Phase::Ending { came: true };

@@ -118,7 +118,10 @@ mod tests {
     fn a_signal_is_explained_by_slurm() {
         let seen = traces(Some(Exit::Signal(15)));
         assert_eq!(verdict(Some(&Fate::Walltime), &seen, false), Exit::Walltime);
-        assert_eq!(verdict(Some(&Fate::Cancelled), &seen, true), Exit::Cancelled);
+        assert_eq!(
+            verdict(Some(&Fate::Cancelled), &seen, true),
+            Exit::Cancelled
+        );
         assert_eq!(
             verdict(Some(&Fate::Cancelled), &seen, false),
             Exit::CancelledByHand
@@ -139,7 +142,10 @@ mod tests {
 
     #[test]
     fn the_uid_after_cancelled_is_no_part_of_the_word() {
-        assert_eq!(State::of("CANCELLED by 1000"), State::Ended(Fate::Cancelled));
+        assert_eq!(
+            State::of("CANCELLED by 1000"),
+            State::Ended(Fate::Cancelled)
+        );
     }
 
     proptest! {
