@@ -106,3 +106,58 @@ fn an_engine_killed_while_its_jobs_run_doubles_none_and_loses_none() {
     assert_eq!(distinct.len(), names.len(), "{names:?}");
     assert_eq!(names.len(), 14, "{names:?}");
 }
+
+#[test]
+fn a_campaign_runs_with_steps_in_blocks() {
+    let cluster = Cluster::start();
+    let blocks = "slots: 8, blocks: {max: 2, nodes: 2, walltime: 5m, idle: 5s}";
+    let site = site(&cluster, "", blocks);
+    let outcome = outcome(run(&cluster, &site, &[]));
+    assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
+    assert_eq!(outcome["failures"], 0, "{outcome:#}");
+    wait_long("released blocks", Duration::from_secs(30), || {
+        cluster
+            .jobs()
+            .iter()
+            .all(|(_, _, state)| state == "CANCELLED")
+    });
+    let blocks = cluster.jobs().len();
+    assert!((1..=2).contains(&blocks), "{blocks} blocks");
+}
+
+#[test]
+fn an_engine_killed_while_its_steps_run_takes_them_and_their_block_over() {
+    let cluster = Cluster::start();
+    let blocks = "slots: 8, blocks: {max: 1, nodes: 2, walltime: 10m, idle: 1m}";
+    let site = site(&cluster, "sleep 2", blocks);
+    let mut engine = run(&cluster, &site, &[])
+        .stdout(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .expect("the program starts");
+    wait_long("steps", Duration::from_secs(60), || steps(&cluster) >= 2);
+    engine.kill().expect("killed");
+    engine.wait().expect("dead");
+    assert!(steps(&cluster) >= 1);
+    let run = cluster.dir().join("run").display().to_string();
+    let outcome = outcome(moldflow(&cluster, &["resume", &run]));
+    assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
+    assert_eq!(outcome["failures"], 0, "{outcome:#}");
+    assert_eq!(cluster.jobs().len(), 1, "the block was not taken over");
+    let second = cluster.dir().join("run/tasks");
+    let again = fs::read_dir(second).map_or(0, |tasks| {
+        let attempts = tasks
+            .flatten()
+            .filter(|task| task.path().join("2").exists());
+        attempts.count()
+    });
+    assert_eq!(again, 0, "a task was started twice");
+}
+
+/// Steps of tasks that run.
+fn steps(cluster: &Cluster) -> usize {
+    let list = cluster.ask(&["squeue", "--steps", "--noheader", "--format=%j"]);
+    list.lines()
+        .filter(|name| !["batch", "extern"].contains(&name.trim()))
+        .count()
+}

@@ -37,6 +37,7 @@ impl Partition {
             walltime: Duration::from_secs(600),
             nodes_per_task: 1,
             cores_per_task: 1,
+            tasks_per_node: 4,
             max_jobs: 16,
             options: vec!["--quiet".into()],
             setup: vec!["export SET_UP=yes".into()],

@@ -16,7 +16,7 @@ use super::failure::Failure;
 use super::progress::Display;
 use super::run_dir;
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::slurm::{self, SlurmExecutor};
+use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
 use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
@@ -52,7 +52,7 @@ pub async fn work(
     let (reports, received) = mpsc::unbounded_channel();
     let executable = std::env::current_exe()
         .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
-    let executors = executors(&loaded.site, &executable, &reports)?;
+    let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
@@ -140,11 +140,12 @@ fn start_log(dir: &Path) -> Result<(), Failure> {
 fn executors(
     site: &site::Site,
     executable: &Path,
+    run: &str,
     reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
     let mut executors = BTreeMap::new();
-    for (name, partition) in &site.partitions {
-        let executor = executor(site, partition, executable, reports.clone());
+    for name in site.partitions.keys() {
+        let executor = executor(site, name, executable, run, reports.clone());
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
@@ -157,10 +158,12 @@ fn executors(
 
 fn executor(
     site: &site::Site,
-    partition: &site::Partition,
+    name: &str,
     executable: &Path,
+    run: &str,
     reports: mpsc::UnboundedSender<Report>,
 ) -> io::Result<Box<dyn Executor>> {
+    let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node);
     Ok(match &partition.executor {
         site::Executor::Local {} => Box::new(LocalExecutor::new(slots, reports)?),
@@ -171,6 +174,7 @@ fn executor(
             nodes_per_task,
             max_jobs,
             options,
+            blocks,
         } => {
             let settings = slurm::Settings {
                 queue: queue.clone(),
@@ -178,15 +182,44 @@ fn executor(
                 walltime: (*walltime).into(),
                 nodes_per_task: nodes_per_task.get(),
                 cores_per_task: partition.cores_per_task.get(),
+                tasks_per_node: (site.node.cores.count() / partition.cores_per_task.get()).max(1),
                 max_jobs: max_jobs.get().min(slots),
                 options: options.clone(),
                 setup: site.setup.clone(),
                 executable: executable.to_owned(),
                 slurm: slurm::Slurm::inherited(),
             };
-            Box::new(SlurmExecutor::new(settings, reports)?)
+            match blocks {
+                None => Box::new(SlurmExecutor::new(settings, reports)?),
+                Some(_) if nodes_per_task.get() > 1 => {
+                    return Err(io::Error::other(
+                        "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
+                    ));
+                }
+                Some(blocks) => {
+                    let nodes = blocks.nodes.get();
+                    let settings = slurm::Settings {
+                        max_jobs: slots,
+                        ..settings
+                    };
+                    let rules = rules(blocks, nodes * settings.tasks_per_node);
+                    let name = format!("{run}.{name}");
+                    Box::new(BlockExecutor::new(settings, nodes, rules, &name, reports)?)
+                }
+            }
         }
     })
+}
+
+fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {
+    slurm::Rules {
+        min: blocks.min,
+        init: blocks.init,
+        max: blocks.max.get(),
+        capacity,
+        walltime: blocks.walltime.into(),
+        idle: blocks.idle.into(),
+    }
 }
 
 fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {

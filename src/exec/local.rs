@@ -27,6 +27,8 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     environment: Environment,
+    /// The variable that carries the token of a job.
+    variable: &'static str,
 }
 
 #[derive(Default)]
@@ -51,10 +53,20 @@ struct Running {
 impl LocalExecutor {
     /// An executor of `slots` slots that reports to `reports`.
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
+        Self::of_clients(slots, TOKEN, reports)
+    }
+
+    /// The same for jobs that are the clients of tasks elsewhere, whose token is in another variable than that of tasks.
+    pub fn of_clients(
+        slots: usize,
+        variable: &'static str,
+        reports: UnboundedSender<Report>,
+    ) -> io::Result<Self> {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
             environment: Environment::inherited(),
+            variable,
         });
         let mut executor = Self {
             shared,
@@ -128,7 +140,7 @@ impl Executor for LocalExecutor {
         let Some(job) = jobs.first() else {
             return Vec::new();
         };
-        let processes = find_processes(&format!("{}.", job.token.run));
+        let processes = find_processes(self.shared.variable, &format!("{}.", job.token.run));
         let found = jobs
             .iter()
             .map(|job| self.find_one(job, &processes))
@@ -311,7 +323,7 @@ impl Shared {
 
     fn start(&self, job: &Job) -> io::Result<Child> {
         prepare(job)?;
-        let token = (TOKEN.to_owned(), job.token.to_string());
+        let token = (self.variable.to_owned(), job.token.to_string());
         let inherited = self.environment.pairs().iter();
         let env = inherited.chain(&job.env).chain([&token]);
         spawn(&job.argv, &job.dir, |command| {

@@ -53,9 +53,9 @@ pub struct Process {
     pub token: String,
 }
 
-/// Processes whose environment carries a token that starts with `prefix`.
-pub fn find_processes(prefix: &str) -> Vec<Process> {
-    let mark = format!("{TOKEN}={prefix}");
+/// Processes in whose environment `variable` holds a token that starts with `prefix`.
+pub fn find_processes(variable: &str, prefix: &str) -> Vec<Process> {
+    let mark = format!("{variable}={prefix}");
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -63,10 +63,10 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
         .filter_map(|entry| {
             let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let variable = environ
+            let found = environ
                 .split(|byte| *byte == 0)
                 .find(|v| v.starts_with(mark.as_bytes()))?;
-            let token = String::from_utf8_lossy(&variable[TOKEN.len() + 1..]).into_owned();
+            let token = String::from_utf8_lossy(&found[variable.len() + 1..]).into_owned();
             let pid = Pid::from_raw(pid)?;
             Some(Process {
                 pid,
@@ -79,7 +79,7 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
 
 /// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
 pub fn find_clients(program: &str, token: &str) -> bool {
-    find_processes(token).iter().any(|process| {
+    find_processes(TOKEN, token).iter().any(|process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
         process.token == token && name.is_ok_and(|name| name.trim() == program)
     })

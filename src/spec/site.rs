@@ -229,7 +229,7 @@ impl Partition {
 pub enum Executor {
     /// Processes on the host that the engine runs on.
     Local {},
-    /// Jobs of Slurm, one a task. The run directory must be on a file system that the nodes share.
+    /// Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.
     Slurm {
         /// Slurm's partition; without it Slurm's default.
         #[serde(default)]
@@ -251,7 +251,45 @@ pub enum Executor {
         /// Further options of `sbatch`: `[--constraint=knl, --qos=debug]`.
         #[serde(default)]
         options: Vec<String>,
+        /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task is a job.
+        #[serde(default)]
+        blocks: Option<Blocks>,
     },
+}
+
+/// Allocations that are held for a while.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Blocks {
+    /// Blocks that are kept even when there is nothing to do.
+    #[schemars(range(max = 10_000))]
+    pub min: usize,
+    /// Blocks that are asked for when the first task comes.
+    #[schemars(range(max = 10_000))]
+    pub init: usize,
+    /// Blocks at once, at the most.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub max: NonZeroUsize,
+    /// Nodes of a block.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub nodes: NonZeroUsize,
+    /// How long a block is asked for. No task is started that may not end before its block does.
+    pub walltime: Duration,
+    /// How long a block may idle before it is released.
+    pub idle: Duration,
+}
+
+impl Default for Blocks {
+    fn default() -> Self {
+        Self {
+            min: 0,
+            init: 1,
+            max: one(),
+            nodes: one(),
+            walltime: an_hour(),
+            idle: Duration::from_secs(60),
+        }
+    }
 }
 
 fn an_hour() -> Duration {

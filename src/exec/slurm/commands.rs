@@ -81,8 +81,14 @@ impl Slurm {
         &self.env
     }
 
-    /// `sbatch`, with these options, of a script.
-    pub fn submit(&self, name: &str, dir: &Path, options: &[String], script: &Path) -> Submitted {
+    /// `sbatch`, with these options, of a script or of what `--wrap` among the options says.
+    pub fn submit(
+        &self,
+        name: &str,
+        dir: &Path,
+        options: &[String],
+        script: Option<&Path>,
+    ) -> Submitted {
         let mut command = self.command("sbatch");
         command
             .args(["--parsable", "--no-requeue", "--job-name", name])
@@ -90,7 +96,7 @@ impl Slurm {
             .arg("--chdir")
             .arg(dir)
             .args(options)
-            .arg(script)
+            .args(script)
             .env(TOKEN, name);
         match command.output() {
             Ok(output) if output.status.success() => {
@@ -112,7 +118,7 @@ impl Slurm {
         let output = self
             .command("squeue")
             .args(["--noheader", "--array", "--states=all", "--user", &user])
-            .args(["--format", "%A|%j|%T|%V|%r"])
+            .args(["--format", "%A|%j|%T|%V|%r|%L"])
             .output();
         let text = answer(output)?;
         Ok(text.lines().filter_map(listed).collect())
@@ -193,7 +199,18 @@ fn listed(line: &str) -> Option<Listed> {
         state: State::of(&next()?),
         submitted: next()?,
         reason: next()?,
+        left: next().as_deref().and_then(time),
     })
+}
+
+/// `[days-][hours:]minutes:seconds`; None for words like `UNLIMITED`.
+fn time(text: &str) -> Option<Duration> {
+    let (days, rest) = text.split_once('-').unwrap_or(("0", text));
+    let parts: Option<Vec<u64>> = rest.split(':').map(|part| part.parse().ok()).collect();
+    let seconds = parts?.into_iter().fold(0, |sum, part| sum * 60 + part);
+    Some(Duration::from_secs(
+        days.parse::<u64>().ok()? * 86_400 + seconds,
+    ))
 }
 
 fn shown(line: &str) -> Option<Listed> {
@@ -210,6 +227,7 @@ fn shown(line: &str) -> Option<Listed> {
         state: State::of(&field("JobState")?),
         submitted: field("SubmitTime")?,
         reason: field("Reason").unwrap_or_default(),
+        left: None,
     })
 }
 
@@ -219,7 +237,7 @@ mod tests {
     use crate::exec::slurm::state::Fate;
 
     // As printed by Slurm 22.05.8.
-    const LINE: &str = "7|1f.12.1|CANCELLED|2026-11-24T19:01:45|None";
+    const LINE: &str = "7|1f.12.1|CANCELLED|2026-11-24T19:01:45|None|1-02:03:04";
     const SHOWN: &str = "JobId=7 JobName=1f.12.1 UserId=root(0) GroupId=root(0) MCS_label=N/A Priority=4294901759 \
         JobState=NODE_FAIL Reason=NodeDown Dependency=(null) ExitCode=0:0 SubmitTime=2026-11-24T19:01:45 NodeList=n1";
 
@@ -229,6 +247,11 @@ mod tests {
         assert_eq!((job.id.as_str(), job.name.as_str()), ("7", "1f.12.1"));
         assert_eq!(job.state, State::Ended(Fate::Cancelled));
         assert_eq!(job.submitted, "2026-11-24T19:01:45");
+        assert_eq!(job.left, Some(Duration::from_secs(93_784)));
+        assert_eq!(
+            (time("4:30"), time("UNLIMITED")),
+            (Some(Duration::from_secs(270)), None)
+        );
         assert_eq!(listed("slurm_load_jobs error"), None);
     }
 

@@ -1,5 +1,7 @@
 //! What Slurm says of a job, in its words and in ours.
 
+use std::time::Duration;
+
 use crate::exec::Exit;
 use crate::exec::batched::Traces;
 
@@ -37,6 +39,8 @@ pub struct Listed {
     pub submitted: String,
     /// Why it waits, or ended, in Slurm's words; not to be relied upon.
     pub reason: String,
+    /// Until its walltime ends; None where there is no end.
+    pub left: Option<Duration>,
 }
 
 impl State {

@@ -123,6 +123,7 @@ impl World {
                         state: State::Waiting,
                         submitted: format!("{:05}", self.order.len()),
                         reason: String::new(),
+                        left: None,
                     };
                     self.listed.insert(job.id.clone(), job);
                 }
