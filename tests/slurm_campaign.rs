@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use support::{Cluster, wait_long};
 
+/// Simulations of the quickstart campaign: five elements, four initial molecules, six more.
+const TASKS: usize = 15;
+
 /// A site of this cluster: `qc` as given, the learning here.
 fn site(cluster: &Cluster, setup: &str, qc: &str) -> PathBuf {
     let path = cluster.dir().join("site.yml");
@@ -66,10 +69,9 @@ fn a_campaign_runs_with_a_job_a_task() {
     let cluster = Cluster::start();
     let site = site(&cluster, "", "slots: 8, walltime: 5m");
     let outcome = outcome(run(&cluster, &site, &[]));
-    // Four elements, four initial molecules, six more.
     assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
     assert_eq!(outcome["failures"], 0, "{outcome:#}");
-    assert_eq!(completed(&cluster).len(), 14);
+    assert_eq!(completed(&cluster).len(), TASKS);
 }
 
 #[test]
@@ -104,7 +106,7 @@ fn an_engine_killed_while_its_jobs_run_doubles_none_and_loses_none() {
     let names = completed(&cluster);
     let distinct: BTreeSet<&String> = names.iter().collect();
     assert_eq!(distinct.len(), names.len(), "{names:?}");
-    assert_eq!(names.len(), 14, "{names:?}");
+    assert_eq!(names.len(), TASKS, "{names:?}");
 }
 
 #[test]
