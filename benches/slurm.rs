@@ -2,17 +2,17 @@
 //!
 //! `cargo bench --bench slurm`; as root, with Slurm and munge installed.
 
-#[path = "../tests/support/mod.rs"]
-mod support;
+#[path = "../tests/support/cluster.rs"]
+mod cluster;
 
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use cluster::Cluster;
 use moldflow::exec::slurm::{BlockExecutor, Rules, Settings, Slurm};
 use moldflow::exec::{Executor, Exit, Job, News};
 use moldflow::task::{TaskId, Token};
-use support::Cluster;
 use tokio::sync::mpsc::unbounded_channel;
 
 const TASKS: usize = 500;
@@ -48,7 +48,7 @@ fn bare_steps(seconds: &str) -> f64 {
     ];
     let id = cluster.ask(&[&["sbatch"], &options[..]].concat());
     let id = id.trim();
-    support::wait_for("the allocation", || {
+    cluster::wait_for("the allocation", || {
         cluster
             .jobs()
             .iter()

@@ -74,7 +74,7 @@ CREATE TABLE batches (
     rmse_hartree  REAL,
     generated     INTEGER, -- distinct molecules visited
     epsilon       REAL,
-    mean_reward   REAL, -- hartree a step
+    mean_reward   REAL, -- a step, in standard deviations of the measured values
     mean_loss     REAL,
     new           INTEGER -- candidates pushed
 ) STRICT;

@@ -1,5 +1,8 @@
 //! Acquisition functions and the ranking by them.
 
+// Reference values keep all the digits they came with.
+#![allow(clippy::excessive_precision)]
+
 use moldflow::learn::acquisition::{Acquisition, expected_improvement, rank};
 use moldflow::learn::surrogate::Prediction;
 use proptest::prelude::*;

@@ -1,15 +1,16 @@
 //! The `slurm` executor with blocks, against a real Slurm.
 
-mod support;
+#[path = "support/cluster.rs"]
+mod cluster;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::time::Duration;
 
+use cluster::{Cluster, wait_long};
 use moldflow::exec::slurm::{BlockExecutor, Rules, Settings, Slurm};
 use moldflow::exec::{Executor, Exit, Job, News, Report};
 use moldflow::task::{TaskId, Token};
-use support::{Cluster, wait_long};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 struct Partition {

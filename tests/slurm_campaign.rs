@@ -1,6 +1,7 @@
 //! Campaigns through the real binary on a real Slurm.
 
-mod support;
+#[path = "support/cluster.rs"]
+mod cluster;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -9,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use support::{Cluster, wait_long};
+use cluster::{Cluster, wait_long};
 
 /// Simulations of the quickstart campaign: five elements, four initial molecules, six more.
 const TASKS: usize = 15;

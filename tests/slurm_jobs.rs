@@ -1,17 +1,18 @@
 //! The `slurm` executor against a real Slurm, a job a task.
 
-mod support;
+#[path = "support/cluster.rs"]
+mod cluster;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use cluster::{Cluster, wait_for, wait_long};
 use moldflow::engine::{Program, TaskRun};
 use moldflow::exec::slurm::{Settings, Slurm, SlurmExecutor};
 use moldflow::exec::{Executor, Exit, Found, Job, News, Report};
 use moldflow::task::{FailureKind, Outcome, TaskId, Token};
-use support::{Cluster, wait_for, wait_long};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How a job ended, and its result.
@@ -140,7 +141,10 @@ fn jobs_bring_back_their_results_and_how_they_ended() {
     let mut missing = partition.job(7, "");
     missing.argv = vec!["/no/such/program".into()];
     partition.executor.submit(vec![slow, missing]);
-    partition.wait_for_starts(4);
+    wait_for("start of the fourth", || {
+        partition.listen();
+        partition.started.contains(&4)
+    });
     let fourth = partition.job(4, "").token;
     partition.executor.cancel(&[fourth]);
     let ended = partition.wait_for_ends(7, SOON).clone();

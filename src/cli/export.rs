@@ -13,7 +13,7 @@ use crate::store::Store;
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
-    #[arg(long, value_enum)]
+    #[arg(long, value_enum, default_value = "csv")]
     pub format: Format,
 }
 

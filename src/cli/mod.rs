@@ -111,6 +111,7 @@ impl CampaignArguments {
                 Schedule::Batch => Kind::Batch,
             }),
             site: self.site.clone(),
+            drawn: false,
         }
     }
 }

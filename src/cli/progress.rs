@@ -1,6 +1,7 @@
 //! Progress on stderr: a live display on a terminal, plain lines elsewhere.
 
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
@@ -11,7 +12,13 @@ use crate::engine::{Progress, Watch};
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// What the person at the terminal sees of a run.
-pub enum Display {
+pub struct Display {
+    kind: Kind,
+    /// The command that goes on with the run.
+    resume: String,
+}
+
+enum Kind {
     Quiet,
     Lines(Lines),
     Live(Box<Live>),
@@ -19,12 +26,13 @@ pub enum Display {
 
 /// Plain lines: when the incumbent improves, the phase changes, or time has gone by.
 #[derive(Default)]
-pub struct Lines {
+struct Lines {
     last: Option<(Instant, Progress)>,
 }
 
 /// A bar with two lines below it.
-pub struct Live {
+struct Live {
+    all: MultiProgress,
     bar: ProgressBar,
     best: ProgressBar,
     queue: ProgressBar,
@@ -32,27 +40,29 @@ pub struct Live {
 }
 
 impl Display {
-    pub fn new(quiet: bool) -> Self {
-        if quiet {
-            Self::Quiet
+    pub fn new(quiet: bool, run_dir: &Path) -> Self {
+        let kind = if quiet {
+            Kind::Quiet
         } else if std::io::stderr().is_terminal() {
-            Self::Live(Box::new(Live::new()))
+            Kind::Live(Box::new(Live::new()))
         } else {
-            Self::Lines(Lines::default())
-        }
+            Kind::Lines(Lines::default())
+        };
+        let resume = format!("moldflow resume {}", run_dir.display());
+        Self { kind, resume }
     }
 
     /// A line that stays.
     pub fn say(&self, line: &str) {
-        match self {
-            Self::Quiet => {}
-            Self::Lines(_) => eprintln!("{line}"),
-            Self::Live(live) => live.bar.suspend(|| eprintln!("{line}")),
+        match &self.kind {
+            Kind::Quiet => {}
+            Kind::Lines(_) => eprintln!("{line}"),
+            Kind::Live(live) => live.all.suspend(|| eprintln!("{line}")),
         }
     }
 
     pub fn finish(&mut self) {
-        if let Self::Live(live) = self {
+        if let Kind::Live(live) = &self.kind {
             for bar in [&live.queue, &live.best, &live.bar] {
                 bar.finish_and_clear();
             }
@@ -62,11 +72,16 @@ impl Display {
 
 impl Watch for Display {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
-        match self {
-            Self::Quiet => {}
-            Self::Lines(lines) => lines.tell(progress, slots),
-            Self::Live(live) => live.tell(progress, slots),
+        match &mut self.kind {
+            Kind::Quiet => {}
+            Kind::Lines(lines) => lines.tell(progress, slots),
+            Kind::Live(live) => live.tell(progress, slots),
         }
+    }
+
+    fn draining(&mut self) {
+        self.say("interrupted: no new tasks, waiting for those that run; once more stops them");
+        self.say(&format!("`{}` goes on with it", self.resume));
     }
 }
 
@@ -108,6 +123,7 @@ impl Live {
             best: line(),
             queue: line(),
             bar,
+            all: all.clone(),
             began: None,
         }
     }

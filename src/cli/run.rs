@@ -27,9 +27,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    run_dir::keep_private();
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
-    let dir = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    let lock = run_dir::lock(&dir)?;
+    let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     let output = Output {
         json: arguments.json,
         quiet: arguments.quiet,

@@ -1,15 +1,17 @@
 //! The run directory: made, locked, and read back.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
+use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
 use crate::plan::{self, Plan};
-use crate::spec::campaign::{Loaded, MethodKind, Overrides};
+use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
+use crate::spec::source::QM9;
 use crate::store;
 
 pub const CAMPAIGN: &str = "campaign.yml";
@@ -17,56 +19,95 @@ pub const SITE: &str = "site.yml";
 pub const LOG: &str = "runtime.log";
 const LOCK: &str = "lock";
 
-/// Makes the directory of a new run, with the resolved campaign and site in it.
+/// Files and directories made from now on, by this process and its children, are the user's alone.
+pub fn keep_private() {
+    rustix::process::umask(Mode::from_raw_mode(0o077));
+}
+
+/// Makes the directory of a new run, with the resolved campaign and site in it, and locks it.
 ///
-/// Without `dir` it is `runs_dir/<time>-<hash of campaign and site>`.
-pub fn create(loaded: &Loaded, dir: Option<PathBuf>, runs_dir: &Path) -> Result<PathBuf, Failure> {
-    let dir = dir.unwrap_or_else(|| runs_dir.join(format!("{}-{}", stamp(), &loaded.hash()[..6])));
-    if dir.join(store::FILE).exists() {
-        let hint = format!("`moldflow resume {}` goes on with it", dir.display());
-        return Err(Failure::with_hint(
-            format!("there is a run in `{}` already", dir.display()),
-            hint,
-        ));
-    }
-    let made = || -> io::Result<PathBuf> {
-        if let Some(parent) = dir.parent() {
-            fs::create_dir_all(parent)?;
-        }
-        match DirBuilder::new().mode(0o700).create(&dir) {
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && dir.is_dir() => {}
-            made => made?,
-        }
-        let dir = dir.canonicalize()?;
-        write(&dir, CAMPAIGN, &to_yaml(&loaded.campaign)?)?;
-        write(&dir, SITE, &to_yaml(&loaded.site)?)?;
-        write(
-            &dir,
-            "run_params.json",
-            &pretty(&serde_json::to_value(&loaded.params)?),
-        )?;
-        write(&dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
-        write(&dir, "host_info.json", &pretty(&host_info()))?;
-        Ok(dir)
+/// Without `dir` it is a new one, `runs_dir/<time>-<hash of campaign and site>`.
+pub fn create(
+    loaded: &Loaded,
+    dir: Option<PathBuf>,
+    runs_dir: &Path,
+) -> Result<(PathBuf, File), Failure> {
+    let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
+    let failed = |e: io::Error| {
+        let message = format!(
+            "could not make the run directory in `{}`: {e}",
+            asked_for.display()
+        );
+        Failure::new(message)
     };
-    made().map_err(|e| {
-        Failure::new(format!(
-            "could not make the run directory `{}`: {e}",
-            dir.display()
-        ))
-    })
+    let dir = match dir {
+        Some(dir) => {
+            refuse_used(&dir)?;
+            fs::create_dir_all(&dir).map(|()| dir)
+        }
+        None => new_dir(runs_dir, &format!("{}-{}", stamp(), &loaded.hash()[..6])),
+    };
+    let dir = dir.and_then(|dir| dir.canonicalize()).map_err(failed)?;
+    let lock = lock(&dir)?;
+    // Asked again: somebody else may have been faster.
+    refuse_used(&dir)?;
+    describe(loaded, &dir).map_err(failed)?;
+    Ok((dir, lock))
+}
+
+fn refuse_used(dir: &Path) -> Result<(), Failure> {
+    if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
+        return Ok(());
+    }
+    let message = format!("there is a run in `{}` already", dir.display());
+    let hint = format!("`moldflow resume {}` goes on with it", dir.display());
+    Err(Failure::with_hint(message, hint))
+}
+
+/// A directory that nobody else has made, of this name or one with a number behind it.
+fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
+    fs::create_dir_all(parent)?;
+    let names = (2..).map(|n| format!("{name}-{n}"));
+    for name in std::iter::once(name.to_owned()).chain(names) {
+        match fs::create_dir(parent.join(&name)) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            made => return made.map(|()| parent.join(&name)),
+        }
+    }
+    Err(io::ErrorKind::AlreadyExists.into())
+}
+
+/// Writes what the run is about; `campaign.yml` last, by which a run directory is known.
+fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
+    let params = serde_json::to_value(&loaded.params)?;
+    write(dir, "run_params.json", &pretty(&params))?;
+    write(dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
+    write(dir, "host_info.json", &pretty(&host_info()))?;
+    write(dir, SITE, &to_yaml(&loaded.site)?)?;
+    write(dir, CAMPAIGN, &to_yaml(&self_contained(loaded, dir)?)?)
+}
+
+/// The campaign with a copy of its source in the run directory, so that the run goes on whatever becomes of the original.
+fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
+    let mut campaign = loaded.campaign.clone();
+    let source = &mut campaign.search_space.source;
+    if source != QM9 {
+        let extension = Path::new(source).extension().unwrap_or_default();
+        let copy = Path::new("source").with_extension(extension);
+        fs::copy(&source, dir.join(&copy))?;
+        *source = copy.display().to_string();
+    }
+    Ok(campaign)
 }
 
 /// The directory of an existing run.
 pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
     match dir.canonicalize() {
-        Ok(dir) if dir.join(store::FILE).is_file() => Ok(dir),
+        Ok(dir) if dir.join(CAMPAIGN).is_file() => Ok(dir),
         _ => {
+            let message = format!("`{}` is no run directory", dir.display());
             let hint = "a run directory is what `moldflow run` names at its start: `runs/...`";
-            Err(Failure::with_hint(
-                format!("`{}` is no run directory", dir.display()),
-                hint,
-            ))
+            Err(Failure::with_hint(message, hint))
         }
     }
 }
@@ -76,17 +117,30 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
         site,
+        drawn: dir.join(store::FILE).exists(),
         ..Overrides::default()
     };
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
 }
+
+/// Tries at the lock, and the time between two of them: those who look whether it is held hold it for a moment
+/// themselves, and so does a task that a dead engine was about to start.
+const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 
 /// The lock of a run directory: held as long as the file is open, so a dead engine does not keep it.
 pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
         .map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
-    match file.try_lock() {
+    let mut locked = file.try_lock();
+    for _ in 1..TRIES.0 {
+        if !matches!(locked, Err(TryLockError::WouldBlock)) {
+            break;
+        }
+        std::thread::sleep(TRIES.1);
+        locked = file.try_lock();
+    }
+    match locked {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let hint = format!(
@@ -112,13 +166,9 @@ pub fn is_locked(dir: &Path) -> bool {
 }
 
 fn open_lock(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .read(true)
-        .mode(0o600)
-        .open(path)
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).read(true).write(true);
+    options.open(path)
 }
 
 /// `24Nov26-160000`, UTC.
@@ -127,12 +177,7 @@ fn stamp() -> String {
 }
 
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let mut file = OpenOptions::new()
-        .create(true)
-        .truncate(true)
-        .write(true)
-        .mode(0o600)
-        .open(dir.join(name))?;
+    let mut file = File::create(dir.join(name))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

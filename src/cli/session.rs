@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -45,8 +44,10 @@ pub async fn work(
     plan: &Plan,
     output: Output,
 ) -> Result<Exit, Failure> {
+    // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
+    let interrupts = interrupts()?;
     start_log(dir)?;
-    let mut display = Display::new(output.quiet);
+    let mut display = Display::new(output.quiet, dir);
     let mut store = open_store(dir, &loaded.campaign).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
@@ -77,9 +78,7 @@ pub async fn work(
         Drawn::default()
     };
     display.say(&format!("run directory {}", dir.display()));
-    let (ending, mut store) = driver
-        .run(drawn, interrupts(dir, output.quiet)?, &mut display)
-        .await?;
+    let (ending, mut store) = driver.run(drawn, interrupts, &mut display).await?;
     display.finish();
     report::write_records(&mut store, dir).await?;
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;
@@ -105,10 +104,8 @@ fn draw(loaded: &Loaded, seed: u64, count: usize) -> Result<Drawn, Failure> {
     Ok(Drawn { initial, reserve })
 }
 
+/// The database of the run, made if this is its beginning.
 async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
-    if dir.join(crate::store::FILE).is_file() {
-        return Ok(Store::open(dir).await?);
-    }
     let info = RunInfo {
         // Hash keys are random.
         name: format!("{:016x}", RandomState::new().build_hasher().finish()),
@@ -122,11 +119,7 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
 /// What the engine does from now on goes to `runtime.log`.
 fn start_log(dir: &Path) -> Result<(), Failure> {
     let path = dir.join(run_dir::LOG);
-    let log = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .mode(0o600)
-        .open(&path);
+    let log = OpenOptions::new().create(true).append(true).open(&path);
     let log = log.map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
     let subscriber = tracing_subscriber::fmt()
         .with_writer(Mutex::new(log))
@@ -246,23 +239,16 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     stages.collect()
 }
 
-/// Counts Ctrl-C and SIGTERM, and says what each does.
-fn interrupts(dir: &Path, quiet: bool) -> Result<watch::Receiver<u32>, Failure> {
+/// Counts Ctrl-C and SIGTERM.
+fn interrupts() -> Result<watch::Receiver<u32>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
     let failed = |e: std::io::Error| Failure::new(format!("could not listen for signals: {e}"));
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let (sender, receiver) = watch::channel(0);
-    let dir = dir.display().to_string();
     tokio::spawn(async move {
         for count in 1.. {
             tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
-            if count == 1 && !quiet {
-                eprintln!(
-                    "\ninterrupted: no new tasks, waiting for those that run; once more stops them"
-                );
-                eprintln!("`moldflow resume {dir}` goes on");
-            }
             let _ = sender.send(count);
         }
     });

@@ -84,7 +84,7 @@ fn run_task(path: &Path) -> io::Result<()> {
         TaskResult::bare(Outcome::Failed(failure))
     });
     let result = TaskResult {
-        peak_memory_kib: peak_memory_kib(),
+        peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
     let new = dir.join(".result.json");
@@ -167,13 +167,6 @@ fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
         *atoms.entry(symbol.clone()).or_default() += 1;
     }
     atoms
-}
-
-/// The most memory that this process held at once.
-fn peak_memory_kib() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse().ok()
 }
 
 /// Name of a file by its content, which is on the disk afterwards.

@@ -1,10 +1,8 @@
 //! The one place that awaits: takes in reports, commits what they change, then performs the effects.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::mpsc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -13,6 +11,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
 use super::input::{TaskResult, file};
+use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
 use crate::simulate::SimResult;
@@ -35,7 +34,9 @@ pub struct Driver<P> {
     reports: UnboundedReceiver<Report>,
     program: P,
     files: Files,
-    janitor: mpsc::Sender<PathBuf>,
+    janitor: Janitor,
+    /// Failed attempts, whose directories are kept.
+    failed: BTreeSet<(TaskId, Attempt)>,
     /// When the wall time of the campaign is over.
     deadline: Option<Instant>,
     /// Whether the person at the terminal asked for no new tasks.
@@ -79,6 +80,8 @@ pub enum Ending {
 pub trait Watch {
     /// `slots`: partition, busy, all.
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
+    /// The run was interrupted once: nothing new is started, what runs is waited for.
+    fn draining(&mut self) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -110,10 +113,12 @@ impl<P: Program> Driver<P> {
         wall_time: Option<Duration>,
     ) -> Result<Self, DriverError> {
         let mut worked = Worked::default();
+        let mut failed = BTreeSet::new();
         let mut illegal = None;
         store
             .replay(|seq, event| {
                 worked.add(&event);
+                failed.extend(failed_attempt(&event.fact));
                 if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
                     illegal = Some(DriverError::Journal { seq, source });
                 }
@@ -123,11 +128,15 @@ impl<P: Program> Driver<P> {
             return Err(error);
         }
         let path = site.run_dir.clone();
-        let files = Files::open(&path).map_err(|source| DriverError::Files { path, source })?;
+        let files = Files::open(&path).map_err(|source| DriverError::Files {
+            path: path.clone(),
+            source,
+        })?;
         let left = wall_time.map(|limit| limit.saturating_sub(worked.time));
         Ok(Self {
             deadline: left.map(|left| Instant::now() + left),
-            janitor: start_janitor(),
+            janitor: Janitor::start(path.join("tasks")),
+            failed,
             draining: false,
             engine,
             store,
@@ -151,6 +160,9 @@ impl<P: Program> Driver<P> {
         mut interrupts: watch::Receiver<u32>,
         watcher: &mut dyn Watch,
     ) -> Result<(Ending, Store), DriverError> {
+        if !self.engine.is_fresh() {
+            self.end_others();
+        }
         if self.engine.is_fresh() {
             let Drawn { initial, reserve } = drawn;
             self.take(vec![Fact::Began { initial, reserve }], Batch::default())
@@ -180,7 +192,10 @@ impl<P: Program> Driver<P> {
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
                     0 => {}
-                    1 => self.drain(),
+                    1 => {
+                        self.drain();
+                        watcher.draining();
+                    }
                     _ => return Ok((Ending::Interrupted, self.leave())),
                 },
                 () = sleep_until(deadline), if self.deadline.is_some() => {
@@ -191,9 +206,37 @@ impl<P: Program> Driver<P> {
         }
     }
 
-    /// Ends what still runs and hands the database back.
+    /// Ends what still runs, deletes what nobody will need again, and hands the database back.
     fn leave(self) -> Store {
-        self.store
+        let Self {
+            engine,
+            store,
+            site,
+            files,
+            janitor,
+            failed,
+            ..
+        } = self;
+        drop(site.executors);
+        let outstanding = engine.outstanding().into_iter();
+        janitor.leave(&outstanding.chain(failed).collect());
+        if let Err(e) = files.keep_only(&engine.live_files()) {
+            tracing::warn!("could not delete a file that is no longer needed: {e}");
+        }
+        store
+    }
+
+    /// Ends processes that an engine left which died after it had journalled that they are of no use any more.
+    fn end_others(&mut self) {
+        let keep: Vec<Token> = self
+            .engine
+            .outstanding()
+            .into_iter()
+            .map(|(task, attempt)| self.token(task, attempt))
+            .collect();
+        for executor in self.site.executors.values_mut() {
+            executor.end_others(&self.site.run, &keep);
+        }
     }
 
     fn drain(&mut self) {
@@ -317,10 +360,10 @@ impl<P: Program> Driver<P> {
                     } = &event.fact
                     {
                         files_changed |= !outcome.new_files().is_empty();
-                        let is_kept = matches!(outcome, Outcome::Failed(_));
-                        done.extend(
-                            (!is_kept).then(|| directory(&self.site.run_dir, *task, *attempt)),
-                        );
+                        match failed_attempt(&event.fact) {
+                            Some(kept) => drop(self.failed.insert(kept)),
+                            None => done.push(directory(&self.site.run_dir, *task, *attempt)),
+                        }
                     }
                     effects.extend(step.effects);
                     batch.facts.push((event, step.records));
@@ -334,7 +377,7 @@ impl<P: Program> Driver<P> {
         self.store.commit(&batch).await?;
         self.perform(&effects);
         for dir in done {
-            let _ = self.janitor.send(dir);
+            self.janitor.remove(dir);
         }
         if files_changed && let Err(e) = self.files.keep_only(&self.engine.live_files()) {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
@@ -421,16 +464,17 @@ impl Worked {
     }
 }
 
-/// A thread that removes the directories of attempts whose results are in the database.
-fn start_janitor() -> mpsc::Sender<PathBuf> {
-    let (sender, receiver) = mpsc::channel::<PathBuf>();
-    std::thread::spawn(move || {
-        for dir in receiver {
-            let _ = fs::remove_dir_all(&dir);
-            let _ = dir.parent().map(fs::remove_dir);
-        }
-    });
-    sender
+/// The attempt that failed, if this fact says so.
+fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
+    match fact {
+        Fact::Ended {
+            task,
+            attempt,
+            outcome: Outcome::Failed(_),
+            ..
+        } => Some((*task, *attempt)),
+        Fact::Began { .. } | Fact::Ended { .. } | Fact::Resumed | Fact::TimeIsUp => None,
+    }
 }
 
 fn row(task: TaskId, s: SimResult) -> Simulation {

@@ -1,7 +1,7 @@
 //! The generator loop: train, generate, screen, select, push; again when there is something new to learn from.
 
 use crate::spec::campaign::Schedule;
-use crate::task::{Candidate, FileRef, Outcome, Predicted, Record};
+use crate::task::{Candidate, FileRef, Outcome, Predicted, Record, StoppedBy};
 
 use super::{Engine, Phase, Step, Work};
 
@@ -22,6 +22,8 @@ pub(super) struct Generator {
     agent: Option<FileRef>,
     /// Batches in a row without a new candidate.
     barren: usize,
+    /// Whether one of the tasks of the last batch failed for good.
+    failed: bool,
     /// Batches in a row without a better molecule.
     stale: usize,
     best_at_last_push: Option<f64>,
@@ -40,12 +42,26 @@ impl Generator {
         self.barren
     }
 
+    /// Why the last batches were barren.
+    pub fn why_barren(&self) -> StoppedBy {
+        if self.failed {
+            StoppedBy::GeneratorFailed
+        } else {
+            StoppedBy::BarrenBatches
+        }
+    }
+
     pub fn stale(&self) -> usize {
         self.stale
     }
 
     pub fn agent(&self) -> Option<&FileRef> {
         self.agent.as_ref()
+    }
+
+    /// The batch being made will not be finished.
+    pub fn forget_model(&mut self) {
+        self.model = None;
     }
 
     /// Files it will read again.
@@ -155,8 +171,14 @@ impl Engine {
                     step,
                 );
             }
-            (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => self.push(ranked, step),
-            _ => self.push(&[], step),
+            (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => {
+                self.generator.failed = false;
+                self.push(ranked, step);
+            }
+            _ => {
+                self.generator.failed = true;
+                self.push(&[], step);
+            }
         }
     }
 

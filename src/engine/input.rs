@@ -19,7 +19,7 @@ const EMBEDDING_SEED: u64 = 42;
 pub enum TaskInput {
     Simulate(Request),
     Train(TrainInput),
-    Generate(GenerateInput),
+    Generate(Box<GenerateInput>),
     Screen(ScreenInput),
 }
 
@@ -106,7 +106,7 @@ impl Engine {
                 epsilon_at_least,
             } => {
                 let agent = self.generator.agent().cloned();
-                let input = TaskInput::Generate(GenerateInput {
+                let input = TaskInput::Generate(Box::new(GenerateInput {
                     model: file::MODEL.into(),
                     agent: agent.as_ref().map(|_| file::AGENT.into()),
                     starts: starts.clone(),
@@ -118,7 +118,7 @@ impl Engine {
                     seed: stream(c.seed, &c.generate.stage, u64::from(self.generator.batch())),
                     agent_out: PathBuf::from(file::NEW_AGENT),
                     candidates_out: PathBuf::from(file::NEW_CANDIDATES),
-                });
+                }));
                 let files = [(model.clone(), file::MODEL)]
                     .into_iter()
                     .chain(agent.map(|a| (a, file::AGENT)));

@@ -9,6 +9,7 @@ mod consumer;
 mod driver;
 mod generator;
 mod input;
+mod janitor;
 mod queue;
 mod step;
 
@@ -487,7 +488,7 @@ impl Engine {
             && self.queue.is_empty()
             && self.simulations == 0
         {
-            Some(StoppedBy::BarrenBatches)
+            Some(self.generator.why_barren())
         } else {
             None
         }
@@ -545,13 +546,19 @@ impl Engine {
             failure: None,
             usage,
         });
-        if let Work::Evaluate(c) = live.work {
-            self.simulations -= 1;
-            self.known.remove(&c.smiles);
-            step.records.push(Record::EvaluationCancelled {
-                batch: c.batch,
-                rank: c.rank,
-            });
+        match live.work {
+            Work::Evaluate(c) => {
+                self.simulations -= 1;
+                self.known.remove(&c.smiles);
+                step.records.push(Record::EvaluationCancelled {
+                    batch: c.batch,
+                    rank: c.rank,
+                });
+            }
+            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+                self.generator.forget_model()
+            }
+            Work::Reference { .. } => {}
         }
     }
 }

@@ -9,12 +9,13 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::{Exit, Job};
 
 /// How long a process group may take to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(2);
+pub const GRACE: Duration = Duration::from_secs(2);
 
 /// Makes the directory of a job with the files that it starts from.
 pub fn prepare(job: &Job) -> io::Result<()> {
@@ -32,7 +33,12 @@ pub fn prepare(job: &Job) -> io::Result<()> {
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(from, to).map(drop),
+        Err(_) => fs::copy(from, to).map(drop).map_err(|e| {
+            io::Error::new(
+                e.kind(),
+                format!("could not link `{}`: {e}", from.display()),
+            )
+        }),
         Ok(()) => Ok(()),
     }
 }
@@ -61,15 +67,21 @@ fn appended(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
-/// Waits for a process, which need not be a child; false when it still runs after `limit`.
-pub fn wait(process: Pid, limit: Duration) -> bool {
-    match pidfd_open(process, PidfdFlags::empty()) {
-        Ok(fd) => wait_fd(&fd, limit),
-        Err(_) => true,
+/// Waits for a child; false when it still runs after `limit`.
+pub fn wait(child: Pid, limit: Duration) -> bool {
+    let deadline = Instant::now() + limit;
+    loop {
+        match pidfd_open(child, PidfdFlags::empty()) {
+            Ok(fd) => return wait_fd(&fd, deadline.saturating_duration_since(Instant::now())),
+            Err(Errno::SRCH) => return true,
+            Err(_) if Instant::now() >= deadline => return false,
+            // No descriptor is free at the moment.
+            Err(_) => std::thread::sleep(Duration::from_millis(10)),
+        }
     }
 }
 
-fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
+pub fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -81,7 +93,7 @@ fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
         match poll(&mut fds, Some(&timeout)) {
             Ok(0) => return false,
             Ok(_) => return true,
-            Err(rustix::io::Errno::INTR) => {}
+            Err(Errno::INTR) => {}
             Err(_) => return true,
         }
     }

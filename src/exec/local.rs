@@ -3,15 +3,16 @@
 use std::collections::{HashMap, VecDeque};
 use std::fs;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::launch::{end_group, exit_of, now, prepare, spawn, wait};
-use super::process::{Environment, Process, TOKEN, find_processes};
+use super::launch::{GRACE, end_group, exit_of, now, prepare, spawn, wait, wait_fd};
+use super::process::{Environment, Process, TOKEN, find_processes, token_of};
 use super::{Executor, Exit, Found, Job, News, Report};
 use crate::task::Token;
 
@@ -40,8 +41,8 @@ struct State {
 
 enum Work {
     Start(Job),
-    /// A process that an earlier engine started, already in `running`.
-    Watch(Job, Pid),
+    /// A process that an earlier engine started, already in `running`, and the descriptor that stays its own.
+    Watch(Job, Pid, OwnedFd),
 }
 
 struct Running {
@@ -51,7 +52,8 @@ struct Running {
 }
 
 impl LocalExecutor {
-    /// An executor of `slots` slots that reports to `reports`.
+    /// An executor of `slots` slots that reports to `reports`; an error where the system has no threads left, or no
+    /// process descriptors (Linux before 5.3).
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
         Self::of_clients(slots, TOKEN, reports)
     }
@@ -62,6 +64,7 @@ impl LocalExecutor {
         variable: &'static str,
         reports: UnboundedSender<Report>,
     ) -> io::Result<Self> {
+        pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
@@ -93,23 +96,24 @@ impl LocalExecutor {
     fn find_one(&self, job: &Job, processes: &[Process]) -> Found {
         let token = job.token.to_string();
         let ours = || processes.iter().filter(|p| p.token == token);
-        if let Some(leader) = ours().find(|p| p.pid == p.group) {
+        if let Some((leader, fd)) = ours()
+            .find(|p| p.pid == p.group)
+            .and_then(|p| Some((p.pid, hold(p, self.shared.variable)?)))
+        {
             let mut state = self.shared.lock();
             state.running.insert(
                 job.token.clone(),
                 Running {
-                    leader: Some(leader.pid),
+                    leader: Some(leader),
                     cancelled: false,
                 },
             );
             state
                 .waiting
-                .push_front(Work::Watch(job.clone(), leader.pid));
+                .push_front(Work::Watch(job.clone(), leader, fd));
             return Found::Adopted;
         }
-        for orphan in ours() {
-            let _ = kill_process_group(orphan.group, Signal::KILL);
-        }
+        kill_groups(ours());
         if !job.dir.exists() {
             return Found::Nothing;
         }
@@ -147,6 +151,15 @@ impl Executor for LocalExecutor {
             .collect();
         self.shared.work.notify_all();
         found
+    }
+
+    fn end_others(&mut self, run: &str, keep: &[Token]) {
+        let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
+        kill_groups(
+            find_processes(self.shared.variable, &format!("{run}."))
+                .iter()
+                .filter(|p| !keep.contains(&p.token)),
+        );
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -220,8 +233,8 @@ impl Shared {
                     let exit = self.start_and_wait(&job);
                     (job, Some(started), exit)
                 }
-                Work::Watch(job, leader) => {
-                    let exit = self.watch(&job, leader);
+                Work::Watch(job, leader, fd) => {
+                    let exit = self.watch(&job, leader, &fd);
                     (job, None, exit)
                 }
             };
@@ -231,14 +244,14 @@ impl Shared {
                 result,
                 started,
             };
-            let sent = reports.send(Report {
+            let told = reports.send(Report {
                 token: job.token.clone(),
                 news,
                 at: now(),
             });
-            // Only now, so that an executor without running jobs has told all.
+            // Only now: who sees no slot busy must find every end among the reports.
             self.lock().running.remove(&job.token);
-            if sent.is_err() {
+            if told.is_err() {
                 return;
             }
         }
@@ -298,12 +311,28 @@ impl Shared {
         }
     }
 
-    fn watch(&self, job: &Job, leader: Pid) -> Exit {
-        let ended_in_time = wait(leader, job.timeout);
+    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd) -> Exit {
+        let ended_in_time = wait_fd(fd, job.timeout);
         if !ended_in_time {
-            end_group(leader);
+            let _ = kill_process_group(leader, Signal::TERM);
+            wait_fd(fd, GRACE);
         }
-        match (self.forget(&job.token, leader), ended_in_time) {
+        let cancelled = self
+            .lock()
+            .running
+            .get_mut(&job.token)
+            .is_some_and(|running| {
+                running.leader = None;
+                running.cancelled
+            });
+        // Not by the leader's id: somebody else may have reaped it, and then it is free.
+        let token = job.token.to_string();
+        kill_groups(
+            find_processes(self.variable, &token)
+                .iter()
+                .filter(|p| p.token == token),
+        );
+        match (cancelled, ended_in_time) {
             (true, _) => Exit::Cancelled,
             (false, false) => Exit::TimedOut,
             (false, true) => Exit::Unseen,
@@ -329,5 +358,18 @@ impl Shared {
         spawn(&job.argv, &job.dir, |command| {
             command.env_clear().envs(env.map(|(k, v)| (k, v)));
         })
+    }
+}
+
+/// A descriptor of a process that was found, unless it has ended since.
+fn hold(process: &Process, variable: &str) -> Option<OwnedFd> {
+    let fd = pidfd_open(process.pid, PidfdFlags::empty()).ok()?;
+    // Looked at again: in between its id may have passed to another process.
+    (token_of(process.pid, variable)? == process.token).then_some(fd)
+}
+
+fn kill_groups<'p>(processes: impl Iterator<Item = &'p Process>) {
+    for process in processes {
+        let _ = kill_process_group(process.group, Signal::KILL);
     }
 }

@@ -9,7 +9,7 @@ pub mod slurm;
 
 pub use batched::carry_out;
 pub use local::LocalExecutor;
-pub use process::Environment;
+pub use process::{Environment, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};
 
 use std::path::PathBuf;
@@ -92,6 +92,8 @@ pub trait Executor: Send {
     fn submit(&mut self, jobs: Vec<Job>);
     /// Looks for jobs that an earlier engine may have started, and takes them over.
     fn find(&mut self, jobs: &[Job]) -> Vec<Found>;
+    /// Ends processes of a run that belong to none of `keep`: those that an engine left which died while it cancelled.
+    fn end_others(&mut self, run: &str, keep: &[Token]);
     /// Ends jobs, running or waiting. Those that run are still reported.
     fn cancel(&mut self, tokens: &[Token]);
     /// Forgets the jobs that have not started.

@@ -1,6 +1,8 @@
 //! Processes of tasks: their environment, and how one is found again by its token.
 
 use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use rustix::process::Pid;
 
@@ -55,19 +57,14 @@ pub struct Process {
 
 /// Processes in whose environment `variable` holds a token that starts with `prefix`.
 pub fn find_processes(variable: &str, prefix: &str) -> Vec<Process> {
-    let mark = format!("{variable}={prefix}");
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
     entries
         .filter_map(|entry| {
             let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let environ = fs::read(format!("/proc/{pid}/environ")).ok()?;
-            let found = environ
-                .split(|byte| *byte == 0)
-                .find(|v| v.starts_with(mark.as_bytes()))?;
-            let token = String::from_utf8_lossy(&found[variable.len() + 1..]).into_owned();
             let pid = Pid::from_raw(pid)?;
+            let token = token_of(pid, variable).filter(|token| token.starts_with(prefix))?;
             Some(Process {
                 pid,
                 group: rustix::process::getpgid(Some(pid)).ok()?,
@@ -77,10 +74,58 @@ pub fn find_processes(variable: &str, prefix: &str) -> Vec<Process> {
         .collect()
 }
 
+/// The token that a process carries in this variable; none of one that has ended.
+pub fn token_of(pid: Pid, variable: &str) -> Option<String> {
+    let environ = environ(pid)?;
+    let mut variables = environ.split(|byte| *byte == 0);
+    let token = variables.find_map(|v| v.strip_prefix(variable.as_bytes())?.strip_prefix(b"="))?;
+    Some(String::from_utf8_lossy(token).into_owned())
+}
+
+/// The environment of a process. In the middle of its exec a process shows none: that takes long only on a machine that
+/// is very busy, but a process overlooked then would be started a second time.
+fn environ(pid: Pid) -> Option<Vec<u8>> {
+    let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
+    // Kernel threads and processes that have ended show no arguments either, but they have no executable.
+    let is_starting = || {
+        fs::read(dir.join("cmdline")).is_ok_and(|c| c.is_empty())
+            && fs::read_link(dir.join("exe")).is_ok()
+    };
+    for _ in 0..1000 {
+        let environ = fs::read(dir.join("environ")).ok()?;
+        if !environ.is_empty() || !is_starting() {
+            return Some(environ);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    None
+}
+
 /// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
 pub fn find_clients(program: &str, token: &str) -> bool {
     find_processes(TOKEN, token).iter().any(|process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
         process.token == token && name.is_ok_and(|name| name.trim() == program)
     })
+}
+
+/// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.
+pub fn peak_memory_kib() -> Option<u64> {
+    own_peak_kib().max(childrens_peak_kib())
+}
+
+/// From `/proc`: what `getrusage` says of this process includes the engine that started it.
+fn own_peak_kib() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn childrens_peak_kib() -> Option<u64> {
+    // SAFETY: all zeros is a valid `rusage`, and the call writes nothing but what it is given.
+    let (told, usage) = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        (libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage), usage)
+    };
+    (told == 0 && usage.ru_maxrss > 0).then(|| usage.ru_maxrss.cast_unsigned())
 }

@@ -27,11 +27,7 @@ impl RunState {
 
 /// What `run` and `resume` print at the end.
 pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
-    let stopped_by = match state {
-        RunState::Finished => summary.stopped_by.clone(),
-        RunState::Running | RunState::Interrupted => Some("interrupted".to_owned()),
-    };
-    common(run_dir, summary, stopped_by)
+    common(run_dir, summary, state)
 }
 
 /// What `status` prints.
@@ -41,7 +37,7 @@ pub fn status_json(
     state: RunState,
     slots: &[(String, i64, usize)],
 ) -> Value {
-    let mut object = common(run_dir, summary, summary.stopped_by.clone());
+    let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());
     object["queued"] = json!(summary.counts.queued);
     object["newest_batch"] = json!(summary.counts.newest_batch);
@@ -53,7 +49,12 @@ pub fn status_json(
     object
 }
 
-fn common(run_dir: &Path, summary: &Summary, stopped_by: Option<String>) -> Value {
+fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
+    let stopped_by = match state {
+        RunState::Running => None,
+        RunState::Interrupted => Some("interrupted".to_owned()),
+        RunState::Finished => summary.stopped_by.clone(),
+    };
     let best = summary.best.as_ref();
     json!({
         "run_dir": run_dir,

@@ -9,11 +9,13 @@ use super::space::ELEMENTS;
 use crate::simulate;
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
-pub fn check(loaded: &Loaded, base: &Path, faults: &mut Faults) {
+///
+/// The source is opened unless `drawn` says that its molecules have been drawn already.
+pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) {
     if loaded.is_sound("methods") {
         methods(loaded, faults);
     }
-    if loaded.is_sound("search_space") && elements(loaded, faults) {
+    if loaded.is_sound("search_space") && elements(loaded, faults) && !drawn {
         source(loaded, base, faults);
     }
 }
@@ -74,6 +76,17 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
                     .at(place("topic"))
                     .hint(Some(format!("write `topic: {topic}`"))),
             );
+        }
+        if let MethodKind::Generate { settings } = &method.kind {
+            for found in settings.faults() {
+                let message = format!("`{}` is {}", found.setting, found.value);
+                let place = loaded.place(&["methods", name, "settings", &found.setting]);
+                faults.push(
+                    Fault::new(message)
+                        .at(place)
+                        .hint(Some(format!("allowed is {}", found.allowed))),
+                );
+            }
         }
         if let MethodKind::Simulate { engine, .. } = &method.kind {
             let engines = simulate::names();

@@ -26,6 +26,8 @@ pub struct Overrides {
     pub schedule: Option<Schedule>,
     /// Name or path of a site profile.
     pub site: Option<String>,
+    /// Not a change: the molecules are drawn already, and nobody asks whether their source is still there.
+    pub drawn: bool,
 }
 
 /// A campaign that is right, and where it runs.
@@ -126,7 +128,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     loaded.campaign.params.clear();
     // The profile is kept beside the campaign: its name tells which it was.
     loaded.campaign.site = loaded.site.name.clone();
-    check::check(&loaded, base, &mut faults);
+    check::check(&loaded, base, overrides.drawn, &mut faults);
     absolute_source(&mut loaded.campaign, base);
     Ok((loaded, faults))
 }

@@ -18,6 +18,13 @@ pub fn resolve(
     faults: &mut Faults,
 ) -> BTreeMap<String, Scalar> {
     let mut knobs = read(root, faults);
+    for (name, knob) in &knobs {
+        if top_level.contains(&name.as_str()) {
+            let message = format!("the param `{name}` has the name of a key of campaigns");
+            let hint = format!("`--set {name}=...` could mean either: rename the param");
+            faults.push(Fault::new(message).at(knob.place.clone()).hint(Some(hint)));
+        }
+    }
     // What is referenced is asked of the file as written: overriding a place does not orphan its param.
     let mut used = BTreeSet::new();
     for (key, node) in root.entries() {

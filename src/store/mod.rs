@@ -70,7 +70,7 @@ pub enum StoreError {
 }
 
 impl Store {
-    /// Creates the database of a new run.
+    /// The database of a run, made and named after `info` if there is none.
     pub async fn create(dir: &Path, info: &RunInfo) -> Result<Self, StoreError> {
         let mut store = Self::connect(dir, |options| options.create_if_missing(true)).await?;
         store.insert_run(info).await?;

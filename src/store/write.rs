@@ -35,7 +35,7 @@ impl Batch {
 impl Store {
     pub(super) async fn insert_run(&mut self, info: &RunInfo) -> Result<(), StoreError> {
         let insert = sqlx::query(
-            "INSERT INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)",
         )
         .bind(&info.name)
         .bind(&info.campaign)

@@ -71,7 +71,7 @@ pub enum Outcome {
         candidates: FileRef,
         count: usize,
         epsilon: f64,
-        /// Mean reward a step, hartree.
+        /// Mean reward a step, in standard deviations of the measured values.
         mean_reward: f64,
         mean_loss: Option<f64>,
     },

@@ -121,6 +121,8 @@ pub enum StoppedBy {
     WallTime,
     StaleBatches,
     BarrenBatches,
+    /// The tasks of the generator failed in as many batches in a row.
+    GeneratorFailed,
     FailureShare,
     /// An atomic reference could not be computed.
     References,
@@ -129,12 +131,13 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Evaluations,
         Self::Target,
         Self::WallTime,
         Self::StaleBatches,
         Self::BarrenBatches,
+        Self::GeneratorFailed,
         Self::FailureShare,
         Self::References,
         Self::NothingComputed,
@@ -148,6 +151,7 @@ impl StoppedBy {
             Self::WallTime => "wall_time",
             Self::StaleBatches => "stale_batches",
             Self::BarrenBatches => "barren_batches",
+            Self::GeneratorFailed => "generator_failed",
             Self::FailureShare => "failure_share",
             Self::References => "references",
             Self::NothingComputed => "nothing_computed",
@@ -162,6 +166,7 @@ impl StoppedBy {
             Self::WallTime => "the wall time is over",
             Self::StaleBatches => "the last batches brought no better molecule",
             Self::BarrenBatches => "the generator found nothing new in the last batches",
+            Self::GeneratorFailed => "the tasks of the generator failed in the last batches",
             Self::FailureShare => "too large a share of the evaluations failed",
             Self::References => "an atomic reference energy could not be computed",
             Self::NothingComputed => "not one molecule could be computed",
@@ -172,7 +177,7 @@ impl StoppedBy {
     pub fn is_success(self) -> bool {
         !matches!(
             self,
-            Self::FailureShare | Self::References | Self::NothingComputed
+            Self::GeneratorFailed | Self::FailureShare | Self::References | Self::NothingComputed
         )
     }
 }

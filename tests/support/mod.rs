@@ -1,324 +1,295 @@
-//! What tests share: a Slurm cluster of four nodes on this machine, started and ended by the test itself.
+//! What tests of real processes share: waiting on a condition, processes that carry a token, and a tiny campaign.
 
-use std::fs;
-use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+// Each test binary uses its own part of it.
+#![allow(dead_code)]
+
+pub mod bench;
+pub mod runs;
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use moldflow::store::Store;
+use moldflow::task::Event;
+use serde_json::Value;
 use tempfile::TempDir;
 
-/// A private cluster. Everything of it lies in one directory and dies with this value.
-pub struct Cluster {
-    dir: TempDir,
-    ports: Vec<u16>,
-    munge: Child,
-    controller: Option<Child>,
-    nodes: Vec<Option<Child>>,
+/// No test is about time: this only keeps one that has gone wrong from hanging.
+const DEADLINE: Duration = Duration::from_secs(100);
+
+/// Waits until `is_true`.
+pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
+    wait_for(what, || is_true().then_some(()));
 }
 
-const NODES: usize = 4;
-
-impl Cluster {
-    /// A cluster whose four nodes, `n1` to `n4` of four cores each, are idle.
-    pub fn start() -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        for part in ["state", "spool"] {
-            fs::create_dir(dir.path().join(part)).expect("a directory");
+/// Waits until `look` finds something.
+pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = look() {
+            return found;
         }
-        let key = dir.path().join("munge.key");
-        let random = fs::File::open("/dev/urandom").and_then(|mut file| {
-            let mut bytes = [0u8; 1024];
-            std::io::Read::read_exact(&mut file, &mut bytes).map(|()| bytes)
-        });
-        fs::write(&key, random.expect("random bytes")).expect("a key");
-        fs::set_permissions(&key, fs::Permissions::from_mode(0o400)).expect("a private key");
-        let in_dir =
-            |option: &str, name: &str| format!("--{option}={}", dir.path().join(name).display());
-        let munge = daemon("munged", dir.path())
-            .args(["--foreground", "--force"])
-            .args([
-                in_dir("key-file", "munge.key"),
-                in_dir("socket", "munge.socket"),
-            ])
-            .args([
-                in_dir("pid-file", "munged.pid"),
-                in_dir("seed-file", "munged.seed"),
-            ])
-            .spawn()
-            .expect("munged starts: scripts/test installs it");
-        let mut cluster = Self {
-            ports: free_ports(NODES + 1),
+        assert!(Instant::now() < deadline, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+/// Ids of the living processes whose token starts with `prefix`.
+pub fn processes(prefix: &str) -> Vec<i32> {
+    let mark = format!("MOLDFLOW_TOKEN={prefix}");
+    let ids = fs::read_dir("/proc")
+        .expect("/proc")
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+    let carries = |id: &i32| {
+        // That of a process that has ended is empty.
+        let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
+        environment
+            .split(|byte| *byte == 0)
+            .any(|variable| variable.starts_with(mark.as_bytes()))
+    };
+    ids.filter(carries).collect()
+}
+
+/// A campaign so small that it ends in a second or two, in a directory of its own.
+pub struct Campaign {
+    dir: TempDir,
+    text: String,
+}
+
+const CAMPAIGN: &str = "\
+name: tiny
+seed: 7
+site: site2.yml
+objective: atomization_energy
+search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 5}
+methods:
+  energy: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1}
+  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
+  propose:
+    {kind: generate, settings: {episodes: 2, steps: 6, hidden: [16], fingerprint_bits: 64, batch_size: 4}, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+stages:
+  references: {method: energy, molecules: atoms}
+  initial: {method: energy, after: references, molecules: random, count: 3}
+  train: {method: fit, after: initial, loop: generator}
+  generate: {method: propose, after: train, loop: generator}
+  screen: {method: rank, after: generate, loop: generator, select: 2}
+  evaluate: {method: energy, after: screen, loop: consumer, molecules: queue, parallel: 2}
+stop: {evaluations: 6, barren_batches: 10}
+";
+
+/// Molecules that `Campaign::tiny` evaluates: the initial ones and those searched.
+pub const EVALUATIONS: usize = 3 + 6;
+
+impl Campaign {
+    pub fn tiny() -> Self {
+        let dir = TempDir::new().expect("a directory");
+        for slots in 1..=3 {
+            let site = format!(
+                "name: tests\npartitions:\n  qc: {{executor: local, slots: {slots}}}\n  ml: {{executor: local, slots: 1}}\n"
+            );
+            fs::write(dir.path().join(format!("site{slots}.yml")), site).expect("a file");
+        }
+        Self {
             dir,
-            munge,
-            controller: None,
-            nodes: (0..NODES).map(|_| None).collect(),
-        };
-        fs::write(cluster.conf(), cluster.configuration()).expect("slurm.conf");
-        wait_for("munged", || {
-            cluster.dir.path().join("munge.socket").exists()
-        });
-        cluster.start_controller();
-        for node in 1..=NODES {
-            cluster.start_node(node);
+            text: CAMPAIGN.to_owned(),
         }
-        wait_for("four idle nodes", || cluster.idle() == NODES);
-        cluster
     }
 
-    /// Path of its `slurm.conf`.
-    pub fn conf(&self) -> PathBuf {
-        self.dir.path().join("slurm.conf")
+    /// The same with something else in place of `from`.
+    pub fn with(mut self, from: &str, to: &str) -> Self {
+        assert!(self.text.contains(from), "the campaign has no `{from}`");
+        self.text = self.text.replace(from, to);
+        self
     }
 
-    /// A directory that its nodes see.
-    #[allow(dead_code)]
-    pub fn dir(&self) -> &Path {
-        self.dir.path()
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
     }
 
-    /// A client of the cluster.
-    pub fn client(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command.env("SLURM_CONF", self.conf());
+    /// The command that runs it in the directory `name`.
+    pub fn run_command(&self, name: &str, arguments: &[&str]) -> Command {
+        let file = self.path("campaign-file.yml");
+        fs::write(&file, &self.text).expect("a file");
+        let mut command = moldflow(&["run"]);
+        command.arg(file).arg("--run-dir").arg(self.path(name));
+        command.args(arguments).current_dir(self.dir.path());
         command
     }
 
-    /// What a client prints.
-    pub fn ask(&self, argv: &[&str]) -> String {
-        let output = self.client(argv[0]).args(&argv[1..]).output();
-        let output = output.expect("Slurm's clients are installed by scripts/test");
-        assert!(output.status.success(), "{argv:?}: {output:?}");
-        String::from_utf8(output.stdout).expect("text")
+    /// Runs it to its end.
+    pub fn run(&self, name: &str, arguments: &[&str]) -> Said {
+        said(&mut self.run_command(name, arguments))
     }
 
-    /// The jobs that the controller holds: id, name and state of each.
-    #[allow(dead_code)]
-    pub fn jobs(&self) -> Vec<(String, String, String)> {
-        let list = self.ask(&["squeue", "--noheader", "--states=all", "--format=%A|%j|%T"]);
-        let jobs = list.lines().map(|line| {
-            let mut fields = line.split('|').map(|field| field.trim().to_owned());
-            let mut next = || fields.next().expect("three fields");
-            (next(), next(), next())
-        });
-        jobs.collect()
+    /// Runs it to its end, which has to be a good one.
+    pub fn completed(&self, name: &str, arguments: &[&str]) -> PathBuf {
+        self.run(name, arguments).with_code(0);
+        self.path(name)
     }
 
-    pub fn start_controller(&mut self) {
-        let controller = daemon("slurmctld", self.dir.path()).arg("-D").spawn();
-        self.controller = Some(controller.expect("slurmctld starts"));
+    /// Starts it, with what it says in a file `<name>.err`.
+    pub fn start(&self, name: &str, arguments: &[&str]) -> Engine {
+        Engine::start(self.run_command(name, arguments), self.path(name))
     }
+}
 
-    /// Stops the controller, which saves its state.
-    #[allow(dead_code)]
-    pub fn stop_controller(&mut self) {
-        if let Some(mut controller) = self.controller.take() {
-            terminate(controller.id().cast_signed());
-            let _ = controller.wait();
-        }
-    }
+/// The program with these arguments.
+pub fn moldflow(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_moldflow"));
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
 
-    /// Kills the controller and takes its state away: it will know of no job when it is started again.
-    #[allow(dead_code)]
-    pub fn kill_controller(&mut self) {
-        end(self.controller.take());
-        let state = self.dir.path().join("state");
-        for entry in fs::read_dir(state).expect("its state") {
-            let _ = fs::remove_file(entry.expect("an entry").path());
-        }
-    }
+/// What a command said, and its exit status.
+#[derive(Debug)]
+pub struct Said {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
 
-    /// Waits until the controller answers.
-    #[allow(dead_code)]
-    pub fn wait_for_controller(&self) {
-        wait_for("the controller", || {
-            let ping = self.client("scontrol").arg("ping").output();
-            ping.is_ok_and(|ping| String::from_utf8_lossy(&ping.stdout).contains("is UP"))
-        });
-    }
-
-    pub fn start_node(&mut self, node: usize) {
-        let name = format!("n{node}");
-        let child = daemon("slurmd", self.dir.path())
-            .args(["-D", "-N", &name])
-            .spawn();
-        self.nodes[node - 1] = Some(child.expect("slurmd starts"));
-    }
-
-    /// Cuts the power of a node: its daemon and all its jobs are gone.
-    #[allow(dead_code)]
-    pub fn kill_node(&mut self, node: usize) {
-        end(self.nodes[node - 1].take());
-        let name = format!("n{node}");
-        kill_all(&self.conf(), |pid| {
-            let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let arguments = String::from_utf8_lossy(&arguments).into_owned();
-            // The daemon of a step is called by its step, `slurmstepd: [12.batch]`: told by its spool directory.
-            let variable = format!("SLURMD_NODENAME={name}");
-            has_variable(pid, &variable)
-                || arguments.starts_with("slurmstepd") && holds_spool(pid, &name)
-        });
-    }
-
-    fn idle(&self) -> usize {
-        let states = self.client("sinfo").args(["-h", "-N", "-o", "%T"]).output();
-        let states = states.map(|output| output.stdout).unwrap_or_default();
-        String::from_utf8_lossy(&states)
-            .lines()
-            .filter(|state| *state == "idle")
-            .count()
-    }
-
-    fn configuration(&self) -> String {
-        let dir = self.dir.path().display();
-        let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
-        let host = host.trim();
-        let controller = self.ports[0];
-        let mut text = format!(
-            "ClusterName=moldflow\nSlurmctldHost={host}(127.0.0.1)\nSlurmctldPort={controller}\n\
-             AuthType=auth/munge\nCredType=cred/munge\nAuthInfo=socket={dir}/munge.socket\n\
-             SlurmUser=root\nSlurmdUser=root\nStateSaveLocation={dir}/state\nSlurmdSpoolDir={dir}/spool/%n\n\
-             SlurmctldPidFile={dir}/slurmctld.pid\nSlurmdPidFile={dir}/slurmd.%n.pid\n\
-             SlurmctldLogFile={dir}/slurmctld.log\nSlurmdLogFile={dir}/slurmd.%n.log\n\
-             ProctrackType=proctrack/linuxproc\nTaskPlugin=task/none\nSwitchType=switch/none\nMpiDefault=none\n\
-             JobAcctGatherType=jobacct_gather/none\nAccountingStorageType=accounting_storage/none\n\
-             JobCompType=jobcomp/filetxt\nJobCompLoc={dir}/completed\nSlurmdParameters=config_overrides\n\
-             SelectType=select/cons_tres\nSelectTypeParameters=CR_Core\nReturnToService=2\nEnforcePartLimits=ALL\n\
-             MinJobAge=60\nSlurmdTimeout=10\nKillWait=3\nMessageTimeout=5\n\
-             SchedulerParameters=batch_sched_delay=0,sched_min_interval=0,sched_interval=1,bf_interval=1\n\
-             PartitionName=short Nodes=ALL Default=YES MaxTime=60 State=UP\n"
+impl Said {
+    #[track_caller]
+    pub fn with_code(self, code: i32) -> Self {
+        assert_eq!(
+            self.code,
+            Some(code),
+            "stdout:\n{}\nstderr:\n{}",
+            self.out,
+            self.err
         );
-        for (node, port) in (1..).zip(&self.ports[1..]) {
-            text.push_str(&format!(
-                "NodeName=n{node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 State=UNKNOWN\n"
-            ));
-        }
-        text
+        self
+    }
+
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
     }
 }
 
-impl Drop for Cluster {
+pub fn said(command: &mut Command) -> Said {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().expect("it starts");
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Said {
+        code: status.code(),
+        out: text(stdout),
+        err: text(stderr),
+    }
+}
+
+/// A command on a run directory: `resume`, `status --json`, `export --format csv`.
+pub fn on(run_dir: &Path, arguments: &[&str]) -> Said {
+    let (command, rest) = arguments.split_first().expect("a command");
+    said(moldflow(&[command]).arg(run_dir).args(rest))
+}
+
+/// An engine at work. Nothing is left of it when it goes out of scope.
+pub struct Engine {
+    child: Child,
+    run_dir: PathBuf,
+}
+
+impl Engine {
+    pub fn start(mut command: Command, run_dir: PathBuf) -> Self {
+        let err = File::create(run_dir.with_extension("err")).expect("a file");
+        let child = command
+            .stdout(Stdio::null())
+            .stderr(err)
+            .spawn()
+            .expect("it starts");
+        Self { child, run_dir }
+    }
+
+    pub fn resume(run_dir: &Path) -> Self {
+        let mut command = moldflow(&["resume"]);
+        command.arg(run_dir);
+        Self::start(command, run_dir.to_owned())
+    }
+
+    /// Waits until the journal holds `n` facts, or the engine has ended before.
+    pub fn wait_for_facts(&mut self, n: usize) {
+        self.wait_for_journal(|journal| journal.len() >= n);
+    }
+
+    pub fn wait_for_journal(&mut self, mut is_enough: impl FnMut(&[Event]) -> bool) {
+        wait_until("facts", || {
+            is_enough(&journal(&self.run_dir)) || self.has_ended()
+        });
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().expect("a child");
+        self.child.wait().expect("a child");
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("sh")
+                .args(["-c", &format!("kill -{signal} {id}")])
+                .status()
+                .expect("sh")
+                .success()
+        );
+    }
+
+    pub fn err(&self) -> String {
+        fs::read_to_string(self.run_dir.with_extension("err")).unwrap_or_default()
+    }
+
+    pub fn exit_code(&mut self) -> Option<i32> {
+        wait_for("its end", || self.child.try_wait().expect("a child")).code()
+    }
+}
+
+impl Drop for Engine {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            let log = fs::read_to_string(self.dir.path().join("slurmctld.log"));
-            let log = log.unwrap_or_default();
-            let lines: Vec<&str> = log.lines().rev().take(30).collect();
-            eprintln!(
-                "end of slurmctld.log, last line first:\n{}",
-                lines.join("\n")
-            );
-        }
-        end(self.controller.take());
-        for node in &mut self.nodes {
-            end(node.take());
-        }
-        kill_all(&self.conf(), |_| true);
-        let _ = self.munge.kill();
-        let _ = self.munge.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
-/// A daemon that dies with this thread, so that none is left when a test is killed.
-fn daemon(program: &str, dir: &Path) -> Command {
-    let mut command = Command::new("setpriv");
-    command
-        .args(["--pdeathsig", "KILL", program])
-        .env("SLURM_CONF", dir.join("slurm.conf"))
-        .env(
-            "PATH",
-            format!(
-                "{}:/usr/sbin:/sbin",
-                std::env::var("PATH").unwrap_or_default()
-            ),
-        )
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
-    command
+/// Every fact of the journal of a run; none while there is no database.
+pub fn journal(run_dir: &Path) -> Vec<Event> {
+    let mut events = Vec::new();
+    let read = async {
+        let mut store = Store::open_to_read(run_dir).await?;
+        store.replay(|_, event| events.push(event)).await
+    };
+    let _ = wait(read);
+    events
 }
 
-#[allow(dead_code)]
-fn terminate(pid: i32) {
-    let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
-    let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+/// The first part of the tokens of a run.
+pub fn run_name(run_dir: &Path) -> String {
+    let read = async { Store::open_to_read(run_dir).await?.run_info().await };
+    wait(read).expect("a database").name
 }
 
-fn end(child: Option<Child>) {
-    if let Some(mut child) = child {
-        let _ = child.kill();
-        let _ = child.wait();
-    }
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(future)
 }
 
-/// Kills the processes that carry the name of this `slurm.conf`, and no other.
-fn kill_all(conf: &Path, which: impl Fn(i32) -> bool) {
-    let variable = format!("SLURM_CONF={}", conf.display());
-    let own = std::process::id().cast_signed();
-    for _ in 0..50 {
-        let entries = fs::read_dir("/proc").expect("/proc").flatten();
-        let pids: Vec<i32> = entries
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter(|pid| {
-                *pid != own && !is_zombie(*pid) && has_variable(*pid, &variable) && which(*pid)
-            })
-            .collect();
-        if pids.is_empty() {
-            return;
-        }
-        for pid in pids {
-            let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
-            let _ = rustix::process::kill_process(pid, rustix::process::Signal::KILL);
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
-fn is_zombie(pid: i32) -> bool {
-    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|environ| environ.is_empty())
-}
-
-fn has_variable(pid: i32, variable: &str) -> bool {
-    let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
-    environ
-        .split(|byte| *byte == 0)
-        .any(|v| v == variable.as_bytes())
-}
-
-fn holds_spool(pid: i32, node: &str) -> bool {
-    let files = fs::read_dir(format!("/proc/{pid}/fd"))
-        .into_iter()
-        .flatten()
-        .flatten();
-    let mut paths = files.filter_map(|file| fs::read_link(file.path()).ok());
-    let part = format!("/spool/{node}/");
-    let logs = format!("slurmd.{node}.log");
-    paths.any(|path| {
-        let path = path.to_string_lossy().into_owned();
-        path.contains(&part) || path.ends_with(&logs)
-    })
-}
-
-fn free_ports(count: usize) -> Vec<u16> {
-    // All are held until each is known, so that they differ.
-    let held: Vec<TcpListener> = (0..count)
-        .map(|_| TcpListener::bind("127.0.0.1:0").expect("a free port"))
-        .collect();
-    held.iter()
-        .map(|listener| listener.local_addr().expect("bound").port())
+/// The rows of `export --format csv`, each by the names of its columns.
+pub fn rows(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
+    let text = on(run_dir, &["export", "--format", "csv"]).with_code(0).out;
+    let mut reader = csv::Reader::from_reader(text.as_bytes());
+    reader
+        .deserialize()
+        .map(|row| row.expect("a row"))
         .collect()
-}
-
-/// Waits until something holds, and fails when it does not within half a minute.
-pub fn wait_for(what: &str, holds: impl FnMut() -> bool) {
-    wait_long(what, Duration::from_secs(30), holds);
-}
-
-/// The same for as long as it may take.
-pub fn wait_long(what: &str, limit: Duration, mut holds: impl FnMut() -> bool) {
-    let begin = Instant::now();
-    while !holds() {
-        assert!(begin.elapsed() < limit, "no {what} after {limit:?}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::Settings;
 use super::commands::{Submitted, Unreachable};
 use super::queue::{Command, Event, Queue};
+use super::state::{Listed, State};
 use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::process::find_clients;
@@ -39,6 +40,7 @@ enum Request {
     Submit(Vec<Job>),
     Find(Vec<Job>),
     Cancel(Vec<Token>),
+    EndOthers(String, Vec<Token>),
     DropWaiting,
 }
 
@@ -86,6 +88,10 @@ impl Executor for SlurmExecutor {
         self.held.fetch_add(jobs.len(), Ordering::SeqCst);
         self.request(Request::Find(jobs.to_vec()));
         vec![Found::Adopted; jobs.len()]
+    }
+
+    fn end_others(&mut self, run: &str, keep: &[Token]) {
+        self.request(Request::EndOthers(run.to_owned(), keep.to_vec()));
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -170,8 +176,20 @@ impl Thread {
             Request::Find(jobs) => Event::Perhaps(keep(jobs, &mut self.jobs)),
             Request::Cancel(tokens) => Event::Cancel(tokens),
             Request::DropWaiting => Event::DropWaiting,
+            Request::EndOthers(run, keep) => return self.end_others(&run, &keep),
         };
         self.handle(event);
+    }
+
+    fn end_others(&self, run: &str, keep: &[Token]) {
+        let slurm = &self.settings.slurm;
+        let ended = slurm.list().and_then(|list| {
+            let others: Vec<String> = others(&list, run, keep).map(str::to_owned).collect();
+            slurm.cancel(&others, false)
+        });
+        if let Err(Unreachable(why)) = ended {
+            tracing::warn!("jobs that an earlier engine cancelled may still be there: {why}");
+        }
     }
 
     fn handle(&mut self, event: Event) {
@@ -279,6 +297,18 @@ fn options(settings: &Settings, timeout: Duration) -> Vec<String> {
     options.push(format!("--ntasks-per-node={ranks}"));
     options.push(format!("--output={}", batched::SCRIPT_OUTPUT));
     options
+}
+
+/// Names of the jobs of tasks of a run that live and belong to none of `keep`.
+fn others<'l>(list: &'l [Listed], run: &str, keep: &[Token]) -> impl Iterator<Item = &'l str> {
+    let live = list
+        .iter()
+        .filter(|job| !matches!(job.state, State::Ended(_)));
+    live.filter(move |job| {
+        let token: Result<Token, ()> = job.name.parse();
+        token.is_ok_and(|token| token.run == run && !keep.contains(&token))
+    })
+    .map(|job| job.name.as_str())
 }
 
 /// Adds what the script printed to an end that has nothing else to explain it.

@@ -105,6 +105,14 @@ impl Executor for BlockExecutor {
         vec![Found::Adopted; jobs.len()]
     }
 
+    fn end_others(&mut self, run: &str, keep: &[Token]) {
+        for process in find_processes(CLIENT, &format!("{run}.")) {
+            if !keep.iter().any(|token| token.to_string() == process.token) {
+                let _ = kill_process(process.pid, Signal::TERM);
+            }
+        }
+    }
+
     fn cancel(&mut self, tokens: &[Token]) {
         self.input(Input::Cancel(tokens.to_vec()));
     }

@@ -1,0 +1,373 @@
+//! The database of a run: what is committed, what is seen while it is written, and what the journal alone gives back.
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use moldflow::engine::{Config, Engine};
+use moldflow::plan;
+use moldflow::spec::campaign::Overrides;
+use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
+use moldflow::task::{Candidate, Event, Fact, Outcome, Record, TaskId};
+use support::{Campaign, journal, wait};
+use tempfile::TempDir;
+
+fn info() -> RunInfo {
+    RunInfo {
+        name: "00c0ffee".into(),
+        campaign: "a campaign".into(),
+        created: 1_795_000_000_000,
+        version: "0.1.0".into(),
+    }
+}
+
+fn began(at: i64) -> Event {
+    let fact = Fact::Began {
+        initial: vec!["C".into(), "CC".into()],
+        reserve: vec![],
+    };
+    Event { at, fact }
+}
+
+fn queued(rank: u32) -> Record {
+    let predicted = Some((-0.1 - 0.2, 1.0 / 3.0));
+    Record::Queued(Candidate {
+        smiles: format!("C{rank}"),
+        batch: 1,
+        rank,
+        predicted,
+    })
+}
+
+fn batch(event: Event, records: Vec<Record>) -> Batch {
+    Batch {
+        facts: vec![(event, records)],
+        ..Batch::default()
+    }
+}
+
+async fn facts(store: &mut Store) -> Vec<Event> {
+    let mut events = Vec::new();
+    store
+        .replay(|_, event| events.push(event))
+        .await
+        .expect("readable");
+    events
+}
+
+#[test]
+fn what_was_committed_is_there_when_the_database_is_opened_again() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        let mut store = Store::create(dir.path(), &info()).await.unwrap();
+        store
+            .commit(&batch(began(1), vec![queued(0)]))
+            .await
+            .unwrap();
+        store
+            .commit(&batch(
+                Event {
+                    at: 2,
+                    fact: Fact::Resumed,
+                },
+                vec![queued(1)],
+            ))
+            .await
+            .unwrap();
+        // Dropped, not closed: as by a kill.
+        drop(store);
+        let mut store = Store::open(dir.path()).await.unwrap();
+        assert_eq!(store.run_info().await.unwrap(), info());
+        assert_eq!(
+            facts(&mut store).await,
+            [
+                began(1),
+                Event {
+                    at: 2,
+                    fact: Fact::Resumed
+                }
+            ]
+        );
+        let candidates = store.candidates().await.unwrap();
+        assert_eq!(
+            candidates
+                .iter()
+                .map(|c| c.smiles.as_str())
+                .collect::<Vec<_>>(),
+            ["C0", "C1"]
+        );
+        assert_eq!(candidates[0].predicted, Some(-0.1 - 0.2), "to the last bit");
+        store.close().await.unwrap();
+    });
+}
+
+#[test]
+fn of_a_batch_all_is_committed_or_nothing() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        let mut store = Store::create(dir.path(), &info()).await.unwrap();
+        store
+            .commit(&batch(began(1), vec![queued(0)]))
+            .await
+            .unwrap();
+        let simulation = Simulation {
+            task: TaskId(1),
+            engine: "e".into(),
+            version: "v".into(),
+            level: "l".into(),
+            xyz: "0\n\n".into(),
+        };
+        let bad = Batch {
+            facts: vec![
+                (
+                    Event {
+                        at: 2,
+                        fact: Fact::Resumed,
+                    },
+                    vec![queued(1)],
+                ),
+                // A second candidate in the place of the first.
+                (
+                    Event {
+                        at: 3,
+                        fact: Fact::Resumed,
+                    },
+                    vec![queued(2), queued(0)],
+                ),
+            ],
+            simulations: vec![simulation],
+            started: vec![],
+        };
+        let error = store
+            .commit(&bad)
+            .await
+            .expect_err("two candidates in one place");
+        assert!(error.to_string().contains(FILE), "{error}");
+        assert_eq!(facts(&mut store).await, [began(1)]);
+        assert_eq!(store.candidates().await.unwrap().len(), 1);
+        // And the database goes on as before.
+        store
+            .commit(&batch(
+                Event {
+                    at: 4,
+                    fact: Fact::Resumed,
+                },
+                vec![queued(1)],
+            ))
+            .await
+            .unwrap();
+        assert_eq!(store.candidates().await.unwrap().len(), 2);
+    });
+}
+
+#[test]
+fn a_reader_sees_each_commit_while_the_writer_has_the_database_open() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        let mut writer = Store::create(dir.path(), &info()).await.unwrap();
+        let mut reader = Store::open_to_read(dir.path()).await.unwrap();
+        assert_eq!(reader.summary().await.unwrap().counts.queued, 0);
+        for rank in 0..3 {
+            writer
+                .commit(&batch(began(rank.into()), vec![queued(rank)]))
+                .await
+                .unwrap();
+            assert_eq!(
+                reader.summary().await.unwrap().counts.queued,
+                i64::from(rank) + 1
+            );
+            assert_eq!(facts(&mut reader).await.len(), rank as usize + 1);
+        }
+    });
+}
+
+#[test]
+fn a_reader_cannot_write() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        Store::create(dir.path(), &info())
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        let mut reader = Store::open_to_read(dir.path()).await.unwrap();
+        assert!(reader.commit(&batch(began(1), vec![])).await.is_err());
+        assert!(facts(&mut reader).await.is_empty());
+    });
+}
+
+#[test]
+fn a_second_migration_changes_nothing() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        let mut store = Store::create(dir.path(), &info()).await.unwrap();
+        store
+            .commit(&batch(began(1), vec![queued(0)]))
+            .await
+            .unwrap();
+        store.close().await.unwrap();
+        let before = fs::read(dir.path().join(FILE)).unwrap();
+        Store::open(dir.path())
+            .await
+            .unwrap()
+            .close()
+            .await
+            .unwrap();
+        assert!(
+            before == fs::read(dir.path().join(FILE)).unwrap(),
+            "the file has changed"
+        );
+    });
+}
+
+#[test]
+fn a_database_that_is_made_again_keeps_its_name() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        drop(Store::create(dir.path(), &info()).await.unwrap());
+        let other = RunInfo {
+            name: "another".into(),
+            ..info()
+        };
+        let mut store = Store::create(dir.path(), &other).await.unwrap();
+        assert_eq!(store.run_info().await.unwrap(), info());
+    });
+}
+
+#[test]
+fn a_database_of_garbage_is_an_error_that_names_the_file() {
+    let dir = TempDir::new().unwrap();
+    fs::write(
+        dir.path().join(FILE),
+        "this is no database, however long one reads on in it ".repeat(100),
+    )
+    .unwrap();
+    let path = dir.path().join(FILE).display().to_string();
+    wait(async {
+        let error = Store::open(dir.path()).await.err().expect("garbage");
+        assert!(error.to_string().contains(&path), "{error}");
+        let error = match Store::open_to_read(dir.path()).await {
+            Ok(mut store) => store.summary().await.expect_err("garbage"),
+            Err(error) => error,
+        };
+        assert!(error.to_string().contains(&path), "{error}");
+    });
+}
+
+#[test]
+fn a_fact_that_cannot_be_understood_is_an_error_that_names_it() {
+    let dir = TempDir::new().unwrap();
+    wait(async {
+        let mut store = Store::create(dir.path(), &info()).await.unwrap();
+        store.commit(&batch(began(1), vec![])).await.unwrap();
+        store.close().await.unwrap();
+        // Written by a program that knows more facts.
+        let file = dir.path().join(FILE);
+        let text = fs::read(&file).unwrap();
+        let at = text
+            .windows(7)
+            .position(|w| w == b"\"began\"")
+            .expect("the fact");
+        let mut changed = text.clone();
+        changed[at..at + 7].copy_from_slice(b"\"rhyme\"");
+        fs::write(&file, changed).unwrap();
+        let error = Store::open(dir.path())
+            .await
+            .unwrap()
+            .replay(|_, _| {})
+            .await
+            .expect_err("unknown");
+        assert!(error.to_string().starts_with("fact 1 "), "{error}");
+    });
+}
+
+/// Everything that is derived, the rest taken out: what simulations returned besides their energy is beside the journal.
+async fn derived(dir: &Path) -> impl PartialEq + std::fmt::Debug {
+    let mut store = Store::open_to_read(dir).await.unwrap();
+    let candidates = store.candidates().await.unwrap().into_iter();
+    let candidates: Vec<_> = candidates
+        .map(|row| CandidateRow {
+            level: None,
+            engine: None,
+            engine_version: None,
+            ..row
+        })
+        .collect();
+    let summary = store.summary().await.unwrap();
+    (
+        candidates,
+        store.atoms().await.unwrap(),
+        store.batches().await.unwrap(),
+        store.tasks_by_state().await.unwrap(),
+        summary.counts,
+        summary.stopped_by,
+    )
+}
+
+#[test]
+fn the_derived_tables_are_what_a_replay_of_the_journal_gives() {
+    let tiny = Campaign::tiny();
+    let dir = tiny.completed("run", &[]);
+    let again = TempDir::new().unwrap();
+    let journal = journal(&dir);
+    let overrides = Overrides {
+        site: Some(dir.join("site.yml").display().to_string()),
+        ..Overrides::default()
+    };
+    let (loaded, plan) = plan::load(&dir.join("campaign.yml"), &overrides).unwrap();
+    wait(async {
+        let mut engine = Engine::new(Config::new(&loaded.campaign, &plan));
+        let mut store = Store::create(again.path(), &info()).await.unwrap();
+        for event in journal {
+            let records = engine.handle(&event).unwrap().records;
+            store.commit(&batch(event, records)).await.unwrap();
+        }
+        store.close().await.unwrap();
+        let (derived, rebuilt) = (derived(&dir).await, derived(again.path()).await);
+        assert_eq!(derived, rebuilt);
+    });
+}
+
+#[test]
+fn energies_come_back_from_the_journal_to_the_last_bit() {
+    let dir = TempDir::new().unwrap();
+    let energies = [-16.976577904093823, 0.1 + 0.2, -1e-300, 4.9e-324, f64::MAX];
+    wait(async {
+        let mut store = Store::create(dir.path(), &info()).await.unwrap();
+        for (task, energy) in (1..).zip(energies) {
+            let outcome = Outcome::Simulated {
+                total_energy_hartree: energy,
+                atoms: BTreeMap::new(),
+            };
+            let fact = Fact::Ended {
+                task: TaskId(task),
+                attempt: 1,
+                usage: Default::default(),
+                outcome,
+            };
+            store
+                .commit(&batch(Event { at: 1, fact }, vec![]))
+                .await
+                .unwrap();
+        }
+        let back: Vec<f64> = facts(&mut store)
+            .await
+            .iter()
+            .filter_map(|event| match &event.fact {
+                Fact::Ended {
+                    outcome:
+                        Outcome::Simulated {
+                            total_energy_hartree,
+                            ..
+                        },
+                    ..
+                } => Some(*total_energy_hartree),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(back, energies);
+    });
+}

@@ -1,0 +1,125 @@
+//! What runs that have ended have in common, and what holds of every one of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use moldflow::task::{Event, Fact, FailureKind, Outcome, TaskId};
+
+use super::{EVALUATIONS, journal, processes, rows, run_name, wait_until};
+
+/// A run without what it cost: what two runs of the same campaign have in common.
+pub fn export_without_usage(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
+    let mut rows = rows(run_dir);
+    for row in &mut rows {
+        row.retain(|column, _| {
+            !["submitted", "started", "finished", "peak_memory_mib"].contains(&column.as_str())
+        });
+    }
+    rows
+}
+
+/// The answer of every task that succeeded; fails if one was computed twice.
+pub fn answers(journal: &[Event]) -> BTreeMap<TaskId, Outcome> {
+    let mut answers = BTreeMap::new();
+    for event in journal {
+        if let Fact::Ended { task, outcome, .. } = &event.fact {
+            assert!(!answers.contains_key(task), "task {task} was done before");
+            if !matches!(outcome, Outcome::Failed(_)) {
+                answers.insert(*task, outcome.clone());
+            }
+        }
+    }
+    answers
+}
+
+/// Attempts that failed, by what.
+pub fn failures(journal: &[Event]) -> Vec<FailureKind> {
+    let failed = journal.iter().filter_map(|event| match &event.fact {
+        Fact::Ended {
+            outcome: Outcome::Failed(failure),
+            ..
+        } => Some(failure.kind),
+        _ => None,
+    });
+    failed.collect()
+}
+
+pub fn molecules(rows: &[BTreeMap<String, String>]) -> Vec<&str> {
+    rows.iter().map(|row| row["smiles"].as_str()).collect()
+}
+
+pub fn files_below(dir: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(dir) else {
+        return vec![];
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    paths
+        .into_iter()
+        .flat_map(|path| {
+            if path.is_dir() {
+                files_below(&path)
+            } else {
+                vec![path]
+            }
+        })
+        .collect()
+}
+
+pub fn names(dir: &Path) -> BTreeSet<String> {
+    fs::read_dir(dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// What holds of every run that was resumed to its end.
+pub fn assert_whole(run_dir: &Path) {
+    let rows = rows(run_dir);
+    let evaluated: Vec<_> = rows
+        .iter()
+        .filter(|row| row["status"] == "computed")
+        .cloned()
+        .collect();
+    assert_eq!(evaluated.len(), EVALUATIONS);
+    assert_eq!(
+        molecules(&rows).iter().collect::<BTreeSet<_>>().len(),
+        rows.len(),
+        "a molecule is there twice"
+    );
+    let journal = journal(run_dir);
+    answers(&journal);
+    // The machine took a few attempts; no task is to blame.
+    assert!(
+        failures(&journal)
+            .iter()
+            .all(|kind| *kind == FailureKind::Lost),
+        "{:?}",
+        failures(&journal)
+    );
+    wait_until("the end of all tasks", || {
+        processes(&format!("{}.", run_name(run_dir))).is_empty()
+    });
+    assert!(
+        names(&run_dir.join("state")).len() <= 1,
+        "{:?}",
+        names(&run_dir.join("state"))
+    );
+    let tasks = run_dir.join("tasks");
+    let kept: usize = names(&tasks)
+        .iter()
+        .map(|task| names(&tasks.join(task)).len())
+        .sum();
+    assert_eq!(
+        kept,
+        failures(&journal).len(),
+        "only failed attempts are kept"
+    );
+}
+
+pub fn assert_same(run_dir: &Path, calm: &Path) {
+    assert_eq!(export_without_usage(run_dir), export_without_usage(calm));
+    // Agents, models and predictions included: files are named by their content.
+    assert_eq!(answers(&journal(run_dir)), answers(&journal(calm)));
+}
