@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -14,7 +15,8 @@ use super::failure::Failure;
 use super::progress::Display;
 use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::{Executor, LocalExecutor};
+use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
+use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
@@ -49,15 +51,15 @@ pub async fn work(
     let mut store = open_store(dir, &loaded.campaign).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
-    let executors = executors(&loaded.site, &reports)?;
+    let executable = std::env::current_exe()
+        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
+    let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
         stages: stages(loaded, plan),
         executors,
     };
-    let executable = std::env::current_exe()
-        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
     let config = Config::new(&loaded.campaign, plan);
     let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
@@ -130,34 +132,46 @@ fn start_log(dir: &Path) -> Result<(), Failure> {
 
 fn executors(
     site: &site::Site,
-    reports: &mpsc::UnboundedSender<crate::exec::Report>,
+    executable: &Path,
+    run: &str,
+    reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
-    let mut executors: BTreeMap<String, Box<dyn Executor>> = BTreeMap::new();
+    let mut executors = BTreeMap::new();
     for (name, partition) in &site.partitions {
-        let slots = partition.slot_count(&site.node).unwrap_or(1);
-        let executor = match (&partition.executor, &partition.transport) {
-            (site::Executor::Local { .. }, None) => LocalExecutor::new(slots, reports.clone()),
-            _ => return Err(cannot_run(&site.name, name, partition)),
-        };
+        if !can_run(partition) {
+            return Err(cannot_run(&site.name, name, partition));
+        }
+        let executor = executor(site, name, executable, run, reports.clone());
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
             ))
         })?;
-        executors.insert(name.clone(), Box::new(executor));
+        executors.insert(name.clone(), executor);
     }
     Ok(executors)
 }
 
 /// Whether every partition can be run, said before anything is written.
 pub fn runnable(site: &site::Site) -> Result<(), Failure> {
-    let cannot = site.partitions.iter().find(|(_, partition)| {
-        let here = partition.transport.is_none();
-        !(here && matches!(partition.executor, site::Executor::Local { .. }))
-    });
-    cannot.map_or(Ok(()), |(name, partition)| {
-        Err(cannot_run(&site.name, name, partition))
-    })
+    match site
+        .partitions
+        .iter()
+        .find(|(_, partition)| !can_run(partition))
+    {
+        Some((name, partition)) => Err(cannot_run(&site.name, name, partition)),
+        None => Ok(()),
+    }
+}
+
+fn can_run(partition: &site::Partition) -> bool {
+    partition.transport.is_none()
+        && match partition.executor {
+            site::Executor::Local { .. } | site::Executor::Slurm { .. } => true,
+            site::Executor::Allocation { .. }
+            | site::Executor::Pbs { .. }
+            | site::Executor::Cobalt { .. } => false,
+        }
 }
 
 /// Why a partition that can be planned cannot be run.
@@ -171,6 +185,68 @@ fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
     );
     let hint = "`moldflow plan` shows what it would do; choose another site with `--site`";
     Failure::with_hint(message, hint)
+}
+
+fn executor(
+    site: &site::Site,
+    name: &str,
+    executable: &Path,
+    run: &str,
+    reports: mpsc::UnboundedSender<Report>,
+) -> io::Result<Box<dyn Executor>> {
+    let partition = &site.partitions[name];
+    let slots = partition.slot_count(&site.node).unwrap_or(1);
+    Ok(match &partition.executor {
+        site::Executor::Slurm { batch, blocks, .. } => {
+            let settings = slurm::Settings {
+                queue: batch.queue.clone(),
+                account: batch.account.clone(),
+                walltime: batch.walltime.into(),
+                nodes_per_task: batch.nodes_per_task.get(),
+                cores_per_task: partition.cores_per_task.get(),
+                tasks_per_node: (site.node.cores.count() / partition.cores_per_task.get()).max(1),
+                max_jobs: batch.max_jobs.get().min(slots),
+                options: batch.options.clone(),
+                setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
+                executable: executable.to_owned(),
+                slurm: slurm::Slurm::inherited(),
+            };
+            match blocks {
+                None => Box::new(SlurmExecutor::new(settings, reports)?),
+                Some(_) if batch.nodes_per_task.get() > 1 => {
+                    return Err(io::Error::other(
+                        "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
+                    ));
+                }
+                Some(blocks) => {
+                    let nodes = blocks.nodes.get();
+                    let settings = slurm::Settings {
+                        max_jobs: slots,
+                        ..settings
+                    };
+                    let rules = rules(blocks, nodes * settings.tasks_per_node);
+                    let name = format!("{run}.{name}");
+                    Box::new(BlockExecutor::new(settings, nodes, rules, &name, reports)?)
+                }
+            }
+        }
+        // `can_run` has let none of the others pass.
+        site::Executor::Local { .. }
+        | site::Executor::Allocation { .. }
+        | site::Executor::Pbs { .. }
+        | site::Executor::Cobalt { .. } => Box::new(LocalExecutor::new(slots, reports)?),
+    })
+}
+
+fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {
+    slurm::Rules {
+        min: blocks.min,
+        init: blocks.init,
+        max: blocks.max.get(),
+        capacity,
+        walltime: blocks.walltime.into(),
+        idle: blocks.idle.into(),
+    }
 }
 
 fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {

@@ -1,4 +1,5 @@
-//! `moldflow task run`: the body of every task, in a process and a directory of its own.
+//! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow task exec`: the body
+//! of a job of a batch system, which starts one.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,6 +21,14 @@ use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 pub(super) enum Command {
     /// Do the task whose input is in a file
     Run(RunArguments),
+    /// Start a task as a job of a batch system, and keep how it ends
+    Exec(ExecArguments),
+}
+
+#[derive(Args)]
+pub(super) struct ExecArguments {
+    /// The job's `job.json`
+    pub job: PathBuf,
 }
 
 #[derive(Args)]
@@ -28,14 +37,24 @@ pub(super) struct RunArguments {
     pub input: PathBuf,
 }
 
-pub(super) fn run(Command::Run(RunArguments { input }): &Command) -> Result<Exit, CommandFailure> {
-    match run_task(input) {
-        Ok(()) => Ok(Exit::Finished),
-        Err(e) => Err(CommandFailure::new(format!(
-            "could not run the task of `{}`: {e}",
-            input.display()
-        ))),
+pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
+    match command {
+        Command::Run(RunArguments { input }) => run_task(input)
+            .map(|()| Exit::Finished)
+            .map_err(|e| of_file("run the task", input, &e)),
+        Command::Exec(ExecArguments { job }) => super::wait(async {
+            let exit = exec::carry_out(job).await;
+            match exit.map_err(|e| of_file("start the job", job, &e))? {
+                exec::Exit::Code(0) => Ok(Exit::Finished),
+                // The rest is in `exit.json`; the batch system only has to see that it was no success.
+                exit => Err(CommandFailure::new(format!("the task ended: {exit:?}"))),
+            }
+        }),
     }
+}
+
+fn of_file(what: &str, path: &Path, error: &io::Error) -> CommandFailure {
+    CommandFailure::new(format!("could not {what} of `{}`: {error}", path.display()))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -54,9 +54,26 @@ impl Program for TaskRun {
             Exit::TimedOut => (FailureKind::Timeout, "ran past its timeout".to_owned()),
             Exit::Cancelled => (FailureKind::Cancelled, "cancelled".to_owned()),
             Exit::LaunchFailed(why) => (FailureKind::Launch, why.clone()),
+            Exit::Walltime => (
+                FailureKind::Walltime,
+                "ended by the batch system at its walltime".to_owned(),
+            ),
+            Exit::NodeLost(word) => (
+                FailureKind::NodeLost,
+                format!("its node was lost or taken away (`{word}`)"),
+            ),
+            // Not counted: a controller that lost its state cancels jobs too, and the word is the same.
+            Exit::CancelledByHand => (
+                FailureKind::Lost,
+                "cancelled in the batch system, not by this program".to_owned(),
+            ),
+            Exit::Word(word) => (
+                FailureKind::Exit,
+                format!("the batch system says `{word}`, and there is no result"),
+            ),
             Exit::Unseen => (
                 FailureKind::Lost,
-                "gone without a result while no engine was there".to_owned(),
+                "gone without a result, and nobody saw it end".to_owned(),
             ),
         };
         failed(kind, message)

@@ -1,27 +1,20 @@
 //! Jobs as process groups of this machine: one thread a slot takes the next job, starts it, and waits for it.
 
 use std::collections::{HashMap, VecDeque};
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::launch::{GRACE, end_group, exit_of, now, prepare, spawn, wait, wait_fd};
 use super::process::{Environment, Process, TOKEN, find_processes, token_of};
 use super::{Executor, Exit, Found, Job, News, Report};
 use crate::task::Token;
-
-/// How long a process group may take to end after SIGTERM.
-const GRACE: Duration = Duration::from_secs(2);
 
 /// The `local` executor.
 pub struct LocalExecutor {
@@ -35,6 +28,8 @@ struct Shared {
     state: Mutex<State>,
     work: Condvar,
     environment: Environment,
+    /// The variable that carries the token of a job.
+    variable: &'static str,
 }
 
 #[derive(Default)]
@@ -60,11 +55,21 @@ impl LocalExecutor {
     /// An executor of `slots` slots that reports to `reports`; an error where the system has no threads left, or no
     /// process descriptors (Linux before 5.3).
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
+        Self::of_clients(slots, TOKEN, reports)
+    }
+
+    /// The same for jobs that are the clients of tasks elsewhere, whose token is in another variable than that of tasks.
+    pub fn of_clients(
+        slots: usize,
+        variable: &'static str,
+        reports: UnboundedSender<Report>,
+    ) -> io::Result<Self> {
         pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
             environment: Environment::inherited(),
+            variable,
         });
         let mut executor = Self {
             shared,
@@ -93,7 +98,7 @@ impl LocalExecutor {
         let ours = || processes.iter().filter(|p| p.token == token);
         if let Some((leader, fd)) = ours()
             .find(|p| p.pid == p.group)
-            .and_then(|p| Some((p.pid, hold(p)?)))
+            .and_then(|p| Some((p.pid, hold(p, self.shared.variable)?)))
         {
             let mut state = self.shared.lock();
             state.running.insert(
@@ -139,7 +144,7 @@ impl Executor for LocalExecutor {
         let Some(job) = jobs.first() else {
             return Vec::new();
         };
-        let processes = find_processes(&format!("{}.", job.token.run));
+        let processes = find_processes(self.shared.variable, &format!("{}.", job.token.run));
         let found = jobs
             .iter()
             .map(|job| self.find_one(job, &processes))
@@ -151,7 +156,7 @@ impl Executor for LocalExecutor {
     fn end_others(&mut self, run: &str, keep: &[Token]) {
         let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
         kill_groups(
-            find_processes(&format!("{run}."))
+            find_processes(self.shared.variable, &format!("{run}."))
                 .iter()
                 .filter(|p| !keep.contains(&p.token)),
         );
@@ -322,7 +327,11 @@ impl Shared {
             });
         // Not by the leader's id: somebody else may have reaped it, and then it is free.
         let token = job.token.to_string();
-        kill_groups(find_processes(&token).iter().filter(|p| p.token == token));
+        kill_groups(
+            find_processes(self.variable, &token)
+                .iter()
+                .filter(|p| p.token == token),
+        );
         match (cancelled, ended_in_time) {
             (true, _) => Exit::Cancelled,
             (false, false) => Exit::TimedOut,
@@ -342,107 +351,25 @@ impl Shared {
     }
 
     fn start(&self, job: &Job) -> io::Result<Child> {
-        fs::create_dir_all(&job.dir)?;
-        for (name, content) in &job.files {
-            fs::write(job.dir.join(name), content)?;
-        }
-        for (from, name) in &job.links {
-            link(from, &job.dir.join(name))?;
-        }
-        let (program, arguments) = job.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        Command::new(program)
-            .args(arguments)
-            .current_dir(&job.dir)
-            .env_clear()
-            .envs(self.environment.pairs().iter().map(|(k, v)| (k, v)))
-            .envs(job.env.iter().map(|(k, v)| (k, v)))
-            .env(TOKEN, job.token.to_string())
-            .stdin(Stdio::null())
-            .stdout(File::create(job.dir.join("stdout"))?)
-            .stderr(File::create(job.dir.join("stderr"))?)
-            .process_group(0)
-            .spawn()
-            .map_err(|e| io::Error::new(e.kind(), format!("could not start `{program}`: {e}")))
-    }
-}
-
-/// A hard link; a copy where the file system has none.
-fn link(from: &Path, to: &Path) -> io::Result<()> {
-    match fs::hard_link(from, to) {
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(from, to).map(drop).map_err(|e| {
-            io::Error::new(
-                e.kind(),
-                format!("could not link `{}`: {e}", from.display()),
-            )
-        }),
-        Ok(()) => Ok(()),
+        prepare(job)?;
+        let token = (self.variable.to_owned(), job.token.to_string());
+        let inherited = self.environment.pairs().iter();
+        let env = inherited.chain(&job.env).chain([&token]);
+        spawn(&job.argv, &job.dir, |command| {
+            command.env_clear().envs(env.map(|(k, v)| (k, v)));
+        })
     }
 }
 
 /// A descriptor of a process that was found, unless it has ended since.
-fn hold(process: &Process) -> Option<OwnedFd> {
+fn hold(process: &Process, variable: &str) -> Option<OwnedFd> {
     let fd = pidfd_open(process.pid, PidfdFlags::empty()).ok()?;
     // Looked at again: in between its id may have passed to another process.
-    (token_of(process.pid)? == process.token).then_some(fd)
+    (token_of(process.pid, variable)? == process.token).then_some(fd)
 }
 
 fn kill_groups<'p>(processes: impl Iterator<Item = &'p Process>) {
     for process in processes {
         let _ = kill_process_group(process.group, Signal::KILL);
     }
-}
-
-/// Waits for a child; false when it still runs after `limit`.
-fn wait(child: Pid, limit: Duration) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        match pidfd_open(child, PidfdFlags::empty()) {
-            Ok(fd) => return wait_fd(&fd, deadline.saturating_duration_since(Instant::now())),
-            Err(Errno::SRCH) => return true,
-            Err(_) if Instant::now() >= deadline => return false,
-            // No descriptor is free at the moment.
-            Err(_) => std::thread::sleep(Duration::from_millis(10)),
-        }
-    }
-}
-
-fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
-    let deadline = Instant::now() + limit;
-    loop {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let timeout = Timespec {
-            tv_sec: left.as_secs().cast_signed(),
-            tv_nsec: left.subsec_nanos().into(),
-        };
-        let mut fds = [PollFd::new(fd, PollFlags::IN)];
-        match poll(&mut fds, Some(&timeout)) {
-            Ok(0) => return false,
-            Ok(_) => return true,
-            Err(Errno::INTR) => {}
-            Err(_) => return true,
-        }
-    }
-}
-
-/// SIGTERM to the group, and SIGKILL to what does not heed it.
-fn end_group(leader: Pid) {
-    let _ = kill_process_group(leader, Signal::TERM);
-    if !wait(leader, GRACE) {
-        let _ = kill_process_group(leader, Signal::KILL);
-    }
-}
-
-fn exit_of(status: ExitStatus) -> Exit {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Unseen,
-    }
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
 }

@@ -1,12 +1,16 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
 pub mod batch;
+mod batched;
 pub mod doctor;
+mod launch;
 mod launcher;
 mod local;
 mod process;
 mod program;
+pub mod slurm;
 
+pub use batched::carry_out;
 pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
@@ -14,6 +18,8 @@ pub use program::{ProgramError, Run, run, version};
 
 use std::path::PathBuf;
 use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
 
 use crate::task::Token;
 
@@ -55,14 +61,22 @@ pub enum News {
     },
 }
 
-/// How a process ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Exit {
     Code(i32),
     Signal(i32),
     TimedOut,
     Cancelled,
     LaunchFailed(String),
+    /// The batch system ended it at its walltime.
+    Walltime,
+    /// The batch system took its node away or lost it: its word.
+    NodeLost(String),
+    /// Somebody else had the batch system end it.
+    CancelledByHand,
+    /// The batch system says that it ended, in this word, and the job itself left no trace.
+    Word(String),
     /// It is gone and nobody saw it end.
     Unseen,
 }

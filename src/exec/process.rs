@@ -58,8 +58,8 @@ pub struct Process {
     pub token: String,
 }
 
-/// Processes whose environment carries a token that starts with `prefix`.
-pub fn find_processes(prefix: &str) -> Vec<Process> {
+/// Processes in whose environment `variable` holds a token that starts with `prefix`.
+pub fn find_processes(variable: &str, prefix: &str) -> Vec<Process> {
     let Ok(entries) = fs::read_dir("/proc") else {
         return Vec::new();
     };
@@ -67,7 +67,7 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
         .filter_map(|entry| {
             let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
             let pid = Pid::from_raw(pid)?;
-            let token = token_of(pid).filter(|token| token.starts_with(prefix))?;
+            let token = token_of(pid, variable).filter(|token| token.starts_with(prefix))?;
             Some(Process {
                 pid,
                 group: rustix::process::getpgid(Some(pid)).ok()?,
@@ -77,12 +77,11 @@ pub fn find_processes(prefix: &str) -> Vec<Process> {
         .collect()
 }
 
-/// The token that a process carries; none of one that has ended.
-pub fn token_of(pid: Pid) -> Option<String> {
+/// The token that a process carries in this variable; none of one that has ended.
+pub fn token_of(pid: Pid, variable: &str) -> Option<String> {
     let environ = environ(pid)?;
     let mut variables = environ.split(|byte| *byte == 0);
-    let token = variables
-        .find_map(|variable| variable.strip_prefix(TOKEN.as_bytes())?.strip_prefix(b"="))?;
+    let token = variables.find_map(|v| v.strip_prefix(variable.as_bytes())?.strip_prefix(b"="))?;
     Some(String::from_utf8_lossy(token).into_owned())
 }
 
@@ -103,6 +102,14 @@ fn environ(pid: Pid) -> Option<Vec<u8>> {
         std::thread::sleep(Duration::from_millis(1));
     }
     None
+}
+
+/// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
+pub fn find_clients(program: &str, token: &str) -> bool {
+    find_processes(TOKEN, token).iter().any(|process| {
+        let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
+        process.token == token && name.is_ok_and(|name| name.trim() == program)
+    })
 }
 
 /// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.

@@ -1,0 +1,172 @@
+//! `moldflow task exec`: what a job of a batch system runs. It starts the task, ends it at its timeout, and leaves how it
+//! ended beside the result, so that the end of a task outlives the batch system's memory of it.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::launch::{end_group, exit_of, now, spawn, wait};
+use super::process::TOKEN;
+use super::{Exit, Job};
+
+/// Names of the files in the directory of an attempt.
+const ORDER: &str = "job.json";
+const ENDED: &str = "exit.json";
+const SCRIPT: &str = "job.sh";
+/// What the script itself prints; the task's own output is in `stdout` and `stderr`.
+pub const SCRIPT_OUTPUT: &str = "job.out";
+
+/// What is to be run.
+#[derive(Debug, Serialize, Deserialize)]
+struct Order {
+    token: String,
+    argv: Vec<String>,
+    env: Vec<(String, String)>,
+    timeout: Duration,
+}
+
+/// How a task ended, as its job saw it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub exit: Exit,
+    /// Milliseconds since the Unix epoch.
+    pub started: i64,
+    pub ended: i64,
+}
+
+/// What the directory of an attempt tells of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Traces {
+    pub result: Option<Vec<u8>>,
+    pub ended: Option<Ended>,
+}
+
+impl Traces {
+    pub fn read(job: &Job) -> Self {
+        Self {
+            result: fs::read(job.dir.join(job.result)).ok(),
+            ended: read(&job.dir.join(ENDED)).ok(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.result.is_none() && self.ended.is_none()
+    }
+}
+
+/// Writes the order of a job, and a script that carries it out by `executable` after the lines of `setup`.
+pub fn write(job: &Job, setup: &[String], executable: &Path) -> io::Result<()> {
+    super::launch::prepare(job)?;
+    let order = Order {
+        token: job.token.to_string(),
+        argv: job.argv.clone(),
+        env: job.env.clone(),
+        timeout: job.timeout,
+    };
+    fs::write(job.dir.join(ORDER), serde_json::to_vec(&order)?)?;
+    fs::write(job.dir.join(SCRIPT), script(setup, &command(executable)))
+}
+
+/// The command that carries out the order in its working directory.
+pub fn command(executable: &Path) -> Vec<String> {
+    let executable = executable.to_string_lossy().into_owned();
+    vec![executable, "task".into(), "exec".into(), ORDER.into()]
+}
+
+/// Path of the script of an attempt in `dir`.
+pub fn script_of(dir: &Path) -> std::path::PathBuf {
+    dir.join(SCRIPT)
+}
+
+/// A shell script that runs `argv` after the lines of `setup`.
+pub fn script(setup: &[String], argv: &[String]) -> String {
+    let quoted: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+    let setup: String = setup.iter().map(|line| format!("{line}\n")).collect();
+    format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
+}
+
+/// A word as the shell reads it back.
+fn quoted(word: &str) -> String {
+    format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch system sends SIGTERM
+/// the task is ended and nothing is written: then the batch system's word tells why.
+pub async fn carry_out(order: &Path) -> io::Result<Exit> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let dir = order.parent().filter(|dir| *dir != Path::new(""));
+    let dir = dir.unwrap_or(Path::new(".")).to_owned();
+    let order: Order = read(order)?;
+    let started = now();
+    let child = spawn(&order.argv, &dir, |command| {
+        command.envs(order.env.iter().map(|(k, v)| (k, v)));
+        command.env(TOKEN, &order.token);
+    });
+    let exit = match child {
+        Err(e) => Exit::LaunchFailed(e.to_string()),
+        Ok(mut child) => {
+            let leader = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
+            let waited = tokio::task::spawn_blocking(move || {
+                let in_time = wait(leader, order.timeout);
+                if !in_time {
+                    end_group(leader);
+                }
+                // What the leader left behind; it is not reaped yet, so that its id cannot name another group.
+                let _ = kill_process_group(leader, Signal::KILL);
+                (in_time, child.wait())
+            });
+            tokio::select! {
+                waited = waited => match waited.map_err(io::Error::other)? {
+                    (false, _) => Exit::TimedOut,
+                    (true, status) => exit_of(status?),
+                },
+                _ = terminate.recv() => {
+                    end_group(leader);
+                    return Ok(Exit::Signal(Signal::TERM.as_raw()));
+                }
+            }
+        }
+    };
+    let ended = Ended {
+        exit: exit.clone(),
+        started,
+        ended: now(),
+    };
+    write_whole(&dir, ENDED, &serde_json::to_vec(&ended)?)?;
+    Ok(exit)
+}
+
+fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+/// A file that is there whole or not at all.
+fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let new = dir.join(format!(".{name}"));
+    let mut file = File::create(&new)?;
+    file.write_all(content)?;
+    file.sync_all()?;
+    fs::rename(new, dir.join(name))?;
+    File::open(dir)?.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_runs_the_words_it_was_given() {
+        let argv = ["printf", "%s|", "it's", "a b", "$HOME", "`x`"].map(str::to_owned);
+        let script = script(&["set -e".into()], &argv);
+        let output = std::process::Command::new("/bin/sh")
+            .args(["-c", &script])
+            .output();
+        let printed = String::from_utf8(output.expect("a shell").stdout).expect("text");
+        assert_eq!(printed, "it's|a b|$HOME|`x`|");
+    }
+}

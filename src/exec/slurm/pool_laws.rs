@@ -1,0 +1,286 @@
+//! Laws of the pool against blocks that come late, end at their walltime, get lost, and are forgotten.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::commands::Submitted;
+use super::pool::{Command, Event, Pool, Rules};
+use super::state::{Fate, Listed, State};
+use crate::exec::Exit;
+use crate::exec::batched::{Ended, Traces};
+use crate::task::{TaskId, Token};
+
+const PREFIX: &str = "1f.qc.block.";
+
+fn token(task: u64) -> Token {
+    Token {
+        run: "1f".into(),
+        task: TaskId(task),
+        attempt: 1,
+    }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+#[derive(Clone, Debug)]
+enum Chance {
+    Pass(u64),
+    Poll,
+    StartBlock(usize),
+    LoseBlock(usize, bool),
+    EndStep(usize),
+    /// The answer to the next request for a block is lost, and the request as well.
+    LoseRequest,
+    Cancel(u64),
+}
+
+fn chances() -> impl Strategy<Value = Chance> {
+    prop_oneof![
+        3 => (1u64..400).prop_map(Chance::Pass),
+        5 => Just(Chance::Poll),
+        3 => (0usize..5).prop_map(Chance::StartBlock),
+        1 => ((0usize..5), any::<bool>()).prop_map(|(n, forget)| Chance::LoseBlock(n, forget)),
+        4 => (0usize..9).prop_map(Chance::EndStep),
+        1 => Just(Chance::LoseRequest),
+        1 => (1u64..13).prop_map(Chance::Cancel),
+    ]
+}
+
+struct World {
+    pool: Pool,
+    rules: Rules,
+    now: Duration,
+    blocks: BTreeMap<String, (State, Option<Duration>)>,
+    forgotten: BTreeSet<String>,
+    steps: BTreeMap<Token, String>,
+    started: BTreeSet<Token>,
+    reported: BTreeMap<Token, Exit>,
+    lose: bool,
+    timeout: Duration,
+}
+
+impl World {
+    fn new(rules: &Rules, tasks: u64, timeout: Duration) -> Self {
+        let mut world = Self {
+            pool: Pool::new(rules.clone(), PREFIX.into()),
+            rules: rules.clone(),
+            now: Duration::ZERO,
+            blocks: BTreeMap::new(),
+            forgotten: BTreeSet::new(),
+            steps: BTreeMap::new(),
+            started: BTreeSet::new(),
+            reported: BTreeMap::new(),
+            lose: false,
+            timeout,
+        };
+        let tasks = (1..=tasks).map(|task| (token(task), timeout)).collect();
+        world.event(Event::Wanted(tasks));
+        world
+    }
+
+    fn event(&mut self, event: Event) {
+        let mut commands: VecDeque<Command> = self.pool.handle(self.now, event).into();
+        while let Some(command) = commands.pop_front() {
+            let answer = self.carry_out(command);
+            commands.extend(
+                answer
+                    .into_iter()
+                    .flat_map(|event| self.pool.handle(self.now, event)),
+            );
+        }
+    }
+
+    fn carry_out(&mut self, command: Command) -> Option<Event> {
+        match command {
+            Command::Ask(name) => {
+                if std::mem::take(&mut self.lose) {
+                    return Some(Event::Asked(name, Submitted::Unknown));
+                }
+                let known = self.blocks.insert(name.clone(), (State::Waiting, None));
+                assert_eq!(known, None, "two blocks of one name");
+                Some(Event::Asked(name, Submitted::As("7".into())))
+            }
+            Command::Release(name) => {
+                if self.blocks.contains_key(&name) {
+                    self.blocks
+                        .insert(name.clone(), (State::Ended(Fate::Cancelled), None));
+                }
+                assert!(
+                    self.steps.values().all(|block| *block != name),
+                    "a block in use is released"
+                );
+                None
+            }
+            Command::Start { token, block, .. } => {
+                assert!(
+                    self.started.insert(token.clone()),
+                    "{token} is started twice"
+                );
+                if let Some((State::Running, Some(until))) = self.blocks.get(&block) {
+                    let needed = self.timeout.min(self.rules.walltime * 9 / 10);
+                    // What is known of a block is as old as the last look.
+                    assert!(
+                        self.now + needed <= *until,
+                        "it may not end before its block"
+                    );
+                }
+                self.steps.insert(token, block.clone());
+                let used = self.steps.values().filter(|other| **other == block).count();
+                assert!(used <= self.rules.capacity, "too many tasks in a block");
+                None
+            }
+            Command::Kill(token) => {
+                self.steps.remove(&token)?;
+                Some(Event::StepEnded(token, Exit::Signal(15), Traces::default()))
+            }
+            Command::Ended(token, exit, _) => {
+                assert_eq!(self.reported.insert(token, exit), None, "reported twice");
+                None
+            }
+        }
+    }
+
+    fn live(&self) -> usize {
+        let ended = |state: &State| matches!(state, State::Ended(_));
+        self.blocks
+            .values()
+            .filter(|(state, _)| !ended(state))
+            .count()
+    }
+
+    fn end_block(&mut self, name: &str, fate: Fate) {
+        self.blocks
+            .insert(name.to_owned(), (State::Ended(fate), None));
+        let steps = self.steps.iter().filter(|(_, block)| *block == name);
+        let steps: Vec<Token> = steps.map(|(token, _)| token.clone()).collect();
+        for token in steps {
+            self.steps.remove(&token);
+            self.event(Event::StepEnded(token, Exit::Code(1), Traces::default()));
+        }
+    }
+
+    fn meet(&mut self, chance: Chance) {
+        match chance {
+            Chance::Pass(count) => {
+                self.now += seconds(count);
+                let over = |(_, (state, until)): &(&String, &(State, Option<Duration>))| {
+                    *state == State::Running && until.is_some_and(|until| until <= self.now)
+                };
+                let over: Vec<String> = self
+                    .blocks
+                    .iter()
+                    .filter(over)
+                    .map(|(name, _)| name.clone())
+                    .collect();
+                for name in over {
+                    self.end_block(&name, Fate::Walltime);
+                }
+                self.event(Event::Tick);
+            }
+            Chance::Poll => {
+                let listed = self
+                    .blocks
+                    .iter()
+                    .filter(|(name, _)| !self.forgotten.contains(*name));
+                let listed = listed.map(|(name, (state, until))| Listed {
+                    id: "7".into(),
+                    name: name.clone(),
+                    state: state.clone(),
+                    submitted: String::new(),
+                    reason: String::new(),
+                    left: until.map(|until| until.saturating_sub(self.now)),
+                });
+                let listed = listed.collect();
+                self.event(Event::Listed(listed));
+            }
+            Chance::StartBlock(n) => {
+                let until = self.now + self.rules.walltime;
+                let waiting = self
+                    .blocks
+                    .values_mut()
+                    .filter(|(state, _)| *state == State::Waiting);
+                if let Some(block) = waiting.into_iter().nth(n) {
+                    *block = (State::Running, Some(until));
+                }
+            }
+            Chance::LoseBlock(n, forget) => {
+                let running = self
+                    .blocks
+                    .iter()
+                    .filter(|(_, (state, _))| *state == State::Running);
+                let name = running.map(|(name, _)| name.clone()).nth(n);
+                if let Some(name) = name {
+                    self.end_block(&name, Fate::NodeLost("NODE_FAIL".into()));
+                    if forget {
+                        self.forgotten.insert(name);
+                    }
+                }
+            }
+            Chance::EndStep(n) => {
+                let token = self.steps.keys().nth(n).cloned();
+                if let Some(token) = token {
+                    self.steps.remove(&token);
+                    let ended = Some(Ended {
+                        exit: Exit::Code(0),
+                        started: 0,
+                        ended: 1,
+                    });
+                    let traces = Traces {
+                        result: None,
+                        ended,
+                    };
+                    self.event(Event::StepEnded(token, Exit::Code(0), traces));
+                }
+            }
+            Chance::LoseRequest => self.lose = true,
+            Chance::Cancel(task) => self.event(Event::Cancel(vec![token(task)])),
+        }
+    }
+}
+
+fn rules() -> impl Strategy<Value = Rules> {
+    (0usize..2, 0usize..3, 1usize..4, 1usize..4).prop_map(|(min, init, max, capacity)| Rules {
+        min,
+        init,
+        max,
+        capacity,
+        walltime: seconds(600),
+        idle: seconds(60),
+    })
+}
+
+proptest! {
+    #[test]
+    fn every_task_is_started_once_where_it_can_end_and_reported_once(
+        rules in rules(),
+        tasks in 1u64..13,
+        timeout in 1u64..900,
+        chances in prop::collection::vec(chances(), 0..100),
+    ) {
+        let mut world = World::new(&rules, tasks, seconds(timeout));
+        let mut cancelled = BTreeSet::new();
+        for chance in chances {
+            if let Chance::Cancel(task) = chance {
+                cancelled.insert(token(task));
+            }
+            world.meet(chance);
+            prop_assert!(world.live() <= rules.max, "more blocks than asked for");
+        }
+        for _ in 0..200 {
+            world.meet(Chance::Pass(20));
+            world.meet(Chance::Poll);
+            world.meet(Chance::StartBlock(0));
+            world.meet(Chance::Poll);
+            world.meet(Chance::EndStep(0));
+        }
+        for task in (1..=tasks).map(token).filter(|task| !cancelled.contains(task)) {
+            prop_assert!(world.reported.contains_key(&task), "{} has no end", task);
+        }
+        prop_assert_eq!(world.pool.busy(), 0);
+        prop_assert!(world.live() <= rules.min, "idle blocks are kept");
+    }
+}

@@ -1,0 +1,290 @@
+//! Laws of the queue against a Slurm that loses answers, forgets jobs, issues ids again and words states in its own way.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use proptest::prelude::*;
+
+use super::commands::Submitted;
+use super::queue::{Command, Event, Queue};
+use super::state::{Fate, Listed, State};
+use crate::exec::Exit;
+use crate::exec::batched::{Ended, Traces};
+use crate::task::{TaskId, Token};
+
+fn token(task: u64) -> Token {
+    Token {
+        run: "1f".into(),
+        task: TaskId(task),
+        attempt: 1,
+    }
+}
+
+/// What happens next.
+#[derive(Clone, Debug)]
+enum Chance {
+    /// The commands of the queue are carried out, this many.
+    Carry(usize),
+    /// The answer of the next submission is lost; `taken`: after the controller took it in.
+    LoseAnswer {
+        taken: bool,
+    },
+    Poll,
+    Start(usize),
+    End(usize, Fate),
+    /// A state is worded in a way that is not known.
+    Odd(usize),
+    /// The controller forgets what has ended.
+    Forget,
+    /// The engine dies, and the next looks for all that was not reported.
+    Die,
+    Cancel(u64),
+}
+
+fn chances() -> impl Strategy<Value = Chance> {
+    let fate = prop::sample::select(vec![
+        Fate::Completed,
+        Fate::Failed,
+        Fate::Walltime,
+        Fate::Cancelled,
+        Fate::NodeLost("NODE_FAIL".into()),
+    ]);
+    prop_oneof![
+        6 => (1usize..9).prop_map(Chance::Carry),
+        1 => any::<bool>().prop_map(|taken| Chance::LoseAnswer { taken }),
+        5 => Just(Chance::Poll),
+        4 => (0usize..9).prop_map(Chance::Start),
+        4 => ((0usize..9), fate).prop_map(|(i, fate)| Chance::End(i, fate)),
+        1 => (0usize..9).prop_map(Chance::Odd),
+        1 => Just(Chance::Forget),
+        1 => Just(Chance::Die),
+        1 => (1u64..13).prop_map(Chance::Cancel),
+    ]
+}
+
+#[derive(Default)]
+struct World {
+    queue: Queue,
+    limit: usize,
+    commands: VecDeque<Command>,
+    listed: BTreeMap<String, Listed>,
+    /// Ids start again after the controller forgot.
+    next_id: u32,
+    lose: Option<bool>,
+    traces: BTreeMap<Token, Traces>,
+    /// How often each was submitted and taken in.
+    taken: BTreeMap<Token, u32>,
+    order: Vec<u64>,
+    reported: BTreeMap<Token, Exit>,
+    outstanding: BTreeSet<Token>,
+    cancelled: BTreeSet<Token>,
+}
+
+impl World {
+    fn new(limit: usize, tasks: u64) -> Self {
+        let mut world = Self {
+            queue: Queue::new(limit),
+            limit,
+            ..Self::default()
+        };
+        world.outstanding = (1..=tasks).map(token).collect();
+        world.event(Event::Wanted((1..=tasks).map(token).collect()));
+        world
+    }
+
+    fn event(&mut self, event: Event) {
+        let commands = self.queue.handle(event);
+        self.commands.extend(commands);
+    }
+
+    fn live(&self) -> usize {
+        let lives = |job: &&Listed| !matches!(job.state, State::Ended(_));
+        self.listed.values().filter(lives).count()
+    }
+
+    fn nth_live(&mut self, n: usize) -> Option<&mut Listed> {
+        let lives = |job: &&mut Listed| !matches!(job.state, State::Ended(_));
+        let mut live: Vec<_> = self.listed.values_mut().filter(lives).collect();
+        (!live.is_empty())
+            .then(|| n % live.len())
+            .map(|n| live.swap_remove(n))
+    }
+
+    fn carry_out(&mut self, command: Command) {
+        match command {
+            Command::Submit(token) => {
+                let lose = self.lose.take();
+                if lose != Some(false) {
+                    self.next_id += 1;
+                    *self.taken.entry(token.clone()).or_default() += 1;
+                    self.order.push(token.task.0);
+                    let job = Listed {
+                        id: self.next_id.to_string(),
+                        name: token.to_string(),
+                        state: State::Waiting,
+                        submitted: format!("{:05}", self.order.len()),
+                        reason: String::new(),
+                        left: None,
+                    };
+                    self.listed.insert(job.id.clone(), job);
+                }
+                let answer = match lose {
+                    None => Submitted::As(self.next_id.to_string()),
+                    Some(_) => Submitted::Unknown,
+                };
+                self.event(Event::Submitted(token, answer));
+            }
+            Command::Show(token, id) => {
+                let shown = self.listed.get(&id).cloned();
+                self.event(Event::Shown(token, shown));
+            }
+            Command::Trace(token, fate) => {
+                let traces = self.traces.get(&token).cloned().unwrap_or_default();
+                self.event(Event::Traced {
+                    token,
+                    fate,
+                    traces,
+                });
+            }
+            Command::Cancel(tokens) => {
+                let names: BTreeSet<String> = tokens.iter().map(Token::to_string).collect();
+                for job in self.listed.values_mut() {
+                    if names.contains(&job.name) && !matches!(job.state, State::Ended(_)) {
+                        job.state = State::Ended(Fate::Cancelled);
+                    }
+                }
+            }
+            Command::CancelWaiting(_) => unreachable!("nothing is dropped here"),
+            Command::Started(_) => {}
+            Command::Ended(token, exit, _) => {
+                self.outstanding.remove(&token);
+                assert_eq!(self.reported.insert(token, exit), None, "reported twice");
+            }
+        }
+    }
+
+    fn meet(&mut self, chance: Chance) {
+        match chance {
+            Chance::Carry(count) => {
+                for _ in 0..count {
+                    if let Some(command) = self.commands.pop_front() {
+                        self.carry_out(command);
+                    }
+                }
+            }
+            Chance::LoseAnswer { taken } => self.lose = Some(taken),
+            Chance::Poll => {
+                let list = self.listed.values().cloned().collect();
+                self.event(Event::Listed(list));
+            }
+            Chance::Start(n) => {
+                if let Some(job) = self.nth_live(n) {
+                    job.state = State::Running;
+                }
+            }
+            Chance::End(n, fate) => {
+                if let Some(job) = self.nth_live(n) {
+                    job.state = State::Ended(fate.clone());
+                    let token: Token = job.name.parse().expect("a token");
+                    let code = i32::from(fate != Fate::Completed);
+                    let ended = Some(Ended {
+                        exit: Exit::Code(code),
+                        started: 0,
+                        ended: 1,
+                    });
+                    if matches!(fate, Fate::Completed | Fate::Failed) {
+                        let result = None;
+                        self.traces.insert(token, Traces { result, ended });
+                    }
+                }
+            }
+            Chance::Odd(n) => {
+                if let Some(job) = self.nth_live(n) {
+                    job.state = State::Unknown("HUH".into());
+                }
+            }
+            Chance::Forget => {
+                let (traces, taken) = (&self.traces, &mut self.taken);
+                self.listed.retain(|_, job| {
+                    let token: Token = job.name.parse().expect("a token");
+                    let forgotten = matches!(job.state, State::Ended(_));
+                    if forgotten && !traces.contains_key(&token) {
+                        // Nothing is left of it: that it starts anew is right.
+                        taken.remove(&token);
+                    }
+                    !forgotten
+                });
+                if self.listed.is_empty() {
+                    self.next_id = 0;
+                }
+            }
+            Chance::Die => {
+                self.queue = Queue::new(self.limit);
+                self.commands.clear();
+                self.event(Event::Perhaps(self.outstanding.iter().cloned().collect()));
+            }
+            Chance::Cancel(task) => {
+                if self.outstanding.remove(&token(task)) {
+                    self.cancelled.insert(token(task));
+                    self.event(Event::Cancel(vec![token(task)]));
+                }
+            }
+        }
+    }
+
+    /// Lets all that is there come to its end.
+    fn settle(&mut self) {
+        for _ in 0..400 {
+            self.meet(Chance::Carry(1000));
+            self.meet(Chance::Poll);
+            self.meet(Chance::Carry(1000));
+            self.meet(Chance::Start(0));
+            self.meet(Chance::End(0, Fate::Completed));
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_job_is_reported_once_and_none_is_doubled(
+        limit in 1usize..5,
+        tasks in 1u64..13,
+        chances in prop::collection::vec(chances(), 0..120),
+    ) {
+        let mut world = World::new(limit, tasks);
+        for chance in chances {
+            world.meet(chance);
+            let mut names = BTreeSet::new();
+            for job in world.listed.values().filter(|job| !matches!(job.state, State::Ended(_))) {
+                prop_assert!(names.insert(job.name.clone()), "{} is there twice", job.name);
+            }
+        }
+        world.settle();
+        prop_assert_eq!(&world.outstanding, &BTreeSet::new());
+        prop_assert_eq!(world.queue.held(), 0);
+        prop_assert_eq!(world.live(), 0);
+        for (token, exit) in &world.reported {
+            if *exit == Exit::Code(0) {
+                prop_assert_eq!(world.taken[token], 1, "{} ran twice", token);
+            }
+        }
+    }
+
+    #[test]
+    fn the_limit_is_kept_and_jobs_start_in_order(
+        limit in 1usize..5,
+        tasks in 1u64..13,
+        chances in prop::collection::vec(chances(), 0..120),
+    ) {
+        let mut world = World::new(limit, tasks);
+        for chance in chances {
+            match chance {
+                // What an engine leaves behind is taken over, whatever the limit; and an order that was lost with an
+                // answer cannot be kept.
+                Chance::Die | Chance::LoseAnswer { .. } => continue,
+                chance => world.meet(chance),
+            }
+            prop_assert!(world.live() <= limit);
+        }
+        prop_assert!(world.order.is_sorted(), "{:?}", world.order);
+    }
+}

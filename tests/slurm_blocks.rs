@@ -1,0 +1,166 @@
+//! The `slurm` executor with blocks, against a real Slurm.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::time::Duration;
+
+use cluster::{Cluster, wait_long};
+use moldflow::exec::slurm::{BlockExecutor, Rules, Settings, Slurm};
+use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::task::{TaskId, Token};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+struct Partition {
+    executor: BlockExecutor,
+    reports: UnboundedReceiver<Report>,
+    ended: BTreeMap<u64, Exit>,
+    started: usize,
+}
+
+impl Partition {
+    fn new(cluster: &Cluster, rules: Rules) -> Self {
+        let settings = Settings {
+            queue: None,
+            account: None,
+            walltime: Duration::from_secs(600),
+            nodes_per_task: 1,
+            cores_per_task: 2,
+            tasks_per_node: 2,
+            max_jobs: 16,
+            options: vec![],
+            setup: vec![],
+            executable: env!("CARGO_BIN_EXE_moldflow").into(),
+            slurm: Slurm::of(&cluster.conf()),
+        };
+        let (sender, reports) = unbounded_channel();
+        Self {
+            executor: BlockExecutor::new(settings, 1, rules, "c0ffee.qc", sender)
+                .expect("a thread"),
+            reports,
+            ended: BTreeMap::new(),
+            started: 0,
+        }
+    }
+
+    fn submit(&mut self, cluster: &Cluster, scripts: &[&str]) {
+        let job = |(task, script): (u64, &&str)| Job {
+            token: token(task),
+            argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+            env: vec![],
+            dir: cluster.dir().join("tasks").join(task.to_string()),
+            files: vec![],
+            links: vec![],
+            result: "result",
+            timeout: Duration::from_secs(60),
+        };
+        self.executor.submit((1..).zip(scripts).map(job).collect());
+    }
+
+    fn listen(&mut self) {
+        while let Ok(report) = self.reports.try_recv() {
+            match report.news {
+                News::Started => self.started += 1,
+                News::Ended { exit, .. } => {
+                    let earlier = self.ended.insert(report.token.task.0, exit);
+                    assert_eq!(earlier, None, "{} ended twice", report.token);
+                }
+            }
+        }
+    }
+
+    fn wait(&mut self, what: &str, seconds: u64, holds: impl Fn(&Self) -> bool) {
+        wait_long(what, Duration::from_secs(seconds), || {
+            self.listen();
+            holds(self)
+        });
+    }
+}
+
+fn token(task: u64) -> Token {
+    Token {
+        run: "c0ffee".into(),
+        task: TaskId(task),
+        attempt: 1,
+    }
+}
+
+fn rules(max: usize) -> Rules {
+    Rules {
+        min: 0,
+        init: 1,
+        max,
+        capacity: 2,
+        walltime: Duration::from_secs(600),
+        idle: Duration::from_secs(2),
+    }
+}
+
+fn live(cluster: &Cluster) -> usize {
+    let live = |state: &str| ["PENDING", "RUNNING", "CONFIGURING"].contains(&state);
+    let jobs = cluster.jobs();
+    jobs.iter().filter(|(_, _, state)| live(state)).count()
+}
+
+#[test]
+fn blocks_grow_with_the_queue_and_are_released_when_idle() {
+    let cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, rules(3));
+    partition.submit(&cluster, &["sleep 1"; 8]);
+    partition.wait("end of all", 60, |p| {
+        assert!(live(&cluster) <= 3);
+        p.ended.len() == 8
+    });
+    assert!(partition.ended.values().all(|exit| *exit == Exit::Code(0)));
+    assert_eq!(cluster.jobs().len(), 3);
+    partition.wait("release of all", 60, |_| live(&cluster) == 0);
+}
+
+#[test]
+fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
+    let mut cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, rules(1));
+    partition.submit(&cluster, &["exit 3", "kill -9 $$", "sleep 100"]);
+    partition.wait("start of all", 60, |p| p.started == 3 && p.ended.len() == 2);
+    assert_eq!(partition.ended[&1], Exit::Code(3));
+    assert_eq!(partition.ended[&2], Exit::Signal(9));
+    partition.executor.cancel(&[token(3)]);
+    partition.wait("end of the third", 60, |p| p.ended.len() == 3);
+    assert_eq!(partition.ended[&3], Exit::Cancelled);
+
+    let node = cluster.dir().join("tasks/5/node");
+    partition.ended.clear();
+    partition.started = 0;
+    partition.submit(
+        &cluster,
+        &[
+            "true",
+            "true",
+            "true",
+            "true",
+            "echo $SLURMD_NODENAME > node; sleep 100",
+        ],
+    );
+    partition.wait("start of the fifth", 60, |_| {
+        fs::read_to_string(&node).is_ok_and(|n| n.ends_with('\n'))
+    });
+    let name = fs::read_to_string(&node).expect("a node");
+    cluster.kill_node(
+        name.trim()
+            .trim_start_matches('n')
+            .parse()
+            .expect("a number"),
+    );
+    partition.wait("end of all", 90, |p| p.ended.len() == 5);
+    assert!(
+        matches!(&partition.ended[&5], Exit::NodeLost(_)),
+        "{:?}",
+        partition.ended
+    );
+    partition.ended.clear();
+    partition.submit(&cluster, &["true"]);
+    partition.wait("end of one more", 60, |p| p.ended.len() == 1);
+    assert_eq!(partition.ended[&1], Exit::Code(0));
+}

@@ -1,0 +1,331 @@
+//! The `slurm` executor against a real Slurm, a job a task.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use cluster::{Cluster, wait_for, wait_long};
+use moldflow::engine::{Program, TaskRun};
+use moldflow::exec::slurm::{Settings, Slurm, SlurmExecutor};
+use moldflow::exec::{Executor, Exit, Found, Job, News, Report};
+use moldflow::task::{FailureKind, Outcome, TaskId, Token};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+/// How a job ended, and its result.
+type End = (Exit, Option<String>);
+
+struct Partition {
+    executor: SlurmExecutor,
+    reports: UnboundedReceiver<Report>,
+    dir: PathBuf,
+    started: Vec<u64>,
+    ended: BTreeMap<u64, End>,
+}
+
+impl Partition {
+    fn new(cluster: &Cluster, max_jobs: usize) -> Self {
+        Self::with(cluster, |settings| settings.max_jobs = max_jobs)
+    }
+
+    fn with(cluster: &Cluster, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
+            queue: Some("short".into()),
+            account: None,
+            walltime: Duration::from_secs(600),
+            nodes_per_task: 1,
+            cores_per_task: 1,
+            tasks_per_node: 4,
+            max_jobs: 16,
+            options: vec!["--quiet".into()],
+            setup: vec!["export SET_UP=yes".into()],
+            executable: env!("CARGO_BIN_EXE_moldflow").into(),
+            slurm: Slurm::of(&cluster.conf()),
+        };
+        change(&mut settings);
+        let (sender, reports) = unbounded_channel();
+        Self {
+            executor: SlurmExecutor::new(settings, sender).expect("a thread"),
+            reports,
+            dir: cluster.dir().join("tasks"),
+            started: Vec::new(),
+            ended: BTreeMap::new(),
+        }
+    }
+
+    fn job(&self, task: u64, script: &str) -> Job {
+        Job {
+            token: Token {
+                run: "c0ffee".into(),
+                task: TaskId(task),
+                attempt: 1,
+            },
+            argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+            env: vec![("COLOUR".into(), "blue".into())],
+            dir: self.dir.join(task.to_string()),
+            files: vec![("input".into(), b"four".to_vec())],
+            links: vec![],
+            result: "result",
+            timeout: Duration::from_secs(300),
+        }
+    }
+
+    fn submit(&mut self, scripts: &[&str]) {
+        let numbered = (1..).zip(scripts);
+        let jobs = numbered
+            .map(|(task, script)| self.job(task, script))
+            .collect();
+        self.executor.submit(jobs);
+    }
+
+    fn listen(&mut self) {
+        while let Ok(report) = self.reports.try_recv() {
+            let task = report.token.task.0;
+            match report.news {
+                News::Started => self.started.push(task),
+                News::Ended { exit, result, .. } => {
+                    let result = result.map(|text| String::from_utf8(text).expect("text"));
+                    let earlier = self.ended.insert(task, (exit, result));
+                    assert_eq!(earlier, None, "task {task} ended twice");
+                }
+            }
+        }
+    }
+
+    fn wait_for_ends(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, End> {
+        wait_long("end of all jobs", limit, || {
+            self.listen();
+            self.ended.len() >= count
+        });
+        assert_eq!(self.executor.busy(), 0);
+        &self.ended
+    }
+
+    fn wait_for_starts(&mut self, count: usize) {
+        wait_for("start of all jobs", || {
+            self.listen();
+            self.started.len() >= count
+        });
+    }
+}
+
+const SOON: Duration = Duration::from_secs(40);
+
+/// What a failure is to the engine.
+fn kind(exit: &Exit) -> FailureKind {
+    let program = TaskRun {
+        executable: "moldflow".into(),
+    };
+    match program.read(exit, None).outcome {
+        Outcome::Failed(failure) => failure.kind,
+        other => panic!("{exit:?} is no failure: {other:?}"),
+    }
+}
+
+#[test]
+fn jobs_bring_back_their_results_and_how_they_ended() {
+    let cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, 16);
+    partition.submit(&[
+        "cat input > result; echo $COLOUR $SET_UP $MOLDFLOW_TOKEN >> result",
+        "exit 3",
+        "kill -9 $$",
+        "echo out; echo err >&2; sleep 60",
+        "",
+    ]);
+    let mut slow = partition.job(6, "echo out; echo err >&2; trap '' TERM; sleep 60");
+    slow.timeout = Duration::from_millis(500);
+    let mut missing = partition.job(7, "");
+    missing.argv = vec!["/no/such/program".into()];
+    partition.executor.submit(vec![slow, missing]);
+    wait_for("start of the fourth", || {
+        partition.listen();
+        partition.started.contains(&4)
+    });
+    let fourth = partition.job(4, "").token;
+    partition.executor.cancel(&[fourth]);
+    let ended = partition.wait_for_ends(7, SOON).clone();
+    let result = ended[&1].1.as_deref();
+    assert_eq!(result, Some("fourblue yes c0ffee.1.1\n"));
+    assert_eq!(ended[&1].0, Exit::Code(0));
+    assert_eq!(ended[&2].0, Exit::Code(3));
+    assert_eq!(ended[&3].0, Exit::Signal(9));
+    assert_eq!(ended[&4].0, Exit::Cancelled);
+    assert_eq!(ended[&5], (Exit::Code(0), None));
+    assert_eq!(ended[&6].0, Exit::TimedOut);
+    assert!(matches!(&ended[&7].0, Exit::LaunchFailed(why) if why.contains("/no/such/program")));
+    let stderr = fs::read_to_string(partition.dir.join("6/stderr")).expect("kept");
+    assert_eq!(stderr, "err\n");
+}
+
+#[test]
+fn there_are_never_more_jobs_than_the_limit_and_they_start_in_order() {
+    let cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, 2);
+    let scripts = ["sleep 0.3"; 6];
+    partition.submit(&scripts);
+    wait_long("end of all jobs", SOON, || {
+        let live = |state: &str| ["PENDING", "RUNNING", "CONFIGURING"].contains(&state);
+        let jobs = cluster.jobs();
+        assert!(jobs.iter().filter(|(_, _, state)| live(state)).count() <= 2);
+        assert!(partition.executor.busy() <= 2);
+        partition.listen();
+        partition.ended.len() == scripts.len()
+    });
+    let names: Vec<String> = cluster
+        .jobs()
+        .into_iter()
+        .map(|(_, name, _)| name)
+        .collect();
+    let mut by_id = cluster.jobs();
+    by_id.sort_by_key(|(id, _, _)| id.parse::<u32>().expect("a number"));
+    let order: Vec<String> = by_id.into_iter().map(|(_, name, _)| name).collect();
+    assert_eq!(names.len(), 6);
+    assert_eq!(
+        order,
+        (1..=6)
+            .map(|task| format!("c0ffee.{task}.1"))
+            .collect::<Vec<_>>()
+    );
+}
+
+#[test]
+fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
+    let cluster = Cluster::start();
+    let mut refused = Partition::with(&cluster, |s| s.queue = Some("no-such-queue".into()));
+    refused.submit(&["true"]);
+    let ended = refused.wait_for_ends(1, SOON);
+    assert!(matches!(&ended[&1].0, Exit::LaunchFailed(why) if why.contains("invalid partition")));
+
+    let mut partition = Partition::new(&cluster, 16);
+    partition.submit(&["sleep 60"]);
+    partition.wait_for_starts(1);
+    cluster.ask(&["scancel", "--name=c0ffee.1.1"]);
+    let exit = partition.wait_for_ends(1, SOON)[&1].0.clone();
+    assert_eq!(exit, Exit::CancelledByHand);
+    assert!(kind(&exit).may_pass_next_time() && !kind(&exit).counts_against_retries());
+
+    // An executor that goes leaves no job behind.
+    let mut partition = Partition::new(&cluster, 16);
+    partition
+        .executor
+        .submit(vec![partition.job(9, "sleep 60")]);
+    partition.wait_for_starts(1);
+    drop(partition);
+    wait_for("end of the job", || {
+        let state =
+            |(_, name, state): (String, String, String)| (name == "c0ffee.9.1").then_some(state);
+        cluster.jobs().into_iter().find_map(state).as_deref() == Some("CANCELLED")
+    });
+}
+
+#[test]
+fn what_the_machine_does_to_a_job_is_not_counted() {
+    let mut cluster = Cluster::start();
+    let mut partition = Partition::with(&cluster, |s| {
+        s.walltime = Duration::from_secs(60);
+        s.cores_per_task = 4;
+    });
+    partition.submit(&[
+        "echo $SLURMD_NODENAME > node; sleep 200",
+        "echo $SLURMD_NODENAME > node; sleep 200",
+    ]);
+    partition.wait_for_starts(2);
+    let node = partition.dir.join("2/node");
+    wait_for("second job", || {
+        fs::read_to_string(&node).is_ok_and(|name| name.ends_with('\n'))
+    });
+    let name = fs::read_to_string(&node).expect("a node");
+    cluster.kill_node(
+        name.trim()
+            .trim_start_matches('n')
+            .parse()
+            .expect("a number"),
+    );
+    let ended = partition.wait_for_ends(2, Duration::from_secs(150));
+    assert_eq!(ended[&1].0, Exit::Walltime);
+    assert_eq!(kind(&ended[&1].0), FailureKind::Walltime);
+    assert_eq!(kind(&ended[&2].0), FailureKind::NodeLost);
+    assert!(!FailureKind::Walltime.counts_against_retries());
+    assert!(!FailureKind::NodeLost.counts_against_retries());
+}
+
+#[test]
+fn a_controller_that_forgot_and_issues_an_id_again_makes_no_job_a_success() {
+    let mut cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, 16);
+    partition.submit(&["sleep 100"]);
+    partition.wait_for_starts(1);
+    assert_eq!(cluster.jobs()[0].0, "1");
+    cluster.kill_controller();
+    cluster.start_controller();
+    cluster.wait_for_controller();
+    let id = cluster.ask(&[
+        "sbatch",
+        "--parsable",
+        "--job-name=other",
+        "--output=/dev/null",
+        "--wrap=true",
+    ]);
+    assert_eq!(id.trim(), "1");
+    let exit = &partition.wait_for_ends(1, Duration::from_secs(60))[&1].0;
+    assert_eq!(kind(exit), FailureKind::Lost);
+}
+
+#[test]
+fn a_controller_that_is_away_for_a_while_changes_nothing() {
+    let mut cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, 2);
+    partition.submit(&[
+        "sleep 3; echo 1 > result",
+        "sleep 3; echo 2 > result",
+        "echo 3 > result",
+    ]);
+    partition.wait_for_starts(2);
+    cluster.stop_controller();
+    let exit = partition.dir.join("1/exit.json");
+    wait_for("end of a task while no controller is there", || {
+        exit.exists()
+    });
+    cluster.start_controller();
+    let ended = partition.wait_for_ends(3, Duration::from_secs(90));
+    for task in 1..=3 {
+        let result = Some(format!("{task}\n"));
+        assert_eq!(ended[&task], (Exit::Code(0), result));
+    }
+    assert_eq!(cluster.jobs().len(), 3);
+}
+
+#[test]
+fn what_an_earlier_engine_submitted_is_adopted_and_the_rest_started() {
+    let cluster = Cluster::start();
+    let earlier = Partition::new(&cluster, 2);
+    let mut earlier = earlier;
+    earlier.submit(&["echo 1 > result", "sleep 5; echo 2 > result"]);
+    wait_for("end of the first", || {
+        earlier.dir.join("1/exit.json").exists()
+    });
+    earlier.wait_for_starts(1);
+    // Its thread goes on, as no engine's does, but reports to nobody.
+    std::mem::forget(earlier.executor);
+
+    let mut later = Partition::new(&cluster, 16);
+    let jobs: Vec<Job> = (1..=3)
+        .map(|task| later.job(task, &format!("echo {task} > result")))
+        .collect();
+    assert_eq!(later.executor.find(&jobs), vec![Found::Adopted; 3]);
+    let ended = later.wait_for_ends(3, SOON);
+    for task in 1..=3 {
+        assert_eq!(ended[&task], (Exit::Code(0), Some(format!("{task}\n"))));
+    }
+    let mut names: Vec<String> = cluster
+        .jobs()
+        .into_iter()
+        .map(|(_, name, _)| name)
+        .collect();
+    names.sort();
+    assert_eq!(names, ["c0ffee.1.1", "c0ffee.2.1", "c0ffee.3.1"]);
+}
