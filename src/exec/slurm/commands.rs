@@ -96,8 +96,11 @@ impl Slurm {
             .arg("--chdir")
             .arg(dir)
             .args(options)
-            .args(script)
-            .env(TOKEN, name);
+            .args(script);
+        // A block is no task: it must not be taken for one that was left behind.
+        if script.is_some() {
+            command.env(TOKEN, name);
+        }
         match command.output() {
             Ok(output) if output.status.success() => {
                 let text = String::from_utf8_lossy(&output.stdout).into_owned();
