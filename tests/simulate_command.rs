@@ -150,3 +150,20 @@ fn a_program_that_fails_is_quoted() {
         "{found:?}"
     );
 }
+
+#[test]
+fn a_word_that_begins_with_a_dot_is_a_path_from_the_campaign() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("campaign.yml");
+    let engine = "    engine: command\n    settings: {argv: [python3, ./gfn1.py, \"{input}\", a.b], level: x}\n";
+    let text = include_str!("good.yml").replace("    engine: gfn2//mmff94\n", engine);
+    fs::write(&path, text).unwrap();
+    fs::write(folder.path().join("gfn1.py"), "").unwrap();
+    let loaded = moldflow::spec::campaign::load(&path, &Default::default()).unwrap();
+    let method = serde_json::to_value(&loaded.campaign.methods["energy"]).unwrap();
+    let script = folder.path().canonicalize().unwrap().join("gfn1.py");
+    assert_eq!(
+        method["settings"]["argv"],
+        json!(["python3", script.to_str().unwrap(), "{input}", "a.b"])
+    );
+}

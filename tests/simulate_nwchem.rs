@@ -339,3 +339,46 @@ fn a_campaign_of_two_and_two_molecules_is_computed_by_the_program() {
         assert!(record.to_string().contains("HF/3-21G//MMFF94"), "{record}");
     }
 }
+
+/// The result that `moldflow task run` leaves for these settings.
+fn task(settings: Value) -> Value {
+    let dir = tempfile::tempdir().unwrap();
+    let input = json!({"method": "simulate", "smiles": "O", "engine": "nwchem", "settings": settings, "seed": 42});
+    fs::write(dir.path().join("input.json"), input.to_string()).unwrap();
+    let mut command = assert_cmd::Command::cargo_bin("moldflow").unwrap();
+    command
+        .current_dir(dir.path())
+        .args(["task", "run", "input.json"]);
+    command.assert().success();
+    serde_json::from_slice(&fs::read(dir.path().join("result.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn of_a_two_step_level_xtb_gives_the_geometry_and_nwchem_the_energy_there() {
+    // Without a launcher: NWChem runs as one process.
+    let result = task(json!({"geometry": "gfn2"}));
+    assert_eq!(result["outcome"], "simulated", "{result}");
+    let simulation = &result["simulation"];
+    assert_eq!(simulation["level"], "HF/3-21G//GFN2-xTB");
+    let plain = task(json!({}));
+    let golden = golden();
+    let mut molecules = golden["molecules"].as_array().unwrap().iter();
+    let water = molecules
+        .find(|molecule| molecule["smiles"] == "O")
+        .unwrap();
+    let energy = |result: &Value| result["total_energy_hartree"].as_f64().unwrap();
+    close(energy(&plain), &water["hf_3_21g_hartree"], 1e-5, "O");
+    let difference = energy(&result) - energy(&plain);
+    assert!((1e-6..1e-2).contains(&difference.abs()), "{difference}");
+    assert_ne!(simulation["geometry"], plain["simulation"]["geometry"]);
+}
+
+#[test]
+fn a_failure_of_the_program_is_told_with_its_kind() {
+    let result = task(json!({"max_iterations": 2}));
+    assert_eq!(
+        (&result["outcome"], &result["kind"]),
+        (&json!("failed"), &json!("not_converged")),
+        "{result}"
+    );
+}

@@ -14,8 +14,7 @@ pub fn config(evaluations: usize) -> Config {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
         retries: 0,
-        engine: "gfn2//mmff94".into(),
-        settings: Default::default(),
+        engine: Default::default(),
     };
     Config {
         seed: 1,
