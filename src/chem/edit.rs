@@ -2,7 +2,7 @@
 //!
 //! Z. Zhou et al., Optimization of Molecules via Deep Reinforcement Learning, Sci. Rep. 9, 10752 (2019).
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::Molecule;
 use super::graph::{Atom, Graph};
@@ -121,15 +121,18 @@ fn lowered_and_cut(graph: &Graph) -> Vec<Graph> {
     edits
 }
 
+/// Each molecule is read again from its name: the fingerprint of one that is written in two ways may differ between them, and
+/// what the agent sees of a molecule must follow from the molecule.
 fn distinct(edits: Vec<Graph>) -> Vec<Molecule> {
-    let mut found = BTreeMap::new();
-    for molecule in edits
+    let written = edits
         .iter()
-        .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok())
-    {
-        if molecule.radical_electrons() == 0 {
-            found.entry(molecule.canonical_smiles()).or_insert(molecule);
-        }
-    }
-    found.into_values().collect()
+        .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
+    let names: BTreeSet<String> = written
+        .filter(|molecule| molecule.radical_electrons() == 0)
+        .map(|molecule| molecule.canonical_smiles())
+        .collect();
+    names
+        .iter()
+        .filter_map(|name| Molecule::parse(name).ok())
+        .collect()
 }
