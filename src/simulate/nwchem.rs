@@ -267,8 +267,11 @@ fn version(stdout: &str) -> Option<String> {
     rest.split_whitespace().next().map(str::to_owned)
 }
 
+/// Words in the output and the failure that they mean.
+type Sign = (&'static str, fn(String) -> SimError);
+
 /// What the words of a failed run say, in the order in which they are looked for.
-const SIGNS: [(&str, fn(String) -> SimError); 12] = [
+const SIGNS: [Sign; 12] = [
     // Before all else: it prints an energy beside this.
     ("failed to converge", SimError::NotConverged),
     ("closed-shell electrons is not even", SimError::Unsupported),
