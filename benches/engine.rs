@@ -176,13 +176,16 @@ fn round_trip() {
     );
 }
 
+/// Atomic references of `config`: H, C, N, O, F. They come before all else, as tasks like any other.
+const REFERENCES: usize = 5;
+
 fn busy_slots() {
     let dir = tempfile::tempdir().expect("a directory");
     let tasks = 200;
     let seconds = run(dir.path(), tasks, &["/bin/sleep", "0.1"]);
     report(
         "share of two slots busy with tasks of 0.1 s",
-        tasks as f64 * 0.1 / 2.0 / seconds,
+        (tasks + REFERENCES) as f64 * 0.1 / 2.0 / seconds,
         ">= 0.97",
     );
 }
