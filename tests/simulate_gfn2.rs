@@ -1,8 +1,7 @@
 //! The built-in engine, against tblite and against what it must refuse.
 
-use moldflow::chem::qm9::Qm9;
 use moldflow::simulate::{Engine, Prepared, Request, SimError, SimResult};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 /// From tblite; `goldens/simulate_gfn2.py` says how.
 const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
@@ -98,18 +97,4 @@ fn a_molecule_that_cannot_be_embedded_has_no_geometry() {
         compute("C1NC23C1NC1C2OC13"),
         Err(SimError::NoGeometry(_))
     ));
-}
-
-#[test]
-#[ignore = "writes the input of goldens/simulate_gfn2.py"]
-fn export_geometries() {
-    let qm9 = Qm9::open();
-    let molecules = (0..20).map(|i| qm9.get(6541 * i + 20).smiles);
-    for smiles in molecules {
-        println!();
-        println!(
-            "{}",
-            json!({"smiles": smiles, "geometry": compute(smiles).unwrap().geometry})
-        );
-    }
 }

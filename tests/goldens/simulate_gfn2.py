@@ -2,7 +2,7 @@
 """Writes simulate_gfn2.json: GFN2-xTB energies by tblite at moldflow's own geometries, and of free atoms.
 
     pip install tblite==0.8.0
-    cargo test --test simulate_gfn2 -- --ignored --nocapture export_geometries | grep '^{' > geometries.jsonl
+    cargo run --example gfn2_geometries > geometries.jsonl
     tests/goldens/simulate_gfn2.py geometries.jsonl > tests/goldens/simulate_gfn2.json
 """
 
