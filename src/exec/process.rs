@@ -89,14 +89,18 @@ pub fn token_of(pid: Pid, variable: &str) -> Option<String> {
 /// is very busy, but a process overlooked then would be started a second time.
 fn environ(pid: Pid) -> Option<Vec<u8>> {
     let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    // Kernel threads and processes that have ended show no arguments either, but they have no executable.
-    let is_starting = || {
-        fs::read(dir.join("cmdline")).is_ok_and(|c| c.is_empty())
-            && fs::read_link(dir.join("exe")).is_ok()
-    };
+    let read = || fs::read(dir.join("environ")).ok();
     for _ in 0..1000 {
-        let environ = fs::read(dir.join("environ")).ok()?;
-        if !environ.is_empty() || !is_starting() {
+        let environ = read()?;
+        if !environ.is_empty() {
+            return Some(environ);
+        }
+        // Arguments show that the exec is over: perhaps only since the environment was read.
+        if fs::read(dir.join("cmdline")).is_ok_and(|arguments| !arguments.is_empty()) {
+            return read();
+        }
+        // Kernel threads and processes that have ended show neither, but they have no executable.
+        if fs::read_link(dir.join("exe")).is_err() {
             return Some(environ);
         }
         std::thread::sleep(Duration::from_millis(1));
