@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
@@ -13,7 +13,7 @@ use super::attempt::{Files, Program, directory, stderr_tail};
 use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report};
+use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, now};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Simulation, Store, StoreError};
 use crate::task::{
@@ -491,10 +491,4 @@ fn row(task: TaskId, s: SimResult) -> Simulation {
         level: s.level,
         xyz,
     }
-}
-
-fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
 }

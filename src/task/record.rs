@@ -131,18 +131,6 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
-    pub const ALL: [Self; 9] = [
-        Self::Evaluations,
-        Self::Target,
-        Self::WallTime,
-        Self::StaleBatches,
-        Self::BarrenBatches,
-        Self::GeneratorFailed,
-        Self::FailureShare,
-        Self::References,
-        Self::NothingComputed,
-    ];
-
     /// The word used in the database and in `--json`.
     pub fn word(self) -> &'static str {
         match self {
