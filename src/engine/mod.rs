@@ -216,6 +216,12 @@ impl Engine {
         &self.measured
     }
 
+    /// The best measured molecule so far, and its value, hartree.
+    pub fn incumbent(&self) -> Option<(&str, f64)> {
+        let best = self.incumbent.as_ref()?;
+        Some((&best.smiles, best.value))
+    }
+
     /// Whether nothing has happened yet.
     pub fn is_fresh(&self) -> bool {
         self.phase == Phase::Fresh
