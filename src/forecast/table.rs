@@ -119,8 +119,7 @@ impl Table {
 
     /// Total energy, hartree, and atoms of what is called `name`, an atom in brackets or a molecule of the table.
     pub fn energy(&self, name: &str) -> Option<(f64, BTreeMap<String, u32>)> {
-        let smiles = name.split(COPY).next()?;
-        let Some(row) = self.by_smiles.get(smiles).map(|row| &self.rows[*row]) else {
+        let Some(row) = self.row(name) else {
             let symbol = name.strip_prefix('[')?.strip_suffix(']')?;
             let atom = ATOMS.iter().find(|(element, _)| *element == symbol);
             // Elements that QM9 lacks are in no molecule of the table.
@@ -131,6 +130,16 @@ impl Table {
         let atoms = atoms.filter(|(_, count)| *count > 0);
         let atoms = atoms.map(|((symbol, _), count)| ((*symbol).to_owned(), count));
         Some((row.u0_hartree, atoms.collect()))
+    }
+
+    /// Whether `name` is no molecule of the table.
+    pub fn is_atom(&self, name: &str) -> bool {
+        self.row(name).is_none()
+    }
+
+    fn row(&self, name: &str) -> Option<&Row> {
+        let smiles = name.split(COPY).next()?;
+        Some(&self.rows[*self.by_smiles.get(smiles)?])
     }
 }
 

@@ -1,5 +1,7 @@
 //! What is counted in a forecast: time of slots, and the age of what is evaluated.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use super::times::Millis;
@@ -27,6 +29,8 @@ pub struct Tally {
     pub ages: Ages,
     pub queued: u64,
     pub superseded: u64,
+    /// Candidates handed over and not ended: each has a task, or two.
+    in_flight: BTreeSet<(u32, u32)>,
     measured: u64,
     newest_batch: u32,
     /// Of each batch, the results that it was made from.
@@ -89,10 +93,18 @@ impl Tally {
             match record {
                 Record::BatchBegun { measured, .. } => self.made_from.push(*measured as u64),
                 Record::BatchPushed { batch, new } if *new > 0 => self.newest_batch = *batch,
-                Record::Evaluated { .. } => self.measured += 1,
+                Record::Evaluated { batch, rank, .. } => {
+                    self.measured += 1;
+                    self.in_flight.remove(&(*batch, *rank));
+                }
+                Record::EvaluationFailed { batch, rank } => {
+                    self.in_flight.remove(&(*batch, *rank));
+                }
                 Record::Queued(candidate) if candidate.batch > 0 => self.queued += 1,
                 Record::Superseded { .. } => self.superseded += 1,
-                Record::Evaluating { batch, .. } if *batch > 0 => {
+                Record::Evaluating { batch, rank, .. }
+                    if *batch > 0 && self.in_flight.insert((*batch, *rank)) =>
+                {
                     self.ages.batches.push(self.newest_batch - batch);
                     let since = self.measured - self.made_from[*batch as usize];
                     self.ages.results.push(since as u32);

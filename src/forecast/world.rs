@@ -8,6 +8,8 @@ use super::times::normal;
 use crate::engine::TaskInput;
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
+const ASSUMED: &str = "one of the failures assumed";
+
 /// The molecules and the chances of a forecast.
 pub struct World {
     pub table: Table,
@@ -38,21 +40,20 @@ impl World {
     /// What an attempt at this task comes to.
     pub fn outcome(&mut self, input: &TaskInput, random: &mut ChaCha8Rng) -> Outcome {
         match input {
-            TaskInput::Simulate(input) => {
-                // Free atoms do not fail: nothing could be learnt without them.
-                let is_atom =
-                    input.request.smiles.len() <= 4 && input.request.smiles.starts_with('[');
-                if !is_atom && random.random::<f64>() < self.failures {
-                    return failed(FailureKind::Exit, "one of the failures assumed");
+            TaskInput::Simulate(input) => match self.table.energy(&input.request.smiles) {
+                _ if self.fails(&input.request.smiles, random) => {
+                    failed(FailureKind::Exit, ASSUMED)
                 }
-                match self.table.energy(&input.request.smiles) {
-                    Some((total_energy_hartree, atoms)) => Outcome::Simulated {
-                        total_energy_hartree,
-                        atoms,
-                    },
-                    None => failed(FailureKind::Unsupported, "not in the table"),
-                }
-            }
+                Some((total_energy_hartree, atoms)) => Outcome::Simulated {
+                    total_energy_hartree,
+                    atoms,
+                },
+                None => failed(FailureKind::Unsupported, "not in the table"),
+            },
+            TaskInput::Relax(input) => match self.fails(&input.request.smiles, random) {
+                true => failed(FailureKind::Exit, ASSUMED),
+                false => Outcome::Relaxed { xyz: String::new() },
+            },
             TaskInput::Train(_) => Outcome::Trained {
                 model: self.file(),
                 statistics: Some(self.file()),
@@ -75,6 +76,11 @@ impl World {
                 ranked: self.ranked(random),
             },
         }
+    }
+
+    /// Whether an attempt at a molecule fails. Free atoms do not: nothing could be learnt without them.
+    fn fails(&self, name: &str, random: &mut ChaCha8Rng) -> bool {
+        !self.table.is_atom(name) && random.random::<f64>() < self.failures
     }
 
     /// Molecules visited at random, as many as the agent has steps, by the surrogate's word on them.
