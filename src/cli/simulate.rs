@@ -8,9 +8,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::failure::{Failure, causes};
 use super::plan::trimmed;
 use super::{CampaignArguments, Exit, print};
-use crate::forecast::{
-    Assumptions, Forecast, ForecastError, Machine, MachineError, Times, forecast,
-};
+use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Loaded, MethodKind};
 use crate::spec::duration::Duration;
@@ -65,8 +63,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         queue_wait: queue_wait as u64,
         skill: arguments.skill,
     };
-    let forecast = forecast(&loaded.campaign, &plan, &machine, &assumptions)
-        .map_err(|error| no_forecast(&error))?;
+    let molecules = plan.initial_count + loaded.campaign.stop.evaluations;
+    let table = forecast::Table::open(&loaded.campaign, molecules).ok_or_else(no_molecules)?;
+    let forecast = forecast(&loaded.campaign, &plan, &machine, &table, &assumptions)
+        .map_err(|error| Failure::new(causes(&error)))?;
     let notes = notes(&loaded, &plan, &forecast);
     print(&if arguments.json {
         let whole = serde_json::json!({
@@ -96,17 +96,11 @@ fn no_machine(error: &MachineError, site: &str) -> Failure {
     Failure::with_hint(error.to_string(), hint)
 }
 
-fn no_forecast(error: &ForecastError) -> Failure {
-    let message = causes(error);
-    match error {
-        ForecastError::NoMolecules => {
-            Failure::with_hint(message, "allow more elements, or C, N, O and F")
-        }
-        ForecastError::TooFewMolecules { .. } => {
-            Failure::with_hint(message, "lower the count of the initial stage")
-        }
-        ForecastError::Stuck { .. } | ForecastError::Illegal(_) => Failure::new(message),
-    }
+fn no_molecules() -> Failure {
+    Failure::with_hint(
+        "no molecule of QM9, whose energies a forecast uses, lies in the search space",
+        "allow C, N, O or F, and more heavy atoms",
+    )
 }
 
 fn text(

@@ -8,6 +8,7 @@ mod times;
 mod world;
 
 pub use machine::{BlockRules, Machine, MachineError, Supply};
+pub use table::Table;
 pub use tally::Spread;
 pub use times::{Millis, Times};
 
@@ -26,7 +27,6 @@ use crate::task::{Event, Fact, FailureKind, IllegalEvent, StoppedBy, TaskId};
 
 use machine::millis;
 use partition::{Agenda, Due, How, Partition, Waiting};
-use table::Table;
 use tally::Tally;
 use world::{World, failed};
 
@@ -117,11 +117,7 @@ pub struct Best {
 /// Why there is no forecast.
 #[derive(Debug, thiserror::Error)]
 pub enum ForecastError {
-    #[error("no molecule of QM9, whose energies a forecast uses, lies in the search space")]
-    NoMolecules,
-    #[error(
-        "the search space has only {found} molecules of QM9, and {asked} are to be drawn at the start"
-    )]
+    #[error("the table holds {found} molecules, and {asked} are to be drawn at the start")]
     TooFewMolecules { found: usize, asked: usize },
     #[error("the stage `{stage}` waits for something that never comes")]
     Stuck { stage: String },
@@ -129,24 +125,22 @@ pub enum ForecastError {
     Illegal(#[from] IllegalEvent),
 }
 
-/// Runs the campaign on the machine, as assumed.
+/// Runs the campaign on the machine with the molecules of the table, as assumed.
 pub fn forecast(
     campaign: &Campaign,
     plan: &Plan,
     machine: &Machine,
+    table: &Table,
     assumptions: &Assumptions,
 ) -> Result<Forecast, ForecastError> {
-    let config = Config::new(campaign, plan);
-    let molecules = config.initial_count + config.stop.evaluations;
-    let table = Table::open(&config, molecules).ok_or(ForecastError::NoMolecules)?;
-    let mut simulation = Simulation::new(campaign, plan, config, machine, assumptions, table);
+    let mut simulation = Simulation::new(campaign, plan, machine, table, assumptions);
     let stopped_by = simulation.run()?;
     Ok(simulation.forecast(machine, stopped_by))
 }
 
-struct Simulation {
+struct Simulation<'t> {
     engine: Engine,
-    world: World,
+    world: World<'t>,
     random: ChaCha8Rng,
     now: Millis,
     agenda: BinaryHeap<Reverse<Entry>>,
@@ -178,15 +172,15 @@ struct StageTimes {
     times: Times,
 }
 
-impl Simulation {
+impl<'t> Simulation<'t> {
     fn new(
         campaign: &Campaign,
         plan: &Plan,
-        config: Config,
         machine: &Machine,
+        table: &'t Table,
         assumptions: &Assumptions,
-        table: Table,
     ) -> Self {
+        let config = Config::new(campaign, plan);
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
         let stages = plan.stages().into_iter().map(|planned| {

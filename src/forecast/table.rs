@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::chem::Molecule;
 use crate::chem::qm9::{Qm9, Qm9Entry};
-use crate::engine::Config;
+use crate::spec::campaign::{Campaign, Objective, SearchSpace};
 
 /// U0 of the free atoms at the level of QM9, hartree (its data set's supplement).
 const ATOMS: [(&str, f64); 5] = [
@@ -44,18 +44,19 @@ const COPY: char = '~';
 
 impl Table {
     /// So many copies that `molecules` are no more than half of all; none if the search space has nothing of QM9.
-    pub fn open(config: &Config, molecules: usize) -> Option<Self> {
+    pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
+        let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
         let qm9 = Qm9::open();
         let (mut rows, mut by_smiles) = (Vec::new(), HashMap::new());
         let entries = qm9.molecules();
-        let entries = entries.filter(|entry| lies_in(config, entry.smiles));
+        let entries = entries.filter(|entry| lies_in(&campaign.search_space, entry.smiles));
         let entries: Vec<Qm9Entry> = entries.collect();
         let every = entries.len().div_ceil(MOST).max(1);
         for entry in entries.into_iter().step_by(every) {
             let Ok(molecule) = Molecule::parse(entry.smiles) else {
                 continue;
             };
-            let row = Row::new(&molecule, entry, config.per_atom);
+            let row = Row::new(&molecule, entry, per_atom);
             by_smiles.entry(row.smiles.clone()).or_insert_with(|| {
                 rows.push(row);
                 rows.len() - 1
@@ -165,13 +166,13 @@ impl Row {
 }
 
 /// What can be told from the letters of a QM9 SMILES, all of whose elements have one letter: whether size and elements fit.
-fn lies_in(config: &Config, smiles: &str) -> bool {
+fn lies_in(space: &SearchSpace, smiles: &str) -> bool {
     let letters = smiles.bytes().filter(u8::is_ascii_alphabetic);
     let heavy = letters.filter(|letter| *letter != b'H');
     let listed = |letter: u8| {
         let symbol = [letter.to_ascii_uppercase()];
-        let mut elements = config.elements.iter();
+        let mut elements = space.elements.iter();
         elements.any(|element| element.as_bytes() == symbol)
     };
-    (1..=config.max_heavy_atoms).contains(&heavy.clone().count()) && heavy.clone().all(listed)
+    (1..=space.max_heavy_atoms).contains(&heavy.clone().count()) && heavy.clone().all(listed)
 }

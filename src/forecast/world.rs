@@ -11,8 +11,8 @@ use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 const ASSUMED: &str = "one of the failures assumed";
 
 /// The molecules and the chances of a forecast.
-pub struct World {
-    pub table: Table,
+pub struct World<'t> {
+    pub table: &'t Table,
     /// Of 1, the attempts at a simulation that fail.
     failures: f64,
     /// Standard deviation of the surrogate's error, hartree, and the share of a deviation from the mean that it predicts.
@@ -23,9 +23,9 @@ pub struct World {
     files: u64,
 }
 
-impl World {
+impl<'t> World<'t> {
     /// `skill`: correlation of the surrogate's predictions with the truth, of (0, 1].
-    pub fn new(table: Table, failures: f64, skill: f64) -> Self {
+    pub fn new(table: &'t Table, failures: f64, skill: f64) -> Self {
         Self {
             // The best linear prediction is mean + r^2 (value + error - mean), with an error of this deviation.
             error: table.deviation() * (skill.powi(-2) - 1.0).sqrt(),
