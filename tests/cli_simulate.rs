@@ -39,7 +39,18 @@ fn what_keeps_slots_idle_is_named() {
     let starved = [&few[..], &SMALL, &["--set", "parallel_guesses=64"]].concat();
     let starved = [&starved[..], &["--set", "stages.screen.select=8"]].concat();
     insta::assert_snapshot!(simulate(&starved));
-    let slurm = [THETA, "--site", "slurm", "--queue-wait", "30m"];
+    let slurm = ["campaigns/qm9-atomization.yml", "--site", "slurm"];
+    let slurm = [
+        &slurm[..],
+        &["--queue-wait", "4m", "--task-time", "lognormal:1m,0.2"],
+    ]
+    .concat();
+    let many = ["parallel_guesses=100", "search_size=300", "rl_episodes=9"];
+    let many = many
+        .iter()
+        .flat_map(|set| ["--set", set])
+        .collect::<Vec<_>>();
+    let slurm = [&slurm[..], &many].concat();
     insta::assert_snapshot!(simulate(&[&slurm[..], &SMALL].concat()));
 }
 

@@ -242,10 +242,10 @@ fn notes(loaded: &Loaded, plan: &Plan, forecast: &Forecast) -> Vec<String> {
             plan.select
         ));
     }
-    if search.idle_without_nodes > MUCH && plan.parallel == slots {
+    if search.idle_without_nodes > MUCH {
         notes.push(format!(
-            "{} of the slot time of `{partition}` is lost waiting for nodes: a larger `parallel` of stage `{stage}`, or \
-             blocks that last longer, would help",
+            "{} of the slot time of `{partition}` is lost waiting for nodes: hold blocks of nodes for a while, or for longer \
+             (`blocks` in the site profile)",
             percent(search.idle_without_nodes)
         ));
     }
