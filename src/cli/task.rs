@@ -108,6 +108,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             let out = design::train(&input)?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
+                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
                 molecules: out.molecules,
                 groups: out.groups,
                 rmse_hartree: out.rmse_hartree,

@@ -403,18 +403,18 @@ impl<P: Program> Driver<P> {
     }
 
     fn perform(&mut self, effects: &[Effect]) {
-        let mut submit = Vec::new();
+        let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
                 Effect::Submit { .. } if self.draining => {}
                 Effect::Submit { task, attempt } => submit.push((task, attempt)),
-                Effect::Cancel { task, attempt } => {
-                    let token = self.token(task, attempt);
-                    for executor in self.site.executors.values_mut() {
-                        executor.cancel(std::slice::from_ref(&token));
-                    }
-                }
+                Effect::Cancel { task, attempt } => cancel.push(self.token(task, attempt)),
                 Effect::End => tracing::info!("the run has ended"),
+            }
+        }
+        if !cancel.is_empty() {
+            for executor in self.site.executors.values_mut() {
+                executor.cancel(&cancel);
             }
         }
         for (partition, jobs) in self.jobs(&submit) {
