@@ -1,7 +1,6 @@
 //! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow task exec`: the body
 //! of a job of a batch system, which starts one.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -102,14 +101,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     let outcome = match input {
         TaskInput::Simulate(input) => {
             let simulation = simulate(&input, dir)?;
-            let outcome = Outcome::Simulated {
-                total_energy_hartree: simulation.total_energy_hartree,
-                atoms: composition(&simulation),
-            };
-            return Ok(TaskResult {
-                simulation: Some(simulation),
-                ..TaskResult::bare(outcome)
-            });
+            return Ok(input.result(simulation));
         }
         TaskInput::Train(input) => {
             let out = design::train(&input)?;
@@ -180,14 +172,6 @@ fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<Sim
     }
 }
 
-fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
-    let mut atoms = BTreeMap::new();
-    for symbol in simulation.geometry.atoms.iter().map(|(symbol, _)| symbol) {
-        *atoms.entry(symbol.clone()).or_default() += 1;
-    }
-    atoms
-}
-
 /// Name of a file by its content, which is on the disk afterwards.
 fn file_ref(path: &Path) -> io::Result<FileRef> {
     let mut file = File::open(path)?;
@@ -208,9 +192,11 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
-        TaskError::Simulate(SimError::Exit(_) | SimError::Memory(_) | SimError::Scratch(_))
-        | TaskError::Design(_)
-        | TaskError::File(_) => FailureKind::Exit,
+        TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
+        TaskError::Simulate(SimError::Scratch(_)) => FailureKind::Scratch,
+        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => {
+            FailureKind::Exit
+        }
         TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
     }
 }

@@ -67,6 +67,10 @@ impl Program for TaskRun {
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
             ),
+            Exit::Word(word) if word == "OUT_OF_MEMORY" => (
+                FailureKind::Memory,
+                "ended by the batch system for its use of memory".to_owned(),
+            ),
             Exit::Word(word) => (
                 FailureKind::Exit,
                 format!("the batch system says `{word}`, and there is no result"),

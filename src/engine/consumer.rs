@@ -70,7 +70,7 @@ impl Engine {
                 });
             }
             None => {
-                self.failures += 1;
+                self.quarantined.insert(smiles);
                 step.records.push(Record::EvaluationFailed { batch, rank });
             }
         }

@@ -1,5 +1,6 @@
 //! What a task is given and what it gives back: the JSON between the engine and `moldflow task run`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,24 @@ pub struct TaskResult {
     /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
+}
+
+impl SimulateInput {
+    /// What a task with this input answers.
+    pub fn result(&self, simulation: SimResult) -> TaskResult {
+        let mut atoms = BTreeMap::new();
+        for (symbol, _) in &simulation.geometry.atoms {
+            *atoms.entry(symbol.clone()).or_default() += 1;
+        }
+        let outcome = Outcome::Simulated {
+            total_energy_hartree: simulation.total_energy_hartree,
+            atoms,
+        };
+        TaskResult {
+            simulation: Some(simulation),
+            ..TaskResult::bare(outcome)
+        }
+    }
 }
 
 impl TaskResult {

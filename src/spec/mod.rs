@@ -13,6 +13,7 @@ mod overrides;
 mod params;
 mod partitions;
 pub mod profiles;
+pub mod retries;
 pub mod schema;
 pub mod site;
 pub mod source;
