@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, watch};
 use super::Exit;
 use super::failure::Failure;
 use super::progress::Display;
-use super::{run_dir, start};
+use super::{cache, run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
 use crate::exec::{Executor, LocalExecutor, Report};
@@ -54,6 +54,11 @@ pub async fn work(
     let executable = std::env::current_exe()
         .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
     let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
+    let mut say = |line: &str| {
+        tracing::warn!("{line}");
+        display.say(line);
+    };
+    let earlier = cache::open(loaded, plan, &info.name, &mut say).await;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
@@ -72,6 +77,10 @@ pub async fn work(
         wall_time,
     )
     .await?;
+    let driver = match earlier {
+        Some(earlier) => driver.with_earlier(earlier),
+        None => driver,
+    };
     let drawn = if driver.is_fresh() {
         draw(loaded, seed, initial)?
     } else {
@@ -258,12 +267,22 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
             StageSite {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
-                env: start::environment(&method.kind, partition),
+                // The later of one name counts: what the profile sets is not what it passes.
+                env: start::passed(&loaded.site, environment())
+                    .into_iter()
+                    .chain(start::environment(&method.kind, partition))
+                    .collect(),
                 launch: start::launch(&method.kind, &loaded.site, partition),
             },
         )
     });
     stages.collect()
+}
+
+/// The variables of this process, those whose names and values are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// Counts Ctrl-C and SIGTERM.
@@ -311,8 +330,11 @@ async fn conclude(
     }
     let counts = &summary.counts;
     let done = format!(
-        "{} evaluations ({} failed), {} batches",
-        counts.evaluations, counts.failures, counts.batches
+        "{} evaluations ({} failed{}), {} batches",
+        counts.evaluations,
+        counts.failures,
+        report::kinds(": ", &summary.failures_by_kind),
+        counts.batches
     );
     let ended = match ending {
         Ending::Interrupted => {

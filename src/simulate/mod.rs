@@ -20,14 +20,14 @@ use serde::{Deserialize, Serialize};
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
 pub use command::Command;
 pub use engine::{Engine, programs};
-pub use gfn2::Gfn2;
+pub use gfn2::{Gfn2, VERSION as LIBRARIES};
 pub use key::key_parts;
 pub use nwchem::{Functions, Job, Nwchem};
 pub use qcengine::Qcengine;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule, embed};
+use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -225,6 +225,7 @@ impl Start {
         }
         // Some programs take an odd number of electrons without a word.
         require_neutral_closed_shell(&molecule, engine)?;
+        request.geometry.as_ref().map_or(Ok(()), require_elements)?;
         Ok(Self {
             geometry: match &request.geometry {
                 Some(geometry) => geometry.clone(),
@@ -244,6 +245,18 @@ const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 fn seconds(number: NonZeroU32) -> Duration {
     Duration::from_secs(u64::from(number.get()))
+}
+
+/// Refuses what some program wrote in the place of an element: it would go into the input of another.
+fn require_elements(geometry: &Geometry) -> Result<(), SimError> {
+    let mut symbols = geometry.atoms.iter().map(|(symbol, _)| symbol);
+    match symbols.find(|symbol| atomic_number(symbol).is_none()) {
+        Some(symbol) => Err(SimError::Unreadable(format!(
+            "`{}` in the geometry is no element",
+            symbol.escape_default()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Refuses what a closed-shell method without charge cannot treat.

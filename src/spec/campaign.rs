@@ -40,6 +40,10 @@ pub struct Campaign {
     /// The parts of the campaign, in the order that their `after` gives.
     pub stages: BTreeMap<String, Stage>,
     pub stop: Stop,
+    /// File in which answers are kept for other runs, and looked for, relative to the campaign file; made if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub cache: Option<String>,
 }
 
 fn default_site() -> String {

@@ -12,6 +12,7 @@ mod memory;
 mod overrides;
 mod params;
 mod partitions;
+mod paths;
 pub mod profiles;
 pub mod retries;
 pub mod schema;
