@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes};
+use super::failure::{Failure, causes, visible};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
 use crate::report::timestamp;
@@ -59,7 +59,7 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
             None => {}
         }
     }
-    print(&text)?;
+    print(&visible(&text))?;
     Ok(Exit::Finished)
 }
 

@@ -11,12 +11,12 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, visible};
 use super::progress::Display;
 use super::{cache, run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
-use crate::exec::{Executor, LocalExecutor, Report};
+use crate::exec::{Executor, LocalExecutor, Report, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
@@ -77,6 +77,9 @@ pub async fn work(
         wall_time,
     )
     .await?;
+    let given = loaded.site.partitions.values();
+    let given = given.flat_map(|partition| partition.environment.clone());
+    let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
     let driver = match earlier {
         Some(earlier) => driver.with_earlier(earlier),
         None => driver,
@@ -355,7 +358,8 @@ async fn conclude(
     if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
         let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
         eprintln!(
-            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{}",
+            visible(&message)
         );
     }
     Ok(Exit::NothingComputed)

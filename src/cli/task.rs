@@ -37,6 +37,8 @@ pub(super) struct RunArguments {
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
+    // A batch system or another host may have begun with its own mask.
+    super::run_dir::keep_private();
     match command {
         Command::Run(RunArguments { input }) => run_task(input)
             .map(|()| Exit::Finished)

@@ -14,7 +14,7 @@ use super::earlier::Earlier;
 use super::input::{SimulateInput, TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, now};
+use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, Secrets, now};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Entry, Simulation, Store, StoreError};
 use crate::task::{
@@ -47,6 +47,8 @@ pub struct Driver<P> {
     /// Attempts whose time has not come.
     later: BTreeSet<(Instant, TaskId, Attempt)>,
     earlier: Option<Earlier>,
+    /// What no message may hold.
+    secrets: Secrets,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -148,6 +150,7 @@ impl<P: Program> Driver<P> {
             draining: false,
             later: BTreeSet::new(),
             earlier: None,
+            secrets: Secrets::default(),
             engine,
             store,
             site,
@@ -163,6 +166,11 @@ impl<P: Program> Driver<P> {
             earlier: Some(earlier),
             ..self
         }
+    }
+
+    /// The same that hides these in what programs say.
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Whether the run has not begun.
@@ -421,6 +429,7 @@ impl<P: Program> Driver<P> {
             if !tail.is_empty() {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
+            failure.message = self.secrets.hide(&failure.message);
             tracing::warn!(
                 "task {task}, attempt {attempt}: {}: {}",
                 failure.kind.word(),

@@ -8,6 +8,7 @@ mod launcher;
 mod local;
 mod process;
 mod program;
+mod secrets;
 pub mod slurm;
 
 pub use batched::carry_out;
@@ -15,7 +16,8 @@ pub use launch::now;
 pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
-pub use program::{ProgramError, Run, run, version};
+pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
+pub use secrets::Secrets;
 
 use std::path::PathBuf;
 use std::time::Duration;
