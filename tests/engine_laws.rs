@@ -232,11 +232,12 @@ impl World<'_> {
                 mean_loss: None,
             },
             Some("screen") => {
-                let pick = |i: u64| {
-                    format!(
-                        "m{}",
-                        self.chance(&format!("{task}/{i}")) % self.plan.molecules
-                    )
+                // Some of what is found lies in the reserve, and fails there or here.
+                let pick = |i: u64| match self.chance(&format!("{task}/{i}"))
+                    % (self.plan.molecules + 9)
+                {
+                    n if n < 9 => format!("reserve{}", 39 - n),
+                    n => format!("m{}", n - 9),
                 };
                 let ranked = (0..6)
                     .map(|i| Predicted {
@@ -415,6 +416,37 @@ proptest! {
         again.journal = world.journal[..length].to_vec();
         let engine = again.live().expect("nothing kills it");
         prop_assert!(engine.is_ended());
+    }
+
+    #[test]
+    fn a_molecule_that_failed_for_good_is_never_proposed_again(plan in plans()) {
+        let mut world = World::new(&plan, None);
+        world.live().expect("nothing kills it");
+        let mut engine = Engine::new(plan.config.clone());
+        let mut proposed = BTreeMap::new();
+        let mut quarantined = BTreeSet::new();
+        for event in &world.journal {
+            for record in engine.handle(event).expect("legal").records {
+                match record {
+                    Record::Queued(candidate) => {
+                        prop_assert!(!quarantined.contains(&candidate.smiles), "{:?}", candidate);
+                        proposed.insert((candidate.batch, candidate.rank), candidate.smiles);
+                    }
+                    Record::EvaluationFailed { batch, rank } => {
+                        quarantined.insert(proposed[&(batch, rank)].clone());
+                    }
+                    Record::TaskCreated { task, .. } => {
+                        let Some((input, _)) = engine.input(task) else { continue };
+                        let input = serde_json::to_value(input).expect("JSON");
+                        for start in input["starts"].as_array().into_iter().flatten() {
+                            prop_assert!(!quarantined.contains(start.as_str().expect("a molecule")));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        prop_assert_eq!(engine.progress().failures, quarantined.len());
     }
 
     #[test]

@@ -170,7 +170,8 @@ fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site
         Some(name) => profiles::named(name, &profiles::search_path(base)),
         None if profiles::is_path(&campaign.site) => {
             let path = paths::below(base, campaign.site.as_ref());
-            profiles::file(&path.map_err(|outside| led_out(&outside))?)
+            path.map_err(|outside| led_out(&outside))?;
+            profiles::file(&base.join(&campaign.site))
         }
         None => profiles::named(&campaign.site, &profiles::search_path(base)),
     }

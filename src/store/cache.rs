@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, FromRow, Row};
 
 use crate::task::TaskId;
@@ -81,25 +81,14 @@ impl Cache {
             path: path.to_owned(),
             source,
         };
-        // No write-ahead log: the file may lie on a file system that several hosts share.
+        // SQLite's own journal, no write-ahead log: the file may lie on a file system that several hosts share.
         let options = options(path)
             .create_if_missing(true)
-            .journal_mode(SqliteJournalMode::Truncate)
             .synchronous(SqliteSynchronous::Normal);
         let mut db = options.connect().await.map_err(failed)?;
-        let mut tx = db.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
-        if tables(&mut tx).await.map_err(failed)? == 0 {
-            for pragma in [
-                format!("PRAGMA application_id = {APPLICATION}"),
-                format!("PRAGMA user_version = {VERSION}"),
-            ] {
-                let set = sqlx::raw_sql(sqlx::AssertSqlSafe(pragma));
-                set.execute(&mut *tx).await.map_err(failed)?;
-            }
-            let made = sqlx::raw_sql(TABLE).execute(&mut *tx).await;
-            made.map_err(failed)?;
+        if tables(&mut db).await.map_err(failed)? == 0 {
+            create(&mut db).await.map_err(failed)?;
         }
-        tx.commit().await.map_err(failed)?;
         let mut cache = Self { db };
         cache.refuse_foreign(path).await?;
         Ok(cache)
@@ -205,6 +194,19 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(PATIENCE)
         .disable_statement_logging()
+}
+
+/// Makes the tables, unless another run was faster.
+async fn create(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
+    if tables(&mut tx).await? == 0 {
+        let header =
+            format!("PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {VERSION};");
+        let header = sqlx::AssertSqlSafe(header);
+        sqlx::raw_sql(header).execute(&mut *tx).await?;
+        sqlx::raw_sql(TABLE).execute(&mut *tx).await?;
+    }
+    tx.commit().await
 }
 
 async fn tables(db: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
