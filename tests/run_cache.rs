@@ -9,7 +9,7 @@ use moldflow::task::{Event, Fact, Outcome};
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 use support::runs::{export_without_usage, molecules};
-use support::{Campaign, EVALUATIONS, journal, on, rows, wait};
+use support::{Campaign, EVALUATIONS, Engine, journal, on, rows, wait};
 
 /// H, C, N, O and F.
 const ATOMS: usize = 5;
@@ -192,10 +192,9 @@ fn a_locked_cache_never_harms_a_run() {
 #[test]
 fn runs_at_the_same_time_share_a_cache() {
     let campaign = campaign();
-    let mut engines: Vec<_> = ["a", "b", "c"]
-        .into_iter()
-        .map(|name| campaign.start(name, &["--quiet"]))
-        .collect();
+    // All commands first: each writes the campaign's file anew.
+    let commands = ["a", "b", "c"].map(|name| (campaign.run_command(name, &["--quiet"]), name));
+    let mut engines = commands.map(|(command, name)| Engine::start(command, campaign.path(name)));
     for engine in &mut engines {
         assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
         assert!(!engine.err().contains("warning"), "{}", engine.err());

@@ -150,7 +150,7 @@ fn the_words_of_a_command_stay_words_whatever_they_hold() {
         "--",
         "",
         "*",
-        "{{input}}",
+        "{input}",
         "$HOME",
         "&& touch pwned",
     ];
@@ -223,7 +223,7 @@ fn a_geometry_that_a_program_wrote_brings_no_words_into_the_input_of_another() {
     let dir = tempfile::tempdir().unwrap();
     let atoms = serde_json::json!([["C;task", [0.0, 0.0, 0.0]], ["O", [1.2, 0.0, 0.0]]]);
     let input = serde_json::json!({
-        "method": "simulate", "smiles": "CO", "engine": "nwchem", "seed": 1, "geometry": {"atoms": atoms},
+        "method": "simulate", "smiles": "CO", "engine": "nwchem", "seed": 1, "geometry": atoms,
     });
     let path = dir.path().join("input.json");
     fs::write(&path, input.to_string()).unwrap();
