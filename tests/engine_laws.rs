@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use moldflow::engine::{Config, Effect, Engine, LearnStage, SimulateStage, stream};
+use moldflow::engine::{Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, stream};
+use moldflow::simulate;
 use moldflow::spec::campaign::{Schedule, Stop};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, Retries,
     StoppedBy, TaskId,
 };
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 /// A campaign and the world it meets.
 #[derive(Clone, Debug)]
@@ -117,7 +119,9 @@ impl World<'_> {
                             attempt,
                             not_before,
                         } => {
-                            assert_eq!(engine.not_before(task), Some(not_before));
+                            if engine.awaits(task, attempt) {
+                                assert_eq!(engine.not_before(task), Some(not_before));
+                            }
                             attempts.push((task, attempt));
                         }
                         Effect::Cancel { task, attempt } => {
@@ -209,8 +213,18 @@ impl World<'_> {
             bytes: 1,
         };
         match input["method"].as_str() {
+            Some("relax") => Outcome::Relaxed {
+                xyz: geometry_of(&input),
+            },
             Some("simulate") => {
                 let smiles = input["smiles"].as_str().expect("a molecule");
+                let stage = engine.stage_of(task).expect("live");
+                if stage == "references" || !self.plan.has_two_steps() {
+                    assert!(input["geometry"].is_null(), "{input}");
+                } else {
+                    let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(&input)});
+                    assert_eq!(input["geometry"], first);
+                }
                 let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
                 Outcome::Simulated {
                     total_energy_hartree: energy,
@@ -253,6 +267,30 @@ impl World<'_> {
     }
 }
 
+impl Plan {
+    fn has_two_steps(&self) -> bool {
+        self.config.evaluate.geometry.is_some()
+    }
+}
+
+/// What the first step of a molecule gives.
+fn geometry_of(input: &Value) -> String {
+    format!("relaxed {}", input["smiles"])
+}
+
+fn with_two_steps(mut config: Config) -> Config {
+    for stage in [&mut config.initial, &mut config.evaluate] {
+        stage.geometry = Some(GeometryStep {
+            stage: format!("{}.relax", stage.stage),
+            retries: Retries::of(2),
+            engine: simulate::Engine::Xtb {
+                settings: Default::default(),
+            },
+        });
+    }
+    config
+}
+
 fn config(
     schedule: Schedule,
     stop: Stop,
@@ -265,6 +303,7 @@ fn config(
         stage: stage.into(),
         retries: retries.clone(),
         engine: Default::default(),
+        geometry: None,
     };
     Config {
         seed: 1,
@@ -327,11 +366,17 @@ fn plans() -> impl Strategy<Value = Plan> {
     let schedules = prop::sample::select(vec![Schedule::Interleaved, Schedule::Batch]);
     let shape = (1usize..5, 1usize..5, 1usize..6);
     let chances = (0u64..60, 0u64..60, 1u64..60);
-    (schedules, stop(), shape, any::<u64>(), chances, retries()).prop_map(
-        |(schedule, stop, (parallel, select, initial), world, chances, retries)| {
-            let (failing, cached, molecules) = chances;
+    let world = (any::<u64>(), chances, any::<bool>());
+    (schedules, stop(), shape, world, retries()).prop_map(
+        |(schedule, stop, (parallel, select, initial), world, retries)| {
+            let (world, (failing, cached, molecules), has_two_steps) = world;
+            let config = config(schedule, stop, parallel, select, initial, &retries);
             Plan {
-                config: config(schedule, stop, parallel, select, initial, &retries),
+                config: if has_two_steps {
+                    with_two_steps(config)
+                } else {
+                    config
+                },
                 initial,
                 world,
                 failing,
@@ -401,8 +446,10 @@ proptest! {
         prop_assert_eq!(progress.cached, hits.count());
         let mut evaluated = BTreeSet::new();
         for record in records(&plan, &world.journal) {
-            if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), .. } = record {
-                prop_assert!(evaluated.insert(smiles.clone()), "{} was evaluated twice", smiles);
+            if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), stage, .. } = record {
+                let step = stage.ends_with(".relax");
+                prop_assert!(evaluated.insert((smiles.clone(), step)), "{} was evaluated twice", smiles);
+                prop_assert!(step || !plan.has_two_steps() || evaluated.contains(&(smiles, true)));
             }
         }
     }
@@ -457,7 +504,11 @@ proptest! {
         let count = |f: fn(&Record) -> bool| records.iter().filter(|r| f(r)).count();
         let queued = count(|r| matches!(r, Record::Queued(_)));
         let left = count(|r| matches!(r, Record::Superseded { .. }));
-        let evaluating = count(|r| matches!(r, Record::Evaluating { .. }));
+        let places = records.iter().filter_map(|r| match r {
+            Record::Evaluating { batch, rank, .. } => Some((batch, rank)),
+            _ => None,
+        });
+        let evaluating = places.collect::<BTreeSet<_>>().len();
         let ended = count(|r| matches!(r, Record::Evaluated { .. } | Record::EvaluationFailed { .. } | Record::EvaluationCancelled { .. }));
         prop_assert_eq!(queued, left + evaluating);
         prop_assert_eq!(evaluating, ended);

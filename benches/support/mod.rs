@@ -15,6 +15,7 @@ pub fn config(evaluations: usize) -> Config {
         stage: stage.into(),
         retries: Default::default(),
         engine: Default::default(),
+        geometry: None,
     };
     Config {
         seed: 1,

@@ -41,7 +41,7 @@ pub async fn open(
     let mut versions = BTreeMap::new();
     for stage in plan.stages() {
         let method = &loaded.campaign.methods[&stage.method];
-        let MethodKind::Simulate { engine } = &method.kind else {
+        let MethodKind::Simulate { engine, .. } = &method.kind else {
             continue;
         };
         match versions_of(engine, &loaded.site.partitions[&method.partition]) {
@@ -63,7 +63,7 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
     ]);
     let is_here =
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
-    for needed in engine.requirements() {
+    if let Some(needed) = engine.simulator().requirement() {
         if !is_here {
             return Err(format!(
                 "its program `{}` may be another one on other hosts than on this",

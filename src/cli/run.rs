@@ -21,12 +21,8 @@ pub(super) struct Arguments {
     /// File in which answers are kept for other runs, and looked for: instead of the campaign's `cache`
     #[arg(long, value_name = "FILE")]
     pub cache: Option<PathBuf>,
-    /// Print the outcome as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -39,9 +35,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     session::runnable(&loaded.site)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    let output = Output {
-        json: arguments.json,
-        quiet: arguments.quiet,
-    };
-    super::wait(session::work(&dir, lock, &loaded, &plan, output))
+    super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
 }

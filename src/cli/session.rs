@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
@@ -16,12 +17,12 @@ use super::progress::Display;
 use super::{cache, run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
-use crate::exec::{Executor, LocalExecutor, Report, Secrets};
+use crate::exec::{Executor, LocalExecutor, Report, Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
-use crate::spec::site;
 use crate::spec::source;
+use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
@@ -30,9 +31,13 @@ const RESERVE: usize = 256;
 const SHOWN: u32 = 10;
 
 /// What is printed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Output {
+    /// Print the outcome as one JSON object
+    #[arg(long)]
     pub json: bool,
+    /// No progress
+    #[arg(long)]
     pub quiet: bool,
 }
 
@@ -63,6 +68,7 @@ pub async fn work(
         run: info.name,
         run_dir: dir.to_owned(),
         stages: stages(loaded, plan),
+        scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
     };
     let config = Config::new(&loaded.campaign, plan);
@@ -265,16 +271,16 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     let stages = plan.stages().into_iter().map(|stage| {
         let method = &loaded.campaign.methods[&stage.method];
         let partition = &loaded.site.partitions[&method.partition];
+        // The later of one name counts: what the profile sets is not what it passes.
+        let mut env = start::passed(&loaded.site, environment());
+        env.extend(start::environment(&method.kind, partition));
+        env.extend(scratch_variable(&loaded.site, partition));
         (
             stage.stage.clone(),
             StageSite {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
-                // The later of one name counts: what the profile sets is not what it passes.
-                env: start::passed(&loaded.site, environment())
-                    .into_iter()
-                    .chain(start::environment(&method.kind, partition))
-                    .collect(),
+                env,
                 launch: start::launch(&method.kind, &loaded.site, partition),
             },
         )
@@ -286,6 +292,15 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// The variable that the scratch directory begins with, for tasks that are started in this host's own environment.
+fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(String, String)> {
+    let (name, _) = scratch::variable(&site.scratch)?;
+    let is_here = partition.transport.is_none() && partition.executor.batch().is_none();
+    let is_given = partition.environment.contains_key(name);
+    let value = std::env::var(name).ok()?;
+    (is_here && !is_given).then(|| (name.to_owned(), value))
 }
 
 /// Counts Ctrl-C and SIGTERM.

@@ -12,8 +12,8 @@ use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
-use crate::exec::{self, Launch, LauncherError, ProgramError};
-use crate::simulate::{Outputs, Prepared, Request, SimError, SimResult};
+use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
 #[derive(Subcommand)]
@@ -68,6 +68,8 @@ enum TaskError {
     Program(#[from] ProgramError),
     #[error(transparent)]
     Launcher(#[from] LauncherError),
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     #[error("could not write a file of the result: {0}")]
     File(#[from] io::Error),
 }
@@ -100,13 +102,13 @@ fn run_task(path: &Path) -> io::Result<()> {
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
-    let outcome = match input {
-        TaskInput::Simulate(input) => {
-            let simulation = simulate(&input, dir)?;
-            return Ok(input.result(simulation));
+    let outcome = match &input {
+        TaskInput::Simulate(simulation) | TaskInput::Relax(simulation) => {
+            let answer = input.answer(simulate(simulation, dir)?);
+            return answer.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into());
         }
         TaskInput::Train(input) => {
-            let out = design::train(&input)?;
+            let out = design::train(input)?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
                 molecules: out.molecules,
@@ -115,7 +117,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             }
         }
         TaskInput::Generate(input) => {
-            let out = design::generate(&input)?;
+            let out = design::generate(input)?;
             Outcome::Generated {
                 agent: file_ref(&dir.join(&input.agent_out))?,
                 candidates: file_ref(&dir.join(&input.candidates_out))?,
@@ -126,7 +128,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             }
         }
         TaskInput::Screen(input) => {
-            let ranked = design::screen(&input)?.ranked;
+            let ranked = design::screen(input)?.ranked;
             let ranked = ranked.into_iter().map(|p| Predicted {
                 smiles: p.smiles,
                 mean: p.mean,
@@ -140,21 +142,15 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     Ok(TaskResult::bare(outcome))
 }
 
-/// Runs the steps of a simulation, the first of two in a folder of its own.
 fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
     let SimulateInput { request, launch } = input;
-    let mut request = request.clone();
-    if let Some(first) = request.first_step() {
-        let folder = dir.join("geometry");
-        fs::create_dir_all(&folder)?;
-        request.geometry = Some(compute(&first, None, &folder)?.geometry);
-    }
-    compute(&request, launch.as_ref(), dir)
-}
-
-fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<SimResult, TaskError> {
     let engine = request.engine.simulator();
-    match engine.prepare(request)? {
+    let scratch = match engine.requirement() {
+        Some(_) => Folder::make(dir, SCRATCH_LINK)?,
+        None => None,
+    };
+    let scratch = scratch.as_ref().map(Folder::path);
+    match engine.prepare(request, scratch)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let mut argv = match launch {
@@ -162,7 +158,9 @@ fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<Sim
                 _ => Vec::new(),
             };
             argv.extend(program.argv);
-            let run = exec::run(&argv, &program.env, &program.files, dir)?;
+            let mut env = program.env;
+            env.extend(scratch.map(|path| (SCRATCH.to_owned(), path.display().to_string())));
+            let run = exec::run(&argv, &env, &program.files, dir)?;
             let outputs = Outputs {
                 dir: dir.to_owned(),
                 stdout: run.stdout,
@@ -199,6 +197,7 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => {
             FailureKind::Exit
         }
+        TaskError::Scratch(_) => FailureKind::Scratch,
         TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
     }
 }

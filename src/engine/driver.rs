@@ -11,10 +11,12 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
 use super::earlier::Earlier;
-use super::input::{SimulateInput, TaskInput, TaskResult, file};
+use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, Secrets, now};
+use crate::exec::{
+    Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, Secrets, now,
+};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Entry, Simulation, Store, StoreError};
 use crate::task::{
@@ -64,6 +66,8 @@ pub struct Site {
     pub run: String,
     pub run_dir: PathBuf,
     pub stages: BTreeMap<String, StageSite>,
+    /// Where the programs of tasks keep temporary files.
+    pub scratch: Scratch,
     /// By partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
 }
@@ -251,13 +255,22 @@ impl<P: Program> Driver<P> {
         drop(site.executors);
         let outstanding = engine.outstanding().into_iter();
         janitor.leave(&outstanding.chain(failed).collect());
+        let run = site.run;
+        let outstanding = engine.outstanding().into_iter();
+        let keep = outstanding.map(|(task, attempt)| Token {
+            run: run.clone(),
+            task,
+            attempt,
+        });
+        site.scratch.sweep(&run, &keep.collect::<Vec<_>>());
         if let Err(e) = files.keep_only(&engine.live_files()) {
             tracing::warn!("could not delete a file that is no longer needed: {e}");
         }
         store
     }
 
-    /// Ends processes that an engine left which died after it had journalled that they are of no use any more.
+    /// Ends processes that an engine left which died after it had journalled that they are of no use any more, and
+    /// deletes their temporary files.
     fn end_others(&mut self) {
         let keep: Vec<Token> = self
             .engine
@@ -268,6 +281,7 @@ impl<P: Program> Driver<P> {
         for executor in self.site.executors.values_mut() {
             executor.end_others(&self.site.run, &keep);
         }
+        self.site.scratch.sweep(&self.site.run, &keep);
     }
 
     fn drain(&mut self) {
@@ -379,30 +393,23 @@ impl<P: Program> Driver<P> {
     /// What the answer of a task leaves in the cache.
     fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
         let earlier = self.earlier.as_ref()?;
-        let key = earlier.key(self.engine.stage_of(task)?, &self.simulation(task)?)?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
         earlier.entry(task, key, result, at)
-    }
-
-    /// The input of a live task, if it is a simulation.
-    fn simulation(&self, task: TaskId) -> Option<SimulateInput> {
-        match self.engine.input(task)?.0 {
-            TaskInput::Simulate(input) => Some(input),
-            TaskInput::Train(_) | TaskInput::Generate(_) | TaskInput::Screen(_) => None,
-        }
     }
 
     /// The answer that an earlier run had to a task that has not been tried.
     async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
-        let input = self.simulation(task)?;
         let earlier = self.earlier.as_mut()?;
-        let key = earlier.key(self.engine.stage_of(task)?, &input)?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
         let json = serde_json::to_string(&key).unwrap_or_default();
         batch.lookups.push((task, json, now()));
         let TaskResult {
             outcome,
             simulation,
             ..
-        } = input.result(earlier.find(&key).await?);
+        } = input.answer(earlier.find(&key).await?)?;
         batch.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
     }
@@ -470,7 +477,10 @@ impl<P: Program> Driver<P> {
                     {
                         files_changed |= !outcome.new_files().is_empty();
                         match failed_attempt(&event.fact) {
-                            Some(kept) => drop(self.failed.insert(kept)),
+                            Some(kept) => {
+                                self.failed.insert(kept);
+                                done.extend(self.site.scratch.here(&self.token(*task, *attempt)));
+                            }
                             None => done.push(directory(&self.site.run_dir, *task, *attempt)),
                         }
                     }
@@ -556,14 +566,17 @@ impl<P: Program> Driver<P> {
     fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
         let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
         let (mut input, files) = self.engine.input(task)?;
-        if let TaskInput::Simulate(input) = &mut input {
+        if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
+        let token = self.token(task, attempt);
+        let mut env = stage.env.clone();
+        env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
         let job = Job {
-            token: self.token(task, attempt),
+            token,
             argv: self.program.argv(),
-            env: stage.env.clone(),
+            env,
             dir: directory(&self.site.run_dir, task, attempt),
             files: vec![(file::INPUT.to_owned(), input)],
             links: files

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
 use crate::exec::Launch;
-use crate::simulate::{Request, SimResult};
+use crate::simulate::{self, Relaxed, Request, SimResult};
 use crate::task::{FileRef, Outcome, TaskId};
 
 use super::{Engine, Work};
@@ -20,6 +20,8 @@ const EMBEDDING_SEED: u64 = 42;
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum TaskInput {
     Simulate(SimulateInput),
+    /// A simulation for its geometry.
+    Relax(SimulateInput),
     Train(TrainInput),
     Generate(Box<GenerateInput>),
     Screen(ScreenInput),
@@ -48,21 +50,39 @@ pub struct TaskResult {
     pub simulation: Option<SimResult>,
 }
 
-impl SimulateInput {
-    /// What a task with this input answers.
-    pub fn result(&self, simulation: SimResult) -> TaskResult {
-        let mut atoms = BTreeMap::new();
-        for (symbol, _) in &simulation.geometry.atoms {
-            *atoms.entry(symbol.clone()).or_default() += 1;
+impl TaskInput {
+    /// The input of a simulation.
+    pub fn simulation(&self) -> Option<&SimulateInput> {
+        match self {
+            Self::Simulate(input) | Self::Relax(input) => Some(input),
+            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => None,
         }
-        let outcome = Outcome::Simulated {
-            total_energy_hartree: simulation.total_energy_hartree,
-            atoms,
+    }
+
+    /// What a task with this input answers when this was found; none if it is no simulation.
+    pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
+        let outcome = match self {
+            Self::Simulate(_) => energy(&found),
+            Self::Relax(_) => Outcome::Relaxed {
+                xyz: found.geometry.to_xyz(&found.level),
+            },
+            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => return None,
         };
-        TaskResult {
-            simulation: Some(simulation),
+        Some(TaskResult {
+            simulation: Some(found),
             ..TaskResult::bare(outcome)
-        }
+        })
+    }
+}
+
+fn energy(found: &SimResult) -> Outcome {
+    let mut atoms = BTreeMap::new();
+    for (symbol, _) in &found.geometry.atoms {
+        *atoms.entry(symbol.clone()).or_default() += 1;
+    }
+    Outcome::Simulated {
+        total_energy_hartree: found.total_energy_hartree,
+        atoms,
     }
 }
 
@@ -99,7 +119,10 @@ impl Outcome {
             } => {
                 vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
             }
-            Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
+            Self::Simulated { .. }
+            | Self::Relaxed { .. }
+            | Self::Screened { .. }
+            | Self::Failed(_) => vec![],
         }
     }
 }
@@ -108,29 +131,38 @@ impl Engine {
     /// Input of a live task, with the files it needs and their names beside the input.
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
         let c = &self.config;
-        let simulate = |stage: &super::SimulateStage, smiles: String| {
-            let request = Request {
-                smiles,
-                engine: stage.engine.clone(),
-                seed: EMBEDDING_SEED,
-                geometry: None,
-            };
-            TaskInput::Simulate(SimulateInput {
-                request,
+        let simulation =
+            |engine: &simulate::Engine, smiles: String, geometry: Option<Relaxed>| SimulateInput {
+                request: Request {
+                    smiles,
+                    engine: engine.clone(),
+                    seed: EMBEDDING_SEED,
+                    geometry,
+                },
                 launch: None,
-            })
-        };
+            };
         Some(match &self.live.get(&task)?.work {
             Work::Reference { element } => {
-                (simulate(&c.references, format!("[{element}]")), vec![])
+                let input = simulation(&c.references.engine, format!("[{element}]"), None);
+                (TaskInput::Simulate(input), vec![])
             }
-            Work::Evaluate(candidate) => {
-                let stage = if candidate.batch == 0 {
-                    &c.initial
-                } else {
-                    &c.evaluate
-                };
-                (simulate(stage, candidate.smiles.clone()), vec![])
+            Work::Relax(candidate) => {
+                let step = self.evaluation(candidate).geometry.as_ref()?;
+                let input = simulation(&step.engine, candidate.smiles.clone(), None);
+                (TaskInput::Relax(input), vec![])
+            }
+            Work::Evaluate {
+                candidate,
+                geometry,
+            } => {
+                let stage = self.evaluation(candidate);
+                let from = stage.geometry.as_ref().zip(geometry.as_ref());
+                let geometry = from.map(|(step, xyz)| Relaxed {
+                    level: step.level(),
+                    xyz: xyz.clone(),
+                });
+                let input = simulation(&stage.engine, candidate.smiles.clone(), geometry);
+                (TaskInput::Simulate(input), vec![])
             }
             Work::Train { measured } => (TaskInput::Train(self.train_input(*measured)), vec![]),
             Work::Generate {

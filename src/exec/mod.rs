@@ -8,6 +8,7 @@ mod launcher;
 mod local;
 mod process;
 mod program;
+mod scratch;
 mod secrets;
 pub mod slurm;
 
@@ -17,6 +18,7 @@ pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
 pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
+pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
 pub use secrets::Secrets;
 
 use std::path::PathBuf;

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Request;
+use super::{MMFF94, Request};
 
 /// The parts by their names, in which two requests with the same answer agree: molecule, engine, level, every setting,
 /// seed of the embedding, geometry to begin with, and the `versions` of what computes.
@@ -14,19 +14,17 @@ pub fn key_parts(
     request: &Request,
     versions: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Value> {
+    let geometry = request.geometry.as_ref();
     let mut parts = BTreeMap::from([
         ("molecule".to_owned(), json!(request.smiles)),
         (
             "level".to_owned(),
-            json!(request.engine.simulator().level()),
+            json!(request.engine.simulator().level(request.geometry_level())),
         ),
         ("embedding_seed".to_owned(), json!(request.seed)),
         (
             "geometry".to_owned(),
-            match &request.geometry {
-                Some(geometry) => json!(digest(&json!(geometry).to_string())),
-                None => json!("MMFF94"),
-            },
+            json!(geometry.map_or(MMFF94.to_owned(), |given| digest(&given.xyz))),
         ),
     ]);
     flatten(String::new(), &json!(request.engine), &mut parts);
@@ -64,8 +62,7 @@ fn digest(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::chem::Geometry;
-    use crate::simulate::{Command, Engine, Gfn2, Nwchem};
+    use crate::simulate::{Command, Engine, Gfn2, Nwchem, Relaxed};
 
     fn request(engine: Engine) -> Request {
         Request {
@@ -105,8 +102,9 @@ mod tests {
         other.seed = 1;
         others.push(parts(&other));
         let mut other = plain.clone();
-        other.geometry = Some(Geometry {
-            atoms: vec![("C".into(), [0.0; 3])],
+        other.geometry = Some(Relaxed {
+            level: MMFF94.into(),
+            xyz: "1\n\nC 0 0 0\n".into(),
         });
         others.push(parts(&other));
         let settings = Gfn2::default();

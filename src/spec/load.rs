@@ -219,6 +219,7 @@ fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
             engine: Engine::Command { settings },
+            ..
         } = &mut method.kind
         {
             for (index, word) in settings.argv.iter_mut().enumerate() {

@@ -16,6 +16,7 @@ mod paths;
 pub mod profiles;
 pub mod retries;
 pub mod schema;
+pub mod scratch;
 pub mod site;
 pub mod source;
 pub mod space;
