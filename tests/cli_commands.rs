@@ -16,7 +16,11 @@ fn moldflow(arguments: &[&str]) -> String {
     let (stdout, mut stderr) = (text(output.stdout), text(output.stderr));
     // How many cores this host has is nothing to compare.
     if let Some(rest) = stderr.strip_prefix("warning: tasks that run at once want ") {
-        stderr = rest.lines().skip(2).map(|line| format!("{line}\n")).collect();
+        stderr = rest
+            .lines()
+            .skip(2)
+            .map(|line| format!("{line}\n"))
+            .collect();
     }
     format!(
         "{stdout}{stderr}exit status {}",
