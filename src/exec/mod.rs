@@ -3,12 +3,14 @@
 pub mod batch;
 mod batched;
 pub mod doctor;
+pub mod jobs;
 mod launch;
 mod launcher;
 mod local;
 mod process;
 mod program;
 pub mod slurm;
+pub mod transport;
 
 pub use batched::carry_out;
 pub use launch::now;
@@ -40,6 +42,8 @@ pub struct Job {
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
     pub timeout: Duration,
+    /// Of the MPI program that it starts, if it does; None for one process.
+    pub shape: Option<Shape>,
 }
 
 /// News of a job.
