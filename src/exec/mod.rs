@@ -1,5 +1,6 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
+pub mod allocation;
 pub mod batch;
 mod batched;
 pub mod doctor;
