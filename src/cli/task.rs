@@ -164,7 +164,7 @@ fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<Sim
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let mut argv = match launch {
-                Some(launch) if program.parallel => launch.argv()?,
+                Some(launch) if program.parallel => launch.argv_in(dir)?,
                 _ => Vec::new(),
             };
             argv.extend(program.argv);

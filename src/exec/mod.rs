@@ -13,7 +13,7 @@ pub mod slurm;
 
 pub use batched::carry_out;
 pub use launch::now;
-pub use launcher::{Launch, LauncherError, Shape, render};
+pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};
