@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
@@ -33,9 +34,13 @@ const RESERVE: usize = 256;
 const SHOWN: u32 = 10;
 
 /// What is printed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Output {
+    /// Print the outcome as one JSON object
+    #[arg(long)]
     pub json: bool,
+    /// No progress
+    #[arg(long)]
     pub quiet: bool,
 }
 

@@ -52,7 +52,7 @@ pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, Str
 
 fn ranks(kind: &MethodKind) -> Option<Ranks> {
     match kind {
-        MethodKind::Simulate { engine } => engine.simulator().ranks(),
+        MethodKind::Simulate { engine, .. } => engine.simulator().ranks(),
         MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => None,
     }
 }

@@ -1,5 +1,6 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
+pub mod allocation;
 pub mod batch;
 mod batched;
 pub mod doctor;
@@ -14,7 +15,7 @@ pub mod transport;
 
 pub use batched::carry_out;
 pub use launch::now;
-pub use launcher::{Launch, LauncherError, Shape, render};
+pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};
