@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use moldflow::engine::{Config, Effect, Engine, LearnStage, SimulateStage, stream};
+use moldflow::engine::{Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, stream};
+use moldflow::simulate;
 use moldflow::spec::campaign::{Schedule, Stop};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, StoppedBy,
     TaskId,
 };
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 /// A campaign and the world it meets.
 #[derive(Clone, Debug)]
@@ -171,8 +173,18 @@ impl World<'_> {
             bytes: 1,
         };
         match input["method"].as_str() {
+            Some("relax") => Outcome::Relaxed {
+                xyz: geometry_of(&input),
+            },
             Some("simulate") => {
                 let smiles = input["smiles"].as_str().expect("a molecule");
+                let stage = engine.stage_of(task).expect("live");
+                if stage == "references" || !self.plan.has_two_steps() {
+                    assert!(input["geometry"].is_null(), "{input}");
+                } else {
+                    let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(&input)});
+                    assert_eq!(input["geometry"], first);
+                }
                 let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
                 Outcome::Simulated {
                     total_energy_hartree: energy,
@@ -214,6 +226,30 @@ impl World<'_> {
     }
 }
 
+impl Plan {
+    fn has_two_steps(&self) -> bool {
+        self.config.evaluate.geometry.is_some()
+    }
+}
+
+/// What the first step of a molecule gives.
+fn geometry_of(input: &Value) -> String {
+    format!("relaxed {}", input["smiles"])
+}
+
+fn with_two_steps(mut config: Config) -> Config {
+    for stage in [&mut config.initial, &mut config.evaluate] {
+        stage.geometry = Some(GeometryStep {
+            stage: format!("{}.relax", stage.stage),
+            retries: 2,
+            engine: simulate::Engine::Xtb {
+                settings: Default::default(),
+            },
+        });
+    }
+    config
+}
+
 fn config(
     schedule: Schedule,
     stop: Stop,
@@ -225,6 +261,7 @@ fn config(
         stage: stage.into(),
         retries: 1,
         engine: Default::default(),
+        geometry: None,
     };
     Config {
         seed: 1,
@@ -276,13 +313,27 @@ fn stop() -> impl Strategy<Value = Stop> {
 fn plans() -> impl Strategy<Value = Plan> {
     let schedules = prop::sample::select(vec![Schedule::Interleaved, Schedule::Batch]);
     let shape = (1usize..5, 1usize..5, 1usize..6);
-    (schedules, stop(), shape, any::<u64>(), 0u64..60, 1u64..60).prop_map(
-        |(schedule, stop, (parallel, select, initial), world, failing, molecules)| Plan {
-            config: config(schedule, stop, parallel, select, initial),
-            initial,
-            world,
-            failing,
-            molecules,
+    let world = (any::<u64>(), 0u64..60, 1u64..60);
+    (schedules, stop(), shape, world, any::<bool>()).prop_map(
+        |(
+            schedule,
+            stop,
+            (parallel, select, initial),
+            (world, failing, molecules),
+            has_two_steps,
+        )| {
+            let config = config(schedule, stop, parallel, select, initial);
+            Plan {
+                config: if has_two_steps {
+                    with_two_steps(config)
+                } else {
+                    config
+                },
+                initial,
+                world,
+                failing,
+                molecules,
+            }
         },
     )
 }
@@ -344,8 +395,10 @@ proptest! {
         prop_assert!(progress.evaluations >= plan.initial || initial_failed.contains(&reason));
         let mut evaluated = BTreeSet::new();
         for record in records(&plan, &world.journal) {
-            if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), .. } = record {
-                prop_assert!(evaluated.insert(smiles.clone()), "{} was evaluated twice", smiles);
+            if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), stage, .. } = record {
+                let step = stage.ends_with(".relax");
+                prop_assert!(evaluated.insert((smiles.clone(), step)), "{} was evaluated twice", smiles);
+                prop_assert!(step || !plan.has_two_steps() || evaluated.contains(&(smiles, true)));
             }
         }
     }
@@ -369,7 +422,11 @@ proptest! {
         let count = |f: fn(&Record) -> bool| records.iter().filter(|r| f(r)).count();
         let queued = count(|r| matches!(r, Record::Queued(_)));
         let left = count(|r| matches!(r, Record::Superseded { .. }));
-        let evaluating = count(|r| matches!(r, Record::Evaluating { .. }));
+        let places = records.iter().filter_map(|r| match r {
+            Record::Evaluating { batch, rank, .. } => Some((batch, rank)),
+            _ => None,
+        });
+        let evaluating = places.collect::<BTreeSet<_>>().len();
         let ended = count(|r| matches!(r, Record::Evaluated { .. } | Record::EvaluationFailed { .. } | Record::EvaluationCancelled { .. }));
         prop_assert_eq!(queued, left + evaluating);
         prop_assert_eq!(evaluating, ended);

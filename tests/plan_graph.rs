@@ -21,7 +21,11 @@ fn plan(text: &str) -> Result<(Loaded, Plan), String> {
 #[test]
 fn every_stage_plays_its_part() {
     let (_, plan) = plan(&good()).unwrap();
-    let names: Vec<&str> = plan.stages().map(|stage| stage.stage.as_str()).to_vec();
+    let names: Vec<&str> = plan
+        .stages()
+        .into_iter()
+        .map(|stage| stage.stage.as_str())
+        .collect();
     assert_eq!(
         names,
         [
@@ -33,7 +37,7 @@ fn every_stage_plays_its_part() {
             "evaluate"
         ]
     );
-    let kinds: Vec<&str> = plan.stages().map(|stage| stage.kind).to_vec();
+    let kinds: Vec<&str> = plan.stages().into_iter().map(|stage| stage.kind).collect();
     assert_eq!(
         kinds,
         [
@@ -60,9 +64,10 @@ fn names_of_stages_mean_nothing() {
 fn without_its_loops_the_graph_has_no_cycle() {
     let (_, plan) = plan(&good()).unwrap();
     let mut graph = DiGraph::new();
-    let nodes = plan
-        .stages()
-        .map(|stage| (stage.stage.clone(), graph.add_node(())));
+    let stages = plan.stages().into_iter();
+    let nodes: Vec<_> = stages
+        .map(|stage| (stage.stage.clone(), graph.add_node(())))
+        .collect();
     let node = |name: &str| nodes.iter().find(|(stage, _)| stage == name).unwrap().1;
     for edge in plan
         .edges

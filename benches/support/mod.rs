@@ -15,6 +15,7 @@ pub fn config(evaluations: usize) -> Config {
         stage: stage.into(),
         retries: 0,
         engine: Default::default(),
+        geometry: None,
     };
     Config {
         seed: 1,

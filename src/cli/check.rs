@@ -33,7 +33,7 @@ pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), F
 pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
     let mut faults = Faults::default();
     for (name, method) in &loaded.campaign.methods {
-        let MethodKind::Simulate { engine } = &method.kind else {
+        let MethodKind::Simulate { engine, .. } = &method.kind else {
             continue;
         };
         // What another machine has is the business of `moldflow sites check`.
@@ -42,9 +42,8 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
             continue;
         }
         let place = loaded.place(&["methods", name, "engine"]);
-        let mut needed = engine.requirements();
-        needed.retain(|needed| doctor::on_path(&needed.program).is_none());
-        for missing in needed {
+        let needed = engine.simulator().requirement();
+        if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
             let message = format!(
                 "the engine `{}` needs the program `{}`, which is not installed",
                 engine.name(),

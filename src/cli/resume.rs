@@ -12,12 +12,8 @@ use super::{Exit, check, run_dir};
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
-    /// Print the outcome as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -25,9 +21,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
-    let output = Output {
-        json: arguments.json,
-        quiet: arguments.quiet,
-    };
-    super::wait(session::work(&dir, lock, &loaded, &plan, output))
+    super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
 }

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
@@ -15,7 +16,10 @@ use super::failure::Failure;
 use super::progress::Display;
 use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
+use crate::exec::batch::Terms;
+use crate::exec::jobs::JobExecutor;
+use crate::exec::slurm::{self, BlockExecutor};
+use crate::exec::transport::Here;
 use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
@@ -30,9 +34,13 @@ const RESERVE: usize = 256;
 const SHOWN: u32 = 10;
 
 /// What is printed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Output {
+    /// Print the outcome as one JSON object
+    #[arg(long)]
     pub json: bool,
+    /// No progress
+    #[arg(long)]
     pub quiet: bool,
 }
 
@@ -196,45 +204,47 @@ fn executor(
 ) -> io::Result<Box<dyn Executor>> {
     let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
-    Ok(match &partition.executor {
-        site::Executor::Slurm { batch, blocks, .. } => {
-            let settings = slurm::Settings {
-                queue: batch.queue.clone(),
-                account: batch.account.clone(),
-                walltime: batch.walltime.into(),
-                nodes_per_task: batch.nodes_per_task.get(),
-                cores_per_task: partition.cores_per_task.get(),
-                tasks_per_node: (site.node.cores.count() / partition.cores_per_task.get()).max(1),
-                max_jobs: batch.max_jobs.get().min(slots),
-                options: batch.options.clone(),
-                setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
-                executable: executable.to_owned(),
-                slurm: slurm::Slurm::inherited(),
-            };
-            match blocks {
-                None => Box::new(SlurmExecutor::new(settings, reports)?),
-                Some(_) if batch.nodes_per_task.get() > 1 => {
-                    return Err(io::Error::other(
-                        "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
-                    ));
-                }
-                Some(blocks) => {
-                    let nodes = blocks.nodes.get();
-                    let settings = slurm::Settings {
-                        max_jobs: slots,
-                        ..settings
-                    };
-                    let rules = rules(blocks, nodes * settings.tasks_per_node);
-                    let name = format!("{run}.{name}");
-                    Box::new(BlockExecutor::new(settings, nodes, rules, &name, reports)?)
-                }
+    let here = Here::new(executable);
+    let terms = Terms::of(site, partition);
+    Ok(match (&partition.executor, terms) {
+        (
+            site::Executor::Slurm {
+                blocks: Some(blocks),
+                batch,
+                ..
+            },
+            Some(terms),
+        ) => {
+            if batch.nodes_per_task.get() > 1 {
+                return Err(io::Error::other(
+                    "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
+                ));
             }
+            let nodes = blocks.nodes.get();
+            let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let held = slurm::Held {
+                terms,
+                nodes,
+                tasks_per_node,
+                slots,
+                rules: rules(blocks, nodes * tasks_per_node),
+            };
+            let name = format!("{run}.{name}");
+            Box::new(BlockExecutor::new(held, here, &name, reports)?)
+        }
+        (site::Executor::Slurm { batch, .. }, Some(terms)) => {
+            let max_jobs = batch.max_jobs.get().min(slots);
+            let system = Box::new(slurm::Slurm { terms });
+            Box::new(JobExecutor::new(
+                system,
+                Box::new(here),
+                max_jobs,
+                run,
+                reports,
+            )?)
         }
         // `can_run` has let none of the others pass.
-        site::Executor::Local { .. }
-        | site::Executor::Allocation { .. }
-        | site::Executor::Pbs { .. }
-        | site::Executor::Cobalt { .. } => Box::new(LocalExecutor::new(slots, reports)?),
+        _ => Box::new(LocalExecutor::new(slots, reports)?),
     })
 }
 

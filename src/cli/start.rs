@@ -1,12 +1,11 @@
 //! How the tasks of a campaign are started on its site: their launcher and their batch scripts.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use super::failure::{Failure, causes};
 use super::sites::hostname;
-use crate::exec::batch::{Script, System};
+use crate::exec::batch::Terms;
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
@@ -53,7 +52,7 @@ pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, Str
 
 fn ranks(kind: &MethodKind) -> Option<Ranks> {
     match kind {
-        MethodKind::Simulate { engine } => engine.simulator().ranks(),
+        MethodKind::Simulate { engine, .. } => engine.simulator().ranks(),
         MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => None,
     }
 }
@@ -90,10 +89,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     };
     let kind = &loaded.campaign.methods[&stage.method].kind;
     let launch = launch(kind, site, partition);
-    let (ranks_per_node, cores_per_rank) = match &launch {
-        Some(Launch { shape, .. }) => (shape.ranks_per_node, shape.cores_per_rank),
-        None => (NonZeroUsize::MIN, partition.cores_per_task),
-    };
+    let shape = launch.as_ref().map(|launch| launch.shape.clone());
     let launcher = launch.map(|mut launch| {
         let nodes = launch.shape.nodes.get();
         launch.shape.hosts = (1..=nodes).map(|number| format!("HOST{number}")).collect();
@@ -109,21 +105,12 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
             ..
         }
     );
-    let script = System::of(&partition.executor).zip(partition.executor.batch());
-    let script = script.filter(|_| !in_blocks);
-    let script = script.map(|(system, batch)| {
-        let script = Script {
-            system,
-            batch,
-            name: "TOKEN",
-            ranks_per_node,
-            cores_per_rank,
-            setup: partition.setup.as_deref().unwrap_or(&site.setup),
-            environment: &environment,
-            dir: PathBuf::from(DIRECTORY),
-            argv: &argv,
-        };
-        let submit = system.submit();
+    let terms = Terms::of(site, partition).filter(|_| !in_blocks);
+    let timeout = loaded.campaign.methods[&stage.method].timeout.into();
+    let script = terms.map(|terms| {
+        let dir = PathBuf::from(DIRECTORY);
+        let script = terms.script("TOKEN", shape.as_ref(), timeout, &environment, dir, &argv);
+        let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });
     Ok(Start {

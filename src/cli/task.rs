@@ -13,8 +13,8 @@ use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
-use crate::exec::{self, Launch, LauncherError, ProgramError};
-use crate::simulate::{Outputs, Prepared, Request, SimError, SimResult};
+use crate::exec::{self, LauncherError, ProgramError};
+use crate::simulate::{Outputs, Prepared, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
 #[derive(Subcommand)]
@@ -100,17 +100,8 @@ fn run_task(path: &Path) -> io::Result<()> {
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     let outcome = match input {
-        TaskInput::Simulate(input) => {
-            let simulation = simulate(&input, dir)?;
-            let outcome = Outcome::Simulated {
-                total_energy_hartree: simulation.total_energy_hartree,
-                atoms: composition(&simulation),
-            };
-            return Ok(TaskResult {
-                simulation: Some(simulation),
-                ..TaskResult::bare(outcome)
-            });
-        }
+        TaskInput::Simulate(input) => return simulated(&input, dir, energy),
+        TaskInput::Relax(input) => return simulated(&input, dir, geometry),
         TaskInput::Train(input) => {
             let out = design::train(&input)?;
             Outcome::Trained {
@@ -146,25 +137,45 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     Ok(TaskResult::bare(outcome))
 }
 
-/// Runs the steps of a simulation, the first of two in a folder of its own.
-fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
-    let SimulateInput { request, launch } = input;
-    let mut request = request.clone();
-    if let Some(first) = request.first_step() {
-        let folder = dir.join("geometry");
-        fs::create_dir_all(&folder)?;
-        request.geometry = Some(compute(&first, None, &folder)?.geometry);
-    }
-    compute(&request, launch.as_ref(), dir)
+/// The result of a simulation, of which `outcome` tells what was wanted.
+fn simulated(
+    input: &SimulateInput,
+    dir: &Path,
+    outcome: fn(&SimResult) -> Outcome,
+) -> Result<TaskResult, TaskError> {
+    let simulation = simulate(input, dir)?;
+    let bare = TaskResult::bare(outcome(&simulation));
+    Ok(TaskResult {
+        simulation: Some(simulation),
+        ..bare
+    })
 }
 
-fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<SimResult, TaskError> {
+fn energy(simulation: &SimResult) -> Outcome {
+    let mut atoms = BTreeMap::new();
+    for (symbol, _) in &simulation.geometry.atoms {
+        *atoms.entry(symbol.clone()).or_default() += 1;
+    }
+    Outcome::Simulated {
+        total_energy_hartree: simulation.total_energy_hartree,
+        atoms,
+    }
+}
+
+fn geometry(simulation: &SimResult) -> Outcome {
+    Outcome::Relaxed {
+        xyz: simulation.geometry.to_xyz(&simulation.level),
+    }
+}
+
+fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
+    let SimulateInput { request, launch } = input;
     let engine = request.engine.simulator();
     match engine.prepare(request)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let mut argv = match launch {
-                Some(launch) if program.parallel => launch.argv()?,
+                Some(launch) if program.parallel => launch.argv_in(dir)?,
                 _ => Vec::new(),
             };
             argv.extend(program.argv);
@@ -178,14 +189,6 @@ fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<Sim
             Ok(engine.parse(request, &outputs)?)
         }
     }
-}
-
-fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
-    let mut atoms = BTreeMap::new();
-    for symbol in simulation.geometry.atoms.iter().map(|(symbol, _)| symbol) {
-        *atoms.entry(symbol.clone()).or_default() += 1;
-    }
-    atoms
 }
 
 /// Name of a file by its content, which is on the disk afterwards.

@@ -37,6 +37,24 @@ pub struct SimulateStage {
     pub stage: String,
     pub retries: u32,
     pub engine: simulate::Engine,
+    /// What gives the geometries of its molecules, in tasks of their own that come first; none where they begin with
+    /// MMFF94's.
+    pub geometry: Option<GeometryStep>,
+}
+
+/// The first step of a two-step level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GeometryStep {
+    pub stage: String,
+    pub retries: u32,
+    pub engine: simulate::Engine,
+}
+
+impl GeometryStep {
+    /// The level of theory of its geometries.
+    pub fn level(&self) -> String {
+        self.engine.simulator().level(simulate::MMFF94)
+    }
 }
 
 /// A stage of the generator loop.
@@ -52,17 +70,23 @@ impl Config {
     pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
         let simulate = |planned: &Planned| {
             let method = &campaign.methods[&planned.method];
-            let engine = match &method.kind {
-                MethodKind::Simulate { engine } => engine.clone(),
-                MethodKind::Train { .. }
-                | MethodKind::Generate { .. }
-                | MethodKind::Screen { .. } => simulate::Engine::default(),
-            };
             SimulateStage {
                 stage: planned.stage.clone(),
                 retries: method.retries,
-                engine,
+                engine: engine(&method.kind),
+                geometry: None,
             }
+        };
+        let with_geometry = |planned: &Planned, first: &Option<Planned>| SimulateStage {
+            geometry: first.as_ref().map(|first| {
+                let method = &campaign.methods[&first.method];
+                GeometryStep {
+                    stage: first.stage.clone(),
+                    retries: method.retries,
+                    engine: engine(&method.kind),
+                }
+            }),
+            ..simulate(planned)
         };
         Self {
             seed: campaign.seed,
@@ -72,8 +96,8 @@ impl Config {
             max_heavy_atoms: campaign.search_space.max_heavy_atoms,
             allowed_ring_sizes: campaign.search_space.allowed_ring_sizes.clone(),
             references: simulate(&plan.references),
-            initial: simulate(&plan.initial),
-            evaluate: simulate(&plan.evaluate),
+            initial: with_geometry(&plan.initial, &plan.initial_geometry),
+            evaluate: with_geometry(&plan.evaluate, &plan.evaluate_geometry),
             initial_count: plan.initial_count,
             parallel: plan.parallel,
             select: plan.select,
@@ -90,6 +114,16 @@ impl Config {
                 _ => None,
             }),
             stop: campaign.stop.clone(),
+        }
+    }
+}
+
+/// The engine of a simulating stage; the plan has seen to it that its method is of that kind.
+fn engine(kind: &MethodKind) -> simulate::Engine {
+    match kind {
+        MethodKind::Simulate { engine, .. } => engine.clone(),
+        MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+            simulate::Engine::default()
         }
     }
 }

@@ -423,7 +423,7 @@ impl<P: Program> Driver<P> {
     fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
         let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
         let (mut input, files) = self.engine.input(task)?;
-        if let TaskInput::Simulate(input) = &mut input {
+        if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
@@ -439,6 +439,7 @@ impl<P: Program> Driver<P> {
                 .collect(),
             result: file::RESULT,
             timeout: stage.timeout,
+            shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
         Some((stage.partition.clone(), job))
     }

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
 use crate::exec::Launch;
-use crate::simulate::{Request, SimResult};
+use crate::simulate::{self, Relaxed, Request, SimResult};
 use crate::task::{FileRef, Outcome, TaskId};
 
 use super::{Engine, Work};
@@ -19,6 +19,8 @@ const EMBEDDING_SEED: u64 = 42;
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum TaskInput {
     Simulate(SimulateInput),
+    /// A simulation for its geometry.
+    Relax(SimulateInput),
     Train(TrainInput),
     Generate(Box<GenerateInput>),
     Screen(ScreenInput),
@@ -80,7 +82,10 @@ impl Outcome {
             } => {
                 vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
             }
-            Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
+            Self::Simulated { .. }
+            | Self::Relaxed { .. }
+            | Self::Screened { .. }
+            | Self::Failed(_) => vec![],
         }
     }
 }
@@ -89,29 +94,38 @@ impl Engine {
     /// Input of a live task, with the files it needs and their names beside the input.
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
         let c = &self.config;
-        let simulate = |stage: &super::SimulateStage, smiles: String| {
-            let request = Request {
-                smiles,
-                engine: stage.engine.clone(),
-                seed: EMBEDDING_SEED,
-                geometry: None,
-            };
-            TaskInput::Simulate(SimulateInput {
-                request,
+        let simulation =
+            |engine: &simulate::Engine, smiles: String, geometry: Option<Relaxed>| SimulateInput {
+                request: Request {
+                    smiles,
+                    engine: engine.clone(),
+                    seed: EMBEDDING_SEED,
+                    geometry,
+                },
                 launch: None,
-            })
-        };
+            };
         Some(match &self.live.get(&task)?.work {
             Work::Reference { element } => {
-                (simulate(&c.references, format!("[{element}]")), vec![])
+                let input = simulation(&c.references.engine, format!("[{element}]"), None);
+                (TaskInput::Simulate(input), vec![])
             }
-            Work::Evaluate(candidate) => {
-                let stage = if candidate.batch == 0 {
-                    &c.initial
-                } else {
-                    &c.evaluate
-                };
-                (simulate(stage, candidate.smiles.clone()), vec![])
+            Work::Relax(candidate) => {
+                let step = self.evaluation(candidate).geometry.as_ref()?;
+                let input = simulation(&step.engine, candidate.smiles.clone(), None);
+                (TaskInput::Relax(input), vec![])
+            }
+            Work::Evaluate {
+                candidate,
+                geometry,
+            } => {
+                let stage = self.evaluation(candidate);
+                let from = stage.geometry.as_ref().zip(geometry.as_ref());
+                let geometry = from.map(|(step, xyz)| Relaxed {
+                    level: step.level(),
+                    xyz: xyz.clone(),
+                });
+                let input = simulation(&stage.engine, candidate.smiles.clone(), geometry);
+                (TaskInput::Simulate(input), vec![])
             }
             Work::Train { measured } => (TaskInput::Train(self.train_input(*measured)), vec![]),
             Work::Generate {

@@ -14,7 +14,7 @@ mod queue;
 mod step;
 
 pub use attempt::{Program, TaskRun};
-pub use config::{Config, LearnStage, SimulateStage};
+pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
@@ -98,7 +98,13 @@ enum Work {
     Reference {
         element: String,
     },
-    Evaluate(Candidate),
+    /// The first of the two steps of an evaluation whose level has two.
+    Relax(Candidate),
+    Evaluate {
+        candidate: Candidate,
+        /// In the XYZ format, from the first step if there are two.
+        geometry: Option<String>,
+    },
     Train {
         measured: usize,
     },
@@ -196,7 +202,10 @@ impl Engine {
             Work::Screen {
                 model, candidates, ..
             } => vec![model.clone(), candidates.clone()],
-            Work::Reference { .. } | Work::Evaluate(_) | Work::Train { .. } => vec![],
+            Work::Reference { .. }
+            | Work::Relax(_)
+            | Work::Evaluate { .. }
+            | Work::Train { .. } => vec![],
         });
         inputs.chain(self.generator.files()).collect()
     }
@@ -261,12 +270,17 @@ impl Engine {
     }
 
     /// Creates a task and has its first attempt started.
-    fn submit(&mut self, work: Work, step: &mut Step) -> TaskId {
+    fn submit(&mut self, work: Work, step: &mut Step) {
         self.last_task += 1;
-        let task = TaskId(self.last_task);
+        self.submit_as(TaskId(self.last_task), work, step);
+    }
+
+    fn submit_as(&mut self, task: TaskId, work: Work, step: &mut Step) {
         let (smiles, batch) = match &work {
             Work::Reference { element } => (Some(format!("[{element}]")), None),
-            Work::Evaluate(c) => (Some(c.smiles.clone()), Some(c.batch)),
+            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+                (Some(c.smiles.clone()), Some(c.batch))
+            }
             Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
                 (None, Some(self.generator.batch()))
             }
@@ -277,8 +291,7 @@ impl Engine {
             smiles,
             batch,
         });
-        if let Work::Evaluate(c) = &work {
-            self.simulations += 1;
+        if let Work::Relax(c) | Work::Evaluate { candidate: c, .. } = &work {
             step.records.push(Record::Evaluating {
                 batch: c.batch,
                 rank: c.rank,
@@ -293,7 +306,6 @@ impl Engine {
                 work,
             },
         );
-        task
     }
 
     /// Name of the stage that `work` belongs to, and its retries.
@@ -301,10 +313,15 @@ impl Engine {
         let c = &self.config;
         match work {
             Work::Reference { .. } => (&c.references.stage, c.references.retries),
-            Work::Evaluate(candidate) if candidate.batch == 0 => {
-                (&c.initial.stage, c.initial.retries)
+            Work::Relax(candidate) => {
+                let stage = self.evaluation(candidate);
+                let first = stage.geometry.as_ref();
+                first.map_or((&stage.stage, stage.retries), |g| (&g.stage, g.retries))
             }
-            Work::Evaluate(_) => (&c.evaluate.stage, c.evaluate.retries),
+            Work::Evaluate { candidate, .. } => {
+                let stage = self.evaluation(candidate);
+                (&stage.stage, stage.retries)
+            }
             Work::Train { .. } => (&c.train.stage, c.train.retries),
             Work::Generate { .. } => (&c.generate.stage, c.generate.retries),
             Work::Screen { .. } => (&c.screen.stage, c.screen.retries),
@@ -371,7 +388,10 @@ impl Engine {
         });
         match work {
             Work::Reference { element } => self.reference_ended(element, answer, step),
-            Work::Evaluate(candidate) => self.evaluation_ended(task, candidate, answer, step),
+            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
+            Work::Evaluate { candidate, .. } => {
+                self.evaluation_ended(task, candidate, answer, step)
+            }
             work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
                 self.generator_task_ended(work, answer, step)
             }
@@ -389,12 +409,15 @@ impl Engine {
         };
         match (work, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
-            (Work::Evaluate(_), Outcome::Simulated { .. }) if self.energy(outcome).is_none() => {
+            (Work::Evaluate { .. }, Outcome::Simulated { .. })
+                if self.energy(outcome).is_none() =>
+            {
                 unreadable(
                     "the energy is not a number, or an element of the molecule has no reference",
                 )
             }
-            (Work::Reference { .. } | Work::Evaluate(_), Outcome::Simulated { .. })
+            (Work::Reference { .. } | Work::Evaluate { .. }, Outcome::Simulated { .. })
+            | (Work::Relax(_), Outcome::Relaxed { .. })
             | (Work::Train { .. }, Outcome::Trained { .. })
             | (Work::Generate { .. }, Outcome::Generated { .. })
             | (Work::Screen { .. }, Outcome::Screened { .. }) => None,
@@ -512,7 +535,7 @@ impl Engine {
         let pointless: Vec<TaskId> = self
             .live
             .iter()
-            .filter(|(_, live)| at_once || !matches!(live.work, Work::Evaluate(_)))
+            .filter(|(_, live)| at_once || !live.work.is_of_a_candidate())
             .map(|(id, _)| *id)
             .collect();
         for task in pointless {
@@ -547,7 +570,7 @@ impl Engine {
             usage,
         });
         match live.work {
-            Work::Evaluate(c) => {
+            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
                 self.simulations -= 1;
                 self.known.remove(&c.smiles);
                 step.records.push(Record::EvaluationCancelled {
@@ -560,6 +583,12 @@ impl Engine {
             }
             Work::Reference { .. } => {}
         }
+    }
+}
+
+impl Work {
+    fn is_of_a_candidate(&self) -> bool {
+        matches!(self, Self::Relax(_) | Self::Evaluate { .. })
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, spawn, wait};
 use super::process::TOKEN;
 use super::{Exit, Job};
@@ -58,17 +59,22 @@ impl Traces {
     }
 }
 
-/// Writes the order of a job, and a script that carries it out by `executable` after the lines of `setup`.
-pub fn write(job: &Job, setup: &[String], executable: &Path) -> io::Result<()> {
+/// Makes the directory of a job with what it starts from, its order, and the script that carries it out.
+pub fn write(job: &Job, script: &str) -> io::Result<()> {
     super::launch::prepare(job)?;
+    fs::write(job.dir.join(ORDER), order(job)?)?;
+    fs::write(job.dir.join(SCRIPT), script)
+}
+
+/// What the script of a job carries out, the content of `job.json`.
+pub fn order(job: &Job) -> io::Result<Vec<u8>> {
     let order = Order {
         token: job.token.to_string(),
         argv: job.argv.clone(),
         env: job.env.clone(),
         timeout: job.timeout,
     };
-    fs::write(job.dir.join(ORDER), serde_json::to_vec(&order)?)?;
-    fs::write(job.dir.join(SCRIPT), script(setup, &command(executable)))
+    Ok(serde_json::to_vec(&order)?)
 }
 
 /// The command that carries out the order in its working directory.
@@ -82,16 +88,24 @@ pub fn script_of(dir: &Path) -> std::path::PathBuf {
     dir.join(SCRIPT)
 }
 
-/// A shell script that runs `argv` after the lines of `setup`.
+/// The script of a job of a batch system in `dir`, which carries out its order by `executable`.
+pub fn script_of_job(
+    terms: &Terms,
+    job: &Job,
+    dir: &Path,
+    executable: &Path,
+) -> Result<String, BatchError> {
+    let (name, argv) = (job.token.to_string(), command(executable));
+    let (shape, dir) = (job.shape.as_ref(), dir.to_owned());
+    let script = terms.script(&name, shape, job.timeout, &job.env, dir, &argv);
+    script.render()
+}
+
+/// The script of a step, which runs `argv` after the lines of `setup`; that of a job asks for nodes as well.
 pub fn script(setup: &[String], argv: &[String]) -> String {
     let quoted: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
     let setup: String = setup.iter().map(|line| format!("{line}\n")).collect();
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
-}
-
-/// A word as the shell reads it back.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch system sends SIGTERM

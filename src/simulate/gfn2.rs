@@ -35,7 +35,7 @@ impl Default for Gfn2 {
 }
 
 impl Simulator for Gfn2 {
-    fn level(&self) -> String {
+    fn level(&self, _: &str) -> String {
         LEVEL.to_owned()
     }
 

@@ -11,9 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::words::Words;
-use super::{
-    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError,
-};
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
 use super::{SimResult, Simulator, Start};
 use crate::chem::Geometry;
 
@@ -36,7 +34,6 @@ pub struct Nwchem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
     pub task: Job,
-    pub geometry: Beginning,
     /// Iterations of the self-consistent field, at the most.
     pub max_iterations: NonZeroU32,
     /// Steps of an optimisation, at the most.
@@ -57,7 +54,7 @@ pub struct Nwchem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
-    /// The energy at the `geometry` that it begins with.
+    /// The energy at the geometry that it begins with.
     Energy,
     /// The energy at a geometry relaxed at this level.
     Optimize,
@@ -83,7 +80,6 @@ impl Default for Nwchem {
             basis: Words::fixed("3-21G"),
             functions: None,
             task: Job::Energy,
-            geometry: Beginning::Mmff94,
             max_iterations: number(100),
             max_steps: number(100),
             memory_mb: number(600),
@@ -96,14 +92,13 @@ impl Default for Nwchem {
 }
 
 impl Simulator for Nwchem {
-    fn level(&self) -> String {
-        let method = self.method.as_str().to_uppercase();
-        let geometry = match self.task {
-            Job::Energy => self.geometry.suffix(),
-            Job::Optimize => "",
-            Job::Frequencies => "+ZPE",
-        };
-        format!("{method}/{}{geometry}", self.basis)
+    fn level(&self, geometry: &str) -> String {
+        let level = format!("{}/{}", self.method.as_str().to_uppercase(), self.basis);
+        match self.task {
+            Job::Energy => format!("{level}//{geometry}"),
+            Job::Optimize => level,
+            Job::Frequencies => format!("{level}+ZPE"),
+        }
     }
 
     fn requirement(&self) -> Option<Requirement> {
@@ -115,8 +110,8 @@ impl Simulator for Nwchem {
         })
     }
 
-    fn begins_with(&self) -> Beginning {
-        self.geometry
+    fn relaxes(&self) -> bool {
+        self.task == Job::Optimize
     }
 
     fn ranks(&self) -> Option<Ranks> {
@@ -158,7 +153,7 @@ impl Simulator for Nwchem {
             total_energy_hartree: energy,
             engine: request.engine.name().to_owned(),
             version: version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,
-            level: self.level(),
+            level: self.level(request.geometry_level()),
             geometry,
         })
     }

@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::words::Words;
-use super::{
-    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult,
-};
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start};
 use crate::chem::Geometry;
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
@@ -31,8 +29,6 @@ pub struct Qcengine {
     /// The basis set, where the method has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<Words>,
-    #[serde(default)]
-    pub geometry: Beginning,
     /// Keywords of the program.
     #[serde(default)]
     pub keywords: BTreeMap<String, Value>,
@@ -91,22 +87,13 @@ struct QcError {
 }
 
 impl Simulator for Qcengine {
-    fn level(&self) -> String {
+    fn level(&self, geometry: &str) -> String {
         let basis = self.basis.iter().map(|basis| format!("/{basis}"));
-        format!(
-            "{}{}{}",
-            self.method,
-            basis.collect::<String>(),
-            self.geometry.suffix()
-        )
+        format!("{}{}//{geometry}", self.method, basis.collect::<String>())
     }
 
     fn requirement(&self) -> Option<Requirement> {
         Some(requirement())
-    }
-
-    fn begins_with(&self) -> Beginning {
-        self.geometry
     }
 
     fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
@@ -149,7 +136,7 @@ impl Simulator for Qcengine {
         }))
     }
 
-    fn parse(&self, _: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+    fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         let said = |why: String| format!("qcengine with {}: {why}", self.program);
         if outputs.exit_code != Some(0) {
             let last = outputs.stderr.lines().rfind(|line| !line.trim().is_empty());
@@ -184,7 +171,7 @@ impl Simulator for Qcengine {
                 .flatten()
                 .collect::<Vec<_>>()
                 .join(" "),
-            level: self.level(),
+            level: self.level(request.geometry_level()),
             geometry: molecule
                 .geometry()
                 .ok_or_else(|| unreadable("`geometry` has not three numbers an atom"))?,

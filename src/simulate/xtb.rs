@@ -34,8 +34,12 @@ impl Default for Xtb {
 }
 
 impl Simulator for Xtb {
-    fn level(&self) -> String {
+    fn level(&self, _: &str) -> String {
         LEVEL.to_owned()
+    }
+
+    fn relaxes(&self) -> bool {
+        true
     }
 
     fn requirement(&self) -> Option<Requirement> {

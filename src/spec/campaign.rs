@@ -146,6 +146,10 @@ pub enum MethodKind {
         /// The quantum chemistry engine with its settings.
         #[serde(flatten)]
         engine: Engine,
+        /// The `simulate` method whose geometries it begins with, in a task of its own that comes first; MMFF94's
+        /// if not given. Free atoms need none.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        geometry: Option<String>,
     },
     /// Fits the surrogate to all results.
     Train {

@@ -208,6 +208,7 @@ fn absolute_commands(campaign: &mut Campaign, base: &Path) {
     for method in campaign.methods.values_mut() {
         let MethodKind::Simulate {
             engine: Engine::Command { settings },
+            ..
         } = &mut method.kind
         else {
             continue;

@@ -60,6 +60,11 @@ pub enum Outcome {
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
     },
+    /// The first step of a two-step level.
+    Relaxed {
+        /// The geometry in the XYZ format, angstrom.
+        xyz: String,
+    },
     Trained {
         model: FileRef,
         molecules: usize,

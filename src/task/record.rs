@@ -47,6 +47,7 @@ pub enum Record {
         batch: u32,
         rank: u32,
     },
+    /// A task works on a candidate; at a two-step level there are two, one after the other.
     Evaluating {
         batch: u32,
         rank: u32,

@@ -1,12 +1,11 @@
-//! Laws of the queue against a Slurm that loses answers, forgets jobs, issues ids again and words states in its own way.
+//! Laws of the queue against a batch system that loses answers, forgets jobs, issues ids again and words states in its own way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::commands::Submitted;
 use super::queue::{Command, Event, Queue};
-use super::state::{Fate, Listed, State};
+use super::{Fate, Listed, State, Submitted};
 use crate::exec::Exit;
 use crate::exec::batched::{Ended, Traces};
 use crate::task::{TaskId, Token};

@@ -1,0 +1,52 @@
+//! A job a task, through any batch system that is reached by any transport.
+
+mod executor;
+mod queue;
+#[cfg(test)]
+mod queue_laws;
+mod state;
+
+use std::path::Path;
+
+pub use self::executor::JobExecutor;
+pub use self::state::{Fate, Listed, State, verdict};
+
+use super::Job;
+use super::batch::BatchError;
+use super::transport::{Transport, Unreachable};
+
+/// The commands of a batch system. A job is submitted under the token of its attempt, looked for by it and cancelled by
+/// it: never by an id alone, which may be issued again.
+pub trait BatchSystem: Send {
+    /// Its name, for messages.
+    fn name(&self) -> &'static str;
+    /// The command that submits.
+    fn client(&self) -> &'static str;
+    /// The script of a job in `dir`, which runs `executable`; both as the host of the batch system sees them.
+    fn script(&self, job: &Job, dir: &Path, executable: &Path) -> Result<String, BatchError>;
+    /// Submits the script that lies in the directory of a job.
+    fn submit(&mut self, via: &mut dyn Transport, token: &str, script: &Path) -> Submitted;
+    /// The jobs of a run that it still knows, and perhaps others of this user.
+    fn list(&mut self, via: &mut dyn Transport, run: &str) -> Result<Vec<Listed>, Unreachable>;
+    /// One job by its id; None when it does not know the id.
+    fn show(&mut self, via: &mut dyn Transport, id: &str) -> Result<Option<Listed>, Unreachable>;
+    /// Ends the jobs of these tokens; with `waiting` only those that have not started.
+    fn cancel(
+        &mut self,
+        via: &mut dyn Transport,
+        tokens: &[String],
+        waiting: bool,
+    ) -> Result<(), Unreachable>;
+}
+
+/// What a submission came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Submitted {
+    As(String),
+    /// It never will be: what the batch system says.
+    Refused(String),
+    /// The queue takes no more for now.
+    Full,
+    /// Nobody knows whether the job is in the queue.
+    Unknown,
+}
