@@ -21,5 +21,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
+    session::runnable(&loaded.site, true)?;
     super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
 }

@@ -25,7 +25,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
-    session::runnable(&loaded.site)?;
+    session::runnable(&loaded.site, false)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
 }

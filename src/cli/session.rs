@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
@@ -17,9 +17,10 @@ use super::progress::Display;
 use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::batch::Terms;
-use crate::exec::jobs::JobExecutor;
+use crate::exec::jobs::{JobExecutor, Processes};
 use crate::exec::slurm::{self, BlockExecutor};
-use crate::exec::transport::Here;
+use crate::exec::ssh::{Connection, SshTransport};
+use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
@@ -144,12 +145,13 @@ fn executors(
     run: &str,
     reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
+    let mut hosts = Hosts::default();
     let mut executors = BTreeMap::new();
     for (name, partition) in &site.partitions {
         if !can_run(partition) {
             return Err(cannot_run(&site.name, name, partition));
         }
-        let executor = executor(site, name, executable, run, reports.clone());
+        let executor = executor(site, name, executable, run, reports.clone(), &mut hosts);
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
@@ -160,36 +162,60 @@ fn executors(
     Ok(executors)
 }
 
-/// Whether every partition can be run, said before anything is written.
-pub fn runnable(site: &site::Site) -> Result<(), Failure> {
-    match site
-        .partitions
-        .iter()
-        .find(|(_, partition)| !can_run(partition))
-    {
-        Some((name, partition)) => Err(cannot_run(&site.name, name, partition)),
-        None => Ok(()),
+/// Whether every partition can be run, said before anything is written. `resumed`: a link that is down may come back.
+pub fn runnable(site: &site::Site, resumed: bool) -> Result<(), Failure> {
+    let mut hosts = Hosts::default();
+    for (name, partition) in &site.partitions {
+        if !can_run(partition) {
+            return Err(cannot_run(&site.name, name, partition));
+        }
+        let Some(site::Transport::Ssh(place)) = &partition.transport else {
+            continue;
+        };
+        let failed = |e: io::Error| Failure::new(format!("could not use ssh: {e}"));
+        let connection = hosts.connection(&place.host).map_err(failed)?;
+        let executable = std::env::current_exe().map_err(failed)?;
+        let prepared = SshTransport::new(connection, place.clone(), &executable).prepare();
+        match prepared {
+            Err(trouble) if !(resumed && trouble.may_pass()) => {
+                let message = format!("partition `{name}` of site `{}`: {trouble}", site.name);
+                return Err(Failure::with_hint(message, trouble.hint()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// One connection a host.
+#[derive(Default)]
+struct Hosts(BTreeMap<String, Arc<Connection>>);
+
+impl Hosts {
+    fn connection(&mut self, host: &str) -> io::Result<Arc<Connection>> {
+        if let Some(connection) = self.0.get(host) {
+            return Ok(connection.clone());
+        }
+        let connection = Arc::new(Connection::new(host)?);
+        self.0.insert(host.to_owned(), connection.clone());
+        Ok(connection)
     }
 }
 
 fn can_run(partition: &site::Partition) -> bool {
-    partition.transport.is_none()
-        && match partition.executor {
-            site::Executor::Local { .. } | site::Executor::Slurm { .. } => true,
-            site::Executor::Allocation { .. }
-            | site::Executor::Pbs { .. }
-            | site::Executor::Cobalt { .. } => false,
-        }
+    match partition.executor {
+        site::Executor::Local { .. } | site::Executor::Slurm { .. } => true,
+        site::Executor::Allocation { .. }
+        | site::Executor::Pbs { .. }
+        | site::Executor::Cobalt { .. } => false,
+    }
 }
 
 /// Why a partition that can be planned cannot be run.
 fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
-    let what = match &partition.transport {
-        Some(site::Transport::Ssh(ssh)) => format!("on `{}` over SSH", ssh.host),
-        None => format!("by the executor `{}`", partition.executor.name()),
-    };
+    let executor = partition.executor.name();
     let message = format!(
-        "the partition `{name}` of site `{site}` runs its tasks {what}, which this version of moldflow cannot do yet"
+        "the partition `{name}` of site `{site}` runs its tasks by the executor `{executor}`, which this version of moldflow cannot do yet"
     );
     let hint = "`moldflow plan` shows what it would do; choose another site with `--site`";
     Failure::with_hint(message, hint)
@@ -201,11 +227,16 @@ fn executor(
     executable: &Path,
     run: &str,
     reports: mpsc::UnboundedSender<Report>,
+    hosts: &mut Hosts,
 ) -> io::Result<Box<dyn Executor>> {
     let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
     let here = Here::new(executable);
     let terms = Terms::of(site, partition);
+    let mut via = |place: &site::Ssh| -> io::Result<Box<dyn Transport>> {
+        let connection = hosts.connection(&place.host)?;
+        Ok(Box::new(SshTransport::new(connection, place.clone(), executable)))
+    };
     Ok(match (&partition.executor, terms) {
         (
             site::Executor::Slurm {
@@ -235,16 +266,23 @@ fn executor(
         (site::Executor::Slurm { batch, .. }, Some(terms)) => {
             let max_jobs = batch.max_jobs.get().min(slots);
             let system = Box::new(slurm::Slurm { terms });
-            Box::new(JobExecutor::new(
-                system,
-                Box::new(here),
-                max_jobs,
-                run,
-                reports,
-            )?)
+            let via = match &partition.transport {
+                Some(site::Transport::Ssh(place)) => via(place)?,
+                None => Box::new(here),
+            };
+            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
         }
         // `can_run` has let none of the others pass.
-        _ => Box::new(LocalExecutor::new(slots, reports)?),
+        _ => match &partition.transport {
+            Some(site::Transport::Ssh(place)) => {
+                let system = Box::new(Processes {
+                    work_dir: place.work_dir.display().to_string(),
+                    setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
+                });
+                Box::new(JobExecutor::new(system, via(place)?, slots, run, reports)?)
+            }
+            None => Box::new(LocalExecutor::new(slots, reports)?),
+        },
     })
 }
 

@@ -15,9 +15,9 @@ use super::process::TOKEN;
 use super::{Exit, Job};
 
 /// Names of the files in the directory of an attempt.
-const ORDER: &str = "job.json";
-const ENDED: &str = "exit.json";
-const SCRIPT: &str = "job.sh";
+pub const ORDER: &str = "job.json";
+pub const ENDED: &str = "exit.json";
+pub const SCRIPT: &str = "job.sh";
 /// What the script itself prints; the task's own output is in `stdout` and `stderr`.
 pub const SCRIPT_OUTPUT: &str = "job.out";
 

@@ -11,13 +11,14 @@ mod local;
 mod process;
 mod program;
 pub mod slurm;
+pub mod ssh;
 pub mod transport;
 
 pub use batched::carry_out;
 pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
-pub use process::{Environment, peak_memory_kib};
+pub use process::{Environment, find_clients, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Job;
+use crate::task::Token;
 use super::batched;
 use super::process::{Environment, find_clients};
 
@@ -35,6 +36,10 @@ pub trait Transport: Send {
     fn get(&mut self, job: &Job) -> Result<(), Unreachable>;
     /// Whether a command of this name that an engine, now dead, had started for this token is still at it.
     fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
+    /// Has the directory of an attempt removed there by and by: it is over, and what it left was brought back.
+    fn forget(&mut self, token: &Token);
+    /// Removes what was to be forgotten, and what an engine left there that died: of `run` all but `keep`.
+    fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable>;
 }
 
 /// A command to be run.
@@ -173,6 +178,13 @@ impl Transport for Here {
 
     fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
         Ok(find_clients(program, token))
+    }
+
+    /// The engine removes them.
+    fn forget(&mut self, _: &Token) {}
+
+    fn sweep(&mut self, _: &str, _: &[Token]) -> Result<(), Unreachable> {
+        Ok(())
     }
 }
 

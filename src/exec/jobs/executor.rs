@@ -36,7 +36,7 @@ enum Request {
     Submit(Vec<Job>),
     Find(Vec<Job>),
     Cancel(Vec<Token>),
-    EndOthers(String, Vec<Token>),
+    EndOthers(Vec<Token>),
     DropWaiting,
 }
 
@@ -63,6 +63,7 @@ impl JobExecutor {
             jobs: BTreeMap::new(),
             commands: VecDeque::new(),
             untraced: Vec::new(),
+            unended: None,
             poll: POLL.0,
             polled: Instant::now(),
         };
@@ -95,8 +96,8 @@ impl Executor for JobExecutor {
         vec![Found::Adopted; jobs.len()]
     }
 
-    fn end_others(&mut self, run: &str, keep: &[Token]) {
-        self.request(Request::EndOthers(run.to_owned(), keep.to_vec()));
+    fn end_others(&mut self, _: &str, keep: &[Token]) {
+        self.request(Request::EndOthers(keep.to_vec()));
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -138,6 +139,8 @@ struct Thread {
     commands: VecDeque<Command>,
     /// What is to be read again, because it could not be reached.
     untraced: Vec<Command>,
+    /// Attempts to be kept, while others of an earlier engine may run on that could not be reached.
+    unended: Option<Vec<Token>>,
     poll: Duration,
     polled: Instant,
 }
@@ -147,11 +150,12 @@ impl Thread {
         loop {
             let due = self.polled + self.poll;
             let left = due.saturating_duration_since(Instant::now());
-            let request = if !self.commands.is_empty() || self.queue.held() > 0 && left.is_zero() {
+            let waits = self.queue.held() > 0 || self.unended.is_some();
+            let request = if !self.commands.is_empty() || waits && left.is_zero() {
                 self.requests
                     .try_recv()
                     .map_err(|e| e == TryRecvError::Disconnected)
-            } else if self.queue.held() > 0 {
+            } else if waits {
                 let received = self.requests.recv_timeout(left);
                 received.map_err(|e| e == RecvTimeoutError::Disconnected)
             } else {
@@ -160,7 +164,7 @@ impl Thread {
             match request {
                 Ok(request) => self.request(request),
                 Err(true) => break,
-                Err(false) if self.queue.held() > 0 && Instant::now() >= due => self.look(),
+                Err(false) if waits && Instant::now() >= due => self.look(),
                 Err(false) => {
                     if let Some(command) = self.commands.pop_front() {
                         self.perform(command);
@@ -168,10 +172,22 @@ impl Thread {
                 }
             }
         }
-        let left: Vec<String> = self.queue.tokens().map(Token::to_string).collect();
-        if let Err(Unreachable(why)) = self.system.cancel(&mut *self.via, &left, false) {
-            tracing::warn!("could not cancel {} jobs: {why}", left.len());
+        if let Err(Unreachable(why)) = self.leave() {
+            tracing::warn!("jobs, or files of theirs, may be left: {why}");
         }
+    }
+
+    /// Cancels what is left, and brings back what it has done: a result may be among it.
+    fn leave(&mut self) -> Result<(), Unreachable> {
+        let Self { system, via, .. } = self;
+        let left: Vec<Token> = self.queue.tokens().cloned().collect();
+        let names: Vec<String> = left.iter().map(Token::to_string).collect();
+        system.cancel(&mut **via, &names, false)?;
+        for job in left.iter().filter_map(|token| self.jobs.get(token)) {
+            via.get(job)?;
+            via.forget(&job.token);
+        }
+        via.sweep(&self.run, &left)
     }
 
     fn request(&mut self, request: Request) {
@@ -185,19 +201,30 @@ impl Thread {
             Request::Find(jobs) => Event::Perhaps(keep(jobs, &mut self.jobs)),
             Request::Cancel(tokens) => Event::Cancel(tokens),
             Request::DropWaiting => Event::DropWaiting,
-            Request::EndOthers(run, keep) => return self.end_others(&run, &keep),
+            Request::EndOthers(keep) => {
+                self.end_others(keep, false);
+                return;
+            }
         };
         self.handle(event);
     }
 
-    fn end_others(&mut self, run: &str, keep: &[Token]) {
-        let Self { system, via, .. } = self;
+    /// Ends attempts other than `keep`; `later`: this engine may have submitted some itself by now.
+    fn end_others(&mut self, mut keep: Vec<Token>, later: bool) {
+        let Self { system, via, run, .. } = self;
         let ended = system.list(&mut **via, run).and_then(|list| {
-            let others: Vec<String> = others(&list, run, keep).map(str::to_owned).collect();
-            system.cancel(&mut **via, &others, false)
+            let newest = later.then(|| keep.iter().map(|token| token.task).max());
+            let is_old = |token: &Token| newest.is_none_or(|newest| Some(token.task) < newest);
+            keep.extend(self.jobs.keys().cloned());
+            let others = others(&list, run, &keep).filter(is_old);
+            let others: Vec<String> = others.map(|token| token.to_string()).collect();
+            system.cancel(&mut **via, &others, false)?;
+            via.sweep(run, &keep)
         });
+        self.unended = None;
         if let Err(Unreachable(why)) = ended {
             tracing::warn!("jobs that an earlier engine cancelled may still be there: {why}");
+            self.unended = Some(keep);
         }
     }
 
@@ -214,6 +241,9 @@ impl Thread {
     fn look(&mut self) {
         self.poll = (self.poll * 3 / 2).min(POLL.1);
         self.commands.extend(self.untraced.drain(..));
+        if let Some(keep) = self.unended.take() {
+            self.end_others(keep, true);
+        }
         match self.system.list(&mut *self.via, &self.run) {
             Ok(list) => self.handle(Event::Listed(list)),
             Err(why) => self.no_answer(&why),
@@ -247,6 +277,7 @@ impl Thread {
                     Some(job) => with_output(exit, &job),
                     None => exit,
                 };
+                self.via.forget(&token);
                 let news = News::Ended {
                     exit,
                     result: traces.result,
@@ -320,16 +351,17 @@ impl Thread {
     }
 }
 
-/// Names of the jobs of tasks of a run that live and belong to none of `keep`.
-fn others<'l>(list: &'l [Listed], run: &str, keep: &[Token]) -> impl Iterator<Item = &'l str> {
+/// Attempts of a run that live and are none of `keep`.
+fn others<'l>(
+    list: &'l [Listed],
+    run: &'l str,
+    keep: &'l [Token],
+) -> impl Iterator<Item = Token> + 'l {
     let live = list
         .iter()
         .filter(|job| !matches!(job.state, State::Ended(_)));
-    live.filter(move |job| {
-        let token: Result<Token, ()> = job.name.parse();
-        token.is_ok_and(|token| token.run == run && !keep.contains(&token))
-    })
-    .map(|job| job.name.as_str())
+    let tokens = live.filter_map(|job| job.name.parse().ok());
+    tokens.filter(move |token: &Token| token.run == run && !keep.contains(token))
 }
 
 /// Adds what the script printed to an end that has nothing else to explain it.

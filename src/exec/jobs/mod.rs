@@ -1,6 +1,7 @@
 //! A job a task, through any batch system that is reached by any transport.
 
 mod executor;
+mod processes;
 mod queue;
 #[cfg(test)]
 mod queue_laws;
@@ -9,6 +10,7 @@ mod state;
 use std::path::Path;
 
 pub use self::executor::JobExecutor;
+pub use self::processes::Processes;
 pub use self::state::{Fate, Listed, State, verdict};
 
 use super::Job;

@@ -8,7 +8,7 @@ const MARK: &[u8] = b"\0moldflow\0";
 /// A request, and what may be removed by the way.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Message<'m> {
-    /// Tokens of attempts whose results are safe here.
+    /// Tokens of attempts that are over and were brought back.
     #[serde(borrow)]
     pub done: Vec<&'m str>,
     pub request: Request<'m>,
@@ -33,7 +33,7 @@ pub enum Request<'m> {
         #[serde(borrow)]
         except: Vec<&'m str>,
     },
-    /// Removes what is left of attempts of `run` other than `keep`, and of runs long gone.
+    /// Removes what is left of old attempts of `run` other than `keep`, and of runs long gone.
     Sweep {
         run: &'m str,
         #[serde(borrow)]

@@ -37,6 +37,9 @@ const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
 const PROBE: &str = "umask 077; mkdir -p -- \"$1/attempts\" \"$1/files\" && test -w \"$1\" || exit 3
 program=$(command -v \"$2\") || exit 4
 printf '\\nmoldflow-is-at:%s\\n' \"$program\"; exec \"$program\" --version";
+/// Runs a command whose output comes after a mark.
+const SAYS: &str = "printf '\\nmoldflow-says:\\n'; exec \"$@\"";
+const MARK: &str = "\nmoldflow-says:\n";
 const AT: &str = "\nmoldflow-is-at:";
 /// Takes a program in whole or not at all: when the connection ends, so does the input.
 const INSTALL: &str = "umask 077; mkdir -p -- \"$1\" && new=$1/.new-$$ || exit 3
@@ -50,7 +53,7 @@ pub struct SshTransport {
     /// This program, here and there.
     executable: PathBuf,
     there: Option<PathBuf>,
-    /// Attempts whose results are safe here, to be removed there.
+    /// Attempts to be removed there with the next request.
     done: Vec<Token>,
 }
 
@@ -185,17 +188,22 @@ impl SshTransport {
 
 impl Transport for SshTransport {
     fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
+        let says = ["sh", "-c", SAYS, "sh", "env"];
         // The messages are read.
-        let mut argv = vec!["env".to_owned(), "LC_ALL=C".to_owned()];
+        let mut argv: Vec<String> = says.into_iter().chain(["LC_ALL=C"]).map(Into::into).collect();
         let variables = call.env.iter();
         argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
         argv.extend(call.argv.iter().cloned());
         let reply = self.connection.run(&argv, &call.stdin, COMMAND)?;
-        Ok(Output {
-            code: reply.code,
-            stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
-            stderr: reply.stderr,
-        })
+        let stdout = String::from_utf8_lossy(&reply.stdout);
+        match stdout.split_once(MARK) {
+            Some((_, stdout)) => Ok(Output {
+                code: reply.code,
+                stdout: stdout.to_owned(),
+                stderr: reply.stderr,
+            }),
+            None => Err(Unreachable(last_line(&reply.stderr))),
+        }
     }
 
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
@@ -249,21 +257,13 @@ impl Transport for SshTransport {
             token: &token,
             except: except.collect(),
         };
-        let is_done = self.ask(request, |answer| match answer {
-            // Never put, or fetched before.
-            Answer::NoAttempt => Ok(false),
-            Answer::Files(files) => {
-                let has = |name| files.iter().any(|file| file.name == name);
-                let is_done = has(batched::ENDED) || has(job.result);
-                let written = take_in(job, &files).map(|()| is_done);
-                written.map_err(|e| Unreachable(format!("could not write what was fetched: {e}")))
-            }
+        self.ask(request, |answer| match answer {
+            // Never put, or brought back before.
+            Answer::NoAttempt => Ok(()),
+            Answer::Files(files) => take_in(job, &files)
+                .map_err(|e| Unreachable(format!("could not write what was fetched: {e}"))),
             other => Err(Unreachable(failed(&other).to_string())),
-        })??;
-        if is_done {
-            self.done.push(job.token.clone());
-        }
-        Ok(())
+        })?
     }
 
     fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
@@ -274,6 +274,10 @@ impl Transport for SshTransport {
             Some(1) => Ok(false),
             _ => Err(Unreachable(format!("whether `{program}` is at work is not told"))),
         }
+    }
+
+    fn forget(&mut self, token: &Token) {
+        self.done.push(token.clone());
     }
 
     fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable> {

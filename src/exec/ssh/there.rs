@@ -12,7 +12,7 @@ use super::message::{Answer, File, Message, Request, decoded};
 use super::processes::is_alive;
 use crate::task::Token;
 
-/// How long a kept file that no attempt uses stays.
+/// How long what nobody uses stays.
 const UNUSED: Duration = Duration::from_secs(3600);
 /// How long attempts stay of whose run nothing was heard.
 const FORGOTTEN: Duration = Duration::from_secs(60 * 86_400);
@@ -148,10 +148,13 @@ impl WorkDir {
         for (name, age, _) in entries(&self.attempts())? {
             let token: Option<Token> = name.parse().ok();
             let is_of_run = token.as_ref().is_some_and(|token| token.run == run);
-            if is_of_run && !keep.contains(&&*name) || !is_of_run && age > FORGOTTEN {
-                if token.is_some() && !is_alive(&self.attempt(&name)?, &name) {
-                    self.remove(&name)?;
-                }
+            // A new one may be that of another partition on this host.
+            let is_left = match is_of_run {
+                true => age > UNUSED && !keep.contains(&&*name),
+                false => age > FORGOTTEN,
+            };
+            if is_left && token.is_some() && !is_alive(&self.attempt(&name)?, &name) {
+                self.remove(&name)?;
             }
         }
         for (name, age, links) in entries(&self.dir.join("files"))? {
