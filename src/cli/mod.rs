@@ -16,6 +16,7 @@ mod sites_check;
 mod start;
 mod status;
 mod task;
+mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -7,8 +7,8 @@ use clap::{Args, Subcommand};
 
 use super::failure::Failure;
 use super::{Exit, run_dir};
-use crate::exec::ssh::{processes, there::WorkDir};
 use crate::exec::find_clients;
+use crate::exec::ssh::{processes, there::WorkDir};
 
 #[derive(Subcommand)]
 pub(super) enum Command {

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::session::{self, Output};
+use super::ways::Ways;
 use super::{CampaignArguments, Exit, run_dir};
 
 #[derive(Args)]
@@ -25,7 +26,15 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
-    session::runnable(&loaded.site, false)?;
+    session::runnable(&loaded.site)?;
+    let ways = Ways::open(&loaded.site, false)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
+    super::wait(session::work(
+        &dir,
+        lock,
+        &loaded,
+        &plan,
+        arguments.output,
+        ways,
+    ))
 }

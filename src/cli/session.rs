@@ -5,7 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use clap::Args;
@@ -14,12 +14,13 @@ use tokio::sync::{mpsc, watch};
 use super::Exit;
 use super::failure::Failure;
 use super::progress::Display;
+use super::ways::Ways;
 use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::batch::Terms;
 use crate::exec::jobs::{JobExecutor, Processes};
 use crate::exec::slurm::{self, BlockExecutor};
-use crate::exec::ssh::{Connection, SshTransport};
+use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
@@ -52,6 +53,7 @@ pub async fn work(
     loaded: &Loaded,
     plan: &Plan,
     output: Output,
+    ways: Ways,
 ) -> Result<Exit, Failure> {
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
     let interrupts = interrupts()?;
@@ -62,7 +64,7 @@ pub async fn work(
     let (reports, received) = mpsc::unbounded_channel();
     let executable = std::env::current_exe()
         .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
-    let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
+    let executors = executors(&loaded.site, &executable, &info.name, &reports, ways)?;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
@@ -144,14 +146,21 @@ fn executors(
     executable: &Path,
     run: &str,
     reports: &mpsc::UnboundedSender<Report>,
+    mut ways: Ways,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
-    let mut hosts = Hosts::default();
     let mut executors = BTreeMap::new();
     for (name, partition) in &site.partitions {
         if !can_run(partition) {
             return Err(cannot_run(&site.name, name, partition));
         }
-        let executor = executor(site, name, executable, run, reports.clone(), &mut hosts);
+        let executor = executor(
+            site,
+            name,
+            executable,
+            run,
+            reports.clone(),
+            ways.take(name),
+        );
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
@@ -162,43 +171,15 @@ fn executors(
     Ok(executors)
 }
 
-/// Whether every partition can be run, said before anything is written. `resumed`: a link that is down may come back.
-pub fn runnable(site: &site::Site, resumed: bool) -> Result<(), Failure> {
-    let mut hosts = Hosts::default();
-    for (name, partition) in &site.partitions {
-        if !can_run(partition) {
-            return Err(cannot_run(&site.name, name, partition));
-        }
-        let Some(site::Transport::Ssh(place)) = &partition.transport else {
-            continue;
-        };
-        let failed = |e: io::Error| Failure::new(format!("could not use ssh: {e}"));
-        let connection = hosts.connection(&place.host).map_err(failed)?;
-        let executable = std::env::current_exe().map_err(failed)?;
-        let prepared = SshTransport::new(connection, place.clone(), &executable).prepare();
-        match prepared {
-            Err(trouble) if !(resumed && trouble.may_pass()) => {
-                let message = format!("partition `{name}` of site `{}`: {trouble}", site.name);
-                return Err(Failure::with_hint(message, trouble.hint()));
-            }
-            _ => {}
-        }
-    }
-    Ok(())
-}
-
-/// One connection a host.
-#[derive(Default)]
-struct Hosts(BTreeMap<String, Arc<Connection>>);
-
-impl Hosts {
-    fn connection(&mut self, host: &str) -> io::Result<Arc<Connection>> {
-        if let Some(connection) = self.0.get(host) {
-            return Ok(connection.clone());
-        }
-        let connection = Arc::new(Connection::new(host)?);
-        self.0.insert(host.to_owned(), connection.clone());
-        Ok(connection)
+/// Whether every partition can be run, said before anything is written.
+pub fn runnable(site: &site::Site) -> Result<(), Failure> {
+    match site
+        .partitions
+        .iter()
+        .find(|(_, partition)| !can_run(partition))
+    {
+        Some((name, partition)) => Err(cannot_run(&site.name, name, partition)),
+        None => Ok(()),
     }
 }
 
@@ -227,16 +208,12 @@ fn executor(
     executable: &Path,
     run: &str,
     reports: mpsc::UnboundedSender<Report>,
-    hosts: &mut Hosts,
+    way: Option<SshTransport>,
 ) -> io::Result<Box<dyn Executor>> {
     let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
     let here = Here::new(executable);
     let terms = Terms::of(site, partition);
-    let mut via = |place: &site::Ssh| -> io::Result<Box<dyn Transport>> {
-        let connection = hosts.connection(&place.host)?;
-        Ok(Box::new(SshTransport::new(connection, place.clone(), executable)))
-    };
     Ok(match (&partition.executor, terms) {
         (
             site::Executor::Slurm {
@@ -266,20 +243,26 @@ fn executor(
         (site::Executor::Slurm { batch, .. }, Some(terms)) => {
             let max_jobs = batch.max_jobs.get().min(slots);
             let system = Box::new(slurm::Slurm { terms });
-            let via = match &partition.transport {
-                Some(site::Transport::Ssh(place)) => via(place)?,
+            let via: Box<dyn Transport> = match way {
+                Some(way) => Box::new(way),
                 None => Box::new(here),
             };
             Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
         }
         // `can_run` has let none of the others pass.
-        _ => match &partition.transport {
-            Some(site::Transport::Ssh(place)) => {
+        _ => match way {
+            Some(way) => {
                 let system = Box::new(Processes {
-                    work_dir: place.work_dir.display().to_string(),
+                    work_dir: way.work_dir().to_owned(),
                     setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
                 });
-                Box::new(JobExecutor::new(system, via(place)?, slots, run, reports)?)
+                Box::new(JobExecutor::new(
+                    system,
+                    Box::new(way),
+                    slots,
+                    run,
+                    reports,
+                )?)
             }
             None => Box::new(LocalExecutor::new(slots, reports)?),
         },

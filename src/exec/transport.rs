@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Job;
-use crate::task::Token;
 use super::batched;
 use super::process::{Environment, find_clients};
+use crate::task::Token;
 
 /// Variables that the commands of batch systems need besides those of every task.
 const OF_CLIENTS: [&str; 9] = [

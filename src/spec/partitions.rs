@@ -21,8 +21,12 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
                 let hint = "write it with a `/` at its beginning, as that host sees it";
                 fault("transport", message, hint);
             }
-            if let Executor::Slurm { blocks: Some(_), .. } = &partition.executor {
-                let message = format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
+            if let Executor::Slurm {
+                blocks: Some(_), ..
+            } = &partition.executor
+            {
+                let message =
+                    format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
                 let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
                 fault("blocks", message, hint);
             }

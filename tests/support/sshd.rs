@@ -121,10 +121,28 @@ impl Sshd {
         let id = self.host.id();
         let own = fs::read_link("/proc/self/ns/net").expect("a network namespace");
         let theirs = || fs::read_link(format!("/proc/{id}/ns/net"));
-        let why = || format!("{}\nthese tests need network namespaces: run them as root", self.log());
-        wait_for("network namespace", || theirs().is_ok_and(|ns| ns != own), &why);
+        let why = || {
+            format!(
+                "{}\nthese tests need network namespaces: run them as root",
+                self.log()
+            )
+        };
+        wait_for(
+            "network namespace",
+            || theirs().is_ok_and(|ns| ns != own),
+            &why,
+        );
         let peer = format!("{}p", self.cable);
-        ip(&["link", "add", &self.cable, "type", "veth", "peer", "name", &peer]);
+        ip(&[
+            "link",
+            "add",
+            &self.cable,
+            "type",
+            "veth",
+            "peer",
+            "name",
+            &peer,
+        ]);
         ip(&["link", "set", &peer, "netns", &id.to_string()]);
         ip(&["addr", "add", address, "dev", &self.cable]);
         ip(&["link", "set", &self.cable, "up"]);
@@ -195,26 +213,43 @@ fn cable() -> (String, String, String) {
     let number = (std::process::id() * 8 + NEXT.fetch_add(1, Ordering::SeqCst) % 8) % (1 << 20);
     let first = (100 << 24 | 64 << 16) + number * 4;
     let address = |n: u32| std::net::Ipv4Addr::from(first + n).to_string();
-    (format!("mf{number:x}"), format!("{}/30", address(1)), address(2))
+    (
+        format!("mf{number:x}"),
+        format!("{}/30", address(1)),
+        address(2),
+    )
 }
 
 fn keygen(path: &Path) {
     let mut command = Command::new("ssh-keygen");
-    command.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(path);
+    command
+        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
+        .arg(path);
     assert!(command.status().expect("ssh-keygen is there").success());
 }
 
 fn ip(arguments: &[&str]) {
     let mut command = Command::new("ip");
-    command.args(arguments).env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
-    let output = command.output().expect("iproute2 is installed by scripts/test");
-    assert!(output.status.success(), "ip {arguments:?}: {output:?}; these tests need root");
+    command
+        .args(arguments)
+        .env("PATH", "/usr/sbin:/sbin:/usr/bin:/bin");
+    let output = command
+        .output()
+        .expect("iproute2 is installed by scripts/test");
+    assert!(
+        output.status.success(),
+        "ip {arguments:?}: {output:?}; these tests need root"
+    );
 }
 
 fn wait_for(what: &str, mut holds: impl FnMut() -> bool, why: &dyn Fn() -> String) {
     let begin = Instant::now();
     while !holds() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "no {what}: {}", why());
+        assert!(
+            begin.elapsed() < Duration::from_secs(30),
+            "no {what}: {}",
+            why()
+        );
         std::thread::sleep(Duration::from_millis(20));
     }
 }

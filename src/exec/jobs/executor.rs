@@ -19,8 +19,6 @@ use crate::exec::transport::{PutError, Transport, Unreachable};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
 use crate::task::Token;
 
-/// The shortest and the longest time from one look at the jobs to the next. It grows while nothing changes.
-const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
 /// Bytes of what a script printed that a failure quotes.
 const QUOTED: usize = 1000;
 
@@ -52,6 +50,7 @@ impl JobExecutor {
     ) -> io::Result<Self> {
         let (sender, requests) = mpsc::channel();
         let held = Arc::new(AtomicUsize::new(0));
+        let pace = system.pace();
         let thread = Thread {
             queue: Queue::new(max_jobs),
             system,
@@ -64,7 +63,8 @@ impl JobExecutor {
             commands: VecDeque::new(),
             untraced: Vec::new(),
             unended: None,
-            poll: POLL.0,
+            poll: pace.0,
+            pace,
             polled: Instant::now(),
         };
         let builder = std::thread::Builder::new().name("jobs".into());
@@ -141,6 +141,8 @@ struct Thread {
     untraced: Vec<Command>,
     /// Attempts to be kept, while others of an earlier engine may run on that could not be reached.
     unended: Option<Vec<Token>>,
+    /// The shortest and the longest time from one look to the next, and that of now: it grows while nothing changes.
+    pace: (Duration, Duration),
     poll: Duration,
     polled: Instant,
 }
@@ -211,7 +213,9 @@ impl Thread {
 
     /// Ends attempts other than `keep`; `later`: this engine may have submitted some itself by now.
     fn end_others(&mut self, mut keep: Vec<Token>, later: bool) {
-        let Self { system, via, run, .. } = self;
+        let Self {
+            system, via, run, ..
+        } = self;
         let ended = system.list(&mut **via, run).and_then(|list| {
             let newest = later.then(|| keep.iter().map(|token| token.task).max());
             let is_old = |token: &Token| newest.is_none_or(|newest| Some(token.task) < newest);
@@ -231,7 +235,7 @@ impl Thread {
     fn handle(&mut self, event: Event) {
         let commands = self.queue.handle(event);
         if !commands.is_empty() {
-            self.poll = POLL.0;
+            self.poll = self.pace.0;
         }
         self.commands.extend(commands);
         self.held.store(self.queue.held(), Ordering::SeqCst);
@@ -239,7 +243,7 @@ impl Thread {
 
     /// Looks at all jobs at once.
     fn look(&mut self) {
-        self.poll = (self.poll * 3 / 2).min(POLL.1);
+        self.poll = (self.poll * 3 / 2).min(self.pace.1);
         self.commands.extend(self.untraced.drain(..));
         if let Some(keep) = self.unended.take() {
             self.end_others(keep, true);

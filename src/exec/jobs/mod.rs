@@ -8,6 +8,7 @@ mod queue_laws;
 mod state;
 
 use std::path::Path;
+use std::time::Duration;
 
 pub use self::executor::JobExecutor;
 pub use self::processes::Processes;
@@ -24,6 +25,10 @@ pub trait BatchSystem: Send {
     fn name(&self) -> &'static str;
     /// The command that submits.
     fn client(&self) -> &'static str;
+    /// The shortest and the longest time from one look at its jobs to the next.
+    fn pace(&self) -> (Duration, Duration) {
+        (Duration::from_secs(1), Duration::from_secs(30))
+    }
     /// The script of a job in `dir`, which runs `executable`; both as the host of the batch system sees them.
     fn script(&self, job: &Job, dir: &Path, executable: &Path) -> Result<String, BatchError>;
     /// Submits the script that lies in the directory of a job.

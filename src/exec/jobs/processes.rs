@@ -1,6 +1,7 @@
 //! Processes of a host behind SSH as a batch system: no queue, and a job starts when it is submitted.
 
 use std::path::Path;
+use std::time::Duration;
 
 use super::{BatchSystem, Fate, Listed, State, Submitted};
 use crate::exec::batch::BatchError;
@@ -35,6 +36,11 @@ impl BatchSystem for Processes {
 
     fn client(&self) -> &'static str {
         "moldflow"
+    }
+
+    /// Short, as its tasks may be: a look costs a few milliseconds of one processor there.
+    fn pace(&self) -> (Duration, Duration) {
+        (Duration::from_millis(200), Duration::from_secs(5))
     }
 
     fn script(&self, _: &Job, _: &Path, executable: &Path) -> Result<String, BatchError> {

@@ -247,10 +247,17 @@ fn talk(mut command: Command, stdin: &[u8], limit: Duration) -> io::Result<Reply
         let out = scope.spawn(|| read(out));
         let err = scope.spawn(|| read(err));
         let code = end_within(&mut child, limit);
-        let (stdout, stderr) = (out.join().unwrap_or_default(), err.join().unwrap_or_default());
+        let (stdout, stderr) = (
+            out.join().unwrap_or_default(),
+            err.join().unwrap_or_default(),
+        );
         let stderr = String::from_utf8_lossy(&stderr).trim().to_owned();
         let code = code?;
-        Ok(Reply { code, stdout, stderr })
+        Ok(Reply {
+            code,
+            stdout,
+            stderr,
+        })
     })
 }
 
@@ -282,7 +289,9 @@ fn sockets() -> io::Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
     let base = base.filter(|base| base.is_dir() && base.as_os_str().len() < 40);
-    let dir = base.unwrap_or_else(|| "/tmp".into()).join(format!("moldflow-{user}"));
+    let dir = base
+        .unwrap_or_else(|| "/tmp".into())
+        .join(format!("moldflow-{user}"));
     match DirBuilder::new().mode(0o700).create(&dir) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
         made => made?,

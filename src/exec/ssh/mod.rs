@@ -34,7 +34,8 @@ const TRANSFER: Duration = Duration::from_secs(3600);
 /// What `--version` prints.
 const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
 /// Makes the folder and asks the program for its version. What it prints comes after what the shell may print by itself.
-const PROBE: &str = "umask 077; mkdir -p -- \"$1/attempts\" \"$1/files\" && test -w \"$1\" || exit 3
+const PROBE: &str =
+    "umask 077; mkdir -p -- \"$1/attempts\" \"$1/files\" && test -w \"$1\" || exit 3
 program=$(command -v \"$2\") || exit 4
 printf '\\nmoldflow-is-at:%s\\n' \"$program\"; exec \"$program\" --version";
 /// Runs a command whose output comes after a mark.
@@ -69,6 +70,11 @@ impl SshTransport {
         }
     }
 
+    /// The folder, as the host sees it.
+    pub fn work_dir(&self) -> &str {
+        self.place.work_dir.to_str().unwrap_or_default()
+    }
+
     /// Connects, makes the folder, and sees to it that this program is there; its path there.
     pub fn prepare(&mut self) -> Result<PathBuf, Trouble> {
         if let Some(there) = &self.there {
@@ -100,8 +106,8 @@ impl SshTransport {
             Trouble::Copy { host, why }
         };
         // Not by its path, where a newer one may lie by now.
-        let content = fs::read("/proc/self/exe")
-            .map_err(|e| copy(format!("it cannot be read here: {e}")))?;
+        let content =
+            fs::read("/proc/self/exe").map_err(|e| copy(format!("it cannot be read here: {e}")))?;
         let dir = self.place.work_dir.join("bin").join(sha256(&content));
         let program = dir.join("moldflow");
         if let Probed::At(there) = self.probe(&program)? {
@@ -190,7 +196,11 @@ impl Transport for SshTransport {
     fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
         let says = ["sh", "-c", SAYS, "sh", "env"];
         // The messages are read.
-        let mut argv: Vec<String> = says.into_iter().chain(["LC_ALL=C"]).map(Into::into).collect();
+        let mut argv: Vec<String> = says
+            .into_iter()
+            .chain(["LC_ALL=C"])
+            .map(Into::into)
+            .collect();
         let variables = call.env.iter();
         argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
         argv.extend(call.argv.iter().cloned());
@@ -272,7 +282,9 @@ impl Transport for SshTransport {
         match self.run(&Call::new(argv))?.code {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
-            _ => Err(Unreachable(format!("whether `{program}` is at work is not told"))),
+            _ => Err(Unreachable(format!(
+                "whether `{program}` is at work is not told"
+            ))),
         }
     }
 
@@ -308,7 +320,9 @@ fn shell(script: &str, arguments: [String; 2]) -> Vec<String> {
 fn failed(answer: &Answer) -> PutError {
     match answer {
         Answer::Failed(why) => PutError::Files(io::Error::other((*why).to_owned())),
-        other => PutError::Files(io::Error::other(format!("the answer makes no sense: {other:?}"))),
+        other => PutError::Files(io::Error::other(format!(
+            "the answer makes no sense: {other:?}"
+        ))),
     }
 }
 
@@ -316,14 +330,20 @@ fn failed(answer: &Answer) -> PutError {
 fn take_in(job: &Job, fetched: &[File]) -> io::Result<()> {
     let parent = job.dir.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let attempt = job.token.attempt;
-    let (new, old) = (parent.join(format!(".new-{attempt}")), parent.join(format!(".old-{attempt}")));
+    let (new, old) = (
+        parent.join(format!(".new-{attempt}")),
+        parent.join(format!(".old-{attempt}")),
+    );
     for rest in [&new, &old] {
         if rest.exists() {
             fs::remove_dir_all(rest)?;
         }
     }
     fs::create_dir_all(&new)?;
-    let given = job.files.iter().map(|(name, content)| File { name, content });
+    let given = job
+        .files
+        .iter()
+        .map(|(name, content)| File { name, content });
     for File { name, content } in given.chain(fetched.iter().map(|f| File { ..*f })) {
         let path = new.join(plain(name)?);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;

@@ -46,7 +46,10 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     let dir = work_dir.attempt(token)?;
     let _lock = lock(work_dir)?;
     let marker = dir.join(STARTED);
-    let new = OpenOptions::new().write(true).create_new(true).open(&marker);
+    let new = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&marker);
     match new {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
         new => new?,
@@ -152,9 +155,9 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
 pub fn is_alive(dir: &Path, token: &str) -> bool {
     match condition(dir, token) {
         Condition::Running | Condition::Elsewhere(_) => true,
-        Condition::Ended | Condition::Cancelled | Condition::Gone => {
-            find_processes(TOKEN, token).iter().any(|p| p.token == token)
-        }
+        Condition::Ended | Condition::Cancelled | Condition::Gone => find_processes(TOKEN, token)
+            .iter()
+            .any(|p| p.token == token),
     }
 }
 
@@ -168,7 +171,9 @@ fn condition(dir: &Path, token: &str) -> Condition {
     } else if !at.is_empty() && at != host() {
         Condition::Elsewhere(at)
     } else if Pid::from_raw(pid).is_some_and(carries)
-        || find_processes(TOKEN, token).iter().any(|p| p.token == token)
+        || find_processes(TOKEN, token)
+            .iter()
+            .any(|p| p.token == token)
     {
         Condition::Running
     } else if dir.join(ENDED).exists() {
@@ -182,7 +187,10 @@ fn condition(dir: &Path, token: &str) -> Condition {
 }
 
 fn host() -> String {
-    rustix::system::uname().nodename().to_string_lossy().into_owned()
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// Held while processes are started and looked for, so that none is missed between its mark and its start.

@@ -71,9 +71,9 @@ impl Trouble {
                 "load a key into the agent (`ssh-add`), or name one for `{host}` in ~/.ssh/config; moldflow asks for no password, but \
                  goes through a connection that `ssh {host}` holds open by `ControlMaster` and `ControlPath`"
             ),
-            Self::NoName { host } => format!(
-                "correct `host`, or write a `Host {host}` block into ~/.ssh/config"
-            ),
+            Self::NoName { host } => {
+                format!("correct `host`, or write a `Host {host}` block into ~/.ssh/config")
+            }
             Self::NotReached { host, .. } => format!(
                 "try `ssh -v {host} true`; a host behind another needs `ProxyJump` in ~/.ssh/config"
             ),
@@ -82,10 +82,12 @@ impl Trouble {
                 "correct the path `moldflow`, or leave it out to have this program copied".into()
             }
             Self::Version { .. } => {
-                "install the same version there, or leave out `moldflow` to have this one copied".into()
+                "install the same version there, or leave out `moldflow` to have this one copied"
+                    .into()
             }
             Self::Copy { .. } => {
-                "build moldflow on that host, and name its path there by `moldflow` in the profile".into()
+                "build moldflow on that host, and name its path there by `moldflow` in the profile"
+                    .into()
             }
         }
     }
