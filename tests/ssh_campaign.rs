@@ -132,8 +132,6 @@ fn a_campaign_learns_on_a_host_that_has_no_moldflow() {
     let away = Away::new(false);
     let mut engine = away.start();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    eprintln!(
-        "LOG {}",
     away.assert_whole();
     let work_dir = away.there.work_dir();
     assert_eq!(mode(&work_dir), 0o700);
@@ -234,4 +232,25 @@ fn a_host_that_is_down_is_told_before_anything_is_written() {
     );
     assert!(!away.run_dir().exists());
     assert!(on(&away.run_dir(), &["status"]).code != Some(0));
+}
+
+#[test]
+fn sites_check_tells_how_another_host_is_reached() {
+    let away = Away::new(false);
+    let mut command = moldflow(&["sites", "check"]);
+    command.arg(away.campaign.path("site2.yml"));
+    let told = said(
+        command
+            .env("PATH", away.there.path())
+            .env_remove("SSH_AUTH_SOCK"),
+    );
+    for part in [
+        "`there` is reached by ssh without a question",
+        "`there` is root@100.",
+        "port 22; no key comes from an agent",
+        "moldflow was copied to `there` and runs there",
+        "the clocks agree",
+    ] {
+        assert!(told.out.contains(part), "no `{part}` in\n{}", told.out);
+    }
 }

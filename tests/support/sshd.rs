@@ -15,32 +15,62 @@ pub const ALIAS: &str = "there";
 /// Another host: its own network, processes and name, the same files. Everything of it dies with this value.
 pub struct Sshd {
     dir: TempDir,
-    /// This side of the cable.
-    cable: String,
+    /// This side of the cable; None where the network is this host's.
+    cable: Option<String>,
     /// `unshare`, which takes the whole of the other host with it.
     host: Child,
 }
 
 impl Sshd {
-    /// A host that answers under `ALIAS` to programs that run with `path()` as their PATH.
+    /// A host behind a cable that answers under `ALIAS` to programs that run with `path()` as their PATH.
     pub fn start() -> Self {
-        Self::with_variables("")
+        let (cable, ours, theirs) = cable();
+        let begin = format!(
+            "hostname {ALIAS}\nip link set lo up\n\
+             until ip link show {cable}p >/dev/null 2>&1; do sleep 0.02; done\n\
+             ip addr add {theirs}/30 dev {cable}p && ip link set {cable}p up"
+        );
+        let mut sshd = Self::serve(&["--net", "--uts"], &begin, &theirs, 22, "");
+        sshd.plug_in(&cable, &ours);
+        sshd.cable = Some(cable);
+        sshd.wait();
+        sshd
     }
 
-    /// The same, with variables set for what is run there: `NAME=value NAME=value`.
-    pub fn with_variables(variables: &str) -> Self {
+    /// A host in this host's network, with variables set for what is run there: `NAME=value`.
+    #[allow(dead_code)]
+    pub fn beside(variables: &str) -> Self {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("bound").port();
+        drop(socket);
+        let sshd = Self::serve(&[], ":", "127.0.0.1", port, variables);
+        sshd.wait();
+        sshd
+    }
+
+    fn serve(own: &[&str], begin: &str, address: &str, port: u16, variables: &str) -> Self {
         let dir = TempDir::new().expect("a directory");
         fs::create_dir_all("/run/sshd").expect("root: these tests make namespaces");
         for name in ["host_key", "user_key"] {
             keygen(&dir.path().join(name));
         }
-        let (cable, ours, theirs) = cable();
-        let host = dir.path().join("host.sh");
-        fs::write(&host, script(dir.path(), &cable, &theirs, variables)).expect("a file");
-        let child = Command::new("setpriv")
-            .args(["--pdeathsig", "KILL", "unshare", "--net", "--uts", "--pid"])
+        let shown = dir.path().display();
+        let set_env = match variables {
+            "" => String::new(),
+            variables => format!("-o 'SetEnv {variables}'"),
+        };
+        let script = format!(
+            "{begin}\nexec /usr/sbin/sshd -D -e -f /dev/null -h '{shown}/host_key' -o 'PidFile none' -o 'UsePAM no' \
+             -o 'AuthorizedKeysFile {shown}/user_key.pub' -o 'StrictModes no' -o 'PermitRootLogin prohibit-password' \
+             -o 'MaxStartups 100' -o 'ListenAddress {address}:{port}' {set_env}\n"
+        );
+        let file = dir.path().join("host.sh");
+        fs::write(&file, script).expect("a file");
+        let host = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL", "unshare", "--pid"])
+            .args(own)
             .args(["--mount-proc", "--kill-child", "--fork", "sh"])
-            .arg(host)
+            .arg(file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(dir.path().join("sshd.log")).expect("a file"))
@@ -48,14 +78,20 @@ impl Sshd {
             .expect("setpriv and unshare are there");
         let sshd = Self {
             dir,
-            cable,
-            host: child,
+            cable: None,
+            host,
         };
-        sshd.plug_in(&ours);
-        sshd.configure(&theirs);
-        sshd.trust("host_key", &theirs);
-        wait_for("sshd", || sshd.run("true").status.success(), &|| sshd.log());
+        sshd.configure(address, port);
+        let known_as = match port {
+            22 => address.to_owned(),
+            port => format!("[{address}]:{port}"),
+        };
+        sshd.trust("host_key", &known_as);
         sshd
+    }
+
+    fn wait(&self) {
+        wait_for("sshd", || self.run("true").status.success(), &|| self.log());
     }
 
     /// A PATH on which `ssh` reads this host's configuration: OpenSSH takes a user's from the home directory that
@@ -67,6 +103,7 @@ impl Sshd {
     }
 
     /// A directory of both hosts.
+    #[allow(dead_code)]
     pub fn dir(&self) -> &Path {
         self.dir.path()
     }
@@ -95,12 +132,12 @@ impl Sshd {
 
     #[allow(dead_code)]
     pub fn cut(&self) {
-        ip(&["link", "set", &self.cable, "down"]);
+        ip(&["link", "set", self.cable.as_ref().expect("a cable"), "down"]);
     }
 
     #[allow(dead_code)]
     pub fn mend(&self) {
-        ip(&["link", "set", &self.cable, "up"]);
+        ip(&["link", "set", self.cable.as_ref().expect("a cable"), "up"]);
     }
 
     /// Has the user know another key for this host than it has.
@@ -117,43 +154,33 @@ impl Sshd {
         fs::read_to_string(self.dir.path().join("sshd.log")).unwrap_or_default()
     }
 
-    fn plug_in(&self, address: &str) {
+    fn plug_in(&self, cable: &str, address: &str) {
         let id = self.host.id();
         let own = fs::read_link("/proc/self/ns/net").expect("a network namespace");
         let theirs = || fs::read_link(format!("/proc/{id}/ns/net"));
         let why = || {
-            format!(
-                "{}\nthese tests need network namespaces: run them as root",
-                self.log()
-            )
+            let log = self.log();
+            format!("{log}\nthese tests need network namespaces: run them as root")
         };
         wait_for(
             "network namespace",
             || theirs().is_ok_and(|ns| ns != own),
             &why,
         );
-        let peer = format!("{}p", self.cable);
-        ip(&[
-            "link",
-            "add",
-            &self.cable,
-            "type",
-            "veth",
-            "peer",
-            "name",
-            &peer,
-        ]);
+        let peer = format!("{cable}p");
+        ip(&["link", "add", cable, "type", "veth", "peer", "name", &peer]);
         ip(&["link", "set", &peer, "netns", &id.to_string()]);
-        ip(&["addr", "add", address, "dev", &self.cable]);
-        ip(&["link", "set", &self.cable, "up"]);
+        ip(&["addr", "add", address, "dev", cable]);
+        ip(&["link", "set", cable, "up"]);
     }
 
-    fn configure(&self, address: &str) {
+    fn configure(&self, address: &str, port: u16) {
         let dir = self.dir.path();
         let shown = dir.display();
         let config = format!(
-            "Host {ALIAS}\n  HostName {address}\n  User root\n  IdentityFile {shown}/user_key\n  IdentitiesOnly yes\n  \
-             UserKnownHostsFile {shown}/known_hosts\n  GlobalKnownHostsFile /dev/null\n  StrictHostKeyChecking yes\n"
+            "Host {ALIAS}\n  HostName {address}\n  Port {port}\n  User root\n  IdentityFile {shown}/user_key\n  \
+             IdentitiesOnly yes\n  UserKnownHostsFile {shown}/known_hosts\n  GlobalKnownHostsFile /dev/null\n  \
+             StrictHostKeyChecking yes\n  ControlPath {shown}/c-%C\n"
         );
         fs::write(dir.join("ssh_config"), config).expect("a file");
         fs::create_dir(dir.join("bin")).expect("a directory");
@@ -167,6 +194,18 @@ impl Sshd {
         let key = fs::read_to_string(self.dir.path().join(format!("{key}.pub"))).expect("a key");
         let known = self.dir.path().join("known_hosts");
         fs::write(known, format!("{address} {key}")).expect("a file");
+    }
+
+    /// What the user does who logs in by hand, with a connection that others may share, and a key that does not last.
+    #[allow(dead_code)]
+    pub fn log_in_by_hand(&self) {
+        let mut command = Command::new("ssh");
+        command
+            .args(["-M", "-N", "-f", ALIAS])
+            .env("PATH", self.path());
+        command.stdin(Stdio::null()).stderr(Stdio::null());
+        assert!(command.status().expect("OpenSSH's client").success());
+        fs::remove_file(self.dir.path().join("user_key")).expect("a key");
     }
 
     /// Has this program known there by the path that a profile would name.
@@ -188,23 +227,6 @@ impl Drop for Sshd {
         let _ = self.host.kill();
         let _ = self.host.wait();
     }
-}
-
-/// What the other host does: waits for its end of the cable, and serves.
-fn script(dir: &Path, cable: &str, address: &str, variables: &str) -> String {
-    let dir = dir.display();
-    let set_env = match variables {
-        "" => String::new(),
-        variables => format!("-o 'SetEnv {variables}'"),
-    };
-    format!(
-        "hostname {ALIAS}\nip link set lo up\n\
-         until ip link show {cable}p >/dev/null 2>&1; do sleep 0.02; done\n\
-         ip addr add {address}/30 dev {cable}p && ip link set {cable}p up\n\
-         exec /usr/sbin/sshd -D -e -f /dev/null -h '{dir}/host_key' -o 'AuthorizedKeysFile {dir}/user_key.pub' \
-         -o 'PidFile none' -o 'UsePAM no' -o 'StrictModes no' -o 'PermitRootLogin prohibit-password' \
-         -o 'MaxStartups 100' -o 'ListenAddress {address}' {set_env}\n"
-    )
 }
 
 /// Name of a cable of its own, and the addresses of its ends: networks of four from those that RFC 6598 keeps free.

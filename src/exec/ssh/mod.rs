@@ -135,8 +135,9 @@ impl SshTransport {
         let Some((_, told)) = printed.split_once(AT) else {
             return Ok(Probed::Absent("there is no such program".into()));
         };
-        let (path, version) = told.split_once('\n').unwrap_or((told, ""));
-        Ok(match version.trim() {
+        let mut lines = told.lines();
+        let path = lines.next().unwrap_or_default();
+        Ok(match lines.next().unwrap_or_default().trim() {
             VERSION => Probed::At(path.into()),
             "" => Probed::Absent(last_line(&reply.stderr)),
             other => Probed::Other(other.to_owned()),
