@@ -16,9 +16,9 @@ use super::failure::Failure;
 use super::progress::Display;
 use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::batch::Terms;
-use crate::exec::jobs::JobExecutor;
-use crate::exec::slurm::{self, BlockExecutor};
+use crate::exec::batch::{System, Terms};
+use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
+use crate::exec::slurm::{self, BlockExecutor, Slurm};
 use crate::exec::transport::Here;
 use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
@@ -175,10 +175,11 @@ pub fn runnable(site: &site::Site) -> Result<(), Failure> {
 fn can_run(partition: &site::Partition) -> bool {
     partition.transport.is_none()
         && match partition.executor {
-            site::Executor::Local { .. } | site::Executor::Slurm { .. } => true,
-            site::Executor::Allocation { .. }
+            site::Executor::Local { .. }
+            | site::Executor::Slurm { .. }
             | site::Executor::Pbs { .. }
-            | site::Executor::Cobalt { .. } => false,
+            | site::Executor::Cobalt { .. } => true,
+            site::Executor::Allocation { .. } => false,
         }
 }
 
@@ -232,19 +233,17 @@ fn executor(
             let name = format!("{run}.{name}");
             Box::new(BlockExecutor::new(held, here, &name, reports)?)
         }
-        (site::Executor::Slurm { batch, .. }, Some(terms)) => {
-            let max_jobs = batch.max_jobs.get().min(slots);
-            let system = Box::new(slurm::Slurm { terms });
-            Box::new(JobExecutor::new(
-                system,
-                Box::new(here),
-                max_jobs,
-                run,
-                reports,
-            )?)
+        (_, Some(terms)) => {
+            let (via, max_jobs) = (Box::new(here), terms.batch.max_jobs.get().min(slots));
+            let system: Box<dyn BatchSystem> = match terms.system {
+                System::Slurm => Box::new(Slurm { terms }),
+                System::Pbs => Box::new(Pbs::new(terms)),
+                System::Cobalt => Box::new(Cobalt::new(terms)),
+            };
+            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
         }
-        // `can_run` has let none of the others pass.
-        _ => Box::new(LocalExecutor::new(slots, reports)?),
+        // `can_run` has let no other pass.
+        (_, None) => Box::new(LocalExecutor::new(slots, reports)?),
     })
 }
 
