@@ -150,3 +150,53 @@ fn state(word: &str) -> State {
         _ => State::Unknown(word.to_owned()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Its origin is told beside it.
+    const LONG: &str = include_str!("../../../tests/goldens/cobalt/long.txt");
+
+    #[test]
+    fn jobs_are_known_by_their_names_and_states_and_a_word_that_is_not_known_is_kept() {
+        let jobs = listed(LONG);
+        let seen: Vec<_> = jobs
+            .iter()
+            .map(|j| (j.id.as_str(), j.name.as_str(), &j.state))
+            .collect();
+        let odd = State::Unknown("dep_fail".into());
+        assert_eq!(
+            seen,
+            [
+                ("512034", "0123456789abcdef.12.1", &State::Running),
+                ("512035", "0123456789abcdef.13.1", &State::Waiting),
+                ("512036", "-", &odd),
+            ]
+        );
+        assert_eq!(listed(""), []);
+    }
+
+    #[test]
+    fn only_waiting_jobs_of_the_given_tokens_are_ended_when_asked_so() {
+        let tokens = ["12.1", "13.1"].map(|token| format!("0123456789abcdef.{token}"));
+        assert_eq!(
+            crate::exec::jobs::ids_to_end(listed(LONG), &tokens, true),
+            ["512035"]
+        );
+        let all = crate::exec::jobs::ids_to_end(listed(LONG), &tokens, false);
+        assert_eq!(all, ["512034", "512035"]);
+    }
+
+    #[test]
+    fn a_submission_is_refused_only_when_cobalt_says_so() {
+        assert_eq!(
+            refusal("Failed to connect to queue manager"),
+            Submitted::Unknown
+        );
+        let full = "The limit of 20 jobs per user in the 'default' queue has been reached";
+        assert_eq!(refusal(full), Submitted::Full);
+        let wrong = "'no-such' does not exist.";
+        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+    }
+}

@@ -244,3 +244,80 @@ fn moment(ctime: &str) -> Option<String> {
     let time = jiff::civil::DateTime::strptime("%a %b %d %H:%M:%S %Y", ctime).ok()?;
     Some(time.to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Their origin is told beside them.
+    const RUNNING: &str = include_str!("../../../tests/goldens/pbs/running.json");
+    const FINISHED: &str = include_str!("../../../tests/goldens/pbs/finished.json");
+
+    fn listed(json: &str) -> Listed {
+        let report: Report = serde_json::from_str(json).unwrap();
+        report.listed().pop().unwrap()
+    }
+
+    #[test]
+    fn a_job_is_known_by_its_token_and_its_state() {
+        let job = listed(RUNNING);
+        assert_eq!(job.id, "12860476.pbs01.example.org");
+        assert_eq!(job.name, "0123456789abcdef.12.1");
+        assert_eq!(job.state, State::Running);
+        assert_eq!(job.submitted, "2022-10-04T21:23:20");
+        let job = listed(FINISHED);
+        assert_eq!(job.name, "0123456789abcdef.13.2");
+        assert_eq!(job.state, State::Ended(Fate::Completed));
+    }
+
+    #[test]
+    fn no_jobs_are_no_fault() {
+        let empty = r#"{"timestamp":1788909619,"pbs_version":"2024.1.2","pbs_server":"pbs01"}"#;
+        let report: Report = serde_json::from_str(empty).unwrap();
+        assert_eq!(report.listed(), []);
+    }
+
+    #[test]
+    fn how_a_finished_job_ended_is_in_its_exit_status() {
+        let fate = |from: &str, to: &str| {
+            assert!(FINISHED.contains(from));
+            match listed(&FINISHED.replace(from, to)).state {
+                State::Ended(fate) => fate,
+                state => panic!("{state:?}"),
+            }
+        };
+        let exit = |code: &str| fate("\"Exit_status\":0", &format!("\"Exit_status\":{code}"));
+        assert_eq!(exit("-29"), Fate::Walltime);
+        assert_eq!(exit("-27"), Fate::OutOfMemory);
+        assert_eq!(exit("-4"), Fate::NodeLost("Exit_status -4".into()));
+        assert_eq!(exit("3"), Fate::Failed("Exit_status 3".into()));
+        assert_eq!(exit("271"), Fate::Failed("Exit_status 271".into()));
+        let over = FINISHED
+            .replace("24:05:32", "48:00:13")
+            .replace("\"Exit_status\":0", "\"Exit_status\":271");
+        assert_eq!(listed(&over).state, State::Ended(Fate::Walltime));
+        assert_eq!(fate("\"substate\":92", "\"substate\":91"), Fate::Cancelled);
+    }
+
+    #[test]
+    fn a_state_that_is_not_known_is_kept() {
+        let moved = RUNNING.replace("\"job_state\":\"R\"", "\"job_state\":\"M\"");
+        assert_eq!(listed(&moved).state, State::Unknown("M".into()));
+    }
+
+    #[test]
+    fn a_submission_is_refused_only_when_pbs_says_so() {
+        let lost = "Connection refused\nqsub: cannot connect to server pbs01 (errno=111)";
+        assert_eq!(refusal(lost), Submitted::Unknown);
+        let full = "qsub: would exceed queue workq's per-user limit of jobs in 'Q' state";
+        assert_eq!(refusal(full), Submitted::Full);
+        let wrong = "qsub: Unknown queue";
+        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+    }
+
+    #[test]
+    fn the_jobs_of_a_run_have_one_short_name_that_begins_with_a_letter() {
+        assert_eq!(pbs_name("0123456789abcdef.12.1"), "m0123456789abcd");
+        assert_eq!(pbs_name("0123456789abcdef"), "m0123456789abcd");
+    }
+}

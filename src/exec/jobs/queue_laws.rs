@@ -190,7 +190,7 @@ impl World {
                         started: 0,
                         ended: 1,
                     });
-                    if matches!(fate, Fate::Completed | Fate::Failed("FAILED".into())) {
+                    if matches!(fate, Fate::Completed | Fate::Failed(_)) {
                         let result = None;
                         self.traces.insert(token, Traces { result, ended });
                     }
