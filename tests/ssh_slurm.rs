@@ -15,8 +15,8 @@ use support::{Campaign, EVALUATIONS, journal, rows, said};
 use cluster::Cluster;
 use sshd::{ALIAS, Sshd};
 
-/// Simulations: four elements, three initial molecules, six more.
-const SIMULATIONS: usize = 4 + EVALUATIONS;
+/// Simulations: the five elements, hydrogen included, three initial molecules, six more.
+const SIMULATIONS: usize = 5 + EVALUATIONS;
 
 /// Runs the campaign on a site of these partitions.
 fn run(cluster: &Cluster, there: &Sshd, partitions: &str) -> Campaign {

@@ -17,9 +17,9 @@ use super::progress::Display;
 use super::ways::Ways;
 use super::{run_dir, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
-use crate::exec::batch::Terms;
-use crate::exec::jobs::{JobExecutor, Processes};
-use crate::exec::slurm::{self, BlockExecutor};
+use crate::exec::batch::{System, Terms};
+use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
+use crate::exec::slurm::{self, BlockExecutor, Slurm};
 use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report};
@@ -185,10 +185,11 @@ pub fn runnable(site: &site::Site) -> Result<(), Failure> {
 
 fn can_run(partition: &site::Partition) -> bool {
     match partition.executor {
-        site::Executor::Local { .. } | site::Executor::Slurm { .. } => true,
-        site::Executor::Allocation { .. }
+        site::Executor::Local { .. }
+        | site::Executor::Slurm { .. }
         | site::Executor::Pbs { .. }
-        | site::Executor::Cobalt { .. } => false,
+        | site::Executor::Cobalt { .. } => true,
+        site::Executor::Allocation { .. } => false,
     }
 }
 
@@ -240,29 +241,27 @@ fn executor(
             let name = format!("{run}.{name}");
             Box::new(BlockExecutor::new(held, here, &name, reports)?)
         }
-        (site::Executor::Slurm { batch, .. }, Some(terms)) => {
-            let max_jobs = batch.max_jobs.get().min(slots);
-            let system = Box::new(slurm::Slurm { terms });
+        (_, Some(terms)) => {
+            let max_jobs = terms.batch.max_jobs.get().min(slots);
+            let system: Box<dyn BatchSystem> = match terms.system {
+                System::Slurm => Box::new(Slurm { terms }),
+                System::Pbs => Box::new(Pbs::new(terms)),
+                System::Cobalt => Box::new(Cobalt::new(terms)),
+            };
             let via: Box<dyn Transport> = match way {
                 Some(way) => Box::new(way),
                 None => Box::new(here),
             };
             Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
         }
-        // `can_run` has let none of the others pass.
-        _ => match way {
+        // `can_run` has let no other pass.
+        (_, None) => match way {
             Some(way) => {
-                let system = Box::new(Processes {
-                    work_dir: way.work_dir().to_owned(),
-                    setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
-                });
-                Box::new(JobExecutor::new(
-                    system,
-                    Box::new(way),
-                    slots,
-                    run,
-                    reports,
-                )?)
+                let work_dir = way.work_dir().to_owned();
+                let setup = partition.setup.as_ref().unwrap_or(&site.setup).clone();
+                let system = Box::new(Processes { work_dir, setup });
+                let via = Box::new(way);
+                Box::new(JobExecutor::new(system, via, slots, run, reports)?)
             }
             None => Box::new(LocalExecutor::new(slots, reports)?),
         },

@@ -155,6 +155,7 @@ impl Script<'_> {
         });
         let filled = Filled {
             name: plain("the job's name", self.name)?,
+            run: pbs_name(self.name),
             queue: queue
                 .as_deref()
                 .map(|queue| plain("the queue", queue))
@@ -165,7 +166,7 @@ impl Script<'_> {
                 .transpose()?,
             options: options
                 .iter()
-                .map(|option| directive(option))
+                .map(|option| directive(self.system, option))
                 .collect::<Result<_, _>>()?,
             nodes: self.nodes,
             cores: self.ranks_per_node.saturating_mul(self.cores_per_rank),
@@ -196,6 +197,7 @@ impl Script<'_> {
 #[derive(Serialize)]
 struct Filled<'a> {
     name: &'a str,
+    run: String,
     queue: Option<&'a str>,
     account: Option<&'a str>,
     options: Vec<&'a str>,
@@ -217,6 +219,13 @@ struct Filled<'a> {
 struct Variable<'a> {
     name: &'a str,
     value: &'a str,
+}
+
+/// The name of the jobs of a run in PBS, of which some versions take 15 characters and a letter first. `name` is the
+/// name of the run, or a token of it.
+pub fn pbs_name(name: &str) -> String {
+    let run = name.split('.').next().unwrap_or_default();
+    format!("m{}", run.chars().take(14).collect::<String>())
 }
 
 /// A word as the shell reads it back.
@@ -261,7 +270,19 @@ fn plain<'a>(what: &'static str, word: &'a str) -> Result<&'a str, BatchError> {
 }
 
 /// The whole of a directive: one line that is an option.
-fn directive(option: &str) -> Result<&str, BatchError> {
+fn directive(system: System, option: &str) -> Result<&str, BatchError> {
+    let names: &[&str] = match system {
+        System::Slurm => &["-J", "--job-name"],
+        System::Pbs => &["-N", "-v"],
+        System::Cobalt => &["--jobname"],
+    };
+    if names.iter().any(|name| option.starts_with(name)) {
+        return Err(refuse(
+            "the option",
+            option,
+            "moldflow tells its jobs apart by it; variables belong under `environment`",
+        ));
+    }
     if !option.starts_with('-') || !option.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
         return Err(refuse(
             "the option",

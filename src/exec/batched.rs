@@ -3,14 +3,17 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::allocation::{Nodes, nodes_of_job};
 use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, spawn, wait};
+use super::launcher::HOSTS;
 use super::process::TOKEN;
 use super::{Exit, Job};
 
@@ -63,7 +66,10 @@ impl Traces {
 pub fn write(job: &Job, script: &str) -> io::Result<()> {
     super::launch::prepare(job)?;
     fs::write(job.dir.join(ORDER), order(job)?)?;
-    fs::write(job.dir.join(SCRIPT), script)
+    let path = job.dir.join(SCRIPT);
+    fs::write(&path, script)?;
+    // Cobalt runs it as a program.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
 }
 
 /// What the script of a job carries out, the content of `job.json`.
@@ -116,6 +122,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     let dir = order.parent().filter(|dir| *dir != Path::new(""));
     let dir = dir.unwrap_or(Path::new(".")).to_owned();
     let order: Order = read(order)?;
+    name_hosts(&dir)?;
     let started = now();
     let child = spawn(&order.argv, &dir, |command| {
         command.envs(order.env.iter().map(|(k, v)| (k, v)));
@@ -153,6 +160,23 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     };
     write_whole(&dir, ENDED, &serde_json::to_vec(&ended)?)?;
     Ok(exit)
+}
+
+/// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless somebody else did.
+fn name_hosts(dir: &Path) -> io::Result<()> {
+    let variable = |name: &str| {
+        // A step may have fewer nodes than its job.
+        let step = (name == "SLURM_JOB_NODELIST").then(|| std::env::var("SLURM_STEP_NODELIST"));
+        step.and_then(Result::ok)
+            .or_else(|| std::env::var(name).ok())
+    };
+    match nodes_of_job(variable, |path| fs::read_to_string(path)) {
+        Ok(Nodes::Named(hosts)) if !dir.join(HOSTS).exists() => {
+            write_whole(dir, HOSTS, (hosts.join("\n") + "\n").as_bytes())
+        }
+        // What cannot be told is missed only by a launcher that asks for it.
+        _ => Ok(()),
+    }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {

@@ -1,6 +1,8 @@
 //! A job a task, through any batch system that is reached by any transport.
 
+mod cobalt;
 mod executor;
+mod pbs;
 mod processes;
 mod queue;
 #[cfg(test)]
@@ -10,7 +12,9 @@ mod state;
 use std::path::Path;
 use std::time::Duration;
 
+pub use self::cobalt::Cobalt;
 pub use self::executor::JobExecutor;
+pub use self::pbs::Pbs;
 pub use self::processes::Processes;
 pub use self::state::{Fate, Listed, State, verdict};
 
@@ -56,4 +60,15 @@ pub enum Submitted {
     Full,
     /// Nobody knows whether the job is in the queue.
     Unknown,
+}
+
+/// Ids of the jobs that live and have one of these tokens; with `waiting` only of those that have not started.
+fn ids_to_end(jobs: Vec<Listed>, tokens: &[String], waiting: bool) -> Vec<String> {
+    let live = jobs.into_iter().filter(|job| match job.state {
+        State::Ended(_) => false,
+        State::Waiting => true,
+        State::Running | State::Completing | State::Unknown(_) => !waiting,
+    });
+    let ours = live.filter(|job| tokens.contains(&job.name));
+    ours.map(|job| job.id).collect()
 }

@@ -42,7 +42,7 @@ enum Chance {
 fn chances() -> impl Strategy<Value = Chance> {
     let fate = prop::sample::select(vec![
         Fate::Completed,
-        Fate::Failed,
+        Fate::Failed("FAILED".into()),
         Fate::Walltime,
         Fate::Cancelled,
         Fate::NodeLost("NODE_FAIL".into()),
@@ -190,7 +190,7 @@ impl World {
                         started: 0,
                         ended: 1,
                     });
-                    if matches!(fate, Fate::Completed | Fate::Failed) {
+                    if matches!(fate, Fate::Completed | Fate::Failed(_)) {
                         let result = None;
                         self.traces.insert(token, Traces { result, ended });
                     }

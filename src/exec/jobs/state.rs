@@ -21,7 +21,8 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     Completed,
-    Failed,
+    /// The batch system's word.
+    Failed(String),
     OutOfMemory,
     Walltime,
     Cancelled,
@@ -57,7 +58,7 @@ pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
         (_, Some(Fate::NodeLost(word))) if killed => Exit::NodeLost(word.clone()),
         (Some(exit), _) => exit,
         (None, Some(Fate::OutOfMemory)) => Exit::Word("OUT_OF_MEMORY".into()),
-        (None, Some(Fate::Failed)) => Exit::Word("FAILED".into()),
+        (None, Some(Fate::Failed(word))) => Exit::Word(word.clone()),
         (None, Some(_)) => Exit::Word("COMPLETED".into()),
         (None, None) if ours => Exit::Cancelled,
         (None, None) => Exit::Unseen,
@@ -106,12 +107,19 @@ mod tests {
             verdict(Some(&Fate::Cancelled), &seen, false),
             Exit::CancelledByHand
         );
-        assert_eq!(verdict(Some(&Fate::Failed), &seen, false), Exit::Signal(15));
+        assert_eq!(
+            verdict(Some(&Fate::Failed("FAILED".into())), &seen, false),
+            Exit::Signal(15)
+        );
     }
 
     #[test]
     fn without_traces_no_word_of_a_batch_system_is_a_success() {
-        for fate in [Fate::Completed, Fate::Failed, Fate::OutOfMemory] {
+        for fate in [
+            Fate::Completed,
+            Fate::Failed("FAILED".into()),
+            Fate::OutOfMemory,
+        ] {
             assert!(matches!(
                 verdict(Some(&fate), &traces(None), false),
                 Exit::Word(_)

@@ -153,7 +153,7 @@ fn state(word: &str) -> State {
         }
         "COMPLETING" => State::Completing,
         "COMPLETED" => ended(Fate::Completed),
-        "FAILED" => ended(Fate::Failed),
+        "FAILED" => ended(Fate::Failed("FAILED".into())),
         "OUT_OF_MEMORY" => ended(Fate::OutOfMemory),
         "TIMEOUT" | "DEADLINE" => ended(Fate::Walltime),
         "CANCELLED" | "REVOKED" => ended(Fate::Cancelled),
