@@ -116,16 +116,20 @@ fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
     let large = away.dir.path().join("large");
     fs::write(&large, vec![7; 3_000_000]).expect("a file");
     let script = "cat input.json >result.json; printf '%s|%s' \"$FROM_SETUP\" \"$WORD\" >word; mkdir below; \
-                  wc -c <model >below/size; ln -s /etc/passwd stolen";
+                  wc -c <model >below/size; printf %s $MOLDFLOW_SCRATCH >below/scratch; ln -s /etc/passwd stolen";
     for task in [1, 2] {
         let mut job = away.job(task, script);
         job.links.push((large.clone(), "model".into()));
+        let scratch = format!("../../../scratch/{}", job.token);
+        job.env.push(("MOLDFLOW_SCRATCH".into(), scratch));
         let dir = job.dir.clone();
         away.executor.submit(vec![job]);
         assert_eq!(away.end(), (task, Exit::Code(0), Some("the input".into())));
         let text = |name: &str| fs::read_to_string(dir.join(name)).expect("it was fetched");
         assert_eq!(text("word"), "it is read|it's $HOME \"`x`\"");
         assert_eq!(text("below/size").trim(), "3000000");
+        // Relative to the directory of a run here, to the folder there.
+        assert_eq!(text("below/scratch"), format!("../../scratch/5ead.{task}.1"));
         let mut found: Vec<String> = names(&dir).into_iter().collect();
         found.retain(|name| !["stdout", "stderr", "job.out"].contains(&name.as_str()));
         assert_eq!(
@@ -171,6 +175,28 @@ fn a_cancelled_task_leaves_no_process_and_no_file_there() {
     away.executor.submit(vec![next]);
     assert_eq!(away.end(), (2, Exit::Code(0), None));
     wait_until("only the last is left", || away.left() == ["5ead.2.1"]);
+}
+
+#[test]
+fn a_task_that_an_engine_could_not_end_when_it_came_is_ended_once_the_link_is_back() {
+    let mut away = Away::new();
+    let left = away.there.work_dir().join("attempts/5ead.1.1");
+    fs::create_dir_all(&left).expect("a directory");
+    fs::write(left.join("job.sh"), "touch begun; sleep 1000\n").expect("a script");
+    let work_dir = away.there.work_dir();
+    let program = away.there.dir().join("installed-moldflow");
+    let start = format!("'{}' remote start \"{}\" 5ead.1.1", program.display(), work_dir.display());
+    assert!(away.there.run(&start).status.success());
+    wait_until("it runs", || left.join("begun").exists());
+    away.there.cut();
+    let kept = Token {
+        run: RUN.into(),
+        task: TaskId(2),
+        attempt: 1,
+    };
+    away.executor.end_others(RUN, &[kept]);
+    away.there.mend();
+    wait_until("the end of what was left", || away.there.processes(RUN) == 0);
 }
 
 #[test]

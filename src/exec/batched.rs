@@ -148,11 +148,13 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 },
                 _ = terminate.recv() => {
                     end_group(leader);
+                    super::scratch::remove(&order.env, &dir);
                     return Ok(Exit::Signal(Signal::TERM.as_raw()));
                 }
             }
         }
     };
+    super::scratch::remove(&order.env, &dir);
     let ended = Ended {
         exit: exit.clone(),
         started,
@@ -176,6 +178,13 @@ fn name_hosts(dir: &Path) -> io::Result<()> {
         }
         // What cannot be told is missed only by a launcher that asks for it.
         _ => Ok(()),
+    }
+}
+
+/// Deletes the scratch folder of an attempt that was killed together with its job.
+pub fn clear_scratch(dir: &Path) {
+    if let Ok(order) = read::<Order>(&dir.join(ORDER)) {
+        super::scratch::remove(&order.env, dir);
     }
 }
 

@@ -21,6 +21,7 @@ pub use trouble::Trouble;
 use self::message::{Answer, File, Message, Request, decoded};
 use self::there::{plain, sha256};
 use self::trouble::last_line;
+use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{Call, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};
 use crate::spec::site::Ssh;
@@ -232,6 +233,12 @@ impl Transport for SshTransport {
         for word in &mut job.argv {
             if Path::new(word) == self.executable {
                 word.clone_from(&there);
+            }
+        }
+        // What is relative to the directory of a run here is relative to the folder there.
+        for (_, value) in job.env.iter_mut().filter(|(name, _)| name == SCRATCH) {
+            if let Ok(below) = Path::new(&*value).strip_prefix(RUN_DIR) {
+                *value = Path::new("../..").join(below).display().to_string();
             }
         }
         let mut files = std::mem::take(&mut job.files);

@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::message::{Answer, File, Message, Request, decoded};
 use super::processes::is_alive;
+use crate::exec::batched::clear_scratch;
 use crate::task::Token;
 
 /// How long what nobody uses stays.
@@ -136,8 +137,9 @@ impl WorkDir {
 
     /// Removes the directory of an attempt, first from sight.
     fn remove(&self, token: &str) -> io::Result<()> {
-        let gone = self.beside(token);
-        match fs::rename(self.attempt(token)?, &gone) {
+        let (dir, gone) = (self.attempt(token)?, self.beside(token));
+        clear_scratch(&dir);
+        match fs::rename(dir, &gone) {
             Ok(()) => fs::remove_dir_all(gone),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(e) => Err(e),
