@@ -129,7 +129,10 @@ fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
         assert_eq!(text("word"), "it is read|it's $HOME \"`x`\"");
         assert_eq!(text("below/size").trim(), "3000000");
         // Relative to the directory of a run here, to the folder there.
-        assert_eq!(text("below/scratch"), format!("../../scratch/5ead.{task}.1"));
+        assert_eq!(
+            text("below/scratch"),
+            format!("../../scratch/5ead.{task}.1")
+        );
         let mut found: Vec<String> = names(&dir).into_iter().collect();
         found.retain(|name| !["stdout", "stderr", "job.out"].contains(&name.as_str()));
         assert_eq!(
@@ -185,7 +188,11 @@ fn a_task_that_an_engine_could_not_end_when_it_came_is_ended_once_the_link_is_ba
     fs::write(left.join("job.sh"), "touch begun; sleep 1000\n").expect("a script");
     let work_dir = away.there.work_dir();
     let program = away.there.dir().join("installed-moldflow");
-    let start = format!("'{}' remote start \"{}\" 5ead.1.1", program.display(), work_dir.display());
+    let start = format!(
+        "'{}' remote start \"{}\" 5ead.1.1",
+        program.display(),
+        work_dir.display()
+    );
     assert!(away.there.run(&start).status.success());
     wait_until("it runs", || left.join("begun").exists());
     away.there.cut();
@@ -196,7 +203,9 @@ fn a_task_that_an_engine_could_not_end_when_it_came_is_ended_once_the_link_is_ba
     };
     away.executor.end_others(RUN, &[kept]);
     away.there.mend();
-    wait_until("the end of what was left", || away.there.processes(RUN) == 0);
+    wait_until("the end of what was left", || {
+        away.there.processes(RUN) == 0
+    });
 }
 
 #[test]
