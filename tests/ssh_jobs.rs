@@ -54,6 +54,15 @@ fn way(there: &Sshd, place: Ssh) -> SshTransport {
     SshTransport::new(connection, place, Path::new("/nowhere/moldflow"))
 }
 
+/// Whether this process has a master of ssh.
+fn is_connected() -> bool {
+    let user = rustix::process::getuid().as_raw();
+    let base = std::env::var("XDG_RUNTIME_DIR").unwrap_or("/tmp".into());
+    let sockets = names(&Path::new(&base).join(format!("moldflow-{user}")));
+    let own = format!("{}-", std::process::id());
+    sockets.iter().any(|name| name.starts_with(&own))
+}
+
 impl Away {
     fn new() -> Self {
         let alone = alone();
@@ -202,6 +211,7 @@ fn a_task_that_an_engine_could_not_end_when_it_came_is_ended_once_the_link_is_ba
         attempt: 1,
     };
     away.executor.end_others(RUN, &[kept]);
+    wait_until("the end of the connection", || !is_connected());
     away.there.mend();
     wait_until("the end of what was left", || {
         away.there.processes(RUN) == 0

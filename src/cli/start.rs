@@ -10,7 +10,7 @@ use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::spec::campaign::{Loaded, MethodKind};
-use crate::spec::site::{Executor, Memory, Partition, Site};
+use crate::spec::site::{Executor, Memory, Partition, Site, Transport};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -18,6 +18,12 @@ const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
 /// How the tasks of a stage are started.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Start {
+    /// The host behind SSH that it is started on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The directory of an attempt.
+    #[serde(skip)]
+    pub dir: PathBuf,
     /// What goes before an MPI program.
     pub launcher: Option<Vec<String>>,
     pub script: Option<BatchScript>,
@@ -107,13 +113,22 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     );
     let terms = Terms::of(site, partition).filter(|_| !in_blocks);
     let timeout = loaded.campaign.methods[&stage.method].timeout.into();
+    let (host, dir) = match &partition.transport {
+        Some(Transport::Ssh(place)) => {
+            let dir = place.work_dir.join("attempts/TOKEN");
+            (Some(place.host.clone()), dir)
+        }
+        None => (None, PathBuf::from(DIRECTORY)),
+    };
     let script = terms.map(|terms| {
-        let dir = PathBuf::from(DIRECTORY);
+        let dir = dir.clone();
         let script = terms.script("TOKEN", shape.as_ref(), timeout, &environment, dir, &argv);
         let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });
     Ok(Start {
+        host,
+        dir,
         launcher: launcher.transpose().map_err(|error| failed(&error))?,
         script: script.transpose().map_err(|error| failed(&error))?,
     })

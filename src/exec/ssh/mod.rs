@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use connection::Connection;
+use connection::Reply;
 pub use trouble::Trouble;
 
 use self::message::{Answer, File, Message, Request, decoded};
@@ -153,6 +154,20 @@ impl SshTransport {
         }
     }
 
+    /// Runs a command; where there is no such program, this one is looked for again before the next.
+    fn call(
+        &mut self,
+        argv: &[String],
+        stdin: &[u8],
+        limit: Duration,
+    ) -> Result<Reply, Unreachable> {
+        let reply = self.connection.run(argv, stdin, limit)?;
+        if reply.code == Some(127) {
+            self.there = None;
+        }
+        Ok(reply)
+    }
+
     /// Sends a request, and with it what may be removed there.
     fn ask<T>(
         &mut self,
@@ -165,7 +180,7 @@ impl SshTransport {
         let done: Vec<String> = self.done.iter().map(Token::to_string).collect();
         let done = done.iter().map(String::as_str).collect();
         let message = Message { done, request }.encoded();
-        let reply = self.connection.run(&argv, &message, TRANSFER)?;
+        let reply = self.call(&argv, &message, TRANSFER)?;
         let answer = decoded(&reply.stdout);
         let answer = answer.ok_or_else(|| Unreachable(last_line(&reply.stderr)))?;
         self.done.clear();
@@ -206,7 +221,7 @@ impl Transport for SshTransport {
         let variables = call.env.iter();
         argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
         argv.extend(call.argv.iter().cloned());
-        let reply = self.connection.run(&argv, &call.stdin, COMMAND)?;
+        let reply = self.call(&argv, &call.stdin, COMMAND)?;
         let stdout = String::from_utf8_lossy(&reply.stdout);
         match stdout.split_once(MARK) {
             Some((_, stdout)) => Ok(Output {
