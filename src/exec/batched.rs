@@ -15,7 +15,7 @@ use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, spawn, wait};
 use super::launcher::HOSTS;
 use super::process::TOKEN;
-use super::{Exit, Job};
+use super::{Exit, Job, SCRATCH};
 
 /// Names of the files in the directory of an attempt.
 pub const ORDER: &str = "job.json";
@@ -103,7 +103,10 @@ pub fn script_of_job(
 ) -> Result<String, BatchError> {
     let (name, argv) = (job.token.to_string(), command(executable));
     let (shape, dir) = (job.shape.as_ref(), dir.to_owned());
-    let script = terms.script(&name, shape, job.timeout, &job.env, dir, &argv);
+    // The scratch folder is the attempt's own: `job.json` tells it, and `plan` cannot.
+    let env = job.env.iter().filter(|(name, _)| name != SCRATCH);
+    let env: Vec<_> = env.cloned().collect();
+    let script = terms.script(&name, shape, job.timeout, &env, dir, &argv);
     script.render()
 }
 
