@@ -235,6 +235,33 @@ fn a_host_that_is_down_is_told_before_anything_is_written() {
 }
 
 #[test]
+fn a_copy_that_is_cut_short_is_not_taken_for_the_program() {
+    let away = Away::new(false);
+    let mut engine = away.start();
+    let bin = away.there.work_dir().join("bin");
+    let copies = || {
+        let dirs = fs::read_dir(&bin).into_iter().flatten().flatten();
+        let files = dirs.flat_map(|dir| names(&dir.path()));
+        files.collect::<Vec<_>>()
+    };
+    wait_until("a copy under way", || !copies().is_empty());
+    away.there.cut();
+    assert_eq!(copies().iter().find(|name| *name == "moldflow"), None);
+    assert_eq!(engine.exit_code(), Some(1));
+    assert!(
+        engine.err().contains("`there` is not reached"),
+        "{}",
+        engine.err()
+    );
+    assert!(!away.run_dir().exists());
+    away.there.mend();
+    wait_until("the end of the copy", || copies().is_empty());
+    let mut engine = away.start();
+    assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
+    away.assert_whole();
+}
+
+#[test]
 fn sites_check_tells_how_another_host_is_reached() {
     let away = Away::new(false);
     let mut command = moldflow(&["sites", "check"]);

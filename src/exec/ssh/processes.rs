@@ -199,3 +199,21 @@ fn lock(work_dir: &WorkDir) -> io::Result<File> {
     flock(&file, FlockOperation::LockExclusive)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_among_what_a_login_prints_but_only_whole() {
+        let list = [
+            ("1f.7.1".to_owned(), Condition::Running),
+            ("1f.8.1".to_owned(), Condition::Elsewhere("login2".into())),
+        ];
+        let text = format!("Welcome!\n{}", printed(&list));
+        assert_eq!(parsed(&text), Some(list.into()));
+        let cut = text.replace("moldflow-attempt [\"1f.8.1\"", "[");
+        assert_eq!(parsed(&cut), None);
+        assert_eq!(parsed("Welcome!"), None);
+    }
+}

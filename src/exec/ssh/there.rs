@@ -254,3 +254,44 @@ fn entries(dir: &Path) -> io::Result<Vec<(String, Duration, u64)>> {
     });
     Ok(known.collect())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_outside_of_the_folder_can_be_named() {
+        let dir = WorkDir::new(Path::new("/work"));
+        assert!(dir.attempt("1f.7.1").is_ok());
+        for token in ["../1f.7.1", "1f/..7.1", ".7.1", "1f.7", "1f.7.1/..", ""] {
+            assert!(dir.attempt(token).is_err(), "{token}");
+        }
+        assert!(dir.kept(&sha256(b"")).is_ok());
+        for hash in ["", "../../etc/passwd", &"/".repeat(64)] {
+            assert!(dir.kept(hash).is_err(), "{hash}");
+        }
+        assert!(plain("geometry/xtbopt.xyz").is_ok());
+        for name in ["", "/etc/passwd", "../x", "a/../../x", "."] {
+            assert!(plain(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_kept_only_under_its_own_hash() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let work_dir = WorkDir::new(dir.path());
+        let name = sha256(b"right");
+        let keep = |content| {
+            work_dir.keep(&[File {
+                name: &name,
+                content,
+            }])
+        };
+        assert!(keep(b"wrong").is_err());
+        assert!(keep(b"right").is_ok());
+        assert_eq!(
+            fs::read(dir.path().join("files").join(name)).expect("kept"),
+            b"right"
+        );
+    }
+}
