@@ -105,6 +105,7 @@ const STRUCTURAL: [&str; 30] = [
     "not_finite",
     "duplicate_key",
     "stage_twice",
+    "bad_retries",
     "deep",
 ];
 
