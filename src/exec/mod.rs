@@ -11,6 +11,7 @@ mod local;
 mod process;
 mod program;
 mod scratch;
+mod secrets;
 pub mod slurm;
 pub mod ssh;
 pub mod transport;
@@ -20,8 +21,9 @@ pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, find_clients, peak_memory_kib};
-pub use program::{ProgramError, Run, run, version};
+pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
 pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
+pub use secrets::Secrets;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -6,6 +6,6 @@ mod pool;
 mod pool_laws;
 mod steps;
 
-pub use self::commands::Slurm;
+pub use self::commands::{Slurm, listed, shown};
 pub use self::pool::Rules;
 pub use self::steps::{BlockExecutor, Held};
