@@ -24,25 +24,7 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             let place = tree.find(&["partitions", name, key]).clone();
             faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
         };
-        if let Some(Transport::Ssh(place)) = &partition.transport {
-            if !place.work_dir.is_absolute() {
-                let message = format!(
-                    "`work_dir` of `{name}` is `{}`, which is no path from the root",
-                    place.work_dir.display()
-                );
-                let hint = "write it with a `/` at its beginning, as that host sees it";
-                fault("transport", message, hint);
-            }
-            if let Executor::Slurm {
-                blocks: Some(_), ..
-            } = &partition.executor
-            {
-                let message =
-                    format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
-                let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
-                fault("blocks", message, hint);
-            }
-        }
+        can_be_reached(name, partition, &mut fault);
         jobs_fit(site, name, partition, &mut fault);
         let cores = partition.cores_per_task;
         let Executor::Allocation {
@@ -93,6 +75,29 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             None if nodes.is_none() => takes_the_rest = Some(name),
             _ => {}
         }
+    }
+}
+
+/// Whether a partition on another host can be put there.
+fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str, String, &str)) {
+    let Some(Transport::Ssh(place)) = &partition.transport else {
+        return;
+    };
+    if !place.work_dir.is_absolute() {
+        let message = format!(
+            "`work_dir` of `{name}` is `{}`, which is no path from the root",
+            place.work_dir.display()
+        );
+        let hint = "write it with a `/` at its beginning, as that host sees it";
+        fault("transport", message, hint);
+    }
+    if let Executor::Slurm {
+        blocks: Some(_), ..
+    } = &partition.executor
+    {
+        let message = format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
+        let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
+        fault("blocks", message, hint);
     }
 }
 
