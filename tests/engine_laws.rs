@@ -3,7 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use moldflow::engine::{Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, stream};
+use moldflow::engine::{
+    Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, Step, stream,
+};
 use moldflow::simulate;
 use moldflow::spec::campaign::{Schedule, Stop};
 use moldflow::task::{
@@ -35,6 +37,8 @@ struct World<'p> {
     journal: Vec<Event>,
     /// Submissions until the engine is killed.
     fuse: Option<usize>,
+    /// Results that the batch being made learns from.
+    learnt_from: Option<u64>,
 }
 
 #[derive(PartialEq)]
@@ -50,6 +54,7 @@ impl World<'_> {
             jobs: BTreeMap::new(),
             journal: Vec::new(),
             fuse,
+            learnt_from: None,
         }
     }
 
@@ -57,9 +62,9 @@ impl World<'_> {
     fn live(&mut self) -> Option<Engine> {
         let mut engine = Engine::new(self.plan.config.clone());
         for event in &self.journal {
-            engine
-                .handle(event)
-                .expect("the journal was legal when it was written");
+            let step = engine.handle(event);
+            let step = step.expect("the journal was legal when it was written");
+            self.learnt_from = learnt_from(&step).or(self.learnt_from);
         }
         if engine.is_fresh() {
             let name = |i| format!("initial{i}");
@@ -110,6 +115,7 @@ impl World<'_> {
                     (Err(_), Fact::Cached { .. }) if engine.is_ended() => continue,
                     (Err(error), _) => panic!("{error}"),
                 };
+                self.learnt_from = learnt_from(&step).or(self.learnt_from);
                 self.journal.push(event);
                 for effect in step.effects {
                     match effect {
@@ -191,7 +197,7 @@ impl World<'_> {
 
     fn outcome(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Outcome {
         let roll = |what: &str| self.chance(&format!("{what}{task}.{attempt}"));
-        let (input, _) = engine.input(task).expect("live");
+        let (input, files) = engine.input(task).expect("live");
         let input = serde_json::to_value(&input).expect("inputs are JSON");
         if input["smiles"].as_str().is_none_or(|s| !s.starts_with('['))
             && roll("fail") % 100 < self.plan.failing
@@ -231,12 +237,27 @@ impl World<'_> {
                     atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
                 }
             }
-            Some("train") => Outcome::Trained {
-                model: file("model"),
-                molecules: 1,
-                groups: 1,
-                rmse_hartree: 0.0,
-            },
+            Some("train") => {
+                let new = input["measured"].as_array().expect("a list").len() as u64;
+                // Statistics are as long as the results are many.
+                let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
+                assert_eq!(
+                    Some(counted),
+                    self.learnt_from,
+                    "a model learns from each result once"
+                );
+                let statistics = FileRef {
+                    bytes: counted,
+                    ..file("statistics")
+                };
+                Outcome::Trained {
+                    model: file("model"),
+                    statistics: Some(statistics),
+                    molecules: 1,
+                    groups: 1,
+                    rmse_hartree: 0.0,
+                }
+            }
             Some("generate") => Outcome::Generated {
                 agent: file("agent"),
                 candidates: file("candidates"),
@@ -265,6 +286,14 @@ impl World<'_> {
             other => panic!("no such method: {other:?}"),
         }
     }
+}
+
+/// The results that a batch learns from which began in this step.
+fn learnt_from(step: &Step) -> Option<u64> {
+    step.records.iter().find_map(|record| match record {
+        Record::BatchBegun { measured, .. } => Some(*measured as u64),
+        _ => None,
+    })
 }
 
 impl Plan {

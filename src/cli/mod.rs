@@ -12,6 +12,7 @@ mod run;
 mod run_dir;
 mod schema;
 mod session;
+mod simulate;
 mod sites;
 mod sites_check;
 mod start;
@@ -66,6 +67,8 @@ enum Command {
     Check(check::Arguments),
     /// Show a campaign's task graph and command lines; run nothing
     Plan(plan::Arguments),
+    /// Forecast a campaign on a site: time, node-hours, idle slots; run nothing
+    Simulate(simulate::Arguments),
     /// Show how far a run is
     Status(status::Arguments),
     /// Print the results of a run
@@ -139,6 +142,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Resume(arguments) => resume::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),

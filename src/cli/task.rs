@@ -2,7 +2,7 @@
 //! of a job of a batch system, which starts one.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -92,13 +92,10 @@ fn run_task(path: &Path) -> io::Result<()> {
         peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
+    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
     let new = dir.join(".result.json");
-    let mut out = File::create(&new)?;
-    serde_json::to_writer(&mut out, &result)?;
-    out.flush()?;
-    out.sync_all()?;
-    fs::rename(new, dir.join(file::RESULT))?;
-    File::open(dir)?.sync_all()
+    fs::write(&new, serde_json::to_vec(&result)?)?;
+    fs::rename(new, dir.join(file::RESULT))
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
@@ -111,6 +108,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             let out = design::train(input)?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
+                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
                 molecules: out.molecules,
                 groups: out.groups,
                 rmse_hartree: out.rmse_hartree,

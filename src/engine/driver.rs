@@ -504,7 +504,7 @@ impl<P: Program> Driver<P> {
     }
 
     async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
-        let mut submit = Vec::new();
+        let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
                 Effect::Submit { .. } | Effect::SubmitLater { .. } if self.draining => {}
@@ -518,13 +518,13 @@ impl<P: Program> Driver<P> {
                         submit.push((task, attempt));
                     }
                 }
-                Effect::Cancel { task, attempt } => {
-                    let token = self.token(task, attempt);
-                    for executor in self.site.executors.values_mut() {
-                        executor.cancel(std::slice::from_ref(&token));
-                    }
-                }
+                Effect::Cancel { task, attempt } => cancel.push(self.token(task, attempt)),
                 Effect::End => tracing::info!("the run has ended"),
+            }
+        }
+        if !cancel.is_empty() {
+            for executor in self.site.executors.values_mut() {
+                executor.cancel(&cancel);
             }
         }
         self.submit(submit).await

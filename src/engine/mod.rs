@@ -172,6 +172,7 @@ impl Engine {
     /// Takes in one fact. An event that the state does not allow changes nothing.
     pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
         let mut step = Step::default();
+        let went_on = self.stopping.is_none();
         match &event.fact {
             Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
             Fact::Ended {
@@ -191,6 +192,10 @@ impl Engine {
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
+        if let (true, Some(stopped_by)) = (went_on, self.stopping) {
+            self.cancel_pointless(stopped_by, &mut step);
+        }
+        self.end_if_due(&mut step);
         Ok(step)
     }
 
@@ -219,19 +224,9 @@ impl Engine {
         self.live.get(&task).map(|live| self.stage(&live.work).0)
     }
 
-    /// The files that a resumed run can need.
+    /// The files that a resumed run can need: the generator has one task at a time, and no other task reads any.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
-        let inputs = self.live.values().flat_map(|live| match &live.work {
-            Work::Generate { model, .. } => vec![model.clone()],
-            Work::Screen {
-                model, candidates, ..
-            } => vec![model.clone(), candidates.clone()],
-            Work::Reference { .. }
-            | Work::Relax(_)
-            | Work::Evaluate { .. }
-            | Work::Train { .. } => vec![],
-        });
-        inputs.chain(self.generator.files()).collect()
+        self.generator.files().cloned().collect()
     }
 
     pub fn is_ended(&self) -> bool {
@@ -249,6 +244,12 @@ impl Engine {
     /// Molecules measured so far, in order of arrival.
     pub fn measured(&self) -> &[Measured] {
         &self.measured
+    }
+
+    /// The best measured molecule so far, and its value, hartree.
+    pub fn incumbent(&self) -> Option<(&str, f64)> {
+        let best = self.incumbent.as_ref()?;
+        Some((&best.smiles, best.value))
     }
 
     /// Whether nothing has happened yet.
@@ -508,7 +509,6 @@ impl Engine {
                 self.generate(step);
             }
         }
-        self.end_if_due(step);
     }
 
     /// Takes a molecule from the reserve; one that has failed meanwhile is none.
@@ -570,14 +570,8 @@ impl Engine {
         }
     }
 
-    /// Once nothing more is taken on: cancels what cannot matter any more, waits for the rest, ends the run.
-    fn end_if_due(&mut self, step: &mut Step) {
-        let Some(stopped_by) = self.stopping else {
-            return;
-        };
-        if self.is_ended() {
-            return;
-        }
+    /// The moment from which on nothing more is taken on: cancels what cannot matter any more.
+    fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut Step) {
         let at_once = !matches!(
             stopped_by,
             StoppedBy::Evaluations
@@ -594,17 +588,25 @@ impl Engine {
         for task in pointless {
             self.cancel(task, step);
         }
-        if self.live.is_empty() {
-            for left in std::iter::from_fn(|| self.queue.pop()) {
-                step.records.push(Record::Superseded {
-                    batch: left.batch,
-                    rank: left.rank,
-                });
-            }
-            self.phase = Phase::Ended(stopped_by);
-            step.records.push(Record::RunEnded { stopped_by });
-            step.effects.push(Effect::End);
+    }
+
+    /// Once nothing more is taken on and all that matters has been awaited: ends the run.
+    fn end_if_due(&mut self, step: &mut Step) {
+        let Some(stopped_by) = self.stopping else {
+            return;
+        };
+        if self.is_ended() || !self.live.is_empty() {
+            return;
         }
+        for left in std::iter::from_fn(|| self.queue.pop()) {
+            step.records.push(Record::Superseded {
+                batch: left.batch,
+                rank: left.rank,
+            });
+        }
+        self.phase = Phase::Ended(stopped_by);
+        step.records.push(Record::RunEnded { stopped_by });
+        step.effects.push(Effect::End);
     }
 
     fn cancel(&mut self, task: TaskId, step: &mut Step) {
@@ -632,7 +634,7 @@ impl Engine {
                 });
             }
             Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
-                self.generator.forget_model()
+                self.generator.forget_batch()
             }
             Work::Reference { .. } => {}
         }

@@ -69,6 +69,9 @@ pub enum Outcome {
     },
     Trained {
         model: FileRef,
+        /// Statistics of all that the model was fitted to, to which the next training adds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statistics: Option<FileRef>,
         molecules: usize,
         groups: usize,
         rmse_hartree: f64,
