@@ -84,6 +84,8 @@ fn root() -> PathBuf {
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let elsewhere: &[&str] = match name {
         "campaign" => &["campaigns", "tests/bad"],
+        "pbs" => &["tests/goldens/pbs"],
+        "cobalt" => &["tests/goldens/cobalt"],
         "site_profile" => &["site-profiles", "tests/bad/sites"],
         _ => &[],
     };
@@ -92,11 +94,11 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<PathBuf> = folders
         .flat_map(|folder| files(&root().join(folder)))
         .collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_none_or(|e| e != "csv" && e != "smi" && e != "json")
-            || !path.starts_with(root().join("tests"))
-    });
+    let is_bad_source = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default();
+        path.starts_with(root().join("tests/bad")) && extension != "yml"
+    };
+    paths.retain(|path| !is_bad_source(path));
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
@@ -190,4 +192,6 @@ targets! {
     batch_script: 1_000,
     squeue: 5_000,
     scontrol: 3_000,
+    pbs: 3_000,
+    cobalt: 3_000,
 }
