@@ -97,19 +97,17 @@ fn training() {
     );
     println!("   results  groups  seconds  at once  input/KiB  at once  statistics/KiB  model/KiB");
     let qm9 = Qm9::open();
-    let all = qm9.molecules().map(|entry| {
-        let molecule = Molecule::parse(entry.smiles).expect("of QM9");
-        (
-            entry.smiles.to_owned(),
-            -0.16 * molecule.atom_count() as f64 + 1e-3 * entry.u0_hartree,
-        )
-    });
-    let all: Vec<(String, f64)> = all.take(100_000).collect();
     // Spread over the data set, which is sorted by size.
-    let order = |i: usize| i * 7_919 % all.len();
+    let all = (0..100_000).map(|i| {
+        let entry = qm9.get(i * 7_919 % qm9.len());
+        let molecule = Molecule::parse(entry.smiles).expect("of QM9");
+        let value = -0.16 * molecule.atom_count() as f64 + 1e-3 * entry.u0_hartree;
+        (entry.smiles.to_owned(), value)
+    });
+    let all: Vec<(String, f64)> = all.collect();
     for results in [1_000, 10_000, 100_000] {
         let dir = tempfile::tempdir().expect("a directory");
-        let measured: Vec<(String, f64)> = (0..results).map(|i| all[order(i)].clone()).collect();
+        let measured = &all[..results];
         let (old, new) = measured.split_at(results - NEW);
         let path = |name: &str| dir.path().join(name);
         let call = |statistics: Option<&str>, measured: &[(String, f64)], out: &str| {
@@ -132,7 +130,7 @@ fn training() {
         };
         call(None, old, "old");
         let (seconds, input, groups) = call(Some("old"), new, "new");
-        let (at_once, whole_input, _) = call(None, &measured, "whole");
+        let (at_once, whole_input, _) = call(None, measured, "whole");
         let kib = |name: &str| fs::metadata(path(name)).expect("a file").len() as f64 / 1024.0;
         println!(
             "{results:>10} {groups:>7} {seconds:>8.2} {at_once:>8.2} {input:>10.1} {whole_input:>8.0} {:>15.0} {:>10.0}",
