@@ -23,6 +23,9 @@ fn a_run_ends_with_what_was_asked_for() {
             "run_dir",
             "evaluations",
             "failures",
+            "failures_by_kind",
+            "failed_attempts_by_kind",
+            "cached",
             "batches",
             "best",
             "stopped_by"

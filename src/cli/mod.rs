@@ -1,6 +1,8 @@
 //! The command line: one file a command, and the one place that prints.
 
+mod cache;
 mod check;
+mod explain;
 mod export;
 mod failure;
 mod plan;
@@ -71,6 +73,8 @@ enum Command {
     Status(status::Arguments),
     /// Print the results of a run
     Export(export::Arguments),
+    /// Say what became of a molecule or a task, and whether an earlier run had its answer
+    Explain(explain::Arguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]
     Sites(sites::Command),
@@ -141,6 +145,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Task(command) => task::run(&command),

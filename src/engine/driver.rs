@@ -10,12 +10,15 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
+use super::earlier::Earlier;
 use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, now};
+use crate::exec::{
+    Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, Secrets, now,
+};
 use crate::simulate::SimResult;
-use crate::store::{Batch, Simulation, Store, StoreError};
+use crate::store::{Batch, Entry, Simulation, Store, StoreError};
 use crate::task::{
     Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token,
     Usage,
@@ -25,6 +28,8 @@ use crate::task::{
 const MOST_REPORTS: usize = 1000;
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
+/// The longest wait for another attempt, whatever the clock says after a crash.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Drives an engine until the run has ended or is interrupted.
 pub struct Driver<P> {
@@ -41,6 +46,11 @@ pub struct Driver<P> {
     deadline: Option<Instant>,
     /// Whether the person at the terminal asked for no new tasks.
     draining: bool,
+    /// Attempts whose time has not come.
+    later: BTreeSet<(Instant, TaskId, Attempt)>,
+    earlier: Option<Earlier>,
+    /// What no message may hold.
+    secrets: Secrets,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -142,6 +152,9 @@ impl<P: Program> Driver<P> {
             janitor: Janitor::start(path.join("tasks")),
             failed,
             draining: false,
+            later: BTreeSet::new(),
+            earlier: None,
+            secrets: Secrets::default(),
             engine,
             store,
             site,
@@ -149,6 +162,19 @@ impl<P: Program> Driver<P> {
             program,
             files,
         })
+    }
+
+    /// The same with the answers of earlier runs.
+    pub fn with_earlier(self, earlier: Earlier) -> Self {
+        Self {
+            earlier: Some(earlier),
+            ..self
+        }
+    }
+
+    /// The same that hides these in what programs say.
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Whether the run has not begun.
@@ -172,8 +198,9 @@ impl<P: Program> Driver<P> {
             self.take(vec![Fact::Began { initial, reserve }], Batch::default())
                 .await?;
         } else if !self.engine.is_ended() {
-            self.take_over();
-            self.take(vec![Fact::Resumed], Batch::default()).await?;
+            let (found, batch) = self.take_over().await;
+            let facts = [Fact::Resumed].into_iter().chain(found).collect();
+            self.take(facts, batch).await?;
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -191,6 +218,7 @@ impl<P: Program> Driver<P> {
             let deadline = self
                 .deadline
                 .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
+            let waiting = self.later.first().map(|(due, ..)| *due);
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take_reports(report).await?,
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
@@ -202,6 +230,9 @@ impl<P: Program> Driver<P> {
                     }
                     _ => return Ok((Ending::Interrupted, self.leave())),
                 },
+                () = sleep_until(waiting.unwrap_or(deadline)), if waiting.is_some() && !self.draining => {
+                    self.start_due().await?;
+                }
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.deadline = None;
                     self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
@@ -269,7 +300,8 @@ impl<P: Program> Driver<P> {
     }
 
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
-    fn take_over(&mut self) {
+    async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
+        let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
             let Some(executor) = self.site.executors.get_mut(&partition) else {
@@ -280,14 +312,41 @@ impl<P: Program> Driver<P> {
                 .into_iter()
                 .zip(found)
                 .filter(|(_, found)| *found == Found::Nothing);
-            executor.submit(never_started.map(|(job, _)| job).collect());
+            start.extend(never_started.map(|(job, _)| (job.token.task, job.token.attempt)));
         }
+        // In order of submission again, across partitions.
+        start.sort_unstable();
+        start.retain(|(task, attempt)| match self.engine.not_before(*task) {
+            Some(not_before) => !self.is_put_off(*task, *attempt, not_before),
+            None => true,
+        });
+        self.submit(start).await
+    }
+
+    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
+    fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
+        let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
+        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
+        !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
+    }
+
+    /// Starts the attempts whose time has come.
+    async fn start_due(&mut self) -> Result<(), DriverError> {
+        let rest = self
+            .later
+            .split_off(&(Instant::now(), TaskId(u64::MAX), Attempt::MAX));
+        let due = std::mem::replace(&mut self.later, rest).into_iter();
+        let due = due.map(|(_, task, attempt)| (task, attempt));
+        let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
+        let (found, batch) = self.submit(live.collect()).await;
+        self.take(found, batch).await
     }
 
     /// Takes in `first` and what else has come since.
     async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
         let mut batch = Batch::default();
         let mut facts = Vec::new();
+        let mut entries = Vec::new();
         let mut next = Some(first);
         while let Some(report) = next {
             let Token { task, attempt, .. } = report.token;
@@ -299,11 +358,13 @@ impl<P: Program> Driver<P> {
                     result,
                     started,
                 } => {
+                    let read = self.read(task, attempt, &exit, result.as_deref());
+                    entries.extend(self.entry(task, &read, report.at));
                     let TaskResult {
                         outcome,
                         peak_memory_kib,
                         simulation,
-                    } = self.read(task, attempt, &exit, result.as_deref());
+                    } = read;
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
                     facts.push(Fact::Ended {
                         task,
@@ -322,7 +383,35 @@ impl<P: Program> Driver<P> {
                 None
             };
         }
-        self.take(facts, batch).await
+        self.take(facts, batch).await?;
+        if let Some(earlier) = &mut self.earlier {
+            earlier.keep(&entries).await;
+        }
+        Ok(())
+    }
+
+    /// What the answer of a task leaves in the cache.
+    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
+        let earlier = self.earlier.as_ref()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        earlier.entry(task, key, result, at)
+    }
+
+    /// The answer that an earlier run had to a task that has not been tried.
+    async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
+        let earlier = self.earlier.as_mut()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let json = serde_json::to_string(&key).unwrap_or_default();
+        batch.lookups.push((task, json, now()));
+        let TaskResult {
+            outcome,
+            simulation,
+            ..
+        } = input.answer(earlier.find(&key).await?)?;
+        batch.simulations.extend(simulation.map(|s| row(task, s)));
+        Some(Fact::Cached { task, outcome })
     }
 
     /// What an attempt came to, with its files taken in.
@@ -347,6 +436,7 @@ impl<P: Program> Driver<P> {
             if !tail.is_empty() {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
+            failure.message = self.secrets.hide(&failure.message);
             tracing::warn!(
                 "task {task}, attempt {attempt}: {}: {}",
                 failure.kind.word(),
@@ -356,8 +446,20 @@ impl<P: Program> Driver<P> {
         read
     }
 
-    /// Handles facts, commits them with all that they change, and only then acts.
-    async fn take(&mut self, facts: Vec<Fact>, mut batch: Batch) -> Result<(), DriverError> {
+    /// Handles facts, commits them with all that they change, and only then acts; again, if acting tells new ones.
+    async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
+        let mut next = (facts, batch);
+        while !(next.0.is_empty() && next.1.is_empty()) {
+            next = self.take_once(next.0, next.1).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_once(
+        &mut self,
+        facts: Vec<Fact>,
+        mut batch: Batch,
+    ) -> Result<(Vec<Fact>, Batch), DriverError> {
         let at = now();
         let mut effects = Vec::new();
         let mut files_changed = false;
@@ -388,26 +490,34 @@ impl<P: Program> Driver<P> {
                 Err(illegal) => tracing::warn!("ignored: {illegal}"),
             }
         }
-        if batch.is_empty() {
-            return Ok(());
+        if !batch.is_empty() {
+            self.store.commit(&batch).await?;
         }
-        self.store.commit(&batch).await?;
-        self.perform(&effects);
+        let told = self.perform(&effects).await;
         for dir in done {
             self.janitor.remove(dir);
         }
         if files_changed && let Err(e) = self.files.keep_only(&self.engine.live_files()) {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
         }
-        Ok(())
+        Ok(told)
     }
 
-    fn perform(&mut self, effects: &[Effect]) {
+    async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
         let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
-                Effect::Submit { .. } if self.draining => {}
+                Effect::Submit { .. } | Effect::SubmitLater { .. } if self.draining => {}
                 Effect::Submit { task, attempt } => submit.push((task, attempt)),
+                Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                } => {
+                    if !self.is_put_off(task, attempt, not_before) {
+                        submit.push((task, attempt));
+                    }
+                }
                 Effect::Cancel { task, attempt } => cancel.push(self.token(task, attempt)),
                 Effect::End => tracing::info!("the run has ended"),
             }
@@ -417,11 +527,29 @@ impl<P: Program> Driver<P> {
                 executor.cancel(&cancel);
             }
         }
-        for (partition, jobs) in self.jobs(&submit) {
+        self.submit(submit).await
+    }
+
+    /// Has attempts started, but for those whose answer an earlier run had: these are told.
+    async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
+        let mut told = (Vec::new(), Batch::default());
+        let mut start = Vec::new();
+        for (task, attempt) in attempts {
+            let found = match attempt {
+                1 => self.look_up(task, &mut told.1).await,
+                _ => None,
+            };
+            match found {
+                Some(fact) => told.0.push(fact),
+                None => start.push((task, attempt)),
+            }
+        }
+        for (partition, jobs) in self.jobs(&start) {
             if let Some(executor) = self.site.executors.get_mut(&partition) {
                 executor.submit(jobs);
             }
         }
+        told
     }
 
     /// The jobs of attempts that are live, by partition, in order.
@@ -496,7 +624,11 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
             outcome: Outcome::Failed(_),
             ..
         } => Some((*task, *attempt)),
-        Fact::Began { .. } | Fact::Ended { .. } | Fact::Resumed | Fact::TimeIsUp => None,
+        Fact::Began { .. }
+        | Fact::Ended { .. }
+        | Fact::Cached { .. }
+        | Fact::Resumed
+        | Fact::TimeIsUp => None,
     }
 }
 

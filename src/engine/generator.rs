@@ -202,8 +202,9 @@ impl Engine {
         if barren == 0 {
             return (Vec::new(), None);
         }
-        let keep = self.reserve.len().saturating_sub(FRESH_STARTS);
-        let starts = self.reserve.split_off(keep);
+        let draws = std::iter::from_fn(|| self.draw()).take(FRESH_STARTS);
+        let mut starts: Vec<String> = draws.collect();
+        starts.reverse();
         (starts, Some((0.25 * (barren + 1) as f64).min(1.0)))
     }
 

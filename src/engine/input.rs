@@ -1,5 +1,6 @@
 //! What a task is given and what it gives back: the JSON between the engine and `moldflow task run`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,42 @@ pub struct TaskResult {
     /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
+}
+
+impl TaskInput {
+    /// The input of a simulation.
+    pub fn simulation(&self) -> Option<&SimulateInput> {
+        match self {
+            Self::Simulate(input) | Self::Relax(input) => Some(input),
+            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => None,
+        }
+    }
+
+    /// What a task with this input answers when this was found; none if it is no simulation.
+    pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
+        let outcome = match self {
+            Self::Simulate(_) => energy(&found),
+            Self::Relax(_) => Outcome::Relaxed {
+                xyz: found.geometry.to_xyz(&found.level),
+            },
+            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => return None,
+        };
+        Some(TaskResult {
+            simulation: Some(found),
+            ..TaskResult::bare(outcome)
+        })
+    }
+}
+
+fn energy(found: &SimResult) -> Outcome {
+    let mut atoms = BTreeMap::new();
+    for (symbol, _) in &found.geometry.atoms {
+        *atoms.entry(symbol.clone()).or_default() += 1;
+    }
+    Outcome::Simulated {
+        total_energy_hartree: found.total_energy_hartree,
+        atoms,
+    }
 }
 
 impl TaskResult {

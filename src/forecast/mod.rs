@@ -161,6 +161,8 @@ type Entry = (Millis, u64, What);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Due(usize, Due),
+    /// The back-off of an attempt is over.
+    Submit(TaskId, u32),
     TimeIsUp,
 }
 
@@ -235,6 +237,13 @@ impl<'t> Simulation<'t> {
             self.now = at;
             match what {
                 What::TimeIsUp => self.take(Fact::TimeIsUp)?,
+                What::Submit(task, attempt) => {
+                    if self.engine.awaits(task, attempt)
+                        && let Some(place) = self.submit(task, attempt)
+                    {
+                        self.advance(place);
+                    }
+                }
                 What::Due(place, due) => {
                     if let Some((task, attempt, how)) = self.partitions[place].take(at, due) {
                         self.ended(task, attempt, how)?;
@@ -285,20 +294,12 @@ impl<'t> Simulation<'t> {
         let mut changed = BTreeSet::new();
         for effect in effects {
             match effect {
-                Effect::Submit { task, attempt } => {
-                    let stage = self.engine.stage_of(task);
-                    let Some(stage) = stage.and_then(|stage| self.stages.get(stage)) else {
-                        continue;
-                    };
-                    self.tally.tasks[stage.partition] += u64::from(attempt == 1);
-                    self.partitions[stage.partition].submit(Waiting {
-                        task,
-                        attempt,
-                        time: stage.times.draw(&mut self.random),
-                        timeout: stage.timeout,
-                    });
-                    changed.insert(stage.partition);
-                }
+                Effect::Submit { task, attempt } => changed.extend(self.submit(task, attempt)),
+                Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                } => self.enter(not_before as Millis, What::Submit(task, attempt)),
                 Effect::Cancel { task, .. } => drop(cancelled.insert(task)),
                 Effect::End => {}
             }
@@ -312,6 +313,19 @@ impl<'t> Simulation<'t> {
             self.advance(place);
         }
         Ok(())
+    }
+
+    /// Has an attempt wait for a slot, and says in which partition.
+    fn submit(&mut self, task: TaskId, attempt: u32) -> Option<usize> {
+        let stage = self.stages.get(self.engine.stage_of(task)?)?;
+        self.tally.tasks[stage.partition] += u64::from(attempt == 1);
+        self.partitions[stage.partition].submit(Waiting {
+            task,
+            attempt,
+            time: stage.times.draw(&mut self.random),
+            timeout: stage.timeout,
+        });
+        Some(stage.partition)
     }
 
     fn advance(&mut self, place: usize) {

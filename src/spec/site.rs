@@ -38,6 +38,11 @@ pub struct Site {
     /// Shell lines that a task's environment needs first: `module load xtb`.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// Variables of the engine's environment that tasks see besides the usual ones: `OPENMM_HOME`, or all that begin as
+    /// `GAUSS_*` says.
+    #[serde(default)]
+    #[schemars(inner(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*\*?$")))]
+    pub pass_environment: Vec<String>,
     /// Named shares of the site, each with its own way to start work.
     #[schemars(extend("minProperties" = 1))]
     pub partitions: BTreeMap<String, Partition>,

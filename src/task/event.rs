@@ -34,6 +34,8 @@ pub enum Fact {
         usage: Usage,
         outcome: Outcome,
     },
+    /// An earlier run had the answer of a task: no attempt is made.
+    Cached { task: TaskId, outcome: Outcome },
     /// Another engine took the run over; what lies before is no time that the run was at work.
     Resumed,
     /// The wall time of the campaign is over.
