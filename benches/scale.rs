@@ -40,8 +40,8 @@ fn main() {
 fn forecasts() {
     println!("forecast: tasks of a median of ten minutes, an agent that takes five");
     println!("     tasks   slots   seconds  us a task       MiB  busy in search");
-    let of_tasks = [1_000, 10_000, 100_000, 1_000_000].map(|tasks| (tasks, 1_000));
-    let of_slots = [1, 10, 100, 10_000].map(|slots| (100_000, slots));
+    let of_tasks = [1_000, 10_000, 100_000, 1_000_000].map(|tasks| (tasks, 100));
+    let of_slots = [1, 10, 1_000, 10_000].map(|slots| (100_000, slots));
     for (tasks, slots) in of_tasks
         .into_iter()
         .chain(of_slots)

@@ -293,7 +293,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 fn skill(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(skill) if skill >= 0.01 && skill <= 1.0 => Ok(skill),
+        Ok(skill) if (0.01..=1.0).contains(&skill) => Ok(skill),
         _ => Err("is not a number between 0.01 and 1".into()),
     }
 }

@@ -256,7 +256,7 @@ impl<'t> Simulation<'t> {
 
     /// The initial molecules and some more, without repetition.
     fn draw(&mut self) -> Result<(Vec<String>, Vec<String>), ForecastError> {
-        let (found, asked) = (self.world.table.len(), self.initial);
+        let (found, asked) = (self.world.table.size(), self.initial);
         if found < asked {
             return Err(ForecastError::TooFewMolecules { found, asked });
         }
