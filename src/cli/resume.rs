@@ -12,6 +12,9 @@ use super::{Exit, check, run_dir};
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
+    /// Go on with settings that were changed in the run directory
+    #[arg(long)]
+    pub accept_changes: bool,
     /// Print the outcome as one JSON object
     #[arg(long)]
     pub json: bool,
@@ -29,5 +32,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         json: arguments.json,
         quiet: arguments.quiet,
     };
-    super::wait(session::work(&dir, lock, &loaded, &plan, output))
+    super::wait(session::work(
+        &dir,
+        lock,
+        &loaded,
+        &plan,
+        output,
+        arguments.accept_changes,
+    ))
 }

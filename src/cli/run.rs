@@ -35,5 +35,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         json: arguments.json,
         quiet: arguments.quiet,
     };
-    super::wait(session::work(&dir, lock, &loaded, &plan, output))
+    super::wait(session::work(&dir, lock, &loaded, &plan, output, false))
 }

@@ -12,7 +12,7 @@ use super::failure::Failure;
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::spec::source::QM9;
-use crate::store;
+use crate::store::{self, Store, StoreError};
 
 pub const CAMPAIGN: &str = "campaign.yml";
 pub const SITE: &str = "site.yml";
@@ -121,6 +121,21 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
         ..Overrides::default()
     };
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
+}
+
+/// The database of a run directory, for reading. One of an earlier version is brought to the present schema, unless an
+/// engine is at work.
+pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
+    match Store::open_to_read(dir).await {
+        Err(older @ StoreError::Older { .. }) => {
+            let Ok(_lock) = lock(dir) else {
+                return Err(older);
+            };
+            Store::open(dir).await?.close().await?;
+            Store::open_to_read(dir).await
+        }
+        opened => opened,
+    }
 }
 
 /// Tries at the lock, and the time between two of them: those who look whether it is held hold it for a moment

@@ -41,6 +41,8 @@ pub struct Driver<P> {
     deadline: Option<Instant>,
     /// Whether the person at the terminal asked for no new tasks.
     draining: bool,
+    /// What is to be journalled once the run goes on: settings that were changed.
+    changed: Option<Fact>,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -96,6 +98,10 @@ pub enum DriverError {
         #[source]
         source: IllegalEvent,
     },
+    #[error("no room is left on the disk of {}: {why}", path.display())]
+    NoRoom { path: PathBuf, why: String },
+    #[error("{} is missing or damaged", path.display())]
+    State { path: PathBuf },
     #[error("could not write below {}", path.display())]
     Files {
         path: PathBuf,
@@ -134,12 +140,17 @@ impl<P: Program> Driver<P> {
             path: path.clone(),
             source,
         })?;
+        if let Some(file) = files.damaged(&engine.live_files()).first() {
+            let path = files.path(file);
+            return Err(DriverError::State { path });
+        }
         let left = wall_time.map(|limit| limit.saturating_sub(worked.time));
         Ok(Self {
             deadline: left.map(|left| Instant::now() + left),
             janitor: Janitor::start(path.join("tasks")),
             failed,
             draining: false,
+            changed: None,
             engine,
             store,
             site,
@@ -152,6 +163,16 @@ impl<P: Program> Driver<P> {
     /// Whether the run has not begun.
     pub fn is_fresh(&self) -> bool {
         self.engine.is_fresh()
+    }
+
+    /// Whether the run has come to its end.
+    pub fn is_ended(&self) -> bool {
+        self.engine.is_ended()
+    }
+
+    /// Goes on with settings that were changed.
+    pub fn change(&mut self, changed: Option<Fact>) {
+        self.changed = changed;
     }
 
     /// Begins a new run with its `drawn` molecules, or goes on with an old one, until its end or `interrupts` counts
@@ -171,7 +192,9 @@ impl<P: Program> Driver<P> {
                 .await?;
         } else if !self.engine.is_ended() {
             self.take_over();
-            self.take(vec![Fact::Resumed], Batch::default()).await?;
+            let changed = self.changed.take();
+            let facts = std::iter::once(Fact::Resumed).chain(changed).collect();
+            self.take(facts, Batch::default()).await?;
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -478,7 +501,12 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
             outcome: Outcome::Failed(_),
             ..
         } => Some((*task, *attempt)),
-        Fact::Began { .. } | Fact::Ended { .. } | Fact::Resumed | Fact::TimeIsUp => None,
+        Fact::Began { .. }
+        | Fact::Ended { .. }
+        | Fact::Resumed
+        | Fact::TimeIsUp
+        | Fact::SettingsChanged { .. }
+        | Fact::AgentLost => None,
     }
 }
 

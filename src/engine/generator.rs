@@ -64,6 +64,11 @@ impl Generator {
         self.model = None;
     }
 
+    /// The next batch begins with a new agent.
+    pub fn forget_agent(&mut self) {
+        self.agent = None;
+    }
+
     /// Files it will read again.
     pub fn files(&self) -> impl Iterator<Item = FileRef> {
         self.model

@@ -13,7 +13,7 @@ mod janitor;
 mod queue;
 mod step;
 
-pub use attempt::{Program, TaskRun};
+pub use attempt::{Files, Program, TaskRun};
 pub use config::{Config, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
@@ -163,6 +163,12 @@ impl Engine {
                 outcome,
             } => self.ended(*task, *attempt, *usage, outcome, &mut step)?,
             Fact::Resumed => {}
+            Fact::SettingsChanged { stop, .. } => {
+                if let Ok(stop) = serde_json::from_value(stop.clone()) {
+                    self.config.stop = stop;
+                }
+            }
+            Fact::AgentLost => self.generator.forget_agent(),
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
@@ -216,6 +222,16 @@ impl Engine {
     /// Molecules measured so far, in order of arrival.
     pub fn measured(&self) -> &[Measured] {
         &self.measured
+    }
+
+    /// The saved agent, if there is one.
+    pub fn agent(&self) -> Option<&FileRef> {
+        self.generator.agent()
+    }
+
+    /// The number of the last task that was created; 0 if none was.
+    pub fn last_task(&self) -> u64 {
+        self.last_task
     }
 
     /// Whether nothing has happened yet.

@@ -115,6 +115,14 @@ pub fn exit_of(status: ExitStatus) -> Exit {
     }
 }
 
+/// Whether an error says that there is no room on the disk.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
 /// Milliseconds since the Unix epoch.
 pub fn now() -> i64 {
     SystemTime::now()

@@ -11,7 +11,7 @@ mod program;
 pub mod slurm;
 
 pub use batched::carry_out;
-pub use launch::now;
+pub use launch::{is_full, now};
 pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};

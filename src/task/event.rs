@@ -38,6 +38,13 @@ pub enum Fact {
     Resumed,
     /// The wall time of the campaign is over.
     TimeIsUp,
+    /// The user changed settings of the run in its directory: what changed, for people, and when it stops from now on.
+    SettingsChanged {
+        changes: Vec<String>,
+        stop: serde_json::Value,
+    },
+    /// The saved agent is damaged or gone: the next batch begins with a new one.
+    AgentLost,
 }
 
 /// What an attempt took, where known.

@@ -1,0 +1,165 @@
+//! `moldflow check RUN_DIR`: whether all that a run keeps is as it was written, and `--repair`.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use super::{Exit, print, run_dir, settings};
+use crate::engine::{Config, Engine, Files};
+use crate::plan::Plan;
+use crate::spec::campaign::Loaded;
+use crate::store::{self, Batch, Store};
+use crate::task::{Event, Fact, FileRef, Record};
+
+pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
+    run_dir::keep_private();
+    let dir = run_dir::existing(dir)?;
+    let _lock = run_dir::lock(&dir)?;
+    let (loaded, plan) = run_dir::load(&dir)?;
+    super::wait(async {
+        match repair {
+            true => mend(&dir, &loaded, &plan).await,
+            false => check(&dir, &loaded, &plan).await,
+        }
+    })
+}
+
+async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
+    let mut store = Store::open(dir).await?;
+    let changes = settings::changed(dir, &mut store).await?;
+    let mut replayed = Replayed::new(&mut store, loaded, plan).await;
+    store.close().await?;
+    let (facts, mut faults) = store::audit(dir, |seq, event| replayed.records(seq, event)).await?;
+    faults.append(&mut replayed.illegal);
+    for file in replayed.damaged_files(dir)? {
+        faults.push(format!("state/{} is missing or damaged", file.sha256));
+    }
+    if faults.is_empty() {
+        let mut text = format!(
+            "{} is whole: {facts} facts, and all that follows from them\n",
+            dir.display()
+        );
+        for change in changes {
+            text += &format!("changed since the run was begun: {change}\n");
+        }
+        print(&text)?;
+        return Ok(Exit::Finished);
+    }
+    let message = format!("{} is damaged:\n  {}", dir.display(), faults.join("\n  "));
+    let hint = format!(
+        "`moldflow check --repair {}` makes it anew from its journal",
+        dir.display()
+    );
+    Err(Failure::with_hint(message, hint))
+}
+
+async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
+    // Settings may have been changed, and when the run was to stop decides what its journal means.
+    let mut replayed = match Store::open_to_read(dir).await {
+        Ok(mut store) => Replayed::new(&mut store, loaded, plan).await,
+        Err(_) => Replayed::with(Config::new(&loaded.campaign, plan)),
+    };
+    let repaired = store::repair(dir, |seq, event| replayed.records(seq, event)).await?;
+    let mut text = format!(
+        "{}: made anew from {} facts\n",
+        dir.display(),
+        repaired.facts
+    );
+    if repaired.lost > 0 {
+        text += &format!(
+            "lost: at least {} facts after them; what they told is computed again\n",
+            repaired.lost
+        );
+    }
+    if repaired.results_lost > 0 {
+        text += &format!(
+            "lost: geometry and provenance of {} results\n",
+            repaired.results_lost
+        );
+    }
+    let agent = replayed.engine.agent().cloned();
+    let damaged = replayed.damaged_files(dir)?;
+    for file in &damaged {
+        let path = dir.join("state").join(&file.sha256);
+        let _ = std::fs::rename(&path, repaired.kept.join(&file.sha256));
+    }
+    if agent.is_some_and(|agent| damaged.contains(&agent)) {
+        text += "lost: the agent; the next batch begins with a new one\n";
+        let mut store = Store::open(dir).await?;
+        let event = Event {
+            at: crate::exec::now(),
+            fact: Fact::AgentLost,
+        };
+        let records = replayed.records(repaired.facts + 1, &event);
+        let facts = vec![(event, records)];
+        store
+            .commit(&Batch {
+                facts,
+                ..Batch::default()
+            })
+            .await?;
+        store.close().await?;
+    }
+    replayed.set_aside_unknown_tasks(dir, &repaired.kept);
+    text += &format!("the damaged files are in {}\n", repaired.kept.display());
+    print(&text)?;
+    Ok(Exit::Finished)
+}
+
+/// The engine that the journal gives.
+struct Replayed {
+    engine: Engine,
+    illegal: Vec<String>,
+}
+
+impl Replayed {
+    /// As the run was begun, if the database can tell.
+    async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Self {
+        let mut config = Config::new(&loaded.campaign, plan);
+        if let Some(stop) = settings::first_stop(store).await {
+            config.stop = stop;
+        }
+        Self::with(config)
+    }
+
+    fn with(config: Config) -> Self {
+        Self {
+            engine: Engine::new(config),
+            illegal: Vec::new(),
+        }
+    }
+
+    fn records(&mut self, seq: i64, event: &Event) -> Vec<Record> {
+        match self.engine.handle(event) {
+            Ok(step) => step.records,
+            Err(illegal) => {
+                self.illegal
+                    .push(format!("fact {seq} cannot have happened: {illegal}"));
+                Vec::new()
+            }
+        }
+    }
+
+    fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {
+        let files = Files::open(dir).map_err(|e| Failure::of_io(&e))?;
+        let live = self.engine.live_files();
+        Ok(files.damaged(&live).into_iter().cloned().collect())
+    }
+
+    /// Attempts that the journal does not know: later ones will have their numbers, and must not find their results.
+    fn set_aside_unknown_tasks(&self, dir: &Path, kept: &Path) {
+        let tasks = std::fs::read_dir(dir.join("tasks"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        for task in tasks {
+            let number = task
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<u64>().ok());
+            if number.is_some_and(|number| number > self.engine.last_task()) {
+                let _ = std::fs::create_dir_all(kept.join("tasks"));
+                let _ = std::fs::rename(task.path(), kept.join("tasks").join(task.file_name()));
+            }
+        }
+    }
+}
