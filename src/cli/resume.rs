@@ -15,12 +15,8 @@ pub(super) struct Arguments {
     /// Go on with settings that were changed in the run directory
     #[arg(long)]
     pub accept_changes: bool,
-    /// Print the outcome as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -28,16 +24,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
-    let output = Output {
-        json: arguments.json,
-        quiet: arguments.quiet,
-    };
     super::wait(session::work(
         &dir,
         lock,
         &loaded,
         &plan,
-        output,
+        arguments.output,
         arguments.accept_changes,
     ))
 }

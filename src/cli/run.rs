@@ -18,12 +18,8 @@ pub(super) struct Arguments {
     /// The run directory itself, instead of one named by the time and a hash
     #[arg(long, value_name = "DIR", conflicts_with = "runs_dir")]
     pub run_dir: Option<PathBuf>,
-    /// Print the outcome as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long)]
-    pub quiet: bool,
+    #[command(flatten)]
+    pub output: Output,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -31,9 +27,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
     session::runnable(&loaded.site)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    let output = Output {
-        json: arguments.json,
-        quiet: arguments.quiet,
-    };
-    super::wait(session::work(&dir, lock, &loaded, &plan, output, false))
+    super::wait(session::work(
+        &dir,
+        lock,
+        &loaded,
+        &plan,
+        arguments.output,
+        false,
+    ))
 }

@@ -191,10 +191,13 @@ fn stamp() -> String {
     jiff::Timestamp::now().strftime("%d%b%y-%H%M%S").to_string()
 }
 
+/// A file that is there whole or not at all.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let mut file = File::create(dir.join(name))?;
+    let new = dir.join(format!(".{name}"));
+    let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(new, dir.join(name))
 }
 
 fn to_yaml<T: serde::Serialize>(value: &T) -> io::Result<String> {

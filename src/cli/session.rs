@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
 use super::failure::Failure;
 use super::progress::Display;
-use super::{run_dir, settings, start};
+use super::{audit, run_dir, settings, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
 use crate::exec::{Executor, LocalExecutor, Report};
@@ -31,9 +32,13 @@ const RESERVE: usize = 256;
 const SHOWN: u32 = 10;
 
 /// What is printed.
-#[derive(Clone, Copy, Debug)]
+#[derive(Args, Clone, Copy, Debug)]
 pub struct Output {
+    /// Print the outcome as one JSON object
+    #[arg(long)]
     pub json: bool,
+    /// No progress
+    #[arg(long)]
     pub quiet: bool,
 }
 
@@ -50,6 +55,7 @@ pub async fn work(
     let interrupts = interrupts()?;
     start_log(dir)?;
     let mut display = Display::new(output.quiet, dir);
+    audit::verify_if_small(dir, loaded, plan).await?;
     let mut store = open_store(dir, &loaded.campaign).await?;
     let begun = settings::begun(dir, &mut store, &loaded.campaign, accept_changes).await?;
     let info = store.run_info().await?;

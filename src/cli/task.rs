@@ -210,7 +210,10 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
         TaskError::Simulate(SimError::Exit(_) | SimError::Memory(_) | SimError::Scratch(_))
         | TaskError::Design(_)
+        | TaskError::Program(ProgramError::Endless { .. })
         | TaskError::File(_) => FailureKind::Exit,
-        TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
+        TaskError::Program(ProgramError::Run { .. }) | TaskError::Launcher(_) => {
+            FailureKind::Launch
+        }
     }
 }

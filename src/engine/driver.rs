@@ -1,13 +1,15 @@
 //! The one place that awaits: takes in reports, commits what they change, then performs the effects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::fs::statvfs;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+use tokio::time::{MissedTickBehavior, interval};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
 use super::input::{TaskInput, TaskResult, file};
@@ -23,6 +25,8 @@ use crate::task::{
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
+/// With less than this, in bytes, a disk counts as full.
+const LEAST_ROOM: u64 = 256 << 10;
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
 
@@ -37,12 +41,21 @@ pub struct Driver<P> {
     janitor: Janitor,
     /// Failed attempts, whose directories are kept.
     failed: BTreeSet<(TaskId, Attempt)>,
-    /// When the wall time of the campaign is over.
-    deadline: Option<Instant>,
+    /// When the wall time of the campaign is over, by `now`.
+    deadline: Option<i64>,
     /// Whether the person at the terminal asked for no new tasks.
     draining: bool,
+    /// Why the run has to stop: the disk is full.
+    full: Option<Full>,
     /// What is to be journalled once the run goes on: settings that were changed.
     changed: Option<Fact>,
+}
+
+/// A disk without room.
+struct Full {
+    why: String,
+    /// Whether the engine knows of facts that the journal could not take: then nothing may follow them.
+    is_ahead: bool,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -86,6 +99,8 @@ pub trait Watch {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
     /// The run was interrupted once: nothing new is started, what runs is waited for.
     fn draining(&mut self) {}
+    /// The disk is full: nothing new is started, what runs is waited for.
+    fn no_room(&mut self) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -146,11 +161,12 @@ impl<P: Program> Driver<P> {
         }
         let left = wall_time.map(|limit| limit.saturating_sub(worked.time));
         Ok(Self {
-            deadline: left.map(|left| Instant::now() + left),
+            deadline: left.map(|left| now().saturating_add(left.as_millis() as i64)),
             janitor: Janitor::start(path.join("tasks")),
             failed,
             draining: false,
             changed: None,
+            full: None,
             engine,
             store,
             site,
@@ -207,14 +223,34 @@ impl<P: Program> Driver<P> {
                 && self.site.executors.values().all(|e| e.busy() == 0)
                 && self.reports.is_empty()
             {
-                return Ok((Ending::Interrupted, self.leave()));
+                return match self.full {
+                    // Nothing is cleared up: what an attempt left is taken in when there is room.
+                    Some(Full { why, .. }) => Err(DriverError::NoRoom {
+                        path: self.site.run_dir,
+                        why,
+                    }),
+                    None => Ok((Ending::Interrupted, self.leave())),
+                };
             }
-            let deadline = self
-                .deadline
-                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
             tokio::select! {
-                Some(report) = self.reports.recv() => self.take_reports(report).await?,
-                _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
+                Some(report) = self.reports.recv() => {
+                    let was_full = self.full.is_some();
+                    match self.take_reports(report).await {
+                        Err(DriverError::Store(error)) if error.is_full() => {
+                            self.stop_for_want_of_room(error.to_string(), true);
+                        }
+                        taken => taken?,
+                    }
+                    if self.full.is_some() && !was_full {
+                        watcher.no_room();
+                    }
+                }
+                _ = tick.tick() => {
+                    watcher.tell(&self.engine.progress(), &self.slots());
+                    if self.deadline.take_if(|deadline| *deadline <= now()).is_some() {
+                        self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
+                    }
+                }
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
                     0 => {}
                     1 => {
@@ -223,10 +259,6 @@ impl<P: Program> Driver<P> {
                     }
                     _ => return Ok((Ending::Interrupted, self.leave())),
                 },
-                () = sleep_until(deadline), if self.deadline.is_some() => {
-                    self.deadline = None;
-                    self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
-                }
             }
         }
     }
@@ -295,10 +327,21 @@ impl<P: Program> Driver<P> {
         }
     }
 
+    /// Starts nothing new; what runs may find room for its result.
+    fn stop_for_want_of_room(&mut self, why: String, is_ahead: bool) {
+        tracing::error!("no room on the disk: {why}");
+        let is_ahead = is_ahead || self.full.as_ref().is_some_and(|full| full.is_ahead);
+        self.full = Some(Full { why, is_ahead });
+        self.drain();
+    }
+
     /// Takes in `first` and what else has come since.
     async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
         let mut batch = Batch::default();
         let mut facts = Vec::new();
+        if self.full.as_ref().is_some_and(|full| full.is_ahead) {
+            return Ok(());
+        }
         let mut next = Some(first);
         while let Some(report) = next {
             let Token { task, attempt, .. } = report.token;
@@ -315,6 +358,13 @@ impl<P: Program> Driver<P> {
                         peak_memory_kib,
                         simulation,
                     } = self.read(task, attempt, &exit, result.as_deref());
+                    if let Some(why) = self.blames_the_disk(&exit, &outcome) {
+                        // Without its directory it has not begun: the next engine starts it, as the same attempt.
+                        let _ = fs::remove_dir_all(directory(&self.site.run_dir, task, attempt));
+                        self.stop_for_want_of_room(why, false);
+                        next = self.reports.try_recv().ok();
+                        continue;
+                    }
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
                     facts.push(Fact::Ended {
                         task,
@@ -334,6 +384,18 @@ impl<P: Program> Driver<P> {
             };
         }
         self.take(facts, batch).await
+    }
+
+    /// What a failure says, if it came of a full disk: then the attempt is not to blame.
+    fn blames_the_disk(&self, exit: &Exit, outcome: &Outcome) -> Option<String> {
+        let Outcome::Failed(Failure { message, .. }) = outcome else {
+            return None;
+        };
+        // ENOSPC and EDQUOT, as the library words them.
+        let said = ["(os error 28)", "(os error 122)"];
+        let is_full = said.iter().any(|words| message.contains(words))
+            || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
+        (is_full && *exit != Exit::Cancelled).then(|| message.clone())
     }
 
     /// What an attempt came to, with its files taken in.

@@ -172,13 +172,11 @@ async fn seal_facts(db: &mut SqliteConnection) -> Result<Seal, sqlx::Error> {
 }
 
 /// Everything in which the database of `dir` is not what its journal gives, and the number of facts. `records` are those
-/// of a fact.
+/// of a fact. Its structure and its end were checked when it was opened.
 pub async fn audit(
     dir: &Path,
     records: impl FnMut(i64, &Event) -> Vec<Record>,
 ) -> Result<(i64, Vec<String>), StoreError> {
-    // Opened for writing: its structure, its versions and its end are checked.
-    Store::open(dir).await?.close().await?;
     let path = dir.join(FILE);
     let mut anew = Anew::beside(&path, SqliteConnectOptions::new().in_memory(true)).await?;
     let (facts, damage) = anew.replay(records).await?;

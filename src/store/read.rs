@@ -109,6 +109,14 @@ impl Store {
         Ok(())
     }
 
+    /// The number of facts in the journal.
+    pub async fn facts(&mut self) -> Result<i64, StoreError> {
+        let last = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM journal")
+            .fetch_one(&mut self.db)
+            .await;
+        self.reading(last)
+    }
+
     pub async fn run_info(&mut self) -> Result<RunInfo, StoreError> {
         Ok(self.run().await?.0)
     }
