@@ -178,7 +178,9 @@ pub async fn audit(
     records: impl FnMut(i64, &Event) -> Vec<Record>,
 ) -> Result<(i64, Vec<String>), StoreError> {
     let path = dir.join(FILE);
-    let mut anew = Anew::beside(&path, SqliteConnectOptions::new().in_memory(true)).await?;
+    // By its name: a connection that is opened as one in memory attaches files as such, too.
+    let memory = SqliteConnectOptions::new().filename(":memory:");
+    let mut anew = Anew::beside(&path, memory).await?;
     let (facts, damage) = anew.replay(records).await?;
     if let Some(damage) = damage {
         return Err(damage);

@@ -88,11 +88,14 @@ const PROGRAM: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 smiles=$(sed -n 's/^ *"smiles": "\(.*\)",$/\1/p' "$1")
 case $smiles in
-[[]*) ;;
-*) if [ -e "$here/fault" ] && mkdir "$here/hit" 2>/dev/null; then . "$here/fault"; fi ;;
+[[]*) scale=1 ;;
+*)
+  scale=100
+  if [ -e "$here/fault" ] && mkdir "$here/hit" 2>/dev/null; then . "$here/fault"; fi
+  ;;
 esac
 sum=$(printf %s "$smiles" | cksum | cut -d' ' -f1)
-echo "{\"energy_hartree\": -$((${#smiles} * 10)).$((sum % 900000 + 100000))}" > "$2"
+echo "{\"energy_hartree\": -$((${#smiles} * scale)).$((sum % 900000 + 100000))}" > "$2"
 echo "${MOLDFLOW_TOKEN%%.*} $smiles" >> "$here/done"
 "#;
 
@@ -118,7 +121,7 @@ impl Campaign {
     pub fn of_a_program() -> Self {
         let campaign = Self::tiny().with(
             "engine: gfn2//mmff94",
-            "engine: command, level: a sum, argv: [./program, \"{input}\", \"{output}\"]",
+            "engine: command, settings: {level: a sum, argv: [./program, \"{input}\", \"{output}\"]}",
         );
         let program = campaign.path("program");
         fs::write(&program, PROGRAM).expect("a file");
