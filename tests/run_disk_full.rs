@@ -82,7 +82,7 @@ fn a_run_stops_when_the_disk_is_full_and_goes_on_when_there_is_room() {
 #[test]
 fn a_full_disk_is_not_blamed_on_the_molecules() {
     // The program meets it first, and says nothing that anybody understands.
-    let fault = r#"head -c 100000000 /dev/zero > scratch; touch "$here/filled"; exit 3"#;
+    let fault = r#"touch "$here/filled"; head -c 100000000 /dev/zero > scratch; exit 3"#;
     let campaign = Campaign::of_a_program()
         .with("retries: 1", "retries: 0")
         .with_fault(fault);

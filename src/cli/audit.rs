@@ -8,7 +8,7 @@ use crate::engine::{Config, Engine, Files};
 use crate::plan::Plan;
 use crate::spec::campaign::Loaded;
 use crate::store::{self, Batch, Store};
-use crate::task::{Event, Fact, FileRef, Record};
+use crate::task::{Event, Fact, Failure, FailureKind, FileRef, Outcome, Record, Usage};
 
 pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
     run_dir::keep_private();
@@ -102,28 +102,22 @@ async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure>
             repaired.results_lost
         );
     }
-    let agent = replayed.engine.agent().cloned();
     let damaged = replayed.damaged_files(dir)?;
     for file in &damaged {
         let path = dir.join("state").join(&file.sha256);
         let _ = std::fs::rename(&path, repaired.kept.join(&file.sha256));
     }
-    if agent.is_some_and(|agent| damaged.contains(&agent)) {
-        text += "lost: the agent; the next batch begins with a new one\n";
+    let lost = replayed.without(&damaged, repaired.facts);
+    if !lost.is_empty() {
         let mut store = Store::open(dir).await?;
-        let event = Event {
-            at: crate::exec::now(),
-            fact: Fact::AgentLost,
-        };
-        let records = replayed.records(repaired.facts + 1, &event);
-        let facts = vec![(event, records)];
         store
             .commit(&Batch {
-                facts,
+                facts: lost,
                 ..Batch::default()
             })
             .await?;
         store.close().await?;
+        text += "lost: files of the model or the agent; the next batch begins without them\n";
     }
     replayed.set_aside_unknown_tasks(dir, &repaired.kept);
     text += &format!("the damaged files are in {}\n", repaired.kept.display());
@@ -163,6 +157,50 @@ impl Replayed {
                 Vec::new()
             }
         }
+    }
+
+    /// What follows from the loss of these files: the agent is forgotten, and tasks that would read them fail.
+    fn without(&mut self, lost: &[FileRef], facts: i64) -> Vec<(Event, Vec<Record>)> {
+        let mut all = Vec::new();
+        if self
+            .engine
+            .agent()
+            .is_some_and(|agent| lost.contains(agent))
+        {
+            all.push(Fact::AgentLost);
+        }
+        let engine = &self.engine;
+        let reads = |task| {
+            engine
+                .input(task)
+                .map(|(_, files)| files)
+                .unwrap_or_default()
+        };
+        let hit = engine.outstanding().into_iter().filter(|(task, _)| {
+            let files = reads(*task).into_iter();
+            files
+                .map(|(file, _)| file)
+                .any(|file| lost.contains(&file) && engine.agent() != Some(&file))
+        });
+        all.extend(hit.map(|(task, attempt)| Fact::Ended {
+            task,
+            attempt,
+            usage: Usage::default(),
+            outcome: Outcome::Failed(Failure {
+                kind: FailureKind::Unreadable,
+                message: "a file that it would read is lost".into(),
+            }),
+        }));
+        let at = crate::exec::now();
+        let events = (facts + 1..)
+            .zip(all)
+            .map(|(seq, fact)| (seq, Event { at, fact }));
+        events
+            .map(|(seq, event)| {
+                let records = self.records(seq, &event);
+                (event, records)
+            })
+            .collect()
     }
 
     fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {

@@ -1,7 +1,7 @@
 //! How a failed command says why: each fault with its line, a caret and a hint.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -42,6 +42,14 @@ impl Failure {
         }
     }
 
+    /// The same before there is a run that could go on.
+    pub fn no_room_for_a_run(message: String) -> Self {
+        Self {
+            is_full: true,
+            ..Self::with_hint(message, "make room, and start it again")
+        }
+    }
+
     /// A failure with its causes, which may be that the disk is full.
     pub fn of_io(error: &(dyn std::error::Error + 'static)) -> Self {
         let mut all = std::iter::successors(Some(error), |e| e.source());
@@ -55,7 +63,8 @@ impl Failure {
     pub fn report(&self) -> ExitCode {
         let stderr = std::io::stderr();
         let colours = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprint!("{}", rendered(&self.faults, colours));
+        // That stderr cannot be written to, as on a full disk, is no reason to panic.
+        let _ = write!(std::io::stderr(), "{}", rendered(&self.faults, colours));
         ExitCode::from(if self.is_full { NO_ROOM } else { 1 })
     }
 }

@@ -9,6 +9,7 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
+use crate::exec;
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::spec::source::QM9;
@@ -34,11 +35,14 @@ pub fn create(
 ) -> Result<(PathBuf, File), Failure> {
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
-        let message = format!(
-            "could not make the run directory in `{}`: {e}",
+        let what = format!(
+            "could not make the run directory in `{}`",
             asked_for.display()
         );
-        Failure::new(message)
+        match exec::is_full(&e) {
+            true => Failure::no_room_for_a_run(format!("{what}: {e}")),
+            false => Failure::new(format!("{what}: {e}")),
+        }
     };
     let dir = match dir {
         Some(dir) => {

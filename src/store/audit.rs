@@ -207,7 +207,7 @@ pub async fn repair(
     };
     let noted = seal::read(dir).ok().flatten();
     let kept = keep(dir).map_err(files)?;
-    mend_header(&path).map_err(files)?;
+    mend_file(&path).map_err(files)?;
     let new = dir.join(format!("{FILE}.new"));
     remove_database(&new).map_err(files)?;
     let mut anew = Anew::beside(&path, options(&new).create_if_missing(true)).await?;
@@ -348,10 +348,12 @@ impl Anew {
             .bind(task)
             .fetch_optional(&mut self.db)
             .await;
-            let Some(simulation) = row.ok().flatten().and_then(|row| result(task, &row)) else {
+            let found = row.ok().flatten().and_then(|row| result(task, &row));
+            // One that is lost is known to be lost: what has no row at all would be found damaged again.
+            let simulation = found.unwrap_or_else(|| {
                 lost += 1;
-                continue;
-            };
+                Simulation::lost(task)
+            });
             let copied = insert_result(&mut self.db, &simulation).await;
             self.reading(copied)?;
         }
@@ -441,21 +443,31 @@ fn keep(dir: &Path) -> io::Result<PathBuf> {
     Ok(kept)
 }
 
+/// Bytes of a page, as the header says.
+const PAGE: u64 = 4096;
+
 /// The beginning of every database of ours: the magic words, 4096 bytes a page, write-ahead log.
 /// <https://www.sqlite.org/fileformat.html>, section 1.3.
 const HEADER: &[u8; 24] = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20";
 
-/// Writes the first bytes again; without them SQLite does not look at the rest.
-fn mend_header(path: &Path) -> io::Result<()> {
+/// Writes the first bytes again and fills up a file that is too short: else SQLite does not look at what there is.
+fn mend_file(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;
-    let mut found = [0; HEADER.len()];
-    let is_whole = file.read_exact_at(&mut found, 0).is_ok() && found == *HEADER;
-    if is_whole {
-        Ok(())
-    } else {
-        file.write_all_at(HEADER, 0)
+    let mut found = [0; 32];
+    if file.read_exact_at(&mut found, 0).is_err() {
+        return Ok(());
     }
+    if found[..HEADER.len()] != HEADER[..] {
+        file.write_all_at(HEADER, 0)?;
+    }
+    let pages = u32::from_be_bytes([found[28], found[29], found[30], found[31]]);
+    let (length, full) = (file.metadata()?.len(), u64::from(pages) * PAGE);
+    // A number of pages that is damaged itself is ignored.
+    if length < full && full < 100 * length.max(PAGE) {
+        file.set_len(full)?;
+    }
+    Ok(())
 }
 
 fn remove_database(path: &Path) -> io::Result<()> {

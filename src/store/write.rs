@@ -28,6 +28,17 @@ pub struct Simulation {
 }
 
 impl Simulation {
+    /// Stands for one that is lost.
+    pub(super) fn lost(task: i64) -> Self {
+        Self {
+            task: TaskId(task.cast_unsigned()),
+            engine: String::new(),
+            version: String::new(),
+            level: String::new(),
+            xyz: String::new(),
+        }
+    }
+
     pub(super) fn seal(&self) -> Seal {
         let Self {
             task,
