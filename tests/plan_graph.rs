@@ -21,7 +21,11 @@ fn plan(text: &str) -> Result<(Loaded, Plan), String> {
 #[test]
 fn every_stage_plays_its_part() {
     let (_, plan) = plan(&good()).unwrap();
-    let names: Vec<&str> = plan.stages().map(|stage| stage.stage.as_str()).to_vec();
+    let names: Vec<&str> = plan
+        .stages()
+        .into_iter()
+        .map(|stage| stage.stage.as_str())
+        .collect();
     assert_eq!(
         names,
         [
@@ -33,7 +37,7 @@ fn every_stage_plays_its_part() {
             "evaluate"
         ]
     );
-    let kinds: Vec<&str> = plan.stages().map(|stage| stage.kind).to_vec();
+    let kinds: Vec<&str> = plan.stages().into_iter().map(|stage| stage.kind).collect();
     assert_eq!(
         kinds,
         [
@@ -60,9 +64,10 @@ fn names_of_stages_mean_nothing() {
 fn without_its_loops_the_graph_has_no_cycle() {
     let (_, plan) = plan(&good()).unwrap();
     let mut graph = DiGraph::new();
-    let nodes = plan
-        .stages()
-        .map(|stage| (stage.stage.clone(), graph.add_node(())));
+    let stages = plan.stages().into_iter();
+    let nodes: Vec<_> = stages
+        .map(|stage| (stage.stage.clone(), graph.add_node(())))
+        .collect();
     let node = |name: &str| nodes.iter().find(|(stage, _)| stage == name).unwrap().1;
     for edge in plan
         .edges
@@ -108,4 +113,30 @@ fn slots_for_each_core_are_counted() {
         (plan.evaluate.slots, plan.evaluate.cores, plan.train.slots),
         (Some(16), 4, Some(1))
     );
+}
+
+#[test]
+fn tasks_that_share_the_cores_of_this_host_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (campaign, site) = (
+        folder.path().join("campaign.yml"),
+        folder.path().join("few.yml"),
+    );
+    let mpi = "engine: nwchem\n    settings: {ranks_per_node: 2, cores_per_rank: 2}";
+    let text = good().replace("engine: gfn2//mmff94", mpi);
+    std::fs::write(&campaign, text.replace("site: local", "site: ./few.yml")).unwrap();
+    let crowded = |cores: usize| {
+        let profile = format!(
+            "name: few\nnode: {{cores: {cores}}}\nmpiexec_command: mpirun -n {{{{total_ranks}}}}\npartitions:\n  \
+             qc: {{executor: local, slots: 3}}\n  ml: {{executor: local, slots: 1}}\n  unused: {{executor: local, slots: 99}}\n"
+        );
+        std::fs::write(&site, profile).unwrap();
+        plan::crowded(&plan::load(&campaign, &Overrides::default()).unwrap().0)
+    };
+    let message = crowded(12).unwrap();
+    assert!(
+        message.contains("want 13 cores (1 x 1 in `ml`, 3 x 4 in `qc`)"),
+        "{message}"
+    );
+    assert_eq!(crowded(13), None);
 }

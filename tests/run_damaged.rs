@@ -220,7 +220,7 @@ fn a_damaged_agent_is_refused_and_replaced() {
     assert!(
         journal(&run_dir)
             .iter()
-            .any(|event| event.fact == Fact::AgentLost)
+            .any(|event| event.fact == Fact::StateLost)
     );
 }
 

@@ -8,7 +8,7 @@ use crate::engine::{Config, Engine, Files};
 use crate::plan::Plan;
 use crate::spec::campaign::Loaded;
 use crate::store::{self, Batch, Store};
-use crate::task::{Event, Fact, Failure, FailureKind, FileRef, Outcome, Record, Usage};
+use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
 pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
     run_dir::keep_private();
@@ -159,48 +159,37 @@ impl Replayed {
         }
     }
 
-    /// What follows from the loss of these files: the agent is forgotten, and tasks that would read them fail.
+    /// What follows from the loss of these files: what was saved is forgotten, and tasks that would read them fail.
     fn without(&mut self, lost: &[FileRef], facts: i64) -> Vec<(Event, Vec<Record>)> {
-        let mut all = Vec::new();
-        if self
-            .engine
-            .agent()
-            .is_some_and(|agent| lost.contains(agent))
-        {
-            all.push(Fact::AgentLost);
+        if lost.is_empty() {
+            return Vec::new();
         }
-        let engine = &self.engine;
-        let reads = |task| {
-            engine
-                .input(task)
-                .map(|(_, files)| files)
-                .unwrap_or_default()
-        };
-        let hit = engine.outstanding().into_iter().filter(|(task, _)| {
-            let files = reads(*task).into_iter();
-            files
-                .map(|(file, _)| file)
-                .any(|file| lost.contains(&file) && engine.agent() != Some(&file))
-        });
-        all.extend(hit.map(|(task, attempt)| Fact::Ended {
-            task,
-            attempt,
-            usage: Usage::default(),
-            outcome: Outcome::Failed(Failure {
-                kind: FailureKind::Unreadable,
-                message: "a file that it would read is lost".into(),
-            }),
-        }));
         let at = crate::exec::now();
-        let events = (facts + 1..)
-            .zip(all)
-            .map(|(seq, fact)| (seq, Event { at, fact }));
-        events
-            .map(|(seq, event)| {
-                let records = self.records(seq, &event);
-                (event, records)
-            })
-            .collect()
+        let mut seq = facts;
+        let mut take = |engine: &mut Self, fact| {
+            let event = Event { at, fact };
+            seq += 1;
+            let records = engine.records(seq, &event);
+            (event, records)
+        };
+        let mut all = vec![take(self, Fact::StateLost)];
+        for (task, attempt) in self.engine.outstanding() {
+            let files = self.engine.input(task).map(|(_, files)| files);
+            if files.iter().flatten().any(|(file, _)| lost.contains(file)) {
+                let failure = task::Failure {
+                    kind: FailureKind::Unreadable,
+                    message: "a file that it would read is lost".into(),
+                };
+                let fact = Fact::Ended {
+                    task,
+                    attempt,
+                    usage: Usage::default(),
+                    outcome: Outcome::Failed(failure),
+                };
+                all.push(take(self, fact));
+            }
+        }
+        all
     }
 
     fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {

@@ -27,6 +27,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return super::audit::run(path, arguments.repair);
     }
     let (loaded, plan) = checked(&arguments.campaign)?;
+    warn_of_crowding(&loaded);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
     Ok(Exit::Finished)
 }
@@ -40,7 +41,7 @@ pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), F
 pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
     let mut faults = Faults::default();
     for (name, method) in &loaded.campaign.methods {
-        let MethodKind::Simulate { engine } = &method.kind else {
+        let MethodKind::Simulate { engine, .. } = &method.kind else {
             continue;
         };
         // What another machine has is the business of `moldflow sites check`.
@@ -49,9 +50,8 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
             continue;
         }
         let place = loaded.place(&["methods", name, "engine"]);
-        let mut needed = engine.requirements();
-        needed.retain(|needed| doctor::on_path(&needed.program).is_none());
-        for missing in needed {
+        let needed = engine.simulator().requirement();
+        if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
             let message = format!(
                 "the engine `{}` needs the program `{}`, which is not installed",
                 engine.name(),
@@ -69,6 +69,16 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
         }
     }
     faults.or((loaded, plan))
+}
+
+/// Says on standard error when tasks will share cores; nothing keeps a run from that.
+pub(super) fn warn_of_crowding(loaded: &Loaded) {
+    if let Some(message) = plan::crowded(loaded) {
+        eprintln!("warning: {message}");
+        eprintln!(
+            "  hint: lower `slots` in the site profile, or the ranks and cores of the method"
+        );
+    }
 }
 
 /// What is wrong with the launcher of an MPI program, as far as this host can tell.
@@ -113,6 +123,11 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         Some(count) => format!("{count} slots"),
         None => "as many slots as its allocation has nodes for".to_owned(),
     };
+    let mut by = plan.evaluate.engine.clone().unwrap_or_default();
+    if let Some(first) = &plan.evaluate_geometry {
+        let engine = first.engine.as_deref().unwrap_or_default();
+        by += &format!(" at geometries by {engine} (partition {})", first.partition);
+    }
     format!(
         "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
          It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in batches of {}.\n",
@@ -122,7 +137,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         plan.initial_count,
         search_space.source,
         stop.evaluations,
-        plan.evaluate.engine.as_deref().unwrap_or_default(),
+        by,
         plan.parallel,
         plan.evaluate.partition,
         loaded.site.name,

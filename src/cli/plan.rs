@@ -4,10 +4,11 @@ use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::fmt::Write;
 
+use super::check::warn_of_crowding;
 use super::failure::Failure;
 use super::start::{self, BatchScript};
 use super::{CampaignArguments, Exit, print};
-use crate::plan::{self, EdgeKind, Plan};
+use crate::plan::{self, EdgeKind, Plan, Planned};
 use crate::spec::campaign::Loaded;
 
 #[derive(Args)]
@@ -34,6 +35,7 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
+    warn_of_crowding(&loaded);
     print(&match arguments.format {
         Format::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
         Format::Dot => plan::dot(&plan),
@@ -63,7 +65,8 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
         let declared = plan
             .edges
             .iter()
-            .filter(|edge| edge.kind == EdgeKind::After && edge.to == stage.stage);
+            .filter(|edge| matches!(edge.kind, EdgeKind::After | EdgeKind::Geometry))
+            .filter(|edge| edge.to == stage.stage);
         let after: Vec<&str> = declared.map(|edge| edge.from.as_str()).collect();
         table.add_row([
             stage.stage.clone(),
@@ -89,10 +92,19 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
         text,
         "\ngenerator loop: {train} -> {generate} -> {screen} -> {train}"
     );
+    let evaluate = &plan.evaluate.stage;
+    let begins = plan
+        .evaluate_geometry
+        .as_ref()
+        .map_or(evaluate, |first| &first.stage);
+    let between = if begins == evaluate {
+        ""
+    } else {
+        &format!(" -> {evaluate}")
+    };
     let _ = writeln!(
         text,
-        "consumer loop:  {0} -> {0}, its results to {train}",
-        plan.evaluate.stage
+        "consumer loop:  {begins}{between} -> {begins}, its results to {train}"
     );
     text
 }
@@ -134,12 +146,14 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
 /// How many tasks a stage has.
 fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     let elements = loaded.campaign.search_space.elements.len();
+    let is = |step: &Option<Planned>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
     match stage {
         // Hydrogen is in every molecule and in no list of elements.
         stage if stage == plan.references.stage => (elements + 1).to_string(),
         stage if stage == plan.initial.stage => plan.initial_count.to_string(),
         stage if stage == plan.screen.stage => format!("1 a batch, selects {}", plan.select),
-        stage if stage == plan.evaluate.stage => format!(
+        stage if is(&plan.initial_geometry, stage) => plan.initial_count.to_string(),
+        stage if stage == plan.evaluate.stage || is(&plan.evaluate_geometry, stage) => format!(
             "{}, {} at once",
             loaded.campaign.stop.evaluations, plan.parallel
         ),

@@ -13,17 +13,17 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
-use super::failure::Failure;
+use super::failure::{Failure, visible};
 use super::progress::Display;
-use super::{audit, run_dir, settings, start};
+use super::{audit, cache, run_dir, settings, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
-use crate::exec::{Executor, LocalExecutor, Report};
+use crate::exec::{Executor, LocalExecutor, Report, Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
-use crate::spec::site;
 use crate::spec::source;
+use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
@@ -63,10 +63,16 @@ pub async fn work(
     let executable = std::env::current_exe()
         .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
     let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
+    let mut say = |line: &str| {
+        tracing::warn!("{line}");
+        display.say(line);
+    };
+    let earlier = cache::open(loaded, plan, &info.name, &mut say).await;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
         stages: stages(loaded, plan),
+        scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
     };
     let config = Config {
@@ -95,6 +101,13 @@ pub async fn work(
         ));
     }
     driver.change(begun.changed.clone());
+    let given = loaded.site.partitions.values();
+    let given = given.flat_map(|partition| partition.environment.clone());
+    let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
+    let driver = match earlier {
+        Some(earlier) => driver.with_earlier(earlier),
+        None => driver,
+    };
     let drawn = if driver.is_fresh() {
         draw(loaded, seed, initial)?
     } else {
@@ -288,17 +301,36 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     let stages = plan.stages().into_iter().map(|stage| {
         let method = &loaded.campaign.methods[&stage.method];
         let partition = &loaded.site.partitions[&method.partition];
+        // The later of one name counts: what the profile sets is not what it passes.
+        let mut env = start::passed(&loaded.site, environment());
+        env.extend(start::environment(&method.kind, partition));
+        env.extend(scratch_variable(&loaded.site, partition));
         (
             stage.stage.clone(),
             StageSite {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
-                env: start::environment(&method.kind, partition),
+                env,
                 launch: start::launch(&method.kind, &loaded.site, partition),
             },
         )
     });
     stages.collect()
+}
+
+/// The variables of this process, those whose names and values are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+/// The variable that the scratch directory begins with, for tasks that are started in this host's own environment.
+fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(String, String)> {
+    let (name, _) = scratch::variable(&site.scratch)?;
+    let is_here = partition.transport.is_none() && partition.executor.batch().is_none();
+    let is_given = partition.environment.contains_key(name);
+    let value = std::env::var(name).ok()?;
+    (is_here && !is_given).then(|| (name.to_owned(), value))
 }
 
 /// Counts Ctrl-C and SIGTERM.
@@ -346,8 +378,11 @@ async fn conclude(
     }
     let counts = &summary.counts;
     let done = format!(
-        "{} evaluations ({} failed), {} batches",
-        counts.evaluations, counts.failures, counts.batches
+        "{} evaluations ({} failed{}), {} batches",
+        counts.evaluations,
+        counts.failures,
+        report::kinds(": ", &summary.failures_by_kind),
+        counts.batches
     );
     let ended = match ending {
         Ending::Interrupted => {
@@ -368,7 +403,8 @@ async fn conclude(
     if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
         let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
         eprintln!(
-            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{}",
+            visible(&message)
         );
     }
     Ok(Exit::NothingComputed)

@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
+use crate::engine::Config;
 use crate::report::{self, RunState};
 
 #[derive(Args)]
@@ -53,16 +54,17 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         )
     });
     let slots: Vec<_> = slots.collect();
+    let level = Config::new(&loaded.campaign, &plan).evaluate.level();
     if arguments.json {
         print(&format!(
             "{:#}\n",
-            report::status_json(&dir, &summary, state, &slots)
+            report::status_json(&dir, &summary, state, &level, &slots)
         ))?;
     } else {
         let tasks = store.tasks_by_state().await?;
         print(&format!(
             "{}\n",
-            report::status_text(&summary, state, &slots, &tasks)
+            report::status_text(&summary, state, &level, &slots, &tasks)
         ))?;
     }
     Ok(Exit::Finished)

@@ -1,9 +1,8 @@
 //! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow task exec`: the body
 //! of a job of a batch system, which starts one.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
@@ -13,8 +12,8 @@ use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
-use crate::exec::{self, Launch, LauncherError, ProgramError};
-use crate::simulate::{Outputs, Prepared, Request, SimError, SimResult};
+use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
 #[derive(Subcommand)]
@@ -38,6 +37,8 @@ pub(super) struct RunArguments {
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
+    // A batch system or another host may have begun with its own mask.
+    super::run_dir::keep_private();
     match command {
         Command::Run(RunArguments { input }) => run_task(input)
             .map(|()| Exit::Finished)
@@ -67,6 +68,8 @@ enum TaskError {
     Program(#[from] ProgramError),
     #[error(transparent)]
     Launcher(#[from] LauncherError),
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     #[error("could not write a file of the result: {0}")]
     File(#[from] io::Error),
 }
@@ -89,39 +92,30 @@ fn run_task(path: &Path) -> io::Result<()> {
         peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
+    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
     let new = dir.join(".result.json");
-    let mut out = File::create(&new)?;
-    serde_json::to_writer(&mut out, &result)?;
-    out.flush()?;
-    out.sync_all()?;
-    fs::rename(new, dir.join(file::RESULT))?;
-    File::open(dir)?.sync_all()
+    fs::write(&new, serde_json::to_vec(&result)?)?;
+    fs::rename(new, dir.join(file::RESULT))
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
-    let outcome = match input {
-        TaskInput::Simulate(input) => {
-            let simulation = simulate(&input, dir)?;
-            let outcome = Outcome::Simulated {
-                total_energy_hartree: simulation.total_energy_hartree,
-                atoms: composition(&simulation),
-            };
-            return Ok(TaskResult {
-                simulation: Some(simulation),
-                ..TaskResult::bare(outcome)
-            });
+    let outcome = match &input {
+        TaskInput::Simulate(simulation) | TaskInput::Relax(simulation) => {
+            let answer = input.answer(simulate(simulation, dir)?);
+            return answer.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into());
         }
         TaskInput::Train(input) => {
-            let out = design::train(&input)?;
+            let out = design::train(input)?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
+                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
                 molecules: out.molecules,
                 groups: out.groups,
                 rmse_hartree: out.rmse_hartree,
             }
         }
         TaskInput::Generate(input) => {
-            let out = design::generate(&input)?;
+            let out = design::generate(input)?;
             Outcome::Generated {
                 agent: file_ref(&dir.join(&input.agent_out))?,
                 candidates: file_ref(&dir.join(&input.candidates_out))?,
@@ -132,7 +126,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             }
         }
         TaskInput::Screen(input) => {
-            let ranked = design::screen(&input)?.ranked;
+            let ranked = design::screen(input)?.ranked;
             let ranked = ranked.into_iter().map(|p| Predicted {
                 smiles: p.smiles,
                 mean: p.mean,
@@ -146,21 +140,15 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     Ok(TaskResult::bare(outcome))
 }
 
-/// Runs the steps of a simulation, the first of two in a folder of its own.
 fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
     let SimulateInput { request, launch } = input;
-    let mut request = request.clone();
-    if let Some(first) = request.first_step() {
-        let folder = dir.join("geometry");
-        fs::create_dir_all(&folder)?;
-        request.geometry = Some(compute(&first, None, &folder)?.geometry);
-    }
-    compute(&request, launch.as_ref(), dir)
-}
-
-fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<SimResult, TaskError> {
     let engine = request.engine.simulator();
-    match engine.prepare(request)? {
+    let scratch = match engine.requirement() {
+        Some(_) => Folder::make(dir, SCRATCH_LINK)?,
+        None => None,
+    };
+    let scratch = scratch.as_ref().map(Folder::path);
+    match engine.prepare(request, scratch)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let mut argv = match launch {
@@ -168,7 +156,9 @@ fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<Sim
                 _ => Vec::new(),
             };
             argv.extend(program.argv);
-            let run = exec::run(&argv, &program.env, &program.files, dir)?;
+            let mut env = program.env;
+            env.extend(scratch.map(|path| (SCRATCH.to_owned(), path.display().to_string())));
+            let run = exec::run(&argv, &env, &program.files, dir)?;
             let outputs = Outputs {
                 dir: dir.to_owned(),
                 stdout: run.stdout,
@@ -178,14 +168,6 @@ fn compute(request: &Request, launch: Option<&Launch>, dir: &Path) -> Result<Sim
             Ok(engine.parse(request, &outputs)?)
         }
     }
-}
-
-fn composition(simulation: &SimResult) -> BTreeMap<String, u32> {
-    let mut atoms = BTreeMap::new();
-    for symbol in simulation.geometry.atoms.iter().map(|(symbol, _)| symbol) {
-        *atoms.entry(symbol.clone()).or_default() += 1;
-    }
-    atoms
 }
 
 /// Name of a file by its content, which is on the disk afterwards.
@@ -208,7 +190,9 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
-        TaskError::Simulate(SimError::Exit(_) | SimError::Memory(_) | SimError::Scratch(_))
+        TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
+        TaskError::Simulate(SimError::Scratch(_)) | TaskError::Scratch(_) => FailureKind::Scratch,
+        TaskError::Simulate(SimError::Exit(_))
         | TaskError::Design(_)
         | TaskError::Program(ProgramError::Endless { .. })
         | TaskError::File(_) => FailureKind::Exit,

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::exec::Exit;
+use crate::exec::{Exit, PROGRAM_ERR};
 use crate::task::{Attempt, Failure, FailureKind, FileRef, Outcome, TaskId};
 
 use super::input::{TaskResult, file};
@@ -34,13 +34,15 @@ impl Program for TaskRun {
 
     fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
         let failed = |kind, message| TaskResult::bare(Outcome::Failed(Failure { kind, message }));
-        if let Some(result) = result {
-            return serde_json::from_slice(result).unwrap_or_else(|e| {
-                failed(
-                    FailureKind::Unreadable,
-                    format!("the result cannot be read: {e}"),
-                )
-            });
+        match result.map(serde_json::from_slice) {
+            Some(Ok(result)) => return result,
+            // A machine that went down may have kept half of it.
+            Some(Err(_)) if matches!(exit, Exit::Unseen | Exit::NodeLost(_)) => {}
+            Some(Err(e)) => {
+                let message = format!("the result cannot be read: {e}");
+                return failed(FailureKind::Unreadable, message);
+            }
+            None => {}
         }
         let (kind, message) = match exit {
             Exit::Code(code) => (
@@ -66,6 +68,10 @@ impl Program for TaskRun {
             Exit::CancelledByHand => (
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
+            ),
+            Exit::Word(word) if word == "OUT_OF_MEMORY" => (
+                FailureKind::Memory,
+                "ended by the batch system for its use of memory".to_owned(),
             ),
             Exit::Word(word) => (
                 FailureKind::Exit,
@@ -124,7 +130,15 @@ impl Files {
     pub fn adopt(&self, from: &Path, outcome: &Outcome) -> io::Result<()> {
         let files = outcome.new_files();
         for (name, file) in &files {
+            if !is_hash(&file.sha256) {
+                let message = format!("`{}` is no SHA-256", file.sha256.escape_default());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
             let (from, to) = (from.join(name), self.path(file));
+            if from.is_symlink() {
+                let message = format!("{} is a link", from.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
             match fs::rename(&from, &to) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound && to.exists() => {}
                 Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", from.display()))),
@@ -163,17 +177,49 @@ fn sha256(path: &Path) -> io::Result<String> {
         .collect())
 }
 
-/// The end of what an attempt wrote to standard error.
+/// The name of a file comes from a result: it must not lead to another folder.
+fn is_hash(name: &str) -> bool {
+    name.len() == 64
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
+/// The end of what an attempt, or else the program of its engine, wrote to standard error.
 pub fn stderr_tail(dir: &Path) -> String {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(dir.join("stderr"))?;
+    let read = |name: &str| -> io::Result<String> {
+        let mut file = File::open(dir.join(name))?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
         let mut tail = Vec::new();
         file.take(QUOTED).read_to_end(&mut tail)?;
-        Ok(tail)
+        Ok(String::from_utf8_lossy(&tail).trim().to_owned())
     };
-    String::from_utf8_lossy(&read().unwrap_or_default())
-        .trim()
-        .to_owned()
+    let tails = ["stderr", PROGRAM_ERR].map(|name| read(name).unwrap_or_default());
+    tails
+        .into_iter()
+        .find(|tail| !tail.is_empty())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_result_is_lost_if_the_machine_went_down_and_unreadable_if_its_task_ended() {
+        let program = TaskRun {
+            executable: "moldflow".into(),
+        };
+        let kind = |exit: Exit| match program.read(&exit, Some(b"{\"outcome\":")).outcome {
+            Outcome::Failed(failure) => failure.kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind(Exit::Unseen), FailureKind::Lost);
+        assert_eq!(
+            kind(Exit::NodeLost("NODE_FAIL".into())),
+            FailureKind::NodeLost
+        );
+        assert_eq!(kind(Exit::Code(0)), FailureKind::Unreadable);
+    }
 }

@@ -4,6 +4,8 @@ use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::plan::{Plan, Planned};
 use crate::simulate;
 use crate::spec::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
+use crate::spec::retries;
+use crate::task::{FailureKind, Retries};
 
 /// A campaign as the engine sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,15 +37,42 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulateStage {
     pub stage: String,
-    pub retries: u32,
+    pub retries: Retries,
     pub engine: simulate::Engine,
+    /// What gives the geometries of its molecules, in tasks of their own that come first; none where they begin with
+    /// MMFF94's.
+    pub geometry: Option<GeometryStep>,
+}
+
+/// The first step of a two-step level.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GeometryStep {
+    pub stage: String,
+    pub retries: Retries,
+    pub engine: simulate::Engine,
+}
+
+impl SimulateStage {
+    /// The level of theory of its energies, the geometry's included.
+    pub fn level(&self) -> String {
+        let geometry = self.geometry.as_ref().map(GeometryStep::level);
+        let geometry = geometry.as_deref().unwrap_or(simulate::MMFF94);
+        self.engine.simulator().level(geometry)
+    }
+}
+
+impl GeometryStep {
+    /// The level of theory of its geometries.
+    pub fn level(&self) -> String {
+        self.engine.simulator().level(simulate::MMFF94)
+    }
 }
 
 /// A stage of the generator loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearnStage<S> {
     pub stage: String,
-    pub retries: u32,
+    pub retries: Retries,
     pub settings: S,
 }
 
@@ -52,17 +81,23 @@ impl Config {
     pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
         let simulate = |planned: &Planned| {
             let method = &campaign.methods[&planned.method];
-            let engine = match &method.kind {
-                MethodKind::Simulate { engine } => engine.clone(),
-                MethodKind::Train { .. }
-                | MethodKind::Generate { .. }
-                | MethodKind::Screen { .. } => simulate::Engine::default(),
-            };
             SimulateStage {
                 stage: planned.stage.clone(),
-                retries: method.retries,
-                engine,
+                retries: retries(&method.retries),
+                engine: engine(&method.kind),
+                geometry: None,
             }
+        };
+        let with_geometry = |planned: &Planned, first: &Option<Planned>| SimulateStage {
+            geometry: first.as_ref().map(|first| {
+                let method = &campaign.methods[&first.method];
+                GeometryStep {
+                    stage: first.stage.clone(),
+                    retries: retries(&method.retries),
+                    engine: engine(&method.kind),
+                }
+            }),
+            ..simulate(planned)
         };
         Self {
             seed: campaign.seed,
@@ -72,8 +107,8 @@ impl Config {
             max_heavy_atoms: campaign.search_space.max_heavy_atoms,
             allowed_ring_sizes: campaign.search_space.allowed_ring_sizes.clone(),
             references: simulate(&plan.references),
-            initial: simulate(&plan.initial),
-            evaluate: simulate(&plan.evaluate),
+            initial: with_geometry(&plan.initial, &plan.initial_geometry),
+            evaluate: with_geometry(&plan.evaluate, &plan.evaluate_geometry),
             initial_count: plan.initial_count,
             parallel: plan.parallel,
             select: plan.select,
@@ -94,6 +129,16 @@ impl Config {
     }
 }
 
+/// The engine of a simulating stage; the plan has seen to it that its method is of that kind.
+fn engine(kind: &MethodKind) -> simulate::Engine {
+    match kind {
+        MethodKind::Simulate { engine, .. } => engine.clone(),
+        MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+            simulate::Engine::default()
+        }
+    }
+}
+
 /// A stage of the generator loop; the plan has seen to it that its method is of the right kind.
 fn learn<S: Default>(
     campaign: &Campaign,
@@ -104,7 +149,35 @@ fn learn<S: Default>(
     let settings = settings(&method.kind).unwrap_or_default();
     LearnStage {
         stage: planned.stage.clone(),
-        retries: method.retries,
+        retries: retries(&method.retries),
         settings,
+    }
+}
+
+fn retries(written: &retries::Retries) -> Retries {
+    let by_kind = match written {
+        retries::Retries::Same(number) => return Retries::of(*number),
+        retries::Retries::ByKind(by_kind) => by_kind,
+    };
+    let named = [
+        (FailureKind::Launch, by_kind.launch),
+        (FailureKind::Exit, by_kind.exit),
+        (FailureKind::Memory, by_kind.memory),
+        (FailureKind::Scratch, by_kind.scratch),
+        (FailureKind::Timeout, by_kind.timeout),
+        (FailureKind::Walltime, by_kind.walltime),
+        (FailureKind::NodeLost, by_kind.node_lost),
+        (FailureKind::Lost, by_kind.lost),
+        (FailureKind::NotConverged, by_kind.not_converged),
+        (FailureKind::NoGeometry, by_kind.no_geometry),
+        (FailureKind::Unreadable, by_kind.unreadable),
+    ];
+    Retries {
+        named: named
+            .into_iter()
+            .filter_map(|(kind, number)| Some((kind, number?)))
+            .collect(),
+        others: by_kind.others,
+        backoff: by_kind.backoff.map(Into::into).unwrap_or_default(),
     }
 }

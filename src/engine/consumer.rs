@@ -3,7 +3,7 @@
 use crate::spec::campaign::Schedule;
 use crate::task::{Candidate, Energy, Outcome, Record, TaskId};
 
-use super::{Engine, Incumbent, Measured, Phase, Step, Work};
+use super::{Engine, Incumbent, Measured, Phase, SimulateStage, Step, Work};
 
 impl Engine {
     /// Fills up to `parallel` simulations from the queue, newest batch first, best rank first.
@@ -15,7 +15,7 @@ impl Engine {
                 return;
             };
             self.searched += 1;
-            self.submit(Work::Evaluate(candidate), step);
+            self.evaluate(candidate, step);
         }
     }
 
@@ -28,7 +28,52 @@ impl Engine {
         };
         self.known.insert(candidate.smiles.clone());
         step.records.push(Record::Queued(candidate.clone()));
-        self.submit(Work::Evaluate(candidate), step);
+        self.evaluate(candidate, step);
+    }
+
+    /// Begins an evaluation with its first step. The number of the second is set aside, so that the order in which first
+    /// steps end decides nothing.
+    fn evaluate(&mut self, candidate: Candidate, step: &mut Step) {
+        self.simulations += 1;
+        if self.evaluation(&candidate).geometry.is_some() {
+            self.submit(Work::Relax(candidate), step);
+            self.last_task += 1;
+        } else {
+            let geometry = None;
+            self.submit(
+                Work::Evaluate {
+                    candidate,
+                    geometry,
+                },
+                step,
+            );
+        }
+    }
+
+    /// The stage that evaluates a candidate.
+    pub(super) fn evaluation(&self, candidate: &Candidate) -> &SimulateStage {
+        match candidate.batch {
+            0 => &self.config.initial,
+            _ => &self.config.evaluate,
+        }
+    }
+
+    /// From the geometry to the energy; without one the molecule has failed.
+    pub(super) fn first_step_ended(
+        &mut self,
+        task: TaskId,
+        candidate: Candidate,
+        answer: Option<&Outcome>,
+        step: &mut Step,
+    ) {
+        let Some(Outcome::Relaxed { xyz }) = answer else {
+            return self.evaluation_ended(task, candidate, None, step);
+        };
+        let work = Work::Evaluate {
+            candidate,
+            geometry: Some(xyz.clone()),
+        };
+        self.submit_as(TaskId(task.0 + 1), work, step);
     }
 
     /// Whether this is a moment at which the run may decide to stop.
@@ -70,7 +115,7 @@ impl Engine {
                 });
             }
             None => {
-                self.failures += 1;
+                self.quarantined.insert(smiles);
                 step.records.push(Record::EvaluationFailed { batch, rank });
             }
         }

@@ -9,15 +9,18 @@ use std::time::Duration;
 use rustix::fs::statvfs;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
+use super::earlier::Earlier;
 use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, now};
+use crate::exec::{
+    Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, Secrets, now,
+};
 use crate::simulate::SimResult;
-use crate::store::{Batch, Simulation, Store, StoreError};
+use crate::store::{Batch, Entry, Simulation, Store, StoreError};
 use crate::task::{
     Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token,
     Usage,
@@ -29,6 +32,8 @@ const MOST_REPORTS: usize = 1000;
 const LEAST_ROOM: u64 = 256 << 10;
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
+/// The longest wait for another attempt, whatever the clock says after a crash.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Drives an engine until the run has ended or is interrupted.
 pub struct Driver<P> {
@@ -49,6 +54,11 @@ pub struct Driver<P> {
     full: Option<Full>,
     /// What is to be journalled once the run goes on: settings that were changed.
     changed: Option<Fact>,
+    /// Attempts whose time has not come.
+    later: BTreeSet<(Instant, TaskId, Attempt)>,
+    earlier: Option<Earlier>,
+    /// What no message may hold.
+    secrets: Secrets,
 }
 
 /// A disk without room.
@@ -71,6 +81,8 @@ pub struct Site {
     pub run: String,
     pub run_dir: PathBuf,
     pub stages: BTreeMap<String, StageSite>,
+    /// Where the programs of tasks keep temporary files.
+    pub scratch: Scratch,
     /// By partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
 }
@@ -167,6 +179,9 @@ impl<P: Program> Driver<P> {
             draining: false,
             changed: None,
             full: None,
+            later: BTreeSet::new(),
+            earlier: None,
+            secrets: Secrets::default(),
             engine,
             store,
             site,
@@ -174,6 +189,19 @@ impl<P: Program> Driver<P> {
             program,
             files,
         })
+    }
+
+    /// The same with the answers of earlier runs.
+    pub fn with_earlier(self, earlier: Earlier) -> Self {
+        Self {
+            earlier: Some(earlier),
+            ..self
+        }
+    }
+
+    /// The same that hides these in what programs say.
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Whether the run has not begun.
@@ -207,10 +235,10 @@ impl<P: Program> Driver<P> {
             self.take(vec![Fact::Began { initial, reserve }], Batch::default())
                 .await?;
         } else if !self.engine.is_ended() {
-            self.take_over();
+            let (found, batch) = self.take_over().await;
             let changed = self.changed.take();
-            let facts = std::iter::once(Fact::Resumed).chain(changed).collect();
-            self.take(facts, Batch::default()).await?;
+            let facts = [Fact::Resumed].into_iter().chain(changed).chain(found);
+            self.take(facts.collect(), batch).await?;
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -232,6 +260,7 @@ impl<P: Program> Driver<P> {
                     None => Ok((Ending::Interrupted, self.leave())),
                 };
             }
+            let waiting = self.later.first().map(|(due, ..)| *due);
             tokio::select! {
                 Some(report) = self.reports.recv() => {
                     let was_full = self.full.is_some();
@@ -259,6 +288,9 @@ impl<P: Program> Driver<P> {
                     }
                     _ => return Ok((Ending::Interrupted, self.leave())),
                 },
+                () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && !self.draining => {
+                    self.start_due().await?;
+                }
             }
         }
     }
@@ -277,13 +309,22 @@ impl<P: Program> Driver<P> {
         drop(site.executors);
         let outstanding = engine.outstanding().into_iter();
         janitor.leave(&outstanding.chain(failed).collect());
+        let run = site.run;
+        let outstanding = engine.outstanding().into_iter();
+        let keep = outstanding.map(|(task, attempt)| Token {
+            run: run.clone(),
+            task,
+            attempt,
+        });
+        site.scratch.sweep(&run, &keep.collect::<Vec<_>>());
         if let Err(e) = files.keep_only(&engine.live_files()) {
             tracing::warn!("could not delete a file that is no longer needed: {e}");
         }
         store
     }
 
-    /// Ends processes that an engine left which died after it had journalled that they are of no use any more.
+    /// Ends processes that an engine left which died after it had journalled that they are of no use any more, and
+    /// deletes their temporary files.
     fn end_others(&mut self) {
         let keep: Vec<Token> = self
             .engine
@@ -294,6 +335,7 @@ impl<P: Program> Driver<P> {
         for executor in self.site.executors.values_mut() {
             executor.end_others(&self.site.run, &keep);
         }
+        self.site.scratch.sweep(&self.site.run, &keep);
     }
 
     fn drain(&mut self) {
@@ -312,7 +354,8 @@ impl<P: Program> Driver<P> {
     }
 
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
-    fn take_over(&mut self) {
+    async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
+        let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
             let Some(executor) = self.site.executors.get_mut(&partition) else {
@@ -323,8 +366,34 @@ impl<P: Program> Driver<P> {
                 .into_iter()
                 .zip(found)
                 .filter(|(_, found)| *found == Found::Nothing);
-            executor.submit(never_started.map(|(job, _)| job).collect());
+            start.extend(never_started.map(|(job, _)| (job.token.task, job.token.attempt)));
         }
+        // In order of submission again, across partitions.
+        start.sort_unstable();
+        start.retain(|(task, attempt)| match self.engine.not_before(*task) {
+            Some(not_before) => !self.is_put_off(*task, *attempt, not_before),
+            None => true,
+        });
+        self.submit(start).await
+    }
+
+    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
+    fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
+        let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
+        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
+        !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
+    }
+
+    /// Starts the attempts whose time has come.
+    async fn start_due(&mut self) -> Result<(), DriverError> {
+        let rest = self
+            .later
+            .split_off(&(Instant::now(), TaskId(u64::MAX), Attempt::MAX));
+        let due = std::mem::replace(&mut self.later, rest).into_iter();
+        let due = due.map(|(_, task, attempt)| (task, attempt));
+        let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
+        let (found, batch) = self.submit(live.collect()).await;
+        self.take(found, batch).await
     }
 
     /// Starts nothing new; what runs may find room for its result.
@@ -342,6 +411,7 @@ impl<P: Program> Driver<P> {
         if self.full.as_ref().is_some_and(|full| full.is_ahead) {
             return Ok(());
         }
+        let mut entries = Vec::new();
         let mut next = Some(first);
         while let Some(report) = next {
             let Token { task, attempt, .. } = report.token;
@@ -353,11 +423,13 @@ impl<P: Program> Driver<P> {
                     result,
                     started,
                 } => {
+                    let read = self.read(task, attempt, &exit, result.as_deref());
+                    entries.extend(self.entry(task, &read, report.at));
                     let TaskResult {
                         outcome,
                         peak_memory_kib,
                         simulation,
-                    } = self.read(task, attempt, &exit, result.as_deref());
+                    } = read;
                     if let Some(why) = self.blames_the_disk(&exit, &outcome) {
                         // Without its directory it has not begun: the next engine starts it, as the same attempt.
                         let _ = fs::remove_dir_all(directory(&self.site.run_dir, task, attempt));
@@ -383,7 +455,35 @@ impl<P: Program> Driver<P> {
                 None
             };
         }
-        self.take(facts, batch).await
+        self.take(facts, batch).await?;
+        if let Some(earlier) = &mut self.earlier {
+            earlier.keep(&entries).await;
+        }
+        Ok(())
+    }
+
+    /// What the answer of a task leaves in the cache.
+    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
+        let earlier = self.earlier.as_ref()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        earlier.entry(task, key, result, at)
+    }
+
+    /// The answer that an earlier run had to a task that has not been tried.
+    async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
+        let earlier = self.earlier.as_mut()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let json = serde_json::to_string(&key).unwrap_or_default();
+        batch.lookups.push((task, json, now()));
+        let TaskResult {
+            outcome,
+            simulation,
+            ..
+        } = input.answer(earlier.find(&key).await?)?;
+        batch.simulations.extend(simulation.map(|s| row(task, s)));
+        Some(Fact::Cached { task, outcome })
     }
 
     /// What a failure says, if it came of a full disk: then the attempt is not to blame.
@@ -420,6 +520,7 @@ impl<P: Program> Driver<P> {
             if !tail.is_empty() {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
+            failure.message = self.secrets.hide(&failure.message);
             tracing::warn!(
                 "task {task}, attempt {attempt}: {}: {}",
                 failure.kind.word(),
@@ -429,8 +530,20 @@ impl<P: Program> Driver<P> {
         read
     }
 
-    /// Handles facts, commits them with all that they change, and only then acts.
-    async fn take(&mut self, facts: Vec<Fact>, mut batch: Batch) -> Result<(), DriverError> {
+    /// Handles facts, commits them with all that they change, and only then acts; again, if acting tells new ones.
+    async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
+        let mut next = (facts, batch);
+        while !(next.0.is_empty() && next.1.is_empty()) {
+            next = self.take_once(next.0, next.1).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_once(
+        &mut self,
+        facts: Vec<Fact>,
+        mut batch: Batch,
+    ) -> Result<(Vec<Fact>, Batch), DriverError> {
         let at = now();
         let mut effects = Vec::new();
         let mut files_changed = false;
@@ -448,7 +561,10 @@ impl<P: Program> Driver<P> {
                     {
                         files_changed |= !outcome.new_files().is_empty();
                         match failed_attempt(&event.fact) {
-                            Some(kept) => drop(self.failed.insert(kept)),
+                            Some(kept) => {
+                                self.failed.insert(kept);
+                                done.extend(self.site.scratch.here(&self.token(*task, *attempt)));
+                            }
                             None => done.push(directory(&self.site.run_dir, *task, *attempt)),
                         }
                     }
@@ -458,40 +574,66 @@ impl<P: Program> Driver<P> {
                 Err(illegal) => tracing::warn!("ignored: {illegal}"),
             }
         }
-        if batch.is_empty() {
-            return Ok(());
+        if !batch.is_empty() {
+            self.store.commit(&batch).await?;
         }
-        self.store.commit(&batch).await?;
-        self.perform(&effects);
+        let told = self.perform(&effects).await;
         for dir in done {
             self.janitor.remove(dir);
         }
         if files_changed && let Err(e) = self.files.keep_only(&self.engine.live_files()) {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
         }
-        Ok(())
+        Ok(told)
     }
 
-    fn perform(&mut self, effects: &[Effect]) {
-        let mut submit = Vec::new();
+    async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
+        let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
-                Effect::Submit { .. } if self.draining => {}
+                Effect::Submit { .. } | Effect::SubmitLater { .. } if self.draining => {}
                 Effect::Submit { task, attempt } => submit.push((task, attempt)),
-                Effect::Cancel { task, attempt } => {
-                    let token = self.token(task, attempt);
-                    for executor in self.site.executors.values_mut() {
-                        executor.cancel(std::slice::from_ref(&token));
+                Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                } => {
+                    if !self.is_put_off(task, attempt, not_before) {
+                        submit.push((task, attempt));
                     }
                 }
+                Effect::Cancel { task, attempt } => cancel.push(self.token(task, attempt)),
                 Effect::End => tracing::info!("the run has ended"),
             }
         }
-        for (partition, jobs) in self.jobs(&submit) {
+        if !cancel.is_empty() {
+            for executor in self.site.executors.values_mut() {
+                executor.cancel(&cancel);
+            }
+        }
+        self.submit(submit).await
+    }
+
+    /// Has attempts started, but for those whose answer an earlier run had: these are told.
+    async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
+        let mut told = (Vec::new(), Batch::default());
+        let mut start = Vec::new();
+        for (task, attempt) in attempts {
+            let found = match attempt {
+                1 => self.look_up(task, &mut told.1).await,
+                _ => None,
+            };
+            match found {
+                Some(fact) => told.0.push(fact),
+                None => start.push((task, attempt)),
+            }
+        }
+        for (partition, jobs) in self.jobs(&start) {
             if let Some(executor) = self.site.executors.get_mut(&partition) {
                 executor.submit(jobs);
             }
         }
+        told
     }
 
     /// The jobs of attempts that are live, by partition, in order.
@@ -508,14 +650,17 @@ impl<P: Program> Driver<P> {
     fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
         let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
         let (mut input, files) = self.engine.input(task)?;
-        if let TaskInput::Simulate(input) = &mut input {
+        if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
+        let token = self.token(task, attempt);
+        let mut env = stage.env.clone();
+        env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
         let job = Job {
-            token: self.token(task, attempt),
+            token,
             argv: self.program.argv(),
-            env: stage.env.clone(),
+            env,
             dir: directory(&self.site.run_dir, task, attempt),
             files: vec![(file::INPUT.to_owned(), input)],
             links: files
@@ -565,10 +710,11 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
         } => Some((*task, *attempt)),
         Fact::Began { .. }
         | Fact::Ended { .. }
+        | Fact::Cached { .. }
         | Fact::Resumed
         | Fact::TimeIsUp
         | Fact::SettingsChanged { .. }
-        | Fact::AgentLost => None,
+        | Fact::StateLost => None,
     }
 }
 

@@ -7,6 +7,7 @@ mod attempt;
 mod config;
 mod consumer;
 mod driver;
+mod earlier;
 mod generator;
 mod input;
 mod janitor;
@@ -14,8 +15,9 @@ mod queue;
 mod step;
 
 pub use attempt::{Files, Program, TaskRun};
-pub use config::{Config, LearnStage, SimulateStage};
+pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
+pub use earlier::Earlier;
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
@@ -23,9 +25,10 @@ pub use step::{Effect, Step};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::simulate::atomic_reference_smiles;
+use crate::spec::campaign::Schedule;
 use crate::task::{
     Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent,
-    Outcome, Record, StoppedBy, TaskEvent, TaskId, TaskState, Usage,
+    Outcome, Record, Retries, StoppedBy, TaskEvent, TaskId, TaskState, Usage,
 };
 
 use generator::Generator;
@@ -51,7 +54,10 @@ pub struct Engine {
     known: HashSet<String>,
     /// Molecules measured, in order of arrival.
     measured: Vec<Measured>,
-    failures: usize,
+    /// Molecules that failed for good.
+    quarantined: HashSet<String>,
+    /// Results that an earlier run had.
+    cached: usize,
     /// Evaluations that are submitted and have not ended.
     simulations: usize,
     /// Candidates that left the queue for evaluation.
@@ -90,6 +96,8 @@ enum Phase {
 struct Live {
     state: TaskState,
     work: Work,
+    /// Before this the present attempt must not start, milliseconds since the Unix epoch.
+    not_before: Option<i64>,
 }
 
 /// What a task is for, with all that its input is made of.
@@ -98,7 +106,13 @@ enum Work {
     Reference {
         element: String,
     },
-    Evaluate(Candidate),
+    /// The first of the two steps of an evaluation whose level has two.
+    Relax(Candidate),
+    Evaluate {
+        candidate: Candidate,
+        /// In the XYZ format, from the first step if there are two.
+        geometry: Option<String>,
+    },
     Train {
         measured: usize,
     },
@@ -119,7 +133,10 @@ enum Work {
 pub struct Progress {
     pub evaluations: usize,
     pub asked_for: usize,
+    /// Molecules that failed for good.
     pub failures: usize,
+    /// Results that an earlier run had.
+    pub cached: usize,
     pub batches: u32,
     pub queued: usize,
     pub newest_batch: Option<u32>,
@@ -143,7 +160,8 @@ impl Engine {
             reserve: Vec::new(),
             known: HashSet::new(),
             measured: Vec::new(),
-            failures: 0,
+            quarantined: HashSet::new(),
+            cached: 0,
             simulations: 0,
             searched: 0,
             incumbent: None,
@@ -154,6 +172,7 @@ impl Engine {
     /// Takes in one fact. An event that the state does not allow changes nothing.
     pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
         let mut step = Step::default();
+        let went_on = self.stopping.is_none();
         match &event.fact {
             Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
             Fact::Ended {
@@ -161,17 +180,28 @@ impl Engine {
                 attempt,
                 usage,
                 outcome,
-            } => self.ended(*task, *attempt, *usage, outcome, &mut step)?,
+            } => self.ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
+            Fact::Cached { task, outcome } => {
+                let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
+                let usage = Usage::default();
+                self.ended(*task, attempt, usage, outcome, event.at, &mut step)?;
+                step.records.insert(0, Record::Cached { task: *task });
+                self.cached += 1;
+            }
             Fact::Resumed => {}
             Fact::SettingsChanged { stop, .. } => {
                 if let Ok(stop) = serde_json::from_value(stop.clone()) {
                     self.config.stop = stop;
                 }
             }
-            Fact::AgentLost => self.generator.forget_agent(),
+            Fact::StateLost => self.generator.forget_saved(),
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
+        if let (true, Some(stopped_by)) = (went_on, self.stopping) {
+            self.cancel_pointless(stopped_by, &mut step);
+        }
+        self.end_if_due(&mut step);
         Ok(step)
     }
 
@@ -190,21 +220,19 @@ impl Engine {
             .is_some_and(|live| live.attempt() == Some(attempt))
     }
 
+    /// Before when the present attempt of a live task must not start, milliseconds since the Unix epoch.
+    pub fn not_before(&self, task: TaskId) -> Option<i64> {
+        self.live.get(&task)?.not_before
+    }
+
     /// Name of the stage of a live task.
     pub fn stage_of(&self, task: TaskId) -> Option<&str> {
         self.live.get(&task).map(|live| self.stage(&live.work).0)
     }
 
-    /// The files that a resumed run can need.
+    /// The files that a resumed run can need: the generator has one task at a time, and no other task reads any.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
-        let inputs = self.live.values().flat_map(|live| match &live.work {
-            Work::Generate { model, .. } => vec![model.clone()],
-            Work::Screen {
-                model, candidates, ..
-            } => vec![model.clone(), candidates.clone()],
-            Work::Reference { .. } | Work::Evaluate(_) | Work::Train { .. } => vec![],
-        });
-        inputs.chain(self.generator.files()).collect()
+        self.generator.files().cloned().collect()
     }
 
     pub fn is_ended(&self) -> bool {
@@ -229,6 +257,12 @@ impl Engine {
         self.generator.agent()
     }
 
+    /// The best measured molecule so far, and its value, hartree.
+    pub fn incumbent(&self) -> Option<(&str, f64)> {
+        let best = self.incumbent.as_ref()?;
+        Some((&best.smiles, best.value))
+    }
+
     /// The number of the last task that was created; 0 if none was.
     pub fn last_task(&self) -> u64 {
         self.last_task
@@ -243,7 +277,8 @@ impl Engine {
         Progress {
             evaluations: self.evaluations(),
             asked_for: self.initial.len() + self.config.stop.evaluations,
-            failures: self.failures,
+            failures: self.quarantined.len(),
+            cached: self.cached,
             batches: self.generator.pushed(),
             queued: self.queue.len(),
             newest_batch: self.queue.newest_batch(),
@@ -263,7 +298,7 @@ impl Engine {
 
     /// Molecules whose evaluation ended, computed or failed for good.
     fn evaluations(&self) -> usize {
-        self.measured.len() + self.failures
+        self.measured.len() + self.quarantined.len()
     }
 
     fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
@@ -277,12 +312,17 @@ impl Engine {
     }
 
     /// Creates a task and has its first attempt started.
-    fn submit(&mut self, work: Work, step: &mut Step) -> TaskId {
+    fn submit(&mut self, work: Work, step: &mut Step) {
         self.last_task += 1;
-        let task = TaskId(self.last_task);
+        self.submit_as(TaskId(self.last_task), work, step);
+    }
+
+    fn submit_as(&mut self, task: TaskId, work: Work, step: &mut Step) {
         let (smiles, batch) = match &work {
             Work::Reference { element } => (Some(format!("[{element}]")), None),
-            Work::Evaluate(c) => (Some(c.smiles.clone()), Some(c.batch)),
+            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+                (Some(c.smiles.clone()), Some(c.batch))
+            }
             Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
                 (None, Some(self.generator.batch()))
             }
@@ -293,8 +333,7 @@ impl Engine {
             smiles,
             batch,
         });
-        if let Work::Evaluate(c) = &work {
-            self.simulations += 1;
+        if let Work::Relax(c) | Work::Evaluate { candidate: c, .. } = &work {
             step.records.push(Record::Evaluating {
                 batch: c.batch,
                 rank: c.rank,
@@ -307,23 +346,28 @@ impl Engine {
             Live {
                 state: TaskState::first(),
                 work,
+                not_before: None,
             },
         );
-        task
     }
 
     /// Name of the stage that `work` belongs to, and its retries.
-    fn stage(&self, work: &Work) -> (&str, u32) {
+    fn stage(&self, work: &Work) -> (&str, &Retries) {
         let c = &self.config;
         match work {
-            Work::Reference { .. } => (&c.references.stage, c.references.retries),
-            Work::Evaluate(candidate) if candidate.batch == 0 => {
-                (&c.initial.stage, c.initial.retries)
+            Work::Reference { .. } => (&c.references.stage, &c.references.retries),
+            Work::Relax(candidate) => {
+                let stage = self.evaluation(candidate);
+                let first = stage.geometry.as_ref();
+                first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
             }
-            Work::Evaluate(_) => (&c.evaluate.stage, c.evaluate.retries),
-            Work::Train { .. } => (&c.train.stage, c.train.retries),
-            Work::Generate { .. } => (&c.generate.stage, c.generate.retries),
-            Work::Screen { .. } => (&c.screen.stage, c.screen.retries),
+            Work::Evaluate { candidate, .. } => {
+                let stage = self.evaluation(candidate);
+                (&stage.stage, &stage.retries)
+            }
+            Work::Train { .. } => (&c.train.stage, &c.train.retries),
+            Work::Generate { .. } => (&c.generate.stage, &c.generate.retries),
+            Work::Screen { .. } => (&c.screen.stage, &c.screen.retries),
         }
     }
 
@@ -333,11 +377,13 @@ impl Engine {
         attempt: Attempt,
         usage: Usage,
         outcome: &Outcome,
+        at: i64,
         step: &mut Step,
     ) -> Result<(), IllegalEvent> {
         let unknown = Live {
             state: TaskState::Succeeded,
             work: Work::Train { measured: 0 },
+            not_before: None,
         };
         let live = self.live.get(&task).unwrap_or(&unknown);
         let retries = self.stage(&live.work).1;
@@ -346,23 +392,37 @@ impl Engine {
             Some(failure) => TaskEvent::Failed {
                 attempt,
                 kind: failure.kind,
-                retries,
+                retries: retries.clone(),
             },
             None => TaskEvent::Succeeded { attempt },
         };
         let state = live.state.next(&event)?;
+        step.records
+            .extend(failure.clone().map(|failure| Record::AttemptFailed {
+                task,
+                attempt,
+                failure,
+            }));
         if let (TaskState::Submitted { attempt, .. }, Some(failure)) = (&state, &failure) {
             step.records.push(Record::TaskAgain {
                 task,
                 attempt: *attempt,
                 failure: failure.clone(),
             });
-            step.effects.push(Effect::Submit {
-                task,
-                attempt: *attempt,
+            let attempt = *attempt;
+            let wait = retries.wait(attempt as usize - 1).as_millis() as i64;
+            let not_before = (wait > 0).then(|| at.saturating_add(wait));
+            step.effects.push(match not_before {
+                None => Effect::Submit { task, attempt },
+                Some(not_before) => Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                },
             });
             if let Some(live) = self.live.get_mut(&task) {
                 live.state = state;
+                live.not_before = not_before;
             }
             return Ok(());
         }
@@ -387,7 +447,10 @@ impl Engine {
         });
         match work {
             Work::Reference { element } => self.reference_ended(element, answer, step),
-            Work::Evaluate(candidate) => self.evaluation_ended(task, candidate, answer, step),
+            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
+            Work::Evaluate { candidate, .. } => {
+                self.evaluation_ended(task, candidate, answer, step)
+            }
             work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
                 self.generator_task_ended(work, answer, step)
             }
@@ -405,12 +468,15 @@ impl Engine {
         };
         match (work, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
-            (Work::Evaluate(_), Outcome::Simulated { .. }) if self.energy(outcome).is_none() => {
+            (Work::Evaluate { .. }, Outcome::Simulated { .. })
+                if self.energy(outcome).is_none() =>
+            {
                 unreadable(
                     "the energy is not a number, or an element of the molecule has no reference",
                 )
             }
-            (Work::Reference { .. } | Work::Evaluate(_), Outcome::Simulated { .. })
+            (Work::Reference { .. } | Work::Evaluate { .. }, Outcome::Simulated { .. })
+            | (Work::Relax(_), Outcome::Relaxed { .. })
             | (Work::Train { .. }, Outcome::Trained { .. })
             | (Work::Generate { .. }, Outcome::Generated { .. })
             | (Work::Screen { .. }, Outcome::Screened { .. }) => None,
@@ -444,8 +510,13 @@ impl Engine {
                 self.evaluate_initial(smiles, rank, step);
             }
         }
-        if self.stopping.is_none() && self.phase == Phase::Initial && self.live.is_empty() {
-            self.leave_initial(step);
+        if self.stopping.is_none() && self.phase == Phase::Initial {
+            if self.live.is_empty() {
+                self.leave_initial(step);
+            } else if self.config.schedule == Schedule::Interleaved {
+                // An engine that is broken must not be asked for all of them.
+                self.stopping = self.failed_too_often();
+            }
         }
         if self.phase == Phase::Loops {
             self.stopping = self.stopping.or_else(|| self.reason_to_stop());
@@ -454,7 +525,12 @@ impl Engine {
                 self.generate(step);
             }
         }
-        self.end_if_due(step);
+    }
+
+    /// Takes a molecule from the reserve; one that has failed meanwhile is none.
+    fn draw(&mut self) -> Option<String> {
+        let (reserve, quarantined) = (&mut self.reserve, &self.quarantined);
+        std::iter::from_fn(|| reserve.pop()).find(|smiles| !quarantined.contains(smiles))
     }
 
     /// From the initial molecules to the loops; while none could be computed, one more is drawn.
@@ -465,7 +541,7 @@ impl Engine {
         }
         if !self.measured.is_empty() {
             self.phase = Phase::Loops;
-        } else if let Some(smiles) = self.reserve.pop() {
+        } else if let Some(smiles) = self.draw() {
             let rank = self.initial.len() as u32;
             self.initial.push(smiles.clone());
             self.evaluate_initial(smiles, rank, step);
@@ -477,7 +553,7 @@ impl Engine {
     fn failed_too_often(&self) -> Option<StoppedBy> {
         let ended = self.evaluations();
         let limit = self.config.stop.failure_share * ended as f64;
-        (ended >= FAILURES_JUDGED_FROM && self.failures as f64 > limit)
+        (ended >= FAILURES_JUDGED_FROM && self.quarantined.len() as f64 > limit)
             .then_some(StoppedBy::FailureShare)
     }
 
@@ -510,14 +586,8 @@ impl Engine {
         }
     }
 
-    /// Once nothing more is taken on: cancels what cannot matter any more, waits for the rest, ends the run.
-    fn end_if_due(&mut self, step: &mut Step) {
-        let Some(stopped_by) = self.stopping else {
-            return;
-        };
-        if self.is_ended() {
-            return;
-        }
+    /// The moment from which on nothing more is taken on: cancels what cannot matter any more.
+    fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut Step) {
         let at_once = !matches!(
             stopped_by,
             StoppedBy::Evaluations
@@ -528,23 +598,31 @@ impl Engine {
         let pointless: Vec<TaskId> = self
             .live
             .iter()
-            .filter(|(_, live)| at_once || !matches!(live.work, Work::Evaluate(_)))
+            .filter(|(_, live)| at_once || !live.work.is_of_a_candidate())
             .map(|(id, _)| *id)
             .collect();
         for task in pointless {
             self.cancel(task, step);
         }
-        if self.live.is_empty() {
-            for left in std::iter::from_fn(|| self.queue.pop()) {
-                step.records.push(Record::Superseded {
-                    batch: left.batch,
-                    rank: left.rank,
-                });
-            }
-            self.phase = Phase::Ended(stopped_by);
-            step.records.push(Record::RunEnded { stopped_by });
-            step.effects.push(Effect::End);
+    }
+
+    /// Once nothing more is taken on and all that matters has been awaited: ends the run.
+    fn end_if_due(&mut self, step: &mut Step) {
+        let Some(stopped_by) = self.stopping else {
+            return;
+        };
+        if self.is_ended() || !self.live.is_empty() {
+            return;
         }
+        for left in std::iter::from_fn(|| self.queue.pop()) {
+            step.records.push(Record::Superseded {
+                batch: left.batch,
+                rank: left.rank,
+            });
+        }
+        self.phase = Phase::Ended(stopped_by);
+        step.records.push(Record::RunEnded { stopped_by });
+        step.effects.push(Effect::End);
     }
 
     fn cancel(&mut self, task: TaskId, step: &mut Step) {
@@ -563,7 +641,7 @@ impl Engine {
             usage,
         });
         match live.work {
-            Work::Evaluate(c) => {
+            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
                 self.simulations -= 1;
                 self.known.remove(&c.smiles);
                 step.records.push(Record::EvaluationCancelled {
@@ -572,10 +650,16 @@ impl Engine {
                 });
             }
             Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
-                self.generator.forget_model()
+                self.generator.forget_batch()
             }
             Work::Reference { .. } => {}
         }
+    }
+}
+
+impl Work {
+    fn is_of_a_candidate(&self) -> bool {
+        matches!(self, Self::Relax(_) | Self::Evaluate { .. })
     }
 }
 

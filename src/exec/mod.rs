@@ -8,6 +8,8 @@ mod launcher;
 mod local;
 mod process;
 mod program;
+mod scratch;
+mod secrets;
 pub mod slurm;
 
 pub use batched::carry_out;
@@ -15,7 +17,9 @@ pub use launch::{is_full, now};
 pub use launcher::{Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
-pub use program::{ProgramError, Run, run, version};
+pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
+pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
+pub use secrets::Secrets;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -14,6 +14,9 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 /// Bytes that a program may write to each of its two outputs.
 const LONGEST_OUTPUT: u64 = 64 << 20;
 
+/// What a program writes to standard error, in the directory it runs in.
+pub const PROGRAM_ERR: &str = "program.err";
+
 /// A program that could not be run.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
@@ -60,7 +63,7 @@ pub fn run(
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()?;
-        let (out, err) = (dir.join("program.out"), dir.join("program.err"));
+        let (out, err) = (dir.join("program.out"), dir.join(PROGRAM_ERR));
         let mut streams = Vec::new();
         if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
             streams.push(Stream::new("standard output", stdout.into(), &out)?);

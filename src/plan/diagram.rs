@@ -18,6 +18,7 @@ pub fn dot(plan: &Plan) -> String {
     for edge in &plan.edges {
         let style = match edge.kind {
             EdgeKind::After => "",
+            EdgeKind::Geometry => " [label=\"geometry\"]",
             EdgeKind::Loop => " [style=dashed, label=\"loop\"]",
             EdgeKind::Results => " [style=dashed, label=\"results\"]",
         };
@@ -41,13 +42,14 @@ pub fn mermaid(plan: &Plan) -> String {
         None => "s".into(),
     };
     let mut text = String::from("flowchart LR\n");
-    for stage in stages {
+    for stage in &stages {
         let label = label(stage, "<br/>").replace('"', "#quot;");
         let _ = writeln!(text, "  {}[\"{label}\"]", id(&stage.stage));
     }
     for edge in &plan.edges {
         let arrow = match edge.kind {
             EdgeKind::After => "-->",
+            EdgeKind::Geometry => "-- geometry -->",
             EdgeKind::Loop => "-. loop .->",
             EdgeKind::Results => "-. results .->",
         };

@@ -1,13 +1,13 @@
 //! The stages as a graph, and every way in which it is not one that the engine can run.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use petgraph::algo::tarjan_scc;
 use petgraph::graph::{DiGraph, NodeIndex};
 use petgraph::visit::Dfs;
 
 use super::role::{ROLES, Role};
-use super::{Edge, EdgeKind};
+use super::{Edge, EdgeKind, geometry_stage};
 use crate::spec::campaign::{Campaign, Loaded, Loop, MethodKind, Molecules, Stage};
 use crate::spec::fault::{Fault, Faults, hint_for};
 
@@ -36,6 +36,7 @@ pub fn roles(loaded: &Loaded) -> Result<Roles<'_>, Faults> {
     judge.cycles(&mut faults);
     let parts = judge.parts(&mut faults);
     judge.unused_methods(&mut faults);
+    judge.names(&mut faults);
     judge.one_level_of_theory(&parts, &mut faults);
     if faults.is_empty() {
         judge.order(&parts, &mut faults);
@@ -61,6 +62,11 @@ pub fn edges(campaign: &Campaign, roles: &Roles) -> Vec<Edge> {
         to: to.to_owned(),
         kind,
     };
+    // Where a molecule enters a stage.
+    let first = |stage: &str| match geometry(campaign, stage) {
+        Some(method) => geometry_stage(stage, method),
+        None => stage.to_owned(),
+    };
     let order = [
         roles.references,
         roles.initial,
@@ -73,13 +79,33 @@ pub fn edges(campaign: &Campaign, roles: &Roles) -> Vec<Edge> {
         campaign.stages[*to]
             .after
             .iter()
-            .map(|from| edge(from, to, EdgeKind::After))
+            .map(|from| edge(from, &first(to), EdgeKind::After))
     });
     let mut edges: Vec<Edge> = declared.collect();
     edges.push(edge(roles.screen, roles.train, EdgeKind::Loop));
-    edges.push(edge(roles.evaluate, roles.evaluate, EdgeKind::Loop));
+    for stage in [roles.initial, roles.evaluate] {
+        if first(stage) != stage {
+            edges.push(edge(&first(stage), stage, EdgeKind::Geometry));
+        }
+    }
+    let begins = first(roles.evaluate);
+    edges.push(edge(roles.evaluate, &begins, EdgeKind::Loop));
     edges.push(edge(roles.evaluate, roles.train, EdgeKind::Results));
     edges
+}
+
+/// The method that relaxes the molecules of a stage first, if there is one. Free atoms need none.
+pub fn geometry<'c>(campaign: &'c Campaign, stage: &str) -> Option<&'c str> {
+    let stage = &campaign.stages[stage];
+    match &campaign.methods[&stage.method].kind {
+        MethodKind::Simulate { geometry, .. } if stage.molecules != Some(Molecules::Atoms) => {
+            geometry.as_deref()
+        }
+        MethodKind::Simulate { .. }
+        | MethodKind::Train { .. }
+        | MethodKind::Generate { .. }
+        | MethodKind::Screen { .. } => None,
+    }
 }
 
 struct Judge<'a> {
@@ -286,13 +312,15 @@ impl<'a> Judge<'a> {
     }
 
     fn unused_methods(&self, faults: &mut Faults) {
+        let stages = self.campaign.stages.values();
+        let methods = self.campaign.methods.values();
+        let named = methods.filter_map(|method| match &method.kind {
+            MethodKind::Simulate { geometry, .. } => geometry.as_ref(),
+            _ => None,
+        });
+        let used: BTreeSet<&String> = stages.map(|s| &s.method).chain(named).collect();
         for name in self.campaign.methods.keys() {
-            if !self
-                .campaign
-                .stages
-                .values()
-                .any(|stage| stage.method == *name)
-            {
+            if !used.contains(name) {
                 let fault = Fault::new(format!("no stage uses the method `{name}`"));
                 let fault = fault.at(self.loaded.place(&["methods", name]));
                 faults.push(fault.hint(Some(
@@ -304,24 +332,57 @@ impl<'a> Judge<'a> {
 
     /// Energies of different levels of theory cannot be subtracted from each other.
     fn one_level_of_theory(&self, parts: &Parts, faults: &mut Faults) {
-        let Some(references) = parts.get(&Role::References) else {
-            return;
+        let engine = |name: &str| match self.kind(&self.campaign.stages[name]) {
+            MethodKind::Simulate { engine, .. } => Some(engine),
+            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+                None
+            }
         };
-        let kind = self.kind(&self.campaign.stages[*references]);
-        for role in [Role::Initial, Role::Evaluate] {
-            let Some(name) = parts.get(&role) else {
-                continue;
+        let method = |name: &str| &self.campaign.stages[name].method;
+        if let Some(references) = parts.get(&Role::References) {
+            for role in [Role::Initial, Role::Evaluate] {
+                let Some(name) = parts.get(&role) else {
+                    continue;
+                };
+                if engine(name) != engine(references) {
+                    let message = format!(
+                        "`{name}` computes energies by `{}`, but the free atoms are computed by `{}` with another engine or settings",
+                        method(name),
+                        method(references)
+                    );
+                    let hint = format!(
+                        "use one method for `{references}` and `{name}`: only energies of one level of theory can be subtracted"
+                    );
+                    faults.push(self.fault(&[name, "method"], message, hint));
+                }
+            }
+        }
+        if let (Some(initial), Some(evaluate)) =
+            (parts.get(&Role::Initial), parts.get(&Role::Evaluate))
+        {
+            let first = |name: &str| {
+                let method = self.campaign.methods.get(geometry(self.campaign, name)?)?;
+                Some(&method.kind)
             };
-            let stage = &self.campaign.stages[*name];
-            if self.kind(stage) != kind {
+            if first(initial) != first(evaluate) {
                 let message = format!(
-                    "`{name}` computes energies by `{}`, but the free atoms are computed by `{}` with another engine or settings",
-                    stage.method, self.campaign.stages[*references].method
+                    "the molecules of `{initial}` and `{evaluate}` have geometries of different levels of theory"
                 );
-                let hint = format!(
-                    "use one method for `{references}` and `{name}`: only energies of one level of theory can be subtracted"
+                let hint = format!("use one method for `{initial}` and `{evaluate}`");
+                faults.push(self.fault(&[evaluate, "method"], message, hint));
+            }
+        }
+    }
+
+    /// A first step has a name like a stage.
+    fn names(&self, faults: &mut Faults) {
+        for name in self.campaign.stages.keys() {
+            let step = geometry(self.campaign, name).map(|method| geometry_stage(name, method));
+            if let Some(step) = step.filter(|step| self.campaign.stages.contains_key(step)) {
+                let message = format!(
+                    "the stage `{step}` is named like the step that relaxes the molecules of `{name}`"
                 );
-                faults.push(self.fault(&[name, "method"], message, hint));
+                faults.push(self.fault(&[&step], message, "give it another name".to_owned()));
             }
         }
     }

@@ -1,9 +1,11 @@
 //! The task graph of a campaign: which stages play which part, in what order, where, and by what command.
 
+mod cores;
 mod diagram;
 mod graph;
 mod role;
 
+pub use cores::crowded;
 pub use diagram::{dot, mermaid};
 
 use std::path::Path;
@@ -21,6 +23,9 @@ use crate::spec::site::Site;
 pub struct Plan {
     /// Energies of the free atoms.
     pub references: Planned,
+    /// What relaxes the molecules of `initial` first, where its level of theory has two steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_geometry: Option<Planned>,
     /// Random molecules, for the first model.
     pub initial: Planned,
     /// Molecules of `initial`.
@@ -30,6 +35,9 @@ pub struct Plan {
     pub screen: Planned,
     /// The best of a batch, pushed into the queue.
     pub select: usize,
+    /// What relaxes the molecules of `evaluate` first, where its level of theory has two steps.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub evaluate_geometry: Option<Planned>,
     /// Takes from the queue.
     pub evaluate: Planned,
     /// Tasks of `evaluate` kept submitted at once.
@@ -71,6 +79,8 @@ pub struct Edge {
 pub enum EdgeKind {
     /// The second stage comes after the first.
     After,
+    /// The first stage relaxes each molecule for the second.
+    Geometry,
     /// The loop begins again.
     Loop,
     /// Results of the consumer loop reach the generator loop.
@@ -78,30 +88,38 @@ pub enum EdgeKind {
 }
 
 impl Plan {
-    /// The stages in the order in which they first run.
-    pub fn stages(&self) -> [&Planned; 6] {
-        [
-            &self.references,
-            &self.initial,
-            &self.train,
-            &self.generate,
-            &self.screen,
-            &self.evaluate,
-        ]
+    /// The stages in the order in which they first run, with the first steps of two-step levels.
+    pub fn stages(&self) -> Vec<&Planned> {
+        let mut stages = vec![&self.references];
+        stages.extend(&self.initial_geometry);
+        stages.extend([&self.initial, &self.train, &self.generate, &self.screen]);
+        stages.extend(&self.evaluate_geometry);
+        stages.push(&self.evaluate);
+        stages
     }
 
     fn new(loaded: &Loaded, roles: &Roles) -> Self {
-        let planned = |stage: &str| planned(stage, &loaded.campaign, &loaded.site);
+        let planned = |stage: &str| {
+            let method = &loaded.campaign.stages[stage].method;
+            planned(stage, method, &loaded.campaign, &loaded.site)
+        };
+        let geometry = |stage: &str| {
+            let method = graph::geometry(&loaded.campaign, stage)?;
+            let name = geometry_stage(stage, method);
+            Some(self::planned(&name, method, &loaded.campaign, &loaded.site))
+        };
         let stage = |name: &str| &loaded.campaign.stages[name];
         Self {
             initial_count: stage(roles.initial).count.unwrap_or(1),
             select: stage(roles.screen).select.unwrap_or(1),
             parallel: stage(roles.evaluate).parallel.unwrap_or(1),
             references: planned(roles.references),
+            initial_geometry: geometry(roles.initial),
             initial: planned(roles.initial),
             train: planned(roles.train),
             generate: planned(roles.generate),
             screen: planned(roles.screen),
+            evaluate_geometry: geometry(roles.evaluate),
             evaluate: planned(roles.evaluate),
             edges: graph::edges(&loaded.campaign, roles),
         }
@@ -137,16 +155,20 @@ pub fn task_argv(input: &str) -> Vec<String> {
         .to_vec()
 }
 
-fn planned(stage: &str, campaign: &Campaign, site: &Site) -> Planned {
-    let name = &campaign.stages[stage].method;
+/// The name of the first step of the stage `stage`, whose geometries are those of `method`.
+fn geometry_stage(stage: &str, method: &str) -> String {
+    format!("{stage}.{method}")
+}
+
+fn planned(stage: &str, name: &str, campaign: &Campaign, site: &Site) -> Planned {
     let method: &Method = &campaign.methods[name];
     let partition = &site.partitions[&method.partition];
     Planned {
         stage: stage.to_owned(),
-        method: name.clone(),
+        method: name.to_owned(),
         kind: method.kind.name(),
         engine: match &method.kind {
-            MethodKind::Simulate { engine } => Some(engine.name().to_owned()),
+            MethodKind::Simulate { engine, .. } => Some(engine.name().to_owned()),
             MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
                 None
             }

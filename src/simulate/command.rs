@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{
-    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError,
-};
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
 use super::{SimResult, Simulator, Start};
 use crate::chem::Geometry;
 
@@ -30,8 +29,6 @@ pub struct Command {
     /// The level of theory, for reports: `B3LYP/6-31G*`.
     #[schemars(length(min = 1))]
     pub level: String,
-    #[serde(default)]
-    pub geometry: Beginning,
     /// Passed on to the program under `settings`.
     #[serde(default)]
     pub settings: BTreeMap<String, Value>,
@@ -70,7 +67,7 @@ struct Answer {
 }
 
 impl Simulator for Command {
-    fn level(&self) -> String {
+    fn level(&self, _: &str) -> String {
         self.level.clone()
     }
 
@@ -82,8 +79,9 @@ impl Simulator for Command {
         })
     }
 
-    fn begins_with(&self) -> Beginning {
-        self.geometry
+    /// It may return a geometry, and then it is of the level that the campaign says.
+    fn relaxes(&self) -> bool {
+        true
     }
 
     fn ranks(&self) -> Option<Ranks> {
@@ -94,7 +92,7 @@ impl Simulator for Command {
         })
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let input = json!({
             "smiles": request.smiles,

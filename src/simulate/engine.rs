@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Beginning, Command, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
+use super::{Command, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
 
 /// The programs of the engines that always need the same one, by the name of the engine.
 pub fn programs() -> Vec<(&'static str, Requirement)> {
@@ -60,16 +60,6 @@ impl Engine {
             Self::Qcengine { .. } => super::qcengine::NAME,
             Self::Command { .. } => super::command::NAME,
         }
-    }
-
-    /// The programs that must be installed.
-    pub fn requirements(&self) -> Vec<Requirement> {
-        let first = match self.simulator().begins_with() {
-            Beginning::Mmff94 => None,
-            Beginning::Gfn2 => Xtb::default().requirement(),
-        };
-        let own = self.simulator().requirement();
-        first.into_iter().chain(own).collect()
     }
 
     /// What does the work.

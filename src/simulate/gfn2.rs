@@ -3,6 +3,7 @@
 //! C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, is_gfn2_supported};
@@ -16,7 +17,7 @@ use crate::chem::{Geometry, Molecule, atomic_number, embed};
 pub(super) const NAME: &str = "gfn2//mmff94";
 const LEVEL: &str = "GFN2-xTB//MMFF94";
 /// The libraries whose numbers these are; a test holds them to `Cargo.lock`.
-const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
+pub const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
 
 /// The engine `gfn2//mmff94` with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -35,11 +36,11 @@ impl Default for Gfn2 {
 }
 
 impl Simulator for Gfn2 {
-    fn level(&self) -> String {
+    fn level(&self, _: &str) -> String {
         LEVEL.to_owned()
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         let (geometry, total_energy_hartree) = match molecule.free_atom() {
             Some(symbol) => free_atom(&molecule, symbol)?,

@@ -4,28 +4,29 @@ mod atoms;
 mod command;
 mod engine;
 mod gfn2;
+mod key;
 mod nwchem;
 mod qcengine;
 mod words;
 mod xtb;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
 pub use command::Command;
 pub use engine::{Engine, programs};
-pub use gfn2::Gfn2;
+pub use gfn2::{Gfn2, VERSION as LIBRARIES};
+pub use key::key_parts;
 pub use nwchem::{Functions, Job, Nwchem};
 pub use qcengine::Qcengine;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule, embed};
+use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,44 +38,31 @@ pub struct Request {
     pub engine: Engine,
     /// Seed of the embedding.
     pub seed: u64,
-    /// The geometry to begin with, from an earlier step; none for MMFF94's.
+    /// The geometry to begin with, where another engine gives it; none for MMFF94's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub geometry: Option<Geometry>,
+    pub geometry: Option<Relaxed>,
 }
 
 impl Request {
-    /// The step of a two-step level that comes first: it gives the geometry of this one.
-    pub fn first_step(&self) -> Option<Self> {
-        let is_atom = Molecule::parse(&self.smiles).is_ok_and(|m| m.free_atom().is_some());
-        let wanted = self.engine.simulator().begins_with() == Beginning::Gfn2;
-        (wanted && self.geometry.is_none() && !is_atom).then(|| Self {
-            engine: Engine::Xtb {
-                settings: Xtb::default(),
-            },
-            ..self.clone()
-        })
+    /// The level of theory of the geometry to begin with.
+    fn geometry_level(&self) -> &str {
+        self.geometry.as_ref().map_or(MMFF94, |given| &given.level)
     }
 }
 
-/// The geometry that a program begins with.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Beginning {
-    /// Embedded and relaxed with MMFF94.
-    #[default]
-    Mmff94,
-    /// Relaxed from there with GFN2-xTB by the program xtb, as a first step of the same task.
-    Gfn2,
-}
+/// Name of the symbolic link to the scratch folder beside a program's files.
+pub const SCRATCH_LINK: &str = "scratch";
 
-impl Beginning {
-    /// What a level of theory at this geometry ends with.
-    fn suffix(self) -> &'static str {
-        match self {
-            Self::Mmff94 => "//MMFF94",
-            Self::Gfn2 => "//GFN2-xTB",
-        }
-    }
+/// The level of the geometries that engines begin with unless told otherwise.
+pub const MMFF94: &str = "MMFF94";
+
+/// A geometry that another engine found: the first step of a two-step level.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Relaxed {
+    /// Its level of theory.
+    pub level: String,
+    /// In the XYZ format, angstrom.
+    pub xyz: String,
 }
 
 /// What an engine found.
@@ -185,22 +173,23 @@ impl Ranks {
 
 /// A quantum chemistry engine with its settings.
 pub trait Simulator {
-    /// The level of theory, for reports and cache keys.
-    fn level(&self) -> String;
+    /// The level of theory of its energies when it begins with geometries of the level `geometry`.
+    fn level(&self, geometry: &str) -> String;
     /// The program that must be installed, none for a built-in engine.
     fn requirement(&self) -> Option<Requirement> {
         None
     }
-    /// The geometry that the program begins with.
-    fn begins_with(&self) -> Beginning {
-        Beginning::Mmff94
+    /// Whether its geometries are of its own level, so that others can begin with them.
+    fn relaxes(&self) -> bool {
+        false
     }
     /// How many processes an MPI program wants; none for any other.
     fn ranks(&self) -> Option<Ranks> {
         None
     }
-    /// Checks the molecule, and answers at once or says which program to run.
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError>;
+    /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder for temporary files,
+    /// to which [`SCRATCH_LINK`] leads where the program runs.
+    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError>;
     /// Reads what the program of [`Simulator::prepare`] left.
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
 }
@@ -225,7 +214,7 @@ impl Start {
         require_neutral_closed_shell(&molecule, engine)?;
         Ok(Self {
             geometry: match &request.geometry {
-                Some(geometry) => geometry.clone(),
+                Some(Relaxed { xyz, .. }) => of_elements(Geometry::from_xyz(xyz)?)?,
                 None => embed(&molecule, request.seed, seconds(embed_timeout))?,
             },
             unpaired_electrons: 0,
@@ -242,6 +231,18 @@ const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 fn seconds(number: NonZeroU32) -> Duration {
     Duration::from_secs(u64::from(number.get()))
+}
+
+/// Refuses what some program wrote in the place of an element: it would go into the input of another.
+fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
+    let mut symbols = geometry.atoms.iter().map(|(symbol, _)| symbol);
+    match symbols.find(|symbol| atomic_number(symbol).is_none()) {
+        Some(symbol) => Err(SimError::Unreadable(format!(
+            "`{}` in the geometry is no element",
+            symbol.escape_default()
+        ))),
+        None => Ok(geometry),
+    }
 }
 
 /// Refuses what a closed-shell method without charge cannot treat.

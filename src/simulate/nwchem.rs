@@ -3,6 +3,7 @@
 //! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152, 184102 (2020).
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use handlebars::Handlebars;
@@ -11,10 +12,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::words::Words;
-use super::{
-    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError,
-};
-use super::{SimResult, Simulator, Start};
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{SCRATCH_LINK, SimResult, Simulator, Start};
 use crate::chem::Geometry;
 
 pub(super) const NAME: &str = "nwchem";
@@ -36,7 +35,6 @@ pub struct Nwchem {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
     pub task: Job,
-    pub geometry: Beginning,
     /// Iterations of the self-consistent field, at the most.
     pub max_iterations: NonZeroU32,
     /// Steps of an optimisation, at the most.
@@ -57,7 +55,7 @@ pub struct Nwchem {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Job {
-    /// The energy at the `geometry` that it begins with.
+    /// The energy at the geometry that it begins with.
     Energy,
     /// The energy at a geometry relaxed at this level.
     Optimize,
@@ -83,7 +81,6 @@ impl Default for Nwchem {
             basis: Words::fixed("3-21G"),
             functions: None,
             task: Job::Energy,
-            geometry: Beginning::Mmff94,
             max_iterations: number(100),
             max_steps: number(100),
             memory_mb: number(600),
@@ -96,14 +93,13 @@ impl Default for Nwchem {
 }
 
 impl Simulator for Nwchem {
-    fn level(&self) -> String {
-        let method = self.method.as_str().to_uppercase();
-        let geometry = match self.task {
-            Job::Energy => self.geometry.suffix(),
-            Job::Optimize => "",
-            Job::Frequencies => "+ZPE",
-        };
-        format!("{method}/{}{geometry}", self.basis)
+    fn level(&self, geometry: &str) -> String {
+        let level = format!("{}/{}", self.method.as_str().to_uppercase(), self.basis);
+        match self.task {
+            Job::Energy => format!("{level}//{geometry}"),
+            Job::Optimize => level,
+            Job::Frequencies => format!("{level}+ZPE"),
+        }
     }
 
     fn requirement(&self) -> Option<Requirement> {
@@ -115,8 +111,8 @@ impl Simulator for Nwchem {
         })
     }
 
-    fn begins_with(&self) -> Beginning {
-        self.geometry
+    fn relaxes(&self) -> bool {
+        self.task == Job::Optimize
     }
 
     fn ranks(&self) -> Option<Ranks> {
@@ -127,7 +123,7 @@ impl Simulator for Nwchem {
         })
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         Ok(Prepared::Program(Program {
             parallel: true,
@@ -136,7 +132,7 @@ impl Simulator for Nwchem {
                 "OMP_NUM_THREADS".to_owned(),
                 self.cores_per_rank.to_string(),
             )],
-            files: vec![(INPUT.to_owned(), self.input(&start)?)],
+            files: vec![(INPUT.to_owned(), self.input(&start, scratch)?)],
         }))
     }
 
@@ -158,7 +154,7 @@ impl Simulator for Nwchem {
             total_energy_hartree: energy,
             engine: request.engine.name().to_owned(),
             version: version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,
-            level: self.level(),
+            level: self.level(request.geometry_level()),
             geometry,
         })
     }
@@ -184,7 +180,7 @@ impl Nwchem {
             })
     }
 
-    fn input(&self, start: &Start) -> Result<String, SimError> {
+    fn input(&self, start: &Start, scratch: Option<&Path>) -> Result<String, SimError> {
         static TEMPLATES: LazyLock<Handlebars> = LazyLock::new(|| {
             let mut templates = Handlebars::new();
             templates.register_escape_fn(handlebars::no_escape);
@@ -209,6 +205,8 @@ impl Nwchem {
             "memory_mb": self.memory_mb,
             "multiplicity": start.multiplicity(),
             "optimize": job != Job::Energy,
+            // It knows no way to write a path with a blank, `:`, `;` or `#`.
+            "scratch": scratch.map_or(".", |_| SCRATCH_LINK),
             "theory": if self.functional().is_some() { "dft" } else { "scf" },
             "unpaired_electrons": start.unpaired_electrons,
         });

@@ -4,15 +4,14 @@
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::words::Words;
-use super::{
-    Beginning, EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult,
-};
+use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start};
 use crate::chem::Geometry;
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
@@ -31,8 +30,6 @@ pub struct Qcengine {
     /// The basis set, where the method has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<Words>,
-    #[serde(default)]
-    pub geometry: Beginning,
     /// Keywords of the program.
     #[serde(default)]
     pub keywords: BTreeMap<String, Value>,
@@ -91,25 +88,16 @@ struct QcError {
 }
 
 impl Simulator for Qcengine {
-    fn level(&self) -> String {
+    fn level(&self, geometry: &str) -> String {
         let basis = self.basis.iter().map(|basis| format!("/{basis}"));
-        format!(
-            "{}{}{}",
-            self.method,
-            basis.collect::<String>(),
-            self.geometry.suffix()
-        )
+        format!("{}{}//{geometry}", self.method, basis.collect::<String>())
     }
 
     fn requirement(&self) -> Option<Requirement> {
         Some(requirement())
     }
 
-    fn begins_with(&self) -> Beginning {
-        self.geometry
-    }
-
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let atoms = &start.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
@@ -140,16 +128,20 @@ impl Simulator for Qcengine {
             "protocols": {"stdout": false},
         });
         let words = [NAME, "run", self.program.as_str(), INPUT, "--ncores"];
-        let argv = words.map(str::to_owned).into_iter();
+        let mut argv: Vec<String> = words.map(str::to_owned).into();
+        argv.push(self.cores.to_string());
+        if let Some(scratch) = scratch {
+            argv.extend(["--scratch-directory".into(), scratch.display().to_string()]);
+        }
         Ok(Prepared::Program(Program {
             parallel: false,
-            argv: argv.chain([self.cores.to_string()]).collect(),
+            argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), self.cores.to_string())],
             files: vec![(INPUT.to_owned(), format!("{input:#}\n"))],
         }))
     }
 
-    fn parse(&self, _: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+    fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         let said = |why: String| format!("qcengine with {}: {why}", self.program);
         if outputs.exit_code != Some(0) {
             let last = outputs.stderr.lines().rfind(|line| !line.trim().is_empty());
@@ -184,7 +176,7 @@ impl Simulator for Qcengine {
                 .flatten()
                 .collect::<Vec<_>>()
                 .join(" "),
-            level: self.level(),
+            level: self.level(request.geometry_level()),
             geometry: molecule
                 .geometry()
                 .ok_or_else(|| unreadable("`geometry` has not three numbers an atom"))?,

@@ -7,7 +7,7 @@ use super::fault::{Fault, Faults, hint_for};
 use super::site::Executor;
 use super::source;
 use super::space::ELEMENTS;
-use crate::simulate::Ranks;
+use crate::simulate::{Engine, Ranks};
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
 ///
@@ -100,11 +100,54 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
                 );
             }
         }
-        if let MethodKind::Simulate { engine } = &method.kind
-            && let Some(ranks) = engine.simulator().ranks()
-        {
+        let MethodKind::Simulate { engine, geometry } = &method.kind else {
+            continue;
+        };
+        if let Some(ranks) = engine.simulator().ranks() {
             ranks_fit(loaded, name, &ranks, faults);
         }
+        if let Some(first) = geometry {
+            geometry_fits(loaded, (name, engine), first, faults);
+        }
+    }
+}
+
+/// Whether a method can begin with the geometries of the method `first`.
+fn geometry_fits(
+    loaded: &Loaded,
+    (name, engine): (&str, &Engine),
+    first: &str,
+    faults: &mut Faults,
+) {
+    let mut fault = |message: String, hint: Option<String>| {
+        let place = loaded.place(&["methods", name, "geometry"]);
+        faults.push(Fault::new(message).at(place).hint(hint));
+    };
+    if let Engine::Gfn2 { .. } = engine {
+        let message = format!(
+            "the method `{name}` names a `geometry`, but `{}` has its own",
+            engine.name()
+        );
+        let hint = "remove `geometry`, or choose another engine";
+        return fault(message, Some(hint.into()));
+    }
+    let methods = &loaded.campaign.methods;
+    match methods.get(first).map(|method| &method.kind) {
+        None => fault(
+            format!("the method `{name}` begins with geometries of `{first}`, which does not exist"),
+            hint_for(first, methods.keys().map(String::as_str)),
+        ),
+        Some(MethodKind::Simulate {
+            geometry: Some(_), ..
+        }) => fault(
+            format!("`{first}`, whose geometries `{name}` begins with, names a `geometry` itself"),
+            Some(format!("a level has at most two steps: remove `geometry` from `{first}`")),
+        ),
+        Some(MethodKind::Simulate { engine, .. }) if engine.simulator().relaxes() => {}
+        Some(_) => fault(
+            format!("the method `{name}` begins with geometries of `{first}`, which relaxes none"),
+            Some("it is a method with `engine: xtb`, `engine: command`, or `engine: nwchem` and `task: optimize`".into()),
+        ),
     }
 }
 

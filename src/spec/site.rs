@@ -25,7 +25,9 @@ pub struct Site {
     pub recognise: Recognise,
     #[serde(default)]
     pub node: Node,
-    /// Where tasks keep temporary files, relative to the run directory.
+    /// Where the programs of tasks keep temporary files: `./scratch` is inside the run directory.
+    ///
+    /// It may be or begin with a variable of the host where a task runs: `$SLURM_TMPDIR`, `${TMPDIR}/moldflow`.
     #[serde(default = "default_scratch")]
     pub scratch: PathBuf,
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.
@@ -36,6 +38,11 @@ pub struct Site {
     /// Shell lines that a task's environment needs first: `module load xtb`.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// Variables of the engine's environment that tasks see besides the usual ones: `OPENMM_HOME`, or all that begin as
+    /// `GAUSS_*` says.
+    #[serde(default)]
+    #[schemars(inner(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*\*?$")))]
+    pub pass_environment: Vec<String>,
     /// Named shares of the site, each with its own way to start work.
     #[schemars(extend("minProperties" = 1))]
     pub partitions: BTreeMap<String, Partition>,

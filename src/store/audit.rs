@@ -17,8 +17,9 @@ use crate::task::{Event, Record, TaskId};
 const CHUNK: usize = 1000;
 
 /// Tables that follow from the journal, with the columns that do not: a start is no fact, only its attempt's end is.
-const DERIVED: [(&str, &[&str]); 4] = [
+const DERIVED: [(&str, &[&str]); 5] = [
     ("tasks", &["state", "started"]),
+    ("failures", &[]),
     ("atoms", &[]),
     ("candidates", &[]),
     ("batches", &[]),
@@ -333,11 +334,10 @@ impl Anew {
     /// Copies the results of tasks that are there; how many are damaged.
     async fn copy_results(&mut self) -> Result<usize, StoreError> {
         let tasks: Vec<i64> = {
-            let tasks = sqlx::query_scalar(
-                "SELECT task FROM main.tasks WHERE state = 'succeeded' AND smiles IS NOT NULL",
-            )
-            .fetch_all(&mut self.db)
-            .await;
+            let tasks =
+                sqlx::query_scalar("SELECT task FROM main.tasks WHERE state = 'succeeded' ")
+                    .fetch_all(&mut self.db)
+                    .await;
             self.reading(tasks)?
         };
         let mut lost = 0;
@@ -348,8 +348,11 @@ impl Anew {
             .bind(task)
             .fetch_optional(&mut self.db)
             .await;
-            let found = row.ok().flatten().and_then(|row| result(task, &row));
-            // One that is lost is known to be lost: what has no row at all would be found damaged again.
+            let found = match row {
+                Ok(None) => continue,
+                Ok(Some(row)) => result(task, &row),
+                Err(_) => None,
+            };
             let simulation = found.unwrap_or_else(|| {
                 lost += 1;
                 Simulation::lost(task)

@@ -1,15 +1,19 @@
 //! The database of a run: one writer, any number of readers, every fact committed before it is acted on.
 
 mod audit;
+mod cache;
 mod read;
 mod seal;
 mod settings;
+mod tasks;
 mod write;
 
 pub use audit::{Repaired, audit, repair};
+pub use cache::{Cache, CacheError, Entry, Kept, Parts};
 pub use read::{AtomRow, BatchRow, CandidateRow, Counts, Summary};
 pub use seal::NOTE;
 pub use settings::Settings;
+pub use tasks::{FailedAttempt, TaskRow};
 pub use write::{Batch, Simulation};
 
 use std::io;

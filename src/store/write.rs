@@ -14,6 +14,8 @@ pub struct Batch {
     pub simulations: Vec<Simulation>,
     /// Attempts that began to run, and when.
     pub started: Vec<(TaskId, Attempt, i64)>,
+    /// What was looked for in the cache: the parts of the key as JSON, and when.
+    pub lookups: Vec<(TaskId, String, i64)>,
 }
 
 /// What a simulation returned besides its energy.
@@ -60,7 +62,10 @@ impl Simulation {
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.simulations.is_empty() && self.started.is_empty()
+        self.facts.is_empty()
+            && self.simulations.is_empty()
+            && self.started.is_empty()
+            && self.lookups.is_empty()
     }
 }
 
@@ -114,6 +119,9 @@ async fn commit(
     }
     for (task, attempt, at) in &batch.started {
         task_started(&mut tx, *task, *attempt, *at).await?;
+    }
+    for (task, parts, at) in &batch.lookups {
+        looked_up(&mut tx, *task, parts, *at).await?;
     }
     for (event, records) in &batch.facts {
         let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
@@ -174,6 +182,21 @@ async fn task_started(
         .map(drop)
 }
 
+async fn looked_up(
+    db: &mut SqliteConnection,
+    task: TaskId,
+    parts: &str,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO lookups (task, at, parts) VALUES (?, ?, ?)")
+        .bind(id(task))
+        .bind(at)
+        .bind(parts)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
 /// One record, in the tables derived from the journal. `at` is when its fact became known.
 pub(super) async fn apply(
     db: &mut SqliteConnection,
@@ -188,6 +211,17 @@ pub(super) async fn apply(
         .bind(stage)
         .bind(smiles)
         .bind(batch)
+        .bind(at),
+        Record::Cached { task } => {
+            sqlx::query("UPDATE tasks SET cached = 1 WHERE task = ?").bind(id(*task))
+        }
+        Record::AttemptFailed { task, attempt, failure } => sqlx::query(
+            "INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(id(*task))
+        .bind(attempt)
+        .bind(failure.kind.word())
+        .bind(&failure.message)
         .bind(at),
         Record::TaskAgain { task, attempt, failure } => sqlx::query(
             "UPDATE tasks SET state = 'submitted', attempt = ?, failure = ?, failure_message = ?, started = NULL WHERE task = ?",

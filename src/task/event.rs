@@ -34,6 +34,8 @@ pub enum Fact {
         usage: Usage,
         outcome: Outcome,
     },
+    /// An earlier run had the answer of a task: no attempt is made.
+    Cached { task: TaskId, outcome: Outcome },
     /// Another engine took the run over; what lies before is no time that the run was at work.
     Resumed,
     /// The wall time of the campaign is over.
@@ -43,8 +45,8 @@ pub enum Fact {
         changes: Vec<String>,
         stop: serde_json::Value,
     },
-    /// The saved agent is damaged or gone: the next batch begins with a new one.
-    AgentLost,
+    /// What the generator saved is damaged or gone: the next batch begins with a new agent.
+    StateLost,
 }
 
 /// What an attempt took, where known.
@@ -67,8 +69,16 @@ pub enum Outcome {
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
     },
+    /// The first step of a two-step level.
+    Relaxed {
+        /// The geometry in the XYZ format, angstrom.
+        xyz: String,
+    },
     Trained {
         model: FileRef,
+        /// Statistics of all that the model was fitted to, to which the next training adds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statistics: Option<FileRef>,
         molecules: usize,
         groups: usize,
         rmse_hartree: f64,

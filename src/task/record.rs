@@ -24,6 +24,15 @@ pub enum Record {
         smiles: Option<String>,
         batch: Option<u32>,
     },
+    /// The answer of a task that ends now is that of an earlier run.
+    Cached {
+        task: TaskId,
+    },
+    AttemptFailed {
+        task: TaskId,
+        attempt: Attempt,
+        failure: Failure,
+    },
     /// A failed attempt is followed by another.
     TaskAgain {
         task: TaskId,
@@ -47,6 +56,7 @@ pub enum Record {
         batch: u32,
         rank: u32,
     },
+    /// A task works on a candidate; at a two-step level there are two, one after the other.
     Evaluating {
         batch: u32,
         rank: u32,
