@@ -13,5 +13,6 @@ ALTER TABLE run ADD COLUMN home TEXT;
 CREATE TABLE settings (
     version   INTEGER PRIMARY KEY,
     campaign  TEXT NOT NULL,
-    site      TEXT NOT NULL
+    site      TEXT NOT NULL,
+    checksum  BLOB NOT NULL
 ) STRICT;

@@ -60,7 +60,7 @@ pub(super) async fn verify_if_small(
 /// The number of facts of a run that is whole.
 async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Failure> {
     let mut store = Store::open(dir).await?;
-    let mut replayed = Replayed::new(&mut store, loaded, plan).await;
+    let mut replayed = Replayed::new(&mut store, loaded, plan).await?;
     store.close().await?;
     let (facts, mut faults) = store::audit(dir, |seq, event| replayed.records(seq, event)).await?;
     faults.append(&mut replayed.illegal);
@@ -79,12 +79,17 @@ async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Failure
 }
 
 async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
-    // Settings may have been changed, and when the run was to stop decides what its journal means.
-    let mut replayed = match Store::open_to_read(dir).await {
-        Ok(mut store) => Replayed::new(&mut store, loaded, plan).await,
-        Err(_) => Replayed::with(Config::new(&loaded.campaign, plan)),
+    // Damaged ones are those of the run directory from now on.
+    let settings = match Store::open_to_read(dir).await {
+        Ok(mut store) => store.settings().await.unwrap_or_default(),
+        Err(_) => Vec::new(),
     };
-    let repaired = store::repair(dir, |seq, event| replayed.records(seq, event)).await?;
+    let mut config = Config::new(&loaded.campaign, plan);
+    if let Some(stop) = settings.first().and_then(settings::stop) {
+        config.stop = stop;
+    }
+    let mut replayed = Replayed::with(config);
+    let repaired = store::repair(dir, &settings, |seq, event| replayed.records(seq, event)).await?;
     let mut text = format!(
         "{}: made anew from {} facts\n",
         dir.display(),
@@ -132,13 +137,13 @@ struct Replayed {
 }
 
 impl Replayed {
-    /// As the run was begun, if the database can tell.
-    async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Self {
+    /// As the run was begun.
+    async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Result<Self, Failure> {
         let mut config = Config::new(&loaded.campaign, plan);
-        if let Some(stop) = settings::first_stop(store).await {
+        if let Some(stop) = store.settings().await?.first().and_then(settings::stop) {
             config.stop = stop;
         }
-        Self::with(config)
+        Ok(Self::with(config))
     }
 
     fn with(config: Config) -> Self {

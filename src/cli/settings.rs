@@ -68,12 +68,8 @@ pub async fn changed(dir: &Path, store: &mut Store) -> Result<Vec<String>, Failu
         .collect())
 }
 
-/// When the run was to stop as it was begun, if the database can tell.
-pub async fn first_stop(store: &mut Store) -> Option<Stop> {
-    stop(store.settings().await.ok()?.first()?)
-}
-
-fn stop(settings: &Settings) -> Option<Stop> {
+/// When a run with these settings is to stop.
+pub fn stop(settings: &Settings) -> Option<Stop> {
     serde_json::from_value(tree(&settings.campaign)["stop"].clone()).ok()
 }
 

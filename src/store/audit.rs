@@ -9,6 +9,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
 use super::seal::{self, Seal};
+use super::settings::{self, Settings};
 use super::write::{append_to_journal, apply, insert_result};
 use super::{FILE, MIGRATIONS, NOTE, Simulation, Store, StoreError, options};
 use crate::task::{Event, Record, TaskId};
@@ -196,9 +197,11 @@ pub async fn audit(
     Ok((facts, faults))
 }
 
-/// Makes the database of `dir` anew from its journal, as far as that can be read; the damaged files are kept.
+/// Makes the database of `dir` anew from its journal, as far as that can be read, with the settings that it was found to
+/// have; the damaged files are kept.
 pub async fn repair(
     dir: &Path,
+    settings: &[Settings],
     records: impl FnMut(i64, &Event) -> Vec<Record>,
 ) -> Result<Repaired, StoreError> {
     let path = dir.join(FILE);
@@ -212,7 +215,7 @@ pub async fn repair(
     let new = dir.join(format!("{FILE}.new"));
     remove_database(&new).map_err(files)?;
     let mut anew = Anew::beside(&path, options(&new).create_if_missing(true)).await?;
-    anew.copy_run().await?;
+    anew.copy_run(settings).await?;
     let (facts, _) = anew.replay(records).await?;
     let results_lost = anew.copy_results().await?;
     let seal = anew.chain.seal;
@@ -315,7 +318,7 @@ impl Anew {
     }
 
     /// What cannot be derived besides results.
-    async fn copy_run(&mut self) -> Result<(), StoreError> {
+    async fn copy_run(&mut self, settings: &[Settings]) -> Result<(), StoreError> {
         let columns = "INSERT INTO main.run (only, name, campaign, created, version, home) \
                        SELECT only, name, campaign, created, version, home FROM disk.run";
         let older = "INSERT INTO main.run (only, name, campaign, created, version) \
@@ -326,8 +329,10 @@ impl Anew {
         };
         self.reading(copied)?;
         // Of an earlier version, or damaged: then those in the run directory are accepted as they are.
-        let settings = "INSERT INTO main.settings SELECT * FROM disk.settings";
-        let _ = sqlx::query(settings).execute(&mut self.db).await;
+        for settings in settings {
+            let copied = settings::insert(&mut self.db, settings).await;
+            self.reading(copied)?;
+        }
         Ok(())
     }
 

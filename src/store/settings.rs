@@ -1,31 +1,57 @@
 //! The settings that a run was begun with, and the directory that it is at home in.
 
+use sqlx::sqlite::SqliteConnection;
+
+use super::seal::{self, Seal};
 use super::{Store, StoreError};
 
 /// `campaign.yml` and `site.yml`, as they stand in the run directory.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
     pub campaign: String,
     pub site: String,
 }
 
+impl Settings {
+    fn seal(&self) -> Seal {
+        seal::digest(&[self.campaign.as_bytes(), self.site.as_bytes()])
+    }
+}
+
+pub(super) async fn insert(
+    db: &mut SqliteConnection,
+    settings: &Settings,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO settings (campaign, site, checksum) VALUES (?, ?, ?)")
+        .bind(&settings.campaign)
+        .bind(&settings.site)
+        .bind(settings.seal().to_vec())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
 impl Store {
     /// Every version of the settings, the oldest first.
     pub async fn settings(&mut self) -> Result<Vec<Settings>, StoreError> {
-        let rows = sqlx::query_as("SELECT campaign, site FROM settings ORDER BY version")
+        let rows = sqlx::query_as("SELECT campaign, site, checksum FROM settings ORDER BY version")
             .fetch_all(&mut self.db)
             .await;
-        self.reading(rows)
+        let rows: Vec<(String, String, Vec<u8>)> = self.reading(rows)?;
+        let whole = rows.into_iter().map(|(campaign, site, checksum)| {
+            let settings = Settings { campaign, site };
+            (settings.seal() == *checksum).then_some(settings)
+        });
+        let whole: Option<Vec<Settings>> = whole.collect();
+        whole.ok_or_else(|| {
+            self.damaged("the settings that the run was begun with are not as they were written")
+        })
     }
 
     /// Keeps one more version of them.
     pub async fn keep_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
-        let insert = sqlx::query("INSERT INTO settings (campaign, site) VALUES (?, ?)")
-            .bind(&settings.campaign)
-            .bind(&settings.site)
-            .execute(&mut self.db)
-            .await;
-        self.writing(insert.map(drop))
+        let kept = insert(&mut self.db, settings).await;
+        self.writing(kept)
     }
 
     /// Where the run is at home; the first that asks says so. In any other directory it is a copy: it takes the name
