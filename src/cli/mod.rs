@@ -8,6 +8,7 @@ mod export;
 mod failure;
 mod plan;
 mod progress;
+mod remote;
 mod resume;
 mod run;
 mod run_dir;
@@ -20,6 +21,7 @@ mod sites_check;
 mod start;
 mod status;
 mod task;
+mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -85,6 +87,9 @@ enum Command {
     /// Work on one task
     #[command(subcommand, hide = true)]
     Task(task::Command),
+    /// Serve a run on another host
+    #[command(subcommand, hide = true)]
+    Remote(remote::Command),
 }
 
 /// A campaign and what the command line changes in it.
@@ -151,6 +156,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Task(command) => task::run(&command),
+        Command::Remote(command) => remote::run(&command),
     }
 }
 

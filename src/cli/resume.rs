@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::session::{self, Output};
+use super::ways::Ways;
 use super::{Exit, check, run_dir};
 
 #[derive(Args)]
@@ -24,12 +25,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
+    session::runnable(&loaded.site)?;
+    let ways = Ways::open(&loaded.site, true)?;
     super::wait(session::work(
         &dir,
         lock,
         &loaded,
         &plan,
         arguments.output,
+        ways,
         arguments.accept_changes,
     ))
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::session::{self, Output};
+use super::ways::Ways;
 use super::{CampaignArguments, Exit, run_dir};
 
 #[derive(Args)]
@@ -34,6 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         loaded.campaign.cache = Some(path.display().to_string());
     }
     session::runnable(&loaded.site)?;
+    let ways = Ways::open(&loaded.site, false)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     super::wait(session::work(
         &dir,
@@ -41,6 +43,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &loaded,
         &plan,
         arguments.output,
+        ways,
         false,
     ))
 }

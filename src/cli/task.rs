@@ -152,7 +152,7 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let mut argv = match launch {
-                Some(launch) if program.parallel => launch.argv()?,
+                Some(launch) if program.parallel => launch.argv_in(dir)?,
                 _ => Vec::new(),
             };
             argv.extend(program.argv);

@@ -669,6 +669,7 @@ impl<P: Program> Driver<P> {
                 .collect(),
             result: file::RESULT,
             timeout: stage.timeout,
+            shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
         Some((stage.partition.clone(), job))
     }

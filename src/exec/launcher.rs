@@ -1,11 +1,16 @@
 //! Launchers: from a site's template of an MPI command to the words that go before the program.
 
+use std::fs;
+use std::io;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use crate::spec::template::{Piece, pieces};
+
+/// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
+pub const HOSTS: &str = "hosts";
 
 /// A launcher and what it is to start.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -20,6 +25,20 @@ impl Launch {
     pub fn argv(&self) -> Result<Vec<String>, LauncherError> {
         render(&self.template, &self.shape)
     }
+
+    /// The same in the directory of an attempt, where the file `HOSTS` may name its nodes.
+    pub fn argv_in(&self, dir: &Path) -> Result<Vec<String>, LauncherError> {
+        let mut shape = self.shape.clone();
+        if let Ok((path, text)) = read(&dir.join(HOSTS)) {
+            shape.hosts = text.lines().map(str::to_owned).collect();
+            shape.hostfile = Some(path);
+        }
+        render(&self.template, &shape)
+    }
+}
+
+fn read(path: &Path) -> io::Result<(PathBuf, String)> {
+    Ok((path.canonicalize()?, fs::read_to_string(path)?))
 }
 
 /// An MPI program as its launcher sees it.
@@ -189,6 +208,21 @@ mod tests {
                 "2"
             ]
         );
+    }
+
+    #[test]
+    fn the_nodes_of_an_attempt_are_those_that_its_directory_names() {
+        let launch = Launch {
+            template: "mpirun --host {{hosts}} --hostfile {{hostfile}}".into(),
+            shape: shape(),
+        };
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(launch.argv_in(dir.path()), launch.argv());
+        let hosts = dir.path().canonicalize().unwrap().join(HOSTS);
+        fs::write(&hosts, "n3\nn4\n").unwrap();
+        let hosts = hosts.to_str().unwrap();
+        let words = ["mpirun", "--host", "n3,n4", "--hostfile", hosts];
+        assert_eq!(launch.argv_in(dir.path()).unwrap(), words);
     }
 
     #[test]

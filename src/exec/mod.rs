@@ -1,8 +1,10 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
+pub mod allocation;
 pub mod batch;
 mod batched;
 pub mod doctor;
+pub mod jobs;
 mod launch;
 mod launcher;
 mod local;
@@ -11,12 +13,14 @@ mod program;
 mod scratch;
 mod secrets;
 pub mod slurm;
+pub mod ssh;
+pub mod transport;
 
 pub use batched::carry_out;
 pub use launch::{is_full, now};
-pub use launcher::{Launch, LauncherError, Shape, render};
+pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
-pub use process::{Environment, peak_memory_kib};
+pub use process::{Environment, find_clients, peak_memory_kib};
 pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
 pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
 pub use secrets::Secrets;
@@ -44,6 +48,8 @@ pub struct Job {
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
     pub timeout: Duration,
+    /// Of the MPI program that it starts, if it does; None for one process.
+    pub shape: Option<Shape>,
 }
 
 /// News of a job.
