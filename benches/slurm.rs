@@ -124,6 +124,8 @@ fn in_blocks(seconds: &str) -> f64 {
         links: vec![],
         result: "result.json",
         timeout: Duration::from_secs(60),
+        expected: Duration::from_secs(60),
+        launches: false,
     };
     executor.submit((1..=TASKS as u64).map(job).collect());
     let mut begin = None;

@@ -55,6 +55,8 @@ impl Partition {
             links: vec![],
             result: "result",
             timeout: Duration::from_secs(60),
+            expected: Duration::from_secs(60),
+            launches: false,
         };
         self.executor.submit((1..).zip(scripts).map(job).collect());
     }

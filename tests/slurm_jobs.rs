@@ -70,6 +70,8 @@ impl Partition {
             links: vec![],
             result: "result",
             timeout: Duration::from_secs(300),
+            expected: Duration::from_secs(300),
+            launches: false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! The command line: one file a command, and the one place that prints.
 
+mod allocation;
+mod chain;
 mod check;
 mod export;
 mod failure;
@@ -14,6 +16,7 @@ mod sites;
 mod sites_check;
 mod start;
 mod status;
+mod submit;
 mod task;
 
 use std::path::PathBuf;
@@ -58,6 +61,8 @@ struct Arguments {
 enum Command {
     /// Run a campaign
     Run(run::Arguments),
+    /// Run a campaign in batch jobs, each submitting the next
+    Submit(submit::Arguments),
     /// Continue a run that was interrupted or killed
     Resume(resume::Arguments),
     /// Validate a campaign and change nothing
@@ -132,6 +137,7 @@ pub fn main() -> ExitCode {
 fn run_command(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Submit(arguments) => submit::run(&arguments),
         Command::Resume(arguments) => resume::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
@@ -141,6 +147,12 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Task(command) => task::run(&command),
     }
+}
+
+/// Path of this program.
+fn own_executable() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))
 }
 
 /// Waits for a command that awaits.

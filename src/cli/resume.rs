@@ -7,6 +7,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::session::{self, Output};
 use super::{Exit, check, run_dir};
+use crate::spec::duration::Duration;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -14,6 +15,9 @@ pub(super) struct Arguments {
     pub run_dir: PathBuf,
     #[command(flatten)]
     pub output: Output,
+    /// Go on as a job of `moldflow submit` that has this walltime
+    #[arg(long, value_name = "WALLTIME", hide = true)]
+    pub job: Option<Duration>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -21,5 +25,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
-    super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
+    let job = arguments.job.map(Duration::get);
+    super::wait(session::work(
+        &dir,
+        lock,
+        &loaded,
+        &plan,
+        arguments.output,
+        job,
+    ))
 }

@@ -26,6 +26,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let (loaded, plan) = super::check::checked(&arguments.campaign)?;
     session::runnable(&loaded.site)?;
+    super::allocation::shares(&loaded.site)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    super::wait(session::work(&dir, lock, &loaded, &plan, arguments.output))
+    super::wait(session::work(
+        &dir,
+        lock,
+        &loaded,
+        &plan,
+        arguments.output,
+        None,
+    ))
 }

@@ -12,10 +12,14 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
+use super::allocation::{self, Shares};
+use super::chain::{self, Continuation};
 use super::failure::Failure;
 use super::progress::Display;
 use super::{run_dir, start};
-use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
+use crate::engine::{
+    Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
+};
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
 use crate::exec::{Executor, LocalExecutor, Report};
 use crate::plan::Plan;
@@ -41,29 +45,32 @@ pub struct Output {
     pub quiet: bool,
 }
 
-/// Runs or resumes what is in `dir`, whose lock is held by `_lock`, and says what came of it.
+/// Runs or resumes what is in `dir`, whose lock is held by `_lock`, and says what came of it. `job`: the walltime of the
+/// job of `moldflow submit` in which this is done.
 pub async fn work(
     dir: &Path,
     _lock: File,
     loaded: &Loaded,
     plan: &Plan,
     output: Output,
+    job: Option<Duration>,
 ) -> Result<Exit, Failure> {
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
     let interrupts = interrupts()?;
     start_log(dir)?;
-    let mut display = Display::new(output.quiet, dir);
+    let display = Display::new(output.quiet, dir);
     let mut store = open_store(dir, &loaded.campaign).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
-    let executable = std::env::current_exe()
-        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
+    let executable = super::own_executable()?;
+    let submit = loaded.site.submit.as_ref().zip(job);
     let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
         stages: stages(loaded, plan),
         executors,
+        time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
     };
     let config = Config::new(&loaded.campaign, plan);
     let (seed, initial) = (config.seed, config.initial_count);
@@ -83,12 +90,43 @@ pub async fn work(
         Drawn::default()
     };
     display.say(&format!("run directory {}", dir.display()));
-    let (ending, mut store) = driver.run(drawn, interrupts, &mut display).await?;
-    display.finish();
+    let continuation = match submit {
+        Some((submit, _)) if !driver.is_ended() => {
+            let begun = Continuation::begin(dir, submit, driver.progress().ended);
+            Some(begun.map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?)
+        }
+        _ => None,
+    };
+    let mut watched = Watched {
+        display,
+        continuation,
+    };
+    let (ending, mut store) = driver.run(drawn, interrupts, &mut watched).await?;
+    watched.display.finish();
+    let next = watched.continuation.and_then(|it| it.end(ending));
     report::write_records(&mut store, dir).await?;
-    let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;
+    let ended = conclude(dir, &mut store, &loaded.campaign, ending, next, output).await?;
     store.close().await?;
     Ok(ended)
+}
+
+/// Those who watch a run: the terminal, and the job that is to go on.
+struct Watched {
+    display: Display,
+    continuation: Option<Continuation>,
+}
+
+impl Watch for Watched {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+        self.display.tell(progress, slots);
+        if let Some(continuation) = &mut self.continuation {
+            continuation.told(progress.ended);
+        }
+    }
+
+    fn draining(&mut self, why: Ending) {
+        self.display.draining(why);
+    }
 }
 
 /// Draws the initial molecules and some more.
@@ -141,12 +179,13 @@ fn executors(
     run: &str,
     reports: &mpsc::UnboundedSender<Report>,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
+    let shares = allocation::shares(site)?;
     let mut executors = BTreeMap::new();
     for (name, partition) in &site.partitions {
         if !can_run(partition) {
             return Err(cannot_run(&site.name, name, partition));
         }
-        let executor = executor(site, name, executable, run, reports.clone());
+        let executor = executor(site, name, &shares, executable, run, reports.clone());
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
@@ -159,11 +198,8 @@ fn executors(
 
 /// Whether every partition can be run, said before anything is written.
 pub fn runnable(site: &site::Site) -> Result<(), Failure> {
-    match site
-        .partitions
-        .iter()
-        .find(|(_, partition)| !can_run(partition))
-    {
+    let cannot = |(_, partition): &(_, &_)| !can_run(partition);
+    match site.partitions.iter().find(cannot) {
         Some((name, partition)) => Err(cannot_run(&site.name, name, partition)),
         None => Ok(()),
     }
@@ -172,10 +208,10 @@ pub fn runnable(site: &site::Site) -> Result<(), Failure> {
 fn can_run(partition: &site::Partition) -> bool {
     partition.transport.is_none()
         && match partition.executor {
-            site::Executor::Local { .. } | site::Executor::Slurm { .. } => true,
-            site::Executor::Allocation { .. }
-            | site::Executor::Pbs { .. }
-            | site::Executor::Cobalt { .. } => false,
+            site::Executor::Local { .. }
+            | site::Executor::Allocation { .. }
+            | site::Executor::Slurm { .. } => true,
+            site::Executor::Pbs { .. } | site::Executor::Cobalt { .. } => false,
         }
 }
 
@@ -195,6 +231,7 @@ fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
 fn executor(
     site: &site::Site,
     name: &str,
+    shares: &Shares,
     executable: &Path,
     run: &str,
     reports: mpsc::UnboundedSender<Report>,
@@ -235,9 +272,11 @@ fn executor(
                 }
             }
         }
+        site::Executor::Allocation { .. } => Box::new(allocation::executor(
+            site, name, shares, executable, reports,
+        )?),
         // `can_run` has let none of the others pass.
         site::Executor::Local { .. }
-        | site::Executor::Allocation { .. }
         | site::Executor::Pbs { .. }
         | site::Executor::Cobalt { .. } => Box::new(LocalExecutor::new(slots, reports)?),
     })
@@ -293,12 +332,13 @@ async fn conclude(
     store: &mut Store,
     campaign: &Campaign,
     ending: Ending,
+    next: Option<String>,
     output: Output,
 ) -> Result<Exit, Failure> {
     let summary = store.summary().await?;
     let state = match ending {
         Ending::Ended(_) => RunState::Finished,
-        Ending::Interrupted => RunState::Interrupted,
+        Ending::Interrupted | Ending::JobOver | Ending::NodesLost => RunState::Interrupted,
     };
     if output.json {
         println!("{:#}", report::final_json(dir, &summary, state));
@@ -319,13 +359,20 @@ async fn conclude(
         "{} evaluations ({} failed), {} batches",
         counts.evaluations, counts.failures, counts.batches
     );
+    let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
     let ended = match ending {
         Ending::Interrupted => {
-            eprintln!(
-                "interrupted after {done}; `moldflow resume {}` goes on",
-                dir.display()
-            );
+            eprintln!("interrupted after {done}; {next}");
             return Ok(Exit::Interrupted);
+        }
+        Ending::NodesLost => {
+            eprintln!("a partition has lost all its nodes, after {done}; {next}");
+            return Ok(Exit::Interrupted);
+        }
+        // As it should be: Cobalt lets a job that failed hold back those that wait for it.
+        Ending::JobOver => {
+            eprintln!("the time of this job is over, after {done}; {next}");
+            return Ok(Exit::Finished);
         }
         Ending::Ended(stopped_by) => stopped_by,
     };

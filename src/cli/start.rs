@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
 use crate::exec::batch::{Script, System};
@@ -11,7 +12,7 @@ use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::spec::campaign::{Loaded, MethodKind};
-use crate::spec::site::{Executor, Memory, Partition, Site};
+use crate::spec::site::{Batch, Executor, Memory, Partition, Site, Submit};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -65,15 +66,73 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     let shape = Shape {
         hosts: if local { vec![hostname()] } else { Vec::new() },
-        memory: match site.node.memory {
-            Memory::Bytes(bytes) => Some(bytes >> 20),
-            Memory::Auto => None,
-        },
+        memory: memory(site),
         ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
     };
     Some(Launch {
         template: site.mpiexec_command.clone()?,
         shape,
+    })
+}
+
+/// Memory of a node in MiB, where it is given.
+pub fn memory(site: &Site) -> Option<u64> {
+    match site.node.memory {
+        Memory::Bytes(bytes) => Some(bytes >> 20),
+        Memory::Auto => None,
+    }
+}
+
+/// The script of the jobs in which the run in `dir` goes on.
+pub fn job_script(
+    site: &Site,
+    submit: &Submit,
+    dir: &Path,
+    executable: &Path,
+) -> Result<String, Failure> {
+    let Submit {
+        system,
+        queue,
+        account,
+        walltime,
+        nodes,
+        options,
+    } = submit.clone();
+    let system = System::from(system);
+    let mut batch = Batch {
+        queue,
+        account,
+        walltime,
+        nodes_per_task: nodes,
+        max_jobs: NonZeroUsize::MIN,
+        options,
+    };
+    if system == System::Slurm {
+        // The job outlives a lost node; the tasks there are tried again on the others.
+        batch.options.insert(0, "--no-kill".into());
+    }
+    let text = |path: &Path| path.display().to_string();
+    let argv = [
+        text(executable),
+        "resume".into(),
+        text(dir),
+        "--job".into(),
+        walltime.to_string().replace(' ', ""),
+    ];
+    let script = Script {
+        system,
+        batch: &batch,
+        name: &chain::job_name(dir, 1),
+        ranks_per_node: NonZeroUsize::MIN,
+        cores_per_rank: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
+        setup: &site.setup,
+        environment: &[],
+        dir: dir.to_owned(),
+        argv: &argv,
+    };
+    script.render().map_err(|error| {
+        let hint = format!("correct `submit` in the site profile `{}`", site.name);
+        Failure::with_hint(causes(&error), hint)
     })
 }
 

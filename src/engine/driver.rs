@@ -10,8 +10,10 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
+use super::durations::Durations;
 use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
+use super::turns::{JobTime, Turns};
 use super::{Effect, Engine, Progress};
 use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, now};
 use crate::simulate::SimResult;
@@ -39,8 +41,12 @@ pub struct Driver<P> {
     failed: BTreeSet<(TaskId, Attempt)>,
     /// When the wall time of the campaign is over.
     deadline: Option<Instant>,
-    /// Whether the person at the terminal asked for no new tasks.
-    draining: bool,
+    /// Why nothing new is begun, once that is so.
+    draining: Option<Ending>,
+    durations: Durations,
+    /// Of the batch job, if the engine is in one that has an end.
+    job: Option<(Instant, JobTime)>,
+    turns: Turns,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -58,6 +64,8 @@ pub struct Site {
     pub stages: BTreeMap<String, StageSite>,
     /// By partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
+    /// What is left of the batch job that the engine runs in.
+    pub time: Option<Duration>,
 }
 
 /// How the tasks of a stage are run.
@@ -76,14 +84,18 @@ pub enum Ending {
     Ended(StoppedBy),
     /// By the person at the terminal; `resume` goes on.
     Interrupted,
+    /// Nothing more can be done in the time of the batch job; its continuation goes on.
+    JobOver,
+    /// No node is left on which tasks of some partition could run.
+    NodesLost,
 }
 
 /// Those who watch a run.
 pub trait Watch {
     /// `slots`: partition, busy, all.
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
-    /// The run was interrupted once: nothing new is started, what runs is waited for.
-    fn draining(&mut self) {}
+    /// Nothing new is started, what runs is waited for: why.
+    fn draining(&mut self, _why: Ending) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -116,10 +128,12 @@ impl<P: Program> Driver<P> {
     ) -> Result<Self, DriverError> {
         let mut worked = Worked::default();
         let mut failed = BTreeSet::new();
+        let mut durations = Durations::default();
         let mut illegal = None;
         store
             .replay(|seq, event| {
                 worked.add(&event);
+                record(&mut durations, &engine, &event);
                 failed.extend(failed_attempt(&event.fact));
                 if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
                     illegal = Some(DriverError::Journal { seq, source });
@@ -139,7 +153,10 @@ impl<P: Program> Driver<P> {
             deadline: left.map(|left| Instant::now() + left),
             janitor: Janitor::start(path.join("tasks")),
             failed,
-            draining: false,
+            draining: None,
+            durations,
+            job: site.time.map(|time| (Instant::now(), JobTime(time))),
+            turns: Turns::default(),
             engine,
             store,
             site,
@@ -152,6 +169,15 @@ impl<P: Program> Driver<P> {
     /// Whether the run has not begun.
     pub fn is_fresh(&self) -> bool {
         self.engine.is_fresh()
+    }
+
+    /// Whether the run has ended.
+    pub fn is_ended(&self) -> bool {
+        self.engine.is_ended()
+    }
+
+    pub fn progress(&self) -> Progress {
+        self.engine.progress()
     }
 
     /// Begins a new run with its `drawn` molecules, or goes on with an old one, until its end or `interrupts` counts
@@ -180,29 +206,44 @@ impl<P: Program> Driver<P> {
                 watcher.tell(&self.engine.progress(), &self.slots());
                 return Ok((Ending::Ended(stopped_by), self.leave()));
             }
-            if self.draining
+            if self.draining.is_none()
+                && let Some(why) = self.reason_to_drain()
+            {
+                self.drain(why);
+                watcher.draining(why);
+            }
+            if let Some(why) = self.draining
                 && self.site.executors.values().all(|e| e.busy() == 0)
                 && self.reports.is_empty()
             {
-                return Ok((Ending::Interrupted, self.leave()));
+                watcher.tell(&self.engine.progress(), &self.slots());
+                return Ok((why, self.leave()));
             }
-            let deadline = self
-                .deadline
-                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
+            let never = || Instant::now() + Duration::from_secs(1 << 30);
+            let deadline = self.deadline.unwrap_or_else(never);
+            let last_moment = self.job.map(|(begin, time)| begin + time.last_moment());
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take_reports(report).await?,
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
                     0 => {}
                     1 => {
-                        self.drain();
-                        watcher.draining();
+                        self.drain(Ending::Interrupted);
+                        watcher.draining(Ending::Interrupted);
                     }
-                    _ => return Ok((Ending::Interrupted, self.leave())),
+                    _ => {
+                        watcher.tell(&self.engine.progress(), &self.slots());
+                        return Ok((Ending::Interrupted, self.leave()));
+                    }
                 },
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.deadline = None;
                     self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
+                }
+                () = sleep_until(last_moment.unwrap_or_else(never)), if last_moment.is_some() => {
+                    self.give_up().await?;
+                    watcher.tell(&self.engine.progress(), &self.slots());
+                    return Ok((Ending::JobOver, self.leave()));
                 }
             }
         }
@@ -241,8 +282,39 @@ impl<P: Program> Driver<P> {
         }
     }
 
-    fn drain(&mut self) {
-        self.draining = true;
+    /// Why nothing more can be begun, apart from somebody's wish.
+    fn reason_to_drain(&self) -> Option<Ending> {
+        if self.site.executors.values().any(|e| e.slots() == 0) {
+            Some(Ending::NodesLost)
+        } else if self.job.is_some() && self.turns.begun().is_empty() && self.turns.is_waiting() {
+            Some(Ending::JobOver)
+        } else {
+            None
+        }
+    }
+
+    /// Writes down that the job ended before what still runs.
+    async fn give_up(&mut self) -> Result<(), DriverError> {
+        self.drain(Ending::JobOver);
+        let facts = self.turns.begun().iter().map(|(task, begun)| {
+            let read = self.read(*task, begun.attempt, &Exit::Walltime, None);
+            let usage = Usage {
+                started: begun.started,
+                ..Usage::default()
+            };
+            Fact::Ended {
+                task: *task,
+                attempt: begun.attempt,
+                usage,
+                outcome: read.outcome,
+            }
+        });
+        let facts = facts.collect();
+        self.take(facts, Batch::default()).await
+    }
+
+    fn drain(&mut self, why: Ending) {
+        self.draining = Some(why);
         for executor in self.site.executors.values_mut() {
             executor.drop_waiting();
         }
@@ -259,17 +331,20 @@ impl<P: Program> Driver<P> {
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
     fn take_over(&mut self) {
         let outstanding = self.engine.outstanding();
+        let mut never_started = Vec::new();
         for (partition, jobs) in self.jobs(&outstanding) {
             let Some(executor) = self.site.executors.get_mut(&partition) else {
                 continue;
             };
             let found = executor.find(&jobs);
-            let never_started = jobs
-                .into_iter()
-                .zip(found)
-                .filter(|(_, found)| *found == Found::Nothing);
-            executor.submit(never_started.map(|(job, _)| job).collect());
+            for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
+                match found {
+                    Found::Nothing => never_started.push((token.task, token.attempt)),
+                    Found::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
+                }
+            }
         }
+        self.submit(never_started);
     }
 
     /// Takes in `first` and what else has come since.
@@ -281,7 +356,10 @@ impl<P: Program> Driver<P> {
             let Token { task, attempt, .. } = report.token;
             match report.news {
                 _ if !self.engine.awaits(task, attempt) => {}
-                News::Started => batch.started.push((task, attempt, report.at)),
+                News::Started => {
+                    self.turns.started(task, report.at);
+                    batch.started.push((task, attempt, report.at));
+                }
                 News::Ended {
                     exit,
                     result,
@@ -352,6 +430,10 @@ impl<P: Program> Driver<P> {
         let mut done = Vec::new();
         for fact in facts {
             let event = Event { at, fact };
+            record(&mut self.durations, &self.engine, &event);
+            if let Fact::Ended { task, .. } = &event.fact {
+                self.turns.end(*task);
+            }
             match self.engine.handle(&event) {
                 Ok(step) => {
                     if let Fact::Ended {
@@ -391,9 +473,9 @@ impl<P: Program> Driver<P> {
         let mut submit = Vec::new();
         for effect in effects {
             match *effect {
-                Effect::Submit { .. } if self.draining => {}
                 Effect::Submit { task, attempt } => submit.push((task, attempt)),
                 Effect::Cancel { task, attempt } => {
+                    self.turns.end(task);
                     let token = self.token(task, attempt);
                     for executor in self.site.executors.values_mut() {
                         executor.cancel(std::slice::from_ref(&token));
@@ -402,11 +484,52 @@ impl<P: Program> Driver<P> {
                 Effect::End => tracing::info!("the run has ended"),
             }
         }
-        for (partition, jobs) in self.jobs(&submit) {
+        self.submit(submit);
+    }
+
+    /// Hands attempts to their executors; in a batch job that has an end, as many as there is room and time for.
+    fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) {
+        if self.draining.is_some() {
+            return;
+        }
+        let attempts = match self.job {
+            None => attempts,
+            Some((begin, time)) => {
+                for (task, attempt) in attempts {
+                    if let Some(stage) = self.stage_site(task) {
+                        let partition = stage.partition.clone();
+                        self.turns.wait(&partition, task, attempt);
+                    }
+                }
+                let at = begin.elapsed();
+                let mut turns = std::mem::take(&mut self.turns);
+                let executors = self.site.executors.iter();
+                let begun = executors.flat_map(|(partition, executor)| {
+                    turns.begin(partition, executor.slots(), |task| {
+                        time.allows(at, self.expected(task).unwrap_or_default())
+                    })
+                });
+                let begun = begun.collect();
+                self.turns = turns;
+                begun
+            }
+        };
+        for (partition, jobs) in self.jobs(&attempts) {
             if let Some(executor) = self.site.executors.get_mut(&partition) {
                 executor.submit(jobs);
             }
         }
+    }
+
+    fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
+        self.site.stages.get(self.engine.stage_of(task)?)
+    }
+
+    /// How long a live task may take as far as is known.
+    fn expected(&self, task: TaskId) -> Option<Duration> {
+        let stage = self.engine.stage_of(task)?;
+        let timeout = self.site.stages.get(stage)?.timeout;
+        Some(self.durations.expected(stage, timeout))
     }
 
     /// The jobs of attempts that are live, by partition, in order.
@@ -421,7 +544,7 @@ impl<P: Program> Driver<P> {
     }
 
     fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
-        let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
+        let stage = self.stage_site(task)?;
         let (mut input, files) = self.engine.input(task)?;
         if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
@@ -439,6 +562,8 @@ impl<P: Program> Driver<P> {
                 .collect(),
             result: file::RESULT,
             timeout: stage.timeout,
+            expected: self.expected(task)?,
+            launches: stage.launch.is_some(),
         };
         Some((stage.partition.clone(), job))
     }
@@ -449,6 +574,23 @@ impl<P: Program> Driver<P> {
             task,
             attempt,
         }
+    }
+}
+
+/// Records how long the attempt took that this event ends.
+fn record(durations: &mut Durations, engine: &Engine, event: &Event) {
+    if let Fact::Ended {
+        task,
+        attempt,
+        usage,
+        outcome,
+    } = &event.fact
+        && let Some(started) = usage.started
+        && engine.awaits(*task, *attempt)
+        && let Some(stage) = engine.stage_of(*task)
+    {
+        let took = event.at.saturating_sub(started).max(0).cast_unsigned();
+        durations.add(stage, Duration::from_millis(took), outcome);
     }
 }
 

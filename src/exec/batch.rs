@@ -10,7 +10,7 @@ use std::time::Duration;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use crate::spec::site::{Batch, Executor};
+use crate::spec::site::{Batch, BatchSystem, Executor};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
@@ -23,6 +23,16 @@ pub enum System {
     Slurm,
     Pbs,
     Cobalt,
+}
+
+impl From<BatchSystem> for System {
+    fn from(system: BatchSystem) -> Self {
+        match system {
+            BatchSystem::Slurm => Self::Slurm,
+            BatchSystem::Pbs => Self::Pbs,
+            BatchSystem::Cobalt => Self::Cobalt,
+        }
+    }
 }
 
 impl System {

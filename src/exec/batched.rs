@@ -10,7 +10,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::launch::{end_group, exit_of, now, spawn, wait};
-use super::process::TOKEN;
+use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job};
 
 /// Names of the files in the directory of an attempt.
@@ -105,7 +105,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     let started = now();
     let child = spawn(&order.argv, &dir, |command| {
         command.envs(order.env.iter().map(|(k, v)| (k, v)));
-        command.env(TOKEN, &order.token);
+        command.env(TOKEN, &order.token).env_remove(CLIENT);
     });
     let exit = match child {
         Err(e) => Exit::LaunchFailed(e.to_string()),

@@ -10,6 +10,7 @@ mod local;
 mod process;
 mod program;
 pub mod slurm;
+pub mod submission;
 
 pub use batched::carry_out;
 pub use launch::now;
@@ -41,6 +42,10 @@ pub struct Job {
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
     pub timeout: Duration,
+    /// How long it may take as far as is known, `timeout` at the most.
+    pub expected: Duration,
+    /// Whether it starts an MPI program itself, by the launcher of the site.
+    pub launches: bool,
 }
 
 /// News of a job.

@@ -5,6 +5,8 @@ use std::io;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use super::process::CLIENT;
+
 /// A program that could not be run.
 #[derive(Debug, thiserror::Error)]
 #[error("could not run `{program}`")]
@@ -40,6 +42,7 @@ pub fn run(
         let status = Command::new(&program)
             .args(&argv[1.min(argv.len())..])
             .envs(env.iter().map(|(k, v)| (k, v)))
+            .env_remove(CLIENT)
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(File::create(&out)?)

@@ -129,6 +129,7 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
             .into(),
         mpiexec_command,
         setup: Vec::new(),
+        submit: None,
         partitions: partitions(machine),
     };
     Ok(Imported { site, notes })

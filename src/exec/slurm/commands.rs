@@ -207,7 +207,7 @@ fn listed(line: &str) -> Option<Listed> {
 }
 
 /// `[days-][hours:]minutes:seconds`; None for words like `UNLIMITED`.
-fn time(text: &str) -> Option<Duration> {
+pub fn time(text: &str) -> Option<Duration> {
     let (days, rest) = text.split_once('-').unwrap_or(("0", text));
     let parts: Option<Vec<u64>> = rest.split(':').map(|part| part.parse().ok()).collect();
     let seconds = parts?.into_iter().fold(0, |sum, part| sum * 60 + part);

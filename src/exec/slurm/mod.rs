@@ -20,6 +20,7 @@ pub use self::pool::Rules;
 pub use self::steps::BlockExecutor;
 
 use self::commands::minutes;
+pub(super) use self::commands::time;
 
 /// What a site says of its Slurm jobs.
 #[derive(Clone, Debug)]
