@@ -11,7 +11,7 @@ use super::failure::{Failure, causes};
 use super::start;
 use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
 use crate::exec::{Launch, Report, Shape};
-use crate::spec::site::{Executor, Site};
+use crate::spec::site::{Executor, Partition, Site};
 
 /// The nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;
@@ -56,6 +56,17 @@ pub fn unfit(error: &ShareError) -> Failure {
     Failure::with_hint(error.to_string(), hint)
 }
 
+/// How a task that is one process is started on its node.
+pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
+    let one = NonZeroUsize::MIN;
+    let shape = Shape {
+        memory: start::memory(site),
+        ..Shape::new(one, one, partition.cores_per_task)
+    };
+    let template = site.mpiexec_command.clone()?;
+    Some(Launch { template, shape })
+}
+
 /// The executor of a partition on its share of the nodes.
 pub fn executor(
     site: &Site,
@@ -73,17 +84,11 @@ pub fn executor(
         } => (nodes_per_task.get(), tasks_per_node.get()),
         _ => (1, 1),
     };
-    let one = NonZeroUsize::MIN;
-    let shape = Shape {
-        memory: start::memory(site),
-        ..Shape::new(one, one, partition.cores_per_task)
-    };
-    let template = site.mpiexec_command.clone();
     let settings = Settings {
         nodes: shares.get(name).cloned().unwrap_or_default(),
         nodes_per_task,
         tasks_per_node,
-        launch: template.map(|template| Launch { template, shape }),
+        launch: on_node(site, partition),
         setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         executable: executable.to_owned(),
     };

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
+use super::allocation;
 use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
@@ -22,6 +23,8 @@ const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
 pub struct Start {
     /// What goes before an MPI program.
     pub launcher: Option<Vec<String>>,
+    /// What goes before the task itself, in an allocation.
+    pub on_node: Option<Vec<String>>,
     pub script: Option<BatchScript>,
 }
 
@@ -153,12 +156,16 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         Some(Launch { shape, .. }) => (shape.ranks_per_node, shape.cores_per_rank),
         None => (NonZeroUsize::MIN, partition.cores_per_task),
     };
-    let launcher = launch.map(|mut launch| {
+    let argv_of = |mut launch: Launch| {
         let nodes = launch.shape.nodes.get();
         launch.shape.hosts = (1..=nodes).map(|number| format!("HOST{number}")).collect();
         launch.shape.hostfile = Some("HOSTFILE".into());
         launch.argv()
-    });
+    };
+    let allocated = matches!(partition.executor, Executor::Allocation { .. });
+    let on_node = (allocated && launch.is_none()).then(|| allocation::on_node(site, partition));
+    let on_node = on_node.flatten().map(argv_of);
+    let launcher = launch.map(argv_of);
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
     let environment = environment(kind, partition);
     let in_blocks = matches!(
@@ -187,6 +194,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     });
     Ok(Start {
         launcher: launcher.transpose().map_err(|error| failed(&error))?,
+        on_node: on_node.transpose().map_err(|error| failed(&error))?,
         script: script.transpose().map_err(|error| failed(&error))?,
     })
 }

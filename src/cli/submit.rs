@@ -55,6 +55,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         session::runnable(&loaded.site)?;
         let submit = asked(arguments, &loaded)?;
         loaded.site.submit = Some(submit.clone());
+        // Before anything is written.
+        start::job_script(&loaded.site, &submit, Path::new("."), Path::new("moldflow"))?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;

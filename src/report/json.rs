@@ -35,7 +35,7 @@ pub fn status_json(
     run_dir: &Path,
     summary: &Summary,
     state: RunState,
-    slots: &[(String, i64, usize)],
+    slots: &[(String, i64, Option<usize>)],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());

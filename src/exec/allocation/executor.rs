@@ -380,7 +380,8 @@ impl Thread {
             return;
         };
         let traces = Traces::read(&job);
-        let started = traces.ended.as_ref().map(|ended| ended.started).or(started);
+        // From the start of its client, so that what is known of durations has the launcher and the lines of setup in it.
+        let started = started.or(traces.ended.as_ref().map(|ended| ended.started));
         let (exit, result) = verdict(job.launches, cancelled, exit, &lost, traces);
         let news = News::Ended {
             exit,

@@ -1,0 +1,279 @@
+//! Campaigns inside a batch job, on the nodes of a real Slurm.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+#[path = "support/mod.rs"]
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use cluster::{Cluster, wait_long};
+use moldflow::task::{Attempt, Fact, FailureKind, Outcome, TaskId};
+
+const LAUNCHER: &str = "srun --exact --mpi=none --nodes={{nodes}} --ntasks={{total_ranks}} \
+     --ntasks-per-node={{ranks_per_node}} --cpus-per-task={{cores_per_rank}} --nodelist={{hosts}}";
+
+/// A site of one job of this cluster. Tasks of `qc` write down their node, and whether another is there, before the lines
+/// of `setup`.
+fn site(cluster: &Cluster, setup: &str, more: &str) -> PathBuf {
+    let dir = cluster.dir().display();
+    let text = format!(
+        "name: inside\nnode: {{cores: 4}}\nmpiexec_command: \"{LAUNCHER}\"\n{more}\npartitions:\n  \
+         ml:\n    executor: allocation\n    nodes: 1\n    setup: [echo $SLURMD_NODENAME >> {dir}/ml]\n  \
+         qc:\n    executor: allocation\n    cores_per_task: 2\n    setup:\n      \
+         - echo $SLURMD_NODENAME >> {dir}/qc\n      \
+         # The descriptor, and so the lock, is held until the task has ended.\n      \
+         - exec 9>> {dir}/$SLURMD_NODENAME.lock\n      \
+         - flock -n 9 || echo $SLURMD_NODENAME >> {dir}/shared\n      - \"{setup}\"\n"
+    );
+    let path = cluster.dir().join("site.yml");
+    fs::write(&path, text).expect("a site profile");
+    path
+}
+
+fn moldflow(cluster: &Cluster, arguments: &[&str]) -> Command {
+    let mut command = cluster.client(env!("CARGO_BIN_EXE_moldflow"));
+    command.args(arguments);
+    at_work(&mut command);
+    command
+}
+
+fn at_work(command: &mut Command) {
+    command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null());
+}
+
+/// `moldflow run` of the quickstart campaign in an allocation of so many nodes.
+fn run_inside(cluster: &Cluster, nodes: usize, site: &Path) -> Command {
+    let mut command = cluster.client("salloc");
+    at_work(&mut command);
+    command
+        .args([
+            "--quiet",
+            "--no-kill",
+            "--ntasks-per-node=1",
+            "--cpus-per-task=4",
+        ])
+        .arg(format!("--nodes={nodes}"))
+        .args([
+            env!("CARGO_BIN_EXE_moldflow"),
+            "run",
+            "campaigns/quickstart.yml",
+        ])
+        .args(["--json", "--quiet", "--run-dir"])
+        .arg(run_dir(cluster))
+        .arg("--site")
+        .arg(site);
+    command
+}
+
+fn run_dir(cluster: &Cluster) -> PathBuf {
+    cluster.dir().join("run")
+}
+
+fn outcome(mut command: Command) -> serde_json::Value {
+    let output = command.output().expect("the program starts");
+    assert!(output.status.success(), "{output:?}");
+    serde_json::from_slice(&output.stdout).expect("JSON")
+}
+
+fn lines(cluster: &Cluster, name: &str) -> Vec<String> {
+    let text = fs::read_to_string(cluster.dir().join(name)).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn inside_a_job_the_learning_has_its_node_and_every_simulation_its_own() {
+    let cluster = Cluster::start();
+    let site = site(&cluster, "sleep 0.5", "");
+    let outcome = outcome(run_inside(&cluster, 4, &site));
+    assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
+    assert_eq!(outcome["failures"], 0, "{outcome:#}");
+    let (ml, qc) = (lines(&cluster, "ml"), lines(&cluster, "qc"));
+    assert!(
+        !ml.is_empty() && ml.iter().all(|node| node == "n1"),
+        "{ml:?}"
+    );
+    // Five elements, four initial molecules, six more.
+    assert_eq!(qc.len(), 15, "{qc:?}");
+    let used: BTreeSet<&str> = qc.iter().map(String::as_str).collect();
+    assert_eq!(used, BTreeSet::from(["n2", "n3", "n4"]));
+    assert_eq!(lines(&cluster, "shared"), [""; 0], "two tasks had one node");
+}
+
+#[test]
+fn a_node_lost_in_the_middle_costs_an_attempt_and_no_result() {
+    let mut cluster = Cluster::start();
+    let site = site(&cluster, "sleep 2", "");
+    let mut engine = run_inside(&cluster, 4, &site)
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    wait_long("a task on n3", Duration::from_secs(60), || {
+        lines(&cluster, "qc").iter().any(|node| node == "n3")
+    });
+    cluster.kill_node(3);
+    wait_long("the end of the run", Duration::from_secs(200), || {
+        engine.try_wait().expect("a child").is_some()
+    });
+    let output = engine.wait_with_output().expect("its output");
+    let log = fs::read_to_string(run_dir(&cluster).join("runtime.log")).expect("a log");
+    assert!(output.status.success(), "{output:?}\n{log}");
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
+    assert_eq!(outcome["failures"], 0, "{outcome:#}");
+    assert!(
+        log.contains("node n3 is lost, room for 2 tasks is left"),
+        "{log}"
+    );
+    assert!(
+        log.contains("node_lost: its node was lost or taken away (`n3`)"),
+        "{log}"
+    );
+    assert!(
+        !log.contains("node n2 is lost") && !log.contains("node n4 is lost"),
+        "{log}"
+    );
+}
+
+#[test]
+fn outside_a_job_such_a_site_is_refused_with_a_way_out() {
+    let cluster = Cluster::start();
+    let site = site(&cluster, "true", "");
+    let mut command = moldflow(&cluster, &["run", "campaigns/quickstart.yml", "--run-dir"]);
+    command.arg(run_dir(&cluster)).arg("--site").arg(site);
+    let output = command.output().expect("the program starts");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert!(said.contains("no batch job here"), "{said}");
+    assert!(
+        said.contains("moldflow submit CAMPAIGN --site inside"),
+        "{said}"
+    );
+    assert!(!run_dir(&cluster).exists());
+}
+
+/// Submits the quickstart campaign with so many molecules to evaluate, in jobs of one minute on three nodes.
+fn submit(cluster: &Cluster, molecules: usize) {
+    let submit = "submit: {system: slurm, queue: short, nodes: 3, walltime: 1m}";
+    let site = site(cluster, "sleep 2", submit);
+    let size = format!("search_size={molecules}");
+    let mut command = moldflow(cluster, &["submit", "campaigns/quickstart.yml", "--json"]);
+    command.args(["--set", &size, "--run-dir"]);
+    command.arg(run_dir(cluster)).arg("--site").arg(site);
+    let told = outcome(command);
+    assert_eq!(told["job"], "1", "{told:#}");
+}
+
+fn status(cluster: &Cluster) -> serde_json::Value {
+    let mut command = moldflow(cluster, &["status", "--json"]);
+    command.arg(run_dir(cluster));
+    outcome(command)
+}
+
+/// Waits for the end of the run; what each attempt came to.
+fn attempts(cluster: &Cluster) -> BTreeMap<(TaskId, Attempt), Option<FailureKind>> {
+    wait_long("end of the run", Duration::from_secs(300), || {
+        status(cluster)["state"] == "finished"
+    });
+    let mut attempts = BTreeMap::new();
+    for event in support::journal(&run_dir(cluster)) {
+        if let Fact::Ended {
+            task,
+            attempt,
+            outcome,
+            ..
+        } = event.fact
+        {
+            let kind = match outcome {
+                Outcome::Failed(failure) => Some(failure.kind),
+                _ => None,
+            };
+            let before = attempts.insert((task, attempt), kind);
+            assert_eq!(before, None, "task {task} ended twice");
+        }
+    }
+    attempts
+}
+
+/// Ids of the jobs in which the run went on, and of those that were cancelled.
+fn jobs(cluster: &Cluster) -> (Vec<String>, Vec<String>) {
+    let mut jobs = Vec::new();
+    wait_long("a cancelled job", Duration::from_secs(30), || {
+        let status = status(cluster);
+        jobs.clone_from(status["jobs"]["jobs"].as_array().expect("jobs"));
+        jobs.iter().any(|job| job["cancelled"] == true)
+    });
+    let (cancelled, ran): (Vec<_>, Vec<_>) = jobs.iter().partition(|job| job["cancelled"] == true);
+    let ids = |jobs: Vec<&serde_json::Value>| {
+        let ids = jobs
+            .iter()
+            .map(|job| job["id"].as_str().expect("an id").to_owned());
+        ids.collect()
+    };
+    (ids(ran), ids(cancelled))
+}
+
+#[test]
+fn a_submitted_run_goes_on_from_job_to_job_until_it_has_ended() {
+    let cluster = Cluster::start();
+    submit(&cluster, 20);
+    let attempts = attempts(&cluster);
+    let log = fs::read_to_string(run_dir(&cluster).join("job.out")).expect("output of the jobs");
+    assert!(
+        attempts.values().all(Option::is_none),
+        "{attempts:?}\n{log}"
+    );
+    let status = status(&cluster);
+    assert_eq!(status["evaluations"], 24, "{status:#}");
+    assert_eq!(status["failures"], 0, "{status:#}");
+    let (ran, cancelled) = jobs(&cluster);
+    assert!(ran.len() >= 2, "{ran:?}\n{log}");
+    assert_eq!(cancelled.len(), 1, "{status:#}");
+    wait_long("end of all jobs", Duration::from_secs(30), || {
+        let jobs = cluster.jobs();
+        let state = |id: &String| &jobs.iter().find(|job| job.0 == *id).expect("a job").2;
+        ran.iter().all(|id| state(id) == "COMPLETED")
+            && cancelled.iter().all(|id| state(id) == "CANCELLED")
+    });
+}
+
+#[test]
+fn an_engine_killed_in_its_job_is_followed_by_that_of_the_next() {
+    let cluster = Cluster::start();
+    submit(&cluster, 6);
+    let mut engine = None;
+    wait_long("results of the first job", Duration::from_secs(60), || {
+        engine = engine_of(&run_dir(&cluster));
+        support::journal(&run_dir(&cluster)).len() > 4 && engine.is_some()
+    });
+    let pid = rustix::process::Pid::from_raw(engine.expect("an engine")).expect("a process id");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+    let attempts = attempts(&cluster);
+    let lost = attempts
+        .values()
+        .flatten()
+        .all(|kind| *kind == FailureKind::Lost);
+    assert!(lost, "{attempts:?}");
+    let status = status(&cluster);
+    assert_eq!(status["evaluations"], 10, "{status:#}");
+    assert_eq!(status["failures"], 0, "{status:#}");
+    let (ran, cancelled) = jobs(&cluster);
+    assert_eq!((ran.len(), cancelled.len()), (2, 1), "{status:#}");
+}
+
+/// The process that works on a run directory in a job.
+fn engine_of(run_dir: &Path) -> Option<i32> {
+    let run_dir = run_dir.canonicalize().ok()?.display().to_string();
+    let pids = fs::read_dir("/proc").expect("/proc").flatten();
+    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
+    pids.find(|pid| {
+        let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
+        words.get(1..4) == Some(&[b"resume", run_dir.as_bytes(), b"--job"])
+    })
+}
