@@ -192,8 +192,7 @@ fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
     );
     assert!(
         system.asked().ends_with("qdel 12.server\n"),
-        "{} {}",
-        system.name,
+        "{}",
         system.asked()
     );
 }

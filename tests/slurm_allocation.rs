@@ -7,6 +7,7 @@ mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -48,8 +49,8 @@ fn at_work(command: &mut Command) {
         .stdin(Stdio::null());
 }
 
-/// `moldflow run` of the quickstart campaign in an allocation of so many nodes.
-fn run_inside(cluster: &Cluster, nodes: usize, site: &Path) -> Command {
+/// A command in an allocation of so many nodes.
+fn inside(cluster: &Cluster, nodes: usize, program: &str) -> Command {
     let mut command = cluster.client("salloc");
     at_work(&mut command);
     command
@@ -60,11 +61,15 @@ fn run_inside(cluster: &Cluster, nodes: usize, site: &Path) -> Command {
             "--cpus-per-task=4",
         ])
         .arg(format!("--nodes={nodes}"))
-        .args([
-            env!("CARGO_BIN_EXE_moldflow"),
-            "run",
-            "campaigns/quickstart.yml",
-        ])
+        .arg(program);
+    command
+}
+
+/// `moldflow run` of the quickstart campaign in one.
+fn run_inside(cluster: &Cluster, nodes: usize, site: &Path) -> Command {
+    let mut command = inside(cluster, nodes, env!("CARGO_BIN_EXE_moldflow"));
+    command
+        .args(["run", "campaigns/quickstart.yml"])
         .args(["--json", "--quiet", "--run-dir"])
         .arg(run_dir(cluster))
         .arg("--site")
@@ -139,6 +144,130 @@ fn a_node_lost_in_the_middle_costs_an_attempt_and_no_result() {
         !log.contains("node n2 is lost") && !log.contains("node n4 is lost"),
         "{log}"
     );
+}
+
+#[test]
+fn without_a_node_left_the_run_drains_says_so_and_goes_on_in_another_job() {
+    let mut cluster = Cluster::start();
+    let site = site(&cluster, "sleep 2", "");
+    let engine = run_inside(&cluster, 2, &site)
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    wait_long("two tasks on n2", Duration::from_secs(60), || {
+        lines(&cluster, "qc").len() >= 2
+    });
+    cluster.kill_node(2);
+    let output = engine.wait_with_output().expect("its output");
+    let said = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("a partition has lost all its nodes"),
+        "{said}"
+    );
+    let mut command = inside(&cluster, 3, env!("CARGO_BIN_EXE_moldflow"));
+    command
+        .arg("resume")
+        .arg(run_dir(&cluster))
+        .args(["--json", "--quiet"]);
+    let outcome = outcome(command);
+    assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
+    assert_eq!(outcome["failures"], 0, "{outcome:#}");
+}
+
+#[test]
+fn an_engine_killed_and_resumed_in_its_job_takes_its_tasks_over() {
+    let cluster = Cluster::start();
+    let site = site(&cluster, "sleep 2", "");
+    let resume = format!(
+        "\"$@\"; exec {} resume {} --json --quiet",
+        env!("CARGO_BIN_EXE_moldflow"),
+        run_dir(&cluster).display()
+    );
+    let run = run_inside(&cluster, 4, &site);
+    let mut command = inside(&cluster, 4, "/bin/sh");
+    command.args(["-c", &resume, "sh"]);
+    let program = |word: &&std::ffi::OsStr| *word != env!("CARGO_BIN_EXE_moldflow");
+    command.args(run.get_args().skip_while(program));
+    let shell = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    wait_long("tasks on all nodes", Duration::from_secs(60), || {
+        lines(&cluster, "qc").len() >= 6
+    });
+    kill(engine_of("run", &run_dir(&cluster)).expect("an engine"));
+    let output = shell.wait_with_output().expect("its output");
+    assert!(output.status.success(), "{output:?}");
+    let attempts = attempts(&cluster);
+    assert!(attempts.values().all(Option::is_none), "{attempts:?}");
+    assert_eq!(lines(&cluster, "qc").len(), 15, "a task was started twice");
+    assert_eq!(lines(&cluster, "shared"), [""; 0], "two tasks had one node");
+}
+
+/// A launcher of the nodes of this cluster: `srun` finds the node, and Open MPI starts the ranks there.
+fn mpi(cluster: &Cluster) -> PathBuf {
+    let path = cluster.dir().join("mpi");
+    let log = cluster.dir().join("programs");
+    let script = format!(
+        "#!/bin/sh\nranks=$1; shift\necho $SLURMD_NODENAME $1 $ranks >> {}\n[ $ranks = 1 ] && exec \"$@\"\n\
+         for name in $(env | grep -o '^SLURM_[A-Z_]*'); do unset $name; done\n\
+         exec mpirun --allow-run-as-root --oversubscribe --bind-to none -n $ranks \"$@\"\n",
+        log.display()
+    );
+    fs::write(&path, script).expect("a script");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("executable");
+    path
+}
+
+#[test]
+fn an_mpi_program_runs_on_the_nodes_of_its_task_and_survives_the_loss_of_one() {
+    let mut cluster = Cluster::start();
+    let site = site(&cluster, "date > /dev/null", "");
+    let text = fs::read_to_string(&site).expect("a profile");
+    let one = LAUNCHER
+        .replace("{{total_ranks}}", "1")
+        .replace("{{ranks_per_node}}", "1");
+    let one = one.replace("{{cores_per_rank}}", "4");
+    let launcher = format!("{one} {} {{{{total_ranks}}}}", mpi(&cluster).display());
+    fs::write(&site, text.replace(LAUNCHER, &launcher)).expect("a profile");
+    let mut command = inside(&cluster, 4, env!("CARGO_BIN_EXE_moldflow"));
+    command.args(["run", "campaigns/qm9-nwchem.yml", "--json", "--quiet"]);
+    for set in [
+        "search_space.elements=[C, O]",
+        "initial_count=2",
+        "search_size=2",
+        "max_heavy_atoms=4",
+        "methods.propose.settings.episodes=1",
+        "methods.propose.settings.steps=8",
+        "methods.energy.settings.basis=STO-3G",
+        // A lost node counts against nothing.
+        "methods.energy.retries=0",
+    ] {
+        command.args(["--set", set]);
+    }
+    command
+        .arg("--run-dir")
+        .arg(run_dir(&cluster))
+        .arg("--site")
+        .arg(&site);
+    let engine = command.stdout(Stdio::piped()).spawn().expect("it starts");
+    wait_long("a program on n3", Duration::from_secs(90), || {
+        lines(&cluster, "programs")
+            .iter()
+            .any(|line| line == "n3 nwchem 2")
+    });
+    cluster.kill_node(3);
+    let output = engine.wait_with_output().expect("its output");
+    let log = fs::read_to_string(run_dir(&cluster).join("runtime.log")).expect("a log");
+    assert!(output.status.success(), "{output:?}\n{log}");
+    let outcome: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!(outcome["evaluations"], 4, "{outcome:#}\n{log}");
+    assert_eq!(outcome["failures"], 0, "{outcome:#}\n{log}");
+    assert!(log.contains("node n3 is lost"), "{log}");
+    let programs = lines(&cluster, "programs");
+    for node in ["n2", "n4"] {
+        let line = format!("{node} nwchem 2");
+        assert!(programs.contains(&line), "{programs:?}");
+    }
 }
 
 #[test]
@@ -248,11 +377,10 @@ fn an_engine_killed_in_its_job_is_followed_by_that_of_the_next() {
     submit(&cluster, 6);
     let mut engine = None;
     wait_long("results of the first job", Duration::from_secs(60), || {
-        engine = engine_of(&run_dir(&cluster));
+        engine = engine_of("resume", &run_dir(&cluster));
         support::journal(&run_dir(&cluster)).len() > 4 && engine.is_some()
     });
-    let pid = rustix::process::Pid::from_raw(engine.expect("an engine")).expect("a process id");
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
+    kill(engine.expect("an engine"));
     let attempts = attempts(&cluster);
     let lost = attempts
         .values()
@@ -266,14 +394,20 @@ fn an_engine_killed_in_its_job_is_followed_by_that_of_the_next() {
     assert_eq!((ran.len(), cancelled.len()), (2, 1), "{status:#}");
 }
 
-/// The process that works on a run directory in a job.
-fn engine_of(run_dir: &Path) -> Option<i32> {
-    let run_dir = run_dir.canonicalize().ok()?.display().to_string();
+/// The process of a command that works on a run directory.
+fn engine_of(command: &str, run_dir: &Path) -> Option<i32> {
+    let run_dir = run_dir.display().to_string();
     let pids = fs::read_dir("/proc").expect("/proc").flatten();
     let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse::<i32>().ok());
     pids.find(|pid| {
         let line = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
         let words: Vec<&[u8]> = line.split(|byte| *byte == 0).collect();
-        words.get(1..4) == Some(&[b"resume", run_dir.as_bytes(), b"--job"])
+        let program = env!("CARGO_BIN_EXE_moldflow").as_bytes();
+        words.starts_with(&[program, command.as_bytes()]) && words.contains(&run_dir.as_bytes())
     })
+}
+
+fn kill(pid: i32) {
+    let pid = rustix::process::Pid::from_raw(pid).expect("a process id");
+    rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("killed");
 }
