@@ -124,7 +124,7 @@ mod tests {
 
     #[test]
     fn a_task_begins_only_where_it_may_end_before_the_job() {
-        let minutes = |n| Duration::from_secs(60 * n);
+        let minutes = |n: u64| Duration::from_secs(60 * n);
         assert!(HOUR.allows(minutes(27), minutes(30)));
         assert!(!HOUR.allows(minutes(29), minutes(30)));
         // None is too long for every job.
