@@ -26,7 +26,7 @@ fn main() {
             geometry: None,
         };
         let begin = Instant::now();
-        let Ok(Prepared::Done(result)) = engine.simulator().prepare(&request) else {
+        let Ok(Prepared::Done(result)) = engine.simulator().prepare(&request, None) else {
             continue;
         };
         whole += begin.elapsed();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use moldflow::engine::{
     Drawn, Driver, Engine, Program, Progress, Site, StageSite, TaskResult, Watch,
 };
-use moldflow::exec::{Executor, Exit, LocalExecutor};
+use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::{mpsc, watch};
@@ -90,6 +90,7 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
         stages: ["references", "initial", "evaluate"]
             .map(|name| (name.to_owned(), stage.clone()))
             .into(),
+        scratch: Scratch::new("scratch".into(), dir.to_owned()),
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
     };
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());

@@ -13,7 +13,7 @@ fn main() {
             seed: 7,
             geometry: None,
         };
-        match request.engine.simulator().prepare(&request) {
+        match request.engine.simulator().prepare(&request, None) {
             Ok(Prepared::Done(result)) => {
                 println!("{}", json!({"smiles": smiles, "geometry": result.geometry}));
             }

@@ -36,7 +36,7 @@ fn request(engine: &Command, smiles: &str) -> Request {
 }
 
 fn prepare(engine: &Command, smiles: &str) -> Program {
-    match engine.prepare(&request(engine, smiles)).unwrap() {
+    match engine.prepare(&request(engine, smiles), None).unwrap() {
         Prepared::Program(program) => program,
         Prepared::Done(result) => panic!("a command is not built in: {result:?}"),
     }

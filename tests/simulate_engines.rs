@@ -81,28 +81,32 @@ fn atomic_references_are_the_elements_and_hydrogen_each_once() {
 }
 
 #[test]
-fn a_two_step_level_has_the_geometry_relaxed_first_but_not_that_of_an_atom() {
-    let two_steps = json!({"engine": "nwchem", "settings": {"geometry": "gfn2"}});
-    let request = |engine: Value, smiles: &str| Request {
-        smiles: smiles.into(),
-        engine: serde_json::from_value(engine).unwrap(),
-        seed: 42,
-        geometry: None,
-    };
-    let whole = request(two_steps.clone(), "CO");
-    assert_eq!(whole.engine.simulator().level(), "HF/3-21G//GFN2-xTB");
-    let programs = whole.engine.requirements().into_iter();
-    assert_eq!(
-        programs.map(|p| p.program).collect::<Vec<_>>(),
-        ["xtb", "nwchem"]
-    );
-    let first = whole.first_step().unwrap();
-    assert_eq!((first.engine.name(), first.smiles.as_str()), ("xtb", "CO"));
-    assert!(first.first_step().is_none());
-    assert!(request(two_steps, "[C]").first_step().is_none());
-    assert!(
-        request(json!({"engine": "nwchem"}), "CO")
-            .first_step()
-            .is_none()
-    );
+fn a_level_of_theory_tells_where_its_geometry_comes_from_unless_it_is_its_own() {
+    let level = |value: Value| engine(value).unwrap().simulator().level("GFN2-xTB");
+    let qcengine = json!({"program": "psi4", "method": "hf", "basis": "sto-3g"});
+    let levels = [
+        (json!({"engine": "nwchem"}), "HF/3-21G//GFN2-xTB"),
+        (
+            json!({"engine": "qcengine", "settings": qcengine}),
+            "hf/sto-3g//GFN2-xTB",
+        ),
+        (
+            json!({"engine": "nwchem", "settings": {"task": "optimize"}}),
+            "HF/3-21G",
+        ),
+        (json!({"engine": "xtb"}), "GFN2-xTB"),
+    ];
+    for (value, expected) in levels {
+        assert_eq!(level(value), expected);
+    }
+}
+
+#[test]
+fn only_engines_that_relax_give_geometries_to_others() {
+    let relaxes = |value: Value| engine(value).unwrap().simulator().relaxes();
+    let relaxing: Vec<bool> = all().into_iter().map(relaxes).collect();
+    assert_eq!(relaxing, [false, true, false, false, true]);
+    assert!(relaxes(
+        json!({"engine": "nwchem", "settings": {"task": "optimize"}})
+    ));
 }

@@ -17,7 +17,7 @@ fn compute(smiles: &str) -> Result<SimResult, SimError> {
         seed: 7,
         geometry: None,
     };
-    match request.engine.simulator().prepare(&request)? {
+    match request.engine.simulator().prepare(&request, None)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => panic!("a built-in engine wants to run {program:?}"),
     }

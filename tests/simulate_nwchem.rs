@@ -34,7 +34,7 @@ fn request(engine: &Nwchem, smiles: &str) -> Request {
 }
 
 fn prepare(engine: &Nwchem, smiles: &str) -> Result<Program, SimError> {
-    match engine.prepare(&request(engine, smiles))? {
+    match engine.prepare(&request(engine, smiles), None)? {
         Prepared::Program(program) => Ok(program),
         Prepared::Done(result) => panic!("NWChem is not built in: {result:?}"),
     }
@@ -181,7 +181,7 @@ fn a_result_says_what_computed_it() {
         result.version
     );
     let b3lyp = engine(json!({"method": "b3lyp", "basis": "6-31G*", "task": "optimize"}));
-    assert_eq!(b3lyp.level(), "B3LYP/6-31G*");
+    assert_eq!(b3lyp.level("MMFF94"), "B3LYP/6-31G*");
 }
 
 #[test]
@@ -340,27 +340,43 @@ fn a_campaign_of_two_and_two_molecules_is_computed_by_the_program() {
     }
 }
 
-/// The result that `moldflow task run` leaves for these settings.
-fn task(settings: Value) -> Value {
+/// The result that `moldflow task run` leaves of this input for water, told of a scratch folder.
+fn task(input: Value) -> Value {
     let dir = tempfile::tempdir().unwrap();
-    let input = json!({"method": "simulate", "smiles": "O", "engine": "nwchem", "settings": settings, "seed": 42});
     fs::write(dir.path().join("input.json"), input.to_string()).unwrap();
     let mut command = assert_cmd::Command::cargo_bin("moldflow").unwrap();
     command
         .current_dir(dir.path())
+        .env("PLACE", dir.path())
+        .env("MOLDFLOW_SCRATCH", "$PLACE/with a blank/run.1.1")
         .args(["task", "run", "input.json"]);
     command.assert().success();
+    let written = fs::read_to_string(dir.path().join("molecule.nw")).unwrap_or_default();
+    let folder = fs::canonicalize(dir.path()).unwrap().join("with a blank");
+    let is_told = written.contains("scratch_dir scratch\n");
+    assert!(is_told || input["engine"] == "xtb", "{written}");
+    let link = fs::read_link(dir.path().join("scratch")).unwrap();
+    assert_eq!(link, folder.join("run.1.1"));
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "it is deleted");
     serde_json::from_slice(&fs::read(dir.path().join("result.json")).unwrap()).unwrap()
+}
+
+fn water(settings: Value, geometry: Value) -> Value {
+    json!({"method": "simulate", "smiles": "O", "engine": "nwchem", "settings": settings, "seed": 42, "geometry": geometry})
 }
 
 #[test]
 fn of_a_two_step_level_xtb_gives_the_geometry_and_nwchem_the_energy_there() {
+    let relaxed = task(json!({"method": "relax", "smiles": "O", "engine": "xtb", "seed": 42}));
+    assert_eq!(relaxed["outcome"], "relaxed", "{relaxed}");
+    assert_eq!(relaxed["simulation"]["level"], "GFN2-xTB");
     // Without a launcher: NWChem runs as one process.
-    let result = task(json!({"geometry": "gfn2"}));
+    let geometry = json!({"level": "GFN2-xTB", "xyz": relaxed["xyz"]});
+    let result = task(water(json!({}), geometry));
     assert_eq!(result["outcome"], "simulated", "{result}");
     let simulation = &result["simulation"];
     assert_eq!(simulation["level"], "HF/3-21G//GFN2-xTB");
-    let plain = task(json!({}));
+    let plain = task(water(json!({}), Value::Null));
     let golden = golden();
     let mut molecules = golden["molecules"].as_array().unwrap().iter();
     let water = molecules
@@ -370,12 +386,21 @@ fn of_a_two_step_level_xtb_gives_the_geometry_and_nwchem_the_energy_there() {
     close(energy(&plain), &water["hf_3_21g_hartree"], 1e-5, "O");
     let difference = energy(&result) - energy(&plain);
     assert!((1e-6..1e-2).contains(&difference.abs()), "{difference}");
-    assert_ne!(simulation["geometry"], plain["simulation"]["geometry"]);
+    let positions = |of: &Value| {
+        serde_json::from_value::<Geometry>(of["simulation"]["geometry"].clone()).unwrap()
+    };
+    for ((_, given), (_, kept)) in positions(&relaxed)
+        .atoms
+        .iter()
+        .zip(&positions(&result).atoms)
+    {
+        assert!(given.iter().zip(kept).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
 }
 
 #[test]
 fn a_failure_of_the_program_is_told_with_its_kind() {
-    let result = task(json!({"max_iterations": 2}));
+    let result = task(water(json!({"max_iterations": 2}), Value::Null));
     assert_eq!(
         (&result["outcome"], &result["kind"]),
         (&json!("failed"), &json!("not_converged")),

@@ -25,7 +25,7 @@ fn request(engine: &Qcengine, smiles: &str) -> Request {
 }
 
 fn prepare(engine: &Qcengine, smiles: &str) -> Program {
-    match engine.prepare(&request(engine, smiles)).unwrap() {
+    match engine.prepare(&request(engine, smiles), None).unwrap() {
         Prepared::Program(program) => program,
         Prepared::Done(result) => panic!("QCEngine is not built in: {result:?}"),
     }

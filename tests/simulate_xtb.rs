@@ -24,7 +24,7 @@ fn request(smiles: &str) -> Request {
 }
 
 fn prepare(smiles: &str) -> Result<Program, SimError> {
-    match Xtb::default().prepare(&request(smiles))? {
+    match Xtb::default().prepare(&request(smiles), None)? {
         Prepared::Program(program) => Ok(program),
         Prepared::Done(result) => panic!("xtb is not built in: {result:?}"),
     }

@@ -21,12 +21,12 @@ use crate::engine::{
     Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
 };
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
-use crate::exec::{Executor, LocalExecutor, Report};
+use crate::exec::{Executor, LocalExecutor, Report, Scratch};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
-use crate::spec::site;
 use crate::spec::source;
+use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
@@ -69,6 +69,7 @@ pub async fn work(
         run: info.name,
         run_dir: dir.to_owned(),
         stages: stages(loaded, plan),
+        scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
         time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
     };
@@ -297,17 +298,28 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     let stages = plan.stages().into_iter().map(|stage| {
         let method = &loaded.campaign.methods[&stage.method];
         let partition = &loaded.site.partitions[&method.partition];
+        let mut env = start::environment(&method.kind, partition);
+        env.extend(scratch_variable(&loaded.site, partition));
         (
             stage.stage.clone(),
             StageSite {
                 partition: method.partition.clone(),
                 timeout: method.timeout.into(),
-                env: start::environment(&method.kind, partition),
+                env,
                 launch: start::launch(&method.kind, &loaded.site, partition),
             },
         )
     });
     stages.collect()
+}
+
+/// The variable that the scratch directory begins with, for tasks that are started in this host's own environment.
+fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(String, String)> {
+    let (name, _) = scratch::variable(&site.scratch)?;
+    let is_here = partition.transport.is_none() && partition.executor.batch().is_none();
+    let is_given = partition.environment.contains_key(name);
+    let value = std::env::var(name).ok()?;
+    (is_here && !is_given).then(|| (name.to_owned(), value))
 }
 
 /// Counts Ctrl-C and SIGTERM.

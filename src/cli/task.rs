@@ -13,8 +13,8 @@ use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
-use crate::exec::{self, LauncherError, ProgramError};
-use crate::simulate::{Outputs, Prepared, SimError, SimResult};
+use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
 
 #[derive(Subcommand)]
@@ -67,6 +67,8 @@ enum TaskError {
     Program(#[from] ProgramError),
     #[error(transparent)]
     Launcher(#[from] LauncherError),
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
     #[error("could not write a file of the result: {0}")]
     File(#[from] io::Error),
 }
@@ -177,7 +179,12 @@ fn geometry(simulation: &SimResult) -> Outcome {
 fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
     let SimulateInput { request, launch } = input;
     let engine = request.engine.simulator();
-    match engine.prepare(request)? {
+    let scratch = match engine.requirement() {
+        Some(_) => Folder::make(dir, SCRATCH_LINK)?,
+        None => None,
+    };
+    let scratch = scratch.as_ref().map(Folder::path);
+    match engine.prepare(request, scratch)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {
             let mut argv = match launch {
@@ -185,7 +192,9 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
                 _ => Vec::new(),
             };
             argv.extend(program.argv);
-            let run = exec::run(&argv, &program.env, &program.files, dir)?;
+            let mut env = program.env;
+            env.extend(scratch.map(|path| (SCRATCH.to_owned(), path.display().to_string())));
+            let run = exec::run(&argv, &env, &program.files, dir)?;
             let outputs = Outputs {
                 dir: dir.to_owned(),
                 stdout: run.stdout,
@@ -220,6 +229,8 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::Exit(_) | SimError::Memory(_) | SimError::Scratch(_))
         | TaskError::Design(_)
         | TaskError::File(_) => FailureKind::Exit,
-        TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
+        TaskError::Program(_) | TaskError::Launcher(_) | TaskError::Scratch(_) => {
+            FailureKind::Launch
+        }
     }
 }

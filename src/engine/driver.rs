@@ -15,7 +15,7 @@ use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::turns::{JobTime, Turns};
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, now};
+use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, now};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Simulation, Store, StoreError};
 use crate::task::{
@@ -62,6 +62,8 @@ pub struct Site {
     pub run: String,
     pub run_dir: PathBuf,
     pub stages: BTreeMap<String, StageSite>,
+    /// Where the programs of tasks keep temporary files.
+    pub scratch: Scratch,
     /// By partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
     /// What is left of the batch job that the engine runs in.
@@ -263,13 +265,22 @@ impl<P: Program> Driver<P> {
         drop(site.executors);
         let outstanding = engine.outstanding().into_iter();
         janitor.leave(&outstanding.chain(failed).collect());
+        let run = site.run;
+        let outstanding = engine.outstanding().into_iter();
+        let keep = outstanding.map(|(task, attempt)| Token {
+            run: run.clone(),
+            task,
+            attempt,
+        });
+        site.scratch.sweep(&run, &keep.collect::<Vec<_>>());
         if let Err(e) = files.keep_only(&engine.live_files()) {
             tracing::warn!("could not delete a file that is no longer needed: {e}");
         }
         store
     }
 
-    /// Ends processes that an engine left which died after it had journalled that they are of no use any more.
+    /// Ends processes that an engine left which died after it had journalled that they are of no use any more, and
+    /// deletes their temporary files.
     fn end_others(&mut self) {
         let keep: Vec<Token> = self
             .engine
@@ -280,6 +291,7 @@ impl<P: Program> Driver<P> {
         for executor in self.site.executors.values_mut() {
             executor.end_others(&self.site.run, &keep);
         }
+        self.site.scratch.sweep(&self.site.run, &keep);
     }
 
     /// Why nothing more can be begun, apart from somebody's wish.
@@ -445,7 +457,10 @@ impl<P: Program> Driver<P> {
                     {
                         files_changed |= !outcome.new_files().is_empty();
                         match failed_attempt(&event.fact) {
-                            Some(kept) => drop(self.failed.insert(kept)),
+                            Some(kept) => {
+                                self.failed.insert(kept);
+                                done.extend(self.site.scratch.here(&self.token(*task, *attempt)));
+                            }
                             None => done.push(directory(&self.site.run_dir, *task, *attempt)),
                         }
                     }
@@ -550,10 +565,13 @@ impl<P: Program> Driver<P> {
             input.launch.clone_from(&stage.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
+        let token = self.token(task, attempt);
+        let mut env = stage.env.clone();
+        env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
         let job = Job {
-            token: self.token(task, attempt),
+            token,
             argv: self.program.argv(),
-            env: stage.env.clone(),
+            env,
             dir: directory(&self.site.run_dir, task, attempt),
             files: vec![(file::INPUT.to_owned(), input)],
             links: files

@@ -19,7 +19,12 @@ pub struct Janitor {
 impl Janitor {
     pub fn start(tasks: PathBuf) -> Self {
         let (sender, receiver) = mpsc::channel::<PathBuf>();
-        let thread = std::thread::spawn(move || receiver.iter().for_each(|dir| remove(&dir)));
+        let below = tasks.clone();
+        let thread = std::thread::spawn(move || {
+            for dir in receiver {
+                remove(&dir, &below);
+            }
+        });
         Self {
             tasks,
             sender,
@@ -27,7 +32,7 @@ impl Janitor {
         }
     }
 
-    /// Has the directory of an attempt removed; what cannot be removed stays.
+    /// Has the directory or the scratch folder of an attempt removed; what cannot be removed stays.
     pub fn remove(&self, dir: PathBuf) {
         let _ = self.sender.send(dir);
     }
@@ -43,17 +48,19 @@ impl Janitor {
                     .zip(number(&attempt))
                     .is_some_and(|(t, a)| keep.contains(&(TaskId(t), a as Attempt)));
                 if !is_kept {
-                    remove(&attempt);
+                    remove(&attempt, &self.tasks);
                 }
             }
         }
     }
 }
 
-/// Removes a directory, and its parent once that is empty.
-fn remove(dir: &Path) {
+/// Removes a directory; if it is one of `tasks`, its parent as well once that is empty.
+fn remove(dir: &Path, tasks: &Path) {
     let _ = fs::remove_dir_all(dir);
-    let _ = dir.parent().map(fs::remove_dir);
+    if let Some(task) = dir.parent().filter(|_| dir.starts_with(tasks)) {
+        let _ = fs::remove_dir(task);
+    }
 }
 
 fn entries(dir: &Path) -> Vec<PathBuf> {

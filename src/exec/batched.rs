@@ -127,11 +127,13 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 },
                 _ = terminate.recv() => {
                     end_group(leader);
+                    super::scratch::remove(&order.env, &dir);
                     return Ok(Exit::Signal(Signal::TERM.as_raw()));
                 }
             }
         }
     };
+    super::scratch::remove(&order.env, &dir);
     let ended = Ended {
         exit: exit.clone(),
         started,

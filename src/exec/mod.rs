@@ -9,6 +9,7 @@ mod launcher;
 mod local;
 mod process;
 mod program;
+mod scratch;
 pub mod slurm;
 pub mod submission;
 
@@ -18,6 +19,7 @@ pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
 pub use program::{ProgramError, Run, run, version};
+pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
 
 use std::path::PathBuf;
 use std::time::Duration;

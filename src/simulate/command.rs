@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -91,7 +92,7 @@ impl Simulator for Command {
         })
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let input = json!({
             "smiles": request.smiles,

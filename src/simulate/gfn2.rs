@@ -3,6 +3,7 @@
 //! C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, is_gfn2_supported};
@@ -39,7 +40,7 @@ impl Simulator for Gfn2 {
         LEVEL.to_owned()
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         let (geometry, total_energy_hartree) = match molecule.free_atom() {
             Some(symbol) => free_atom(&molecule, symbol)?,

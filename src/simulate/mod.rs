@@ -10,7 +10,7 @@ mod words;
 mod xtb;
 
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -47,6 +47,9 @@ impl Request {
         self.geometry.as_ref().map_or(MMFF94, |given| &given.level)
     }
 }
+
+/// Name of the symbolic link to the scratch folder beside a program's files.
+pub const SCRATCH_LINK: &str = "scratch";
 
 /// The level of the geometries that engines begin with unless told otherwise.
 pub const MMFF94: &str = "MMFF94";
@@ -182,8 +185,9 @@ pub trait Simulator {
     fn ranks(&self) -> Option<Ranks> {
         None
     }
-    /// Checks the molecule, and answers at once or says which program to run.
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError>;
+    /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder for temporary files,
+    /// to which [`SCRATCH_LINK`] leads where the program runs.
+    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError>;
     /// Reads what the program of [`Simulator::prepare`] left.
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
 }

@@ -3,6 +3,7 @@
 //! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152, 184102 (2020).
 
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 use std::sync::LazyLock;
 
 use handlebars::Handlebars;
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use super::words::Words;
 use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
-use super::{SimResult, Simulator, Start};
+use super::{SCRATCH_LINK, SimResult, Simulator, Start};
 use crate::chem::Geometry;
 
 pub(super) const NAME: &str = "nwchem";
@@ -122,7 +123,7 @@ impl Simulator for Nwchem {
         })
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         Ok(Prepared::Program(Program {
             parallel: true,
@@ -131,7 +132,7 @@ impl Simulator for Nwchem {
                 "OMP_NUM_THREADS".to_owned(),
                 self.cores_per_rank.to_string(),
             )],
-            files: vec![(INPUT.to_owned(), self.input(&start)?)],
+            files: vec![(INPUT.to_owned(), self.input(&start, scratch)?)],
         }))
     }
 
@@ -179,7 +180,7 @@ impl Nwchem {
             })
     }
 
-    fn input(&self, start: &Start) -> Result<String, SimError> {
+    fn input(&self, start: &Start, scratch: Option<&Path>) -> Result<String, SimError> {
         static TEMPLATES: LazyLock<Handlebars> = LazyLock::new(|| {
             let mut templates = Handlebars::new();
             templates.register_escape_fn(handlebars::no_escape);
@@ -204,6 +205,8 @@ impl Nwchem {
             "memory_mb": self.memory_mb,
             "multiplicity": start.multiplicity(),
             "optimize": job != Job::Energy,
+            // It knows no way to write a path with a blank, `:`, `;` or `#`.
+            "scratch": scratch.map_or(".", |_| SCRATCH_LINK),
             "theory": if self.functional().is_some() { "dft" } else { "scf" },
             "unpaired_electrons": start.unpaired_electrons,
         });

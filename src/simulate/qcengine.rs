@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,7 @@ impl Simulator for Qcengine {
         Some(requirement())
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let atoms = &start.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
@@ -127,10 +128,14 @@ impl Simulator for Qcengine {
             "protocols": {"stdout": false},
         });
         let words = [NAME, "run", self.program.as_str(), INPUT, "--ncores"];
-        let argv = words.map(str::to_owned).into_iter();
+        let mut argv: Vec<String> = words.map(str::to_owned).into();
+        argv.push(self.cores.to_string());
+        if let Some(scratch) = scratch {
+            argv.extend(["--scratch-directory".into(), scratch.display().to_string()]);
+        }
         Ok(Prepared::Program(Program {
             parallel: false,
-            argv: argv.chain([self.cores.to_string()]).collect(),
+            argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), self.cores.to_string())],
             files: vec![(INPUT.to_owned(), format!("{input:#}\n"))],
         }))

@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::num::NonZeroU32;
+use std::path::Path;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -50,7 +51,7 @@ impl Simulator for Xtb {
         })
     }
 
-    fn prepare(&self, request: &Request) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let mut argv: Vec<String> = ["xtb", INPUT, "--gfn", "2"].map(str::to_owned).into();
         if start.geometry.atoms.len() == 1 {

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::fault::{Fault, Faults, Text, hint_for, nearest};
+use super::scratch::variable;
 use super::site::{Cores, Executor, Memory, Node, Partition, Recognise, Site, Slots};
 use super::tree::{self, Node as Tree, Value};
 use super::{schema, walk};
@@ -264,10 +266,10 @@ fn unknowns(machine: &Machine) -> Vec<String> {
     if machine
         .scratch_directory
         .as_ref()
-        .is_some_and(|path| path.contains('$'))
+        .is_some_and(|path| path.contains('$') && variable(Path::new(path)).is_none())
     {
         note(
-            "`scratch_directory` names a variable, which moldflow does not fill in: write the folder itself",
+            "`scratch_directory` has a variable in its middle: here one can only be its first part",
         );
     }
     if machine.hostname_pattern.contains('[') {

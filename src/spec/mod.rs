@@ -14,6 +14,7 @@ mod params;
 pub mod partitions;
 pub mod profiles;
 pub mod schema;
+pub mod scratch;
 pub mod site;
 pub mod source;
 pub mod space;

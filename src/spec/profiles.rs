@@ -8,7 +8,7 @@ use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::site::Site;
 use super::template::{Piece, pieces};
 use super::tree::{self, Node};
-use super::{partitions, schema, walk};
+use super::{partitions, schema, scratch, walk};
 
 /// Profiles that come with the program: file name and text.
 const BUILT_IN: [(&str, &str); 7] = [
@@ -176,6 +176,7 @@ pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
     match serde_json::from_value(tree.to_json()) {
         Ok(site) => {
             partitions::check(&site, &tree, &mut faults);
+            scratch::check(&site, &tree, &mut faults);
             faults.or(site)
         }
         Err(_) if !faults.is_empty() => Err(faults),

@@ -25,7 +25,9 @@ pub struct Site {
     pub recognise: Recognise,
     #[serde(default)]
     pub node: Node,
-    /// Where tasks keep temporary files, relative to the run directory.
+    /// Where the programs of tasks keep temporary files: `./scratch` is inside the run directory.
+    ///
+    /// It may be or begin with a variable of the host where a task runs: `$SLURM_TMPDIR`, `${TMPDIR}/moldflow`.
     #[serde(default = "default_scratch")]
     pub scratch: PathBuf,
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.

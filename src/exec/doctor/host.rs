@@ -8,6 +8,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::probe::{Outcome, Place};
 use super::{Engine, Finding, Host};
+use crate::exec::scratch;
 use crate::spec::site::Site;
 
 pub fn recognised(site: &Site, host: &Host) -> Finding {
@@ -26,7 +27,16 @@ pub fn recognised(site: &Site, host: &Host) -> Finding {
 pub fn scratch(folder: &Path) -> Finding {
     let shown = folder.display();
     // A relative one is made inside the run directory, which is made here.
-    let absolute = Path::new(".").join(folder);
+    let absolute = match scratch::expand(folder, Path::new("."), |name| std::env::var(name).ok()) {
+        Ok(absolute) => absolute,
+        Err(unset) => {
+            return Finding::warning(
+                "scratch",
+                format!("`{shown}` cannot be looked at from here: {unset}"),
+                "nothing, if tasks run elsewhere and have it there",
+            );
+        }
+    };
     let existing: Option<PathBuf> = absolute
         .ancestors()
         .find(|ancestor| ancestor.exists())

@@ -1,0 +1,145 @@
+//! Scratch folders: for what the programs of tasks write and nobody keeps, one an attempt.
+
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::path::{Path, PathBuf};
+
+use crate::spec::scratch::variable;
+use crate::task::Token;
+
+/// Tells a task where its scratch folder is to be, and the program in it where it is.
+pub const SCRATCH: &str = "MOLDFLOW_SCRATCH";
+/// From the directory of an attempt to that of its run.
+const RUN_DIR: &str = "../../..";
+
+/// The scratch directory of a site, for one run.
+#[derive(Clone, Debug)]
+pub struct Scratch {
+    /// As the profile has it.
+    dir: PathBuf,
+    run_dir: PathBuf,
+}
+
+/// A scratch folder that could not be had.
+#[derive(Debug, thiserror::Error)]
+pub enum ScratchError {
+    #[error("the scratch directory is in `${0}`, a variable that is not set where the task runs")]
+    NotSet(String),
+    #[error("could not make the scratch folder `{}`", path.display())]
+    Make {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl Scratch {
+    pub fn new(dir: PathBuf, run_dir: PathBuf) -> Self {
+        Self { dir, run_dir }
+    }
+
+    /// What the task of an attempt is told. Only where it runs are variables known, and the run directory may have
+    /// another path there.
+    pub fn told(&self, token: &Token) -> String {
+        let is_elsewhere = self.dir.is_absolute() || variable(&self.dir).is_some();
+        let base = Path::new(if is_elsewhere { "" } else { RUN_DIR });
+        let folder = base.join(&self.dir).join(token.to_string());
+        folder.to_string_lossy().into_owned()
+    }
+
+    /// The folder of an attempt that ran on this host.
+    pub fn here(&self, token: &Token) -> Option<PathBuf> {
+        Some(self.dir_here()?.join(token.to_string()))
+    }
+
+    /// Deletes the folders on this host that attempts of `run` left, but for those of `keep`.
+    pub fn sweep(&self, run: &str, keep: &[Token]) {
+        let entries = self.dir_here().and_then(|dir| fs::read_dir(dir).ok());
+        for entry in entries.into_iter().flatten().flatten() {
+            let token: Option<Token> = entry.file_name().to_str().and_then(|t| t.parse().ok());
+            if token.is_some_and(|token| token.run == run && !keep.contains(&token)) {
+                let _ = fs::remove_dir_all(entry.path());
+            }
+        }
+    }
+
+    fn dir_here(&self) -> Option<PathBuf> {
+        expand(&self.dir, &self.run_dir, inherited).ok()
+    }
+}
+
+/// The scratch folder of a task, deleted with all that is in it when this is dropped.
+#[derive(Debug)]
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes, for its owner alone, the folder that the task whose directory is `dir` was told of, if it was, and
+    /// the symbolic link `link` to it in `dir`.
+    pub fn make(dir: &Path, link: &str) -> Result<Option<Self>, ScratchError> {
+        let Some(told) = inherited(SCRATCH) else {
+            return Ok(None);
+        };
+        let path = expand(Path::new(&told), dir, inherited)?;
+        let make = || {
+            let mut builder = DirBuilder::new();
+            builder.mode(0o700).recursive(true);
+            builder.create(path.parent().unwrap_or(Path::new(".")))?;
+            // Of an earlier try at the same attempt, by hand.
+            let _ = fs::remove_dir_all(&path);
+            builder.recursive(false).create(&path)?;
+            let folder = path.canonicalize()?;
+            let _ = fs::remove_file(dir.join(link));
+            symlink(&folder, dir.join(link))?;
+            Ok(folder)
+        };
+        make()
+            .map(|folder| Some(Self(folder)))
+            .map_err(|source| ScratchError::Make {
+                path: path.clone(),
+                source,
+            })
+    }
+
+    /// Its absolute path.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Deletes what a task that was killed in `dir` left in the scratch folder that `env` told it of.
+pub fn remove(env: &[(String, String)], dir: &Path) {
+    let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
+    if let Some(told) = value(SCRATCH)
+        && let Ok(folder) = expand(Path::new(&told), dir, |name| {
+            value(name).or_else(|| inherited(name))
+        })
+    {
+        let _ = fs::remove_dir_all(folder);
+    }
+}
+
+/// The directory itself: its variable replaced, and relative to `base`.
+pub fn expand(
+    dir: &Path,
+    base: &Path,
+    var: impl Fn(&str) -> Option<String>,
+) -> Result<PathBuf, ScratchError> {
+    match variable(dir) {
+        None => Ok(base.join(dir)),
+        Some((name, rest)) => match var(name) {
+            Some(value) if !value.is_empty() => Ok(base.join(value).join(rest)),
+            _ => Err(ScratchError::NotSet(name.to_owned())),
+        },
+    }
+}
+
+fn inherited(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}

@@ -1,0 +1,68 @@
+//! The scratch directory of a site: a path, the first part of which may be an environment variable.
+
+use std::path::{Component, Path};
+
+use super::fault::{Fault, Faults};
+use super::site::Site;
+use super::tree::Node as Tree;
+
+/// The name of the variable that a directory begins with, and the path behind it: `$NAME`, `${NAME}/folder`.
+pub fn variable(dir: &Path) -> Option<(&str, &str)> {
+    let text = dir.to_str()?.strip_prefix('$')?;
+    let (name, rest) = match text.strip_prefix('{') {
+        Some(braced) => braced.split_once('}')?,
+        None => text.split_at(text.find('/').unwrap_or(text.len())),
+    };
+    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let is_end = rest.is_empty() || rest.starts_with('/');
+    (is_name && is_end).then(|| (name, rest.trim_start_matches('/')))
+}
+
+/// Collects the faults of the scratch directory of a well-formed profile.
+pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+    let shown = site.scratch.display();
+    let mut fault = |message: String, hint: &str| {
+        let place = tree.find(&["scratch"]).clone();
+        faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+    };
+    let rest = variable(&site.scratch).map(|(_, rest)| Path::new(rest));
+    let path = rest.unwrap_or(&site.scratch);
+    if path.to_string_lossy().contains('$') {
+        fault(
+            format!("`scratch: {shown}` has a `$` that names no variable"),
+            "a variable is the whole value or its first part: `$SLURM_TMPDIR`, `${TMPDIR}/moldflow`",
+        );
+    }
+    if !path.is_absolute() && path.components().any(|part| part == Component::ParentDir) {
+        fault(
+            format!("`scratch: {shown}` leads out of where it begins"),
+            "remove `..`: a relative one is inside the run directory",
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_the_whole_value_or_its_first_part() {
+        let variable = |text| variable(Path::new(text)).map(|(n, r)| (n.to_owned(), r.to_owned()));
+        let some = |name: &str, rest: &str| Some((name.to_owned(), rest.to_owned()));
+        assert_eq!(variable("$TMPDIR"), some("TMPDIR", ""));
+        assert_eq!(variable("${TMPDIR}/a/b"), some("TMPDIR", "a/b"));
+        assert_eq!(variable("$TMP_1//a"), some("TMP_1", "a"));
+        for not in [
+            "./scratch",
+            "a/$TMPDIR",
+            "$",
+            "$1",
+            "${TMPDIR}a",
+            "${TMPDIR",
+            "$A-B",
+        ] {
+            assert_eq!(variable(not), None, "{not}");
+        }
+    }
+}
