@@ -1,11 +1,15 @@
 //! `moldflow submit` on PBS and Cobalt, of which no server can be had here: programs on PATH stand for their commands, and
 //! the script that they were given is run by hand.
 
+#[path = "support/mod.rs"]
+mod support;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use moldflow::task::{Fact, FailureKind, Outcome};
 use tempfile::TempDir;
 
 /// A batch system whose commands write down what they were asked.
@@ -150,12 +154,16 @@ fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
     let system = System::new("pbs", "12.server\\n");
     assert!(system.submit("campaigns/quickstart.yml").status.success());
     let run = system.run_dir().display().to_string();
-    let again = system.submit(&run);
+    let submit = || system.moldflow(&["submit", &run, "--walltime", "2h"]);
+    let changed = system.moldflow(&["submit", &run, "--seed", "3"]);
+    assert!(text(&changed.stderr).contains("a run that has begun cannot be changed"));
+    let again = submit();
     assert!(!again.status.success());
     assert!(text(&again.stderr).contains("job 12.server of this run waits or runs already"));
     fs::write(system.dir.path().join("bin/qstat"), "#!/bin/sh\nexit 153\n").expect("a script");
-    let again = system.submit(&run);
+    let again = submit();
     assert!(again.status.success(), "{again:?}");
+    assert!(system.script().contains("walltime=02:00:00"));
     assert!(
         system
             .asked()
@@ -194,6 +202,35 @@ fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
         system.asked().ends_with("qdel 12.server\n"),
         "{}",
         system.asked()
+    );
+}
+
+#[test]
+fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
+    let system = System::new("pbs", "12.server\\n");
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    let slow = profile.replace("tasks_per_node: 2", "setup: [sleep 60]");
+    fs::write(&site, slow.replace("90m", "12s")).expect("a profile");
+    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let nodes = nodes.display().to_string();
+    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
+    assert!(job.status.success(), "{}", job_out(&system));
+    let attempts = support::journal(&system.run_dir()).into_iter();
+    let kinds = attempts.filter_map(|event| match event.fact {
+        Fact::Ended {
+            outcome: Outcome::Failed(failure),
+            ..
+        } => Some(failure.kind),
+        _ => None,
+    });
+    assert_eq!(kinds.collect::<Vec<_>>(), [FailureKind::Walltime]);
+    assert!(system.status().contains("evaluations   0 (0 failed)"));
+    assert!(
+        !system.run_dir().join("tasks/1/2").exists(),
+        "tried again too late"
     );
 }
 

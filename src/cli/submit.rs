@@ -42,6 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let path = &arguments.campaign.campaign;
     let (dir, submit) = if path.is_dir() {
+        refuse_changes(arguments)?;
         let dir = run_dir::existing(path)?;
         // Held until the script is written: no engine may be at work on it.
         let _lock = run_dir::lock(&dir)?;
@@ -63,6 +64,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         (dir, submit)
     };
     submit_first(&dir, &submit, arguments.json)
+}
+
+/// A run that has begun stays what it is.
+fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
+    let CampaignArguments {
+        site,
+        set,
+        seed,
+        schedule,
+        ..
+    } = &arguments.campaign;
+    let same = site.is_none() && set.is_empty() && seed.is_none() && schedule.is_none();
+    if same && arguments.run_dir.is_none() {
+        return Ok(());
+    }
+    Err(Failure::with_hint(
+        "a run that has begun cannot be changed",
+        "of a run directory only `--nodes` and `--walltime` can be given",
+    ))
 }
 
 /// What to ask for: the profile, and what the command line changes in it.

@@ -456,3 +456,48 @@ fn terminate_clients(tokens: &[Token]) {
         terminate(&format!("{run}."), |token| tokens.contains(token));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn left(exit: Option<Exit>) -> Traces {
+        let ended = exit.map(|exit| batched::Ended {
+            exit,
+            started: 0,
+            ended: 1,
+        });
+        Traces {
+            result: Some(b"{}".to_vec()),
+            ended,
+        }
+    }
+
+    #[test]
+    fn what_a_task_left_counts_more_than_the_loss_of_its_node() {
+        let lost = ["n3".to_owned()];
+        let node_lost = || Exit::NodeLost("n3".into());
+        let of_task = |left| verdict(false, false, Exit::Code(1), &lost, left).0;
+        assert_eq!(of_task(left(Some(Exit::Code(3)))), Exit::Code(3));
+        assert_eq!(of_task(left(Some(Exit::Signal(9)))), node_lost());
+        assert_eq!(of_task(left(None)), node_lost());
+        let alive = |exit| verdict(false, false, Exit::Code(1), &[], left(exit)).0;
+        assert_eq!(alive(Some(Exit::Signal(11))), Exit::Signal(11));
+        assert_eq!(alive(None), Exit::Code(1));
+    }
+
+    #[test]
+    fn the_failure_of_an_mpi_program_on_a_lost_node_is_no_result() {
+        let lost = ["n3".to_owned()];
+        let node_lost = || Exit::NodeLost("n3".into());
+        assert_eq!(
+            verdict(true, false, Exit::Code(1), &lost, left(None)),
+            (node_lost(), None)
+        );
+        // Nobody saw how it ended: what it left may be a success.
+        let unseen = verdict(true, false, Exit::Unseen, &lost, left(None));
+        assert_eq!(unseen, (node_lost(), Some(b"{}".to_vec())));
+        let alive = verdict(true, false, Exit::Code(1), &[], left(None));
+        assert_eq!(alive, (Exit::Code(1), Some(b"{}".to_vec())));
+    }
+}
