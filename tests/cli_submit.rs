@@ -73,6 +73,15 @@ impl System {
         self.moldflow(&["submit", what, "--site", &site, "--run-dir", &run])
     }
 
+    /// The quickstart campaign, whose simulations may take three seconds.
+    fn submit_short(&self) -> Output {
+        let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
+        let (site, run) = (site.display().to_string(), run.display().to_string());
+        let mut arguments = vec!["submit", "campaigns/quickstart.yml", "--site", &site];
+        arguments.extend(["--run-dir", &run, "--set", "methods.energy.timeout=3s"]);
+        self.moldflow(&arguments)
+    }
+
     /// What the commands were asked, the run directory shortened.
     fn asked(&self) -> String {
         let text = fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default();
@@ -212,7 +221,7 @@ fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
     let profile = fs::read_to_string(&site).expect("a profile");
     let slow = profile.replace("tasks_per_node: 2", "setup: [sleep 60]");
     fs::write(&site, slow.replace("90m", "12s")).expect("a profile");
-    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    assert!(system.submit_short().status.success());
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
@@ -231,6 +240,35 @@ fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
     assert!(
         !system.run_dir().join("tasks/1/2").exists(),
         "tried again too late"
+    );
+}
+
+#[test]
+fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
+    let system = System::new("pbs", "12.server\\n");
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
+    fs::write(&site, slow.replace("90m", "12s")).expect("a profile");
+    let qsub = system.dir.path().join("bin/qsub");
+    let script = fs::read_to_string(&qsub).expect("a script");
+    let refusing =
+        "case \"$*\" in *depend*) echo 'qsub: no dependencies' >&2; exit 1;; esac\nprintf";
+    fs::write(&qsub, script.replace("printf", refusing)).expect("a script");
+    assert!(system.submit_short().status.success());
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let nodes = nodes.display().to_string();
+    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
+    let out = job_out(&system);
+    assert!(job.status.success(), "{out}");
+    assert!(out.contains("the time of this job is over"), "{out}");
+    assert!(out.contains("job 12.server goes on"), "{out}");
+    assert_eq!(
+        system.asked(),
+        "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
+         qsub -N moldflow-run.2 -W depend=afterany:12.server RUN_DIR/job.sh\n\
+         qsub -N moldflow-run.2 RUN_DIR/job.sh\n"
     );
 }
 

@@ -104,8 +104,9 @@ pub async fn work(
     };
     let (ending, mut store) = driver.run(drawn, interrupts, &mut watched).await?;
     watched.display.finish();
-    let next = watched.continuation.and_then(|it| it.end(ending));
     report::write_records(&mut store, dir).await?;
+    // Last: the next job must not begin while this engine is at work.
+    let next = watched.continuation.and_then(|it| it.end(ending));
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, next, output).await?;
     store.close().await?;
     Ok(ended)
