@@ -1,7 +1,6 @@
 //! How the nodes of a batch job are shared out among the partitions of a site.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 
 use super::Nodes;
 use crate::spec::partitions::nodes_of_job;
@@ -73,15 +72,15 @@ pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>
     let mut shares = BTreeMap::new();
     let mut rest = None;
     for (name, partition) in &site.partitions {
-        match partition.executor {
-            Executor::Allocation { nodes, .. } => match nodes.map(NonZeroUsize::get) {
-                Some(count) => {
-                    let others = left.split_off(count);
-                    shares.insert(name.clone(), std::mem::replace(&mut left, others));
-                }
-                None => rest = Some(name.clone()),
-            },
-            _ => {}
+        let Executor::Allocation { nodes, .. } = partition.executor else {
+            continue;
+        };
+        match nodes {
+            Some(count) => {
+                let others = left.split_off(count.get());
+                shares.insert(name.clone(), std::mem::replace(&mut left, others));
+            }
+            None => rest = Some(name.clone()),
         }
     }
     shares.extend(rest.map(|name| (name, left)));
