@@ -20,12 +20,13 @@ const LAYERS: &[(&str, &[&str])] = &[
             "chem", "learn", "task", "simulate", "design", "spec", "plan", "exec", "store",
         ],
     ),
+    ("forecast", &["chem", "task", "spec", "plan", "engine"]),
     ("report", &["store", "spec", "chem", "task"]),
     (
         "cli",
         &[
             "chem", "learn", "task", "simulate", "design", "spec", "plan", "exec", "store",
-            "engine", "report",
+            "engine", "forecast", "report",
         ],
     ),
 ];

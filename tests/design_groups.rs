@@ -3,7 +3,9 @@
 use moldflow::chem::Molecule;
 use moldflow::design::groups::{Vocabulary, groups};
 use moldflow::design::model::GroupModel;
+use moldflow::design::statistics::Statistics;
 use moldflow::design::{Model, TrainSettings};
+use proptest::prelude::*;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
@@ -118,4 +120,41 @@ fn a_saved_model_is_the_same_model() {
         GroupModel::from_bytes(&model.to_bytes().unwrap()).unwrap(),
         model
     );
+}
+
+/// Every way to cut a list in portions.
+fn portions() -> impl Strategy<Value = (Vec<(usize, f64)>, Vec<usize>)> {
+    let measured = prop::collection::vec((0..SMILES.len() + MORE.len(), -5.0..0.0f64), 1..40);
+    (measured, prop::collection::vec(0usize..12, 0..12))
+}
+
+/// With groups that `SMILES` lack.
+const MORE: [&str; 6] = ["C#N", "O=C=O", "c1ccccc1", "CC(N)=O", "FC(F)F", "C1CC1"];
+
+proptest! {
+    #[test]
+    fn a_fit_to_results_in_portions_is_the_fit_to_all_of_them((measured, cuts) in portions(), per_atom: bool, counts: bool) {
+        let model = if counts { Model::GroupCounts } else { Model::GroupContribution };
+        let settings = TrainSettings { model, ..TrainSettings::default() };
+        let all: Vec<&str> = SMILES.into_iter().chain(MORE).collect();
+        let measured: Vec<(Molecule, f64)> =
+            measured.into_iter().map(|(i, value)| (molecule(all[i]), value)).collect();
+        let mut statistics = Statistics::new(model, per_atom);
+        let mut rest = &measured[..];
+        for cut in cuts {
+            let (portion, later) = rest.split_at(cut.min(rest.len()));
+            statistics.add(portion).unwrap();
+            statistics = Statistics::from_bytes(&statistics.to_bytes().unwrap()).unwrap();
+            rest = later;
+        }
+        statistics.add(rest).unwrap();
+        let in_portions = GroupModel::of(&statistics, &settings).unwrap();
+        let at_once = GroupModel::fit(&measured, per_atom, &settings).unwrap();
+        prop_assert_eq!(&in_portions, &at_once);
+
+        let predictions = at_once.predict(measured.iter().map(|(molecule, _)| molecule));
+        let squares = predictions.iter().zip(&measured).map(|(p, (_, value))| (p.mean - value).powi(2));
+        let rmse = (squares.sum::<f64>() / measured.len() as f64).sqrt();
+        prop_assert!((at_once.rmse(&statistics) - rmse).abs() < 1e-6, "{} is not {}", at_once.rmse(&statistics), rmse);
+    }
 }

@@ -40,6 +40,7 @@ impl Desk {
 
     fn train(&self, measured: &[(&str, f64)]) -> Result<TrainOutput, DesignError> {
         train(&TrainInput {
+            statistics: None,
             measured: measured
                 .iter()
                 .map(|(smiles, value)| (smiles.to_string(), *value))
@@ -47,6 +48,7 @@ impl Desk {
             per_atom: false,
             settings: TrainSettings::default(),
             model_out: self.path("model"),
+            statistics_out: self.path("statistics"),
         })
     }
 

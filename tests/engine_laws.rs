@@ -1,13 +1,16 @@
 //! Laws of the pure engine, over random campaigns, outcomes and crashes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use moldflow::engine::{Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, stream};
+use moldflow::engine::{
+    Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, Step, stream,
+};
 use moldflow::simulate;
 use moldflow::spec::campaign::{Schedule, Stop};
 use moldflow::task::{
-    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, StoppedBy,
-    TaskId,
+    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, Retries,
+    StoppedBy, TaskId,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -21,6 +24,8 @@ struct Plan {
     world: u64,
     /// Of 100 attempts.
     failing: u64,
+    /// Of 100 simulations, those whose answer an earlier run had.
+    cached: u64,
     /// Distinct molecules that the generator can find.
     molecules: u64,
 }
@@ -32,6 +37,8 @@ struct World<'p> {
     journal: Vec<Event>,
     /// Submissions until the engine is killed.
     fuse: Option<usize>,
+    /// Results that the batch being made learns from.
+    learnt_from: Option<u64>,
 }
 
 #[derive(PartialEq)]
@@ -47,6 +54,7 @@ impl World<'_> {
             jobs: BTreeMap::new(),
             journal: Vec::new(),
             fuse,
+            learnt_from: None,
         }
     }
 
@@ -54,9 +62,9 @@ impl World<'_> {
     fn live(&mut self) -> Option<Engine> {
         let mut engine = Engine::new(self.plan.config.clone());
         for event in &self.journal {
-            engine
-                .handle(event)
-                .expect("the journal was legal when it was written");
+            let step = engine.handle(event);
+            let step = step.expect("the journal was legal when it was written");
+            self.learnt_from = learnt_from(&step).or(self.learnt_from);
         }
         if engine.is_fresh() {
             let name = |i| format!("initial{i}");
@@ -65,13 +73,13 @@ impl World<'_> {
                 initial: (0..self.plan.initial).map(name).collect(),
                 reserve,
             };
-            self.take(&mut engine, fact)?;
+            self.take(&mut engine, vec![fact])?;
         } else {
-            for (task, attempt) in engine.outstanding() {
-                if !self.jobs.contains_key(&(task, attempt)) {
-                    self.start(&engine, task, attempt)?;
-                }
-            }
+            let outstanding = engine.outstanding().into_iter();
+            let lost = outstanding.filter(|attempt| !self.jobs.contains_key(attempt));
+            let lost = lost.collect();
+            let told = self.submit(&engine, lost)?;
+            self.take(&mut engine, told)?;
         }
         while !engine.is_ended() {
             let (task, attempt) = self.next_to_end();
@@ -80,57 +88,95 @@ impl World<'_> {
                 panic!("only what runs can end")
             };
             if engine.awaits(task, attempt) {
-                self.take(
-                    &mut engine,
-                    Fact::Ended {
-                        task,
-                        attempt,
-                        usage: Default::default(),
-                        outcome,
-                    },
-                )?;
+                let fact = Fact::Ended {
+                    task,
+                    attempt,
+                    usage: Default::default(),
+                    outcome,
+                };
+                self.take(&mut engine, vec![fact])?;
             }
         }
         Some(engine)
     }
 
-    /// Commits a fact, then performs its effects; none when killed at one of them.
-    fn take(&mut self, engine: &mut Engine, fact: Fact) -> Option<()> {
-        let event = Event {
-            at: self.journal.len() as i64,
-            fact,
-        };
-        let step = engine.handle(&event).expect("legal");
-        self.journal.push(event);
-        for effect in step.effects {
-            match effect {
-                Effect::Submit { task, attempt } if engine.awaits(task, attempt) => {
-                    self.start(engine, task, attempt)?
+    /// Commits facts together, then performs their effects, and so on; none when killed at one of them.
+    fn take(&mut self, engine: &mut Engine, mut facts: Vec<Fact>) -> Option<()> {
+        while !facts.is_empty() {
+            let mut attempts = Vec::new();
+            for fact in facts {
+                let event = Event {
+                    at: self.journal.len() as i64,
+                    fact,
+                };
+                let step = match (engine.handle(&event), &event.fact) {
+                    (Ok(step), _) => step,
+                    // The fact before it ended the run.
+                    (Err(_), Fact::Cached { .. }) if engine.is_ended() => continue,
+                    (Err(error), _) => panic!("{error}"),
+                };
+                self.learnt_from = learnt_from(&step).or(self.learnt_from);
+                self.journal.push(event);
+                for effect in step.effects {
+                    match effect {
+                        Effect::Submit { task, attempt } => attempts.push((task, attempt)),
+                        Effect::SubmitLater {
+                            task,
+                            attempt,
+                            not_before,
+                        } => {
+                            if engine.awaits(task, attempt) {
+                                assert_eq!(engine.not_before(task), Some(not_before));
+                            }
+                            attempts.push((task, attempt));
+                        }
+                        Effect::Cancel { task, attempt } => {
+                            self.jobs.insert((task, attempt), Job::Ended);
+                        }
+                        Effect::End => {}
+                    }
                 }
-                Effect::Cancel { task, attempt } => {
-                    self.jobs.insert((task, attempt), Job::Ended);
-                }
-                Effect::Submit { .. } | Effect::End => {}
             }
+            attempts.retain(|(task, attempt)| engine.awaits(*task, *attempt));
+            facts = self.submit(engine, attempts)?;
         }
         Some(())
     }
 
-    fn start(&mut self, engine: &Engine, task: TaskId, attempt: Attempt) -> Option<()> {
-        if let Some(fuse) = &mut self.fuse {
-            if *fuse == 0 {
-                self.fuse = None;
-                return None;
+    /// Starts attempts; what an earlier run had the answer of is told instead.
+    fn submit(&mut self, engine: &Engine, attempts: Vec<(TaskId, Attempt)>) -> Option<Vec<Fact>> {
+        let mut told = Vec::new();
+        for (task, attempt) in attempts {
+            if let Some(fuse) = &mut self.fuse {
+                if *fuse == 0 {
+                    self.fuse = None;
+                    return None;
+                }
+                *fuse -= 1;
             }
-            *fuse -= 1;
+            match self.earlier(engine, task, attempt) {
+                Some(outcome) => told.push(Fact::Cached { task, outcome }),
+                None => self.start(engine, task, attempt),
+            }
         }
+        Some(told)
+    }
+
+    fn earlier(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Option<Outcome> {
+        let has = self.chance(&format!("cached{task}")) % 100 < self.plan.cached;
+        let outcome = || self.outcome(engine, task, attempt);
+        (attempt == 1 && has)
+            .then(outcome)
+            .filter(|outcome| matches!(outcome, Outcome::Simulated { .. }))
+    }
+
+    fn start(&mut self, engine: &Engine, task: TaskId, attempt: Attempt) {
         let outcome = self.outcome(engine, task, attempt);
         let before = self.jobs.insert((task, attempt), Job::Running(outcome));
         assert!(
             before.is_none(),
             "task {task}, attempt {attempt} was started twice"
         );
-        Some(())
     }
 
     /// The same whatever was killed before: decided by token and plan alone.
@@ -151,7 +197,7 @@ impl World<'_> {
 
     fn outcome(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Outcome {
         let roll = |what: &str| self.chance(&format!("{what}{task}.{attempt}"));
-        let (input, _) = engine.input(task).expect("live");
+        let (input, files) = engine.input(task).expect("live");
         let input = serde_json::to_value(&input).expect("inputs are JSON");
         if input["smiles"].as_str().is_none_or(|s| !s.starts_with('['))
             && roll("fail") % 100 < self.plan.failing
@@ -191,12 +237,27 @@ impl World<'_> {
                     atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
                 }
             }
-            Some("train") => Outcome::Trained {
-                model: file("model"),
-                molecules: 1,
-                groups: 1,
-                rmse_hartree: 0.0,
-            },
+            Some("train") => {
+                let new = input["measured"].as_array().expect("a list").len() as u64;
+                // Statistics are as long as the results are many.
+                let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
+                assert_eq!(
+                    Some(counted),
+                    self.learnt_from,
+                    "a model learns from each result once"
+                );
+                let statistics = FileRef {
+                    bytes: counted,
+                    ..file("statistics")
+                };
+                Outcome::Trained {
+                    model: file("model"),
+                    statistics: Some(statistics),
+                    molecules: 1,
+                    groups: 1,
+                    rmse_hartree: 0.0,
+                }
+            }
             Some("generate") => Outcome::Generated {
                 agent: file("agent"),
                 candidates: file("candidates"),
@@ -206,11 +267,12 @@ impl World<'_> {
                 mean_loss: None,
             },
             Some("screen") => {
-                let pick = |i: u64| {
-                    format!(
-                        "m{}",
-                        self.chance(&format!("{task}/{i}")) % self.plan.molecules
-                    )
+                // Some of what is found lies in the reserve, and fails there or here.
+                let pick = |i: u64| match self.chance(&format!("{task}/{i}"))
+                    % (self.plan.molecules + 9)
+                {
+                    n if n < 9 => format!("reserve{}", 39 - n),
+                    n => format!("m{}", n - 9),
                 };
                 let ranked = (0..6)
                     .map(|i| Predicted {
@@ -224,6 +286,14 @@ impl World<'_> {
             other => panic!("no such method: {other:?}"),
         }
     }
+}
+
+/// The results that a batch learns from which began in this step.
+fn learnt_from(step: &Step) -> Option<u64> {
+    step.records.iter().find_map(|record| match record {
+        Record::BatchBegun { measured, .. } => Some(*measured as u64),
+        _ => None,
+    })
 }
 
 impl Plan {
@@ -241,7 +311,7 @@ fn with_two_steps(mut config: Config) -> Config {
     for stage in [&mut config.initial, &mut config.evaluate] {
         stage.geometry = Some(GeometryStep {
             stage: format!("{}.relax", stage.stage),
-            retries: 2,
+            retries: Retries::of(2),
             engine: simulate::Engine::Xtb {
                 settings: Default::default(),
             },
@@ -256,10 +326,11 @@ fn config(
     parallel: usize,
     select: usize,
     initial_count: usize,
+    retries: &Retries,
 ) -> Config {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
-        retries: 1,
+        retries: retries.clone(),
         engine: Default::default(),
         geometry: None,
     };
@@ -278,17 +349,17 @@ fn config(
         select,
         train: LearnStage {
             stage: "train".into(),
-            retries: 1,
+            retries: retries.clone(),
             settings: Default::default(),
         },
         generate: LearnStage {
             stage: "generate".into(),
-            retries: 1,
+            retries: retries.clone(),
             settings: Default::default(),
         },
         screen: LearnStage {
             stage: "screen".into(),
-            retries: 1,
+            retries: retries.clone(),
             settings: Default::default(),
         },
         stop,
@@ -310,19 +381,25 @@ fn stop() -> impl Strategy<Value = Stop> {
     )
 }
 
+fn retries() -> impl Strategy<Value = Retries> {
+    let kinds = [FailureKind::Timeout, FailureKind::NotConverged];
+    let named = prop::collection::btree_map(prop::sample::select(kinds.to_vec()), 0u32..3, 0..3);
+    (named, 0u32..3, 0u64..3).prop_map(|(named, others, backoff)| Retries {
+        named,
+        others,
+        backoff: Duration::from_millis(backoff),
+    })
+}
+
 fn plans() -> impl Strategy<Value = Plan> {
     let schedules = prop::sample::select(vec![Schedule::Interleaved, Schedule::Batch]);
     let shape = (1usize..5, 1usize..5, 1usize..6);
-    let world = (any::<u64>(), 0u64..60, 1u64..60);
-    (schedules, stop(), shape, world, any::<bool>()).prop_map(
-        |(
-            schedule,
-            stop,
-            (parallel, select, initial),
-            (world, failing, molecules),
-            has_two_steps,
-        )| {
-            let config = config(schedule, stop, parallel, select, initial);
+    let chances = (0u64..60, 0u64..60, 1u64..60);
+    let world = (any::<u64>(), chances, any::<bool>());
+    (schedules, stop(), shape, world, retries()).prop_map(
+        |(schedule, stop, (parallel, select, initial), world, retries)| {
+            let (world, (failing, cached, molecules), has_two_steps) = world;
+            let config = config(schedule, stop, parallel, select, initial, &retries);
             Plan {
                 config: if has_two_steps {
                     with_two_steps(config)
@@ -332,6 +409,7 @@ fn plans() -> impl Strategy<Value = Plan> {
                 initial,
                 world,
                 failing,
+                cached,
                 molecules,
             }
         },
@@ -393,6 +471,8 @@ proptest! {
             prop_assert_eq!(progress.evaluations, progress.asked_for);
         }
         prop_assert!(progress.evaluations >= plan.initial || initial_failed.contains(&reason));
+        let hits = world.journal.iter().filter(|event| matches!(event.fact, Fact::Cached { .. }));
+        prop_assert_eq!(progress.cached, hits.count());
         let mut evaluated = BTreeSet::new();
         for record in records(&plan, &world.journal) {
             if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), stage, .. } = record {
@@ -412,6 +492,37 @@ proptest! {
         again.journal = world.journal[..length].to_vec();
         let engine = again.live().expect("nothing kills it");
         prop_assert!(engine.is_ended());
+    }
+
+    #[test]
+    fn a_molecule_that_failed_for_good_is_never_proposed_again(plan in plans()) {
+        let mut world = World::new(&plan, None);
+        world.live().expect("nothing kills it");
+        let mut engine = Engine::new(plan.config.clone());
+        let mut proposed = BTreeMap::new();
+        let mut quarantined = BTreeSet::new();
+        for event in &world.journal {
+            for record in engine.handle(event).expect("legal").records {
+                match record {
+                    Record::Queued(candidate) => {
+                        prop_assert!(!quarantined.contains(&candidate.smiles), "{:?}", candidate);
+                        proposed.insert((candidate.batch, candidate.rank), candidate.smiles);
+                    }
+                    Record::EvaluationFailed { batch, rank } => {
+                        quarantined.insert(proposed[&(batch, rank)].clone());
+                    }
+                    Record::TaskCreated { task, .. } => {
+                        let Some((input, _)) = engine.input(task) else { continue };
+                        let input = serde_json::to_value(input).expect("JSON");
+                        for start in input["starts"].as_array().into_iter().flatten() {
+                            prop_assert!(!quarantined.contains(start.as_str().expect("a molecule")));
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        prop_assert_eq!(engine.progress().failures, quarantined.len());
     }
 
     #[test]
@@ -446,14 +557,9 @@ impl Order<'_, '_> {
         let initial = (0..world.plan.initial)
             .map(|i| format!("initial{i}"))
             .collect();
+        let reserve = vec![];
         world
-            .take(
-                &mut engine,
-                Fact::Began {
-                    initial,
-                    reserve: vec![],
-                },
-            )
+            .take(&mut engine, vec![Fact::Began { initial, reserve }])
             .expect("no fuse");
         while !engine.is_ended() {
             let running = world
@@ -468,17 +574,13 @@ impl Order<'_, '_> {
                 panic!("it runs")
             };
             if engine.awaits(task, attempt) {
-                world
-                    .take(
-                        &mut engine,
-                        Fact::Ended {
-                            task,
-                            attempt,
-                            usage: Default::default(),
-                            outcome,
-                        },
-                    )
-                    .expect("no fuse");
+                let fact = Fact::Ended {
+                    task,
+                    attempt,
+                    usage: Default::default(),
+                    outcome,
+                };
+                world.take(&mut engine, vec![fact]).expect("no fuse");
             }
         }
         engine

@@ -23,6 +23,9 @@ fn a_run_ends_with_what_was_asked_for() {
             "run_dir",
             "evaluations",
             "failures",
+            "failures_by_kind",
+            "failed_attempts_by_kind",
+            "cached",
             "batches",
             "best",
             "stopped_by"
@@ -306,19 +309,24 @@ fn a_run_directory_holds_what_it_should_and_is_the_users_alone() {
         files_below(&run_dir.join("tasks")).is_empty(),
         "a success leaves no directory"
     );
-    // The agent, as the last call left it.
-    let mut agents = journal(&run_dir)
-        .into_iter()
-        .filter_map(|event| match event.fact {
-            Fact::Ended {
-                outcome: Outcome::Generated { agent, .. },
-                ..
-            } => Some(agent.sha256),
-            _ => None,
-        });
+    // The agent and the statistics, as the last calls left them.
+    let journal = journal(&run_dir);
+    let outcomes = journal.iter().rev().filter_map(|event| match &event.fact {
+        Fact::Ended { outcome, .. } => Some(outcome),
+        _ => None,
+    });
+    let agent = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Generated { agent, .. } => Some(agent),
+        _ => None,
+    });
+    let statistics = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Trained { statistics, .. } => statistics.as_ref(),
+        _ => None,
+    });
+    let kept = agent.into_iter().chain(statistics);
     assert_eq!(
         names(&run_dir.join("state")),
-        agents.next_back().into_iter().collect()
+        kept.map(|file| file.sha256.clone()).collect()
     );
     for (name, lines) in [
         ("simulation_records.jsonl", rows(&run_dir).len()),

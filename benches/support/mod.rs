@@ -13,7 +13,7 @@ pub fn report(what: &str, value: f64, floor: &str) {
 pub fn config(evaluations: usize) -> Config {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
-        retries: 0,
+        retries: Default::default(),
         engine: Default::default(),
         geometry: None,
     };
@@ -32,17 +32,17 @@ pub fn config(evaluations: usize) -> Config {
         select: 2,
         train: LearnStage {
             stage: "train".into(),
-            retries: 0,
+            retries: Default::default(),
             settings: Default::default(),
         },
         generate: LearnStage {
             stage: "generate".into(),
-            retries: 0,
+            retries: Default::default(),
             settings: Default::default(),
         },
         screen: LearnStage {
             stage: "screen".into(),
-            retries: 0,
+            retries: Default::default(),
             settings: Default::default(),
         },
         stop: Stop {

@@ -145,7 +145,7 @@ fn snippet(place: &Place, paint: impl Fn(&str, &str) -> String, text: &mut Strin
 }
 
 /// A text without what would steer a terminal.
-fn visible(text: &str) -> String {
+pub(crate) fn visible(text: &str) -> String {
     text.chars()
         .map(|c| {
             if c.is_control() && c != '\n' {

@@ -1,8 +1,10 @@
 //! The command line: one file a command, and the one place that prints.
 
 mod allocation;
+mod cache;
 mod chain;
 mod check;
+mod explain;
 mod export;
 mod failure;
 mod plan;
@@ -12,6 +14,7 @@ mod run;
 mod run_dir;
 mod schema;
 mod session;
+mod simulate;
 mod sites;
 mod sites_check;
 mod start;
@@ -69,10 +72,14 @@ enum Command {
     Check(check::Arguments),
     /// Show a campaign's task graph and command lines; run nothing
     Plan(plan::Arguments),
+    /// Forecast a campaign on a site: time, node-hours, idle slots; run nothing
+    Simulate(simulate::Arguments),
     /// Show how far a run is
     Status(status::Arguments),
     /// Print the results of a run
     Export(export::Arguments),
+    /// Say what became of a molecule or a task, and whether an earlier run had its answer
+    Explain(explain::Arguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]
     Sites(sites::Command),
@@ -141,8 +148,10 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Resume(arguments) => resume::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Task(command) => task::run(&command),

@@ -18,13 +18,21 @@ pub(super) struct Arguments {
     /// The run directory itself, instead of one named by the time and a hash
     #[arg(long, value_name = "DIR", conflicts_with = "runs_dir")]
     pub run_dir: Option<PathBuf>,
+    /// File in which answers are kept for other runs, and looked for: instead of the campaign's `cache`
+    #[arg(long, value_name = "FILE")]
+    pub cache: Option<PathBuf>,
     #[command(flatten)]
     pub output: Output,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
-    let (loaded, plan) = super::check::checked(&arguments.campaign)?;
+    let (mut loaded, plan) = super::check::checked(&arguments.campaign)?;
+    if let Some(cache) = &arguments.cache {
+        let path = std::path::absolute(cache)
+            .map_err(|e| Failure::new(format!("`--cache {}`: {e}", cache.display())))?;
+        loaded.campaign.cache = Some(path.display().to_string());
+    }
     session::runnable(&loaded.site)?;
     super::allocation::shares(&loaded.site)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;

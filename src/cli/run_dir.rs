@@ -1,7 +1,8 @@
 //! The run directory: made, locked, and read back.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ pub fn create(
         None => new_dir(runs_dir, &format!("{}-{}", stamp(), &loaded.hash()[..6])),
     };
     let dir = dir.and_then(|dir| dir.canonicalize()).map_err(failed)?;
+    // One that was there before may be open to others.
+    fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(failed)?;
     let lock = lock(&dir)?;
     // Asked again: somebody else may have been faster.
     refuse_used(&dir)?;
@@ -94,7 +97,11 @@ fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
     if source != QM9 {
         let extension = Path::new(source).extension().unwrap_or_default();
         let copy = Path::new("source").with_extension(extension);
-        fs::copy(&source, dir.join(&copy))?;
+        // Not `fs::copy`, which copies who may read it too.
+        io::copy(
+            &mut File::open(&source)?,
+            &mut File::create(dir.join(&copy))?,
+        )?;
         *source = copy.display().to_string();
     }
     Ok(campaign)

@@ -14,14 +14,14 @@ use tokio::sync::{mpsc, watch};
 use super::Exit;
 use super::allocation::{self, Shares};
 use super::chain::{self, Continuation};
-use super::failure::Failure;
+use super::failure::{Failure, visible};
 use super::progress::Display;
-use super::{run_dir, start};
+use super::{cache, run_dir, start};
 use crate::engine::{
     Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
 };
 use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
-use crate::exec::{Executor, LocalExecutor, Report, Scratch};
+use crate::exec::{Executor, LocalExecutor, Report, Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
@@ -65,6 +65,11 @@ pub async fn work(
     let executable = super::own_executable()?;
     let submit = loaded.site.submit.as_ref().zip(job);
     let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
+    let mut say = |line: &str| {
+        tracing::warn!("{line}");
+        display.say(line);
+    };
+    let earlier = cache::open(loaded, plan, &info.name, &mut say).await;
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
@@ -85,6 +90,13 @@ pub async fn work(
         wall_time,
     )
     .await?;
+    let given = loaded.site.partitions.values();
+    let given = given.flat_map(|partition| partition.environment.clone());
+    let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
+    let driver = match earlier {
+        Some(earlier) => driver.with_earlier(earlier),
+        None => driver,
+    };
     let drawn = if driver.is_fresh() {
         draw(loaded, seed, initial)?
     } else {
@@ -299,7 +311,9 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     let stages = plan.stages().into_iter().map(|stage| {
         let method = &loaded.campaign.methods[&stage.method];
         let partition = &loaded.site.partitions[&method.partition];
-        let mut env = start::environment(&method.kind, partition);
+        // The later of one name counts: what the profile sets is not what it passes.
+        let mut env = start::passed(&loaded.site, environment());
+        env.extend(start::environment(&method.kind, partition));
         env.extend(scratch_variable(&loaded.site, partition));
         (
             stage.stage.clone(),
@@ -312,6 +326,12 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
         )
     });
     stages.collect()
+}
+
+/// The variables of this process, those whose names and values are text.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
 /// The variable that the scratch directory begins with, for tasks that are started in this host's own environment.
@@ -369,8 +389,11 @@ async fn conclude(
     }
     let counts = &summary.counts;
     let done = format!(
-        "{} evaluations ({} failed), {} batches",
-        counts.evaluations, counts.failures, counts.batches
+        "{} evaluations ({} failed{}), {} batches",
+        counts.evaluations,
+        counts.failures,
+        report::kinds(": ", &summary.failures_by_kind),
+        counts.batches
     );
     let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
     let ended = match ending {
@@ -398,7 +421,8 @@ async fn conclude(
     if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
         let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
         eprintln!(
-            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{}",
+            visible(&message)
         );
     }
     Ok(Exit::NothingComputed)

@@ -43,6 +43,22 @@ pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, F
         .collect()
 }
 
+/// What tasks see of `environment` because the profile says so.
+pub fn passed(
+    site: &Site,
+    environment: impl Iterator<Item = (String, String)>,
+) -> Vec<(String, String)> {
+    let allowed = |name: &str| {
+        site.pass_environment
+            .iter()
+            .any(|word| match word.strip_suffix('*') {
+                Some(prefix) => name.starts_with(prefix),
+                None => name == word,
+            })
+    };
+    environment.filter(|(name, _)| allowed(name)).collect()
+}
+
 /// Variables of the tasks of a method on a partition.
 pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, String)> {
     // Each process of an MPI program inherits them.

@@ -1,7 +1,6 @@
 //! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow task exec`: the body
 //! of a job of a batch system, which starts one.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -38,6 +37,8 @@ pub(super) struct RunArguments {
 }
 
 pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
+    // A batch system or another host may have begun with its own mask.
+    super::run_dir::keep_private();
     match command {
         Command::Run(RunArguments { input }) => {
             run_task(input).map_err(|e| of_file("run the task", input, &e))
@@ -107,20 +108,23 @@ fn run_task(path: &Path) -> io::Result<Exit> {
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
-    let outcome = match input {
-        TaskInput::Simulate(input) => return simulated(&input, dir, energy),
-        TaskInput::Relax(input) => return simulated(&input, dir, geometry),
+    let outcome = match &input {
+        TaskInput::Simulate(simulation) | TaskInput::Relax(simulation) => {
+            let answer = input.answer(simulate(simulation, dir)?);
+            return answer.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
         TaskInput::Train(input) => {
-            let out = design::train(&input)?;
+            let out = design::train(input)?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
+                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
                 molecules: out.molecules,
                 groups: out.groups,
                 rmse_hartree: out.rmse_hartree,
             }
         }
         TaskInput::Generate(input) => {
-            let out = design::generate(&input)?;
+            let out = design::generate(input)?;
             Outcome::Generated {
                 agent: file_ref(&dir.join(&input.agent_out))?,
                 candidates: file_ref(&dir.join(&input.candidates_out))?,
@@ -131,7 +135,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             }
         }
         TaskInput::Screen(input) => {
-            let ranked = design::screen(&input)?.ranked;
+            let ranked = design::screen(input)?.ranked;
             let ranked = ranked.into_iter().map(|p| Predicted {
                 smiles: p.smiles,
                 mean: p.mean,
@@ -143,37 +147,6 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
         }
     };
     Ok(TaskResult::bare(outcome))
-}
-
-/// The result of a simulation, of which `outcome` tells what was wanted.
-fn simulated(
-    input: &SimulateInput,
-    dir: &Path,
-    outcome: fn(&SimResult) -> Outcome,
-) -> Result<TaskResult, TaskError> {
-    let simulation = simulate(input, dir)?;
-    let bare = TaskResult::bare(outcome(&simulation));
-    Ok(TaskResult {
-        simulation: Some(simulation),
-        ..bare
-    })
-}
-
-fn energy(simulation: &SimResult) -> Outcome {
-    let mut atoms = BTreeMap::new();
-    for (symbol, _) in &simulation.geometry.atoms {
-        *atoms.entry(symbol.clone()).or_default() += 1;
-    }
-    Outcome::Simulated {
-        total_energy_hartree: simulation.total_energy_hartree,
-        atoms,
-    }
-}
-
-fn geometry(simulation: &SimResult) -> Outcome {
-    Outcome::Relaxed {
-        xyz: simulation.geometry.to_xyz(&simulation.level),
-    }
 }
 
 fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
@@ -226,11 +199,12 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
-        TaskError::Simulate(SimError::Exit(_) | SimError::Memory(_) | SimError::Scratch(_))
-        | TaskError::Design(_)
-        | TaskError::File(_) => FailureKind::Exit,
-        TaskError::Program(_) | TaskError::Launcher(_) | TaskError::Scratch(_) => {
-            FailureKind::Launch
+        TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
+        TaskError::Simulate(SimError::Scratch(_)) => FailureKind::Scratch,
+        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => {
+            FailureKind::Exit
         }
+        TaskError::Scratch(_) => FailureKind::Scratch,
+        TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
     }
 }

@@ -29,6 +29,8 @@ pub enum DesignError {
     Measured { number: usize, source: ChemError },
     #[error("start molecule {number}")]
     Start { number: usize, source: ChemError },
+    #[error("the statistics in {} are of another objective or another model", .0.display())]
+    OtherStatistics(PathBuf),
     #[error("no model")]
     Fit(#[from] FitError),
     #[error("the agent could not go on")]

@@ -42,6 +42,20 @@ impl Vocabulary {
         }
     }
 
+    /// This with the groups of `molecules` as well, and where each of its own columns is in it.
+    pub fn with<'a>(
+        &self,
+        molecules: impl IntoIterator<Item = &'a Molecule>,
+    ) -> (Self, Vec<usize>) {
+        let mut all = Self::of(molecules).groups;
+        all.extend_from_slice(&self.groups);
+        all.sort_unstable();
+        all.dedup();
+        let place = |group| all.partition_point(|other| other < group);
+        let places = self.groups.iter().map(place).collect();
+        (Self { groups: all }, places)
+    }
+
     pub fn len(&self) -> usize {
         self.groups.len()
     }

@@ -7,6 +7,7 @@ pub mod model;
 pub mod molecules;
 mod ranges;
 pub mod settings;
+pub mod statistics;
 mod tasks;
 
 use std::path::PathBuf;
@@ -18,10 +19,13 @@ pub use ranges::{SettingFault, out_of_range};
 pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
 pub use tasks::{generate, screen, train};
 
-/// Input of `train`: everything measured so far, in order of submission.
+/// Input of `train`: what was measured, in order of submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainInput {
-    /// Canonical SMILES and value of the objective in hartree.
+    /// Statistics of what an earlier call was given; none if `measured` is all there is.
+    #[serde(default)]
+    pub statistics: Option<PathBuf>,
+    /// What is new since: canonical SMILES and value of the objective in hartree.
     pub measured: Vec<(String, f64)>,
     /// Whether the values are divided by the number of atoms, hydrogen included.
     #[serde(default)]
@@ -29,6 +33,8 @@ pub struct TrainInput {
     pub settings: TrainSettings,
     /// Where the model goes.
     pub model_out: PathBuf,
+    /// Where the statistics of all that was measured go.
+    pub statistics_out: PathBuf,
 }
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutput {

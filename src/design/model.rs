@@ -8,7 +8,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::groups::Vocabulary;
-use super::settings::{Model, TrainSettings};
+use super::settings::TrainSettings;
+use super::statistics::{Statistics, Terms};
 use crate::chem::Molecule;
 use crate::learn::ridge::{BayesianRidge, RidgeSettings};
 use crate::learn::saved::{Kind, SavedError};
@@ -28,14 +29,6 @@ pub struct GroupModel {
 /// Values that differ by less than this are equal: no simulation is as precise, hartree.
 const SMALLEST_SPREAD: f64 = 1e-6;
 
-/// What is asked for, and what is fitted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Terms {
-    model: Model,
-    /// Whether the objective is divided by the number of atoms.
-    per_atom: bool,
-}
-
 const MODEL: Kind = Kind {
     name: "model",
     layout: 1,
@@ -48,33 +41,33 @@ impl GroupModel {
         per_atom: bool,
         settings: &TrainSettings,
     ) -> Result<Self, FitError> {
-        let model = settings.model;
-        let terms = Terms { model, per_atom };
-        let vocabulary = Vocabulary::of(measured.iter().map(|(molecule, _)| molecule));
-        let mut rows = Features::new(vocabulary.len());
-        let mut values = Vec::new();
-        for (molecule, value) in measured {
-            rows.push(terms.row(&vocabulary, molecule));
-            values.push(value / terms.objective_of_fitted(molecule));
-        }
-        let n = measured.len() as f64;
-        let centre = measured.iter().map(|(_, value)| value).sum::<f64>() / n;
-        let squares = measured.iter().map(|(_, value)| (value - centre).powi(2));
-        let spread = match (squares.sum::<f64>() / n).sqrt() {
-            deviation if deviation > SMALLEST_SPREAD => deviation,
-            _ => 1.0,
-        };
+        let mut statistics = Statistics::new(settings.model, per_atom);
+        statistics.add(measured)?;
+        Self::of(&statistics, settings)
+    }
+
+    /// Fits the model to what `statistics` were taken of.
+    pub fn of(statistics: &Statistics, settings: &TrainSettings) -> Result<Self, FitError> {
         let settings = RidgeSettings {
             max_iterations: settings.max_iterations,
             tolerance: settings.tolerance,
         };
+        let (centre, deviation) = statistics.centre_and_deviation();
         Ok(Self {
-            ridge: BayesianRidge::fit(&rows, &values, &settings)?,
-            vocabulary,
-            terms,
+            vocabulary: statistics.vocabulary().clone(),
+            ridge: BayesianRidge::of(statistics.fitted(), &settings)?,
+            terms: statistics.terms(),
             centre,
-            spread,
+            spread: match deviation > SMALLEST_SPREAD {
+                true => deviation,
+                false => 1.0,
+            },
         })
+    }
+
+    /// Root mean square error on what `statistics` were taken of, hartree.
+    pub fn rmse(&self, statistics: &Statistics) -> f64 {
+        statistics.rmse(&self.ridge)
     }
 
     /// The objective of each molecule, hartree.
@@ -118,31 +111,4 @@ impl GroupModel {
             _ => Err(damaged()),
         }
     }
-}
-
-impl Terms {
-    /// The features of a molecule.
-    fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
-        let share = match self.model {
-            Model::GroupContribution => atoms(molecule),
-            Model::GroupCounts => 1.0,
-        };
-        let counts = vocabulary.counts(molecule).into_iter();
-        counts
-            .map(|(column, count)| (column, count / share))
-            .collect()
-    }
-
-    /// What a fitted value of a molecule is multiplied with to be that of the objective.
-    fn objective_of_fitted(self, molecule: &Molecule) -> f64 {
-        match (self.model, self.per_atom) {
-            (Model::GroupContribution, true) | (Model::GroupCounts, false) => 1.0,
-            (Model::GroupContribution, false) => atoms(molecule),
-            (Model::GroupCounts, true) => atoms(molecule).recip(),
-        }
-    }
-}
-
-fn atoms(molecule: &Molecule) -> f64 {
-    molecule.atom_count() as f64
 }

@@ -9,6 +9,8 @@ use super::generator::generator;
 use super::model::GroupModel;
 use super::molecules::{MoleculeEnvironment, View};
 use super::ranges::SettingFault;
+use super::settings::Model;
+use super::statistics::Statistics;
 use super::{
     GenerateInput, GenerateOutput, Predicted, ScreenInput, ScreenOutput, TrainInput, TrainOutput,
 };
@@ -16,9 +18,14 @@ use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
 use crate::learn::acquisition::rank;
 
-/// Fits the surrogate to all results and writes it.
+/// Adds the new results to the statistics, fits the surrogate to them, and writes both.
 pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
     refuse(input.settings.faults())?;
+    let (model, per_atom) = (input.settings.model, input.per_atom);
+    let mut statistics = match &input.statistics {
+        Some(path) => read_statistics(path, model, per_atom)?,
+        None => Statistics::new(model, per_atom),
+    };
     let measured = (1..)
         .zip(&input.measured)
         .map(|(number, (smiles, value))| match Molecule::parse(smiles) {
@@ -26,16 +33,14 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
             Err(source) => Err(DesignError::Measured { number, source }),
         })
         .collect::<Result<Vec<_>, _>>()?;
-    let model = GroupModel::fit(&measured, input.per_atom, &input.settings)?;
+    statistics.add(&measured)?;
+    let model = GroupModel::of(&statistics, &input.settings)?;
     write(&input.model_out, model.to_bytes()?)?;
-
-    let predictions = model.predict(measured.iter().map(|(molecule, _)| molecule));
-    let squares = (predictions.iter().zip(&measured))
-        .map(|(prediction, (_, value))| (prediction.mean - value).powi(2));
+    write(&input.statistics_out, statistics.to_bytes()?)?;
     Ok(TrainOutput {
-        molecules: measured.len(),
+        molecules: statistics.molecules(),
         groups: model.groups(),
-        rmse_hartree: (squares.sum::<f64>() / measured.len() as f64).sqrt(),
+        rmse_hartree: model.rmse(&statistics),
     })
 }
 
@@ -138,6 +143,15 @@ fn refuse(faults: Vec<SettingFault>) -> Result<(), DesignError> {
 fn read_model(path: &Path) -> Result<GroupModel, DesignError> {
     let bytes = fs::read(path).map_err(DesignError::read(path))?;
     GroupModel::from_bytes(&bytes).map_err(DesignError::saved(path))
+}
+
+fn read_statistics(path: &Path, model: Model, per_atom: bool) -> Result<Statistics, DesignError> {
+    let bytes = fs::read(path).map_err(DesignError::read(path))?;
+    let statistics = Statistics::from_bytes(&bytes).map_err(DesignError::saved(path))?;
+    match statistics.are_of(model, per_atom) {
+        true => Ok(statistics),
+        false => Err(DesignError::OtherStatistics(path.to_owned())),
+    }
 }
 
 fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), DesignError> {

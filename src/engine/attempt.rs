@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::exec::Exit;
+use crate::exec::{Exit, PROGRAM_ERR};
 use crate::task::{Attempt, Failure, FailureKind, FileRef, Outcome, TaskId};
 
 use super::input::{TaskResult, file};
@@ -67,6 +67,10 @@ impl Program for TaskRun {
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
             ),
+            Exit::Word(word) if word == "OUT_OF_MEMORY" => (
+                FailureKind::Memory,
+                "ended by the batch system for its use of memory".to_owned(),
+            ),
             Exit::Word(word) => (
                 FailureKind::Exit,
                 format!("the batch system says `{word}`, and there is no result"),
@@ -117,7 +121,15 @@ impl Files {
     pub fn adopt(&self, from: &Path, outcome: &Outcome) -> io::Result<()> {
         let files = outcome.new_files();
         for (name, file) in &files {
+            if !is_hash(&file.sha256) {
+                let message = format!("`{}` is no SHA-256", file.sha256.escape_default());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
             let (from, to) = (from.join(name), self.path(file));
+            if from.is_symlink() {
+                let message = format!("{} is a link", from.display());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            }
             match fs::rename(&from, &to) {
                 Err(e) if e.kind() == io::ErrorKind::NotFound && to.exists() => {}
                 Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", from.display()))),
@@ -144,17 +156,27 @@ impl Files {
     }
 }
 
-/// The end of what an attempt wrote to standard error.
+/// The name of a file comes from a result: it must not lead to another folder.
+fn is_hash(name: &str) -> bool {
+    name.len() == 64
+        && name
+            .bytes()
+            .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
+}
+
+/// The end of what an attempt, or else the program of its engine, wrote to standard error.
 pub fn stderr_tail(dir: &Path) -> String {
-    let read = || -> io::Result<Vec<u8>> {
-        let mut file = File::open(dir.join("stderr"))?;
+    let read = |name: &str| -> io::Result<String> {
+        let mut file = File::open(dir.join(name))?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
         let mut tail = Vec::new();
         file.take(QUOTED).read_to_end(&mut tail)?;
-        Ok(tail)
+        Ok(String::from_utf8_lossy(&tail).trim().to_owned())
     };
-    String::from_utf8_lossy(&read().unwrap_or_default())
-        .trim()
-        .to_owned()
+    let tails = ["stderr", PROGRAM_ERR].map(|name| read(name).unwrap_or_default());
+    tails
+        .into_iter()
+        .find(|tail| !tail.is_empty())
+        .unwrap_or_default()
 }

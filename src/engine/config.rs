@@ -4,6 +4,8 @@ use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::plan::{Plan, Planned};
 use crate::simulate;
 use crate::spec::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
+use crate::spec::retries;
+use crate::task::{FailureKind, Retries};
 
 /// A campaign as the engine sees it.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,7 +37,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulateStage {
     pub stage: String,
-    pub retries: u32,
+    pub retries: Retries,
     pub engine: simulate::Engine,
     /// What gives the geometries of its molecules, in tasks of their own that come first; none where they begin with
     /// MMFF94's.
@@ -46,7 +48,7 @@ pub struct SimulateStage {
 #[derive(Clone, Debug, PartialEq)]
 pub struct GeometryStep {
     pub stage: String,
-    pub retries: u32,
+    pub retries: Retries,
     pub engine: simulate::Engine,
 }
 
@@ -61,7 +63,7 @@ impl GeometryStep {
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearnStage<S> {
     pub stage: String,
-    pub retries: u32,
+    pub retries: Retries,
     pub settings: S,
 }
 
@@ -72,7 +74,7 @@ impl Config {
             let method = &campaign.methods[&planned.method];
             SimulateStage {
                 stage: planned.stage.clone(),
-                retries: method.retries,
+                retries: retries(&method.retries),
                 engine: engine(&method.kind),
                 geometry: None,
             }
@@ -82,7 +84,7 @@ impl Config {
                 let method = &campaign.methods[&first.method];
                 GeometryStep {
                     stage: first.stage.clone(),
-                    retries: method.retries,
+                    retries: retries(&method.retries),
                     engine: engine(&method.kind),
                 }
             }),
@@ -138,7 +140,35 @@ fn learn<S: Default>(
     let settings = settings(&method.kind).unwrap_or_default();
     LearnStage {
         stage: planned.stage.clone(),
-        retries: method.retries,
+        retries: retries(&method.retries),
         settings,
+    }
+}
+
+fn retries(written: &retries::Retries) -> Retries {
+    let by_kind = match written {
+        retries::Retries::Same(number) => return Retries::of(*number),
+        retries::Retries::ByKind(by_kind) => by_kind,
+    };
+    let named = [
+        (FailureKind::Launch, by_kind.launch),
+        (FailureKind::Exit, by_kind.exit),
+        (FailureKind::Memory, by_kind.memory),
+        (FailureKind::Scratch, by_kind.scratch),
+        (FailureKind::Timeout, by_kind.timeout),
+        (FailureKind::Walltime, by_kind.walltime),
+        (FailureKind::NodeLost, by_kind.node_lost),
+        (FailureKind::Lost, by_kind.lost),
+        (FailureKind::NotConverged, by_kind.not_converged),
+        (FailureKind::NoGeometry, by_kind.no_geometry),
+        (FailureKind::Unreadable, by_kind.unreadable),
+    ];
+    Retries {
+        named: named
+            .into_iter()
+            .filter_map(|(kind, number)| Some((kind, number?)))
+            .collect(),
+        others: by_kind.others,
+        backoff: by_kind.backoff.map(Into::into).unwrap_or_default(),
     }
 }

@@ -115,7 +115,7 @@ impl Engine {
                 });
             }
             None => {
-                self.failures += 1;
+                self.quarantined.insert(smiles);
                 step.records.push(Record::EvaluationFailed { batch, rank });
             }
         }

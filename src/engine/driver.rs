@@ -11,13 +11,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
 use super::durations::Durations;
+use super::earlier::Earlier;
 use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::turns::{JobTime, Turns};
 use super::{Effect, Engine, Progress};
-use crate::exec::{Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, now};
+use crate::exec::{
+    Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, Secrets, now,
+};
 use crate::simulate::SimResult;
-use crate::store::{Batch, Simulation, Store, StoreError};
+use crate::store::{Batch, Entry, Simulation, Store, StoreError};
 use crate::task::{
     Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token,
     Usage,
@@ -27,6 +30,8 @@ use crate::task::{
 const MOST_REPORTS: usize = 1000;
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
+/// The longest wait for another attempt, whatever the clock says after a crash.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Drives an engine until the run has ended or is interrupted.
 pub struct Driver<P> {
@@ -47,6 +52,11 @@ pub struct Driver<P> {
     /// Of the batch job, if the engine is in one that has an end.
     job: Option<(Instant, JobTime)>,
     turns: Turns,
+    /// Attempts whose time has not come.
+    later: BTreeSet<(Instant, TaskId, Attempt)>,
+    earlier: Option<Earlier>,
+    /// What no message may hold.
+    secrets: Secrets,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -159,6 +169,9 @@ impl<P: Program> Driver<P> {
             durations,
             job: site.time.map(|time| (Instant::now(), JobTime(time))),
             turns: Turns::default(),
+            later: BTreeSet::new(),
+            earlier: None,
+            secrets: Secrets::default(),
             engine,
             store,
             site,
@@ -166,6 +179,19 @@ impl<P: Program> Driver<P> {
             program,
             files,
         })
+    }
+
+    /// The same with the answers of earlier runs.
+    pub fn with_earlier(self, earlier: Earlier) -> Self {
+        Self {
+            earlier: Some(earlier),
+            ..self
+        }
+    }
+
+    /// The same that hides these in what programs say.
+    pub fn with_secrets(self, secrets: Secrets) -> Self {
+        Self { secrets, ..self }
     }
 
     /// Whether the run has not begun.
@@ -198,8 +224,9 @@ impl<P: Program> Driver<P> {
             self.take(vec![Fact::Began { initial, reserve }], Batch::default())
                 .await?;
         } else if !self.engine.is_ended() {
-            self.take_over();
-            self.take(vec![Fact::Resumed], Batch::default()).await?;
+            let (found, batch) = self.take_over().await;
+            let facts = [Fact::Resumed].into_iter().chain(found).collect();
+            self.take(facts, batch).await?;
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -224,6 +251,7 @@ impl<P: Program> Driver<P> {
             let never = || Instant::now() + Duration::from_secs(1 << 30);
             let deadline = self.deadline.unwrap_or_else(never);
             let last_moment = self.job.map(|(begin, time)| begin + time.last_moment());
+            let waiting = self.later.first().map(|(due, ..)| *due);
             tokio::select! {
                 Some(report) = self.reports.recv() => self.take_reports(report).await?,
                 _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
@@ -238,6 +266,9 @@ impl<P: Program> Driver<P> {
                         return Ok((Ending::Interrupted, self.leave()));
                     }
                 },
+                () = sleep_until(waiting.unwrap_or(deadline)), if waiting.is_some() && self.draining.is_none() => {
+                    self.start_due().await?;
+                }
                 () = sleep_until(deadline), if self.deadline.is_some() => {
                     self.deadline = None;
                     self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
@@ -341,9 +372,9 @@ impl<P: Program> Driver<P> {
     }
 
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
-    fn take_over(&mut self) {
+    async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
+        let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
-        let mut never_started = Vec::new();
         for (partition, jobs) in self.jobs(&outstanding) {
             let Some(executor) = self.site.executors.get_mut(&partition) else {
                 continue;
@@ -351,18 +382,44 @@ impl<P: Program> Driver<P> {
             let found = executor.find(&jobs);
             for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
                 match found {
-                    Found::Nothing => never_started.push((token.task, token.attempt)),
+                    Found::Nothing => start.push((token.task, token.attempt)),
                     Found::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
                 }
             }
         }
-        self.submit(never_started);
+        // In order of submission again, across partitions.
+        start.sort_unstable();
+        start.retain(|(task, attempt)| match self.engine.not_before(*task) {
+            Some(not_before) => !self.is_put_off(*task, *attempt, not_before),
+            None => true,
+        });
+        self.submit(start).await
+    }
+
+    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
+    fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
+        let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
+        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
+        !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
+    }
+
+    /// Starts the attempts whose time has come.
+    async fn start_due(&mut self) -> Result<(), DriverError> {
+        let rest = self
+            .later
+            .split_off(&(Instant::now(), TaskId(u64::MAX), Attempt::MAX));
+        let due = std::mem::replace(&mut self.later, rest).into_iter();
+        let due = due.map(|(_, task, attempt)| (task, attempt));
+        let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
+        let (found, batch) = self.submit(live.collect()).await;
+        self.take(found, batch).await
     }
 
     /// Takes in `first` and what else has come since.
     async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
         let mut batch = Batch::default();
         let mut facts = Vec::new();
+        let mut entries = Vec::new();
         let mut next = Some(first);
         while let Some(report) = next {
             let Token { task, attempt, .. } = report.token;
@@ -377,11 +434,13 @@ impl<P: Program> Driver<P> {
                     result,
                     started,
                 } => {
+                    let read = self.read(task, attempt, &exit, result.as_deref());
+                    entries.extend(self.entry(task, &read, report.at));
                     let TaskResult {
                         outcome,
                         peak_memory_kib,
                         simulation,
-                    } = self.read(task, attempt, &exit, result.as_deref());
+                    } = read;
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
                     facts.push(Fact::Ended {
                         task,
@@ -400,7 +459,35 @@ impl<P: Program> Driver<P> {
                 None
             };
         }
-        self.take(facts, batch).await
+        self.take(facts, batch).await?;
+        if let Some(earlier) = &mut self.earlier {
+            earlier.keep(&entries).await;
+        }
+        Ok(())
+    }
+
+    /// What the answer of a task leaves in the cache.
+    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
+        let earlier = self.earlier.as_ref()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        earlier.entry(task, key, result, at)
+    }
+
+    /// The answer that an earlier run had to a task that has not been tried.
+    async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
+        let earlier = self.earlier.as_mut()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let json = serde_json::to_string(&key).unwrap_or_default();
+        batch.lookups.push((task, json, now()));
+        let TaskResult {
+            outcome,
+            simulation,
+            ..
+        } = input.answer(earlier.find(&key).await?)?;
+        batch.simulations.extend(simulation.map(|s| row(task, s)));
+        Some(Fact::Cached { task, outcome })
     }
 
     /// What an attempt came to, with its files taken in.
@@ -425,6 +512,7 @@ impl<P: Program> Driver<P> {
             if !tail.is_empty() {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
+            failure.message = self.secrets.hide(&failure.message);
             tracing::warn!(
                 "task {task}, attempt {attempt}: {}: {}",
                 failure.kind.word(),
@@ -434,8 +522,20 @@ impl<P: Program> Driver<P> {
         read
     }
 
-    /// Handles facts, commits them with all that they change, and only then acts.
-    async fn take(&mut self, facts: Vec<Fact>, mut batch: Batch) -> Result<(), DriverError> {
+    /// Handles facts, commits them with all that they change, and only then acts; again, if acting tells new ones.
+    async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
+        let mut next = (facts, batch);
+        while !(next.0.is_empty() && next.1.is_empty()) {
+            next = self.take_once(next.0, next.1).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_once(
+        &mut self,
+        facts: Vec<Fact>,
+        mut batch: Batch,
+    ) -> Result<(Vec<Fact>, Batch), DriverError> {
         let at = now();
         let mut effects = Vec::new();
         let mut files_changed = false;
@@ -470,70 +570,97 @@ impl<P: Program> Driver<P> {
                 Err(illegal) => tracing::warn!("ignored: {illegal}"),
             }
         }
-        if batch.is_empty() {
-            return Ok(());
+        if !batch.is_empty() {
+            self.store.commit(&batch).await?;
         }
-        self.store.commit(&batch).await?;
-        self.perform(&effects);
+        let told = self.perform(&effects).await;
         for dir in done {
             self.janitor.remove(dir);
         }
         if files_changed && let Err(e) = self.files.keep_only(&self.engine.live_files()) {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
         }
-        Ok(())
+        Ok(told)
     }
 
-    fn perform(&mut self, effects: &[Effect]) {
-        let mut submit = Vec::new();
+    async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
+        let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
                 Effect::Submit { task, attempt } => submit.push((task, attempt)),
+                Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                } => {
+                    if !self.is_put_off(task, attempt, not_before) {
+                        submit.push((task, attempt));
+                    }
+                }
                 Effect::Cancel { task, attempt } => {
                     self.turns.end(task);
-                    let token = self.token(task, attempt);
-                    for executor in self.site.executors.values_mut() {
-                        executor.cancel(std::slice::from_ref(&token));
-                    }
+                    cancel.push(self.token(task, attempt));
                 }
                 Effect::End => tracing::info!("the run has ended"),
             }
         }
-        self.submit(submit);
+        if !cancel.is_empty() {
+            for executor in self.site.executors.values_mut() {
+                executor.cancel(&cancel);
+            }
+        }
+        self.submit(submit).await
     }
 
-    /// Hands attempts to their executors; in a batch job that has an end, as many as there is room and time for.
-    fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) {
+    /// Has attempts started, but for those whose answer an earlier run had: these are told.
+    async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
+        let mut told = (Vec::new(), Batch::default());
         if self.draining.is_some() {
-            return;
+            return told;
         }
-        let attempts = match self.job {
-            None => attempts,
-            Some((begin, time)) => {
-                for (task, attempt) in attempts {
-                    if let Some(stage) = self.stage_site(task) {
-                        let partition = stage.partition.clone();
-                        self.turns.wait(&partition, task, attempt);
-                    }
-                }
-                let at = begin.elapsed();
-                let mut turns = std::mem::take(&mut self.turns);
-                let executors = self.site.executors.iter();
-                let begun = executors.flat_map(|(partition, executor)| {
-                    turns.begin(partition, executor.slots(), |task| {
-                        time.allows(at, self.expected(task).unwrap_or_default())
-                    })
-                });
-                let begun = begun.collect();
-                self.turns = turns;
-                begun
+        let mut start = Vec::new();
+        for (task, attempt) in attempts {
+            let found = match attempt {
+                1 => self.look_up(task, &mut told.1).await,
+                _ => None,
+            };
+            match found {
+                Some(fact) => told.0.push(fact),
+                None => start.push((task, attempt)),
             }
-        };
-        for (partition, jobs) in self.jobs(&attempts) {
+        }
+        let start = self.turn(start);
+        for (partition, jobs) in self.jobs(&start) {
             if let Some(executor) = self.site.executors.get_mut(&partition) {
                 executor.submit(jobs);
             }
         }
+        told
+    }
+
+    /// Of these attempts, or of those that wait, the ones whose turn it is: in a batch job that has an end, as many as
+    /// there is room and time for.
+    fn turn(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
+        let Some((begin, time)) = self.job else {
+            return attempts;
+        };
+        for (task, attempt) in attempts {
+            if let Some(stage) = self.stage_site(task) {
+                let partition = stage.partition.clone();
+                self.turns.wait(&partition, task, attempt);
+            }
+        }
+        let at = begin.elapsed();
+        let mut turns = std::mem::take(&mut self.turns);
+        let executors = self.site.executors.iter();
+        let begun = executors.flat_map(|(partition, executor)| {
+            turns.begin(partition, executor.slots(), |task| {
+                time.allows(at, self.expected(task).unwrap_or_default())
+            })
+        });
+        let begun = begun.collect();
+        self.turns = turns;
+        begun
     }
 
     fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
@@ -638,7 +765,11 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
             outcome: Outcome::Failed(_),
             ..
         } => Some((*task, *attempt)),
-        Fact::Began { .. } | Fact::Ended { .. } | Fact::Resumed | Fact::TimeIsUp => None,
+        Fact::Began { .. }
+        | Fact::Ended { .. }
+        | Fact::Cached { .. }
+        | Fact::Resumed
+        | Fact::TimeIsUp => None,
     }
 }
 

@@ -17,8 +17,12 @@ pub(super) struct Generator {
     pushed: u32,
     /// Number of measured molecules that the batch learns from.
     trained_on: usize,
-    /// The model of the batch being made.
+    /// Statistics of the first so many measured molecules, to which the next batch adds; none until there are, and after
+    /// a training failed, for which they may be the reason.
+    statistics: Option<(FileRef, usize)>,
+    /// The model of the batch being made, and the molecules that the agent visited for it.
     model: Option<FileRef>,
+    candidates: Option<FileRef>,
     agent: Option<FileRef>,
     /// Batches in a row without a new candidate.
     barren: usize,
@@ -59,19 +63,23 @@ impl Generator {
         self.agent.as_ref()
     }
 
-    /// The batch being made will not be finished.
-    pub fn forget_model(&mut self) {
-        self.model = None;
+    /// Statistics of the first so many measured molecules.
+    pub fn statistics(&self) -> Option<(&FileRef, usize)> {
+        let (file, measured) = self.statistics.as_ref()?;
+        Some((file, *measured))
     }
 
-    /// Files it will read again.
-    pub fn files(&self) -> impl Iterator<Item = FileRef> {
-        self.model
-            .iter()
-            .chain(&self.agent)
-            .cloned()
-            .collect::<Vec<_>>()
-            .into_iter()
+    /// The batch being made will not be finished, or is.
+    pub fn forget_batch(&mut self) {
+        self.model = None;
+        self.candidates = None;
+    }
+
+    /// Files that its tasks are reading, and those that it will read again.
+    pub fn files(&self) -> impl Iterator<Item = &FileRef> {
+        let of_batch = self.model.iter().chain(&self.candidates);
+        let lasting = self.statistics.iter().map(|(file, _)| file);
+        of_batch.chain(lasting).chain(&self.agent)
     }
 }
 
@@ -117,9 +125,10 @@ impl Engine {
         let batch = self.generator.batch;
         match (work, answer) {
             (
-                Work::Train { .. },
+                Work::Train { measured },
                 Some(Outcome::Trained {
                     model,
+                    statistics,
                     groups,
                     rmse_hartree,
                     ..
@@ -132,6 +141,7 @@ impl Engine {
                     rmse_hartree,
                 });
                 self.generator.model = Some(model.clone());
+                self.generator.statistics = statistics.clone().map(|file| (file, measured));
                 let (starts, epsilon_at_least) = self.widening();
                 self.submit(
                     Work::Generate {
@@ -161,6 +171,7 @@ impl Engine {
                     mean_loss: *mean_loss,
                 });
                 self.generator.agent = Some(agent.clone());
+                self.generator.candidates = Some(candidates.clone());
                 let incumbent = self.incumbent.as_ref().map(|i| i.value);
                 self.submit(
                     Work::Screen {
@@ -175,7 +186,10 @@ impl Engine {
                 self.generator.failed = false;
                 self.push(ranked, step);
             }
-            _ => {
+            (work, _) => {
+                if matches!(work, Work::Train { .. }) {
+                    self.generator.statistics = None;
+                }
                 self.generator.failed = true;
                 self.push(&[], step);
             }
@@ -188,15 +202,16 @@ impl Engine {
         if barren == 0 {
             return (Vec::new(), None);
         }
-        let keep = self.reserve.len().saturating_sub(FRESH_STARTS);
-        let starts = self.reserve.split_off(keep);
+        let draws = std::iter::from_fn(|| self.draw()).take(FRESH_STARTS);
+        let mut starts: Vec<String> = draws.collect();
+        starts.reverse();
         (starts, Some((0.25 * (barren + 1) as f64).min(1.0)))
     }
 
     /// Selects the best new molecules and puts them into the queue as the next batch.
     fn push(&mut self, ranked: &[Predicted], step: &mut Step) {
         self.generator.busy = false;
-        self.generator.model = None;
+        self.generator.forget_batch();
         let batch = self.generator.batch;
         let room = match self.config.schedule {
             Schedule::Interleaved => self.config.select,

@@ -1,5 +1,6 @@
 //! What a task is given and what it gives back: the JSON between the engine and `moldflow task run`.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +50,42 @@ pub struct TaskResult {
     pub simulation: Option<SimResult>,
 }
 
+impl TaskInput {
+    /// The input of a simulation.
+    pub fn simulation(&self) -> Option<&SimulateInput> {
+        match self {
+            Self::Simulate(input) | Self::Relax(input) => Some(input),
+            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => None,
+        }
+    }
+
+    /// What a task with this input answers when this was found; none if it is no simulation.
+    pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
+        let outcome = match self {
+            Self::Simulate(_) => energy(&found),
+            Self::Relax(_) => Outcome::Relaxed {
+                xyz: found.geometry.to_xyz(&found.level),
+            },
+            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => return None,
+        };
+        Some(TaskResult {
+            simulation: Some(found),
+            ..TaskResult::bare(outcome)
+        })
+    }
+}
+
+fn energy(found: &SimResult) -> Outcome {
+    let mut atoms = BTreeMap::new();
+    for (symbol, _) in &found.geometry.atoms {
+        *atoms.entry(symbol.clone()).or_default() += 1;
+    }
+    Outcome::Simulated {
+        total_energy_hartree: found.total_energy_hartree,
+        atoms,
+    }
+}
+
 impl TaskResult {
     /// An outcome of which nothing more is known.
     pub fn bare(outcome: Outcome) -> Self {
@@ -65,9 +102,11 @@ pub mod file {
     pub const INPUT: &str = "input.json";
     pub const RESULT: &str = "result.json";
     pub const MODEL: &str = "model";
+    pub const STATISTICS: &str = "statistics";
     pub const AGENT: &str = "agent";
     pub const CANDIDATES: &str = "candidates";
     pub const NEW_MODEL: &str = "new_model";
+    pub const NEW_STATISTICS: &str = "new_statistics";
     pub const NEW_AGENT: &str = "new_agent";
     pub const NEW_CANDIDATES: &str = "new_candidates";
 }
@@ -76,7 +115,15 @@ impl Outcome {
     /// The files that an outcome brings, with the names under which its task left them.
     pub fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
         match self {
-            Self::Trained { model, .. } => vec![(file::NEW_MODEL, model)],
+            Self::Trained {
+                model, statistics, ..
+            } => {
+                let statistics = statistics.iter().map(|s| (file::NEW_STATISTICS, s));
+                [(file::NEW_MODEL, model)]
+                    .into_iter()
+                    .chain(statistics)
+                    .collect()
+            }
             Self::Generated {
                 agent, candidates, ..
             } => {
@@ -127,7 +174,11 @@ impl Engine {
                 let input = simulation(&stage.engine, candidate.smiles.clone(), geometry);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Train { measured } => (TaskInput::Train(self.train_input(*measured)), vec![]),
+            Work::Train { measured } => {
+                let (input, statistics) = self.train_input(*measured);
+                let files = statistics.map(|file| (file, file::STATISTICS));
+                (TaskInput::Train(input), files.into_iter().collect())
+            }
             Work::Generate {
                 model,
                 starts,
@@ -174,11 +225,17 @@ impl Engine {
         })
     }
 
-    /// The first `measured` results in order of submission, so that the order of arrival does not reach the model.
-    fn train_input(&self, measured: usize) -> TrainInput {
-        let mut results: Vec<_> = self.measured[..measured].iter().collect();
+    /// The first `measured` results, those that are in the statistics already as these and the others one by one, in order of
+    /// submission, so that the order of arrival does not reach the model.
+    fn train_input(&self, measured: usize) -> (TrainInput, Option<FileRef>) {
+        let (statistics, learnt) = match self.generator.statistics() {
+            Some((file, learnt)) => (Some(file.clone()), learnt),
+            None => (None, 0),
+        };
+        let mut results: Vec<_> = self.measured[learnt..measured].iter().collect();
         results.sort_by_key(|m| m.task);
-        TrainInput {
+        let input = TrainInput {
+            statistics: statistics.as_ref().map(|_| file::STATISTICS.into()),
             measured: results
                 .into_iter()
                 .map(|m| (m.smiles.clone(), m.value))
@@ -186,7 +243,9 @@ impl Engine {
             per_atom: self.config.per_atom,
             settings: self.config.train.settings.clone(),
             model_out: file::NEW_MODEL.into(),
-        }
+            statistics_out: file::NEW_STATISTICS.into(),
+        };
+        (input, statistics)
     }
 }
 

@@ -8,6 +8,7 @@ mod config;
 mod consumer;
 mod driver;
 mod durations;
+mod earlier;
 mod generator;
 mod input;
 mod janitor;
@@ -18,6 +19,7 @@ mod turns;
 pub use attempt::{Program, TaskRun};
 pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
+pub use earlier::Earlier;
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
@@ -25,9 +27,10 @@ pub use step::{Effect, Step};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::simulate::atomic_reference_smiles;
+use crate::spec::campaign::Schedule;
 use crate::task::{
     Attempt, Candidate, EndState, Event, Fact, Failure, FailureKind, FileRef, IllegalEvent,
-    Outcome, Record, StoppedBy, TaskEvent, TaskId, TaskState, Usage,
+    Outcome, Record, Retries, StoppedBy, TaskEvent, TaskId, TaskState, Usage,
 };
 
 use generator::Generator;
@@ -53,7 +56,10 @@ pub struct Engine {
     known: HashSet<String>,
     /// Molecules measured, in order of arrival.
     measured: Vec<Measured>,
-    failures: usize,
+    /// Molecules that failed for good.
+    quarantined: HashSet<String>,
+    /// Results that an earlier run had.
+    cached: usize,
     /// Evaluations that are submitted and have not ended.
     simulations: usize,
     /// Candidates that left the queue for evaluation.
@@ -92,6 +98,8 @@ enum Phase {
 struct Live {
     state: TaskState,
     work: Work,
+    /// Before this the present attempt must not start, milliseconds since the Unix epoch.
+    not_before: Option<i64>,
 }
 
 /// What a task is for, with all that its input is made of.
@@ -127,7 +135,10 @@ enum Work {
 pub struct Progress {
     pub evaluations: usize,
     pub asked_for: usize,
+    /// Molecules that failed for good.
     pub failures: usize,
+    /// Results that an earlier run had.
+    pub cached: usize,
     pub batches: u32,
     pub queued: usize,
     pub newest_batch: Option<u32>,
@@ -153,7 +164,8 @@ impl Engine {
             reserve: Vec::new(),
             known: HashSet::new(),
             measured: Vec::new(),
-            failures: 0,
+            quarantined: HashSet::new(),
+            cached: 0,
             simulations: 0,
             searched: 0,
             incumbent: None,
@@ -164,6 +176,7 @@ impl Engine {
     /// Takes in one fact. An event that the state does not allow changes nothing.
     pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
         let mut step = Step::default();
+        let went_on = self.stopping.is_none();
         match &event.fact {
             Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
             Fact::Ended {
@@ -171,11 +184,22 @@ impl Engine {
                 attempt,
                 usage,
                 outcome,
-            } => self.ended(*task, *attempt, *usage, outcome, &mut step)?,
+            } => self.ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
+            Fact::Cached { task, outcome } => {
+                let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
+                let usage = Usage::default();
+                self.ended(*task, attempt, usage, outcome, event.at, &mut step)?;
+                step.records.insert(0, Record::Cached { task: *task });
+                self.cached += 1;
+            }
             Fact::Resumed => {}
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
+        if let (true, Some(stopped_by)) = (went_on, self.stopping) {
+            self.cancel_pointless(stopped_by, &mut step);
+        }
+        self.end_if_due(&mut step);
         Ok(step)
     }
 
@@ -194,24 +218,19 @@ impl Engine {
             .is_some_and(|live| live.attempt() == Some(attempt))
     }
 
+    /// Before when the present attempt of a live task must not start, milliseconds since the Unix epoch.
+    pub fn not_before(&self, task: TaskId) -> Option<i64> {
+        self.live.get(&task)?.not_before
+    }
+
     /// Name of the stage of a live task.
     pub fn stage_of(&self, task: TaskId) -> Option<&str> {
         self.live.get(&task).map(|live| self.stage(&live.work).0)
     }
 
-    /// The files that a resumed run can need.
+    /// The files that a resumed run can need: the generator has one task at a time, and no other task reads any.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
-        let inputs = self.live.values().flat_map(|live| match &live.work {
-            Work::Generate { model, .. } => vec![model.clone()],
-            Work::Screen {
-                model, candidates, ..
-            } => vec![model.clone(), candidates.clone()],
-            Work::Reference { .. }
-            | Work::Relax(_)
-            | Work::Evaluate { .. }
-            | Work::Train { .. } => vec![],
-        });
-        inputs.chain(self.generator.files()).collect()
+        self.generator.files().cloned().collect()
     }
 
     pub fn is_ended(&self) -> bool {
@@ -231,6 +250,12 @@ impl Engine {
         &self.measured
     }
 
+    /// The best measured molecule so far, and its value, hartree.
+    pub fn incumbent(&self) -> Option<(&str, f64)> {
+        let best = self.incumbent.as_ref()?;
+        Some((&best.smiles, best.value))
+    }
+
     /// Whether nothing has happened yet.
     pub fn is_fresh(&self) -> bool {
         self.phase == Phase::Fresh
@@ -240,7 +265,8 @@ impl Engine {
         Progress {
             evaluations: self.evaluations(),
             asked_for: self.initial.len() + self.config.stop.evaluations,
-            failures: self.failures,
+            failures: self.quarantined.len(),
+            cached: self.cached,
             batches: self.generator.pushed(),
             queued: self.queue.len(),
             newest_batch: self.queue.newest_batch(),
@@ -261,7 +287,7 @@ impl Engine {
 
     /// Molecules whose evaluation ended, computed or failed for good.
     fn evaluations(&self) -> usize {
-        self.measured.len() + self.failures
+        self.measured.len() + self.quarantined.len()
     }
 
     fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
@@ -309,27 +335,28 @@ impl Engine {
             Live {
                 state: TaskState::first(),
                 work,
+                not_before: None,
             },
         );
     }
 
     /// Name of the stage that `work` belongs to, and its retries.
-    fn stage(&self, work: &Work) -> (&str, u32) {
+    fn stage(&self, work: &Work) -> (&str, &Retries) {
         let c = &self.config;
         match work {
-            Work::Reference { .. } => (&c.references.stage, c.references.retries),
+            Work::Reference { .. } => (&c.references.stage, &c.references.retries),
             Work::Relax(candidate) => {
                 let stage = self.evaluation(candidate);
                 let first = stage.geometry.as_ref();
-                first.map_or((&stage.stage, stage.retries), |g| (&g.stage, g.retries))
+                first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
             }
             Work::Evaluate { candidate, .. } => {
                 let stage = self.evaluation(candidate);
-                (&stage.stage, stage.retries)
+                (&stage.stage, &stage.retries)
             }
-            Work::Train { .. } => (&c.train.stage, c.train.retries),
-            Work::Generate { .. } => (&c.generate.stage, c.generate.retries),
-            Work::Screen { .. } => (&c.screen.stage, c.screen.retries),
+            Work::Train { .. } => (&c.train.stage, &c.train.retries),
+            Work::Generate { .. } => (&c.generate.stage, &c.generate.retries),
+            Work::Screen { .. } => (&c.screen.stage, &c.screen.retries),
         }
     }
 
@@ -339,11 +366,13 @@ impl Engine {
         attempt: Attempt,
         usage: Usage,
         outcome: &Outcome,
+        at: i64,
         step: &mut Step,
     ) -> Result<(), IllegalEvent> {
         let unknown = Live {
             state: TaskState::Succeeded,
             work: Work::Train { measured: 0 },
+            not_before: None,
         };
         let live = self.live.get(&task).unwrap_or(&unknown);
         let retries = self.stage(&live.work).1;
@@ -352,23 +381,37 @@ impl Engine {
             Some(failure) => TaskEvent::Failed {
                 attempt,
                 kind: failure.kind,
-                retries,
+                retries: retries.clone(),
             },
             None => TaskEvent::Succeeded { attempt },
         };
         let state = live.state.next(&event)?;
+        step.records
+            .extend(failure.clone().map(|failure| Record::AttemptFailed {
+                task,
+                attempt,
+                failure,
+            }));
         if let (TaskState::Submitted { attempt, .. }, Some(failure)) = (&state, &failure) {
             step.records.push(Record::TaskAgain {
                 task,
                 attempt: *attempt,
                 failure: failure.clone(),
             });
-            step.effects.push(Effect::Submit {
-                task,
-                attempt: *attempt,
+            let attempt = *attempt;
+            let wait = retries.wait(attempt as usize - 1).as_millis() as i64;
+            let not_before = (wait > 0).then(|| at.saturating_add(wait));
+            step.effects.push(match not_before {
+                None => Effect::Submit { task, attempt },
+                Some(not_before) => Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                },
             });
             if let Some(live) = self.live.get_mut(&task) {
                 live.state = state;
+                live.not_before = not_before;
             }
             return Ok(());
         }
@@ -456,8 +499,13 @@ impl Engine {
                 self.evaluate_initial(smiles, rank, step);
             }
         }
-        if self.stopping.is_none() && self.phase == Phase::Initial && self.live.is_empty() {
-            self.leave_initial(step);
+        if self.stopping.is_none() && self.phase == Phase::Initial {
+            if self.live.is_empty() {
+                self.leave_initial(step);
+            } else if self.config.schedule == Schedule::Interleaved {
+                // An engine that is broken must not be asked for all of them.
+                self.stopping = self.failed_too_often();
+            }
         }
         if self.phase == Phase::Loops {
             self.stopping = self.stopping.or_else(|| self.reason_to_stop());
@@ -466,7 +514,12 @@ impl Engine {
                 self.generate(step);
             }
         }
-        self.end_if_due(step);
+    }
+
+    /// Takes a molecule from the reserve; one that has failed meanwhile is none.
+    fn draw(&mut self) -> Option<String> {
+        let (reserve, quarantined) = (&mut self.reserve, &self.quarantined);
+        std::iter::from_fn(|| reserve.pop()).find(|smiles| !quarantined.contains(smiles))
     }
 
     /// From the initial molecules to the loops; while none could be computed, one more is drawn.
@@ -477,7 +530,7 @@ impl Engine {
         }
         if !self.measured.is_empty() {
             self.phase = Phase::Loops;
-        } else if let Some(smiles) = self.reserve.pop() {
+        } else if let Some(smiles) = self.draw() {
             let rank = self.initial.len() as u32;
             self.initial.push(smiles.clone());
             self.evaluate_initial(smiles, rank, step);
@@ -489,7 +542,7 @@ impl Engine {
     fn failed_too_often(&self) -> Option<StoppedBy> {
         let ended = self.evaluations();
         let limit = self.config.stop.failure_share * ended as f64;
-        (ended >= FAILURES_JUDGED_FROM && self.failures as f64 > limit)
+        (ended >= FAILURES_JUDGED_FROM && self.quarantined.len() as f64 > limit)
             .then_some(StoppedBy::FailureShare)
     }
 
@@ -522,14 +575,8 @@ impl Engine {
         }
     }
 
-    /// Once nothing more is taken on: cancels what cannot matter any more, waits for the rest, ends the run.
-    fn end_if_due(&mut self, step: &mut Step) {
-        let Some(stopped_by) = self.stopping else {
-            return;
-        };
-        if self.is_ended() {
-            return;
-        }
+    /// The moment from which on nothing more is taken on: cancels what cannot matter any more.
+    fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut Step) {
         let at_once = !matches!(
             stopped_by,
             StoppedBy::Evaluations
@@ -546,17 +593,25 @@ impl Engine {
         for task in pointless {
             self.cancel(task, step);
         }
-        if self.live.is_empty() {
-            for left in std::iter::from_fn(|| self.queue.pop()) {
-                step.records.push(Record::Superseded {
-                    batch: left.batch,
-                    rank: left.rank,
-                });
-            }
-            self.phase = Phase::Ended(stopped_by);
-            step.records.push(Record::RunEnded { stopped_by });
-            step.effects.push(Effect::End);
+    }
+
+    /// Once nothing more is taken on and all that matters has been awaited: ends the run.
+    fn end_if_due(&mut self, step: &mut Step) {
+        let Some(stopped_by) = self.stopping else {
+            return;
+        };
+        if self.is_ended() || !self.live.is_empty() {
+            return;
         }
+        for left in std::iter::from_fn(|| self.queue.pop()) {
+            step.records.push(Record::Superseded {
+                batch: left.batch,
+                rank: left.rank,
+            });
+        }
+        self.phase = Phase::Ended(stopped_by);
+        step.records.push(Record::RunEnded { stopped_by });
+        step.effects.push(Effect::End);
     }
 
     fn cancel(&mut self, task: TaskId, step: &mut Step) {
@@ -584,7 +639,7 @@ impl Engine {
                 });
             }
             Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
-                self.generator.forget_model()
+                self.generator.forget_batch()
             }
             Work::Reference { .. } => {}
         }

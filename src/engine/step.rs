@@ -14,6 +14,12 @@ pub struct Step {
 pub enum Effect {
     /// Start this attempt.
     Submit { task: TaskId, attempt: Attempt },
+    /// Start this attempt, but not before this time, milliseconds since the Unix epoch.
+    SubmitLater {
+        task: TaskId,
+        attempt: Attempt,
+        not_before: i64,
+    },
     /// End this attempt; nothing will be heard of it again.
     Cancel { task: TaskId, attempt: Attempt },
     /// Nothing is left to do.

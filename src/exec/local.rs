@@ -1,6 +1,6 @@
 //! Jobs as process groups of this machine: one thread a slot takes the next job, starts it, and waits for it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -163,6 +163,7 @@ impl Executor for LocalExecutor {
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
+        let tokens: BTreeSet<&Token> = tokens.iter().collect();
         let mut state = self.shared.lock();
         state.waiting.retain(|work| match work {
             Work::Start(job) => !tokens.contains(&job.token),

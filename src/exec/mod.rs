@@ -10,6 +10,7 @@ mod local;
 mod process;
 mod program;
 mod scratch;
+mod secrets;
 pub mod slurm;
 pub mod submission;
 
@@ -18,8 +19,9 @@ pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, peak_memory_kib};
-pub use program::{ProgramError, Run, run, version};
+pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
 pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
+pub use secrets::Secrets;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,6 +7,9 @@ use std::process::{Command, Stdio};
 
 use super::process::CLIENT;
 
+/// What a program writes to standard error, in the directory it runs in.
+pub const PROGRAM_ERR: &str = "program.err";
+
 /// A program that could not be run.
 #[derive(Debug, thiserror::Error)]
 #[error("could not run `{program}`")]
@@ -38,7 +41,7 @@ pub fn run(
         for (name, content) in files {
             fs::write(dir.join(name), content)?;
         }
-        let (out, err) = (dir.join("program.out"), dir.join("program.err"));
+        let (out, err) = (dir.join("program.out"), dir.join(PROGRAM_ERR));
         let status = Command::new(&program)
             .args(&argv[1.min(argv.len())..])
             .envs(env.iter().map(|(k, v)| (k, v)))

@@ -4,6 +4,7 @@ pub mod acquisition;
 pub mod adam;
 pub mod dqn;
 pub mod environment;
+pub mod moments;
 pub mod network;
 pub mod random_walk;
 pub mod replay;

@@ -3,11 +3,12 @@
 //! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both precisions have Gamma
 //! priors and are set where the evidence is largest (MacKay, Neural Comput. 4, 415, 1992, eq. 3.26 to 3.29; Tipping,
 //! J. Mach. Learn. Res. 1, 211, 2001). Everything happens in the eigenbasis of X'X, p x p however many rows there
-//! are: rows are sparse, so that X'X of 100,000 molecules costs less than its eigenvalues.
+//! are: a fit needs their moments and no row.
 
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
 
+use super::moments::Moments;
 use super::surrogate::{Features, FitError, Prediction, Surrogate};
 
 /// A fitted model: y = intercept + coefficients . (x - means) / scales.
@@ -54,75 +55,12 @@ impl Surrogate for BayesianRidge {
     type Settings = RidgeSettings;
 
     fn fit(x: &Features, y: &[f64], settings: &RidgeSettings) -> Result<Self, FitError> {
-        check(x, y)?;
-        let (n, p) = (y.len() as f64, x.columns());
-        let columns = Columns::of(x);
-        let intercept = y.iter().sum::<f64>() / n;
-        let y: Vec<f64> = y.iter().map(|value| value - intercept).collect();
-
-        let (eigenvalues, basis) = eigen(&columns.gram(x), y.len() - 1)?;
-        let projected = basis.transpose() * columns.project(x, &y);
-        // The mean of the posterior: V (E + lambda / alpha)^-1 V' X'y.
-        let posterior_mean = |ratio: f64| -> Vec<f64> {
-            // Where X has nothing, X'y has nothing but rounding.
-            let scaled = Col::from_fn(p, |i| match eigenvalues[i] {
-                0.0 => 0.0,
-                eigenvalue => projected[i] / (eigenvalue + ratio),
-            });
-            (&basis * scaled).iter().copied().collect()
-        };
-
-        let variance = y.iter().map(|value| value * value).sum::<f64>() / n;
-        let (mut alpha, mut lambda) = (1.0 / (variance + f64::EPSILON), 1.0);
-        let mut last: Option<Vec<f64>> = None;
-        for _ in 0..settings.max_iterations {
-            let coefficients = posterior_mean(lambda / alpha);
-            let squared_error = columns.squared_error(x, &y, &coefficients);
-            let determined: f64 = eigenvalues
-                .iter()
-                .map(|e| alpha * e / (lambda + alpha * e))
-                .sum();
-            let norm: f64 = coefficients.iter().map(|c| c * c).sum();
-            lambda = (determined + 2.0 * PRIOR) / (norm + 2.0 * PRIOR);
-            alpha = (n - determined + 2.0 * PRIOR) / (squared_error + 2.0 * PRIOR);
-            let moved = last.as_ref().map(|last| distance(last, &coefficients));
-            if moved.is_some_and(|moved| moved < settings.tolerance) {
-                break;
-            }
-            last = Some(coefficients);
-        }
-
-        let coefficients = posterior_mean(lambda / alpha);
-        let widths: Vec<f64> = eigenvalues
-            .iter()
-            .map(|e| (lambda + alpha * e).sqrt().recip())
-            .collect();
-        let covariance_root: Vec<f64> = (0..p)
-            .flat_map(|row| {
-                let (basis, widths, scale) = (&basis, &widths, columns.scales[row]);
-                (0..p).map(move |k| basis[(row, k)] * widths[k] / scale)
-            })
-            .collect();
-        let mut root_of_means = vec![0.0; p];
-        for (row, mean) in columns.means.iter().enumerate() {
-            add_scaled(&mut root_of_means, *mean, &covariance_root[row * p..][..p]);
-        }
-        Ok(Self {
-            means: columns.means,
-            scales: columns.scales,
-            coefficients,
-            intercept,
-            alpha,
-            lambda,
-            covariance_root,
-            root_of_means,
-        })
+        Self::of(&Moments::of(x, y)?, settings)
     }
 
     fn predict(&self, x: &Features) -> Vec<Prediction> {
         let p = self.coefficients.len();
-        // The terms of the means are the same for every row.
-        let base = self.intercept - (0..p).map(|j| self.slope(j) * self.means[j]).sum::<f64>();
+        let base = self.at_zero();
         x.rows()
             .iter()
             .map(|row| {
@@ -143,6 +81,94 @@ impl Surrogate for BayesianRidge {
 }
 
 impl BayesianRidge {
+    /// Fits the model to the rows that `moments` were taken of.
+    pub fn of(moments: &Moments, settings: &RidgeSettings) -> Result<Self, FitError> {
+        if moments.rows() == 0 {
+            return Err(FitError::Empty);
+        }
+        let (n, p) = (moments.rows() as f64, moments.columns());
+        let columns = Columns::of(moments);
+        let (eigenvalues, basis) = eigen(&columns.gram(moments), moments.rows() - 1)?;
+        let projected = basis.transpose() * columns.projection(moments);
+        // The mean of the posterior in the eigenbasis: (E + lambda / alpha)^-1 V' X'y.
+        let posterior_mean = |ratio: f64| {
+            // Where X has nothing, X'y has nothing but rounding.
+            Col::from_fn(p, |i| match eigenvalues[i] {
+                0.0 => 0.0,
+                eigenvalue => projected[i] / (eigenvalue + ratio),
+            })
+        };
+        // |y - X w|^2 is what least squares leave, and what shrinking adds to it: small sums, that do not cancel.
+        let explained = (0..p).filter(|i| eigenvalues[*i] > 0.0);
+        let explained: f64 = explained
+            .map(|i| projected[i] * projected[i] / eigenvalues[i])
+            .sum();
+        let left = (moments.deviations() - explained).max(0.0);
+        let shrunk = |weights: &Col<f64>, ratio: f64| -> f64 {
+            let determined = (0..p).filter(|i| eigenvalues[*i] > 0.0);
+            determined
+                .map(|i| (ratio * weights[i]).powi(2) / eigenvalues[i])
+                .sum()
+        };
+
+        let variance = moments.deviations() / n;
+        let (mut alpha, mut lambda) = (1.0 / (variance + f64::EPSILON), 1.0);
+        let mut last: Option<Col<f64>> = None;
+        for _ in 0..settings.max_iterations {
+            let weights = posterior_mean(lambda / alpha);
+            let squared_error = left + shrunk(&weights, lambda / alpha);
+            let determined: f64 = eigenvalues
+                .iter()
+                .map(|e| alpha * e / (lambda + alpha * e))
+                .sum();
+            lambda = (determined + 2.0 * PRIOR) / (weights.squared_norm_l2() + 2.0 * PRIOR);
+            alpha = (n - determined + 2.0 * PRIOR) / (squared_error + 2.0 * PRIOR);
+            let coefficients = &basis * weights;
+            let moved = last.as_ref().map(|last| (last - &coefficients).norm_l1());
+            if moved.is_some_and(|moved| moved < settings.tolerance) {
+                break;
+            }
+            last = Some(coefficients);
+        }
+
+        let coefficients = &basis * posterior_mean(lambda / alpha);
+        let widths: Vec<f64> = eigenvalues
+            .iter()
+            .map(|e| (lambda + alpha * e).sqrt().recip())
+            .collect();
+        let covariance_root: Vec<f64> = (0..p)
+            .flat_map(|row| {
+                let (basis, widths, scale) = (&basis, &widths, columns.scales[row]);
+                (0..p).map(move |k| basis[(row, k)] * widths[k] / scale)
+            })
+            .collect();
+        let mut root_of_means = vec![0.0; p];
+        for (row, mean) in columns.means.iter().enumerate() {
+            add_scaled(&mut root_of_means, *mean, &covariance_root[row * p..][..p]);
+        }
+        Ok(Self {
+            means: columns.means,
+            scales: columns.scales,
+            coefficients: coefficients.iter().copied().collect(),
+            intercept: moments.mean(),
+            alpha,
+            lambda,
+            covariance_root,
+            root_of_means,
+        })
+    }
+
+    /// Value of a row of zeros.
+    pub fn at_zero(&self) -> f64 {
+        let means = self.means.iter().enumerate();
+        self.intercept - means.map(|(j, mean)| self.slope(j) * mean).sum::<f64>()
+    }
+
+    /// Change of the mean with column `j` as it is, not standardised.
+    pub fn slope(&self, j: usize) -> f64 {
+        self.coefficients[j] / self.scales[j]
+    }
+
     /// Precisions of the noise and of the weights.
     pub fn precisions(&self) -> (f64, f64) {
         (self.alpha, self.lambda)
@@ -151,11 +177,6 @@ impl BayesianRidge {
     /// Weights on standardised columns, in the unit of the values.
     pub fn coefficients(&self) -> &[f64] {
         &self.coefficients
-    }
-
-    /// Change of the mean with column `j` as it is, not standardised.
-    fn slope(&self, j: usize) -> f64 {
-        self.coefficients[j] / self.scales[j]
     }
 }
 
@@ -168,28 +189,17 @@ struct Columns {
 }
 
 impl Columns {
-    fn of(x: &Features) -> Self {
-        let (n, p) = (x.rows().len() as f64, x.columns());
-        let mut means = vec![0.0; p];
-        for &(j, value) in x.rows().iter().flatten() {
-            means[j] += value / n;
+    fn of(moments: &Moments) -> Self {
+        let n = moments.rows() as f64;
+        let means = moments.means();
+        let constant: Vec<bool> = (0..means.len()).map(|j| moments.is_constant(j)).collect();
+        let mut scales = vec![1.0; means.len()];
+        for (j, _, square) in moments.products().filter(|(j, k, _)| j == k) {
+            let variance = square / n - means[j] * means[j];
+            if !constant[j] && variance > 0.0 {
+                scales[j] = variance.sqrt();
+            }
         }
-        // Squared deviations of the entries present, then those of the zeros.
-        let (mut squares, mut zeros) = (vec![0.0; p], vec![n; p]);
-        for &(j, value) in x.rows().iter().flatten() {
-            squares[j] += (value - means[j]).powi(2);
-            zeros[j] -= 1.0;
-        }
-        let deviations: Vec<f64> = (0..p)
-            .map(|j| ((squares[j] + zeros[j] * means[j].powi(2)) / n).sqrt())
-            .collect();
-        // What rounding alone leaves of a constant column is not a variance.
-        let constant: Vec<bool> = (0..p)
-            .map(|j| deviations[j] <= n * f64::EPSILON * means[j].abs())
-            .collect();
-        let scales = (0..p)
-            .map(|j| if constant[j] { 1.0 } else { deviations[j] })
-            .collect();
         Self {
             means,
             scales,
@@ -198,78 +208,25 @@ impl Columns {
     }
 
     /// X'X of the standardised matrix, p x p.
-    fn gram(&self, x: &Features) -> Mat<f64> {
-        let (n, p) = (x.rows().len() as f64, x.columns());
-        let mut gram = Mat::<f64>::zeros(p, p);
-        for row in x.rows() {
-            for &(j, a) in row {
-                for &(k, b) in row {
-                    gram[(j, k)] += a * b;
-                }
-            }
+    fn gram(&self, moments: &Moments) -> Mat<f64> {
+        let (n, p) = (moments.rows() as f64, self.means.len());
+        let mut gram = Mat::from_fn(p, p, |j, k| -n * self.means[j] * self.means[k]);
+        for (j, k, sum) in moments.products() {
+            gram[(j, k)] += sum;
+            gram[(k, j)] = gram[(j, k)];
         }
-        Mat::from_fn(p, p, |j, k| {
-            if self.constant[j] || self.constant[k] {
-                0.0
-            } else {
-                let centred = gram[(j, k)] - n * self.means[j] * self.means[k];
-                centred / (self.scales[j] * self.scales[k])
-            }
+        Mat::from_fn(p, p, |j, k| match self.constant[j] || self.constant[k] {
+            true => 0.0,
+            false => gram[(j, k)] / (self.scales[j] * self.scales[k]),
         })
     }
 
-    /// X'y of the standardised matrix, with `y` centred.
-    fn project(&self, x: &Features, y: &[f64]) -> Col<f64> {
-        let mut sums = vec![0.0; x.columns()];
-        for (row, value) in x.rows().iter().zip(y) {
-            for &(j, a) in row {
-                sums[j] += a * value;
-            }
-        }
-        Col::from_fn(sums.len(), |j| {
-            if self.constant[j] {
-                0.0
-            } else {
-                sums[j] / self.scales[j]
-            }
+    /// X'y of the standardised matrix, with y centred.
+    fn projection(&self, moments: &Moments) -> Col<f64> {
+        Col::from_fn(self.means.len(), |j| match self.constant[j] {
+            true => 0.0,
+            false => moments.projection(j) / self.scales[j],
         })
-    }
-
-    /// |y - X coefficients|^2 of the standardised matrix, from the residuals: taking it from X'X would cancel.
-    fn squared_error(&self, x: &Features, y: &[f64], coefficients: &[f64]) -> f64 {
-        let slopes: Vec<f64> = coefficients
-            .iter()
-            .zip(&self.scales)
-            .map(|(c, scale)| c / scale)
-            .collect();
-        let base: f64 = slopes.iter().zip(&self.means).map(|(s, m)| s * m).sum();
-        x.rows()
-            .iter()
-            .zip(y)
-            .map(|(row, value)| {
-                let fitted: f64 = row.iter().map(|&(j, a)| slopes[j] * a).sum();
-                (value - (fitted - base)).powi(2)
-            })
-            .sum()
-    }
-}
-
-fn check(x: &Features, y: &[f64]) -> Result<(), FitError> {
-    if x.rows().len() != y.len() {
-        return Err(FitError::Lengths {
-            rows: x.rows().len(),
-            values: y.len(),
-        });
-    }
-    if y.is_empty() {
-        return Err(FitError::Empty);
-    }
-    let values = y.iter().enumerate().map(|(row, value)| (row, *value));
-    let entries = (x.rows().iter().enumerate())
-        .flat_map(|(row, entries)| entries.iter().map(move |(_, value)| (row, *value)));
-    match values.chain(entries).find(|(_, value)| !value.is_finite()) {
-        Some((row, value)) => Err(FitError::NotFinite { row, value }),
-        None => Ok(()),
     }
 }
 
@@ -292,10 +249,6 @@ fn eigen(gram: &Mat<f64>, rank: usize) -> Result<(Vec<f64>, Mat<f64>), FitError>
         })
         .collect();
     Ok((eigenvalues, decomposition.U().to_owned()))
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).abs()).sum()
 }
 
 fn add_scaled(sum: &mut [f64], factor: f64, row: &[f64]) {

@@ -60,8 +60,16 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "run_dir": run_dir,
         "evaluations": summary.counts.evaluations,
         "failures": summary.counts.failures,
+        "failures_by_kind": by_kind(&summary.failures_by_kind),
+        "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
+        "cached": summary.counts.cached,
         "batches": summary.counts.batches,
         "best": best.map(|b| json!({"smiles": b.smiles, "value": b.value, "unit": "hartree"})),
         "stopped_by": stopped_by,
     })
+}
+
+fn by_kind(counts: &[(String, i64)]) -> Value {
+    let counts = counts.iter();
+    Value::Object(counts.map(|(kind, n)| (kind.clone(), json!(n))).collect())
 }

@@ -8,7 +8,7 @@ mod table;
 pub use export::{Format, export};
 pub use json::{RunState, final_json, status_json};
 pub use records::write_records;
-pub use table::{best_table, status_text};
+pub use table::{best_table, kinds, status_text};
 
 /// Files that could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -66,9 +66,27 @@ pub fn status_text(
         lines.push(format!("stopped by    {stopped_by}"));
     }
     lines.push(format!(
-        "evaluations   {} ({} failed)",
-        counts.evaluations, counts.failures
+        "evaluations   {} ({} failed{})",
+        counts.evaluations,
+        counts.failures,
+        kinds(": ", &summary.failures_by_kind)
     ));
+    if counts.failures > 0 {
+        lines.push(format!(
+            "quarantined   {}, never proposed again",
+            counts.failures
+        ));
+    }
+    if !summary.failed_attempts_by_kind.is_empty() {
+        let attempts = kinds("", &summary.failed_attempts_by_kind);
+        lines.push(format!("failed tries  {attempts}"));
+    }
+    if counts.cached > 0 {
+        lines.push(format!(
+            "cached        {} answers of earlier runs",
+            counts.cached
+        ));
+    }
     lines.push(format!("batches       {}", counts.batches));
     let newest = counts
         .newest_batch
@@ -93,4 +111,14 @@ pub fn status_text(
         None => "best          none yet".to_owned(),
     });
     lines.join("\n")
+}
+
+/// `: 3 exit, 1 timeout`; nothing if there are none.
+pub fn kinds(before: &str, counts: &[(String, i64)]) -> String {
+    let counts = counts.iter().map(|(kind, n)| format!("{n} {kind}"));
+    let counts: Vec<String> = counts.collect();
+    match counts.is_empty() {
+        true => String::new(),
+        false => format!("{before}{}", counts.join(", ")),
+    }
 }

@@ -17,7 +17,7 @@ use crate::chem::{Geometry, Molecule, atomic_number, embed};
 pub(super) const NAME: &str = "gfn2//mmff94";
 const LEVEL: &str = "GFN2-xTB//MMFF94";
 /// The libraries whose numbers these are; a test holds them to `Cargo.lock`.
-const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
+pub const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
 
 /// The engine `gfn2//mmff94` with its settings.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -4,6 +4,7 @@ mod atoms;
 mod command;
 mod engine;
 mod gfn2;
+mod key;
 mod nwchem;
 mod qcengine;
 mod words;
@@ -18,13 +19,14 @@ use serde::{Deserialize, Serialize};
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
 pub use command::Command;
 pub use engine::{Engine, programs};
-pub use gfn2::Gfn2;
+pub use gfn2::{Gfn2, VERSION as LIBRARIES};
+pub use key::key_parts;
 pub use nwchem::{Functions, Job, Nwchem};
 pub use qcengine::Qcengine;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule, embed};
+use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -212,7 +214,7 @@ impl Start {
         require_neutral_closed_shell(&molecule, engine)?;
         Ok(Self {
             geometry: match &request.geometry {
-                Some(Relaxed { xyz, .. }) => Geometry::from_xyz(xyz)?,
+                Some(Relaxed { xyz, .. }) => of_elements(Geometry::from_xyz(xyz)?)?,
                 None => embed(&molecule, request.seed, seconds(embed_timeout))?,
             },
             unpaired_electrons: 0,
@@ -229,6 +231,18 @@ const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(10).unwrap();
 
 fn seconds(number: NonZeroU32) -> Duration {
     Duration::from_secs(u64::from(number.get()))
+}
+
+/// Refuses what some program wrote in the place of an element: it would go into the input of another.
+fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
+    let mut symbols = geometry.atoms.iter().map(|(symbol, _)| symbol);
+    match symbols.find(|symbol| atomic_number(symbol).is_none()) {
+        Some(symbol) => Err(SimError::Unreadable(format!(
+            "`{}` in the geometry is no element",
+            symbol.escape_default()
+        ))),
+        None => Ok(geometry),
+    }
 }
 
 /// Refuses what a closed-shell method without charge cannot treat.

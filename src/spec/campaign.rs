@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Duration;
 pub use super::load::{Loaded, Overrides, load, read};
+use super::retries::Retries;
 use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::simulate::Engine;
 
@@ -39,6 +40,10 @@ pub struct Campaign {
     /// The parts of the campaign, in the order that their `after` gives.
     pub stages: BTreeMap<String, Stage>,
     pub stop: Stop,
+    /// File in which answers are kept for other runs, and looked for, relative to the campaign file; made if there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub cache: Option<String>,
 }
 
 fn default_site() -> String {
@@ -131,10 +136,9 @@ pub struct Method {
     pub partition: String,
     /// Longest time an attempt may take, e.g. `2m`.
     pub timeout: Duration,
-    /// Further attempts after a failed one.
+    /// Further attempts after a failed one: a number, or a block that tells them by kind of failure.
     #[serde(default)]
-    #[schemars(range(max = 100))]
-    pub retries: u32,
+    pub retries: Retries,
 }
 
 /// What a method does.

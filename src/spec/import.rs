@@ -132,6 +132,7 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
         mpiexec_command,
         setup: Vec::new(),
         submit: None,
+        pass_environment: Vec::new(),
         partitions: partitions(machine),
     };
     Ok(Imported { site, notes })

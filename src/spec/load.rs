@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
@@ -12,6 +12,7 @@ use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
 use super::overrides::Set;
 use super::params;
+use super::paths::{self, Outside};
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::tree::{self, Node};
@@ -129,9 +130,11 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     loaded.campaign.params.clear();
     // The profile is kept beside the campaign: its name tells which it was.
     loaded.campaign.site = loaded.site.name.clone();
-    check::check(&loaded, base, overrides.drawn, &mut faults);
-    absolute_source(&mut loaded.campaign, base);
-    absolute_commands(&mut loaded.campaign, base);
+    let before = faults.0.len();
+    let absolute = absolute_paths(&loaded, base, &mut faults);
+    let inside = faults.0.len() == before;
+    check::check(&loaded, base, overrides.drawn || !inside, &mut faults);
+    loaded.campaign = absolute;
     Ok((loaded, faults))
 }
 
@@ -165,7 +168,11 @@ fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site
     match &overrides.site {
         Some(path) if profiles::is_path(path) => profiles::file(Path::new(path)),
         Some(name) => profiles::named(name, &profiles::search_path(base)),
-        None if profiles::is_path(&campaign.site) => profiles::file(&base.join(&campaign.site)),
+        None if profiles::is_path(&campaign.site) => {
+            let path = paths::below(base, campaign.site.as_ref());
+            path.map_err(|outside| led_out(&outside))?;
+            profiles::file(&base.join(&campaign.site))
+        }
         None => profiles::named(&campaign.site, &profiles::search_path(base)),
     }
 }
@@ -194,32 +201,41 @@ fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> 
     faulty
 }
 
-/// So that the campaign can be read again from another folder.
-fn absolute_source(campaign: &mut Campaign, base: &Path) {
-    let space = &mut campaign.search_space;
-    if space.source != super::source::QM9 {
-        let path: PathBuf = base.join(&space.source);
-        space.source = path.canonicalize().unwrap_or(path).display().to_string();
+/// The campaign with its paths made absolute, so that it can be read again from another folder and tasks may run in folders
+/// of their own; those that lead out of the campaign's folder are faults.
+fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign {
+    let mut campaign = loaded.campaign.clone();
+    let mut absolute = |path: &mut String, place: Place| match paths::below(base, path.as_ref()) {
+        Ok(found) => *path = found.display().to_string(),
+        Err(outside) => faults.push(led_out(&outside).at(place)),
+    };
+    let source = &mut campaign.search_space.source;
+    if source != super::source::QM9 {
+        absolute(source, loaded.place(&["search_space", "source"]));
     }
-}
-
-/// For the same reason, and because tasks run in folders of their own.
-fn absolute_commands(campaign: &mut Campaign, base: &Path) {
-    for method in campaign.methods.values_mut() {
-        let MethodKind::Simulate {
+    if let Some(cache) = &mut campaign.cache {
+        absolute(cache, loaded.place(&["cache"]));
+    }
+    for (name, method) in &mut campaign.methods {
+        if let MethodKind::Simulate {
             engine: Engine::Command { settings },
             ..
         } = &mut method.kind
-        else {
-            continue;
-        };
-        for word in &mut settings.argv {
-            if word.starts_with("./") || word.starts_with("../") {
-                let path = base.join(&word);
-                *word = path.canonicalize().unwrap_or(path).display().to_string();
+        {
+            for (index, word) in settings.argv.iter_mut().enumerate() {
+                if word.starts_with("./") || word.starts_with("../") {
+                    let index = index.to_string();
+                    let place = ["methods", name, "settings", "argv", &index];
+                    absolute(word, loaded.place(&place));
+                }
             }
         }
     }
+    campaign
+}
+
+fn led_out(outside: &Outside) -> Fault {
+    Fault::new(outside.to_string()).hint(Some(Outside::HINT.into()))
 }
 
 fn sorted(faults: Faults) -> Faults {

@@ -1,7 +1,8 @@
-//! What a schema cannot say of partitions: that their numbers fit together.
+//! What a schema cannot say of a profile: that the numbers of its partitions fit together, and what a name is.
 
 use super::fault::{Fault, Faults};
 use super::site::{Cores, Executor, Site};
+use super::template;
 use super::tree::Node as Tree;
 
 /// The fewest nodes of the job that the engine runs in with which an executor can do something.
@@ -33,6 +34,17 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
         let hint = "give it an `mpiexec_command`, such as `srun --nodes={{nodes}} --ntasks={{total_ranks}} --nodelist={{hosts}}`";
         let place = tree.find(&["partitions"]).clone();
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+    }
+    for (index, word) in site.pass_environment.iter().enumerate() {
+        let name = word.strip_suffix('*').unwrap_or(word);
+        if !template::is_name(name) {
+            let place = tree.find(&["pass_environment", &index.to_string()]).clone();
+            let message = format!(
+                "`{word}` is neither the name of a variable nor the beginning of one with `*` behind it"
+            );
+            let hint = "names look like `OMP_STACKSIZE` or `GAUSS_*`".to_owned();
+            faults.push(Fault::new(message).at(place).hint(Some(hint)));
+        }
     }
     let mut takes_the_rest: Option<&str> = None;
     for (name, partition) in &site.partitions {

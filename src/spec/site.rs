@@ -41,6 +41,11 @@ pub struct Site {
     /// The job in which `moldflow submit` runs a campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit: Option<Submit>,
+    /// Variables of the engine's environment that tasks see besides the usual ones: `OPENMM_HOME`, or all that begin as
+    /// `GAUSS_*` says.
+    #[serde(default)]
+    #[schemars(inner(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*\*?$")))]
+    pub pass_environment: Vec<String>,
     /// Named shares of the site, each with its own way to start work.
     #[schemars(extend("minProperties" = 1))]
     pub partitions: BTreeMap<String, Partition>,

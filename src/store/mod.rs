@@ -1,9 +1,13 @@
 //! The database of a run: one writer, any number of readers, every fact committed before it is acted on.
 
+mod cache;
 mod read;
+mod tasks;
 mod write;
 
+pub use cache::{Cache, CacheError, Entry, Kept, Parts};
 pub use read::{AtomRow, BatchRow, CandidateRow, Counts, Summary};
+pub use tasks::{FailedAttempt, TaskRow};
 pub use write::{Batch, Simulation};
 
 use std::path::{Path, PathBuf};

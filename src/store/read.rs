@@ -11,7 +11,10 @@ use crate::task::Event;
 pub struct Counts {
     /// Molecules whose evaluation ended, computed or failed for good.
     pub evaluations: i64,
+    /// Molecules that failed for good.
     pub failures: i64,
+    /// Answers that an earlier run had, free atoms included.
+    pub cached: i64,
     /// Batches that brought new candidates.
     pub batches: i64,
     pub queued: i64,
@@ -27,6 +30,10 @@ pub struct Summary {
     /// Null until the run has ended.
     pub stopped_by: Option<String>,
     pub counts: Counts,
+    /// Molecules that failed for good, by the kind of their last failure.
+    pub failures_by_kind: Vec<(String, i64)>,
+    /// Failed attempts of all tasks, those that were tried again included, by kind.
+    pub failed_attempts_by_kind: Vec<(String, i64)>,
     pub best: Option<CandidateRow>,
 }
 
@@ -46,6 +53,10 @@ pub struct CandidateRow {
     pub value: Option<f64>,
     pub failure: Option<String>,
     pub failure_message: Option<String>,
+    /// Attempts that were made.
+    pub attempts: Option<i64>,
+    /// Whether the answer is that of an earlier run.
+    pub cached: Option<bool>,
     pub submitted: Option<i64>,
     pub started: Option<i64>,
     pub finished: Option<i64>,
@@ -82,7 +93,8 @@ macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
-             c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, t.submitted, t.started, \
+             c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, \
+             iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
              t.finished, t.peak_memory_kib, r.level, r.engine, r.version AS engine_version \
              FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
             $rest
@@ -143,6 +155,8 @@ impl Store {
             run,
             stopped_by,
             counts: self.counts().await?,
+            failures_by_kind: self.failures_by_kind().await?,
+            failed_attempts_by_kind: self.failed_attempts_by_kind().await?,
             best,
         })
     }
@@ -151,6 +165,7 @@ impl Store {
         let counts = sqlx::query_as(
             "SELECT count(*) FILTER (WHERE status IN ('computed', 'failed')) AS evaluations, \
              count(*) FILTER (WHERE status = 'failed') AS failures, \
+             (SELECT count(*) FROM tasks WHERE cached = 1) AS cached, \
              (SELECT count(*) FROM batches WHERE new > 0) AS batches, \
              count(*) FILTER (WHERE status = 'queued') AS queued, \
              max(batch) FILTER (WHERE status = 'queued') AS newest_batch, \

@@ -13,6 +13,8 @@ pub struct Batch {
     pub simulations: Vec<Simulation>,
     /// Attempts that began to run, and when.
     pub started: Vec<(TaskId, Attempt, i64)>,
+    /// What was looked for in the cache: the parts of the key as JSON, and when.
+    pub lookups: Vec<(TaskId, String, i64)>,
 }
 
 /// What a simulation returned besides its energy.
@@ -28,7 +30,10 @@ pub struct Simulation {
 
 impl Batch {
     pub fn is_empty(&self) -> bool {
-        self.facts.is_empty() && self.simulations.is_empty() && self.started.is_empty()
+        self.facts.is_empty()
+            && self.simulations.is_empty()
+            && self.started.is_empty()
+            && self.lookups.is_empty()
     }
 }
 
@@ -60,6 +65,9 @@ async fn commit(db: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Er
     }
     for (task, attempt, at) in &batch.started {
         task_started(&mut tx, *task, *attempt, *at).await?;
+    }
+    for (task, parts, at) in &batch.lookups {
+        looked_up(&mut tx, *task, parts, *at).await?;
     }
     for (event, records) in &batch.facts {
         append_to_journal(&mut tx, event).await?;
@@ -108,6 +116,21 @@ async fn task_started(
         .map(drop)
 }
 
+async fn looked_up(
+    db: &mut SqliteConnection,
+    task: TaskId,
+    parts: &str,
+    at: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT OR REPLACE INTO lookups (task, at, parts) VALUES (?, ?, ?)")
+        .bind(id(task))
+        .bind(at)
+        .bind(parts)
+        .execute(db)
+        .await
+        .map(drop)
+}
+
 /// One record, in the tables derived from the journal. `at` is when its fact became known.
 async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<(), sqlx::Error> {
     let query = match record {
@@ -118,6 +141,17 @@ async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<()
         .bind(stage)
         .bind(smiles)
         .bind(batch)
+        .bind(at),
+        Record::Cached { task } => {
+            sqlx::query("UPDATE tasks SET cached = 1 WHERE task = ?").bind(id(*task))
+        }
+        Record::AttemptFailed { task, attempt, failure } => sqlx::query(
+            "INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)",
+        )
+        .bind(id(*task))
+        .bind(attempt)
+        .bind(failure.kind.word())
+        .bind(&failure.message)
         .bind(at),
         Record::TaskAgain { task, attempt, failure } => sqlx::query(
             "UPDATE tasks SET state = 'submitted', attempt = ?, failure = ?, failure_message = ?, started = NULL WHERE task = ?",

@@ -34,6 +34,8 @@ pub enum Fact {
         usage: Usage,
         outcome: Outcome,
     },
+    /// An earlier run had the answer of a task: no attempt is made.
+    Cached { task: TaskId, outcome: Outcome },
     /// Another engine took the run over; what lies before is no time that the run was at work.
     Resumed,
     /// The wall time of the campaign is over.
@@ -67,6 +69,9 @@ pub enum Outcome {
     },
     Trained {
         model: FileRef,
+        /// Statistics of all that the model was fitted to, to which the next training adds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        statistics: Option<FileRef>,
         molecules: usize,
         groups: usize,
         rmse_hartree: f64,

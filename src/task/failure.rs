@@ -10,13 +10,17 @@ pub struct Failure {
 }
 
 /// The kinds of failure.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum FailureKind {
     /// The process could not be started.
     Launch,
     /// The process ended with a status other than zero, or by a signal, and left no result.
     Exit,
+    /// The program was given too little memory.
+    Memory,
+    /// The program could not write its temporary files.
+    Scratch,
     /// The process ran past the method's timeout and was ended.
     Timeout,
     /// The batch system ended the job at its walltime.
@@ -43,6 +47,8 @@ impl FailureKind {
         match self {
             Self::Launch => "launch",
             Self::Exit => "exit",
+            Self::Memory => "memory",
+            Self::Scratch => "scratch",
             Self::Timeout => "timeout",
             Self::Walltime => "walltime",
             Self::NodeLost => "node_lost",
@@ -60,6 +66,8 @@ impl FailureKind {
         match self {
             Self::Launch
             | Self::Exit
+            | Self::Memory
+            | Self::Scratch
             | Self::Timeout
             | Self::Walltime
             | Self::NodeLost

@@ -3,11 +3,13 @@
 mod event;
 mod failure;
 mod record;
+mod retries;
 mod state;
 
 pub use event::{Event, Fact, Outcome, Predicted, Usage};
 pub use failure::{Failure, FailureKind};
 pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
+pub use retries::Retries;
 pub use state::{IllegalEvent, TaskEvent, TaskState};
 
 use serde::{Deserialize, Serialize};

@@ -24,6 +24,15 @@ pub enum Record {
         smiles: Option<String>,
         batch: Option<u32>,
     },
+    /// The answer of a task that ends now is that of an earlier run.
+    Cached {
+        task: TaskId,
+    },
+    AttemptFailed {
+        task: TaskId,
+        attempt: Attempt,
+        failure: Failure,
+    },
     /// A failed attempt is followed by another.
     TaskAgain {
         task: TaskId,

@@ -1,9 +1,6 @@
 //! The one function that moves a task from state to state.
 
-use super::{Attempt, FailureKind};
-
-/// Attempts that the machine, not the method, may cost a task before it is given up.
-const MOST_UNCOUNTED: u32 = 20;
+use super::{Attempt, FailureKind, Retries};
 
 /// Where a task stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +8,8 @@ pub enum TaskState {
     /// An attempt is journalled: it runs, is about to, or waits for a slot.
     Submitted {
         attempt: Attempt,
-        /// Failed attempts that count against the method's retries.
-        counted: u32,
+        /// How the attempts before failed.
+        failed: Vec<FailureKind>,
     },
     Succeeded,
     /// Failed for good.
@@ -21,7 +18,7 @@ pub enum TaskState {
 }
 
 /// What can happen to a task.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskEvent {
     Succeeded {
         attempt: Attempt,
@@ -29,7 +26,7 @@ pub enum TaskEvent {
     Failed {
         attempt: Attempt,
         kind: FailureKind,
-        retries: u32,
+        retries: Retries,
     },
     Cancelled,
 }
@@ -47,44 +44,42 @@ impl TaskState {
     pub fn first() -> Self {
         Self::Submitted {
             attempt: 1,
-            counted: 0,
+            failed: Vec::new(),
         }
     }
 
     /// The state after `event`.
     pub fn next(&self, event: &TaskEvent) -> Result<Self, IllegalEvent> {
-        match (self, *event) {
+        match (self, event) {
             (Self::Submitted { attempt, .. }, TaskEvent::Succeeded { attempt: of })
-                if of == *attempt =>
+                if of == attempt =>
             {
                 Ok(Self::Succeeded)
             }
             (
-                Self::Submitted { attempt, counted },
+                Self::Submitted { attempt, failed },
                 TaskEvent::Failed {
                     attempt: of,
                     kind,
                     retries,
                 },
-            ) if of == *attempt => {
-                let counted = counted + u32::from(kind.counts_against_retries());
-                let again = kind.may_pass_next_time()
-                    && counted <= retries
-                    && attempt - counted < MOST_UNCOUNTED;
-                Ok(if again {
+            ) if of == attempt => {
+                let mut failed = failed.clone();
+                failed.push(*kind);
+                Ok(if retries.allow(&failed) {
                     Self::Submitted {
                         attempt: attempt + 1,
-                        counted,
+                        failed,
                     }
                 } else {
-                    Self::Failed(kind)
+                    Self::Failed(*kind)
                 })
             }
             (Self::Submitted { .. }, TaskEvent::Cancelled) => Ok(Self::Cancelled),
             (Self::Submitted { .. } | Self::Succeeded | Self::Failed(_) | Self::Cancelled, _) => {
                 Err(IllegalEvent {
                     state: self.clone(),
-                    event: *event,
+                    event: event.clone(),
                 })
             }
         }
@@ -105,7 +100,7 @@ mod tests {
         TaskEvent::Failed {
             attempt,
             kind,
-            retries,
+            retries: Retries::of(retries),
         }
     }
 
@@ -118,7 +113,7 @@ mod tests {
             state,
             TaskState::Submitted {
                 attempt: 2,
-                counted: 0
+                failed: vec![FailureKind::Lost]
             }
         );
         assert_eq!(
@@ -139,7 +134,7 @@ mod tests {
     fn an_earlier_attempt_says_nothing_about_the_present_one() {
         let second = TaskState::Submitted {
             attempt: 2,
-            counted: 1,
+            failed: vec![FailureKind::Exit],
         };
         assert!(second.next(&TaskEvent::Succeeded { attempt: 1 }).is_err());
         assert!(second.next(&failed(1, FailureKind::Exit, 9)).is_err());
@@ -161,14 +156,13 @@ mod tests {
             let mut state = TaskState::first();
             let mut attempts = 0;
             for kind in failures {
-                let TaskState::Submitted { attempt, counted } = state else { break };
+                let TaskState::Submitted { attempt, .. } = state else { break };
                 prop_assert_eq!(attempt, attempts + 1);
-                prop_assert!(counted <= retries);
                 attempts = attempt;
                 state = state.next(&failed(attempt, kind, retries)).unwrap();
             }
             prop_assert!(state.is_final());
-            prop_assert!(attempts <= MOST_UNCOUNTED + retries + 1);
+            prop_assert!(attempts <= 20 + retries + 1);
         }
 
         #[test]

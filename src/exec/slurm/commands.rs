@@ -193,7 +193,8 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }
 
-fn listed(line: &str) -> Option<Listed> {
+/// A line of `squeue`.
+pub fn listed(line: &str) -> Option<Listed> {
     let mut fields = line.split('|');
     let mut next = || Some(fields.next()?.trim().to_owned());
     Some(Listed {
@@ -210,13 +211,16 @@ fn listed(line: &str) -> Option<Listed> {
 pub fn time(text: &str) -> Option<Duration> {
     let (days, rest) = text.split_once('-').unwrap_or(("0", text));
     let parts: Option<Vec<u64>> = rest.split(':').map(|part| part.parse().ok()).collect();
-    let seconds = parts?.into_iter().fold(0, |sum, part| sum * 60 + part);
-    Some(Duration::from_secs(
-        days.parse::<u64>().ok()? * 86_400 + seconds,
-    ))
+    let mut seconds = 0_u64;
+    for part in parts? {
+        seconds = seconds.checked_mul(60)?.checked_add(part)?;
+    }
+    let days = days.parse::<u64>().ok()?.checked_mul(86_400)?;
+    Some(Duration::from_secs(days.checked_add(seconds)?))
 }
 
-fn shown(line: &str) -> Option<Listed> {
+/// What `scontrol` shows of a job.
+pub fn shown(line: &str) -> Option<Listed> {
     let field = |name: &str| {
         let words = line.split_whitespace();
         let value = words

@@ -14,9 +14,10 @@ mod steps;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use self::commands::Slurm;
+pub use self::commands::{Slurm, listed, shown};
 pub use self::jobs::SlurmExecutor;
 pub use self::pool::Rules;
+pub use self::state::Listed;
 pub use self::steps::BlockExecutor;
 
 use self::commands::minutes;

@@ -1,0 +1,232 @@
+//! How time and memory grow: of forecasts with tasks and slots, of training with results, of the engine with what is live.
+//!
+//! `cargo bench --bench scale`, or one part of it: `-- forecast`, `-- train`, `-- engine`. `docs/scale.md` has the figures.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
+use std::path::Path;
+use std::time::Instant;
+
+use moldflow::chem::Molecule;
+use moldflow::chem::qm9::Qm9;
+use moldflow::design::{TrainInput, TrainSettings, train};
+use moldflow::engine::{Effect, Engine};
+use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
+use moldflow::plan;
+use moldflow::spec::campaign::Overrides;
+use moldflow::task::{Event, Fact, FileRef, Outcome, Predicted};
+
+mod support;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--list") {
+        return;
+    }
+    let wanted = |name: &str| {
+        let words = || arguments.iter().filter(|a| !a.starts_with('-'));
+        words().count() == 0 || words().any(|word| name.contains(word.as_str()))
+    };
+    let parts: [(&str, fn()); 3] = [
+        ("forecast", forecasts),
+        ("train", training),
+        ("engine", engine),
+    ];
+    for (_, part) in parts.into_iter().filter(|(name, _)| wanted(name)) {
+        part();
+    }
+}
+
+/// Forecasts of the campaign of Theta: a batch has as many candidates as there are slots.
+fn forecasts() {
+    println!("forecast: tasks of a median of ten minutes, an agent that takes five");
+    println!("     tasks   slots   seconds  us a task       MiB  busy in search");
+    let of_tasks = [1_000, 10_000, 100_000, 1_000_000].map(|tasks| (tasks, 1_000));
+    let of_slots = [1, 10, 100, 10_000].map(|slots| (100_000, slots));
+    for (tasks, slots) in of_tasks
+        .into_iter()
+        .chain(of_slots)
+        .chain([(1_000_000, 10_000)])
+    {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/theta.yml");
+        let Ok((mut loaded, mut plan)) = plan::load(&path, &Overrides::default()) else {
+            panic!("a campaign that is right");
+        };
+        (plan.parallel, plan.select) = (slots, slots);
+        loaded.campaign.stop.evaluations = tasks;
+        loaded.campaign.stop.wall_time = None;
+        let propose = &plan.generate.method;
+        if let Some(method) = loaded.campaign.methods.get_mut(propose)
+            && let moldflow::spec::campaign::MethodKind::Generate { settings } = &mut method.kind
+        {
+            settings.episodes = (slots / 10).max(10);
+        }
+        let held = |slots| Supply::Held { slots };
+        let partitions = [("ml".to_owned(), held(1)), ("qc".to_owned(), held(slots))];
+        let machine = Machine {
+            partitions: BTreeMap::from(partitions),
+            nodes: slots,
+        };
+        let assumptions = Assumptions {
+            task_time: "lognormal:10m,0.5".parse().expect("a time"),
+            ml_time: Times::of_seconds(300),
+            fit_time: Times::of_seconds(10),
+            failures: 0.01,
+            queue_wait: 0,
+            skill: 0.9,
+        };
+        let table = Table::open(&loaded.campaign, tasks + plan.initial_count).expect("molecules");
+        let before = peak_from_now();
+        let begin = Instant::now();
+        let forecast =
+            forecast(&loaded.campaign, &plan, &machine, &table, &assumptions).expect("a forecast");
+        let seconds = begin.elapsed().as_secs_f64();
+        println!(
+            "{tasks:>10} {slots:>7} {seconds:>9.2} {:>10.2} {:>9.0} {:>15.4}",
+            1e6 * seconds / forecast.tasks as f64,
+            peak() - before,
+            forecast.search.map_or(0.0, |search| search.utilisation),
+        );
+    }
+}
+
+/// Training after 128 more results, from statistics and from nothing.
+fn training() {
+    const NEW: usize = 128;
+    println!(
+        "train: {NEW} new results beside those learnt from before, against all of them at once"
+    );
+    println!("   results  groups  seconds  at once  input/KiB  at once  statistics/KiB  model/KiB");
+    let qm9 = Qm9::open();
+    let all = qm9.molecules().map(|entry| {
+        let molecule = Molecule::parse(entry.smiles).expect("of QM9");
+        (
+            entry.smiles.to_owned(),
+            -0.16 * molecule.atom_count() as f64 + 1e-3 * entry.u0_hartree,
+        )
+    });
+    let all: Vec<(String, f64)> = all.take(100_000).collect();
+    // Spread over the data set, which is sorted by size.
+    let order = |i: usize| i * 7_919 % all.len();
+    for results in [1_000, 10_000, 100_000] {
+        let dir = tempfile::tempdir().expect("a directory");
+        let measured: Vec<(String, f64)> = (0..results).map(|i| all[order(i)].clone()).collect();
+        let (old, new) = measured.split_at(results - NEW);
+        let path = |name: &str| dir.path().join(name);
+        let call = |statistics: Option<&str>, measured: &[(String, f64)], out: &str| {
+            let input = TrainInput {
+                statistics: statistics.map(path),
+                measured: measured.to_vec(),
+                per_atom: false,
+                settings: TrainSettings::default(),
+                model_out: path("model"),
+                statistics_out: path(out),
+            };
+            let begin = Instant::now();
+            let output = train(&input).expect("a model");
+            let bytes = serde_json::to_vec(&input).expect("JSON").len();
+            (
+                begin.elapsed().as_secs_f64(),
+                bytes as f64 / 1024.0,
+                output.groups,
+            )
+        };
+        call(None, old, "old");
+        let (seconds, input, groups) = call(Some("old"), new, "new");
+        let (at_once, whole_input, _) = call(None, &measured, "whole");
+        let kib = |name: &str| fs::metadata(path(name)).expect("a file").len() as f64 / 1024.0;
+        println!(
+            "{results:>10} {groups:>7} {seconds:>8.2} {at_once:>8.2} {input:>10.1} {whole_input:>8.0} {:>15.0} {:>10.0}",
+            kib("new"),
+            kib("model")
+        );
+    }
+}
+
+/// Time of an event with so many tasks live, the generator included.
+fn engine() {
+    const EVENTS: usize = 200_000;
+    println!("engine: {EVENTS} events with so many simulations live");
+    println!("     slots  ns an event      MiB");
+    for slots in [1, 10, 100, 1_000, 10_000] {
+        let mut config = support::config(EVENTS);
+        (config.parallel, config.select) = (slots, slots.max(10));
+        let before = peak_from_now();
+        let mut engine = Engine::new(config);
+        let begun = Fact::Began {
+            initial: vec!["C".into()],
+            reserve: vec![],
+        };
+        let mut running = VecDeque::new();
+        let (mut events, mut next) = (0, 0);
+        let begin = Instant::now();
+        let mut fact = Some(begun);
+        while let Some(new) = fact.take().filter(|_| events < EVENTS) {
+            events += 1;
+            let step = engine.handle(&Event { at: 0, fact: new }).expect("legal");
+            for effect in step.effects {
+                if let Effect::Submit { task, attempt } = effect {
+                    running.push_back((task, attempt));
+                }
+            }
+            fact = running.pop_front().map(|(task, attempt)| Fact::Ended {
+                task,
+                attempt,
+                usage: Default::default(),
+                outcome: answer(&engine, task, slots, &mut next),
+            });
+        }
+        let nanoseconds = 1e9 * begin.elapsed().as_secs_f64() / f64::from(events as u32);
+        println!("{slots:>10} {nanoseconds:>12.0} {:>8.1}", peak() - before);
+    }
+}
+
+/// What a task of the engine comes to, at no cost.
+fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mut u64) -> Outcome {
+    *next += 1;
+    let file = FileRef {
+        sha256: format!("{next:064x}"),
+        bytes: 0,
+    };
+    match engine.stage_of(task) {
+        Some("train") => Outcome::Trained {
+            model: file.clone(),
+            statistics: Some(file),
+            molecules: 0,
+            groups: 0,
+            rmse_hartree: 0.0,
+        },
+        Some("generate") => Outcome::Generated {
+            agent: file.clone(),
+            candidates: file,
+            count: 0,
+            epsilon: 0.0,
+            mean_reward: 0.0,
+            mean_loss: None,
+        },
+        Some("screen") => Outcome::Screened {
+            ranked: (0..2 * slots.max(10))
+                .map(|i| Predicted {
+                    smiles: format!("{next}-{i}"),
+                    mean: 0.0,
+                    std: 1.0,
+                })
+                .collect(),
+        },
+        _ => Outcome::Simulated {
+            total_energy_hartree: -1.0,
+            atoms: BTreeMap::from([("C".to_owned(), 1), ("H".to_owned(), 4)]),
+        },
+    }
+}
+
+/// Begins a new peak of resident memory; what it is now, MiB.
+fn peak_from_now() -> f64 {
+    let _ = fs::write("/proc/self/clear_refs", "5");
+    support::memory_mib()
+}
+
+/// The most resident memory since, MiB.
+fn peak() -> f64 {
+    support::number("VmHWM", std::process::id())
+}

@@ -1,0 +1,229 @@
+//! What is fuzzed: everything that reads text or bytes which this program did not write. A target must not panic, whatever
+//! it is given. The same functions are called by `fuzz_targets` and by `tests/fuzz_corpora.rs`.
+
+// Each fuzz target uses one of them.
+#![allow(dead_code)]
+
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, LazyLock};
+
+use moldflow::chem::{Geometry, Molecule};
+use moldflow::engine::{Program, TaskRun};
+use moldflow::exec::batch::{Script, System};
+use moldflow::exec::{Exit, Shape, render, slurm};
+use moldflow::simulate::{Engine, Outputs, Request};
+use moldflow::spec::campaign::Overrides;
+use moldflow::spec::fault::Text;
+use moldflow::spec::site::{Batch, Executor};
+use moldflow::spec::{import, profiles};
+use moldflow::task::Event;
+
+/// A target and its name, which is that of its corpus too.
+pub type Target = (&'static str, fn(&[u8]));
+
+pub const TARGETS: [Target; 15] = [
+    ("campaign", campaign),
+    ("site_profile", site_profile),
+    ("qcengine_file", qcengine_file),
+    ("smiles", smiles),
+    ("xyz", xyz),
+    ("xtb", xtb),
+    ("nwchem", nwchem),
+    ("qcengine", qcengine),
+    ("command", command),
+    ("result_json", result_json),
+    ("event", event),
+    ("launcher", launcher),
+    ("batch_script", batch_script),
+    ("squeue", squeue),
+    ("scontrol", scontrol),
+];
+
+/// Between the parts of an input that stands for several files.
+const SEPARATOR: &str = "\n=====\n";
+
+/// A campaign file, with the stages and sites that it names.
+pub fn campaign(data: &[u8]) {
+    let path = folder().join("campaign.yml");
+    fs::write(&path, data).expect("a file");
+    let overrides = Overrides {
+        drawn: true,
+        ..Overrides::default()
+    };
+    if let Ok((loaded, plan)) = moldflow::plan::load(&path, &overrides) {
+        assert!(!loaded.hash().is_empty() && !plan.stages().is_empty());
+    }
+}
+
+pub fn site_profile(data: &[u8]) {
+    let _ = profiles::parse(&text("site.yml", data));
+}
+
+pub fn qcengine_file(data: &[u8]) {
+    let _ = import::qcengine(&text("qcengine.yaml", data), None);
+}
+
+/// Any text as SMILES; what is one is written again, and reads as the same.
+pub fn smiles(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(molecule) = Molecule::parse(text) {
+        let canonical = molecule.canonical_smiles();
+        assert!(
+            Molecule::parse(&canonical).is_ok(),
+            "{text:?} gives {canonical:?}"
+        );
+        let _ = (
+            molecule.charge(),
+            molecule.electrons(),
+            molecule.element_counts(),
+        );
+    }
+}
+
+/// Any text as an XYZ file; what is one is written again.
+pub fn xyz(data: &[u8]) {
+    if let Ok(geometry) = Geometry::from_xyz(&String::from_utf8_lossy(data)) {
+        assert!(Geometry::from_xyz(&geometry.to_xyz("again")).is_ok());
+    }
+}
+
+/// Output and relaxed geometry of xtb, with a line `=====` between them.
+pub fn xtb(data: &[u8]) {
+    parse(r#"{"engine": "xtb"}"#, data, &["xtbopt.xyz"]);
+}
+
+/// Output and errors of NWChem.
+pub fn nwchem(data: &[u8]) {
+    let settings = r#"{"engine": "nwchem", "settings": {"task": "frequencies"}}"#;
+    parse(settings, data, &[]);
+}
+
+/// Output of QCEngine.
+pub fn qcengine(data: &[u8]) {
+    let settings =
+        r#"{"engine": "qcengine", "settings": {"program": "xtb", "method": "GFN2-xTB"}}"#;
+    parse(settings, data, &[]);
+}
+
+/// Answer of a program of the user's, and the molecule that it was given.
+pub fn command(data: &[u8]) {
+    let settings = r#"{"engine": "command", "settings": {"argv": ["energy"], "level": "l"}}"#;
+    parse(settings, data, &["energy.json", "molecule.json"]);
+}
+
+/// What a task leaves.
+pub fn result_json(data: &[u8]) {
+    let program = TaskRun {
+        executable: PathBuf::from("moldflow"),
+    };
+    let read = program.read(&Exit::Code(0), Some(data));
+    assert!(serde_json::to_vec(&read.outcome).is_ok());
+}
+
+/// A fact of a journal.
+pub fn event(data: &[u8]) {
+    if let Ok(event) = serde_json::from_slice::<Event>(data) {
+        assert!(serde_json::to_vec(&event).is_ok());
+    }
+}
+
+/// Any text as the template of an MPI command: what is one gives the same words whatever a host is called.
+pub fn launcher(data: &[u8]) {
+    let template = String::from_utf8_lossy(data);
+    let shape = |host: &str| Shape {
+        hosts: vec![host.to_owned()],
+        hostfile: Some("hosts".into()),
+        memory: Some(1024),
+        ..Shape::new(NonZeroUsize::MIN, NonZeroUsize::MIN, NonZeroUsize::MIN)
+    };
+    let count = |host: &str| render(&template, &shape(host)).map(|words| words.len());
+    assert_eq!(count("n1"), count("n 1; \"rm\" $(-rf) {{nodes}}\n'"));
+}
+
+/// Name, queue, directory, variable and words of a batch script, a line each.
+pub fn batch_script(data: &[u8]) {
+    let text = String::from_utf8_lossy(data);
+    let mut lines = text.lines().map(str::to_owned);
+    let mut next = || lines.next().unwrap_or_default();
+    let (name, queue, dir) = (next(), next(), next());
+    let variable = [(next(), next())];
+    let executor = r#"{"executor": "slurm"}"#;
+    let Ok(Executor::Slurm { batch, .. }) = serde_json::from_str(executor) else {
+        panic!("a batch system with its defaults")
+    };
+    let batch = Batch {
+        queue: Some(queue),
+        ..batch
+    };
+    let argv: Vec<String> = lines.collect();
+    for system in [System::Slurm, System::Pbs, System::Cobalt] {
+        let script = Script {
+            system,
+            batch: &batch,
+            name: &name,
+            ranks_per_node: NonZeroUsize::MIN,
+            cores_per_rank: NonZeroUsize::MIN,
+            setup: &[],
+            environment: &variable,
+            dir: dir.clone().into(),
+            argv: &argv,
+        };
+        let _ = script.render();
+    }
+}
+
+/// Lines of `squeue`.
+pub fn squeue(data: &[u8]) {
+    for line in String::from_utf8_lossy(data).lines() {
+        let _ = slurm::listed(line);
+    }
+}
+
+/// What `scontrol` shows.
+pub fn scontrol(data: &[u8]) {
+    let _ = slurm::shown(&String::from_utf8_lossy(data));
+}
+
+/// Has the engine of these settings read `data`: its output, then files of these names.
+fn parse(settings: &str, data: &[u8], files: &[&str]) {
+    let engine: Engine = serde_json::from_str(settings).expect("settings");
+    let text = String::from_utf8_lossy(data);
+    let mut parts = text.split(SEPARATOR);
+    let stdout = parts.next().unwrap_or_default().to_owned();
+    for name in files {
+        fs::write(folder().join(name), parts.next().unwrap_or_default()).expect("a file");
+    }
+    let outputs = Outputs {
+        dir: folder().to_owned(),
+        stdout,
+        stderr: parts.next().unwrap_or_default().to_owned(),
+        exit_code: Some(0),
+    };
+    for smiles in ["CO", "[C]"] {
+        let request = Request {
+            smiles: smiles.to_owned(),
+            engine: engine.clone(),
+            seed: 42,
+            geometry: None,
+        };
+        let _ = engine.simulator().parse(&request, &outputs);
+    }
+}
+
+fn text(name: &str, data: &[u8]) -> Arc<Text> {
+    Arc::new(Text {
+        name: name.to_owned(),
+        text: String::from_utf8_lossy(data).into_owned(),
+    })
+}
+
+/// A folder of this process.
+fn folder() -> &'static Path {
+    static FOLDER: LazyLock<tempfile::TempDir> =
+        LazyLock::new(|| tempfile::tempdir().expect("a folder"));
+    FOLDER.path()
+}

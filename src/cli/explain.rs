@@ -1,0 +1,168 @@
+//! `moldflow explain`: says what became of a molecule or a task, and why its answer was or was not that of an earlier run.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::failure::{Failure, causes, visible};
+use super::{Exit, print, run_dir};
+use crate::chem::Molecule;
+use crate::report::timestamp;
+use crate::store::{Cache, Kept, Parts, Store, TaskRow};
+use crate::task::TaskId;
+
+/// Entries of the cache that are shown beside a task that was not found in it.
+const NEAREST: usize = 3;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Run directory
+    pub run_dir: PathBuf,
+    /// SMILES of a molecule, or the number of a task
+    pub subject: String,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    super::wait(explain(arguments))
+}
+
+async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
+    let dir = run_dir::existing(&arguments.run_dir)?;
+    let (loaded, _) = run_dir::load(&dir)?;
+    let mut store = Store::open_to_read(&dir).await?;
+    let subject = arguments.subject.trim();
+    let tasks = match subject.parse() {
+        Ok(number) => Vec::from_iter(store.task(TaskId(number)).await?),
+        Err(_) => {
+            let molecule = Molecule::parse(subject).map_err(|e| {
+                Failure::with_hint(e.to_string(), "give a SMILES or the number of a task")
+            })?;
+            store.tasks_of(&molecule.canonical_smiles()).await?
+        }
+    };
+    if tasks.is_empty() {
+        let message = format!("no task of this run is, or is of, `{subject}`");
+        let hint = "`moldflow export` lists the molecules; a superseded one has no task";
+        return Err(Failure::with_hint(message, hint));
+    }
+    let mut text = String::new();
+    for task in tasks {
+        describe(&task, &mut store, &mut text).await?;
+        match loaded.campaign.cache.as_deref() {
+            _ if task.cached => {}
+            Some(cache) => not_found(&task, Path::new(cache), &mut text).await,
+            None if task.smiles.is_some() => {
+                text.push_str("  cache: the campaign names none\n");
+            }
+            None => {}
+        }
+    }
+    print(&visible(&text))?;
+    Ok(Exit::Finished)
+}
+
+async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Result<(), Failure> {
+    let of = task
+        .smiles
+        .as_ref()
+        .map_or_else(String::new, |s| format!(" of {s}"));
+    let batch = task
+        .batch
+        .map_or_else(String::new, |b| format!(", batch {b}"));
+    let _ = writeln!(
+        text,
+        "task {}{of}, stage {}{batch}: {}, {}",
+        task.task,
+        task.stage,
+        task.state,
+        match (task.cached, task.attempt) {
+            (true, _) => "no attempt".to_owned(),
+            (false, 1) => "1 attempt".to_owned(),
+            (false, n) => format!("{n} attempts"),
+        }
+    );
+    for failed in store.failed_attempts(task.task).await? {
+        let first = failed.message.lines().next().unwrap_or_default();
+        let _ = writeln!(
+            text,
+            "  attempt {} failed at {} ({}): {first}",
+            failed.attempt,
+            timestamp(failed.at),
+            failed.kind
+        );
+    }
+    if task.cached {
+        text.push_str("  cache: its answer is that of an earlier run\n");
+    }
+    Ok(())
+}
+
+/// Why no answer was found: which parts of the key differ from those of what was there.
+async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
+    let (Some(parts), Some(at), Some(smiles)) = (&task.parts, task.looked_up, &task.smiles) else {
+        if task.smiles.is_some() {
+            text.push_str("  cache: it was not looked for (see runtime.log for why)\n");
+        }
+        return;
+    };
+    let parts: Parts = serde_json::from_str(parts).unwrap_or_default();
+    let kept = async {
+        Cache::open_to_read(path)
+            .await?
+            .of_molecule(smiles, at)
+            .await
+    };
+    match kept.await {
+        Err(error) => {
+            let _ = writeln!(text, "  cache: not found; now: {}", causes(&error));
+        }
+        Ok(kept) if kept.is_empty() => {
+            let _ = writeln!(
+                text,
+                "  cache: not found; {} held nothing of this molecule",
+                path.display()
+            );
+        }
+        Ok(kept) => nearest(&parts, kept, text),
+    }
+}
+
+fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
+    let mut near: Vec<_> = kept
+        .into_iter()
+        .map(|kept| (differences(parts, &kept.parts), kept))
+        .collect();
+    near.sort_by_key(|(differences, _)| differences.len());
+    text.push_str("  cache: not found; the nearest entries of this molecule:\n");
+    for (differences, kept) in near.into_iter().take(NEAREST) {
+        let _ = writeln!(text, "    of run {}, {}", kept.run, timestamp(kept.at));
+        if differences.is_empty() {
+            text.push_str(
+                "      no part differs: it was damaged, or the cache could not be read\n",
+            );
+        }
+        for name in differences {
+            let shown = |parts: &Parts| match parts.get(name.as_str()) {
+                Some(value) => value.to_string(),
+                None => "nothing".to_owned(),
+            };
+            let _ = writeln!(
+                text,
+                "      {name}: {} there, {} here",
+                shown(&kept.parts),
+                shown(parts)
+            );
+        }
+    }
+}
+
+/// Names of the parts in which two keys differ.
+fn differences(one: &Parts, other: &Parts) -> Vec<String> {
+    let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
+    let differ = names
+        .into_iter()
+        .filter(|name| one.get(*name) != other.get(*name));
+    differ.cloned().collect()
+}

@@ -1,0 +1,283 @@
+//! `moldflow simulate`: forecasts a campaign on a site; runs nothing.
+
+use std::fmt::Write;
+
+use clap::Args;
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::failure::{Failure, causes};
+use super::plan::trimmed;
+use super::{CampaignArguments, Exit, print};
+use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
+use crate::plan::{self, Plan};
+use crate::spec::campaign::{Loaded, MethodKind};
+use crate::spec::duration::Duration;
+
+/// Share of idle slot time from which a remedy is named.
+const MUCH: f64 = 0.01;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    campaign: CampaignArguments,
+    /// Nodes of the allocation that the site's partitions share
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    nodes: Option<u32>,
+    /// Time of a simulation: `10m`, or `lognormal:MEDIAN,SIGMA`
+    #[arg(long, value_name = "TIME", default_value = "lognormal:10m,0.5")]
+    task_time: Times,
+    /// Time of a `generate` task
+    #[arg(long, value_name = "TIME", default_value = "5m")]
+    ml_time: Times,
+    /// Time of a `train` and of a `screen` task
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    fit_time: Times,
+    /// Share of the attempts at a simulation that fail, 0 to 1
+    #[arg(long, value_name = "P", default_value = "0", value_parser = share)]
+    failures: f64,
+    /// How long a job or a block of nodes waits in the batch system
+    #[arg(long, value_name = "TIME")]
+    queue_wait: Option<Duration>,
+    /// Correlation of the model's predictions with the truth, above 0 to 1
+    #[arg(long, value_name = "R", default_value = "0.9", value_parser = skill)]
+    skill: f64,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let path = &arguments.campaign.campaign;
+    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
+    let nodes = arguments.nodes.map(|nodes| nodes as usize);
+    let machine =
+        Machine::new(&loaded.site, nodes).map_err(|error| no_machine(&error, &loaded.site.name))?;
+    let queue_wait = arguments
+        .queue_wait
+        .map_or(0, |wait| wait.get().as_millis());
+    let assumptions = Assumptions {
+        task_time: arguments.task_time,
+        ml_time: arguments.ml_time,
+        fit_time: arguments.fit_time,
+        failures: arguments.failures,
+        queue_wait: queue_wait as u64,
+        skill: arguments.skill,
+    };
+    let molecules = plan.initial_count + loaded.campaign.stop.evaluations;
+    let table = forecast::Table::open(&loaded.campaign, molecules).ok_or_else(no_molecules)?;
+    let forecast = forecast(&loaded.campaign, &plan, &machine, &table, &assumptions)
+        .map_err(|error| Failure::new(causes(&error)))?;
+    let notes = notes(&loaded, &plan, &forecast);
+    print(&if arguments.json {
+        let whole = serde_json::json!({
+            "campaign": loaded.campaign.name,
+            "site": loaded.site.name,
+            "seed": loaded.campaign.seed,
+            "forecast": forecast,
+            "notes": notes,
+        });
+        format!("{whole:#}\n")
+    } else {
+        text(&loaded, &machine, arguments, &forecast, &notes)
+    })?;
+    Ok(Exit::Finished)
+}
+
+fn no_machine(error: &MachineError, site: &str) -> Failure {
+    let hint = match error {
+        MachineError::NodesMissing { .. } => {
+            "give the nodes of the allocation: `--nodes 256`".into()
+        }
+        MachineError::NodesUnused { .. } => {
+            format!("leave `--nodes` out; the site profile `{site}` says how much there is")
+        }
+        MachineError::TooFewNodes { .. } => "give more nodes with `--nodes`".into(),
+    };
+    Failure::with_hint(error.to_string(), hint)
+}
+
+fn no_molecules() -> Failure {
+    Failure::with_hint(
+        "no molecule of QM9, whose energies a forecast uses, lies in the search space",
+        "allow C, N, O or F, and more heavy atoms",
+    )
+}
+
+fn text(
+    loaded: &Loaded,
+    machine: &Machine,
+    arguments: &Arguments,
+    forecast: &Forecast,
+    notes: &[String],
+) -> String {
+    let mut text = format!(
+        "campaign {} on site {}{}, seed {}\n",
+        loaded.campaign.name,
+        loaded.site.name,
+        match machine.nodes {
+            0 | 1 => String::new(),
+            nodes => format!(", {nodes} nodes"),
+        },
+        loaded.campaign.seed,
+    );
+    let wait = arguments
+        .queue_wait
+        .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
+    let _ = writeln!(
+        text,
+        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait {wait}, skill {}\n",
+        arguments.task_time,
+        arguments.ml_time,
+        arguments.fit_time,
+        arguments.failures,
+        arguments.skill
+    );
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    table.set_header(["partition", "slots", "tasks", "busy"]);
+    for (name, partition) in &forecast.partitions {
+        table.add_row([
+            name.clone(),
+            partition.slots.to_string(),
+            partition.tasks.to_string(),
+            percent(partition.utilisation),
+        ]);
+    }
+    align(&mut table);
+    let _ = writeln!(text, "{}\n", trimmed(&table));
+    let _ = writeln!(
+        text,
+        "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} batches: {}",
+        time(forecast.seconds),
+        forecast.node_hours,
+        forecast.evaluations,
+        forecast.failures,
+        forecast.batches,
+        forecast.stopped_by.sentence(),
+    );
+    if let Some(best) = &forecast.best {
+        let _ = writeln!(
+            text,
+            "best              {} {:.6} hartree, after {} evaluations and {}; the lowest of {} is {:.6}",
+            best.smiles,
+            best.value_hartree,
+            best.found_after_evaluations,
+            time(best.found_after_seconds),
+            best.molecules,
+            best.lowest_hartree,
+        );
+    }
+    if let Some(search) = &forecast.search {
+        let _ = writeln!(
+            text,
+            "\nfrom the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without candidates, {} idle without nodes",
+            time(search.from_seconds),
+            time(search.until_seconds),
+            search.partition,
+            percent(search.utilisation),
+            percent(search.idle_without_candidates),
+            percent(search.idle_without_nodes),
+        );
+        let _ = writeln!(
+            text,
+            "  candidates      {} queued, {} superseded before their turn\n",
+            search.queued, search.superseded
+        );
+        let mut table = Table::new();
+        table.load_preset(presets::NOTHING);
+        table.set_header(["age of a candidate", "mean", "median", "95 %", "most"]);
+        for (name, age) in [
+            ("in newer batches", search.age_in_batches),
+            ("in newer results", search.age_in_results),
+        ] {
+            table.add_row([
+                name.to_owned(),
+                format!("{:.1}", age.mean),
+                age.median.to_string(),
+                age.ninety_fifth.to_string(),
+                age.most.to_string(),
+            ]);
+        }
+        align(&mut table);
+        let _ = writeln!(text, "{}", trimmed(&table));
+    }
+    for note in notes {
+        let _ = writeln!(text, "\nnote: {note}");
+    }
+    text
+}
+
+/// Why slots stay idle, and what would help.
+fn notes(loaded: &Loaded, plan: &Plan, forecast: &Forecast) -> Vec<String> {
+    let mut notes = Vec::new();
+    let slots = forecast.partitions.get(&plan.evaluate.partition);
+    let slots = slots.map_or(0, |partition| partition.slots);
+    let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition);
+    if plan.parallel < slots {
+        notes.push(format!(
+            "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others are never used",
+            plan.parallel
+        ));
+    }
+    let settings = match &loaded.campaign.methods[&plan.generate.method].kind {
+        MethodKind::Generate { settings } => settings.clone(),
+        _ => Default::default(),
+    };
+    let visits = settings.episodes * settings.steps;
+    if visits < plan.select {
+        notes.push(format!(
+            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), and `select` is {}",
+            settings.episodes, settings.steps, plan.select
+        ));
+    }
+    let Some(search) = &forecast.search else {
+        return notes;
+    };
+    if search.idle_without_candidates > MUCH && plan.parallel >= slots {
+        notes.push(format!(
+            "{} of the slot time of `{partition}` is lost for want of candidates: raise `select` of stage `{}`, now {}, \
+             or make the generator faster",
+            percent(search.idle_without_candidates),
+            plan.screen.stage,
+            plan.select
+        ));
+    }
+    if search.idle_without_nodes > MUCH {
+        notes.push(format!(
+            "{} of the slot time of `{partition}` is lost waiting for nodes: hold blocks of nodes for a while, or for longer \
+             (`blocks` in the site profile)",
+            percent(search.idle_without_nodes)
+        ));
+    }
+    notes
+}
+
+fn align(table: &mut Table) {
+    for column in 1..table.column_count() {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", 100.0 * share)
+}
+
+fn time(seconds: f64) -> String {
+    Duration::from_secs(seconds.round() as u64).to_string()
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if (0.0..=1.0).contains(&share) => Ok(share),
+        _ => Err("is not a number between 0 and 1".into()),
+    }
+}
+
+fn skill(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(skill) if skill >= 0.01 && skill <= 1.0 => Ok(skill),
+        _ => Err("is not a number between 0.01 and 1".into()),
+    }
+}

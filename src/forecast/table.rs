@@ -1,0 +1,178 @@
+//! The molecules of a forecast and their energies: some of QM9, as often as the campaign needs.
+
+use std::collections::{BTreeMap, HashMap};
+
+use crate::chem::Molecule;
+use crate::chem::qm9::{Qm9, Qm9Entry};
+use crate::spec::campaign::{Campaign, Objective, SearchSpace};
+
+/// U0 of the free atoms at the level of QM9, hartree (its data set's supplement).
+const ATOMS: [(&str, f64); 5] = [
+    ("H", -0.500_273),
+    ("C", -37.846_772),
+    ("N", -54.583_861),
+    ("O", -75.064_579),
+    ("F", -99.718_730),
+];
+
+/// Molecules of QM9, at most: reading a SMILES string takes a good part of a millisecond.
+const MOST: usize = 10_000;
+
+/// Molecules of QM9 that lie in the search space by elements and size, evenly taken from all that do, each in several copies
+/// that the engine takes for different molecules.
+pub struct Table {
+    rows: Vec<Row>,
+    /// Places in `rows`.
+    by_smiles: HashMap<String, usize>,
+    copies: usize,
+    /// Mean and standard deviation of the objective, hartree.
+    mean: f64,
+    deviation: f64,
+}
+
+struct Row {
+    smiles: String,
+    u0_hartree: f64,
+    /// Of each element of `ATOMS`.
+    counts: [u32; ATOMS.len()],
+    /// Of the objective, hartree.
+    value: f64,
+}
+
+/// What a copy's number stands behind; no SMILES has it.
+const COPY: char = '~';
+
+impl Table {
+    /// So many copies that `molecules` are no more than half of all; none if the search space has nothing of QM9.
+    pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
+        let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
+        let qm9 = Qm9::open();
+        let (mut rows, mut by_smiles) = (Vec::new(), HashMap::new());
+        let entries = qm9.molecules();
+        let entries = entries.filter(|entry| lies_in(&campaign.search_space, entry.smiles));
+        let entries: Vec<Qm9Entry> = entries.collect();
+        let every = entries.len().div_ceil(MOST).max(1);
+        for entry in entries.into_iter().step_by(every) {
+            let Ok(molecule) = Molecule::parse(entry.smiles) else {
+                continue;
+            };
+            let row = Row::new(&molecule, entry, per_atom);
+            by_smiles.entry(row.smiles.clone()).or_insert_with(|| {
+                rows.push(row);
+                rows.len() - 1
+            });
+        }
+        if rows.is_empty() {
+            return None;
+        }
+        let n = rows.len() as f64;
+        let mean = rows.iter().map(|row| row.value).sum::<f64>() / n;
+        let squares = rows.iter().map(|row| (row.value - mean).powi(2));
+        let deviation = (squares.sum::<f64>() / n).sqrt();
+        Some(Self {
+            copies: (2 * molecules).div_ceil(rows.len()).max(1),
+            mean,
+            deviation,
+            rows,
+            by_smiles,
+        })
+    }
+
+    /// Molecules, each copy counted.
+    pub fn len(&self) -> usize {
+        self.rows.len() * self.copies
+    }
+
+    /// How many molecules are distinct.
+    pub fn distinct(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The name of a molecule: a SMILES string, and the number of its copy but for the first.
+    pub fn name(&self, molecule: usize) -> String {
+        let smiles = &self.rows[molecule % self.rows.len()].smiles;
+        match molecule / self.rows.len() {
+            0 => smiles.clone(),
+            copy => format!("{smiles}{COPY}{}", copy + 1),
+        }
+    }
+
+    /// Value of the objective, hartree.
+    pub fn value(&self, molecule: usize) -> f64 {
+        self.rows[molecule % self.rows.len()].value
+    }
+
+    /// Standard deviation of the objective, hartree.
+    pub fn deviation(&self) -> f64 {
+        self.deviation
+    }
+
+    /// Mean of the objective, hartree.
+    pub fn mean(&self) -> f64 {
+        self.mean
+    }
+
+    /// The lowest value of the objective, hartree.
+    pub fn lowest(&self) -> f64 {
+        let values = self.rows.iter().map(|row| row.value);
+        values.fold(f64::INFINITY, f64::min)
+    }
+
+    /// Total energy, hartree, and atoms of what is called `name`, an atom in brackets or a molecule of the table.
+    pub fn energy(&self, name: &str) -> Option<(f64, BTreeMap<String, u32>)> {
+        let Some(row) = self.row(name) else {
+            let symbol = name.strip_prefix('[')?.strip_suffix(']')?;
+            let atom = ATOMS.iter().find(|(element, _)| *element == symbol);
+            // Elements that QM9 lacks are in no molecule of the table.
+            let energy = atom.map_or(0.0, |(_, energy)| *energy);
+            return Some((energy, BTreeMap::from([(symbol.to_owned(), 1)])));
+        };
+        let atoms = ATOMS.iter().zip(row.counts);
+        let atoms = atoms.filter(|(_, count)| *count > 0);
+        let atoms = atoms.map(|((symbol, _), count)| ((*symbol).to_owned(), count));
+        Some((row.u0_hartree, atoms.collect()))
+    }
+
+    /// Whether `name` is no molecule of the table.
+    pub fn is_atom(&self, name: &str) -> bool {
+        self.row(name).is_none()
+    }
+
+    fn row(&self, name: &str) -> Option<&Row> {
+        let smiles = name.split(COPY).next()?;
+        Some(&self.rows[*self.by_smiles.get(smiles)?])
+    }
+}
+
+impl Row {
+    fn new(molecule: &Molecule, entry: Qm9Entry<'_>, per_atom: bool) -> Self {
+        let u0_hartree = entry.u0_hartree;
+        let of_molecule = molecule.element_counts();
+        let counts = ATOMS.map(|(symbol, _)| of_molecule.get(symbol).map_or(0, |n| *n as u32));
+        let apart: f64 = (ATOMS.iter().zip(counts))
+            .map(|((_, energy), count)| energy * f64::from(count))
+            .sum();
+        let share = match per_atom {
+            true => f64::from(counts.iter().sum::<u32>()),
+            false => 1.0,
+        };
+        Self {
+            smiles: entry.smiles.to_owned(),
+            u0_hartree,
+            counts,
+            value: (u0_hartree - apart) / share,
+        }
+    }
+}
+
+/// What can be told from the letters of a QM9 SMILES, all of whose elements have one letter: whether size and elements fit.
+fn lies_in(space: &SearchSpace, smiles: &str) -> bool {
+    let letters = smiles.bytes().filter(u8::is_ascii_alphabetic);
+    let heavy = letters.filter(|letter| *letter != b'H');
+    let listed = |letter: u8| {
+        let symbol = [letter.to_ascii_uppercase()];
+        let mut elements = space.elements.iter();
+        elements.any(|element| element.as_bytes() == symbol)
+    };
+    (1..=space.max_heavy_atoms).contains(&heavy.clone().count()) && heavy.clone().all(listed)
+}

@@ -1,0 +1,84 @@
+//! How long tasks take, as a distribution that people can write.
+
+use std::fmt;
+use std::str::FromStr;
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use crate::spec::duration::Duration;
+
+/// `10m`: always the same; `lognormal:10m,0.5`: the median, and the standard deviation of the logarithm.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Times {
+    median: Duration,
+    sigma: f64,
+}
+
+/// Milliseconds: the clock of a forecast.
+pub type Millis = u64;
+
+const LOGNORMAL: &str = "lognormal:";
+
+impl Times {
+    /// Always `seconds`.
+    pub const fn of_seconds(seconds: u64) -> Self {
+        Self {
+            median: Duration::from_secs(seconds),
+            sigma: 0.0,
+        }
+    }
+
+    /// The time of one task, at least a millisecond.
+    pub fn draw(&self, random: &mut ChaCha8Rng) -> Millis {
+        let median = self.median.get().as_secs_f64() * 1000.0;
+        let factor = match self.sigma {
+            0.0 => 1.0,
+            sigma => (sigma * normal(random)).exp(),
+        };
+        ((median * factor).round() as Millis).max(1)
+    }
+}
+
+impl FromStr for Times {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong =
+            |what: &str| format!("{what}: write `10m`, or `lognormal:10m,0.5` (median, sigma)");
+        let (median, sigma) = match text.strip_prefix(LOGNORMAL) {
+            None => (text, "0"),
+            Some(rest) => rest
+                .split_once(',')
+                .ok_or_else(|| wrong("the sigma is missing"))?,
+        };
+        let sigma: f64 = sigma
+            .trim()
+            .parse()
+            .map_err(|_| wrong("the sigma is not a number"))?;
+        if !(0.0..=5.0).contains(&sigma) {
+            return Err(wrong("the sigma is not between 0 and 5"));
+        }
+        let median: Result<Duration, String> = median.parse();
+        Ok(Self {
+            median: median.map_err(|why| wrong(&format!("`{text}` {why}")))?,
+            sigma,
+        })
+    }
+}
+
+impl fmt::Display for Times {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.sigma {
+            0.0 => write!(f, "{}", self.median),
+            sigma => write!(f, "{LOGNORMAL}{},{sigma}", self.median),
+        }
+    }
+}
+
+/// A number of the standard normal distribution (Box and Muller, Ann. Math. Statist. 29, 610, 1958).
+pub fn normal(random: &mut ChaCha8Rng) -> f64 {
+    let (radius, angle): (f64, f64) = (random.random(), random.random());
+    // Of [0, 1), so that the logarithm is finite.
+    (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
+}

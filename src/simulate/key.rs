@@ -1,0 +1,131 @@
+//! All that an energy depends on, as the parts of a key: what one run computed another need not compute again.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::{MMFF94, Request};
+
+/// The parts by their names, in which two requests with the same answer agree: molecule, engine, level, every setting,
+/// seed of the embedding, geometry to begin with, and the `versions` of what computes.
+pub fn key_parts(
+    request: &Request,
+    versions: &BTreeMap<String, String>,
+) -> BTreeMap<String, Value> {
+    let geometry = request.geometry.as_ref();
+    let mut parts = BTreeMap::from([
+        ("molecule".to_owned(), json!(request.smiles)),
+        (
+            "level".to_owned(),
+            json!(request.engine.simulator().level(request.geometry_level())),
+        ),
+        ("embedding_seed".to_owned(), json!(request.seed)),
+        (
+            "geometry".to_owned(),
+            json!(geometry.map_or(MMFF94.to_owned(), |given| digest(&given.xyz))),
+        ),
+    ]);
+    flatten(String::new(), &json!(request.engine), &mut parts);
+    for (program, version) in versions {
+        parts.insert(format!("version of {program}"), json!(version));
+    }
+    parts
+}
+
+/// Nested settings by their dotted names, so that neither order nor nesting matters.
+fn flatten(name: String, value: &Value, parts: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(entries) if !entries.is_empty() || name.is_empty() => {
+            for (key, value) in entries {
+                let name = match name.as_str() {
+                    "" => key.clone(),
+                    name => format!("{name}.{key}"),
+                };
+                flatten(name, value, parts);
+            }
+        }
+        value => drop(parts.insert(name, value.clone())),
+    }
+}
+
+/// SHA-256, hexadecimal.
+fn digest(text: &str) -> String {
+    let hash = Sha256::digest(text);
+    hash.iter().fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::simulate::{Command, Engine, Gfn2, Nwchem, Relaxed};
+
+    fn request(engine: Engine) -> Request {
+        Request {
+            smiles: "CO".into(),
+            engine,
+            seed: 42,
+            geometry: None,
+        }
+    }
+
+    fn parts(request: &Request) -> BTreeMap<String, Value> {
+        key_parts(request, &BTreeMap::new())
+    }
+
+    #[test]
+    fn every_setting_and_every_other_thing_that_matters_is_a_part() {
+        let nwchem = |settings: Value| {
+            let settings: Nwchem = serde_json::from_value(settings).unwrap();
+            request(Engine::Nwchem { settings })
+        };
+        let plain = nwchem(json!({}));
+        let mut others: Vec<BTreeMap<String, Value>> = [
+            json!({"basis": "6-31G*"}),
+            json!({"method": "b3lyp"}),
+            json!({"functions": "spherical"}),
+            json!({"task": "optimize"}),
+            json!({"max_iterations": 7}),
+            json!({"ranks_per_node": 2}),
+        ]
+        .into_iter()
+        .map(|settings| parts(&nwchem(settings)))
+        .collect();
+        let mut other = plain.clone();
+        other.smiles = "CN".into();
+        others.push(parts(&other));
+        let mut other = plain.clone();
+        other.seed = 1;
+        others.push(parts(&other));
+        let mut other = plain.clone();
+        other.geometry = Some(Relaxed {
+            level: MMFF94.into(),
+            xyz: "1\n\nC 0 0 0\n".into(),
+        });
+        others.push(parts(&other));
+        let settings = Gfn2::default();
+        others.push(parts(&request(Engine::Gfn2 { settings })));
+        let versions = BTreeMap::from([("nwchem".to_owned(), "7.0.2".to_owned())]);
+        others.push(key_parts(&plain, &versions));
+        for other in others {
+            assert_ne!(parts(&plain), other);
+        }
+    }
+
+    #[test]
+    fn the_order_of_settings_does_not_matter() {
+        let command = |settings: Value| {
+            let text = json!({"argv": ["p"], "level": "l", "settings": settings});
+            let settings: Command = serde_json::from_value(text).unwrap();
+            parts(&request(Engine::Command { settings }))
+        };
+        assert_eq!(
+            command(json!({"a": {"x": 1, "y": []}, "b": {}})),
+            command(json!({"b": {}, "a": {"y": [], "x": 1}}))
+        );
+    }
+}

@@ -1,0 +1,80 @@
+//! Further attempts after failed ones, as a campaign writes them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::duration::Duration;
+
+/// The retries of a method.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Retries {
+    /// After all failures together that count.
+    Same(#[schemars(range(max = 100))] u32),
+    ByKind(RetriesByKind),
+}
+
+impl Default for Retries {
+    fn default() -> Self {
+        Self::Same(0)
+    }
+}
+
+/// Further attempts after a failure of each kind; a kind that is not named shares `others`.
+///
+/// Not named, `walltime`, `node_lost` and `lost` have 19 of their own, and `not_converged`, `no_geometry` and
+/// `unreadable` have none.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetriesByKind {
+    /// The process, or the program that it needs, could not be started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub launch: Option<u32>,
+    /// Ended with a status other than zero, or by a signal, and left no result.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub exit: Option<u32>,
+    /// The program was given too little memory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub memory: Option<u32>,
+    /// The program could not write its temporary files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub scratch: Option<u32>,
+    /// Ran past the method's timeout.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub timeout: Option<u32>,
+    /// Ended by the batch system at the walltime of its job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub walltime: Option<u32>,
+    /// Its node was lost or taken away.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub node_lost: Option<u32>,
+    /// Gone without a result, and nobody saw it end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub lost: Option<u32>,
+    /// The calculation did not converge.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub not_converged: Option<u32>,
+    /// No 3D structure could be made of the molecule.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub no_geometry: Option<u32>,
+    /// The output exists but cannot be understood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub unreadable: Option<u32>,
+    /// After all other failures together that count.
+    #[schemars(range(max = 100))]
+    pub others: u32,
+    /// Wait before the second attempt, doubled before each further one, up to an hour.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub backoff: Option<Duration>,
+}

@@ -1,0 +1,111 @@
+//! How often a task is tried again, by the kind of its failures, and how long that waits.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::FailureKind;
+
+/// Further attempts after those that the machine, not the method, cost a task, unless a campaign says otherwise.
+const AFTER_THE_MACHINE: u32 = 19;
+/// A backoff is doubled up to this, or stays what it is if it is longer.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
+
+/// The retries of a method.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retries {
+    /// Further attempts after failures of this kind.
+    pub named: BTreeMap<FailureKind, u32>,
+    /// Further attempts after all other failures together that count against the retries.
+    pub others: u32,
+    /// Wait before the second attempt, doubled before each further one.
+    pub backoff: Duration,
+}
+
+/// Kinds of failure that share their attempts.
+#[derive(PartialEq)]
+enum Pool {
+    Named(FailureKind),
+    Machine,
+    Others,
+    Hopeless,
+}
+
+impl Retries {
+    /// So many further attempts after any failure that counts.
+    pub fn of(others: u32) -> Self {
+        Self {
+            others,
+            ..Self::default()
+        }
+    }
+
+    /// Whether a task may be tried again whose attempts failed like this, the last of them just now.
+    pub fn allow(&self, failed: &[FailureKind]) -> bool {
+        let Some(last) = failed.last() else {
+            return true;
+        };
+        let pool = self.pool(*last);
+        let limit = match pool {
+            Pool::Named(kind) => self.named[&kind],
+            Pool::Machine => AFTER_THE_MACHINE,
+            Pool::Others => self.others,
+            Pool::Hopeless => 0,
+        };
+        let spent = failed.iter().filter(|kind| self.pool(**kind) == pool);
+        spent.count() <= limit as usize
+    }
+
+    /// How long the next attempt waits after so many failed ones.
+    pub fn wait(&self, failed: usize) -> Duration {
+        let doublings = failed.saturating_sub(1).min(31) as u32;
+        let longest = self.backoff.max(LONGEST_BACKOFF);
+        self.backoff.saturating_mul(1 << doublings).min(longest)
+    }
+
+    fn pool(&self, kind: FailureKind) -> Pool {
+        if self.named.contains_key(&kind) {
+            Pool::Named(kind)
+        } else if !kind.may_pass_next_time() {
+            Pool::Hopeless
+        } else if kind.counts_against_retries() {
+            Pool::Others
+        } else {
+            Pool::Machine
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use FailureKind::{Exit, Lost, NotConverged, Timeout};
+
+    #[test]
+    fn a_named_kind_has_attempts_of_its_own_and_the_others_share_theirs() {
+        let retries = Retries {
+            named: BTreeMap::from([(Timeout, 1), (NotConverged, 1), (Lost, 0)]),
+            ..Retries::of(1)
+        };
+        assert!(retries.allow(&[Timeout]));
+        assert!(retries.allow(&[Timeout, Exit, NotConverged]));
+        assert!(!retries.allow(&[Timeout, Exit, Timeout]));
+        assert!(!retries.allow(&[Exit, FailureKind::Launch]));
+        assert!(!retries.allow(&[Lost]));
+        assert!(!retries.allow(&[FailureKind::Unsupported]));
+    }
+
+    #[test]
+    fn a_backoff_doubles_up_to_an_hour() {
+        let seconds = Duration::from_secs;
+        let retries = Retries {
+            backoff: seconds(30),
+            ..Retries::of(9)
+        };
+        assert_eq!(
+            [1, 2, 3].map(|n| retries.wait(n)),
+            [30, 60, 120].map(seconds)
+        );
+        assert_eq!(retries.wait(1000), seconds(3600));
+        assert_eq!(Retries::of(9).wait(5), Duration::ZERO);
+    }
+}

@@ -1,0 +1,70 @@
+//! What `simulate` prints, from the real binary.
+
+use assert_cmd::Command;
+
+fn simulate(arguments: &[&str]) -> String {
+    let output = Command::cargo_bin("moldflow")
+        .unwrap()
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .env("HOME", "/nonexistent")
+        .env_remove("XDG_CONFIG_HOME")
+        .arg("simulate")
+        .args(arguments)
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    format!(
+        "{stdout}{stderr}exit status {}",
+        output.status.code().unwrap()
+    )
+}
+
+const THETA: &str = "campaigns/theta.yml";
+/// So that few molecules have to be read.
+const SMALL: [&str; 2] = ["--set", "search_space.max_heavy_atoms=5"];
+
+#[test]
+fn a_campaign_is_forecast_for_people_and_for_programs() {
+    let arguments = [THETA, "--nodes", "17", "--set", "parallel_guesses=8"];
+    let arguments = [&arguments[..], &SMALL].concat();
+    insta::assert_snapshot!(simulate(&arguments));
+    insta::assert_snapshot!(simulate(&[&arguments[..], &["--json"]].concat()));
+}
+
+#[test]
+fn what_keeps_slots_idle_is_named() {
+    let few = [THETA, "--nodes", "129", "--ml-time", "30m"];
+    insta::assert_snapshot!(simulate(&[&few[..], &SMALL].concat()));
+    let starved = [&few[..], &SMALL, &["--set", "parallel_guesses=64"]].concat();
+    let starved = [&starved[..], &["--set", "stages.screen.select=8"]].concat();
+    insta::assert_snapshot!(simulate(&starved));
+    let slurm = ["campaigns/qm9-atomization.yml", "--site", "slurm"];
+    let slurm = [
+        &slurm[..],
+        &["--queue-wait", "4m", "--task-time", "lognormal:1m,0.2"],
+    ]
+    .concat();
+    let many = ["parallel_guesses=100", "search_size=300", "rl_episodes=9"];
+    let many = many
+        .iter()
+        .flat_map(|set| ["--set", set])
+        .collect::<Vec<_>>();
+    let slurm = [&slurm[..], &many].concat();
+    insta::assert_snapshot!(simulate(&[&slurm[..], &SMALL].concat()));
+}
+
+#[test]
+fn what_cannot_be_forecast_is_refused_with_a_way_out() {
+    insta::assert_snapshot!(simulate(&[THETA]));
+    insta::assert_snapshot!(simulate(&[THETA, "--nodes", "2"]));
+    insta::assert_snapshot!(simulate(&["campaigns/quickstart.yml", "--nodes", "2"]));
+    insta::assert_snapshot!(simulate(&[
+        THETA,
+        "--nodes",
+        "17",
+        "--task-time",
+        "lognormal:10m"
+    ]));
+    insta::assert_snapshot!(simulate(&[THETA, "--nodes", "17", "--failures", "7"]));
+}
