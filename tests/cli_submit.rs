@@ -35,7 +35,7 @@ impl System {
         let profile = format!("PATH={}:$PATH\n", dir.path().join("bin").display());
         fs::write(dir.path().join(".profile"), profile).expect("a profile of the shell");
         let site = format!(
-            "name: one\nnode: {{cores: 2}}\nsubmit:\n  system: {name}\n  queue: debug\n  account: chem\n  \
+            "name: one\nnode: {{cores: 2}}\npass_environment: [PASSED_*]\nsubmit:\n  system: {name}\n  queue: debug\n  account: chem\n  \
              walltime: 90m\n  options: [\"-l place=excl\"]\npartitions:\n  \
              qc: {{executor: allocation, tasks_per_node: 2}}\n  ml: {{executor: local, slots: 1}}\n"
         );
@@ -58,6 +58,8 @@ impl System {
         command
             .env("PATH", format!("{}:{path}", bin.display()))
             .env("HOME", self.dir.path())
+            .env("PASSED_ON", "it's here")
+            .env("NOT_PASSED", "secret")
             .current_dir(env!("CARGO_MANIFEST_DIR"));
         command
     }

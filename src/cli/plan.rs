@@ -149,6 +149,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             submit,
             Path::new("RUN_DIR"),
             Path::new("moldflow"),
+            &[],
         )?;
         let system = System::from(submit.system);
         let _ = writeln!(

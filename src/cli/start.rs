@@ -102,12 +102,13 @@ pub fn memory(site: &Site) -> Option<u64> {
     }
 }
 
-/// The script of the jobs in which the run in `dir` goes on.
+/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones.
 pub fn job_script(
     site: &Site,
     submit: &Submit,
     dir: &Path,
     executable: &Path,
+    environment: &[(String, String)],
 ) -> Result<String, Failure> {
     let Submit {
         system,
@@ -145,7 +146,7 @@ pub fn job_script(
         ranks_per_node: NonZeroUsize::MIN,
         cores_per_rank: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
         setup: &site.setup,
-        environment: &[],
+        environment,
         dir: dir.to_owned(),
         argv: &argv,
     };

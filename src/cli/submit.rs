@@ -57,7 +57,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let submit = asked(arguments, &loaded)?;
         loaded.site.submit = Some(submit.clone());
         // Before anything is written.
-        start::job_script(&loaded.site, &submit, Path::new("."), Path::new("moldflow"))?;
+        start::job_script(
+            &loaded.site,
+            &submit,
+            Path::new("."),
+            Path::new("moldflow"),
+            &[],
+        )?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -121,7 +127,8 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
 
 fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
     let executable = super::own_executable()?;
-    let text = start::job_script(&loaded.site, submit, dir, &executable)?;
+    let passed = start::passed(&loaded.site, std::env::vars());
+    let text = start::job_script(&loaded.site, submit, dir, &executable, &passed)?;
     let path = dir.join(chain::SCRIPT);
     // Cobalt takes only what can be executed.
     fs::write(&path, text)
