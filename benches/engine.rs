@@ -343,6 +343,7 @@ fn resume() {
         run: "bench".into(),
         run_dir: dir.path().to_owned(),
         stages: BTreeMap::new(),
+        scratch: Scratch::new("scratch".into(), dir.path().to_owned()),
         executors: BTreeMap::new(),
     };
     let (seconds, driver) = wait(async {

@@ -13,7 +13,15 @@ fn moldflow(arguments: &[&str]) -> String {
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
+    let (stdout, mut stderr) = (text(output.stdout), text(output.stderr));
+    // How many cores this host has is nothing to compare.
+    if let Some(rest) = stderr.strip_prefix("warning: tasks that run at once want ") {
+        stderr = rest
+            .lines()
+            .skip(2)
+            .map(|line| format!("{line}\n"))
+            .collect();
+    }
     format!(
         "{stdout}{stderr}exit status {}",
         output.status.code().unwrap()

@@ -114,3 +114,29 @@ fn slots_for_each_core_are_counted() {
         (Some(16), 4, Some(1))
     );
 }
+
+#[test]
+fn tasks_that_share_the_cores_of_this_host_are_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let (campaign, site) = (
+        folder.path().join("campaign.yml"),
+        folder.path().join("few.yml"),
+    );
+    let mpi = "engine: nwchem\n    settings: {ranks_per_node: 2, cores_per_rank: 2}";
+    let text = good().replace("engine: gfn2//mmff94", mpi);
+    std::fs::write(&campaign, text.replace("site: local", "site: ./few.yml")).unwrap();
+    let crowded = |cores: usize| {
+        let profile = format!(
+            "name: few\nnode: {{cores: {cores}}}\nmpiexec_command: mpirun -n {{{{total_ranks}}}}\npartitions:\n  \
+             qc: {{executor: local, slots: 3}}\n  ml: {{executor: local, slots: 1}}\n  unused: {{executor: local, slots: 99}}\n"
+        );
+        std::fs::write(&site, profile).unwrap();
+        plan::crowded(&plan::load(&campaign, &Overrides::default()).unwrap().0)
+    };
+    let message = crowded(12).unwrap();
+    assert!(
+        message.contains("want 13 cores (1 x 1 in `ml`, 3 x 4 in `qc`)"),
+        "{message}"
+    );
+    assert_eq!(crowded(13), None);
+}

@@ -25,7 +25,11 @@ fn request(engine: &Qcengine, smiles: &str) -> Request {
 }
 
 fn prepare(engine: &Qcengine, smiles: &str) -> Program {
-    match engine.prepare(&request(engine, smiles), None).unwrap() {
+    prepare_with(engine, smiles, None)
+}
+
+fn prepare_with(engine: &Qcengine, smiles: &str, scratch: Option<&Path>) -> Program {
+    match engine.prepare(&request(engine, smiles), scratch).unwrap() {
         Prepared::Program(program) => program,
         Prepared::Done(result) => panic!("QCEngine is not built in: {result:?}"),
     }
@@ -48,7 +52,12 @@ fn run(program: &Program, dir: &Path) -> Outputs {
 
 fn compute(engine: &Qcengine, smiles: &str) -> Result<SimResult, SimError> {
     let dir = tempfile::tempdir().unwrap();
-    let outputs = run(&prepare(engine, smiles), dir.path());
+    let scratch = tempfile::tempdir().unwrap();
+    let program = prepare_with(engine, smiles, Some(scratch.path()));
+    let told = &program.argv[program.argv.len() - 2..];
+    assert_eq!(told[0], "--scratch-directory");
+    assert_eq!(Path::new(&told[1]), scratch.path());
+    let outputs = run(&program, dir.path());
     engine.parse(&request(engine, smiles), &outputs)
 }
 

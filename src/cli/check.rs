@@ -20,6 +20,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, plan) = checked(&arguments.campaign)?;
+    warn_of_crowding(&loaded);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
     Ok(Exit::Finished)
 }
@@ -61,6 +62,16 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
         }
     }
     faults.or((loaded, plan))
+}
+
+/// Says on standard error when tasks will share cores; nothing keeps a run from that.
+pub(super) fn warn_of_crowding(loaded: &Loaded) {
+    if let Some(message) = plan::crowded(loaded) {
+        eprintln!("warning: {message}");
+        eprintln!(
+            "  hint: lower `slots` in the site profile, or the ranks and cores of the method"
+        );
+    }
 }
 
 /// What is wrong with the launcher of an MPI program, as far as this host can tell.
@@ -105,6 +116,11 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         Some(count) => format!("{count} slots"),
         None => "as many slots as its allocation has nodes for".to_owned(),
     };
+    let mut by = plan.evaluate.engine.clone().unwrap_or_default();
+    if let Some(first) = &plan.evaluate_geometry {
+        let engine = first.engine.as_deref().unwrap_or_default();
+        by += &format!(" at geometries by {engine} (partition {})", first.partition);
+    }
     format!(
         "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
          It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in batches of {}.\n",
@@ -114,7 +130,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         plan.initial_count,
         search_space.source,
         stop.evaluations,
-        plan.evaluate.engine.as_deref().unwrap_or_default(),
+        by,
         plan.parallel,
         plan.evaluate.partition,
         loaded.site.name,

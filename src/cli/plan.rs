@@ -5,6 +5,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 use std::fmt::Write;
 use std::path::Path;
 
+use super::check::warn_of_crowding;
 use super::failure::Failure;
 use super::start::{self, BatchScript};
 use super::{CampaignArguments, Exit, print};
@@ -36,6 +37,7 @@ enum Format {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
+    warn_of_crowding(&loaded);
     print(&match arguments.format {
         Format::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
         Format::Dot => plan::dot(&plan),

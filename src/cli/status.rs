@@ -10,6 +10,7 @@ use serde_json::json;
 use super::chain::Chain;
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
+use crate::engine::Config;
 use crate::exec::batch::System;
 use crate::report::{self, RunState};
 use crate::spec::site::Submit;
@@ -75,16 +76,17 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         )
     });
     let slots: Vec<_> = slots.collect();
+    let level = Config::new(&loaded.campaign, &plan).evaluate.level();
     let jobs = jobs(&chain, state, loaded.site.submit.as_ref());
     if arguments.json {
-        let mut object = report::status_json(&dir, &summary, state, &slots);
+        let mut object = report::status_json(&dir, &summary, state, &level, &slots);
         if jobs.is_some() {
             object["jobs"] = json!(chain);
         }
         print(&format!("{object:#}\n"))?;
     } else {
         let tasks = store.tasks_by_state().await?;
-        let text = report::status_text(&summary, state, &slots, &tasks);
+        let text = report::status_text(&summary, state, &level, &slots, &tasks);
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
         print(&format!("{text}\n{jobs}"))?;
     }

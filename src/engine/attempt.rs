@@ -34,13 +34,15 @@ impl Program for TaskRun {
 
     fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
         let failed = |kind, message| TaskResult::bare(Outcome::Failed(Failure { kind, message }));
-        if let Some(result) = result {
-            return serde_json::from_slice(result).unwrap_or_else(|e| {
-                failed(
-                    FailureKind::Unreadable,
-                    format!("the result cannot be read: {e}"),
-                )
-            });
+        match result.map(serde_json::from_slice) {
+            Some(Ok(result)) => return result,
+            // A machine that went down may have kept half of it.
+            Some(Err(_)) if matches!(exit, Exit::Unseen | Exit::NodeLost(_)) => {}
+            Some(Err(e)) => {
+                let message = format!("the result cannot be read: {e}");
+                return failed(FailureKind::Unreadable, message);
+            }
+            None => {}
         }
         let (kind, message) = match exit {
             Exit::Code(code) => (
@@ -179,4 +181,26 @@ pub fn stderr_tail(dir: &Path) -> String {
         .into_iter()
         .find(|tail| !tail.is_empty())
         .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_a_result_is_lost_if_the_machine_went_down_and_unreadable_if_its_task_ended() {
+        let program = TaskRun {
+            executable: "moldflow".into(),
+        };
+        let kind = |exit: Exit| match program.read(&exit, Some(b"{\"outcome\":")).outcome {
+            Outcome::Failed(failure) => failure.kind,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(kind(Exit::Unseen), FailureKind::Lost);
+        assert_eq!(
+            kind(Exit::NodeLost("NODE_FAIL".into())),
+            FailureKind::NodeLost
+        );
+        assert_eq!(kind(Exit::Code(0)), FailureKind::Unreadable);
+    }
 }

@@ -52,6 +52,15 @@ pub struct GeometryStep {
     pub engine: simulate::Engine,
 }
 
+impl SimulateStage {
+    /// The level of theory of its energies, the geometry's included.
+    pub fn level(&self) -> String {
+        let geometry = self.geometry.as_ref().map(GeometryStep::level);
+        let geometry = geometry.as_deref().unwrap_or(simulate::MMFF94);
+        self.engine.simulator().level(geometry)
+    }
+}
+
 impl GeometryStep {
     /// The level of theory of its geometries.
     pub fn level(&self) -> String {

@@ -1,34 +1,48 @@
-//! Removes the directories of attempts whose results are in the database, on a thread of its own.
+//! Removes the directories of attempts whose results are in the database, on threads of its own.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use crate::task::{Attempt, TaskId};
 
-/// The thread and what it is told.
+/// Threads that remove. Removing a directory takes hardly any work but waits for the file system, a millisecond and more.
+const THREADS: usize = 4;
+/// The folder in `tasks` that a directory is moved into first. Whoever removes from a folder keeps others from making
+/// anything in it meanwhile: those who remove from `tasks` itself would hold up the start of tasks.
+const GONE: &str = ".gone";
+
+/// The threads and what they are told.
 pub struct Janitor {
     /// `tasks` in the run directory.
     tasks: PathBuf,
-    sender: mpsc::Sender<PathBuf>,
-    thread: JoinHandle<()>,
+    sender: Sender<PathBuf>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Janitor {
     pub fn start(tasks: PathBuf) -> Self {
-        let (sender, receiver) = mpsc::channel::<PathBuf>();
-        let below = tasks.clone();
-        let thread = std::thread::spawn(move || {
-            for dir in receiver {
-                remove(&dir, &below);
-            }
+        let (sender, receiver) = channel();
+        let receiver = Arc::new(Mutex::new(receiver));
+        let threads = (0..THREADS).map(|number| {
+            let (tasks, receiver) = (tasks.clone(), receiver.clone());
+            std::thread::spawn(move || {
+                let gone = tasks.join(GONE).join(number.to_string());
+                // What an engine left that was killed.
+                let _ = fs::remove_dir_all(&gone);
+                let _ = fs::create_dir_all(&gone);
+                while let Some(dir) = next(&receiver) {
+                    remove(&dir, &tasks, &gone);
+                }
+            })
         });
         Self {
+            threads: threads.collect(),
             tasks,
             sender,
-            thread,
         }
     }
 
@@ -41,26 +55,41 @@ impl Janitor {
     /// of those that an engine had no time for which was killed.
     pub fn leave(self, keep: &BTreeSet<(TaskId, Attempt)>) {
         drop(self.sender);
-        let _ = self.thread.join();
+        for thread in self.threads {
+            let _ = thread.join();
+        }
+        let _ = fs::remove_dir_all(self.tasks.join(GONE));
         for task in entries(&self.tasks) {
             for attempt in entries(&task) {
                 let is_kept = number(&task)
                     .zip(number(&attempt))
                     .is_some_and(|(t, a)| keep.contains(&(TaskId(t), a as Attempt)));
                 if !is_kept {
-                    remove(&attempt, &self.tasks);
+                    let _ = fs::remove_dir_all(&attempt);
+                    let _ = fs::remove_dir(&task);
                 }
             }
         }
     }
 }
 
-/// Removes a directory; if it is one of `tasks`, its parent as well once that is empty.
-fn remove(dir: &Path, tasks: &Path) {
-    let _ = fs::remove_dir_all(dir);
-    if let Some(task) = dir.parent().filter(|_| dir.starts_with(tasks)) {
-        let _ = fs::remove_dir(task);
-    }
+fn next(receiver: &Mutex<Receiver<PathBuf>>) -> Option<PathBuf> {
+    let receiver = receiver.lock().unwrap_or_else(PoisonError::into_inner);
+    receiver.recv().ok()
+}
+
+/// Removes a directory. If it is an attempt of `tasks`, it is moved to `gone` first, with its task if that has no other.
+fn remove(dir: &Path, tasks: &Path, gone: &Path) {
+    let Some(task) = dir.parent().filter(|task| task.parent() == Some(tasks)) else {
+        let _ = fs::remove_dir_all(dir);
+        return;
+    };
+    let whole = if entries(task).len() == 1 { task } else { dir };
+    let moved = gone.join("dir");
+    let _ = match fs::rename(whole, &moved) {
+        Ok(()) => fs::remove_dir_all(moved),
+        Err(_) => fs::remove_dir_all(dir),
+    };
 }
 
 fn entries(dir: &Path) -> Vec<PathBuf> {

@@ -121,15 +121,17 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 (in_time, child.wait())
             });
             tokio::select! {
-                waited = waited => match waited.map_err(io::Error::other)? {
-                    (false, _) => Exit::TimedOut,
-                    (true, status) => exit_of(status?),
-                },
+                // A job that is cancelled ends by the same signal as its task, which need not be noticed first.
+                biased;
                 _ = terminate.recv() => {
                     end_group(leader);
                     super::scratch::remove(&order.env, &dir);
                     return Ok(Exit::Signal(Signal::TERM.as_raw()));
                 }
+                waited = waited => match waited.map_err(io::Error::other)? {
+                    (false, _) => Exit::TimedOut,
+                    (true, status) => exit_of(status?),
+                },
             }
         }
     };

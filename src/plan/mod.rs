@@ -1,9 +1,11 @@
 //! The task graph of a campaign: which stages play which part, in what order, where, and by what command.
 
+mod cores;
 mod diagram;
 mod graph;
 mod role;
 
+pub use cores::crowded;
 pub use diagram::{dot, mermaid};
 
 use std::path::Path;

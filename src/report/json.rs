@@ -35,10 +35,12 @@ pub fn status_json(
     run_dir: &Path,
     summary: &Summary,
     state: RunState,
+    level: &str,
     slots: &[(String, i64, Option<usize>)],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());
+    object["level"] = json!(level);
     object["queued"] = json!(summary.counts.queued);
     object["newest_batch"] = json!(summary.counts.newest_batch);
     object["in_flight"] = json!(summary.counts.in_flight);

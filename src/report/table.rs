@@ -57,6 +57,7 @@ fn predicted(row: &CandidateRow) -> String {
 pub fn status_text(
     summary: &Summary,
     state: RunState,
+    level: &str,
     slots: &[(String, i64, Option<usize>)],
     tasks: &[(String, i64)],
 ) -> String {
@@ -65,6 +66,7 @@ pub fn status_text(
     if let Some(stopped_by) = &summary.stopped_by {
         lines.push(format!("stopped by    {stopped_by}"));
     }
+    lines.push(format!("level         {level}"));
     lines.push(format!(
         "evaluations   {} ({} failed{})",
         counts.evaluations,
