@@ -306,6 +306,10 @@ fn status(cluster: &Cluster) -> serde_json::Value {
 
 /// Waits for the end of the run; what each attempt came to.
 fn attempts(cluster: &Cluster) -> BTreeMap<(TaskId, Attempt), Option<FailureKind>> {
+    // The database may be in the making.
+    wait_long("a result", Duration::from_secs(100), || {
+        support::journal(&run_dir(cluster)).len() > 1
+    });
     wait_long("end of the run", Duration::from_secs(300), || {
         status(cluster)["state"] == "finished"
     });
