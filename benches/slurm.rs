@@ -5,13 +5,18 @@
 #[path = "../tests/support/cluster.rs"]
 mod cluster;
 
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use moldflow::exec::slurm::{BlockExecutor, Rules, Settings, Slurm};
+use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
+use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -87,19 +92,21 @@ fn bare_steps(seconds: &str) -> f64 {
 /// Tasks a second of the executor with one block, from the first start to the last end.
 fn in_blocks(seconds: &str) -> f64 {
     let cluster = Cluster::start();
-    let settings = Settings {
-        queue: None,
-        account: None,
-        walltime: Duration::from_secs(600),
-        nodes_per_task: 1,
-        cores_per_task: 1,
-        tasks_per_node: SLOTS / 2,
-        max_jobs: SLOTS,
-        options: vec![],
+    let terms = Terms {
+        system: System::Slurm,
+        batch: Batch {
+            queue: None,
+            account: None,
+            walltime: "10m".parse().expect("a duration"),
+            nodes_per_task: NonZeroUsize::MIN,
+            max_jobs: NonZeroUsize::MIN,
+            options: vec![],
+        },
+        cores_per_task: NonZeroUsize::new(1).expect("a number above zero"),
         setup: vec![],
-        executable: env!("CARGO_BIN_EXE_moldflow").into(),
-        slurm: Slurm::of(&cluster.conf()),
     };
+    let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+    let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let rules = Rules {
         min: 0,
         init: 1,
@@ -108,9 +115,15 @@ fn in_blocks(seconds: &str) -> f64 {
         walltime: Duration::from_secs(600),
         idle: Duration::from_secs(60),
     };
+    let held = Held {
+        terms,
+        nodes: 2,
+        tasks_per_node: SLOTS / 2,
+        slots: SLOTS,
+        rules,
+    };
     let (sender, mut reports) = unbounded_channel();
-    let mut executor =
-        BlockExecutor::new(settings, 2, rules, "bench.qc", sender).expect("a thread");
+    let mut executor = BlockExecutor::new(held, here, "bench.qc", sender).expect("a thread");
     let job = |task| Job {
         token: Token {
             run: "bench".into(),
@@ -125,7 +138,7 @@ fn in_blocks(seconds: &str) -> f64 {
         result: "result.json",
         timeout: Duration::from_secs(60),
         expected: Duration::from_secs(60),
-        launches: false,
+        shape: None,
     };
     executor.submit((1..=TASKS as u64).map(job).collect());
     let mut begin = None;

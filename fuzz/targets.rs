@@ -8,6 +8,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use moldflow::chem::{Geometry, Molecule};
 use moldflow::engine::{Program, TaskRun};
@@ -165,6 +166,8 @@ pub fn batch_script(data: &[u8]) {
             system,
             batch: &batch,
             name: &name,
+            nodes: NonZeroUsize::MIN,
+            walltime: Duration::from_secs(60),
             ranks_per_node: NonZeroUsize::MIN,
             cores_per_rank: NonZeroUsize::MIN,
             setup: &[],

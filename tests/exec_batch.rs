@@ -3,6 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use moldflow::exec::batch::{Script, System};
 use moldflow::spec::site::Batch;
@@ -14,7 +15,7 @@ fn batch() -> Batch {
     Batch {
         queue: Some("debug".into()),
         account: Some("chem".into()),
-        walltime: "90m".parse().unwrap(),
+        walltime: "2h".parse().unwrap(),
         nodes_per_task: NonZeroUsize::new(2).unwrap(),
         max_jobs: NonZeroUsize::new(4).unwrap(),
         options: vec!["-l filesystems=home:eagle".into()],
@@ -26,6 +27,8 @@ fn script<'a>(system: System, batch: &'a Batch, dir: &Path, argv: &'a [String]) 
         system,
         batch,
         name: "1a2b.7.0",
+        nodes: batch.nodes_per_task,
+        walltime: Duration::from_secs(5400),
         ranks_per_node: NonZeroUsize::new(32).unwrap(),
         cores_per_rank: NonZeroUsize::new(2).unwrap(),
         setup: &[],
@@ -57,14 +60,13 @@ fn a_script_asks_for_what_the_partition_says() {
 #[test]
 fn an_odd_walltime_is_rounded_up() {
     let argv = words(&["true"]);
-    let batch = Batch {
-        walltime: "61s".parse().unwrap(),
-        ..batch()
-    };
+    let batch = batch();
     let text = |system| {
-        script(system, &batch, Path::new("/d"), &argv)
-            .render()
-            .unwrap()
+        let script = Script {
+            walltime: Duration::from_secs(61),
+            ..script(system, &batch, Path::new("/d"), &argv)
+        };
+        script.render().unwrap()
     };
     assert!(text(System::Slurm).contains("--time=00:01:01\n"));
     assert!(text(System::Pbs).contains("walltime=00:01:01\n"));

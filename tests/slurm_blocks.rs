@@ -5,11 +5,16 @@ mod cluster;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
-use moldflow::exec::slurm::{BlockExecutor, Rules, Settings, Slurm};
+use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
+use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -22,23 +27,31 @@ struct Partition {
 
 impl Partition {
     fn new(cluster: &Cluster, rules: Rules) -> Self {
-        let settings = Settings {
-            queue: None,
-            account: None,
-            walltime: Duration::from_secs(600),
-            nodes_per_task: 1,
-            cores_per_task: 2,
-            tasks_per_node: 2,
-            max_jobs: 16,
-            options: vec![],
+        let terms = Terms {
+            system: System::Slurm,
+            batch: Batch {
+                queue: None,
+                account: None,
+                walltime: "10m".parse().expect("a duration"),
+                nodes_per_task: NonZeroUsize::MIN,
+                max_jobs: NonZeroUsize::MIN,
+                options: vec![],
+            },
+            cores_per_task: NonZeroUsize::new(2).expect("a number above zero"),
             setup: vec![],
-            executable: env!("CARGO_BIN_EXE_moldflow").into(),
-            slurm: Slurm::of(&cluster.conf()),
+        };
+        let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+        let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
+        let held = Held {
+            terms,
+            nodes: 1,
+            tasks_per_node: 2,
+            slots: 16,
+            rules,
         };
         let (sender, reports) = unbounded_channel();
         Self {
-            executor: BlockExecutor::new(settings, 1, rules, "c0ffee.qc", sender)
-                .expect("a thread"),
+            executor: BlockExecutor::new(held, here, "c0ffee.qc", sender).expect("a thread"),
             reports,
             ended: BTreeMap::new(),
             started: 0,
@@ -56,7 +69,7 @@ impl Partition {
             result: "result",
             timeout: Duration::from_secs(60),
             expected: Duration::from_secs(60),
-            launches: false,
+            shape: None,
         };
         self.executor.submit((1..).zip(scripts).map(job).collect());
     }

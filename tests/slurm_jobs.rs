@@ -5,21 +5,30 @@ mod cluster;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
 use moldflow::engine::{Program, TaskRun};
-use moldflow::exec::slurm::{Settings, Slurm, SlurmExecutor};
+use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::jobs::JobExecutor;
+use moldflow::exec::slurm::Slurm;
+use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Found, Job, News, Report};
+use moldflow::spec::site::Batch;
 use moldflow::task::{FailureKind, Outcome, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How a job ended, and its result.
 type End = (Exit, Option<String>);
 
+fn number(n: usize) -> NonZeroUsize {
+    NonZeroUsize::new(n).expect("a number above zero")
+}
+
 struct Partition {
-    executor: SlurmExecutor,
+    executor: JobExecutor,
     reports: UnboundedReceiver<Report>,
     dir: PathBuf,
     started: Vec<u64>,
@@ -28,27 +37,32 @@ struct Partition {
 
 impl Partition {
     fn new(cluster: &Cluster, max_jobs: usize) -> Self {
-        Self::with(cluster, |settings| settings.max_jobs = max_jobs)
+        Self::with(cluster, |terms| terms.batch.max_jobs = number(max_jobs))
     }
 
-    fn with(cluster: &Cluster, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings {
-            queue: Some("short".into()),
-            account: None,
-            walltime: Duration::from_secs(600),
-            nodes_per_task: 1,
-            cores_per_task: 1,
-            tasks_per_node: 4,
-            max_jobs: 16,
-            options: vec!["--quiet".into()],
+    fn with(cluster: &Cluster, change: impl FnOnce(&mut Terms)) -> Self {
+        let mut terms = Terms {
+            system: System::Slurm,
+            batch: Batch {
+                queue: Some("short".into()),
+                account: None,
+                walltime: "10m".parse().expect("a duration"),
+                nodes_per_task: number(1),
+                max_jobs: number(16),
+                options: vec!["--quiet".into()],
+            },
+            cores_per_task: number(1),
             setup: vec!["export SET_UP=yes".into()],
-            executable: env!("CARGO_BIN_EXE_moldflow").into(),
-            slurm: Slurm::of(&cluster.conf()),
         };
-        change(&mut settings);
+        change(&mut terms);
+        let max_jobs = terms.batch.max_jobs.get();
+        let system = Box::new(Slurm { terms });
+        let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+        let here = Box::new(here.with("SLURM_CONF", cluster.conf().to_string_lossy()));
         let (sender, reports) = unbounded_channel();
+        let executor = JobExecutor::new(system, here, max_jobs, "c0ffee", sender);
         Self {
-            executor: SlurmExecutor::new(settings, sender).expect("a thread"),
+            executor: executor.expect("a thread"),
             reports,
             dir: cluster.dir().join("tasks"),
             started: Vec::new(),
@@ -71,7 +85,7 @@ impl Partition {
             result: "result",
             timeout: Duration::from_secs(300),
             expected: Duration::from_secs(300),
-            launches: false,
+            shape: None,
         }
     }
 
@@ -197,7 +211,7 @@ fn there_are_never_more_jobs_than_the_limit_and_they_start_in_order() {
 #[test]
 fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
     let cluster = Cluster::start();
-    let mut refused = Partition::with(&cluster, |s| s.queue = Some("no-such-queue".into()));
+    let mut refused = Partition::with(&cluster, |s| s.batch.queue = Some("no-such-queue".into()));
     refused.submit(&["true"]);
     let ended = refused.wait_for_ends(1, SOON);
     assert!(matches!(&ended[&1].0, Exit::LaunchFailed(why) if why.contains("invalid partition")));
@@ -228,8 +242,8 @@ fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
 fn what_the_machine_does_to_a_job_is_not_counted() {
     let mut cluster = Cluster::start();
     let mut partition = Partition::with(&cluster, |s| {
-        s.walltime = Duration::from_secs(60);
-        s.cores_per_task = 4;
+        s.batch.walltime = "1m".parse().expect("a duration");
+        s.cores_per_task = number(4);
     });
     partition.submit(&[
         "echo $SLURMD_NODENAME > node; sleep 200",

@@ -75,7 +75,7 @@ fn the_shipped_schemas_are_those_that_the_program_prints() {
 }
 
 /// The bad campaigns whose fault is one that a schema can see.
-const STRUCTURAL: [&str; 30] = [
+const STRUCTURAL: [&str; 31] = [
     "bad_basis",
     "bad_duration",
     "command_without_program",
@@ -105,6 +105,7 @@ const STRUCTURAL: [&str; 30] = [
     "not_finite",
     "duplicate_key",
     "stage_twice",
+    "bad_retries",
     "deep",
 ];
 

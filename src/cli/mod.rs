@@ -9,6 +9,7 @@ mod export;
 mod failure;
 mod plan;
 mod progress;
+mod remote;
 mod resume;
 mod run;
 mod run_dir;
@@ -21,6 +22,7 @@ mod start;
 mod status;
 mod submit;
 mod task;
+mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -88,6 +90,9 @@ enum Command {
     /// Work on one task
     #[command(subcommand, hide = true)]
     Task(task::Command),
+    /// Serve a run on another host
+    #[command(subcommand, hide = true)]
+    Remote(remote::Command),
 }
 
 /// A campaign and what the command line changes in it.
@@ -155,6 +160,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
         Command::Task(command) => task::run(&command),
+        Command::Remote(command) => remote::run(&command),
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::check::warn_of_crowding;
 use super::failure::Failure;
-use super::start::{self, BatchScript};
+use super::start::{self, BatchScript, Start};
 use super::{CampaignArguments, Exit, print};
 use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, Planned};
@@ -117,8 +117,21 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
     let starts = start::starts(loaded, plan)?;
     for stage in plan.stages() {
-        let _ = writeln!(text, "  {}: {}", stage.stage, stage.argv.join(" "));
-        if let Some(launcher) = &starts[&stage.stage].launcher {
+        let Start {
+            host,
+            dir,
+            launcher,
+            ..
+        } = &starts[&stage.stage];
+        let mut argv = stage.argv.clone();
+        if let (Some(host), Some(input)) = (host, argv.last_mut()) {
+            let _ = write!(text, "  {} on `{host}`:", stage.stage);
+            *input = dir.join("input.json").display().to_string();
+        } else {
+            let _ = write!(text, "  {}:", stage.stage);
+        }
+        let _ = writeln!(text, " {}", argv.join(" "));
+        if let Some(launcher) = launcher {
             let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
         }
         if let Some(on_node) = &starts[&stage.stage].on_node {
@@ -135,9 +148,13 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             let of = of.filter(|name| starts[*name].script.as_ref() == Some(script));
             let of: Vec<&str> = of.collect();
             let (of, submit) = (of.join(", "), script.submit);
+            let host = &starts[&stage.stage].host;
+            let there = host
+                .as_ref()
+                .map_or_else(String::new, |host| format!(" on `{host}`"));
             let _ = writeln!(
                 text,
-                "\n{submit} job.sh, a job for each task of {of}; job.sh:"
+                "\n{submit} job.sh{there}, a job for each task of {of}; job.sh:"
             );
             for line in script.text.lines() {
                 let _ = writeln!(text, "  {line}");

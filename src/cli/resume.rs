@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::session::{self, Output};
+use super::ways::Ways;
 use super::{Exit, check, run_dir};
 use crate::spec::duration::Duration;
 
@@ -25,6 +26,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
+    session::runnable(&loaded.site)?;
+    let ways = Ways::open(&loaded.site, true)?;
     let job = arguments.job.map(Duration::get);
     super::wait(session::work(
         &dir,
@@ -32,6 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &loaded,
         &plan,
         arguments.output,
+        ways,
         job,
     ))
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::session::{self, Output};
+use super::ways::Ways;
 use super::{CampaignArguments, Exit, run_dir};
 
 #[derive(Args)]
@@ -35,6 +36,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     session::runnable(&loaded.site)?;
     super::allocation::shares(&loaded.site)?;
+    let ways = Ways::open(&loaded.site, false)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     super::wait(session::work(
         &dir,
@@ -42,6 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &loaded,
         &plan,
         arguments.output,
+        ways,
         None,
     ))
 }

@@ -16,11 +16,16 @@ use super::allocation::{self, Shares};
 use super::chain::{self, Continuation};
 use super::failure::{Failure, visible};
 use super::progress::Display;
+use super::ways::Ways;
 use super::{cache, run_dir, start};
 use crate::engine::{
     Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
 };
-use crate::exec::slurm::{self, BlockExecutor, SlurmExecutor};
+use crate::exec::batch::{System, Terms};
+use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
+use crate::exec::slurm::{self, BlockExecutor, Slurm};
+use crate::exec::ssh::SshTransport;
+use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report, Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
@@ -53,6 +58,7 @@ pub async fn work(
     loaded: &Loaded,
     plan: &Plan,
     output: Output,
+    ways: Ways,
     job: Option<Duration>,
 ) -> Result<Exit, Failure> {
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
@@ -64,7 +70,7 @@ pub async fn work(
     let (reports, received) = mpsc::unbounded_channel();
     let executable = super::own_executable()?;
     let submit = loaded.site.submit.as_ref().zip(job);
-    let executors = executors(&loaded.site, &executable, &info.name, &reports)?;
+    let executors = executors(&loaded.site, &executable, &info.name, &reports, ways)?;
     let mut say = |line: &str| {
         tracing::warn!("{line}");
         display.say(line);
@@ -192,6 +198,7 @@ fn executors(
     executable: &Path,
     run: &str,
     reports: &mpsc::UnboundedSender<Report>,
+    mut ways: Ways,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
     let shares = allocation::shares(site)?;
     let mut executors = BTreeMap::new();
@@ -199,7 +206,15 @@ fn executors(
         if !can_run(partition) {
             return Err(cannot_run(&site.name, name, partition));
         }
-        let executor = executor(site, name, &shares, executable, run, reports.clone());
+        let executor = executor(
+            site,
+            name,
+            &shares,
+            executable,
+            run,
+            reports.clone(),
+            ways.take(name),
+        );
         let executor = executor.map_err(|e| {
             Failure::new(format!(
                 "could not start the slots of partition `{name}`: {e}"
@@ -220,23 +235,20 @@ pub fn runnable(site: &site::Site) -> Result<(), Failure> {
 }
 
 fn can_run(partition: &site::Partition) -> bool {
-    partition.transport.is_none()
-        && match partition.executor {
-            site::Executor::Local { .. }
-            | site::Executor::Allocation { .. }
-            | site::Executor::Slurm { .. } => true,
-            site::Executor::Pbs { .. } | site::Executor::Cobalt { .. } => false,
-        }
+    match partition.executor {
+        site::Executor::Local { .. }
+        | site::Executor::Allocation { .. }
+        | site::Executor::Slurm { .. }
+        | site::Executor::Pbs { .. }
+        | site::Executor::Cobalt { .. } => true,
+    }
 }
 
 /// Why a partition that can be planned cannot be run.
 fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
-    let what = match &partition.transport {
-        Some(site::Transport::Ssh(ssh)) => format!("on `{}` over SSH", ssh.host),
-        None => format!("by the executor `{}`", partition.executor.name()),
-    };
+    let executor = partition.executor.name();
     let message = format!(
-        "the partition `{name}` of site `{site}` runs its tasks {what}, which this version of moldflow cannot do yet"
+        "the partition `{name}` of site `{site}` runs its tasks by the executor `{executor}`, which this version of moldflow cannot do yet"
     );
     let hint = "`moldflow plan` shows what it would do; choose another site with `--site`";
     Failure::with_hint(message, hint)
@@ -249,50 +261,65 @@ fn executor(
     executable: &Path,
     run: &str,
     reports: mpsc::UnboundedSender<Report>,
+    way: Option<SshTransport>,
 ) -> io::Result<Box<dyn Executor>> {
     let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
-    Ok(match &partition.executor {
-        site::Executor::Slurm { batch, blocks, .. } => {
-            let settings = slurm::Settings {
-                queue: batch.queue.clone(),
-                account: batch.account.clone(),
-                walltime: batch.walltime.into(),
-                nodes_per_task: batch.nodes_per_task.get(),
-                cores_per_task: partition.cores_per_task.get(),
-                tasks_per_node: (site.node.cores.count() / partition.cores_per_task.get()).max(1),
-                max_jobs: batch.max_jobs.get().min(slots),
-                options: batch.options.clone(),
-                setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
-                executable: executable.to_owned(),
-                slurm: slurm::Slurm::inherited(),
-            };
-            match blocks {
-                None => Box::new(SlurmExecutor::new(settings, reports)?),
-                Some(_) if batch.nodes_per_task.get() > 1 => {
-                    return Err(io::Error::other(
-                        "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
-                    ));
-                }
-                Some(blocks) => {
-                    let nodes = blocks.nodes.get();
-                    let settings = slurm::Settings {
-                        max_jobs: slots,
-                        ..settings
-                    };
-                    let rules = rules(blocks, nodes * settings.tasks_per_node);
-                    let name = format!("{run}.{name}");
-                    Box::new(BlockExecutor::new(settings, nodes, rules, &name, reports)?)
-                }
+    let here = Here::new(executable);
+    let terms = Terms::of(site, partition);
+    Ok(match (&partition.executor, terms) {
+        (
+            site::Executor::Slurm {
+                blocks: Some(blocks),
+                batch,
+                ..
+            },
+            Some(terms),
+        ) => {
+            if batch.nodes_per_task.get() > 1 {
+                return Err(io::Error::other(
+                    "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
+                ));
             }
+            let nodes = blocks.nodes.get();
+            let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let held = slurm::Held {
+                terms,
+                nodes,
+                tasks_per_node,
+                slots,
+                rules: rules(blocks, nodes * tasks_per_node),
+            };
+            let name = format!("{run}.{name}");
+            Box::new(BlockExecutor::new(held, here, &name, reports)?)
         }
-        site::Executor::Allocation { .. } => Box::new(allocation::executor(
+        (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
             site, name, shares, executable, reports,
         )?),
-        // `can_run` has let none of the others pass.
-        site::Executor::Local { .. }
-        | site::Executor::Pbs { .. }
-        | site::Executor::Cobalt { .. } => Box::new(LocalExecutor::new(slots, reports)?),
+        (_, Some(terms)) => {
+            let max_jobs = terms.batch.max_jobs.get().min(slots);
+            let system: Box<dyn BatchSystem> = match terms.system {
+                System::Slurm => Box::new(Slurm { terms }),
+                System::Pbs => Box::new(Pbs::new(terms)),
+                System::Cobalt => Box::new(Cobalt::new(terms)),
+            };
+            let via: Box<dyn Transport> = match way {
+                Some(way) => Box::new(way),
+                None => Box::new(here),
+            };
+            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
+        }
+        // `can_run` has let no other pass.
+        (_, None) => match way {
+            Some(way) => {
+                let work_dir = way.work_dir().to_owned();
+                let setup = partition.setup.as_ref().unwrap_or(&site.setup).clone();
+                let system = Box::new(Processes { work_dir, setup });
+                let via = Box::new(way);
+                Box::new(JobExecutor::new(system, via, slots, run, reports)?)
+            }
+            None => Box::new(LocalExecutor::new(slots, reports)?),
+        },
     })
 }
 

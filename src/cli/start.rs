@@ -8,12 +8,12 @@ use super::allocation;
 use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
-use crate::exec::batch::{Script, System};
+use crate::exec::batch::{Script, System, Terms};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::spec::campaign::{Loaded, MethodKind};
-use crate::spec::site::{Batch, Executor, Memory, Partition, Site, Submit};
+use crate::spec::site::{Batch, Executor, Memory, Partition, Site, Submit, Transport};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -21,6 +21,12 @@ const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
 /// How the tasks of a stage are started.
 #[derive(Clone, Debug, serde::Serialize)]
 pub struct Start {
+    /// The host behind SSH that it is started on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The directory of an attempt.
+    #[serde(skip)]
+    pub dir: PathBuf,
     /// What goes before an MPI program.
     pub launcher: Option<Vec<String>>,
     /// What goes before the task itself, in an allocation.
@@ -143,7 +149,9 @@ pub fn job_script(
         system,
         batch: &batch,
         name: &chain::job_name(dir, 1),
+        nodes,
         ranks_per_node: NonZeroUsize::MIN,
+        walltime: walltime.get(),
         cores_per_rank: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
         setup: &site.setup,
         environment,
@@ -169,10 +177,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     };
     let kind = &loaded.campaign.methods[&stage.method].kind;
     let launch = launch(kind, site, partition);
-    let (ranks_per_node, cores_per_rank) = match &launch {
-        Some(Launch { shape, .. }) => (shape.ranks_per_node, shape.cores_per_rank),
-        None => (NonZeroUsize::MIN, partition.cores_per_task),
-    };
+    let shape = launch.as_ref().map(|launch| launch.shape.clone());
     let argv_of = |mut launch: Launch| {
         let nodes = launch.shape.nodes.get();
         launch.shape.hosts = (1..=nodes).map(|number| format!("HOST{number}")).collect();
@@ -192,24 +197,24 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
             ..
         }
     );
-    let script = System::of(&partition.executor).zip(partition.executor.batch());
-    let script = script.filter(|_| !in_blocks);
-    let script = script.map(|(system, batch)| {
-        let script = Script {
-            system,
-            batch,
-            name: "TOKEN",
-            ranks_per_node,
-            cores_per_rank,
-            setup: partition.setup.as_deref().unwrap_or(&site.setup),
-            environment: &environment,
-            dir: PathBuf::from(DIRECTORY),
-            argv: &argv,
-        };
-        let submit = system.submit();
+    let terms = Terms::of(site, partition).filter(|_| !in_blocks);
+    let timeout = loaded.campaign.methods[&stage.method].timeout.into();
+    let (host, dir) = match &partition.transport {
+        Some(Transport::Ssh(place)) => {
+            let dir = place.work_dir.join("attempts/TOKEN");
+            (Some(place.host.clone()), dir)
+        }
+        None => (None, PathBuf::from(DIRECTORY)),
+    };
+    let script = terms.map(|terms| {
+        let dir = dir.clone();
+        let script = terms.script("TOKEN", shape.as_ref(), timeout, &environment, dir, &argv);
+        let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });
     Ok(Start {
+        host,
+        dir,
         launcher: launcher.transpose().map_err(|error| failed(&error))?,
         on_node: on_node.transpose().map_err(|error| failed(&error))?,
         script: script.transpose().map_err(|error| failed(&error))?,

@@ -708,7 +708,7 @@ impl<P: Program> Driver<P> {
             result: file::RESULT,
             timeout: stage.timeout,
             expected: self.expected(task)?,
-            launches: stage.launch.is_some(),
+            shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
         Some((stage.partition.clone(), job))
     }

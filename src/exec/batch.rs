@@ -10,7 +10,8 @@ use std::time::Duration;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use crate::spec::site::{Batch, BatchSystem, Executor};
+use super::launcher::Shape;
+use crate::spec::site::{Batch, BatchSystem, Executor, Partition, Site};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
@@ -63,15 +64,70 @@ impl System {
     }
 }
 
+/// What a job gets beyond the timeout of its task, so that the task is ended by its timeout and not by the batch system.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// What a partition says of the jobs of its tasks.
+#[derive(Clone, Debug)]
+pub struct Terms {
+    pub system: System,
+    pub batch: Batch,
+    pub cores_per_task: NonZeroUsize,
+    /// Lines of shell before a task.
+    pub setup: Vec<String>,
+}
+
+impl Terms {
+    /// Those of a partition which makes jobs of its own.
+    pub fn of(site: &Site, partition: &Partition) -> Option<Self> {
+        Some(Self {
+            system: System::of(&partition.executor)?,
+            batch: partition.executor.batch()?.clone(),
+            cores_per_task: partition.cores_per_task,
+            setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
+        })
+    }
+
+    /// The job of a task: `shape` is that of the MPI program it starts, if it does.
+    pub fn script<'a>(
+        &'a self,
+        name: &'a str,
+        shape: Option<&Shape>,
+        timeout: Duration,
+        environment: &'a [(String, String)],
+        dir: PathBuf,
+        argv: &'a [String],
+    ) -> Script<'a> {
+        let one = NonZeroUsize::MIN;
+        let batch = &self.batch;
+        Script {
+            system: self.system,
+            batch,
+            name,
+            nodes: shape.map_or(batch.nodes_per_task, |shape| shape.nodes),
+            ranks_per_node: shape.map_or(one, |shape| shape.ranks_per_node),
+            cores_per_rank: shape.map_or(self.cores_per_task, |shape| shape.cores_per_rank),
+            walltime: timeout.saturating_add(MARGIN).min(batch.walltime.get()),
+            setup: &self.setup,
+            environment,
+            dir,
+            argv,
+        }
+    }
+}
+
 /// The job of a task.
 #[derive(Clone, Debug)]
 pub struct Script<'a> {
     pub system: System,
+    /// Its queue, account and options.
     pub batch: &'a Batch,
     /// Name of the job: the token of its attempt.
     pub name: &'a str,
+    pub nodes: NonZeroUsize,
     pub ranks_per_node: NonZeroUsize,
     pub cores_per_rank: NonZeroUsize,
+    pub walltime: Duration,
     /// Lines of shell, taken as they are.
     pub setup: &'a [String],
     pub environment: &'a [(String, String)],
@@ -98,12 +154,9 @@ impl Script<'_> {
         let Batch {
             queue,
             account,
-            walltime,
-            nodes_per_task,
             options,
             ..
         } = self.batch;
-        let walltime = walltime.get();
         let environment = self.environment.iter().map(|(name, value)| {
             Ok(Variable {
                 name: variable(name)?,
@@ -112,6 +165,7 @@ impl Script<'_> {
         });
         let filled = Filled {
             name: plain("the job's name", self.name)?,
+            run: pbs_name(self.name),
             queue: queue
                 .as_deref()
                 .map(|queue| plain("the queue", queue))
@@ -122,14 +176,14 @@ impl Script<'_> {
                 .transpose()?,
             options: options
                 .iter()
-                .map(|option| directive(option))
+                .map(|option| directive(self.system, option))
                 .collect::<Result<_, _>>()?,
-            nodes: *nodes_per_task,
+            nodes: self.nodes,
             cores: self.ranks_per_node.saturating_mul(self.cores_per_rank),
             cores_per_rank: self.cores_per_rank,
             ranks_per_node: self.ranks_per_node,
-            walltime: clock(walltime),
-            minutes: seconds(walltime).div_ceil(60),
+            walltime: clock(self.walltime),
+            minutes: seconds(self.walltime).div_ceil(60),
             dir: text("the folder", &self.dir.to_string_lossy())?.to_owned(),
             setup: self.setup,
             environment: environment.collect::<Result<_, BatchError>>()?,
@@ -153,6 +207,7 @@ impl Script<'_> {
 #[derive(Serialize)]
 struct Filled<'a> {
     name: &'a str,
+    run: String,
     queue: Option<&'a str>,
     account: Option<&'a str>,
     options: Vec<&'a str>,
@@ -174,6 +229,13 @@ struct Filled<'a> {
 struct Variable<'a> {
     name: &'a str,
     value: &'a str,
+}
+
+/// The name of the jobs of a run in PBS, of which some versions take 15 characters and a letter first. `name` is the
+/// name of the run, or a token of it.
+pub fn pbs_name(name: &str) -> String {
+    let run = name.split('.').next().unwrap_or_default();
+    format!("m{}", run.chars().take(14).collect::<String>())
 }
 
 /// A word as the shell reads it back.
@@ -218,7 +280,19 @@ fn plain<'a>(what: &'static str, word: &'a str) -> Result<&'a str, BatchError> {
 }
 
 /// The whole of a directive: one line that is an option.
-fn directive(option: &str) -> Result<&str, BatchError> {
+fn directive(system: System, option: &str) -> Result<&str, BatchError> {
+    let names: &[&str] = match system {
+        System::Slurm => &["-J", "--job-name"],
+        System::Pbs => &["-N", "-v"],
+        System::Cobalt => &["--jobname"],
+    };
+    if names.iter().any(|name| option.starts_with(name)) {
+        return Err(refuse(
+            "the option",
+            option,
+            "moldflow tells its jobs apart by it; variables belong under `environment`",
+        ));
+    }
     if !option.starts_with('-') || !option.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
         return Err(refuse(
             "the option",

@@ -3,20 +3,24 @@
 
 use std::fs::{self, File};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+use super::allocation::{Nodes, nodes_of_job};
+use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, spawn, wait};
+use super::launcher::HOSTS;
 use super::process::{CLIENT, TOKEN};
-use super::{Exit, Job};
+use super::{Exit, Job, SCRATCH};
 
 /// Names of the files in the directory of an attempt.
-const ORDER: &str = "job.json";
-const ENDED: &str = "exit.json";
-const SCRIPT: &str = "job.sh";
+pub const ORDER: &str = "job.json";
+pub const ENDED: &str = "exit.json";
+pub const SCRIPT: &str = "job.sh";
 /// What the script itself prints; the task's own output is in `stdout` and `stderr`.
 pub const SCRIPT_OUTPUT: &str = "job.out";
 
@@ -58,17 +62,25 @@ impl Traces {
     }
 }
 
-/// Writes the order of a job, and a script that carries it out by `executable` after the lines of `setup`.
-pub fn write(job: &Job, setup: &[String], executable: &Path) -> io::Result<()> {
+/// Makes the directory of a job with what it starts from, its order, and the script that carries it out.
+pub fn write(job: &Job, script: &str) -> io::Result<()> {
     super::launch::prepare(job)?;
+    fs::write(job.dir.join(ORDER), order(job)?)?;
+    let path = job.dir.join(SCRIPT);
+    fs::write(&path, script)?;
+    // Cobalt runs it as a program.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
+}
+
+/// What the script of a job carries out, the content of `job.json`.
+pub fn order(job: &Job) -> io::Result<Vec<u8>> {
     let order = Order {
         token: job.token.to_string(),
         argv: job.argv.clone(),
         env: job.env.clone(),
         timeout: job.timeout,
     };
-    fs::write(job.dir.join(ORDER), serde_json::to_vec(&order)?)?;
-    fs::write(job.dir.join(SCRIPT), script(setup, &command(executable)))
+    Ok(serde_json::to_vec(&order)?)
 }
 
 /// The command that carries out the order in its working directory.
@@ -82,16 +94,27 @@ pub fn script_of(dir: &Path) -> std::path::PathBuf {
     dir.join(SCRIPT)
 }
 
-/// A shell script that runs `argv` after the lines of `setup`.
+/// The script of a job of a batch system in `dir`, which carries out its order by `executable`.
+pub fn script_of_job(
+    terms: &Terms,
+    job: &Job,
+    dir: &Path,
+    executable: &Path,
+) -> Result<String, BatchError> {
+    let (name, argv) = (job.token.to_string(), command(executable));
+    let (shape, dir) = (job.shape.as_ref(), dir.to_owned());
+    // The scratch folder is the attempt's own: `job.json` tells it, and `plan` cannot.
+    let env = job.env.iter().filter(|(name, _)| name != SCRATCH);
+    let env: Vec<_> = env.cloned().collect();
+    let script = terms.script(&name, shape, job.timeout, &env, dir, &argv);
+    script.render()
+}
+
+/// The script of a step, which runs `argv` after the lines of `setup`; that of a job asks for nodes as well.
 pub fn script(setup: &[String], argv: &[String]) -> String {
     let quoted: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
     let setup: String = setup.iter().map(|line| format!("{line}\n")).collect();
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
-}
-
-/// A word as the shell reads it back.
-fn quoted(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch system sends SIGTERM
@@ -102,6 +125,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     let dir = order.parent().filter(|dir| *dir != Path::new(""));
     let dir = dir.unwrap_or(Path::new(".")).to_owned();
     let order: Order = read(order)?;
+    name_hosts(&dir)?;
     let started = now();
     let child = spawn(&order.argv, &dir, |command| {
         command.envs(order.env.iter().map(|(k, v)| (k, v)));
@@ -143,6 +167,30 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     };
     write_whole(&dir, ENDED, &serde_json::to_vec(&ended)?)?;
     Ok(exit)
+}
+
+/// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless somebody else did.
+fn name_hosts(dir: &Path) -> io::Result<()> {
+    let variable = |name: &str| {
+        // A step may have fewer nodes than its job.
+        let step = (name == "SLURM_JOB_NODELIST").then(|| std::env::var("SLURM_STEP_NODELIST"));
+        step.and_then(Result::ok)
+            .or_else(|| std::env::var(name).ok())
+    };
+    match nodes_of_job(variable, |path| fs::read_to_string(path)) {
+        Ok(Nodes::Named(hosts)) if !dir.join(HOSTS).exists() => {
+            write_whole(dir, HOSTS, (hosts.join("\n") + "\n").as_bytes())
+        }
+        // What cannot be told is missed only by a launcher that asks for it.
+        _ => Ok(()),
+    }
+}
+
+/// Deletes the scratch folder of an attempt that was killed together with its job.
+pub fn clear_scratch(dir: &Path) {
+    if let Ok(order) = read::<Order>(&dir.join(ORDER)) {
+        super::scratch::remove(&order.env, dir);
+    }
 }
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {

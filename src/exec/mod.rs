@@ -4,6 +4,7 @@ pub mod allocation;
 pub mod batch;
 mod batched;
 pub mod doctor;
+pub mod jobs;
 mod launch;
 mod launcher;
 mod local;
@@ -12,13 +13,15 @@ mod program;
 mod scratch;
 mod secrets;
 pub mod slurm;
+pub mod ssh;
 pub mod submission;
+pub mod transport;
 
 pub use batched::carry_out;
 pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
-pub use process::{Environment, peak_memory_kib};
+pub use process::{Environment, find_clients, peak_memory_kib};
 pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
 pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
 pub use secrets::Secrets;
@@ -48,8 +51,8 @@ pub struct Job {
     pub timeout: Duration,
     /// How long it may take as far as is known, `timeout` at the most.
     pub expected: Duration,
-    /// Whether it starts an MPI program itself, by the launcher of the site.
-    pub launches: bool,
+    /// Of the MPI program that it starts, if it does; None for one process.
+    pub shape: Option<Shape>,
 }
 
 /// News of a job.

@@ -11,7 +11,7 @@ use crate::task::Token;
 /// Tells a task where its scratch folder is to be, and the program in it where it is.
 pub const SCRATCH: &str = "MOLDFLOW_SCRATCH";
 /// From the directory of an attempt to that of its run.
-const RUN_DIR: &str = "../../..";
+pub const RUN_DIR: &str = "../../..";
 
 /// The scratch directory of a site, for one run.
 #[derive(Clone, Debug)]

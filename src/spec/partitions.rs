@@ -1,7 +1,7 @@
 //! What a schema cannot say of a profile: that the numbers of its partitions fit together, and what a name is.
 
 use super::fault::{Fault, Faults};
-use super::site::{Cores, Executor, Site};
+use super::site::{Cores, Executor, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
 
@@ -52,6 +52,25 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             let place = tree.find(&["partitions", name, key]).clone();
             faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
         };
+        if let Some(Transport::Ssh(place)) = &partition.transport {
+            if !place.work_dir.is_absolute() {
+                let message = format!(
+                    "`work_dir` of `{name}` is `{}`, which is no path from the root",
+                    place.work_dir.display()
+                );
+                let hint = "write it with a `/` at its beginning, as that host sees it";
+                fault("transport", message, hint);
+            }
+            if let Executor::Slurm {
+                blocks: Some(_), ..
+            } = &partition.executor
+            {
+                let message =
+                    format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
+                let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
+                fault("blocks", message, hint);
+            }
+        }
         let cores = partition.cores_per_task;
         let Executor::Allocation {
             nodes,

@@ -57,7 +57,7 @@ impl Bench {
             result: "result.json",
             timeout: Duration::from_secs(1000),
             expected: Duration::from_secs(1000),
-            launches: false,
+            shape: None,
         }
     }
 

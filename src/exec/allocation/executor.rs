@@ -291,16 +291,19 @@ impl Thread {
             setup, executable, ..
         } = &self.settings;
         let script = batched::script_of(&job.dir);
-        if job.launches {
+        if job.shape.is_some() {
             prepare(job)?;
             fs::write(&script, batched::script(setup, &job.argv))?;
         } else {
-            batched::write(job, setup, executable)?;
+            let script = batched::script(setup, &batched::command(executable));
+            batched::write(job, &script)?;
         }
         let lines: String = nodes.iter().map(|node| format!("{node}\n")).collect();
         fs::write(job.dir.join(HOSTS), lines)?;
         let mut argv = Vec::new();
-        if let (false, Some(on_node), Some(node)) = (job.launches, &self.on_node, nodes.first()) {
+        if let (false, Some(on_node), Some(node)) =
+            (job.shape.is_some(), &self.on_node, nodes.first())
+        {
             argv = on_node.argv(node, &job.dir).map_err(io::Error::other)?;
             // The task is no client: on this very host the two would be taken for each other.
             let there = format!("unset {CLIENT}; cd -- \"$1\" && exec /bin/sh \"$2\"");
@@ -314,7 +317,11 @@ impl Thread {
     }
 
     fn client_of(&self, job: &Job, argv: Vec<String>) -> Job {
-        let margin = if job.launches { Duration::ZERO } else { MARGIN };
+        let margin = if job.shape.is_some() {
+            Duration::ZERO
+        } else {
+            MARGIN
+        };
         Job {
             argv,
             env: self.env.iter().chain(&job.env).cloned().collect(),
@@ -382,7 +389,7 @@ impl Thread {
         let traces = Traces::read(&job);
         // From the start of its client, so that what is known of durations has the launcher and the lines of setup in it.
         let started = started.or(traces.ended.as_ref().map(|ended| ended.started));
-        let (exit, result) = verdict(job.launches, cancelled, exit, &lost, traces);
+        let (exit, result) = verdict(job.shape.is_some(), cancelled, exit, &lost, traces);
         let news = News::Ended {
             exit,
             result,
@@ -396,7 +403,7 @@ impl Thread {
 /// Whether the end of a client tells that the nodes of its task did their part.
 fn is_orderly(job: &Job, exit: &Exit) -> bool {
     match Traces::read(job).ended {
-        _ if job.launches => *exit == Exit::Code(0),
+        _ if job.shape.is_some() => *exit == Exit::Code(0),
         // A node that goes down may end the task first.
         Some(ended) => !matches!(ended.exit, Exit::Signal(_)),
         None => false,

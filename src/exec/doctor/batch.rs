@@ -1,11 +1,11 @@
 //! Probes of a batch system: are its commands there, does it answer, would it take our jobs.
 
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use super::Finding;
 use super::probe::{Outcome, Place};
-use crate::exec::batch::{Script, System};
+use crate::exec::batch::{System, Terms};
 use crate::spec::site::{Partition, Site};
 
 /// Variables that say that this is a batch job.
@@ -79,17 +79,10 @@ pub fn system(subject: &str, site: &Site, partition: &Partition, tell: &mut dyn 
 /// Whether a job of the partition would be taken.
 fn accepted(subject: &str, system: System, site: &Site, partition: &Partition) -> Finding {
     let argv = ["true".to_owned()];
-    let batch = partition.executor.batch();
-    let script = batch.map(|batch| Script {
-        system,
-        batch,
-        name: "moldflow-check",
-        ranks_per_node: NonZeroUsize::MIN,
-        cores_per_rank: partition.cores_per_task,
-        setup: partition.setup.as_deref().unwrap_or(&site.setup),
-        environment: &[],
-        dir: PathBuf::from("/"),
-        argv: &argv,
+    let terms = Terms::of(site, partition);
+    let script = terms.as_ref().map(|terms| {
+        let dir = PathBuf::from("/");
+        terms.script("moldflow-check", None, Duration::MAX, &[], dir, &argv)
     });
     let script = match script.map(|script| script.render()) {
         Some(Ok(script)) => script,

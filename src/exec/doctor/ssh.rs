@@ -1,10 +1,13 @@
 //! Probes of a host behind SSH: is it reached, is moldflow there, do the clocks agree.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Finding;
 use super::probe::{Outcome, Place};
 use crate::exec::batch::quoted;
+use crate::exec::ssh::{Connection, SshTransport, Trouble};
 use crate::spec::site::Ssh;
 
 /// Seconds by which two clocks may differ.
@@ -12,92 +15,87 @@ const SKEW: i64 = 5;
 
 /// Whether the host is reached; everything else about it is told as well.
 pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> bool {
-    let place = Place::Behind(ssh);
     let host = &ssh.host;
-    let outcome = place.ask(&["true"], "");
-    if outcome.success().is_none() {
-        tell(unreachable(subject, host, &outcome));
-        return false;
-    }
-    tell(Finding::ok(
+    let trouble = match Place::Behind(ssh).ask(&["true"], "") {
+        Outcome::Missing => Trouble::NoClient,
+        outcome if outcome.success().is_some() => {
+            tell(Finding::ok(
+                subject,
+                format!("`{host}` is reached by ssh without a question"),
+            ));
+            configured(subject, host).into_iter().for_each(&mut *tell);
+            tell(folder(subject, ssh));
+            tell(program(subject, ssh));
+            tell(clock(subject, ssh));
+            return true;
+        }
+        Outcome::Ended { stderr, .. } => Trouble::of(host, &stderr),
+        outcome => Trouble::NotReached {
+            host: host.clone(),
+            why: outcome.trouble(),
+        },
+    };
+    tell(told(subject, &trouble));
+    false
+}
+
+fn told(subject: &str, trouble: &Trouble) -> Finding {
+    Finding::failed(subject, trouble.to_string(), trouble.hint())
+}
+
+/// What the user's configuration makes of the name; nothing where ssh does not tell.
+fn configured(subject: &str, host: &str) -> Vec<Finding> {
+    let outcome = Place::Here.ask(&["ssh", "-G", "--", host], "");
+    let text = outcome.success().unwrap_or_default();
+    let value = |key: &str| {
+        let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
+        pairs
+            .find(|(found, _)| *found == key)
+            .map(|(_, value)| value)
+    };
+    let (Some(user), Some(name), Some(port)) = (value("user"), value("hostname"), value("port"))
+    else {
+        return Vec::new();
+    };
+    let jump = value("proxyjump").map_or_else(String::new, |jump| format!(", through `{jump}`"));
+    // 0: it has keys, 1: it has none, 2: there is no agent.
+    let agent = match Place::Here.ask(&["ssh-add", "-l"], "").success() {
+        Some(keys) => format!("the agent holds keys: {}", keys.lines().count()),
+        None => "no key comes from an agent".to_owned(),
+    };
+    let mut findings = vec![Finding::ok(
         subject,
-        format!("`{host}` is reached by ssh without a question"),
-    ));
-    tell(program(subject, ssh));
-    tell(folder(subject, ssh));
-    tell(clock(subject, ssh));
-    true
+        format!("`{host}` is {user}@{name}, port {port}{jump}; {agent}"),
+    )];
+    if value("stricthostkeychecking").is_some_and(|value| ["false", "no", "off"].contains(&value)) {
+        findings.push(Finding::warning(
+            subject,
+            format!("whoever says that it is `{host}` is believed"),
+            "remove `StrictHostKeyChecking no` from ~/.ssh/config",
+        ));
+    }
+    findings
 }
 
-/// The reasons told apart by what OpenSSH says.
-fn unreachable(subject: &str, host: &str, outcome: &Outcome) -> Finding {
-    let said = match outcome {
-        Outcome::Ended { stderr, .. } => stderr.as_str(),
-        _ => "",
-    };
-    let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-    let (why, advice) = if matches!(outcome, Outcome::Missing) {
-        (
-            "there is no `ssh` here".to_owned(),
-            "install OpenSSH's client".to_owned(),
-        )
-    } else if says(&[
-        "Host key verification failed",
-        "HOST IDENTIFICATION HAS CHANGED",
-    ]) {
-        (
-            format!("the host key of `{host}` is not known, or has changed"),
-            format!(
-                "run `ssh {host}` once and compare the key; a changed key may mean another machine"
-            ),
-        )
-    } else if says(&["Permission denied", "Too many authentication failures"]) {
-        (
-            format!("`{host}` does not accept a key of ours"),
-            format!(
-                "load one into the agent (`ssh-add`), or name one for `{host}` in ~/.ssh/config; moldflow asks for no password"
-            ),
-        )
-    } else if says(&["Could not resolve hostname"]) {
-        (
-            format!("the name `{host}` is not known"),
-            format!("correct `host`, or write a `Host {host}` block into ~/.ssh/config"),
-        )
-    } else {
-        (
-            format!("`{host}` is not reached: {}", outcome.trouble()),
-            format!(
-                "try `ssh -v {host} true`; a host behind another needs `ProxyJump` in ~/.ssh/config"
-            ),
-        )
-    };
-    Finding::failed(subject, why, advice)
-}
-
-/// Whether the same moldflow is there.
+/// Whether the same moldflow is there; where the profile names none, this one is put there.
 fn program(subject: &str, ssh: &Ssh) -> Finding {
     let host = &ssh.host;
-    let Some(path) = &ssh.moldflow else {
-        return Finding::ok(subject, format!("moldflow will be copied to `{host}`"));
-    };
-    let ours = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
-    let outcome = Place::Behind(ssh).ask(&[&path.to_string_lossy(), "--version"], "");
-    match outcome.success().map(str::trim) {
-        Some(theirs) if theirs == ours => Finding::ok(subject, format!("{theirs} is on `{host}`")),
-        Some(theirs) => Finding::failed(
+    let connection = Connection::new(host).map(Arc::new);
+    let prepared = connection.map(|connection| {
+        // The path of this program here is of no use for that.
+        SshTransport::new(connection, ssh.clone(), Path::new("")).prepare()
+    });
+    match (prepared, &ssh.moldflow) {
+        (Err(error), _) => Finding::failed(subject, error.to_string(), "make room for it"),
+        (Ok(Err(trouble)), _) => told(subject, &trouble),
+        (Ok(Ok(_)), None) => Finding::ok(
             subject,
-            format!("`{host}` has {theirs}, this is {ours}"),
-            "install the same version there, or leave out `moldflow` to have it copied",
+            format!("moldflow was copied to `{host}` and runs there"),
         ),
-        None => Finding::failed(
-            subject,
-            format!(
-                "`{}` on `{host}` does not run: {}",
-                path.display(),
-                outcome.trouble()
-            ),
-            "correct its path, or leave out `moldflow` to have it copied",
-        ),
+        (Ok(Ok(_)), Some(_)) => {
+            let version = env!("CARGO_PKG_VERSION");
+            Finding::ok(subject, format!("moldflow {version} is on `{host}`"))
+        }
     }
 }
 

@@ -1,20 +1,14 @@
 //! The commands of Slurm that this program runs, and what their output means.
 
-use std::io;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use super::state::{Listed, State};
-use crate::exec::process::{Environment, TOKEN};
-
-/// Variables that Slurm's own commands need besides those of every task.
-const OF_SLURM: [&str; 4] = [
-    "SLURM_CONF",
-    "SLURM_CLUSTERS",
-    "SBATCH_ACCOUNT",
-    "SBATCH_QOS",
-];
+use crate::exec::Job;
+use crate::exec::batch::{BatchError, Terms};
+use crate::exec::batched;
+use crate::exec::jobs::{BatchSystem, Fate, Listed, State, Submitted};
+use crate::exec::process::TOKEN;
+use crate::exec::transport::{Call, Output, Transport, Unreachable};
 
 /// Parts of messages that leave open whether the controller took the request in.
 const UNREACHABLE: [&str; 8] = [
@@ -35,131 +29,93 @@ const LATER: [&str; 3] = [
     "temporarily unable to accept job",
 ];
 
-/// The clients of a cluster's Slurm, in an environment of their own.
+/// Slurm's commands.
 #[derive(Clone, Debug)]
 pub struct Slurm {
-    env: Vec<(String, String)>,
+    pub terms: Terms,
 }
 
-/// What a submission came to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Submitted {
-    As(String),
-    /// It never will be: what Slurm says.
-    Refused(String),
-    /// The queue takes no more for now.
-    Full,
-    /// Nobody knows whether the job is in the queue.
-    Unknown,
+impl BatchSystem for Slurm {
+    fn name(&self) -> &'static str {
+        "Slurm"
+    }
+
+    fn client(&self) -> &'static str {
+        "sbatch"
+    }
+
+    fn script(&self, job: &Job, dir: &Path, executable: &Path) -> Result<String, BatchError> {
+        batched::script_of_job(&self.terms, job, dir, executable)
+    }
+
+    fn submit(&mut self, via: &mut dyn Transport, token: &str, script: &Path) -> Submitted {
+        let call = Call::new(["sbatch", "--parsable", "--job-name", token, "--comment"])
+            .arg(format!("moldflow {token}"))
+            .arg(script.to_string_lossy());
+        sbatch(via, call.env(TOKEN, token))
+    }
+
+    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Vec<Listed>, Unreachable> {
+        list(via)
+    }
+
+    fn show(&mut self, via: &mut dyn Transport, id: &str) -> Result<Option<Listed>, Unreachable> {
+        let output = via.run(&Call::new(["scontrol", "--oneliner", "show", "job", id]))?;
+        if !output.succeeded() && output.stderr.contains("Invalid job id") {
+            return Ok(None);
+        }
+        Ok(shown(&answer(output)?))
+    }
+
+    fn cancel(
+        &mut self,
+        via: &mut dyn Transport,
+        tokens: &[String],
+        waiting: bool,
+    ) -> Result<(), Unreachable> {
+        cancel(via, tokens, waiting)
+    }
 }
 
-/// The controller does not answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Unreachable(pub String);
+/// Asks for a block of this name. A block is no task: it carries no token and is not taken for one that was left behind.
+pub fn ask(via: &mut dyn Transport, name: &str, options: &[String]) -> Submitted {
+    let call = Call::new(["sbatch", "--parsable", "--no-requeue", "--chdir=/"])
+        .args(["--job-name", name, "--comment"])
+        .arg(format!("moldflow {name}"));
+    sbatch(via, call.args(options))
+}
 
-impl Slurm {
-    /// Clients for the cluster that this process's environment names. What is submitted inherits this environment, so
-    /// nothing of a job in which this program itself may run is in it.
-    pub fn inherited() -> Self {
-        let mut env = Environment::inherited().pairs().to_vec();
-        let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-        env.extend(OF_SLURM.into_iter().filter_map(ours));
-        Self { env }
+/// All jobs of this user that Slurm still knows.
+pub fn list(via: &mut dyn Transport) -> Result<Vec<Listed>, Unreachable> {
+    let call = Call::new(["squeue", "--noheader", "--array", "--states=all", "--me"])
+        .args(["--format", "%A|%j|%T|%V|%r|%L"]);
+    let text = answer(via.run(&call)?)?;
+    Ok(text.lines().filter_map(listed).collect())
+}
+
+/// Ends the jobs of these names; with `waiting` only those that have not started.
+pub fn cancel(via: &mut dyn Transport, names: &[String], waiting: bool) -> Result<(), Unreachable> {
+    // A job is named by its token, so no other job can be hit, whatever became of its id.
+    for names in names.chunks(50) {
+        let call = Call::new(["scancel"])
+            .args(waiting.then_some("--state=PENDING"))
+            .arg(format!("--name={}", names.join(",")));
+        answer(via.run(&call)?)?;
     }
+    Ok(())
+}
 
-    /// The same for the cluster of this configuration file.
-    pub fn of(conf: &Path) -> Self {
-        let mut slurm = Self::inherited();
-        slurm.env.retain(|(name, _)| name != "SLURM_CONF");
-        let conf = conf.to_string_lossy().into_owned();
-        slurm.env.push(("SLURM_CONF".into(), conf));
-        slurm
-    }
-
-    /// Environment of the clients.
-    pub fn env(&self) -> &[(String, String)] {
-        &self.env
-    }
-
-    /// `sbatch`, with these options, of a script or of what `--wrap` among the options says.
-    pub fn submit(
-        &self,
-        name: &str,
-        dir: &Path,
-        options: &[String],
-        script: Option<&Path>,
-    ) -> Submitted {
-        let mut command = self.command("sbatch");
-        command
-            .args(["--parsable", "--no-requeue", "--job-name", name])
-            .args(["--comment", &format!("moldflow {name}")])
-            .arg("--chdir")
-            .arg(dir)
-            .args(options)
-            .args(script);
-        // A block is no task: it must not be taken for one that was left behind.
-        if script.is_some() {
-            command.env(TOKEN, name);
-        }
-        match command.output() {
-            Ok(output) if output.status.success() => {
-                let text = String::from_utf8_lossy(&output.stdout).into_owned();
-                // `id` or `id;cluster`
-                match text.trim().split(';').next() {
-                    Some(id) if !id.is_empty() => Submitted::As(id.to_owned()),
-                    _ => Submitted::Unknown,
-                }
+fn sbatch(via: &mut dyn Transport, call: Call) -> Submitted {
+    match via.run(&call) {
+        Ok(output) if output.succeeded() => {
+            // `id` or `id;cluster`
+            match output.stdout.trim().split(';').next() {
+                Some(id) if !id.is_empty() => Submitted::As(id.to_owned()),
+                _ => Submitted::Unknown,
             }
-            Ok(output) => refusal(&said(&output)),
-            Err(e) => Submitted::Refused(format!("could not start `sbatch`: {e}")),
         }
-    }
-
-    /// All jobs of this user that Slurm still knows.
-    pub fn list(&self) -> Result<Vec<Listed>, Unreachable> {
-        let user = rustix::process::getuid().as_raw().to_string();
-        let output = self
-            .command("squeue")
-            .args(["--noheader", "--array", "--states=all", "--user", &user])
-            .args(["--format", "%A|%j|%T|%V|%r|%L"])
-            .output();
-        let text = answer(output)?;
-        Ok(text.lines().filter_map(listed).collect())
-    }
-
-    /// One job by its id; None when Slurm does not know the id.
-    pub fn show(&self, id: &str) -> Result<Option<Listed>, Unreachable> {
-        let output = self
-            .command("scontrol")
-            .args(["--oneliner", "show", "job", id])
-            .output();
-        match output {
-            Ok(output) if !output.status.success() && said(&output).contains("Invalid job id") => {
-                Ok(None)
-            }
-            output => Ok(shown(&answer(output)?)),
-        }
-    }
-
-    /// Ends the jobs of these names; with `waiting` only those that have not started.
-    pub fn cancel(&self, names: &[String], waiting: bool) -> Result<(), Unreachable> {
-        // A job is named by its token, so no other job can be hit, whatever became of its id.
-        for names in names.chunks(50) {
-            let mut command = self.command("scancel");
-            command.args(waiting.then_some("--state=PENDING"));
-            answer(command.arg(format!("--name={}", names.join(","))).output())?;
-        }
-        Ok(())
-    }
-
-    fn command(&self, program: &str) -> Command {
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .envs(self.env.iter().map(|(k, v)| (k, v)))
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null());
-        command
+        Ok(output) => refusal(&output.stderr),
+        Err(_) => Submitted::Unknown,
     }
 }
 
@@ -179,18 +135,31 @@ fn refusal(said: &str) -> Submitted {
     }
 }
 
-fn answer(output: io::Result<Output>) -> Result<String, Unreachable> {
-    match output {
-        Ok(output) if output.status.success() => {
-            Ok(String::from_utf8_lossy(&output.stdout).into_owned())
-        }
-        Ok(output) => Err(Unreachable(said(&output))),
-        Err(e) => Err(Unreachable(e.to_string())),
+fn answer(output: Output) -> Result<String, Unreachable> {
+    match output.succeeded() {
+        true => Ok(output.stdout),
+        false => Err(Unreachable(output.stderr)),
     }
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().to_owned()
+/// Reads a word for a state; `CANCELLED by 1000` is one.
+fn state(word: &str) -> State {
+    let ended = State::Ended;
+    match word.split_whitespace().next().unwrap_or_default() {
+        "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD"
+        | "RESV_DEL_HOLD" | "SPECIAL_EXIT" => State::Waiting,
+        "RUNNING" | "SUSPENDED" | "STOPPED" | "SIGNALING" | "RESIZING" | "STAGE_OUT" => {
+            State::Running
+        }
+        "COMPLETING" => State::Completing,
+        "COMPLETED" => ended(Fate::Completed),
+        "FAILED" => ended(Fate::Failed("FAILED".into())),
+        "OUT_OF_MEMORY" => ended(Fate::OutOfMemory),
+        "TIMEOUT" | "DEADLINE" => ended(Fate::Walltime),
+        "CANCELLED" | "REVOKED" => ended(Fate::Cancelled),
+        word @ ("NODE_FAIL" | "BOOT_FAIL" | "PREEMPTED") => ended(Fate::NodeLost(word.to_owned())),
+        word => State::Unknown(word.to_owned()),
+    }
 }
 
 /// A line of `squeue`.
@@ -200,7 +169,7 @@ pub fn listed(line: &str) -> Option<Listed> {
     Some(Listed {
         id: next()?,
         name: next()?,
-        state: State::of(&next()?),
+        state: state(&next()?),
         submitted: next()?,
         reason: next()?,
         left: next().as_deref().and_then(time),
@@ -231,7 +200,7 @@ pub fn shown(line: &str) -> Option<Listed> {
     Some(Listed {
         id: field("JobId")?,
         name: field("JobName")?,
-        state: State::of(&field("JobState")?),
+        state: state(&field("JobState")?),
         submitted: field("SubmitTime")?,
         reason: field("Reason").unwrap_or_default(),
         left: None,
@@ -241,7 +210,7 @@ pub fn shown(line: &str) -> Option<Listed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::exec::slurm::state::Fate;
+    use proptest::prelude::*;
 
     // As printed by Slurm 22.05.8.
     const LINE: &str = "7|1f.12.1|CANCELLED|2026-11-24T19:01:45|None|1-02:03:04";
@@ -284,5 +253,17 @@ mod tests {
     fn a_started_minute_is_asked_for_whole() {
         assert_eq!(minutes(Duration::from_secs(1)), "1");
         assert_eq!(minutes(Duration::from_secs(61)), "2");
+    }
+
+    #[test]
+    fn the_uid_after_cancelled_is_no_part_of_the_word() {
+        assert_eq!(state("CANCELLED by 1000"), State::Ended(Fate::Cancelled));
+    }
+
+    proptest! {
+        #[test]
+        fn a_word_that_is_not_known_is_kept(word in "[A-Z_]{1,12}X") {
+            prop_assert_eq!(state(&word), State::Unknown(word.clone()));
+        }
     }
 }

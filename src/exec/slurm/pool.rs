@@ -4,10 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::commands::Submitted;
-use super::state::{Fate, Listed, State, verdict};
 use crate::exec::Exit;
 use crate::exec::batched::Traces;
+use crate::exec::jobs::{Fate, Listed, State, Submitted, verdict};
 use crate::task::Token;
 
 /// Lists in a row that must bear something out before it is believed.

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::commands::Submitted;
 use super::pool::{Command, Event, Pool, Rules};
-use super::state::{Fate, Listed, State};
 use crate::exec::Exit;
 use crate::exec::batched::{Ended, Traces};
+use crate::exec::jobs::{Fate, Listed, State, Submitted};
 use crate::task::{TaskId, Token};
 
 const PREFIX: &str = "1f.qc.block.";

@@ -5,7 +5,6 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::io;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
@@ -14,12 +13,13 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::Settings;
-use super::commands::Unreachable;
+use super::commands::{self, minutes};
 use super::pool::{Command, Event, Pool, Rules};
+use crate::exec::batch::Terms;
 use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::process::{CLIENT, find_processes};
+use crate::exec::transport::{Here, Transport, Unreachable};
 use crate::exec::{Executor, Found, Job, LocalExecutor, News, Report};
 use crate::task::Token;
 
@@ -29,6 +29,19 @@ const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(
 const BLOCK: &str = "block";
 /// What a client gets beyond the timeout of its task, which is ended where it runs.
 const MARGIN: Duration = Duration::from_secs(60);
+
+/// The blocks of a partition and what runs in them.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub terms: Terms,
+    /// Nodes of a block.
+    pub nodes: usize,
+    /// Tasks of one node that a node has the cores for.
+    pub tasks_per_node: usize,
+    /// Tasks at once, at the most.
+    pub slots: usize,
+    pub rules: Rules,
+}
 
 /// The `slurm` executor with blocks.
 pub struct BlockExecutor {
@@ -46,25 +59,23 @@ enum Input {
 }
 
 impl BlockExecutor {
-    /// An executor that reports to `reports`. `nodes`: those of a block. `name`: unlike that of any other executor of
+    /// An executor that reports to `reports`. `name`: unlike that of any other executor of
     /// any other run, so that an engine that comes after a crash finds the blocks of the one before, and only those.
     pub fn new(
-        settings: Settings,
-        nodes: usize,
-        rules: Rules,
+        held: Held,
+        here: Here,
         name: &str,
         reports: UnboundedSender<Report>,
     ) -> io::Result<Self> {
         let (sender, inputs) = unbounded_channel();
         let (clients, of_clients) = unbounded_channel();
         let busy = Arc::new(AtomicUsize::new(0));
-        let slots = rules.max * rules.capacity;
-        let slots = slots.min(settings.max_jobs);
+        let slots = (held.rules.max * held.rules.capacity).min(held.slots);
         let thread = Thread {
-            pool: Pool::new(rules, format!("{name}.block.")),
+            pool: Pool::new(held.rules.clone(), format!("{name}.block.")),
             local: LocalExecutor::of_clients(slots, CLIENT, clients)?,
-            settings,
-            nodes,
+            held,
+            here,
             reports,
             busy: busy.clone(),
             jobs: BTreeMap::new(),
@@ -139,8 +150,8 @@ impl Drop for BlockExecutor {
 }
 
 struct Thread {
-    settings: Settings,
-    nodes: usize,
+    held: Held,
+    here: Here,
     pool: Pool,
     /// Runs the clients.
     local: LocalExecutor,
@@ -174,14 +185,14 @@ impl Thread {
             }
         }
         let Self {
-            settings,
+            mut here,
             pool,
             local,
             ..
         } = self;
         drop(local);
         let left = pool.blocks();
-        if let Err(Unreachable(why)) = settings.slurm.cancel(&left, false) {
+        if let Err(Unreachable(why)) = commands::cancel(&mut here, &left, false) {
             tracing::warn!("could not release {} blocks: {why}", left.len());
         }
     }
@@ -241,7 +252,7 @@ impl Thread {
 
     /// Looks at all blocks at once.
     fn look(&mut self) {
-        match self.settings.slurm.list() {
+        match commands::list(&mut self.here) {
             Ok(list) => self.handle(Event::Listed(list)),
             Err(Unreachable(why)) => {
                 tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}");
@@ -266,15 +277,14 @@ impl Thread {
         match command {
             Command::Ask(name) => {
                 let options = self.block_options();
-                let slurm = &self.settings.slurm;
-                let answer = slurm.submit(&name, Path::new("/"), &options, None);
+                let answer = commands::ask(&mut self.here, &name, &options);
                 tracing::info!("block {name}: {answer:?}");
                 self.looked = Some(Instant::now());
                 self.handle(Event::Asked(name, answer));
             }
             Command::Release(name) => {
                 tracing::info!("block {name} is released");
-                if let Err(Unreachable(why)) = self.settings.slurm.cancel(&[name], false) {
+                if let Err(Unreachable(why)) = commands::cancel(&mut self.here, &[name], false) {
                     tracing::warn!("Slurm does not answer: {why}");
                 }
             }
@@ -304,8 +314,11 @@ impl Thread {
         let Some(job) = self.jobs.get(token) else {
             return;
         };
-        let settings = &self.settings;
-        let written = batched::write(job, &settings.setup, &settings.executable)
+        let terms = &self.held.terms;
+        let written = self.here.executable().map_err(io::Error::other);
+        let written = written
+            .map(|program| batched::script(&terms.setup, &batched::command(&program)))
+            .and_then(|script| batched::write(job, &script))
             .and_then(|()| fs::write(job.dir.join(BLOCK), block));
         if let Err(e) = written {
             tracing::warn!("could not write the files of {token}: {e}");
@@ -324,7 +337,7 @@ impl Thread {
         .into();
         argv.extend([
             format!("--jobid={id}"),
-            format!("--cpus-per-task={}", settings.cores_per_task),
+            format!("--cpus-per-task={}", terms.cores_per_task),
             format!("--job-name={token}"),
             format!("--chdir={}", job.dir.display()),
             format!("--export=ALL,{CLIENT}="),
@@ -332,14 +345,32 @@ impl Thread {
             script.display().to_string(),
         ]);
         let mut client = client_job(job, argv);
-        client.env = settings.slurm.env().to_vec();
+        client.env = self.here.env().to_vec();
         self.local.submit(vec![client]);
     }
 
     fn block_options(&self) -> Vec<String> {
-        let settings = &self.settings;
-        let mut options = settings.options_for(self.nodes, self.pool.walltime());
-        options.push(format!("--ntasks-per-node={}", settings.tasks_per_node));
+        let Terms {
+            batch,
+            cores_per_task,
+            ..
+        } = &self.held.terms;
+        let mut options = vec![
+            format!("--time={}", minutes(self.pool.walltime())),
+            format!("--nodes={}", self.held.nodes),
+            format!("--cpus-per-task={cores_per_task}"),
+            format!("--ntasks-per-node={}", self.held.tasks_per_node),
+        ];
+        let queue = batch
+            .queue
+            .iter()
+            .map(|queue| format!("--partition={queue}"));
+        let account = batch
+            .account
+            .iter()
+            .map(|account| format!("--account={account}"));
+        options.extend(queue.chain(account));
+        options.extend(batch.options.iter().cloned());
         options.push("--output=/dev/null".into());
         options.push("--wrap=exec sleep infinity".into());
         options
@@ -359,6 +390,7 @@ fn client_job(job: &Job, argv: Vec<String>) -> Job {
         files: Vec::new(),
         links: Vec::new(),
         timeout: job.timeout + MARGIN,
+        shape: None,
         ..job.clone()
     }
 }

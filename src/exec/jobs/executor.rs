@@ -1,4 +1,4 @@
-//! The `slurm` executor, a job a task: a thread runs Slurm's commands and looks at the jobs; what is to be done is
+//! The executor of jobs: a thread runs the commands of a batch system and looks at the jobs; what is to be done is
 //! decided in `queue`.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -11,25 +11,19 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::Settings;
-use super::commands::{Submitted, Unreachable};
 use super::queue::{Command, Event, Queue};
-use super::state::{Listed, State};
+use super::{BatchSystem, Fate, Listed, State, Submitted};
 use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
-use crate::exec::process::find_clients;
+use crate::exec::transport::{PutError, Transport, Unreachable};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
 use crate::task::Token;
 
-/// The shortest and the longest time from one look at the jobs to the next. It grows while nothing changes.
-const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(30));
-/// What a job gets beyond the timeout of its task, so that the task is ended by its timeout and not by Slurm.
-const MARGIN: Duration = Duration::from_secs(60);
 /// Bytes of what a script printed that a failure quotes.
 const QUOTED: usize = 1000;
 
-/// The `slurm` executor without blocks.
-pub struct SlurmExecutor {
+/// Runs each task as a job of its own.
+pub struct JobExecutor {
     requests: Option<mpsc::Sender<Request>>,
     held: Arc<AtomicUsize>,
     slots: usize,
@@ -40,32 +34,44 @@ enum Request {
     Submit(Vec<Job>),
     Find(Vec<Job>),
     Cancel(Vec<Token>),
-    EndOthers(String, Vec<Token>),
+    EndOthers(Vec<Token>),
     DropWaiting,
 }
 
-impl SlurmExecutor {
-    /// An executor that reports to `reports`. Nothing is asked of Slurm yet.
-    pub fn new(settings: Settings, reports: UnboundedSender<Report>) -> io::Result<Self> {
+impl JobExecutor {
+    /// An executor that has at most `max_jobs` jobs of the run `run` in the batch system and reports to `reports`.
+    /// Nothing is asked yet.
+    pub fn new(
+        system: Box<dyn BatchSystem>,
+        via: Box<dyn Transport>,
+        max_jobs: usize,
+        run: &str,
+        reports: UnboundedSender<Report>,
+    ) -> io::Result<Self> {
         let (sender, requests) = mpsc::channel();
         let held = Arc::new(AtomicUsize::new(0));
-        let slots = settings.max_jobs;
+        let pace = system.pace();
         let thread = Thread {
-            queue: Queue::new(settings.max_jobs),
-            settings,
+            queue: Queue::new(max_jobs),
+            system,
+            via,
+            run: run.to_owned(),
             requests,
             reports,
             held: held.clone(),
             jobs: BTreeMap::new(),
             commands: VecDeque::new(),
-            poll: POLL.0,
+            untraced: Vec::new(),
+            unended: None,
+            poll: pace.0,
+            pace,
             polled: Instant::now(),
         };
-        let builder = std::thread::Builder::new().name("slurm".into());
+        let builder = std::thread::Builder::new().name("jobs".into());
         Ok(Self {
             requests: Some(sender),
             held,
-            slots,
+            slots: max_jobs,
             thread: Some(builder.spawn(move || thread.serve())?),
         })
     }
@@ -77,12 +83,12 @@ impl SlurmExecutor {
     }
 }
 
-impl Executor for SlurmExecutor {
+impl Executor for JobExecutor {
     fn submit(&mut self, jobs: Vec<Job>) {
         self.request(Request::Submit(jobs));
     }
 
-    /// Says `Adopted` of each: whether Slurm has it can only be told once the controller answers, and what it turns out
+    /// Says `Adopted` of each: whether the batch system has it can only be told once it answers, and what it turns out
     /// not to have is submitted then.
     fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
         self.held.fetch_add(jobs.len(), Ordering::SeqCst);
@@ -90,8 +96,8 @@ impl Executor for SlurmExecutor {
         vec![Found::Adopted; jobs.len()]
     }
 
-    fn end_others(&mut self, run: &str, keep: &[Token]) {
-        self.request(Request::EndOthers(run.to_owned(), keep.to_vec()));
+    fn end_others(&mut self, _: &str, keep: &[Token]) {
+        self.request(Request::EndOthers(keep.to_vec()));
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -111,8 +117,8 @@ impl Executor for SlurmExecutor {
     }
 }
 
-impl Drop for SlurmExecutor {
-    /// Cancels what Slurm still has.
+impl Drop for JobExecutor {
+    /// Cancels what the batch system still has.
     fn drop(&mut self) {
         self.requests = None;
         if let Some(thread) = self.thread.take() {
@@ -122,13 +128,21 @@ impl Drop for SlurmExecutor {
 }
 
 struct Thread {
-    settings: Settings,
+    system: Box<dyn BatchSystem>,
+    via: Box<dyn Transport>,
+    run: String,
     queue: Queue,
     requests: mpsc::Receiver<Request>,
     reports: UnboundedSender<Report>,
     held: Arc<AtomicUsize>,
     jobs: BTreeMap<Token, Job>,
     commands: VecDeque<Command>,
+    /// What is to be read again, because it could not be reached.
+    untraced: Vec<Command>,
+    /// Attempts to be kept, while others of an earlier engine may run on that could not be reached.
+    unended: Option<Vec<Token>>,
+    /// The shortest and the longest time from one look to the next, and that of now: it grows while nothing changes.
+    pace: (Duration, Duration),
     poll: Duration,
     polled: Instant,
 }
@@ -138,11 +152,12 @@ impl Thread {
         loop {
             let due = self.polled + self.poll;
             let left = due.saturating_duration_since(Instant::now());
-            let request = if !self.commands.is_empty() || self.queue.held() > 0 && left.is_zero() {
+            let waits = self.queue.held() > 0 || self.unended.is_some();
+            let request = if !self.commands.is_empty() || waits && left.is_zero() {
                 self.requests
                     .try_recv()
                     .map_err(|e| e == TryRecvError::Disconnected)
-            } else if self.queue.held() > 0 {
+            } else if waits {
                 let received = self.requests.recv_timeout(left);
                 received.map_err(|e| e == RecvTimeoutError::Disconnected)
             } else {
@@ -151,7 +166,7 @@ impl Thread {
             match request {
                 Ok(request) => self.request(request),
                 Err(true) => break,
-                Err(false) if self.queue.held() > 0 && Instant::now() >= due => self.look(),
+                Err(false) if waits && Instant::now() >= due => self.look(),
                 Err(false) => {
                     if let Some(command) = self.commands.pop_front() {
                         self.perform(command);
@@ -159,10 +174,22 @@ impl Thread {
                 }
             }
         }
-        let left: Vec<String> = self.queue.tokens().map(Token::to_string).collect();
-        if let Err(Unreachable(why)) = self.settings.slurm.cancel(&left, false) {
-            tracing::warn!("could not cancel {} jobs: {why}", left.len());
+        if let Err(Unreachable(why)) = self.leave() {
+            tracing::warn!("jobs, or files of theirs, may be left: {why}");
         }
+    }
+
+    /// Cancels what is left, and brings back what it has done: a result may be among it.
+    fn leave(&mut self) -> Result<(), Unreachable> {
+        let Self { system, via, .. } = self;
+        let left: Vec<Token> = self.queue.tokens().cloned().collect();
+        let names: Vec<String> = left.iter().map(Token::to_string).collect();
+        system.cancel(&mut **via, &names, false)?;
+        for job in left.iter().filter_map(|token| self.jobs.get(token)) {
+            via.get(job)?;
+            via.forget(&job.token);
+        }
+        via.sweep(&self.run, &left)
     }
 
     fn request(&mut self, request: Request) {
@@ -176,26 +203,39 @@ impl Thread {
             Request::Find(jobs) => Event::Perhaps(keep(jobs, &mut self.jobs)),
             Request::Cancel(tokens) => Event::Cancel(tokens),
             Request::DropWaiting => Event::DropWaiting,
-            Request::EndOthers(run, keep) => return self.end_others(&run, &keep),
+            Request::EndOthers(keep) => {
+                self.end_others(keep, false);
+                return;
+            }
         };
         self.handle(event);
     }
 
-    fn end_others(&self, run: &str, keep: &[Token]) {
-        let slurm = &self.settings.slurm;
-        let ended = slurm.list().and_then(|list| {
-            let others: Vec<String> = others(&list, run, keep).map(str::to_owned).collect();
-            slurm.cancel(&others, false)
+    /// Ends attempts other than `keep`; `later`: this engine may have submitted some itself by now.
+    fn end_others(&mut self, mut keep: Vec<Token>, later: bool) {
+        let Self {
+            system, via, run, ..
+        } = self;
+        let ended = system.list(&mut **via, run).and_then(|list| {
+            let newest = later.then(|| keep.iter().map(|token| token.task).max());
+            let is_old = |token: &Token| newest.is_none_or(|newest| Some(token.task) < newest);
+            keep.extend(self.jobs.keys().cloned());
+            let others = others(&list, run, &keep).filter(is_old);
+            let others: Vec<String> = others.map(|token| token.to_string()).collect();
+            system.cancel(&mut **via, &others, false)?;
+            via.sweep(run, &keep)
         });
+        self.unended = None;
         if let Err(Unreachable(why)) = ended {
             tracing::warn!("jobs that an earlier engine cancelled may still be there: {why}");
+            self.unended = Some(keep);
         }
     }
 
     fn handle(&mut self, event: Event) {
         let commands = self.queue.handle(event);
         if !commands.is_empty() {
-            self.poll = POLL.0;
+            self.poll = self.pace.0;
         }
         self.commands.extend(commands);
         self.held.store(self.queue.held(), Ordering::SeqCst);
@@ -203,12 +243,14 @@ impl Thread {
 
     /// Looks at all jobs at once.
     fn look(&mut self) {
-        self.poll = (self.poll * 3 / 2).min(POLL.1);
-        match self.settings.slurm.list() {
+        self.poll = (self.poll * 3 / 2).min(self.pace.1);
+        self.commands.extend(self.untraced.drain(..));
+        if let Some(keep) = self.unended.take() {
+            self.end_others(keep, true);
+        }
+        match self.system.list(&mut *self.via, &self.run) {
             Ok(list) => self.handle(Event::Listed(list)),
-            Err(Unreachable(why)) => {
-                tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}")
-            }
+            Err(why) => self.no_answer(&why),
         }
         self.polled = Instant::now();
     }
@@ -220,25 +262,17 @@ impl Thread {
                 tracing::info!("job {token}: {answer:?}");
                 self.handle(Event::Submitted(token, answer));
             }
-            Command::Show(token, id) => match self.settings.slurm.show(&id) {
+            Command::Show(token, id) => match self.system.show(&mut *self.via, &id) {
                 Ok(listed) => self.handle(Event::Shown(token, listed)),
-                Err(Unreachable(why)) => tracing::warn!("Slurm does not answer: {why}"),
+                Err(why) => self.no_answer(&why),
             },
-            Command::Trace(token, fate) => {
-                let Some(job) = self.jobs.get(&token) else {
-                    return;
-                };
-                let traces = Traces::read(job);
-                let coming = traces.is_empty() && find_clients("sbatch", &token.to_string());
-                self.handle(match coming {
-                    true => Event::StillComing(token),
-                    false => Event::Traced {
-                        token,
-                        fate,
-                        traces,
-                    },
-                });
-            }
+            Command::Trace(token, fate) => match self.trace(&token, fate.clone()) {
+                Ok(event) => self.handle(event),
+                Err(why) => {
+                    self.no_answer(&why);
+                    self.untraced.push(Command::Trace(token, fate));
+                }
+            },
             Command::Cancel(tokens) => self.cancel(&tokens, false),
             Command::CancelWaiting(tokens) => self.cancel(&tokens, true),
             Command::Started(token) => self.report(token, News::Started),
@@ -247,6 +281,7 @@ impl Thread {
                     Some(job) => with_output(exit, &job),
                     None => exit,
                 };
+                self.via.forget(&token);
                 let news = News::Ended {
                     exit,
                     result: traces.result,
@@ -257,23 +292,59 @@ impl Thread {
         }
     }
 
-    fn submit(&self, token: &Token) -> Submitted {
+    fn submit(&mut self, token: &Token) -> Submitted {
+        let Self { system, via, .. } = self;
         let Some(job) = self.jobs.get(token) else {
             return Submitted::Refused("the job is not known".into());
         };
-        if let Err(e) = batched::write(job, &self.settings.setup, &self.settings.executable) {
-            return Submitted::Refused(format!("could not write the job's files: {e}"));
+        let dir = via.directory(job);
+        let put = via.executable().map_err(PutError::from).map(|executable| {
+            let script = system.script(job, &dir, &executable);
+            script.map(|script| via.put(job, &script))
+        });
+        match put {
+            Ok(Ok(Ok(()))) => {
+                system.submit(&mut **via, &token.to_string(), &batched::script_of(&dir))
+            }
+            Ok(Err(refused)) => Submitted::Refused(refused.to_string()),
+            Err(PutError::Unreachable(why)) | Ok(Ok(Err(PutError::Unreachable(why)))) => {
+                self.no_answer(&why);
+                Submitted::Unknown
+            }
+            Err(e) | Ok(Ok(Err(e))) => Submitted::Refused(e.to_string()),
         }
-        let options = options(&self.settings, job.timeout);
-        let script = batched::script_of(&job.dir);
-        let slurm = &self.settings.slurm;
-        slurm.submit(&token.to_string(), &job.dir, &options, Some(&script))
     }
 
-    fn cancel(&self, tokens: &[Token], waiting: bool) {
+    /// What a job left that the batch system is done with.
+    fn trace(&mut self, token: &Token, fate: Option<Fate>) -> Result<Event, Unreachable> {
+        let traces = match self.jobs.get(token) {
+            Some(job) => {
+                self.via.get(job)?;
+                Traces::read(job)
+            }
+            None => Traces::default(),
+        };
+        let client = self.system.client();
+        let token = token.clone();
+        if traces.is_empty() && self.via.is_at_it(client, &token.to_string())? {
+            return Ok(Event::StillComing(token));
+        }
+        Ok(Event::Traced {
+            token,
+            fate,
+            traces,
+        })
+    }
+
+    fn no_answer(&self, why: &Unreachable) {
+        let name = self.system.name();
+        tracing::warn!("{name} does not answer, nothing is concluded from that: {why}");
+    }
+
+    fn cancel(&mut self, tokens: &[Token], waiting: bool) {
         let names: Vec<String> = tokens.iter().map(Token::to_string).collect();
         // Commanded again at the next look, if they are still there.
-        if let Err(Unreachable(why)) = self.settings.slurm.cancel(&names, waiting) {
+        if let Err(Unreachable(why)) = self.system.cancel(&mut *self.via, &names, waiting) {
             tracing::warn!("could not cancel {} jobs: {why}", names.len());
         }
     }
@@ -284,31 +355,17 @@ impl Thread {
     }
 }
 
-/// Options of `sbatch` for a task with this timeout.
-fn options(settings: &Settings, timeout: Duration) -> Vec<String> {
-    let time = timeout.saturating_add(MARGIN).min(settings.walltime);
-    let mut options = settings.options_for(settings.nodes_per_task, time);
-    // Of several nodes a task has all cores.
-    let ranks = if settings.nodes_per_task > 1 {
-        settings.tasks_per_node
-    } else {
-        1
-    };
-    options.push(format!("--ntasks-per-node={ranks}"));
-    options.push(format!("--output={}", batched::SCRIPT_OUTPUT));
-    options
-}
-
-/// Names of the jobs of tasks of a run that live and belong to none of `keep`.
-fn others<'l>(list: &'l [Listed], run: &str, keep: &[Token]) -> impl Iterator<Item = &'l str> {
+/// Attempts of a run that live and are none of `keep`.
+fn others<'l>(
+    list: &'l [Listed],
+    run: &'l str,
+    keep: &'l [Token],
+) -> impl Iterator<Item = Token> + 'l {
     let live = list
         .iter()
         .filter(|job| !matches!(job.state, State::Ended(_)));
-    live.filter(move |job| {
-        let token: Result<Token, ()> = job.name.parse();
-        token.is_ok_and(|token| token.run == run && !keep.contains(&token))
-    })
-    .map(|job| job.name.as_str())
+    let tokens = live.filter_map(|job| job.name.parse().ok());
+    tokens.filter(move |token: &Token| token.run == run && !keep.contains(token))
 }
 
 /// Adds what the script printed to an end that has nothing else to explain it.

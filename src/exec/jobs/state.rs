@@ -1,4 +1,4 @@
-//! What Slurm says of a job, in its words and in ours.
+//! What a batch system says of a job, in our words.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::exec::batched::Traces;
 pub enum State {
     Waiting,
     Running,
-    /// Its processes have ended, Slurm still cleans up.
+    /// Its processes have ended, the batch system still cleans up.
     Completing,
     Ended(Fate),
     /// A word that this program does not know: neither success nor failure.
@@ -21,66 +21,44 @@ pub enum State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fate {
     Completed,
-    Failed,
+    /// The batch system's word.
+    Failed(String),
     OutOfMemory,
     Walltime,
     Cancelled,
-    /// Its node failed, or was given to another: Slurm's word.
+    /// Its node failed, or was given to another: the batch system's word.
     NodeLost(String),
 }
 
-/// A line of `squeue`, or what `scontrol show job` says.
+/// What a batch system says of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {
     pub id: String,
+    /// The token of its attempt, or the name of a block.
     pub name: String,
     pub state: State,
-    /// When it was submitted, in Slurm's words. An id may be issued again after the controller lost its state.
+    /// When it was submitted, in the batch system's words, which sort by time. An id may be issued again.
     pub submitted: String,
-    /// Why it waits, or ended, in Slurm's words; not to be relied upon.
+    /// Why it waits, or ended, in the batch system's words; not to be relied upon.
     pub reason: String,
     /// Until its walltime ends; None where there is no end.
     pub left: Option<Duration>,
 }
 
-impl State {
-    /// Reads a word; `CANCELLED by 1000` is one.
-    pub fn of(word: &str) -> Self {
-        let ended = Self::Ended;
-        match word.split_whitespace().next().unwrap_or_default() {
-            "PENDING" | "CONFIGURING" | "REQUEUED" | "REQUEUE_FED" | "REQUEUE_HOLD"
-            | "RESV_DEL_HOLD" | "SPECIAL_EXIT" => Self::Waiting,
-            "RUNNING" | "SUSPENDED" | "STOPPED" | "SIGNALING" | "RESIZING" | "STAGE_OUT" => {
-                Self::Running
-            }
-            "COMPLETING" => Self::Completing,
-            "COMPLETED" => ended(Fate::Completed),
-            "FAILED" => ended(Fate::Failed),
-            "OUT_OF_MEMORY" => ended(Fate::OutOfMemory),
-            "TIMEOUT" | "DEADLINE" => ended(Fate::Walltime),
-            "CANCELLED" | "REVOKED" => ended(Fate::Cancelled),
-            word @ ("NODE_FAIL" | "BOOT_FAIL" | "PREEMPTED") => {
-                ended(Fate::NodeLost(word.to_owned()))
-            }
-            word => Self::Unknown(word.to_owned()),
-        }
-    }
-}
-
-/// How an attempt ended: its own result and exit status first, then Slurm's word, which is None once Slurm has
-/// forgotten the job. `ours`: whether this program cancelled it.
+/// How an attempt ended: its own result and exit status first, then the batch system's word, which is None once it
+/// has forgotten the job. `ours`: whether this program cancelled it.
 pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
     let seen = traces.ended.as_ref().map(|ended| ended.exit.clone());
     let killed = matches!(seen, None | Some(Exit::Signal(_)));
     match (seen, fate) {
         (_, Some(Fate::Cancelled)) if killed && ours => Exit::Cancelled,
         (_, Some(Fate::Cancelled)) if killed => Exit::CancelledByHand,
-        // A signal does not say who sent it, and Slurm ends what it ends by signals.
+        // A signal does not say who sent it, and a batch system ends what it ends by signals.
         (_, Some(Fate::Walltime)) if killed => Exit::Walltime,
         (_, Some(Fate::NodeLost(word))) if killed => Exit::NodeLost(word.clone()),
         (Some(exit), _) => exit,
         (None, Some(Fate::OutOfMemory)) => Exit::Word("OUT_OF_MEMORY".into()),
-        (None, Some(Fate::Failed)) => Exit::Word("FAILED".into()),
+        (None, Some(Fate::Failed(word))) => Exit::Word(word.clone()),
         (None, Some(_)) => Exit::Word("COMPLETED".into()),
         (None, None) if ours => Exit::Cancelled,
         (None, None) => Exit::Unseen,
@@ -91,7 +69,6 @@ pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
 mod tests {
     use super::*;
     use crate::exec::batched::Ended;
-    use proptest::prelude::*;
 
     fn traces(exit: Option<Exit>) -> Traces {
         Traces {
@@ -105,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_job_saw_counts_more_than_what_slurm_says() {
+    fn what_the_job_saw_counts_more_than_what_the_batch_system_says() {
         let seen = traces(Some(Exit::Code(3)));
         for fate in [
             Fate::Completed,
@@ -119,7 +96,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signal_is_explained_by_slurm() {
+    fn a_signal_is_explained_by_the_batch_system() {
         let seen = traces(Some(Exit::Signal(15)));
         assert_eq!(verdict(Some(&Fate::Walltime), &seen, false), Exit::Walltime);
         assert_eq!(
@@ -130,32 +107,24 @@ mod tests {
             verdict(Some(&Fate::Cancelled), &seen, false),
             Exit::CancelledByHand
         );
-        assert_eq!(verdict(Some(&Fate::Failed), &seen, false), Exit::Signal(15));
+        assert_eq!(
+            verdict(Some(&Fate::Failed("FAILED".into())), &seen, false),
+            Exit::Signal(15)
+        );
     }
 
     #[test]
-    fn without_traces_no_word_of_slurm_is_a_success() {
-        for fate in [Fate::Completed, Fate::Failed, Fate::OutOfMemory] {
+    fn without_traces_no_word_of_a_batch_system_is_a_success() {
+        for fate in [
+            Fate::Completed,
+            Fate::Failed("FAILED".into()),
+            Fate::OutOfMemory,
+        ] {
             assert!(matches!(
                 verdict(Some(&fate), &traces(None), false),
                 Exit::Word(_)
             ));
         }
         assert_eq!(verdict(None, &traces(None), false), Exit::Unseen);
-    }
-
-    #[test]
-    fn the_uid_after_cancelled_is_no_part_of_the_word() {
-        assert_eq!(
-            State::of("CANCELLED by 1000"),
-            State::Ended(Fate::Cancelled)
-        );
-    }
-
-    proptest! {
-        #[test]
-        fn a_word_that_is_not_known_is_kept(word in "[A-Z_]{1,12}X") {
-            prop_assert_eq!(State::of(&word), State::Unknown(word.clone()));
-        }
     }
 }

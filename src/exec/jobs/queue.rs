@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::commands::Submitted;
-use super::state::{Fate, Listed, State, verdict};
+use super::{Fate, Listed, State, Submitted, verdict};
 use crate::exec::Exit;
 use crate::exec::batched::Traces;
 use crate::task::Token;
@@ -70,7 +69,7 @@ pub enum Event {
     /// The process that submits this job, left by an earlier engine, is still at it.
     StillComing(Token),
     Listed(Vec<Listed>),
-    /// `scontrol show job` of the id that this job had.
+    /// What the batch system says of the id that this job had.
     Shown(Token, Option<Listed>),
     /// What the directory of a job holds that the batch system is done with.
     Traced {

@@ -1,12 +1,11 @@
-//! Laws of the queue against a Slurm that loses answers, forgets jobs, issues ids again and words states in its own way.
+//! Laws of the queue against a batch system that loses answers, forgets jobs, issues ids again and words states in its own way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::commands::Submitted;
 use super::queue::{Command, Event, Queue};
-use super::state::{Fate, Listed, State};
+use super::{Fate, Listed, State, Submitted};
 use crate::exec::Exit;
 use crate::exec::batched::{Ended, Traces};
 use crate::task::{TaskId, Token};
@@ -43,7 +42,7 @@ enum Chance {
 fn chances() -> impl Strategy<Value = Chance> {
     let fate = prop::sample::select(vec![
         Fate::Completed,
-        Fate::Failed,
+        Fate::Failed("FAILED".into()),
         Fate::Walltime,
         Fate::Cancelled,
         Fate::NodeLost("NODE_FAIL".into()),
@@ -191,7 +190,7 @@ impl World {
                         started: 0,
                         ended: 1,
                     });
-                    if matches!(fate, Fate::Completed | Fate::Failed) {
+                    if matches!(fate, Fate::Completed | Fate::Failed(_)) {
                         let result = None;
                         self.traces.insert(token, Traces { result, ended });
                     }

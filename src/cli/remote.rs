@@ -1,0 +1,65 @@
+//! `moldflow remote`: what this program does on a host that it was called to over SSH.
+
+use std::io::{self, Read, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::failure::Failure;
+use super::{Exit, run_dir};
+use crate::exec::find_clients;
+use crate::exec::ssh::{processes, there::WorkDir};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Answer the message on stdin
+    Exchange { work_dir: PathBuf },
+    /// Start an attempt that outlives the connection
+    Start { work_dir: PathBuf, token: String },
+    /// Print the attempts that were started, one a line, and a last line that says so
+    List { work_dir: PathBuf },
+    /// End attempts
+    End(EndArguments),
+    /// Whether a program works for an attempt
+    Find { program: String, token: String },
+}
+
+#[derive(Args)]
+pub(super) struct EndArguments {
+    work_dir: PathBuf,
+    tokens: Vec<String>,
+}
+
+pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+    run_dir::keep_private();
+    carry_out(command).map_err(|e| Failure::new(e.to_string()))
+}
+
+fn carry_out(command: &Command) -> io::Result<Exit> {
+    match command {
+        Command::Exchange { work_dir } => {
+            let mut message = Vec::new();
+            io::stdin().read_to_end(&mut message)?;
+            tell(&WorkDir::new(work_dir).answer(&message)?)?;
+        }
+        Command::Start { work_dir, token } => processes::start(&WorkDir::new(work_dir), token)?,
+        Command::List { work_dir } => {
+            let list = processes::list(&WorkDir::new(work_dir))?;
+            tell(processes::printed(&list).as_bytes())?;
+        }
+        Command::End(EndArguments { work_dir, tokens }) => {
+            processes::end(&WorkDir::new(work_dir), tokens)?;
+        }
+        Command::Find { program, token } if !find_clients(program, token) => {
+            return Ok(Exit::Refused);
+        }
+        Command::Find { .. } => {}
+    }
+    Ok(Exit::Finished)
+}
+
+fn tell(bytes: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}

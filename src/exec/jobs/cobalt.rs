@@ -1,0 +1,202 @@
+//! Cobalt: its commands, and what they print. It forgets a job as soon as that has ended, so that only the job's own
+//! files tell how.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{BatchSystem, Listed, State, Submitted};
+use crate::exec::Job;
+use crate::exec::batch::{BatchError, Terms};
+use crate::exec::batched;
+use crate::exec::process::TOKEN;
+use crate::exec::transport::{Call, Transport, Unreachable};
+
+/// Parts of messages that leave open whether the queue manager took the request in.
+const UNREACHABLE: [&str; 5] = [
+    "Failed to connect",
+    "Failed to contact",
+    "Connection refused",
+    "timed out",
+    "XML-RPC",
+];
+
+/// Parts of messages that mean: not now.
+const LATER: [&str; 2] = ["jobs per user", "MaxQueued"];
+
+/// Jobs that one `qdel` is given.
+const AT_ONCE: usize = 100;
+
+/// Cobalt's commands.
+#[derive(Clone, Debug)]
+pub struct Cobalt {
+    terms: Terms,
+}
+
+impl Cobalt {
+    pub fn new(terms: Terms) -> Self {
+        Self { terms }
+    }
+}
+
+impl BatchSystem for Cobalt {
+    fn name(&self) -> &'static str {
+        "Cobalt"
+    }
+
+    fn client(&self) -> &'static str {
+        "qsub"
+    }
+
+    fn script(&self, job: &Job, dir: &Path, executable: &Path) -> Result<String, BatchError> {
+        batched::script_of_job(&self.terms, job, dir, executable)
+    }
+
+    fn submit(&mut self, via: &mut dyn Transport, token: &str, script: &Path) -> Submitted {
+        let call = Call::new(["qsub"]).arg(script.to_string_lossy());
+        match via.run(&call.env(TOKEN, token)) {
+            // The id is all that is printed to stdout.
+            Ok(output) if output.succeeded() => match output.stdout.trim() {
+                id if !id.is_empty() && id.chars().all(|c| c.is_ascii_digit()) => {
+                    Submitted::As(id.to_owned())
+                }
+                _ => Submitted::Unknown,
+            },
+            Ok(output) => refusal(&output.stderr),
+            Err(_) => Submitted::Unknown,
+        }
+    }
+
+    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Vec<Listed>, Unreachable> {
+        let output = via.run(&Call::new(["qstat", "-f", "-l"]))?;
+        match output.succeeded() {
+            true => Ok(listed(&output.stdout)),
+            false => Err(Unreachable(output.stderr)),
+        }
+    }
+
+    fn show(&mut self, via: &mut dyn Transport, id: &str) -> Result<Option<Listed>, Unreachable> {
+        let output = via.run(&Call::new(["qstat", "-f", "-l", id]))?;
+        match output.code {
+            Some(0) => Ok(listed(&output.stdout).into_iter().find(|job| job.id == id)),
+            // No such job; that it could not ask makes it exit with 2.
+            Some(1) if output.stderr.is_empty() => Ok(None),
+            _ => Err(Unreachable(output.stderr)),
+        }
+    }
+
+    fn cancel(
+        &mut self,
+        via: &mut dyn Transport,
+        tokens: &[String],
+        waiting: bool,
+    ) -> Result<(), Unreachable> {
+        // Ids are fresh from the queue manager, and each is that of a job with one of the tokens.
+        let jobs = self.list(via, "")?;
+        let ids: Vec<String> = super::ids_to_end(jobs, tokens, waiting);
+        for ids in ids.chunks(AT_ONCE) {
+            let output = via.run(&Call::new(["qdel"]).args(ids))?;
+            if UNREACHABLE.iter().any(|part| output.stderr.contains(part)) {
+                return Err(Unreachable(output.stderr));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn refusal(said: &str) -> Submitted {
+    let says = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
+    if says(&LATER) {
+        Submitted::Full
+    } else if says(&UNREACHABLE) {
+        Submitted::Unknown
+    } else {
+        Submitted::Refused(said.to_owned())
+    }
+}
+
+/// Reads `qstat -f -l`: a field a line, a job beginning with its id.
+fn listed(text: &str) -> Vec<Listed> {
+    let mut jobs: Vec<BTreeMap<String, &str>> = Vec::new();
+    for (field, value) in text.lines().filter_map(|line| line.split_once(':')) {
+        let field = field.trim().to_ascii_lowercase();
+        if field == "jobid" {
+            jobs.push(BTreeMap::new());
+        }
+        if let Some(job) = jobs.last_mut() {
+            job.insert(field, value.trim());
+        }
+    }
+    let read = |job: BTreeMap<String, &str>| {
+        let field = |name: &str| job.get(name).map(|value| (*value).to_owned());
+        Some(Listed {
+            id: field("jobid")?,
+            name: field("jobname").unwrap_or_default(),
+            state: state(job.get("state")?),
+            // As it is written it does not sort; a job that has ended is not listed, so that no two have one name.
+            submitted: String::new(),
+            reason: String::new(),
+            left: None,
+        })
+    };
+    jobs.into_iter().filter_map(read).collect()
+}
+
+fn state(word: &str) -> State {
+    match word.to_ascii_lowercase().as_str() {
+        "queued" | "user_hold" | "admin_hold" | "user_admin_hold" | "dep_hold" | "maxrun_hold"
+        | "hold" => State::Waiting,
+        "starting" | "running" | "preempting" | "preempted" => State::Running,
+        "exiting" | "killing" | "ending" | "kill_retry" | "done" => State::Completing,
+        _ => State::Unknown(word.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // Its origin is told beside it.
+    const LONG: &str = include_str!("../../../tests/goldens/cobalt/long.txt");
+
+    #[test]
+    fn jobs_are_known_by_their_names_and_states_and_a_word_that_is_not_known_is_kept() {
+        let jobs = listed(LONG);
+        let seen: Vec<_> = jobs
+            .iter()
+            .map(|j| (j.id.as_str(), j.name.as_str(), &j.state))
+            .collect();
+        let odd = State::Unknown("dep_fail".into());
+        assert_eq!(
+            seen,
+            [
+                ("512034", "0123456789abcdef.12.1", &State::Running),
+                ("512035", "0123456789abcdef.13.1", &State::Waiting),
+                ("512036", "-", &odd),
+            ]
+        );
+        assert_eq!(listed(""), []);
+    }
+
+    #[test]
+    fn only_waiting_jobs_of_the_given_tokens_are_ended_when_asked_so() {
+        let tokens = ["12.1", "13.1"].map(|token| format!("0123456789abcdef.{token}"));
+        assert_eq!(
+            crate::exec::jobs::ids_to_end(listed(LONG), &tokens, true),
+            ["512035"]
+        );
+        let all = crate::exec::jobs::ids_to_end(listed(LONG), &tokens, false);
+        assert_eq!(all, ["512034", "512035"]);
+    }
+
+    #[test]
+    fn a_submission_is_refused_only_when_cobalt_says_so() {
+        assert_eq!(
+            refusal("Failed to connect to queue manager"),
+            Submitted::Unknown
+        );
+        let full = "The limit of 20 jobs per user in the 'default' queue has been reached";
+        assert_eq!(refusal(full), Submitted::Full);
+        let wrong = "'no-such' does not exist.";
+        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+    }
+}

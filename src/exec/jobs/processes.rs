@@ -1,0 +1,102 @@
+//! Processes of a host behind SSH as a batch system: no queue, and a job starts when it is submitted.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::{BatchSystem, Fate, Listed, State, Submitted};
+use crate::exec::batch::BatchError;
+use crate::exec::ssh::processes::{Condition, parsed};
+use crate::exec::transport::{Call, Output, Transport, Unreachable};
+use crate::exec::{Job, batched};
+
+/// The `local` executor of another host.
+pub struct Processes {
+    pub work_dir: String,
+    /// Shell lines before a task.
+    pub setup: Vec<String>,
+}
+
+impl Processes {
+    fn ask(
+        &self,
+        via: &mut dyn Transport,
+        order: &str,
+        tokens: &[String],
+    ) -> Result<Output, Unreachable> {
+        let program = via.executable()?.display().to_string();
+        let call = Call::new([&*program, "remote", order, &self.work_dir]);
+        via.run(&call.args(tokens.iter().cloned()))
+    }
+}
+
+impl BatchSystem for Processes {
+    fn name(&self) -> &'static str {
+        "the host"
+    }
+
+    fn client(&self) -> &'static str {
+        "moldflow"
+    }
+
+    /// Short, as its tasks may be: a look costs a few milliseconds of one processor there.
+    fn pace(&self) -> (Duration, Duration) {
+        (Duration::from_millis(200), Duration::from_secs(5))
+    }
+
+    fn script(&self, _: &Job, _: &Path, executable: &Path) -> Result<String, BatchError> {
+        Ok(batched::script(&self.setup, &batched::command(executable)))
+    }
+
+    fn submit(&mut self, via: &mut dyn Transport, token: &str, _: &Path) -> Submitted {
+        match self.ask(via, "start", &[token.to_owned()]) {
+            Ok(output) if output.succeeded() => Submitted::As(token.to_owned()),
+            Ok(output) => Submitted::Refused(output.stderr),
+            Err(_) => Submitted::Unknown,
+        }
+    }
+
+    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Vec<Listed>, Unreachable> {
+        let output = self.ask(via, "list", &[])?;
+        let list = parsed(&output.stdout).ok_or(Unreachable(output.stderr))?;
+        let listed = |(token, condition): (String, _)| Listed {
+            id: token.clone(),
+            name: token,
+            state: state(condition),
+            submitted: String::new(),
+            reason: String::new(),
+            left: None,
+        };
+        Ok(list.into_iter().map(listed).collect())
+    }
+
+    fn show(&mut self, via: &mut dyn Transport, id: &str) -> Result<Option<Listed>, Unreachable> {
+        let list = self.list(via, "")?;
+        Ok(list.into_iter().find(|job| job.id == id))
+    }
+
+    fn cancel(
+        &mut self,
+        via: &mut dyn Transport,
+        tokens: &[String],
+        waiting: bool,
+    ) -> Result<(), Unreachable> {
+        // None of them waits.
+        if waiting || tokens.is_empty() {
+            return Ok(());
+        }
+        match self.ask(via, "end", tokens)? {
+            output if output.succeeded() => Ok(()),
+            output => Err(Unreachable(output.stderr)),
+        }
+    }
+}
+
+fn state(condition: Condition) -> State {
+    match condition {
+        Condition::Running => State::Running,
+        Condition::Ended => State::Ended(Fate::Completed),
+        Condition::Cancelled => State::Ended(Fate::Cancelled),
+        Condition::Gone => State::Ended(Fate::NodeLost("gone".into())),
+        Condition::Elsewhere(host) => State::Unknown(format!("on {host}")),
+    }
+}

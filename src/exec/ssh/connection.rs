@@ -1,0 +1,308 @@
+//! The connection to a host: one master of the system's own ssh, through which every command goes.
+
+use std::fs::{self, DirBuilder, File};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::Pid;
+
+use super::trouble::Trouble;
+use crate::exec::batch::quoted;
+use crate::exec::launch::wait;
+
+/// The longest that connecting may take, the user's agent and jump hosts included.
+const CONNECTING: Duration = Duration::from_secs(60);
+/// The longest that it takes to talk to a master on this host.
+const CONTROL: Duration = Duration::from_secs(10);
+/// From one failed connection to the next: doubled from the first to the second.
+const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
+/// A connection that was used within this time is not looked at before it is used again.
+const FRESH: Duration = Duration::from_secs(20);
+/// The exit status by which ssh says that something is wrong with the connection.
+const LOST: i32 = 255;
+
+/// What the master and its clients are told. The rest is as the user's configuration has it: names, keys, jump hosts.
+const OPTIONS: [&str; 9] = [
+    "BatchMode=yes",
+    "ConnectTimeout=15",
+    // A dead link is known after 20 s.
+    "ServerAliveInterval=5",
+    "ServerAliveCountMax=3",
+    // Messages are read, greetings are not.
+    "LogLevel=ERROR",
+    // For sessions at a terminal; nothing listens here, and nothing calls back.
+    "ClearAllForwardings=yes",
+    "ForwardX11=no",
+    "RemoteCommand=none",
+    "RequestTTY=no",
+];
+
+/// A host behind SSH. The partitions that are on it share it.
+#[derive(Debug)]
+pub struct Connection {
+    host: String,
+    socket: PathBuf,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    master: Option<Master>,
+    used: Option<Instant>,
+    /// When to try again after a failure, how long that waits, and what it was.
+    failed: Option<(Instant, Duration, Trouble)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Master {
+    Own,
+    /// One that the user's own configuration holds open, perhaps with a password or a token typed in.
+    Users,
+}
+
+/// What a command on the other host came to.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    /// None when a signal ended ssh.
+    pub code: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+impl Connection {
+    /// A connection that is opened when it is first needed.
+    pub fn new(host: &str) -> io::Result<Self> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::SeqCst);
+        let name = format!("{}-{number}", std::process::id());
+        Ok(Self {
+            host: host.to_owned(),
+            socket: sockets()?.join(name),
+            state: Mutex::default(),
+        })
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Runs a command to its end, which may take `limit`. Of an error it is not known whether the command ran, or still
+    /// runs.
+    pub fn run(&self, argv: &[String], stdin: &[u8], limit: Duration) -> Result<Reply, Trouble> {
+        let master = self.open()?;
+        let mut command = self.client(master);
+        command.args(["--", &self.host, &words(argv)]);
+        let reply = talk(command, stdin, limit).map_err(|e| match e.kind() {
+            io::ErrorKind::NotFound => Trouble::NoClient,
+            _ => self.not_reached(&e.to_string()),
+        })?;
+        match reply.code {
+            Some(code) if code != LOST => {
+                self.lock().used = Some(Instant::now());
+                Ok(reply)
+            }
+            // A program that ends so is not told from a connection that does.
+            _ => {
+                self.lock().used = None;
+                Err(Trouble::of(&self.host, &reply.stderr))
+            }
+        }
+    }
+
+    /// Sees to it that there is a master. After a failure it is not tried again for a while.
+    fn open(&self) -> Result<Master, Trouble> {
+        let mut state = self.lock();
+        let fresh = state.used.is_some_and(|used| used.elapsed() < FRESH);
+        if let Some(master) = state.master
+            && (fresh || self.lives(master))
+        {
+            return Ok(master);
+        }
+        let pause = match &state.failed {
+            Some((until, _, trouble)) if Instant::now() < *until => return Err(trouble.clone()),
+            Some((_, pause, _)) => (*pause * 2).min(BACKOFF.1),
+            None => BACKOFF.0,
+        };
+        state.master = None;
+        match self.connect() {
+            Ok(master) => {
+                tracing::info!("connected to `{}`", self.host);
+                state.master = Some(master);
+                state.failed = None;
+                Ok(master)
+            }
+            Err(trouble) => {
+                state.failed = Some((Instant::now() + pause, pause, trouble.clone()));
+                Err(trouble)
+            }
+        }
+    }
+
+    fn connect(&self) -> Result<Master, Trouble> {
+        if self.lives(Master::Users) {
+            return Ok(Master::Users);
+        }
+        // One whose link is dead, and the socket of one that was killed.
+        self.close();
+        let _ = fs::remove_file(&self.socket);
+        let mut command = Command::new("ssh");
+        command.args(["-M", "-N", "-f", "-S"]).arg(&self.socket);
+        // It outlives an engine that is killed by so much.
+        command.args(["-o", "ControlPersist=60"]);
+        command.args(OPTIONS.iter().flat_map(|option| ["-o", option]));
+        command.args(["--", &self.host]);
+        // Into a file: a master in the background may hold on to it.
+        let said = self.socket.with_extension("err");
+        let ended = (|| {
+            let mut child = command
+                .env("LC_ALL", "C")
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(File::create(&said)?)
+                .spawn()?;
+            end_within(&mut child, CONNECTING)
+        })();
+        let text = fs::read_to_string(&said).unwrap_or_default();
+        let _ = fs::remove_file(&said);
+        match ended {
+            Ok(Some(0)) => Ok(Master::Own),
+            Ok(_) => Err(Trouble::of(&self.host, &text)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Trouble::NoClient),
+            Err(e) => Err(self.not_reached(&e.to_string())),
+        }
+    }
+
+    /// Whether there is a master, which says nothing of the link.
+    fn lives(&self, master: Master) -> bool {
+        self.control(master, "check")
+    }
+
+    fn close(&self) {
+        self.control(Master::Own, "exit");
+    }
+
+    fn control(&self, master: Master, order: &str) -> bool {
+        let mut command = self.client(master);
+        command.args(["-O", order, "--", &self.host]);
+        talk(command, &[], CONTROL).is_ok_and(|reply| reply.code == Some(0))
+    }
+
+    /// A client that goes through a master.
+    fn client(&self, master: Master) -> Command {
+        let mut command = Command::new("ssh");
+        if master == Master::Own {
+            command.arg("-S").arg(&self.socket);
+            // Without the master it must not connect by itself.
+            command.args(["-o", "ProxyCommand=false"]);
+        }
+        command.args(["-o", "ControlMaster=no"]);
+        command.args(OPTIONS.iter().flat_map(|option| ["-o", option]));
+        command.env("LC_ALL", "C");
+        command
+    }
+
+    fn not_reached(&self, why: &str) -> Trouble {
+        Trouble::NotReached {
+            host: self.host.clone(),
+            why: why.to_owned(),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.lock().master == Some(Master::Own) {
+            self.close();
+        }
+    }
+}
+
+/// Words as the other host's shell reads them back: the one place where a line of shell is made for it.
+fn words(argv: &[String]) -> String {
+    let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+    words.join(" ")
+}
+
+/// Runs a client that reads `stdin`; an error when it is not done within `limit`.
+fn talk(mut command: Command, stdin: &[u8], limit: Duration) -> io::Result<Reply> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let pipe = child.stdin.take();
+    let (out, err) = (child.stdout.take(), child.stderr.take());
+    std::thread::scope(|scope| {
+        // A command that leaves its input unread is none the worse for it.
+        scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(stdin)));
+        let out = scope.spawn(|| read(out));
+        let err = scope.spawn(|| read(err));
+        let code = end_within(&mut child, limit);
+        let (stdout, stderr) = (
+            out.join().unwrap_or_default(),
+            err.join().unwrap_or_default(),
+        );
+        let stderr = String::from_utf8_lossy(&stderr).trim().to_owned();
+        let code = code?;
+        Ok(Reply {
+            code,
+            stdout,
+            stderr,
+        })
+    })
+}
+
+fn read(pipe: Option<impl Read>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    // What came before an error is as good as nothing: ssh ends with 255 then.
+    let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
+    bytes
+}
+
+/// Exit status of a child, which is killed when it is not done within `limit`.
+fn end_within(child: &mut Child, limit: Duration) -> io::Result<Option<i32>> {
+    let id = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
+    let in_time = wait(id, limit);
+    if !in_time {
+        child.kill()?;
+    }
+    let status = child.wait()?;
+    if !in_time {
+        let message = format!("no answer within {} s", limit.as_secs());
+        return Err(io::Error::new(io::ErrorKind::TimedOut, message));
+    }
+    Ok(status.code())
+}
+
+/// Directory of the sockets, which no other user may have made: a path for a socket holds a hundred letters at most, so
+/// it cannot be in the run directory.
+fn sockets() -> io::Result<PathBuf> {
+    let user = rustix::process::getuid().as_raw();
+    let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let base = base.filter(|base| base.is_dir() && base.as_os_str().len() < 40);
+    let dir = base
+        .unwrap_or_else(|| "/tmp".into())
+        .join(format!("moldflow-{user}"));
+    match DirBuilder::new().mode(0o700).create(&dir) {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+        made => made?,
+    }
+    let found = fs::symlink_metadata(&dir)?;
+    if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
+        let message = format!(
+            "`{}` is no directory of this user's alone: remove it",
+            dir.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
+    }
+    Ok(dir)
+}

@@ -1,0 +1,112 @@
+//! What this host and the program on the other one say to each other: one message there, one back.
+
+use serde::{Deserialize, Serialize};
+
+/// Before it comes whatever the other host's shell prints of its own accord.
+const MARK: &[u8] = b"\0moldflow\0";
+
+/// A request, and what may be removed by the way.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Message<'m> {
+    /// Tokens of attempts that are over and were brought back.
+    #[serde(borrow)]
+    pub done: Vec<&'m str>,
+    pub request: Request<'m>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+pub enum Request<'m> {
+    /// Makes the directory of an attempt, unless it is there.
+    Put {
+        token: &'m str,
+        #[serde(borrow)]
+        files: Vec<File<'m>>,
+        /// Hash of a file that is kept there, and its name in the directory.
+        #[serde(borrow)]
+        links: Vec<(&'m str, &'m str)>,
+    },
+    /// Keeps files under the SHA-256 that is their name.
+    Keep(#[serde(borrow)] Vec<File<'m>>),
+    /// Asks for what is in the directory of an attempt but not in `except`.
+    Get {
+        token: &'m str,
+        #[serde(borrow)]
+        except: Vec<&'m str>,
+    },
+    /// Removes what is left of old attempts of `run` other than `keep`, and of runs long gone.
+    Sweep {
+        run: &'m str,
+        #[serde(borrow)]
+        keep: Vec<&'m str>,
+    },
+}
+
+/// A file: its path in the directory, with `/`, and what is in it.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File<'m> {
+    pub name: &'m str,
+    pub content: &'m [u8],
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Answer<'m> {
+    Done,
+    /// These hashes are not kept there; nothing was done.
+    Missing(#[serde(borrow)] Vec<&'m str>),
+    Files(#[serde(borrow)] Vec<File<'m>>),
+    /// There is no such attempt.
+    NoAttempt,
+    Failed(&'m str),
+}
+
+impl Message<'_> {
+    pub fn encoded(&self) -> Vec<u8> {
+        encoded(self)
+    }
+}
+
+impl Answer<'_> {
+    pub fn encoded(&self) -> Vec<u8> {
+        encoded(self)
+    }
+}
+
+/// What was encoded; None if it is cut short or something else.
+pub fn decoded<'m, T: Deserialize<'m>>(bytes: &'m [u8]) -> Option<T> {
+    let start = bytes
+        .windows(MARK.len())
+        .position(|window| window == MARK)?;
+    let rest = bytes[start + MARK.len()..].strip_prefix(VERSION.as_bytes())?;
+    postcard::from_bytes(rest).ok()
+}
+
+/// Another version may mean something else by the same bytes.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), "\0");
+
+fn encoded<T: Serialize>(message: &T) -> Vec<u8> {
+    let head = [MARK, VERSION.as_bytes()].concat();
+    // It fails on types of unknown length only, and these have none.
+    postcard::to_extend(message, head).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_message_is_read_whole_or_not_at_all(
+            noise in "[a-z\n]{0,20}",
+            name in "[a-z./]{1,20}",
+            content in proptest::collection::vec(any::<u8>(), 0..200),
+            cut in 1usize..100,
+        ) {
+            let answer = Answer::Files(vec![File { name: &name, content: &content }]);
+            let bytes = [noise.as_bytes(), &answer.encoded()].concat();
+            prop_assert_eq!(decoded(&bytes), Some(answer));
+            let short = &bytes[..bytes.len().saturating_sub(cut)];
+            prop_assert_eq!(decoded::<Answer>(short), None);
+        }
+    }
+}

@@ -1,0 +1,386 @@
+//! The transport `ssh`: attempts on another host, reached by the system's own ssh.
+//!
+//! This program is on both sides: here it puts and fetches (`SshTransport`), there it keeps directories (`there`) and
+//! processes (`processes`). Nothing listens there, and nothing calls back: each request is a command of its own.
+
+mod connection;
+mod message;
+pub mod processes;
+pub mod there;
+mod trouble;
+
+use std::fs::{self, File as OpenFile};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use connection::Connection;
+use connection::Reply;
+pub use trouble::Trouble;
+
+use self::message::{Answer, File, Message, Request, decoded};
+use self::there::{plain, sha256};
+use self::trouble::last_line;
+use super::scratch::{RUN_DIR, SCRATCH};
+use super::transport::{Call, Output, PutError, Transport, Unreachable};
+use super::{Job, batched};
+use crate::spec::site::Ssh;
+use crate::task::Token;
+
+/// The longest that a command may take: that of a batch system whose controller does not answer takes a minute.
+const COMMAND: Duration = Duration::from_secs(180);
+/// The longest that files may take on their way.
+const TRANSFER: Duration = Duration::from_secs(3600);
+
+/// What `--version` prints.
+const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
+/// Makes the folder and asks the program for its version. What it prints comes after what the shell may print by itself.
+const PROBE: &str =
+    "umask 077; mkdir -p -- \"$1/attempts\" \"$1/files\" && test -w \"$1\" || exit 3
+program=$(command -v \"$2\") || exit 4
+printf '\\nmoldflow-is-at:%s\\n' \"$program\"; exec \"$program\" --version";
+/// Runs a command whose output comes after a mark.
+const SAYS: &str = "printf '\\nmoldflow-says:\\n'; exec \"$@\"";
+const MARK: &str = "\nmoldflow-says:\n";
+const AT: &str = "\nmoldflow-is-at:";
+/// Takes a program in whole or not at all: when the connection ends, so does the input.
+const INSTALL: &str = "umask 077; mkdir -p -- \"$1\" && new=$1/.new-$$ || exit 3
+cat >\"$new\" && test \"$(wc -c <\"$new\")\" -eq \"$2\" && chmod 700 \"$new\" && mv -f \"$new\" \"$1/moldflow\" && exit
+rm -f \"$new\"; exit 3";
+
+/// A folder on a host behind SSH.
+pub struct SshTransport {
+    connection: Arc<Connection>,
+    place: Ssh,
+    /// This program, here and there.
+    executable: PathBuf,
+    there: Option<PathBuf>,
+    /// Attempts to be removed there with the next request.
+    done: Vec<Token>,
+}
+
+impl SshTransport {
+    /// A way to `place`, through the connection to its host; `executable` is this program. Nothing is sent yet.
+    pub fn new(connection: Arc<Connection>, place: Ssh, executable: &Path) -> Self {
+        Self {
+            connection,
+            place,
+            executable: executable.to_owned(),
+            there: None,
+            done: Vec::new(),
+        }
+    }
+
+    /// The folder, as the host sees it.
+    pub fn work_dir(&self) -> &str {
+        self.place.work_dir.to_str().unwrap_or_default()
+    }
+
+    /// Connects, makes the folder, and sees to it that this program is there; its path there.
+    pub fn prepare(&mut self) -> Result<PathBuf, Trouble> {
+        if let Some(there) = &self.there {
+            return Ok(there.clone());
+        }
+        let host = self.connection.host().to_owned();
+        let there = match &self.place.moldflow {
+            None => self.copied()?,
+            Some(program) => match self.probe(program)? {
+                Probed::At(there) => there,
+                Probed::Absent(why) => {
+                    let program = program.display().to_string();
+                    return Err(Trouble::Program { host, program, why });
+                }
+                Probed::Other(theirs) => {
+                    let ours = VERSION.to_owned();
+                    return Err(Trouble::Version { host, theirs, ours });
+                }
+            },
+        };
+        self.there = Some(there.clone());
+        Ok(there)
+    }
+
+    /// This program by its content, copied if it is not there.
+    fn copied(&self) -> Result<PathBuf, Trouble> {
+        let copy = |why| {
+            let host = self.connection.host().to_owned();
+            Trouble::Copy { host, why }
+        };
+        // Not by its path, where a newer one may lie by now.
+        let content =
+            fs::read("/proc/self/exe").map_err(|e| copy(format!("it cannot be read here: {e}")))?;
+        let dir = self.place.work_dir.join("bin").join(sha256(&content));
+        let program = dir.join("moldflow");
+        if let Probed::At(there) = self.probe(&program)? {
+            return Ok(there);
+        }
+        let size = content.len().to_string();
+        let argv = shell(INSTALL, [dir.display().to_string(), size]);
+        let reply = self.connection.run(&argv, &content, TRANSFER)?;
+        if reply.code != Some(0) {
+            return Err(self.folder(&reply.stderr));
+        }
+        match self.probe(&program)? {
+            Probed::At(there) => Ok(there),
+            Probed::Other(why) | Probed::Absent(why) => Err(copy(why)),
+        }
+    }
+
+    fn probe(&self, program: &Path) -> Result<Probed, Trouble> {
+        let paths = [&self.place.work_dir, program].map(|path| path.display().to_string());
+        let reply = self.connection.run(&shell(PROBE, paths), &[], COMMAND)?;
+        if reply.code == Some(3) {
+            return Err(self.folder(&reply.stderr));
+        }
+        let printed = String::from_utf8_lossy(&reply.stdout).into_owned();
+        let Some((_, told)) = printed.split_once(AT) else {
+            return Ok(Probed::Absent("there is no such program".into()));
+        };
+        let mut lines = told.lines();
+        let path = lines.next().unwrap_or_default();
+        Ok(match lines.next().unwrap_or_default().trim() {
+            VERSION => Probed::At(path.into()),
+            "" => Probed::Absent(last_line(&reply.stderr)),
+            other => Probed::Other(other.to_owned()),
+        })
+    }
+
+    fn folder(&self, said: &str) -> Trouble {
+        Trouble::Folder {
+            host: self.connection.host().to_owned(),
+            folder: self.place.work_dir.display().to_string(),
+            why: last_line(said),
+        }
+    }
+
+    /// Runs a command; where there is no such program, this one is looked for again before the next.
+    fn call(
+        &mut self,
+        argv: &[String],
+        stdin: &[u8],
+        limit: Duration,
+    ) -> Result<Reply, Unreachable> {
+        let reply = self.connection.run(argv, stdin, limit)?;
+        if reply.code == Some(127) {
+            self.there = None;
+        }
+        Ok(reply)
+    }
+
+    /// Sends a request, and with it what may be removed there.
+    fn ask<T>(
+        &mut self,
+        request: Request,
+        read: impl FnOnce(Answer) -> T,
+    ) -> Result<T, Unreachable> {
+        let program = self.executable()?.display().to_string();
+        let work_dir = self.place.work_dir.display().to_string();
+        let argv = [&*program, "remote", "exchange", &work_dir].map(str::to_owned);
+        let done: Vec<String> = self.done.iter().map(Token::to_string).collect();
+        let done = done.iter().map(String::as_str).collect();
+        let message = Message { done, request }.encoded();
+        let reply = self.call(&argv, &message, TRANSFER)?;
+        let answer = decoded(&reply.stdout);
+        let answer = answer.ok_or_else(|| Unreachable(last_line(&reply.stderr)))?;
+        self.done.clear();
+        Ok(read(answer))
+    }
+
+    /// Makes the directory of a job; the hashes that are not kept there, if there are such.
+    fn put_attempt(
+        &mut self,
+        token: &str,
+        files: &[(String, Vec<u8>)],
+        links: &[(String, Vec<u8>, &str)],
+    ) -> Result<Vec<String>, PutError> {
+        let files = files.iter().map(|(name, content)| File { name, content });
+        let links = links.iter().map(|(hash, _, name)| (&**hash, *name));
+        let request = Request::Put {
+            token,
+            files: files.collect(),
+            links: links.collect(),
+        };
+        self.ask(request, |answer| match answer {
+            Answer::Done => Ok(Vec::new()),
+            Answer::Missing(hashes) => Ok(hashes.into_iter().map(str::to_owned).collect()),
+            other => Err(failed(&other)),
+        })?
+    }
+}
+
+impl Transport for SshTransport {
+    fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
+        let says = ["sh", "-c", SAYS, "sh", "env"];
+        // The messages are read.
+        let mut argv: Vec<String> = says
+            .into_iter()
+            .chain(["LC_ALL=C"])
+            .map(Into::into)
+            .collect();
+        let variables = call.env.iter();
+        argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
+        argv.extend(call.argv.iter().cloned());
+        let reply = self.call(&argv, &call.stdin, COMMAND)?;
+        let stdout = String::from_utf8_lossy(&reply.stdout);
+        match stdout.split_once(MARK) {
+            Some((_, stdout)) => Ok(Output {
+                code: reply.code,
+                stdout: stdout.to_owned(),
+                stderr: reply.stderr,
+            }),
+            None => Err(Unreachable(last_line(&reply.stderr))),
+        }
+    }
+
+    fn executable(&mut self) -> Result<PathBuf, Unreachable> {
+        Ok(self.prepare()?)
+    }
+
+    fn directory(&self, job: &Job) -> PathBuf {
+        let attempts = self.place.work_dir.join("attempts");
+        attempts.join(job.token.to_string())
+    }
+
+    fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError> {
+        let mut job = job.clone();
+        let there = self.executable()?.display().to_string();
+        for word in &mut job.argv {
+            if Path::new(word) == self.executable {
+                word.clone_from(&there);
+            }
+        }
+        // What is relative to the directory of a run here is relative to the folder there.
+        for (_, value) in job.env.iter_mut().filter(|(name, _)| name == SCRATCH) {
+            if let Ok(below) = Path::new(&*value).strip_prefix(RUN_DIR) {
+                *value = Path::new("../..").join(below).display().to_string();
+            }
+        }
+        let mut files = std::mem::take(&mut job.files);
+        files.push((batched::ORDER.into(), batched::order(&job)?));
+        files.push((batched::SCRIPT.into(), script.into()));
+        let links = job.links.iter().map(|(path, name)| {
+            let content = fs::read(path)?;
+            Ok((sha256(&content), content, &**name))
+        });
+        let links: Vec<_> = links.collect::<io::Result<_>>()?;
+        let token = job.token.to_string();
+        let missing = self.put_attempt(&token, &files, &links)?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let lacking = links.iter().filter(|(hash, ..)| missing.contains(hash));
+        let lacking = lacking.map(|(name, content, _)| File { name, content });
+        self.ask(Request::Keep(lacking.collect()), |answer| match answer {
+            Answer::Done => Ok(()),
+            other => Err(failed(&other)),
+        })??;
+        match self.put_attempt(&token, &files, &links)?.is_empty() {
+            true => Ok(()),
+            false => Err(Unreachable("files that were put are gone".into()).into()),
+        }
+    }
+
+    fn get(&mut self, job: &Job) -> Result<(), Unreachable> {
+        let given = job.files.iter().map(|(name, _)| &**name);
+        let links = job.links.iter().map(|(_, name)| &**name);
+        let except = given.chain(links).chain([batched::ORDER, batched::SCRIPT]);
+        let token = job.token.to_string();
+        let request = Request::Get {
+            token: &token,
+            except: except.collect(),
+        };
+        self.ask(request, |answer| match answer {
+            // Never put, or brought back before.
+            Answer::NoAttempt => Ok(()),
+            Answer::Files(files) => take_in(job, &files)
+                .map_err(|e| Unreachable(format!("could not write what was fetched: {e}"))),
+            other => Err(Unreachable(failed(&other).to_string())),
+        })?
+    }
+
+    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
+        let there = self.executable()?.display().to_string();
+        let argv = [&*there, "remote", "find", program, token];
+        match self.run(&Call::new(argv))?.code {
+            Some(0) => Ok(true),
+            Some(1) => Ok(false),
+            _ => Err(Unreachable(format!(
+                "whether `{program}` is at work is not told"
+            ))),
+        }
+    }
+
+    fn forget(&mut self, token: &Token) {
+        self.done.push(token.clone());
+    }
+
+    fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable> {
+        let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
+        let keep = keep.iter().map(String::as_str).collect();
+        self.ask(Request::Sweep { run, keep }, |_| ())
+    }
+}
+
+impl From<Trouble> for Unreachable {
+    fn from(trouble: Trouble) -> Self {
+        Self(trouble.to_string())
+    }
+}
+
+enum Probed {
+    At(PathBuf),
+    /// What it prints as its version.
+    Other(String),
+    Absent(String),
+}
+
+fn shell(script: &str, arguments: [String; 2]) -> Vec<String> {
+    let words = ["sh", "-c", script, "sh"].map(str::to_owned);
+    words.into_iter().chain(arguments).collect()
+}
+
+fn failed(answer: &Answer) -> PutError {
+    match answer {
+        Answer::Failed(why) => PutError::Files(io::Error::other((*why).to_owned())),
+        other => PutError::Files(io::Error::other(format!(
+            "the answer makes no sense: {other:?}"
+        ))),
+    }
+}
+
+/// Makes `job.dir` of what was fetched, whole or not at all, safe from a power cut.
+fn take_in(job: &Job, fetched: &[File]) -> io::Result<()> {
+    let parent = job.dir.parent().ok_or(io::ErrorKind::InvalidInput)?;
+    let attempt = job.token.attempt;
+    let (new, old) = (
+        parent.join(format!(".new-{attempt}")),
+        parent.join(format!(".old-{attempt}")),
+    );
+    for rest in [&new, &old] {
+        if rest.exists() {
+            fs::remove_dir_all(rest)?;
+        }
+    }
+    fs::create_dir_all(&new)?;
+    let given = job
+        .files
+        .iter()
+        .map(|(name, content)| File { name, content });
+    for File { name, content } in given.chain(fetched.iter().map(|f| File { ..*f })) {
+        let path = new.join(plain(name)?);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(&path, content)?;
+        OpenFile::open(&path)?.sync_all()?;
+    }
+    OpenFile::open(&new)?.sync_all()?;
+    if job.dir.exists() {
+        fs::rename(&job.dir, &old)?;
+    }
+    fs::rename(&new, &job.dir)?;
+    OpenFile::open(parent)?.sync_all()?;
+    if old.exists() {
+        fs::remove_dir_all(old)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,219 @@
+//! The other side of a little batch system: `moldflow remote start`, `list` and `end` keep tasks as processes of a host
+//! that outlive the connection.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::process::{Pid, Signal, kill_process_group, setsid};
+use serde::{Deserialize, Serialize};
+
+use super::there::WorkDir;
+use crate::exec::batched::{ENDED, SCRIPT, SCRIPT_OUTPUT};
+use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
+use crate::task::Token;
+
+/// Files in the directory of an attempt: it was started, it was to be ended.
+const STARTED: &str = ".started";
+const CANCELLED: &str = ".cancelled";
+
+/// Where a task is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    Running,
+    /// It has ended and left how.
+    Ended,
+    Cancelled,
+    /// It has left nothing: the host was restarted, or somebody killed it.
+    Gone,
+    /// It was started on a host of this name, and its name of now is another: a second login node.
+    Elsewhere(String),
+}
+
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Started {
+    host: String,
+    pid: i32,
+}
+
+/// Starts an attempt whose directory is there. Done twice it starts it once.
+pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
+    let dir = work_dir.attempt(token)?;
+    let _lock = lock(work_dir)?;
+    let marker = dir.join(STARTED);
+    let new = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .open(&marker);
+    match new {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(()),
+        new => new?,
+    };
+    if dir.join(CANCELLED).exists() {
+        return Ok(());
+    }
+    // Where this process leads a session already, that one has no terminal either, and nothing ends it.
+    let _ = setsid();
+    let output = File::create(dir.join(SCRIPT_OUTPUT))?;
+    let environment = Environment::inherited();
+    let child = Command::new("bash")
+        // As the scripts of batch systems: `module` is a function of login shells.
+        .args(["-l", SCRIPT])
+        .current_dir(&dir)
+        .env_clear()
+        .envs(environment.pairs().iter().map(|(k, v)| (k, v)))
+        .env(TOKEN, token)
+        .stdin(Stdio::null())
+        .stdout(output.try_clone()?)
+        .stderr(output)
+        .process_group(0)
+        .spawn();
+    let child = match child {
+        Ok(child) => child,
+        Err(e) => {
+            fs::remove_file(marker)?;
+            return Err(e);
+        }
+    };
+    let started = Started {
+        host: host(),
+        pid: child.id().cast_signed(),
+    };
+    fs::write(marker, serde_json::to_vec(&started)?)
+}
+
+/// All attempts that were started, of all runs.
+pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, Condition)>> {
+    let _lock = lock(work_dir)?;
+    let mut list = Vec::new();
+    for entry in fs::read_dir(work_dir.attempts())? {
+        let entry = entry?;
+        let token = entry.file_name().to_string_lossy().into_owned();
+        if token.parse::<Token>().is_ok() && entry.path().join(STARTED).exists() {
+            let condition = condition(&entry.path(), &token);
+            list.push((token, condition));
+        }
+    }
+    Ok(list)
+}
+
+/// A list as lines of JSON, among whatever else is printed there, and its length as the last.
+pub fn printed(list: &[(String, Condition)]) -> String {
+    let lines = list.iter().map(|entry| line(ENTRY, entry));
+    lines.chain([line(LENGTH, &list.len())]).collect()
+}
+
+/// What was printed; None unless it is whole.
+pub fn parsed(text: &str) -> Option<Vec<(String, Condition)>> {
+    let of = |mark| text.lines().filter_map(move |line| line.strip_prefix(mark));
+    let entries = of(ENTRY).map(|json| serde_json::from_str(json).ok());
+    let entries: Vec<_> = entries.collect::<Option<_>>()?;
+    let length: usize = of(LENGTH).next()?.parse().ok()?;
+    (entries.len() == length).then_some(entries)
+}
+
+const ENTRY: &str = "moldflow-attempt ";
+const LENGTH: &str = "moldflow-attempts ";
+
+fn line(mark: &str, value: &impl Serialize) -> String {
+    // It fails on maps with odd keys only.
+    let json = serde_json::to_string(value).unwrap_or_default();
+    format!("{mark}{json}\n")
+}
+
+/// Ends attempts, and keeps those from starting that have not yet.
+pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
+    let _lock = lock(work_dir)?;
+    for token in tokens {
+        let dir = work_dir.attempt(token)?;
+        if !dir.exists() {
+            continue;
+        }
+        File::create(dir.join(CANCELLED))?;
+        // What is started while its parent is killed is found the next time.
+        for _ in 0..100 {
+            let processes = find_processes(TOKEN, token);
+            let mut ours = processes.iter().filter(|p| p.token == *token).peekable();
+            if ours.peek().is_none() {
+                break;
+            }
+            for process in ours {
+                let _ = kill_process_group(process.group, Signal::KILL);
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+    Ok(())
+}
+
+/// Whether processes of an attempt run, or may run on another host.
+pub fn is_alive(dir: &Path, token: &str) -> bool {
+    match condition(dir, token) {
+        Condition::Running | Condition::Elsewhere(_) => true,
+        Condition::Ended | Condition::Cancelled | Condition::Gone => find_processes(TOKEN, token)
+            .iter()
+            .any(|p| p.token == token),
+    }
+}
+
+fn condition(dir: &Path, token: &str) -> Condition {
+    // Empty where the process that started it was killed at that moment.
+    let started = fs::read(dir.join(STARTED)).unwrap_or_default();
+    let Started { host: at, pid } = serde_json::from_slice(&started).unwrap_or_default();
+    let carries = |pid| token_of(pid, TOKEN).is_some_and(|found| found == token);
+    if dir.join(ENDED).exists() {
+        Condition::Ended
+    } else if !at.is_empty() && at != host() {
+        Condition::Elsewhere(at)
+    } else if Pid::from_raw(pid).is_some_and(carries)
+        || find_processes(TOKEN, token)
+            .iter()
+            .any(|p| p.token == token)
+    {
+        Condition::Running
+    } else if dir.join(ENDED).exists() {
+        // Since it was looked for.
+        Condition::Ended
+    } else if dir.join(CANCELLED).exists() {
+        Condition::Cancelled
+    } else {
+        Condition::Gone
+    }
+}
+
+fn host() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+/// Held while processes are started and looked for, so that none is missed between its mark and its start.
+fn lock(work_dir: &WorkDir) -> io::Result<File> {
+    let file = File::create(work_dir.attempts().join(".lock"))?;
+    flock(&file, FlockOperation::LockExclusive)?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_among_what_a_login_prints_but_only_whole() {
+        let list = [
+            ("1f.7.1".to_owned(), Condition::Running),
+            ("1f.8.1".to_owned(), Condition::Elsewhere("login2".into())),
+        ];
+        let text = format!("Welcome!\n{}", printed(&list));
+        assert_eq!(parsed(&text), Some(list.into()));
+        let cut = text.replace("moldflow-attempt [\"1f.8.1\"", "[");
+        assert_eq!(parsed(&cut), None);
+        assert_eq!(parsed("Welcome!"), None);
+    }
+}

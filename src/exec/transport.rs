@@ -1,0 +1,209 @@
+//! Where the commands of a batch system run and the directories of attempts lie: on this host, or on one behind SSH.
+
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::Job;
+use super::batched;
+use super::process::{Environment, find_clients};
+use crate::task::Token;
+
+/// Variables that the commands of batch systems need besides those of every task.
+const OF_CLIENTS: [&str; 9] = [
+    "SLURM_CONF",
+    "SLURM_CLUSTERS",
+    "SBATCH_ACCOUNT",
+    "SBATCH_QOS",
+    "PBS_CONF_FILE",
+    "PBS_DEFAULT",
+    "PBS_SERVER",
+    "COBALT_CONFIG_FILES",
+    "KRB5CCNAME",
+];
+
+/// A way to a host and back.
+pub trait Transport: Send {
+    /// Runs a command there to its end.
+    fn run(&mut self, call: &Call) -> Result<Output, Unreachable>;
+    /// This program, as that host sees it.
+    fn executable(&mut self) -> Result<PathBuf, Unreachable>;
+    /// The directory of a job there.
+    fn directory(&self, job: &Job) -> PathBuf;
+    /// Puts the files of a job into its directory there: what it starts from, its order and its script. Once or again.
+    fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError>;
+    /// Brings what the attempt left into `job.dir`, whole or not at all.
+    fn get(&mut self, job: &Job) -> Result<(), Unreachable>;
+    /// Whether a command of this name that an engine, now dead, had started for this token is still at it.
+    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
+    /// Has the directory of an attempt removed there by and by: it is over, and what it left was brought back.
+    fn forget(&mut self, token: &Token);
+    /// Removes what was to be forgotten, and what an engine left there that died: of `run` all but `keep`.
+    fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable>;
+}
+
+/// A command to be run.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    pub argv: Vec<String>,
+    /// Variables besides those that every command there has.
+    pub env: Vec<(String, String)>,
+    pub stdin: Vec<u8>,
+}
+
+impl Call {
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.argv.push(argument.into());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.argv.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+}
+
+/// What a command came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// None when a signal ended it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    pub fn succeeded(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// There is no answer, and nobody knows what was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+/// Why the files of a job are not where they should be.
+#[derive(Debug, thiserror::Error)]
+pub enum PutError {
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
+    #[error("could not write the job's files: {0}")]
+    Files(#[from] io::Error),
+}
+
+/// This host, or a batch system whose nodes see its file system.
+#[derive(Clone, Debug)]
+pub struct Here {
+    executable: PathBuf,
+    env: Vec<(String, String)>,
+}
+
+impl Here {
+    /// Commands get the allowed part of this process's environment. What is submitted inherits it, so nothing of a job
+    /// in which this program itself may run is in it.
+    pub fn new(executable: &Path) -> Self {
+        let mut env = Environment::inherited().pairs().to_vec();
+        let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
+        env.extend(OF_CLIENTS.into_iter().filter_map(ours));
+        env.retain(|(name, _)| name != "LC_ALL");
+        env.push(("LC_ALL".into(), "C".into()));
+        Self {
+            executable: executable.to_owned(),
+            env,
+        }
+    }
+
+    /// The same with a variable set.
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.retain(|(other, _)| other != name);
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    /// Environment of the commands.
+    pub fn env(&self) -> &[(String, String)] {
+        &self.env
+    }
+}
+
+impl Transport for Here {
+    fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
+        let program = call.argv.first().map_or("", String::as_str);
+        let mut command = Command::new(program);
+        command
+            .args(call.argv.iter().skip(1))
+            .env_clear()
+            .envs(self.env.iter().map(|(k, v)| (k, v)))
+            .envs(call.env.iter().map(|(k, v)| (k, v)));
+        match collect(command, &call.stdin) {
+            Ok(output) => Ok(output),
+            // As a shell has it: that it did not run is known.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Output {
+                code: Some(127),
+                stderr: format!("could not start `{program}`: {e}"),
+                ..Output::default()
+            }),
+            Err(e) => Err(Unreachable(format!("could not run `{program}`: {e}"))),
+        }
+    }
+
+    fn executable(&mut self) -> Result<PathBuf, Unreachable> {
+        Ok(self.executable.clone())
+    }
+
+    fn directory(&self, job: &Job) -> PathBuf {
+        job.dir.clone()
+    }
+
+    fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError> {
+        Ok(batched::write(job, script)?)
+    }
+
+    fn get(&mut self, _: &Job) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
+    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
+        Ok(find_clients(program, token))
+    }
+
+    /// The engine removes them.
+    fn forget(&mut self, _: &Token) {}
+
+    fn sweep(&mut self, _: &str, _: &[Token]) -> Result<(), Unreachable> {
+        Ok(())
+    }
+}
+
+/// Runs a command that reads `stdin`.
+fn collect(mut command: Command, stdin: &[u8]) -> io::Result<Output> {
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let pipe = child.stdin.take();
+    let output = std::thread::scope(|scope| {
+        // A command that leaves its input unread is none the worse for it.
+        scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(stdin)));
+        child.wait_with_output()
+    })?;
+    Ok(Output {
+        code: output.status.code(),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+    })
+}
