@@ -71,6 +71,7 @@ fn job(cluster: &Cluster, task: u64, shape: Shape, argv: &[&str], input: &Value)
         links: vec![],
         result: "result.json",
         timeout: std::time::Duration::from_secs(300),
+        expected: std::time::Duration::from_secs(300),
         shape: Some(shape),
     }
 }

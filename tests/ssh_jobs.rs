@@ -99,6 +99,7 @@ impl Away {
             links: vec![],
             result: "result.json",
             timeout: Duration::from_secs(1000),
+            expected: Duration::from_secs(1000),
             shape: None,
         }
     }
