@@ -259,13 +259,12 @@ fn a_database_of_garbage_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn a_fact_that_cannot_be_understood_is_an_error_that_names_it() {
+fn a_fact_that_is_not_as_it_was_written_is_an_error_that_names_it() {
     let dir = TempDir::new().unwrap();
     wait(async {
         let mut store = Store::create(dir.path(), &info()).await.unwrap();
         store.commit(&batch(began(1), vec![])).await.unwrap();
         store.close().await.unwrap();
-        // Written by a program that knows more facts.
         let file = dir.path().join(FILE);
         let text = fs::read(&file).unwrap();
         let at = text
@@ -280,8 +279,11 @@ fn a_fact_that_cannot_be_understood_is_an_error_that_names_it() {
             .unwrap()
             .replay(|_, _| {})
             .await
-            .expect_err("unknown");
-        assert!(error.to_string().starts_with("fact 1 "), "{error}");
+            .expect_err("damaged");
+        assert!(
+            error.is_damage() && error.to_string().contains("fact 1 "),
+            "{error}"
+        );
     });
 }
 

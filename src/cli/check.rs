@@ -16,9 +16,16 @@ use crate::spec::site::{Executor, Partition, Site};
 pub(super) struct Arguments {
     #[command(flatten)]
     campaign: CampaignArguments,
+    /// Make the database of a damaged run anew from its journal; the damaged files are kept
+    #[arg(long)]
+    repair: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    let path = &arguments.campaign.campaign;
+    if path.is_dir() || arguments.repair {
+        return super::audit::run(path, arguments.repair);
+    }
     let (loaded, plan) = checked(&arguments.campaign)?;
     warn_of_crowding(&loaded);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;

@@ -7,7 +7,6 @@ use clap::{Args, ValueEnum};
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::report;
-use crate::store::Store;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -29,7 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 async fn write(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let rows = Store::open_to_read(&dir).await?.candidates().await?;
+    let rows = run_dir::open_to_read(&dir).await?.candidates().await?;
     let format = match arguments.format {
         Format::Csv => report::Format::Csv,
         Format::Jsonl => report::Format::Jsonl,

@@ -1,15 +1,26 @@
 //! How a failed command says why: each fault with its line, a caret and a hint.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
+use std::path::Path;
 use std::process::ExitCode;
 
+use crate::engine::DriverError;
+use crate::exec;
+use crate::report::ReportError;
+
 use crate::spec::fault::{Fault, Faults, Place};
+use crate::store::StoreError;
 
 /// Why a command could not do what it was asked: exit status 1.
 pub(crate) struct Failure {
     faults: Faults,
+    /// Whether the disk has no room: then everything goes on once it has.
+    is_full: bool,
 }
+
+/// Exit status of a run that stopped because the disk is full.
+const NO_ROOM: u8 = 4;
 
 impl Failure {
     /// A failure that is in no file.
@@ -22,30 +33,88 @@ impl Failure {
         Fault::new(message).hint(Some(hint.into())).into()
     }
 
+    /// A failure for want of room on the disk.
+    pub fn no_room(error: &dyn std::error::Error) -> Self {
+        let hint = "make room, then `moldflow resume RUN_DIR` goes on: what was computed is kept";
+        Self {
+            is_full: true,
+            ..Self::with_hint(causes(error), hint)
+        }
+    }
+
+    /// The same before there is a run that could go on.
+    pub fn no_room_for_a_run(message: String) -> Self {
+        Self {
+            is_full: true,
+            ..Self::with_hint(message, "make room, and start it again")
+        }
+    }
+
+    /// A failure with its causes, which may be that the disk is full.
+    pub fn of_io(error: &(dyn std::error::Error + 'static)) -> Self {
+        let mut all = std::iter::successors(Some(error), |e| e.source());
+        if all.any(|e| e.downcast_ref().is_some_and(exec::is_full)) {
+            return Self::no_room(error);
+        }
+        Self::new(causes(error))
+    }
+
     /// Prints it to stderr; the exit status of the process.
     pub fn report(&self) -> ExitCode {
         let stderr = std::io::stderr();
         let colours = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        eprint!("{}", rendered(&self.faults, colours));
-        ExitCode::from(1)
+        // That stderr cannot be written to, as on a full disk, is no reason to panic.
+        let _ = write!(std::io::stderr(), "{}", rendered(&self.faults, colours));
+        ExitCode::from(if self.is_full { NO_ROOM } else { 1 })
     }
 }
 
-/// A failure below the command line is shown with its causes.
-macro_rules! with_causes {
-    ($($error:ty),*) => { $(
-        impl From<$error> for Failure {
-            fn from(error: $error) -> Self {
-                Self::new(causes(&error))
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let dir = error
+            .path()
+            .parent()
+            .unwrap_or(Path::new("RUN_DIR"))
+            .display();
+        let hint = match &error {
+            _ if error.is_full() => return Self::no_room(&error),
+            StoreError::Older { .. } => {
+                format!("`moldflow resume {dir}` brings it to the present schema")
             }
-        }
-    )* };
+            StoreError::Newer { .. } => {
+                "use the version of moldflow that made the run, or a later one".to_owned()
+            }
+            _ if error.is_damage() => format!(
+                "`moldflow check --repair {dir}` makes it anew from its journal, and keeps the damaged files"
+            ),
+            _ => return Self::new(causes(&error)),
+        };
+        Self::with_hint(causes(&error), hint)
+    }
 }
-with_causes!(
-    crate::store::StoreError,
-    crate::engine::DriverError,
-    crate::report::ReportError
-);
+
+impl From<DriverError> for Failure {
+    fn from(error: DriverError) -> Self {
+        match error {
+            DriverError::Store(error) => error.into(),
+            DriverError::NoRoom { .. } => Self::no_room(&error),
+            DriverError::State { .. } => {
+                let hint = "`moldflow check --repair RUN_DIR` goes on without it: the next batch begins with a new agent";
+                Self::with_hint(causes(&error), hint)
+            }
+            DriverError::Files { .. } | DriverError::Journal { .. } => Self::of_io(&error),
+        }
+    }
+}
+
+impl From<ReportError> for Failure {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Store(error) => error.into(),
+            ReportError::Write { .. } => Self::of_io(&error),
+        }
+    }
+}
 
 /// An error and its causes in one line.
 pub(crate) fn causes(error: &dyn std::error::Error) -> String {
@@ -55,7 +124,10 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Self {
-        Self { faults }
+        Self {
+            faults,
+            is_full: false,
+        }
     }
 }
 

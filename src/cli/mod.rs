@@ -1,5 +1,6 @@
 //! The command line: one file a command, and the one place that prints.
 
+mod audit;
 mod cache;
 mod check;
 mod explain;
@@ -13,6 +14,7 @@ mod run;
 mod run_dir;
 mod schema;
 mod session;
+mod settings;
 mod simulate;
 mod sites;
 mod sites_check;
@@ -65,7 +67,7 @@ enum Command {
     Run(run::Arguments),
     /// Continue a run that was interrupted or killed
     Resume(resume::Arguments),
-    /// Validate a campaign and change nothing
+    /// Validate a campaign, or whether what a run directory holds is whole
     Check(check::Arguments),
     /// Show a campaign's task graph and command lines; run nothing
     Plan(plan::Arguments),

@@ -79,6 +79,10 @@ impl Watch for Display {
         }
     }
 
+    fn no_room(&mut self) {
+        self.say("the disk is full: no new tasks, waiting for those that run");
+    }
+
     fn draining(&mut self) {
         self.say("interrupted: no new tasks, waiting for those that run; once more stops them");
         self.say(&format!("`{}` goes on with it", self.resume));

@@ -13,6 +13,9 @@ use super::{Exit, check, run_dir};
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
+    /// Go on with settings that were changed in the run directory
+    #[arg(long)]
+    pub accept_changes: bool,
     #[command(flatten)]
     pub output: Output,
 }
@@ -31,5 +34,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &plan,
         arguments.output,
         ways,
+        arguments.accept_changes,
     ))
 }

@@ -44,5 +44,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &plan,
         arguments.output,
         ways,
+        false,
     ))
 }

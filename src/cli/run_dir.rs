@@ -10,10 +10,11 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
+use crate::exec;
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::spec::source::QM9;
-use crate::store;
+use crate::store::{self, Store, StoreError};
 
 pub const CAMPAIGN: &str = "campaign.yml";
 pub const SITE: &str = "site.yml";
@@ -35,11 +36,14 @@ pub fn create(
 ) -> Result<(PathBuf, File), Failure> {
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
-        let message = format!(
-            "could not make the run directory in `{}`: {e}",
+        let what = format!(
+            "could not make the run directory in `{}`",
             asked_for.display()
         );
-        Failure::new(message)
+        match exec::is_full(&e) {
+            true => Failure::no_room_for_a_run(format!("{what}: {e}")),
+            false => Failure::new(format!("{what}: {e}")),
+        }
     };
     let dir = match dir {
         Some(dir) => {
@@ -130,6 +134,21 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
 }
 
+/// The database of a run directory, for reading. One of an earlier version is brought to the present schema, unless an
+/// engine is at work.
+pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
+    match Store::open_to_read(dir).await {
+        Err(older @ StoreError::Older { .. }) => {
+            let Ok(_lock) = lock(dir) else {
+                return Err(older);
+            };
+            Store::open(dir).await?.close().await?;
+            Store::open_to_read(dir).await
+        }
+        opened => opened,
+    }
+}
+
 /// Tries at the lock, and the time between two of them: those who look whether it is held hold it for a moment
 /// themselves, and so does a task that a dead engine was about to start.
 const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
@@ -183,10 +202,13 @@ fn stamp() -> String {
     jiff::Timestamp::now().strftime("%d%b%y-%H%M%S").to_string()
 }
 
+/// A file that is there whole or not at all.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let mut file = File::create(dir.join(name))?;
+    let new = dir.join(format!(".{name}"));
+    let mut file = File::create(&new)?;
     file.write_all(text.as_bytes())?;
-    file.sync_all()
+    file.sync_all()?;
+    fs::rename(new, dir.join(name))
 }
 
 fn to_yaml<T: serde::Serialize>(value: &T) -> io::Result<String> {

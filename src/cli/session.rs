@@ -1,9 +1,10 @@
 //! A run from its directory to its end: what `run` and `resume` share.
 
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::Exit;
 use super::failure::{Failure, visible};
 use super::progress::Display;
 use super::ways::Ways;
-use super::{cache, run_dir, start};
+use super::{audit, cache, run_dir, settings, start};
 use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
 use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
@@ -54,12 +55,15 @@ pub async fn work(
     plan: &Plan,
     output: Output,
     ways: Ways,
+    accept_changes: bool,
 ) -> Result<Exit, Failure> {
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
     let interrupts = interrupts()?;
     start_log(dir)?;
     let mut display = Display::new(output.quiet, dir);
+    audit::verify_if_small(dir, loaded, plan).await?;
     let mut store = open_store(dir, &loaded.campaign).await?;
+    let begun = settings::begun(dir, &mut store, &loaded.campaign, accept_changes).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
     let executable = std::env::current_exe()
@@ -77,10 +81,13 @@ pub async fn work(
         scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
     };
-    let config = Config::new(&loaded.campaign, plan);
+    let config = Config {
+        stop: begun.stop.clone(),
+        ..Config::new(&loaded.campaign, plan)
+    };
     let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
-    let driver = Driver::new(
+    let mut driver = Driver::new(
         Engine::new(config),
         store,
         site,
@@ -89,6 +96,17 @@ pub async fn work(
         wall_time,
     )
     .await?;
+    if driver.is_ended() && begun.changed.is_some() {
+        let message = format!(
+            "the run in `{}` has ended: its settings cannot change any more",
+            dir.display()
+        );
+        return Err(Failure::with_hint(
+            message,
+            "put the old ones back, or begin a new run",
+        ));
+    }
+    driver.change(begun.changed.clone());
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
     let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
@@ -104,6 +122,9 @@ pub async fn work(
     display.say(&format!("run directory {}", dir.display()));
     let (ending, mut store) = driver.run(drawn, interrupts, &mut display).await?;
     display.finish();
+    if begun.changed.is_some() {
+        begun.keep(&mut store).await?;
+    }
     report::write_records(&mut store, dir).await?;
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;
     store.close().await?;
@@ -137,7 +158,16 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
         created: jiff::Timestamp::now().as_millisecond(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     };
-    Ok(Store::create(dir, &info).await?)
+    let mut store = Store::create(dir, &info).await?;
+    let home = fs::metadata(dir)
+        .map_err(|e| Failure::new(format!("could not look at `{}`: {e}", dir.display())))?;
+    // By its number, not by its path: a run directory may be moved while its tasks run.
+    if store.settle(&home.ino().to_string(), &info.name).await? {
+        tracing::info!(
+            "this directory is a copy of the one that the run was in: its tasks get another name"
+        );
+    }
+    Ok(store)
 }
 
 /// What the engine does from now on goes to `runtime.log`.
@@ -237,19 +267,19 @@ fn executor(
             },
             Some(terms),
         ) => {
-            if batch.nodes_per_task.get() > 1 {
-                return Err(io::Error::other(
-                    "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
-                ));
-            }
-            let nodes = blocks.nodes.get();
+            let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
             let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let capacity = match nodes_per_task {
+                1 => nodes * tasks_per_node,
+                several => nodes / several,
+            };
             let held = slurm::Held {
                 terms,
                 nodes,
+                nodes_per_task,
                 tasks_per_node,
                 slots,
-                rules: rules(blocks, nodes * tasks_per_node),
+                rules: rules(blocks, capacity),
             };
             let name = format!("{run}.{name}");
             Box::new(BlockExecutor::new(held, here, &name, reports)?)

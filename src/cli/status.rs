@@ -9,7 +9,6 @@ use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::engine::Config;
 use crate::report::{self, RunState};
-use crate::store::Store;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -28,7 +27,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
     let (loaded, plan) = run_dir::load(&dir)?;
-    let mut store = Store::open_to_read(&dir).await?;
+    let mut store = run_dir::open_to_read(&dir).await?;
     let summary = store.summary().await?;
     let state = match (&summary.stopped_by, is_running) {
         (Some(_), _) => RunState::Finished,

@@ -191,11 +191,13 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
         TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
-        TaskError::Simulate(SimError::Scratch(_)) => FailureKind::Scratch,
-        TaskError::Simulate(SimError::Exit(_)) | TaskError::Design(_) | TaskError::File(_) => {
-            FailureKind::Exit
+        TaskError::Simulate(SimError::Scratch(_)) | TaskError::Scratch(_) => FailureKind::Scratch,
+        TaskError::Simulate(SimError::Exit(_))
+        | TaskError::Design(_)
+        | TaskError::Program(ProgramError::Endless { .. })
+        | TaskError::File(_) => FailureKind::Exit,
+        TaskError::Program(ProgramError::Run { .. }) | TaskError::Launcher(_) => {
+            FailureKind::Launch
         }
-        TaskError::Scratch(_) => FailureKind::Scratch,
-        TaskError::Program(_) | TaskError::Launcher(_) => FailureKind::Launch,
     }
 }

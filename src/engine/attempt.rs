@@ -119,6 +119,13 @@ impl Files {
         self.dir.join(&file.sha256)
     }
 
+    /// Those of `files` that are missing, or not as they were written.
+    pub fn damaged<'f>(&self, files: impl IntoIterator<Item = &'f FileRef>) -> Vec<&'f FileRef> {
+        let is_damaged =
+            |file: &&FileRef| sha256(&self.path(file)).ok().as_ref() != Some(&file.sha256);
+        files.into_iter().filter(is_damaged).collect()
+    }
+
     /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut.
     pub fn adopt(&self, from: &Path, outcome: &Outcome) -> io::Result<()> {
         let files = outcome.new_files();
@@ -156,6 +163,18 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// SHA-256 of a file, lower-case hexadecimal.
+fn sha256(path: &Path) -> io::Result<String> {
+    use sha2::{Digest, Sha256};
+    let mut hash = Sha256::new();
+    io::copy(&mut File::open(path)?, &mut hash)?;
+    Ok(hash
+        .finalize()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect())
 }
 
 /// The name of a file comes from a result: it must not lead to another folder.

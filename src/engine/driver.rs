@@ -1,10 +1,12 @@
 //! The one place that awaits: takes in reports, commits what they change, then performs the effects.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::fs::statvfs;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
@@ -26,6 +28,8 @@ use crate::task::{
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
+/// With less than this, in bytes, a disk counts as full.
+const LEAST_ROOM: u64 = 256 << 10;
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
 /// The longest wait for another attempt, whatever the clock says after a crash.
@@ -42,15 +46,26 @@ pub struct Driver<P> {
     janitor: Janitor,
     /// Failed attempts, whose directories are kept.
     failed: BTreeSet<(TaskId, Attempt)>,
-    /// When the wall time of the campaign is over.
-    deadline: Option<Instant>,
+    /// When the wall time of the campaign is over, by `now`.
+    deadline: Option<i64>,
     /// Whether the person at the terminal asked for no new tasks.
     draining: bool,
+    /// Why the run has to stop: the disk is full.
+    full: Option<Full>,
+    /// What is to be journalled once the run goes on: settings that were changed.
+    changed: Option<Fact>,
     /// Attempts whose time has not come.
     later: BTreeSet<(Instant, TaskId, Attempt)>,
     earlier: Option<Earlier>,
     /// What no message may hold.
     secrets: Secrets,
+}
+
+/// A disk without room.
+struct Full {
+    why: String,
+    /// Whether the engine knows of facts that the journal could not take: then nothing may follow them.
+    is_ahead: bool,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
@@ -96,6 +111,8 @@ pub trait Watch {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
     /// The run was interrupted once: nothing new is started, what runs is waited for.
     fn draining(&mut self) {}
+    /// The disk is full: nothing new is started, what runs is waited for.
+    fn no_room(&mut self) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -108,6 +125,10 @@ pub enum DriverError {
         #[source]
         source: IllegalEvent,
     },
+    #[error("no room is left on the disk of {}: {why}", path.display())]
+    NoRoom { path: PathBuf, why: String },
+    #[error("{} is missing or damaged", path.display())]
+    State { path: PathBuf },
     #[error("could not write below {}", path.display())]
     Files {
         path: PathBuf,
@@ -146,12 +167,18 @@ impl<P: Program> Driver<P> {
             path: path.clone(),
             source,
         })?;
+        if let Some(file) = files.damaged(&engine.live_files()).first() {
+            let path = files.path(file);
+            return Err(DriverError::State { path });
+        }
         let left = wall_time.map(|limit| limit.saturating_sub(worked.time));
         Ok(Self {
-            deadline: left.map(|left| Instant::now() + left),
+            deadline: left.map(|left| now().saturating_add(left.as_millis() as i64)),
             janitor: Janitor::start(path.join("tasks")),
             failed,
             draining: false,
+            changed: None,
+            full: None,
             later: BTreeSet::new(),
             earlier: None,
             secrets: Secrets::default(),
@@ -182,6 +209,16 @@ impl<P: Program> Driver<P> {
         self.engine.is_fresh()
     }
 
+    /// Whether the run has come to its end.
+    pub fn is_ended(&self) -> bool {
+        self.engine.is_ended()
+    }
+
+    /// Goes on with settings that were changed.
+    pub fn change(&mut self, changed: Option<Fact>) {
+        self.changed = changed;
+    }
+
     /// Begins a new run with its `drawn` molecules, or goes on with an old one, until its end or `interrupts` counts
     /// 1 (nothing new, wait for what runs) or 2 (at once).
     pub async fn run(
@@ -199,8 +236,9 @@ impl<P: Program> Driver<P> {
                 .await?;
         } else if !self.engine.is_ended() {
             let (found, batch) = self.take_over().await;
-            let facts = [Fact::Resumed].into_iter().chain(found).collect();
-            self.take(facts, batch).await?;
+            let changed = self.changed.take();
+            let facts = [Fact::Resumed].into_iter().chain(changed).chain(found);
+            self.take(facts.collect(), batch).await?;
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
@@ -213,15 +251,35 @@ impl<P: Program> Driver<P> {
                 && self.site.executors.values().all(|e| e.busy() == 0)
                 && self.reports.is_empty()
             {
-                return Ok((Ending::Interrupted, self.leave()));
+                return match self.full {
+                    // Nothing is cleared up: what an attempt left is taken in when there is room.
+                    Some(Full { why, .. }) => Err(DriverError::NoRoom {
+                        path: self.site.run_dir,
+                        why,
+                    }),
+                    None => Ok((Ending::Interrupted, self.leave())),
+                };
             }
-            let deadline = self
-                .deadline
-                .unwrap_or_else(|| Instant::now() + Duration::from_secs(1 << 30));
             let waiting = self.later.first().map(|(due, ..)| *due);
             tokio::select! {
-                Some(report) = self.reports.recv() => self.take_reports(report).await?,
-                _ = tick.tick() => watcher.tell(&self.engine.progress(), &self.slots()),
+                Some(report) = self.reports.recv() => {
+                    let was_full = self.full.is_some();
+                    match self.take_reports(report).await {
+                        Err(DriverError::Store(error)) if error.is_full() => {
+                            self.stop_for_want_of_room(error.to_string(), true);
+                        }
+                        taken => taken?,
+                    }
+                    if self.full.is_some() && !was_full {
+                        watcher.no_room();
+                    }
+                }
+                _ = tick.tick() => {
+                    watcher.tell(&self.engine.progress(), &self.slots());
+                    if self.deadline.take_if(|deadline| *deadline <= now()).is_some() {
+                        self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
+                    }
+                }
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
                     0 => {}
                     1 => {
@@ -230,12 +288,8 @@ impl<P: Program> Driver<P> {
                     }
                     _ => return Ok((Ending::Interrupted, self.leave())),
                 },
-                () = sleep_until(waiting.unwrap_or(deadline)), if waiting.is_some() && !self.draining => {
+                () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && !self.draining => {
                     self.start_due().await?;
-                }
-                () = sleep_until(deadline), if self.deadline.is_some() => {
-                    self.deadline = None;
-                    self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
                 }
             }
         }
@@ -342,10 +396,21 @@ impl<P: Program> Driver<P> {
         self.take(found, batch).await
     }
 
+    /// Starts nothing new; what runs may find room for its result.
+    fn stop_for_want_of_room(&mut self, why: String, is_ahead: bool) {
+        tracing::error!("no room on the disk: {why}");
+        let is_ahead = is_ahead || self.full.as_ref().is_some_and(|full| full.is_ahead);
+        self.full = Some(Full { why, is_ahead });
+        self.drain();
+    }
+
     /// Takes in `first` and what else has come since.
     async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
         let mut batch = Batch::default();
         let mut facts = Vec::new();
+        if self.full.as_ref().is_some_and(|full| full.is_ahead) {
+            return Ok(());
+        }
         let mut entries = Vec::new();
         let mut next = Some(first);
         while let Some(report) = next {
@@ -365,6 +430,13 @@ impl<P: Program> Driver<P> {
                         peak_memory_kib,
                         simulation,
                     } = read;
+                    if let Some(why) = self.blames_the_disk(&exit, &outcome) {
+                        // Without its directory it has not begun: the next engine starts it, as the same attempt.
+                        let _ = fs::remove_dir_all(directory(&self.site.run_dir, task, attempt));
+                        self.stop_for_want_of_room(why, false);
+                        next = self.reports.try_recv().ok();
+                        continue;
+                    }
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
                     facts.push(Fact::Ended {
                         task,
@@ -412,6 +484,18 @@ impl<P: Program> Driver<P> {
         } = input.answer(earlier.find(&key).await?)?;
         batch.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
+    }
+
+    /// What a failure says, if it came of a full disk: then the attempt is not to blame.
+    fn blames_the_disk(&self, exit: &Exit, outcome: &Outcome) -> Option<String> {
+        let Outcome::Failed(Failure { message, .. }) = outcome else {
+            return None;
+        };
+        // ENOSPC and EDQUOT, as the library words them.
+        let said = ["(os error 28)", "(os error 122)"];
+        let is_full = said.iter().any(|words| message.contains(words))
+            || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
+        (is_full && *exit != Exit::Cancelled).then(|| message.clone())
     }
 
     /// What an attempt came to, with its files taken in.
@@ -629,7 +713,9 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
         | Fact::Ended { .. }
         | Fact::Cached { .. }
         | Fact::Resumed
-        | Fact::TimeIsUp => None,
+        | Fact::TimeIsUp
+        | Fact::SettingsChanged { .. }
+        | Fact::StateLost => None,
     }
 }
 

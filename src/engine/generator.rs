@@ -69,6 +69,12 @@ impl Generator {
         Some((file, *measured))
     }
 
+    /// The next batch begins with a new agent, and learns from all results anew.
+    pub fn forget_saved(&mut self) {
+        self.agent = None;
+        self.statistics = None;
+    }
+
     /// The batch being made will not be finished, or is.
     pub fn forget_batch(&mut self) {
         self.model = None;

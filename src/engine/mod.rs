@@ -14,7 +14,7 @@ mod janitor;
 mod queue;
 mod step;
 
-pub use attempt::{Program, TaskRun};
+pub use attempt::{Files, Program, TaskRun};
 pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
 pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
 pub use earlier::Earlier;
@@ -189,6 +189,12 @@ impl Engine {
                 self.cached += 1;
             }
             Fact::Resumed => {}
+            Fact::SettingsChanged { stop, .. } => {
+                if let Ok(stop) = serde_json::from_value(stop.clone()) {
+                    self.config.stop = stop;
+                }
+            }
+            Fact::StateLost => self.generator.forget_saved(),
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
@@ -246,10 +252,20 @@ impl Engine {
         &self.measured
     }
 
+    /// The saved agent, if there is one.
+    pub fn agent(&self) -> Option<&FileRef> {
+        self.generator.agent()
+    }
+
     /// The best measured molecule so far, and its value, hartree.
     pub fn incumbent(&self) -> Option<(&str, f64)> {
         let best = self.incumbent.as_ref()?;
         Some((&best.smiles, best.value))
+    }
+
+    /// The number of the last task that was created; 0 if none was.
+    pub fn last_task(&self) -> u64 {
+        self.last_task
     }
 
     /// Whether nothing has happened yet.

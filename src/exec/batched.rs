@@ -52,7 +52,7 @@ pub struct Traces {
 impl Traces {
     pub fn read(job: &Job) -> Self {
         Self {
-            result: fs::read(job.dir.join(job.result)).ok(),
+            result: super::launch::read_result(job),
             ended: read(&job.dir.join(ENDED)).ok(),
         }
     }

@@ -1,11 +1,12 @@
 //! The directory of a job and the process in it: made, started, waited for, ended.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -20,6 +21,11 @@ pub const GRACE: Duration = Duration::from_secs(2);
 /// Makes the directory of a job with the files that it starts from.
 pub fn prepare(job: &Job) -> io::Result<()> {
     fs::create_dir_all(&job.dir)?;
+    // Were there a result it would be of another attempt of this number, which a damaged journal has forgotten.
+    match fs::remove_file(job.dir.join(job.result)) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
     for (name, content) in &job.files {
         fs::write(job.dir.join(name), content)?;
     }
@@ -81,7 +87,31 @@ pub fn wait(child: Pid, limit: Duration) -> bool {
     }
 }
 
+/// Longest time for which a wait does not look whether this process was stopped meanwhile.
+const LOOK: Duration = Duration::from_secs(30);
+/// What a wait may take longer without having been stopped.
+const LATE: Duration = Duration::from_secs(1);
+
+/// Waits for a descriptor; false when it is not ready after `limit`. Time in which this process was stopped (SIGSTOP, a
+/// machine that was suspended) does not count: what it waits for was stopped as well, or could not be looked after.
 pub fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
+    let mut left = limit;
+    loop {
+        let (part, began) = (left.min(LOOK), Instant::now());
+        if is_ready(fd, part) {
+            return true;
+        }
+        if began.elapsed() > part + LATE {
+            continue;
+        }
+        left -= part;
+        if left.is_zero() {
+            return false;
+        }
+    }
+}
+
+fn is_ready(fd: &OwnedFd, limit: Duration) -> bool {
     let deadline = Instant::now() + limit;
     loop {
         let left = deadline.saturating_duration_since(Instant::now());
@@ -97,6 +127,21 @@ pub fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
             Err(_) => return true,
         }
     }
+}
+
+/// Bytes of a result that are read; a longer one is none.
+const LONGEST_RESULT: u64 = 256 << 20;
+
+/// The result file of an attempt: a task may have left anything in its place.
+pub fn read_result(job: &Job) -> Option<Vec<u8>> {
+    let path = job.dir.join(job.result);
+    if !fs::metadata(&path).ok()?.is_file() {
+        return None;
+    }
+    let mut result = Vec::new();
+    let file = File::open(path).ok()?;
+    file.take(LONGEST_RESULT).read_to_end(&mut result).ok()?;
+    Some(result)
 }
 
 /// SIGTERM to the group, and SIGKILL to what does not heed it.
@@ -115,9 +160,32 @@ pub fn exit_of(status: ExitStatus) -> Exit {
     }
 }
 
-/// Milliseconds since the Unix epoch.
+/// Whether an error says that there is no room on the disk.
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Milliseconds since the Unix epoch: the wall clock as this process first saw it, and the time since then. So a clock
+/// that is set changes no duration, and the time that a machine sleeps is counted.
 pub fn now() -> i64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_millis() as i64)
+    static FIRST: OnceLock<(i64, Duration)> = OnceLock::new();
+    let (wall, boot) = FIRST.get_or_init(|| {
+        let wall = SystemTime::now().duration_since(UNIX_EPOCH);
+        (wall.map_or(0, |d| d.as_millis() as i64), since_boot())
+    });
+    wall + since_boot().saturating_sub(*boot).as_millis() as i64
+}
+
+/// Time since the machine was started, sleep included.
+pub fn since_boot() -> Duration {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: the call writes nothing but what it is given, and this clock always exists.
+    unsafe { libc::clock_gettime(libc::CLOCK_BOOTTIME, &mut time) };
+    Duration::new(time.tv_sec.cast_unsigned(), time.tv_nsec as u32)
 }

@@ -1,18 +1,18 @@
 //! Jobs as process groups of this machine: one thread a slot takes the next job, starts it, and waits for it.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::fs;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
 use std::process::Child;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, kill_process_group, pidfd_open};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::launch::{GRACE, end_group, exit_of, now, prepare, spawn, wait, wait_fd};
-use super::process::{Environment, Process, TOKEN, find_processes, token_of};
+use super::launch::{GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd};
+use super::process::{Environment, Process, TOKEN, age, find_processes, token_of};
 use super::{Executor, Exit, Found, Job, News, Report};
 use crate::task::Token;
 
@@ -36,6 +36,10 @@ struct Shared {
 struct State {
     waiting: VecDeque<Work>,
     running: HashMap<Token, Running>,
+    /// Jobs that have ended, of which a process may still be there that left its group.
+    ended: HashSet<String>,
+    /// When such processes were looked for, and how long that took.
+    swept: Option<(Instant, Duration)>,
     closed: bool,
 }
 
@@ -44,6 +48,11 @@ enum Work {
     /// A process that an earlier engine started, already in `running`, and the descriptor that stays its own.
     Watch(Job, Pid, OwnedFd),
 }
+
+/// Looking for processes that left their group takes no more than the inverse of this share of one core.
+const REST: u32 = 50;
+/// So often they are looked for even while there is always something to do.
+const SWEEP: Duration = Duration::from_secs(10);
 
 struct Running {
     /// None between the decision to start and the start.
@@ -117,10 +126,9 @@ impl LocalExecutor {
         if !job.dir.exists() {
             return Found::Nothing;
         }
-        let result = fs::read(job.dir.join(job.result)).ok();
         let news = News::Ended {
             exit: Exit::Unseen,
-            result,
+            result: read_result(job),
             started: None,
         };
         let _ = self.reports.send(Report {
@@ -212,6 +220,10 @@ impl Drop for LocalExecutor {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+        let ended = std::mem::take(&mut self.shared.lock().ended);
+        if !ended.is_empty() {
+            self.shared.end_strays(&ended);
+        }
     }
 }
 
@@ -235,14 +247,15 @@ impl Shared {
                     (job, Some(started), exit)
                 }
                 Work::Watch(job, leader, fd) => {
-                    let exit = self.watch(&job, leader, &fd);
-                    (job, None, exit)
+                    let age = age(leader).unwrap_or_default();
+                    let started = now() - age.as_millis() as i64;
+                    let exit = self.watch(&job, leader, &fd, age);
+                    (job, Some(started), exit)
                 }
             };
-            let result = fs::read(job.dir.join(job.result)).ok();
             let news = News::Ended {
                 exit,
-                result,
+                result: read_result(&job),
                 started,
             };
             let told = reports.send(Report {
@@ -251,7 +264,10 @@ impl Shared {
                 at: now(),
             });
             // Only now: who sees no slot busy must find every end among the reports.
-            self.lock().running.remove(&job.token);
+            let mut state = self.lock();
+            state.running.remove(&job.token);
+            state.ended.insert(job.token.to_string());
+            drop(state);
             if told.is_err() {
                 return;
             }
@@ -263,6 +279,13 @@ impl Shared {
         loop {
             if state.closed {
                 return None;
+            }
+            let since = |(at, took): (Instant, Duration)| (at.elapsed(), took * REST);
+            let (since, rest) = state.swept.map_or((SWEEP, Duration::ZERO), since);
+            let is_time = since >= rest && (state.waiting.is_empty() || since >= SWEEP);
+            if is_time && !state.ended.is_empty() {
+                state = self.sweep(state);
+                continue;
             }
             if let Some(work) = state.waiting.pop_front() {
                 if let Work::Start(job) = &work {
@@ -276,11 +299,36 @@ impl Shared {
                 }
                 return Some(work);
             }
-            state = self
-                .work
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = if state.ended.is_empty() {
+                let woken = self.work.wait(state);
+                woken.unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let woken = self.work.wait_timeout(state, rest.saturating_sub(since));
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            };
         }
+    }
+
+    /// Ends what is left of the jobs that have ended since the last time.
+    fn sweep<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
+        let ended = std::mem::take(&mut state.ended);
+        drop(state);
+        let began = Instant::now();
+        self.end_strays(&ended);
+        let mut state = self.lock();
+        state.swept = Some((Instant::now(), began.elapsed()));
+        state
+    }
+
+    /// Ends the processes of these jobs that are no longer in the group they were started in: their token tells.
+    fn end_strays(&self, ended: &HashSet<String>) {
+        let run = ended
+            .iter()
+            .next()
+            .and_then(|token| token.split('.').next());
+        let prefix = format!("{}.", run.unwrap_or_default());
+        let all = find_processes(self.variable, &prefix);
+        kill_groups(all.iter().filter(|p| ended.contains(&p.token)));
     }
 
     fn start_and_wait(&self, job: &Job) -> Exit {
@@ -304,6 +352,9 @@ impl Shared {
             end_group(leader);
         }
         let cancelled = self.forget(&job.token, leader);
+        if !ended_in_time {
+            self.end_strays(&HashSet::from([job.token.to_string()]));
+        }
         match child.wait() {
             _ if cancelled => Exit::Cancelled,
             _ if !ended_in_time => Exit::TimedOut,
@@ -312,8 +363,9 @@ impl Shared {
         }
     }
 
-    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd) -> Exit {
-        let ended_in_time = wait_fd(fd, job.timeout);
+    /// Watches a process that has been there for `age`; its timeout began with it.
+    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd, age: Duration) -> Exit {
+        let ended_in_time = wait_fd(fd, job.timeout.saturating_sub(age));
         if !ended_in_time {
             let _ = kill_process_group(leader, Signal::TERM);
             wait_fd(fd, GRACE);
@@ -327,12 +379,7 @@ impl Shared {
                 running.cancelled
             });
         // Not by the leader's id: somebody else may have reaped it, and then it is free.
-        let token = job.token.to_string();
-        kill_groups(
-            find_processes(self.variable, &token)
-                .iter()
-                .filter(|p| p.token == token),
-        );
+        self.end_strays(&HashSet::from([job.token.to_string()]));
         match (cancelled, ended_in_time) {
             (true, _) => Exit::Cancelled,
             (false, false) => Exit::TimedOut,
@@ -370,7 +417,8 @@ fn hold(process: &Process, variable: &str) -> Option<OwnedFd> {
 }
 
 fn kill_groups<'p>(processes: impl Iterator<Item = &'p Process>) {
-    for process in processes {
+    // A process may join the group of its engine, which must not end with it.
+    for process in processes.filter(|process| process.group != getpgrp()) {
         let _ = kill_process_group(process.group, Signal::KILL);
     }
 }

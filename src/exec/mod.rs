@@ -17,7 +17,7 @@ pub mod ssh;
 pub mod transport;
 
 pub use batched::carry_out;
-pub use launch::now;
+pub use launch::{is_full, now};
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, find_clients, peak_memory_kib};

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use rustix::process::Pid;
 
+use super::launch::since_boot;
+
 /// The variable that carries the token of an attempt.
 pub const TOKEN: &str = "MOLDFLOW_TOKEN";
 
@@ -75,6 +77,23 @@ pub fn find_processes(variable: &str, prefix: &str) -> Vec<Process> {
             })
         })
         .collect()
+}
+
+/// How long a process has been there; None of one that has ended. The time that the machine slept is part of it.
+pub fn age(pid: Pid) -> Option<Duration> {
+    /// Ticks of `/proc` a second, on every architecture that there is still Rust for.
+    const TICKS: u64 = 100;
+    let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
+    // The name, in parentheses, may hold blanks; the start is the 22nd field, the 20th after it.
+    let ticks: u64 = stat
+        .rsplit_once(')')?
+        .1
+        .split_whitespace()
+        .nth(19)?
+        .parse()
+        .ok()?;
+    let started = Duration::from_millis(ticks * 1000 / TICKS);
+    Some(since_boot().saturating_sub(started))
 }
 
 /// The token that a process carries in this variable; none of one that has ended.

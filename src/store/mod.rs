@@ -1,20 +1,30 @@
 //! The database of a run: one writer, any number of readers, every fact committed before it is acted on.
 
+mod audit;
 mod cache;
 mod read;
+mod seal;
+mod settings;
 mod tasks;
 mod write;
 
+pub use audit::{Repaired, audit, repair};
 pub use cache::{Cache, CacheError, Entry, Kept, Parts};
 pub use read::{AtomRow, BatchRow, CandidateRow, Counts, Summary};
+pub use seal::NOTE;
+pub use settings::Settings;
 pub use tasks::{FailedAttempt, TaskRow};
 pub use write::{Batch, Simulation};
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 use std::time::Duration;
+
+static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// Name of the database file in a run directory.
 pub const FILE: &str = "moldflow.db";
@@ -23,6 +33,8 @@ pub const FILE: &str = "moldflow.db";
 pub struct Store {
     db: SqliteConnection,
     path: PathBuf,
+    /// Checksum of the last fact, and the note of it; of a store that writes.
+    head: Option<(seal::Seal, seal::Note)>,
 }
 
 /// What a run is called and where it comes from.
@@ -64,6 +76,12 @@ pub enum StoreError {
         #[source]
         source: sqlx::Error,
     },
+    #[error("the database {} is damaged: {what}", path.display())]
+    Damaged { path: PathBuf, what: String },
+    #[error("the database {} is of an earlier version of moldflow", path.display())]
+    Older { path: PathBuf },
+    #[error("the database {} is of a later version of moldflow", path.display())]
+    Newer { path: PathBuf },
     #[error("fact {seq} of the journal of {} cannot be understood", path.display())]
     Journal {
         path: PathBuf,
@@ -71,6 +89,63 @@ pub enum StoreError {
         #[source]
         source: serde_json::Error,
     },
+}
+
+impl StoreError {
+    /// The file that it is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Open { path, .. }
+            | Self::Migrate { path, .. }
+            | Self::Write { path, .. }
+            | Self::Read { path, .. }
+            | Self::Journal { path, .. }
+            | Self::Damaged { path, .. }
+            | Self::Older { path }
+            | Self::Newer { path } => path,
+        }
+    }
+
+    /// Whether the database, or a part of it, is not as it was written.
+    pub fn is_damage(&self) -> bool {
+        // SQLITE_CORRUPT, SQLITE_NOTADB.
+        matches!(self, Self::Damaged { .. } | Self::Journal { .. })
+            || matches!(self.sqlite_code(), Some((11 | 26, _)))
+    }
+
+    /// Whether there is no room for it on the disk.
+    pub fn is_full(&self) -> bool {
+        let io = match self {
+            Self::Open { source, .. } | Self::Write { source, .. } => match source {
+                sqlx::Error::Io(e) => Some(e.kind()),
+                _ => None,
+            },
+            _ => None,
+        };
+        // SQLITE_FULL; SQLITE_IOERR_SHMSIZE and SQLITE_IOERR_WRITE, of the files beside the database.
+        io.is_some_and(|kind| {
+            matches!(
+                kind,
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
+            )
+        }) || matches!(self.sqlite_code(), Some((13, _) | (_, 4874 | 778)))
+    }
+
+    /// SQLite's primary and extended code.
+    fn sqlite_code(&self) -> Option<(i32, i32)> {
+        let source = match self {
+            Self::Open { source, .. } | Self::Write { source, .. } | Self::Read { source, .. } => {
+                source
+            }
+            Self::Migrate { source, .. } => match source {
+                MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        let code: i32 = source.as_database_error()?.code()?.parse().ok()?;
+        Some((code & 0xff, code))
+    }
 }
 
 impl Store {
@@ -88,35 +163,51 @@ impl Store {
 
     /// Opens the database of a run for reading, while an engine may be writing to it.
     pub async fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
+        // The note first: the database may be ahead of it, but not behind.
+        let noted = seal::read(dir);
         let path = dir.join(FILE);
         let options = options(&path).read_only(true);
         let db = options.connect().await.map_err(|source| StoreError::Open {
             path: path.clone(),
             source,
         })?;
-        Ok(Self { db, path })
+        let mut store = Self {
+            db,
+            path,
+            head: None,
+        };
+        store.refuse_other_versions().await?;
+        store.check_end(noted).await?;
+        Ok(store)
     }
 
     async fn connect(
         dir: &Path,
         adapt: impl FnOnce(SqliteConnectOptions) -> SqliteConnectOptions,
     ) -> Result<Self, StoreError> {
+        let noted = seal::read(dir);
         let path = dir.join(FILE);
         let options = adapt(
             options(&path)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full),
         );
-        let mut db = options.connect().await.map_err(|source| StoreError::Open {
+        let db = options.connect().await.map_err(|source| StoreError::Open {
             path: path.clone(),
             source,
         })?;
-        let migrated = sqlx::migrate!().run(&mut db).await;
-        migrated.map_err(|source| StoreError::Migrate {
-            path: path.clone(),
-            source,
-        })?;
-        Ok(Self { db, path })
+        let mut store = Self {
+            db,
+            path,
+            head: None,
+        };
+        store.check_structure().await?;
+        migrate(&mut store.db, &store.path).await?;
+        let last = store.seal_facts().await?;
+        store.check_end(noted).await?;
+        let note = seal::Note::open(dir).map_err(|e| store.could_not_note(e))?;
+        store.head = Some((last, note));
+        Ok(store)
     }
 
     /// Writes everything into the main file and closes the database.
@@ -125,6 +216,20 @@ impl Store {
             path: self.path,
             source,
         })
+    }
+
+    fn damaged(&self, what: impl Into<String>) -> StoreError {
+        StoreError::Damaged {
+            path: self.path.clone(),
+            what: what.into(),
+        }
+    }
+
+    fn could_not_note(&self, e: io::Error) -> StoreError {
+        StoreError::Write {
+            path: self.path.with_file_name(NOTE),
+            source: sqlx::Error::Io(e),
+        }
     }
 
     fn reading<T>(&self, answer: Result<T, sqlx::Error>) -> Result<T, StoreError> {
@@ -140,6 +245,15 @@ impl Store {
             source,
         })
     }
+}
+
+/// Brings a database to the present schema.
+async fn migrate(db: &mut SqliteConnection, path: &Path) -> Result<(), StoreError> {
+    let path = path.to_owned();
+    MIGRATIONS.run(db).await.map_err(|source| match source {
+        MigrateError::VersionMissing(_) => StoreError::Newer { path },
+        source => StoreError::Migrate { path, source },
+    })
 }
 
 fn options(path: &Path) -> SqliteConnectOptions {

@@ -3,6 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
+use super::audit::Chain;
 use super::{RunInfo, Store, StoreError};
 use crate::task::Event;
 
@@ -103,29 +104,29 @@ macro_rules! candidate_rows {
 }
 
 impl Store {
-    /// Hands every fact of the journal, in order, to `take`.
+    /// Hands every fact of the journal, in order, to `take`; an error at the first that is not as it was written.
     pub async fn replay(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
         let read = |source| StoreError::Read {
             path: path.clone(),
             source,
         };
-        let mut rows =
-            sqlx::query("SELECT seq, event FROM journal ORDER BY seq").fetch(&mut self.db);
+        let mut rows = sqlx::query("SELECT seq, event, checksum FROM journal ORDER BY seq")
+            .fetch(&mut self.db);
+        let mut chain = Chain::new(&path);
         while let Some(row) = rows.try_next().await.map_err(read)? {
-            let seq: i64 = row.try_get(0).map_err(read)?;
-            let event: &str = row.try_get(1).map_err(read)?;
-            let event = serde_json::from_str(event);
-            take(
-                seq,
-                event.map_err(|source| StoreError::Journal {
-                    path: path.clone(),
-                    seq,
-                    source,
-                })?,
-            );
+            let (seq, event) = chain.follow(&row)?;
+            take(seq, event);
         }
         Ok(())
+    }
+
+    /// The number of facts in the journal.
+    pub async fn facts(&mut self) -> Result<i64, StoreError> {
+        let last = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM journal")
+            .fetch_one(&mut self.db)
+            .await;
+        self.reading(last)
     }
 
     pub async fn run_info(&mut self) -> Result<RunInfo, StoreError> {

@@ -2,6 +2,7 @@
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::seal::{self, Seal};
 use super::{RunInfo, Store, StoreError};
 use crate::task::{Attempt, Candidate, EndState, Event, Record, TaskId};
 
@@ -26,6 +27,37 @@ pub struct Simulation {
     pub level: String,
     /// Geometry in the XYZ format, angstrom.
     pub xyz: String,
+}
+
+impl Simulation {
+    /// Stands for one that is lost.
+    pub(super) fn lost(task: i64) -> Self {
+        Self {
+            task: TaskId(task.cast_unsigned()),
+            engine: String::new(),
+            version: String::new(),
+            level: String::new(),
+            xyz: String::new(),
+        }
+    }
+
+    pub(super) fn seal(&self) -> Seal {
+        let Self {
+            task,
+            engine,
+            version,
+            level,
+            xyz,
+        } = self;
+        let task = task.0.to_le_bytes();
+        seal::digest(&[
+            &task,
+            engine.as_bytes(),
+            version.as_bytes(),
+            level.as_bytes(),
+            xyz.as_bytes(),
+        ])
+    }
 }
 
 impl Batch {
@@ -53,13 +85,35 @@ impl Store {
 
     /// Commits all of `batch` or nothing of it; on success it is on the disk.
     pub async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        let answer = commit(&mut self.db, batch).await;
-        self.writing(answer)
+        let (before, note) = match self.head.take() {
+            Some((before, note)) => (before, Some(note)),
+            None => (seal::BEGINNING, None),
+        };
+        let answer = commit(&mut self.db, batch, before).await;
+        let (seq, last) = match self.writing(answer) {
+            Ok(end) => end,
+            Err(error) => {
+                self.head = note.map(|note| (before, note));
+                return Err(error);
+            }
+        };
+        let Some(note) = note else {
+            return Ok(());
+        };
+        let noted = seq.map_or(Ok(()), |seq| note.write(seq, &last));
+        self.head = Some((last, note));
+        noted.map_err(|e| self.could_not_note(e))
     }
 }
 
-async fn commit(db: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Error> {
+/// The number of the last fact, if there is one, and the checksum of the journal.
+async fn commit(
+    db: &mut SqliteConnection,
+    batch: &Batch,
+    mut last: Seal,
+) -> Result<(Option<i64>, Seal), sqlx::Error> {
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
+    let mut seq = None;
     for simulation in &batch.simulations {
         insert_result(&mut tx, simulation).await?;
     }
@@ -70,32 +124,44 @@ async fn commit(db: &mut SqliteConnection, batch: &Batch) -> Result<(), sqlx::Er
         looked_up(&mut tx, *task, parts, *at).await?;
     }
     for (event, records) in &batch.facts {
-        append_to_journal(&mut tx, event).await?;
+        let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
+        seq = Some(append_to_journal(&mut tx, &json, &mut last).await?);
         for record in records {
             apply(&mut tx, record, event.at).await?;
         }
     }
-    tx.commit().await
+    tx.commit().await?;
+    Ok((seq, last))
 }
 
-async fn append_to_journal(db: &mut SqliteConnection, event: &Event) -> Result<(), sqlx::Error> {
-    let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
-    sqlx::query("INSERT INTO journal (event) VALUES (?)")
-        .bind(json)
+/// The number of the fact; `last` is the checksum of all before it, and afterwards its own.
+pub(super) async fn append_to_journal(
+    db: &mut SqliteConnection,
+    event: &str,
+    last: &mut Seal,
+) -> Result<i64, sqlx::Error> {
+    *last = seal::next(last, event);
+    sqlx::query("INSERT INTO journal (event, checksum) VALUES (?, ?)")
+        .bind(event.to_owned())
+        .bind(last.to_vec())
         .execute(db)
         .await
-        .map(drop)
+        .map(|done| done.last_insert_rowid())
 }
 
-async fn insert_result(db: &mut SqliteConnection, s: &Simulation) -> Result<(), sqlx::Error> {
+pub(super) async fn insert_result(
+    db: &mut SqliteConnection,
+    s: &Simulation,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT OR REPLACE INTO results (task, engine, version, level, xyz) VALUES (?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO results (task, engine, version, level, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(id(s.task))
     .bind(&s.engine)
     .bind(&s.version)
     .bind(&s.level)
     .bind(&s.xyz)
+    .bind(s.seal().to_vec())
     .execute(db)
     .await
     .map(drop)
@@ -132,7 +198,11 @@ async fn looked_up(
 }
 
 /// One record, in the tables derived from the journal. `at` is when its fact became known.
-async fn apply(db: &mut SqliteConnection, record: &Record, at: i64) -> Result<(), sqlx::Error> {
+pub(super) async fn apply(
+    db: &mut SqliteConnection,
+    record: &Record,
+    at: i64,
+) -> Result<(), sqlx::Error> {
     let query = match record {
         Record::TaskCreated { task, stage, smiles, batch } => sqlx::query(
             "INSERT INTO tasks (task, stage, smiles, batch, state, attempt, submitted) VALUES (?, ?, ?, ?, 'submitted', 1, ?)",

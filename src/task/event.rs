@@ -40,6 +40,13 @@ pub enum Fact {
     Resumed,
     /// The wall time of the campaign is over.
     TimeIsUp,
+    /// The user changed settings of the run in its directory: what changed, for people, and when it stops from now on.
+    SettingsChanged {
+        changes: Vec<String>,
+        stop: serde_json::Value,
+    },
+    /// What the generator saved is damaged or gone: the next batch begins with a new agent.
+    StateLost,
 }
 
 /// What an attempt took, where known.

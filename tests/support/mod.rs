@@ -8,6 +8,7 @@ pub mod runs;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -81,6 +82,23 @@ stages:
 stop: {evaluations: 6, barren_batches: 10}
 ";
 
+/// The program of `Campaign::of_a_program`: an energy made of the molecule's name, and a line in the file `done` beside
+/// the program. What stands in the file `fault` is done before, for the first molecule that finds it.
+const PROGRAM: &str = r#"#!/bin/sh
+here=$(dirname "$0")
+smiles=$(sed -n 's/^ *"smiles": "\(.*\)",$/\1/p' "$1")
+case $smiles in
+[[]*) scale=1 ;;
+*)
+  scale=100
+  if [ -e "$here/fault" ] && mkdir "$here/hit" 2>/dev/null; then . "$here/fault"; fi
+  ;;
+esac
+sum=$(printf %s "$smiles" | cksum | cut -d' ' -f1)
+echo "{\"energy_hartree\": -$((${#smiles} * scale)).$((sum % 900000 + 100000))}" > "$2"
+echo "${MOLDFLOW_TOKEN%%.*} $smiles" >> "$here/done"
+"#;
+
 /// Molecules that `Campaign::tiny` evaluates: the initial ones and those searched.
 pub const EVALUATIONS: usize = 3 + 6;
 
@@ -97,6 +115,26 @@ impl Campaign {
             dir,
             text: CAMPAIGN.to_owned(),
         }
+    }
+
+    /// The same whose energies come from a program, which can be told to go wrong.
+    pub fn of_a_program() -> Self {
+        let campaign = Self::tiny().with(
+            "engine: gfn2//mmff94",
+            "engine: command, settings: {level: a sum, argv: [./program, \"{input}\", \"{output}\"]}",
+        );
+        let program = campaign.path("program");
+        fs::write(&program, PROGRAM).expect("a file");
+        let mut mode = fs::metadata(&program).expect("a file").permissions();
+        mode.set_mode(0o755);
+        fs::set_permissions(program, mode).expect("a mode");
+        campaign
+    }
+
+    /// What the program does wrong, once.
+    pub fn with_fault(self, script: &str) -> Self {
+        fs::write(self.path("fault"), script).expect("a file");
+        self
     }
 
     /// The same with something else in place of `from`.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use moldflow::store::{BatchRow, CandidateRow, Store};
 use moldflow::task::{Event, Fact, FailureKind, Outcome, TaskId};
 
 use super::{EVALUATIONS, journal, processes, rows, run_name, wait_until};
@@ -125,6 +126,44 @@ pub fn assert_whole(run_dir: &Path) {
         failures(&journal).len(),
         "only failed attempts are kept"
     );
+}
+
+/// All that is in the database of a run but times and memory, and its state files.
+pub fn contents(run_dir: &Path) -> String {
+    let mut text = super::wait(async {
+        let mut store = Store::open_to_read(run_dir).await.expect("a database");
+        let candidates = store.candidates().await.expect("rows").into_iter();
+        let candidates: Vec<_> = candidates
+            .map(|row| CandidateRow {
+                submitted: None,
+                started: None,
+                finished: None,
+                peak_memory_kib: None,
+                ..row
+            })
+            .collect();
+        let batches = store.batches().await.expect("rows").into_iter();
+        let batches: Vec<_> = batches
+            .map(|row| BatchRow {
+                begun: 0,
+                pushed: row.pushed.map(|_| 0),
+                ..row
+            })
+            .collect();
+        let summary = store.summary().await.expect("rows");
+        format!(
+            "{candidates:#?}\n{batches:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n",
+            store.atoms().await.expect("rows"),
+            store.tasks_by_state().await.expect("rows"),
+            summary.counts,
+            summary.stopped_by,
+        )
+    });
+    for file in files_below(&run_dir.join("state")) {
+        let name = file.file_name().expect("a name").display();
+        text += &format!("{name} {:?}\n", fs::read(&file).expect("a file"));
+    }
+    text
 }
 
 pub fn assert_same(run_dir: &Path, calm: &Path) {

@@ -1,0 +1,77 @@
+//! The settings that a run was begun with, and the directory that it is at home in.
+
+use sqlx::sqlite::SqliteConnection;
+
+use super::seal::{self, Seal};
+use super::{Store, StoreError};
+
+/// `campaign.yml` and `site.yml`, as they stand in the run directory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub campaign: String,
+    pub site: String,
+}
+
+impl Settings {
+    fn seal(&self) -> Seal {
+        seal::digest(&[self.campaign.as_bytes(), self.site.as_bytes()])
+    }
+}
+
+pub(super) async fn insert(
+    db: &mut SqliteConnection,
+    settings: &Settings,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO settings (campaign, site, checksum) VALUES (?, ?, ?)")
+        .bind(&settings.campaign)
+        .bind(&settings.site)
+        .bind(settings.seal().to_vec())
+        .execute(db)
+        .await
+        .map(drop)
+}
+
+impl Store {
+    /// Every version of the settings, the oldest first.
+    pub async fn settings(&mut self) -> Result<Vec<Settings>, StoreError> {
+        let rows = sqlx::query_as("SELECT campaign, site, checksum FROM settings ORDER BY version")
+            .fetch_all(&mut self.db)
+            .await;
+        let rows: Vec<(String, String, Vec<u8>)> = self.reading(rows)?;
+        let whole = rows.into_iter().map(|(campaign, site, checksum)| {
+            let settings = Settings { campaign, site };
+            (settings.seal() == *checksum).then_some(settings)
+        });
+        let whole: Option<Vec<Settings>> = whole.collect();
+        whole.ok_or_else(|| {
+            self.damaged("the settings that the run was begun with are not as they were written")
+        })
+    }
+
+    /// Keeps one more version of them.
+    pub async fn keep_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
+        let kept = insert(&mut self.db, settings).await;
+        self.writing(kept)
+    }
+
+    /// Where the run is at home; the first that asks says so. In any other directory it is a copy: it takes the name
+    /// `other`, so that its tokens are not those of the original, and true is returned.
+    pub async fn settle(&mut self, home: &str, other: &str) -> Result<bool, StoreError> {
+        let found = sqlx::query_scalar("SELECT home FROM run")
+            .fetch_one(&mut self.db)
+            .await;
+        let found: Option<String> = self.reading(found)?;
+        let is_copy = found.as_deref().is_some_and(|found| found != home);
+        if found.as_deref() != Some(home) {
+            let update =
+                sqlx::query("UPDATE run SET home = ?1, name = CASE WHEN ?2 THEN ?3 ELSE name END")
+                    .bind(home)
+                    .bind(is_copy)
+                    .bind(other)
+                    .execute(&mut self.db)
+                    .await;
+            self.writing(update.map(drop))?;
+        }
+        Ok(is_copy)
+    }
+}
