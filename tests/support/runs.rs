@@ -14,7 +14,14 @@ pub fn export_without_usage(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
     let mut rows = rows(run_dir);
     for row in &mut rows {
         row.retain(|column, _| {
-            !["submitted", "started", "finished", "peak_memory_mib"].contains(&column.as_str())
+            ![
+                "submitted",
+                "started",
+                "finished",
+                "peak_memory_mib",
+                "attempts",
+            ]
+            .contains(&column.as_str())
         });
     }
     rows
@@ -131,6 +138,8 @@ pub fn contents(run_dir: &Path) -> String {
                 started: None,
                 finished: None,
                 peak_memory_kib: None,
+                // Those that the machine lost are among them.
+                attempts: None,
                 ..row
             })
             .collect();
