@@ -118,6 +118,7 @@ fn in_blocks(seconds: &str) -> f64 {
     let held = Held {
         terms,
         nodes: 2,
+        nodes_per_task: 1,
         tasks_per_node: SLOTS / 2,
         slots: SLOTS,
         rules,

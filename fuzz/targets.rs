@@ -12,19 +12,21 @@ use std::time::Duration;
 
 use moldflow::chem::{Geometry, Molecule};
 use moldflow::engine::{Program, TaskRun};
-use moldflow::exec::batch::{Script, System};
-use moldflow::exec::{Exit, Shape, render, slurm};
+use moldflow::exec::batch::{Script, System, Terms};
+use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
+use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
+use moldflow::exec::{Exit, Job, Shape, render, slurm};
 use moldflow::simulate::{Engine, Outputs, Request};
 use moldflow::spec::campaign::Overrides;
 use moldflow::spec::fault::Text;
 use moldflow::spec::site::{Batch, Executor};
 use moldflow::spec::{import, profiles};
-use moldflow::task::Event;
+use moldflow::task::{Event, Token};
 
 /// A target and its name, which is that of its corpus too.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 17] = [
     ("campaign", campaign),
     ("site_profile", site_profile),
     ("qcengine_file", qcengine_file),
@@ -40,6 +42,8 @@ pub const TARGETS: [Target; 15] = [
     ("batch_script", batch_script),
     ("squeue", squeue),
     ("scontrol", scontrol),
+    ("pbs", pbs),
+    ("cobalt", cobalt),
 ];
 
 /// Between the parts of an input that stands for several files.
@@ -189,6 +193,73 @@ pub fn squeue(data: &[u8]) {
 /// What `scontrol` shows.
 pub fn scontrol(data: &[u8]) {
     let _ = slurm::shown(&String::from_utf8_lossy(data));
+}
+
+/// What `qstat` of PBS Pro prints.
+pub fn pbs(data: &[u8]) {
+    let terms = terms(System::Pbs, r#"{"executor": "pbs"}"#);
+    let _ = Pbs::new(terms).show(&mut Says::new(data), "1");
+}
+
+/// What `qstat` of Cobalt prints.
+pub fn cobalt(data: &[u8]) {
+    let terms = terms(System::Cobalt, r#"{"executor": "cobalt"}"#);
+    let _ = Cobalt::new(terms).list(&mut Says::new(data), "1f");
+}
+
+fn terms(system: System, executor: &str) -> Terms {
+    let executor: Executor = serde_json::from_str(executor).expect("an executor");
+    Terms {
+        system,
+        batch: executor.batch().expect("a batch system").clone(),
+        cores_per_task: NonZeroUsize::MIN,
+        setup: Vec::new(),
+    }
+}
+
+/// A host whose every command prints this.
+struct Says(Output);
+
+impl Says {
+    fn new(data: &[u8]) -> Self {
+        Self(Output {
+            code: Some(0),
+            stdout: String::from_utf8_lossy(data).into_owned(),
+            stderr: String::new(),
+        })
+    }
+}
+
+impl Transport for Says {
+    fn run(&mut self, _: &Call) -> Result<Output, Unreachable> {
+        Ok(self.0.clone())
+    }
+
+    fn executable(&mut self) -> Result<PathBuf, Unreachable> {
+        Ok("moldflow".into())
+    }
+
+    fn directory(&self, job: &Job) -> PathBuf {
+        job.dir.clone()
+    }
+
+    fn put(&mut self, _: &Job, _: &str) -> Result<(), PutError> {
+        Ok(())
+    }
+
+    fn get(&mut self, _: &Job) -> Result<(), Unreachable> {
+        Ok(())
+    }
+
+    fn is_at_it(&mut self, _: &str, _: &str) -> Result<bool, Unreachable> {
+        Ok(false)
+    }
+
+    fn forget(&mut self, _: &Token) {}
+
+    fn sweep(&mut self, _: &str, _: &[Token]) -> Result<(), Unreachable> {
+        Ok(())
+    }
 }
 
 /// Has the engine of these settings read `data`: its output, then files of these names.

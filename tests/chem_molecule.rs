@@ -172,3 +172,17 @@ proptest! {
         let _ = Molecule::parse(&text);
     }
 }
+
+#[test]
+fn endless_smiles_are_refused_and_long_ones_are_read() {
+    let nested = |depth: usize| format!("{}C{}", "C(".repeat(depth), ")".repeat(depth));
+    assert_eq!(
+        Molecule::parse(&nested(3000)).unwrap().heavy_atoms().len(),
+        3001
+    );
+    let error = Molecule::parse(&nested(100_000)).err().unwrap().to_string();
+    assert!(
+        error.contains("longer than 10000 letters") && error.len() < 200,
+        "{error}"
+    );
+}

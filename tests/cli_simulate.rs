@@ -39,6 +39,9 @@ fn what_keeps_slots_idle_is_named() {
     let starved = [&few[..], &SMALL, &["--set", "parallel_guesses=64"]].concat();
     let starved = [&starved[..], &["--set", "stages.screen.select=8"]].concat();
     insta::assert_snapshot!(simulate(&starved));
+    insta::assert_snapshot!(simulate(&["campaigns/quickstart.yml"]));
+    let waiting = ["campaigns/multi-site.yml", "--schedule", "batch"];
+    insta::assert_snapshot!(simulate(&[&waiting[..], &SMALL].concat()));
     let slurm = ["campaigns/qm9-atomization.yml", "--site", "slurm"];
     let slurm = [
         &slurm[..],

@@ -74,6 +74,26 @@ fn an_odd_walltime_is_rounded_up() {
 }
 
 #[test]
+fn no_option_takes_away_what_a_job_is_known_by() {
+    let argv = words(&["true"]);
+    for (system, option) in [
+        (System::Slurm, "-J other"),
+        (System::Slurm, "--job-name=other"),
+        (System::Pbs, "-N other"),
+        (System::Pbs, "-v A=1"),
+        (System::Cobalt, "--jobname other"),
+    ] {
+        let batch = Batch {
+            options: words(&[option]),
+            ..batch()
+        };
+        let refused = script(system, &batch, Path::new("/d"), &argv).render();
+        let why = refused.expect_err(option).to_string();
+        assert!(why.contains(option), "{why}");
+    }
+}
+
+#[test]
 fn what_would_be_another_directive_or_command_is_refused() {
     let argv = words(&["true"]);
     for bad in [

@@ -84,6 +84,8 @@ fn root() -> PathBuf {
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let elsewhere: &[&str] = match name {
         "campaign" => &["campaigns", "tests/bad"],
+        "pbs" => &["tests/goldens/pbs"],
+        "cobalt" => &["tests/goldens/cobalt"],
         "site_profile" => &["site-profiles", "tests/bad/sites"],
         _ => &[],
     };
@@ -92,11 +94,11 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
     let mut paths: Vec<PathBuf> = folders
         .flat_map(|folder| files(&root().join(folder)))
         .collect();
-    paths.retain(|path| {
-        path.extension()
-            .is_none_or(|e| e != "csv" && e != "smi" && e != "json")
-            || !path.starts_with(root().join("tests"))
-    });
+    let is_bad_source = |path: &PathBuf| {
+        let extension = path.extension().unwrap_or_default();
+        path.starts_with(root().join("tests/bad")) && extension != "yml"
+    };
+    paths.retain(|path| !is_bad_source(path));
     paths.sort();
     paths.iter().map(|path| fs::read(path).unwrap()).collect()
 }
@@ -176,18 +178,20 @@ macro_rules! targets {
 // Mutations of each: so many that all of them together take well under a minute.
 targets! {
     campaign: 100,
-    site_profile: 300,
+    site_profile: 500,
     qcengine_file: 300,
-    smiles: 20_000,
+    smiles: 40_000,
     xyz: 5_000,
     xtb: 300,
     nwchem: 300,
-    qcengine: 1_000,
+    qcengine: 5_000,
     command: 500,
-    result_json: 2_000,
+    result_json: 5_000,
     event: 3_000,
     launcher: 5_000,
     batch_script: 1_000,
     squeue: 5_000,
     scontrol: 3_000,
+    pbs: 3_000,
+    cobalt: 3_000,
 }

@@ -3,13 +3,21 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
+use moldflow::exec::transport::Here;
+use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::spec::site::Batch;
+use moldflow::task::{TaskId, Token};
 use tempfile::TempDir;
+use tokio::sync::mpsc::unbounded_channel;
 
 /// Simulations of the quickstart campaign: five elements, four initial molecules, six more.
 const TASKS: usize = 15;
@@ -153,6 +161,103 @@ fn survives(executor: &'static str) {
         fs::remove_file(server.file("down")).expect("removed");
     }
     server.finish(engine);
+}
+
+/// How jobs end that fail, are cancelled, and are ended by `qdel`.
+fn ends(executor: &'static str) -> Vec<Exit> {
+    let server = Server::start(executor);
+    let number = |n| NonZeroUsize::new(n).expect("a number above zero");
+    let system = match executor {
+        "pbs" => System::Pbs,
+        _ => System::Cobalt,
+    };
+    let terms = Terms {
+        system,
+        batch: Batch {
+            queue: Some("debug".into()),
+            account: None,
+            walltime: "10m".parse().expect("a duration"),
+            nodes_per_task: number(1),
+            max_jobs: number(4),
+            options: vec![],
+        },
+        cores_per_task: number(1),
+        setup: vec![],
+    };
+    let system: Box<dyn BatchSystem> = match system {
+        System::Pbs => Box::new(Pbs::new(terms)),
+        _ => Box::new(Cobalt::new(terms)),
+    };
+    fs::write(server.file("slots"), "8").expect("a file");
+    let path = format!("{}:/usr/bin:/bin", server.file("bin").display());
+    let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow"))).with("PATH", path);
+    let (sender, mut reports) = unbounded_channel();
+    let jobs = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
+    let mut jobs = jobs.expect("a thread");
+    let token = |task| Token {
+        run: "c0ffee".into(),
+        task: TaskId(task),
+        attempt: 1,
+    };
+    let job = |(task, script): (u64, &str)| Job {
+        token: token(task),
+        argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+        env: vec![],
+        dir: server.file("tasks").join(task.to_string()),
+        files: vec![],
+        links: vec![],
+        result: "result",
+        timeout: Duration::from_secs(300),
+        shape: None,
+    };
+    let scripts = ["exit 3", "kill -9 $$", "sleep 100", "sleep 100"];
+    jobs.submit((0..).zip(scripts).map(job).collect());
+    let mut ends = vec![None; 4];
+    while ends.contains(&None) {
+        let report = reports.blocking_recv().expect("a report");
+        let task = report.token.task.0;
+        match report.news {
+            News::Started if task == 2 => jobs.cancel(&[token(task)]),
+            News::Started if task == 3 => {
+                let id = fs::read_dir(server.file("jobs"))
+                    .expect("jobs")
+                    .flatten()
+                    .find(|job| {
+                        let file =
+                            |name| fs::read_to_string(job.path().join(name)).unwrap_or_default();
+                        [file("name"), file("token")].contains(&token(task).to_string())
+                    });
+                let id = id.expect("the job").file_name();
+                let ended = Command::new(server.file("bin/qdel")).arg(id).status();
+                assert!(ended.expect("qdel starts").success());
+            }
+            News::Started => {}
+            News::Ended { exit, .. } => ends[usize::try_from(task).expect("small")] = Some(exit),
+        }
+    }
+    ends.into_iter().flatten().collect()
+}
+
+#[test]
+fn pbs_tells_how_a_job_ended_that_left_no_trace() {
+    let expected = [
+        Exit::Code(3),
+        Exit::Signal(9),
+        Exit::Cancelled,
+        Exit::CancelledByHand,
+    ];
+    assert_eq!(ends("pbs"), expected);
+}
+
+#[test]
+fn a_job_that_cobalt_forgot_and_that_left_no_trace_is_lost() {
+    let expected = [
+        Exit::Code(3),
+        Exit::Signal(9),
+        Exit::Cancelled,
+        Exit::Unseen,
+    ];
+    assert_eq!(ends("cobalt"), expected);
 }
 
 #[test]

@@ -16,6 +16,7 @@ use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
 use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 struct Partition {
@@ -27,6 +28,10 @@ struct Partition {
 
 impl Partition {
     fn new(cluster: &Cluster, rules: Rules) -> Self {
+        Self::with(cluster, rules, |_| ())
+    }
+
+    fn with(cluster: &Cluster, rules: Rules, change: impl FnOnce(&mut Held)) -> Self {
         let terms = Terms {
             system: System::Slurm,
             batch: Batch {
@@ -42,13 +47,15 @@ impl Partition {
         };
         let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
-        let held = Held {
+        let mut held = Held {
             terms,
             nodes: 1,
+            nodes_per_task: 1,
             tasks_per_node: 2,
             slots: 16,
             rules,
         };
+        change(&mut held);
         let (sender, reports) = unbounded_channel();
         Self {
             executor: BlockExecutor::new(held, here, "c0ffee.qc", sender).expect("a thread"),
@@ -67,7 +74,7 @@ impl Partition {
             files: vec![],
             links: vec![],
             result: "result",
-            timeout: Duration::from_secs(60),
+            timeout: Duration::from_secs(300),
             shape: None,
         };
         self.executor.submit((1..).zip(scripts).map(job).collect());
@@ -177,4 +184,104 @@ fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     partition.submit(&cluster, &["true"]);
     partition.wait("end of one more", 60, |p| p.ended.len() == 1);
     assert_eq!(partition.ended[&1], Exit::Code(0));
+}
+
+/// Kills the client of a step as the loss of its host would. It has two processes, of which one ends the step when the
+/// other is killed before it: none of them may act any more.
+fn kill_client(task: u64) {
+    let variable = format!("MOLDFLOW_STEP={}", token(task));
+    for signal in [Signal::STOP, Signal::KILL] {
+        let processes = fs::read_dir("/proc").expect("/proc").flatten();
+        for pid in processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok()) {
+            let environ = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            if environ.split(|b| *b == 0).any(|v| v == variable.as_bytes()) {
+                let _ = kill_process(Pid::from_raw(pid).expect("a process id"), signal);
+            }
+        }
+    }
+}
+
+fn steps(cluster: &Cluster) -> Vec<String> {
+    let list = cluster.ask(&["squeue", "--steps", "--noheader", "--format=%j"]);
+    let names = list.lines().map(|name| name.trim().to_owned());
+    names.filter(|name| name.starts_with("c0ffee.")).collect()
+}
+
+#[test]
+fn the_end_of_a_client_is_not_that_of_its_step() {
+    let cluster = Cluster::start();
+    let mut partition = Partition::new(&cluster, rules(1));
+    let go = cluster.dir().join("go");
+    let waits = format!(
+        "echo > begun; until [ -e {} ]; do sleep 0.1; done",
+        go.display()
+    );
+    let begun = |task: u64| cluster.dir().join(format!("tasks/{task}/begun")).exists();
+    partition.submit(&cluster, &[&waits, "echo > begun; sleep 100"]);
+    partition.wait("start of both", 60, |_| begun(1) && begun(2));
+    kill_client(1);
+    fs::write(&go, "").expect("a file");
+    kill_client(2);
+    partition.executor.cancel(&[token(2)]);
+    partition.wait("end of both", 60, |p| p.ended.len() == 2);
+    assert_eq!(partition.ended[&1], Exit::Code(0));
+    assert_eq!(partition.ended[&2], Exit::Cancelled);
+    partition.wait("end of the steps", 60, |_| steps(&cluster).is_empty());
+
+    partition.ended.clear();
+    partition.submit(&cluster, &["true", "true", "echo > begun; sleep 6; exit 4"]);
+    partition.wait("start of the third", 60, |_| begun(3));
+    kill_client(3);
+    partition.wait("end of the third", 60, |p| p.ended.len() == 3);
+    // It was waited for, longer than the end of a client is looked into.
+    assert_eq!(partition.ended[&3], Exit::Code(4));
+}
+
+#[test]
+fn a_task_of_two_nodes_has_them_to_itself_and_its_launcher_reaches_both() {
+    let cluster = Cluster::start();
+    let mut partition = Partition::with(
+        &cluster,
+        Rules {
+            capacity: 1,
+            ..rules(1)
+        },
+        |held| {
+            held.nodes = 3;
+            held.nodes_per_task = 2;
+            held.tasks_per_node = 1;
+            held.terms.cores_per_task = NonZeroUsize::new(4).expect("a number above zero");
+        },
+    );
+    let there = "srun --mpi=none --nodelist=$(paste -sd, hosts) --ntasks=2 --ntasks-per-node=1 printenv SLURMD_NODENAME | sort > there";
+    partition.submit(&cluster, &[there; 2]);
+    partition.wait("end of both", 60, |p| p.ended.len() == 2);
+    for task in [1, 2] {
+        assert_eq!(partition.ended[&task], Exit::Code(0));
+        let file = |name: &str| {
+            let path = cluster.dir().join(format!("tasks/{task}/{name}"));
+            fs::read_to_string(path).expect("a file")
+        };
+        assert_eq!(file("there"), file("hosts"));
+        assert_eq!(file("hosts").lines().count(), 2);
+    }
+}
+
+#[test]
+fn what_a_block_takes_with_it_at_its_walltime_is_not_counted() {
+    let cluster = Cluster::start();
+    let short = Rules {
+        walltime: Duration::from_secs(60),
+        ..rules(1)
+    };
+    let mut partition = Partition::new(&cluster, short);
+    partition.submit(&cluster, &["sleep 250"]);
+    partition.wait("end of the block", 200, |p| p.ended.len() == 1);
+    assert_eq!(partition.ended[&1], Exit::Walltime);
+    // The engine tries it again: in a block of its own.
+    partition.ended.clear();
+    partition.submit(&cluster, &["true"]);
+    partition.wait("end of the second", 60, |p| p.ended.len() == 1);
+    assert_eq!(partition.ended[&1], Exit::Code(0));
+    assert_eq!(cluster.jobs().len(), 2);
 }

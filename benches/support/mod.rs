@@ -4,6 +4,7 @@ use moldflow::engine::{Config, LearnStage, SimulateStage};
 use moldflow::spec::campaign::{Schedule, Stop};
 
 /// One line: what was measured, its value, and the floor it is held against.
+#[allow(dead_code)]
 pub fn report(what: &str, value: f64, floor: &str) {
     println!("  {what:<90} {value:>9.3}   ({floor})");
 }

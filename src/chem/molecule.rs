@@ -36,6 +36,9 @@ pub enum BondKind {
     Aromatic,
 }
 
+/// Letters of SMILES that are read: time and stack of the toolkit grow with them, and hundred atoms need few of them.
+const LONGEST: usize = 10_000;
+
 impl Molecule {
     /// Reads SMILES of one molecule. Charges and radicals are let through; see [`Molecule::charge`] and [`Molecule::radical_electrons`].
     pub fn parse(smiles: &str) -> Result<Self, ChemError> {
@@ -45,6 +48,13 @@ impl Molecule {
         };
         if smiles.is_empty() {
             return Err(unreadable("it is empty".into()));
+        }
+        if smiles.len() > LONGEST {
+            let shown = &smiles[..smiles.floor_char_boundary(40)];
+            return Err(ChemError::Unreadable {
+                smiles: format!("{shown}..."),
+                reason: format!("it is longer than {LONGEST} letters"),
+            });
         }
         // What follows a blank is a name or an extension, which change what is read: callers split lines themselves.
         if smiles.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {

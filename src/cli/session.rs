@@ -267,19 +267,19 @@ fn executor(
             },
             Some(terms),
         ) => {
-            if batch.nodes_per_task.get() > 1 {
-                return Err(io::Error::other(
-                    "a task in a block has one node: set `nodes_per_task: 1`, or leave `blocks` out",
-                ));
-            }
-            let nodes = blocks.nodes.get();
+            let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
             let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let capacity = match nodes_per_task {
+                1 => nodes * tasks_per_node,
+                several => nodes / several,
+            };
             let held = slurm::Held {
                 terms,
                 nodes,
+                nodes_per_task,
                 tasks_per_node,
                 slots,
-                rules: rules(blocks, nodes * tasks_per_node),
+                rules: rules(blocks, capacity),
             };
             let name = format!("{run}.{name}");
             Box::new(BlockExecutor::new(held, here, &name, reports)?)

@@ -10,7 +10,7 @@ use super::plan::trimmed;
 use super::{CampaignArguments, Exit, print};
 use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
 use crate::plan::{self, Plan};
-use crate::spec::campaign::{Loaded, MethodKind};
+use crate::spec::campaign::{Loaded, MethodKind, Schedule};
 use crate::spec::duration::Duration;
 
 /// Share of idle slot time from which a remedy is named.
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let table = forecast::Table::open(&loaded.campaign, molecules).ok_or_else(no_molecules)?;
     let forecast = forecast(&loaded.campaign, &plan, &machine, &table, &assumptions)
         .map_err(|error| Failure::new(causes(&error)))?;
-    let notes = notes(&loaded, &plan, &forecast);
+    let notes = notes(&loaded, &plan, &assumptions, &forecast);
     print(&if arguments.json {
         let whole = serde_json::json!({
             "campaign": loaded.campaign.name,
@@ -208,8 +208,20 @@ fn text(
 }
 
 /// Why slots stay idle, and what would help.
-fn notes(loaded: &Loaded, plan: &Plan, forecast: &Forecast) -> Vec<String> {
+fn notes(
+    loaded: &Loaded,
+    plan: &Plan,
+    assumptions: &Assumptions,
+    forecast: &Forecast,
+) -> Vec<String> {
     let mut notes = Vec::new();
+    let (time, method) = (assumptions.task_time, &plan.evaluate.method);
+    let timeout = loaded.campaign.methods[method].timeout;
+    if time.median() >= timeout {
+        notes.push(format!(
+            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: say with `--task-time` what they take"
+        ));
+    }
     let slots = forecast.partitions.get(&plan.evaluate.partition);
     let slots = slots.map_or(0, |partition| partition.slots);
     let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition);
@@ -234,12 +246,16 @@ fn notes(loaded: &Loaded, plan: &Plan, forecast: &Forecast) -> Vec<String> {
         return notes;
     };
     if search.idle_without_candidates > MUCH && plan.parallel >= slots {
+        let remedy = match loaded.campaign.schedule {
+            Schedule::Batch => "with `schedule: batch` the loops wait for each other".to_owned(),
+            Schedule::Interleaved => format!(
+                "raise `select` of stage `{}`, now {}, or make the generator faster",
+                plan.screen.stage, plan.select
+            ),
+        };
         notes.push(format!(
-            "{} of the slot time of `{partition}` is lost for want of candidates: raise `select` of stage `{}`, now {}, \
-             or make the generator faster",
-            percent(search.idle_without_candidates),
-            plan.screen.stage,
-            plan.select
+            "{} of the slot time of `{partition}` is lost for want of candidates: {remedy}",
+            percent(search.idle_without_candidates)
         ));
     }
     if search.idle_without_nodes > MUCH {
@@ -277,7 +293,7 @@ fn share(text: &str) -> Result<f64, String> {
 
 fn skill(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(skill) if skill >= 0.01 && skill <= 1.0 => Ok(skill),
+        Ok(skill) if (0.01..=1.0).contains(&skill) => Ok(skill),
         _ => Err("is not a number between 0.01 and 1".into()),
     }
 }

@@ -79,7 +79,7 @@ impl Table {
     }
 
     /// Molecules, each copy counted.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.rows.len() * self.copies
     }
 

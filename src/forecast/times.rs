@@ -29,6 +29,10 @@ impl Times {
         }
     }
 
+    pub fn median(&self) -> Duration {
+        self.median
+    }
+
     /// The time of one task, at least a millisecond.
     pub fn draw(&self, random: &mut ChaCha8Rng) -> Millis {
         let median = self.median.get().as_secs_f64() * 1000.0;

@@ -87,7 +87,7 @@ impl<'t> World<'t> {
     fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<Predicted> {
         let mut visited: Vec<(f64, usize)> = (0..self.visits)
             .map(|_| {
-                let molecule = random.random_range(0..self.table.len());
+                let molecule = random.random_range(0..self.table.size());
                 let seen = self.table.value(molecule) + self.error * normal(random);
                 let mean = self.table.mean();
                 (mean + self.shrinkage * (seen - mean), molecule)

@@ -23,7 +23,7 @@ const OUTPUT: &str = "energy.json";
 pub struct Command {
     /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the names of the two files.
     ///
-    /// A word that begins with `./` or `../` is a path relative to the campaign file.
+    /// A word that begins with `./` is a path relative to the campaign file, and stays below its folder.
     #[schemars(length(min = 1))]
     pub argv: Vec<String>,
     /// The level of theory, for reports: `B3LYP/6-31G*`.

@@ -186,6 +186,28 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
             "lower it, or raise `nodes_per_task` in the site profile",
         );
     }
+    // The nodes of a block are more than those of a task, so that its launcher must be told which to use.
+    let template = site.mpiexec_command.as_deref().unwrap_or_default();
+    let template = template.replace(' ', "");
+    let told = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
+    if let Executor::Slurm {
+        blocks: Some(blocks),
+        ..
+    } = &found.executor
+        && ranks.total() > 1
+        && blocks.nodes.get() > 1
+        && !told
+    {
+        let message = format!(
+            "the method `{name}` starts an MPI program in a block of {} nodes, but the site's `mpiexec_command` does not say on which of them",
+            blocks.nodes
+        );
+        fault(
+            "ranks_per_node",
+            message,
+            "let `mpiexec_command` name `{{hosts}}`: `srun --nodelist={{hosts}} --ntasks={{total_ranks}}`",
+        );
+    }
     // Processes of this host may share its cores.
     let cores = ranks.ranks_per_node.saturating_mul(ranks.cores_per_rank);
     if cores > found.cores_per_task && !matches!(found.executor, Executor::Local { .. }) {

@@ -1,7 +1,7 @@
 //! What a schema cannot say of a profile: that the numbers of its partitions fit together, and what a name is.
 
 use super::fault::{Fault, Faults};
-use super::site::{Cores, Executor, Site, Transport};
+use super::site::{Cores, Executor, Partition, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
 
@@ -24,25 +24,8 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             let place = tree.find(&["partitions", name, key]).clone();
             faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
         };
-        if let Some(Transport::Ssh(place)) = &partition.transport {
-            if !place.work_dir.is_absolute() {
-                let message = format!(
-                    "`work_dir` of `{name}` is `{}`, which is no path from the root",
-                    place.work_dir.display()
-                );
-                let hint = "write it with a `/` at its beginning, as that host sees it";
-                fault("transport", message, hint);
-            }
-            if let Executor::Slurm {
-                blocks: Some(_), ..
-            } = &partition.executor
-            {
-                let message =
-                    format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
-                let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
-                fault("blocks", message, hint);
-            }
-        }
+        can_be_reached(name, partition, &mut fault);
+        jobs_fit(site, name, partition, &mut fault);
         let cores = partition.cores_per_task;
         let Executor::Allocation {
             nodes,
@@ -92,5 +75,76 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             None if nodes.is_none() => takes_the_rest = Some(name),
             _ => {}
         }
+    }
+}
+
+/// Whether a partition on another host can be put there.
+fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str, String, &str)) {
+    let Some(Transport::Ssh(place)) = &partition.transport else {
+        return;
+    };
+    if !place.work_dir.is_absolute() {
+        let message = format!(
+            "`work_dir` of `{name}` is `{}`, which is no path from the root",
+            place.work_dir.display()
+        );
+        let hint = "write it with a `/` at its beginning, as that host sees it";
+        fault("transport", message, hint);
+    }
+    if let Executor::Slurm {
+        blocks: Some(_), ..
+    } = &partition.executor
+    {
+        let message = format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
+        let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
+        fault("blocks", message, hint);
+    }
+}
+
+/// Whether the jobs of a partition that makes some can be had.
+fn jobs_fit(
+    site: &Site,
+    name: &str,
+    partition: &Partition,
+    fault: &mut impl FnMut(&str, String, &str),
+) {
+    let Some(batch) = partition.executor.batch() else {
+        return;
+    };
+    let cores = partition.cores_per_task;
+    if let Cores::Count(count) = site.node.cores
+        && cores > count
+    {
+        let message =
+            format!("a task of `{name}` asks for {cores} cores of a node that has {count}");
+        fault(
+            "cores_per_task",
+            message,
+            "lower it, or correct `node.cores`",
+        );
+    }
+    let Executor::Slurm { slots, blocks, .. } = &partition.executor else {
+        return;
+    };
+    match blocks {
+        Some(blocks) if batch.nodes_per_task > blocks.nodes => {
+            let message = format!(
+                "a task of `{name}` needs {} nodes, but its blocks have {}",
+                batch.nodes_per_task, blocks.nodes
+            );
+            fault(
+                "nodes_per_task",
+                message,
+                "lower it, or raise `nodes` of `blocks`",
+            );
+        }
+        None if slots.is_some_and(|slots| slots > batch.max_jobs) => {
+            let message = format!(
+                "`{name}` has more slots than the {} jobs that there may be at once",
+                batch.max_jobs
+            );
+            fault("slots", message, "lower it, or raise `max_jobs`");
+        }
+        _ => {}
     }
 }

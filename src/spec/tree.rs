@@ -131,6 +131,8 @@ pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<Node> {
         emit_comments: false,
         // Nitrogen is not `no`.
         strict_booleans: true,
+        // Each level takes kilobytes of stack: what is allowed must not overflow that of a thread.
+        budget: serde_saphyr::budget! { max_depth: 40 },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&text.text, options) {

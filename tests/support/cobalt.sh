@@ -57,7 +57,7 @@ qdel)
   for id; do
     case $(get "$id" state) in
     queued) rm -r "$root/jobs/$id" ;;
-    running) kill -TERM -- "-$(get "$id" pid)" ;;
+    running) kill -TERM "-$(get "$id" pid)" ;;
     *) echo "qdel: Job $id not found" ;;
     esac
   done

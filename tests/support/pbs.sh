@@ -89,7 +89,7 @@ qdel)
     id=${id%.pbs01}
     case $(get "$id" state) in
     Q) say "$id" 91 substate && say "$id" F state ;;
-    R) say "$id" 91 substate && kill -TERM -- "-$(get "$id" pid)" ;;
+    R) say "$id" 91 substate && kill -TERM "-$(get "$id" pid)" ;;
     *)
       echo "qdel: Job has finished $id.pbs01" >&2
       code=35

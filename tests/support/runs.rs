@@ -9,20 +9,21 @@ use moldflow::task::{Event, Fact, FailureKind, Outcome, TaskId};
 
 use super::{EVALUATIONS, journal, processes, rows, run_name, wait_until};
 
+/// Columns of an export that tell what an answer cost.
+const USAGE: [&str; 6] = [
+    "attempts",
+    "cached",
+    "submitted",
+    "started",
+    "finished",
+    "peak_memory_mib",
+];
+
 /// A run without what it cost: what two runs of the same campaign have in common.
 pub fn export_without_usage(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
     let mut rows = rows(run_dir);
     for row in &mut rows {
-        row.retain(|column, _| {
-            ![
-                "submitted",
-                "started",
-                "finished",
-                "peak_memory_mib",
-                "attempts",
-            ]
-            .contains(&column.as_str())
-        });
+        row.retain(|column, _| !USAGE.contains(&column.as_str()));
     }
     rows
 }

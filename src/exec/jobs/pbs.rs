@@ -236,7 +236,7 @@ fn walltime(resources: &Resources) -> Option<u64> {
     let parts = resources.walltime.as_deref()?.split(':');
     parts
         .map(|part| part.parse::<u64>().ok())
-        .try_fold(0, |sum, part| Some(sum * 60 + part?))
+        .try_fold(0_u64, |sum, part| sum.checked_mul(60)?.checked_add(part?))
 }
 
 /// `Tue Oct  4 21:23:20 2022` as words that sort by time.

@@ -105,6 +105,39 @@ pub fn cancel(via: &mut dyn Transport, names: &[String], waiting: bool) -> Resul
     Ok(())
 }
 
+/// Steps that run: id and name of each.
+pub fn steps(via: &mut dyn Transport) -> Result<Vec<(String, String)>, Unreachable> {
+    let call = Call::new([
+        "squeue",
+        "--steps",
+        "--noheader",
+        "--me",
+        "--format",
+        "%i|%j",
+    ]);
+    let text = answer(via.run(&call)?)?;
+    let step = |line: &str| {
+        let (id, name) = line.split_once('|')?;
+        Some((id.trim().to_owned(), name.trim().to_owned()))
+    };
+    Ok(text.lines().filter_map(step).collect())
+}
+
+/// Ends the steps with these names.
+pub fn cancel_steps(
+    via: &mut dyn Transport,
+    which: impl Fn(&str) -> bool,
+) -> Result<(), Unreachable> {
+    for (id, _) in steps(via)?.into_iter().filter(|(_, name)| which(name)) {
+        let output = via.run(&Call::new(["scancel"]).arg(id))?;
+        // One that has ended meanwhile is no fault.
+        if !output.succeeded() && !output.stderr.contains("Invalid job") {
+            answer(output)?;
+        }
+    }
+    Ok(())
+}
+
 fn sbatch(via: &mut dyn Transport, call: Call) -> Submitted {
     match via.run(&call) {
         Ok(output) if output.succeeded() => {

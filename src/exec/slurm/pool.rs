@@ -51,6 +51,8 @@ struct Step {
     cancelled: bool,
     /// Its client has ended, and what is left is to know why.
     ended: Option<(Exit, Traces)>,
+    /// It outlived its client, which then says nothing of it.
+    orphaned: bool,
     /// Looks since then in which its block still lived.
     looks: u32,
 }
@@ -85,7 +87,10 @@ pub enum Event {
     /// What asking for a block came to.
     Asked(String, Submitted),
     Listed(Vec<Listed>),
+    /// The client of a step has ended.
     StepEnded(Token, Exit, Traces),
+    /// Steps whose clients have ended, but which run on.
+    RunOn(Vec<Token>),
     Tick,
 }
 
@@ -146,6 +151,12 @@ impl Pool {
         self.waiting.is_empty() && self.steps.is_empty() && self.blocks.is_empty()
     }
 
+    /// Steps whose clients have ended, and of which it is not known how they ended or whether they run on.
+    pub fn doubtful(&self) -> Vec<Token> {
+        let doubtful = self.steps.iter().filter(|(_, step)| step.ended.is_some());
+        doubtful.map(|(token, _)| token.clone()).collect()
+    }
+
     /// Names of the blocks that Slurm has or may have.
     pub fn blocks(&self) -> Vec<String> {
         self.blocks.keys().cloned().collect()
@@ -174,6 +185,14 @@ impl Pool {
             Event::Listed(list) => self.listed(at, &list, &mut commands),
             Event::StepEnded(token, exit, traces) => {
                 self.step_ended(&token, exit, traces, &mut commands);
+            }
+            Event::RunOn(tokens) => {
+                for token in tokens {
+                    if let Some(step) = self.steps.get_mut(&token) {
+                        step.looks = 0;
+                        step.orphaned = true;
+                    }
+                }
             }
             Event::Tick => {}
         }
@@ -313,6 +332,7 @@ impl Pool {
             // A block is no task: who cancels it takes the nodes away from its tasks.
             (Exit::CancelledByHand, _) => Exit::NodeLost("CANCELLED".into()),
             (Exit::Signal(_) | Exit::Unseen, _) if step.cancelled => Exit::Cancelled,
+            (Exit::Unseen | Exit::Word(_), _) if step.orphaned => Exit::Unseen,
             // What the client saw is all that is known.
             (Exit::Unseen | Exit::Word(_), _) => exit,
             (verdict, _) => verdict,

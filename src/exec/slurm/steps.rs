@@ -20,7 +20,7 @@ use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::process::find_processes;
 use crate::exec::transport::{Here, Transport, Unreachable};
-use crate::exec::{Executor, Found, Job, LocalExecutor, News, Report};
+use crate::exec::{Executor, Exit, Found, Job, LocalExecutor, News, Report};
 use crate::task::Token;
 
 /// From one look at the blocks to the next: while something is awaited, and while all runs as it should.
@@ -38,6 +38,8 @@ pub struct Held {
     pub terms: Terms,
     /// Nodes of a block.
     pub nodes: usize,
+    /// Nodes of a task.
+    pub nodes_per_task: usize,
     /// Tasks of one node that a node has the cores for.
     pub tasks_per_node: usize,
     /// Tasks at once, at the most.
@@ -57,6 +59,7 @@ enum Input {
     Submit(Vec<Job>),
     Find(Vec<Job>),
     Cancel(Vec<Token>),
+    EndOthers(String, Vec<Token>),
     DropWaiting,
 }
 
@@ -117,11 +120,7 @@ impl Executor for BlockExecutor {
     }
 
     fn end_others(&mut self, run: &str, keep: &[Token]) {
-        for process in find_processes(CLIENT, &format!("{run}.")) {
-            if !keep.iter().any(|token| token.to_string() == process.token) {
-                let _ = kill_process(process.pid, Signal::TERM);
-            }
-        }
+        self.input(Input::EndOthers(run.to_owned(), keep.to_vec()));
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -215,6 +214,7 @@ impl Thread {
             Input::Submit(jobs) => self.want(jobs),
             Input::Find(jobs) => self.find(jobs),
             Input::Cancel(tokens) => self.handle(Event::Cancel(tokens)),
+            Input::EndOthers(run, keep) => self.end_others(&format!("{run}."), &keep),
             Input::DropWaiting => self.handle(Event::DropWaiting),
         }
     }
@@ -246,6 +246,19 @@ impl Thread {
         self.want(fresh);
     }
 
+    fn end_others(&mut self, run: &str, keep: &[Token]) {
+        let other = |name: &str| !keep.iter().any(|token| token.to_string() == name);
+        for process in find_processes(CLIENT, run) {
+            if other(&process.token) {
+                let _ = kill_process(process.pid, Signal::TERM);
+            }
+        }
+        let of_run = |name: &str| name.starts_with(run) && other(name);
+        if let Err(why) = commands::cancel_steps(&mut self.here, of_run) {
+            tracing::warn!("steps that an earlier engine cancelled may still run: {why}");
+        }
+    }
+
     fn handle(&mut self, event: Event) {
         let at = self.begin.elapsed();
         self.commands.extend(self.pool.handle(at, event));
@@ -254,6 +267,10 @@ impl Thread {
 
     /// Looks at all blocks at once.
     fn look(&mut self) {
+        let doubtful = self.pool.doubtful();
+        if !doubtful.is_empty() {
+            self.look_at_steps(doubtful);
+        }
         match commands::list(&mut self.here) {
             Ok(list) => self.handle(Event::Listed(list)),
             Err(Unreachable(why)) => {
@@ -262,6 +279,31 @@ impl Thread {
             }
         }
         self.looked = Some(Instant::now());
+    }
+
+    /// Steps may outlive their clients, and end then as they would have: their own files tell.
+    fn look_at_steps(&mut self, tokens: Vec<Token>) {
+        match commands::steps(&mut self.here) {
+            Ok(steps) => {
+                let runs = |token: &Token| {
+                    let name = token.to_string();
+                    steps.iter().any(|(_, of)| *of == name)
+                };
+                let run_on = tokens.iter().filter(|token| runs(token)).cloned().collect();
+                self.handle(Event::RunOn(run_on));
+            }
+            Err(why) => {
+                // Nothing is concluded of them.
+                tracing::warn!("Slurm does not tell of its steps: {why}");
+                self.handle(Event::RunOn(tokens.clone()));
+            }
+        }
+        for token in tokens {
+            let traces = self.jobs.get(&token).map(Traces::read).unwrap_or_default();
+            if traces.ended.is_some() {
+                self.handle(Event::StepEnded(token, Exit::Unseen, traces));
+            }
+        }
     }
 
     fn client(&mut self, report: Report) {
@@ -294,14 +336,21 @@ impl Thread {
             // srun passes SIGTERM on, and ends the step; SIGKILL would leave it.
             Command::Kill(token) => {
                 let token = token.to_string();
-                for process in find_processes(CLIENT, &token) {
-                    if process.token == token {
-                        let _ = kill_process(process.pid, Signal::TERM);
-                    }
+                let mut clients = find_processes(CLIENT, &token);
+                clients.retain(|process| process.token == token);
+                for process in &clients {
+                    let _ = kill_process(process.pid, Signal::TERM);
+                }
+                if clients.is_empty() {
+                    self.end_step(&token);
                 }
             }
             Command::Ended(token, exit, traces) => {
                 self.jobs.remove(&token);
+                if traces.ended.is_none() {
+                    // Its client may have gone without it.
+                    self.end_step(&token.to_string());
+                }
                 let news = News::Ended {
                     exit,
                     result: traces.result,
@@ -312,14 +361,21 @@ impl Thread {
         }
     }
 
+    fn end_step(&mut self, token: &str) {
+        if let Err(why) = commands::cancel_steps(&mut self.here, |name| name == token) {
+            tracing::warn!("the step of {token} may still run: {why}");
+        }
+    }
+
     fn start(&mut self, token: &Token, block: &str, id: &str) {
         let Some(job) = self.jobs.get(token) else {
             return;
         };
         let terms = &self.held.terms;
+        let nodes = self.held.nodes_per_task;
         let written = self.here.executable().map_err(io::Error::other);
         let written = written
-            .map(|program| batched::script(&terms.setup, &batched::command(&program)))
+            .map(|program| step_script(&terms.setup, &batched::command(&program), nodes))
             .and_then(|script| batched::write(job, &script))
             .and_then(|()| fs::write(job.dir.join(BLOCK), block));
         if let Err(e) = written {
@@ -329,20 +385,24 @@ impl Thread {
         let mut argv: Vec<String> = [
             "srun",
             "--exact",
-            "--nodes=1",
-            "--ntasks=1",
+            "--ntasks-per-node=1",
             "--quiet",
             "--input=none",
             "--mpi=none",
+            // Its processes on other nodes only hold those: they end with the first.
+            "--wait=1",
         ]
         .map(str::to_owned)
         .into();
         argv.extend([
+            format!("--nodes={nodes}"),
+            format!("--ntasks={nodes}"),
             format!("--jobid={id}"),
             format!("--cpus-per-task={}", terms.cores_per_task),
             format!("--job-name={token}"),
             format!("--chdir={}", job.dir.display()),
-            format!("--export=ALL,{CLIENT}="),
+            // Steps that the task's launcher starts share what this one holds.
+            "--export=ALL,SLURM_OVERLAP=1".into(),
             "/bin/sh".into(),
             script.display().to_string(),
         ]);
@@ -382,6 +442,15 @@ impl Thread {
         let at = now();
         let _ = self.reports.send(Report { token, news, at });
     }
+}
+
+/// The script of a step: the task runs on the first of its nodes, and its launcher reaches the others.
+fn step_script(setup: &[String], argv: &[String], nodes: usize) -> String {
+    let mut lines = vec![format!("unset {CLIENT}")];
+    let hold = "[ \"$SLURM_PROCID\" = 0 ] || exec sleep infinity".to_owned();
+    lines.extend((nodes > 1).then_some(hold));
+    lines.extend(setup.iter().cloned());
+    batched::script(&lines, argv)
 }
 
 /// The client of a task's step.

@@ -1,0 +1,317 @@
+//! The engine and the simulated partitions: events in order of their time, until the campaign ends.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
+
+use super::machine::{Machine, millis};
+use super::partition::{Agenda, Due, How, Partition, Waiting};
+use super::table::Table;
+use super::tally::{Spread, Tally};
+use super::times::{Millis, Times};
+use super::world::{World, failed};
+use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
+use crate::engine::{Config, Effect, Engine, Step, stream};
+use crate::plan::Plan;
+use crate::spec::campaign::Campaign;
+use crate::task::{Attempt, Event, Fact, FailureKind, StoppedBy, TaskId};
+
+/// Molecules drawn beyond the initial ones, as `run` does.
+const RESERVE: usize = 256;
+
+/// An engine, its partitions, and what is due.
+pub struct Simulation<'t> {
+    engine: Engine,
+    world: World<'t>,
+    random: ChaCha8Rng,
+    now: Millis,
+    agenda: BinaryHeap<Reverse<Entry>>,
+    entries: u64,
+    names: Vec<String>,
+    partitions: Vec<Partition>,
+    stages: BTreeMap<String, StageTimes>,
+    /// The partition that evaluates candidates.
+    evaluating: usize,
+    initial: usize,
+    tally: Tally,
+    best: Option<Best>,
+}
+
+/// When, in which order of those of the same time, and what.
+type Entry = (Millis, u64, What);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum What {
+    Due(usize, Due),
+    /// The back-off of an attempt is over.
+    Submit(TaskId, Attempt),
+    TimeIsUp,
+}
+
+/// The tasks of a stage.
+#[derive(Clone, Copy)]
+struct StageTimes {
+    partition: usize,
+    timeout: Millis,
+    times: Times,
+}
+
+impl<'t> Simulation<'t> {
+    pub fn new(
+        campaign: &Campaign,
+        plan: &Plan,
+        machine: &Machine,
+        table: &'t Table,
+        assumptions: &Assumptions,
+    ) -> Self {
+        let config = Config::new(campaign, plan);
+        let names: Vec<String> = machine.partitions.keys().cloned().collect();
+        let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
+        let stages = plan.stages().into_iter().map(|planned| {
+            let times = match planned.kind {
+                "simulate" => assumptions.task_time,
+                "generate" => assumptions.ml_time,
+                _ => assumptions.fit_time,
+            };
+            let stage = StageTimes {
+                partition: place(&planned.partition),
+                timeout: millis(campaign.methods[&planned.method].timeout.get()),
+                times,
+            };
+            (planned.stage.clone(), stage)
+        });
+        let mut simulation = Self {
+            random: ChaCha8Rng::seed_from_u64(stream(config.seed, "forecast", 0)),
+            world: World::new(table, assumptions.failures, assumptions.skill),
+            now: 0,
+            agenda: BinaryHeap::new(),
+            entries: 0,
+            partitions: (machine.partitions.values())
+                .map(|supply| Partition::new(*supply, assumptions.queue_wait))
+                .collect(),
+            stages: stages.collect(),
+            evaluating: place(&plan.evaluate.partition),
+            initial: config.initial_count,
+            tally: Tally::new(names.len()),
+            engine: Engine::new(config),
+            best: None,
+            names,
+        };
+        if let Some(limit) = campaign.stop.wall_time {
+            simulation.enter(millis(limit.get()), What::TimeIsUp);
+        }
+        simulation
+    }
+
+    /// From the first molecule to the end; why that came.
+    pub fn run(&mut self) -> Result<StoppedBy, ForecastError> {
+        let (initial, reserve) = self.draw()?;
+        self.take(Fact::Began { initial, reserve })?;
+        loop {
+            if let Some(stopped_by) = self.engine.stopped_by() {
+                return Ok(stopped_by);
+            }
+            let Some(Reverse((at, _, what))) = self.agenda.pop() else {
+                return Err(self.stuck());
+            };
+            let partitions = self.partitions.iter();
+            let state = partitions.map(|p| (p.slots(), p.busy(), p.wants_nodes()));
+            self.tally.pass(at, state);
+            self.now = at;
+            match what {
+                What::TimeIsUp => self.take(Fact::TimeIsUp)?,
+                What::Submit(task, attempt) => {
+                    if self.engine.awaits(task, attempt)
+                        && let Some(place) = self.submit(task, attempt)
+                    {
+                        self.advance(place);
+                    }
+                }
+                What::Due(place, due) => {
+                    if let Some((task, attempt, how)) = self.partitions[place].take(at, due) {
+                        self.ended(task, attempt, how)?;
+                    }
+                    self.advance(place);
+                }
+            }
+        }
+    }
+
+    /// The initial molecules and some more, without repetition.
+    fn draw(&mut self) -> Result<(Vec<String>, Vec<String>), ForecastError> {
+        let (found, asked) = (self.world.table.size(), self.initial);
+        if found < asked {
+            return Err(ForecastError::TooFewMolecules { found, asked });
+        }
+        let mut all: Vec<usize> = (0..found).collect();
+        let (drawn, _) = all.partial_shuffle(&mut self.random, asked + RESERVE.min(found - asked));
+        let mut initial: Vec<String> = drawn.iter().map(|m| self.world.table.name(*m)).collect();
+        let reserve = initial.split_off(asked);
+        Ok((initial, reserve))
+    }
+
+    fn ended(&mut self, task: TaskId, attempt: Attempt, how: How) -> Result<(), ForecastError> {
+        let Some((input, _)) = self.engine.input(task) else {
+            return Ok(());
+        };
+        let outcome = match how {
+            How::Done => self.world.outcome(&input, &mut self.random),
+            How::TimedOut => failed(FailureKind::Timeout, "ran past its timeout"),
+            How::Walltime => failed(FailureKind::Walltime, "ended at the walltime"),
+        };
+        self.take(Fact::Ended {
+            task,
+            attempt,
+            usage: Default::default(),
+            outcome,
+        })
+    }
+
+    /// Tells the engine, counts what that changed, and does what it wants.
+    fn take(&mut self, fact: Fact) -> Result<(), ForecastError> {
+        let at = self.now as i64;
+        let Step { records, effects } = self.engine.handle(&Event { at, fact })?;
+        self.tally.count(&records, self.evaluating);
+        self.note_best();
+        let mut cancelled = BTreeSet::new();
+        let mut changed = BTreeSet::new();
+        for effect in effects {
+            match effect {
+                Effect::Submit { task, attempt } => changed.extend(self.submit(task, attempt)),
+                Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                } => self.enter(not_before as Millis, What::Submit(task, attempt)),
+                Effect::Cancel { task, .. } => drop(cancelled.insert(task)),
+                Effect::End => {}
+            }
+        }
+        if !cancelled.is_empty() {
+            for partition in &mut self.partitions {
+                partition.cancel(self.now, &cancelled);
+            }
+        }
+        for place in changed {
+            self.advance(place);
+        }
+        Ok(())
+    }
+
+    /// Has an attempt wait for a slot, and says in which partition.
+    fn submit(&mut self, task: TaskId, attempt: Attempt) -> Option<usize> {
+        let stage = self.stages.get(self.engine.stage_of(task)?)?;
+        self.tally.tasks[stage.partition] += u64::from(attempt == 1);
+        self.partitions[stage.partition].submit(Waiting {
+            task,
+            attempt,
+            time: stage.times.draw(&mut self.random),
+            timeout: stage.timeout,
+        });
+        Some(stage.partition)
+    }
+
+    fn advance(&mut self, place: usize) {
+        let mut agenda = Agenda::new();
+        self.partitions[place].advance(self.now, &mut agenda);
+        for (at, due) in agenda {
+            self.enter(at, What::Due(place, due));
+        }
+    }
+
+    fn enter(&mut self, at: Millis, what: What) {
+        self.entries += 1;
+        self.agenda.push(Reverse((at, self.entries, what)));
+    }
+
+    fn note_best(&mut self) {
+        let Some((smiles, value)) = self.engine.incumbent() else {
+            return;
+        };
+        if self
+            .best
+            .as_ref()
+            .is_none_or(|best| best.value_hartree != value)
+        {
+            self.best = Some(Best {
+                smiles: smiles.to_owned(),
+                value_hartree: value,
+                found_after_evaluations: self.engine.measured().len(),
+                found_after_seconds: seconds(self.now),
+                lowest_hartree: self.world.table.lowest(),
+                molecules: self.world.table.distinct(),
+            });
+        }
+    }
+
+    fn stuck(&self) -> ForecastError {
+        let waiting = self.engine.outstanding();
+        let stage = waiting
+            .first()
+            .and_then(|(task, _)| self.engine.stage_of(*task));
+        ForecastError::Stuck {
+            stage: stage.unwrap_or_default().to_owned(),
+        }
+    }
+
+    /// What there is to tell once it has ended.
+    pub fn forecast(self, machine: &Machine, stopped_by: StoppedBy) -> Forecast {
+        let progress = self.engine.progress();
+        let held = machine.nodes as u64 * self.now;
+        let jobs = self.partitions.iter().map(|p| p.node_time(self.now));
+        let partitions = self
+            .names
+            .iter()
+            .zip(&self.partitions)
+            .zip(&self.tally.slots);
+        let partitions = partitions.zip(&self.tally.tasks);
+        let partitions = partitions.map(|(((name, partition), slots), tasks)| {
+            let forecast = PartitionForecast {
+                slots: partition.slots(),
+                tasks: *tasks,
+                utilisation: slots.shares()[0],
+            };
+            (name.clone(), forecast)
+        });
+        let partitions = partitions.collect();
+        let node_time = held + jobs.sum::<u64>();
+        let ages = self.tally.ages;
+        let ages = Spread::of(ages.batches).zip(Spread::of(ages.results));
+        let search = self.tally.search.zip(ages);
+        let search = search.map(|((first, last), (age_in_batches, age_in_results))| {
+            let [utilisation, idle_without_candidates, idle_without_nodes] =
+                last.slots.since(first.slots).shares();
+            Search {
+                partition: self.names[self.evaluating].clone(),
+                from_seconds: seconds(first.at),
+                until_seconds: seconds(last.at),
+                utilisation,
+                idle_without_candidates,
+                idle_without_nodes,
+                queued: self.tally.queued,
+                superseded: self.tally.superseded,
+                age_in_batches,
+                age_in_results,
+            }
+        });
+        Forecast {
+            stopped_by,
+            seconds: seconds(self.now),
+            node_hours: node_time as f64 / 3_600_000.0,
+            tasks: self.tally.tasks.iter().sum(),
+            evaluations: progress.evaluations,
+            failures: progress.failures,
+            batches: progress.batches,
+            partitions,
+            search,
+            best: self.best,
+        }
+    }
+}
+
+fn seconds(time: Millis) -> f64 {
+    time as f64 / 1000.0
+}
