@@ -138,6 +138,7 @@ fn in_blocks(seconds: &str) -> f64 {
         links: vec![],
         result: "result.json",
         timeout: Duration::from_secs(60),
+        expected: Duration::from_secs(60),
         shape: None,
     };
     executor.submit((1..=TASKS as u64).map(job).collect());

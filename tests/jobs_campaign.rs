@@ -208,6 +208,7 @@ fn ends(executor: &'static str) -> Vec<Exit> {
         links: vec![],
         result: "result",
         timeout: Duration::from_secs(300),
+        expected: Duration::from_secs(300),
         shape: None,
     };
     let scripts = ["exit 3", "kill -9 $$", "sleep 100", "sleep 100"];

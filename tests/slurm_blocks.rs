@@ -75,6 +75,7 @@ impl Partition {
             links: vec![],
             result: "result",
             timeout: Duration::from_secs(300),
+            expected: Duration::from_secs(300),
             shape: None,
         };
         self.executor.submit((1..).zip(scripts).map(job).collect());

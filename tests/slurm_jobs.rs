@@ -84,6 +84,7 @@ impl Partition {
             links: vec![],
             result: "result",
             timeout: Duration::from_secs(300),
+            expected: Duration::from_secs(300),
             shape: None,
         }
     }

@@ -1,7 +1,9 @@
 //! The command line: one file a command, and the one place that prints.
 
+mod allocation;
 mod audit;
 mod cache;
+mod chain;
 mod check;
 mod explain;
 mod export;
@@ -20,6 +22,7 @@ mod sites;
 mod sites_check;
 mod start;
 mod status;
+mod submit;
 mod task;
 mod ways;
 
@@ -65,6 +68,8 @@ struct Arguments {
 enum Command {
     /// Run a campaign
     Run(run::Arguments),
+    /// Run a campaign in batch jobs, each submitting the next
+    Submit(submit::Arguments),
     /// Continue a run that was interrupted or killed
     Resume(resume::Arguments),
     /// Validate a campaign, or whether what a run directory holds is whole
@@ -146,6 +151,7 @@ pub fn main() -> ExitCode {
 fn run_command(command: Command) -> Result<Exit, Failure> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
+        Command::Submit(arguments) => submit::run(&arguments),
         Command::Resume(arguments) => resume::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
@@ -158,6 +164,12 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Task(command) => task::run(&command),
         Command::Remote(command) => remote::run(&command),
     }
+}
+
+/// Path of this program.
+fn own_executable() -> Result<PathBuf, Failure> {
+    std::env::current_exe()
+        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))
 }
 
 /// Waits for a command that awaits.

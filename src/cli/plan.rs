@@ -3,11 +3,13 @@
 use clap::{Args, ValueEnum};
 use comfy_table::{ContentArrangement, Table, presets};
 use std::fmt::Write;
+use std::path::Path;
 
 use super::check::warn_of_crowding;
 use super::failure::Failure;
 use super::start::{self, BatchScript, Start};
 use super::{CampaignArguments, Exit, print};
+use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, Planned};
 use crate::spec::campaign::Loaded;
 
@@ -132,6 +134,9 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         if let Some(launcher) = launcher {
             let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
         }
+        if let Some(on_node) = &starts[&stage.stage].on_node {
+            let _ = writeln!(text, "    on its node: {} PROGRAM", on_node.join(" "));
+        }
     }
     let mut shown: Vec<&BatchScript> = Vec::new();
     for stage in plan.stages() {
@@ -155,6 +160,24 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
                 let _ = writeln!(text, "  {line}");
             }
             shown.push(script);
+        }
+    }
+    if let Some(submit) = &loaded.site.submit {
+        let script = start::job_script(
+            &loaded.site,
+            submit,
+            Path::new("RUN_DIR"),
+            Path::new("moldflow"),
+            &[],
+        )?;
+        let system = System::from(submit.system);
+        let _ = writeln!(
+            text,
+            "\n{} job.sh, by `moldflow submit`, a job after the other; job.sh:",
+            system.submit()
+        );
+        for line in script.lines() {
+            let _ = writeln!(text, "  {line}");
         }
     }
     Ok(text)

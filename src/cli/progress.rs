@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::engine::{Progress, Watch};
+use crate::engine::{Ending, Progress, Watch};
 
 /// How often a plain line may come.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -81,10 +81,20 @@ impl Watch for Display {
 
     fn no_room(&mut self) {
         self.say("the disk is full: no new tasks, waiting for those that run");
+        self.say(&format!("`{}` goes on with it", self.resume));
     }
 
-    fn draining(&mut self) {
-        self.say("interrupted: no new tasks, waiting for those that run; once more stops them");
+    fn draining(&mut self, why: Ending) {
+        let why = match why {
+            Ending::Interrupted => {
+                "interrupted: no new tasks, waiting for those that run; once more stops them"
+            }
+            Ending::NodesLost => {
+                "a partition has lost all its nodes: waiting for what runs elsewhere"
+            }
+            Ending::JobOver | Ending::Ended(_) => return,
+        };
+        self.say(why);
         self.say(&format!("`{}` goes on with it", self.resume));
     }
 }

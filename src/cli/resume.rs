@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use super::session::{self, Output};
+use super::session::{self, Output, Told};
 use super::ways::Ways;
 use super::{Exit, check, run_dir};
+use crate::spec::duration::Duration;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -18,6 +19,9 @@ pub(super) struct Arguments {
     pub accept_changes: bool,
     #[command(flatten)]
     pub output: Output,
+    /// Go on as a job of `moldflow submit` that has this walltime
+    #[arg(long, value_name = "WALLTIME", hide = true)]
+    pub job: Option<Duration>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
@@ -27,6 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
     session::runnable(&loaded.site)?;
     let ways = Ways::open(&loaded.site, true)?;
+    let job = arguments.job.map(Duration::get);
     super::wait(session::work(
         &dir,
         lock,
@@ -34,6 +39,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &plan,
         arguments.output,
         ways,
-        arguments.accept_changes,
+        Told {
+            accept_changes: arguments.accept_changes,
+            job,
+        },
     ))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::failure::Failure;
-use super::session::{self, Output};
+use super::session::{self, Output, Told};
 use super::ways::Ways;
 use super::{CampaignArguments, Exit, run_dir};
 
@@ -35,6 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         loaded.campaign.cache = Some(path.display().to_string());
     }
     session::runnable(&loaded.site)?;
+    super::allocation::shares(&loaded.site)?;
     let ways = Ways::open(&loaded.site, false)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     super::wait(session::work(
@@ -44,6 +45,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         &plan,
         arguments.output,
         ways,
-        false,
+        Told::default(),
     ))
 }

@@ -211,6 +211,13 @@ fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
     fs::rename(new, dir.join(name))
 }
 
+/// Writes a file that is never seen half written.
+pub fn replace(dir: &Path, name: &str, text: &str) -> io::Result<()> {
+    let new = format!(".{name}");
+    write(dir, &new, text)?;
+    fs::rename(dir.join(new), dir.join(name))
+}
+
 fn to_yaml<T: serde::Serialize>(value: &T) -> io::Result<String> {
     serde_saphyr::to_string(value).map_err(io::Error::other)
 }

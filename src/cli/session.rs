@@ -13,11 +13,15 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
+use super::allocation::{self, Shares};
+use super::chain::{self, Continuation};
 use super::failure::{Failure, visible};
 use super::progress::Display;
 use super::ways::Ways;
 use super::{audit, cache, run_dir, settings, start};
-use crate::engine::{Config, Drawn, Driver, Ending, Engine, Site, StageSite, TaskRun, stream};
+use crate::engine::{
+    Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
+};
 use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
 use crate::exec::slurm::{self, BlockExecutor, Slurm};
@@ -47,6 +51,15 @@ pub struct Output {
     pub quiet: bool,
 }
 
+/// What `resume` may be told of the run that it goes on with.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Told {
+    /// That settings were changed on purpose.
+    pub accept_changes: bool,
+    /// The walltime of the job of `moldflow submit` in which this is done.
+    pub job: Option<Duration>,
+}
+
 /// Runs or resumes what is in `dir`, whose lock is held by `_lock`, and says what came of it.
 pub async fn work(
     dir: &Path,
@@ -55,19 +68,19 @@ pub async fn work(
     plan: &Plan,
     output: Output,
     ways: Ways,
-    accept_changes: bool,
+    told: Told,
 ) -> Result<Exit, Failure> {
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
     let interrupts = interrupts()?;
     start_log(dir)?;
-    let mut display = Display::new(output.quiet, dir);
+    let display = Display::new(output.quiet, dir);
     audit::verify_if_small(dir, loaded, plan).await?;
     let mut store = open_store(dir, &loaded.campaign).await?;
-    let begun = settings::begun(dir, &mut store, &loaded.campaign, accept_changes).await?;
+    let begun = settings::begun(dir, &mut store, &loaded.campaign, told.accept_changes).await?;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
-    let executable = std::env::current_exe()
-        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))?;
+    let executable = super::own_executable()?;
+    let submit = loaded.site.submit.as_ref().zip(told.job);
     let executors = executors(&loaded.site, &executable, &info.name, &reports, ways)?;
     let mut say = |line: &str| {
         tracing::warn!("{line}");
@@ -80,6 +93,7 @@ pub async fn work(
         stages: stages(loaded, plan),
         scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
+        time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
     };
     let config = Config {
         stop: begun.stop.clone(),
@@ -120,15 +134,51 @@ pub async fn work(
         Drawn::default()
     };
     display.say(&format!("run directory {}", dir.display()));
-    let (ending, mut store) = driver.run(drawn, interrupts, &mut display).await?;
-    display.finish();
+    let continuation = match submit {
+        Some((submit, _)) if !driver.is_ended() => {
+            let begun = Continuation::begin(dir, submit, driver.progress().ended);
+            Some(begun.map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?)
+        }
+        _ => None,
+    };
+    let mut watched = Watched {
+        display,
+        continuation,
+    };
+    let (ending, mut store) = driver.run(drawn, interrupts, &mut watched).await?;
+    watched.display.finish();
     if begun.changed.is_some() {
         begun.keep(&mut store).await?;
     }
     report::write_records(&mut store, dir).await?;
-    let ended = conclude(dir, &mut store, &loaded.campaign, ending, output).await?;
+    // Last: the next job must not begin while this engine is at work.
+    let next = watched.continuation.and_then(|it| it.end(ending));
+    let ended = conclude(dir, &mut store, &loaded.campaign, ending, next, output).await?;
     store.close().await?;
     Ok(ended)
+}
+
+/// Those who watch a run: the terminal, and the job that is to go on.
+struct Watched {
+    display: Display,
+    continuation: Option<Continuation>,
+}
+
+impl Watch for Watched {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+        self.display.tell(progress, slots);
+        if let Some(continuation) = &mut self.continuation {
+            continuation.told(progress.ended);
+        }
+    }
+
+    fn draining(&mut self, why: Ending) {
+        self.display.draining(why);
+    }
+
+    fn no_room(&mut self) {
+        self.display.no_room();
+    }
 }
 
 /// Draws the initial molecules and some more.
@@ -191,6 +241,7 @@ fn executors(
     reports: &mpsc::UnboundedSender<Report>,
     mut ways: Ways,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
+    let shares = allocation::shares(site)?;
     let mut executors = BTreeMap::new();
     for (name, partition) in &site.partitions {
         if !can_run(partition) {
@@ -199,6 +250,7 @@ fn executors(
         let executor = executor(
             site,
             name,
+            &shares,
             executable,
             run,
             reports.clone(),
@@ -216,11 +268,8 @@ fn executors(
 
 /// Whether every partition can be run, said before anything is written.
 pub fn runnable(site: &site::Site) -> Result<(), Failure> {
-    match site
-        .partitions
-        .iter()
-        .find(|(_, partition)| !can_run(partition))
-    {
+    let cannot = |(_, partition): &(_, &_)| !can_run(partition);
+    match site.partitions.iter().find(cannot) {
         Some((name, partition)) => Err(cannot_run(&site.name, name, partition)),
         None => Ok(()),
     }
@@ -229,10 +278,10 @@ pub fn runnable(site: &site::Site) -> Result<(), Failure> {
 fn can_run(partition: &site::Partition) -> bool {
     match partition.executor {
         site::Executor::Local { .. }
+        | site::Executor::Allocation { .. }
         | site::Executor::Slurm { .. }
         | site::Executor::Pbs { .. }
         | site::Executor::Cobalt { .. } => true,
-        site::Executor::Allocation { .. } => false,
     }
 }
 
@@ -249,6 +298,7 @@ fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
 fn executor(
     site: &site::Site,
     name: &str,
+    shares: &Shares,
     executable: &Path,
     run: &str,
     reports: mpsc::UnboundedSender<Report>,
@@ -284,6 +334,9 @@ fn executor(
             let name = format!("{run}.{name}");
             Box::new(BlockExecutor::new(held, here, &name, reports)?)
         }
+        (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
+            site, name, shares, executable, reports,
+        )?),
         (_, Some(terms)) => {
             let max_jobs = terms.batch.max_jobs.get().min(slots);
             let system: Box<dyn BatchSystem> = match terms.system {
@@ -380,12 +433,13 @@ async fn conclude(
     store: &mut Store,
     campaign: &Campaign,
     ending: Ending,
+    next: Option<String>,
     output: Output,
 ) -> Result<Exit, Failure> {
     let summary = store.summary().await?;
     let state = match ending {
         Ending::Ended(_) => RunState::Finished,
-        Ending::Interrupted => RunState::Interrupted,
+        Ending::Interrupted | Ending::JobOver | Ending::NodesLost => RunState::Interrupted,
     };
     if output.json {
         println!("{:#}", report::final_json(dir, &summary, state));
@@ -409,13 +463,20 @@ async fn conclude(
         report::kinds(": ", &summary.failures_by_kind),
         counts.batches
     );
+    let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
     let ended = match ending {
         Ending::Interrupted => {
-            eprintln!(
-                "interrupted after {done}; `moldflow resume {}` goes on",
-                dir.display()
-            );
+            eprintln!("interrupted after {done}; {next}");
             return Ok(Exit::Interrupted);
+        }
+        Ending::NodesLost => {
+            eprintln!("a partition has lost all its nodes, after {done}; {next}");
+            return Ok(Exit::Interrupted);
+        }
+        // As it should be: Cobalt lets a job that failed hold back those that wait for it.
+        Ending::JobOver => {
+            eprintln!("the time of this job is over, after {done}; {next}");
+            return Ok(Exit::Finished);
         }
         Ending::Ended(stopped_by) => stopped_by,
     };

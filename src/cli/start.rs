@@ -1,16 +1,19 @@
 //! How the tasks of a campaign are started on its site: their launcher and their batch scripts.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
+use super::allocation;
+use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
-use crate::exec::batch::Terms;
+use crate::exec::batch::{Script, System, Terms};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::spec::campaign::{Loaded, MethodKind};
-use crate::spec::site::{Executor, Memory, Partition, Site, Transport};
+use crate::spec::site::{Batch, Executor, Memory, Partition, Site, Submit, Transport};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -26,6 +29,8 @@ pub struct Start {
     pub dir: PathBuf,
     /// What goes before an MPI program.
     pub launcher: Option<Vec<String>>,
+    /// What goes before the task itself, in an allocation.
+    pub on_node: Option<Vec<String>>,
     pub script: Option<BatchScript>,
 }
 
@@ -86,15 +91,76 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     let shape = Shape {
         hosts: if local { vec![hostname()] } else { Vec::new() },
-        memory: match site.node.memory {
-            Memory::Bytes(bytes) => Some(bytes >> 20),
-            Memory::Auto => None,
-        },
+        memory: memory(site),
         ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
     };
     Some(Launch {
         template: site.mpiexec_command.clone()?,
         shape,
+    })
+}
+
+/// Memory of a node in MiB, where it is given.
+pub fn memory(site: &Site) -> Option<u64> {
+    match site.node.memory {
+        Memory::Bytes(bytes) => Some(bytes >> 20),
+        Memory::Auto => None,
+    }
+}
+
+/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones.
+pub fn job_script(
+    site: &Site,
+    submit: &Submit,
+    dir: &Path,
+    executable: &Path,
+    environment: &[(String, String)],
+) -> Result<String, Failure> {
+    let Submit {
+        system,
+        queue,
+        account,
+        walltime,
+        nodes,
+        options,
+    } = submit.clone();
+    let system = System::from(system);
+    let mut batch = Batch {
+        queue,
+        account,
+        walltime,
+        nodes_per_task: nodes,
+        max_jobs: NonZeroUsize::MIN,
+        options,
+    };
+    if system == System::Slurm {
+        // The job outlives a lost node; the tasks there are tried again on the others.
+        batch.options.insert(0, "--no-kill".into());
+    }
+    let text = |path: &Path| path.display().to_string();
+    let argv = [
+        text(executable),
+        "resume".into(),
+        text(dir),
+        "--job".into(),
+        walltime.to_string().replace(' ', ""),
+    ];
+    let script = Script {
+        system,
+        batch: &batch,
+        name: &chain::job_name(dir, 1),
+        nodes,
+        ranks_per_node: NonZeroUsize::MIN,
+        walltime: walltime.get(),
+        cores_per_rank: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
+        setup: &site.setup,
+        environment,
+        dir: dir.to_owned(),
+        argv: &argv,
+    };
+    script.render().map_err(|error| {
+        let hint = format!("correct `submit` in the site profile `{}`", site.name);
+        Failure::with_hint(causes(&error), hint)
     })
 }
 
@@ -112,12 +178,16 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     let kind = &loaded.campaign.methods[&stage.method].kind;
     let launch = launch(kind, site, partition);
     let shape = launch.as_ref().map(|launch| launch.shape.clone());
-    let launcher = launch.map(|mut launch| {
+    let argv_of = |mut launch: Launch| {
         let nodes = launch.shape.nodes.get();
         launch.shape.hosts = (1..=nodes).map(|number| format!("HOST{number}")).collect();
         launch.shape.hostfile = Some("HOSTFILE".into());
         launch.argv()
-    });
+    };
+    let allocated = matches!(partition.executor, Executor::Allocation { .. });
+    let on_node = (allocated && launch.is_none()).then(|| allocation::on_node(site, partition));
+    let on_node = on_node.flatten().map(argv_of);
+    let launcher = launch.map(argv_of);
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
     let environment = environment(kind, partition);
     let in_blocks = matches!(
@@ -146,6 +216,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         host,
         dir,
         launcher: launcher.transpose().map_err(|error| failed(&error))?,
+        on_node: on_node.transpose().map_err(|error| failed(&error))?,
         script: script.transpose().map_err(|error| failed(&error))?,
     })
 }

@@ -5,10 +5,16 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use serde_json::json;
+
+use super::chain::Chain;
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::engine::Config;
+use crate::exec::batch::System;
 use crate::report::{self, RunState};
+use crate::spec::site::Submit;
+use crate::store;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -27,6 +33,22 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
     let (loaded, plan) = run_dir::load(&dir)?;
+    let chain = Chain::load(&dir)
+        .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
+    if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {
+        let text = match arguments.json {
+            true => format!(
+                "{:#}\n",
+                json!({"run_dir": dir, "state": "submitted", "job": job.id})
+            ),
+            false => format!(
+                "{}: submitted, job {} has not begun\n",
+                loaded.campaign.name, job.id
+            ),
+        };
+        print(&text)?;
+        return Ok(Exit::Finished);
+    }
     let mut store = run_dir::open_to_read(&dir).await?;
     let summary = store.summary().await?;
     let state = match (&summary.stopped_by, is_running) {
@@ -46,7 +68,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     let slots = loaded.site.partitions.iter().map(|(name, partition)| {
-        let all = partition.slot_count(&loaded.site.node).unwrap_or(0);
+        let all = partition.slot_count(&loaded.site.node);
         (
             name.clone(),
             busy.get(name.as_str()).copied().unwrap_or(0),
@@ -55,17 +77,42 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     });
     let slots: Vec<_> = slots.collect();
     let level = Config::new(&loaded.campaign, &plan).evaluate.level();
+    let jobs = jobs(&chain, state, loaded.site.submit.as_ref());
     if arguments.json {
-        print(&format!(
-            "{:#}\n",
-            report::status_json(&dir, &summary, state, &level, &slots)
-        ))?;
+        let mut object = report::status_json(&dir, &summary, state, &level, &slots);
+        if jobs.is_some() {
+            object["jobs"] = json!(chain);
+        }
+        print(&format!("{object:#}\n"))?;
     } else {
         let tasks = store.tasks_by_state().await?;
-        print(&format!(
-            "{}\n",
-            report::status_text(&summary, state, &level, &slots, &tasks)
-        ))?;
+        let text = report::status_text(&summary, state, &level, &slots, &tasks);
+        let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
+        print(&format!("{text}\n{jobs}"))?;
     }
     Ok(Exit::Finished)
+}
+
+/// The job that a run is in, or waits for; none for one that was not submitted.
+fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<String> {
+    let last = chain.jobs.last()?;
+    let begun = chain
+        .jobs
+        .iter()
+        .rev()
+        .find(|job| job.ended_before.is_some());
+    let waits = |id: &str| format!("{id} waits to go on");
+    Some(match (state, &chain.stopped, begun) {
+        (RunState::Finished, _, _) => format!("{}, done", chain.jobs.len()),
+        (RunState::Interrupted, Some(why), _) => format!("none goes on: {why}"),
+        (RunState::Running, _, Some(job)) if job == last => format!("runs in {}", job.id),
+        (RunState::Running, _, Some(job)) => format!("runs in {}, {}", job.id, waits(&last.id)),
+        (RunState::Interrupted | RunState::Running, _, _) => {
+            let system = submit.map(|submit| System::from(submit.system));
+            match system.and_then(|system| system.has_job(&last.id, &last.name)) {
+                Some(false) => format!("none goes on: {} is gone", last.id),
+                Some(true) | None => waits(&last.id),
+            }
+        }
+    })
 }

@@ -40,9 +40,9 @@ pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
     // A batch system or another host may have begun with its own mask.
     super::run_dir::keep_private();
     match command {
-        Command::Run(RunArguments { input }) => run_task(input)
-            .map(|()| Exit::Finished)
-            .map_err(|e| of_file("run the task", input, &e)),
+        Command::Run(RunArguments { input }) => {
+            run_task(input).map_err(|e| of_file("run the task", input, &e))
+        }
         Command::Exec(ExecArguments { job }) => super::wait(async {
             let exit = exec::carry_out(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
@@ -74,8 +74,9 @@ enum TaskError {
     File(#[from] io::Error),
 }
 
-/// Runs the task whose input is `path`; its result is written beside it, under its name only once it is whole.
-fn run_task(path: &Path) -> io::Result<()> {
+/// Runs the task whose input is `path`; its result is written beside it, under its name only once it is whole. A failure
+/// shows in the exit status as well: an executor that cannot read results may find out what became of the node.
+fn run_task(path: &Path) -> io::Result<Exit> {
     let input = serde_json::from_slice(&fs::read(path)?)?;
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -92,10 +93,15 @@ fn run_task(path: &Path) -> io::Result<()> {
         peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
+    let exit = match result.outcome {
+        Outcome::Failed(_) => Exit::Refused,
+        _ => Exit::Finished,
+    };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
     let new = dir.join(".result.json");
     fs::write(&new, serde_json::to_vec(&result)?)?;
-    fs::rename(new, dir.join(file::RESULT))
+    fs::rename(new, dir.join(file::RESULT))?;
+    Ok(exit)
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {

@@ -12,9 +12,11 @@ use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::{Files, Program, directory, stderr_tail};
+use super::durations::Durations;
 use super::earlier::Earlier;
 use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
+use super::turns::{JobTime, Turns};
 use super::{Effect, Engine, Progress};
 use crate::exec::{
     Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, Secrets, now,
@@ -48,12 +50,16 @@ pub struct Driver<P> {
     failed: BTreeSet<(TaskId, Attempt)>,
     /// When the wall time of the campaign is over, by `now`.
     deadline: Option<i64>,
-    /// Whether the person at the terminal asked for no new tasks.
-    draining: bool,
+    /// Why nothing new is begun, once that is so.
+    draining: Option<Ending>,
     /// Why the run has to stop: the disk is full.
     full: Option<Full>,
     /// What is to be journalled once the run goes on: settings that were changed.
     changed: Option<Fact>,
+    durations: Durations,
+    /// Of the batch job, if the engine is in one that has an end.
+    job: Option<(Instant, JobTime)>,
+    turns: Turns,
     /// Attempts whose time has not come.
     later: BTreeSet<(Instant, TaskId, Attempt)>,
     earlier: Option<Earlier>,
@@ -85,6 +91,8 @@ pub struct Site {
     pub scratch: Scratch,
     /// By partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
+    /// What is left of the batch job that the engine runs in.
+    pub time: Option<Duration>,
 }
 
 /// How the tasks of a stage are run.
@@ -103,14 +111,18 @@ pub enum Ending {
     Ended(StoppedBy),
     /// By the person at the terminal; `resume` goes on.
     Interrupted,
+    /// Nothing more can be done in the time of the batch job; its continuation goes on.
+    JobOver,
+    /// No node is left on which tasks of some partition could run.
+    NodesLost,
 }
 
 /// Those who watch a run.
 pub trait Watch {
     /// `slots`: partition, busy, all.
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
-    /// The run was interrupted once: nothing new is started, what runs is waited for.
-    fn draining(&mut self) {}
+    /// Nothing new is started, what runs is waited for: why.
+    fn draining(&mut self, _why: Ending) {}
     /// The disk is full: nothing new is started, what runs is waited for.
     fn no_room(&mut self) {}
 }
@@ -149,10 +161,12 @@ impl<P: Program> Driver<P> {
     ) -> Result<Self, DriverError> {
         let mut worked = Worked::default();
         let mut failed = BTreeSet::new();
+        let mut durations = Durations::default();
         let mut illegal = None;
         store
             .replay(|seq, event| {
                 worked.add(&event);
+                record(&mut durations, &engine, &event);
                 failed.extend(failed_attempt(&event.fact));
                 if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
                     illegal = Some(DriverError::Journal { seq, source });
@@ -176,9 +190,12 @@ impl<P: Program> Driver<P> {
             deadline: left.map(|left| now().saturating_add(left.as_millis() as i64)),
             janitor: Janitor::start(path.join("tasks")),
             failed,
-            draining: false,
+            draining: None,
             changed: None,
             full: None,
+            durations,
+            job: site.time.map(|time| (Instant::now(), JobTime(time))),
+            turns: Turns::default(),
             later: BTreeSet::new(),
             earlier: None,
             secrets: Secrets::default(),
@@ -219,6 +236,10 @@ impl<P: Program> Driver<P> {
         self.changed = changed;
     }
 
+    pub fn progress(&self) -> Progress {
+        self.engine.progress()
+    }
+
     /// Begins a new run with its `drawn` molecules, or goes on with an old one, until its end or `interrupts` counts
     /// 1 (nothing new, wait for what runs) or 2 (at once).
     pub async fn run(
@@ -247,19 +268,27 @@ impl<P: Program> Driver<P> {
                 watcher.tell(&self.engine.progress(), &self.slots());
                 return Ok((Ending::Ended(stopped_by), self.leave()));
             }
-            if self.draining
+            if self.draining.is_none()
+                && let Some(why) = self.reason_to_drain()
+            {
+                self.drain(why);
+                watcher.draining(why);
+            }
+            if let Some(why) = self.draining
                 && self.site.executors.values().all(|e| e.busy() == 0)
                 && self.reports.is_empty()
             {
-                return match self.full {
+                if let Some(Full { why, .. }) = self.full {
                     // Nothing is cleared up: what an attempt left is taken in when there is room.
-                    Some(Full { why, .. }) => Err(DriverError::NoRoom {
+                    return Err(DriverError::NoRoom {
                         path: self.site.run_dir,
                         why,
-                    }),
-                    None => Ok((Ending::Interrupted, self.leave())),
-                };
+                    });
+                }
+                watcher.tell(&self.engine.progress(), &self.slots());
+                return Ok((why, self.leave()));
             }
+            let last_moment = self.job.map(|(begin, time)| begin + time.last_moment());
             let waiting = self.later.first().map(|(due, ..)| *due);
             tokio::select! {
                 Some(report) = self.reports.recv() => {
@@ -283,13 +312,21 @@ impl<P: Program> Driver<P> {
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
                     0 => {}
                     1 => {
-                        self.drain();
-                        watcher.draining();
+                        self.drain(Ending::Interrupted);
+                        watcher.draining(Ending::Interrupted);
                     }
-                    _ => return Ok((Ending::Interrupted, self.leave())),
+                    _ => {
+                        watcher.tell(&self.engine.progress(), &self.slots());
+                        return Ok((Ending::Interrupted, self.leave()));
+                    }
                 },
-                () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && !self.draining => {
+                () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && self.draining.is_none() => {
                     self.start_due().await?;
+                }
+                () = sleep_until(last_moment.unwrap_or_else(Instant::now)), if last_moment.is_some() => {
+                    self.give_up().await?;
+                    watcher.tell(&self.engine.progress(), &self.slots());
+                    return Ok((Ending::JobOver, self.leave()));
                 }
             }
         }
@@ -338,8 +375,39 @@ impl<P: Program> Driver<P> {
         self.site.scratch.sweep(&self.site.run, &keep);
     }
 
-    fn drain(&mut self) {
-        self.draining = true;
+    /// Why nothing more can be begun, apart from somebody's wish.
+    fn reason_to_drain(&self) -> Option<Ending> {
+        if self.site.executors.values().any(|e| e.slots() == 0) {
+            Some(Ending::NodesLost)
+        } else if self.job.is_some() && self.turns.begun().is_empty() && self.turns.is_waiting() {
+            Some(Ending::JobOver)
+        } else {
+            None
+        }
+    }
+
+    /// Writes down that the job ended before what still runs.
+    async fn give_up(&mut self) -> Result<(), DriverError> {
+        self.drain(Ending::JobOver);
+        let facts = self.turns.begun().iter().map(|(task, begun)| {
+            let read = self.read(*task, begun.attempt, &Exit::Walltime, None);
+            let usage = Usage {
+                started: begun.started,
+                ..Usage::default()
+            };
+            Fact::Ended {
+                task: *task,
+                attempt: begun.attempt,
+                usage,
+                outcome: read.outcome,
+            }
+        });
+        let facts = facts.collect();
+        self.take(facts, Batch::default()).await
+    }
+
+    fn drain(&mut self, why: Ending) {
+        self.draining = Some(why);
         for executor in self.site.executors.values_mut() {
             executor.drop_waiting();
         }
@@ -362,11 +430,12 @@ impl<P: Program> Driver<P> {
                 continue;
             };
             let found = executor.find(&jobs);
-            let never_started = jobs
-                .into_iter()
-                .zip(found)
-                .filter(|(_, found)| *found == Found::Nothing);
-            start.extend(never_started.map(|(job, _)| (job.token.task, job.token.attempt)));
+            for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
+                match found {
+                    Found::Nothing => start.push((token.task, token.attempt)),
+                    Found::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
+                }
+            }
         }
         // In order of submission again, across partitions.
         start.sort_unstable();
@@ -401,7 +470,7 @@ impl<P: Program> Driver<P> {
         tracing::error!("no room on the disk: {why}");
         let is_ahead = is_ahead || self.full.as_ref().is_some_and(|full| full.is_ahead);
         self.full = Some(Full { why, is_ahead });
-        self.drain();
+        self.drain(Ending::Interrupted);
     }
 
     /// Takes in `first` and what else has come since.
@@ -417,7 +486,10 @@ impl<P: Program> Driver<P> {
             let Token { task, attempt, .. } = report.token;
             match report.news {
                 _ if !self.engine.awaits(task, attempt) => {}
-                News::Started => batch.started.push((task, attempt, report.at)),
+                News::Started => {
+                    self.turns.started(task, report.at);
+                    batch.started.push((task, attempt, report.at));
+                }
                 News::Ended {
                     exit,
                     result,
@@ -550,6 +622,10 @@ impl<P: Program> Driver<P> {
         let mut done = Vec::new();
         for fact in facts {
             let event = Event { at, fact };
+            record(&mut self.durations, &self.engine, &event);
+            if let Fact::Ended { task, .. } = &event.fact {
+                self.turns.end(*task);
+            }
             match self.engine.handle(&event) {
                 Ok(step) => {
                     if let Fact::Ended {
@@ -591,7 +667,6 @@ impl<P: Program> Driver<P> {
         let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
-                Effect::Submit { .. } | Effect::SubmitLater { .. } if self.draining => {}
                 Effect::Submit { task, attempt } => submit.push((task, attempt)),
                 Effect::SubmitLater {
                     task,
@@ -602,7 +677,10 @@ impl<P: Program> Driver<P> {
                         submit.push((task, attempt));
                     }
                 }
-                Effect::Cancel { task, attempt } => cancel.push(self.token(task, attempt)),
+                Effect::Cancel { task, attempt } => {
+                    self.turns.end(task);
+                    cancel.push(self.token(task, attempt));
+                }
                 Effect::End => tracing::info!("the run has ended"),
             }
         }
@@ -617,6 +695,9 @@ impl<P: Program> Driver<P> {
     /// Has attempts started, but for those whose answer an earlier run had: these are told.
     async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
         let mut told = (Vec::new(), Batch::default());
+        if self.draining.is_some() {
+            return told;
+        }
         let mut start = Vec::new();
         for (task, attempt) in attempts {
             let found = match attempt {
@@ -628,12 +709,49 @@ impl<P: Program> Driver<P> {
                 None => start.push((task, attempt)),
             }
         }
+        let start = self.turn(start);
         for (partition, jobs) in self.jobs(&start) {
             if let Some(executor) = self.site.executors.get_mut(&partition) {
                 executor.submit(jobs);
             }
         }
         told
+    }
+
+    /// Of these attempts, or of those that wait, the ones whose turn it is: in a batch job that has an end, as many as
+    /// there is room and time for.
+    fn turn(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
+        let Some((begin, time)) = self.job else {
+            return attempts;
+        };
+        for (task, attempt) in attempts {
+            if let Some(stage) = self.stage_site(task) {
+                let partition = stage.partition.clone();
+                self.turns.wait(&partition, task, attempt);
+            }
+        }
+        let at = begin.elapsed();
+        let mut turns = std::mem::take(&mut self.turns);
+        let executors = self.site.executors.iter();
+        let begun = executors.flat_map(|(partition, executor)| {
+            turns.begin(partition, executor.slots(), |task| {
+                time.allows(at, self.expected(task).unwrap_or_default())
+            })
+        });
+        let begun = begun.collect();
+        self.turns = turns;
+        begun
+    }
+
+    fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
+        self.site.stages.get(self.engine.stage_of(task)?)
+    }
+
+    /// How long a live task may take as far as is known.
+    fn expected(&self, task: TaskId) -> Option<Duration> {
+        let stage = self.engine.stage_of(task)?;
+        let timeout = self.site.stages.get(stage)?.timeout;
+        Some(self.durations.expected(stage, timeout))
     }
 
     /// The jobs of attempts that are live, by partition, in order.
@@ -648,7 +766,7 @@ impl<P: Program> Driver<P> {
     }
 
     fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
-        let stage = self.site.stages.get(self.engine.stage_of(task)?)?;
+        let stage = self.stage_site(task)?;
         let (mut input, files) = self.engine.input(task)?;
         if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
@@ -669,6 +787,7 @@ impl<P: Program> Driver<P> {
                 .collect(),
             result: file::RESULT,
             timeout: stage.timeout,
+            expected: self.expected(task)?,
             shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
         Some((stage.partition.clone(), job))
@@ -680,6 +799,23 @@ impl<P: Program> Driver<P> {
             task,
             attempt,
         }
+    }
+}
+
+/// Records how long the attempt took that this event ends.
+fn record(durations: &mut Durations, engine: &Engine, event: &Event) {
+    if let Fact::Ended {
+        task,
+        attempt,
+        usage,
+        outcome,
+    } = &event.fact
+        && let Some(started) = usage.started
+        && engine.awaits(*task, *attempt)
+        && let Some(stage) = engine.stage_of(*task)
+    {
+        let took = event.at.saturating_sub(started).max(0).cast_unsigned();
+        durations.add(stage, Duration::from_millis(took), outcome);
     }
 }
 

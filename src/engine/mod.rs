@@ -7,12 +7,14 @@ mod attempt;
 mod config;
 mod consumer;
 mod driver;
+mod durations;
 mod earlier;
 mod generator;
 mod input;
 mod janitor;
 mod queue;
 mod step;
+mod turns;
 
 pub use attempt::{Files, Program, TaskRun};
 pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
@@ -143,6 +145,8 @@ pub struct Progress {
     pub in_flight: usize,
     pub incumbent: Option<Incumbent>,
     pub phase: &'static str,
+    /// Tasks that have ended, of every kind.
+    pub ended: u64,
 }
 
 impl Engine {
@@ -293,6 +297,7 @@ impl Engine {
                 Phase::Loops => "searching",
                 Phase::Ended(_) => "ended",
             },
+            ended: self.last_task - self.live.len() as u64,
         }
     }
 

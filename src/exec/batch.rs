@@ -11,7 +11,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::launcher::Shape;
-use crate::spec::site::{Batch, Executor, Partition, Site};
+use crate::spec::site::{Batch, BatchSystem, Executor, Partition, Site};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
@@ -24,6 +24,16 @@ pub enum System {
     Slurm,
     Pbs,
     Cobalt,
+}
+
+impl From<BatchSystem> for System {
+    fn from(system: BatchSystem) -> Self {
+        match system {
+            BatchSystem::Slurm => Self::Slurm,
+            BatchSystem::Pbs => Self::Pbs,
+            BatchSystem::Cobalt => Self::Cobalt,
+        }
+    }
 }
 
 impl System {

@@ -14,7 +14,7 @@ use super::allocation::{Nodes, nodes_of_job};
 use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, spawn, wait};
 use super::launcher::HOSTS;
-use super::process::TOKEN;
+use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job, SCRATCH};
 
 /// Names of the files in the directory of an attempt.
@@ -129,7 +129,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     let started = now();
     let child = spawn(&order.argv, &dir, |command| {
         command.envs(order.env.iter().map(|(k, v)| (k, v)));
-        command.env(TOKEN, &order.token);
+        command.env(TOKEN, &order.token).env_remove(CLIENT);
     });
     let exit = match child {
         Err(e) => Exit::LaunchFailed(e.to_string()),

@@ -14,6 +14,7 @@ mod scratch;
 mod secrets;
 pub mod slurm;
 pub mod ssh;
+pub mod submission;
 pub mod transport;
 
 pub use batched::carry_out;
@@ -48,6 +49,8 @@ pub struct Job {
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
     pub timeout: Duration,
+    /// How long it may take as far as is known, `timeout` at the most.
+    pub expected: Duration,
     /// Of the MPI program that it starts, if it does; None for one process.
     pub shape: Option<Shape>,
 }

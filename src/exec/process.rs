@@ -10,6 +10,8 @@ use super::launch::since_boot;
 
 /// The variable that carries the token of an attempt.
 pub const TOKEN: &str = "MOLDFLOW_TOKEN";
+/// The variable that carries the token of a client on this host, whose task runs elsewhere and has that of every task.
+pub const CLIENT: &str = "MOLDFLOW_STEP";
 
 /// Variables that every task inherits. Nothing else of the user's environment reaches a task.
 const INHERITED: &[&str] = &[

@@ -14,6 +14,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 /// Bytes that a program may write to each of its two outputs.
 const LONGEST_OUTPUT: u64 = 64 << 20;
 
+use super::process::CLIENT;
+
 /// What a program writes to standard error, in the directory it runs in.
 pub const PROGRAM_ERR: &str = "program.err";
 
@@ -58,6 +60,7 @@ pub fn run(
         let mut child = Command::new(&program)
             .args(&argv[1.min(argv.len())..])
             .envs(env.iter().map(|(k, v)| (k, v)))
+            .env_remove(CLIENT)
             .current_dir(dir)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -36,7 +36,7 @@ pub fn status_json(
     summary: &Summary,
     state: RunState,
     level: &str,
-    slots: &[(String, i64, usize)],
+    slots: &[(String, i64, Option<usize>)],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());

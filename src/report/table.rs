@@ -58,7 +58,7 @@ pub fn status_text(
     summary: &Summary,
     state: RunState,
     level: &str,
-    slots: &[(String, i64, usize)],
+    slots: &[(String, i64, Option<usize>)],
     tasks: &[(String, i64)],
 ) -> String {
     let counts = &summary.counts;
@@ -96,7 +96,8 @@ pub fn status_text(
     lines.push(format!("queue         {} waiting{newest}", counts.queued));
     lines.push(format!("in flight     {}", counts.in_flight));
     for (partition, busy, all) in slots {
-        lines.push(format!("slots         {partition} {busy} of {all} busy"));
+        let of = all.map_or_else(String::new, |all| format!(" of {all}"));
+        lines.push(format!("slots         {partition} {busy}{of} busy"));
     }
     let tasks: Vec<String> = tasks
         .iter()

@@ -34,6 +34,41 @@ pub struct Batch {
     pub options: Vec<String>,
 }
 
+/// How `moldflow submit` asks for the job in which a campaign runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Submit {
+    pub system: BatchSystem,
+    /// The batch system's queue; its default one if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub queue: Option<String>,
+    /// Project that pays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub account: Option<String>,
+    /// Time of a job. Before it is over the next one is submitted, until the campaign is done.
+    #[serde(default = "an_hour")]
+    pub walltime: Duration,
+    /// Nodes of a job.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub nodes: NonZeroUsize,
+    /// Further options of the submit command, one an entry.
+    #[serde(default)]
+    pub options: Vec<String>,
+}
+
+/// A batch system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum BatchSystem {
+    Slurm,
+    /// PBS Pro.
+    Pbs,
+    Cobalt,
+}
+
 /// Allocations that are held for a while.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]

@@ -131,6 +131,7 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
             .into(),
         mpiexec_command,
         setup: Vec::new(),
+        submit: None,
         pass_environment: Vec::new(),
         partitions: partitions(machine),
     };

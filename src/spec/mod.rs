@@ -11,7 +11,7 @@ mod load;
 mod memory;
 mod overrides;
 mod params;
-mod partitions;
+pub mod partitions;
 mod paths;
 pub mod profiles;
 pub mod retries;

@@ -5,8 +5,36 @@ use super::site::{Cores, Executor, Partition, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
 
+/// The fewest nodes of the job that the engine runs in with which an executor can do something.
+pub fn nodes_of_job(executor: &Executor) -> usize {
+    match executor {
+        Executor::Allocation {
+            nodes,
+            nodes_per_task,
+            ..
+        } => nodes.unwrap_or(*nodes_per_task).get(),
+        Executor::Local { .. }
+        | Executor::Slurm { .. }
+        | Executor::Pbs { .. }
+        | Executor::Cobalt { .. } => 0,
+    }
+}
+
 /// Collects the faults of the partitions of a well-formed profile.
 pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+    let nodes = site
+        .partitions
+        .values()
+        .map(|partition| nodes_of_job(&partition.executor));
+    let nodes: usize = nodes.sum();
+    if nodes > 1 && site.mpiexec_command.is_none() {
+        let message = format!(
+            "the partitions take {nodes} nodes of a job, but nothing says how a program is started on one of them"
+        );
+        let hint = "give it an `mpiexec_command`, such as `srun --nodes={{nodes}} --ntasks={{total_ranks}} --nodelist={{hosts}}`";
+        let place = tree.find(&["partitions"]).clone();
+        faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+    }
     for (index, word) in site.pass_environment.iter().enumerate() {
         let name = word.strip_suffix('*').unwrap_or(word);
         if !template::is_name(name) {

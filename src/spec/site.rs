@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::one;
-pub use super::batch::{Batch, Blocks, Ssh, Transport};
+pub use super::batch::{Batch, BatchSystem, Blocks, Ssh, Submit, Transport};
 pub use super::memory::{MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
@@ -38,6 +38,9 @@ pub struct Site {
     /// Shell lines that a task's environment needs first: `module load xtb`.
     #[serde(default)]
     pub setup: Vec<String>,
+    /// The job in which `moldflow submit` runs a campaign.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub submit: Option<Submit>,
     /// Variables of the engine's environment that tasks see besides the usual ones: `OPENMM_HOME`, or all that begin as
     /// `GAUSS_*` says.
     #[serde(default)]

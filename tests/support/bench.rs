@@ -56,6 +56,7 @@ impl Bench {
             links: vec![],
             result: "result.json",
             timeout: Duration::from_secs(1000),
+            expected: Duration::from_secs(1000),
             shape: None,
         }
     }

@@ -210,7 +210,7 @@ pub fn listed(line: &str) -> Option<Listed> {
 }
 
 /// `[days-][hours:]minutes:seconds`; None for words like `UNLIMITED`.
-fn time(text: &str) -> Option<Duration> {
+pub fn time(text: &str) -> Option<Duration> {
     let (days, rest) = text.split_once('-').unwrap_or(("0", text));
     let parts: Option<Vec<u64>> = rest.split(':').map(|part| part.parse().ok()).collect();
     let mut seconds = 0_u64;

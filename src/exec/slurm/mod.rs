@@ -9,3 +9,5 @@ mod steps;
 pub use self::commands::{Slurm, listed, shown};
 pub use self::pool::Rules;
 pub use self::steps::{BlockExecutor, Held};
+
+pub(super) use self::commands::time;

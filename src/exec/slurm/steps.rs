@@ -18,15 +18,13 @@ use super::pool::{Command, Event, Pool, Rules};
 use crate::exec::batch::Terms;
 use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
-use crate::exec::process::find_processes;
+use crate::exec::process::{CLIENT, find_processes};
 use crate::exec::transport::{Here, Transport, Unreachable};
 use crate::exec::{Executor, Exit, Found, Job, LocalExecutor, News, Report};
 use crate::task::Token;
 
 /// From one look at the blocks to the next: while something is awaited, and while all runs as it should.
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-/// The variable that carries the token of a step's client; its task has that of every task.
-const CLIENT: &str = "MOLDFLOW_STEP";
 /// The file in an attempt's directory that names its block.
 const BLOCK: &str = "block";
 /// What a client gets beyond the timeout of its task, which is ended where it runs.
@@ -220,7 +218,7 @@ impl Thread {
     }
 
     fn want(&mut self, jobs: Vec<Job>) {
-        let tasks = jobs.iter().map(|job| (job.token.clone(), job.timeout));
+        let tasks = jobs.iter().map(|job| (job.token.clone(), job.expected));
         let tasks = tasks.collect();
         self.jobs
             .extend(jobs.into_iter().map(|job| (job.token.clone(), job)));
@@ -456,14 +454,12 @@ fn step_script(setup: &[String], argv: &[String], nodes: usize) -> String {
 /// The client of a task's step.
 fn client_job(job: &Job, argv: Vec<String>) -> Job {
     Job {
-        token: job.token.clone(),
         argv,
         env: Vec::new(),
-        dir: job.dir.clone(),
         files: Vec::new(),
         links: Vec::new(),
-        result: job.result,
         timeout: job.timeout + MARGIN,
         shape: None,
+        ..job.clone()
     }
 }

@@ -1,0 +1,96 @@
+//! The partitions of a site that take nodes of the batch job in which this program runs.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+use tokio::sync::mpsc::UnboundedSender;
+
+use super::failure::{Failure, causes};
+use super::start;
+use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
+use crate::exec::{Launch, Report, Shape};
+use crate::spec::site::{Executor, Partition, Site};
+
+/// The nodes of each partition that takes some of this job.
+pub type Shares = BTreeMap<String, Vec<String>>;
+
+/// The nodes of each partition; none where no partition takes any.
+pub fn shares(site: &Site) -> Result<Shares, Failure> {
+    if allocation::needed(site) == 0 {
+        return Ok(Shares::new());
+    }
+    let nodes = allocation::nodes_here().map_err(|error| match error {
+        NodesError::NoJob => {
+            let message = format!(
+                "no batch job here, and the partitions of site `{}` take their nodes from one",
+                site.name
+            );
+            let hint = format!(
+                "`moldflow submit CAMPAIGN --site {}` runs it in jobs of its own; or start an interactive one first",
+                site.name
+            );
+            Failure::with_hint(message, hint)
+        }
+        error => Failure::new(causes(&error)),
+    })?;
+    allocation::share(site, &nodes).map_err(|error| unfit(&error))
+}
+
+/// A job that will not do, and the way out.
+pub fn unfit(error: &ShareError) -> Failure {
+    let hint = match error {
+        ShareError::TooFew { needed, .. } => {
+            format!(
+                "ask for {needed} or more, or lower `nodes` and `nodes_per_task` in the profile"
+            )
+        }
+        ShareError::NoLauncher { .. } => {
+            "give the profile an `mpiexec_command`, or ask for one node".to_owned()
+        }
+        ShareError::NoNames { variable, .. } => {
+            format!("use a launcher that needs no `{{{{{variable}}}}}`")
+        }
+    };
+    Failure::with_hint(error.to_string(), hint)
+}
+
+/// How a task that is one process is started on its node.
+pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
+    let one = NonZeroUsize::MIN;
+    let shape = Shape {
+        memory: start::memory(site),
+        ..Shape::new(one, one, partition.cores_per_task)
+    };
+    let template = site.mpiexec_command.clone()?;
+    Some(Launch { template, shape })
+}
+
+/// The executor of a partition on its share of the nodes.
+pub fn executor(
+    site: &Site,
+    name: &str,
+    shares: &Shares,
+    executable: &Path,
+    reports: UnboundedSender<Report>,
+) -> io::Result<AllocationExecutor> {
+    let partition = &site.partitions[name];
+    let (nodes_per_task, tasks_per_node) = match partition.executor {
+        Executor::Allocation {
+            nodes_per_task,
+            tasks_per_node,
+            ..
+        } => (nodes_per_task.get(), tasks_per_node.get()),
+        _ => (1, 1),
+    };
+    let settings = Settings {
+        nodes: shares.get(name).cloned().unwrap_or_default(),
+        nodes_per_task,
+        tasks_per_node,
+        launch: on_node(site, partition),
+        setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
+        executable: executable.to_owned(),
+    };
+    AllocationExecutor::new(settings, reports)
+}

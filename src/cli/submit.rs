@@ -1,0 +1,172 @@
+//! `moldflow submit`: runs a campaign in batch jobs, one after the other until it has ended.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use super::chain::{self, Chain};
+use super::failure::{Failure, causes};
+use super::{CampaignArguments, Exit, allocation, check, print, run_dir, session, start};
+use crate::exec::allocation::{Nodes, share};
+use crate::exec::batch::System;
+use crate::spec::campaign::Loaded;
+use crate::spec::duration::Duration;
+use crate::spec::site::Submit;
+use crate::store::Store;
+
+#[derive(Args)]
+pub(super) struct Arguments {
+    /// Its campaign file, or a run directory whose run goes on
+    #[command(flatten)]
+    pub campaign: CampaignArguments,
+    /// Nodes of a job, instead of those of the site profile
+    #[arg(long, value_name = "N")]
+    pub nodes: Option<std::num::NonZeroUsize>,
+    /// Time of a job, instead of that of the site profile
+    #[arg(long, value_name = "T")]
+    pub walltime: Option<Duration>,
+    /// Folder in which the run directory is made
+    #[arg(long, value_name = "DIR", default_value = "runs")]
+    pub runs_dir: PathBuf,
+    /// The run directory itself, instead of one named by the time and a hash
+    #[arg(long, value_name = "DIR", conflicts_with = "runs_dir")]
+    pub run_dir: Option<PathBuf>,
+    /// Print run directory and job as one JSON object
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+    run_dir::keep_private();
+    let path = &arguments.campaign.campaign;
+    let (dir, submit) = if path.is_dir() {
+        refuse_changes(arguments)?;
+        let dir = run_dir::existing(path)?;
+        // Held until the script is written: no engine may be at work on it.
+        let _lock = run_dir::lock(&dir)?;
+        super::wait(unfinished(&dir))?;
+        let (loaded, _) = run_dir::load(&dir)?;
+        let submit = asked(arguments, &loaded)?;
+        write_script(&dir, &loaded, &submit)?;
+        (dir, submit)
+    } else {
+        let (mut loaded, _) = check::checked(&arguments.campaign)?;
+        session::runnable(&loaded.site)?;
+        let submit = asked(arguments, &loaded)?;
+        loaded.site.submit = Some(submit.clone());
+        // Before anything is written.
+        start::job_script(
+            &loaded.site,
+            &submit,
+            Path::new("."),
+            Path::new("moldflow"),
+            &[],
+        )?;
+        let (dir, _lock) =
+            run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
+        write_script(&dir, &loaded, &submit)?;
+        (dir, submit)
+    };
+    submit_first(&dir, &submit, arguments.json)
+}
+
+/// A run that has begun stays what it is.
+fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
+    let CampaignArguments {
+        site,
+        set,
+        seed,
+        schedule,
+        ..
+    } = &arguments.campaign;
+    let same = site.is_none() && set.is_empty() && seed.is_none() && schedule.is_none();
+    if same && arguments.run_dir.is_none() {
+        return Ok(());
+    }
+    Err(Failure::with_hint(
+        "a run that has begun cannot be changed",
+        "of a run directory only `--nodes` and `--walltime` can be given",
+    ))
+}
+
+/// What to ask for: the profile, and what the command line changes in it.
+fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
+    let site = &loaded.site;
+    let Some(mut submit) = site.submit.clone() else {
+        let message = format!(
+            "the site `{}` does not say how a job is submitted",
+            site.name
+        );
+        let hint =
+            "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
+        return Err(Failure::with_hint(message, hint));
+    };
+    submit.nodes = arguments.nodes.unwrap_or(submit.nodes);
+    submit.walltime = arguments.walltime.unwrap_or(submit.walltime);
+    let names = (1..=submit.nodes.get()).map(|number| number.to_string());
+    share(site, &Nodes::Named(names.collect())).map_err(|error| allocation::unfit(&error))?;
+    Ok(submit)
+}
+
+/// That there is something left to do in a run directory.
+async fn unfinished(dir: &Path) -> Result<(), Failure> {
+    if !dir.join(crate::store::FILE).exists() {
+        return Ok(());
+    }
+    let summary = Store::open_to_read(dir).await?.summary().await?;
+    match summary.stopped_by {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(format!(
+            "the run in `{}` has ended",
+            dir.display()
+        ))),
+    }
+}
+
+fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
+    let executable = super::own_executable()?;
+    let passed = start::passed(&loaded.site, std::env::vars());
+    let text = start::job_script(&loaded.site, submit, dir, &executable, &passed)?;
+    let path = dir.join(chain::SCRIPT);
+    // Cobalt takes only what can be executed.
+    fs::write(&path, text)
+        .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o700)))
+        .map_err(|e| Failure::new(format!("could not write `{}`: {e}", path.display())))
+}
+
+fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure> {
+    let system = System::from(submit.system);
+    let file = |e| Failure::new(format!("could not read or write the list of jobs: {e}"));
+    let mut chain = Chain::load(dir).map_err(file)?;
+    if let Some(job) = chain.last()
+        && system.has_job(&job.id, &job.name) == Some(true)
+    {
+        let message = format!("job {} of this run waits or runs already", job.id);
+        let hint = format!("look at it with `moldflow status {}`", dir.display());
+        return Err(Failure::with_hint(message, hint));
+    }
+    let place = chain.submit(dir, system, None).map_err(|error| {
+        let hint = format!(
+            "the run directory is made, and `moldflow submit {}` tries again",
+            dir.display()
+        );
+        Failure::with_hint(causes(&error), hint)
+    })?;
+    chain.stopped = None;
+    chain.save(dir).map_err(file)?;
+    let job = &chain.jobs[place];
+    print(&if json {
+        format!("{:#}\n", serde_json::json!({"run_dir": dir, "job": job.id}))
+    } else {
+        format!(
+            "run directory {}\njob {}: {} nodes for {}; `moldflow status {0}` shows how far it is\n",
+            dir.display(),
+            job.id,
+            submit.nodes,
+            submit.walltime
+        )
+    })?;
+    Ok(Exit::Finished)
+}

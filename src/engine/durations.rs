@@ -1,0 +1,105 @@
+//! How long tasks take: what is recorded of each stage, so that none is begun that may not end in time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::task::{FailureKind, Outcome};
+
+/// Successes of a stage from which its longest says something of the next.
+const ENOUGH: u32 = 10;
+
+/// What the tasks of each stage took.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Durations(BTreeMap<String, Stage>);
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Stage {
+    successes: u32,
+    /// Of those that succeeded, and of those whose walltime was too short.
+    longest: Duration,
+}
+
+impl Durations {
+    /// Records the end of an attempt at a task of `stage` after `took`.
+    pub fn add(&mut self, stage: &str, took: Duration, outcome: &Outcome) {
+        let succeeded = match outcome {
+            Outcome::Failed(failure) if failure.kind == FailureKind::Walltime => false,
+            Outcome::Failed(_) => return,
+            Outcome::Simulated { .. }
+            | Outcome::Relaxed { .. }
+            | Outcome::Trained { .. }
+            | Outcome::Generated { .. }
+            | Outcome::Screened { .. } => true,
+        };
+        let stage = self.0.entry(stage.to_owned()).or_default();
+        stage.successes += u32::from(succeeded);
+        stage.longest = stage.longest.max(took);
+    }
+
+    /// How long a task of `stage` may take as far as is known: its timeout, or twice the longest so far.
+    pub fn expected(&self, stage: &str, timeout: Duration) -> Duration {
+        match self.0.get(stage) {
+            Some(stage) if stage.successes >= ENOUGH => timeout.min(2 * stage.longest),
+            _ => timeout,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::task::Failure;
+    use proptest::prelude::*;
+
+    const TIMEOUT: Duration = Duration::from_secs(1000);
+
+    fn success() -> Outcome {
+        Outcome::Screened { ranked: vec![] }
+    }
+
+    fn failure(kind: FailureKind) -> Outcome {
+        let message = String::new();
+        Outcome::Failed(Failure { kind, message })
+    }
+
+    fn after(seconds: &[u64]) -> Durations {
+        let mut durations = Durations::default();
+        for seconds in seconds {
+            durations.add("evaluate", Duration::from_secs(*seconds), &success());
+        }
+        durations
+    }
+
+    #[test]
+    fn a_loss_to_the_walltime_makes_a_task_longer_and_other_failures_do_not() {
+        let mut durations = after(&[20; 10]);
+        let expected = |durations: &Durations| durations.expected("evaluate", TIMEOUT).as_secs();
+        assert_eq!(expected(&durations), 40);
+        durations.add(
+            "evaluate",
+            Duration::from_secs(900),
+            &failure(FailureKind::Exit),
+        );
+        assert_eq!(expected(&durations), 40);
+        durations.add(
+            "evaluate",
+            Duration::from_secs(50),
+            &failure(FailureKind::Walltime),
+        );
+        assert_eq!(expected(&durations), 100);
+        assert_eq!(durations.expected("train", TIMEOUT), TIMEOUT);
+    }
+
+    proptest! {
+        #[test]
+        fn a_task_is_expected_to_take_its_timeout_until_ten_took_less(
+            took in proptest::collection::vec(0..1000u64, 0..30),
+        ) {
+            let expected = after(&took).expected("evaluate", TIMEOUT);
+            let longest = took.iter().max().copied().unwrap_or_default();
+            let known = took.len() >= ENOUGH as usize;
+            let twice = TIMEOUT.min(Duration::from_secs(2 * longest));
+            prop_assert_eq!(expected, if known { twice } else { TIMEOUT });
+        }
+    }
+}
