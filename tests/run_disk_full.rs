@@ -82,16 +82,18 @@ fn a_run_stops_when_the_disk_is_full_and_goes_on_when_there_is_room() {
 #[test]
 fn a_full_disk_is_not_blamed_on_the_molecules() {
     // The program meets it first, and says nothing that anybody understands.
-    let fault = r#"touch "$here/filled"; head -c 100000000 /dev/zero > scratch; exit 3"#;
+    let fault =
+        r#"touch "$here/filled"; head -c 100000000 /dev/zero > "$here/disk/ballast"; exit 3"#;
     let campaign = Campaign::of_a_program()
         .with("retries: 1", "retries: 0")
         .with_fault(fault);
-    let _disk = Disk::of_kib(campaign.path("disk"), 4096);
+    let disk = Disk::of_kib(campaign.path("disk"), 4096);
     let said = campaign.run("disk/run", &[]).with_code(4);
     let run_dir = campaign.path("disk/run");
     assert!(campaign.path("filled").exists());
     assert_says_so(&said.err, &run_dir);
     assert_eq!(failures(&journal(&run_dir)), []);
+    disk.make_room();
     on(&run_dir, &["resume"]).with_code(0);
     assert_whole(&run_dir);
 }

@@ -139,6 +139,8 @@ pub fn contents(run_dir: &Path) -> String {
                 started: None,
                 finished: None,
                 peak_memory_kib: None,
+                // Those that the machine lost are among them.
+                attempts: None,
                 ..row
             })
             .collect();
