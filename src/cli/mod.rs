@@ -5,6 +5,7 @@ mod audit;
 mod cache;
 mod chain;
 mod check;
+mod executors;
 mod explain;
 mod export;
 mod failure;

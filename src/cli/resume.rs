@@ -29,7 +29,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
     let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
-    session::runnable(&loaded.site)?;
     let ways = Ways::open(&loaded.site, true)?;
     let job = arguments.job.map(Duration::get);
     super::wait(session::work(

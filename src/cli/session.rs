@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Mutex;
@@ -13,8 +12,8 @@ use clap::Args;
 use tokio::sync::{mpsc, watch};
 
 use super::Exit;
-use super::allocation::{self, Shares};
 use super::chain::{self, Continuation};
+use super::executors::executors;
 use super::failure::{Failure, visible};
 use super::progress::Display;
 use super::ways::Ways;
@@ -22,12 +21,7 @@ use super::{audit, cache, run_dir, settings, start};
 use crate::engine::{
     Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
 };
-use crate::exec::batch::{System, Terms};
-use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
-use crate::exec::slurm::{self, BlockExecutor, Slurm};
-use crate::exec::ssh::SshTransport;
-use crate::exec::transport::{Here, Transport};
-use crate::exec::{Executor, LocalExecutor, Report, Scratch, Secrets};
+use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
@@ -232,147 +226,6 @@ fn start_log(dir: &Path) -> Result<(), Failure> {
     // A second call, in one process, keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
     Ok(())
-}
-
-fn executors(
-    site: &site::Site,
-    executable: &Path,
-    run: &str,
-    reports: &mpsc::UnboundedSender<Report>,
-    mut ways: Ways,
-) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
-    let shares = allocation::shares(site)?;
-    let mut executors = BTreeMap::new();
-    for (name, partition) in &site.partitions {
-        if !can_run(partition) {
-            return Err(cannot_run(&site.name, name, partition));
-        }
-        let executor = executor(
-            site,
-            name,
-            &shares,
-            executable,
-            run,
-            reports.clone(),
-            ways.take(name),
-        );
-        let executor = executor.map_err(|e| {
-            Failure::new(format!(
-                "could not start the slots of partition `{name}`: {e}"
-            ))
-        })?;
-        executors.insert(name.clone(), executor);
-    }
-    Ok(executors)
-}
-
-/// Whether every partition can be run, said before anything is written.
-pub fn runnable(site: &site::Site) -> Result<(), Failure> {
-    let cannot = |(_, partition): &(_, &_)| !can_run(partition);
-    match site.partitions.iter().find(cannot) {
-        Some((name, partition)) => Err(cannot_run(&site.name, name, partition)),
-        None => Ok(()),
-    }
-}
-
-fn can_run(partition: &site::Partition) -> bool {
-    match partition.executor {
-        site::Executor::Local { .. }
-        | site::Executor::Allocation { .. }
-        | site::Executor::Slurm { .. }
-        | site::Executor::Pbs { .. }
-        | site::Executor::Cobalt { .. } => true,
-    }
-}
-
-/// Why a partition that can be planned cannot be run.
-fn cannot_run(site: &str, name: &str, partition: &site::Partition) -> Failure {
-    let executor = partition.executor.name();
-    let message = format!(
-        "the partition `{name}` of site `{site}` runs its tasks by the executor `{executor}`, which this version of moldflow cannot do yet"
-    );
-    let hint = "`moldflow plan` shows what it would do; choose another site with `--site`";
-    Failure::with_hint(message, hint)
-}
-
-fn executor(
-    site: &site::Site,
-    name: &str,
-    shares: &Shares,
-    executable: &Path,
-    run: &str,
-    reports: mpsc::UnboundedSender<Report>,
-    way: Option<SshTransport>,
-) -> io::Result<Box<dyn Executor>> {
-    let partition = &site.partitions[name];
-    let slots = partition.slot_count(&site.node).unwrap_or(1);
-    let here = Here::new(executable);
-    let terms = Terms::of(site, partition);
-    Ok(match (&partition.executor, terms) {
-        (
-            site::Executor::Slurm {
-                blocks: Some(blocks),
-                batch,
-                ..
-            },
-            Some(terms),
-        ) => {
-            let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
-            let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
-            let capacity = match nodes_per_task {
-                1 => nodes * tasks_per_node,
-                several => nodes / several,
-            };
-            let held = slurm::Held {
-                terms,
-                nodes,
-                nodes_per_task,
-                tasks_per_node,
-                slots,
-                rules: rules(blocks, capacity),
-            };
-            let name = format!("{run}.{name}");
-            Box::new(BlockExecutor::new(held, here, &name, reports)?)
-        }
-        (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
-            site, name, shares, executable, reports,
-        )?),
-        (_, Some(terms)) => {
-            let max_jobs = terms.batch.max_jobs.get().min(slots);
-            let system: Box<dyn BatchSystem> = match terms.system {
-                System::Slurm => Box::new(Slurm { terms }),
-                System::Pbs => Box::new(Pbs::new(terms)),
-                System::Cobalt => Box::new(Cobalt::new(terms)),
-            };
-            let via: Box<dyn Transport> = match way {
-                Some(way) => Box::new(way),
-                None => Box::new(here),
-            };
-            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
-        }
-        // `can_run` has let no other pass.
-        (_, None) => match way {
-            Some(way) => {
-                let work_dir = way.work_dir().to_owned();
-                let setup = partition.setup.as_ref().unwrap_or(&site.setup).clone();
-                let system = Box::new(Processes { work_dir, setup });
-                let via = Box::new(way);
-                Box::new(JobExecutor::new(system, via, slots, run, reports)?)
-            }
-            None => Box::new(LocalExecutor::new(slots, reports)?),
-        },
-    })
-}
-
-fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {
-    slurm::Rules {
-        min: blocks.min,
-        init: blocks.init,
-        max: blocks.max.get(),
-        capacity,
-        walltime: blocks.walltime.into(),
-        idle: blocks.idle.into(),
-    }
 }
 
 fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {

@@ -8,7 +8,7 @@ use clap::Args;
 
 use super::chain::{self, Chain};
 use super::failure::{Failure, causes};
-use super::{CampaignArguments, Exit, allocation, check, print, run_dir, session, start};
+use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
 use crate::exec::allocation::{Nodes, share};
 use crate::exec::batch::System;
 use crate::spec::campaign::Loaded;
@@ -53,7 +53,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         (dir, submit)
     } else {
         let (mut loaded, _) = check::checked(&arguments.campaign)?;
-        session::runnable(&loaded.site)?;
         let submit = asked(arguments, &loaded)?;
         loaded.site.submit = Some(submit.clone());
         // Before anything is written.

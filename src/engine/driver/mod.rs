@@ -1,41 +1,29 @@
 //! The one place that awaits: takes in reports, commits what they change, then performs the effects.
 
+mod reports;
+mod submit;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rustix::fs::statvfs;
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::attempt::{Files, Program, directory, stderr_tail};
+use super::attempt::{Files, Program, directory};
 use super::durations::Durations;
 use super::earlier::Earlier;
-use super::input::{TaskInput, TaskResult, file};
 use super::janitor::Janitor;
 use super::turns::{JobTime, Turns};
-use super::{Effect, Engine, Progress};
-use crate::exec::{
-    Executor, Exit, Found, Job, Launch, News, Report, SCRATCH, Scratch, Secrets, now,
-};
-use crate::simulate::SimResult;
-use crate::store::{Batch, Entry, Simulation, Store, StoreError};
-use crate::task::{
-    Attempt, Event, Fact, Failure, FailureKind, IllegalEvent, Outcome, StoppedBy, TaskId, Token,
-    Usage,
-};
+use super::{Engine, Progress};
+use crate::exec::{Executor, Exit, Launch, Report, Scratch, Secrets, now};
+use crate::store::{Batch, Store, StoreError};
+use crate::task::{Attempt, Event, Fact, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage};
 
-/// Reports taken in before a commit, at the most.
-const MOST_REPORTS: usize = 1000;
-/// With less than this, in bytes, a disk counts as full.
-const LEAST_ROOM: u64 = 256 << 10;
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
-/// The longest wait for another attempt, whatever the clock says after a crash.
-const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 /// Drives an engine until the run has ended or is interrupted.
 pub struct Driver<P> {
@@ -421,187 +409,6 @@ impl<P: Program> Driver<P> {
             .collect()
     }
 
-    /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
-    async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
-        let mut start = Vec::new();
-        let outstanding = self.engine.outstanding();
-        for (partition, jobs) in self.jobs(&outstanding) {
-            let Some(executor) = self.site.executors.get_mut(&partition) else {
-                continue;
-            };
-            let found = executor.find(&jobs);
-            for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
-                match found {
-                    Found::Nothing => start.push((token.task, token.attempt)),
-                    Found::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
-                }
-            }
-        }
-        // In order of submission again, across partitions.
-        start.sort_unstable();
-        start.retain(|(task, attempt)| match self.engine.not_before(*task) {
-            Some(not_before) => !self.is_put_off(*task, *attempt, not_before),
-            None => true,
-        });
-        self.submit(start).await
-    }
-
-    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
-    fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
-        let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
-        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
-        !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
-    }
-
-    /// Starts the attempts whose time has come.
-    async fn start_due(&mut self) -> Result<(), DriverError> {
-        let rest = self
-            .later
-            .split_off(&(Instant::now(), TaskId(u64::MAX), Attempt::MAX));
-        let due = std::mem::replace(&mut self.later, rest).into_iter();
-        let due = due.map(|(_, task, attempt)| (task, attempt));
-        let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
-        let (found, batch) = self.submit(live.collect()).await;
-        self.take(found, batch).await
-    }
-
-    /// Starts nothing new; what runs may find room for its result.
-    fn stop_for_want_of_room(&mut self, why: String, is_ahead: bool) {
-        tracing::error!("no room on the disk: {why}");
-        let is_ahead = is_ahead || self.full.as_ref().is_some_and(|full| full.is_ahead);
-        self.full = Some(Full { why, is_ahead });
-        self.drain(Ending::Interrupted);
-    }
-
-    /// Takes in `first` and what else has come since.
-    async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
-        let mut batch = Batch::default();
-        let mut facts = Vec::new();
-        if self.full.as_ref().is_some_and(|full| full.is_ahead) {
-            return Ok(());
-        }
-        let mut entries = Vec::new();
-        let mut next = Some(first);
-        while let Some(report) = next {
-            let Token { task, attempt, .. } = report.token;
-            match report.news {
-                _ if !self.engine.awaits(task, attempt) => {}
-                News::Started => {
-                    self.turns.started(task, report.at);
-                    batch.started.push((task, attempt, report.at));
-                }
-                News::Ended {
-                    exit,
-                    result,
-                    started,
-                } => {
-                    let read = self.read(task, attempt, &exit, result.as_deref());
-                    entries.extend(self.entry(task, &read, report.at));
-                    let TaskResult {
-                        outcome,
-                        peak_memory_kib,
-                        simulation,
-                    } = read;
-                    if let Some(why) = self.blames_the_disk(&exit, &outcome) {
-                        // Without its directory it has not begun: the next engine starts it, as the same attempt.
-                        let _ = fs::remove_dir_all(directory(&self.site.run_dir, task, attempt));
-                        self.stop_for_want_of_room(why, false);
-                        next = self.reports.try_recv().ok();
-                        continue;
-                    }
-                    batch.simulations.extend(simulation.map(|s| row(task, s)));
-                    facts.push(Fact::Ended {
-                        task,
-                        attempt,
-                        usage: Usage {
-                            started,
-                            peak_memory_kib,
-                        },
-                        outcome,
-                    });
-                }
-            }
-            next = if facts.len() < MOST_REPORTS {
-                self.reports.try_recv().ok()
-            } else {
-                None
-            };
-        }
-        self.take(facts, batch).await?;
-        if let Some(earlier) = &mut self.earlier {
-            earlier.keep(&entries).await;
-        }
-        Ok(())
-    }
-
-    /// What the answer of a task leaves in the cache.
-    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
-        let earlier = self.earlier.as_ref()?;
-        let input = self.engine.input(task)?.0;
-        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
-        earlier.entry(task, key, result, at)
-    }
-
-    /// The answer that an earlier run had to a task that has not been tried.
-    async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
-        let earlier = self.earlier.as_mut()?;
-        let input = self.engine.input(task)?.0;
-        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
-        let json = serde_json::to_string(&key).unwrap_or_default();
-        batch.lookups.push((task, json, now()));
-        let TaskResult {
-            outcome,
-            simulation,
-            ..
-        } = input.answer(earlier.find(&key).await?)?;
-        batch.simulations.extend(simulation.map(|s| row(task, s)));
-        Some(Fact::Cached { task, outcome })
-    }
-
-    /// What a failure says, if it came of a full disk: then the attempt is not to blame.
-    fn blames_the_disk(&self, exit: &Exit, outcome: &Outcome) -> Option<String> {
-        let Outcome::Failed(Failure { message, .. }) = outcome else {
-            return None;
-        };
-        // ENOSPC and EDQUOT, as the library words them.
-        let said = ["(os error 28)", "(os error 122)"];
-        let is_full = said.iter().any(|words| message.contains(words))
-            || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
-        (is_full && *exit != Exit::Cancelled).then(|| message.clone())
-    }
-
-    /// What an attempt came to, with its files taken in.
-    fn read(
-        &self,
-        task: TaskId,
-        attempt: Attempt,
-        exit: &Exit,
-        result: Option<&[u8]>,
-    ) -> TaskResult {
-        let dir = directory(&self.site.run_dir, task, attempt);
-        let mut read = self.program.read(exit, result);
-        if let Err(e) = self.files.adopt(&dir, &read.outcome) {
-            let message = format!("a file of the result is missing: {e}");
-            read.outcome = Outcome::Failed(Failure {
-                kind: FailureKind::Unreadable,
-                message,
-            });
-        }
-        if let Outcome::Failed(failure) = &mut read.outcome {
-            let tail = stderr_tail(&dir);
-            if !tail.is_empty() {
-                failure.message = format!("{}\n{tail}", failure.message);
-            }
-            failure.message = self.secrets.hide(&failure.message);
-            tracing::warn!(
-                "task {task}, attempt {attempt}: {}: {}",
-                failure.kind.word(),
-                failure.message
-            );
-        }
-        read
-    }
-
     /// Handles facts, commits them with all that they change, and only then acts; again, if acting tells new ones.
     async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
         let mut next = (facts, batch);
@@ -663,136 +470,6 @@ impl<P: Program> Driver<P> {
         Ok(told)
     }
 
-    async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
-        let (mut submit, mut cancel) = (Vec::new(), Vec::new());
-        for effect in effects {
-            match *effect {
-                Effect::Submit { task, attempt } => submit.push((task, attempt)),
-                Effect::SubmitLater {
-                    task,
-                    attempt,
-                    not_before,
-                } => {
-                    if !self.is_put_off(task, attempt, not_before) {
-                        submit.push((task, attempt));
-                    }
-                }
-                Effect::Cancel { task, attempt } => {
-                    self.turns.end(task);
-                    cancel.push(self.token(task, attempt));
-                }
-                Effect::End => tracing::info!("the run has ended"),
-            }
-        }
-        if !cancel.is_empty() {
-            for executor in self.site.executors.values_mut() {
-                executor.cancel(&cancel);
-            }
-        }
-        self.submit(submit).await
-    }
-
-    /// Has attempts started, but for those whose answer an earlier run had: these are told.
-    async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
-        let mut told = (Vec::new(), Batch::default());
-        if self.draining.is_some() {
-            return told;
-        }
-        let mut start = Vec::new();
-        for (task, attempt) in attempts {
-            let found = match attempt {
-                1 => self.look_up(task, &mut told.1).await,
-                _ => None,
-            };
-            match found {
-                Some(fact) => told.0.push(fact),
-                None => start.push((task, attempt)),
-            }
-        }
-        let start = self.turn(start);
-        for (partition, jobs) in self.jobs(&start) {
-            if let Some(executor) = self.site.executors.get_mut(&partition) {
-                executor.submit(jobs);
-            }
-        }
-        told
-    }
-
-    /// Of these attempts, or of those that wait, the ones whose turn it is: in a batch job that has an end, as many as
-    /// there is room and time for.
-    fn turn(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
-        let Some((begin, time)) = self.job else {
-            return attempts;
-        };
-        for (task, attempt) in attempts {
-            if let Some(stage) = self.stage_site(task) {
-                let partition = stage.partition.clone();
-                self.turns.wait(&partition, task, attempt);
-            }
-        }
-        let at = begin.elapsed();
-        let mut turns = std::mem::take(&mut self.turns);
-        let executors = self.site.executors.iter();
-        let begun = executors.flat_map(|(partition, executor)| {
-            turns.begin(partition, executor.slots(), |task| {
-                time.allows(at, self.expected(task).unwrap_or_default())
-            })
-        });
-        let begun = begun.collect();
-        self.turns = turns;
-        begun
-    }
-
-    fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
-        self.site.stages.get(self.engine.stage_of(task)?)
-    }
-
-    /// How long a live task may take as far as is known.
-    fn expected(&self, task: TaskId) -> Option<Duration> {
-        let stage = self.engine.stage_of(task)?;
-        let timeout = self.site.stages.get(stage)?.timeout;
-        Some(self.durations.expected(stage, timeout))
-    }
-
-    /// The jobs of attempts that are live, by partition, in order.
-    fn jobs(&self, attempts: &[(TaskId, Attempt)]) -> BTreeMap<String, Vec<Job>> {
-        let mut jobs: BTreeMap<String, Vec<Job>> = BTreeMap::new();
-        for (task, attempt) in attempts {
-            if let Some((partition, job)) = self.job(*task, *attempt) {
-                jobs.entry(partition).or_default().push(job);
-            }
-        }
-        jobs
-    }
-
-    fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
-        let stage = self.stage_site(task)?;
-        let (mut input, files) = self.engine.input(task)?;
-        if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
-            input.launch.clone_from(&stage.launch);
-        }
-        let input = serde_json::to_vec(&input).ok()?;
-        let token = self.token(task, attempt);
-        let mut env = stage.env.clone();
-        env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
-        let job = Job {
-            token,
-            argv: self.program.argv(),
-            env,
-            dir: directory(&self.site.run_dir, task, attempt),
-            files: vec![(file::INPUT.to_owned(), input)],
-            links: files
-                .into_iter()
-                .map(|(file, name)| (self.files.path(&file), name.to_owned()))
-                .collect(),
-            result: file::RESULT,
-            timeout: stage.timeout,
-            expected: self.expected(task)?,
-            shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
-        };
-        Some((stage.partition.clone(), job))
-    }
-
     fn token(&self, task: TaskId, attempt: Attempt) -> Token {
         Token {
             run: self.site.run.clone(),
@@ -852,16 +529,5 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
         | Fact::TimeIsUp
         | Fact::SettingsChanged { .. }
         | Fact::StateLost => None,
-    }
-}
-
-fn row(task: TaskId, s: SimResult) -> Simulation {
-    let xyz = s.geometry.to_xyz(&s.level);
-    Simulation {
-        task,
-        engine: s.engine,
-        version: s.version,
-        level: s.level,
-        xyz,
     }
 }

@@ -1,0 +1,127 @@
+//! From the partitions of a site profile to their executors.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use tokio::sync::mpsc;
+
+use super::allocation::{self, Shares};
+use super::failure::Failure;
+use super::ways::Ways;
+use crate::exec::batch::{System, Terms};
+use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
+use crate::exec::slurm::{self, BlockExecutor, Slurm};
+use crate::exec::ssh::SshTransport;
+use crate::exec::transport::{Here, Transport};
+use crate::exec::{Executor, LocalExecutor, Report};
+use crate::spec::site;
+
+/// The executors of all partitions of a site, which report to `reports`.
+pub fn executors(
+    site: &site::Site,
+    executable: &Path,
+    run: &str,
+    reports: &mpsc::UnboundedSender<Report>,
+    mut ways: Ways,
+) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
+    let shares = allocation::shares(site)?;
+    let mut executors = BTreeMap::new();
+    for name in site.partitions.keys() {
+        let executor = executor(
+            site,
+            name,
+            &shares,
+            executable,
+            run,
+            reports.clone(),
+            ways.take(name),
+        );
+        let executor = executor.map_err(|e| {
+            Failure::new(format!(
+                "could not start the slots of partition `{name}`: {e}"
+            ))
+        })?;
+        executors.insert(name.clone(), executor);
+    }
+    Ok(executors)
+}
+
+fn executor(
+    site: &site::Site,
+    name: &str,
+    shares: &Shares,
+    executable: &Path,
+    run: &str,
+    reports: mpsc::UnboundedSender<Report>,
+    way: Option<SshTransport>,
+) -> io::Result<Box<dyn Executor>> {
+    let partition = &site.partitions[name];
+    let slots = partition.slot_count(&site.node).unwrap_or(1);
+    let here = Here::new(executable);
+    let terms = Terms::of(site, partition);
+    Ok(match (&partition.executor, terms) {
+        (
+            site::Executor::Slurm {
+                blocks: Some(blocks),
+                batch,
+                ..
+            },
+            Some(terms),
+        ) => {
+            let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
+            let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let capacity = match nodes_per_task {
+                1 => nodes * tasks_per_node,
+                several => nodes / several,
+            };
+            let held = slurm::Held {
+                terms,
+                nodes,
+                nodes_per_task,
+                tasks_per_node,
+                slots,
+                rules: rules(blocks, capacity),
+            };
+            let name = format!("{run}.{name}");
+            Box::new(BlockExecutor::new(held, here, &name, reports)?)
+        }
+        (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
+            site, name, shares, executable, reports,
+        )?),
+        (_, Some(terms)) => {
+            let max_jobs = terms.batch.max_jobs.get().min(slots);
+            let system: Box<dyn BatchSystem> = match terms.system {
+                System::Slurm => Box::new(Slurm { terms }),
+                System::Pbs => Box::new(Pbs::new(terms)),
+                System::Cobalt => Box::new(Cobalt::new(terms)),
+            };
+            let via: Box<dyn Transport> = match way {
+                Some(way) => Box::new(way),
+                None => Box::new(here),
+            };
+            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
+        }
+        (_, None) => match way {
+            Some(way) => {
+                let work_dir = way.work_dir().to_owned();
+                let setup = partition.setup.as_ref().unwrap_or(&site.setup).clone();
+                let system = Box::new(Processes { work_dir, setup });
+                let via = Box::new(way);
+                Box::new(JobExecutor::new(system, via, slots, run, reports)?)
+            }
+            None => Box::new(LocalExecutor::new(slots, reports)?),
+        },
+    })
+}
+
+fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {
+    slurm::Rules {
+        min: blocks.min,
+        init: blocks.init,
+        max: blocks.max.get(),
+        capacity,
+        walltime: blocks.walltime.into(),
+        idle: blocks.idle.into(),
+    }
+}

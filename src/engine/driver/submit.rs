@@ -1,0 +1,210 @@
+//! From effects to jobs: which attempts are started, when, and with what.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::reports::row;
+use super::{Driver, DriverError, StageSite};
+use crate::engine::Effect;
+use crate::engine::attempt::{Program, directory};
+use crate::engine::input::{TaskInput, TaskResult, file};
+use crate::exec::{Found, Job, SCRATCH, now};
+use crate::store::Batch;
+use crate::task::{Attempt, Fact, TaskId};
+
+/// The longest wait for another attempt, whatever the clock says after a crash.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
+
+impl<P: Program> Driver<P> {
+    /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
+    pub(super) async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
+        let mut start = Vec::new();
+        let outstanding = self.engine.outstanding();
+        for (partition, jobs) in self.jobs(&outstanding) {
+            let Some(executor) = self.site.executors.get_mut(&partition) else {
+                continue;
+            };
+            let found = executor.find(&jobs);
+            for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
+                match found {
+                    Found::Nothing => start.push((token.task, token.attempt)),
+                    Found::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
+                }
+            }
+        }
+        // In order of submission again, across partitions.
+        start.sort_unstable();
+        start.retain(|(task, attempt)| match self.engine.not_before(*task) {
+            Some(not_before) => !self.is_put_off(*task, *attempt, not_before),
+            None => true,
+        });
+        self.submit(start).await
+    }
+
+    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
+        let (mut submit, mut cancel) = (Vec::new(), Vec::new());
+        for effect in effects {
+            match *effect {
+                Effect::Submit { task, attempt } => submit.push((task, attempt)),
+                Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                } => {
+                    if !self.is_put_off(task, attempt, not_before) {
+                        submit.push((task, attempt));
+                    }
+                }
+                Effect::Cancel { task, attempt } => {
+                    self.turns.end(task);
+                    cancel.push(self.token(task, attempt));
+                }
+                Effect::End => tracing::info!("the run has ended"),
+            }
+        }
+        if !cancel.is_empty() {
+            for executor in self.site.executors.values_mut() {
+                executor.cancel(&cancel);
+            }
+        }
+        self.submit(submit).await
+    }
+
+    /// Has attempts started, but for those whose answer an earlier run had: these are told.
+    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
+        let mut told = (Vec::new(), Batch::default());
+        if self.draining.is_some() {
+            return told;
+        }
+        let mut start = Vec::new();
+        for (task, attempt) in attempts {
+            let found = match attempt {
+                1 => self.look_up(task, &mut told.1).await,
+                _ => None,
+            };
+            match found {
+                Some(fact) => told.0.push(fact),
+                None => start.push((task, attempt)),
+            }
+        }
+        let start = self.turn(start);
+        for (partition, jobs) in self.jobs(&start) {
+            if let Some(executor) = self.site.executors.get_mut(&partition) {
+                executor.submit(jobs);
+            }
+        }
+        told
+    }
+
+    /// The answer that an earlier run had to a task that has not been tried.
+    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
+        let earlier = self.earlier.as_mut()?;
+        let input = self.engine.input(task)?.0;
+        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let json = serde_json::to_string(&key).unwrap_or_default();
+        batch.lookups.push((task, json, now()));
+        let TaskResult {
+            outcome,
+            simulation,
+            ..
+        } = input.answer(earlier.find(&key).await?)?;
+        batch.simulations.extend(simulation.map(|s| row(task, s)));
+        Some(Fact::Cached { task, outcome })
+    }
+
+    /// Starts the attempts whose time has come.
+    pub(super) async fn start_due(&mut self) -> Result<(), DriverError> {
+        let rest = self
+            .later
+            .split_off(&(Instant::now(), TaskId(u64::MAX), Attempt::MAX));
+        let due = std::mem::replace(&mut self.later, rest).into_iter();
+        let due = due.map(|(_, task, attempt)| (task, attempt));
+        let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
+        let (found, batch) = self.submit(live.collect()).await;
+        self.take(found, batch).await
+    }
+
+    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
+    pub(super) fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
+        let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
+        let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
+        !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
+    }
+
+    /// Of these attempts, or of those that wait, the ones whose turn it is: in a batch job that has an end, as many as
+    /// there is room and time for.
+    pub(super) fn turn(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
+        let Some((begin, time)) = self.job else {
+            return attempts;
+        };
+        for (task, attempt) in attempts {
+            if let Some(stage) = self.stage_site(task) {
+                let partition = stage.partition.clone();
+                self.turns.wait(&partition, task, attempt);
+            }
+        }
+        let at = begin.elapsed();
+        let mut turns = std::mem::take(&mut self.turns);
+        let executors = self.site.executors.iter();
+        let begun = executors.flat_map(|(partition, executor)| {
+            turns.begin(partition, executor.slots(), |task| {
+                time.allows(at, self.expected(task).unwrap_or_default())
+            })
+        });
+        let begun = begun.collect();
+        self.turns = turns;
+        begun
+    }
+
+    /// The jobs of attempts that are live, by partition, in order.
+    pub(super) fn jobs(&self, attempts: &[(TaskId, Attempt)]) -> BTreeMap<String, Vec<Job>> {
+        let mut jobs: BTreeMap<String, Vec<Job>> = BTreeMap::new();
+        for (task, attempt) in attempts {
+            if let Some((partition, job)) = self.job(*task, *attempt) {
+                jobs.entry(partition).or_default().push(job);
+            }
+        }
+        jobs
+    }
+
+    pub(super) fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
+        let stage = self.stage_site(task)?;
+        let (mut input, files) = self.engine.input(task)?;
+        if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
+            input.launch.clone_from(&stage.launch);
+        }
+        let input = serde_json::to_vec(&input).ok()?;
+        let token = self.token(task, attempt);
+        let mut env = stage.env.clone();
+        env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
+        let job = Job {
+            token,
+            argv: self.program.argv(),
+            env,
+            dir: directory(&self.site.run_dir, task, attempt),
+            files: vec![(file::INPUT.to_owned(), input)],
+            links: files
+                .into_iter()
+                .map(|(file, name)| (self.files.path(&file), name.to_owned()))
+                .collect(),
+            result: file::RESULT,
+            timeout: stage.timeout,
+            expected: self.expected(task)?,
+            shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
+        };
+        Some((stage.partition.clone(), job))
+    }
+
+    pub(super) fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
+        self.site.stages.get(self.engine.stage_of(task)?)
+    }
+
+    /// How long a live task may take as far as is known.
+    pub(super) fn expected(&self, task: TaskId) -> Option<Duration> {
+        let stage = self.engine.stage_of(task)?;
+        let timeout = self.site.stages.get(stage)?.timeout;
+        Some(self.durations.expected(stage, timeout))
+    }
+}
