@@ -170,6 +170,7 @@ pub fn batch_script(data: &[u8]) {
             system,
             batch: &batch,
             name: &name,
+            token: Some(&name),
             nodes: NonZeroUsize::MIN,
             walltime: Duration::from_secs(60),
             ranks_per_node: NonZeroUsize::MIN,

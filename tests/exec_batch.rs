@@ -27,6 +27,7 @@ fn script<'a>(system: System, batch: &'a Batch, dir: &Path, argv: &'a [String]) 
         system,
         batch,
         name: "1a2b.7.0",
+        token: Some("1a2b.7.0"),
         nodes: batch.nodes_per_task,
         walltime: Duration::from_secs(5400),
         ranks_per_node: NonZeroUsize::new(32).unwrap(),

@@ -149,6 +149,7 @@ pub fn job_script(
         system,
         batch: &batch,
         name: &chain::job_name(dir, 1),
+        token: None,
         nodes,
         ranks_per_node: NonZeroUsize::MIN,
         walltime: walltime.get(),

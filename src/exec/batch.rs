@@ -104,6 +104,7 @@ impl Terms {
             system: self.system,
             batch,
             name,
+            token: Some(name),
             nodes: shape.map_or(batch.nodes_per_task, |shape| shape.nodes),
             ranks_per_node: shape.map_or(one, |shape| shape.ranks_per_node),
             cores_per_rank: shape.map_or(self.cores_per_task, |shape| shape.cores_per_rank),
@@ -116,14 +117,15 @@ impl Terms {
     }
 }
 
-/// The job of a task.
+/// A job and its script.
 #[derive(Clone, Debug)]
 pub struct Script<'a> {
     pub system: System,
     /// Its queue, account and options.
     pub batch: &'a Batch,
-    /// Name of the job: the token of its attempt.
     pub name: &'a str,
+    /// The token of its attempt; none if it is not the job of a task.
+    pub token: Option<&'a str>,
     pub nodes: NonZeroUsize,
     pub ranks_per_node: NonZeroUsize,
     pub cores_per_rank: NonZeroUsize,
@@ -165,6 +167,10 @@ impl Script<'_> {
         });
         let filled = Filled {
             name: plain("the job's name", self.name)?,
+            token: self
+                .token
+                .map(|token| plain("the token", token))
+                .transpose()?,
             run: pbs_name(self.name),
             queue: queue
                 .as_deref()
@@ -207,6 +213,7 @@ impl Script<'_> {
 #[derive(Serialize)]
 struct Filled<'a> {
     name: &'a str,
+    token: Option<&'a str>,
     run: String,
     queue: Option<&'a str>,
     account: Option<&'a str>,

@@ -1,32 +1,16 @@
 //! The jobs in which a campaign runs, one after the other: submitted, looked for, cancelled.
 
-use std::io;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
 use super::batch::System;
-use super::process::Environment;
-
-/// Variables that the commands of batch systems need besides those of every task. Nothing of the job in which this
-/// program may be itself is among them: what is submitted inherits them.
-const NEEDED: [&str; 5] = [
-    "SLURM_CONF",
-    "SLURM_CLUSTERS",
-    "SBATCH_ACCOUNT",
-    "SBATCH_QOS",
-    "PBS_CONF_FILE",
-];
+use super::transport::{Call, Here, Transport, Unreachable};
 
 /// A command of a batch system that did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmissionError {
-    #[error("could not start `{program}`")]
-    Start {
-        program: String,
-        #[source]
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Unreachable(#[from] Unreachable),
     #[error("`{command}` says: {said}")]
     Refused { command: String, said: String },
 }
@@ -120,25 +104,16 @@ fn look_argv(system: System, id: &str, name: &str) -> Vec<String> {
 }
 
 fn run(argv: &[String]) -> Result<String, SubmissionError> {
-    let (program, arguments) = argv.split_first().map_or(("", argv), |(p, a)| (p, a));
-    let needed = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-    let output = Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(Environment::inherited().pairs().iter().cloned())
-        .envs(NEEDED.into_iter().filter_map(needed))
-        .stdin(Stdio::null())
-        .output();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    match output {
-        Ok(Output { status, stdout, .. }) if status.success() => Ok(text(&stdout)),
-        Ok(Output { stderr, .. }) => Err(SubmissionError::Refused {
+    // None of these commands names this program.
+    let mut here = Here::new(Path::new(""));
+    let output = here.run(&Call::new(argv.iter().cloned()))?;
+    match output.code {
+        Some(0) => Ok(output.stdout.trim().to_owned()),
+        // It is not there, so it said nothing.
+        Some(127) => Err(Unreachable(output.stderr).into()),
+        _ => Err(SubmissionError::Refused {
             command: argv.join(" "),
-            said: text(&stderr),
-        }),
-        Err(source) => Err(SubmissionError::Start {
-            program: program.to_owned(),
-            source,
+            said: output.stderr,
         }),
     }
 }
