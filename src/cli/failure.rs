@@ -111,7 +111,7 @@ impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::Store(error) => error.into(),
-            ReportError::Write { .. } => Self::of_io(&error),
+            ReportError::Write { .. } | ReportError::Template(_) => Self::of_io(&error),
         }
     }
 }

@@ -12,6 +12,7 @@ mod failure;
 mod plan;
 mod progress;
 mod remote;
+mod report;
 mod resume;
 mod run;
 mod run_dir;
@@ -83,6 +84,8 @@ enum Command {
     Status(status::Arguments),
     /// Print the results of a run
     Export(export::Arguments),
+    /// Write a page on a run: report.html
+    Report(report::Arguments),
     /// Say what became of a molecule or a task, and whether an earlier run had its answer
     Explain(explain::Arguments),
     /// List, show, check and import site profiles
@@ -159,6 +162,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Simulate(arguments) => simulate::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Export(arguments) => export::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),

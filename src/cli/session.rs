@@ -145,6 +145,7 @@ pub async fn work(
         begun.keep(&mut store).await?;
     }
     report::write_records(&mut store, dir).await?;
+    super::report::leave(&mut store, dir, loaded, plan).await?;
     // Last: the next job must not begin while this engine is at work.
     let next = watched.continuation.and_then(|it| it.end(ending));
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, next, output).await?;
@@ -290,11 +291,8 @@ async fn conclude(
     output: Output,
 ) -> Result<Exit, Failure> {
     let summary = store.summary().await?;
-    let state = match ending {
-        Ending::Ended(_) => RunState::Finished,
-        Ending::Interrupted | Ending::JobOver | Ending::NodesLost => RunState::Interrupted,
-    };
     if output.json {
+        let state = RunState::of(&summary, false);
         println!("{:#}", report::final_json(dir, &summary, state));
     } else {
         let best = store.best(SHOWN).await?;

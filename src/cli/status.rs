@@ -51,11 +51,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     let mut store = run_dir::open_to_read(&dir).await?;
     let summary = store.summary().await?;
-    let state = match (&summary.stopped_by, is_running) {
-        (Some(_), _) => RunState::Finished,
-        (None, true) => RunState::Running,
-        (None, false) => RunState::Interrupted,
-    };
+    let state = RunState::of(&summary, is_running);
     let mut busy: BTreeMap<&str, i64> = BTreeMap::new();
     if state == RunState::Running {
         for (stage, count) in store.running_by_stage().await? {

@@ -16,6 +16,15 @@ pub enum RunState {
 }
 
 impl RunState {
+    /// The state of a run on whose directory an engine is at work, or none.
+    pub fn of(summary: &Summary, is_at_work: bool) -> Self {
+        match (&summary.stopped_by, is_at_work) {
+            (Some(_), _) => Self::Finished,
+            (None, true) => Self::Running,
+            (None, false) => Self::Interrupted,
+        }
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "running",

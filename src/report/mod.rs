@@ -1,13 +1,19 @@
-//! What a run has to show: the table of the best, exports, and the record files of its directory.
+//! What a run has to show: the table of the best, exports, the record files of its directory, and a page.
 
+pub mod axis;
+pub mod chart;
 mod export;
+mod figures;
 mod json;
+mod page;
+mod places;
 mod records;
 mod table;
 
 pub use export::{Format, export};
 pub use json::{RunState, final_json, status_json};
-pub use records::write_records;
+pub use page::{About, FILE, page};
+pub use records::{write_page, write_records};
 pub use table::{best_table, kinds, status_text};
 
 /// Files that could not be written.
@@ -21,6 +27,8 @@ pub enum ReportError {
         #[source]
         source: std::io::Error,
     },
+    #[error("the template of the report is broken")]
+    Template(#[from] Box<handlebars::RenderError>),
 }
 
 /// Milliseconds since the Unix epoch as a timestamp in UTC, ISO 8601.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::export::{Format, export};
-use super::{ReportError, timestamp};
+use super::{FILE, ReportError, timestamp};
 use crate::store::Store;
 use crate::task::{Event, Fact, Outcome};
 
@@ -37,6 +37,17 @@ pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), Repo
     })
 }
 
+/// Writes `report.html`.
+pub fn write_page(run_dir: &Path, page: &str) -> Result<(), ReportError> {
+    replace(run_dir, FILE, |out| {
+        out.write_all(page.as_bytes())
+            .map_err(|source| ReportError::Write {
+                what: FILE.into(),
+                source,
+            })
+    })
+}
+
 fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), ReportError> {
     let mut write = || -> std::io::Result<()> {
         for row in rows {
@@ -51,13 +62,17 @@ fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), Rep
     })
 }
 
-/// Writes a file under another name first, so that there is never half of it.
+/// Writes a file under another name first, so that there is never half of it; a name of this process, since `moldflow
+/// report` may write while an engine leaves.
 fn replace(
     dir: &Path,
     name: &str,
     write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
-    let (path, new) = (dir.join(name), dir.join(format!(".{name}")));
+    let (path, new) = (
+        dir.join(name),
+        dir.join(format!(".{name}.{}", std::process::id())),
+    );
     let failed = |source| ReportError::Write {
         what: path.display().to_string(),
         source,

@@ -13,7 +13,7 @@ pub use cache::{Cache, CacheError, Entry, Kept, Parts};
 pub use read::{AtomRow, BatchRow, CandidateRow, Counts, Summary};
 pub use seal::NOTE;
 pub use settings::Settings;
-pub use tasks::{FailedAttempt, TaskRow};
+pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{Batch, Simulation};
 
 use std::io;

@@ -121,6 +121,12 @@ impl Store {
         Ok(())
     }
 
+    /// All that is read from now on is of one moment, while an engine writes on.
+    pub async fn hold_still(&mut self) -> Result<(), StoreError> {
+        let begun = sqlx::query("BEGIN").execute(&mut self.db).await;
+        self.reading(begun.map(drop))
+    }
+
     /// The number of facts in the journal.
     pub async fn facts(&mut self) -> Result<i64, StoreError> {
         let last = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM journal")

@@ -31,7 +31,91 @@ pub struct FailedAttempt {
     pub at: i64,
 }
 
+/// A failed attempt, and of what task.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct FailureRow {
+    pub task: i64,
+    pub stage: String,
+    pub smiles: Option<String>,
+    pub attempt: i64,
+    pub kind: String,
+    pub message: String,
+    pub at: i64,
+}
+
+/// The tasks of a stage.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct StageRow {
+    pub stage: String,
+    pub tasks: i64,
+    /// Failed for good.
+    pub failed: i64,
+    /// Answers of earlier runs.
+    pub cached: i64,
+    /// From start to end of the last attempts of tasks that have ended, milliseconds: mean and sum.
+    pub mean_ms: Option<f64>,
+    pub busy_ms: Option<i64>,
+    /// When the first was submitted and the last ended.
+    pub first: i64,
+    pub last: Option<i64>,
+}
+
+/// An engine of simulation, and how many results it gave.
+#[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
+pub struct EngineRow {
+    pub engine: String,
+    pub version: String,
+    pub level: String,
+    pub results: i64,
+}
+
 impl Store {
+    /// The `n` last failed attempts, the last first.
+    pub async fn last_failed_attempts(&mut self, n: u32) -> Result<Vec<FailureRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT f.task, t.stage, t.smiles, f.attempt, f.kind, f.message, f.at \
+             FROM failures f JOIN tasks t ON t.task = f.task \
+             ORDER BY f.at DESC, f.task DESC, f.attempt DESC LIMIT ?",
+        )
+        .bind(n)
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
+    /// Attempts that followed a failed one.
+    pub async fn retries(&mut self) -> Result<i64, StoreError> {
+        let count = sqlx::query_scalar("SELECT coalesce(sum(attempt - 1), 0) FROM tasks")
+            .fetch_one(&mut self.db)
+            .await;
+        self.reading(count)
+    }
+
+    /// The stages that have tasks, in the order in which they first had one.
+    pub async fn stages(&mut self) -> Result<Vec<StageRow>, StoreError> {
+        // A clock may have been set back.
+        let rows = sqlx::query_as(
+            "SELECT stage, count(*) AS tasks, count(*) FILTER (WHERE state = 'failed') AS failed, sum(cached) AS cached, \
+             avg(max(finished - started, 0)) FILTER (WHERE cached = 0) AS mean_ms, \
+             sum(max(finished - started, 0)) FILTER (WHERE cached = 0) AS busy_ms, \
+             min(submitted) AS first, max(finished) AS last FROM tasks GROUP BY stage ORDER BY min(task)",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
+    /// The engines that gave results, most first.
+    pub async fn engines(&mut self) -> Result<Vec<EngineRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT engine, version, level, count(*) AS results FROM results \
+             GROUP BY engine, version, level ORDER BY results DESC, engine, version, level",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
     /// Molecules that failed for good, by the kind of their last failure, most first.
     pub async fn failures_by_kind(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query_as(

@@ -141,6 +141,23 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
+    const ALL: [Self; 9] = [
+        Self::Evaluations,
+        Self::Target,
+        Self::WallTime,
+        Self::StaleBatches,
+        Self::BarrenBatches,
+        Self::GeneratorFailed,
+        Self::FailureShare,
+        Self::References,
+        Self::NothingComputed,
+    ];
+
+    /// The one of this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.word() == word)
+    }
+
     /// The word used in the database and in `--json`.
     pub fn word(self) -> &'static str {
         match self {

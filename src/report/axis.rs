@@ -1,0 +1,82 @@
+//! An axis of a chart: a range with round numbers on it.
+
+/// Numbers beyond this are not drawn: no energy in hartree is that large.
+const MOST: f64 = 1e6;
+/// Ticks that an axis has about.
+const TICKS: f64 = 5.0;
+
+/// A range that begins and ends at round numbers.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Axis {
+    pub label: String,
+    /// The first and the last multiple of `step` on it.
+    first: i64,
+    last: i64,
+    /// 1, 2 or 5 times a power of ten.
+    step: f64,
+}
+
+impl Axis {
+    /// An axis that holds all `values` that can be drawn.
+    pub fn around(label: &str, values: impl IntoIterator<Item = f64>) -> Self {
+        let range = values.into_iter().filter(|v| is_drawable(*v));
+        let range = range.fold(None, |range, v| {
+            let (low, high) = range.unwrap_or((v, v));
+            Some((v.min(low), v.max(high)))
+        });
+        let (low, high) = range.unwrap_or((0.0, 1.0));
+        // What differs by less than can be told apart is drawn as equal.
+        let least = 1e-6 * low.abs().max(high.abs()).max(1.0);
+        let widen = if high - low < least { least } else { 0.0 };
+        Self::of(label, low - widen, high + widen, 0.0)
+    }
+
+    /// An axis of whole numbers from zero to `most` or a little more.
+    pub fn counting(label: &str, most: usize) -> Self {
+        Self::of(label, 0.0, most.max(1) as f64, 1.0)
+    }
+
+    fn of(label: &str, low: f64, high: f64, least_step: f64) -> Self {
+        let step = round_step((high - low) / TICKS).max(least_step);
+        Self {
+            label: label.to_owned(),
+            first: (low / step).floor() as i64,
+            last: (high / step).ceil() as i64,
+            step,
+        }
+    }
+
+    /// Where a value lies on it, from 0 to 1; none if it cannot be drawn.
+    pub fn place(&self, value: f64) -> Option<f64> {
+        let place = (value / self.step - self.first as f64) / (self.last - self.first) as f64;
+        (is_drawable(value) && (-1e-9..=1.0 + 1e-9).contains(&place)).then_some(place)
+    }
+
+    /// The round numbers on it, ends included, with their texts.
+    pub fn ticks(&self) -> impl Iterator<Item = (f64, String)> {
+        let decimals = (-self.step.log10().floor()).max(0.0) as usize;
+        (self.first..=self.last).map(move |n| {
+            let tick = n as f64 * self.step;
+            (tick, format!("{tick:.decimals$}"))
+        })
+    }
+
+    pub fn low(&self) -> f64 {
+        self.first as f64 * self.step
+    }
+
+    pub fn high(&self) -> f64 {
+        self.last as f64 * self.step
+    }
+}
+
+fn is_drawable(value: f64) -> bool {
+    value.abs() <= MOST
+}
+
+/// The least of 1, 2 and 5 times a power of ten that is not below `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powi(step.log10().floor() as i32);
+    let times = [1.0, 2.0, 5.0].into_iter().find(|n| step <= n * power);
+    times.unwrap_or(10.0) * power
+}

@@ -1,0 +1,226 @@
+//! A chart as SVG: axes with ticks, and layers of points, lines and bars. Colours are those of the page, by class.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+
+use handlebars::html_escape;
+
+use super::axis::Axis;
+
+/// Space around the drawn area, pixels.
+const LEFT: i32 = 78;
+const RIGHT: i32 = 18;
+const TOP: i32 = 30;
+const BOTTOM: i32 = 46;
+/// Width of a letter of the legend, about.
+const LETTER: i32 = 7;
+
+/// Two axes and what is drawn over them.
+pub struct Chart<'a> {
+    /// What it shows, for those who cannot see it.
+    pub title: &'a str,
+    /// Of the picture, pixels.
+    pub width: i32,
+    pub height: i32,
+    pub x: Axis,
+    pub y: Axis,
+    pub layers: Vec<Layer<'a>>,
+}
+
+/// Points that are drawn alike. Those that lie off the axes are left out.
+pub struct Layer<'a> {
+    /// In the legend; none for what needs no word.
+    pub name: Option<&'a str>,
+    /// Of the style sheet: it gives the colour.
+    pub class: &'a str,
+    pub mark: Mark,
+    pub points: Vec<(f64, f64)>,
+    /// A text for each point, shown under the pointer; or none at all.
+    pub titles: Vec<String>,
+}
+
+/// How points are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    Dot,
+    Cross,
+    /// From point to point, in the order given, which is that of x.
+    Line,
+    /// From the foot of the chart.
+    Bar,
+}
+
+impl Chart<'_> {
+    /// An `<svg>` element whose size is bounded by its area in pixels, not by the number of points.
+    pub fn svg(&self) -> String {
+        let (w, h) = (self.width, self.height);
+        let title = html_escape(self.title);
+        let mut svg = format!(
+            "<svg viewBox=\"0 0 {w} {h}\" width=\"{w}\" height=\"{h}\" role=\"img\"><title>{title}</title>\n"
+        );
+        self.draw_axes(&mut svg);
+        self.draw_legend(&mut svg);
+        for layer in &self.layers {
+            self.draw(layer, &mut svg);
+        }
+        svg + "</svg>"
+    }
+
+    fn right(&self) -> i32 {
+        self.width - RIGHT
+    }
+
+    fn foot(&self) -> i32 {
+        self.height - BOTTOM
+    }
+
+    fn pixel_x(&self, x: f64) -> Option<i32> {
+        Some(LEFT + (self.x.place(x)? * f64::from(self.right() - LEFT)).round() as i32)
+    }
+
+    fn pixel_y(&self, y: f64) -> Option<i32> {
+        Some(self.foot() - (self.y.place(y)? * f64::from(self.foot() - TOP)).round() as i32)
+    }
+
+    fn draw_axes(&self, svg: &mut String) {
+        let (right, foot) = (self.right(), self.foot());
+        for (tick, text) in self.x.ticks() {
+            if let Some(x) = self.pixel_x(tick) {
+                add(
+                    svg,
+                    &format!("<path class=\"grid\" d=\"M{x} {TOP}V{foot}\"/>"),
+                );
+                add(svg, &text_at(x, foot + 17, "middle", &text));
+            }
+        }
+        for (tick, text) in self.y.ticks() {
+            if let Some(y) = self.pixel_y(tick) {
+                add(
+                    svg,
+                    &format!("<path class=\"grid\" d=\"M{LEFT} {y}H{right}\"/>"),
+                );
+                add(svg, &text_at(LEFT - 8, y + 4, "end", &text));
+            }
+        }
+        add(
+            svg,
+            &format!("<path class=\"axis\" d=\"M{LEFT} {TOP}V{foot}H{right}\"/>"),
+        );
+        let middle = (LEFT + right) / 2;
+        add(
+            svg,
+            &text_at(middle, self.height - 8, "middle", &self.x.label),
+        );
+        let (middle, label) = ((TOP + foot) / 2, html_escape(&self.y.label));
+        add(
+            svg,
+            &format!(
+                "<text transform=\"translate(14 {middle}) rotate(-90)\" text-anchor=\"middle\">{label}</text>"
+            ),
+        );
+    }
+
+    fn draw_legend(&self, svg: &mut String) {
+        let mut x = LEFT + 8;
+        for layer in &self.layers {
+            let Some(name) = layer.name else { continue };
+            let d = match layer.mark {
+                Mark::Dot => dot(x, 12),
+                Mark::Cross => cross(x, 12),
+                Mark::Line => format!("M{} 12h14", x - 7),
+                Mark::Bar => format!("M{x} 16v-8"),
+            };
+            add(svg, &path(layer, &d));
+            add(svg, &text_at(x + 11, 16, "start", name));
+            x += 34 + LETTER * name.chars().count() as i32;
+        }
+    }
+
+    fn draw(&self, layer: &Layer, svg: &mut String) {
+        let pixels = |&(x, y): &(f64, f64)| Some((self.pixel_x(x)?, self.pixel_y(y)?));
+        for (point, title) in layer.points.iter().zip(&layer.titles) {
+            if let Some((x, y)) = pixels(point) {
+                let title = html_escape(title);
+                add(
+                    svg,
+                    &format!(
+                        "<circle class=\"spot\" cx=\"{x}\" cy=\"{y}\" r=\"6\"><title>{title}</title></circle>"
+                    ),
+                );
+            }
+        }
+        let pixels = layer.points.iter().filter_map(pixels);
+        let d = match layer.mark {
+            Mark::Dot => distinct(pixels, dot),
+            Mark::Cross => distinct(pixels, cross),
+            Mark::Line => line(pixels),
+            Mark::Bar => bars(pixels, self.foot()),
+        };
+        if !d.is_empty() {
+            add(svg, &path(layer, &d));
+        }
+    }
+}
+
+fn add(svg: &mut String, element: &str) {
+    svg.push_str(element);
+    svg.push('\n');
+}
+
+fn path(layer: &Layer, d: &str) -> String {
+    let kind = match layer.mark {
+        Mark::Dot => "dot",
+        Mark::Cross => "cross",
+        Mark::Line => "line",
+        Mark::Bar => "bar",
+    };
+    format!("<path class=\"{kind} {}\" d=\"{d}\"/>", layer.class)
+}
+
+fn text_at(x: i32, y: i32, anchor: &str, text: &str) -> String {
+    let text = html_escape(text);
+    format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>")
+}
+
+/// A line of no length: its round ends make it a dot.
+fn dot(x: i32, y: i32) -> String {
+    format!("M{x} {y}h0")
+}
+
+fn cross(x: i32, y: i32) -> String {
+    format!("M{} {}l6 6m0-6l-6 6", x - 3, y - 3)
+}
+
+fn distinct(pixels: impl Iterator<Item = (i32, i32)>, mark: fn(i32, i32) -> String) -> String {
+    let pixels: BTreeSet<_> = pixels.collect();
+    pixels.into_iter().map(|(x, y)| mark(x, y)).collect()
+}
+
+/// Of the points above one pixel the first, the extremes and the last.
+fn line(pixels: impl Iterator<Item = (i32, i32)>) -> String {
+    let mut columns: BTreeMap<i32, [i32; 4]> = BTreeMap::new();
+    for (x, y) in pixels {
+        let column = columns.entry(x).or_insert([y; 4]);
+        *column = [column[0], column[1].min(y), column[2].max(y), y];
+    }
+    let mut d = String::new();
+    for (x, ys) in columns {
+        let mut before = None;
+        for y in ys.into_iter().filter(|y| before.replace(*y) != Some(*y)) {
+            let step = if d.is_empty() { 'M' } else { 'L' };
+            let _ = write!(d, "{step}{x} {y}");
+        }
+    }
+    d
+}
+
+/// Of the bars above one pixel the highest.
+fn bars(pixels: impl Iterator<Item = (i32, i32)>, foot: i32) -> String {
+    let mut tops: BTreeMap<i32, i32> = BTreeMap::new();
+    for (x, y) in pixels {
+        let top = tops.entry(x).or_insert(y);
+        *top = y.min(*top);
+    }
+    let bars = tops.into_iter();
+    bars.map(|(x, top)| format!("M{x} {foot}V{top}")).collect()
+}

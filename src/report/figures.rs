@@ -1,0 +1,162 @@
+//! The charts of a run, from its rows.
+
+use std::collections::BTreeMap;
+
+use super::axis::Axis;
+use super::chart::{Chart, Layer, Mark};
+use crate::store::{BatchRow, CandidateRow};
+
+const WIDTH: i32 = 860;
+/// Texts under the pointer are for the last so many improvements: a page has a bounded size.
+const TITLED: usize = 200;
+
+/// Molecules whose evaluation has ended, in that order.
+pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
+    let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "computed" | "failed");
+    let mut rows: Vec<_> = rows.iter().filter(ended).collect();
+    rows.sort_by_key(|row| (row.finished, row.batch, row.rank));
+    rows
+}
+
+/// What the model said of a molecule beside what came out, hartree: predicted, its standard deviation, computed.
+pub fn predictions(rows: &[CandidateRow]) -> Vec<(f64, Option<f64>, f64)> {
+    let both = |row: &CandidateRow| Some((row.predicted?, row.predicted_std, row.value?));
+    rows.iter().filter_map(both).collect()
+}
+
+/// Every evaluation, and the best value so far.
+pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
+    let values = evaluated.iter().filter_map(|row| row.value);
+    let y = Axis::around(&format!("objective / {unit}"), values);
+    let (mut initial, mut searched, mut failed) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut best, mut titles) = (Vec::new(), Vec::new());
+    let mut steps = Vec::new();
+    for (n, row) in (1..).zip(evaluated) {
+        let n = f64::from(n);
+        let Some(value) = row.value else {
+            failed.push((n, y.low()));
+            continue;
+        };
+        if row.batch == 0 {
+            &mut initial
+        } else {
+            &mut searched
+        }
+        .push((n, value));
+        let before = best.last().map(|(_, value)| *value);
+        if before.is_none_or(|before| value < before) {
+            steps.extend(before.map(|before| (n, before)));
+            steps.push((n, value));
+            best.push((n, value));
+            titles.push(format!("{}\nevaluation {n}: {value:.6} {unit}", row.smiles));
+        }
+    }
+    steps.extend(
+        best.last()
+            .map(|(_, value)| (evaluated.len() as f64, *value)),
+    );
+    let untitled = best.len().saturating_sub(TITLED);
+    let chart = Chart {
+        title: "Value of every evaluation, and the best so far",
+        width: WIDTH,
+        height: 360,
+        x: Axis::counting(
+            "evaluations, in the order in which they ended",
+            evaluated.len(),
+        ),
+        y,
+        // Improvements first: what is drawn over them leaves a ring.
+        layers: vec![
+            layer("best so far", "best", Mark::Line, steps),
+            Layer {
+                name: None,
+                titles: titles.split_off(untitled),
+                ..layer("", "best", Mark::Dot, best.split_off(untitled))
+            },
+            layer("random, initial", "initial", Mark::Dot, initial),
+            layer("proposed", "searched", Mark::Dot, searched),
+            layer("failed", "failed", Mark::Cross, failed),
+        ],
+    };
+    chart.svg()
+}
+
+/// Predicted against computed values: what lies on the line was foreseen.
+pub fn foresight(predictions: &[(f64, Option<f64>, f64)], unit: &str) -> String {
+    let values = || predictions.iter().flat_map(|(p, _, c)| [*p, *c]);
+    let x = Axis::around(&format!("predicted / {unit}"), values());
+    let y = Axis::around(&format!("computed / {unit}"), values());
+    let equal = vec![(x.low(), x.low()), (x.high(), x.high())];
+    let points = predictions.iter().map(|(p, _, c)| (*p, *c)).collect();
+    let chart = Chart {
+        title: "Predicted and computed values of the candidates",
+        width: 520,
+        height: 500,
+        x,
+        y,
+        layers: vec![
+            layer("predicted = computed", "equal", Mark::Line, equal),
+            layer("a candidate", "searched", Mark::Dot, points),
+        ],
+    };
+    chart.svg()
+}
+
+/// Evaluations, mean reward and epsilon of each batch; what no batch has is left out.
+pub fn batches(evaluated: &[&CandidateRow], batches: &[BatchRow]) -> Vec<String> {
+    let mut counts: BTreeMap<i64, usize> = batches.iter().map(|b| (b.batch, 0)).collect();
+    for row in evaluated.iter().filter(|row| row.batch > 0) {
+        *counts.entry(row.batch).or_default() += 1;
+    }
+    let newest = counts.keys().next_back().map_or(0, |batch| *batch as usize);
+    let most = counts.values().max().copied().unwrap_or(0);
+    let counts = counts.iter().map(|(batch, n)| (*batch as f64, *n as f64));
+    let of = |number: fn(&BatchRow) -> Option<f64>| -> Vec<(f64, f64)> {
+        let all = batches.iter();
+        all.filter_map(|b| Some((b.batch as f64, number(b)?)))
+            .collect()
+    };
+    let reward = of(|b| b.mean_reward);
+    let epsilon = of(|b| b.epsilon);
+    let reward_axis = Axis::around("standard deviations", reward.iter().map(|p| p.1));
+    let rows = [
+        (
+            "evaluations of a batch",
+            Mark::Bar,
+            Axis::counting("evaluations", most),
+            counts.collect(),
+        ),
+        ("mean reward of a step", Mark::Line, reward_axis, reward),
+        (
+            "epsilon: share of random steps",
+            Mark::Line,
+            Axis::around("epsilon", [0.0, 1.0]),
+            epsilon,
+        ),
+    ];
+    let chart = |(name, mark, y, points): (_, _, Axis, Vec<_>)| {
+        let chart = Chart {
+            title: name,
+            width: WIDTH,
+            height: 200,
+            x: Axis::counting("batch", newest),
+            y,
+            layers: vec![layer(name, "searched", mark, points)],
+        };
+        chart.svg()
+    };
+    let drawn = rows
+        .into_iter()
+        .filter(|(_, _, _, points)| !points.is_empty());
+    drawn.map(chart).collect()
+}
+
+fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> Layer<'a> {
+    Layer {
+        name: Some(name),
+        class,
+        mark,
+        points,
+        titles: vec![],
+    }
+}

@@ -1,0 +1,273 @@
+//! `report.html`: a run on one page that needs no other file, no script and no network.
+
+use std::collections::BTreeMap;
+
+use handlebars::Handlebars;
+use serde::Serialize;
+
+use super::figures;
+use super::json::RunState;
+use super::places::{self, Place, Stage};
+use super::{ReportError, timestamp};
+use crate::chem::units::hartree_to_kcal_per_mol;
+use crate::spec::campaign::Objective;
+use crate::spec::site::Site;
+use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, Store, Summary};
+use crate::task::StoppedBy;
+
+/// Name of the file in a run directory.
+pub const FILE: &str = "report.html";
+
+const TEMPLATE: &str = include_str!("../../templates/report.html.hbs");
+/// Molecules and failures shown.
+const BEST: u32 = 20;
+const FAILURES: u32 = 10;
+/// Of a message: lines, and characters of a line.
+const LINES: usize = 4;
+const LINE: usize = 240;
+
+/// What the database does not say of a run.
+pub struct About<'a> {
+    pub state: RunState,
+    pub objective: Objective,
+    /// Level of theory.
+    pub level: String,
+    pub site: &'a Site,
+    /// The partition of each stage.
+    pub partitions: BTreeMap<String, String>,
+    /// Now, milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts, which escape theirs.
+pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, ReportError> {
+    let Summary {
+        run,
+        stopped_by,
+        counts,
+        failures_by_kind,
+        failed_attempts_by_kind,
+        ..
+    } = store.summary().await?;
+    let candidates = store.candidates().await?;
+    let evaluated = figures::evaluated(&candidates);
+    let predictions = figures::predictions(&candidates);
+    let stages = store.stages().await?;
+    let (per_atom, objective, unit) = objective(about.objective);
+    let filled = Filled {
+        campaign: &run.campaign,
+        state: about.state.word(),
+        why: why(about.state, stopped_by.as_deref()),
+        written: timestamp(about.at),
+        begun: timestamp(run.created),
+        objective,
+        unit,
+        level: &about.level,
+        site: &about.site.name,
+        retries: store.retries().await?,
+        failures_by_kind: by_kind(failures_by_kind),
+        failed_attempts_by_kind: by_kind(failed_attempts_by_kind),
+        per_atom,
+        best: (1..).zip(&store.best(BEST).await?).map(molecule).collect(),
+        progress: (!evaluated.is_empty()).then(|| figures::progress(&evaluated, unit)),
+        foresight: (!predictions.is_empty()).then(|| Foresight::new(&predictions, unit)),
+        batches: figures::batches(&evaluated, &store.batches().await?),
+        failures: failures(store.last_failed_attempts(FAILURES).await?),
+        places: places::places(about.site, &stages, &about.partitions),
+        stages: places::stages(&stages, &about.partitions),
+        engines: store.engines().await?,
+        begun_by: &run.version,
+        version: env!("CARGO_PKG_VERSION"),
+        counts: Counted::from(&counts),
+    };
+    let mut handlebars = Handlebars::new();
+    handlebars.set_strict_mode(true);
+    let text = handlebars.render_template(TEMPLATE, &filled);
+    text.map_err(|error| ReportError::Template(Box::new(error)))
+}
+
+/// What the template names.
+#[derive(Serialize)]
+struct Filled<'a> {
+    campaign: &'a str,
+    state: &'a str,
+    why: String,
+    written: String,
+    begun: String,
+    objective: &'a str,
+    unit: &'a str,
+    level: &'a str,
+    site: &'a str,
+    counts: Counted,
+    retries: i64,
+    failures_by_kind: Vec<Kind>,
+    failed_attempts_by_kind: Vec<Kind>,
+    per_atom: bool,
+    best: Vec<Molecule>,
+    progress: Option<String>,
+    foresight: Option<Foresight>,
+    batches: Vec<String>,
+    failures: Vec<Failed>,
+    places: Vec<Place>,
+    stages: Vec<Stage>,
+    engines: Vec<EngineRow>,
+    begun_by: &'a str,
+    version: &'a str,
+}
+
+#[derive(Serialize)]
+struct Counted {
+    evaluations: i64,
+    failures: i64,
+    cached: i64,
+    batches: i64,
+    queued: i64,
+    in_flight: i64,
+}
+
+impl From<&Counts> for Counted {
+    fn from(counts: &Counts) -> Self {
+        Self {
+            evaluations: counts.evaluations,
+            failures: counts.failures,
+            cached: counts.cached,
+            batches: counts.batches,
+            queued: counts.queued,
+            in_flight: counts.in_flight,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Kind {
+    kind: String,
+    count: i64,
+}
+
+#[derive(Serialize)]
+struct Molecule {
+    place: usize,
+    smiles: String,
+    value: String,
+    hartree: String,
+    kcal_mol: String,
+    batch: String,
+    rank: i64,
+    predicted: String,
+}
+
+#[derive(Serialize)]
+struct Foresight {
+    svg: String,
+    count: usize,
+    /// Mean of |predicted - computed|.
+    error: String,
+    error_kcal_mol: String,
+    /// Molecules that came out within one predicted standard deviation.
+    within: usize,
+}
+
+impl Foresight {
+    fn new(predictions: &[(f64, Option<f64>, f64)], unit: &str) -> Self {
+        let errors = predictions.iter().map(|(p, _, c)| (p - c).abs());
+        let error = errors.sum::<f64>() / predictions.len() as f64;
+        let is_within =
+            |(p, std, c): &&(f64, Option<f64>, f64)| std.is_some_and(|s| (p - c).abs() <= s);
+        Self {
+            svg: figures::foresight(predictions, unit),
+            count: predictions.len(),
+            error: format!("{error:.6}"),
+            error_kcal_mol: format!("{:.2}", hartree_to_kcal_per_mol(error)),
+            within: predictions.iter().filter(is_within).count(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Failed {
+    molecule: String,
+    task: i64,
+    attempt: i64,
+    stage: String,
+    kind: String,
+    at: String,
+    message: String,
+}
+
+/// Whether it is per atom, what it is, and its unit.
+fn objective(objective: Objective) -> (bool, &'static str, &'static str) {
+    match objective {
+        Objective::AtomizationEnergy => (false, "lowest atomization energy", "hartree"),
+        Objective::AtomizationEnergyPerAtom => (
+            true,
+            "lowest atomization energy per atom",
+            "hartree per atom",
+        ),
+    }
+}
+
+fn why(state: RunState, stopped_by: Option<&str>) -> String {
+    match (state, stopped_by) {
+        (RunState::Running, _) => "an engine is at work".into(),
+        (RunState::Interrupted, _) => "no engine is at work; `moldflow resume` goes on".into(),
+        (RunState::Finished, Some(word)) => StoppedBy::of_word(word)
+            .map_or_else(|| word.to_owned(), |reason| reason.sentence().to_owned()),
+        (RunState::Finished, None) => String::new(),
+    }
+}
+
+fn by_kind(counts: Vec<(String, i64)>) -> Vec<Kind> {
+    let counts = counts.into_iter();
+    counts.map(|(kind, count)| Kind { kind, count }).collect()
+}
+
+fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
+    let number = |value: Option<f64>, decimals| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    let energy = row.atomization_energy_hartree;
+    Molecule {
+        place,
+        smiles: row.smiles.clone(),
+        value: number(row.value, 6),
+        hartree: number(energy, 6),
+        kcal_mol: number(energy.map(hartree_to_kcal_per_mol), 2),
+        batch: match row.batch {
+            0 => "initial".into(),
+            batch => batch.to_string(),
+        },
+        rank: row.rank,
+        predicted: match (row.predicted, row.predicted_std) {
+            (Some(mean), Some(std)) => format!("{mean:.6} ± {std:.6}"),
+            _ => "-".into(),
+        },
+    }
+}
+
+fn failures(rows: Vec<FailureRow>) -> Vec<Failed> {
+    let failed = |row: FailureRow| Failed {
+        molecule: row.smiles.unwrap_or_else(|| "-".into()),
+        task: row.task,
+        attempt: row.attempt,
+        stage: row.stage,
+        kind: row.kind,
+        at: timestamp(row.at),
+        message: beginning(&row.message),
+    };
+    rows.into_iter().map(failed).collect()
+}
+
+/// The first lines of a message, without characters that move a terminal or a reader.
+fn beginning(message: &str) -> String {
+    let line = |line: &str| -> String {
+        let letters = line.chars().take(LINE);
+        letters
+            .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+            .collect()
+    };
+    let mut lines: Vec<String> = message.lines().take(LINES).map(line).collect();
+    if message.lines().nth(LINES).is_some() {
+        lines.push("...".into());
+    }
+    lines.join("\n")
+}

@@ -1,0 +1,82 @@
+//! Where a run's tasks ran, and how busy that was.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::spec::site::{Partition, Site};
+use crate::store::StageRow;
+
+/// The tasks of a stage, as texts.
+#[derive(Debug, Serialize)]
+pub struct Stage {
+    stage: String,
+    partition: String,
+    tasks: i64,
+    failed: i64,
+    cached: i64,
+    mean: String,
+}
+
+/// A partition, as texts.
+#[derive(Debug, Serialize)]
+pub struct Place {
+    partition: String,
+    executor: &'static str,
+    slots: String,
+    took: String,
+    /// Of the time of all slots, from the first submission of the run to its last end.
+    share: String,
+}
+
+/// The stages that have tasks, each in the partition that `partitions` gives it by name.
+pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<Stage> {
+    let stage = |row: &StageRow| Stage {
+        stage: row.stage.clone(),
+        partition: partitions.get(&row.stage).cloned().unwrap_or_default(),
+        tasks: row.tasks,
+        failed: row.failed,
+        cached: row.cached,
+        mean: row.mean_ms.map_or_else(unknown, duration),
+    };
+    rows.iter().map(stage).collect()
+}
+
+/// The partitions of `site`.
+pub fn places(site: &Site, rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<Place> {
+    let begin = rows.iter().map(|row| row.first).min();
+    let end = rows.iter().filter_map(|row| row.last).max();
+    let span = begin.zip(end).map_or(0, |(begin, end)| end - begin);
+    let place = |(name, partition): (&String, &Partition)| {
+        let here = rows
+            .iter()
+            .filter(|r| partitions.get(&r.stage) == Some(name));
+        let busy: i64 = here.filter_map(|row| row.busy_ms).sum();
+        let slots = partition.slot_count(&site.node);
+        let share = slots.filter(|_| span > 0).map(|slots| {
+            let share = busy as f64 / (slots as f64 * span as f64);
+            format!("{:.0} %", 100.0 * share)
+        });
+        Place {
+            partition: name.clone(),
+            executor: partition.executor.name(),
+            slots: slots.map_or_else(unknown, |slots| slots.to_string()),
+            took: duration(busy as f64),
+            share: share.unwrap_or_else(unknown),
+        }
+    };
+    site.partitions.iter().map(place).collect()
+}
+
+fn unknown() -> String {
+    "-".to_owned()
+}
+
+/// Milliseconds in the unit that suits them.
+fn duration(milliseconds: f64) -> String {
+    match milliseconds / 1000.0 {
+        seconds if seconds < 60.0 => format!("{seconds:.2} s"),
+        seconds if seconds < 3600.0 => format!("{:.1} min", seconds / 60.0),
+        seconds => format!("{:.2} h", seconds / 3600.0),
+    }
+}
