@@ -46,10 +46,10 @@ impl Axis {
         }
     }
 
-    /// Where a value lies on it, from 0 to 1; none if it cannot be drawn.
+    /// Where a value lies on it, from 0 to 1; none off it.
     pub fn place(&self, value: f64) -> Option<f64> {
         let place = (value / self.step - self.first as f64) / (self.last - self.first) as f64;
-        (is_drawable(value) && (-1e-9..=1.0 + 1e-9).contains(&place)).then_some(place)
+        (-1e-9..=1.0 + 1e-9).contains(&place).then_some(place)
     }
 
     /// The round numbers on it, ends included, with their texts.
