@@ -417,6 +417,35 @@ fn the_page_of_a_run_of_5000_evaluations_is_below_2_mb() {
     );
 }
 
+#[test]
+fn a_chart_of_a_million_points_has_a_bounded_size() {
+    let scattered = |n: u32| (f64::from(n), f64::from(n.wrapping_mul(2_654_435_761) >> 13));
+    let points: Vec<_> = (0..1_000_000).map(scattered).collect();
+    for mark in [Mark::Dot, Mark::Line, Mark::Bar] {
+        let layer = Layer {
+            name: None,
+            class: "best",
+            mark,
+            points: points.clone(),
+            titles: vec![],
+        };
+        let chart = Chart {
+            title: "scattered",
+            width: 860,
+            height: 360,
+            x: Axis::around("x", points.iter().map(|p| p.0)),
+            y: Axis::around("y", points.iter().map(|p| p.1)),
+            layers: vec![layer],
+        };
+        let svg = chart.svg();
+        assert!(
+            (5_000..350_000).contains(&svg.len()),
+            "{mark:?}: {} bytes",
+            svg.len()
+        );
+    }
+}
+
 fn any_value() -> impl Strategy<Value = f64> {
     prop_oneof![
         4 => -10.0..10.0_f64,

@@ -12,6 +12,9 @@ const LEFT: i32 = 78;
 const RIGHT: i32 = 18;
 const TOP: i32 = 30;
 const BOTTOM: i32 = 46;
+/// More marks than this are drawn on a grid of so many pixels, half the width of one.
+const MANY: usize = 10_000;
+const GRID: i32 = 3;
 /// Width of a letter of the legend, about.
 const LETTER: i32 = 7;
 
@@ -150,9 +153,10 @@ impl Chart<'_> {
             }
         }
         let pixels = layer.points.iter().filter_map(pixels);
+        let grid = if layer.points.len() > MANY { GRID } else { 1 };
         let d = match layer.mark {
-            Mark::Dot => distinct(pixels, dot),
-            Mark::Cross => distinct(pixels, cross),
+            Mark::Dot => distinct(pixels, grid, dot),
+            Mark::Cross => distinct(pixels, grid, cross),
             Mark::Line => line(pixels),
             Mark::Bar => bars(pixels, self.foot()),
         };
@@ -191,9 +195,15 @@ fn cross(x: i32, y: i32) -> String {
     format!("M{} {}l6 6m0-6l-6 6", x - 3, y - 3)
 }
 
-fn distinct(pixels: impl Iterator<Item = (i32, i32)>, mark: fn(i32, i32) -> String) -> String {
-    let pixels: BTreeSet<_> = pixels.collect();
-    pixels.into_iter().map(|(x, y)| mark(x, y)).collect()
+/// A mark for each point of the grid that has a pixel near.
+fn distinct(
+    pixels: impl Iterator<Item = (i32, i32)>,
+    grid: i32,
+    mark: fn(i32, i32) -> String,
+) -> String {
+    let pixels: BTreeSet<_> = pixels.map(|(x, y)| (x / grid, y / grid)).collect();
+    let marks = pixels.into_iter();
+    marks.map(|(x, y)| mark(x * grid, y * grid)).collect()
 }
 
 /// Of the points above one pixel the first, the extremes and the last.
