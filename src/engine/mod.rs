@@ -32,7 +32,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::simulate::atomic_reference_smiles;
 use crate::spec::campaign::Schedule;
-use crate::task::{Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId};
+use crate::task::{Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId, Usage};
 
 use generator::Generator;
 use tasks::{Live, Work};
