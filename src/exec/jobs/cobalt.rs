@@ -170,12 +170,12 @@ mod tests {
     #[test]
     fn a_submission_is_refused_only_when_cobalt_says_so() {
         assert_eq!(
-            refusal("Failed to connect to queue manager"),
+            SAID.refusal("Failed to connect to queue manager".into()),
             Submitted::Unknown
         );
         let full = "The limit of 20 jobs per user in the 'default' queue has been reached";
-        assert_eq!(refusal(full), Submitted::Full);
+        assert_eq!(SAID.refusal(full.into()), Submitted::Full);
         let wrong = "'no-such' does not exist.";
-        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+        assert_eq!(SAID.refusal(wrong.into()), Submitted::Refused(wrong.into()));
     }
 }

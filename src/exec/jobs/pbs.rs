@@ -287,11 +287,11 @@ mod tests {
     #[test]
     fn a_submission_is_refused_only_when_pbs_says_so() {
         let lost = "Connection refused\nqsub: cannot connect to server pbs01 (errno=111)";
-        assert_eq!(refusal(lost), Submitted::Unknown);
+        assert_eq!(SAID.refusal(lost.into()), Submitted::Unknown);
         let full = "qsub: would exceed queue workq's per-user limit of jobs in 'Q' state";
-        assert_eq!(refusal(full), Submitted::Full);
+        assert_eq!(SAID.refusal(full.into()), Submitted::Full);
         let wrong = "qsub: Unknown queue";
-        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+        assert_eq!(SAID.refusal(wrong.into()), Submitted::Refused(wrong.into()));
     }
 
     #[test]

@@ -262,12 +262,12 @@ mod tests {
     #[test]
     fn a_submission_is_refused_only_when_slurm_says_so() {
         let lost = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)";
-        assert_eq!(refusal(lost), Submitted::Unknown);
+        assert_eq!(SAID.refusal(lost.into()), Submitted::Unknown);
         let full = "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates \
                     accounting/QOS policy (job submit limit, user's size and/or time limits)";
-        assert_eq!(refusal(full), Submitted::Full);
+        assert_eq!(SAID.refusal(full.into()), Submitted::Full);
         let wrong = "sbatch: error: invalid partition specified: nosuch";
-        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+        assert_eq!(SAID.refusal(wrong.into()), Submitted::Refused(wrong.into()));
     }
 
     #[test]
