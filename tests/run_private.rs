@@ -209,7 +209,7 @@ fn a_molecule_cannot_be_a_command_an_option_or_a_line() {
                 .arg(&path)
                 .current_dir(dir.path()),
         )
-        .with_code(0);
+        .with_code(1);
         let result = fs::read_to_string(dir.path().join("result.json")).unwrap();
         assert!(
             result.contains(r#""kind":"unsupported""#),
@@ -233,7 +233,7 @@ fn a_geometry_that_a_program_wrote_brings_no_words_into_the_input_of_another() {
             .arg(&path)
             .current_dir(dir.path()),
     )
-    .with_code(0);
+    .with_code(1);
     let result = fs::read_to_string(dir.path().join("result.json")).unwrap();
     assert!(result.contains("is no element"), "{result}");
     assert!(!dir.path().join("molecule.nw").exists());

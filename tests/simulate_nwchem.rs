@@ -350,7 +350,7 @@ fn task(input: Value) -> Value {
         .env("PLACE", dir.path())
         .env("MOLDFLOW_SCRATCH", "$PLACE/with a blank/run.1.1")
         .args(["task", "run", "input.json"]);
-    command.assert().success();
+    let code = command.assert().get_output().status.code();
     let written = fs::read_to_string(dir.path().join("molecule.nw")).unwrap_or_default();
     let folder = fs::canonicalize(dir.path()).unwrap().join("with a blank");
     let is_told = written.contains("scratch_dir scratch\n");
@@ -358,7 +358,11 @@ fn task(input: Value) -> Value {
     let link = fs::read_link(dir.path().join("scratch")).unwrap();
     assert_eq!(link, folder.join("run.1.1"));
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "it is deleted");
-    serde_json::from_slice(&fs::read(dir.path().join("result.json")).unwrap()).unwrap()
+    let result: Value =
+        serde_json::from_slice(&fs::read(dir.path().join("result.json")).unwrap()).unwrap();
+    let failed = result["outcome"] == "failed";
+    assert_eq!(code, Some(i32::from(failed)), "{result}");
+    result
 }
 
 fn water(settings: Value, geometry: Value) -> Value {

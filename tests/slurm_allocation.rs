@@ -286,10 +286,11 @@ fn outside_a_job_such_a_site_is_refused_with_a_way_out() {
     assert!(!run_dir(&cluster).exists());
 }
 
-/// Submits the quickstart campaign with so many molecules to evaluate, in jobs of one minute on three nodes.
-fn submit(cluster: &Cluster, molecules: usize) {
+/// Submits the quickstart campaign with so many molecules to evaluate, each for at least so many seconds, in jobs of one
+/// minute on three nodes, two of them for simulations.
+fn submit(cluster: &Cluster, molecules: usize, seconds: usize) {
     let submit = "submit: {system: slurm, queue: short, nodes: 3, walltime: 1m}";
-    let site = site(cluster, "sleep 2", submit);
+    let site = site(cluster, &format!("sleep {seconds}"), submit);
     let size = format!("search_size={molecules}");
     let mut command = moldflow(cluster, &["submit", "campaigns/quickstart.yml", "--json"]);
     command.args(["--set", &size, "--run-dir"]);
@@ -354,7 +355,8 @@ fn jobs(cluster: &Cluster) -> (Vec<String>, Vec<String>) {
 #[test]
 fn a_submitted_run_goes_on_from_job_to_job_until_it_has_ended() {
     let cluster = Cluster::start();
-    submit(&cluster, 20);
+    // With atoms and initial molecules 29 tasks, two at once: more than a minute.
+    submit(&cluster, 20, 5);
     let attempts = attempts(&cluster);
     let log = fs::read_to_string(run_dir(&cluster).join("job.out")).expect("output of the jobs");
     assert!(
@@ -378,7 +380,7 @@ fn a_submitted_run_goes_on_from_job_to_job_until_it_has_ended() {
 #[test]
 fn an_engine_killed_in_its_job_is_followed_by_that_of_the_next() {
     let cluster = Cluster::start();
-    submit(&cluster, 6);
+    submit(&cluster, 6, 2);
     let mut engine = None;
     wait_long("results of the first job", Duration::from_secs(60), || {
         engine = engine_of("resume", &run_dir(&cluster));

@@ -7,12 +7,17 @@ use std::process::Command;
 
 use cluster::Cluster;
 
-/// Exit status, and what is said of the partition that makes jobs.
+/// Exit status, and what is said of a partition that makes jobs.
 fn check(cluster: &Cluster, settings: &str) -> (i32, String) {
-    let dir = tempfile::tempdir().unwrap();
     let profile = format!(
         "name: cluster\nrecognise: {{environment: [SLURM_CONF]}}\npartitions:\n  qc: {{executor: slurm, {settings}}}\n  ml: {{executor: local, slots: 1}}\n"
     );
+    said(cluster, &profile, "partition qc")
+}
+
+/// Exit status, and what is said of this subject.
+fn said(cluster: &Cluster, profile: &str, subject: &str) -> (i32, String) {
+    let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("cluster.yml"), profile).unwrap();
     let output = Command::new(assert_cmd::cargo::cargo_bin("moldflow"))
         .args(["sites", "check", "cluster.yml"])
@@ -21,7 +26,7 @@ fn check(cluster: &Cluster, settings: &str) -> (i32, String) {
         .output()
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    let about = text.lines().filter(|line| line.contains("partition qc"));
+    let about = text.lines().filter(|line| line.contains(subject));
     let about: Vec<&str> = about.collect();
     (output.status.code().unwrap(), about.join("\n"))
 }
@@ -41,4 +46,18 @@ fn slurm_itself_says_what_is_wrong_with_a_partition() {
         format!("{settings}: exit status {status}\n{text}\n")
     });
     insta::assert_snapshot!(said.join("\n"));
+}
+
+#[test]
+fn the_job_of_a_campaign_is_examined_too() {
+    let cluster = Cluster::start();
+    let cases = ["nodes: 2, walltime: 5m", "nodes: 9, walltime: 5m"];
+    let about = cases.map(|settings| {
+        let profile = format!(
+            "name: cluster\nmpiexec_command: srun\nsubmit: {{system: slurm, {settings}}}\npartitions:\n  qc: {{executor: allocation}}\n  ml: {{executor: allocation, nodes: 1}}\n"
+        );
+        let (status, text) = said(&cluster, &profile, "submit:");
+        format!("{settings}: exit status {status}\n{text}\n")
+    });
+    insta::assert_snapshot!(about.join("\n"));
 }

@@ -1,19 +1,19 @@
 //! How the tasks of a campaign are started on its site: their launcher and their batch scripts.
 
 use std::collections::BTreeMap;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::allocation;
 use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
-use crate::exec::batch::{Script, System, Terms};
+use crate::exec::batch::{Script, Terms};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::spec::campaign::{Loaded, MethodKind};
-use crate::spec::site::{Batch, Executor, Memory, Partition, Site, Submit, Transport};
+use crate::spec::site::{Executor, Memory, Partition, Site, Submit, Transport};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -116,48 +116,26 @@ pub fn job_script(
     executable: &Path,
     environment: &[(String, String)],
 ) -> Result<String, Failure> {
-    let Submit {
-        system,
-        queue,
-        account,
-        walltime,
-        nodes,
-        options,
-    } = submit.clone();
-    let system = System::from(system);
-    let mut batch = Batch {
-        queue,
-        account,
-        walltime,
-        nodes_per_task: nodes,
-        max_jobs: NonZeroUsize::MIN,
-        options,
-    };
-    if system == System::Slurm {
-        // The job outlives a lost node; the tasks there are tried again on the others.
-        batch.options.insert(0, "--no-kill".into());
-    }
+    let terms = Terms::of_campaign(site, submit);
     let text = |path: &Path| path.display().to_string();
     let argv = [
         text(executable),
         "resume".into(),
         text(dir),
         "--job".into(),
-        walltime.to_string().replace(' ', ""),
+        submit.walltime.to_string().replace(' ', ""),
     ];
+    let name = chain::job_name(dir, 1);
     let script = Script {
-        system,
-        batch: &batch,
-        name: &chain::job_name(dir, 1),
         token: None,
-        nodes,
-        ranks_per_node: NonZeroUsize::MIN,
-        walltime: walltime.get(),
-        cores_per_rank: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
-        setup: &site.setup,
-        environment,
-        dir: dir.to_owned(),
-        argv: &argv,
+        ..terms.script(
+            &name,
+            None,
+            Duration::MAX,
+            environment,
+            dir.to_owned(),
+            &argv,
+        )
     };
     script.render().map_err(|error| {
         let hint = format!("correct `submit` in the site profile `{}`", site.name);

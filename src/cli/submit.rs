@@ -11,6 +11,7 @@ use super::failure::{Failure, causes};
 use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
 use crate::exec::allocation::{Nodes, share};
 use crate::exec::batch::System;
+use crate::exec::doctor::on_path;
 use crate::spec::campaign::Loaded;
 use crate::spec::duration::Duration;
 use crate::spec::site::Submit;
@@ -102,6 +103,15 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
             "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
         return Err(Failure::with_hint(message, hint));
     };
+    let command = System::from(submit.system).submit();
+    if on_path(command).is_none() {
+        let message = format!(
+            "the jobs of site `{}` are submitted by `{command}`, which is not on PATH",
+            site.name
+        );
+        let hint = "run this on a login node of the site";
+        return Err(Failure::with_hint(message, hint));
+    }
     submit.nodes = arguments.nodes.unwrap_or(submit.nodes);
     submit.walltime = arguments.walltime.unwrap_or(submit.walltime);
     let names = (1..=submit.nodes.get()).map(|number| number.to_string());

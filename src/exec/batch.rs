@@ -11,7 +11,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::launcher::Shape;
-use crate::spec::site::{Batch, BatchSystem, Executor, Partition, Site};
+use crate::spec::site::{Batch, BatchSystem, Executor, Partition, Site, Submit};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
@@ -67,7 +67,7 @@ impl System {
 /// What a job gets beyond the timeout of its task, so that the task is ended by its timeout and not by the batch system.
 const MARGIN: Duration = Duration::from_secs(60);
 
-/// What a partition says of the jobs of its tasks.
+/// What a profile says of the jobs of a partition's tasks, or of those of a campaign.
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub system: System,
@@ -86,6 +86,30 @@ impl Terms {
             cores_per_task: partition.cores_per_task,
             setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         })
+    }
+
+    /// Those of the jobs in which a campaign runs as a whole.
+    pub fn of_campaign(site: &Site, submit: &Submit) -> Self {
+        let system = submit.system.into();
+        let mut options = submit.options.clone();
+        if system == System::Slurm {
+            // The job outlives a lost node; the tasks there are tried again on the others.
+            options.insert(0, "--no-kill".into());
+        }
+        let batch = Batch {
+            queue: submit.queue.clone(),
+            account: submit.account.clone(),
+            walltime: submit.walltime,
+            nodes_per_task: submit.nodes,
+            max_jobs: NonZeroUsize::MIN,
+            options,
+        };
+        Self {
+            system,
+            batch,
+            cores_per_task: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
+            setup: site.setup.clone(),
+        }
     }
 
     /// The job of a task: `shape` is that of the MPI program it starts, if it does.

@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::Finding;
 use super::probe::{Outcome, Place};
 use crate::exec::batch::{System, Terms};
-use crate::spec::site::{Partition, Site};
 
 /// Variables that say that this is a batch job.
 const JOBS: [&str; 3] = ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"];
@@ -28,14 +27,10 @@ pub fn allocation(subject: &str) -> Finding {
     }
 }
 
-pub fn system(subject: &str, site: &Site, partition: &Partition, tell: &mut dyn FnMut(Finding)) {
-    let (Some(system), Some(batch)) = (System::of(&partition.executor), partition.executor.batch())
-    else {
-        return;
-    };
-    let place = Place::of(partition);
+/// Whether the batch system answers, and would take jobs on these terms.
+pub fn system(subject: &str, place: Place<'_>, terms: &Terms, tell: &mut dyn FnMut(Finding)) {
     let there = place.suffix();
-    let (name, list) = match system {
+    let (name, list) = match terms.system {
         System::Slurm => ("Slurm", vec!["sinfo", "--noheader", "--format=%R"]),
         System::Pbs => ("PBS", vec!["qstat", "-Q"]),
         System::Cobalt => ("Cobalt", vec!["qstat", "-Q"]),
@@ -57,7 +52,7 @@ pub fn system(subject: &str, site: &Site, partition: &Partition, tell: &mut dyn 
         return tell(Finding::failed(subject, what, advice));
     };
     tell(Finding::ok(subject, format!("{name}{there} answers")));
-    if let Some(queue) = &batch.queue {
+    if let Some(queue) = &terms.batch.queue {
         // The first word of a line is the name of a queue, in all three.
         let found: Vec<&str> = queues
             .lines()
@@ -73,33 +68,26 @@ pub fn system(subject: &str, site: &Site, partition: &Partition, tell: &mut dyn 
             ),
         });
     }
-    tell(accepted(subject, system, site, partition));
+    tell(accepted(subject, place, terms));
 }
 
-/// Whether a job of the partition would be taken.
-fn accepted(subject: &str, system: System, site: &Site, partition: &Partition) -> Finding {
-    let argv = ["true".to_owned()];
-    let terms = Terms::of(site, partition);
-    let script = terms.as_ref().map(|terms| {
-        let dir = PathBuf::from("/");
-        terms.script("moldflow-check", None, Duration::MAX, &[], dir, &argv)
-    });
-    let script = match script.map(|script| script.render()) {
-        Some(Ok(script)) => script,
-        Some(Err(error)) => {
-            return Finding::failed(subject, error.to_string(), "correct the profile");
-        }
-        None => String::new(),
+/// Whether a job would be taken.
+fn accepted(subject: &str, place: Place<'_>, terms: &Terms) -> Finding {
+    let (argv, dir) = (["true".to_owned()], PathBuf::from("/"));
+    let script = terms.script("moldflow-check", None, Duration::MAX, &[], dir, &argv);
+    let script = match script.render() {
+        Ok(script) => script,
+        Err(error) => return Finding::failed(subject, error.to_string(), "correct the profile"),
     };
-    match system {
+    match terms.system {
         System::Slurm => {
-            let outcome = Place::of(partition).ask(&["sbatch", "--test-only"], &script);
+            let outcome = place.ask(&["sbatch", "--test-only"], &script);
             match outcome.success() {
                 Some(_) => Finding::ok(subject, "a job would be accepted (sbatch --test-only)"),
                 None => Finding::failed(
                     subject,
                     format!("a job would not be accepted: {}", outcome.trouble()),
-                    "correct `queue`, `account`, `walltime`, `nodes_per_task` or `options`; `moldflow plan` shows the script",
+                    "correct `queue`, `account`, `walltime`, nodes or `options`; `moldflow plan` shows the script",
                 ),
             }
         }

@@ -10,6 +10,7 @@ pub use host::on_path;
 
 use serde::Serialize;
 
+use crate::exec::batch::Terms;
 use crate::spec::site::{Executor, Site};
 use probe::Place;
 
@@ -96,8 +97,20 @@ pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMu
         match &partition.executor {
             Executor::Local { .. } => {}
             Executor::Allocation { .. } => tell(batch::allocation(&subject)),
-            _ => batch::system(&subject, site, partition, tell),
+            Executor::Slurm { .. } | Executor::Pbs { .. } | Executor::Cobalt { .. } => {
+                if let Some(terms) = Terms::of(site, partition) {
+                    batch::system(&subject, place, &terms, tell);
+                }
+            }
         }
+    }
+    if let Some(submit) = &site.submit {
+        batch::system(
+            "submit",
+            Place::Here,
+            &Terms::of_campaign(site, submit),
+            tell,
+        );
     }
     launcher::check(site, host, tell);
     for engine in engines {

@@ -4,27 +4,23 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{BatchSystem, Listed, State, Submitted};
+use super::{BatchSystem, Listed, Messages, State, Submitted};
 use crate::exec::Job;
 use crate::exec::batch::{BatchError, Terms};
 use crate::exec::batched;
 use crate::exec::process::TOKEN;
 use crate::exec::transport::{Call, Transport, Unreachable};
 
-/// Parts of messages that leave open whether the queue manager took the request in.
-const UNREACHABLE: [&str; 5] = [
-    "Failed to connect",
-    "Failed to contact",
-    "Connection refused",
-    "timed out",
-    "XML-RPC",
-];
-
-/// Parts of messages that mean: not now.
-const LATER: [&str; 2] = ["jobs per user", "MaxQueued"];
-
-/// Jobs that one `qdel` is given.
-const AT_ONCE: usize = 100;
+const SAID: Messages = Messages {
+    later: &["jobs per user", "MaxQueued"],
+    unreachable: &[
+        "Failed to connect",
+        "Failed to contact",
+        "Connection refused",
+        "timed out",
+        "XML-RPC",
+    ],
+};
 
 /// Cobalt's commands.
 #[derive(Clone, Debug)]
@@ -61,7 +57,7 @@ impl BatchSystem for Cobalt {
                 }
                 _ => Submitted::Unknown,
             },
-            Ok(output) => refusal(&output.stderr),
+            Ok(output) => SAID.refusal(output.stderr),
             Err(_) => Submitted::Unknown,
         }
     }
@@ -93,24 +89,7 @@ impl BatchSystem for Cobalt {
         // Ids are fresh from the queue manager, and each is that of a job with one of the tokens.
         let jobs = self.list(via, "")?;
         let ids: Vec<String> = super::ids_to_end(jobs, tokens, waiting);
-        for ids in ids.chunks(AT_ONCE) {
-            let output = via.run(&Call::new(["qdel"]).args(ids))?;
-            if UNREACHABLE.iter().any(|part| output.stderr.contains(part)) {
-                return Err(Unreachable(output.stderr));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn refusal(said: &str) -> Submitted {
-    let says = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
-    if says(&LATER) {
-        Submitted::Full
-    } else if says(&UNREACHABLE) {
-        Submitted::Unknown
-    } else {
-        Submitted::Refused(said.to_owned())
+        super::qdel(via, &ids, &SAID)
     }
 }
 
@@ -191,12 +170,12 @@ mod tests {
     #[test]
     fn a_submission_is_refused_only_when_cobalt_says_so() {
         assert_eq!(
-            refusal("Failed to connect to queue manager"),
+            SAID.refusal("Failed to connect to queue manager".into()),
             Submitted::Unknown
         );
         let full = "The limit of 20 jobs per user in the 'default' queue has been reached";
-        assert_eq!(refusal(full), Submitted::Full);
+        assert_eq!(SAID.refusal(full.into()), Submitted::Full);
         let wrong = "'no-such' does not exist.";
-        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+        assert_eq!(SAID.refusal(wrong.into()), Submitted::Refused(wrong.into()));
     }
 }

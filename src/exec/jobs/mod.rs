@@ -20,7 +20,7 @@ pub use self::state::{Fate, Listed, State, verdict};
 
 use super::Job;
 use super::batch::BatchError;
-use super::transport::{Transport, Unreachable};
+use super::transport::{Call, Transport, Unreachable};
 
 /// The commands of a batch system. A job is submitted under the token of its attempt, looked for by it and cancelled by
 /// it: never by an id alone, which may be issued again.
@@ -60,6 +60,45 @@ pub enum Submitted {
     Full,
     /// Nobody knows whether the job is in the queue.
     Unknown,
+}
+
+/// Parts of a batch system's messages by which they are understood.
+pub struct Messages {
+    /// Not now.
+    pub later: &'static [&'static str],
+    /// Nobody answered, and whether a request was taken in is open.
+    pub unreachable: &'static [&'static str],
+}
+
+impl Messages {
+    /// What a submission came to that says this.
+    pub fn refusal(&self, said: String) -> Submitted {
+        if self.later.iter().any(|part| said.contains(part)) {
+            Submitted::Full
+        } else if self.is_unreachable(&said) {
+            Submitted::Unknown
+        } else {
+            Submitted::Refused(said)
+        }
+    }
+
+    pub fn is_unreachable(&self, said: &str) -> bool {
+        self.unreachable.iter().any(|part| said.contains(part))
+    }
+}
+
+/// Jobs that one command of PBS or Cobalt is given.
+const AT_ONCE: usize = 100;
+
+/// Ends jobs by their ids, which have to be fresh; one that has ended meanwhile is none the worse for it.
+fn qdel(via: &mut dyn Transport, ids: &[String], messages: &Messages) -> Result<(), Unreachable> {
+    for ids in ids.chunks(AT_ONCE) {
+        let output = via.run(&Call::new(["qdel"]).args(ids))?;
+        if messages.is_unreachable(&output.stderr) {
+            return Err(Unreachable(output.stderr));
+        }
+    }
+    Ok(())
 }
 
 /// Ids of the jobs that live and have one of these tokens; with `waiting` only of those that have not started.

@@ -6,28 +6,24 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use super::{BatchSystem, Fate, Listed, State, Submitted};
+use super::{AT_ONCE, BatchSystem, Fate, Listed, Messages, State, Submitted};
 use crate::exec::Job;
 use crate::exec::batch::{BatchError, Terms, pbs_name};
 use crate::exec::batched;
 use crate::exec::process::TOKEN;
 use crate::exec::transport::{Call, Transport, Unreachable};
 
-/// Parts of messages that leave open whether the server took the request in.
-const UNREACHABLE: [&str; 6] = [
-    "cannot connect to server",
-    "Communication failure",
-    "Connection refused",
-    "Connection timed out",
-    "Server shutting down",
-    "End of File",
-];
-
-/// Parts of messages that mean: not now.
-const LATER: [&str; 2] = ["would exceed", "Maximum number of jobs already in queue"];
-
-/// Jobs that one `qstat` or `qdel` is asked for.
-const AT_ONCE: usize = 100;
+const SAID: Messages = Messages {
+    later: &["would exceed", "Maximum number of jobs already in queue"],
+    unreachable: &[
+        "cannot connect to server",
+        "Communication failure",
+        "Connection refused",
+        "Connection timed out",
+        "Server shutting down",
+        "End of File",
+    ],
+};
 
 /// PBS's commands.
 #[derive(Clone, Debug)]
@@ -64,7 +60,7 @@ impl BatchSystem for Pbs {
                 "" => Submitted::Unknown,
                 id => Submitted::As(id.to_owned()),
             },
-            Ok(output) => refusal(&output.stderr),
+            Ok(output) => SAID.refusal(output.stderr),
             Err(_) => Submitted::Unknown,
         }
     }
@@ -107,13 +103,7 @@ impl BatchSystem for Pbs {
         // Ids are fresh from the server, and each is that of a job with one of the tokens.
         let jobs = self.list(via, run)?;
         let ids: Vec<String> = super::ids_to_end(jobs, tokens, waiting);
-        for ids in ids.chunks(AT_ONCE) {
-            let output = via.run(&Call::new(["qdel"]).args(ids))?;
-            if UNREACHABLE.iter().any(|part| output.stderr.contains(part)) {
-                return Err(Unreachable(output.stderr));
-            }
-        }
-        Ok(())
+        super::qdel(via, &ids, &SAID)
     }
 }
 
@@ -128,17 +118,6 @@ fn qstat(via: &mut dyn Transport, ids: &[&str]) -> Result<Vec<Listed>, Unreachab
         Err(_) if unknown && output.stdout.trim().is_empty() => Ok(Vec::new()),
         Ok(_) => Err(Unreachable(output.stderr)),
         Err(e) => Err(Unreachable(format!("{} {e}", output.stderr))),
-    }
-}
-
-fn refusal(said: &str) -> Submitted {
-    let says = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
-    if says(&LATER) {
-        Submitted::Full
-    } else if says(&UNREACHABLE) {
-        Submitted::Unknown
-    } else {
-        Submitted::Refused(said.to_owned())
     }
 }
 
@@ -308,11 +287,11 @@ mod tests {
     #[test]
     fn a_submission_is_refused_only_when_pbs_says_so() {
         let lost = "Connection refused\nqsub: cannot connect to server pbs01 (errno=111)";
-        assert_eq!(refusal(lost), Submitted::Unknown);
+        assert_eq!(SAID.refusal(lost.into()), Submitted::Unknown);
         let full = "qsub: would exceed queue workq's per-user limit of jobs in 'Q' state";
-        assert_eq!(refusal(full), Submitted::Full);
+        assert_eq!(SAID.refusal(full.into()), Submitted::Full);
         let wrong = "qsub: Unknown queue";
-        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+        assert_eq!(SAID.refusal(wrong.into()), Submitted::Refused(wrong.into()));
     }
 
     #[test]

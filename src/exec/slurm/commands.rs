@@ -6,28 +6,27 @@ use std::time::Duration;
 use crate::exec::Job;
 use crate::exec::batch::{BatchError, Terms};
 use crate::exec::batched;
-use crate::exec::jobs::{BatchSystem, Fate, Listed, State, Submitted};
+use crate::exec::jobs::{BatchSystem, Fate, Listed, Messages, State, Submitted};
 use crate::exec::process::TOKEN;
 use crate::exec::transport::{Call, Output, Transport, Unreachable};
 
-/// Parts of messages that leave open whether the controller took the request in.
-const UNREACHABLE: [&str; 8] = [
-    "Unable to contact slurm controller",
-    "Socket timed out",
-    "Zero Bytes were transmitted",
-    "Connection refused",
-    "Connection reset",
-    "Transport endpoint",
-    "in standby mode",
-    "Unable to establish",
-];
-
-/// Parts of messages that mean: not now.
-const LATER: [&str; 3] = [
-    "submission limit",
-    "SubmitJob",
-    "temporarily unable to accept job",
-];
+const SAID: Messages = Messages {
+    later: &[
+        "submission limit",
+        "SubmitJob",
+        "temporarily unable to accept job",
+    ],
+    unreachable: &[
+        "Unable to contact slurm controller",
+        "Socket timed out",
+        "Zero Bytes were transmitted",
+        "Connection refused",
+        "Connection reset",
+        "Transport endpoint",
+        "in standby mode",
+        "Unable to establish",
+    ],
+};
 
 /// Slurm's commands.
 #[derive(Clone, Debug)]
@@ -147,7 +146,7 @@ fn sbatch(via: &mut dyn Transport, call: Call) -> Submitted {
                 _ => Submitted::Unknown,
             }
         }
-        Ok(output) => refusal(&output.stderr),
+        Ok(output) => SAID.refusal(output.stderr),
         Err(_) => Submitted::Unknown,
     }
 }
@@ -155,17 +154,6 @@ fn sbatch(via: &mut dyn Transport, call: Call) -> Submitted {
 /// `--time` of Slurm, in whole minutes as it counts.
 pub fn minutes(time: Duration) -> String {
     time.as_secs().div_ceil(60).max(1).to_string()
-}
-
-fn refusal(said: &str) -> Submitted {
-    let says = |parts: &[&str]| parts.iter().any(|part| said.contains(part));
-    if says(&LATER) {
-        Submitted::Full
-    } else if says(&UNREACHABLE) {
-        Submitted::Unknown
-    } else {
-        Submitted::Refused(said.to_owned())
-    }
 }
 
 fn answer(output: Output) -> Result<String, Unreachable> {
@@ -274,12 +262,12 @@ mod tests {
     #[test]
     fn a_submission_is_refused_only_when_slurm_says_so() {
         let lost = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)";
-        assert_eq!(refusal(lost), Submitted::Unknown);
+        assert_eq!(SAID.refusal(lost.into()), Submitted::Unknown);
         let full = "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates \
                     accounting/QOS policy (job submit limit, user's size and/or time limits)";
-        assert_eq!(refusal(full), Submitted::Full);
+        assert_eq!(SAID.refusal(full.into()), Submitted::Full);
         let wrong = "sbatch: error: invalid partition specified: nosuch";
-        assert_eq!(refusal(wrong), Submitted::Refused(wrong.into()));
+        assert_eq!(SAID.refusal(wrong.into()), Submitted::Refused(wrong.into()));
     }
 
     #[test]

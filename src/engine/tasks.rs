@@ -1,0 +1,286 @@
+//! Tasks of a run: created, ended, tried again, cancelled.
+
+use crate::task::{
+    Attempt, Candidate, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record,
+    Retries, StoppedBy, TaskEvent, TaskId, TaskState, Usage,
+};
+
+use super::{Effect, Engine, Step};
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Live {
+    pub state: TaskState,
+    pub work: Work,
+    /// Before this the present attempt must not start, milliseconds since the Unix epoch.
+    pub not_before: Option<i64>,
+}
+
+/// What a task is for, with all that its input is made of.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Work {
+    Reference {
+        element: String,
+    },
+    /// The first of the two steps of an evaluation whose level has two.
+    Relax(Candidate),
+    Evaluate {
+        candidate: Candidate,
+        /// In the XYZ format, from the first step if there are two.
+        geometry: Option<String>,
+    },
+    Train {
+        measured: usize,
+    },
+    Generate {
+        model: FileRef,
+        starts: Vec<String>,
+        epsilon_at_least: Option<f64>,
+    },
+    Screen {
+        model: FileRef,
+        candidates: FileRef,
+        incumbent: Option<f64>,
+    },
+}
+
+impl Engine {
+    /// Creates a task and has its first attempt started.
+    pub(super) fn submit(&mut self, work: Work, step: &mut Step) {
+        self.last_task += 1;
+        self.submit_as(TaskId(self.last_task), work, step);
+    }
+
+    pub(super) fn submit_as(&mut self, task: TaskId, work: Work, step: &mut Step) {
+        let (smiles, batch) = match &work {
+            Work::Reference { element } => (Some(format!("[{element}]")), None),
+            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+                (Some(c.smiles.clone()), Some(c.batch))
+            }
+            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+                (None, Some(self.generator.batch()))
+            }
+        };
+        step.records.push(Record::TaskCreated {
+            task,
+            stage: self.stage(&work).0.to_owned(),
+            smiles,
+            batch,
+        });
+        if let Work::Relax(c) | Work::Evaluate { candidate: c, .. } = &work {
+            step.records.push(Record::Evaluating {
+                batch: c.batch,
+                rank: c.rank,
+                task,
+            });
+        }
+        step.effects.push(Effect::Submit { task, attempt: 1 });
+        self.live.insert(
+            task,
+            Live {
+                state: TaskState::first(),
+                work,
+                not_before: None,
+            },
+        );
+    }
+
+    /// Name of the stage that `work` belongs to, and its retries.
+    pub(super) fn stage(&self, work: &Work) -> (&str, &Retries) {
+        let c = &self.config;
+        match work {
+            Work::Reference { .. } => (&c.references.stage, &c.references.retries),
+            Work::Relax(candidate) => {
+                let stage = self.evaluation(candidate);
+                let first = stage.geometry.as_ref();
+                first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
+            }
+            Work::Evaluate { candidate, .. } => {
+                let stage = self.evaluation(candidate);
+                (&stage.stage, &stage.retries)
+            }
+            Work::Train { .. } => (&c.train.stage, &c.train.retries),
+            Work::Generate { .. } => (&c.generate.stage, &c.generate.retries),
+            Work::Screen { .. } => (&c.screen.stage, &c.screen.retries),
+        }
+    }
+
+    pub(super) fn ended(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        usage: Usage,
+        outcome: &Outcome,
+        at: i64,
+        step: &mut Step,
+    ) -> Result<(), IllegalEvent> {
+        let unknown = Live {
+            state: TaskState::Succeeded,
+            work: Work::Train { measured: 0 },
+            not_before: None,
+        };
+        let live = self.live.get(&task).unwrap_or(&unknown);
+        let retries = self.stage(&live.work).1;
+        let failure = self.failure(&live.work, outcome);
+        let event = match &failure {
+            Some(failure) => TaskEvent::Failed {
+                attempt,
+                kind: failure.kind,
+                retries: retries.clone(),
+            },
+            None => TaskEvent::Succeeded { attempt },
+        };
+        let state = live.state.next(&event)?;
+        step.records
+            .extend(failure.clone().map(|failure| Record::AttemptFailed {
+                task,
+                attempt,
+                failure,
+            }));
+        if let (TaskState::Submitted { attempt, .. }, Some(failure)) = (&state, &failure) {
+            step.records.push(Record::TaskAgain {
+                task,
+                attempt: *attempt,
+                failure: failure.clone(),
+            });
+            let attempt = *attempt;
+            let wait = retries.wait(attempt as usize - 1).as_millis() as i64;
+            let not_before = (wait > 0).then(|| at.saturating_add(wait));
+            step.effects.push(match not_before {
+                None => Effect::Submit { task, attempt },
+                Some(not_before) => Effect::SubmitLater {
+                    task,
+                    attempt,
+                    not_before,
+                },
+            });
+            if let Some(live) = self.live.get_mut(&task) {
+                live.state = state;
+                live.not_before = not_before;
+            }
+            return Ok(());
+        }
+        let Some(Live { work, .. }) = self.live.remove(&task) else {
+            return Ok(());
+        };
+        let state = if failure.is_none() {
+            EndState::Succeeded
+        } else {
+            EndState::Failed
+        };
+        let answer = if failure.is_none() {
+            Some(outcome)
+        } else {
+            None
+        };
+        step.records.push(Record::TaskEnded {
+            task,
+            state,
+            failure,
+            usage,
+        });
+        match work {
+            Work::Reference { element } => self.reference_ended(element, answer, step),
+            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
+            Work::Evaluate { candidate, .. } => {
+                self.evaluation_ended(task, candidate, answer, step)
+            }
+            work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
+                self.generator_task_ended(work, answer, step)
+            }
+        }
+        Ok(())
+    }
+
+    /// Why `outcome` is no answer to `work`.
+    pub(super) fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
+        let unreadable = |message: &str| {
+            Some(Failure {
+                kind: FailureKind::Unreadable,
+                message: message.to_owned(),
+            })
+        };
+        match (work, outcome) {
+            (_, Outcome::Failed(failure)) => Some(failure.clone()),
+            (Work::Evaluate { .. }, Outcome::Simulated { .. })
+                if self.energy(outcome).is_none() =>
+            {
+                unreadable(
+                    "the energy is not a number, or an element of the molecule has no reference",
+                )
+            }
+            (Work::Reference { .. } | Work::Evaluate { .. }, Outcome::Simulated { .. })
+            | (Work::Relax(_), Outcome::Relaxed { .. })
+            | (Work::Train { .. }, Outcome::Trained { .. })
+            | (Work::Generate { .. }, Outcome::Generated { .. })
+            | (Work::Screen { .. }, Outcome::Screened { .. }) => None,
+            _ => unreadable("the result is not of the kind that was asked for"),
+        }
+    }
+
+    pub(super) fn reference_ended(
+        &mut self,
+        element: String,
+        answer: Option<&Outcome>,
+        step: &mut Step,
+    ) {
+        match answer {
+            Some(Outcome::Simulated {
+                total_energy_hartree,
+                ..
+            }) => {
+                let total_energy_hartree = *total_energy_hartree;
+                step.records.push(Record::Reference {
+                    element: element.clone(),
+                    total_energy_hartree,
+                });
+                self.references.insert(element, total_energy_hartree);
+            }
+            _ => self.stopping = self.stopping.or(Some(StoppedBy::References)),
+        }
+    }
+
+    pub(super) fn cancel(&mut self, task: TaskId, step: &mut Step) {
+        let Some(live) = self.live.remove(&task) else {
+            return;
+        };
+        step.effects.extend(
+            live.attempt()
+                .map(|attempt| Effect::Cancel { task, attempt }),
+        );
+        let usage = Usage::default();
+        step.records.push(Record::TaskEnded {
+            task,
+            state: EndState::Cancelled,
+            failure: None,
+            usage,
+        });
+        match live.work {
+            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+                self.simulations -= 1;
+                self.known.remove(&c.smiles);
+                step.records.push(Record::EvaluationCancelled {
+                    batch: c.batch,
+                    rank: c.rank,
+                });
+            }
+            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+                self.generator.forget_batch()
+            }
+            Work::Reference { .. } => {}
+        }
+    }
+}
+
+impl Work {
+    pub(super) fn is_of_a_candidate(&self) -> bool {
+        matches!(self, Self::Relax(_) | Self::Evaluate { .. })
+    }
+}
+
+impl Live {
+    pub(super) fn attempt(&self) -> Option<Attempt> {
+        match self.state {
+            TaskState::Submitted { attempt, .. } => Some(attempt),
+            TaskState::Succeeded | TaskState::Failed(_) | TaskState::Cancelled => None,
+        }
+    }
+}
