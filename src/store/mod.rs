@@ -137,10 +137,10 @@ impl StoreError {
             Self::Open { source, .. } | Self::Write { source, .. } | Self::Read { source, .. } => {
                 source
             }
-            Self::Migrate { source, .. } => match source {
-                MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _) => source,
-                _ => return None,
-            },
+            Self::Migrate {
+                source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
+                ..
+            } => source,
             _ => return None,
         };
         let code: i32 = source.as_database_error()?.code()?.parse().ok()?;
