@@ -92,6 +92,7 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
             .into(),
         scratch: Scratch::new("scratch".into(), dir.to_owned()),
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
+        time: None,
     };
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
@@ -345,6 +346,7 @@ fn resume() {
         stages: BTreeMap::new(),
         scratch: Scratch::new("scratch".into(), dir.path().to_owned()),
         executors: BTreeMap::new(),
+        time: None,
     };
     let (seconds, driver) = wait(async {
         let begin = Instant::now();
