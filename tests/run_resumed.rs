@@ -221,11 +221,7 @@ fn ctrl_c_waits_for_what_runs_and_the_run_can_be_resumed() {
 fn ctrl_c_twice_stops_at_once_and_the_run_can_be_resumed() {
     let campaign = slow();
     let (mut engine, run_dir) = at_work(&campaign, "run");
-    engine.signal("INT");
-    wait_until("the answer", || {
-        engine.err().contains("no new tasks") || engine.has_ended()
-    });
-    engine.signal("INT");
+    engine.interrupt_twice();
     assert_eq!(engine.exit_code(), Some(130), "{}", engine.err());
     assert!(processes(&format!("{}.", run_name(&run_dir))).is_empty());
     let trained = journal(&run_dir).last().is_some_and(|event| {

@@ -190,8 +190,7 @@ fn an_interrupted_run_leaves_no_process_there() {
     away.wait_for_a_task(&mut engine);
     let run = run_name(&away.run_dir());
     assert!(away.there.processes(&run) > 0);
-    engine.signal("INT");
-    engine.signal("INT");
+    engine.interrupt_twice();
     assert_eq!(engine.exit_code(), Some(130), "{}", engine.err());
     assert_eq!(away.there.processes(&run), 0);
     assert_eq!(away.left(), BTreeSet::new());

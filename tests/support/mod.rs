@@ -282,6 +282,15 @@ impl Engine {
         );
     }
 
+    /// Ctrl-C twice; the second once the first was heard, for two of a kind that wait are one.
+    pub fn interrupt_twice(&mut self) {
+        self.signal("INT");
+        wait_until("the answer to Ctrl-C", || {
+            self.err().contains("no new tasks") || self.has_ended()
+        });
+        self.signal("INT");
+    }
+
     pub fn err(&self) -> String {
         fs::read_to_string(self.run_dir.with_extension("err")).unwrap_or_default()
     }
