@@ -1,8 +1,8 @@
 //! `moldflow task exec`: what a job of a batch system runs. It starts the task, ends it at its timeout, and leaves how it
 //! ended beside the result, so that the end of a task outlives the batch system's memory of it.
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
@@ -197,14 +197,12 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
-/// A file that is there whole or not at all.
+/// A file that is there whole or not at all, as far as its host keeps its power: after that it may be empty, and then
+/// it tells nothing (decision 0022).
 fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let new = dir.join(format!(".{name}"));
-    let mut file = File::create(&new)?;
-    file.write_all(content)?;
-    file.sync_all()?;
-    fs::rename(new, dir.join(name))?;
-    File::open(dir)?.sync_all()
+    fs::write(&new, content)?;
+    fs::rename(new, dir.join(name))
 }
 
 #[cfg(test)]
