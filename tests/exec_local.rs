@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use moldflow::exec::{Executor, Exit, Job, LocalExecutor, News, Report};
+use moldflow::exec::{Executor, Exit, Job, LocalExecutor, News, Report, cores};
 use moldflow::task::Token;
+use rustix::thread::sched_getaffinity;
 use support::bench::{Bench, touch, until};
 use support::wait_until;
 use tokio::sync::mpsc::unbounded_channel;
@@ -52,6 +53,30 @@ fn as_many_jobs_run_at_once_as_there_are_slots_and_no_more() {
         assert!(running.len() <= 2, "{running:?}");
     }
     wait_until("free slots", || bench.executor.busy() == 0);
+}
+
+#[test]
+fn of_pinned_slots_each_has_cores_of_its_own() {
+    let mut bench = Bench::new(1);
+    let (sender, reports) = unbounded_channel();
+    let sets = cores::of_slots(2, 1, 0).unwrap();
+    bench.executor = LocalExecutor::pinned(sets, sender).unwrap();
+    bench.reports = reports;
+    // Each waits until the other is there: they are on two slots.
+    let job = |task, other| {
+        let met = format!("touch here; until [ -e ../{other}/here ]; do sleep 0.01; done");
+        let told = "grep Cpus_allowed_list /proc/self/status > result.json";
+        bench.shell(task, &format!("{met}; {told}"))
+    };
+    let jobs = [job(1, 2), job(2, 1)];
+    bench.submit(jobs);
+    let lists = [bench.end(), bench.end()].map(|(_, _, result)| result.unwrap());
+    assert!(
+        lists.iter().all(|list| !list.contains([',', '-'])),
+        "{lists:?}"
+    );
+    let found = sched_getaffinity(None).unwrap().count();
+    assert_eq!(lists[0] != lists[1], found > 1, "{lists:?}");
 }
 
 #[test]

@@ -14,7 +14,7 @@ use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
 use crate::exec::slurm::{self, BlockExecutor, Slurm};
 use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
-use crate::exec::{Executor, LocalExecutor, Report};
+use crate::exec::{Executor, LocalExecutor, Report, cores};
 use crate::spec::site;
 
 /// The executors of all partitions of a site, which report to `reports`.
@@ -110,9 +110,32 @@ fn executor(
                 let via = Box::new(way);
                 Box::new(JobExecutor::new(system, via, slots, run, reports)?)
             }
-            None => Box::new(LocalExecutor::new(slots, reports)?),
+            None => Box::new(match taken_before(site, name) {
+                Some(taken) => {
+                    let each = partition.cores_per_task.get();
+                    LocalExecutor::pinned(cores::of_slots(slots, each, taken)?, reports)?
+                }
+                None => LocalExecutor::new(slots, reports)?,
+            }),
         },
     })
+}
+
+/// Cores that pinned partitions before this one have; none if its own tasks are not pinned.
+fn taken_before(site: &site::Site, name: &str) -> Option<usize> {
+    let pinned = |partition: &site::Partition| {
+        matches!(partition.executor, site::Executor::Local { pin: true, .. })
+    };
+    let before = site
+        .partitions
+        .iter()
+        .take_while(|(other, _)| *other != name);
+    let cores = before
+        .filter(|(_, partition)| pinned(partition))
+        .map(|(_, partition)| {
+            partition.slot_count(&site.node).unwrap_or(1) * partition.cores_per_task.get()
+        });
+    pinned(&site.partitions[name]).then(|| cores.sum())
 }
 
 fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, kill_process_group, pidfd_open};
+use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::launch::{GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd};
@@ -67,12 +68,29 @@ impl LocalExecutor {
         Self::of_clients(slots, TOKEN, reports)
     }
 
+    /// The same with a slot for each of these sets of cores, to which its tasks are confined.
+    pub fn pinned(cores: Vec<CpuSet>, reports: UnboundedSender<Report>) -> io::Result<Self> {
+        let mut executor = Self::without_slots(TOKEN, reports)?;
+        for set in cores {
+            executor.add_slot(Some(set))?;
+        }
+        Ok(executor)
+    }
+
     /// The same for jobs that are the clients of tasks elsewhere, whose token is in another variable than that of tasks.
     pub fn of_clients(
         slots: usize,
         variable: &'static str,
         reports: UnboundedSender<Report>,
     ) -> io::Result<Self> {
+        let mut executor = Self::without_slots(variable, reports)?;
+        for _ in 0..slots {
+            executor.add_slot(None)?;
+        }
+        Ok(executor)
+    }
+
+    fn without_slots(variable: &'static str, reports: UnboundedSender<Report>) -> io::Result<Self> {
         pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -80,25 +98,28 @@ impl LocalExecutor {
             environment: Environment::inherited(),
             variable,
         });
-        let mut executor = Self {
+        Ok(Self {
             shared,
-            slots,
+            slots: 0,
             threads: Vec::new(),
             reports,
-        };
-        for _ in 0..slots {
-            executor.add_thread()?;
-        }
-        Ok(executor)
+        })
     }
 
-    fn add_thread(&mut self) -> io::Result<()> {
+    fn add_slot(&mut self, cores: Option<CpuSet>) -> io::Result<()> {
         let (shared, reports) = (self.shared.clone(), self.reports.clone());
         let thread = std::thread::Builder::new()
             .name("slot".into())
             .stack_size(256 << 10);
-        self.threads
-            .push(thread.spawn(move || shared.serve(&reports))?);
+        let serve = move || {
+            // What a thread starts inherits its cores.
+            if let Some(Err(e)) = cores.map(|set| sched_setaffinity(None, &set)) {
+                tracing::warn!("a slot could not be given its cores: {e}");
+            }
+            shared.serve(&reports);
+        };
+        self.threads.push(thread.spawn(serve)?);
+        self.slots += 1;
         Ok(())
     }
 

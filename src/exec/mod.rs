@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod batch;
 mod batched;
+pub mod cores;
 pub mod doctor;
 pub mod jobs;
 mod launch;

@@ -177,6 +177,7 @@ fn partitions(machine: &Machine) -> BTreeMap<String, Partition> {
     };
     let local = |slots| Executor::Local {
         slots: Slots::Count(slots),
+        pin: false,
     };
     let allocation = |nodes, tasks_per_node| Executor::Allocation {
         nodes,

@@ -119,6 +119,11 @@ fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str
         let hint = "write it with a `/` at its beginning, as that host sees it";
         fault("transport", message, hint);
     }
+    if let Executor::Local { pin: true, .. } = &partition.executor {
+        let message =
+            format!("`{name}` is on another host, whose cores cannot be divided from here");
+        fault("pin", message, "remove `pin`");
+    }
     if let Executor::Slurm {
         blocks: Some(_), ..
     } = &partition.executor

@@ -138,9 +138,11 @@ impl Partition {
         match &self.executor {
             Executor::Local {
                 slots: Slots::PerCore(_),
+                ..
             } => Some((node.cores.count() / self.cores_per_task.get()).max(1)),
             Executor::Local {
                 slots: Slots::Count(count),
+                ..
             } => Some(count.get()),
             Executor::Allocation {
                 nodes,
@@ -165,6 +167,9 @@ pub enum Executor {
     Local {
         /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
         slots: Slots,
+        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are confined.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        pin: bool,
     },
     /// Nodes of the batch job that the engine runs in.
     Allocation {
@@ -269,7 +274,7 @@ impl Site {
         self.node.cores = Cores::Count(cores);
         for partition in self.partitions.values_mut() {
             let count = partition.slot_count(&self.node).and_then(NonZeroUsize::new);
-            if let (Executor::Local { slots }, Some(count)) = (&mut partition.executor, count) {
+            if let (Executor::Local { slots, .. }, Some(count)) = (&mut partition.executor, count) {
                 *slots = Slots::Count(count);
             }
         }
