@@ -170,6 +170,7 @@ impl Thread {
                 Err(false) => {
                     if let Some(command) = self.commands.pop_front() {
                         self.perform(command);
+                        self.count();
                     }
                 }
             }
@@ -238,7 +239,15 @@ impl Thread {
             self.poll = self.pace.0;
         }
         self.commands.extend(commands);
-        self.held.store(self.queue.held(), Ordering::SeqCst);
+        self.count();
+    }
+
+    /// Who sees nothing held must find every end among the reports: those that are still to be told count.
+    fn count(&self) {
+        let ends = self.commands.iter();
+        let ends = ends.filter(|command| matches!(command, Command::Ended(..)));
+        let held = self.queue.held() + ends.count();
+        self.held.store(held, Ordering::SeqCst);
     }
 
     /// Looks at all jobs at once.

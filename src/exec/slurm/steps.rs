@@ -171,6 +171,7 @@ impl Thread {
         loop {
             while let Some(command) = self.commands.pop_front() {
                 self.perform(command);
+                self.count();
             }
             let due = self.due();
             tokio::select! {
@@ -260,7 +261,15 @@ impl Thread {
     fn handle(&mut self, event: Event) {
         let at = self.begin.elapsed();
         self.commands.extend(self.pool.handle(at, event));
-        self.busy.store(self.pool.busy(), Ordering::SeqCst);
+        self.count();
+    }
+
+    /// Who sees nothing busy must find every end among the reports: those that are still to be told count.
+    fn count(&self) {
+        let ends = self.commands.iter();
+        let ends = ends.filter(|command| matches!(command, Command::Ended(..)));
+        let busy = self.pool.busy() + ends.count();
+        self.busy.store(busy, Ordering::SeqCst);
     }
 
     /// Looks at all blocks at once.
