@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes, visible};
+use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
 use crate::report::timestamp;
@@ -59,7 +59,7 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
             None => {}
         }
     }
-    print(&visible(&text))?;
+    print(&text)?;
     Ok(Exit::Finished)
 }
 

@@ -10,7 +10,6 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
-use crate::exec;
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::spec::source::QM9;
@@ -19,7 +18,7 @@ use crate::store::{self, Store, StoreError};
 pub const CAMPAIGN: &str = "campaign.yml";
 pub const SITE: &str = "site.yml";
 pub const LOG: &str = "runtime.log";
-const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 
 /// Files and directories made from now on, by this process and its children, are the user's alone.
 pub fn keep_private() {
@@ -40,10 +39,7 @@ pub fn create(
             "could not make the run directory in `{}`",
             asked_for.display()
         );
-        match exec::is_full(&e) {
-            true => Failure::no_room_for_a_run(format!("{what}: {e}")),
-            false => Failure::new(format!("{what}: {e}")),
-        }
+        Failure::io(&what, &e)
     };
     let dir = match dir {
         Some(dir) => {
@@ -157,7 +153,7 @@ const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
-        .map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
+        .map_err(|e| Failure::io(&format!("could not open `{}`", path.display()), &e))?;
     let mut locked = file.try_lock();
     for _ in 1..TRIES.0 {
         if !matches!(locked, Err(TryLockError::WouldBlock)) {
@@ -178,10 +174,10 @@ pub fn lock(dir: &Path) -> Result<File, Failure> {
                 hint,
             ))
         }
-        Err(TryLockError::Error(e)) => Err(Failure::new(format!(
-            "could not lock `{}`: {e}",
-            path.display()
-        ))),
+        Err(TryLockError::Error(e)) => {
+            let what = format!("could not lock `{}`", path.display());
+            Err(Failure::io(&what, &e))
+        }
     }
 }
 
