@@ -74,8 +74,11 @@ pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> 
         let Some(pid) = number.and_then(Pid::from_raw) else {
             continue;
         };
-        let token = token_of(pid, variable)?.filter(|token| token.starts_with(prefix));
-        if let (Some(token), Ok(group)) = (token, rustix::process::getpgid(Some(pid))) {
+        let Some(token) = token_of(pid, variable)?.filter(|token| token.starts_with(prefix)) else {
+            continue;
+        };
+        // One that has ended meanwhile has no group.
+        if let Ok(group) = rustix::process::getpgid(Some(pid)) {
             found.push(Process { pid, group, token });
         }
     }
