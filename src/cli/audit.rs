@@ -14,7 +14,7 @@ pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let dir = run_dir::existing(dir)?;
     let _lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = run_dir::load(&dir)?;
+    let (loaded, plan) = super::wait(run_dir::load(&dir))?;
     super::wait(async {
         match repair {
             true => mend(&dir, &loaded, &plan).await,

@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let (loaded, _) = run_dir::load(&dir)?;
+    let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = Store::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
     let tasks = match subject.parse() {

@@ -200,7 +200,9 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
-        TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
+        TaskError::Simulate(SimError::Unreadable(_) | SimError::File(..)) => {
+            FailureKind::Unreadable
+        }
         TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
         TaskError::Simulate(SimError::Scratch(_)) | TaskError::Scratch(_) => FailureKind::Scratch,
         TaskError::Simulate(SimError::Exit(_))

@@ -1,7 +1,8 @@
 //! An attempt on disk: its directory, the job that starts it, and what is read back from it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{Exit, PROGRAM_ERR};
@@ -230,7 +231,10 @@ fn is_hash(name: &str) -> bool {
 /// The end of what an attempt, or else the program of its engine, wrote to standard error.
 pub fn stderr_tail(dir: &Path) -> String {
     let read = |name: &str| -> io::Result<String> {
-        let mut file = File::open(dir.join(name))?;
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let mut file = options.open(dir.join(name))?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
         let mut tail = Vec::new();

@@ -1,7 +1,7 @@
 //! The directory of a job and the process in it: made, started, waited for, ended.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -29,7 +29,11 @@ pub fn prepare(job: &Job) -> io::Result<()> {
         _ => {}
     }
     for (name, content) in &job.files {
-        fs::write(job.dir.join(name), content)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        // A run directory of somebody else may have links in it.
+        options.custom_flags(libc::O_NOFOLLOW);
+        options.open(job.dir.join(name))?.write_all(content)?;
     }
     for (from, name) in &job.links {
         link(from, &job.dir.join(name))?;
@@ -69,7 +73,9 @@ pub fn spawn(
 
 /// A file that several processes may write to, as a step and the client that waits for it do.
 fn appended(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    options.custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 /// Waits for a child; false when it still runs after `limit`.

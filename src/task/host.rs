@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 use std::io;
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 /// What a host refused: the run stops, and resumes once the host is well.
@@ -18,7 +19,7 @@ pub enum HostFault {
     NoProcesses,
     /// No memory for the kernel's own work (ENOMEM).
     NoMemory,
-    /// A device or a file system that fails (EIO, ESTALE, ENXIO and the like).
+    /// A device or a file system that fails (EIO, ESTALE, ENXIO and the like), or breaks off (EINTR).
     InputOutput,
     /// A file system that was remounted read-only (EROFS), as Linux does after an error.
     ReadOnly,
@@ -32,7 +33,9 @@ impl HostFault {
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut cause = Some(error);
         while let Some(error) = cause {
+            let errno = error.downcast_ref::<Errno>().copied();
             let fault = error.downcast_ref().and_then(Self::of_io);
+            let fault = fault.or(errno.and_then(|errno| Self::of_code(errno.raw_os_error())));
             if fault.is_some() {
                 return fault;
             }
@@ -55,7 +58,8 @@ impl HostFault {
             libc::EMFILE | libc::ENFILE => Some(Self::NoDescriptors),
             libc::EAGAIN => Some(Self::NoProcesses),
             libc::ENOMEM => Some(Self::NoMemory),
-            libc::EIO
+            libc::EINTR
+            | libc::EIO
             | libc::ESTALE
             | libc::ENXIO
             | libc::ENODEV
