@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
+use super::terminal::say;
 use super::{CampaignArguments, Exit, print, start};
 use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
@@ -74,10 +75,8 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
 /// Says on standard error when tasks will share cores; nothing keeps a run from that.
 pub(super) fn warn_of_crowding(loaded: &Loaded) {
     if let Some(message) = plan::crowded(loaded) {
-        eprintln!("warning: {message}");
-        eprintln!(
-            "  hint: lower `slots` in the site profile, or the ranks and cores of the method"
-        );
+        say(&format!("warning: {message}"));
+        say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes, visible};
+use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
 use crate::report::timestamp;
@@ -30,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let (loaded, _) = run_dir::load(&dir)?;
+    let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = Store::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
     let tasks = match subject.parse() {
@@ -59,7 +59,7 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
             None => {}
         }
     }
-    print(&visible(&text))?;
+    print(&text)?;
     Ok(Exit::Finished)
 }
 

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::terminal::{say, visible};
 use crate::engine::{Ending, Progress, Watch};
+use crate::task::HostFault;
 
 /// How often a plain line may come.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -56,8 +58,8 @@ impl Display {
     pub fn say(&self, line: &str) {
         match &self.kind {
             Kind::Quiet => {}
-            Kind::Lines(_) => eprintln!("{line}"),
-            Kind::Live(live) => live.all.suspend(|| eprintln!("{line}")),
+            Kind::Lines(_) => say(line),
+            Kind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
 
@@ -79,8 +81,10 @@ impl Watch for Display {
         }
     }
 
-    fn no_room(&mut self) {
-        self.say("the disk is full: no new tasks, waiting for those that run");
+    fn halted(&mut self, fault: HostFault) {
+        self.say(&format!(
+            "{fault}: no new tasks, waiting for those that run"
+        ));
         self.say(&format!("`{}` goes on with it", self.resume));
     }
 
@@ -109,7 +113,7 @@ impl Lines {
             }
         };
         if is_news {
-            eprintln!(
+            say(&format!(
                 "{}/{} evaluations, {} failed; best {}; {}; {}; {}",
                 progress.evaluations,
                 progress.asked_for,
@@ -118,7 +122,7 @@ impl Lines {
                 queue(progress),
                 busy(slots),
                 progress.phase
-            );
+            ));
             self.last = Some((Instant::now(), progress.clone()));
         }
     }
@@ -157,17 +161,10 @@ impl Live {
             || "time left unknown".into(),
             |t| format!("{} left", brief(t)),
         ));
-        self.best.set_message(format!(
-            "best {}; {} failed",
-            best(progress),
-            progress.failures
-        ));
-        self.queue.set_message(format!(
-            "{}; {}; {}",
-            progress.phase,
-            queue(progress),
-            busy(slots)
-        ));
+        let best = format!("best {}; {} failed", best(progress), progress.failures);
+        self.best.set_message(visible(&best));
+        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(slots));
+        self.queue.set_message(visible(&queue));
     }
 }
 

@@ -129,7 +129,8 @@ impl Simulator for Command {
         }
         let unreadable =
             |why: String| SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"));
-        let text = fs::read(outputs.dir.join(OUTPUT)).map_err(|e| unreadable(e.to_string()))?;
+        let text = fs::read(outputs.dir.join(OUTPUT))
+            .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
         let answer: Answer =
             serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
         let given = given_geometry(outputs)?;
@@ -169,7 +170,8 @@ fn given_geometry(outputs: &Outputs) -> Result<Geometry, SimError> {
         geometry: Geometry,
     }
     let unreadable = |why: String| SimError::Unreadable(format!("{INPUT}: {why}"));
-    let text = fs::read(outputs.dir.join(INPUT)).map_err(|e| unreadable(e.to_string()))?;
+    let text =
+        fs::read(outputs.dir.join(INPUT)).map_err(|e| SimError::of_file(INPUT.into(), &e))?;
     let given: Given = serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
     Ok(given.geometry)
 }

@@ -10,10 +10,12 @@ mod qcengine;
 mod words;
 mod xtb;
 
+use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
@@ -92,6 +94,9 @@ pub enum SimError {
     Unsupported(String),
     #[error("{0}")]
     Unreadable(String),
+    /// A file of the program, named first, that is there and could not be read.
+    #[error("{0}")]
+    File(String, #[source] Errno),
     /// The program was given too little memory.
     #[error("{0}")]
     Memory(String),
@@ -101,6 +106,16 @@ pub enum SimError {
     /// The program ended abnormally.
     #[error("{0}")]
     Exit(String),
+}
+
+impl SimError {
+    /// A file that could not be read: missing, or kept from being read by the system.
+    fn of_file(name: String, error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) if errno != Errno::NOENT => Self::File(name, errno),
+            _ => Self::Unreadable(format!("{name}: {error}")),
+        }
+    }
 }
 
 impl From<ChemError> for SimError {
