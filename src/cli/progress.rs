@@ -1,12 +1,15 @@
 //! Progress on stderr: a live display on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::failure::visible;
 use crate::engine::{Ending, Progress, Watch};
+use crate::report;
 
 /// How often a plain line may come.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -16,7 +19,11 @@ pub struct Display {
     kind: Kind,
     /// The command that goes on with the run.
     resume: String,
+    /// Names of molecules by their SMILES.
+    names: Names,
 }
+
+type Names = BTreeMap<String, String>;
 
 enum Kind {
     Quiet,
@@ -49,7 +56,16 @@ impl Display {
             Kind::Lines(Lines::default())
         };
         let resume = format!("moldflow resume {}", run_dir.display());
-        Self { kind, resume }
+        Self {
+            kind,
+            resume,
+            names: Names::new(),
+        }
+    }
+
+    /// From now on molecules are shown with these names, by their SMILES.
+    pub fn set_names(&mut self, names: Names) {
+        self.names = names;
     }
 
     /// A line that stays.
@@ -74,8 +90,8 @@ impl Watch for Display {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
         match &mut self.kind {
             Kind::Quiet => {}
-            Kind::Lines(lines) => lines.tell(progress, slots),
-            Kind::Live(live) => live.tell(progress, slots),
+            Kind::Lines(lines) => lines.tell(progress, slots, &self.names),
+            Kind::Live(live) => live.tell(progress, slots, &self.names),
         }
     }
 
@@ -100,7 +116,7 @@ impl Watch for Display {
 }
 
 impl Lines {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
@@ -114,7 +130,7 @@ impl Lines {
                 progress.evaluations,
                 progress.asked_for,
                 progress.failures,
-                best(progress),
+                best(progress, names),
                 queue(progress),
                 busy(slots),
                 progress.phase
@@ -142,7 +158,7 @@ impl Live {
         }
     }
 
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
         let (began, before) = *self
             .began
             .get_or_insert((Instant::now(), progress.evaluations));
@@ -159,7 +175,7 @@ impl Live {
         ));
         self.best.set_message(format!(
             "best {}; {} failed",
-            best(progress),
+            best(progress, names),
             progress.failures
         ));
         self.queue.set_message(format!(
@@ -184,9 +200,13 @@ fn brief(time: Duration) -> String {
     }
 }
 
-fn best(progress: &Progress) -> String {
+fn best(progress: &Progress, names: &Names) -> String {
     match &progress.incumbent {
-        Some(i) => format!("{} {:.6} hartree", i.smiles, i.value),
+        Some(i) => {
+            let name = names.get(&i.smiles).map(String::as_str);
+            let molecule = visible(&report::named(&i.smiles, name));
+            format!("{molecule} {:.6} hartree", i.value)
+        }
         None => "none yet".to_owned(),
     }
 }

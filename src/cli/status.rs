@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::chain::Chain;
-use super::failure::Failure;
+use super::failure::{Failure, visible};
 use super::{Exit, print, run_dir};
 use crate::engine::Config;
 use crate::exec::batch::System;
@@ -84,7 +84,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         let tasks = store.tasks_by_state().await?;
         let text = report::status_text(&summary, state, &level, &slots, &tasks);
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
-        print(&format!("{text}\n{jobs}"))?;
+        print(&visible(&format!("{text}\n{jobs}")))?;
     }
     Ok(Exit::Finished)
 }
