@@ -5,9 +5,11 @@ mod error;
 pub mod geometry;
 mod graph;
 mod molecule;
+mod parent;
 pub mod qm9;
 pub mod units;
 
 pub use error::ChemError;
 pub use geometry::{Geometry, embed};
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};
+pub use parent::{Mixture, mixture};

@@ -124,6 +124,9 @@ impl From<ChemError> for SimError {
             ChemError::NoGeometry { .. } => Self::NoGeometry(error.to_string()),
             ChemError::Xyz { .. } => Self::Unreadable(error.to_string()),
             ChemError::Unreadable { .. }
+            | ChemError::Impossible { .. }
+            | ChemError::TooLong { .. }
+            | ChemError::Wildcard { .. }
             | ChemError::SeveralFragments { .. }
             | ChemError::Unsupported { .. } => Self::Unsupported(error.to_string()),
         }
