@@ -195,6 +195,24 @@ fn a_call_that_fails_here_and_there_costs_nothing() {
 }
 
 #[test]
+fn an_end_that_is_not_in_the_database_is_no_success() {
+    let campaign = campaign();
+    let calm = campaign.completed("calm", &["--schedule", "batch"]);
+    let calls = calls(&campaign, Side::Engine, "sync");
+    // The last commit and what is written when the database is closed; a disk that fails goes on failing.
+    for at in calls - 5..=calls {
+        let fault = Fault {
+            side: Side::Engine,
+            call: "sync",
+            answer: Answer::Error(libc::EIO),
+            at,
+            is_sticky: true,
+        };
+        assert_survives(&campaign, &calm, fault);
+    }
+}
+
+#[test]
 #[ignore = "hours: cargo nextest run --profile sweep --run-ignored only --test run_faults"]
 fn every_call_that_fails_costs_nothing() {
     let number = |name: &str, default| match std::env::var(name) {

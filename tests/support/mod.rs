@@ -271,8 +271,13 @@ impl Engine {
         self.child.wait().expect("a child");
     }
 
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub fn signal(&self, signal: &str) {
-        let id = self.child.id().to_string();
+        let id = self.id().to_string();
         assert!(
             Command::new("sh")
                 .args(["-c", &format!("kill -{signal} {id}")])
