@@ -146,6 +146,12 @@ fn names_outlive_the_source_and_a_repair() {
     let names = rows(&run_dir);
     let named = names.iter().find(|row| row["smiles"] == "CCN").unwrap();
     assert_eq!(named["name"], "7");
+    // A number is a task, and the molecule that bears it as its name.
+    let told = on(&run_dir, &["explain", "7"]).with_code(0).out;
+    assert!(
+        told.contains("task 7") && told.contains("of CCN (7)"),
+        "{told}"
+    );
 }
 
 #[test]

@@ -222,8 +222,8 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The entries of a `.smi`, `.csv` or `.tsv` file.
-fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
+/// The entries of a `.smi`, `.csv` or `.tsv` file; `space` names it in messages.
+pub fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
