@@ -102,8 +102,8 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
 fn entries_outside_of_the_search_space_are_counted_by_their_reason() {
     let file = "CCO\nOCC\nC(C)O\n[NH4+]\nCC[O-]\nCC(=O)[O-].[Na+]\nCCN.Cl\nCCO.O\n*CC\n[CH3]\nCBr\n\
                 CCCCCCCCCC\nC1CCCCCCC1\nC~C\nC$C\nN->[Cu]\nCC>>CO\nC>N>O\n[H][H]\nc1ccnc1\nC(C)(C)(C)(C)C\n";
-    let expected = "21 read, 2 duplicates, 18 skipped: 2 reaction, 2 salt, 1 mixture, 1 wildcard, \
-                    3 unusual bond, 2 impossible valence, 1 other element, 2 charged, 1 radical, \
+    let expected = "21 read, 2 duplicates, 18 skipped: 2 reaction, 2 impossible valence, 1 wildcard, \
+                    3 unusual bond, 2 salt, 1 mixture, 1 other element, 2 charged, 1 radical, \
                     1 too large, 1 without heavy atoms, 1 other ring size";
     assert_eq!(summary("a.smi", file, |_| {}), expected);
 }
@@ -283,4 +283,117 @@ fn charged_radical_and_strange_molecules_are_left_out() {
     )
     .unwrap();
     assert_eq!(all(&source), ["CCO"]);
+}
+
+/// An entry as RDKit judges it: see `tests/goldens/spec_source.py`.
+struct Judged {
+    smiles: String,
+    class: String,
+    identity: String,
+    parent: String,
+    class_of_parent: String,
+}
+
+fn judged_by_rdkit() -> Vec<Judged> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/spec_source.csv");
+    let rows = csv::Reader::from_path(path).unwrap().into_records();
+    let rows = rows.map(|row| {
+        let row = row.unwrap();
+        let cell = |index: usize| row[index].to_owned();
+        Judged {
+            smiles: cell(0),
+            class: cell(1),
+            identity: cell(2),
+            parent: cell(3),
+            class_of_parent: cell(4),
+        }
+    });
+    rows.collect()
+}
+
+fn as_rdkit_does(campaign: &mut Campaign) {
+    let space = &mut campaign.search_space;
+    space.elements = ["C", "N", "O", "F", "S", "Cl"].map(str::to_owned).to_vec();
+    space.max_heavy_atoms = 20;
+    space.allowed_ring_sizes = (3..=7).collect();
+}
+
+/// What `expected` says of each line beside what is found: the molecules, and each other line with its class.
+fn assert_sorted(
+    entries: &[Judged],
+    expected: impl Fn(&Judged) -> (&str, &str),
+    with_parents: bool,
+) {
+    let (mut kept, mut others) = (Vec::new(), Vec::new());
+    let mut file = String::new();
+    for (line, entry) in (1..).zip(entries) {
+        file += &format!("{}\n", entry.smiles);
+        let (class, identity) = expected(entry);
+        match class {
+            "kept" if kept.iter().any(|known| known == identity) => {
+                others.push((line, "duplicate".to_owned()));
+            }
+            "kept" => kept.push(identity.to_owned()),
+            class => others.push((line, class.to_owned())),
+        }
+    }
+    let source = of_file("a.smi", &file, |campaign| {
+        as_rdkit_does(campaign);
+        campaign.search_space.largest_fragment = with_parents;
+    });
+    let source = source.unwrap();
+    let reading = source.reading().unwrap();
+    let found: Vec<&str> = reading.kept.iter().map(|m| m.smiles.as_str()).collect();
+    assert_eq!(found, kept);
+    let duplicates = reading.duplicates.iter();
+    let mut found: Vec<(usize, String)> = duplicates
+        .map(|entry| (entry.line, "duplicate".to_owned()))
+        .collect();
+    for (reason, entries) in &reading.skipped {
+        found.extend(entries.iter().map(|entry| (entry.line, reason.to_string())));
+    }
+    found.sort();
+    assert_eq!(found, others);
+}
+
+#[test]
+fn entries_are_sorted_as_rdkit_sorts_them() {
+    let mut entries = judged_by_rdkit();
+    assert!(entries.len() > 150);
+    entries.retain(|entry| entry.class != "error");
+    assert_sorted(&entries, |entry| (&entry.class, &entry.identity), false);
+}
+
+#[test]
+fn parents_of_salts_and_mixtures_are_those_of_rdkit() {
+    let mut entries = judged_by_rdkit();
+    entries.retain(|entry| entry.class != "error");
+    let with_parent = |entry: &Judged| !entry.class_of_parent.is_empty();
+    assert!(entries.iter().filter(|entry| with_parent(entry)).count() > 15);
+    fn expected(entry: &Judged) -> (&str, &str) {
+        match entry.class_of_parent.is_empty() {
+            false => (&entry.class_of_parent, &entry.parent),
+            true => (&entry.class, &entry.identity),
+        }
+    }
+    assert_sorted(&entries, expected, true);
+}
+
+#[test]
+fn what_rdkit_cannot_read_is_a_fault_and_nothing_else_is() {
+    let entries = judged_by_rdkit();
+    let mut file = String::new();
+    let mut unreadable = Vec::new();
+    for (line, entry) in (1..).zip(&entries) {
+        file += &format!("{}\n", entry.smiles);
+        if entry.class == "error" {
+            unreadable.push(format!("a.smi:{line}:1: "));
+        }
+    }
+    let faults = of_file("a.smi", &file, as_rdkit_does).err().unwrap();
+    let found: Vec<&str> = faults.lines().collect();
+    assert_eq!(found.len(), unreadable.len(), "{faults}");
+    for (fault, place) in found.iter().zip(&unreadable) {
+        assert!(fault.contains(place.as_str()), "{place} in {fault}");
+    }
 }

@@ -1,6 +1,6 @@
 //! `moldflow explain`: says what became of a molecule or a task, and why its answer was or was not that of an earlier run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -34,31 +34,38 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = Store::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
-    let mut tasks = match subject.parse() {
-        Ok(number) => Vec::from_iter(store.task(TaskId(number)).await?),
-        Err(_) => Vec::new(),
-    };
-    let molecule = Molecule::parse(subject);
-    if let (true, Ok(molecule)) = (tasks.is_empty(), &molecule) {
-        tasks = store.tasks_of(&identity(molecule)).await?;
+    // A number may be a name, too, and so may a SMILES: all that it can mean is told.
+    let mut tasks: BTreeMap<i64, TaskRow> = BTreeMap::new();
+    if let Ok(number) = subject.parse() {
+        let found = store.task(TaskId(number)).await?;
+        tasks.extend(found.map(|task| (task.task, task)));
+    }
+    let mut molecules = store.molecules_named(subject).await?;
+    let of_smiles = Molecule::parse(subject).map(|molecule| identity(&molecule));
+    molecules.extend(of_smiles.iter().cloned());
+    for smiles in &molecules {
+        let found = store.tasks_of(smiles).await?.into_iter();
+        tasks.extend(found.map(|task| (task.task, task)));
     }
     if tasks.is_empty() {
-        tasks = of_name(subject, &mut store).await?;
-    }
-    if tasks.is_empty() {
-        let is_smiles = molecule.is_ok() || subject.parse::<u64>().is_ok();
-        let message = match is_smiles {
-            true => format!("no task of this run is, or is of, `{subject}`"),
-            false => format!(
-                "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
-            ),
+        let is_number = subject.parse::<u64>().is_ok();
+        let message = match molecules.first() {
+            Some(smiles) if of_smiles.is_err() => {
+                format!("`{subject}` is {smiles}, which no task of this run is of")
+            }
+            None if !is_number => {
+                format!(
+                    "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
+                )
+            }
+            _ => format!("no task of this run is, or is of, `{subject}`"),
         };
         let hint =
             "`moldflow export` lists the molecules with their names; a superseded one has no task";
         return Err(Failure::with_hint(message, hint));
     }
     let mut text = String::new();
-    for task in tasks {
+    for task in tasks.into_values() {
         describe(&task, &mut store, &mut text).await?;
         match loaded.campaign.cache.as_deref() {
             _ if task.cached => {}
@@ -71,24 +78,6 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     }
     print(&text)?;
     Ok(Exit::Finished)
-}
-
-/// The tasks of the molecules that bear a name.
-async fn of_name(name: &str, store: &mut Store) -> Result<Vec<TaskRow>, Failure> {
-    let molecules = store.molecules_named(name).await?;
-    let mut tasks = Vec::new();
-    for smiles in &molecules {
-        tasks.extend(store.tasks_of(smiles).await?);
-    }
-    if tasks.is_empty() && !molecules.is_empty() {
-        let message = format!(
-            "`{name}` is {}, which no task of this run is of",
-            molecules.join(", ")
-        );
-        let hint = "it was not drawn, and not proposed";
-        return Err(Failure::with_hint(message, hint));
-    }
-    Ok(tasks)
 }
 
 async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Result<(), Failure> {

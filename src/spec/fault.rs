@@ -69,7 +69,15 @@ const LARGEST: u64 = 4 << 30;
 
 /// The content of a file; why it cannot be had, and a way out.
 fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
-    let failed = |error: io::Error| (error.to_string(), None);
+    let failed = |error: io::Error| {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => {
+                Some("`ls -l` shows who may read it, `chmod` changes that")
+            }
+            _ => None,
+        };
+        (error.to_string(), hint.map(str::to_owned))
+    };
     // Asked before it is opened: opening a pipe waits for somebody to write.
     let about = std::fs::metadata(path).map_err(failed)?;
     let (why, hint) = match about.file_type() {

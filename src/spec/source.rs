@@ -72,15 +72,15 @@ pub enum Skip {
     /// The cell is empty.
     NoSmiles,
     Reaction,
+    /// A valence that its element does not have, or rings without a Kekulé structure.
+    Impossible,
+    Wildcard,
+    /// A bond that is neither single, double, triple nor aromatic: dative, quadruple, unspecified.
+    Bond,
     /// Several molecules, one an ion or a hydrogen halide.
     Salt,
     /// Several molecules.
     Mixture,
-    Wildcard,
-    /// A bond that is neither single, double, triple nor aromatic: dative, quadruple, unspecified.
-    Bond,
-    /// A valence that its element does not have, or rings without a Kekulé structure.
-    Impossible,
     Outside(Outside),
 }
 
@@ -129,10 +129,20 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     Ok(Source { entries, space })
 }
 
-/// What makes two entries the same molecule: its graph without stereo and isotopes, as canonical SMILES.
+/// What makes two entries the same molecule: its graph without stereo, isotopes and atom map numbers, as canonical SMILES.
 pub fn identity(molecule: &Molecule) -> String {
     let flat = molecule.without_stereo();
-    flat.as_ref().unwrap_or(molecule).canonical_smiles()
+    let smiles = flat.as_ref().unwrap_or(molecule).canonical_smiles();
+    if !smiles.contains(":") {
+        return smiles;
+    }
+    // `[CH3:1]`; a colon elsewhere, an aromatic bond, is never written.
+    let mut pieces = smiles.split(':');
+    let mut unmapped = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        unmapped += piece.trim_start_matches(|c: char| c.is_ascii_digit());
+    }
+    Molecule::parse(&unmapped).map_or(smiles, |molecule| molecule.canonical_smiles())
 }
 
 impl Source {
@@ -212,8 +222,8 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The entries of a `.smi`, `.csv` or `.tsv` file.
-fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
+/// The entries of a `.smi`, `.csv` or `.tsv` file; `space` names it in messages.
+pub fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
