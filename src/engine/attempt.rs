@@ -5,6 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use crate::exec::{Exit, PROGRAM_ERR};
+use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, Outcome, TaskId};
 
 use super::input::{TaskResult, file};
@@ -193,7 +194,7 @@ pub fn stderr_tail(dir: &Path) -> String {
         file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
         let mut tail = Vec::new();
         file.take(QUOTED).read_to_end(&mut tail)?;
-        Ok(String::from_utf8_lossy(&tail).trim().to_owned())
+        Ok(without_backtrace(&String::from_utf8_lossy(&tail)))
     };
     let tails = ["stderr", PROGRAM_ERR].map(|name| read(name).unwrap_or_default());
     tails
