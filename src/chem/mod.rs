@@ -4,10 +4,12 @@ pub mod edit;
 mod error;
 pub mod geometry;
 mod graph;
+mod identity;
 mod molecule;
 pub mod qm9;
 pub mod units;
 
 pub use error::ChemError;
-pub use geometry::{Geometry, embed};
+pub use geometry::{Conformers, Embedding, Geometry, embed};
+pub use identity::Stereo;
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};

@@ -151,15 +151,6 @@ impl Molecule {
         }
     }
 
-    /// The same graph without stereo and isotopes, its atoms in the order of its canonical SMILES.
-    pub(super) fn without_stereo(&self) -> Result<Self, ChemError> {
-        let params = SmilesWriteParams {
-            isomeric_smiles: false,
-            ..SmilesWriteParams::default()
-        };
-        Self::parse(&write_smiles(&self.inner, &params))
-    }
-
     pub(super) fn inner(&self) -> &cosmolkit::Molecule {
         &self.inner
     }
@@ -245,7 +236,7 @@ pub fn atomic_number(symbol: &str) -> Option<u8> {
         .filter(|z| *z > 0)
 }
 
-fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {
+pub(super) fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {
     let text = inner
         .to_smiles_with_params(params)
         .expect("a sanitised molecule has a SMILES");

@@ -39,7 +39,8 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
             let molecule = Molecule::parse(subject).map_err(|e| {
                 Failure::with_hint(e.to_string(), "give a SMILES or the number of a task")
             })?;
-            store.tasks_of(&molecule.canonical_smiles()).await?
+            let stereo = loaded.campaign.search_space.stereo();
+            store.tasks_of(&molecule.identity(stereo)).await?
         }
     };
     if tasks.is_empty() {

@@ -140,6 +140,7 @@ impl CampaignArguments {
             }),
             site: self.site.clone(),
             drawn: false,
+            resolved: false,
         }
     }
 }

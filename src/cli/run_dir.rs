@@ -129,6 +129,7 @@ pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     let overrides = Overrides {
         site,
         drawn: dir.join(store::FILE).exists(),
+        resolved: true,
         ..Overrides::default()
     };
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::words::Words;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{EMBED_TIMEOUT, Search, conformers};
+use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start};
 use crate::chem::Geometry;
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
@@ -36,7 +37,11 @@ pub struct Qcengine {
     /// Cores that QCEngine gives to the program; how it starts MPI is said in its own `qcengine.yaml`.
     #[serde(default = "one")]
     pub cores: NonZeroUsize,
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -97,8 +102,16 @@ impl Simulator for Qcengine {
         Some(requirement())
     }
 
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: true,
+        }
+    }
+
     fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
-        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let start = Start::new(request, NAME, self.search())?;
         let atoms = &start.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
         let positions = atoms.iter().flat_map(|(_, position)| *position);

@@ -9,7 +9,8 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
+use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start};
 use crate::chem::{Geometry, Molecule};
 
@@ -22,13 +23,18 @@ const OPTIMISED: &str = "xtbopt.xyz";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Xtb {
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
 impl Default for Xtb {
     fn default() -> Self {
         Self {
+            conformers: Some(CONFORMERS),
             embed_timeout_seconds: EMBED_TIMEOUT,
         }
     }
@@ -51,8 +57,16 @@ impl Simulator for Xtb {
         })
     }
 
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: false,
+        }
+    }
+
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
-        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let start = Start::new(request, NAME, self.search())?;
         let mut argv: Vec<String> = ["xtb", INPUT, "--gfn", "2"].map(str::to_owned).into();
         if start.geometry.atoms.len() == 1 {
             argv.extend(["--uhf".to_owned(), start.unpaired_electrons.to_string()]);

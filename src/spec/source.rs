@@ -34,7 +34,10 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     let space = campaign.search_space.clone();
     let entries = match space.source.as_str() {
         QM9 => Entries::Qm9(Qm9::open()),
-        path => Entries::File(read(&base.join(path), &space)?),
+        path => {
+            let mmff94 = campaign.at_mmff94_geometries().next().is_some();
+            Entries::File(read(&base.join(path), &space, mmff94)?)
+        }
     };
     Ok(Source { entries, space })
 }
@@ -54,7 +57,7 @@ impl Source {
             let Ok(molecule) = Molecule::parse(smiles) else {
                 continue;
             };
-            let smiles = molecule.canonical_smiles();
+            let smiles = molecule.identity(self.space.stereo());
             if self.space.holds(&molecule) && seen.insert(smiles.clone()) && accept(&smiles) {
                 drawn.push(smiles);
             }
@@ -104,7 +107,7 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
 }
 
 /// The molecules of a `.smi` or `.csv` file that lie in the search space.
-fn read(path: &Path, space: &SearchSpace) -> Result<Vec<String>, Faults> {
+fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Vec<String>, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
@@ -130,6 +133,8 @@ fn read(path: &Path, space: &SearchSpace) -> Result<Vec<String>, Faults> {
     let count = entries.len();
     for (entry, place) in entries {
         match Molecule::parse(&entry) {
+            Ok(molecule)
+                if mmff94 && space.holds(&molecule) && !molecule.has_mmff94_parameters() => {}
             Ok(molecule) if space.holds(&molecule) => smiles.push(entry),
             Ok(_) => {}
             Err(error) => faults.push(
@@ -147,7 +152,7 @@ fn read(path: &Path, space: &SearchSpace) -> Result<Vec<String>, Faults> {
                 space.source
             ),
         };
-        let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms";
+        let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms; and where the engine does not relax them, MMFF94 must have parameters for them";
         faults.push(Fault::new(message).hint(Some(hint.into())));
     }
     faults.or(smiles)

@@ -8,6 +8,9 @@ use crate::chem::{HeavyAtom, Molecule};
 /// Elements that molecules can be built with; hydrogen is implied.
 pub const ELEMENTS: [&str; 10] = ["B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"];
 
+/// Those of them that no molecule can have where MMFF94 is to relax it.
+pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
+
 impl SearchSpace {
     /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
     pub fn holds(&self, molecule: &Molecule) -> bool {
@@ -64,6 +67,18 @@ mod tests {
                 .iter()
                 .all(|element| edit::valence(element).is_some())
         );
+    }
+
+    #[test]
+    fn mmff94_treats_molecules_of_every_element_but_those_listed() {
+        for element in ELEMENTS {
+            let treated = Molecule::parse(&format!("C{element}")).unwrap();
+            assert_ne!(
+                treated.has_mmff94_parameters(),
+                WITHOUT_MMFF94.contains(&element),
+                "{element}"
+            );
+        }
     }
 
     #[test]
