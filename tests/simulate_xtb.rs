@@ -76,6 +76,19 @@ fn the_program_relaxes_what_the_built_in_engine_only_measures() {
 }
 
 #[test]
+fn molecules_without_mmff94_parameters_are_relaxed_from_another_start() {
+    // From RDKit, tblite and SciPy; `goldens/simulate_relaxed.py` says how.
+    let golden: Value =
+        serde_json::from_str(include_str!("goldens/simulate_relaxed.json")).unwrap();
+    for row in golden["molecules"].as_array().unwrap() {
+        let smiles = row["smiles"].as_str().unwrap();
+        let error = compute_with(smiles, &[]).unwrap().total_energy_hartree
+            - row["energy_hartree"].as_f64().unwrap();
+        assert!(error.abs() < 1e-4, "{smiles}: {error} hartree off");
+    }
+}
+
+#[test]
 fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
     let relaxed = compute_with("CC(=O)N", &[]).unwrap();
     let dir = tempfile::tempdir().unwrap();

@@ -10,7 +10,6 @@ use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
-use crate::spec::source::identity;
 use crate::store::{Cache, Kept, Parts, Store, TaskRow};
 use crate::task::TaskId;
 
@@ -41,7 +40,8 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
         tasks.extend(found.map(|task| (task.task, task)));
     }
     let mut molecules = store.molecules_named(subject).await?;
-    let of_smiles = Molecule::parse(subject).map(|molecule| identity(&molecule));
+    let stereo = loaded.campaign.search_space.stereo();
+    let of_smiles = Molecule::parse(subject).map(|molecule| molecule.identity(stereo));
     molecules.extend(of_smiles.iter().cloned());
     for smiles in &molecules {
         let found = store.tasks_of(smiles).await?.into_iter();

@@ -162,6 +162,7 @@ impl CampaignArguments {
             }),
             site: self.site.clone(),
             drawn: false,
+            resolved: false,
         }
     }
 }

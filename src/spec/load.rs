@@ -31,6 +31,8 @@ pub struct Overrides {
     pub site: Option<String>,
     /// Not a change: the molecules are drawn already, and nobody asks whether their source is still there.
     pub drawn: bool,
+    /// Not a change either: the file is that of a run, and what it does not state was not a setting when it was written.
+    pub resolved: bool,
 }
 
 /// A campaign that is right, and where it runs.
@@ -103,11 +105,14 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
+    let mut campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
         Ok(campaign) => campaign,
         Err(_) if !faults.is_empty() => return Err(sorted(faults)),
         Err(error) => return Err(Fault::new(error.to_string()).at(text.whole()).into()),
     };
+    if !overrides.resolved {
+        campaign.fill_in_defaults();
+    }
     let mut faulty = sections(&tree, &text, &faults);
     faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {

@@ -38,6 +38,8 @@ impl fmt::Display for Outside {
         })
     }
 }
+/// Those of them that no molecule can have where MMFF94 is to relax it.
+pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
 
 impl SearchSpace {
     /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
@@ -108,6 +110,18 @@ mod tests {
                 .iter()
                 .all(|element| edit::valence(element).is_some())
         );
+    }
+
+    #[test]
+    fn mmff94_treats_molecules_of_every_element_but_those_listed() {
+        for element in ELEMENTS {
+            let treated = Molecule::parse(&format!("C{element}")).unwrap();
+            assert_ne!(
+                treated.has_mmff94_parameters(),
+                WITHOUT_MMFF94.contains(&element),
+                "{element}"
+            );
+        }
     }
 
     #[test]
