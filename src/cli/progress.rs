@@ -1,6 +1,6 @@
 //! Progress on stderr: a live display on a terminal, plain lines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,18 @@ impl Display {
         }
     }
 
+    /// A line that has to be read, whatever was asked for.
+    pub fn warn(&self, line: &str) {
+        // Nobody may be there to read it.
+        let write = || {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        };
+        match &self.kind {
+            Kind::Quiet | Kind::Lines(_) => write(),
+            Kind::Live(live) => live.all.suspend(write),
+        }
+    }
+
     pub fn finish(&mut self) {
         if let Kind::Live(live) = &self.kind {
             for bar in [&live.queue, &live.best, &live.bar] {
@@ -82,6 +94,10 @@ impl Watch for Display {
     fn no_room(&mut self) {
         self.say("the disk is full: no new tasks, waiting for those that run");
         self.say(&format!("`{}` goes on with it", self.resume));
+    }
+
+    fn left_behind(&mut self, what: &str) {
+        self.warn(what);
     }
 
     fn draining(&mut self, why: Ending) {

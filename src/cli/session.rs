@@ -174,6 +174,10 @@ impl Watch for Watched {
     fn no_room(&mut self) {
         self.display.no_room();
     }
+
+    fn left_behind(&mut self, what: &str) {
+        self.display.left_behind(what);
+    }
 }
 
 /// Draws the initial molecules and some more.

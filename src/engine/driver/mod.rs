@@ -113,6 +113,8 @@ pub trait Watch {
     fn draining(&mut self, _why: Ending) {}
     /// The disk is full: nothing new is started, what runs is waited for.
     fn no_room(&mut self) {}
+    /// Something may still run although the run has ended or stopped: a sentence that says what, and how to end it.
+    fn left_behind(&mut self, _what: &str) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -254,7 +256,7 @@ impl<P: Program> Driver<P> {
         loop {
             if let Some(stopped_by) = self.engine.stopped_by() {
                 watcher.tell(&self.engine.progress(), &self.slots());
-                return Ok((Ending::Ended(stopped_by), self.leave()));
+                return Ok((Ending::Ended(stopped_by), self.leave(watcher)));
             }
             if self.draining.is_none()
                 && let Some(why) = self.reason_to_drain()
@@ -274,7 +276,7 @@ impl<P: Program> Driver<P> {
                     });
                 }
                 watcher.tell(&self.engine.progress(), &self.slots());
-                return Ok((why, self.leave()));
+                return Ok((why, self.leave(watcher)));
             }
             let last_moment = self.job.map(|(begin, time)| begin + time.last_moment());
             let waiting = self.later.first().map(|(due, ..)| *due);
@@ -305,7 +307,7 @@ impl<P: Program> Driver<P> {
                     }
                     _ => {
                         watcher.tell(&self.engine.progress(), &self.slots());
-                        return Ok((Ending::Interrupted, self.leave()));
+                        return Ok((Ending::Interrupted, self.leave(watcher)));
                     }
                 },
                 () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && self.draining.is_none() => {
@@ -314,14 +316,14 @@ impl<P: Program> Driver<P> {
                 () = sleep_until(last_moment.unwrap_or_else(Instant::now)), if last_moment.is_some() => {
                     self.give_up().await?;
                     watcher.tell(&self.engine.progress(), &self.slots());
-                    return Ok((Ending::JobOver, self.leave()));
+                    return Ok((Ending::JobOver, self.leave(watcher)));
                 }
             }
         }
     }
 
     /// Ends what still runs, deletes what nobody will need again, and hands the database back.
-    fn leave(self) -> Store {
+    fn leave(self, watcher: &mut dyn Watch) -> Store {
         let Self {
             engine,
             store,
@@ -331,7 +333,13 @@ impl<P: Program> Driver<P> {
             failed,
             ..
         } = self;
-        drop(site.executors);
+        for (partition, executor) in site.executors {
+            for what in executor.end() {
+                let what = format!("partition `{partition}`: {what}");
+                tracing::error!("{what}");
+                watcher.left_behind(&what);
+            }
+        }
         let outstanding = engine.outstanding().into_iter();
         janitor.leave(&outstanding.chain(failed).collect());
         let run = site.run;
