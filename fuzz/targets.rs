@@ -220,7 +220,7 @@ pub fn scontrol(data: &[u8]) {
 /// What `qstat` of PBS Pro prints.
 pub fn pbs(data: &[u8]) {
     let terms = terms(System::Pbs, r#"{"executor": "pbs"}"#);
-    let _ = Pbs::new(terms).show(&mut Says::new(data), "1");
+    let _ = Pbs::new(terms).show(&mut Says::new(data), &["1".to_owned()]);
 }
 
 /// What `qstat` of Cobalt prints.

@@ -84,9 +84,10 @@ impl System {
         self.moldflow(&arguments)
     }
 
-    /// What the commands were asked, the run directory shortened.
+    /// What the commands were asked about jobs, the run directory shortened.
     fn asked(&self) -> String {
         let text = fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default();
+        let text = text.replace("qstat -Q\n", "");
         text.replace(&self.run_dir().display().to_string(), "RUN_DIR")
     }
 

@@ -42,7 +42,7 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
     let here = Here::new(Path::new(MOLDFLOW));
     let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let (sender, mut reports) = unbounded_channel();
-    let system = Box::new(Slurm { terms });
+    let system = Box::new(Slurm::new(terms));
     let executor = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
     let mut executor = executor.expect("a thread");
     let mut ends = vec![None; jobs.len()];

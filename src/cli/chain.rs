@@ -166,10 +166,7 @@ impl Continuation {
     /// The engine leaves. Returns what there is to say of what comes next.
     pub fn end(mut self, ending: Ending) -> Option<String> {
         let said = match ending {
-            Ending::Ended(_) => {
-                self.cancel();
-                None
-            }
+            Ending::Ended(_) => self.cancel(),
             Ending::Interrupted | Ending::JobOver | Ending::NodesLost if self.gets_on() => {
                 // Where no job may wait for another.
                 if self.next.is_none() {
@@ -182,11 +179,12 @@ impl Continuation {
                 }
             }
             Ending::Interrupted | Ending::JobOver | Ending::NodesLost => {
-                self.cancel();
+                let left = self.cancel();
                 let id = self.chain.jobs[self.own].id.clone();
-                Some(self.stop(&format!(
+                let stopped = self.stop(&format!(
                     "no task ended in job {id}, so that none follows it"
-                )))
+                ));
+                Some(left.map_or(stopped.clone(), |left| format!("{left}; {stopped}")))
             }
         };
         self.save();
@@ -222,15 +220,20 @@ impl Continuation {
         }
     }
 
-    fn cancel(&mut self) {
-        let Some(next) = self.next.take() else {
-            return;
-        };
-        let next = &mut self.chain.jobs[next];
+    /// Cancels the next job; what there is to say if it could not be.
+    fn cancel(&mut self) -> Option<String> {
+        let next = &mut self.chain.jobs[self.next.take()?];
         match self.system.cancel_job(&next.id, &next.name) {
-            Ok(()) => next.cancelled = true,
+            Ok(()) => {
+                next.cancelled = true;
+                None
+            }
             // It will find that there is nothing to do.
-            Err(e) => tracing::warn!("could not cancel job {}: {e}", next.id),
+            Err(e) => {
+                let said = format!("could not cancel job {}: {e}", next.id);
+                tracing::warn!("{said}");
+                Some(said)
+            }
         }
     }
 

@@ -91,7 +91,7 @@ fn executor(
         (_, Some(terms)) => {
             let max_jobs = terms.batch.max_jobs.get().min(slots);
             let system: Box<dyn BatchSystem> = match terms.system {
-                System::Slurm => Box::new(Slurm { terms }),
+                System::Slurm => Box::new(Slurm::new(terms)),
                 System::Pbs => Box::new(Pbs::new(terms)),
                 System::Cobalt => Box::new(Cobalt::new(terms)),
             };

@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         loaded.campaign.cache = Some(path.display().to_string());
     }
     super::allocation::shares(&loaded.site)?;
-    let ways = Ways::open(&loaded.site, false)?;
+    let mut ways = Ways::open(&loaded.site, false)?;
+    ways.ask_schedulers(&loaded)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     super::wait(session::work(
         &dir,

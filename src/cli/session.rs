@@ -188,6 +188,10 @@ impl Watch for Watched {
     fn halted(&mut self, fault: HostFault) {
         self.display.halted(fault);
     }
+
+    fn left_behind(&mut self, what: &str) {
+        self.display.left_behind(what);
+    }
 }
 
 /// The source of molecules, as it was judged when the campaign was checked.

@@ -12,6 +12,7 @@ use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
 use crate::exec::allocation::{Nodes, share};
 use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
+use crate::exec::transport::Here;
 use crate::spec::campaign::Loaded;
 use crate::spec::duration::Duration;
 use crate::spec::site::Submit;
@@ -64,6 +65,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             Path::new("moldflow"),
             &[],
         )?;
+        let of = format!("the job of site `{}`", loaded.site.name);
+        let mut here = Here::new(&super::own_executable()?);
+        super::ways::ask(submit.system.into(), &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;

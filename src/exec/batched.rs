@@ -237,7 +237,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
 
 /// A file that is there whole or not at all, as far as its host keeps its power: after that it may be empty, and then
 /// it tells nothing (decision 0022).
-fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+pub fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let new = dir.join(format!(".{name}"));
     fs::write(&new, content)?;
     fs::rename(new, dir.join(name))

@@ -133,5 +133,12 @@ pub trait Executor: Send {
     /// Forgets the jobs that have not started.
     fn drop_waiting(&mut self);
     fn slots(&self) -> usize;
+    /// Jobs that were begun and whose ends are not among the reports yet. So it is zero only when every end has been
+    /// reported, and it is no less than the number of jobs that run. It may be more than `slots`: a job counts until its
+    /// end is reported, which is after its place has been given to the next.
     fn busy(&self) -> usize;
+    /// Ends what runs and waits, as dropping it does; a sentence for the user about each thing that may still run.
+    fn end(self: Box<Self>) -> Vec<String> {
+        Vec::new()
+    }
 }

@@ -45,6 +45,24 @@ pub struct Listed {
     pub left: Option<Duration>,
 }
 
+/// What a batch system says when it is asked for its jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub jobs: Vec<Listed>,
+    /// Whether all jobs that were to be listed are among `jobs`. If not, a job that is not there may live.
+    pub complete: bool,
+}
+
+impl From<Vec<Listed>> for Listing {
+    /// A complete list.
+    fn from(jobs: Vec<Listed>) -> Self {
+        Self {
+            jobs,
+            complete: true,
+        }
+    }
+}
+
 /// How an attempt ended: its own result and exit status first, then the batch system's word, which is None once it
 /// has forgotten the job. `ours`: whether this program cancelled it.
 pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
