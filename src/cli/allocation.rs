@@ -88,6 +88,7 @@ pub fn executor(
         nodes: shares.get(name).cloned().unwrap_or_default(),
         nodes_per_task,
         tasks_per_node,
+        gpus_per_task: partition.gpus_per_task,
         launch: on_node(site, partition),
         setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         executable: executable.to_owned(),

@@ -128,6 +128,9 @@ pub async fn work(
         Drawn::default()
     };
     display.say(&format!("run directory {}", dir.display()));
+    if submit.is_some() && driver.is_ended() {
+        display.say("the run had ended before this job began: there is nothing left to do");
+    }
     let continuation = match submit {
         Some((submit, _)) if !driver.is_ended() => {
             let begun = Continuation::begin(dir, submit, driver.progress().ended);

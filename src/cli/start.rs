@@ -9,6 +9,7 @@ use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
 use crate::exec::batch::{Script, Terms};
+use crate::exec::gpus::{VISIBLE, of_share};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
@@ -72,8 +73,15 @@ pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, Str
     let threads =
         ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.to_string()));
     let given = partition.environment.clone();
+    // The only slot of another host; those of this one are told by their executor.
+    let is_elsewhere =
+        partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
+    let gpus = is_elsewhere
+        .then_some(partition.gpus_per_task)
+        .filter(|gpus| *gpus > 0);
+    let gpus = gpus.map(|gpus| (VISIBLE.to_owned(), of_share(0, gpus)));
     // A later one of the same name counts.
-    let all: BTreeMap<String, String> = threads.into_iter().chain(given).collect();
+    let all: BTreeMap<String, String> = threads.into_iter().chain(gpus).chain(given).collect();
     all.into_iter().collect()
 }
 
@@ -108,13 +116,15 @@ pub fn memory(site: &Site) -> Option<u64> {
     }
 }
 
-/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones.
+/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones, and
+/// the folder of the commands by which its continuation is submitted, which is appended to PATH.
 pub fn job_script(
     site: &Site,
     submit: &Submit,
     dir: &Path,
     executable: &Path,
     environment: &[(String, String)],
+    commands: Option<&Path>,
 ) -> Result<String, Failure> {
     let terms = Terms::of_campaign(site, submit);
     let text = |path: &Path| path.display().to_string();
@@ -126,8 +136,10 @@ pub fn job_script(
         submit.walltime.to_string().replace(' ', ""),
     ];
     let name = chain::job_name(dir, 1);
+    let commands = commands.map(text);
     let script = Script {
         token: None,
+        path: commands.as_deref(),
         ..terms.script(
             &name,
             None,

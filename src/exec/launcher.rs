@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::paths::{HomeError, expanded, in_home};
 use crate::spec::template::{Piece, pieces};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
@@ -107,6 +108,8 @@ pub enum LauncherError {
     UnknownVariable(String),
     #[error("the MPI command wants `{{{{{0}}}}}`, which this site does not tell")]
     NotTold(String),
+    #[error("the MPI command: {0}")]
+    Home(#[from] HomeError),
 }
 
 /// The words of a template, each with its variables filled in.
@@ -135,7 +138,11 @@ fn expand(word: &str, shape: &Shape) -> Result<String, LauncherError> {
             }
         }
     }
-    Ok(text)
+    match in_home(word) {
+        // That of the host where the program is started.
+        Some(_) => Ok(expanded(&text)?),
+        None => Ok(text),
+    }
 }
 
 /// Splits at blanks, but not within quotation marks or double braces.

@@ -18,8 +18,9 @@ use super::pool::Pool;
 use super::probe::OnNode;
 use super::share::placed_by;
 use crate::exec::batched::{self, Traces};
+use crate::exec::gpus::{VISIBLE, of_share, share_of};
 use crate::exec::launch::{now, prepare};
-use crate::exec::process::{CLIENT, find_processes};
+use crate::exec::process::{CLIENT, find_processes, token_of};
 use crate::exec::{Executor, Exit, Found, HOSTS, Job, Launch, LocalExecutor, News, Report};
 use crate::task::Token;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub nodes: Vec<String>,
     pub nodes_per_task: usize,
     pub tasks_per_node: usize,
+    /// GPUs of a task on each of its nodes.
+    pub gpus_per_task: usize,
     /// How one rank is started on a node; None in a job of one node, where tasks are processes of this host.
     pub launch: Option<Launch>,
     /// Shell lines before a task.
@@ -109,6 +112,7 @@ impl AllocationExecutor {
             ended: to_ended,
             counts: counts.clone(),
             jobs: BTreeMap::new(),
+            shares: BTreeMap::new(),
             cancelled: BTreeSet::new(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -187,6 +191,8 @@ struct Thread {
     ended: UnboundedSender<Ended>,
     counts: Arc<Counts>,
     jobs: BTreeMap<Token, Job>,
+    /// The first node of each task that has GPUs, and which share of that node's it has.
+    shares: BTreeMap<Token, (String, usize)>,
     cancelled: BTreeSet<Token>,
 }
 
@@ -264,6 +270,11 @@ impl Thread {
                 let hosts = fs::read_to_string(job.dir.join(HOSTS)).unwrap_or_default();
                 let hosts: Vec<String> = hosts.lines().map(str::to_owned).collect();
                 self.pool.hold(job.token.clone(), &hosts);
+                let share = visible_to_client(&job.token)
+                    .and_then(|visible| share_of(&visible, self.settings.gpus_per_task));
+                if let (Some(share), Some(host)) = (share, hosts.into_iter().next()) {
+                    self.shares.insert(job.token.clone(), (host, share));
+                }
                 self.jobs.insert(job.token.clone(), job);
             }
         }
@@ -271,11 +282,12 @@ impl Thread {
     }
 
     fn start(&mut self, token: &Token, nodes: &[String]) {
-        let Some(job) = self.jobs.get(token) else {
+        let Some(mut job) = self.jobs.get(token).cloned() else {
             return;
         };
-        match self.prepare(job, nodes) {
-            Ok(argv) => self.local.submit(vec![self.client_of(job, argv)]),
+        job.env.extend(self.take_gpus(token, nodes));
+        match self.prepare(&job, nodes) {
+            Ok(argv) => self.local.submit(vec![self.client_of(&job, argv)]),
             Err(e) => self.conclude(Ended {
                 token: token.clone(),
                 exit: Exit::LaunchFailed(e.to_string()),
@@ -283,6 +295,17 @@ impl Thread {
                 lost: Vec::new(),
             }),
         }
+    }
+
+    /// Gives a task the first free share of the GPUs of its nodes, if it is to have some: the variable that tells it.
+    fn take_gpus(&mut self, token: &Token, nodes: &[String]) -> Option<(String, String)> {
+        let each = self.settings.gpus_per_task;
+        let node = nodes.first().filter(|_| each > 0)?;
+        let on_node = self.shares.values().filter(|(other, _)| other == node);
+        let taken: BTreeSet<usize> = on_node.map(|(_, share)| *share).collect();
+        let share = (0..).find(|share| !taken.contains(share))?;
+        self.shares.insert(token.clone(), (node.clone(), share));
+        Some((VISIBLE.to_owned(), of_share(share, each)))
     }
 
     /// Writes the files of a task; the command line of its client.
@@ -382,6 +405,7 @@ impl Thread {
             }
         }
         self.pool.end(&token);
+        self.shares.remove(&token);
         let cancelled = self.cancelled.remove(&token);
         let Some(job) = self.jobs.remove(&token) else {
             return;
@@ -446,6 +470,14 @@ fn verdict(
         Some(exit) => (exit, result),
         None => (exit, result),
     }
+}
+
+/// The GPUs of a task whose client an earlier engine left.
+fn visible_to_client(token: &Token) -> Option<String> {
+    let token = token.to_string();
+    let processes = find_processes(CLIENT, &token);
+    let client = processes.iter().find(|process| process.token == token)?;
+    token_of(client.pid, VISIBLE)
 }
 
 /// SIGTERM, which launchers pass on, to the groups of clients whose token begins with `prefix`.

@@ -306,8 +306,10 @@ impl Thread {
         let Some(job) = self.jobs.get(token) else {
             return Submitted::Refused("the job is not known".into());
         };
+        // Before the directory, whose place on another host may be known only then.
+        let executable = via.executable();
         let dir = via.directory(job);
-        let put = via.executable().map_err(PutError::from).map(|executable| {
+        let put = executable.map_err(PutError::from).map(|executable| {
             let script = system.script(job, &dir, &executable);
             script.map(|script| via.put(job, &script))
         });
