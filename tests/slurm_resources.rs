@@ -176,3 +176,48 @@ fn slurm_says_whether_it_has_nodes_with_so_much() {
         );
     }
 }
+
+/// Measured with Slurm 22.05: two `srun --exact` in one job wait for each other unless each says what it takes of the
+/// job's memory and of its GPUs.
+#[test]
+fn tasks_of_an_allocation_share_the_memory_and_the_gpus_of_its_nodes() {
+    let cluster = Cluster::with_gpus();
+    let dir = cluster.dir().display();
+    let launcher = "srun --exact --mpi=none --nodes={{nodes}} --ntasks={{total_ranks}} --ntasks-per-node={{ranks_per_node}} \
+        --cpus-per-task={{cores_per_rank}} --nodelist={{hosts}} --mem={{memory_per_task}}M --gres=gpu:{{gpus_per_task}}";
+    // Each of the first two tasks waits until the other has begun.
+    let site = format!(
+        "name: inside\nnode: {{cores: 4, gpus: 4}}\nmpiexec_command: \"{launcher}\"\npartitions:\n  \
+         ml: {{executor: allocation, nodes: 1}}\n  qc:\n    executor: allocation\n    tasks_per_node: 2\n    \
+         memory_per_task: 500 MiB\n    gpus_per_task: 1\n    setup:\n      - echo $CUDA_VISIBLE_DEVICES >> {dir}/seen\n      \
+         - until [ $(wc -l < {dir}/seen) -ge 2 ]; do sleep 0.1; done\n"
+    );
+    let file = cluster.dir().join("site.yml");
+    fs::write(&file, site).expect("a file");
+    let mut command = cluster.client("salloc");
+    command.args([
+        "--quiet",
+        "--nodes=2",
+        "--ntasks-per-node=4",
+        "--cpus-per-task=1",
+    ]);
+    command.args([
+        "--mem=2000",
+        "--gres=gpu:4",
+        env!("CARGO_BIN_EXE_moldflow"),
+        "run",
+    ]);
+    command.args(["campaigns/quickstart.yml", "--quiet", "--run-dir"]);
+    command
+        .arg(cluster.dir().join("run"))
+        .arg("--site")
+        .arg(file);
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let seen = fs::read_to_string(cluster.dir().join("seen")).expect("tasks wrote it");
+    let first: BTreeSet<&str> = seen.lines().take(2).collect();
+    assert_eq!(first, ["0", "1"].into(), "{seen}");
+}

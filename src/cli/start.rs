@@ -9,7 +9,7 @@ use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
 use crate::exec::batch::{Script, Terms};
-use crate::exec::gpus::{VISIBLE, of_share};
+use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
@@ -76,10 +76,11 @@ pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, Str
     // The only slot of another host; those of this one are told by their executor.
     let is_elsewhere =
         partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
-    let gpus = is_elsewhere
-        .then_some(partition.gpus_per_task)
-        .filter(|gpus| *gpus > 0);
-    let gpus = gpus.map(|gpus| (VISIBLE.to_owned(), of_share(0, gpus)));
+    let gpus = of_slots(1, partition.gpus_per_task, 0, None).unwrap_or_default();
+    let gpus = gpus
+        .into_iter()
+        .filter(|set| is_elsewhere && !set.is_empty())
+        .map(|set| (VISIBLE.to_owned(), set));
     // A later one of the same name counts.
     let all: BTreeMap<String, String> = threads.into_iter().chain(gpus).chain(given).collect();
     all.into_iter().collect()
@@ -100,6 +101,8 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
     let shape = Shape {
         hosts: if local { vec![hostname()] } else { Vec::new() },
         memory: memory(site),
+        memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
+        gpus_per_task: partition.gpus_per_task,
         ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
     };
     Some(Launch {

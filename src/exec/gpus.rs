@@ -40,18 +40,6 @@ pub fn of_slots(
     sets.ok_or(TooFew { has, wanted })
 }
 
-/// The `slot`th share of the GPUs of a node of a batch job.
-pub fn of_share(slot: usize, each: usize) -> String {
-    let numbers = (slot * each..(slot + 1) * each).map(|number| number.to_string());
-    numbers.collect::<Vec<_>>().join(",")
-}
-
-/// Which share of a node a value of `VISIBLE` is.
-pub fn share_of(visible: &str, each: usize) -> Option<usize> {
-    let first: usize = visible.split(',').next()?.parse().ok()?;
-    first.checked_div(each)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,8 +55,5 @@ mod tests {
             of_slots(1, 1, 0, Some("")),
             Err(TooFew { has: 0, wanted: 1 })
         );
-        for slot in 0..4 {
-            assert_eq!(share_of(&of_share(slot, 2), 2), Some(slot));
-        }
     }
 }

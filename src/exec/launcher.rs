@@ -57,6 +57,16 @@ pub struct Shape {
     /// Memory of a node in MiB, where it is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
+    /// Memory of a task on each of its nodes in MiB, where it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_per_task: Option<u64>,
+    /// GPUs of a task on each of its nodes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gpus_per_task: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Shape {
@@ -73,6 +83,8 @@ impl Shape {
             hosts: Vec::new(),
             hostfile: None,
             memory: None,
+            memory_per_task: None,
+            gpus_per_task: 0,
         }
     }
 
@@ -90,6 +102,9 @@ impl Shape {
                 .as_ref()
                 .map(|path| path.display().to_string()),
             "memory" => self.memory.map(|mebibytes| mebibytes.to_string()),
+            // To `srun --mem` of a step none is what all steps share.
+            "memory_per_task" => Some(self.memory_per_task.unwrap_or(0).to_string()),
+            "gpus_per_task" => Some(self.gpus_per_task.to_string()),
             _ => return Err(LauncherError::UnknownVariable(name.to_owned())),
         })
     }

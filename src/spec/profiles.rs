@@ -34,7 +34,7 @@ const BUILT_IN: [(&str, &str); 7] = [
 ];
 
 /// What the template of an MPI command may name.
-const LAUNCHER_NAMES: [&str; 7] = [
+const LAUNCHER_NAMES: [&str; 9] = [
     "total_ranks",
     "ranks_per_node",
     "cores_per_rank",
@@ -42,6 +42,8 @@ const LAUNCHER_NAMES: [&str; 7] = [
     "hosts",
     "hostfile",
     "memory",
+    "memory_per_task",
+    "gpus_per_task",
 ];
 
 /// Where a profile comes from.

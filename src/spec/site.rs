@@ -33,7 +33,8 @@ pub struct Site {
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.
     ///
     /// It knows `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts` (with commas between them),
-    /// `hostfile` (a file with a host a line) and `memory` (of a node, in MiB).
+    /// `hostfile` (a file with a host a line), `memory` (of a node, in MiB), `memory_per_task` (MiB, 0 if not given) and
+    /// `gpus_per_task`.
     pub mpiexec_command: Option<String>,
     /// Shell lines that a task's environment needs first: `module load xtb`.
     #[serde(default)]

@@ -18,7 +18,7 @@ use super::pool::Pool;
 use super::probe::OnNode;
 use super::share::placed_by;
 use crate::exec::batched::{self, Traces};
-use crate::exec::gpus::{VISIBLE, of_share, share_of};
+use crate::exec::gpus::VISIBLE;
 use crate::exec::launch::{now, prepare};
 use crate::exec::process::{CLIENT, find_processes, token_of};
 use crate::exec::{Executor, Exit, Found, HOSTS, Job, Launch, LocalExecutor, News, Report};
@@ -39,8 +39,8 @@ pub struct Settings {
     pub nodes: Vec<String>,
     pub nodes_per_task: usize,
     pub tasks_per_node: usize,
-    /// GPUs of a task on each of its nodes.
-    pub gpus_per_task: usize,
+    /// The GPUs of each of the tasks that share a node, as `VISIBLE` has them; none if they have none of their own.
+    pub gpus: Vec<String>,
     /// How one rank is started on a node; None in a job of one node, where tasks are processes of this host.
     pub launch: Option<Launch>,
     /// Shell lines before a task.
@@ -270,8 +270,9 @@ impl Thread {
                 let hosts = fs::read_to_string(job.dir.join(HOSTS)).unwrap_or_default();
                 let hosts: Vec<String> = hosts.lines().map(str::to_owned).collect();
                 self.pool.hold(job.token.clone(), &hosts);
+                let sets = &self.settings.gpus;
                 let share = visible_to_client(&job.token)
-                    .and_then(|visible| share_of(&visible, self.settings.gpus_per_task));
+                    .and_then(|visible| sets.iter().position(|set| *set == visible));
                 if let (Some(share), Some(host)) = (share, hosts.into_iter().next()) {
                     self.shares.insert(job.token.clone(), (host, share));
                 }
@@ -299,13 +300,13 @@ impl Thread {
 
     /// Gives a task the first free share of the GPUs of its nodes, if it is to have some: the variable that tells it.
     fn take_gpus(&mut self, token: &Token, nodes: &[String]) -> Option<(String, String)> {
-        let each = self.settings.gpus_per_task;
-        let node = nodes.first().filter(|_| each > 0)?;
+        let node = nodes.first()?;
         let on_node = self.shares.values().filter(|(other, _)| other == node);
         let taken: BTreeSet<usize> = on_node.map(|(_, share)| *share).collect();
-        let share = (0..).find(|share| !taken.contains(share))?;
+        let mut sets = self.settings.gpus.iter().enumerate();
+        let (share, set) = sets.find(|(share, _)| !taken.contains(share))?;
         self.shares.insert(token.clone(), (node.clone(), share));
-        Some((VISIBLE.to_owned(), of_share(share, each)))
+        Some((VISIBLE.to_owned(), set.clone()))
     }
 
     /// Writes the files of a task; the command line of its client.
