@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use moldflow::chem::{Geometry, Molecule};
 use moldflow::engine::{Program, TaskRun};
-use moldflow::exec::batch::{Script, System, Terms};
+use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
 use moldflow::exec::{Exit, Job, Shape, render, slurm};
@@ -196,8 +196,10 @@ pub fn batch_script(data: &[u8]) {
             walltime: Duration::from_secs(60),
             ranks_per_node: NonZeroUsize::MIN,
             cores_per_rank: NonZeroUsize::MIN,
+            resources: &Resources::default(),
             setup: &[],
             environment: &variable,
+            path: Some(&dir),
             dir: dir.clone().into(),
             argv: &argv,
         };
@@ -235,6 +237,7 @@ fn terms(system: System, executor: &str) -> Terms {
         system,
         batch: executor.batch().expect("a batch system").clone(),
         cores_per_task: NonZeroUsize::MIN,
+        resources: Resources::default(),
         setup: Vec::new(),
     }
 }

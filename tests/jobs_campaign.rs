@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
@@ -209,6 +209,7 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
             options: vec![],
         },
         cores_per_task: number(1),
+        resources: Resources::default(),
         setup: vec![],
     };
     let system: Box<dyn BatchSystem> = match system {

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
@@ -43,6 +43,7 @@ impl Partition {
                 options: vec![],
             },
             cores_per_task: NonZeroUsize::new(2).expect("a number above zero"),
+            resources: Resources::default(),
             setup: vec![],
         };
         let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
 use moldflow::engine::{Program, TaskRun};
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
@@ -57,6 +57,7 @@ impl Partition {
                 options: vec!["--quiet".into()],
             },
             cores_per_task: number(1),
+            resources: Resources::default(),
             setup: vec!["export SET_UP=yes".into()],
         };
         change(&mut terms);

@@ -19,6 +19,7 @@ const NEAREST: usize = 3;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     /// SMILES or name of a molecule, or the number of a task
     pub subject: String,

@@ -142,6 +142,9 @@ pub async fn work(
     if let Some(reading) = reading {
         display.say(&format!("{}: {reading}", reading.file));
     }
+    if submit.is_some() && driver.is_ended() {
+        display.say("the run had ended before this job began: there is nothing left to do");
+    }
     let continuation = match submit {
         Some((submit, _)) if !driver.is_ended() => {
             let begun = Continuation::begin(dir, submit, driver.progress().ended);

@@ -7,7 +7,7 @@ use clap::Args;
 
 use serde_json::json;
 
-use super::chain::Chain;
+use super::chain::{Chain, Link};
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::engine::Config;
@@ -19,6 +19,7 @@ use crate::store;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -98,11 +99,26 @@ fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<Strin
         .rev()
         .find(|job| job.ended_before.is_some());
     let waits = |id: &str| format!("{id} waits to go on");
+    let after = |job: &Link| {
+        let place = chain.jobs.iter().position(|other| other == job);
+        let rest = chain.jobs[place.map_or(0, |place| place + 1)..].iter();
+        let ids: Vec<&str> = rest
+            .filter(|job| !job.cancelled)
+            .map(|job| &*job.id)
+            .collect();
+        match ids.as_slice() {
+            [] => String::new(),
+            [id] => format!(", {}", waits(id)),
+            ids => format!(", {} wait to go on", ids.join(", ")),
+        }
+    };
     Some(match (state, &chain.stopped, begun) {
         (RunState::Finished, _, _) => format!("{}, done", chain.jobs.len()),
         (RunState::Interrupted, Some(why), _) => format!("none goes on: {why}"),
-        (RunState::Running, _, Some(job)) if job == last => format!("runs in {}", job.id),
-        (RunState::Running, _, Some(job)) => format!("runs in {}, {}", job.id, waits(&last.id)),
+        (RunState::Running, _, Some(job)) => match &chain.trouble {
+            Some(why) => format!("runs in {}; {why}", job.id),
+            None => format!("runs in {}{}", job.id, after(job)),
+        },
         (RunState::Interrupted | RunState::Running, _, _) => {
             let system = submit.map(|submit| System::from(submit.system));
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {

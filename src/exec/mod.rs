@@ -5,6 +5,7 @@ pub mod batch;
 mod batched;
 pub mod cores;
 pub mod doctor;
+pub mod gpus;
 pub mod jobs;
 mod launch;
 mod launcher;

@@ -106,7 +106,7 @@ pub fn age(pid: Pid) -> Option<Duration> {
     Some(since_boot().saturating_sub(started))
 }
 
-/// The token that a process carries in this variable; none of one that has ended.
+/// What a process carries in this variable, a token as a rule; none of one that has ended.
 pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
     let environ = environ(pid)?.unwrap_or_default();
     let mut variables = environ.split(|byte| *byte == 0);

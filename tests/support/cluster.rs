@@ -22,12 +22,28 @@ const NODES: usize = 4;
 
 impl Cluster {
     /// A cluster whose four nodes, `n1` to `n4` of four cores each, are idle.
+    #[allow(dead_code)]
     pub fn start() -> Self {
-        Self::start_with("")
+        Self::with("", "")
     }
 
     /// The same with further lines in its `slurm.conf`.
+    #[allow(dead_code)]
     pub fn start_with(settings: &str) -> Self {
+        Self::with(settings, "")
+    }
+
+    /// The same whose nodes have 4000 MiB, which jobs share, and four GPUs: device files without a device.
+    #[allow(dead_code)]
+    pub fn with_gpus() -> Self {
+        Self::with(
+            "SelectTypeParameters=CR_Core_Memory\nGresTypes=gpu\n",
+            " RealMemory=4000 Gres=gpu:4 Feature=a100",
+        )
+    }
+
+    /// A cluster with more lines in its configuration, and more of each node.
+    fn with(lines: &str, of_node: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         for part in ["state", "spool"] {
             fs::create_dir(dir.path().join(part)).expect("a directory");
@@ -60,8 +76,12 @@ impl Cluster {
             controller: None,
             nodes: (0..NODES).map(|_| None).collect(),
         };
-        let configuration = cluster.configuration() + settings;
-        fs::write(cluster.conf(), configuration).expect("slurm.conf");
+        let configuration = cluster.configuration(of_node);
+        // Of two lines with one key Slurm takes the last.
+        fs::write(cluster.conf(), configuration + lines).expect("slurm.conf");
+        if lines.contains("GresTypes") {
+            cluster.make_gpus();
+        }
         wait_for("munged", || {
             cluster.dir.path().join("munge.socket").exists()
         });
@@ -231,7 +251,25 @@ impl Cluster {
             .count()
     }
 
-    fn configuration(&self) -> String {
+    /// Writes down which files are the GPUs of a node.
+    fn make_gpus(&self) {
+        for gpu in ["0", "1", "2", "3"] {
+            // As the files of NVIDIA's driver; nothing opens them.
+            let mut mknod = Command::new("mknod");
+            mknod
+                .arg(self.dir.path().join(format!("gpu{gpu}")))
+                .args(["c", "195", gpu]);
+            assert!(
+                mknod.status().expect("mknod is there").success(),
+                "run it as root"
+            );
+        }
+        let files = self.dir.path().join("gpu[0-3]");
+        let gres = format!("Name=gpu File={}\n", files.display());
+        fs::write(self.dir.path().join("gres.conf"), gres).expect("gres.conf");
+    }
+
+    fn configuration(&self, of_node: &str) -> String {
         let dir = self.dir.path().display();
         let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
         let host = host.trim();
@@ -252,7 +290,7 @@ impl Cluster {
         );
         for (node, port) in (1..).zip(&self.ports[1..]) {
             text.push_str(&format!(
-                "NodeName=n{node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 State=UNKNOWN\n"
+                "NodeName=n{node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4{of_node} State=UNKNOWN\n"
             ));
         }
         text

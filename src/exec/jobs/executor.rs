@@ -483,8 +483,9 @@ fn put<'j>(
         Submitted::Unknown
     };
     let job = job.ok_or_else(|| refused("the job is not known".into()))?;
-    let dir = via.directory(job);
+    // Before the directory, whose place on another host may be known only then.
     let executable = via.executable().map_err(unreachable)?;
+    let dir = via.directory(job);
     let script = system.script(job, &dir, &executable);
     let script = script.map_err(|e| refused(e.to_string()))?;
     // That of an earlier submission, which the batch system does not have.

@@ -445,13 +445,15 @@ impl Thread {
             format!("--ntasks={nodes}"),
             format!("--jobid={id}"),
             format!("--cpus-per-task={}", terms.cores_per_task),
+            // Without a number of its own each step would take all memory of the block; 0 shares it.
+            format!("--mem={}M", terms.resources.memory.unwrap_or(0)),
             format!("--job-name={token}"),
             format!("--chdir={}", job.dir.display()),
             // Steps that the task's launcher starts share what this one holds.
             "--export=ALL,SLURM_OVERLAP=1".into(),
-            "/bin/sh".into(),
-            script.display().to_string(),
         ]);
+        argv.extend(gres(terms.resources.gpus));
+        argv.extend(["/bin/sh".into(), script.display().to_string()]);
         let mut client = client_job(job, argv);
         client.env = self.here.env().to_vec();
         self.local.submit(vec![client]);
@@ -461,14 +463,21 @@ impl Thread {
         let Terms {
             batch,
             cores_per_task,
+            resources,
             ..
         } = &self.held.terms;
+        let tasks = self.held.tasks_per_node;
         let mut options = vec![
             format!("--time={}", minutes(self.pool.walltime())),
             format!("--nodes={}", self.held.nodes),
             format!("--cpus-per-task={cores_per_task}"),
-            format!("--ntasks-per-node={}", self.held.tasks_per_node),
+            format!("--ntasks-per-node={tasks}"),
         ];
+        let memory = resources.memory.map(|each| each * tasks as u64);
+        options.extend(memory.map(|memory| format!("--mem={memory}M")));
+        options.extend(gres(resources.gpus * tasks));
+        let constraint = resources.constraint.iter();
+        options.extend(constraint.map(|constraint| format!("--constraint={constraint}")));
         let queue = batch
             .queue
             .iter()
@@ -488,6 +497,11 @@ impl Thread {
         let at = now();
         let _ = self.reports.send(Report { token, news, at });
     }
+}
+
+/// GPUs of each node, as Slurm is told them.
+fn gres(gpus: usize) -> Option<String> {
+    (gpus > 0).then(|| format!("--gres=gpu:{gpus}"))
 }
 
 /// The script of a step: the task runs on the first of its nodes, and its launcher reaches the others.
