@@ -84,9 +84,7 @@ fn results(reports: &mut UnboundedReceiver<Report>, count: usize) -> Vec<String>
 fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
     let cluster = Cluster::with_gpus();
     let (sender, mut reports) = unbounded_channel();
-    let system = Box::new(Slurm {
-        terms: terms(1, Some(1000), 2),
-    });
+    let system = Box::new(Slurm::new(terms(1, Some(1000), 2)));
     let jobs = JobExecutor::new(system, Box::new(here(&cluster)), 4, "c0ffee", sender);
     let mut jobs = jobs.expect("a thread");
     let tell = "{ scontrol show job $SLURM_JOB_ID; echo visible=$CUDA_VISIBLE_DEVICES; } > result";
