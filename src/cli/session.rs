@@ -28,6 +28,7 @@ use crate::spec::campaign::{Campaign, Loaded, Objective};
 use crate::spec::source;
 use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
+use crate::task::StoppedBy;
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
 const RESERVE: usize = 256;
@@ -342,6 +343,12 @@ async fn conclude(
         eprintln!(
             "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{}",
             visible(&message)
+        );
+    }
+    if ended == StoppedBy::References {
+        eprintln!(
+            "hint: `moldflow resume {}` computes the missing free atoms again",
+            dir.display()
         );
     }
     Ok(Exit::NothingComputed)
