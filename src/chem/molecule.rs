@@ -156,7 +156,7 @@ impl Molecule {
                 smiles: self.canonical_smiles(),
                 reason: e.to_string(),
             })?;
-        let ends = explicit.bonds().into_iter().map(|bond| {
+        let ends = explicit.bonds().iter().map(|bond| {
             let (a, b) = (bond.begin().index(), bond.end().index());
             (a.min(b), a.max(b))
         });

@@ -18,6 +18,7 @@ use crate::spec::campaign::Loaded;
 use crate::spec::duration::Duration;
 use crate::spec::site::Submit;
 use crate::store::Store;
+use crate::task::StoppedBy;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -138,8 +139,10 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let summary = Store::open_to_read(dir).await?.summary().await?;
-    match summary.stopped_by {
+    match summary.stopped_by.as_deref() {
         None => Ok(()),
+        // It can be taken up again.
+        Some(word) if word == StoppedBy::References.word() => Ok(()),
         Some(_) => Err(Failure::new(format!(
             "the run in `{}` has ended",
             dir.display()

@@ -314,7 +314,15 @@ fn failure(error: Option<QcError>, said: &dyn Fn(String) -> String) -> SimError 
             SimError::NotConverged
         }
         "input_error" => SimError::Unsupported,
-        _ if says(&["out of memory", "insufficient memory", "ma_push failed"]) => SimError::Memory,
+        _ if says(&[
+            "out of memory",
+            "insufficient memory",
+            "memory limit unreasonable",
+            "ma_push failed",
+        ]) =>
+        {
+            SimError::Memory
+        }
         _ => SimError::Exit,
     };
     kind(said(format!("{error_type}: {}", tail(&error_message))))
