@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use cluster::Cluster;
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
@@ -37,6 +37,7 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
             options: vec![],
         },
         cores_per_task: number(2),
+        resources: Resources::default(),
         setup: vec![],
     };
     let here = Here::new(Path::new(MOLDFLOW));
