@@ -401,6 +401,10 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
          qsub -N moldflow-run.2 -W depend=afterany:21.server RUN_DIR/job.sh\n\
          qsub -N moldflow-run.3 -W depend=afterany:22.server RUN_DIR/job.sh\n";
     assert_eq!(system.asked(), submitted);
+    assert_eq!(
+        system.status(),
+        "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has begun\n"
+    );
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();

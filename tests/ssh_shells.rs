@@ -188,7 +188,8 @@ fn the_trouble_of_a_jump_host_is_not_that_of_the_host_behind_it() {
         "Host behind-*\n  ControlPath none\n\
          Host behind-unknown\n  ProxyJump gateway-unknown\nIT\n\
          Host behind-denied\n  ProxyJump gateway-denied\nIT\n\
-         Host behind-nameless\n  ProxyJump no-such-host.invalid\nIT\n\
+         Host behind-down\n  ProxyJump gateway-down\nIT\n\
+         Host gateway-down\n  HostName 127.0.0.1\n  Port 1\n\
          Host behind-good\n  ProxyJump {ALIAS}\nIT\n\
          Host gateway-unknown\n  UserKnownHostsFile {dir}/known_to_nobody\n  StrictHostKeyChecking ask\nIT\n\
          Host gateway-denied\n  PubkeyAuthentication no\nIT\n"
@@ -206,8 +207,8 @@ fn the_trouble_of_a_jump_host_is_not_that_of_the_host_behind_it() {
             "load a key that it accepts",
         ),
         (
-            "behind-nameless",
-            "`behind-nameless` is not reached: ssh: Could not resolve hostname no-such-host.invalid",
+            "behind-down",
+            "`behind-down` is not reached: ssh: connect to host 127.0.0.1 port 1: Connection refused",
             "ProxyJump",
         ),
     ] {

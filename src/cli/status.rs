@@ -37,12 +37,22 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let chain = Chain::load(&dir)
         .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
     if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {
-        let text = match arguments.json {
-            true => format!(
+        let waiting = chain
+            .jobs
+            .iter()
+            .filter(|job| !job.cancelled && chain.up_front);
+        let waiting: Vec<&str> = waiting.map(|job| &*job.id).collect();
+        let text = match (arguments.json, waiting.as_slice()) {
+            (true, _) => format!(
                 "{:#}\n",
                 json!({"run_dir": dir, "state": "submitted", "job": job.id})
             ),
-            false => format!(
+            (false, [_, _, ..]) => format!(
+                "{}: submitted, none of the jobs {} has begun\n",
+                loaded.campaign.name,
+                waiting.join(", ")
+            ),
+            (false, _) => format!(
                 "{}: submitted, job {} has not begun\n",
                 loaded.campaign.name, job.id
             ),
@@ -122,7 +132,10 @@ fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<Strin
         (RunState::Interrupted | RunState::Running, _, _) => {
             let system = submit.map(|submit| System::from(submit.system));
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {
-                Some(false) => format!("none goes on: {} is gone", last.id),
+                Some(false) => match &chain.trouble {
+                    Some(why) => format!("none goes on: {why}"),
+                    None => format!("none goes on: {} is gone", last.id),
+                },
                 Some(true) | None => waits(&last.id),
             }
         }

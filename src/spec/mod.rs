@@ -3,6 +3,7 @@
 mod batch;
 pub mod campaign;
 mod check;
+mod directives;
 pub mod duration;
 pub mod fault;
 pub mod import;
