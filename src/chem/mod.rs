@@ -1,5 +1,6 @@
 //! Molecules: reading, naming, editing, embedding them. The only place that names the cheminformatics crate.
 
+mod bonds;
 pub mod edit;
 mod error;
 pub mod geometry;
@@ -9,6 +10,7 @@ mod parent;
 pub mod qm9;
 pub mod units;
 
+pub use bonds::rearrangement;
 pub use error::ChemError;
 pub use geometry::{Geometry, embed};
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};

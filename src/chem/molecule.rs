@@ -155,6 +155,25 @@ impl Molecule {
         Self::parse(&write_smiles(&self.inner, &params))
     }
 
+    /// Pairs of bonded atoms, hydrogens included and behind all others, as [`super::embed`] orders them: the smaller index first,
+    /// ascending.
+    pub(super) fn bonds_with_hydrogens(&self) -> Result<Vec<(usize, usize)>, ChemError> {
+        let explicit = self
+            .inner
+            .with_hydrogens()
+            .map_err(|e| ChemError::Unreadable {
+                smiles: self.canonical_smiles(),
+                reason: e.to_string(),
+            })?;
+        let ends = explicit.bonds().into_iter().map(|bond| {
+            let (a, b) = (bond.begin().index(), bond.end().index());
+            (a.min(b), a.max(b))
+        });
+        let mut bonds: Vec<_> = ends.collect();
+        bonds.sort_unstable();
+        Ok(bonds)
+    }
+
     pub(super) fn inner(&self) -> &cosmolkit::Molecule {
         &self.inner
     }

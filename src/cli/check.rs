@@ -5,7 +5,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::failure::{Failure, visible};
+use super::failure::Failure;
+use super::terminal::say;
 use super::{CampaignArguments, Exit, print, start};
 use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
@@ -36,7 +37,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     warn_of_crowding(&loaded);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
     if let Some(reading) = loaded.source.as_ref().and_then(|source| source.reading()) {
-        print(&visible(&entries(reading, arguments.verbose)))?;
+        print(&entries(reading, arguments.verbose))?;
     }
     Ok(Exit::Finished)
 }
@@ -83,10 +84,8 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
 /// Says on standard error when tasks will share cores; nothing keeps a run from that.
 pub(super) fn warn_of_crowding(loaded: &Loaded) {
     if let Some(message) = plan::crowded(loaded) {
-        eprintln!("warning: {message}");
-        eprintln!(
-            "  hint: lower `slots` in the site profile, or the ranks and cores of the method"
-        );
+        say(&format!("warning: {message}"));
+        say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
     }
 }
 

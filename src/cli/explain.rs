@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes, visible};
+use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
@@ -31,7 +31,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let (loaded, _) = run_dir::load(&dir)?;
+    let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
     // A number may be a name, too, and so may a SMILES: all that it can mean is told.
@@ -76,7 +76,7 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
             None => {}
         }
     }
-    print(&visible(&text))?;
+    print(&text)?;
     Ok(Exit::Finished)
 }
 

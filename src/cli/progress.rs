@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::failure::visible;
+use super::terminal::{say, visible};
 use crate::engine::{Ending, Progress, Watch};
 use crate::report;
+use crate::task::HostFault;
 
 /// How often a plain line may come.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -72,8 +73,8 @@ impl Display {
     pub fn say(&self, line: &str) {
         match &self.kind {
             Kind::Quiet => {}
-            Kind::Lines(_) => eprintln!("{line}"),
-            Kind::Live(live) => live.all.suspend(|| eprintln!("{line}")),
+            Kind::Lines(_) => say(line),
+            Kind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
 
@@ -95,8 +96,10 @@ impl Watch for Display {
         }
     }
 
-    fn no_room(&mut self) {
-        self.say("the disk is full: no new tasks, waiting for those that run");
+    fn halted(&mut self, fault: HostFault) {
+        self.say(&format!(
+            "{fault}: no new tasks, waiting for those that run"
+        ));
         self.say(&format!("`{}` goes on with it", self.resume));
     }
 
@@ -125,7 +128,7 @@ impl Lines {
             }
         };
         if is_news {
-            eprintln!(
+            say(&format!(
                 "{}/{} evaluations, {} failed; best {}; {}; {}; {}",
                 progress.evaluations,
                 progress.asked_for,
@@ -134,7 +137,7 @@ impl Lines {
                 queue(progress),
                 busy(slots),
                 progress.phase
-            );
+            ));
             self.last = Some((Instant::now(), progress.clone()));
         }
     }
@@ -173,17 +176,14 @@ impl Live {
             || "time left unknown".into(),
             |t| format!("{} left", brief(t)),
         ));
-        self.best.set_message(format!(
+        let best = format!(
             "best {}; {} failed",
             best(progress, names),
             progress.failures
-        ));
-        self.queue.set_message(format!(
-            "{}; {}; {}",
-            progress.phase,
-            queue(progress),
-            busy(slots)
-        ));
+        );
+        self.best.set_message(visible(&best));
+        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(slots));
+        self.queue.set_message(visible(&queue));
     }
 }
 

@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::chain::Chain;
-use super::failure::{Failure, visible};
+use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::engine::Config;
 use crate::exec::batch::System;
@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir)?;
+    let (loaded, plan) = run_dir::load(&dir).await?;
     let chain = Chain::load(&dir)
         .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
     if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {
@@ -84,7 +84,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         let tasks = store.tasks_by_state().await?;
         let text = report::status_text(&summary, state, &level, &slots, &tasks);
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
-        print(&visible(&format!("{text}\n{jobs}")))?;
+        print(&format!("{text}\n{jobs}"))?;
     }
     Ok(Exit::Finished)
 }

@@ -1,32 +1,40 @@
 //! Simulation engines: each renders the inputs of one quantum chemistry method and parses its outputs.
 
 mod atoms;
+mod basis;
 mod command;
+mod electrons;
 mod engine;
+mod functional;
 mod gfn2;
 mod key;
 mod nwchem;
 mod qcengine;
+mod said;
+mod vibrations;
 mod words;
 mod xtb;
 
+use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
-pub use command::Command;
+pub use command::{Command, EnergyUnit};
 pub use engine::{Engine, programs};
 pub use gfn2::{Gfn2, VERSION as LIBRARIES};
 pub use key::key_parts;
 pub use nwchem::{Functions, Job, Nwchem};
 pub use qcengine::Qcengine;
+pub use said::without_backtrace;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed};
+use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed, rearrangement};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -87,11 +95,20 @@ pub enum SimError {
     NoGeometry(String),
     #[error("{0}")]
     NotConverged(String),
+    /// The program computed something that is not a number.
+    #[error("{0}")]
+    NotANumber(String),
+    /// The relaxed geometry is that of another molecule.
+    #[error("{0}")]
+    Rearranged(String),
     /// The method cannot treat the molecule: charge, spin, element.
     #[error("{0}")]
     Unsupported(String),
     #[error("{0}")]
     Unreadable(String),
+    /// A file of the program, named first, that is there and could not be read.
+    #[error("{0}")]
+    File(String, #[source] Errno),
     /// The program was given too little memory.
     #[error("{0}")]
     Memory(String),
@@ -101,6 +118,16 @@ pub enum SimError {
     /// The program ended abnormally.
     #[error("{0}")]
     Exit(String),
+}
+
+impl SimError {
+    /// A file that could not be read: missing, or kept from being read by the system.
+    fn of_file(name: String, error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) if errno != Errno::NOENT => Self::File(name, errno),
+            _ => Self::Unreadable(format!("{name}: {error}")),
+        }
+    }
 }
 
 impl From<ChemError> for SimError {
@@ -174,6 +201,15 @@ impl Ranks {
     }
 }
 
+/// What is wrong with a setting of an engine, and a way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingFault {
+    /// Name of the setting.
+    pub setting: &'static str,
+    pub message: String,
+    pub hint: String,
+}
+
 /// A quantum chemistry engine with its settings.
 pub trait Simulator {
     /// The level of theory of its energies when it begins with geometries of the level `geometry`.
@@ -185,6 +221,10 @@ pub trait Simulator {
     /// Whether its geometries are of its own level, so that others can begin with them.
     fn relaxes(&self) -> bool {
         false
+    }
+    /// What is wrong with its settings for molecules of hydrogen and these elements.
+    fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
+        Vec::new()
     }
     /// How many processes an MPI program wants; none for any other.
     fn ranks(&self) -> Option<Ranks> {
@@ -217,7 +257,12 @@ impl Start {
         require_neutral_closed_shell(&molecule, engine)?;
         Ok(Self {
             geometry: match &request.geometry {
-                Some(Relaxed { xyz, .. }) => of_elements(Geometry::from_xyz(xyz)?)?,
+                Some(Relaxed { xyz, level }) => {
+                    let given = of_elements(Geometry::from_xyz(xyz)?)?;
+                    require_same_bonds(&molecule, &given, level)?;
+                    given
+                }
+                // Its bonds are looked at once it may have been relaxed.
                 None => embed(&molecule, request.seed, seconds(embed_timeout))?,
             },
             unpaired_electrons: 0,
@@ -245,6 +290,21 @@ fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
             symbol.escape_default()
         ))),
         None => Ok(geometry),
+    }
+}
+
+/// Refuses a geometry that `what` relaxed into that of another molecule.
+fn require_same_bonds(
+    molecule: &Molecule,
+    geometry: &Geometry,
+    what: &str,
+) -> Result<(), SimError> {
+    match rearrangement(molecule, geometry)? {
+        None => Ok(()),
+        Some(how) => Err(SimError::Rearranged(format!(
+            "{what} turned `{}` into another molecule: it {how}",
+            molecule.canonical_smiles()
+        ))),
     }
 }
 

@@ -106,6 +106,12 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
         let MethodKind::Simulate { engine, geometry } = &method.kind else {
             continue;
         };
+        let elements = &loaded.campaign.search_space.elements;
+        let found = engine.simulator().faults(elements).into_iter();
+        for found in found.filter(|_| loaded.is_sound("search_space")) {
+            let place = loaded.place(&["methods", name, "settings", found.setting]);
+            faults.push(Fault::new(found.message).at(place).hint(Some(found.hint)));
+        }
         if let Some(ranks) = engine.simulator().ranks() {
             ranks_fit(loaded, name, &ranks, faults);
         }

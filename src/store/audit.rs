@@ -98,7 +98,11 @@ impl Store {
         &mut self,
         noted: io::Result<Option<(i64, String)>>,
     ) -> Result<(), StoreError> {
-        let Some((seq, seal)) = noted.map_err(|e| self.damaged(e.to_string()))? else {
+        let noted = noted.map_err(|e| StoreError::Read {
+            path: self.path.with_file_name(NOTE),
+            source: sqlx::Error::Io(e),
+        });
+        let Some((seq, seal)) = noted? else {
             return Ok(());
         };
         let found = sqlx::query_scalar("SELECT checksum FROM journal WHERE seq = ?")
