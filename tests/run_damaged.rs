@@ -347,6 +347,7 @@ fn a_run_of_an_earlier_version_is_resumed() {
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/run-of-0.1.0");
     let run_dir = campaign.path("run");
     copy(&golden, &run_dir);
+    on(&run_dir, &["explain", "1"]).with_code(0);
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["state"], "interrupted");
     let before = journal(&run_dir);

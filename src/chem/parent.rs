@@ -8,6 +8,21 @@ use super::{ChemError, Molecule};
 /// Elements of acids `HX` that salts of bases are written with, such as `CCN.Cl`.
 const HALOGENS: [&str; 4] = ["F", "Cl", "Br", "I"];
 
+/// Masses of the most common isotopes, by which RDKit decides between molecules of equal size, hydrogens left out;
+/// AME 2020.
+const MASSES: [(&str, f64); 10] = [
+    ("B", 11.009305),
+    ("C", 12.0),
+    ("N", 14.003074),
+    ("O", 15.994915),
+    ("F", 18.998403),
+    ("P", 30.973762),
+    ("S", 31.972071),
+    ("Cl", 34.968853),
+    ("Br", 78.918338),
+    ("I", 126.904473),
+];
+
 /// Several molecules in one SMILES.
 pub struct Mixture {
     fragments: Vec<Fragment>,
@@ -58,7 +73,7 @@ impl Mixture {
             .any(|fragment| fragment.charge() != 0 || fragment.is_hydrogen_halide())
     }
 
-    /// The organic molecule with the most heavy atoms, then the heaviest, as a neutral acid or base where protons alone make it
+    /// The organic molecule with the most heavy atoms, of several the one whose are heaviest, as a neutral acid or base where protons alone make it
     /// one; none if no molecule has carbon.
     ///
     /// The choice is that of RDKit's `LargestFragmentChooser` with `preferOrganic` and
@@ -133,14 +148,16 @@ fn atoms(molecule: &cosmolkit::Molecule) -> Result<Vec<Atom>, String> {
     let mut atoms = Vec::new();
     for atom in molecule.atoms() {
         let hydrogens = atom.total_hydrogens().map_err(|e| e.to_string())?;
-        let z = f64::from(atom.atomic_number());
+        let symbol = atom.element().symbol();
+        let known = MASSES.iter().find(|(known, _)| *known == symbol);
+        // Of other elements, with which no molecule is computed, roughly.
+        let mass = known.map_or(2.0 * f64::from(atom.atomic_number()), |(_, mass)| *mass);
         atoms.push(Atom {
-            symbol: atom.element().symbol(),
+            symbol,
             charge: i32::from(atom.formal_charge()),
             hydrogens,
             beside: Vec::new(),
-            // Among molecules of equal size the atomic numbers order as the masses do.
-            mass: z + f64::from(hydrogens) / 1000.0,
+            mass,
         });
     }
     let charges: Vec<i32> = atoms.iter().map(|atom| atom.charge).collect();

@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let (loaded, _) = run_dir::load(&dir).await?;
-    let mut store = Store::open_to_read(&dir).await?;
+    let mut store = run_dir::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
     // A number may be a name, too, and so may a SMILES: all that it can mean is told.
     let mut tasks: BTreeMap<i64, TaskRow> = BTreeMap::new();

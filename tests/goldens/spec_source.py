@@ -32,6 +32,8 @@ CN(=O)=O C[N+](=O)[O-] C[N+]([O-])=O C=[N+]=[N-] [C-]#[N+]C C[N+]#[C-] CS(C)(=O)
 [Na+].[Cl-] CC(=O)[O-].[Na+] CC(=O)O[Na] CC[NH3+].[Cl-] CCN.Cl CCN.OS(=O)(=O)O CC(=O)O.O CCO.O.O C1CC1.c1ccccc1 [K+].[O-]c1ccccc1
 C[N+](C)(C)CCO.[Cl-] [Ca+2].CC([O-])=O.CC([O-])=O NCCCCC([NH3+])C(=O)[O-].[Cl-] [NH3+]CCC[NH3+].[Cl-].[Br-] OC(=O)CC(O)(CC([O-])=O)C(O)=O.[Na+] [O-]S(=O)(=O)C.C[NH+](C)C
 C[n+]1ccccc1.[I-] [nH+]1cccc1C.[Cl-] C[N+](=O)[O-].O [Fe].CCO CCl.Br O=C([O-])[O-].[Ca+2] [Li]CCCC.CCCCCC C1.C1 C1CC.O1
+CCO.CCN CCN.CCO CCS.CCCO CCF.CCO C1CCCCC1.c1ccncc1 c1ccncc1.C1CCCCC1 CCCO.CC(C)O CC(C)O.CCCO CCO.CCCl O=C(O)C(=O)[O-].CC[NH3+] [O-]c1ccc([O-])cc1.[Na+].[K+]
+C[N+](C)(C)CC(=O)O.[Cl-] [NH3+]CC(=O)O.[Cl-] C[S+](C)C.[I-] [O-]c1cccc[n+]1C.O C=[NH2+].[Cl-] [nH+]1cccc2ccccc21.[Br-] CC[O-].[Li+] C[NH+](C)CC[NH+](C)C.[Cl-].[Cl-] CC(=O)[O-].CC(=O)[O-].[Mg+2].O.O
 *CC [*]CC CC* *.CC [R]CC [X] [1*]CC
 C~C C$C N->[Cu] [NH3]->[Pt](<-[NH3])(Cl)Cl CC>>CO CC.O>>CO CC>[Pt]>CO CC>> >>CO >> C>C C>N>O>C
 C[Pt]C C[Si](C)(C)C CB(O)O CBr CI CP(C)C [He] [Xe] F[Xe]F
