@@ -310,6 +310,7 @@ fn resume() {
         let mut facts = vec![Fact::Began {
             initial,
             reserve: vec![],
+            atom_retries: 0,
         }];
         while !facts.is_empty() {
             for some in facts.chunks(1000) {

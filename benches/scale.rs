@@ -153,6 +153,7 @@ fn engine() {
         let begun = Fact::Began {
             initial: vec!["C".into()],
             reserve: vec![],
+            atom_retries: 0,
         };
         let mut running = VecDeque::new();
         let (mut events, mut next) = (0, 0);

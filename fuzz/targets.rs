@@ -17,20 +17,21 @@ use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
 use moldflow::exec::{Exit, Job, Shape, render, slurm};
 use moldflow::simulate::{Engine, Outputs, Request};
-use moldflow::spec::campaign::Overrides;
+use moldflow::spec::campaign::{Overrides, SearchSpace};
 use moldflow::spec::fault::Text;
 use moldflow::spec::site::{Batch, Executor};
-use moldflow::spec::{import, profiles};
+use moldflow::spec::{import, profiles, source};
 use moldflow::task::{Event, Token};
 
 /// A target and its name, which is that of its corpus too.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("campaign", campaign),
     ("site_profile", site_profile),
     ("qcengine_file", qcengine_file),
     ("smiles", smiles),
+    ("molecules", molecules),
     ("xyz", xyz),
     ("xtb", xtb),
     ("nwchem", nwchem),
@@ -68,6 +69,26 @@ pub fn site_profile(data: &[u8]) {
 
 pub fn qcengine_file(data: &[u8]) {
     let _ = import::qcengine(&text("qcengine.yaml", data), None);
+}
+
+/// A file of molecules, as lines and as a table: every entry is accounted for.
+pub fn molecules(data: &[u8]) {
+    let space = serde_json::json!({
+        "source": "molecules",
+        "elements": ["C", "N", "O"],
+        "max_heavy_atoms": 9,
+        "largest_fragment": data.len().is_multiple_of(2),
+    });
+    let space: SearchSpace = serde_json::from_value(space).expect("a search space");
+    for name in ["molecules.smi", "molecules.csv"] {
+        let path = folder().join(name);
+        fs::write(&path, data).expect("a file");
+        if let Ok(reading) = source::read(&path, &space) {
+            let skipped: usize = reading.skipped.values().map(Vec::len).sum();
+            let found = reading.kept.len() + reading.duplicates.len() + skipped;
+            assert_eq!(found, reading.read);
+        }
+    }
 }
 
 /// Any text as SMILES; what is one is written again, and reads as the same.

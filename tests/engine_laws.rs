@@ -72,6 +72,7 @@ impl World<'_> {
             let fact = Fact::Began {
                 initial: (0..self.plan.initial).map(name).collect(),
                 reserve,
+                atom_retries: 0,
             };
             self.take(&mut engine, vec![fact])?;
         } else {
@@ -387,6 +388,7 @@ fn retries() -> impl Strategy<Value = Retries> {
     (named, 0u32..3, 0u64..3).prop_map(|(named, others, backoff)| Retries {
         named,
         others,
+        at_least: 0,
         backoff: Duration::from_millis(backoff),
     })
 }
@@ -559,7 +561,14 @@ impl Order<'_, '_> {
             .collect();
         let reserve = vec![];
         world
-            .take(&mut engine, vec![Fact::Began { initial, reserve }])
+            .take(
+                &mut engine,
+                vec![Fact::Began {
+                    initial,
+                    reserve,
+                    atom_retries: 0,
+                }],
+            )
             .expect("no fuse");
         while !engine.is_ended() {
             let running = world

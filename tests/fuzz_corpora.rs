@@ -181,6 +181,7 @@ targets! {
     site_profile: 500,
     qcengine_file: 300,
     smiles: 40_000,
+    molecules: 500,
     xyz: 5_000,
     xtb: 300,
     nwchem: 300,

@@ -20,7 +20,7 @@ fn scripted(script: &str, words: &[&str]) -> Campaign {
     let words = serde_json::to_string(&words).unwrap();
     let argv = words.replacen('[', "[./energy.sh, ", 1);
     let energy = format!(
-        "engine: command, settings: {{level: none, argv: {argv}}}, topic: simulator, partition: qc, timeout: 5m"
+        "engine: command, settings: {{level: none, unit: hartree, argv: {argv}}}, topic: simulator, partition: qc, timeout: 5m"
     );
     let campaign = Campaign::tiny().with(ENERGY, &energy);
     let path = campaign.path("energy.sh");
@@ -156,7 +156,7 @@ fn the_words_of_a_command_stay_words_whatever_they_hold() {
         "&& touch pwned",
     ];
     // Each word and a bar behind it, so that line breaks in them count.
-    let script = "printf '%s|' \"$@\" > \"$OUT\"; echo '{\"energy_hartree\": -1.0}' > energy.json";
+    let script = "printf '%s|' \"$@\" > \"$OUT\"; echo '{\"energy\": -1.0}' > energy.json";
     let campaign = scripted(script, &words);
     let out = campaign.path("words");
     said(campaign.run_command("run", &["--quiet"]).env("OUT", &out)).with_code(0);

@@ -17,7 +17,7 @@ fn campaign(scratch: &str, timeout: &str) -> Campaign {
     let script = format!(
         "cd {}; stat -c %a \"$MOLDFLOW_SCRATCH\" > mode; echo \"$MOLDFLOW_SCRATCH\" > where; \
          touch \"$MOLDFLOW_SCRATCH/file\"; test -e go || sleep 600; \
-         cd - > /dev/null; echo '{{\"energy_hartree\": -1.0}}' > \"$1\"",
+         cd - > /dev/null; echo '{{\"energy\": -1.0}}' > \"$1\"",
         plain.path("").display()
     );
     fs::write(&program, script).unwrap();
@@ -26,7 +26,7 @@ fn campaign(scratch: &str, timeout: &str) -> Campaign {
         .with(
             "engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m",
             &format!(
-                "engine: command, settings: {{argv: [sh, ./program, \"{{output}}\"], level: none}}, \
+                "engine: command, settings: {{argv: [sh, ./program, \"{{output}}\"], level: none, unit: hartree}}, \
                  topic: simulator, partition: qc, timeout: {timeout}"
             ),
         )

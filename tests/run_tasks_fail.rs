@@ -137,7 +137,7 @@ fn a_program_that_writes_without_end_is_ended_before_it_fills_the_disk() {
 
 #[test]
 fn half_a_result_is_no_result() {
-    let fault = r#"printf '{"energy_hartree": -1' > "$2"; exit 0"#;
+    let fault = r#"printf '{"energy": -1' > "$2"; exit 0"#;
     let (run_dir, failure, _campaign) = run_with(Campaign::of_a_program(), fault);
     assert_eq!(failure.kind, FailureKind::Unreadable);
     assert_one_given_up(&run_dir);
@@ -153,7 +153,7 @@ fn rubbish_is_no_result() {
     for fault in [
         r#"head -c 5000 /dev/urandom > "$2"; exit 0"#,
         "head -c 5000 /dev/urandom > result.json; kill -9 $PPID",
-        r#"echo '{"energy_hartree": 1e999}' > "$2"; exit 0"#,
+        r#"echo '{"energy": 1e999}' > "$2"; exit 0"#,
         r#"mkdir "$2"; exit 0"#,
     ] {
         let (run_dir, failure, _campaign) = run_with(Campaign::of_a_program(), fault);

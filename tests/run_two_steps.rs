@@ -64,7 +64,7 @@ fn each_molecule_is_relaxed_in_a_task_of_its_own_and_a_crash_between_the_steps_c
 fn a_molecule_whose_geometry_fails_has_failed_with_that_kind() {
     let campaign = two_steps().with(
         "engine: xtb,",
-        "engine: command, settings: {argv: [\"false\"], level: none},",
+        "engine: command, settings: {argv: [\"false\"], level: none, unit: hartree},",
     );
     campaign.run("failed", &[]).with_code(3);
     let rows = rows(&campaign.path("failed"));

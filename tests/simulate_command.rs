@@ -1,13 +1,16 @@
 //! The engine `command`, with the program that `docs/engines.md` shows (it needs python3 and xtb).
 
+mod support;
+
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use moldflow::exec;
 use moldflow::simulate::{
     Command, Engine, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator,
 };
 use serde_json::{Value, json};
+use support::{Campaign, rows};
 
 /// The program in `docs/engines.md`.
 fn example() -> &'static str {
@@ -17,7 +20,7 @@ fn example() -> &'static str {
 }
 
 fn command(argv: &[&str]) -> Command {
-    let settings = json!({"argv": argv, "level": "GFN1-xTB//MMFF94", "settings": {"a": [1, "b"]}});
+    let settings = json!({"argv": argv, "level": "GFN1-xTB//MMFF94", "unit": "hartree", "settings": {"a": [1, "b"]}});
     serde_json::from_value(settings).unwrap()
 }
 
@@ -58,9 +61,7 @@ fn compute(engine: &Command, smiles: &str) -> Result<SimResult, SimError> {
 /// The answer of a script that does no more than writing this.
 fn answered(answer: &Value) -> Result<SimResult, SimError> {
     let folder = tempfile::tempdir().unwrap();
-    let script = folder.path().join("answer.py");
-    let text = format!("import sys\nopen(sys.argv[2], 'w').write('''{answer}''')\n");
-    fs::write(&script, text).unwrap();
+    let script = script(folder.path(), answer);
     compute(&python(&script), "O")
 }
 
@@ -71,18 +72,106 @@ fn the_example_of_the_manual_is_ten_lines_and_computes_energies() {
     let script = folder.path().join("gfn1.py");
     fs::write(&script, example()).unwrap();
     let water = compute(&python(&script), "O").unwrap();
-    let oxygen = compute(&python(&script), "[O]").unwrap();
-    let hydrogen = compute(&python(&script), "[H]").unwrap();
-    let energy = |result: &SimResult| result.total_energy_hartree;
-    let bound = energy(&water) - energy(&oxygen) - 2.0 * energy(&hydrogen);
-    // Experiment: -0.35 hartree; GFN1-xTB is made for geometries and overbinds atoms.
-    assert!((-0.7..-0.5).contains(&bound), "{bound}");
     assert_eq!(
         (water.engine.as_str(), water.level.as_str()),
         ("command", "GFN1-xTB//MMFF94")
     );
     assert!(water.version.starts_with(|c: char| c.is_ascii_digit()));
     assert_eq!(water.geometry.atoms.len(), 3);
+}
+
+/// Free atoms, on which xtb 6.5.1 fails now and then, are tried again.
+#[test]
+fn a_campaign_of_the_example_gets_its_free_atoms_in_the_end() {
+    let campaign = Campaign::tiny().with(
+        "engine: gfn2//mmff94",
+        "engine: command, settings: {argv: [python3, ./gfn1.py, \"{input}\", \"{output}\"], level: GFN1-xTB//MMFF94, unit: hartree}",
+    );
+    fs::write(campaign.path("gfn1.py"), example()).unwrap();
+    campaign.run("run", &[]).with_code(0);
+    let computed = rows(&campaign.path("run"))
+        .into_iter()
+        .filter(|row| row["status"] == "computed");
+    let energies: Vec<f64> = computed
+        .map(|row| row["energy_hartree"].parse().unwrap())
+        .collect();
+    // Bound, but by no more than an hartree for each of five heavy atoms and what they hold.
+    assert!(!energies.is_empty());
+    assert!(
+        energies.iter().all(|energy| (-10.0..-0.1).contains(energy)),
+        "{energies:?}"
+    );
+}
+
+/// Writes this as the answer of a script in `folder`.
+fn script(folder: &Path, answer: &Value) -> PathBuf {
+    let script = folder.join("answer.py");
+    let text = format!("import sys\nopen(sys.argv[2], 'w').write('''{answer}''')\n");
+    fs::write(&script, text).unwrap();
+    script
+}
+
+/// CODATA 2018: 27.211386245988 eV, 627.509474 kcal/mol and 2625.499639 kJ/mol in one hartree.
+#[test]
+fn an_energy_is_converted_from_the_unit_that_is_declared() {
+    let folder = tempfile::tempdir().unwrap();
+    for (unit, energy) in [
+        ("hartree", -76.0),
+        ("eV", -2_068.065_354_695_088),
+        ("kcal/mol", -47_690.720_024),
+        ("kJ/mol", -199_537.972_6),
+    ] {
+        let script = script(folder.path(), &json!({"energy": energy, "unit": unit}));
+        let mut engine = json!(python(&script));
+        engine["unit"] = json!(unit);
+        let engine: Command = serde_json::from_value(engine).unwrap();
+        let result = compute(&engine, "O").unwrap();
+        let error = result.total_energy_hartree + 76.0;
+        assert!(error.abs() < 1e-6, "{unit}: {error}");
+    }
+    for wrong in ["Hartree", "Eh", "", "kcal"] {
+        let text = json!({"argv": ["p"], "level": "l", "unit": wrong});
+        assert!(serde_json::from_value::<Command>(text).is_err(), "{wrong}");
+    }
+    let without = json!({"argv": ["p"], "level": "l"});
+    assert!(serde_json::from_value::<Command>(without).is_err());
+}
+
+#[test]
+fn an_answer_of_nan_is_not_a_number() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("answer.py");
+    let text = "import json, sys\njson.dump({'energy': float('nan')}, open(sys.argv[2], 'w'))\n";
+    fs::write(&script, text).unwrap();
+    let found = compute(&python(&script), "O");
+    assert!(matches!(found, Err(SimError::NotANumber(_))), "{found:?}");
+}
+
+#[test]
+fn a_geometry_of_another_molecule_is_a_rearrangement() {
+    let start = prepare(&command(&["p"]), "C=O");
+    let input: Value = serde_json::from_str(&start.files[0].1).unwrap();
+    let mut geometry = input["geometry"].clone();
+    assert_eq!(
+        [&geometry[0][0], &geometry[1][0], &geometry[2][0]],
+        ["C", "O", "H"]
+    );
+    let place = |atom: usize, x: usize| geometry[atom][1][x].as_f64().unwrap();
+    // A hydrogen of formaldehyde beyond its oxygen: hydroxymethylene.
+    let moved: Vec<f64> = (0..3)
+        .map(|x| place(1, x) + 0.8 * (place(1, x) - place(0, x)))
+        .collect();
+    geometry[2][1] = json!(moved);
+    let folder = tempfile::tempdir().unwrap();
+    let script = script(
+        folder.path(),
+        &json!({"energy": -114, "geometry": geometry}),
+    );
+    let found = compute(&python(&script), "C=O");
+    assert!(
+        matches!(&found, Err(SimError::Rearranged(m)) if m.contains("C1-H3") && m.contains("O2-H3")),
+        "{found:?}"
+    );
 }
 
 #[test]
@@ -115,7 +204,7 @@ fn a_geometry_that_the_program_relaxed_is_kept() {
         ["H", [0.0, 0.8, -0.5]],
         ["H", [0.0, -0.8, -0.5]]
     ]);
-    let result = answered(&json!({"energy_hartree": -76, "geometry": geometry})).unwrap();
+    let result = answered(&json!({"energy": -76, "geometry": geometry})).unwrap();
     assert_eq!(json!(result.geometry), geometry);
     assert_eq!(result.version, "python3");
 }
@@ -124,9 +213,11 @@ fn a_geometry_that_the_program_relaxed_is_kept() {
 fn an_answer_that_is_none_is_unreadable() {
     for answer in [
         json!({}),
-        json!({"energy_hartree": "low"}),
-        json!({"energy_hartree": null}),
-        json!({"energy_hartree": -76, "geometry": [["C", [0, 0, 0]]]}),
+        json!({"energy": "low"}),
+        json!({"energy": null}),
+        json!({"energy": -76, "geometry": [["C", [0, 0, 0]]]}),
+        json!({"energy_hartree": -76}),
+        json!({"energy": -76, "unit": "eV"}),
         json!([]),
     ] {
         let found = answered(&answer);
@@ -155,7 +246,7 @@ fn a_program_that_fails_is_quoted() {
 fn a_word_that_begins_with_a_dot_is_a_path_from_the_campaign() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("campaign.yml");
-    let engine = "    engine: command\n    settings: {argv: [python3, ./gfn1.py, \"{input}\", a.b], level: x}\n";
+    let engine = "    engine: command\n    settings: {argv: [python3, ./gfn1.py, \"{input}\", a.b], level: x, unit: hartree}\n";
     let text = include_str!("good.yml").replace("    engine: gfn2//mmff94\n", engine);
     fs::write(&path, text).unwrap();
     fs::write(folder.path().join("gfn1.py"), "").unwrap();

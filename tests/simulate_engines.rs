@@ -9,7 +9,7 @@ fn engine(value: Value) -> Result<Engine, serde_json::Error> {
 
 /// Each engine with no more settings than it needs.
 fn all() -> Vec<Value> {
-    let command = json!({"argv": ["energy"], "level": "a level"});
+    let command = json!({"argv": ["energy"], "level": "a level", "unit": "hartree"});
     let qcengine = json!({"program": "psi4", "method": "hf", "basis": "sto-3g"});
     vec![
         json!({"engine": "gfn2//mmff94"}),

@@ -94,17 +94,69 @@ fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
     assert!((again - relaxed.total_energy_hartree).abs() < 1e-6);
 }
 
+/// The program is not asked: version 6.5.1 of Debian fails on free atoms in a third of identical runs.
 #[test]
-fn free_atoms_have_the_energies_of_the_golden_file() {
+fn free_atoms_have_the_energies_of_the_golden_file_without_the_program() {
     for symbol in ["H", "C", "N", "O", "F"] {
-        let result = compute_with(&format!("[{symbol}]"), &[]).unwrap();
+        let prepared = Xtb::default().prepare(&request(&format!("[{symbol}]")), None);
+        let Ok(Prepared::Done(result)) = prepared else {
+            panic!("{symbol}: {prepared:?}")
+        };
         let expected = golden()["atoms"][symbol].as_f64().unwrap();
-        assert!(
-            (result.total_energy_hartree - expected).abs() < 1e-6,
-            "{symbol}"
-        );
+        let error = result.total_energy_hartree - expected;
+        assert!(error.abs() < 1e-6, "{symbol}: {error}");
         assert_eq!(result.geometry.atoms, [(symbol.to_owned(), [0.0; 3])]);
+        assert_eq!(
+            (result.engine.as_str(), result.level.as_str()),
+            ("xtb", "GFN2-xTB")
+        );
     }
+}
+
+#[test]
+fn a_zwitterion_that_becomes_neutral_is_a_rearrangement_and_its_neutral_form_is_none() {
+    for (smiles, bonds) in [("[NH3+]CC(=O)[O-]", "N1-H"), ("C[NH2+]CC(=O)[O-]", "N2-H")] {
+        let error = compute_with(smiles, &[]).unwrap_err();
+        assert!(
+            matches!(&error, SimError::Rearranged(m) if m.contains(bonds) && m.contains("O")),
+            "{smiles}: {error:?}"
+        );
+    }
+    for smiles in ["NCC(=O)O", "CNCC(=O)O"] {
+        compute_with(smiles, &[]).unwrap();
+    }
+}
+
+/// Elements of all numbers of valence electrons that a search space may have, and a charge that no molecule here has.
+#[test]
+fn the_electrons_that_the_program_treats_are_those_of_the_molecule() {
+    for smiles in ["BrC(F)Cl", "CI", "CSC", "CP"] {
+        compute_with(smiles, &[]).unwrap();
+    }
+    let error = compute_with("CCO", &["--chrg", "2"]).unwrap_err();
+    assert!(
+        matches!(&error, SimError::Unsupported(m) if m.contains("18 valence electrons") && m.contains("20")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn nan_is_told_from_other_failures() {
+    let outputs = |stdout: &str, exit_code: i32| Outputs {
+        dir: "/nowhere".into(),
+        stdout: stdout.to_owned(),
+        stderr: "At line 3 of file x.f90\nError termination. Backtrace:\n#0  0x7f in ???\n"
+            .to_owned(),
+        exit_code: Some(exit_code),
+    };
+    let parse = |outputs: Outputs| Xtb::default().parse(&request("CO"), &outputs).unwrap_err();
+    let error = parse(outputs("   1            NaN            NaN  0.1E+01\n", 1));
+    assert!(
+        matches!(&error, SimError::NotANumber(m) if m.contains("x.f90") && !m.contains("0x7f")),
+        "{error:?}"
+    );
+    let error = parse(outputs("", 1));
+    assert!(matches!(&error, SimError::Exit(_)), "{error:?}");
 }
 
 #[test]
@@ -176,9 +228,6 @@ fn an_output_cut_short_is_unreadable() {
 #[test]
 fn one_request_always_renders_the_same_input() {
     assert_eq!(prepare("CCO").unwrap(), prepare("CCO").unwrap());
-    let atom = prepare("[N]").unwrap();
-    assert_eq!(atom.argv, ["xtb", "mol.xyz", "--gfn", "2", "--uhf", "3"]);
-    assert_eq!(atom.env, [("OMP_NUM_THREADS".to_owned(), "1".to_owned())]);
 }
 
 #[test]

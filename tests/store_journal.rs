@@ -27,6 +27,7 @@ fn began(at: i64) -> Event {
     let fact = Fact::Began {
         initial: vec!["C".into(), "CC".into()],
         reserve: vec![],
+        atom_retries: 0,
     };
     Event { at, fact }
 }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use cosmolkit::{BondOrder, MorganFingerprintParams, SmilesParseParams, SmilesWriteParams};
+use cosmolkit::{
+    BondOrder, MorganFingerprintParams, SmilesError, SmilesParseParams, SmilesWriteParams,
+};
 
 use super::ChemError;
 
@@ -51,9 +53,9 @@ impl Molecule {
         }
         if smiles.len() > LONGEST {
             let shown = &smiles[..smiles.floor_char_boundary(40)];
-            return Err(ChemError::Unreadable {
+            return Err(ChemError::TooLong {
                 smiles: format!("{shown}..."),
-                reason: format!("it is longer than {LONGEST} letters"),
+                longest: LONGEST,
             });
         }
         // What follows a blank is a name or an extension, which change what is read: callers split lines themselves.
@@ -62,14 +64,7 @@ impl Molecule {
                 "SMILES has neither blanks nor letters outside ASCII".into(),
             ));
         }
-        let params = SmilesParseParams {
-            allow_cxsmiles: false,
-            parse_name: false,
-            ..SmilesParseParams::default()
-        };
-        let inner = cosmolkit::Molecule::from_smiles_with_params(smiles, &params)
-            .map_err(|error| unreadable(error.to_string()))?;
-        Self::from_graph(inner, smiles)
+        Self::from_graph(read_smiles(smiles)?, smiles)
     }
 
     /// Canonical SMILES, equal to RDKit's.
@@ -152,12 +147,31 @@ impl Molecule {
     }
 
     /// The same graph without stereo and isotopes, its atoms in the order of its canonical SMILES.
-    pub(super) fn without_stereo(&self) -> Result<Self, ChemError> {
+    pub(crate) fn without_stereo(&self) -> Result<Self, ChemError> {
         let params = SmilesWriteParams {
             isomeric_smiles: false,
             ..SmilesWriteParams::default()
         };
         Self::parse(&write_smiles(&self.inner, &params))
+    }
+
+    /// Pairs of bonded atoms, hydrogens included and behind all others, as [`super::embed`] orders them: the smaller index first,
+    /// ascending.
+    pub(super) fn bonds_with_hydrogens(&self) -> Result<Vec<(usize, usize)>, ChemError> {
+        let explicit = self
+            .inner
+            .with_hydrogens()
+            .map_err(|e| ChemError::Unreadable {
+                smiles: self.canonical_smiles(),
+                reason: e.to_string(),
+            })?;
+        let ends = explicit.bonds().into_iter().map(|bond| {
+            let (a, b) = (bond.begin().index(), bond.end().index());
+            (a.min(b), a.max(b))
+        });
+        let mut bonds: Vec<_> = ends.collect();
+        bonds.sort_unstable();
+        Ok(bonds)
     }
 
     pub(super) fn inner(&self) -> &cosmolkit::Molecule {
@@ -175,7 +189,9 @@ impl Molecule {
         let mut implicit = 0;
         for (i, atom) in atoms.iter().enumerate() {
             if atom.atomic_number() == 0 {
-                return Err(unsupported("a wildcard atom".into()));
+                return Err(ChemError::Wildcard {
+                    smiles: smiles.to_owned(),
+                });
             }
             let hydrogens = atom
                 .total_hydrogens()
@@ -243,6 +259,26 @@ pub fn atomic_number(symbol: &str) -> Option<u8> {
     cosmolkit::Element::from_symbol(symbol)
         .map(|element| element.atomic_number())
         .filter(|z| *z > 0)
+}
+
+/// The toolkit's molecule of a SMILES without blanks; it may have several fragments.
+pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError> {
+    let params = SmilesParseParams {
+        allow_cxsmiles: false,
+        parse_name: false,
+        ..SmilesParseParams::default()
+    };
+    cosmolkit::Molecule::from_smiles_with_params(smiles, &params).map_err(|error| {
+        let (smiles, reason) = (smiles.to_owned(), error.to_string());
+        match error {
+            SmilesError::Parse(_) => ChemError::Unreadable { smiles, reason },
+            // The text was read; what it denotes has no valence structure.
+            SmilesError::Hydrogen(_)
+            | SmilesError::Sanitize(_)
+            | SmilesError::Stereo(_)
+            | SmilesError::Construction(_) => ChemError::Impossible { smiles, reason },
+        }
+    })
 }
 
 fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {

@@ -4,6 +4,8 @@
 
 /// kcal/mol in one hartree (with the thermochemical calorie of 4.184 J).
 pub const KCAL_PER_MOL_PER_HARTREE: f64 = 627.509_474;
+/// kJ in one kcal, the thermochemical one.
+pub const KJ_PER_KCAL: f64 = 4.184;
 /// Electronvolt in one hartree.
 pub const EV_PER_HARTREE: f64 = 27.211_386_245_988;
 /// Angstrom in one bohr.

@@ -1,6 +1,6 @@
 //! `moldflow explain`: says what became of a molecule or a task, and why its answer was or was not that of an earlier run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
@@ -9,7 +9,8 @@ use clap::Args;
 use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
-use crate::report::timestamp;
+use crate::report::{named, timestamp};
+use crate::spec::source::identity;
 use crate::store::{Cache, Kept, Parts, Store, TaskRow};
 use crate::task::TaskId;
 
@@ -20,7 +21,7 @@ const NEAREST: usize = 3;
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
-    /// SMILES of a molecule, or the number of a task
+    /// SMILES or name of a molecule, or the number of a task
     pub subject: String,
 }
 
@@ -33,22 +34,38 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = Store::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
-    let tasks = match subject.parse() {
-        Ok(number) => Vec::from_iter(store.task(TaskId(number)).await?),
-        Err(_) => {
-            let molecule = Molecule::parse(subject).map_err(|e| {
-                Failure::with_hint(e.to_string(), "give a SMILES or the number of a task")
-            })?;
-            store.tasks_of(&molecule.canonical_smiles()).await?
-        }
-    };
+    // A number may be a name, too, and so may a SMILES: all that it can mean is told.
+    let mut tasks: BTreeMap<i64, TaskRow> = BTreeMap::new();
+    if let Ok(number) = subject.parse() {
+        let found = store.task(TaskId(number)).await?;
+        tasks.extend(found.map(|task| (task.task, task)));
+    }
+    let mut molecules = store.molecules_named(subject).await?;
+    let of_smiles = Molecule::parse(subject).map(|molecule| identity(&molecule));
+    molecules.extend(of_smiles.iter().cloned());
+    for smiles in &molecules {
+        let found = store.tasks_of(smiles).await?.into_iter();
+        tasks.extend(found.map(|task| (task.task, task)));
+    }
     if tasks.is_empty() {
-        let message = format!("no task of this run is, or is of, `{subject}`");
-        let hint = "`moldflow export` lists the molecules; a superseded one has no task";
+        let is_number = subject.parse::<u64>().is_ok();
+        let message = match molecules.first() {
+            Some(smiles) if of_smiles.is_err() => {
+                format!("`{subject}` is {smiles}, which no task of this run is of")
+            }
+            None if !is_number => {
+                format!(
+                    "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
+                )
+            }
+            _ => format!("no task of this run is, or is of, `{subject}`"),
+        };
+        let hint =
+            "`moldflow export` lists the molecules with their names; a superseded one has no task";
         return Err(Failure::with_hint(message, hint));
     }
     let mut text = String::new();
-    for task in tasks {
+    for task in tasks.into_values() {
         describe(&task, &mut store, &mut text).await?;
         match loaded.campaign.cache.as_deref() {
             _ if task.cached => {}
@@ -64,10 +81,11 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Result<(), Failure> {
+    let name = task.name.as_deref();
     let of = task
         .smiles
         .as_ref()
-        .map_or_else(String::new, |s| format!(" of {s}"));
+        .map_or_else(String::new, |s| format!(" of {}", named(s, name)));
     let batch = task
         .batch
         .map_or_else(String::new, |b| format!(", batch {b}"));

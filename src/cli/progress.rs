@@ -1,5 +1,6 @@
 //! Progress on stderr: a live display on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -8,6 +9,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::{say, visible};
 use crate::engine::{Ending, Progress, Watch};
+use crate::report;
 use crate::task::HostFault;
 
 /// How often a plain line may come.
@@ -18,7 +20,11 @@ pub struct Display {
     kind: Kind,
     /// The command that goes on with the run.
     resume: String,
+    /// Names of molecules by their SMILES.
+    names: Names,
 }
+
+type Names = BTreeMap<String, String>;
 
 enum Kind {
     Quiet,
@@ -51,7 +57,16 @@ impl Display {
             Kind::Lines(Lines::default())
         };
         let resume = format!("moldflow resume {}", run_dir.display());
-        Self { kind, resume }
+        Self {
+            kind,
+            resume,
+            names: Names::new(),
+        }
+    }
+
+    /// From now on molecules are shown with these names, by their SMILES.
+    pub fn set_names(&mut self, names: Names) {
+        self.names = names;
     }
 
     /// A line that stays.
@@ -76,8 +91,8 @@ impl Watch for Display {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
         match &mut self.kind {
             Kind::Quiet => {}
-            Kind::Lines(lines) => lines.tell(progress, slots),
-            Kind::Live(live) => live.tell(progress, slots),
+            Kind::Lines(lines) => lines.tell(progress, slots, &self.names),
+            Kind::Live(live) => live.tell(progress, slots, &self.names),
         }
     }
 
@@ -104,7 +119,7 @@ impl Watch for Display {
 }
 
 impl Lines {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
@@ -118,7 +133,7 @@ impl Lines {
                 progress.evaluations,
                 progress.asked_for,
                 progress.failures,
-                best(progress),
+                best(progress, names),
                 queue(progress),
                 busy(slots),
                 progress.phase
@@ -146,7 +161,7 @@ impl Live {
         }
     }
 
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
         let (began, before) = *self
             .began
             .get_or_insert((Instant::now(), progress.evaluations));
@@ -161,7 +176,11 @@ impl Live {
             || "time left unknown".into(),
             |t| format!("{} left", brief(t)),
         ));
-        let best = format!("best {}; {} failed", best(progress), progress.failures);
+        let best = format!(
+            "best {}; {} failed",
+            best(progress, names),
+            progress.failures
+        );
         self.best.set_message(visible(&best));
         let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(slots));
         self.queue.set_message(visible(&queue));
@@ -181,9 +200,13 @@ fn brief(time: Duration) -> String {
     }
 }
 
-fn best(progress: &Progress) -> String {
+fn best(progress: &Progress, names: &Names) -> String {
     match &progress.incumbent {
-        Some(i) => format!("{} {:.6} hartree", i.smiles, i.value),
+        Some(i) => {
+            let name = names.get(&i.smiles).map(String::as_str);
+            let molecule = visible(&report::named(&i.smiles, name));
+            format!("{molecule} {:.6} hartree", i.value)
+        }
         None => "none yet".to_owned(),
     }
 }

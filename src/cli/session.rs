@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
@@ -26,7 +26,7 @@ use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
-use crate::spec::source;
+use crate::spec::source::{self, Source};
 use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
 use crate::task::HostFault;
@@ -69,11 +69,20 @@ pub async fn work(
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
     let interrupts = interrupts()?;
     start_log(dir)?;
-    let display = Display::new(output.quiet, dir);
+    let mut display = Display::new(output.quiet, dir);
     audit::verify_if_small(dir, loaded, plan).await?;
     let mut store = open_store(dir, &loaded.campaign).await?;
     store.hold([dir.join(run_dir::LOCK)])?;
     let begun = settings::begun(dir, &mut store, &loaded.campaign, told.accept_changes).await?;
+    let source = match store.facts().await? {
+        0 => Some(source(loaded)?),
+        _ => None,
+    };
+    let reading = source.as_ref().and_then(|source| source.reading());
+    if let Some(reading) = reading {
+        store.keep_names(&reading.names).await?;
+    }
+    display.set_names(store.names().await?);
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
     let executable = super::own_executable()?;
@@ -125,12 +134,14 @@ pub async fn work(
         Some(earlier) => driver.with_earlier(earlier),
         None => driver,
     };
-    let drawn = if driver.is_fresh() {
-        draw(loaded, seed, initial)?
-    } else {
-        Drawn::default()
+    let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
+        Some(source) => draw(source, seed, initial)?,
+        None => Drawn::default(),
     };
     display.say(&format!("run directory {}", dir.display()));
+    if let Some(reading) = reading {
+        display.say(&format!("{}: {reading}", reading.file));
+    }
     let continuation = match submit {
         Some((submit, _)) if !driver.is_ended() => {
             let begun = Continuation::begin(dir, submit, driver.progress().ended);
@@ -179,9 +190,17 @@ impl Watch for Watched {
     }
 }
 
+/// The source of molecules, as it was judged when the campaign was checked.
+fn source(loaded: &Loaded) -> Result<Arc<Source>, Failure> {
+    match &loaded.source {
+        Some(source) => Ok(Arc::clone(source)),
+        // The database is there, but a crash kept the draw out of it.
+        None => Ok(Arc::new(source::open(&loaded.campaign, Path::new("."))?)),
+    }
+}
+
 /// Draws the initial molecules and some more.
-fn draw(loaded: &Loaded, seed: u64, count: usize) -> Result<Drawn, Failure> {
-    let source = source::open(&loaded.campaign, Path::new("."))?;
+fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
         let message = format!(

@@ -199,6 +199,8 @@ fn kind(error: &TaskError) -> FailureKind {
     match error {
         TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
+        TaskError::Simulate(SimError::NotANumber(_)) => FailureKind::NotANumber,
+        TaskError::Simulate(SimError::Rearranged(_)) => FailureKind::Rearranged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
         TaskError::Simulate(SimError::Unreadable(_) | SimError::File(..)) => {
             FailureKind::Unreadable

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{Exit, PROGRAM_ERR};
+use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
 use super::input::{TaskResult, file};
@@ -239,7 +240,7 @@ pub fn stderr_tail(dir: &Path) -> String {
         file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
         let mut tail = Vec::new();
         file.take(QUOTED).read_to_end(&mut tail)?;
-        Ok(String::from_utf8_lossy(&tail).trim().to_owned())
+        Ok(without_backtrace(&String::from_utf8_lossy(&tail)))
     };
     let tails = ["stderr", PROGRAM_ERR].map(|name| read(name).unwrap_or_default());
     tails

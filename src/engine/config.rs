@@ -169,6 +169,7 @@ fn retries(written: &retries::Retries) -> Retries {
         (FailureKind::NodeLost, by_kind.node_lost),
         (FailureKind::Lost, by_kind.lost),
         (FailureKind::NotConverged, by_kind.not_converged),
+        (FailureKind::NotANumber, by_kind.not_a_number),
         (FailureKind::NoGeometry, by_kind.no_geometry),
         (FailureKind::Unreadable, by_kind.unreadable),
     ];
@@ -178,6 +179,7 @@ fn retries(written: &retries::Retries) -> Retries {
             .filter_map(|(kind, number)| Some((kind, number?)))
             .collect(),
         others: by_kind.others,
+        at_least: 0,
         backoff: by_kind.backoff.map(Into::into).unwrap_or_default(),
     }
 }

@@ -32,7 +32,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use crate::simulate::atomic_reference_smiles;
 use crate::spec::campaign::Schedule;
-use crate::task::{Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId, Usage};
+use crate::task::{
+    Attempt, Event, Fact, FileRef, IllegalEvent, Record, Retries, StoppedBy, TaskId, Usage,
+};
 
 use generator::Generator;
 use tasks::{Live, Work};
@@ -48,6 +50,8 @@ pub struct Engine {
     live: BTreeMap<TaskId, Live>,
     /// Total energies of the free atoms, hartree, by element.
     references: BTreeMap<String, f64>,
+    /// Of the tasks that compute them.
+    atom_retries: Retries,
     initial: Vec<String>,
     reserve: Vec<String>,
     queue: CandidateQueue,
@@ -104,6 +108,7 @@ impl Engine {
             last_task: 0,
             live: BTreeMap::new(),
             references: BTreeMap::new(),
+            atom_retries: Retries::default(),
             initial: Vec::new(),
             reserve: Vec::new(),
             known: HashSet::new(),
@@ -122,7 +127,15 @@ impl Engine {
         let mut step = Step::default();
         let went_on = self.stopping.is_none();
         match &event.fact {
-            Fact::Began { initial, reserve } => self.begin(initial, reserve, &mut step),
+            Fact::Began {
+                initial,
+                reserve,
+                atom_retries,
+            } => {
+                self.atom_retries = self.config.references.retries.at_least(*atom_retries);
+                self.begin(initial, reserve, &mut step);
+            }
+            Fact::ReferencesAgain => self.begin_references_again(&mut step),
             Fact::Ended {
                 task,
                 attempt,
@@ -230,9 +243,27 @@ impl Engine {
         self.initial = initial.to_vec();
         self.reserve = reserve.iter().rev().cloned().collect();
         self.phase = Phase::References;
+        self.submit_references(step);
+    }
+
+    /// Takes up a run that ended for want of a free atom.
+    fn begin_references_again(&mut self, step: &mut Step) {
+        if self.stopped_by() != Some(StoppedBy::References) {
+            return;
+        }
+        self.phase = Phase::References;
+        self.stopping = None;
+        step.records.push(Record::RunReopened);
+        self.submit_references(step);
+    }
+
+    /// Has the free atoms computed that have no energy yet.
+    fn submit_references(&mut self, step: &mut Step) {
         for smiles in atomic_reference_smiles(&self.config.elements) {
             let element = smiles.trim_matches(['[', ']']).to_owned();
-            self.submit(Work::Reference { element }, step);
+            if !self.references.contains_key(&element) {
+                self.submit(Work::Reference { element }, step);
+            }
         }
     }
 

@@ -87,7 +87,7 @@ impl Engine {
     pub(super) fn stage(&self, work: &Work) -> (&str, &Retries) {
         let c = &self.config;
         match work {
-            Work::Reference { .. } => (&c.references.stage, &c.references.retries),
+            Work::Reference { .. } => (&c.references.stage, &self.atom_retries),
             Work::Relax(candidate) => {
                 let stage = self.evaluation(candidate);
                 let first = stage.geometry.as_ref();

@@ -109,7 +109,11 @@ impl<'t> Simulation<'t> {
     /// From the first molecule to the end; why that came.
     pub fn run(&mut self) -> Result<StoppedBy, ForecastError> {
         let (initial, reserve) = self.draw()?;
-        self.take(Fact::Began { initial, reserve })?;
+        self.take(Fact::Began {
+            initial,
+            reserve,
+            atom_retries: 0,
+        })?;
         loop {
             if let Some(stopped_by) = self.engine.stopped_by() {
                 return Ok(stopped_by);

@@ -18,6 +18,8 @@ pub enum Format {
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     smiles: &'a str,
+    /// In the run's source.
+    name: Option<&'a str>,
     /// Atomization energy: E(molecule) - sum of E(atoms).
     energy_hartree: Option<f64>,
     energy_kcal_mol: Option<f64>,
@@ -46,6 +48,7 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
         let energy = c.atomization_energy_hartree;
         Self {
             smiles: &c.smiles,
+            name: c.name.as_deref(),
             energy_hartree: energy,
             energy_kcal_mol: energy.map(hartree_to_kcal_per_mol),
             energy_per_atom_hartree: energy.zip(c.atoms).map(|(e, atoms)| e / atoms as f64),

@@ -9,9 +9,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::require_same_bonds;
+use super::said::error_sentence;
 use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
 use super::{SimResult, Simulator, Start};
-use crate::chem::Geometry;
+use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
+use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "command";
 const INPUT: &str = "molecule.json";
@@ -29,6 +32,8 @@ pub struct Command {
     /// The level of theory, for reports: `B3LYP/6-31G*`.
     #[schemars(length(min = 1))]
     pub level: String,
+    /// The unit of the energies that the program writes.
+    pub unit: EnergyUnit,
     /// Passed on to the program under `settings`.
     #[serde(default)]
     pub settings: BTreeMap<String, Value>,
@@ -57,10 +62,46 @@ fn embed_timeout() -> NonZeroU32 {
     EMBED_TIMEOUT
 }
 
+/// A unit of the energy of one molecule, or of one mole of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum EnergyUnit {
+    #[serde(rename = "hartree")]
+    Hartree,
+    #[serde(rename = "eV")]
+    Ev,
+    #[serde(rename = "kcal/mol")]
+    KcalPerMol,
+    #[serde(rename = "kJ/mol")]
+    KjPerMol,
+}
+
+impl EnergyUnit {
+    fn to_hartree(self, energy: f64) -> f64 {
+        match self {
+            Self::Hartree => energy,
+            Self::Ev => ev_to_hartree(energy),
+            Self::KcalPerMol => kcal_per_mol_to_hartree(energy),
+            Self::KjPerMol => kcal_per_mol_to_hartree(energy / KJ_PER_KCAL),
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Hartree => "hartree",
+            Self::Ev => "eV",
+            Self::KcalPerMol => "kcal/mol",
+            Self::KjPerMol => "kJ/mol",
+        }
+    }
+}
+
 /// What the program writes.
 #[derive(Deserialize)]
 struct Answer {
-    energy_hartree: f64,
+    /// Of the molecule, in the unit that the settings declare.
+    energy: f64,
+    /// That unit, if the program says it.
+    unit: Option<EnergyUnit>,
     /// Symbols and angstrom, if it relaxed the molecule.
     geometry: Option<Geometry>,
     version: Option<String>,
@@ -97,6 +138,7 @@ impl Simulator for Command {
         let input = json!({
             "smiles": request.smiles,
             "charge": 0,
+            "unit": self.unit,
             "multiplicity": start.multiplicity(),
             "geometry": start.geometry,
             "geometry_xyz": start.geometry.to_xyz(&request.smiles),
@@ -114,16 +156,15 @@ impl Simulator for Command {
         }))
     }
 
-    fn parse(&self, _: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
+    fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         let program = self.argv.first().map_or(NAME, String::as_str);
         if outputs.exit_code != Some(0) {
             let how = match outputs.exit_code {
                 Some(code) => format!("`{program}` ended with exit code {code}"),
                 None => format!("`{program}` was ended by a signal"),
             };
-            let said = outputs.stderr.lines().rfind(|line| !line.trim().is_empty());
-            return Err(SimError::Exit(match said {
-                Some(line) => format!("{how}: {}", line.trim()),
+            return Err(SimError::Exit(match error_sentence(&outputs.stderr) {
+                Some(sentence) => format!("{how}: {sentence}"),
                 None => how,
             }));
         }
@@ -131,8 +172,21 @@ impl Simulator for Command {
             |why: String| SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"));
         let text = fs::read(outputs.dir.join(OUTPUT))
             .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
+        // Python writes so what JSON has no word for.
+        if String::from_utf8_lossy(&text).contains("NaN") {
+            return Err(SimError::NotANumber(format!(
+                "`{program}`: {OUTPUT} holds NaN"
+            )));
+        }
         let answer: Answer =
             serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
+        if let Some(unit) = answer.unit.filter(|unit| *unit != self.unit) {
+            return Err(unreadable(format!(
+                "`unit` is {}, but the campaign declares {}",
+                unit.name(),
+                self.unit.name()
+            )));
+        }
         let given = given_geometry(outputs)?;
         let symbols = |geometry: &Geometry| {
             geometry
@@ -150,11 +204,12 @@ impl Simulator for Command {
             Some(relaxed) => relaxed,
             None => given,
         };
-        if !answer.energy_hartree.is_finite() {
-            return Err(unreadable("`energy_hartree` is not finite".into()));
+        require_same_bonds(&Molecule::parse(&request.smiles)?, &geometry, program)?;
+        if !answer.energy.is_finite() {
+            return Err(unreadable("`energy` is not finite".into()));
         }
         Ok(SimResult {
-            total_energy_hartree: answer.energy_hartree,
+            total_energy_hartree: self.unit.to_hartree(answer.energy),
             engine: NAME.to_owned(),
             version: answer.version.unwrap_or_else(|| program.to_owned()),
             level: self.level.clone(),

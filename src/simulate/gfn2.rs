@@ -6,12 +6,13 @@ use std::num::NonZeroU32;
 use std::path::Path;
 
 use schemars::JsonSchema;
-use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, is_gfn2_supported};
+use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, get_gfn2_params, is_gfn2_supported};
 use sci_form::xtb::solve_gfn2;
 use serde::{Deserialize, Serialize};
 
 use super::{EMBED_TIMEOUT, atom_at_origin, atoms, free_atom_spin, require_neutral_closed_shell};
-use super::{Outputs, Prepared, Request, SimError, SimResult, Simulator, seconds};
+use super::{MMFF94, Outputs, Prepared, Request, SimError, SimResult, Simulator};
+use super::{require_same_bonds, seconds};
 use crate::chem::{Geometry, Molecule, atomic_number, embed};
 
 pub(super) const NAME: &str = "gfn2//mmff94";
@@ -43,7 +44,7 @@ impl Simulator for Gfn2 {
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         let (geometry, total_energy_hartree) = match molecule.free_atom() {
-            Some(symbol) => free_atom(&molecule, symbol)?,
+            Some(symbol) => return free_atom(&molecule, symbol, NAME, LEVEL).map(Prepared::Done),
             None => self.closed_shell(&molecule, request)?,
         };
         Ok(Prepared::Done(SimResult {
@@ -74,15 +75,33 @@ impl Gfn2 {
             supported_number(symbol)?;
         }
         let geometry = embed(molecule, request.seed, seconds(self.embed_timeout_seconds))?;
+        require_same_bonds(molecule, &geometry, MMFF94)?;
         let energy = energy_hartree(&geometry)?;
         Ok((geometry, energy))
     }
 }
 
-fn free_atom(molecule: &Molecule, symbol: &str) -> Result<(Geometry, f64), SimError> {
+/// A free atom in closed form, for any engine whose level is GFN2-xTB.
+pub(super) fn free_atom(
+    molecule: &Molecule,
+    symbol: &str,
+    engine: &str,
+    level: &str,
+) -> Result<SimResult, SimError> {
     free_atom_spin(molecule, symbol)?;
-    let energy = atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?;
-    Ok((atom_at_origin(symbol), energy))
+    Ok(SimResult {
+        total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
+        engine: engine.to_owned(),
+        version: VERSION.to_owned(),
+        level: level.to_owned(),
+        geometry: atom_at_origin(symbol),
+    })
+}
+
+/// Electrons that GFN2-xTB treats of an element: those of its valence.
+pub(super) fn valence_electrons(symbol: &str) -> Option<u32> {
+    let params = get_gfn2_params(atomic_number(symbol)?)?;
+    Some(u32::from(params.n_valence))
 }
 
 /// The GFN2-xTB energy of a neutral closed-shell molecule.

@@ -119,7 +119,8 @@ mod tests {
     #[test]
     fn the_order_of_settings_does_not_matter() {
         let command = |settings: Value| {
-            let text = json!({"argv": ["p"], "level": "l", "settings": settings});
+            let text =
+                json!({"argv": ["p"], "level": "l", "unit": "hartree", "settings": settings});
             let settings: Command = serde_json::from_value(text).unwrap();
             parts(&request(Engine::Command { settings }))
         };

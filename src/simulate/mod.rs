@@ -1,12 +1,17 @@
 //! Simulation engines: each renders the inputs of one quantum chemistry method and parses its outputs.
 
 mod atoms;
+mod basis;
 mod command;
+mod electrons;
 mod engine;
+mod functional;
 mod gfn2;
 mod key;
 mod nwchem;
 mod qcengine;
+mod said;
+mod vibrations;
 mod words;
 mod xtb;
 
@@ -19,16 +24,17 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
-pub use command::Command;
+pub use command::{Command, EnergyUnit};
 pub use engine::{Engine, programs};
 pub use gfn2::{Gfn2, VERSION as LIBRARIES};
 pub use key::key_parts;
 pub use nwchem::{Functions, Job, Nwchem};
 pub use qcengine::Qcengine;
+pub use said::without_backtrace;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed};
+use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed, rearrangement};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -89,6 +95,12 @@ pub enum SimError {
     NoGeometry(String),
     #[error("{0}")]
     NotConverged(String),
+    /// The program computed something that is not a number.
+    #[error("{0}")]
+    NotANumber(String),
+    /// The relaxed geometry is that of another molecule.
+    #[error("{0}")]
+    Rearranged(String),
     /// The method cannot treat the molecule: charge, spin, element.
     #[error("{0}")]
     Unsupported(String),
@@ -124,6 +136,9 @@ impl From<ChemError> for SimError {
             ChemError::NoGeometry { .. } => Self::NoGeometry(error.to_string()),
             ChemError::Xyz { .. } => Self::Unreadable(error.to_string()),
             ChemError::Unreadable { .. }
+            | ChemError::Impossible { .. }
+            | ChemError::TooLong { .. }
+            | ChemError::Wildcard { .. }
             | ChemError::SeveralFragments { .. }
             | ChemError::Unsupported { .. } => Self::Unsupported(error.to_string()),
         }
@@ -186,6 +201,15 @@ impl Ranks {
     }
 }
 
+/// What is wrong with a setting of an engine, and a way out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SettingFault {
+    /// Name of the setting.
+    pub setting: &'static str,
+    pub message: String,
+    pub hint: String,
+}
+
 /// A quantum chemistry engine with its settings.
 pub trait Simulator {
     /// The level of theory of its energies when it begins with geometries of the level `geometry`.
@@ -197,6 +221,10 @@ pub trait Simulator {
     /// Whether its geometries are of its own level, so that others can begin with them.
     fn relaxes(&self) -> bool {
         false
+    }
+    /// What is wrong with its settings for molecules of hydrogen and these elements.
+    fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
+        Vec::new()
     }
     /// How many processes an MPI program wants; none for any other.
     fn ranks(&self) -> Option<Ranks> {
@@ -229,7 +257,12 @@ impl Start {
         require_neutral_closed_shell(&molecule, engine)?;
         Ok(Self {
             geometry: match &request.geometry {
-                Some(Relaxed { xyz, .. }) => of_elements(Geometry::from_xyz(xyz)?)?,
+                Some(Relaxed { xyz, level }) => {
+                    let given = of_elements(Geometry::from_xyz(xyz)?)?;
+                    require_same_bonds(&molecule, &given, level)?;
+                    given
+                }
+                // Its bonds are looked at once it may have been relaxed.
                 None => embed(&molecule, request.seed, seconds(embed_timeout))?,
             },
             unpaired_electrons: 0,
@@ -257,6 +290,21 @@ fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
             symbol.escape_default()
         ))),
         None => Ok(geometry),
+    }
+}
+
+/// Refuses a geometry that `what` relaxed into that of another molecule.
+fn require_same_bonds(
+    molecule: &Molecule,
+    geometry: &Geometry,
+    what: &str,
+) -> Result<(), SimError> {
+    match rearrangement(molecule, geometry)? {
+        None => Ok(()),
+        Some(how) => Err(SimError::Rearranged(format!(
+            "{what} turned `{}` into another molecule: it {how}",
+            molecule.canonical_smiles()
+        ))),
     }
 }
 

@@ -2,6 +2,8 @@
 //!
 //! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152, 184102 (2020).
 
+use std::collections::BTreeSet;
+use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -11,13 +13,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::basis::{self, Basis};
+use super::functional;
+use super::said::error_sentence;
+use super::vibrations::{Nucleus, zero_point_energy};
 use super::words::Words;
 use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
-use super::{SCRATCH_LINK, SimResult, Simulator, Start};
-use crate::chem::Geometry;
+use super::{SCRATCH_LINK, SettingFault, SimResult, Simulator, Start};
+use super::{electrons, require_same_bonds};
+use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "nwchem";
 const INPUT: &str = "molecule.nw";
+/// Where it leaves the Hessian: in its `permanent_dir`, named after `start molecule`.
+const HESSIAN: &str = "molecule.hess";
 const TEMPLATE: &str = include_str!("../../templates/nwchem.nw.hbs");
 
 /// The engine `nwchem` with its settings.
@@ -28,7 +37,7 @@ pub struct Nwchem {
     ///
     /// Hartree-Fock is restricted for molecules and unrestricted for free atoms, and so are the functionals.
     pub method: Words,
-    /// Name of the basis set in NWChem's library, `3-21G`, `def2-svp`.
+    /// Name of the basis set in NWChem's library, `3-21G`, `def2-svp`; its effective core potential is added where it has one.
     pub basis: Words,
     /// Whether d and f functions are `cartesian` or `spherical`; by default as the basis was made: cartesian for
     /// 3-21G and 6-31G with all that is added to them, spherical for every other.
@@ -123,6 +132,15 @@ impl Simulator for Nwchem {
         })
     }
 
+    fn faults(&self, elements: &[String]) -> Vec<SettingFault> {
+        let functional = self
+            .functional()
+            .map(|words| functional::check(words.as_str()));
+        let functional = functional.and_then(Result::err);
+        let basis = basis::check(self.basis.as_str(), elements);
+        functional.into_iter().chain(basis).collect()
+    }
+
     fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         Ok(Prepared::Program(Program {
@@ -145,11 +163,21 @@ impl Simulator for Nwchem {
         let mut energy = self
             .electronic_energy(first)
             .ok_or_else(|| unreadable("total energy"))?;
-        let geometry = last_geometry(first).ok_or_else(|| unreadable("geometry"))?;
-        if self.job(geometry.atoms.len()) == Job::Frequencies {
-            let frequencies = tasks.get(1).and_then(|text| zero_point_energy(text));
-            energy += frequencies.ok_or_else(|| unreadable("zero-point energy"))?;
+        if !energy.is_finite() {
+            return Err(SimError::NotANumber(format!(
+                "nwchem: its total energy is {energy}"
+            )));
         }
+        let geometry = last_geometry(first).ok_or_else(|| unreadable("geometry"))?;
+        let reported =
+            reported_electrons(first).ok_or_else(|| unreadable("number of electrons"))?;
+        self.compare_electrons(&geometry, reported)?;
+        if self.job(geometry.atoms.len()) == Job::Frequencies {
+            let second = tasks.get(1).ok_or_else(|| unreadable("second task"))?;
+            energy += vibrational_energy(second, outputs)?;
+        }
+        let molecule = Molecule::parse(&request.smiles)?;
+        require_same_bonds(&molecule, &geometry, NAME)?;
         Ok(SimResult {
             total_energy_hartree: energy,
             engine: request.engine.name().to_owned(),
@@ -168,6 +196,25 @@ impl Nwchem {
 
     fn functional(&self) -> Option<&Words> {
         (!self.method.as_str().eq_ignore_ascii_case("hf")).then_some(&self.method)
+    }
+
+    /// Refuses a calculation that treated other electrons than the molecule has beyond the cores of its basis set.
+    fn compare_electrons(&self, geometry: &Geometry, reported: u32) -> Result<(), SimError> {
+        let basis = Basis::named(self.basis.as_str());
+        let symbols = || geometry.atoms.iter().map(|(symbol, _)| symbol.as_str());
+        let replaced = symbols().map(|s| basis.as_ref().map_or(0, |basis| basis.replaced(s)));
+        electrons::compare(NAME, symbols(), replaced.sum(), reported)
+    }
+
+    /// The lines of the block `ecp`: NWChem fails at `*` beside an element without a potential.
+    fn potentials(&self, start: &Start) -> Vec<String> {
+        let Some(basis) = Basis::named(self.basis.as_str()) else {
+            return Vec::new();
+        };
+        let symbols = start.geometry.atoms.iter().map(|(symbol, _)| symbol);
+        let with_core: BTreeSet<&String> = symbols.filter(|s| basis.replaced(s) > 0).collect();
+        let line = |symbol| format!("{symbol} library {}", basis.potentials());
+        with_core.into_iter().map(line).collect()
     }
 
     fn functions(&self) -> Functions {
@@ -205,6 +252,7 @@ impl Nwchem {
             "memory_mb": self.memory_mb,
             "multiplicity": start.multiplicity(),
             "optimize": job != Job::Energy,
+            "potentials": self.potentials(start),
             // It knows no way to write a path with a blank, `:`, `;` or `#`.
             "scratch": scratch.map_or(".", |_| SCRATCH_LINK),
             "theory": if self.functional().is_some() { "dft" } else { "scf" },
@@ -222,8 +270,7 @@ impl Nwchem {
             None => "Total SCF energy =",
         };
         let line = text.lines().rfind(|line| line.contains(label))?;
-        let energy: f64 = line.split('=').nth(1)?.trim().parse().ok()?;
-        energy.is_finite().then_some(energy)
+        line.split('=').nth(1)?.trim().parse().ok()
     }
 }
 
@@ -233,13 +280,62 @@ fn tasks(stdout: &str) -> Vec<&str> {
     stdout.split("NWChem Input Module").skip(1).collect()
 }
 
-/// From `Zero-Point correction to Energy  =   13.657 kcal/mol  (  0.021763 au)`.
-fn zero_point_energy(text: &str) -> Option<f64> {
-    let line = text
-        .lines()
-        .rfind(|line| line.contains("Zero-Point correction to Energy"))?;
-    let (_, hartree) = line.split_once('(')?;
-    hartree.split_whitespace().next()?.parse().ok()
+/// The zero-point energy in hartree, from the Hessian: NWChem's own loses a vibration of molecules that are linear but for
+/// rounding, since it projects six motions out of them.
+fn vibrational_energy(text: &str, outputs: &Outputs) -> Result<f64, SimError> {
+    let unreadable = |what: String| SimError::Unreadable(format!("nwchem: {what}"));
+    let nuclei = nuclei(text).ok_or_else(|| unreadable("no masses in its output".into()))?;
+    let file = fs::read_to_string(outputs.dir.join(HESSIAN))
+        .map_err(|e| unreadable(format!("{HESSIAN}: {e}")))?;
+    let numbers = file.split_whitespace().map(fortran_number);
+    let triangle = numbers.collect::<Option<Vec<f64>>>();
+    let triangle = triangle.ok_or_else(|| unreadable(format!("{HESSIAN} holds no numbers")))?;
+    zero_point_energy(&nuclei, &triangle)
+        .map_err(|e| SimError::NotConverged(format!("nwchem: {e}")))
+}
+
+/// From `Atom information`, whose lines are symbol, number, x, y, z in bohr, and mass.
+fn nuclei(text: &str) -> Option<Vec<Nucleus>> {
+    let (_, table) = text.rsplit_once("Atom information")?;
+    let rows = table.lines().skip(3).map_while(|line| {
+        let [_, _, x, y, z, mass] = line.split_whitespace().collect::<Vec<_>>()[..] else {
+            return None;
+        };
+        Some(Nucleus {
+            mass: fortran_number(mass)?,
+            position: [fortran_number(x)?, fortran_number(y)?, fortran_number(z)?],
+        })
+    });
+    let nuclei: Vec<_> = rows.collect();
+    (!nuclei.is_empty()).then_some(nuclei)
+}
+
+/// `1.2D+01` as 12.
+fn fortran_number(word: &str) -> Option<f64> {
+    let number: f64 = word.replace(['D', 'd'], "e").parse().ok()?;
+    number.is_finite().then_some(number)
+}
+
+/// Electrons that the calculation treated, as the modules `scf` (restricted, unrestricted) and `dft` print them.
+fn reported_electrons(text: &str) -> Option<u32> {
+    let number = |label: &str| -> Option<u32> {
+        let mut lines = text
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix(label));
+        let rest = lines.next()?.trim_start();
+        let word = rest
+            .trim_start_matches(['=', ':'])
+            .split_whitespace()
+            .next()?;
+        word.parse().ok()
+    };
+    if let Some(electrons) = number("No. of electrons") {
+        return Some(electrons);
+    }
+    if let (Some(alpha), Some(beta)) = (number("alpha electrons"), number("beta  electrons")) {
+        return Some(alpha + beta);
+    }
+    Some(2 * number("closed shells")? + number("open shells")?)
 }
 
 /// From the last `Output coordinates in angstroms`, whose lines are number, symbol, charge, x, y, z.
@@ -268,20 +364,23 @@ fn version(stdout: &str) -> Option<String> {
 /// Words in the output and the failure that they mean.
 type Sign = (&'static str, fn(String) -> SimError);
 
-/// What the words of a failed run say, in the order in which they are looked for.
-const SIGNS: [Sign; 12] = [
+/// What the words of a failed run say, in small letters, in the order in which they are looked for.
+const SIGNS: [Sign; 15] = [
     // Before all else: it prints an energy beside this.
     ("failed to converge", SimError::NotConverged),
     ("closed-shell electrons is not even", SimError::Unsupported),
-    ("Odd number of electrons", SimError::Unsupported),
+    ("odd number of electrons", SimError::Unsupported),
     ("failed opening basis file", SimError::Unsupported),
     ("no such basis available", SimError::Unsupported),
     ("xc_input", SimError::Unsupported),
+    ("memory limit unreasonable", SimError::Memory),
+    ("out of memory", SimError::Memory),
+    ("insufficient memory", SimError::Memory),
+    ("not enough memory", SimError::Memory),
     ("ma_push", SimError::Memory),
     ("ma_init", SimError::Memory),
     ("ma_alloc", SimError::Memory),
     ("ga_create failed", SimError::Memory),
-    ("insufficient memory", SimError::Memory),
     ("could not open a file in", SimError::Scratch),
 ];
 
@@ -296,7 +395,7 @@ fn refuse_failed(outputs: &Outputs) -> Result<(), SimError> {
         return Ok(());
     }
     for (sign, error) in SIGNS {
-        if let Some(line) = lines().find(|line| line.contains(sign)) {
+        if let Some(line) = lines().find(|line| line.to_lowercase().contains(sign)) {
             return Err(error(format!("nwchem: {}", said(line))));
         }
     }
@@ -305,10 +404,13 @@ fn refuse_failed(outputs: &Outputs) -> Result<(), SimError> {
         None => "nwchem was ended by a signal".to_owned(),
     };
     let last = lines().find(|line| line.contains("ARMCI Error"));
-    Err(SimError::Exit(match last {
-        Some(line) => format!("{how}: {}", said(line)),
-        None => how,
-    }))
+    let sentence = last.map(|line| said(line).to_owned());
+    Err(SimError::Exit(
+        match sentence.or_else(|| error_sentence(&outputs.stderr)) {
+            Some(sentence) => format!("{how}: {sentence}"),
+            None => how,
+        },
+    ))
 }
 
 /// What stands in `[0] ARMCI Error: 0:guess_dens: ma_push failed:`, or in a line without such a mark.

@@ -10,11 +10,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::basis::{self, Basis};
+use super::said::error_sentence;
 use super::words::Words;
 use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
-use super::{Simulator, Start};
-use crate::chem::Geometry;
+use super::{MMFF94, SettingFault, Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
+use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "qcengine";
 const INPUT: &str = "qcschema.json";
@@ -46,7 +48,7 @@ pub(super) fn requirement() -> Requirement {
     Requirement {
         program: NAME.to_owned(),
         version_args: Some(&["--version"]),
-        install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it is to drive",
+        install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it drives (NWChem needs the Python package networkx too)",
     }
 }
 
@@ -64,8 +66,22 @@ struct Answer {
     success: bool,
     return_result: Option<f64>,
     molecule: Option<QcMolecule>,
+    properties: Option<Properties>,
     provenance: Option<Provenance>,
     error: Option<QcError>,
+}
+
+#[derive(Deserialize)]
+struct Properties {
+    calcinfo_nalpha: Option<u32>,
+    calcinfo_nbeta: Option<u32>,
+}
+
+impl Properties {
+    /// Electrons that the calculation treated, if the program says so.
+    fn electrons(&self) -> Option<u32> {
+        self.calcinfo_nalpha?.checked_add(self.calcinfo_nbeta?)
+    }
 }
 
 #[derive(Deserialize)]
@@ -97,7 +113,36 @@ impl Simulator for Qcengine {
         Some(requirement())
     }
 
+    fn faults(&self, elements: &[String]) -> Vec<SettingFault> {
+        let Some(basis) = self.basis.as_ref().filter(|_| self.drives("nwchem")) else {
+            return Vec::new();
+        };
+        let name = basis.as_str();
+        let found = basis::check(name, elements);
+        let basis = Basis::named(name);
+        let bare = elements
+            .iter()
+            .find(|e| basis.as_ref().is_some_and(|b| b.replaced(e) > 0));
+        let without = bare.map(|element| SettingFault {
+            setting: "basis",
+            message: format!(
+                "the basis set `{name}` needs an effective core potential for `{element}`, which QCEngine does not ask NWChem for"
+            ),
+            hint: "use `engine: nwchem`, which adds it, or a basis set for all electrons".to_owned(),
+        });
+        found.into_iter().chain(without).collect()
+    }
+
     fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
+        let molecule = Molecule::parse(&request.smiles)?;
+        if let Some(symbol) = molecule.free_atom()
+            && self.drives("xtb")
+            && self.method.as_str().eq_ignore_ascii_case("gfn2-xtb")
+        {
+            // As for the engine `xtb`, which fails on free atoms now and then.
+            let level = self.level(MMFF94);
+            return gfn2::free_atom(&molecule, symbol, NAME, &level).map(Prepared::Done);
+        }
         let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
         let atoms = &start.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
@@ -144,20 +189,24 @@ impl Simulator for Qcengine {
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         let said = |why: String| format!("qcengine with {}: {why}", self.program);
         if outputs.exit_code != Some(0) {
-            let last = outputs.stderr.lines().rfind(|line| !line.trim().is_empty());
+            let sentence = error_sentence(&outputs.stderr);
             let code = outputs
                 .exit_code
                 .map_or("a signal".to_owned(), |code| format!("exit code {code}"));
             return Err(SimError::Exit(said(format!(
                 "ended by {code}: {}",
-                last.unwrap_or("it said nothing")
+                sentence.unwrap_or_else(|| "it said nothing".to_owned())
             ))));
         }
         let unreadable = |why: &str| SimError::Unreadable(said(why.to_owned()));
         // Programs may print before the answer, which is one line.
         let line = outputs.stdout.lines().rfind(|line| line.starts_with('{'));
         let line = line.ok_or_else(|| unreadable("no JSON in its output"))?;
-        let answer: Answer = serde_json::from_str(line).map_err(|e| unreadable(&e.to_string()))?;
+        let answer: Answer =
+            serde_json::from_str(line).map_err(|e| match line.contains("NaN") {
+                true => SimError::NotANumber(said("its answer holds NaN".to_owned())),
+                false => unreadable(&e.to_string()),
+            })?;
         if !answer.success {
             return Err(failure(answer.error, &said));
         }
@@ -165,6 +214,17 @@ impl Simulator for Qcengine {
             .provenance
             .ok_or_else(|| unreadable("no `provenance`"))?;
         let molecule = answer.molecule.ok_or_else(|| unreadable("no `molecule`"))?;
+        let reported = answer
+            .properties
+            .and_then(|properties| properties.electrons());
+        if let Some(reported) = reported {
+            self.compare_electrons(&molecule.symbols, reported)?;
+        }
+        let geometry = molecule
+            .geometry()
+            .ok_or_else(|| unreadable("`geometry` has not three numbers an atom"))?;
+        let what = request.geometry_level();
+        require_same_bonds(&Molecule::parse(&request.smiles)?, &geometry, what)?;
         Ok(SimResult {
             total_energy_hartree: answer
                 .return_result
@@ -177,10 +237,26 @@ impl Simulator for Qcengine {
                 .collect::<Vec<_>>()
                 .join(" "),
             level: self.level(request.geometry_level()),
-            geometry: molecule
-                .geometry()
-                .ok_or_else(|| unreadable("`geometry` has not three numbers an atom"))?,
+            geometry,
         })
+    }
+}
+
+impl Qcengine {
+    fn drives(&self, program: &str) -> bool {
+        self.program.as_str().eq_ignore_ascii_case(program)
+    }
+
+    /// Refuses a calculation that treated other electrons than the molecule has beyond the cores of its basis set. Which
+    /// cores a set leaves out that NWChem does not have is not known here.
+    fn compare_electrons(&self, symbols: &[String], reported: u32) -> Result<(), SimError> {
+        let name = self.basis.as_ref().map_or("", Words::as_str);
+        let Some(basis) = Basis::named(name) else {
+            return Ok(());
+        };
+        let symbols = || symbols.iter().map(String::as_str);
+        let replaced = symbols().map(|symbol| basis.replaced(symbol)).sum();
+        electrons::compare(NAME, symbols(), replaced, reported)
     }
 }
 

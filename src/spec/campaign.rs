@@ -106,7 +106,7 @@ pub enum Objective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchSpace {
-    /// `qm9`, or the path of a `.smi` or `.csv` file, relative to the campaign file.
+    /// `qm9`, or the path of a `.smi`, `.csv` or `.tsv` file, relative to the campaign file.
     #[schemars(length(min = 1))]
     pub source: String,
     /// Element symbols of the heavy atoms; hydrogen is implied.
@@ -119,6 +119,9 @@ pub struct SearchSpace {
     #[serde(default = "default_ring_sizes")]
     #[schemars(inner(range(min = 3, max = 20)))]
     pub allowed_ring_sizes: Vec<usize>,
+    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as neutral acid or base.
+    #[serde(default)]
+    pub largest_fragment: bool,
 }
 
 fn default_ring_sizes() -> Vec<usize> {

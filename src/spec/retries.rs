@@ -22,8 +22,8 @@ impl Default for Retries {
 
 /// Further attempts after a failure of each kind; a kind that is not named shares `others`.
 ///
-/// Not named, `walltime`, `node_lost` and `lost` have 19 of their own, and `not_converged`, `no_geometry` and
-/// `unreadable` have none.
+/// Not named, `walltime`, `node_lost` and `lost` have 19 of their own, `not_a_number` has 4, and `not_converged`,
+/// `no_geometry` and `unreadable` have none. Free atoms are tried again in any case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetriesByKind {
@@ -63,6 +63,10 @@ pub struct RetriesByKind {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub not_converged: Option<u32>,
+    /// The program computed something that is not a number.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 100))]
+    pub not_a_number: Option<u32>,
     /// No 3D structure could be made of the molecule.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cache;
+mod names;
 mod read;
 mod seal;
 mod settings;

@@ -305,6 +305,7 @@ pub(super) async fn apply(
                 .bind(batch)
         }
         Record::RunEnded { stopped_by } => sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word()),
+        Record::RunReopened => sqlx::query("UPDATE run SET stopped_by = NULL"),
     };
     query.execute(db).await.map(drop)
 }

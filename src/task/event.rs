@@ -25,7 +25,12 @@ pub enum Fact {
         initial: Vec<String>,
         /// Further ones, for when initial molecules fail and the generator needs fresh starts.
         reserve: Vec<String>,
+        /// Further attempts at a free atom, whatever the failure. Runs of 0.1.0 had none.
+        #[serde(default, skip_serializing_if = "is_zero")]
+        atom_retries: u32,
     },
+    /// The run had ended for want of an atomic reference: those that are missing are computed again.
+    ReferencesAgain,
     /// An attempt ended.
     Ended {
         task: TaskId,
@@ -47,6 +52,10 @@ pub enum Fact {
     },
     /// What the generator saved is damaged or gone: the next batch begins with a new agent.
     StateLost,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// What an attempt took, where known.

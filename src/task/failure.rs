@@ -31,6 +31,10 @@ pub enum FailureKind {
     Lost,
     /// The calculation did not converge.
     NotConverged,
+    /// The program computed something that is not a number.
+    NotANumber,
+    /// The relaxed geometry has other bonds than the molecule: it is another one.
+    Rearranged,
     /// No 3D structure could be made of the molecule.
     NoGeometry,
     /// The method cannot treat this molecule: charge, spin or element.
@@ -54,6 +58,8 @@ impl FailureKind {
             Self::NodeLost => "node_lost",
             Self::Lost => "lost",
             Self::NotConverged => "not_converged",
+            Self::NotANumber => "not_a_number",
+            Self::Rearranged => "rearranged",
             Self::NoGeometry => "no_geometry",
             Self::Unsupported => "unsupported",
             Self::Unreadable => "unreadable",
@@ -71,8 +77,10 @@ impl FailureKind {
             | Self::Timeout
             | Self::Walltime
             | Self::NodeLost
+            | Self::NotANumber
             | Self::Lost => true,
             Self::NotConverged
+            | Self::Rearranged
             | Self::NoGeometry
             | Self::Unsupported
             | Self::Unreadable

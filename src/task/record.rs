@@ -100,6 +100,8 @@ pub enum Record {
     RunEnded {
         stopped_by: StoppedBy,
     },
+    /// A run that had ended goes on.
+    RunReopened,
 }
 
 /// The measured energy of a molecule.

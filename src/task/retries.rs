@@ -3,10 +3,15 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::FailureKind;
+use super::FailureKind::{self, Cancelled, Memory, NoGeometry, NotANumber, Timeout, Unsupported};
 
 /// Further attempts after those that the machine, not the method, cost a task, unless a campaign says otherwise.
 const AFTER_THE_MACHINE: u32 = 19;
+/// Further attempts after a result that is not a number, unless a campaign says otherwise: programs that read memory that they never
+/// wrote come to another one next time.
+const AFTER_NOT_A_NUMBER: u32 = 4;
+/// Further attempts at a free atom after a failure that is the same next time, or that may take long.
+const AT_ATOM_IN_VAIN: u32 = 2;
 /// A backoff is doubled up to this, or stays what it is if it is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
 
@@ -17,6 +22,8 @@ pub struct Retries {
     pub named: BTreeMap<FailureKind, u32>,
     /// Further attempts after all other failures together that count against the retries.
     pub others: u32,
+    /// Further attempts whatever the failure: for the free atoms, on which everything depends.
+    pub at_least: u32,
     /// Wait before the second attempt, doubled before each further one.
     pub backoff: Duration,
 }
@@ -26,6 +33,7 @@ pub struct Retries {
 enum Pool {
     Named(FailureKind),
     Machine,
+    NotANumber,
     Others,
     Hopeless,
 }
@@ -39,15 +47,36 @@ impl Retries {
         }
     }
 
+    /// The same with so many further attempts whatever the failure.
+    pub fn at_least(&self, at_least: u32) -> Self {
+        Self {
+            at_least,
+            ..self.clone()
+        }
+    }
+
     /// Whether a task may be tried again whose attempts failed like this, the last of them just now.
     pub fn allow(&self, failed: &[FailureKind]) -> bool {
         let Some(last) = failed.last() else {
             return true;
         };
+        let in_vain = matches!(
+            last,
+            Timeout | Memory | NoGeometry | Unsupported | Cancelled
+        );
+        let whatever = if in_vain {
+            AT_ATOM_IN_VAIN.min(self.at_least)
+        } else {
+            self.at_least
+        };
+        if failed.len() <= whatever as usize {
+            return true;
+        }
         let pool = self.pool(*last);
         let limit = match pool {
             Pool::Named(kind) => self.named[&kind],
             Pool::Machine => AFTER_THE_MACHINE,
+            Pool::NotANumber => AFTER_NOT_A_NUMBER.max(self.others),
             Pool::Others => self.others,
             Pool::Hopeless => 0,
         };
@@ -65,6 +94,8 @@ impl Retries {
     fn pool(&self, kind: FailureKind) -> Pool {
         if self.named.contains_key(&kind) {
             Pool::Named(kind)
+        } else if kind == NotANumber {
+            Pool::NotANumber
         } else if !kind.may_pass_next_time() {
             Pool::Hopeless
         } else if kind.counts_against_retries() {
@@ -78,7 +109,7 @@ impl Retries {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use FailureKind::{Exit, Lost, NotConverged, Timeout};
+    use FailureKind::{Exit, Lost, NotConverged};
 
     #[test]
     fn a_named_kind_has_attempts_of_its_own_and_the_others_share_theirs() {
@@ -92,6 +123,27 @@ mod tests {
         assert!(!retries.allow(&[Exit, FailureKind::Launch]));
         assert!(!retries.allow(&[Lost]));
         assert!(!retries.allow(&[FailureKind::Unsupported]));
+    }
+
+    #[test]
+    fn not_a_number_is_tried_again_by_default() {
+        let retries = Retries::default();
+        assert!(retries.allow(&[NotANumber; 4]));
+        assert!(!retries.allow(&[NotANumber; 5]));
+        assert!(!retries.allow(&[Exit]));
+    }
+
+    #[test]
+    fn a_free_atom_is_tried_again_whatever_the_failure() {
+        let retries = Retries::default().at_least(19);
+        for kind in [Exit, NotConverged, NotANumber, FailureKind::Unreadable] {
+            assert!(retries.allow(&[kind; 19]), "{kind:?}");
+            assert!(!retries.allow(&[kind; 20]), "{kind:?}");
+        }
+        for kind in [Timeout, Unsupported] {
+            assert!(retries.allow(&[kind; 2]), "{kind:?}");
+            assert!(!retries.allow(&[kind; 3]), "{kind:?}");
+        }
     }
 
     #[test]

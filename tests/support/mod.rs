@@ -95,7 +95,7 @@ case $smiles in
   ;;
 esac
 sum=$(printf %s "$smiles" | cksum | cut -d' ' -f1)
-echo "{\"energy_hartree\": -$((${#smiles} * scale)).$((sum % 900000 + 100000))}" > "$2"
+echo "{\"energy\": -$((${#smiles} * scale)).$((sum % 900000 + 100000))}" > "$2"
 echo "${MOLDFLOW_TOKEN%%.*} $smiles" >> "$here/done"
 "#;
 
@@ -121,7 +121,7 @@ impl Campaign {
     pub fn of_a_program() -> Self {
         let campaign = Self::tiny().with(
             "engine: gfn2//mmff94",
-            "engine: command, settings: {level: a sum, argv: [./program, \"{input}\", \"{output}\"]}",
+            "engine: command, settings: {level: a sum, unit: hartree, argv: [./program, \"{input}\", \"{output}\"]}",
         );
         let program = campaign.path("program");
         fs::write(&program, PROGRAM).expect("a file");

@@ -27,6 +27,10 @@ use crate::task::{
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
 
+/// Further attempts at a free atom, on which everything depends: where four attempts in ten fail, as with xtb 6.5.1, one run in
+/// 90 million ends for want of it.
+const ATOM_RETRIES: u32 = 19;
+
 /// Drives an engine until the run has ended or is interrupted.
 pub struct Driver<P> {
     engine: Engine,
@@ -232,9 +236,10 @@ impl<P: Program> Driver<P> {
         self.engine.is_fresh()
     }
 
-    /// Whether the run has come to its end.
+    /// Whether the run has come to its end, beyond which nothing goes on: one that lacks a free atom goes on.
     pub fn is_ended(&self) -> bool {
-        self.engine.is_ended()
+        let stopped_by = self.engine.stopped_by();
+        stopped_by.is_some_and(|stopped_by| stopped_by != StoppedBy::References)
     }
 
     /// Goes on with settings that were changed.
@@ -259,8 +264,17 @@ impl<P: Program> Driver<P> {
         }
         if self.engine.is_fresh() {
             let Drawn { initial, reserve } = drawn;
-            self.take(vec![Fact::Began { initial, reserve }], Batch::default())
-                .await?;
+            let begun = Fact::Began {
+                initial,
+                reserve,
+                atom_retries: ATOM_RETRIES,
+            };
+            self.take(vec![begun], Batch::default()).await?;
+        } else if self.engine.stopped_by() == Some(StoppedBy::References) {
+            let changed = self.changed.take();
+            let facts = [Fact::Resumed].into_iter().chain(changed);
+            let facts = facts.chain([Fact::ReferencesAgain]).collect();
+            self.take(facts, Batch::default()).await?;
         } else if !self.engine.is_ended() {
             let (found, batch) = self.take_over().await;
             let changed = self.changed.take();
@@ -589,6 +603,7 @@ fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
         | Fact::Ended { .. }
         | Fact::Cached { .. }
         | Fact::Resumed
+        | Fact::ReferencesAgain
         | Fact::TimeIsUp
         | Fact::SettingsChanged { .. }
         | Fact::StateLost => None,

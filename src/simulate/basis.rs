@@ -1,0 +1,216 @@
+//! The basis sets of NWChem's library: for which elements they have functions, and which electrons an effective core potential replaces.
+
+use super::SettingFault;
+
+/// Written by `data/nwchem-bases.py` from the library of NWChem 7.0.2.
+const LIBRARY: &str = include_str!("../../data/nwchem-bases.tsv");
+
+/// A basis set of NWChem's library.
+#[derive(Clone, Debug)]
+pub(super) struct Basis {
+    /// Its file, which is its name in another spelling.
+    file: &'static str,
+    elements: &'static str,
+    /// The file with its effective core potentials, for the elements that have one.
+    potentials: &'static str,
+}
+
+/// The electrons of an element that a basis set treats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Core {
+    /// All of them.
+    None,
+    /// All but those that an effective core potential replaces.
+    Replaced(u32),
+    /// All but those of a core whose potential the library lacks.
+    Missing,
+}
+
+impl Basis {
+    /// The basis set of a name as NWChem understands it; none if version 7.0.2 has no such set.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        let name = file_name(name);
+        let mut rows = LIBRARY.lines().filter_map(|line| {
+            let mut columns = line.split('\t');
+            Some(Self {
+                file: columns.next()?,
+                elements: columns.next()?,
+                potentials: columns.next()?,
+            })
+        });
+        rows.find(|basis| basis.file == name)
+    }
+
+    /// How it treats an element; none if it has no functions for it.
+    pub(super) fn core(&self, element: &str) -> Option<Core> {
+        self.elements.split(' ').find_map(|word| {
+            if let Some((symbol, core)) = word.split_once('-') {
+                return (symbol == element).then(|| Core::Replaced(core.parse().unwrap_or(0)));
+            }
+            match word.strip_suffix('?') {
+                Some(symbol) => (symbol == element).then_some(Core::Missing),
+                None => (word == element).then_some(Core::None),
+            }
+        })
+    }
+
+    /// The electrons of an element that its effective core potential replaces.
+    pub(super) fn replaced(&self, element: &str) -> u32 {
+        match self.core(element) {
+            Some(Core::Replaced(core)) => core,
+            Some(Core::None | Core::Missing) | None => 0,
+        }
+    }
+
+    /// The name of its effective core potentials in NWChem's library.
+    pub(super) fn potentials(&self) -> &'static str {
+        self.potentials
+    }
+}
+
+/// The file of a name: NWChem 7.0.2 was tried with each of these letters.
+fn file_name(name: &str) -> String {
+    let letters = name.trim().chars().filter(|c| !"()".contains(*c));
+    let letters = letters.map(|c| match c.to_ascii_lowercase() {
+        ' ' | ',' => '_',
+        '*' => 's',
+        other => other,
+    });
+    letters.collect()
+}
+
+/// What is wrong with a basis set for hydrogen and these elements.
+pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
+    let fault = |message: String| {
+        Some(SettingFault {
+            setting: "basis",
+            message,
+            hint: hint(elements),
+        })
+    };
+    let listed = |of: &[&str]| {
+        let symbols: Vec<String> = of.iter().map(|symbol| format!("`{symbol}`")).collect();
+        symbols.join(", ")
+    };
+    let elements = || ["H"].into_iter().chain(elements.iter().map(String::as_str));
+    let Some(basis) = Basis::named(name) else {
+        // Beyond neon a set may leave a core to a potential; for lighter elements hardly any does.
+        let light = ["H", "B", "C", "N", "O", "F"];
+        let heavy: Vec<&str> = elements().filter(|e| !light.contains(e)).collect();
+        return match heavy.as_slice() {
+            [] => None,
+            heavy => fault(format!(
+                "`{name}` is no basis set of NWChem 7.0.2, so that it is not known whether {} needs an effective core potential with it",
+                listed(heavy)
+            )),
+        };
+    };
+    let bare: Vec<&str> = elements()
+        .filter(|e| basis.core(e) == Some(Core::Missing))
+        .collect();
+    if !bare.is_empty() {
+        return fault(format!(
+            "the basis set `{name}` needs an effective core potential for {}, which NWChem 7.0.2 does not have",
+            listed(&bare)
+        ));
+    }
+    let missing: Vec<&str> = elements().filter(|e| basis.core(e).is_none()).collect();
+    match missing.as_slice() {
+        [] => None,
+        missing => fault(format!(
+            "the basis set `{name}` has no functions for {}",
+            listed(missing)
+        )),
+    }
+}
+
+/// Common sets that have all of these elements.
+fn hint(elements: &[String]) -> String {
+    let common = [
+        "3-21G",
+        "6-31G*",
+        "6-311G**",
+        "cc-pVDZ",
+        "def2-SVP",
+        "def2-TZVP",
+        "lanl2dz_ecp",
+    ];
+    let fits = |name: &str| {
+        let basis = Basis::named(name);
+        basis.is_some_and(|basis| elements.iter().all(|e| basis.core(e).is_some()))
+    };
+    let names: Vec<String> = common
+        .into_iter()
+        .filter(|name| fits(name))
+        .map(|name| format!("`{name}`"))
+        .collect();
+    match names.as_slice() {
+        [] => "no common set has all elements of the search space: choose fewer".to_owned(),
+        names => format!(
+            "sets with all elements of the search space: {}",
+            names.join(", ")
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_leads_to_its_file_as_in_nwchem() {
+        for (name, file) in [
+            ("6-311++G(2d,2p)", "6-311++g2d_2p"),
+            ("6-31G**", "6-31gss"),
+            ("LANL2DZ ECP", "lanl2dz_ecp"),
+            ("Def2-TZVP", "def2-tzvp"),
+            ("cc-pV(T+d)Z+", "cc-pvt+dz+"),
+        ] {
+            assert_eq!(Basis::named(name).unwrap().file, file);
+        }
+        for unknown in ["6-31G(d)", "def2_tzvp", "lanl2dz"] {
+            assert!(Basis::named(unknown).is_none(), "{unknown}");
+        }
+    }
+
+    /// The cores are those of the potentials' authors: 28 electrons of iodine for def2 (Peterson et al. 2003), 46 for LANL2DZ
+    /// (Hay and Wadt 1985).
+    #[test]
+    fn cores_are_those_that_the_potentials_replace() {
+        let core = |basis: &str, element: &str| Basis::named(basis).unwrap().core(element);
+        assert_eq!(core("def2-svp", "I"), Some(Core::Replaced(28)));
+        assert_eq!(core("def2-svp", "Br"), Some(Core::None));
+        assert_eq!(core("lanl2dz_ecp", "I"), Some(Core::Replaced(46)));
+        assert_eq!(core("lanl2dz_ecp", "Cl"), Some(Core::Replaced(10)));
+        assert_eq!(core("lanl2dz_ecp", "C"), Some(Core::None));
+        assert_eq!(core("cc-pvdz-pp", "I"), Some(Core::Missing));
+        assert_eq!(core("6-31G*", "I"), None);
+    }
+
+    #[test]
+    fn sets_without_functions_or_potentials_for_an_element_are_refused() {
+        let check = |name: &str, elements: &[&str]| {
+            let elements: Vec<String> = elements.iter().map(|e| (*e).to_owned()).collect();
+            check(name, &elements).map(|fault| fault.message)
+        };
+        for (name, elements) in [
+            ("def2-svp", ["C", "I"]),
+            ("3-21G", ["C", "I"]),
+            ("lanl2dz_ecp", ["Br", "I"]),
+            ("6-31G*", ["C", "Br"]),
+            ("a-set-of-a-later-version", ["C", "O"]),
+        ] {
+            assert_eq!(check(name, &elements), None, "{name}");
+        }
+        for (name, elements) in [
+            ("6-31G*", ["C", "I"]),
+            ("cc-pVDZ", ["C", "I"]),
+            ("cc-pVDZ-PP", ["C", "I"]),
+            ("dhf-svp", ["C", "I"]),
+            ("stuttgart_rlc_ecp", ["C", "O"]),
+            ("a-set-of-a-later-version", ["C", "S"]),
+        ] {
+            assert!(check(name, &elements).is_some(), "{name}");
+        }
+    }
+}

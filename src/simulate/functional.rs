@@ -1,0 +1,313 @@
+//! The density functionals of NWChem 7.0.2 by the words of its directive `xc`.
+//!
+//! The names are those of its parser (`xc_inp.F`). Each was run once with NWChem 7.0.2 on water at 3-21G: what it refused, what gave no
+//! energy, and what needs a further directive is left out.
+
+use super::SettingFault;
+
+const SETTING: &str = "method";
+
+/// Exchange and correlation in one word.
+const COMPLETE: &[&str] = &[
+    "acm",
+    "b3lyp",
+    "beckehandh",
+    "hcth",
+    "becke97",
+    "becke97-1",
+    "hcth120",
+    "hcth147",
+    "becke98",
+    "pbe0",
+    "becke97gga1",
+    "hcth407",
+    "hcthp14",
+    "becke97-2",
+    "ft97",
+    "mpw1k",
+    "hcth407p",
+    "xctpssh",
+    "becke97-3",
+    "bop",
+    "pbeop",
+    "mpw1b95",
+    "mpwb1k",
+    "b1b95",
+    "bb1k",
+    "pw6b95",
+    "pwb6k",
+    "m05",
+    "m05-2x",
+    "vs98",
+    "m06-l",
+    "m06-hf",
+    "m06",
+    "revm06",
+    "revm06-l",
+    "m06-2x",
+    "m08-hx",
+    "m08-so",
+    "m11",
+    "m11-l",
+    "sogga",
+    "sogga11",
+    "sogga11-x",
+    "becke97-d",
+    "ssb-d",
+    "kt1",
+    "kt2",
+    "bhlyp",
+    "b3p86",
+    "b3pw91",
+    "pbe96",
+    "dldf",
+    "s12g",
+    "s12h",
+    "mvs",
+    "hle16",
+    "scan",
+    "scanl",
+    "scan0",
+    "rscan",
+    "ncap",
+];
+
+/// Exchange; a factor may follow.
+const EXCHANGE: &[&str] = &[
+    "hfexch",
+    "becke88",
+    "slater",
+    "xpbe96",
+    "gill96",
+    "xperdew91",
+    "xhcth",
+    "xbecke97",
+    "xbecke97-1",
+    "optx",
+    "mpw91",
+    "xft97",
+    "xpkzb99",
+    "xtpss03",
+    "rpbe",
+    "revpbe",
+    "xpw6b95",
+    "xpwb6k",
+    "xm05",
+    "xm05-2x",
+    "xvs98",
+    "xm06-l",
+    "xm06-hf",
+    "xm06",
+    "xm06-2x",
+    "xm08-hx",
+    "xm08-so",
+    "xm11",
+    "xm11-l",
+    "xsogga",
+    "xsogga11",
+    "xsogga11-x",
+    "becke86b",
+    "xperdew86",
+    "xmvs15",
+    "xncap",
+];
+
+/// Correlation; a factor may follow.
+const CORRELATION: &[&str] = &[
+    "lyp",
+    "perdew81",
+    "perdew86",
+    "perdew91",
+    "pw91lda",
+    "vwn_1",
+    "vwn_2",
+    "vwn_3",
+    "vwn_4",
+    "vwn_5",
+    "vwn_1_rpa",
+    "cpbe96",
+    "chcth",
+    "cbecke97",
+    "cbecke97-1",
+    "cft97",
+    "cpkzb99",
+    "ctpss03",
+    "op",
+    "bc95",
+    "cpw6b95",
+    "cpwb6k",
+    "cm05",
+    "cm05-2x",
+    "cvs98",
+    "cm06-l",
+    "cm06-hf",
+    "cm06",
+    "cm06-2x",
+    "cm08-hx",
+    "cm08-so",
+    "cm11",
+    "cm11-l",
+    "csogga",
+    "csogga11",
+    "csogga11-x",
+    "cvpbe09",
+];
+
+/// Names that NWChem reads and that mean something else without a further directive, or no energy of a molecule.
+const UNUSABLE: &[(&str, &str)] = &[
+    (
+        "mp2",
+        "it is a part of double hybrids, which need a calculation of their own",
+    ),
+    (
+        "b2plyp",
+        "it is a double hybrid, whose MP2 part needs a calculation of its own",
+    ),
+    ("lb94", "it is a potential without an energy"),
+    ("srhfexch", NEEDS_CAM),
+    ("xwpbe", NEEDS_CAM),
+    ("xcamb88", NEEDS_CAM),
+    ("xcampbe96", NEEDS_CAM),
+    ("xcamlsd", NEEDS_CAM),
+    ("xbnl07", NEEDS_CAM),
+    ("hse03", NEEDS_CAM),
+    ("cam-s12g", NEEDS_CAM),
+    ("cam-s12h", NEEDS_CAM),
+    ("n12", "it does not converge in NWChem 7.0.2"),
+    ("xn12", "it does not converge in NWChem 7.0.2"),
+];
+const NEEDS_CAM: &str = "its range separation needs the directive `cam`, which is not written";
+
+/// Names in use elsewhere, without `-` and `_`, and NWChem's words for them.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("pbe", "xpbe96 cpbe96"),
+    ("pbepbe", "xpbe96 cpbe96"),
+    ("blyp", "becke88 lyp"),
+    ("bp86", "becke88 perdew86"),
+    ("bp", "becke88 perdew86"),
+    ("bpw91", "becke88 perdew91"),
+    ("svwn", "slater vwn_5"),
+    ("svwn5", "slater vwn_5"),
+    ("svwn3", "slater vwn_3"),
+    ("lsda", "slater vwn_5"),
+    ("lda", "slater vwn_5"),
+    ("spw92", "slater pw91lda"),
+    ("pw91", "xperdew91 perdew91"),
+    ("pw91pw91", "xperdew91 perdew91"),
+    ("olyp", "optx lyp"),
+    ("revpbe", "revpbe cpbe96"),
+    ("rpbe", "rpbe cpbe96"),
+    ("tpss", "xtpss03 ctpss03"),
+    ("tpssh", "xctpssh"),
+    ("pkzb", "xpkzb99 cpkzb99"),
+    ("pbe1pbe", "pbe0"),
+    ("pbeh", "pbe0"),
+    ("b97", "becke97"),
+    ("b971", "becke97-1"),
+    ("b972", "becke97-2"),
+    ("b973", "becke97-3"),
+    ("b97d", "becke97-d"),
+    ("b98", "becke98"),
+    ("bhandhlyp", "bhlyp"),
+    ("m062x", "m06-2x"),
+    ("m06l", "m06-L"),
+    ("m052x", "m05-2x"),
+    ("m06hf", "m06-hf"),
+    ("m11l", "m11-L"),
+    ("mpw1pw91", "HFexch 0.25 mpw91 0.75 perdew91"),
+];
+
+/// Refuses what is no functional in the words of NWChem 7.0.2; upper and lower case are the same.
+pub(super) fn check(functional: &str) -> Result<(), SettingFault> {
+    let words: Vec<String> = functional
+        .split_whitespace()
+        .map(str::to_ascii_lowercase)
+        .collect();
+    let mut may_be_scaled = false;
+    let mut has_exchange = false;
+    for word in &words {
+        if COMPLETE.contains(&word.as_str()) {
+            (may_be_scaled, has_exchange) = (false, true);
+        } else if let Some((_, why)) = UNUSABLE.iter().find(|(name, _)| name == word) {
+            return Err(SettingFault {
+                setting: SETTING,
+                message: format!("`{word}` cannot be used as a functional of NWChem: {why}"),
+                hint: "choose another functional, or run NWChem by `engine: command`".to_owned(),
+            });
+        } else if EXCHANGE.contains(&word.as_str()) {
+            (may_be_scaled, has_exchange) = (true, true);
+        } else if CORRELATION.contains(&word.as_str()) {
+            may_be_scaled = true;
+        } else if may_be_scaled && ["local", "nonlocal"].contains(&word.as_str()) {
+        } else if may_be_scaled && factor(word).is_some() {
+            may_be_scaled = false;
+        } else {
+            return Err(unknown(functional, word));
+        }
+    }
+    match has_exchange {
+        true => Ok(()),
+        false => Err(SettingFault {
+            setting: SETTING,
+            message: format!("`{functional}` is correlation without exchange"),
+            hint: format!("name an exchange functional too: `becke88 {functional}`"),
+        }),
+    }
+}
+
+/// A number as Fortran reads it: `0.2`, `1d0`.
+fn factor(word: &str) -> Option<f64> {
+    word.replace('d', "e")
+        .parse()
+        .ok()
+        .filter(|x: &f64| x.is_finite())
+}
+
+fn unknown(functional: &str, word: &str) -> SettingFault {
+    let message = match functional.eq_ignore_ascii_case(word) {
+        true => format!("`{functional}` is no functional of NWChem 7.0.2"),
+        false => format!("`{word}` in `{functional}` is no functional of NWChem 7.0.2"),
+    };
+    let plain = functional
+        .to_ascii_lowercase()
+        .replace(['-', '_', ' ', '(', ')'], "");
+    let undispersed = [
+        "d3bj", "d3zero", "d3", "d4", "d2", "dispvdw3", "dispvdw2", "disp",
+    ]
+    .iter()
+    .find_map(|ending| plain.strip_suffix(ending));
+    let hint = if let Some(words) = elsewhere(&plain) {
+        format!("NWChem spells it `{words}`")
+    } else if let Some(words) = undispersed.and_then(elsewhere) {
+        format!("NWChem spells it `{words}`, and this engine adds no dispersion correction")
+    } else if plain.starts_with("wb97") || plain.starts_with("cam") {
+        "its range separation is not available here: choose `pbe0`, `m06-2x`, or run another program by `engine: qcengine` or `engine: command`".to_owned()
+    } else {
+        let names = COMPLETE.iter().chain(EXCHANGE);
+        let close = names
+            .map(|name| (strsim::damerau_levenshtein(name, &plain), *name))
+            .filter(|(distance, _)| *distance <= 2)
+            .min();
+        match close {
+            Some((_, name)) => format!("did you mean `{name}`?"),
+            None => {
+                "for example `b3lyp`, `pbe0`, `m06-2x`, `xpbe96 cpbe96`, `becke88 lyp`".to_owned()
+            }
+        }
+    };
+    SettingFault {
+        setting: SETTING,
+        message,
+        hint,
+    }
+}
+
+/// NWChem's words for a name without `-` and `_`.
+fn elsewhere(plain: &str) -> Option<&'static str> {
+    let known = ELSEWHERE.iter().find(|(name, _)| *name == plain);
+    let same = || {
+        let mut names = COMPLETE.iter().copied();
+        names.find(|name| name.replace('-', "") == plain)
+    };
+    known.map(|(_, words)| *words).or_else(same)
+}

@@ -1,0 +1,224 @@
+//! Harmonic vibrations from a Hessian: their number is checked, and their zero-point energy computed here.
+//!
+//! A program that projects six motions out of a molecule takes a vibration with them if the molecule is linear but for rounding: the
+//! rotation about its axis is then the bend. So the sixth is projected out only if the molecule is visibly bent.
+
+use faer::{Mat, Side};
+
+/// Electron masses in a unified atomic mass unit, CODATA 2018.
+const ELECTRON_MASSES_PER_DALTON: f64 = 1822.888_486_209;
+/// Wavenumber in 1/cm of a vibration whose energy quantum is one hartree, CODATA 2018.
+const PER_CM_PER_HARTREE: f64 = 219_474.631_363_20;
+/// Largest distance of an atom from the axis of a molecule that counts as linear, bohr. A hydrogen in a bend of 5 degrees is
+/// as far from it; a molecule that is truly bent by less has a rotation of nearly no energy instead.
+const LINEAR: f64 = 0.2;
+/// Imaginary wavenumbers below this, 1/cm, are the noise of soft rotors and count as zero.
+const SADDLE: f64 = 50.0;
+
+/// An atom of a molecule at rest.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Nucleus {
+    /// Dalton.
+    pub mass: f64,
+    /// Bohr.
+    pub position: [f64; 3],
+}
+
+/// Why vibrations have no zero-point energy.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub(super) enum NoZeroPoint {
+    #[error("{found} numbers in the Hessian of {atoms} atoms, which has {expected}")]
+    Size {
+        atoms: usize,
+        found: usize,
+        expected: usize,
+    },
+    #[error("the Hessian has no eigenvalues")]
+    Eigenvalues,
+    #[error("its geometry is a saddle point: a vibration has {per_cm:.0}i/cm")]
+    Saddle { per_cm: f64 },
+}
+
+/// The zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row by row.
+pub(super) fn zero_point_energy(nuclei: &[Nucleus], triangle: &[f64]) -> Result<f64, NoZeroPoint> {
+    let quanta = quanta(nuclei, triangle)?;
+    match quanta.first() {
+        Some(lowest) if -lowest * PER_CM_PER_HARTREE > SADDLE => Err(NoZeroPoint::Saddle {
+            per_cm: -lowest * PER_CM_PER_HARTREE,
+        }),
+        _ => Ok(quanta.iter().filter(|quantum| **quantum > 0.0).sum::<f64>() / 2.0),
+    }
+}
+
+/// The energy quanta of all vibrations in hartree, ascending; an imaginary one is negative.
+fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, NoZeroPoint> {
+    let (atoms, size) = (nuclei.len(), 3 * nuclei.len());
+    let expected = size * (size + 1) / 2;
+    if triangle.len() != expected {
+        let found = triangle.len();
+        return Err(NoZeroPoint::Size {
+            atoms,
+            found,
+            expected,
+        });
+    }
+    let weight = |i: usize| (nuclei[i / 3].mass * ELECTRON_MASSES_PER_DALTON).sqrt();
+    let hessian = Mat::from_fn(size, size, |i, j| {
+        let (row, column) = (i.max(j), i.min(j));
+        triangle[row * (row + 1) / 2 + column] / (weight(i) * weight(j))
+    });
+    let rigid = rigid_motions(nuclei).ok_or(NoZeroPoint::Eigenvalues)?;
+    // Rigid motions get a curvature beyond that of any vibration, to be told from them.
+    const APART: f64 = 1e3;
+    let out = Mat::from_fn(size, rigid.len(), |i, k| rigid[k][i]);
+    let inside = Mat::<f64>::identity(size, size) - &out * out.transpose();
+    let projected = &inside * hessian * &inside + (&out * out.transpose()) * faer::Scale(APART);
+    let curvatures = projected
+        .self_adjoint_eigenvalues(Side::Lower)
+        .map_err(|_| NoZeroPoint::Eigenvalues)?;
+    let vibrations = &curvatures[..size - rigid.len()];
+    Ok(vibrations
+        .iter()
+        .map(|curvature| curvature.abs().sqrt().copysign(*curvature))
+        .collect())
+}
+
+/// Orthonormal translations and rotations, mass-weighted: six, or five of a linear molecule, or three of an atom.
+fn rigid_motions(nuclei: &[Nucleus]) -> Option<Vec<Vec<f64>>> {
+    let mass: f64 = nuclei.iter().map(|n| n.mass).sum();
+    let centre: [f64; 3] =
+        std::array::from_fn(|x| nuclei.iter().map(|n| n.mass * n.position[x]).sum::<f64>() / mass);
+    let arm = |n: &Nucleus| -> [f64; 3] { std::array::from_fn(|x| n.position[x] - centre[x]) };
+    let inertia = Mat::from_fn(3, 3, |x, y| {
+        let terms = nuclei.iter().map(|n| {
+            let r = arm(n);
+            let square: f64 = r.iter().map(|c| c * c).sum();
+            n.mass * (if x == y { square } else { 0.0 } - r[x] * r[y])
+        });
+        terms.sum::<f64>()
+    });
+    let axes = inertia.self_adjoint_eigen(Side::Lower).ok()?;
+    let axis = |k: usize| -> [f64; 3] { std::array::from_fn(|x| axes.U()[(x, k)]) };
+    // Of the smallest moment of inertia.
+    let long = axis(0);
+    let is_linear = nuclei.iter().all(|n| {
+        let off = cross(arm(n), long);
+        off.iter().map(|c| c * c).sum::<f64>().sqrt() < LINEAR
+    });
+    let mut motions = Vec::new();
+    for x in 0..3 {
+        let unit = |i: usize| {
+            if i % 3 == x {
+                nuclei[i / 3].mass.sqrt()
+            } else {
+                0.0
+            }
+        };
+        motions.push((0..3 * nuclei.len()).map(unit).collect::<Vec<_>>());
+    }
+    let rotations = match (nuclei.len(), is_linear) {
+        (1, _) => 3..3,
+        (_, true) => 1..3,
+        (_, false) => 0..3,
+    };
+    for k in rotations {
+        let turned = nuclei.iter().flat_map(|n| {
+            let direction = cross(axis(k), arm(n));
+            direction.map(|c| c * n.mass.sqrt())
+        });
+        motions.push(turned.collect());
+    }
+    Some(orthonormal(motions))
+}
+
+fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
+    [
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    ]
+}
+
+/// By Gram and Schmidt: about principal axes they are orthogonal but for rounding.
+fn orthonormal(vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
+    let mut found: Vec<Vec<f64>> = Vec::new();
+    for mut vector in vectors {
+        for other in &found {
+            let overlap: f64 = vector.iter().zip(other).map(|(a, b)| a * b).sum();
+            vector
+                .iter_mut()
+                .zip(other)
+                .for_each(|(a, b)| *a -= overlap * b);
+        }
+        let length = vector.iter().map(|a| a * a).sum::<f64>().sqrt();
+        vector.iter_mut().for_each(|a| *a /= length);
+        found.push(vector);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// From PySCF; `tests/goldens/simulate_vibrations.py` says how.
+    const GOLDEN: &str = include_str!("../../tests/goldens/simulate_vibrations.json");
+
+    fn numbers(value: &serde_json::Value) -> Vec<f64> {
+        let values = value.as_array().unwrap().iter();
+        values.map(|number| number.as_f64().unwrap()).collect()
+    }
+
+    #[test]
+    fn no_vibration_is_lost_be_the_molecule_linear_or_bent_by_rounding() {
+        let golden: serde_json::Value = serde_json::from_str(GOLDEN).unwrap();
+        let mut shapes = 0;
+        for molecule in golden["molecules"].as_array().unwrap() {
+            let smiles = &molecule["smiles"];
+            let masses = numbers(&molecule["masses"]);
+            for shape in molecule["geometries"].as_array().unwrap() {
+                let positions = shape["bohr"].as_array().unwrap().iter().map(numbers);
+                let nuclei: Vec<Nucleus> = positions
+                    .zip(&masses)
+                    .map(|(position, mass)| Nucleus {
+                        mass: *mass,
+                        position: position.try_into().unwrap(),
+                    })
+                    .collect();
+                let hessian = numbers(&shape["hessian"]);
+                let found = quanta(&nuclei, &hessian).unwrap();
+                assert_eq!(
+                    found.len() as u64,
+                    molecule["modes"].as_u64().unwrap(),
+                    "{smiles}"
+                );
+                let error = zero_point_energy(&nuclei, &hessian).unwrap()
+                    - molecule["zero_point_hartree"].as_f64().unwrap();
+                // 0.006 kcal/mol; a lost bend is a hundred times that.
+                assert!(error.abs() < 1e-5, "{smiles}: {error} hartree off");
+                shapes += 1;
+            }
+        }
+        assert_eq!(shapes, 12);
+    }
+
+    #[test]
+    fn a_saddle_point_and_half_a_hessian_have_no_zero_point_energy() {
+        let hydrogen = |z| Nucleus {
+            mass: 1.00783,
+            position: [0.0, 0.0, z],
+        };
+        let nuclei = [hydrogen(0.0), hydrogen(1.4)];
+        let mut triangle = [0.0; 21];
+        // z of the first, z of the second with that of the first, z of the second.
+        [triangle[5], triangle[17], triangle[20]] = [-0.37, 0.37, -0.37];
+        let found = zero_point_energy(&nuclei, &triangle);
+        assert!(
+            matches!(found, Err(NoZeroPoint::Saddle { .. })),
+            "{found:?}"
+        );
+        let found = zero_point_energy(&nuclei, &triangle[..20]);
+        assert!(matches!(found, Err(NoZeroPoint::Size { .. })), "{found:?}");
+        assert_eq!(zero_point_energy(&nuclei[..1], &[0.0; 6]), Ok(0.0));
+    }
+}

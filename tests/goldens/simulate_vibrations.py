@@ -1,0 +1,83 @@
+"""Harmonic zero-point energies from analytic Hessians by PySCF, for tests/simulate_nwchem.rs and src/simulate/vibrations.rs.
+
+    pip install pyscf==2.14.0 geometric==1.1.1
+    python tests/goldens/simulate_vibrations.py
+
+HF/3-21G, masses of the most abundant isotopes. Each geometry is relaxed by geomeTRIC, then its Hessian is computed as it is
+and, of a linear molecule, bent at one atom by 1e-4 degrees. The zero-point energy is half the sum over the
+3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected.
+"""
+
+import json
+import pathlib
+
+import numpy as np
+import pyscf
+from pyscf import gto, scf
+from pyscf.geomopt.geometric_solver import optimize
+
+OUT = pathlib.Path(__file__).with_name("simulate_vibrations.json")
+DALTON = 1822.888486209
+# SMILES, guess in angstrom, whether it is linear.
+MOLECULES = [
+    ("N#N", "N 0 0 0; N 0 0 1.1", True),
+    ("F", "F 0 0 0; H 0 0 0.94", True),
+    ("O=C=O", "C 0 0 0; O 0 0 1.16; O 0 0 -1.16", True),
+    ("C#N", "C 0 0 0; N 0 0 1.14; H 0 0 -1.05", True),
+    ("C#C", "C 0 0 0; C 0 0 1.19; H 0 0 -1.05; H 0 0 2.24", True),
+    ("O=C=C=C=O", "O 0 0 -2.42; C 0 0 -1.26; C 0 0 0; C 0 0 1.26; O 0 0 2.42", True),
+    ("O", "O 0 0 0; H 0 0.76 0.59; H 0 -0.76 0.59", False),
+    ("C=O", "C 0 0 0; O 0 0 1.2; H 0 0.93 -0.55; H 0 -0.93 -0.55", False),
+]
+
+
+def hessian(mol):
+    """Hartree-Fock energy, and the Hessian in hartree/bohr^2."""
+    field = scf.RHF(mol)
+    field.conv_tol = 1e-12
+    field.kernel()
+    blocks = field.Hessian().kernel()
+    size = 3 * mol.natm
+    return field.e_tot, np.transpose(blocks, (0, 2, 1, 3)).reshape(size, size)
+
+
+def main():
+    entries = []
+    for smiles, guess, is_linear in MOLECULES:
+        mol = gto.M(atom=guess, basis="3-21g", cart=True, verbose=0)
+        field = scf.RHF(mol)
+        field.conv_tol = 1e-11
+        mol = optimize(field, convergence_gmax=1e-6, convergence_grms=1e-6)
+        energy, matrix = hessian(mol)
+        masses = mol.atom_mass_list(isotope_avg=False)
+        weights = np.sqrt(np.repeat(masses, 3) * DALTON)
+        curvatures = np.linalg.eigvalsh(matrix / np.outer(weights, weights))
+        count = 3 * mol.natm - (5 if is_linear else 6)
+        zero_point = 0.5 * np.sum(np.sqrt(curvatures[-count:]))
+        entry = {
+            "smiles": smiles,
+            "energy_hartree": energy,
+            "zero_point_hartree": zero_point,
+            "modes": count,
+            "masses": [float(m) for m in masses],
+            "geometries": [],
+        }
+        shapes = [mol.atom_coords()]
+        if is_linear and mol.natm > 2:
+            bent = mol.atom_coords()
+            off = np.cross(bent[1] - bent[0], [1.0, 0.3, 0.2])
+            bent[2] += off / np.linalg.norm(off) * np.radians(1e-4) * np.linalg.norm(bent[2] - bent[0])
+            shapes.append(bent)
+        for positions in shapes:
+            shaped = mol.set_geom_(positions, unit="bohr", inplace=False)
+            _, matrix = hessian(shaped)
+            triangle = [float(f"{matrix[i, j]:.9g}") for i in range(len(matrix)) for j in range(i + 1)]
+            entry["geometries"].append({"bohr": positions.tolist(), "hessian": triangle})
+        print(smiles, energy, zero_point, flush=True)
+        entries.append(entry)
+    lines = ",\n".join(f"    {json.dumps(entry)}" for entry in entries)
+    origin = json.dumps(f"PySCF {pyscf.__version__}, tests/goldens/simulate_vibrations.py")
+    OUT.write_text(f'{{\n  "origin": {origin},\n  "molecules": [\n{lines}\n  ]\n}}\n')
+
+
+main()
