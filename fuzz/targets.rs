@@ -83,7 +83,7 @@ pub fn molecules(data: &[u8]) {
     for name in ["molecules.smi", "molecules.csv"] {
         let path = folder().join(name);
         fs::write(&path, data).expect("a file");
-        if let Ok(reading) = source::read(&path, &space) {
+        if let Ok(reading) = source::read(&path, &space, true) {
             let skipped: usize = reading.skipped.values().map(Vec::len).sum();
             let found = reading.kept.len() + reading.duplicates.len() + skipped;
             assert_eq!(found, reading.read);

@@ -224,6 +224,15 @@ fn name_hosts(dir: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes what an attempt left, so that it counts as not begun. First its end: where the rest cannot be removed, the
+/// attempt counts as lost.
+pub fn discard(dir: &Path, result: &str) {
+    for name in [result, ENDED] {
+        let _ = fs::remove_file(dir.join(name));
+    }
+    let _ = fs::remove_dir_all(dir);
+}
+
 /// Deletes the scratch folder of an attempt that was killed together with its job.
 pub fn clear_scratch(dir: &Path) {
     if let Ok(order) = read::<Order>(&dir.join(ORDER)) {

@@ -19,7 +19,7 @@ pub mod ssh;
 pub mod submission;
 pub mod transport;
 
-pub use batched::carry_out;
+pub use batched::{carry_out, discard};
 pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;

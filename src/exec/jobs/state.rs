@@ -87,6 +87,7 @@ pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
 mod tests {
     use super::*;
     use crate::exec::batched::Ended;
+    use crate::task::HostFault;
 
     fn traces(exit: Option<Exit>) -> Traces {
         Traces {
@@ -129,6 +130,20 @@ mod tests {
             verdict(Some(&Fate::Failed("FAILED".into())), &seen, false),
             Exit::Signal(15)
         );
+    }
+
+    #[test]
+    fn a_host_that_kept_a_task_from_starting_is_named_whatever_the_batch_system_says() {
+        let exit = Exit::NotStarted(HostFault::NoProcesses, "fork".into());
+        let json = serde_json::to_string(&exit).expect("JSON");
+        let exit_of_job: Exit = serde_json::from_str(&json).expect("the same");
+        let failed = Fate::Failed("FAILED".into());
+        for fate in [None, Some(&failed), Some(&Fate::Completed)] {
+            assert_eq!(
+                verdict(fate, &traces(Some(exit_of_job.clone())), false),
+                exit
+            );
+        }
     }
 
     #[test]
