@@ -32,7 +32,7 @@ fn a_run_ends_with_what_was_asked_for() {
         ]
     );
     let keys: Vec<&String> = json["best"].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["smiles", "value", "unit"]);
+    assert_eq!(keys, ["smiles", "name", "value", "unit"]);
     assert_eq!(json["evaluations"], EVALUATIONS);
     assert_eq!(json["failures"], 0);
     assert_eq!(json["stopped_by"], "evaluations");

@@ -1,5 +1,5 @@
-//! The engine `qcengine`, with the real QCEngine driving the real NWChem: these tests fail where they are not installed
-//! (`pip install qcengine`, Debian: `apt install nwchem`).
+//! The engine `qcengine`, with the real QCEngine driving the real NWChem: these tests fail where `scripts/test` has not
+//! installed them (tests/requirements.txt; Debian: `apt install nwchem`).
 
 use std::path::Path;
 
@@ -41,7 +41,7 @@ fn run(program: &Program, dir: &Path) -> Outputs {
     let allowed = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"];
     env.extend(allowed.map(|name| (name.to_owned(), "1".to_owned())));
     let run = exec::run(&program.argv, &env, &program.files, dir)
-        .expect("QCEngine is installed (`pip install qcengine`)");
+        .expect("QCEngine is installed (tests/requirements.txt)");
     Outputs {
         dir: dir.to_owned(),
         stdout: run.stdout,

@@ -14,7 +14,11 @@ fn campaign() -> Campaign {
     load(&path, &Overrides::default()).unwrap().campaign
 }
 
-fn of_file(name: &str, content: &str, change: impl Fn(&mut Campaign)) -> Result<Source, String> {
+fn of_file(
+    name: &str,
+    content: impl AsRef<[u8]>,
+    change: impl Fn(&mut Campaign),
+) -> Result<Source, String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join(name), content).unwrap();
     let mut campaign = campaign();
@@ -76,6 +80,187 @@ fn a_molecule_that_is_written_twice_is_drawn_once() {
     );
 }
 
+/// How many entries there are of each reason to skip one, as `moldflow check` prints them.
+fn summary(name: &str, content: impl AsRef<[u8]>, change: impl Fn(&mut Campaign)) -> String {
+    of_file(name, content, change)
+        .map(|source| source.reading().unwrap().to_string())
+        .unwrap_or_else(|faults| faults)
+}
+
+/// SMILES and name of each molecule of a file, in its order.
+fn named(name: &str, content: impl AsRef<[u8]>) -> Vec<(String, Option<String>)> {
+    let source = of_file(name, content, |_| {}).unwrap();
+    let kept = source.reading().unwrap().kept.iter();
+    kept.map(|m| (m.smiles.clone(), m.name.clone())).collect()
+}
+
+fn pairs(all: &[(&str, &str)]) -> Vec<(String, Option<String>)> {
+    let all = all.iter();
+    all.map(|(smiles, name)| (smiles.to_string(), Some(name.to_string())))
+        .collect()
+}
+
+#[test]
+fn entries_outside_of_the_search_space_are_counted_by_their_reason() {
+    let file = "CCO\nOCC\nC(C)O\n[NH4+]\nCC[O-]\nCC(=O)[O-].[Na+]\nCCN.Cl\nCCO.O\n*CC\n[CH3]\nCBr\n\
+                CCCCCCCCCC\nC1CCCCCCC1\nC~C\nC$C\nN->[Cu]\nCC>>CO\nC>N>O\n[H][H]\nc1ccnc1\nC(C)(C)(C)(C)C\n";
+    let expected = "21 read, 2 duplicates, 18 skipped: 2 reaction, 2 salt, 1 mixture, 1 wildcard, \
+                    3 unusual bond, 2 impossible valence, 1 other element, 2 charged, 1 radical, \
+                    1 too large, 1 without heavy atoms, 1 other ring size";
+    assert_eq!(summary("a.smi", file, |_| {}), expected);
+}
+
+#[test]
+fn of_a_salt_the_largest_organic_molecule_is_taken_where_that_is_asked_for() {
+    let file = "CC(=O)[O-].[Na+]\nCC[NH3+].[Cl-]\nCCN.Cl\nCCO.O.O\n[Na+].[Cl-]\nC[N+](C)(C)C.[Br-]\n\
+                C[n+]1ccccc1.[I-]\nc1cc[nH+]cc1.[Cl-]\nC[N+](=O)[O-].O\nCC#N.OS(=O)(=O)C(F)(F)F\n";
+    let source = of_file("a.smi", file, |campaign| {
+        campaign.search_space.largest_fragment = true;
+    })
+    .unwrap();
+    let reading = source.reading().unwrap();
+    let kept: Vec<&str> = reading.kept.iter().map(|m| m.smiles.as_str()).collect();
+    assert_eq!(kept, ["CC(=O)O", "CCN", "CCO", "c1ccncc1", "C[N+](=O)[O-]"]);
+    let expected = "10 read, 1 duplicate, 4 skipped: 1 salt, 1 other element, 2 charged";
+    assert_eq!(reading.to_string(), expected);
+}
+
+#[test]
+fn text_that_is_not_smiles_is_a_fault_with_its_place() {
+    for (name, file, place) in [
+        ("a.smi", "CCO\n  C1CC ring\n", "a.smi:2:3"),
+        ("a.smi", "CCO\nethanol\n", "a.smi:2:1"),
+        ("a.smi", "CCO\nCC(C\n", "a.smi:2:1"),
+        ("a.smi", "CCO\nCC>>C1\n", "a.smi:2:1"),
+        ("a.smi", "CCO\nCC>O\n", "a.smi:2:1"),
+        ("a.smi", "CCO\rCCX\r", "a.smi:2:1"),
+        ("a.csv", "\n\nid;smiles\n1;CCO\n\n2;CCX\n", "a.csv:6:3"),
+        ("a.csv", "note,smiles\n\"two\nlines\",CCX\n", "a.csv:3:8"),
+        ("a.csv", "smiles\r\nCCO\r\n\"CCX\"\r\n", "a.csv:3:2"),
+    ] {
+        let faults = of_file(name, file, |_| {}).err().unwrap();
+        assert!(faults.contains(place), "{file:?}: {faults}");
+    }
+}
+
+#[test]
+fn names_stand_behind_the_smiles_or_in_a_column_of_their_own() {
+    let two = pairs(&[("CCO", "ethyl alcohol"), ("CCN", "ethylamine")]);
+    for file in [
+        "CCO ethyl alcohol\nCCN ethylamine",
+        "\u{feff}CCO ethyl alcohol\r\nCCN ethylamine\r\n",
+        "CCO\tethyl alcohol\t46.07\n# a comment\n\nCCN\tethylamine\t45.08\n",
+        "CCO,ethyl alcohol\nCCN,ethylamine,45.08\n",
+        "\"CCO\",\"ethyl alcohol\"\n\"CCN\",\"ethylamine\"\n",
+        "CCO |$;;$| ethyl alcohol\nCCN |(0,0,;1,0,;2,0,)| ethylamine\n",
+        "SMILES\tName\nCCO\tethyl alcohol\nCCN\tethylamine\n",
+        "smiles name\nCCO ethyl alcohol\nCCN ethylamine\n",
+        "Name;Canonical_SMILES\nethyl alcohol;CCO\nethylamine;CCN\n",
+        "CCO ethyl alcohol\rCCN ethylamine\r",
+    ] {
+        assert_eq!(named("a.smi", file), two, "{file:?}");
+    }
+    for file in [
+        "smiles,name\nCCO,ethyl alcohol\nCCN,ethylamine",
+        "\u{feff}id;SMILES;Name;logP\r\n1;CCO;ethyl alcohol;-0,31\r\n2;CCN;ethylamine;-0,13\r\n",
+        "CanonicalSMILES\tcompound_name\nCCO\tethyl alcohol\nCCN\tethylamine\n",
+        "sep=;\nsmiles;name\nCCO;ethyl alcohol\nCCN;ethylamine\n",
+        "note,smiles,title\n\"a, \"\"b\"\"\",CCO,\"ethyl\nalcohol\"\n,,\nx, CCN ,ethylamine,surplus\n",
+        "molregno|smiles|pref_name\r1|CCO|ethyl alcohol\r2|CCN|ethylamine\r",
+        "smiles,name\nCCO |$;;$|,ethyl alcohol\nCCN,ethylamine\n",
+    ] {
+        assert_eq!(named("a.csv", file), two, "{file:?}");
+    }
+    assert_eq!(
+        named("a.smi", "C1CC1 |$;;$|\n"),
+        [("C1CC1".to_owned(), None)]
+    );
+    assert_eq!(
+        named("a.csv", "cid,smiles\n702,CCO\n"),
+        pairs(&[("CCO", "702")])
+    );
+}
+
+#[test]
+fn a_name_has_nothing_in_it_that_steers_a_terminal() {
+    let file = "CCO a\u{1b}[31mred\u{7}\n";
+    assert_eq!(named("a.smi", file), pairs(&[("CCO", "a [31mred")]));
+}
+
+#[test]
+fn empty_cells_are_skipped_and_counted() {
+    let file = "smiles,y\nCCO,1\n,2\nNaN,3\nCCN,4\n\n\n";
+    assert_eq!(
+        summary("a.csv", file, |_| {}),
+        "4 read, 0 duplicates, 2 skipped: 2 without SMILES"
+    );
+}
+
+#[test]
+fn a_table_that_is_not_understood_names_the_delimiter_that_was_assumed() {
+    for (file, message) in [
+        ("a;b\n1;2\n", "separated by semicolons, are `a`, `b`"),
+        (
+            "CCO,ethanol\nCCN,x\n",
+            "separated by commas, are `CCO`, `ethanol`",
+        ),
+        (
+            "name,smiles\n\"ethanol,CCO\nx,CCN\n",
+            "a.csv:2:1: a quotation mark opens",
+        ),
+        ("smiles;name\nC,C;x\n", "columns separated by semicolons"),
+    ] {
+        let faults = of_file("a.csv", file, |_| {}).err().unwrap();
+        assert!(faults.contains(message), "{file:?}: {faults}");
+    }
+}
+
+#[test]
+fn text_in_another_encoding_is_a_fault_with_its_place_and_a_way_out() {
+    let utf16: Vec<u8> = "CCO x\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    let marked = [b"\xff\xfe".to_vec(), utf16.clone()].concat();
+    for (file, what) in [
+        (marked, "a.smi:1:1: here is UTF-16"),
+        (utf16, "a.smi:1:2: here is a zero byte"),
+        (
+            b"CCN\nCCO \xe9thanol\n".to_vec(),
+            "a.smi:2:5: here is the byte 0xe9",
+        ),
+    ] {
+        let faults = of_file("a.smi", file, |_| {}).err().unwrap();
+        assert!(
+            faults.contains(what) && faults.contains("iconv"),
+            "{faults}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_file_is_refused_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let pipe = folder.path().join("a.smi");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    std::fs::create_dir(folder.path().join("b.smi")).unwrap();
+    std::os::unix::fs::symlink("/dev/zero", folder.path().join("c.smi")).unwrap();
+    for (name, what) in [
+        ("a.smi", "a pipe"),
+        ("b.smi", "a folder"),
+        ("c.smi", "a device"),
+        ("d.smi", "No such file"),
+    ] {
+        let mut campaign = campaign();
+        campaign.search_space.source = name.into();
+        let faults = source::open(&campaign, folder.path())
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(faults.contains(what), "{faults}");
+    }
+}
+
 #[test]
 fn a_table_has_its_molecules_in_the_column_smiles() {
     assert_eq!(
@@ -131,6 +316,8 @@ fn molecules_without_mmff94_parameters_are_drawn_only_where_the_engine_relaxes_t
     let content = "CO\nF\n[C-]#[O+]\nO=O\n";
     let source = of_file("a.smi", content, |_| {}).unwrap();
     assert_eq!(all(&source), ["CO"]);
+    let expected = "4 read, 0 duplicates, 3 skipped: 3 without MMFF94 parameters";
+    assert_eq!(source.reading().unwrap().to_string(), expected);
     let relaxing = |campaign: &mut Campaign| {
         for method in campaign.methods.values_mut() {
             if let MethodKind::Simulate { engine, .. } = &mut method.kind {

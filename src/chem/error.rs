@@ -3,13 +3,22 @@
 /// Why a molecule could not be read, or not be given a structure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChemError {
-    /// Not SMILES, or an impossible valence.
+    /// Not SMILES.
     #[error("`{smiles}` is not a molecule: {reason}")]
     Unreadable { smiles: String, reason: String },
+    /// SMILES, but of no molecule: a valence that its element does not have, or rings without a Kekulé structure.
+    #[error("`{smiles}` is not a molecule: {reason}")]
+    Impossible { smiles: String, reason: String },
+    /// SMILES that is longer than the program reads.
+    #[error("`{smiles}` is longer than {longest} letters")]
+    TooLong { smiles: String, longest: usize },
     /// Several molecules in one SMILES.
     #[error("`{smiles}` is {count} molecules; write one a line")]
     SeveralFragments { smiles: String, count: usize },
-    /// Readable, but outside of what is modelled here: wildcard atoms, dative bonds.
+    /// A place holder for any atom: `*`.
+    #[error("`{smiles}` has a wildcard atom, which moldflow does not treat")]
+    Wildcard { smiles: String },
+    /// Readable, but outside of what is modelled here: dative bonds.
     #[error("`{smiles}` has {what}, which moldflow does not treat")]
     Unsupported { smiles: String, what: String },
     /// No 3D structure was found.

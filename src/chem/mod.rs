@@ -6,6 +6,7 @@ pub mod geometry;
 mod graph;
 mod identity;
 mod molecule;
+mod parent;
 pub mod qm9;
 pub mod units;
 
@@ -13,3 +14,4 @@ pub use error::ChemError;
 pub use geometry::{Conformers, Embedding, Geometry, embed};
 pub use identity::Stereo;
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};
+pub use parent::{Mixture, mixture};

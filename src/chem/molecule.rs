@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::OnceLock;
 
-use cosmolkit::{BondOrder, MorganFingerprintParams, SmilesParseParams, SmilesWriteParams};
+use cosmolkit::{
+    BondOrder, MorganFingerprintParams, SmilesError, SmilesParseParams, SmilesWriteParams,
+};
 
 use super::ChemError;
 
@@ -51,9 +53,9 @@ impl Molecule {
         }
         if smiles.len() > LONGEST {
             let shown = &smiles[..smiles.floor_char_boundary(40)];
-            return Err(ChemError::Unreadable {
+            return Err(ChemError::TooLong {
                 smiles: format!("{shown}..."),
-                reason: format!("it is longer than {LONGEST} letters"),
+                longest: LONGEST,
             });
         }
         // What follows a blank is a name or an extension, which change what is read: callers split lines themselves.
@@ -62,14 +64,7 @@ impl Molecule {
                 "SMILES has neither blanks nor letters outside ASCII".into(),
             ));
         }
-        let params = SmilesParseParams {
-            allow_cxsmiles: false,
-            parse_name: false,
-            ..SmilesParseParams::default()
-        };
-        let inner = cosmolkit::Molecule::from_smiles_with_params(smiles, &params)
-            .map_err(|error| unreadable(error.to_string()))?;
-        Self::from_graph(inner, smiles)
+        Self::from_graph(read_smiles(smiles)?, smiles)
     }
 
     /// Canonical SMILES, equal to RDKit's.
@@ -166,7 +161,9 @@ impl Molecule {
         let mut implicit = 0;
         for (i, atom) in atoms.iter().enumerate() {
             if atom.atomic_number() == 0 {
-                return Err(unsupported("a wildcard atom".into()));
+                return Err(ChemError::Wildcard {
+                    smiles: smiles.to_owned(),
+                });
             }
             let hydrogens = atom
                 .total_hydrogens()
@@ -234,6 +231,26 @@ pub fn atomic_number(symbol: &str) -> Option<u8> {
     cosmolkit::Element::from_symbol(symbol)
         .map(|element| element.atomic_number())
         .filter(|z| *z > 0)
+}
+
+/// The toolkit's molecule of a SMILES without blanks; it may have several fragments.
+pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError> {
+    let params = SmilesParseParams {
+        allow_cxsmiles: false,
+        parse_name: false,
+        ..SmilesParseParams::default()
+    };
+    cosmolkit::Molecule::from_smiles_with_params(smiles, &params).map_err(|error| {
+        let (smiles, reason) = (smiles.to_owned(), error.to_string());
+        match error {
+            SmilesError::Parse(_) => ChemError::Unreadable { smiles, reason },
+            // The text was read; what it denotes has no valence structure.
+            SmilesError::Hydrogen(_)
+            | SmilesError::Sanitize(_)
+            | SmilesError::Stereo(_)
+            | SmilesError::Construction(_) => ChemError::Impossible { smiles, reason },
+        }
+    })
 }
 
 pub(super) fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {

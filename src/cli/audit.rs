@@ -14,7 +14,7 @@ pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let dir = run_dir::existing(dir)?;
     let _lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = run_dir::load(&dir)?;
+    let (loaded, plan) = super::wait(run_dir::load(&dir))?;
     super::wait(async {
         match repair {
             true => mend(&dir, &loaded, &plan).await,
@@ -198,9 +198,10 @@ impl Replayed {
     }
 
     fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {
-        let files = Files::open(dir).map_err(|e| Failure::of_io(&e))?;
+        let files = Files::open(dir).map_err(|e| Failure::of(&e))?;
         let live = self.engine.live_files();
-        Ok(files.damaged(&live).into_iter().cloned().collect())
+        let damaged = files.damaged(&live).map_err(|e| Failure::of(&e))?;
+        Ok(damaged.into_iter().cloned().collect())
     }
 
     /// Attempts that the journal does not know: later ones will have their numbers, and must not find their results.

@@ -1,21 +1,28 @@
 //! `moldflow check`: validates a campaign and changes nothing.
 
+use std::fmt::Write;
 use std::path::Path;
 
 use clap::Args;
 
 use super::failure::Failure;
+use super::terminal::say;
 use super::{CampaignArguments, Exit, print, start};
 use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
+use crate::report;
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
 use crate::spec::fault::{Fault, Faults};
 use crate::spec::site::{Executor, Partition, Site};
+use crate::spec::source::{Entry, Reading};
 
 #[derive(Args)]
 pub(super) struct Arguments {
     #[command(flatten)]
     campaign: CampaignArguments,
+    /// List every duplicate and every skipped entry of the source
+    #[arg(long)]
+    verbose: bool,
     /// Make the database of a damaged run anew from its journal; the damaged files are kept
     #[arg(long)]
     repair: bool,
@@ -29,6 +36,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, plan) = checked(&arguments.campaign)?;
     warn_of_crowding(&loaded);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
+    if let Some(reading) = loaded.source.as_ref().and_then(|source| source.reading()) {
+        print(&entries(reading, arguments.verbose))?;
+    }
     Ok(Exit::Finished)
 }
 
@@ -74,10 +84,8 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
 /// Says on standard error when tasks will share cores; nothing keeps a run from that.
 pub(super) fn warn_of_crowding(loaded: &Loaded) {
     if let Some(message) = plan::crowded(loaded) {
-        eprintln!("warning: {message}");
-        eprintln!(
-            "  hint: lower `slots` in the site profile, or the ranks and cores of the method"
-        );
+        say(&format!("warning: {message}"));
+        say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
     }
 }
 
@@ -144,4 +152,29 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         slots,
         plan.select,
     )
+}
+
+/// Entries of a kind that are shown without `--verbose`.
+const SHOWN: usize = 3;
+
+/// What was found in the file that molecules are drawn from, and which entries are left out.
+fn entries(reading: &Reading, verbose: bool) -> String {
+    let mut text = format!("{}: {reading}", reading.file);
+    let _ = writeln!(text, "; {} can be drawn", reading.kept.len());
+    let _ = writeln!(text, "  read as {}", reading.layout);
+    let duplicates = std::iter::once(("duplicate".to_owned(), &reading.duplicates));
+    let skipped = reading.skipped.iter();
+    let kinds = duplicates.chain(skipped.map(|(reason, entries)| (reason.to_string(), entries)));
+    let most = if verbose { usize::MAX } else { SHOWN };
+    for (kind, entries) in kinds {
+        for Entry { smiles, name, line } in entries.iter().take(most) {
+            let molecule = report::named(smiles, name.as_deref());
+            let _ = writeln!(text, "  {kind}: {}:{line}: {molecule}", reading.file);
+        }
+        if entries.len() > most {
+            let more = entries.len() - most;
+            let _ = writeln!(text, "  {kind}: {more} more, listed by `check --verbose`");
+        }
+    }
+    text
 }

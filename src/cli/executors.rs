@@ -38,9 +38,8 @@ pub fn executors(
             ways.take(name),
         );
         let executor = executor.map_err(|e| {
-            Failure::new(format!(
-                "could not start the slots of partition `{name}`: {e}"
-            ))
+            let what = format!("could not start the slots of partition `{name}`");
+            Failure::io(&what, &e)
         })?;
         executors.insert(name.clone(), executor);
     }

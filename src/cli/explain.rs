@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes, visible};
+use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
-use crate::report::timestamp;
+use crate::report::{named, timestamp};
 use crate::store::{Cache, Kept, Parts, Store, TaskRow};
 use crate::task::TaskId;
 
@@ -20,7 +20,7 @@ const NEAREST: usize = 3;
 pub(super) struct Arguments {
     /// Run directory
     pub run_dir: PathBuf,
-    /// SMILES of a molecule, or the number of a task
+    /// SMILES or name of a molecule, or the number of a task
     pub subject: String,
 }
 
@@ -30,22 +30,31 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let (loaded, _) = run_dir::load(&dir)?;
+    let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = Store::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
-    let tasks = match subject.parse() {
+    let mut tasks = match subject.parse() {
         Ok(number) => Vec::from_iter(store.task(TaskId(number)).await?),
-        Err(_) => {
-            let molecule = Molecule::parse(subject).map_err(|e| {
-                Failure::with_hint(e.to_string(), "give a SMILES or the number of a task")
-            })?;
-            let stereo = loaded.campaign.search_space.stereo();
-            store.tasks_of(&molecule.identity(stereo)).await?
-        }
+        Err(_) => Vec::new(),
     };
+    let molecule = Molecule::parse(subject);
+    let stereo = loaded.campaign.search_space.stereo();
+    if let (true, Ok(molecule)) = (tasks.is_empty(), &molecule) {
+        tasks = store.tasks_of(&molecule.identity(stereo)).await?;
+    }
     if tasks.is_empty() {
-        let message = format!("no task of this run is, or is of, `{subject}`");
-        let hint = "`moldflow export` lists the molecules; a superseded one has no task";
+        tasks = of_name(subject, &mut store).await?;
+    }
+    if tasks.is_empty() {
+        let is_smiles = molecule.is_ok() || subject.parse::<u64>().is_ok();
+        let message = match is_smiles {
+            true => format!("no task of this run is, or is of, `{subject}`"),
+            false => format!(
+                "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
+            ),
+        };
+        let hint =
+            "`moldflow export` lists the molecules with their names; a superseded one has no task";
         return Err(Failure::with_hint(message, hint));
     }
     let mut text = String::new();
@@ -60,15 +69,34 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
             None => {}
         }
     }
-    print(&visible(&text))?;
+    print(&text)?;
     Ok(Exit::Finished)
 }
 
+/// The tasks of the molecules that bear a name.
+async fn of_name(name: &str, store: &mut Store) -> Result<Vec<TaskRow>, Failure> {
+    let molecules = store.molecules_named(name).await?;
+    let mut tasks = Vec::new();
+    for smiles in &molecules {
+        tasks.extend(store.tasks_of(smiles).await?);
+    }
+    if tasks.is_empty() && !molecules.is_empty() {
+        let message = format!(
+            "`{name}` is {}, which no task of this run is of",
+            molecules.join(", ")
+        );
+        let hint = "it was not drawn, and not proposed";
+        return Err(Failure::with_hint(message, hint));
+    }
+    Ok(tasks)
+}
+
 async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Result<(), Failure> {
+    let name = task.name.as_deref();
     let of = task
         .smiles
         .as_ref()
-        .map_or_else(String::new, |s| format!(" of {s}"));
+        .map_or_else(String::new, |s| format!(" of {}", named(s, name)));
     let batch = task
         .batch
         .map_or_else(String::new, |b| format!(", batch {b}"));

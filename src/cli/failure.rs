@@ -1,26 +1,23 @@
 //! How a failed command says why: each fault with its line, a caret and a hint.
 
-use std::fmt::Write;
-use std::io::{IsTerminal, Write as _};
+use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::Exit;
+use super::terminal::Painted;
 use crate::engine::DriverError;
-use crate::exec;
 use crate::report::ReportError;
-
 use crate::spec::fault::{Fault, Faults, Place};
 use crate::store::StoreError;
+use crate::task::HostFault;
 
-/// Why a command could not do what it was asked: exit status 1.
+/// Why a command could not do what it was asked: exit status 1, or one that names a fault of the host.
 pub(crate) struct Failure {
     faults: Faults,
-    /// Whether the disk has no room: then everything goes on once it has.
-    is_full: bool,
+    /// The fault of the host behind it: then everything can resume once the host is well.
+    host: Option<HostFault>,
 }
-
-/// Exit status of a run that stopped because the disk is full.
-const NO_ROOM: u8 = 4;
 
 impl Failure {
     /// A failure that is in no file.
@@ -33,39 +30,42 @@ impl Failure {
         Fault::new(message).hint(Some(hint.into())).into()
     }
 
-    /// A failure for want of room on the disk.
-    pub fn no_room(error: &dyn std::error::Error) -> Self {
-        let hint = "make room, then `moldflow resume RUN_DIR` goes on: what was computed is kept";
+    /// A failure of the host in a run, which can be resumed.
+    pub fn of_host(fault: HostFault, error: &dyn std::error::Error) -> Self {
+        let remedy = fault.remedy();
+        let hint = format!(
+            "{remedy}, then `moldflow resume RUN_DIR` continues: what was computed is kept"
+        );
         Self {
-            is_full: true,
+            host: Some(fault),
             ..Self::with_hint(causes(error), hint)
         }
     }
 
-    /// The same before there is a run that could go on.
-    pub fn no_room_for_a_run(message: String) -> Self {
-        Self {
-            is_full: true,
-            ..Self::with_hint(message, "make room, and start it again")
+    /// What could not be done and why, which may be a fault of the host. Before there is a run that could be resumed.
+    pub fn io(what: &str, error: &io::Error) -> Self {
+        let message = format!("{what}: {error}");
+        match HostFault::of(error) {
+            Some(fault) => Self {
+                host: Some(fault),
+                ..Self::with_hint(message, format!("{}, and try again", fault.remedy()))
+            },
+            None => Self::new(message),
         }
     }
 
-    /// A failure with its causes, which may be that the disk is full.
-    pub fn of_io(error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut all = std::iter::successors(Some(error), |e| e.source());
-        if all.any(|e| e.downcast_ref().is_some_and(exec::is_full)) {
-            return Self::no_room(error);
+    /// A failure with its causes, of which one may be a fault of the host.
+    pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
+        match HostFault::of(error) {
+            Some(fault) => Self::of_host(fault, error),
+            None => Self::new(causes(error)),
         }
-        Self::new(causes(error))
     }
 
     /// Prints it to stderr; the exit status of the process.
     pub fn report(&self) -> ExitCode {
-        let stderr = std::io::stderr();
-        let colours = stderr.is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        // That stderr cannot be written to, as on a full disk, is no reason to panic.
-        let _ = write!(std::io::stderr(), "{}", rendered(&self.faults, colours));
-        ExitCode::from(if self.is_full { NO_ROOM } else { 1 })
+        rendered(&self.faults).print();
+        Exit::from(self.host).into()
     }
 }
 
@@ -77,7 +77,10 @@ impl From<StoreError> for Failure {
             .unwrap_or(Path::new("RUN_DIR"))
             .display();
         let hint = match &error {
-            _ if error.is_full() => return Self::no_room(&error),
+            _ if let Some(fault) = error.host_fault() => return Self::of_host(fault, &error),
+            StoreError::Gone { .. } => {
+                "what was committed before is lost with it; a copy of the run directory can be resumed".to_owned()
+            }
             StoreError::Older { .. } => {
                 format!("`moldflow resume {dir}` brings it to the present schema")
             }
@@ -97,12 +100,14 @@ impl From<DriverError> for Failure {
     fn from(error: DriverError) -> Self {
         match error {
             DriverError::Store(error) => error.into(),
-            DriverError::NoRoom { .. } => Self::no_room(&error),
+            DriverError::Host { fault, .. } => Self::of_host(fault, &error),
             DriverError::State { .. } => {
                 let hint = "`moldflow check --repair RUN_DIR` goes on without it: the next batch begins with a new agent";
                 Self::with_hint(causes(&error), hint)
             }
-            DriverError::Files { .. } | DriverError::Journal { .. } => Self::of_io(&error),
+            DriverError::Files { .. } | DriverError::Read { .. } | DriverError::Journal { .. } => {
+                Self::of(&error)
+            }
         }
     }
 }
@@ -111,7 +116,7 @@ impl From<ReportError> for Failure {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::Store(error) => error.into(),
-            ReportError::Write { .. } | ReportError::Template(_) => Self::of_io(&error),
+            ReportError::Write { .. } | ReportError::Template(_) => Self::of(&error),
         }
     }
 }
@@ -124,10 +129,7 @@ pub(crate) fn causes(error: &dyn std::error::Error) -> String {
 
 impl From<Faults> for Failure {
     fn from(faults: Faults) -> Self {
-        Self {
-            faults,
-            is_full: false,
-        }
+        Self { faults, host: None }
     }
 }
 
@@ -140,45 +142,38 @@ impl From<Fault> for Failure {
 /// Faults shown in full; of the others only the number.
 const SHOWN: usize = 20;
 
-fn rendered(faults: &Faults, colours: bool) -> String {
-    let mut text = String::new();
+fn rendered(faults: &Faults) -> Painted {
+    let mut text = Painted::new();
     for fault in faults.0.iter().take(SHOWN) {
-        render(fault, colours, &mut text);
+        render(fault, &mut text);
     }
     let count = faults.0.len();
     if count > SHOWN {
-        let _ = writeln!(text, "... and {} more", count - SHOWN);
+        text.add(&format!("... and {} more\n", count - SHOWN));
     }
     if count > 1 {
-        let _ = writeln!(text, "{count} faults");
+        text.add(&format!("{count} faults\n"));
     }
     text
 }
 
-fn render(fault: &Fault, colours: bool, text: &mut String) {
-    let paint = |code: &str, words: &str| match colours {
-        true => format!("\x1b[{code}m{words}\x1b[0m"),
-        false => words.to_owned(),
-    };
-    let _ = writeln!(
-        text,
-        "{}: {}",
-        paint("1;31", "error"),
-        paint("1", &visible(&fault.message))
-    );
+fn render(fault: &Fault, text: &mut Painted) {
+    text.paint("1;31", "error").add(": ");
+    text.paint("1", &fault.message).add("\n");
     if let Some(place) = &fault.place {
-        snippet(place, paint, text);
+        snippet(place, text);
     }
     if let Some(hint) = &fault.hint {
-        let _ = writeln!(text, "  {}: {}", paint("1;36", "hint"), visible(hint));
+        text.add("  ").paint("1;36", "hint");
+        text.add(&format!(": {hint}\n"));
     }
-    text.push('\n');
+    text.add("\n");
 }
 
 /// Columns of a line that are shown; a longer one is cut around the fault.
 const WIDTH: usize = 100;
 
-fn snippet(place: &Place, paint: impl Fn(&str, &str) -> String, text: &mut String) {
+fn snippet(place: &Place, text: &mut Painted) {
     let Place { line, column, .. } = place;
     let name = &place.text.name;
     // An option of the command line has no lines to count.
@@ -186,7 +181,6 @@ fn snippet(place: &Place, paint: impl Fn(&str, &str) -> String, text: &mut Strin
         true => name.clone(),
         false => format!("{name}:{line}:{column}"),
     };
-    let _ = writeln!(text, "  {} {position}", paint("1;34", "-->"));
     let number = line.to_string();
     let gutter = " ".repeat(number.len());
     let chars: Vec<char> = place.line_text().chars().collect();
@@ -205,26 +199,11 @@ fn snippet(place: &Place, paint: impl Fn(&str, &str) -> String, text: &mut Strin
         .collect();
     let indent = " ".repeat(column - 1 - start);
     let carets = "^".repeat(place.length.min(WIDTH - indent.len().min(WIDTH - 1)));
-    let bar = paint("1;34", "|");
-    let _ = writeln!(text, " {gutter} {bar}");
-    let _ = writeln!(
-        text,
-        " {} {bar} {}",
-        paint("1;34", &number),
-        shown.trim_end()
-    );
-    let _ = writeln!(text, " {gutter} {bar} {indent}{}", paint("1;31", &carets));
-}
-
-/// A text without what would steer a terminal.
-pub(crate) fn visible(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c.is_control() && c != '\n' {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.add("  ").paint("1;34", "-->");
+    text.add(&format!(" {position}\n {gutter} "));
+    text.paint("1;34", "|").add("\n ");
+    text.paint("1;34", &number).add(" ").paint("1;34", "|");
+    text.add(&format!(" {}\n {gutter} ", shown.trim_end()));
+    text.paint("1;34", "|").add(&format!(" {indent}"));
+    text.paint("1;31", &carets).add("\n");
 }

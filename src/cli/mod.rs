@@ -26,6 +26,7 @@ mod start;
 mod status;
 mod submit;
 mod task;
+mod terminal;
 mod ways;
 
 use std::path::PathBuf;
@@ -34,7 +35,9 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand};
 
 use crate::spec::campaign::Overrides;
+use crate::task::HostFault;
 use failure::Failure;
+use terminal::print;
 
 /// What a command ends with, as the shell sees it.
 pub(crate) enum Exit {
@@ -45,6 +48,22 @@ pub(crate) enum Exit {
     NothingComputed,
     /// Interrupted, and can be resumed.
     Interrupted,
+    /// The disk is full; once there is room everything can be resumed.
+    DiskFull,
+    /// The host refused something else: descriptors, processes, memory, input and output.
+    HostFault,
+    /// The same of a task, which could not leave a result: its engine has to know which.
+    Task(HostFault),
+}
+
+impl From<Option<HostFault>> for Exit {
+    fn from(fault: Option<HostFault>) -> Self {
+        match fault {
+            None => Self::Refused,
+            Some(HostFault::DiskFull) => Self::DiskFull,
+            Some(_) => Self::HostFault,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
@@ -53,6 +72,9 @@ impl From<Exit> for ExitCode {
             Exit::Finished => 0.into(),
             Exit::Refused => 1.into(),
             Exit::NothingComputed => 3.into(),
+            Exit::DiskFull => 4.into(),
+            Exit::HostFault => 5.into(),
+            Exit::Task(fault) => fault.exit_code().into(),
             Exit::Interrupted => 130.into(),
         }
     }
@@ -174,8 +196,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
 
 /// Path of this program.
 fn own_executable() -> Result<PathBuf, Failure> {
-    std::env::current_exe()
-        .map_err(|e| Failure::new(format!("could not find this program's own file: {e}")))
+    std::env::current_exe().map_err(|e| Failure::io("could not find this program's own file", &e))
 }
 
 /// Waits for a command that awaits.
@@ -183,21 +204,6 @@ fn wait<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failu
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|e| Failure::new(format!("could not start the runtime: {e}")))?;
+    let runtime = runtime.map_err(|e| Failure::io("could not start the runtime", &e))?;
     runtime.block_on(command)
-}
-
-/// Prints to stdout; a reader that has gone away is no failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    use std::io::{ErrorKind, Write};
-    let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("could not write the output: {error}")))
-        }
-        _ => Ok(()),
-    }
 }

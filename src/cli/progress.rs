@@ -1,12 +1,16 @@
 //! Progress on stderr: a live display on a terminal, plain lines elsewhere.
 
+use std::collections::BTreeMap;
 use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
+use super::terminal::{say, visible};
 use crate::engine::{Ending, Progress, Watch};
+use crate::report;
+use crate::task::HostFault;
 
 /// How often a plain line may come.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -16,7 +20,11 @@ pub struct Display {
     kind: Kind,
     /// The command that goes on with the run.
     resume: String,
+    /// Names of molecules by their SMILES.
+    names: Names,
 }
+
+type Names = BTreeMap<String, String>;
 
 enum Kind {
     Quiet,
@@ -49,15 +57,24 @@ impl Display {
             Kind::Lines(Lines::default())
         };
         let resume = format!("moldflow resume {}", run_dir.display());
-        Self { kind, resume }
+        Self {
+            kind,
+            resume,
+            names: Names::new(),
+        }
+    }
+
+    /// From now on molecules are shown with these names, by their SMILES.
+    pub fn set_names(&mut self, names: Names) {
+        self.names = names;
     }
 
     /// A line that stays.
     pub fn say(&self, line: &str) {
         match &self.kind {
             Kind::Quiet => {}
-            Kind::Lines(_) => eprintln!("{line}"),
-            Kind::Live(live) => live.all.suspend(|| eprintln!("{line}")),
+            Kind::Lines(_) => say(line),
+            Kind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
 
@@ -74,13 +91,15 @@ impl Watch for Display {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
         match &mut self.kind {
             Kind::Quiet => {}
-            Kind::Lines(lines) => lines.tell(progress, slots),
-            Kind::Live(live) => live.tell(progress, slots),
+            Kind::Lines(lines) => lines.tell(progress, slots, &self.names),
+            Kind::Live(live) => live.tell(progress, slots, &self.names),
         }
     }
 
-    fn no_room(&mut self) {
-        self.say("the disk is full: no new tasks, waiting for those that run");
+    fn halted(&mut self, fault: HostFault) {
+        self.say(&format!(
+            "{fault}: no new tasks, waiting for those that run"
+        ));
         self.say(&format!("`{}` goes on with it", self.resume));
     }
 
@@ -100,7 +119,7 @@ impl Watch for Display {
 }
 
 impl Lines {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
@@ -109,16 +128,16 @@ impl Lines {
             }
         };
         if is_news {
-            eprintln!(
+            say(&format!(
                 "{}/{} evaluations, {} failed; best {}; {}; {}; {}",
                 progress.evaluations,
                 progress.asked_for,
                 progress.failures,
-                best(progress),
+                best(progress, names),
                 queue(progress),
                 busy(slots),
                 progress.phase
-            );
+            ));
             self.last = Some((Instant::now(), progress.clone()));
         }
     }
@@ -142,7 +161,7 @@ impl Live {
         }
     }
 
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
         let (began, before) = *self
             .began
             .get_or_insert((Instant::now(), progress.evaluations));
@@ -157,17 +176,14 @@ impl Live {
             || "time left unknown".into(),
             |t| format!("{} left", brief(t)),
         ));
-        self.best.set_message(format!(
+        let best = format!(
             "best {}; {} failed",
-            best(progress),
+            best(progress, names),
             progress.failures
-        ));
-        self.queue.set_message(format!(
-            "{}; {}; {}",
-            progress.phase,
-            queue(progress),
-            busy(slots)
-        ));
+        );
+        self.best.set_message(visible(&best));
+        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(slots));
+        self.queue.set_message(visible(&queue));
     }
 }
 
@@ -184,9 +200,13 @@ fn brief(time: Duration) -> String {
     }
 }
 
-fn best(progress: &Progress) -> String {
+fn best(progress: &Progress, names: &Names) -> String {
     match &progress.incumbent {
-        Some(i) => format!("{} {:.6} hartree", i.smiles, i.value),
+        Some(i) => {
+            let name = names.get(&i.smiles).map(String::as_str);
+            let molecule = visible(&report::named(&i.smiles, name));
+            format!("{molecule} {:.6} hartree", i.value)
+        }
         None => "none yet".to_owned(),
     }
 }

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 
 use super::failure::Failure;
+use super::terminal::say;
 use super::{Exit, run_dir};
 use crate::exec::find_clients;
 use crate::exec::ssh::{processes, there::WorkDir};
+use crate::task::HostFault;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -32,7 +34,11 @@ pub(super) struct EndArguments {
 
 pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     run_dir::keep_private();
-    carry_out(command).map_err(|e| Failure::new(e.to_string()))
+    carry_out(command).or_else(|e| {
+        let fault = HostFault::of(&e).ok_or_else(|| Failure::new(e.to_string()))?;
+        say(&e.to_string());
+        Ok(Exit::Task(fault))
+    })
 }
 
 fn carry_out(command: &Command) -> io::Result<Exit> {
@@ -50,7 +56,7 @@ fn carry_out(command: &Command) -> io::Result<Exit> {
         Command::End(EndArguments { work_dir, tokens }) => {
             processes::end(&WorkDir::new(work_dir), tokens)?;
         }
-        Command::Find { program, token } if !find_clients(program, token) => {
+        Command::Find { program, token } if !find_clients(program, token)? => {
             return Ok(Exit::Refused);
         }
         Command::Find { .. } => {}

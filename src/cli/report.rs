@@ -29,7 +29,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_at_work = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir)?;
+    let (loaded, plan) = run_dir::load(&dir).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     store.hold_still().await?;
     let state = RunState::of(&store.summary().await?, is_at_work);

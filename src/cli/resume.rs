@@ -28,7 +28,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = check::programs(run_dir::load(&dir)?)?;
+    let (loaded, plan) = check::programs(super::wait(run_dir::load(&dir))?)?;
     let ways = Ways::open(&loaded.site, true)?;
     let job = arguments.job.map(Duration::get);
     super::wait(session::work(

@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
-use crate::exec;
+use super::terminal::say;
 use crate::plan::{self, Plan};
 use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::spec::source::QM9;
@@ -19,7 +19,7 @@ use crate::store::{self, Store, StoreError};
 pub const CAMPAIGN: &str = "campaign.yml";
 pub const SITE: &str = "site.yml";
 pub const LOG: &str = "runtime.log";
-const LOCK: &str = "lock";
+pub const LOCK: &str = "lock";
 
 /// Files and directories made from now on, by this process and its children, are the user's alone.
 pub fn keep_private() {
@@ -40,10 +40,7 @@ pub fn create(
             "could not make the run directory in `{}`",
             asked_for.display()
         );
-        match exec::is_full(&e) {
-            true => Failure::no_room_for_a_run(format!("{what}: {e}")),
-            false => Failure::new(format!("{what}: {e}")),
-        }
+        Failure::io(&what, &e)
     };
     let dir = match dir {
         Some(dir) => {
@@ -114,7 +111,10 @@ fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
 /// The directory of an existing run.
 pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
     match dir.canonicalize() {
-        Ok(dir) if dir.join(CAMPAIGN).is_file() => Ok(dir),
+        Ok(dir) if dir.join(CAMPAIGN).exists() || dir.join(store::FILE).exists() => {
+            refuse_links(&dir)?;
+            Ok(dir)
+        }
         _ => {
             let message = format!("`{}` is no run directory", dir.display());
             let hint = "a run directory is what `moldflow run` names at its start: `runs/...`";
@@ -123,8 +123,74 @@ pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
+/// Refuses links that lead out of a run directory, which may come from somebody else: what is read through them would be
+/// shown, and what is written or deleted would be another's.
+fn refuse_links(dir: &Path) -> Result<(), Failure> {
+    // Deeper there are only the files of attempts, which are opened as no links.
+    let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];
+    folders.extend(entries(&dir.join("tasks"))?);
+    for folder in folders {
+        for path in entries(&folder)? {
+            let target = path.read_link();
+            let is_inside = || path.canonicalize().is_ok_and(|end| end.starts_with(dir));
+            if let Ok(target) = target
+                && !is_inside()
+            {
+                let message = format!(
+                    "`{}` is a symbolic link that leads out of the run directory, to `{}`",
+                    path.display(),
+                    target.display()
+                );
+                let hint = "put what it leads to in its place, or delete it";
+                return Err(Failure::with_hint(message, hint));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is in a folder that is no link; nothing if there is none.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if !folder.is_dir() || folder.is_symlink() {
+        return Ok(Vec::new());
+    }
+    let read = || -> io::Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(folder)?;
+        entries.map(|entry| Ok(entry?.path())).collect()
+    };
+    read().map_err(|e| Failure::io(&format!("could not read `{}`", folder.display()), &e))
+}
+
+/// Writes the settings again that are missing in a run directory, as its database has them.
+async fn restore(dir: &Path) -> Result<(), Failure> {
+    let missing = |name: &&str| !dir.join(name).exists();
+    let missing: Vec<&str> = [CAMPAIGN, SITE].into_iter().filter(missing).collect();
+    if missing.is_empty() || !dir.join(store::FILE).exists() {
+        return Ok(());
+    }
+    let Some(settings) = open_to_read(dir).await?.settings().await?.pop() else {
+        return Ok(());
+    };
+    keep_private();
+    for name in missing {
+        let text = match name {
+            SITE => &settings.site,
+            _ => &settings.campaign,
+        };
+        let path = dir.join(name);
+        write(dir, name, text)
+            .map_err(|e| Failure::io(&format!("could not write `{}`", path.display()), &e))?;
+        say(&format!(
+            "`{}` was missing: it was written again from the database",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
 /// The campaign, site and plan that a run directory holds.
-pub fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
+pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
+    restore(dir).await?;
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
         site,
@@ -158,7 +224,7 @@ const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
-        .map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
+        .map_err(|e| Failure::io(&format!("could not open `{}`", path.display()), &e))?;
     let mut locked = file.try_lock();
     for _ in 1..TRIES.0 {
         if !matches!(locked, Err(TryLockError::WouldBlock)) {
@@ -179,10 +245,10 @@ pub fn lock(dir: &Path) -> Result<File, Failure> {
                 hint,
             ))
         }
-        Err(TryLockError::Error(e)) => Err(Failure::new(format!(
-            "could not lock `{}`: {e}",
-            path.display()
-        ))),
+        Err(TryLockError::Error(e)) => {
+            let what = format!("could not lock `{}`", path.display());
+            Err(Failure::io(&what, &e))
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use clap::Args;
@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, watch};
 use super::Exit;
 use super::chain::{self, Continuation};
 use super::executors::executors;
-use super::failure::{Failure, visible};
+use super::failure::Failure;
 use super::progress::Display;
+use super::terminal::{print, say};
 use super::ways::Ways;
 use super::{audit, cache, run_dir, settings, start};
 use crate::engine::{
@@ -25,9 +26,10 @@ use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
 use crate::spec::campaign::{Campaign, Loaded, Objective};
-use crate::spec::source;
+use crate::spec::source::{self, Source};
 use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
+use crate::task::HostFault;
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
 const RESERVE: usize = 256;
@@ -67,10 +69,20 @@ pub async fn work(
     // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
     let interrupts = interrupts()?;
     start_log(dir)?;
-    let display = Display::new(output.quiet, dir);
+    let mut display = Display::new(output.quiet, dir);
     audit::verify_if_small(dir, loaded, plan).await?;
     let mut store = open_store(dir, &loaded.campaign).await?;
+    store.hold([dir.join(run_dir::LOCK)])?;
     let begun = settings::begun(dir, &mut store, &loaded.campaign, told.accept_changes).await?;
+    let source = match store.facts().await? {
+        0 => Some(source(loaded)?),
+        _ => None,
+    };
+    let reading = source.as_ref().and_then(|source| source.reading());
+    if let Some(reading) = reading {
+        store.keep_names(&reading.names).await?;
+    }
+    display.set_names(store.names().await?);
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
     let executable = super::own_executable()?;
@@ -122,12 +134,14 @@ pub async fn work(
         Some(earlier) => driver.with_earlier(earlier),
         None => driver,
     };
-    let drawn = if driver.is_fresh() {
-        draw(loaded, seed, initial)?
-    } else {
-        Drawn::default()
+    let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
+        Some(source) => draw(source, seed, initial)?,
+        None => Drawn::default(),
     };
     display.say(&format!("run directory {}", dir.display()));
+    if let Some(reading) = reading {
+        display.say(&format!("{}: {reading}", reading.file));
+    }
     let continuation = match submit {
         Some((submit, _)) if !driver.is_ended() => {
             let begun = Continuation::begin(dir, submit, driver.progress().ended);
@@ -171,14 +185,22 @@ impl Watch for Watched {
         self.display.draining(why);
     }
 
-    fn no_room(&mut self) {
-        self.display.no_room();
+    fn halted(&mut self, fault: HostFault) {
+        self.display.halted(fault);
+    }
+}
+
+/// The source of molecules, as it was judged when the campaign was checked.
+fn source(loaded: &Loaded) -> Result<Arc<Source>, Failure> {
+    match &loaded.source {
+        Some(source) => Ok(Arc::clone(source)),
+        // The database is there, but a crash kept the draw out of it.
+        None => Ok(Arc::new(source::open(&loaded.campaign, Path::new("."))?)),
     }
 }
 
 /// Draws the initial molecules and some more.
-fn draw(loaded: &Loaded, seed: u64, count: usize) -> Result<Drawn, Failure> {
-    let source = source::open(&loaded.campaign, Path::new("."))?;
+fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
         let message = format!(
@@ -205,7 +227,7 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
     };
     let mut store = Store::create(dir, &info).await?;
     let home = fs::metadata(dir)
-        .map_err(|e| Failure::new(format!("could not look at `{}`: {e}", dir.display())))?;
+        .map_err(|e| Failure::io(&format!("could not look at `{}`", dir.display()), &e))?;
     // By its number, not by its path: a run directory may be moved while its tasks run.
     if store.settle(&home.ino().to_string(), &info.name).await? {
         tracing::info!(
@@ -219,10 +241,12 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
 fn start_log(dir: &Path) -> Result<(), Failure> {
     let path = dir.join(run_dir::LOG);
     let log = OpenOptions::new().create(true).append(true).open(&path);
-    let log = log.map_err(|e| Failure::new(format!("could not open `{}`: {e}", path.display())))?;
+    let log = log.map_err(|e| Failure::io(&format!("could not open `{}`", path.display()), &e))?;
     let subscriber = tracing_subscriber::fmt()
         .with_writer(Mutex::new(log))
         .with_ansi(false)
+        // They would be printed to a terminal that may be gone.
+        .log_internal_errors(false)
         .with_target(false);
     // A second call, in one process, keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
@@ -265,20 +289,41 @@ fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(S
     (is_here && !is_given).then(|| (name.to_owned(), value))
 }
 
-/// Counts Ctrl-C and SIGTERM.
+/// Counts Ctrl-C, SIGTERM and SIGHUP.
 fn interrupts() -> Result<watch::Receiver<u32>, Failure> {
     use tokio::signal::unix::{SignalKind, signal};
-    let failed = |e: std::io::Error| Failure::new(format!("could not listen for signals: {e}"));
+    let failed = |e: std::io::Error| Failure::io("could not listen for signals", &e);
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    // Under `nohup` the run is to outlive its terminal.
+    let mut hangup = match is_ignored(libc::SIGHUP) {
+        true => None,
+        false => Some(signal(SignalKind::hangup()).map_err(failed)?),
+    };
+    let hung_up = async move || match &mut hangup {
+        Some(hangup) => hangup.recv().await,
+        None => std::future::pending().await,
+    };
     let (sender, receiver) = watch::channel(0);
     tokio::spawn(async move {
+        let mut hung_up = hung_up;
         for count in 1.. {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {} }
+            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hung_up() => {} }
             let _ = sender.send(count);
         }
     });
     Ok(receiver)
+}
+
+/// Whether this process was started with a signal ignored.
+fn is_ignored(signal: i32) -> bool {
+    // SAFETY: all zeros is a valid `sigaction`, and without a new one the call only writes the present one.
+    let (answer, present) = unsafe {
+        let mut present: libc::sigaction = std::mem::zeroed();
+        let answer = libc::sigaction(signal, std::ptr::null(), &mut present);
+        (answer, present)
+    };
+    answer == 0 && present.sa_sigaction == libc::SIG_IGN
 }
 
 /// Prints the end of a run.
@@ -293,17 +338,12 @@ async fn conclude(
     let summary = store.summary().await?;
     if output.json {
         let state = RunState::of(&summary, false);
-        println!("{:#}", report::final_json(dir, &summary, state));
+        print(&format!("{:#}\n", report::final_json(dir, &summary, state)))?;
     } else {
         let best = store.best(SHOWN).await?;
         if !best.is_empty() {
-            println!(
-                "{}",
-                report::best_table(
-                    &best,
-                    campaign.objective == Objective::AtomizationEnergyPerAtom
-                )
-            );
+            let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
+            print(&format!("{}\n", report::best_table(&best, per_atom)))?;
         }
     }
     let counts = &summary.counts;
@@ -317,32 +357,35 @@ async fn conclude(
     let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
     let ended = match ending {
         Ending::Interrupted => {
-            eprintln!("interrupted after {done}; {next}");
+            say(&format!("interrupted after {done}; {next}"));
             return Ok(Exit::Interrupted);
         }
         Ending::NodesLost => {
-            eprintln!("a partition has lost all its nodes, after {done}; {next}");
+            say(&format!(
+                "a partition has lost all its nodes, after {done}; {next}"
+            ));
             return Ok(Exit::Interrupted);
         }
         // As it should be: Cobalt lets a job that failed hold back those that wait for it.
         Ending::JobOver => {
-            eprintln!("the time of this job is over, after {done}; {next}");
+            say(&format!(
+                "the time of this job is over, after {done}; {next}"
+            ));
             return Ok(Exit::Finished);
         }
         Ending::Ended(stopped_by) => stopped_by,
     };
     if !output.quiet || !ended.is_success() {
-        eprintln!("{done}: {}", ended.sentence());
+        say(&format!("{done}: {}", ended.sentence()));
     }
     if ended.is_success() && counts.evaluations > counts.failures {
         return Ok(Exit::Finished);
     }
     if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
         let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
-        eprintln!(
-            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{}",
-            visible(&message)
-        );
+        say(&format!(
+            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+        ));
     }
     Ok(Exit::NothingComputed)
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::plan::{in_words, trimmed};
+use super::terminal::say;
 use super::{Exit, print, sites_check};
 use crate::spec::fault::{Faults, Text};
 use crate::spec::import::{self, Imported};
@@ -107,7 +108,7 @@ fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
         }
     }
     for note in notes {
-        eprintln!("note: {note}");
+        say(&format!("note: {note}"));
     }
     Ok(Exit::Finished)
 }

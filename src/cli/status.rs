@@ -32,7 +32,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir)?;
+    let (loaded, plan) = run_dir::load(&dir).await?;
     let chain = Chain::load(&dir)
         .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
     if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {

@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         // Held until the script is written: no engine may be at work on it.
         let _lock = run_dir::lock(&dir)?;
         super::wait(unfinished(&dir))?;
-        let (loaded, _) = run_dir::load(&dir)?;
+        let (loaded, _) = super::wait(run_dir::load(&dir))?;
         let submit = asked(arguments, &loaded)?;
         write_script(&dir, &loaded, &submit)?;
         (dir, submit)

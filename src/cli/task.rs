@@ -10,11 +10,12 @@ use sha2::{Digest, Sha256};
 
 use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
+use super::terminal::say;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
-use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, Predicted};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -40,9 +41,12 @@ pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
     // A batch system or another host may have begun with its own mask.
     super::run_dir::keep_private();
     match command {
-        Command::Run(RunArguments { input }) => {
-            run_task(input).map_err(|e| of_file("run the task", input, &e))
-        }
+        Command::Run(RunArguments { input }) => run_task(input).or_else(|e| {
+            let failure = of_file("run the task", input, &e);
+            let fault = HostFault::of(&e).ok_or(failure)?;
+            say(&format!("{fault}: {e}"));
+            Ok(Exit::Task(fault))
+        }),
         Command::Exec(ExecArguments { job }) => super::wait(async {
             let exit = exec::carry_out(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
@@ -55,7 +59,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
 }
 
 fn of_file(what: &str, path: &Path, error: &io::Error) -> CommandFailure {
-    CommandFailure::new(format!("could not {what} of `{}`: {error}", path.display()))
+    CommandFailure::io(&format!("could not {what} of `{}`", path.display()), error)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -83,11 +87,12 @@ fn run_task(path: &Path) -> io::Result<Exit> {
         _ => Path::new("."),
     };
     let result = work(input, dir).unwrap_or_else(|error| {
-        let failure = Failure {
-            kind: kind(&error),
-            message: causes(&error),
-        };
-        TaskResult::bare(Outcome::Failed(failure))
+        let message = causes(&error);
+        if let Some(fault) = HostFault::of(&error) {
+            return TaskResult::of_host(fault, message);
+        }
+        let kind = kind(&error);
+        TaskResult::bare(Outcome::Failed(Failure { kind, message }))
     });
     let result = TaskResult {
         peak_memory_kib: exec::peak_memory_kib(),
@@ -195,7 +200,9 @@ fn kind(error: &TaskError) -> FailureKind {
         TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
-        TaskError::Simulate(SimError::Unreadable(_)) => FailureKind::Unreadable,
+        TaskError::Simulate(SimError::Unreadable(_) | SimError::File(..)) => {
+            FailureKind::Unreadable
+        }
         TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
         TaskError::Simulate(SimError::Scratch(_)) | TaskError::Scratch(_) => FailureKind::Scratch,
         TaskError::Simulate(SimError::Exit(_))

@@ -1,11 +1,12 @@
 //! An attempt on disk: its directory, the job that starts it, and what is read back from it.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{Exit, PROGRAM_ERR};
-use crate::task::{Attempt, Failure, FailureKind, FileRef, Outcome, TaskId};
+use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
 use super::input::{TaskResult, file};
 
@@ -45,6 +46,12 @@ impl Program for TaskRun {
             None => {}
         }
         let (kind, message) = match exit {
+            Exit::NotStarted(fault, why) | Exit::Unread(fault, why) => {
+                return TaskResult::of_host(*fault, why.clone());
+            }
+            Exit::Code(code) if let Some(fault) = HostFault::of_exit_code(*code) => {
+                return TaskResult::of_host(fault, fault.to_string());
+            }
             Exit::Code(code) => (
                 FailureKind::Exit,
                 format!("exit status {code} and no result"),
@@ -103,6 +110,22 @@ pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
         .join(attempt.to_string())
 }
 
+/// Why the files of a result could not be taken in.
+#[derive(Debug, thiserror::Error)]
+pub enum AdoptError {
+    /// The result is not what a task should leave.
+    #[error("a file of the result cannot be taken in: {0}")]
+    Result(String),
+    #[error("a file of the result could not be taken in")]
+    Host(#[source] io::Error),
+}
+
+impl AdoptError {
+    fn host(path: &Path, error: io::Error) -> Self {
+        Self::Host(explained(path.display().to_string(), error))
+    }
+}
+
 /// The files of a run that are named by their content.
 pub struct Files {
     dir: PathBuf,
@@ -119,37 +142,57 @@ impl Files {
         self.dir.join(&file.sha256)
     }
 
-    /// Those of `files` that are missing, or not as they were written.
-    pub fn damaged<'f>(&self, files: impl IntoIterator<Item = &'f FileRef>) -> Vec<&'f FileRef> {
-        let is_damaged =
-            |file: &&FileRef| sha256(&self.path(file)).ok().as_ref() != Some(&file.sha256);
-        files.into_iter().filter(is_damaged).collect()
+    /// Those of `files` that are missing, or not as they were written; an error where the host keeps one from being read.
+    pub fn damaged<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f FileRef>,
+    ) -> io::Result<Vec<&'f FileRef>> {
+        let mut damaged = Vec::new();
+        for file in files {
+            match sha256(&self.path(file)) {
+                Ok(sha256) if sha256 == file.sha256 => {}
+                Err(e) if HostFault::of(&e).is_some() => {
+                    let path = self.path(file);
+                    return Err(explained(format!("could not read `{}`", path.display()), e));
+                }
+                _ => damaged.push(file),
+            }
+        }
+        Ok(damaged)
     }
 
-    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut.
-    pub fn adopt(&self, from: &Path, outcome: &Outcome) -> io::Result<()> {
+    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut. They stay where they are as
+    /// well, for an engine that finds the attempt again before its end is committed.
+    pub fn adopt(&self, from: &Path, outcome: &Outcome) -> Result<(), AdoptError> {
         let files = outcome.new_files();
         for (name, file) in &files {
             if !is_hash(&file.sha256) {
-                let message = format!("`{}` is no SHA-256", file.sha256.escape_default());
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                let name = file.sha256.escape_default();
+                return Err(AdoptError::Result(format!("`{name}` is no SHA-256")));
             }
             let (from, to) = (from.join(name), self.path(file));
-            if from.is_symlink() {
-                let message = format!("{} is a link", from.display());
-                return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+            let result = |what| AdoptError::Result(format!("{} is {what}", from.display()));
+            match fs::symlink_metadata(&from) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound && to.exists() => continue,
+                Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(result("missing")),
+                Err(e) => return Err(AdoptError::host(&from, e)),
+                Ok(metadata) if !metadata.is_file() => return Err(result("no file")),
+                Ok(_) => {}
             }
-            match fs::rename(&from, &to) {
-                Err(e) if e.kind() == io::ErrorKind::NotFound && to.exists() => {}
-                Err(e) => return Err(io::Error::new(e.kind(), format!("{}: {e}", from.display()))),
-                Ok(()) => {}
+            match fs::hard_link(&from, &to) {
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                // A file system without hard links.
+                Err(e) if HostFault::of(&e).is_none() => {
+                    fs::rename(&from, &to).map_err(|e| AdoptError::host(&from, e))?;
+                }
+                linked => linked.map_err(|e| AdoptError::host(&from, e))?,
             }
         }
         if files.is_empty() {
-            Ok(())
-        } else {
-            File::open(&self.dir)?.sync_all()
+            return Ok(());
         }
+        let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
+        synced.map_err(|e| AdoptError::host(&self.dir, e))
     }
 
     /// Deletes all but `keep`.
@@ -188,7 +231,10 @@ fn is_hash(name: &str) -> bool {
 /// The end of what an attempt, or else the program of its engine, wrote to standard error.
 pub fn stderr_tail(dir: &Path) -> String {
     let read = |name: &str| -> io::Result<String> {
-        let mut file = File::open(dir.join(name))?;
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let mut file = options.open(dir.join(name))?;
         let length = file.metadata()?.len();
         file.seek(SeekFrom::Start(length.saturating_sub(QUOTED)))?;
         let mut tail = Vec::new();

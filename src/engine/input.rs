@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
 use crate::exec::Launch;
 use crate::simulate::{self, Relaxed, Request, SimResult};
-use crate::task::{FileRef, Outcome, TaskId};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, TaskId};
 
 use super::{Engine, Work};
 
@@ -48,6 +48,9 @@ pub struct TaskResult {
     /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
+    /// What the host of the task refused: then the outcome says nothing about its molecule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_fault: Option<HostFault>,
 }
 
 impl TaskInput {
@@ -87,12 +90,22 @@ fn energy(found: &SimResult) -> Outcome {
 }
 
 impl TaskResult {
+    /// A task that its host kept from its work.
+    pub fn of_host(fault: HostFault, message: String) -> Self {
+        let kind = FailureKind::Launch;
+        Self {
+            host_fault: Some(fault),
+            ..Self::bare(Outcome::Failed(Failure { kind, message }))
+        }
+    }
+
     /// An outcome of which nothing more is known.
     pub fn bare(outcome: Outcome) -> Self {
         Self {
             outcome,
             peak_memory_kib: None,
             simulation: None,
+            host_fault: None,
         }
     }
 }

@@ -32,9 +32,9 @@ impl Janitor {
         let _ = spread(&tasks);
         let (sender, receiver) = channel();
         let receiver = Arc::new(Mutex::new(receiver));
-        let threads = (0..THREADS).map(|number| {
+        let threads = (0..THREADS).filter_map(|number| {
             let (tasks, receiver) = (tasks.clone(), receiver.clone());
-            std::thread::spawn(move || {
+            let work = move || {
                 let gone = tasks.join(GONE).join(number.to_string());
                 // What an engine left that was killed.
                 let _ = fs::remove_dir_all(&gone);
@@ -42,7 +42,12 @@ impl Janitor {
                 while let Some(dir) = next(&receiver) {
                     remove(&dir, &tasks, &gone);
                 }
-            })
+            };
+            // With fewer, or none, more is left to be removed when the engine leaves.
+            let thread = std::thread::Builder::new().spawn(work);
+            thread
+                .inspect_err(|e| tracing::warn!("could not start a thread that removes: {e}"))
+                .ok()
         });
         Self {
             threads: threads.collect(),

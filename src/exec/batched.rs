@@ -12,10 +12,11 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::allocation::{Nodes, nodes_of_job};
 use super::batch::{BatchError, Terms, quoted};
-use super::launch::{end_group, exit_of, now, spawn, wait};
+use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait};
 use super::launcher::HOSTS;
 use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job, SCRATCH};
+use crate::task::{HostFault, explained};
 
 /// Names of the files in the directory of an attempt.
 pub const ORDER: &str = "job.json";
@@ -51,9 +52,27 @@ pub struct Traces {
 
 impl Traces {
     pub fn read(job: &Job) -> Self {
+        let read = || {
+            let ended = read_left(&job.dir.join(ENDED))?;
+            Ok(Self {
+                result: read_result(job)?,
+                ended: ended.and_then(|json| serde_json::from_slice(&json).ok()),
+            })
+        };
+        read().unwrap_or_else(|unread| Self::of_start(&unread))
+    }
+
+    /// Of an attempt that could not be started, or not be looked at.
+    pub fn of_start(exit: &Exit) -> Self {
+        let at = now();
+        let exit = exit.clone();
         Self {
-            result: super::launch::read_result(job),
-            ended: read(&job.dir.join(ENDED)).ok(),
+            result: None,
+            ended: Some(Ended {
+                exit,
+                started: at,
+                ended: at,
+            }),
         }
     }
 
@@ -124,26 +143,40 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     let mut terminate = signal(SignalKind::terminate())?;
     let dir = order.parent().filter(|dir| *dir != Path::new(""));
     let dir = dir.unwrap_or(Path::new(".")).to_owned();
-    let order: Order = read(order)?;
-    name_hosts(&dir)?;
     let started = now();
+    let order: Order = match read(order).and_then(|order| name_hosts(&dir).map(|()| order)) {
+        Err(e) if HostFault::of(&e).is_some() => {
+            let exit = Exit::of_start(&e);
+            leave(&dir, &exit, started)?;
+            return Ok(exit);
+        }
+        order => order?,
+    };
     let child = spawn(&order.argv, &dir, |command| {
         command.envs(order.env.iter().map(|(k, v)| (k, v)));
         command.env(TOKEN, &order.token).env_remove(CLIENT);
     });
     let exit = match child {
-        Err(e) => Exit::LaunchFailed(e.to_string()),
+        Err(e) => Exit::of_start(&e),
         Ok(mut child) => {
             let leader = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
-            let waited = tokio::task::spawn_blocking(move || {
+            let (sender, waited) = tokio::sync::oneshot::channel();
+            let wait_for_it = move || {
                 let in_time = wait(leader, order.timeout);
                 if !in_time {
                     end_group(leader);
                 }
                 // What the leader left behind; it is not reaped yet, so that its id cannot name another group.
                 let _ = kill_process_group(leader, Signal::KILL);
-                (in_time, child.wait())
-            });
+                let _ = sender.send((in_time, child.wait()));
+            };
+            if let Err(e) = std::thread::Builder::new().spawn(wait_for_it) {
+                end_group(leader);
+                return Err(explained(
+                    "could not start a thread that waits for the task",
+                    e,
+                ));
+            }
             tokio::select! {
                 // A job that is cancelled ends by the same signal as its task, which need not be noticed first.
                 biased;
@@ -160,13 +193,18 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
         }
     };
     super::scratch::remove(&order.env, &dir);
+    leave(&dir, &exit, started)?;
+    Ok(exit)
+}
+
+/// Leaves in `dir` how its task ended.
+fn leave(dir: &Path, exit: &Exit, started: i64) -> io::Result<()> {
     let ended = Ended {
         exit: exit.clone(),
         started,
         ended: now(),
     };
-    write_whole(&dir, ENDED, &serde_json::to_vec(&ended)?)?;
-    Ok(exit)
+    write_whole(dir, ENDED, &serde_json::to_vec(&ended)?)
 }
 
 /// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless somebody else did.

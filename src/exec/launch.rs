@@ -1,8 +1,9 @@
 //! The directory of a job and the process in it: made, started, waited for, ended.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -14,6 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::{Exit, Job};
+use crate::task::{HostFault, explained};
 
 /// How long a process group may take to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(2);
@@ -27,7 +29,11 @@ pub fn prepare(job: &Job) -> io::Result<()> {
         _ => {}
     }
     for (name, content) in &job.files {
-        fs::write(job.dir.join(name), content)?;
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(true).write(true);
+        // A run directory of somebody else may have links in it.
+        options.custom_flags(libc::O_NOFOLLOW);
+        options.open(job.dir.join(name))?.write_all(content)?;
     }
     for (from, name) in &job.links {
         link(from, &job.dir.join(name))?;
@@ -39,12 +45,9 @@ pub fn prepare(job: &Job) -> io::Result<()> {
 fn link(from: &Path, to: &Path) -> io::Result<()> {
     match fs::hard_link(from, to) {
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(_) => fs::copy(from, to).map(drop).map_err(|e| {
-            io::Error::new(
-                e.kind(),
-                format!("could not link `{}`: {e}", from.display()),
-            )
-        }),
+        Err(_) => fs::copy(from, to)
+            .map(drop)
+            .map_err(|e| explained(format!("could not link `{}`", from.display()), e)),
         Ok(()) => Ok(()),
     }
 }
@@ -65,12 +68,14 @@ pub fn spawn(
         .stderr(appended(&dir.join("stderr"))?)
         .process_group(0)
         .spawn()
-        .map_err(|e| io::Error::new(e.kind(), format!("could not start `{program}`: {e}")))
+        .map_err(|e| explained(format!("could not start `{program}`"), e))
 }
 
 /// A file that several processes may write to, as a step and the client that waits for it do.
 fn appended(path: &Path) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
+    let mut options = OpenOptions::new();
+    options.create(true).append(true);
+    options.custom_flags(libc::O_NOFOLLOW).open(path)
 }
 
 /// Waits for a child; false when it still runs after `limit`.
@@ -132,16 +137,35 @@ fn is_ready(fd: &OwnedFd, limit: Duration) -> bool {
 /// Bytes of a result that are read; a longer one is none.
 const LONGEST_RESULT: u64 = 256 << 20;
 
-/// The result file of an attempt: a task may have left anything in its place.
-pub fn read_result(job: &Job) -> Option<Vec<u8>> {
-    let path = job.dir.join(job.result);
-    if !fs::metadata(&path).ok()?.is_file() {
-        return None;
-    }
-    let mut result = Vec::new();
-    let file = File::open(path).ok()?;
-    file.take(LONGEST_RESULT).read_to_end(&mut result).ok()?;
-    Some(result)
+/// The result file of an attempt, None unless it is a file: a task may have left anything in its place. An error only
+/// where the host keeps it from being read.
+pub fn read_result(job: &Job) -> Result<Option<Vec<u8>>, Exit> {
+    read_left(&job.dir.join(job.result))
+}
+
+/// A file that an attempt left; neither a link nor a pipe is opened.
+pub fn read_left(path: &Path) -> Result<Option<Vec<u8>>, Exit> {
+    let read = || {
+        let mut options = OpenOptions::new();
+        options.read(true);
+        options.custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK);
+        let file = options.open(path)?;
+        if !file.metadata()?.is_file() {
+            return Ok(None);
+        }
+        let mut content = Vec::new();
+        file.take(LONGEST_RESULT).read_to_end(&mut content)?;
+        Ok(Some(content))
+    };
+    read().or_else(|e: io::Error| match HostFault::of(&e) {
+        // A socket in its place.
+        _ if e.raw_os_error() == Some(libc::ENXIO) => Ok(None),
+        Some(fault) => {
+            let why = format!("could not read `{}`: {e}", path.display());
+            Err(Exit::Unread(fault, why))
+        }
+        None => Ok(None),
+    })
 }
 
 /// SIGTERM to the group, and SIGKILL to what does not heed it.
@@ -158,14 +182,6 @@ pub fn exit_of(status: ExitStatus) -> Exit {
         (None, Some(signal)) => Exit::Signal(signal),
         (None, None) => Exit::Unseen,
     }
-}
-
-/// Whether an error says that there is no room on the disk.
-pub fn is_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
 }
 
 /// Milliseconds since the Unix epoch: the wall clock as this process first saw it, and the time since then. So a clock

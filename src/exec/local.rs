@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, kill_process_group, pidfd_open};
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::mpsc::UnboundedSender;
@@ -15,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::launch::{GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd};
 use super::process::{Environment, Process, TOKEN, age, find_processes, token_of};
 use super::{Executor, Exit, Found, Job, News, Report};
-use crate::task::Token;
+use crate::task::{HostFault, Token};
 
 /// The `local` executor.
 pub struct LocalExecutor {
@@ -123,13 +124,12 @@ impl LocalExecutor {
         Ok(())
     }
 
-    fn find_one(&self, job: &Job, processes: &[Process]) -> Found {
+    fn find_one(&self, job: &Job, processes: &[Process]) -> Result<Found, Exit> {
         let token = job.token.to_string();
         let ours = || processes.iter().filter(|p| p.token == token);
-        if let Some((leader, fd)) = ours()
-            .find(|p| p.pid == p.group)
-            .and_then(|p| Some((p.pid, hold(p, self.shared.variable)?)))
-        {
+        let leader = ours().find(|p| p.pid == p.group);
+        let held = leader.map(|p| hold(p, self.shared.variable)).transpose();
+        if let Some((leader, fd)) = held.map_err(|e| unseen(&e))?.flatten() {
             let mut state = self.shared.lock();
             state.running.insert(
                 job.token.clone(),
@@ -141,15 +141,21 @@ impl LocalExecutor {
             state
                 .waiting
                 .push_front(Work::Watch(job.clone(), leader, fd));
-            return Found::Adopted;
+            return Ok(Found::Adopted);
         }
         kill_groups(ours());
-        if !job.dir.exists() {
-            return Found::Nothing;
+        if !job.dir.try_exists().map_err(|e| unseen(&e))? {
+            return Ok(Found::Nothing);
         }
+        let result = read_result(job)?;
+        self.report_end(job, Exit::Unseen, result);
+        Ok(Found::Adopted)
+    }
+
+    fn report_end(&self, job: &Job, exit: Exit, result: Option<Vec<u8>>) {
         let news = News::Ended {
-            exit: Exit::Unseen,
-            result: read_result(job),
+            exit,
+            result,
             started: None,
         };
         let _ = self.reports.send(Report {
@@ -157,7 +163,6 @@ impl LocalExecutor {
             news,
             at: now(),
         });
-        Found::Adopted
     }
 }
 
@@ -173,22 +178,28 @@ impl Executor for LocalExecutor {
         let Some(job) = jobs.first() else {
             return Vec::new();
         };
-        let processes = find_processes(self.shared.variable, &format!("{}.", job.token.run));
-        let found = jobs
-            .iter()
-            .map(|job| self.find_one(job, &processes))
-            .collect();
+        let run = format!("{}.", job.token.run);
+        let processes = find_processes(self.shared.variable, &run).map_err(|e| unseen(&e));
+        // One that runs unseen must not be started a second time.
+        let find = |job: &Job| {
+            let found = processes.as_ref().map_err(Clone::clone);
+            let found = found.and_then(|processes| self.find_one(job, processes));
+            found.unwrap_or_else(|exit| {
+                self.report_end(job, exit, None);
+                Found::Adopted
+            })
+        };
+        let found = jobs.iter().map(find).collect();
         self.shared.work.notify_all();
         found
     }
 
     fn end_others(&mut self, run: &str, keep: &[Token]) {
         let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
-        kill_groups(
-            find_processes(self.shared.variable, &format!("{run}."))
-                .iter()
-                .filter(|p| !keep.contains(&p.token)),
-        );
+        match find_processes(self.shared.variable, &format!("{run}.")) {
+            Ok(found) => kill_groups(found.iter().filter(|p| !keep.contains(&p.token))),
+            Err(e) => tracing::warn!("tasks that an earlier engine cancelled may still run: {e}"),
+        }
     }
 
     fn cancel(&mut self, tokens: &[Token]) {
@@ -274,9 +285,13 @@ impl Shared {
                     (job, Some(started), exit)
                 }
             };
+            let (exit, result) = match read_result(&job) {
+                Ok(result) => (exit, result),
+                Err(unread) => (unread, None),
+            };
             let news = News::Ended {
                 exit,
-                result: read_result(&job),
+                result,
                 started,
             };
             let told = reports.send(Report {
@@ -348,14 +363,16 @@ impl Shared {
             .next()
             .and_then(|token| token.split('.').next());
         let prefix = format!("{}.", run.unwrap_or_default());
-        let all = find_processes(self.variable, &prefix);
-        kill_groups(all.iter().filter(|p| ended.contains(&p.token)));
+        match find_processes(self.variable, &prefix) {
+            Ok(all) => kill_groups(all.iter().filter(|p| ended.contains(&p.token))),
+            Err(e) => tracing::warn!("processes of tasks that ended may still run: {e}"),
+        }
     }
 
     fn start_and_wait(&self, job: &Job) -> Exit {
         let mut child = match self.start(job) {
             Ok(child) => child,
-            Err(e) => return Exit::LaunchFailed(e.to_string()),
+            Err(e) => return Exit::of_start(&e),
         };
         let Some(leader) = Pid::from_raw(child.id().cast_signed()) else {
             return Exit::LaunchFailed("the process has no id".into());
@@ -430,11 +447,22 @@ impl Shared {
     }
 }
 
-/// A descriptor of a process that was found, unless it has ended since.
-fn hold(process: &Process, variable: &str) -> Option<OwnedFd> {
-    let fd = pidfd_open(process.pid, PidfdFlags::empty()).ok()?;
+/// A process that was found, with a descriptor of it, unless it has ended since.
+fn hold(process: &Process, variable: &str) -> io::Result<Option<(Pid, OwnedFd)>> {
+    let fd = match pidfd_open(process.pid, PidfdFlags::empty()) {
+        Err(Errno::SRCH) => return Ok(None),
+        fd => fd?,
+    };
     // Looked at again: in between its id may have passed to another process.
-    (token_of(process.pid, variable)? == process.token).then_some(fd)
+    let is_same = token_of(process.pid, variable)?.as_ref() == Some(&process.token);
+    Ok(is_same.then_some((process.pid, fd)))
+}
+
+/// The end of an attempt of which nobody knows whether it runs.
+fn unseen(error: &io::Error) -> Exit {
+    let fault = HostFault::of(error).unwrap_or(HostFault::InputOutput);
+    let why = format!("could not look for the tasks of an earlier engine: {error}");
+    Exit::Unread(fault, why)
 }
 
 fn kill_groups<'p>(processes: impl Iterator<Item = &'p Process>) {

@@ -19,7 +19,7 @@ pub mod submission;
 pub mod transport;
 
 pub use batched::carry_out;
-pub use launch::{is_full, now};
+pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, find_clients, peak_memory_kib};
@@ -27,12 +27,13 @@ pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
 pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
 pub use secrets::Secrets;
 
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::Token;
+use crate::task::{HostFault, Token};
 
 /// One attempt at a task, ready to be started.
 #[derive(Clone, Debug)]
@@ -84,6 +85,10 @@ pub enum Exit {
     TimedOut,
     Cancelled,
     LaunchFailed(String),
+    /// The host kept it from starting.
+    NotStarted(HostFault, String),
+    /// The host keeps what it left, or whether it runs, from being read.
+    Unread(HostFault, String),
     /// The batch system ended it at its walltime.
     Walltime,
     /// The batch system took its node away or lost it: its word.
@@ -94,6 +99,16 @@ pub enum Exit {
     Word(String),
     /// It is gone and nobody saw it end.
     Unseen,
+}
+
+impl Exit {
+    /// Of an attempt whose start failed.
+    pub fn of_start(error: &io::Error) -> Self {
+        match HostFault::of(error) {
+            Some(fault) => Self::NotStarted(fault, error.to_string()),
+            None => Self::LaunchFailed(error.to_string()),
+        }
+    }
 }
 
 /// Where an attempt stands whose token was journalled by an engine that is dead.

@@ -1,12 +1,14 @@
 //! Processes of tasks: their environment, and how one is found again by its token.
 
 use std::fs;
+use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::process::Pid;
 
 use super::launch::since_boot;
+use crate::task::HostFault;
 
 /// The variable that carries the token of an attempt.
 pub const TOKEN: &str = "MOLDFLOW_TOKEN";
@@ -62,23 +64,25 @@ pub struct Process {
     pub token: String,
 }
 
-/// Processes in whose environment `variable` holds a token that starts with `prefix`.
-pub fn find_processes(variable: &str, prefix: &str) -> Vec<Process> {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    entries
-        .filter_map(|entry| {
-            let pid: i32 = entry.ok()?.file_name().to_str()?.parse().ok()?;
-            let pid = Pid::from_raw(pid)?;
-            let token = token_of(pid, variable).filter(|token| token.starts_with(prefix))?;
-            Some(Process {
-                pid,
-                group: rustix::process::getpgid(Some(pid)).ok()?,
-                token,
-            })
-        })
-        .collect()
+/// Processes in whose environment `variable` holds a token that starts with `prefix`. An error where the host keeps one
+/// from being looked at: an answer without it would be wrong.
+pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let name = entry?.file_name();
+        let number = name.to_str().and_then(|name| name.parse().ok());
+        let Some(pid) = number.and_then(Pid::from_raw) else {
+            continue;
+        };
+        let Some(token) = token_of(pid, variable)?.filter(|token| token.starts_with(prefix)) else {
+            continue;
+        };
+        // One that has ended meanwhile has no group.
+        if let Ok(group) = rustix::process::getpgid(Some(pid)) {
+            found.push(Process { pid, group, token });
+        }
+    }
+    Ok(found)
 }
 
 /// How long a process has been there; None of one that has ended. The time that the machine slept is part of it.
@@ -99,22 +103,28 @@ pub fn age(pid: Pid) -> Option<Duration> {
 }
 
 /// The token that a process carries in this variable; none of one that has ended.
-pub fn token_of(pid: Pid, variable: &str) -> Option<String> {
-    let environ = environ(pid)?;
+pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
+    let environ = environ(pid)?.unwrap_or_default();
     let mut variables = environ.split(|byte| *byte == 0);
-    let token = variables.find_map(|v| v.strip_prefix(variable.as_bytes())?.strip_prefix(b"="))?;
-    Some(String::from_utf8_lossy(token).into_owned())
+    let token = variables.find_map(|v| v.strip_prefix(variable.as_bytes())?.strip_prefix(b"="));
+    Ok(token.map(|token| String::from_utf8_lossy(token).into_owned()))
 }
 
 /// The environment of a process. In the middle of its exec a process shows none: that takes long only on a machine that
-/// is very busy, but a process overlooked then would be started a second time.
-fn environ(pid: Pid) -> Option<Vec<u8>> {
+/// is very busy, but a process overlooked then would be started a second time. None of one that has ended or is
+/// somebody else's.
+fn environ(pid: Pid) -> io::Result<Option<Vec<u8>>> {
     let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
-    let read = || fs::read(dir.join("environ")).ok();
+    let read = || match fs::read(dir.join("environ")) {
+        Err(e) if HostFault::of(&e).is_some() => Err(e),
+        read => Ok(read.ok()),
+    };
     for _ in 0..1000 {
-        let environ = read()?;
+        let Some(environ) = read()? else {
+            return Ok(None);
+        };
         if !environ.is_empty() {
-            return Some(environ);
+            return Ok(Some(environ));
         }
         // Arguments show that the exec is over: perhaps only since the environment was read.
         if fs::read(dir.join("cmdline")).is_ok_and(|arguments| !arguments.is_empty()) {
@@ -122,19 +132,19 @@ fn environ(pid: Pid) -> Option<Vec<u8>> {
         }
         // Kernel threads and processes that have ended show neither, but they have no executable.
         if fs::read_link(dir.join("exe")).is_err() {
-            return Some(environ);
+            return Ok(Some(environ));
         }
         std::thread::sleep(Duration::from_millis(1));
     }
-    None
+    Ok(None)
 }
 
 /// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
-pub fn find_clients(program: &str, token: &str) -> bool {
-    find_processes(TOKEN, token).iter().any(|process| {
+pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
+    Ok(find_processes(TOKEN, token)?.iter().any(|process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
         process.token == token && name.is_ok_and(|name| name.trim() == program)
-    })
+    }))
 }
 
 /// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.

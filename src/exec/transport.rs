@@ -177,7 +177,8 @@ impl Transport for Here {
     }
 
     fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
-        Ok(find_clients(program, token))
+        find_clients(program, token)
+            .map_err(|e| Unreachable(format!("could not look for clients: {e}")))
     }
 
     /// The engine removes them.
@@ -198,8 +199,13 @@ fn collect(mut command: Command, stdin: &[u8]) -> io::Result<Output> {
     let pipe = child.stdin.take();
     let output = std::thread::scope(|scope| {
         // A command that leaves its input unread is none the worse for it.
-        scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(stdin)));
-        child.wait_with_output()
+        let write = move || pipe.map(|mut pipe| pipe.write_all(stdin));
+        let writer = std::thread::Builder::new().spawn_scoped(scope, write);
+        if writer.is_err() {
+            let _ = child.kill();
+        }
+        let output = child.wait_with_output();
+        writer.and(output)
     })?;
     Ok(Output {
         code: output.status.code(),

@@ -18,6 +18,8 @@ pub enum Format {
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     smiles: &'a str,
+    /// In the run's source.
+    name: Option<&'a str>,
     /// Atomization energy: E(molecule) - sum of E(atoms).
     energy_hartree: Option<f64>,
     energy_kcal_mol: Option<f64>,
@@ -46,6 +48,7 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
         let energy = c.atomization_energy_hartree;
         Self {
             smiles: &c.smiles,
+            name: c.name.as_deref(),
             energy_hartree: energy,
             energy_kcal_mol: energy.map(hartree_to_kcal_per_mol),
             energy_per_atom_hartree: energy.zip(c.atoms).map(|(e, atoms)| e / atoms as f64),
@@ -87,17 +90,106 @@ pub fn export(
 }
 
 fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
+    let mut plain = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        csv.serialize(Row::from(row))?;
+        plain.serialize(Row::from(row))?;
+    }
+    let plain = plain.into_inner().map_err(|e| e.into_error())?;
+    let mut reader = csv::ReaderBuilder::new();
+    let mut csv = csv::Writer::from_writer(out);
+    for record in reader.has_headers(false).from_reader(&*plain).records() {
+        csv.write_record(record?.iter().map(cell))?;
     }
     csv.flush()
 }
 
+/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control characters.
+/// <https://owasp.org/www-community/attacks/CSV_Injection>
+fn cell(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => c,
+        c if c.is_control() => '\u{fffd}',
+        c => c,
+    };
+    let begins = |c: char| {
+        matches!(
+            c,
+            '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
+        )
+    };
+    let is_formula = text.starts_with(begins) || text.trim_start().starts_with(begins);
+    let quote = if is_formula && text.parse::<f64>().is_err() {
+        "'"
+    } else {
+        ""
+    };
+    quote.chars().chain(text.chars().map(shown)).collect()
+}
+
 fn write_jsonl(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
     for row in rows {
-        serde_json::to_writer(&mut *out, &Row::from(row))?;
-        writeln!(out)?;
+        let line = serde_json::to_string(&Row::from(row))?;
+        writeln!(out, "{}", escaped(&line))?;
     }
     out.flush()
+}
+
+/// JSON whose control characters are all escaped, which those beyond ASCII need not be.
+fn escaped(json: &str) -> String {
+    let mut text = String::with_capacity(json.len());
+    for c in json.chars() {
+        match c {
+            '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", c as u32)),
+            c => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_spreadsheet_computes_nothing_and_numbers_stay_numbers() {
+        for formula in [
+            "=cmd|' /C calc'!A0",
+            "+1+cmd",
+            "-2+3",
+            "@SUM(A1)",
+            "\t=1",
+            "\r=1",
+            " =1",
+            "＝1",
+        ] {
+            assert!(cell(formula).starts_with('\''), "{formula:?}");
+        }
+        for plain in [
+            "-1.5",
+            "-3e-7",
+            "+4",
+            "C=O",
+            "[O-]C",
+            "N#CC=C",
+            "2024-11-26T20:23:19.000Z",
+            "",
+        ] {
+            assert_eq!(cell(plain), plain);
+        }
+        assert_eq!(
+            cell("a\u{1b}]0;x\u{7}b\u{9b}2J\nc"),
+            "a\u{fffd}]0;x\u{fffd}b\u{fffd}2J\nc"
+        );
+    }
+
+    #[test]
+    fn escaped_json_says_the_same() {
+        let line = serde_json::to_string("a\u{1b}\u{7f}\u{9b}é").unwrap();
+        let escaped = escaped(&line);
+        assert!(!escaped.chars().any(char::is_control), "{escaped}");
+        assert_eq!(
+            serde_json::from_str::<String>(&escaped).unwrap(),
+            "a\u{1b}\u{7f}\u{9b}é"
+        );
+    }
 }

@@ -48,7 +48,12 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
             steps.extend(before.map(|before| (n, before)));
             steps.push((n, value));
             best.push((n, value));
-            titles.push(format!("{}\nevaluation {n}: {value:.6} {unit}", row.smiles));
+            let name = row.name.iter().map(|name| format!("{name}\n"));
+            let name: String = name.collect();
+            titles.push(format!(
+                "{name}{}\nevaluation {n}: {value:.6} {unit}",
+                row.smiles
+            ));
         }
     }
     steps.extend(

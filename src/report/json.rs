@@ -75,7 +75,7 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
         "cached": summary.counts.cached,
         "batches": summary.counts.batches,
-        "best": best.map(|b| json!({"smiles": b.smiles, "value": b.value, "unit": "hartree"})),
+        "best": best.map(|b| json!({"smiles": b.smiles, "name": b.name, "value": b.value, "unit": "hartree"})),
         "stopped_by": stopped_by,
     })
 }

@@ -14,7 +14,7 @@ pub use export::{Format, export};
 pub use json::{RunState, final_json, status_json};
 pub use page::{About, FILE, page};
 pub use records::{write_page, write_records};
-pub use table::{best_table, kinds, status_text};
+pub use table::{best_table, kinds, named, status_text};
 
 /// Files that could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -53,6 +53,7 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
     let evaluated = figures::evaluated(&candidates);
     let predictions = figures::predictions(&candidates);
     let stages = store.stages().await?;
+    let best = store.best(BEST).await?;
     let (per_atom, objective, unit) = objective(about.objective);
     let filled = Filled {
         campaign: &run.campaign,
@@ -68,7 +69,8 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
         failures_by_kind: by_kind(failures_by_kind),
         failed_attempts_by_kind: by_kind(failed_attempts_by_kind),
         per_atom,
-        best: (1..).zip(&store.best(BEST).await?).map(molecule).collect(),
+        is_named: best.iter().any(|row| row.name.is_some()),
+        best: (1..).zip(&best).map(molecule).collect(),
         progress: (!evaluated.is_empty()).then(|| figures::progress(&evaluated, unit)),
         foresight: (!predictions.is_empty()).then(|| Foresight::new(&predictions, unit)),
         batches: figures::batches(&evaluated, &store.batches().await?),
@@ -103,6 +105,8 @@ struct Filled<'a> {
     failures_by_kind: Vec<Kind>,
     failed_attempts_by_kind: Vec<Kind>,
     per_atom: bool,
+    /// Whether any molecule of `best` has a name.
+    is_named: bool,
     best: Vec<Molecule>,
     progress: Option<String>,
     foresight: Option<Foresight>,
@@ -148,6 +152,7 @@ struct Kind {
 struct Molecule {
     place: usize,
     smiles: String,
+    name: String,
     value: String,
     hartree: String,
     kcal_mol: String,
@@ -186,6 +191,7 @@ impl Foresight {
 #[derive(Serialize)]
 struct Failed {
     molecule: String,
+    name: String,
     task: i64,
     attempt: i64,
     stage: String,
@@ -229,6 +235,7 @@ fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
     Molecule {
         place,
         smiles: row.smiles.clone(),
+        name: row.name.clone().unwrap_or_default(),
         value: number(row.value, 6),
         hartree: number(energy, 6),
         kcal_mol: number(energy.map(hartree_to_kcal_per_mol), 2),
@@ -247,6 +254,7 @@ fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
 fn failures(rows: Vec<FailureRow>) -> Vec<Failed> {
     let failed = |row: FailureRow| Failed {
         molecule: row.smiles.unwrap_or_else(|| "-".into()),
+        name: row.name.unwrap_or_default(),
         task: row.task,
         attempt: row.attempt,
         stage: row.stage,

@@ -10,7 +10,13 @@ use crate::store::{CandidateRow, Summary};
 pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
-    let mut header = vec!["", "SMILES", "atomization energy / hartree", "kcal/mol"];
+    let is_named = best.iter().any(|row| row.name.is_some());
+    let mut header = vec!["", "SMILES"];
+    if is_named {
+        header.push("name");
+    }
+    let texts = header.len();
+    header.extend(["atomization energy / hartree", "kcal/mol"]);
     if per_atom {
         header.push("per atom / hartree");
     }
@@ -19,12 +25,12 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
     table.set_header(header);
     for (place, row) in (1..).zip(best) {
         let energy = row.atomization_energy_hartree.unwrap_or(f64::NAN);
-        let mut cells = vec![
-            place.to_string(),
-            row.smiles.clone(),
-            format!("{energy:.6}"),
-            format!("{:.2}", hartree_to_kcal_per_mol(energy)),
-        ];
+        let mut cells = vec![place.to_string(), row.smiles.clone()];
+        if is_named {
+            cells.push(row.name.as_deref().map(short).unwrap_or_default());
+        }
+        cells.push(format!("{energy:.6}"));
+        cells.push(format!("{:.2}", hartree_to_kcal_per_mol(energy)));
         if per_atom {
             cells.push(row.value.map_or_else(String::new, |v| format!("{v:.6}")));
         }
@@ -38,7 +44,7 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
         cells.push(predicted(row));
         table.add_row(cells);
     }
-    for column in (0..columns).filter(|c| *c != 1) {
+    for column in (0..columns).filter(|c| !(1..texts).contains(c)) {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -50,6 +56,25 @@ fn predicted(row: &CandidateRow) -> String {
     match (row.predicted, row.predicted_std) {
         (Some(mean), Some(std)) => format!("{mean:.4} ± {std:.4}"),
         _ => "-".to_owned(),
+    }
+}
+
+/// Letters of a name that are shown where there is one line for a molecule.
+const NAME: usize = 40;
+
+/// The beginning of a name.
+pub fn short(name: &str) -> String {
+    match name.char_indices().nth(NAME) {
+        Some((end, _)) => format!("{}...", &name[..end]),
+        None => name.to_owned(),
+    }
+}
+
+/// A molecule with its name, if it has one.
+pub fn named(smiles: &str, name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("{smiles} ({})", short(name)),
+        None => smiles.to_owned(),
     }
 }
 
@@ -107,7 +132,7 @@ pub fn status_text(
     lines.push(match &summary.best {
         Some(best) => format!(
             "best          {}  {:.6} hartree",
-            best.smiles,
+            named(&best.smiles, best.name.as_deref()),
             best.value.unwrap_or(f64::NAN)
         ),
         None => "best          none yet".to_owned(),

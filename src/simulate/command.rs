@@ -143,7 +143,8 @@ impl Simulator for Command {
         }
         let unreadable =
             |why: String| SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"));
-        let text = fs::read(outputs.dir.join(OUTPUT)).map_err(|e| unreadable(e.to_string()))?;
+        let text = fs::read(outputs.dir.join(OUTPUT))
+            .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
         let answer: Answer =
             serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
         let Given {
@@ -198,7 +199,8 @@ struct Given {
 impl Given {
     fn read(outputs: &Outputs) -> Result<Self, SimError> {
         let unreadable = |why: String| SimError::Unreadable(format!("{INPUT}: {why}"));
-        let text = fs::read(outputs.dir.join(INPUT)).map_err(|e| unreadable(e.to_string()))?;
+        let text =
+            fs::read(outputs.dir.join(INPUT)).map_err(|e| SimError::of_file(INPUT.into(), &e))?;
         serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))
     }
 }

@@ -11,9 +11,11 @@ mod qcengine;
 mod words;
 mod xtb;
 
+use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
@@ -97,6 +99,9 @@ pub enum SimError {
     Unsupported(String),
     #[error("{0}")]
     Unreadable(String),
+    /// A file of the program, named first, that is there and could not be read.
+    #[error("{0}")]
+    File(String, #[source] Errno),
     /// The program was given too little memory.
     #[error("{0}")]
     Memory(String),
@@ -108,12 +113,25 @@ pub enum SimError {
     Exit(String),
 }
 
+impl SimError {
+    /// A file that could not be read: missing, or kept from being read by the system.
+    fn of_file(name: String, error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(errno) if errno != Errno::NOENT => Self::File(name, errno),
+            _ => Self::Unreadable(format!("{name}: {error}")),
+        }
+    }
+}
+
 impl From<ChemError> for SimError {
     fn from(error: ChemError) -> Self {
         match error {
             ChemError::NoGeometry { .. } => Self::NoGeometry(error.to_string()),
             ChemError::Xyz { .. } => Self::Unreadable(error.to_string()),
             ChemError::Unreadable { .. }
+            | ChemError::Impossible { .. }
+            | ChemError::TooLong { .. }
+            | ChemError::Wildcard { .. }
             | ChemError::SeveralFragments { .. }
             | ChemError::NoForceField { .. }
             | ChemError::Unsupported { .. } => Self::Unsupported(error.to_string()),

@@ -51,7 +51,7 @@ pub(super) fn requirement() -> Requirement {
     Requirement {
         program: NAME.to_owned(),
         version_args: Some(&["--version"]),
-        install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it is to drive",
+        install: "`pip install qcengine` or `conda install -c conda-forge qcengine`, and the program that it drives (NWChem needs the Python package networkx too)",
     }
 }
 

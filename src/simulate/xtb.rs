@@ -92,7 +92,7 @@ impl Simulator for Xtb {
         };
         let unreadable = |what: &str| SimError::Unreadable(format!("xtb: {what}"));
         let xyz = fs::read_to_string(outputs.dir.join(name))
-            .map_err(|e| unreadable(&format!("{name}: {e}")))?;
+            .map_err(|e| SimError::of_file(format!("xtb: {name}"), &e))?;
         Ok(SimResult {
             total_energy_hartree: total_energy(&outputs.stdout)
                 .ok_or_else(|| unreadable("no `TOTAL ENERGY` in its output"))?,

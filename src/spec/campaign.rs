@@ -134,7 +134,7 @@ pub enum Objective {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SearchSpace {
-    /// `qm9`, or the path of a `.smi` or `.csv` file, relative to the campaign file.
+    /// `qm9`, or the path of a `.smi`, `.csv` or `.tsv` file, relative to the campaign file.
     #[schemars(length(min = 1))]
     pub source: String,
     /// Element symbols of the heavy atoms; hydrogen is implied.
@@ -151,6 +151,9 @@ pub struct SearchSpace {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Stereo", default = "ignore")]
     pub stereo: Option<Stereo>,
+    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as neutral acid or base.
+    #[serde(default)]
+    pub largest_fragment: bool,
 }
 
 fn ignore() -> Option<Stereo> {

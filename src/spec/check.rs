@@ -5,46 +5,47 @@ use std::path::Path;
 use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
 use super::site::Executor;
-use super::source;
+use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
 use crate::simulate::{Engine, Ranks};
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
 ///
-/// The source is opened unless `drawn` says that its molecules have been drawn already.
-pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) {
+/// The source is opened, and returned for the run to draw from, unless `drawn` says that its molecules have been drawn
+/// already.
+pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> Option<Source> {
     if loaded.is_sound("methods") {
         methods(loaded, faults);
     }
-    if !loaded.is_sound("search_space") || !elements(loaded, faults) {
-        return;
-    }
-    let treated = drawn || !loaded.is_sound("methods") || mmff94_elements(loaded, faults);
-    if treated && !drawn {
-        source(loaded, base, faults);
-    }
+    let is_readable = loaded.is_sound("search_space") && elements(loaded, faults) && !drawn;
+    let is_treated = |faults| !loaded.is_sound("methods") || mmff94_elements(loaded, faults);
+    (is_readable && is_treated(faults))
+        .then(|| source(loaded, base, faults))
+        .flatten()
 }
 
-fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) {
+fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Option<Source> {
     let place = loaded.place(&["search_space", "source"]);
     let source = match source::open(&loaded.campaign, base) {
         Ok(source) => source,
-        Err(found) => return faults.extend(found.named_at(&place)),
+        Err(found) => {
+            faults.extend(found.named_at(&place));
+            return None;
+        }
     };
     if !loaded.is_sound("stages") {
-        return;
+        return Some(source);
     }
     for (name, stage) in &loaded.campaign.stages {
-        // Counted no further than needed.
-        let Some(count) = stage
-            .count
-            .filter(|count| source.candidates().nth(count - 1).is_none())
-        else {
+        // What a run draws, judged as a run does: by distinct molecules.
+        let Some(count) = stage.count.filter(|count| source.count(*count) < *count) else {
             continue;
         };
-        let held = source.candidates().count();
+        let reading = source.reading();
         let message = format!(
-            "the stage `{name}` draws {count} molecules, but the source has {held} in the search space"
+            "the stage `{name}` draws {count} molecules, but the source has {} in the search space{}",
+            source.count(count),
+            reading.map_or_else(String::new, |reading| format!(" ({reading})"))
         );
         let place = loaded.place(&["stages", name, "count"]);
         faults.push(
@@ -53,6 +54,7 @@ fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) {
                 .hint(Some("lower the count, or widen the search space".into())),
         );
     }
+    Some(source)
 }
 
 fn methods(loaded: &Loaded, faults: &mut Faults) {

@@ -1,6 +1,7 @@
 //! What is wrong with a file, where, and a way out.
 
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -13,43 +14,43 @@ pub struct Text {
 }
 
 impl Text {
-    /// Reads a file, under the name that the user gave it.
+    /// Reads a file, under the name that the user gave it: without a byte order mark, its lines ended by `\n` or `\r\n`.
     pub fn read(path: &Path) -> Result<Arc<Self>, Fault> {
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|error| {
-            let hint = path
-                .is_dir()
-                .then(|| "it is a folder: name a file in it".to_owned());
-            Fault::new(format!("could not read `{name}`: {error}")).hint(hint)
+        let bytes = read_file(path).map_err(|(why, hint)| {
+            Fault::new(format!("could not read `{name}`: {why}")).hint(hint)
         })?;
-        let (text, bad) = match String::from_utf8(bytes) {
-            Ok(text) => (text, None),
+        let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+            Some(rest) => rest.to_vec(),
+            None => bytes,
+        };
+        let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+        // Text in two or four bytes a letter has one in every Latin letter.
+        if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !wide) {
+            return Err(not_text(name, &bytes, at, "a zero byte, which no text has"));
+        }
+        if wide {
+            return Err(not_text(
+                name,
+                &bytes,
+                0,
+                "UTF-16, which moldflow does not read",
+            ));
+        }
+        match String::from_utf8(bytes) {
+            Ok(text) => Ok(Arc::new(Self {
+                name,
+                text: with_newlines(text),
+            })),
             Err(error) => {
-                let bytes = error.as_bytes();
-                let good = String::from_utf8_lossy(&bytes[..error.utf8_error().valid_up_to()])
-                    .into_owned();
-                (String::from_utf8_lossy(bytes).into_owned(), Some(good))
+                let at = error.utf8_error().valid_up_to();
+                let what = format!(
+                    "the byte {:#04x}, which is no UTF-8 text",
+                    error.as_bytes()[at]
+                );
+                Err(not_text(name, error.as_bytes(), at, &what))
             }
-        };
-        let text = Arc::new(Self { name, text });
-        let Some(good) = bad else { return Ok(text) };
-        let line = good.matches('\n').count() + 1;
-        let column = good
-            .lines()
-            .last()
-            .filter(|_| !good.ends_with('\n'))
-            .map_or(0, |line| line.chars().count())
-            + 1;
-        let place = Place {
-            text,
-            line,
-            column,
-            length: 1,
-        };
-        let hint = "save the file as UTF-8".to_owned();
-        Err(Fault::new("this byte is no UTF-8 text")
-            .at(place)
-            .hint(Some(hint)))
+        }
     }
 
     /// The file as a whole.
@@ -60,6 +61,62 @@ impl Text {
             column: 1,
             length: 1,
         }
+    }
+}
+
+/// The most that is read of a file; no file that people write is longer.
+const LARGEST: u64 = 4 << 30;
+
+/// The content of a file; why it cannot be had, and a way out.
+fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
+    let failed = |error: io::Error| (error.to_string(), None);
+    // Asked before it is opened: opening a pipe waits for somebody to write.
+    let about = std::fs::metadata(path).map_err(failed)?;
+    let (why, hint) = match about.file_type() {
+        kind if kind.is_file() && about.len() > LARGEST => (
+            format!("it has {} GiB", about.len() >> 30),
+            "name a smaller file",
+        ),
+        kind if kind.is_file() => return std::fs::read(path).map_err(failed),
+        kind if kind.is_dir() => ("it is a folder".to_owned(), "name a file in it"),
+        _ => (
+            "it is a pipe, a socket or a device".to_owned(),
+            "write what it gives to a file, and name that",
+        ),
+    };
+    Err((why, Some(hint.to_owned())))
+}
+
+/// A fault at the byte `at`.
+fn not_text(name: String, bytes: &[u8], at: usize, what: &str) -> Fault {
+    let before = String::from_utf8_lossy(&bytes[..at]);
+    let line = before.matches('\n').count() + 1;
+    let column = before
+        .rsplit('\n')
+        .next()
+        .map_or(0, |line| line.chars().count())
+        + 1;
+    let text = Arc::new(Text {
+        name,
+        text: String::from_utf8_lossy(bytes).into_owned(),
+    });
+    let place = Place {
+        text,
+        line,
+        column,
+        length: 1,
+    };
+    let hint = "save the file as UTF-8: `iconv -f LATIN1 -t UTF-8 OLD > NEW`, with the encoding that it has";
+    Fault::new(format!("here is {what}"))
+        .at(place)
+        .hint(Some(hint.to_owned()))
+}
+
+/// The text with the lone `\r` of old Macs as line ends, if it has no other.
+fn with_newlines(text: String) -> String {
+    match text.contains('\n') || !text.contains('\r') {
+        true => text,
+        false => text.replace('\r', "\n"),
     }
 }
 

@@ -15,6 +15,7 @@ use super::params;
 use super::paths::{self, Outside};
 use super::profiles::{self, Origin};
 use super::site::Site;
+use super::source::Source;
 use super::tree::{self, Node};
 use super::{check, schema, walk};
 use crate::simulate::Engine;
@@ -43,6 +44,8 @@ pub struct Loaded {
     pub site_origin: Origin,
     /// The values of the params, which stand in `campaign` where they were referenced.
     pub params: BTreeMap<String, Scalar>,
+    /// Where molecules are drawn from; none if they have been drawn already, or if it has faults.
+    pub source: Option<Arc<Source>>,
     tree: Node,
     faulty: BTreeSet<String>,
 }
@@ -129,6 +132,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         site: site.resolved(),
         site_origin,
         params,
+        source: None,
         tree,
         faulty,
     };
@@ -138,7 +142,8 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     let before = faults.0.len();
     let absolute = absolute_paths(&loaded, base, &mut faults);
     let inside = faults.0.len() == before;
-    check::check(&loaded, base, overrides.drawn || !inside, &mut faults);
+    let source = check::check(&loaded, base, overrides.drawn || !inside, &mut faults);
+    loaded.source = source.map(Arc::new);
     loaded.campaign = absolute;
     Ok((loaded, faults))
 }

@@ -20,6 +20,7 @@ pub mod scratch;
 pub mod site;
 pub mod source;
 pub mod space;
+mod table;
 pub mod template;
 mod tree;
 mod walk;

@@ -1,6 +1,7 @@
 //! Where molecules are drawn from: QM9, or a file of SMILES.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -10,26 +11,118 @@ use rand_chacha::ChaCha8Rng;
 
 use super::campaign::{Campaign, SearchSpace};
 use super::fault::{Fault, Faults, Place, Text};
-use crate::chem::Molecule;
+use super::space::Outside;
+use super::table::{self, Row, Table};
 use crate::chem::qm9::Qm9;
+use crate::chem::{ChemError, Molecule, mixture};
 
 /// The name of the data set that comes with the program.
 pub const QM9: &str = "qm9";
 
 /// The molecules of a campaign's source.
+#[derive(Debug)]
 pub struct Source {
     entries: Entries,
     space: SearchSpace,
 }
 
-/// SMILES as the source has them.
 enum Entries {
     Qm9(Qm9),
-    /// Of a file: those that lie in the search space.
-    File(Vec<String>),
+    File(Reading),
 }
 
-/// Opens the source of a campaign; a path in it is relative to `base`. Each molecule of a file is read and judged.
+/// What was found in a file: every entry is kept, a duplicate, or skipped.
+#[derive(Debug)]
+pub struct Reading {
+    /// The path as the campaign names it.
+    pub file: String,
+    /// How the file was understood: delimiter, columns.
+    pub layout: String,
+    /// Entries, blank lines and comments left out.
+    pub read: usize,
+    /// Distinct molecules of the search space, in the order of the file.
+    pub kept: Vec<Named>,
+    /// Entries of molecules that an earlier entry has.
+    pub duplicates: Vec<Entry>,
+    /// Entries that are SMILES, but of no molecule of the search space.
+    pub skipped: BTreeMap<Skip, Vec<Entry>>,
+    /// Names with the molecules that bear them, in the order of the file; those of duplicates too.
+    pub names: Vec<(String, String)>,
+}
+
+/// A molecule of a file: its identity.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub smiles: String,
+    pub name: Option<String>,
+}
+
+/// An entry as the file has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub smiles: String,
+    pub name: Option<String>,
+    /// Counted from 1.
+    pub line: usize,
+}
+
+/// Why an entry was skipped; the first that applies counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Skip {
+    /// The cell is empty.
+    NoSmiles,
+    Reaction,
+    /// Several molecules, one an ion or a hydrogen halide.
+    Salt,
+    /// Several molecules.
+    Mixture,
+    Wildcard,
+    /// A bond that is neither single, double, triple nor aromatic: dative, quadruple, unspecified.
+    Bond,
+    /// A valence that its element does not have, or rings without a Kekulé structure.
+    Impossible,
+    Outside(Outside),
+    /// MMFF94 cannot relax it, nor does the engine.
+    NoMmff94,
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::NoSmiles => f.write_str("without SMILES"),
+            Self::Reaction => f.write_str("reaction"),
+            Self::Salt => f.write_str("salt"),
+            Self::Mixture => f.write_str("mixture"),
+            Self::Wildcard => f.write_str("wildcard"),
+            Self::Bond => f.write_str("unusual bond"),
+            Self::Impossible => f.write_str("impossible valence"),
+            Self::Outside(reason) => reason.fmt(f),
+            Self::NoMmff94 => f.write_str("without MMFF94 parameters"),
+        }
+    }
+}
+
+/// `30 read, 2 duplicates, 4 skipped: 2 charged, 1 salt, 1 wildcard`
+impl fmt::Display for Reading {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        let duplicates = self.duplicates.len();
+        let s = if duplicates == 1 { "" } else { "s" };
+        let skipped: usize = self.skipped.values().map(Vec::len).sum();
+        write!(
+            f,
+            "{} read, {duplicates} duplicate{s}, {skipped} skipped",
+            self.read
+        )?;
+        let mut before = ": ";
+        for (reason, entries) in &self.skipped {
+            write!(f, "{before}{} {reason}", entries.len())?;
+            before = ", ";
+        }
+        Ok(())
+    }
+}
+
+/// Opens the source of a campaign; a path in it is relative to `base`. Each entry of a file is read and judged.
 pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     let space = campaign.search_space.clone();
     let entries = match space.source.as_str() {
@@ -43,46 +136,59 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
 }
 
 impl Source {
-    /// Up to `n` molecules of the search space that `accept` takes, as distinct canonical SMILES, drawn without replacement.
+    /// Up to `n` molecules of the search space that `accept` takes, by their identity, drawn without replacement.
     pub fn draw(&self, seed: u64, n: usize, accept: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let mut order: Vec<usize> = (0..self.entry_count()).collect();
+        let count = match &self.entries {
+            Entries::Qm9(data) => data.len(),
+            Entries::File(reading) => reading.kept.len(),
+        };
+        let mut order: Vec<usize> = (0..count).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
-        let mut drawn = Vec::new();
         let mut seen = BTreeSet::new();
         // Molecules are only parsed as they come up: all of QM9 takes seconds.
-        for smiles in order.into_iter().filter_map(|index| self.entry(index)) {
-            if drawn.len() == n {
-                break;
-            }
-            let Ok(molecule) = Molecule::parse(smiles) else {
-                continue;
-            };
-            let smiles = molecule.identity(self.space.stereo());
-            if self.space.holds(&molecule) && seen.insert(smiles.clone()) && accept(&smiles) {
-                drawn.push(smiles);
-            }
-        }
-        drawn
+        let drawn = order
+            .into_iter()
+            .filter_map(|index| self.molecule(index))
+            .filter(|smiles| seen.insert(smiles.clone()) && accept(smiles));
+        drawn.take(n).collect()
     }
 
-    /// The entries that may lie in the search space.
-    pub fn candidates(&self) -> impl Iterator<Item = &str> {
-        (0..self.entry_count()).filter_map(|index| self.entry(index))
-    }
-
-    fn entry_count(&self) -> usize {
+    /// How many distinct molecules can be drawn, counted no further than `most`.
+    pub fn count(&self, most: usize) -> usize {
         match &self.entries {
-            Entries::Qm9(data) => data.len(),
-            Entries::File(smiles) => smiles.len(),
+            Entries::Qm9(_) => self.draw(0, most, &|_| true).len(),
+            Entries::File(reading) => reading.kept.len().min(most),
         }
     }
 
-    fn entry(&self, index: usize) -> Option<&str> {
+    /// What was found in the file, if the source is one.
+    pub fn reading(&self) -> Option<&Reading> {
+        match &self.entries {
+            Entries::Qm9(_) => None,
+            Entries::File(reading) => Some(reading),
+        }
+    }
+
+    fn molecule(&self, index: usize) -> Option<String> {
         match &self.entries {
             Entries::Qm9(data) => {
-                Some(data.get(index).smiles).filter(|smiles| may_hold(&self.space, smiles))
+                let smiles = data.get(index).smiles;
+                let molecule = may_hold(&self.space, smiles).then(|| Molecule::parse(smiles).ok());
+                let molecule = molecule.flatten();
+                molecule
+                    .filter(|molecule| self.space.holds(molecule))
+                    .map(|molecule| molecule.identity(self.space.stereo()))
             }
-            Entries::File(smiles) => smiles.get(index).map(String::as_str),
+            Entries::File(reading) => reading.kept.get(index).map(|named| named.smiles.clone()),
+        }
+    }
+}
+
+impl fmt::Debug for Entries {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::Qm9(_) => f.write_str("Qm9"),
+            Self::File(reading) => reading.fmt(f),
         }
     }
 }
@@ -106,133 +212,158 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The molecules of a `.smi` or `.csv` file that lie in the search space.
-fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Vec<String>, Faults> {
+/// The entries of a `.smi`, `.csv` or `.tsv` file.
+fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    let text = match extension.as_str() {
-        "smi" | "csv" => Text::read(path)?,
+    let read: fn(&Arc<Text>) -> Result<Table, Faults> = match extension.as_str() {
+        "smi" => table::lines,
+        "csv" | "tsv" => table::table,
         _ => {
             let message = format!(
-                "the source `{}` is neither `qm9` nor a `.smi` or `.csv` file",
+                "the source `{}` is neither `qm9` nor a `.smi`, `.csv` or `.tsv` file",
                 space.source
             );
-            let hint = "write `qm9`, or the path of a file with one SMILES a line (`.smi`) or a column `smiles` (`.csv`)";
+            let hint = "write `qm9`, or the path of a file with one SMILES a line (`.smi`) or a column `smiles` (`.csv`, `.tsv`)";
             return Err(Fault::new(message).hint(Some(hint.into())).into());
         }
     };
+    let text = Text::read(path)?;
+    let reading = judge(&text, read(&text)?, space, mmff94)?;
+    if !reading.kept.is_empty() {
+        return Ok(reading);
+    }
+    let message = match reading.read {
+        0 => format!("the source `{}` holds no molecule", space.source),
+        count => format!(
+            "none of the {count} molecules of `{}` lies in the search space ({reading})",
+            space.source
+        ),
+    };
+    let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms";
+    Err(Fault::new(message).hint(Some(hint.into())).into())
+}
+
+/// Sorts the rows of a file into molecules, duplicates and what is skipped; text that is not SMILES is a fault.
+fn judge(
+    text: &Arc<Text>,
+    table: Table,
+    space: &SearchSpace,
+    mmff94: bool,
+) -> Result<Reading, Faults> {
+    let Table { rows, layout } = table;
+    let mut reading = Reading {
+        file: space.source.clone(),
+        layout,
+        read: rows.len(),
+        kept: Vec::new(),
+        duplicates: Vec::new(),
+        skipped: BTreeMap::new(),
+        names: Vec::new(),
+    };
     let mut faults = Faults::default();
-    let entries = match extension.as_str() {
-        "smi" => lines(&text),
-        _ => column(&text, &mut faults),
-    };
-    let mut smiles = Vec::new();
-    let count = entries.len();
-    for (entry, place) in entries {
-        match Molecule::parse(&entry) {
-            Ok(molecule)
-                if mmff94 && space.holds(&molecule) && !molecule.has_mmff94_parameters() => {}
-            Ok(molecule) if space.holds(&molecule) => smiles.push(entry),
-            Ok(_) => {}
-            Err(error) => faults.push(
-                Fault::new(error.to_string())
-                    .at(place)
-                    .hint(Some("correct or remove this line".into())),
-            ),
-        }
-    }
-    if faults.is_empty() && smiles.is_empty() {
-        let message = match count {
-            0 => format!("the source `{}` holds no molecule", space.source),
-            _ => format!(
-                "none of the {count} molecules of `{}` lies in the search space",
-                space.source
-            ),
-        };
-        let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms; and where the engine does not relax them, MMFF94 must have parameters for them";
-        faults.push(Fault::new(message).hint(Some(hint.into())));
-    }
-    faults.or(smiles)
-}
-
-/// The first word of each line; blank lines and comments are left out.
-fn lines(text: &Arc<Text>) -> Vec<(String, Place)> {
-    let lines = text.text.lines().enumerate();
-    let lines =
-        lines.filter(|(_, line)| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
-    let entry = |(index, line): (usize, &str)| {
-        let word = line.split_whitespace().next().unwrap_or_default();
-        let indent = line.chars().take_while(|c| c.is_whitespace()).count();
-        let place = Place {
-            text: Arc::clone(text),
-            line: index + 1,
-            column: indent + 1,
-            length: word.chars().count(),
-        };
-        (word.to_owned(), place)
-    };
-    lines.map(entry).collect()
-}
-
-/// The column `smiles` of a table.
-fn column(text: &Arc<Text>, faults: &mut Faults) -> Vec<(String, Place)> {
-    let mut reader = csv::ReaderBuilder::new()
-        .flexible(true)
-        .trim(csv::Trim::All)
-        .from_reader(text.text.as_bytes());
-    let headers: Vec<String> = reader
-        .headers()
-        .into_iter()
-        .flatten()
-        .map(|name| name.to_owned())
-        .collect();
-    let Some(index) = headers
-        .iter()
-        .position(|name| name.eq_ignore_ascii_case("smiles"))
-    else {
-        let hint = format!("its columns are {}", headers.join(", "));
-        faults.push(
-            Fault::new("the table has no column `smiles`")
-                .at(text.whole())
-                .hint(Some(hint)),
-        );
-        return Vec::new();
-    };
-    let mut entries = Vec::new();
-    for row in reader.records() {
-        let (line, smiles) = match &row {
-            Ok(row) => (
-                row.position().map_or(1, |position| position.line()),
-                row.get(index).unwrap_or_default(),
-            ),
+    let mut seen = BTreeSet::new();
+    for row in rows {
+        let smiles = match molecule(&row.smiles, space, mmff94) {
+            Ok(Ok(molecule)) => molecule.identity(space.stereo()),
+            Ok(Err(reason)) => {
+                reading.skipped.entry(reason).or_default().push(row.into());
+                continue;
+            }
             Err(error) => {
-                let line = error.position().map_or(1, |position| position.line());
-                faults.push(
-                    Fault::new(format!("this row cannot be read: {error}"))
-                        .at(at_line(text, line, "")),
-                );
+                faults.push(unreadable(&error, row.place(text), &reading.layout));
                 continue;
             }
         };
-        entries.push((smiles.to_owned(), at_line(text, line, smiles)));
+        if let Some(name) = &row.name {
+            reading.names.push((smiles.clone(), name.clone()));
+        }
+        if seen.insert(smiles.clone()) {
+            let name = row.name;
+            reading.kept.push(Named { smiles, name });
+        } else {
+            reading.duplicates.push(row.into());
+        }
     }
-    entries
+    faults.or(reading)
 }
 
-/// The place of a word in a line.
-fn at_line(text: &Arc<Text>, line: u64, word: &str) -> Place {
-    let line = line.max(1) as usize;
-    let content = text.text.lines().nth(line - 1).unwrap_or_default();
-    let before = content
-        .find(word)
-        .map_or(0, |start| content[..start].chars().count());
-    Place {
-        text: Arc::clone(text),
-        line,
-        column: before + 1,
-        length: word.chars().count().max(1),
+impl From<Row> for Entry {
+    fn from(row: Row) -> Self {
+        Self {
+            smiles: row.smiles,
+            name: row.name,
+            line: row.line,
+        }
     }
+}
+
+fn unreadable(error: &ChemError, place: Place, layout: &str) -> Fault {
+    let hint = format!(
+        "correct or remove this line, or put `#` in front of the SMILES to leave it out; the file was read as {layout}"
+    );
+    Fault::new(error.to_string()).at(place).hint(Some(hint))
+}
+
+/// The molecule of an entry, why it is skipped, or an error if it is not SMILES.
+fn molecule(
+    smiles: &str,
+    space: &SearchSpace,
+    mmff94: bool,
+) -> Result<Result<Molecule, Skip>, ChemError> {
+    if smiles.is_empty() {
+        return Ok(Err(Skip::NoSmiles));
+    }
+    let molecule = match Molecule::parse(smiles) {
+        Err(ChemError::SeveralFragments { .. }) => {
+            let Ok(mixture) = mixture(smiles) else {
+                return Ok(Err(Skip::Impossible));
+            };
+            match mixture.parent().filter(|_| space.largest_fragment) {
+                Some(parent) => parent,
+                None if mixture.is_salt() => return Ok(Err(Skip::Salt)),
+                None => return Ok(Err(Skip::Mixture)),
+            }
+        }
+        parsed => parsed,
+    };
+    Ok(match molecule {
+        Ok(molecule) => match space.outside(&molecule) {
+            None if mmff94 && !molecule.has_mmff94_parameters() => Err(Skip::NoMmff94),
+            None => Ok(molecule),
+            Some(reason) => Err(Skip::Outside(reason)),
+        },
+        Err(ChemError::Wildcard { .. }) => Err(Skip::Wildcard),
+        Err(ChemError::Unsupported { .. }) => Err(Skip::Bond),
+        Err(ChemError::Impossible { .. }) => Err(Skip::Impossible),
+        Err(ChemError::TooLong { .. }) => Err(Skip::Outside(Outside::Size)),
+        Err(_) if is_reaction(smiles) => Err(Skip::Reaction),
+        Err(error) => return Err(error),
+    })
+}
+
+/// Whether this is reaction SMILES, `reactants>agents>products`, each of which is SMILES or empty.
+fn is_reaction(smiles: &str) -> bool {
+    // `->` is a dative bond.
+    let arrow = |at: usize| smiles[..at].ends_with('-');
+    let ends: Vec<usize> = smiles
+        .match_indices('>')
+        .map(|(at, _)| at)
+        .filter(|at| !arrow(*at))
+        .collect();
+    let [first, second] = ends.as_slice() else {
+        return false;
+    };
+    let parts = [
+        &smiles[..*first],
+        &smiles[first + 1..*second],
+        &smiles[second + 1..],
+    ];
+    let reads = |part: &&str| {
+        part.is_empty() || !matches!(Molecule::parse(part), Err(ChemError::Unreadable { .. }))
+    };
+    parts.iter().any(|part| !part.is_empty()) && parts.iter().all(reads)
 }

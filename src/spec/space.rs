@@ -1,6 +1,7 @@
 //! Whether a molecule lies in the search space.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::fmt;
 
 use super::campaign::SearchSpace;
 use crate::chem::{HeavyAtom, Molecule};
@@ -11,19 +12,62 @@ pub const ELEMENTS: [&str; 10] = ["B", "C", "N", "O", "F", "P", "S", "Cl", "Br",
 /// Those of them that no molecule can have where MMFF94 is to relax it.
 pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
 
+/// Why a molecule lies outside of the search space.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outside {
+    /// An element that is not listed.
+    Element,
+    /// A net charge.
+    Charge,
+    /// Unpaired electrons.
+    Radical,
+    /// More heavy atoms than allowed.
+    Size,
+    /// No heavy atom: molecular hydrogen.
+    Nothing,
+    /// A ring of a size that is not listed.
+    Ring,
+}
+
+impl fmt::Display for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::Element => "other element",
+            Self::Charge => "charged",
+            Self::Radical => "radical",
+            Self::Size => "too large",
+            Self::Nothing => "without heavy atoms",
+            Self::Ring => "other ring size",
+        })
+    }
+}
+
 impl SearchSpace {
     /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
     pub fn holds(&self, molecule: &Molecule) -> bool {
+        self.outside(molecule).is_none()
+    }
+
+    /// Why the molecule is not one of the search space, if it is not.
+    pub fn outside(&self, molecule: &Molecule) -> Option<Outside> {
         let atoms = molecule.heavy_atoms();
-        (1..=self.max_heavy_atoms).contains(&atoms.len())
-            && atoms
+        let has_other_element = atoms
+            .iter()
+            .any(|atom| !self.elements.contains(&atom.symbol));
+        let has_other_ring = || {
+            ring_sizes(atoms)
                 .iter()
-                .all(|atom| self.elements.contains(&atom.symbol))
-            && molecule.charge() == 0
-            && molecule.radical_electrons() == 0
-            && ring_sizes(atoms)
-                .iter()
-                .all(|size| self.allowed_ring_sizes.contains(size))
+                .any(|size| !self.allowed_ring_sizes.contains(size))
+        };
+        // Finding rings takes longest.
+        match atoms.len() {
+            _ if has_other_element => Some(Outside::Element),
+            _ if molecule.charge() != 0 => Some(Outside::Charge),
+            _ if molecule.radical_electrons() != 0 => Some(Outside::Radical),
+            0 => Some(Outside::Nothing),
+            size if size > self.max_heavy_atoms => Some(Outside::Size),
+            _ => has_other_ring().then_some(Outside::Ring),
+        }
     }
 }
 

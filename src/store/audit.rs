@@ -98,7 +98,11 @@ impl Store {
         &mut self,
         noted: io::Result<Option<(i64, String)>>,
     ) -> Result<(), StoreError> {
-        let Some((seq, seal)) = noted.map_err(|e| self.damaged(e.to_string()))? else {
+        let noted = noted.map_err(|e| StoreError::Read {
+            path: self.path.with_file_name(NOTE),
+            source: sqlx::Error::Io(e),
+        });
+        let Some((seq, seal)) = noted? else {
             return Ok(());
         };
         let found = sqlx::query_scalar("SELECT checksum FROM journal WHERE seq = ?")
@@ -257,6 +261,11 @@ impl Anew {
         };
         let mut db = options.connect().await.map_err(open)?;
         super::migrate(&mut db, path).await?;
+        // A table whose definition is damaged, of which only those of the truth are needed, must not keep the others away.
+        let tolerant = sqlx::query("PRAGMA writable_schema = ON")
+            .execute(&mut db)
+            .await;
+        tolerant.map_err(open)?;
         let text = path.to_string_lossy().into_owned();
         let attached = sqlx::query("ATTACH DATABASE ? AS disk")
             .bind(text)
@@ -328,6 +337,10 @@ impl Anew {
             copied => copied,
         };
         self.reading(copied)?;
+        // A database of an earlier version has none, and names are not worth a failed repair.
+        let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
+            .execute(&mut self.db)
+            .await;
         // Of an earlier version, or damaged: then those in the run directory are accepted as they are.
         for settings in settings {
             let copied = settings::insert(&mut self.db, settings).await;

@@ -2,6 +2,7 @@
 
 mod audit;
 mod cache;
+mod names;
 mod read;
 mod seal;
 mod settings;
@@ -16,13 +17,23 @@ pub use settings::Settings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{Batch, Simulation};
 
+use std::fs::{self, OpenOptions};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, access, statvfs};
+use rustix::io::Errno;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
 use std::time::Duration;
+
+use crate::task::HostFault;
+
+/// With less room than this, in bytes, a disk counts as full.
+pub const LEAST_ROOM: u64 = 256 << 10;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -35,6 +46,35 @@ pub struct Store {
     path: PathBuf,
     /// Checksum of the last fact, and the note of it; of a store that writes.
     head: Option<(seal::Seal, seal::Note)>,
+    /// Files that must stay what they were when the run began to work.
+    held: Vec<HeldFile>,
+}
+
+/// A file by its name and what it was when it was opened.
+struct HeldFile {
+    path: PathBuf,
+    device: u64,
+    inode: u64,
+}
+
+impl HeldFile {
+    fn new(path: PathBuf) -> io::Result<Self> {
+        let metadata = fs::symlink_metadata(&path)?;
+        Ok(Self {
+            device: metadata.dev(),
+            inode: metadata.ino(),
+            path,
+        })
+    }
+
+    /// Whether the name still leads to the file: else what is written to it is lost.
+    fn is_there(&self) -> io::Result<bool> {
+        match fs::symlink_metadata(&self.path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+            Ok(found) => Ok((found.dev(), found.ino()) == (self.device, self.inode)),
+        }
+    }
 }
 
 /// What a run is called and where it comes from.
@@ -78,6 +118,8 @@ pub enum StoreError {
     },
     #[error("the database {} is damaged: {what}", path.display())]
     Damaged { path: PathBuf, what: String },
+    #[error("{} was deleted or replaced while the run was at work", path.display())]
+    Gone { path: PathBuf },
     #[error("the database {} is of an earlier version of moldflow", path.display())]
     Older { path: PathBuf },
     #[error("the database {} is of a later version of moldflow", path.display())]
@@ -101,6 +143,7 @@ impl StoreError {
             | Self::Read { path, .. }
             | Self::Journal { path, .. }
             | Self::Damaged { path, .. }
+            | Self::Gone { path }
             | Self::Older { path }
             | Self::Newer { path } => path,
         }
@@ -113,22 +156,30 @@ impl StoreError {
             || matches!(self.sqlite_code(), Some((11 | 26, _)))
     }
 
-    /// Whether there is no room for it on the disk.
-    pub fn is_full(&self) -> bool {
-        let io = match self {
-            Self::Open { source, .. } | Self::Write { source, .. } => match source {
-                sqlx::Error::Io(e) => Some(e.kind()),
-                _ => None,
+    /// What the host refused, if that is why. SQLite says what it was doing, not what the system answered: the rest is
+    /// asked of the file system.
+    pub fn host_fault(&self) -> Option<HostFault> {
+        let dir = self.path().parent()?;
+        let has_room = || statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize >= LEAST_ROOM);
+        let is_read_only = || access(dir, Access::WRITE_OK) == Err(Errno::ROFS);
+        match self.sqlite_code() {
+            // SQLITE_FULL, SQLITE_NOMEM.
+            Some((13, _)) => Some(HostFault::DiskFull),
+            Some((7, _)) => Some(HostFault::NoMemory),
+            // SQLITE_IOERR: a full disk too, where the file is one beside the database.
+            Some((10, _)) if has_room() => Some(HostFault::InputOutput),
+            Some((10, _)) => Some(HostFault::DiskFull),
+            // SQLITE_READONLY, SQLITE_CANTOPEN.
+            Some((8 | 14, _)) if is_read_only() => Some(HostFault::ReadOnly),
+            Some((14, _)) => match OpenOptions::new().read(true).write(true).open(self.path()) {
+                Err(e) => HostFault::of(&e),
+                Ok(_) if access(dir, Access::WRITE_OK).is_err() => None,
+                // Nothing else keeps a file that is there from being opened.
+                Ok(_) if has_room() => Some(HostFault::NoDescriptors),
+                Ok(_) => Some(HostFault::DiskFull),
             },
-            _ => None,
-        };
-        // SQLITE_FULL; SQLITE_IOERR_SHMSIZE and SQLITE_IOERR_WRITE, of the files beside the database.
-        io.is_some_and(|kind| {
-            matches!(
-                kind,
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-            )
-        }) || matches!(self.sqlite_code(), Some((13, _) | (_, 4874 | 778)))
+            _ => HostFault::of(self),
+        }
     }
 
     /// SQLite's primary and extended code.
@@ -175,6 +226,7 @@ impl Store {
             db,
             path,
             head: None,
+            held: Vec::new(),
         };
         store.refuse_other_versions().await?;
         store.check_end(noted).await?;
@@ -200,6 +252,7 @@ impl Store {
             db,
             path,
             head: None,
+            held: Vec::new(),
         };
         store.check_structure().await?;
         migrate(&mut store.db, &store.path).await?;
@@ -210,8 +263,39 @@ impl Store {
         Ok(store)
     }
 
+    /// Has every commit fail from now on once the database, or one of these files of the run, is deleted or replaced.
+    pub fn hold(&mut self, files: impl IntoIterator<Item = PathBuf>) -> Result<(), StoreError> {
+        // SQLite's log is there from the first transaction to the end.
+        let log = self.path.with_file_name(format!("{FILE}-wal"));
+        for path in [self.path.clone(), log].into_iter().chain(files) {
+            let held = HeldFile::new(path.clone());
+            self.held.push(held.map_err(|e| StoreError::Open {
+                path,
+                source: sqlx::Error::Io(e),
+            })?);
+        }
+        Ok(())
+    }
+
+    /// An error once a file that is held is another, or none.
+    fn check_held(&self) -> Result<(), StoreError> {
+        for held in &self.held {
+            let path = held.path.clone();
+            match held.is_there() {
+                Ok(true) => {}
+                Ok(false) => return Err(StoreError::Gone { path }),
+                Err(e) => {
+                    let source = sqlx::Error::Io(e);
+                    return Err(StoreError::Write { path, source });
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Writes everything into the main file and closes the database.
     pub async fn close(self) -> Result<(), StoreError> {
+        self.check_held()?;
         self.db.close().await.map_err(|source| StoreError::Write {
             path: self.path,
             source,

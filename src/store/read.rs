@@ -44,6 +44,8 @@ pub struct CandidateRow {
     pub batch: i64,
     pub rank: i64,
     pub smiles: String,
+    /// In the run's source.
+    pub name: Option<String>,
     pub predicted: Option<f64>,
     pub predicted_std: Option<f64>,
     pub status: String,
@@ -93,7 +95,8 @@ pub struct BatchRow {
 macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
-            "SELECT c.batch, c.rank, c.smiles, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
+            "SELECT c.batch, c.rank, c.smiles, \
+             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
              c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
              t.finished, t.peak_memory_kib, r.level, r.engine, r.version AS engine_version \
@@ -202,12 +205,14 @@ impl Store {
         self.reading(rows)
     }
 
-    /// The last failed task: stage, molecule, attempt, kind and message.
+    /// The last failed task: stage, molecule with its name, attempt, kind and message.
     pub async fn last_failure(
         &mut self,
     ) -> Result<Option<(i64, String, Option<String>, i64, String, String)>, StoreError> {
         let row = sqlx::query_as(
-            "SELECT task, stage, smiles, attempt, failure, failure_message FROM tasks \
+            "SELECT task, stage, smiles || coalesce(' (' || \
+             (SELECT n.name FROM names n WHERE n.smiles = tasks.smiles ORDER BY n.entry LIMIT 1) || ')', ''), \
+             attempt, failure, failure_message FROM tasks \
              WHERE state = 'failed' ORDER BY finished DESC, task DESC LIMIT 1",
         )
         .fetch_optional(&mut self.db)

@@ -1,8 +1,8 @@
 //! What shows that the journal is whole: a checksum of each fact and all before it, and a note of the last one beside
 //! the database.
 
-use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
@@ -53,34 +53,68 @@ impl Note {
     }
 }
 
-/// What the note says, if there is one; an error when it cannot be understood.
+/// What the note says; None when there is none, or when it was written by halves and so says nothing.
 pub fn read(dir: &Path) -> io::Result<Option<(i64, String)>> {
-    let text = match fs::read_to_string(dir.join(NOTE)) {
+    let mut text = Vec::new();
+    match File::open(dir.join(NOTE)) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-        // Made, and not yet written.
-        Ok(text) if text.is_empty() => return Ok(None),
-        text => text?,
+        file => file?.take(2 * LENGTH).read_to_end(&mut text)?,
     };
-    let parsed = text.split_once(' ').and_then(|(seq, seal)| {
-        let seq: i64 = seq.parse().ok()?;
-        Some((seq, seal.trim_end().to_owned()))
-    });
-    let garbled = || io::Error::new(io::ErrorKind::InvalidData, format!("`{NOTE}` is garbled"));
-    parsed.ok_or_else(garbled).map(Some)
+    Ok(str::from_utf8(&text).ok().and_then(parsed))
+}
+
+fn parsed(text: &str) -> Option<(i64, String)> {
+    let mut words = text.strip_suffix('\n')?.split(' ');
+    let (seq, seal, check) = (words.next()?, words.next()?, words.next());
+    let is_whole = match check {
+        Some(check) => check == check_of(&format!("{seq} {seal}")),
+        // Of 0.1.0.
+        None => true,
+    };
+    let has_shape = seq.len() == 20 && seal.len() == 32 && words.next().is_none();
+    (is_whole && has_shape).then_some((seq.parse().ok()?, seal.to_owned()))
 }
 
 pub fn hex(seal: &[u8]) -> String {
     seal.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Always of the same length.
+/// Bytes of a note.
+const LENGTH: u64 = 20 + 1 + 32 + 1 + 8 + 1;
+
+/// Always of the same length. It ends with a checksum of its own: one that was written over another by halves is known.
 fn line(seq: i64, seal: &Seal) -> String {
-    format!("{seq:020} {}\n", hex(seal))
+    let text = format!("{seq:020} {}", hex(seal));
+    let check = check_of(&text);
+    format!("{text} {check}\n")
+}
+
+fn check_of(text: &str) -> String {
+    hex(&digest(&[text.as_bytes()])[..4])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_note_written_by_halves_says_nothing() {
+        let (old, new) = (line(9, &[7; 16]), line(10, &[8; 16]));
+        assert_eq!(new.len() as u64, LENGTH);
+        assert_eq!(parsed(&new), Some((10, "08".repeat(16))));
+        let of_0_1_0 = format!("{:020} {}\n", 10, "08".repeat(16));
+        assert_eq!(parsed(&of_0_1_0), Some((10, "08".repeat(16))));
+        for written in 0..new.len() {
+            assert_eq!(parsed(&new[..written]), None, "{written} bytes");
+            let mixed = format!("{}{}", &new[..written], &old[written..]);
+            let is_old = mixed == old;
+            assert_eq!(
+                parsed(&mixed).is_some(),
+                is_old,
+                "{written} bytes over the old one"
+            );
+        }
+    }
 
     #[test]
     fn every_bit_of_every_fact_before_reaches_the_checksum() {

@@ -11,6 +11,8 @@ pub struct TaskRow {
     pub task: i64,
     pub stage: String,
     pub smiles: Option<String>,
+    /// Of the molecule, in the run's source.
+    pub name: Option<String>,
     pub batch: Option<i64>,
     pub state: String,
     /// The last one.
@@ -37,6 +39,8 @@ pub struct FailureRow {
     pub task: i64,
     pub stage: String,
     pub smiles: Option<String>,
+    /// Of the molecule, in the run's source.
+    pub name: Option<String>,
     pub attempt: i64,
     pub kind: String,
     pub message: String,
@@ -73,7 +77,8 @@ impl Store {
     /// The `n` last failed attempts, the last first.
     pub async fn last_failed_attempts(&mut self, n: u32) -> Result<Vec<FailureRow>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT f.task, t.stage, t.smiles, f.attempt, f.kind, f.message, f.at \
+            "SELECT f.task, t.stage, t.smiles, \
+             (SELECT n.name FROM names n WHERE n.smiles = t.smiles ORDER BY n.entry LIMIT 1) AS name, f.attempt, f.kind, f.message, f.at \
              FROM failures f JOIN tasks t ON t.task = f.task \
              ORDER BY f.at DESC, f.task DESC, f.attempt DESC LIMIT ?",
         )
@@ -140,7 +145,8 @@ impl Store {
     /// The tasks of a molecule, or of a free atom, canonical SMILES.
     pub async fn tasks_of(&mut self, smiles: &str) -> Result<Vec<TaskRow>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT t.*, l.parts, l.at AS looked_up FROM tasks t LEFT JOIN lookups l ON l.task = t.task \
+            "SELECT t.*, (SELECT n.name FROM names n WHERE n.smiles = t.smiles ORDER BY n.entry LIMIT 1) AS name, \
+             l.parts, l.at AS looked_up FROM tasks t LEFT JOIN lookups l ON l.task = t.task \
              WHERE t.smiles = ? ORDER BY t.task",
         )
         .bind(smiles)
@@ -151,7 +157,8 @@ impl Store {
 
     pub async fn task(&mut self, task: TaskId) -> Result<Option<TaskRow>, StoreError> {
         let row = sqlx::query_as(
-            "SELECT t.*, l.parts, l.at AS looked_up FROM tasks t LEFT JOIN lookups l ON l.task = t.task \
+            "SELECT t.*, (SELECT n.name FROM names n WHERE n.smiles = t.smiles ORDER BY n.entry LIMIT 1) AS name, \
+             l.parts, l.at AS looked_up FROM tasks t LEFT JOIN lookups l ON l.task = t.task \
              WHERE t.task = ?",
         )
         .bind(task.0.cast_signed())

@@ -85,6 +85,7 @@ impl Store {
 
     /// Commits all of `batch` or nothing of it; on success it is on the disk.
     pub async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.check_held()?;
         let (before, note) = match self.head.take() {
             Some((before, note)) => (before, Some(note)),
             None => (seal::BEGINNING, None),

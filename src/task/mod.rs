@@ -2,12 +2,14 @@
 
 mod event;
 mod failure;
+mod host;
 mod record;
 mod retries;
 mod state;
 
 pub use event::{Event, Fact, Outcome, Predicted, Usage};
 pub use failure::{Failure, FailureKind};
+pub use host::{HostFault, explained};
 pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
 pub use retries::Retries;
 pub use state::{IllegalEvent, TaskEvent, TaskState};

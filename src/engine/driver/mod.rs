@@ -20,7 +20,9 @@ use super::turns::{JobTime, Turns};
 use super::{Engine, Progress};
 use crate::exec::{Executor, Exit, Launch, Report, Scratch, Secrets, now};
 use crate::store::{Batch, Store, StoreError};
-use crate::task::{Attempt, Event, Fact, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage};
+use crate::task::{
+    Attempt, Event, Fact, HostFault, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage,
+};
 
 /// How often those who watch are told.
 const TICK: Duration = Duration::from_millis(200);
@@ -40,8 +42,8 @@ pub struct Driver<P> {
     deadline: Option<i64>,
     /// Why nothing new is begun, once that is so.
     draining: Option<Ending>,
-    /// Why the run has to stop: the disk is full.
-    full: Option<Full>,
+    /// The fault of the host for which the run has to stop.
+    halted: Option<Halt>,
     /// What is to be journalled once the run goes on: settings that were changed.
     changed: Option<Fact>,
     durations: Durations,
@@ -55,8 +57,9 @@ pub struct Driver<P> {
     secrets: Secrets,
 }
 
-/// A disk without room.
-struct Full {
+/// A stop because of the host.
+struct Halt {
+    fault: HostFault,
     why: String,
     /// Whether the engine knows of facts that the journal could not take: then nothing may follow them.
     is_ahead: bool,
@@ -111,8 +114,8 @@ pub trait Watch {
     fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]);
     /// Nothing new is started, what runs is waited for: why.
     fn draining(&mut self, _why: Ending) {}
-    /// The disk is full: nothing new is started, what runs is waited for.
-    fn no_room(&mut self) {}
+    /// The host refuses something: nothing new is started, what runs is waited for.
+    fn halted(&mut self, _fault: HostFault) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -125,10 +128,20 @@ pub enum DriverError {
         #[source]
         source: IllegalEvent,
     },
-    #[error("no room is left on the disk of {}: {why}", path.display())]
-    NoRoom { path: PathBuf, why: String },
+    #[error("{fault}, and the run in {} has stopped: {why}", path.display())]
+    Host {
+        path: PathBuf,
+        fault: HostFault,
+        why: String,
+    },
     #[error("{} is missing or damaged", path.display())]
     State { path: PathBuf },
+    #[error("could not read what the run in {} has saved", path.display())]
+    Read {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
     #[error("could not write below {}", path.display())]
     Files {
         path: PathBuf,
@@ -169,7 +182,12 @@ impl<P: Program> Driver<P> {
             path: path.clone(),
             source,
         })?;
-        if let Some(file) = files.damaged(&engine.live_files()).first() {
+        let live = engine.live_files();
+        let damaged = files.damaged(&live).map_err(|source| DriverError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        if let Some(file) = damaged.first() {
             let path = files.path(file);
             return Err(DriverError::State { path });
         }
@@ -180,7 +198,7 @@ impl<P: Program> Driver<P> {
             failed,
             draining: None,
             changed: None,
-            full: None,
+            halted: None,
             durations,
             job: site.time.map(|time| (Instant::now(), JobTime(time))),
             turns: Turns::default(),
@@ -251,8 +269,12 @@ impl<P: Program> Driver<P> {
         }
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut was_halted = false;
         loop {
-            if let Some(stopped_by) = self.engine.stopped_by() {
+            // An end that the journal could not take is none.
+            if let Some(stopped_by) = self.engine.stopped_by()
+                && !self.is_ahead()
+            {
                 watcher.tell(&self.engine.progress(), &self.slots());
                 return Ok((Ending::Ended(stopped_by), self.leave()));
             }
@@ -266,35 +288,29 @@ impl<P: Program> Driver<P> {
                 && self.site.executors.values().all(|e| e.busy() == 0)
                 && self.reports.is_empty()
             {
-                if let Some(Full { why, .. }) = self.full {
-                    // Nothing is cleared up: what an attempt left is taken in when there is room.
-                    return Err(DriverError::NoRoom {
-                        path: self.site.run_dir,
-                        why,
-                    });
+                if let Some(halt) = self.halted {
+                    // Nothing is cleared up: the next engine takes in what an attempt left.
+                    return Err(halt.error(self.site.run_dir));
                 }
                 watcher.tell(&self.engine.progress(), &self.slots());
                 return Ok((why, self.leave()));
+            }
+            if let (false, Some(halt)) = (was_halted, &self.halted) {
+                watcher.halted(halt.fault);
+                was_halted = true;
             }
             let last_moment = self.job.map(|(begin, time)| begin + time.last_moment());
             let waiting = self.later.first().map(|(due, ..)| *due);
             tokio::select! {
                 Some(report) = self.reports.recv() => {
-                    let was_full = self.full.is_some();
-                    match self.take_reports(report).await {
-                        Err(DriverError::Store(error)) if error.is_full() => {
-                            self.stop_for_want_of_room(error.to_string(), true);
-                        }
-                        taken => taken?,
-                    }
-                    if self.full.is_some() && !was_full {
-                        watcher.no_room();
-                    }
+                    let taken = self.take_reports(report).await;
+                    self.halt_if_host(taken)?;
                 }
                 _ = tick.tick() => {
                     watcher.tell(&self.engine.progress(), &self.slots());
                     if self.deadline.take_if(|deadline| *deadline <= now()).is_some() {
-                        self.take(vec![Fact::TimeIsUp], Batch::default()).await?;
+                        let taken = self.take(vec![Fact::TimeIsUp], Batch::default()).await;
+                        self.halt_if_host(taken)?;
                     }
                 }
                 Ok(()) = interrupts.changed() => match *interrupts.borrow_and_update() {
@@ -305,13 +321,20 @@ impl<P: Program> Driver<P> {
                     }
                     _ => {
                         watcher.tell(&self.engine.progress(), &self.slots());
+                        if let Some(halt) = self.halted {
+                            return Err(halt.error(self.site.run_dir));
+                        }
                         return Ok((Ending::Interrupted, self.leave()));
                     }
                 },
                 () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && self.draining.is_none() => {
-                    self.start_due().await?;
+                    let taken = self.start_due().await;
+                    self.halt_if_host(taken)?;
                 }
                 () = sleep_until(last_moment.unwrap_or_else(Instant::now)), if last_moment.is_some() => {
+                    if let Some(halt) = self.halted {
+                        return Err(halt.error(self.site.run_dir));
+                    }
                     self.give_up().await?;
                     watcher.tell(&self.engine.progress(), &self.slots());
                     return Ok((Ending::JobOver, self.leave()));
@@ -377,21 +400,42 @@ impl<P: Program> Driver<P> {
     /// Writes down that the job ended before what still runs.
     async fn give_up(&mut self) -> Result<(), DriverError> {
         self.drain(Ending::JobOver);
-        let facts = self.turns.begun().iter().map(|(task, begun)| {
-            let read = self.read(*task, begun.attempt, &Exit::Walltime, None);
+        let facts = self.turns.begun().iter().filter_map(|(task, begun)| {
+            let read = self
+                .read(*task, begun.attempt, &Exit::Walltime, None)
+                .ok()?;
             let usage = Usage {
                 started: begun.started,
                 ..Usage::default()
             };
-            Fact::Ended {
+            Some(Fact::Ended {
                 task: *task,
                 attempt: begun.attempt,
                 usage,
                 outcome: read.outcome,
-            }
+            })
         });
         let facts = facts.collect();
         self.take(facts, Batch::default()).await
+    }
+
+    /// Whether the engine knows of facts that the journal could not take.
+    fn is_ahead(&self) -> bool {
+        self.halted.as_ref().is_some_and(|halt| halt.is_ahead)
+    }
+
+    /// Has the run stop in good order if a commit failed because of the host.
+    fn halt_if_host(&mut self, taken: Result<(), DriverError>) -> Result<(), DriverError> {
+        let Err(error) = taken else {
+            return Ok(());
+        };
+        match &error {
+            DriverError::Store(store) if let Some(fault) = store.host_fault() => {
+                self.halt(fault, causes(store), true);
+                Ok(())
+            }
+            _ => Err(error),
+        }
     }
 
     fn drain(&mut self, why: Ending) {
@@ -412,6 +456,9 @@ impl<P: Program> Driver<P> {
     /// Handles facts, commits them with all that they change, and only then acts; again, if acting tells new ones.
     async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
         let mut next = (facts, batch);
+        if self.is_ahead() {
+            return Ok(());
+        }
         while !(next.0.is_empty() && next.1.is_empty()) {
             next = self.take_once(next.0, next.1).await?;
         }
@@ -477,6 +524,22 @@ impl<P: Program> Driver<P> {
             attempt,
         }
     }
+}
+
+impl Halt {
+    fn error(self, path: PathBuf) -> DriverError {
+        DriverError::Host {
+            path,
+            fault: self.fault,
+            why: self.why,
+        }
+    }
+}
+
+/// An error with its causes.
+fn causes(error: &dyn std::error::Error) -> String {
+    let below = std::iter::successors(error.source(), |e| e.source());
+    below.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 /// Records how long the attempt took that this event ends.

@@ -4,25 +4,31 @@ use std::fs;
 
 use rustix::fs::statvfs;
 
-use super::{Driver, DriverError, Ending, Full};
-use crate::engine::attempt::{Program, directory, stderr_tail};
+use super::{Driver, DriverError, Ending, Halt};
+use crate::engine::attempt::{AdoptError, Program, directory, stderr_tail};
 use crate::engine::input::TaskResult;
 use crate::exec::{Exit, News, Report};
 use crate::simulate::SimResult;
-use crate::store::{Batch, Entry, Simulation};
-use crate::task::{Attempt, Fact, Failure, FailureKind, Outcome, TaskId, Token, Usage};
+use crate::store::{Batch, Entry, LEAST_ROOM, Simulation};
+use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
-/// With less than this, in bytes, a disk counts as full.
-const LEAST_ROOM: u64 = 256 << 10;
+
+/// A fault of the host that an attempt met.
+pub(super) struct Met {
+    fault: HostFault,
+    why: String,
+    /// Whether the attempt may have left a result, which can be taken in once the host is well.
+    left: bool,
+}
 
 impl<P: Program> Driver<P> {
     /// Takes in `first` and what else has come since.
     pub(super) async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
         let mut batch = Batch::default();
         let mut facts = Vec::new();
-        if self.full.as_ref().is_some_and(|full| full.is_ahead) {
+        if self.is_ahead() {
             return Ok(());
         }
         let mut entries = Vec::new();
@@ -40,20 +46,26 @@ impl<P: Program> Driver<P> {
                     result,
                     started,
                 } => {
-                    let read = self.read(task, attempt, &exit, result.as_deref());
+                    let read = match self.read(task, attempt, &exit, result.as_deref()) {
+                        Ok(read) => read,
+                        Err(Met { fault, why, left }) => {
+                            if !left {
+                                // Without its directory it has not begun: the next engine starts it, as the same attempt.
+                                let dir = directory(&self.site.run_dir, task, attempt);
+                                let _ = fs::remove_dir_all(dir);
+                            }
+                            self.halt(fault, why, false);
+                            next = self.reports.try_recv().ok();
+                            continue;
+                        }
+                    };
                     entries.extend(self.entry(task, &read, report.at));
                     let TaskResult {
                         outcome,
                         peak_memory_kib,
                         simulation,
+                        host_fault: _,
                     } = read;
-                    if let Some(why) = self.blames_the_disk(&exit, &outcome) {
-                        // Without its directory it has not begun: the next engine starts it, as the same attempt.
-                        let _ = fs::remove_dir_all(directory(&self.site.run_dir, task, attempt));
-                        self.stop_for_want_of_room(why, false);
-                        next = self.reports.try_recv().ok();
-                        continue;
-                    }
                     batch.simulations.extend(simulation.map(|s| row(task, s)));
                     facts.push(Fact::Ended {
                         task,
@@ -79,42 +91,49 @@ impl<P: Program> Driver<P> {
         Ok(())
     }
 
-    /// Starts nothing new; what runs may find room for its result.
-    pub(super) fn stop_for_want_of_room(&mut self, why: String, is_ahead: bool) {
-        tracing::error!("no room on the disk: {why}");
-        let is_ahead = is_ahead || self.full.as_ref().is_some_and(|full| full.is_ahead);
-        self.full = Some(Full { why, is_ahead });
+    /// Starts nothing new; what runs may still leave its result. `is_ahead`: the journal could not take facts that the
+    /// engine has handled.
+    pub(super) fn halt(&mut self, fault: HostFault, why: String, is_ahead: bool) {
+        tracing::error!("{fault}: {why}");
+        match &mut self.halted {
+            // The first one explains those that follow.
+            Some(halt) => halt.is_ahead |= is_ahead,
+            None => {
+                self.halted = Some(Halt {
+                    fault,
+                    why,
+                    is_ahead,
+                });
+            }
+        }
         self.drain(Ending::Interrupted);
     }
 
-    /// What a failure says, if it came of a full disk: then the attempt is not to blame.
-    pub(super) fn blames_the_disk(&self, exit: &Exit, outcome: &Outcome) -> Option<String> {
-        let Outcome::Failed(Failure { message, .. }) = outcome else {
-            return None;
-        };
-        // ENOSPC and EDQUOT, as the library words them.
-        let said = ["(os error 28)", "(os error 122)"];
-        let is_full = said.iter().any(|words| message.contains(words))
-            || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
-        (is_full && *exit != Exit::Cancelled).then(|| message.clone())
-    }
-
-    /// What an attempt came to, with its files taken in.
+    /// What an attempt came to, with its files taken in; or what its host refused it, which is not its fault.
     pub(super) fn read(
         &self,
         task: TaskId,
         attempt: Attempt,
         exit: &Exit,
         result: Option<&[u8]>,
-    ) -> TaskResult {
+    ) -> Result<TaskResult, Met> {
         let dir = directory(&self.site.run_dir, task, attempt);
         let mut read = self.program.read(exit, result);
-        if let Err(e) = self.files.adopt(&dir, &read.outcome) {
-            let message = format!("a file of the result is missing: {e}");
-            read.outcome = Outcome::Failed(Failure {
-                kind: FailureKind::Unreadable,
-                message,
-            });
+        match self.files.adopt(&dir, &read.outcome) {
+            Ok(()) => {}
+            Err(e @ AdoptError::Result(_)) => {
+                read.outcome = Outcome::Failed(Failure {
+                    kind: FailureKind::Unreadable,
+                    message: e.to_string(),
+                });
+            }
+            Err(AdoptError::Host(e)) => {
+                return Err(Met {
+                    fault: HostFault::of(&e).unwrap_or(HostFault::InputOutput),
+                    why: format!("a file of the result could not be taken in: {e}"),
+                    left: true,
+                });
+            }
         }
         if let Outcome::Failed(failure) = &mut read.outcome {
             let tail = stderr_tail(&dir);
@@ -122,13 +141,25 @@ impl<P: Program> Driver<P> {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
             failure.message = self.secrets.hide(&failure.message);
+            // A program that meets a full disk may say anything.
+            let is_full =
+                || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
+            let fault = read.host_fault;
+            let fault = fault.or_else(|| is_full().then_some(HostFault::DiskFull));
+            if let (Some(fault), false) = (fault, *exit == Exit::Cancelled) {
+                return Err(Met {
+                    fault,
+                    why: std::mem::take(&mut failure.message),
+                    left: matches!(exit, Exit::Unread(..)),
+                });
+            }
             tracing::warn!(
                 "task {task}, attempt {attempt}: {}: {}",
                 failure.kind.word(),
                 failure.message
             );
         }
-        read
+        Ok(read)
     }
 
     /// What the answer of a task leaves in the cache.

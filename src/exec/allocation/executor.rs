@@ -67,6 +67,7 @@ enum Input {
 }
 
 /// A client that has ended: what it came to, and which of its nodes do not answer any more.
+#[derive(Clone)]
 struct Ended {
     token: Token,
     exit: Exit,
@@ -278,7 +279,7 @@ impl Thread {
             Ok(argv) => self.local.submit(vec![self.client_of(job, argv)]),
             Err(e) => self.conclude(Ended {
                 token: token.clone(),
-                exit: Exit::LaunchFailed(e.to_string()),
+                exit: Exit::of_start(&e),
                 started: None,
                 lost: Vec::new(),
             }),
@@ -360,9 +361,12 @@ impl Thread {
             {
                 let (on_node, nodes, job) = (on_node.clone(), nodes.clone(), job.clone());
                 let sender = self.ended.clone();
-                std::thread::spawn(move || {
-                    let _ = sender.send(examine(ended, &job, &on_node, nodes));
-                });
+                let unexamined = ended.clone();
+                let examine = move || drop(sender.send(examine(ended, &job, &on_node, nodes)));
+                if let Err(e) = std::thread::Builder::new().spawn(examine) {
+                    tracing::warn!("could not find out whether a node was lost: {e}");
+                    self.conclude(unexamined);
+                }
             }
             _ => self.conclude(ended),
         }
@@ -403,7 +407,9 @@ impl Thread {
 /// Whether the end of a client tells that the nodes of its task did their part.
 fn is_orderly(job: &Job, exit: &Exit) -> bool {
     match Traces::read(job).ended {
-        _ if job.shape.is_some() => *exit == Exit::Code(0),
+        _ if job.shape.is_some() => matches!(exit, Exit::Code(0) | Exit::NotStarted(..)),
+        // It is this host that could not start it.
+        _ if matches!(exit, Exit::NotStarted(..)) => true,
         // A node that goes down may end the task first.
         Some(ended) => !matches!(ended.exit, Exit::Signal(_)),
         None => false,
@@ -450,7 +456,7 @@ fn verdict(
 
 /// SIGTERM, which launchers pass on, to the groups of clients whose token begins with `prefix`.
 fn terminate(prefix: &str, which: impl Fn(&str) -> bool) {
-    for process in find_processes(CLIENT, prefix) {
+    for process in find_processes(CLIENT, prefix).unwrap_or_default() {
         if process.pid == process.group && which(&process.token) {
             let _ = kill_process_group(process.group, Signal::TERM);
         }

@@ -143,7 +143,7 @@ fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &str) -> 
     let leader = Pid::from_raw(child.id().cast_signed());
     let (sender, receiver) = mpsc::channel();
     let input = input.to_owned();
-    std::thread::spawn(move || {
+    let thread = std::thread::Builder::new().spawn(move || {
         // A command that does not read its input is none the worse for it.
         let _ = child
             .stdin
@@ -151,6 +151,9 @@ fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &str) -> 
             .map(|mut stdin| stdin.write_all(input.as_bytes()));
         let _ = sender.send(child.wait_with_output());
     });
+    if let Err(error) = thread {
+        return Outcome::NotStarted(error.to_string());
+    }
     match receiver.recv_timeout(LIMIT) {
         // What a shell says, here or on another host.
         Ok(Ok(output)) if output.status.code() == Some(127) => Outcome::Missing,

@@ -17,7 +17,7 @@ use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::transport::{PutError, Transport, Unreachable};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
-use crate::task::Token;
+use crate::task::{HostFault, Token};
 
 /// Bytes of what a script printed that a failure quotes.
 const QUOTED: usize = 1000;
@@ -320,7 +320,10 @@ impl Thread {
                 self.no_answer(&why);
                 Submitted::Unknown
             }
-            Err(e) | Ok(Ok(Err(e))) => Submitted::Refused(e.to_string()),
+            Err(e) | Ok(Ok(Err(e))) => match HostFault::of(&e) {
+                Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, e.to_string())),
+                None => Submitted::Refused(e.to_string()),
+            },
         }
     }
 

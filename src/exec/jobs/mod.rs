@@ -18,9 +18,9 @@ pub use self::pbs::Pbs;
 pub use self::processes::Processes;
 pub use self::state::{Fate, Listed, State, verdict};
 
-use super::Job;
 use super::batch::BatchError;
 use super::transport::{Call, Transport, Unreachable};
+use super::{Exit, Job};
 
 /// The commands of a batch system. A job is submitted under the token of its attempt, looked for by it and cancelled by
 /// it: never by an id alone, which may be issued again.
@@ -56,6 +56,8 @@ pub enum Submitted {
     As(String),
     /// It never will be: what the batch system says.
     Refused(String),
+    /// This host kept its files from being written: how the attempt ends.
+    NotStarted(Exit),
     /// The queue takes no more for now.
     Full,
     /// Nobody knows whether the job is in the queue.

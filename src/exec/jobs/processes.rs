@@ -7,7 +7,8 @@ use super::{BatchSystem, Fate, Listed, State, Submitted};
 use crate::exec::batch::BatchError;
 use crate::exec::ssh::processes::{Condition, parsed};
 use crate::exec::transport::{Call, Output, Transport, Unreachable};
-use crate::exec::{Job, batched};
+use crate::exec::{Exit, Job, batched};
+use crate::task::HostFault;
 
 /// The `local` executor of another host.
 pub struct Processes {
@@ -50,7 +51,10 @@ impl BatchSystem for Processes {
     fn submit(&mut self, via: &mut dyn Transport, token: &str, _: &Path) -> Submitted {
         match self.ask(via, "start", &[token.to_owned()]) {
             Ok(output) if output.succeeded() => Submitted::As(token.to_owned()),
-            Ok(output) => Submitted::Refused(output.stderr),
+            Ok(output) => match output.code.and_then(HostFault::of_exit_code) {
+                Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, output.stderr)),
+                None => Submitted::Refused(output.stderr),
+            },
             Err(_) => Submitted::Unknown,
         }
     }

@@ -207,16 +207,17 @@ impl Queue {
                 }
             }
             Submitted::Unknown => held.phase = Phase::Doubtful,
-            Submitted::Refused(why) => {
-                let dropped = held.wish == Wish::NotStart;
-                self.held.remove(&token);
-                if !dropped {
-                    let exit = Exit::LaunchFailed(why);
-                    commands.push(Command::Ended(token, exit, Traces::default()));
-                }
-            }
+            Submitted::Refused(why) => self.refused(token, Exit::LaunchFailed(why), commands),
+            Submitted::NotStarted(exit) => self.refused(token, exit, commands),
             // Tried again after it was missed in the next lists.
             Submitted::Full => held.phase = Phase::Doubtful,
+        }
+    }
+
+    fn refused(&mut self, token: Token, exit: Exit, commands: &mut Vec<Command>) {
+        let held = self.held.remove(&token);
+        if held.is_some_and(|held| held.wish != Wish::NotStart) {
+            commands.push(Command::Ended(token, exit, Traces::default()));
         }
     }
 

@@ -218,7 +218,7 @@ impl Pool {
     fn asked(&mut self, name: &str, answer: Submitted, commands: &mut Vec<Command>) {
         match answer {
             // The next lists tell where it stands, or that it never came.
-            Submitted::As(_) | Submitted::Unknown | Submitted::Full => {}
+            Submitted::As(_) | Submitted::NotStarted(_) | Submitted::Unknown | Submitted::Full => {}
             Submitted::Refused(why) => {
                 self.blocks.remove(name);
                 if self.blocks.is_empty() {

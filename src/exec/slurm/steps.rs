@@ -247,7 +247,7 @@ impl Thread {
 
     fn end_others(&mut self, run: &str, keep: &[Token]) {
         let other = |name: &str| !keep.iter().any(|token| token.to_string() == name);
-        for process in find_processes(CLIENT, run) {
+        for process in find_processes(CLIENT, run).unwrap_or_default() {
             if other(&process.token) {
                 let _ = kill_process(process.pid, Signal::TERM);
             }
@@ -343,7 +343,7 @@ impl Thread {
             // srun passes SIGTERM on, and ends the step; SIGKILL would leave it.
             Command::Kill(token) => {
                 let token = token.to_string();
-                let mut clients = find_processes(CLIENT, &token);
+                let mut clients = find_processes(CLIENT, &token).unwrap_or_default();
                 clients.retain(|process| process.token == token);
                 for process in &clients {
                     let _ = kill_process(process.pid, Signal::TERM);
@@ -387,6 +387,10 @@ impl Thread {
             .and_then(|()| fs::write(job.dir.join(BLOCK), block));
         if let Err(e) = written {
             tracing::warn!("could not write the files of {token}: {e}");
+            let exit = Exit::of_start(&e);
+            let traces = Traces::of_start(&exit);
+            self.handle(Event::StepEnded(token.clone(), exit, traces));
+            return;
         }
         let script = batched::script_of(&job.dir);
         let mut argv: Vec<String> = [

@@ -242,14 +242,19 @@ fn talk(mut command: Command, stdin: &[u8], limit: Duration) -> io::Result<Reply
     let pipe = child.stdin.take();
     let (out, err) = (child.stdout.take(), child.stderr.take());
     std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new;
         // A command that leaves its input unread is none the worse for it.
-        scope.spawn(|| pipe.map(|mut pipe| pipe.write_all(stdin)));
-        let out = scope.spawn(|| read(out));
-        let err = scope.spawn(|| read(err));
+        let writer = thread().spawn_scoped(scope, || pipe.map(|mut pipe| pipe.write_all(stdin)));
+        let out = thread().spawn_scoped(scope, || read(out));
+        let err = thread().spawn_scoped(scope, || read(err));
+        if writer.is_err() || out.is_err() || err.is_err() {
+            let _ = child.kill();
+        }
         let code = end_within(&mut child, limit);
+        writer?;
         let (stdout, stderr) = (
-            out.join().unwrap_or_default(),
-            err.join().unwrap_or_default(),
+            out?.join().unwrap_or_default(),
+            err?.join().unwrap_or_default(),
         );
         let stderr = String::from_utf8_lossy(&stderr).trim().to_owned();
         let code = code?;

@@ -95,7 +95,7 @@ pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, Condition)>> {
         let entry = entry?;
         let token = entry.file_name().to_string_lossy().into_owned();
         if token.parse::<Token>().is_ok() && entry.path().join(STARTED).exists() {
-            let condition = condition(&entry.path(), &token);
+            let condition = condition(&entry.path(), &token)?;
             list.push((token, condition));
         }
     }
@@ -137,7 +137,7 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
         File::create(dir.join(CANCELLED))?;
         // What is started while its parent is killed is found the next time.
         for _ in 0..100 {
-            let processes = find_processes(TOKEN, token);
+            let processes = find_processes(TOKEN, token)?;
             let mut ours = processes.iter().filter(|p| p.token == *token).peekable();
             if ours.peek().is_none() {
                 break;
@@ -152,29 +152,32 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
 }
 
 /// Whether processes of an attempt run, or may run on another host.
-pub fn is_alive(dir: &Path, token: &str) -> bool {
-    match condition(dir, token) {
-        Condition::Running | Condition::Elsewhere(_) => true,
-        Condition::Ended | Condition::Cancelled | Condition::Gone => find_processes(TOKEN, token)
-            .iter()
-            .any(|p| p.token == token),
+pub fn is_alive(dir: &Path, token: &str) -> io::Result<bool> {
+    match condition(dir, token)? {
+        Condition::Running | Condition::Elsewhere(_) => Ok(true),
+        Condition::Ended | Condition::Cancelled | Condition::Gone => is_found(token),
     }
 }
 
-fn condition(dir: &Path, token: &str) -> Condition {
+/// Whether a process here carries the token.
+fn is_found(token: &str) -> io::Result<bool> {
+    let found = find_processes(TOKEN, token)?;
+    Ok(found.iter().any(|process| process.token == token))
+}
+
+fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
     // Empty where the process that started it was killed at that moment.
     let started = fs::read(dir.join(STARTED)).unwrap_or_default();
     let Started { host: at, pid } = serde_json::from_slice(&started).unwrap_or_default();
-    let carries = |pid| token_of(pid, TOKEN).is_some_and(|found| found == token);
-    if dir.join(ENDED).exists() {
+    let is_leader = match Pid::from_raw(pid) {
+        Some(pid) => token_of(pid, TOKEN)?.is_some_and(|found| found == token),
+        None => false,
+    };
+    Ok(if dir.join(ENDED).exists() {
         Condition::Ended
     } else if !at.is_empty() && at != host() {
         Condition::Elsewhere(at)
-    } else if Pid::from_raw(pid).is_some_and(carries)
-        || find_processes(TOKEN, token)
-            .iter()
-            .any(|p| p.token == token)
-    {
+    } else if is_leader || is_found(token)? {
         Condition::Running
     } else if dir.join(ENDED).exists() {
         // Since it was looked for.
@@ -183,7 +186,7 @@ fn condition(dir: &Path, token: &str) -> Condition {
         Condition::Cancelled
     } else {
         Condition::Gone
-    }
+    })
 }
 
 fn host() -> String {

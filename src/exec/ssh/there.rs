@@ -155,7 +155,7 @@ impl WorkDir {
                 true => age > UNUSED && !keep.contains(&&*name),
                 false => age > FORGOTTEN,
             };
-            if is_left && token.is_some() && !is_alive(&self.attempt(&name)?, &name) {
+            if is_left && token.is_some() && !is_alive(&self.attempt(&name)?, &name)? {
                 self.remove(&name)?;
             }
         }

@@ -1,0 +1,218 @@
+//! Salts, hydrates and mixtures: SMILES of several molecules, and the one that matters in it.
+
+use std::cmp::Reverse;
+
+use super::molecule::read_smiles;
+use super::{ChemError, Molecule};
+
+/// Elements of acids `HX` that salts of bases are written with, such as `CCN.Cl`.
+const HALOGENS: [&str; 4] = ["F", "Cl", "Br", "I"];
+
+/// Several molecules in one SMILES.
+pub struct Mixture {
+    fragments: Vec<Fragment>,
+}
+
+struct Fragment {
+    smiles: String,
+    atoms: Vec<Atom>,
+}
+
+struct Atom {
+    symbol: &'static str,
+    charge: i32,
+    hydrogens: i32,
+    /// Charges of its neighbours.
+    beside: Vec<i32>,
+    mass: f64,
+}
+
+/// The molecules of a SMILES that [`Molecule::parse`] refuses as several.
+pub fn mixture(smiles: &str) -> Result<Mixture, ChemError> {
+    let impossible = |reason: String| ChemError::Impossible {
+        smiles: smiles.to_owned(),
+        reason,
+    };
+    let all = read_smiles(smiles)?;
+    let fragments = all.fragments().map_err(|e| impossible(e.to_string()))?;
+    let fragments = fragments.iter().map(|fragment| {
+        let written = fragment
+            .to_smiles()
+            .map_err(|e| impossible(e.to_string()))?;
+        let smiles =
+            String::from_utf8(written.into_bytes()).map_err(|e| impossible(e.to_string()))?;
+        // Read again, so that the atoms are in the order of the SMILES.
+        let atoms = atoms(&read_smiles(&smiles)?).map_err(impossible)?;
+        Ok(Fragment { smiles, atoms })
+    });
+    Ok(Mixture {
+        fragments: fragments.collect::<Result<_, ChemError>>()?,
+    })
+}
+
+impl Mixture {
+    /// Whether it has an ion or a hydrogen halide in it.
+    pub fn is_salt(&self) -> bool {
+        self.fragments
+            .iter()
+            .any(|fragment| fragment.charge() != 0 || fragment.is_hydrogen_halide())
+    }
+
+    /// The organic molecule with the most heavy atoms, then the heaviest, as a neutral acid or base where protons alone make it
+    /// one; none if no molecule has carbon.
+    ///
+    /// The choice is that of RDKit's `LargestFragmentChooser` with `preferOrganic` and
+    /// `largestFragmentChooserCountHeavyAtomsOnly`, the protons are those of its `Uncharger`.
+    pub fn parent(&self) -> Option<Result<Molecule, ChemError>> {
+        let organic = self.fragments.iter().filter(|fragment| {
+            let mut atoms = fragment.atoms.iter();
+            atoms.any(|atom| atom.symbol == "C")
+        });
+        let largest = organic.min_by(|a, b| {
+            let heavy = |fragment: &Fragment| Reverse(fragment.heavy_atoms());
+            let sizes = heavy(a).cmp(&heavy(b));
+            let masses = b.mass().total_cmp(&a.mass());
+            sizes.then(masses).then_with(|| a.smiles.cmp(&b.smiles))
+        })?;
+        Some(Molecule::parse(&largest.neutral()))
+    }
+}
+
+impl Fragment {
+    fn charge(&self) -> i32 {
+        self.atoms.iter().map(|atom| atom.charge).sum()
+    }
+
+    fn heavy_atoms(&self) -> usize {
+        self.atoms.iter().filter(|atom| atom.symbol != "H").count()
+    }
+
+    fn mass(&self) -> f64 {
+        self.atoms.iter().map(|atom| atom.mass).sum()
+    }
+
+    fn is_hydrogen_halide(&self) -> bool {
+        matches!(self.atoms.as_slice(), [atom] if HALOGENS.contains(&atom.symbol) && atom.hydrogens == 1)
+    }
+
+    /// The SMILES with protons added to anions and taken from cations, as many as cations without hydrogen leave to do; as it is
+    /// if it has no net charge. Charges side by side, as in nitro groups, belong to the bond and stay.
+    fn neutral(&self) -> String {
+        let total = self.charge();
+        let is_lone = |atom: &Atom| {
+            let sign = atom.charge.signum();
+            sign != 0 && !atom.beside.iter().any(|charge| charge.signum() == -sign)
+        };
+        let mut fixed: i32 = self
+            .atoms
+            .iter()
+            .filter(|atom| is_lone(atom) && atom.charge > 0)
+            .map(|atom| (atom.charge - atom.hydrogens).max(0))
+            .sum();
+        let mut changes = vec![0; self.atoms.len()];
+        if total != 0 {
+            for (atom, change) in self.atoms.iter().zip(&mut changes).rev() {
+                if !is_lone(atom) {
+                    continue;
+                }
+                if atom.charge > 0 {
+                    *change = -atom.charge.min(atom.hydrogens);
+                } else {
+                    // Anions that balance cations without hydrogen stay.
+                    let kept = fixed.min(-atom.charge);
+                    fixed -= kept;
+                    *change = -atom.charge - kept;
+                }
+            }
+        }
+        with_protons(&self.smiles, &changes)
+    }
+}
+
+fn atoms(molecule: &cosmolkit::Molecule) -> Result<Vec<Atom>, String> {
+    let mut atoms = Vec::new();
+    for atom in molecule.atoms() {
+        let hydrogens = atom.total_hydrogens().map_err(|e| e.to_string())?;
+        let z = f64::from(atom.atomic_number());
+        atoms.push(Atom {
+            symbol: atom.element().symbol(),
+            charge: i32::from(atom.formal_charge()),
+            hydrogens,
+            beside: Vec::new(),
+            // Among molecules of equal size the atomic numbers order as the masses do.
+            mass: z + f64::from(hydrogens) / 1000.0,
+        });
+    }
+    let charges: Vec<i32> = atoms.iter().map(|atom| atom.charge).collect();
+    for bond in molecule.bonds() {
+        let (a, b) = (bond.begin().index(), bond.end().index());
+        atoms[a].beside.push(charges[b]);
+        atoms[b].beside.push(charges[a]);
+    }
+    Ok(atoms)
+}
+
+/// Changes the hydrogens and the charge of bracket atoms; `changes` are in the order of the atoms.
+fn with_protons(smiles: &str, changes: &[i32]) -> String {
+    let mut text = String::with_capacity(smiles.len());
+    let mut changes = changes.iter();
+    let mut rest = smiles;
+    while let Some(letter) = rest.chars().next() {
+        let end = match letter {
+            '[' => rest.find(']').map_or(rest.len(), |end| end + 1),
+            'C' if rest.starts_with("Cl") => 2,
+            'B' if rest.starts_with("Br") => 2,
+            // Two digits of a ring bond.
+            '%' => 3.min(rest.len()),
+            _ => 1,
+        };
+        let (token, after) = rest.split_at(end);
+        let is_atom = letter == '[' || letter == '*' || letter.is_ascii_alphabetic();
+        match is_atom.then(|| changes.next().copied().unwrap_or(0)) {
+            Some(change) if change != 0 => text.push_str(&bracket(token, change)),
+            _ => text.push_str(token),
+        }
+        rest = after;
+    }
+    text
+}
+
+/// A bracket atom with `change` more protons.
+fn bracket(token: &str, change: i32) -> String {
+    let inner = token.trim_start_matches('[').trim_end_matches(']');
+    let core_end = inner.find(['+', '-']).unwrap_or(inner.len());
+    let (core, charge) = inner.split_at(core_end);
+    // `H` that is not the element: behind its letters.
+    let from = core.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0) + 1;
+    let (body, hydrogens) = match core[from..].find('H') {
+        Some(at) => core.split_at(from + at),
+        None => (core, ""),
+    };
+    let number = |text: &str, one: i32| match text {
+        "" => one,
+        digits => digits.parse().unwrap_or(one),
+    };
+    let hydrogens = match hydrogens {
+        "" => 0,
+        text => number(&text[1..], 1),
+    };
+    let sign = if charge.starts_with('-') { -1 } else { 1 };
+    let size = match charge {
+        "" => 0,
+        text if text.len() > 1 && text[1..].bytes().all(|c| c == text.as_bytes()[0]) => {
+            text.len() as i32
+        }
+        text => number(&text[1..], 1),
+    };
+    let (hydrogens, charge) = (hydrogens + change, sign * size + change);
+    let hydrogens = match hydrogens {
+        0 => String::new(),
+        1 => "H".to_owned(),
+        n => format!("H{n}"),
+    };
+    let charge = match charge {
+        0 => String::new(),
+        n => format!("{n:+}"),
+    };
+    format!("[{body}{hydrogens}{charge}]")
+}

@@ -1,0 +1,90 @@
+//! The one place that writes to stdout and stderr. What comes from elsewhere, such as names in files and messages of
+//! programs, must not steer the terminal; and a terminal that is gone must not end a run.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use super::failure::Failure;
+
+/// Prints to stdout; a reader that has gone away is no failure.
+pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    let mut stdout = io::stdout().lock();
+    let written = stdout.write_all(visible(text).as_bytes());
+    match written.and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("could not write the output: {error}")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Prints a line to stderr, if anybody can read it.
+pub(crate) fn say(line: &str) {
+    let _ = writeln!(io::stderr(), "{}", visible(line));
+}
+
+/// Text for stderr in which words may be painted.
+pub(crate) struct Painted {
+    text: String,
+    has_colours: bool,
+}
+
+impl Painted {
+    /// Empty; in colours where stderr is a terminal that wants them.
+    pub fn new() -> Self {
+        Self {
+            text: String::new(),
+            has_colours: io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none(),
+        }
+    }
+
+    /// Adds words as they are.
+    pub fn add(&mut self, words: &str) -> &mut Self {
+        self.text.push_str(&visible(words));
+        self
+    }
+
+    /// Adds words in the colours of an escape code, `1;31`.
+    pub fn paint(&mut self, code: &str, words: &str) -> &mut Self {
+        let words = visible(words);
+        self.text.push_str(&match self.has_colours {
+            true => format!("\x1b[{code}m{words}\x1b[0m"),
+            false => words,
+        });
+        self
+    }
+
+    /// Prints it to stderr, if anybody can read it.
+    pub fn print(&self) {
+        let _ = io::stderr().write_all(self.text.as_bytes());
+    }
+}
+
+/// A text without what steers a terminal: control characters but for line ends and tabs, and those that turn the
+/// direction of writing.
+pub(crate) fn visible(text: &str) -> String {
+    let is_steering = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}')
+            || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    let shown = |c| if is_steering(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_control_character_passes() {
+        let all: String = (0..0xa0).filter_map(char::from_u32).collect();
+        let shown = visible(&all);
+        assert_eq!(shown.chars().count(), 0xa0);
+        assert!(
+            shown
+                .chars()
+                .all(|c| !c.is_control() || c == '\n' || c == '\t')
+        );
+        assert_eq!(visible("Ä\u{202e}=C=O"), "Ä\u{fffd}=C=O");
+    }
+}

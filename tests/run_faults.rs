@@ -1,0 +1,206 @@
+//! Every system call of a short campaign fails once: whatever fails, the run resumes to the same end, and no molecule is
+//! blamed. The calls are made to fail by a library of our own (`support/faults.c`), which the test compiles.
+
+mod support;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+use support::runs::{assert_same, assert_whole};
+use support::{Campaign, Said, on, said};
+
+/// Which processes are meant.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Side {
+    Engine,
+    Task,
+}
+
+/// What the system answers to one call.
+#[derive(Clone, Copy, Debug)]
+enum Answer {
+    Error(i32),
+    /// Half of what was to be read or written.
+    Short,
+}
+
+/// The `at`th call of a kind fails; none if that is 0.
+#[derive(Clone, Copy, Debug)]
+struct Fault {
+    side: Side,
+    call: &'static str,
+    answer: Answer,
+    at: u64,
+    /// Whether all later calls fail as well.
+    is_sticky: bool,
+}
+
+const SIDES: [Side; 2] = [Side::Engine, Side::Task];
+const CALLS: [&str; 6] = ["open", "read", "write", "sync", "rename", "spawn"];
+
+fn answers(call: &str) -> Vec<Answer> {
+    let codes: &[i32] = match call {
+        "spawn" => &[libc::EAGAIN, libc::ENOMEM, libc::EMFILE],
+        "open" => &[libc::EMFILE, libc::EIO, libc::ENOSPC, libc::EINTR],
+        _ => &[libc::EIO, libc::ENOSPC, libc::EINTR],
+    };
+    let short = matches!(call, "read" | "write").then_some(Answer::Short);
+    let errors = codes.iter().map(|code| Answer::Error(*code));
+    errors.chain(short).collect()
+}
+
+/// The library, compiled once a process.
+fn library() -> &'static Path {
+    static LIBRARY: OnceLock<PathBuf> = OnceLock::new();
+    LIBRARY.get_or_init(|| {
+        let name = format!("faults-{}.so", std::process::id());
+        let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/faults.c");
+        let compiled = Command::new("cc")
+            .args(["-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o"])
+            .arg(&path)
+            .arg(source)
+            .output()
+            .expect("the compiler `cc`");
+        assert!(compiled.status.success(), "{compiled:?}");
+        path
+    })
+}
+
+/// A campaign whose tasks see what the library is told.
+fn campaign() -> Campaign {
+    let campaign = Campaign::of_a_program().with("site: site2.yml", "site: open.yml");
+    let site = "name: tests\npass_environment: [LD_PRELOAD, FAULT_*]\npartitions:\n  qc: {executor: local, slots: 2}\n  ml: {executor: local, slots: 1}\n";
+    fs::write(campaign.path("open.yml"), site).expect("a file");
+    campaign
+}
+
+/// Runs the campaign with a fault, and the number of calls that could have been hit.
+fn run_with(campaign: &Campaign, name: &str, fault: Fault) -> (Said, u64) {
+    let count = campaign.path(&format!("{name}.count"));
+    let file = File::create(&count).expect("a file");
+    file.set_len(8).expect("a file");
+    let mut command = campaign.run_command(name, &["--schedule", "batch"]);
+    command
+        .env("LD_PRELOAD", library())
+        .env(
+            "FAULT_SIDE",
+            match fault.side {
+                Side::Engine => "engine",
+                Side::Task => "task",
+            },
+        )
+        .env("FAULT_CALL", fault.call)
+        .env("FAULT_AT", fault.at.to_string())
+        .env(
+            "FAULT_ERRNO",
+            match fault.answer {
+                Answer::Error(code) => code.to_string(),
+                Answer::Short => "short".to_owned(),
+            },
+        )
+        .env("FAULT_BELOW", campaign.path(name))
+        .env("FAULT_COUNT", &count);
+    if fault.is_sticky {
+        command.env("FAULT_STICKY", "1");
+    }
+    let said = said(&mut command);
+    let calls = fs::read(count).expect("a file");
+    (
+        said,
+        u64::from_le_bytes(calls.try_into().expect("eight bytes")),
+    )
+}
+
+/// With this fault the run ends as it would have, or stops with an error and resumes to the same end.
+fn assert_survives(campaign: &Campaign, calm: &Path, fault: Fault) {
+    let name = "faulty";
+    let run_dir = campaign.path(name);
+    let (said, _) = run_with(campaign, name, fault);
+    // Neither a panic nor an end for good.
+    assert!(
+        matches!(said.code, Some(0 | 1 | 4 | 5)),
+        "{fault:?}: {said:?}"
+    );
+    if said.code != Some(0) {
+        assert!(said.err.contains("error"), "{fault:?}: {said:?}");
+        let is_run = run_dir.join("campaign.yml").exists() || run_dir.join("moldflow.db").exists();
+        let again = match is_run {
+            true => on(&run_dir, &["resume"]),
+            // It failed before there was a run.
+            false => campaign.run(name, &["--schedule", "batch"]),
+        };
+        assert_eq!(again.code, Some(0), "{fault:?}: {said:?}\nthen {again:?}");
+    }
+    let checked = std::panic::catch_unwind(|| {
+        assert_same(&run_dir, calm);
+        assert_whole(&run_dir);
+    });
+    assert!(checked.is_ok(), "{fault:?}: {said:?}");
+    fs::remove_dir_all(run_dir).expect("a run directory");
+}
+
+/// How many calls of a kind there are.
+fn calls(campaign: &Campaign, side: Side, call: &'static str) -> u64 {
+    let fault = Fault {
+        side,
+        call,
+        answer: Answer::Error(libc::EIO),
+        at: 0,
+        is_sticky: false,
+    };
+    let (said, calls) = run_with(campaign, "counted", fault);
+    assert_eq!(said.code, Some(0), "{said:?}");
+    fs::remove_dir_all(campaign.path("counted")).expect("a run directory");
+    // Tasks sync what they leave and rename it; nothing of theirs is in no call.
+    assert!(calls > 0, "{side:?} never calls {call}");
+    calls
+}
+
+/// Every `stride`th call of every kind, with one answer after another, beginning with the `first`.
+fn sweep(stride: impl Fn(u64) -> u64, first: u64) {
+    let campaign = campaign();
+    let calm = campaign.completed("calm", &["--schedule", "batch"]);
+    let mut tried = 0;
+    for side in SIDES {
+        for call in CALLS {
+            let calls = calls(&campaign, side, call);
+            let stride = stride(calls).max(1);
+            for answer in answers(call) {
+                // Another answer hits other calls.
+                let first = (first + tried) % stride + 1;
+                for at in (first..=calls).step_by(stride as usize) {
+                    let fault = Fault {
+                        side,
+                        call,
+                        answer,
+                        at,
+                        is_sticky: false,
+                    };
+                    assert_survives(&campaign, &calm, fault);
+                    tried += 1;
+                }
+            }
+            println!("{side:?} {call}: {calls} calls, {tried} faults so far");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_fails_here_and_there_costs_nothing() {
+    // One of each kind.
+    sweep(|calls| calls, 17);
+}
+
+#[test]
+#[ignore = "hours: cargo nextest run --profile sweep --run-ignored only --test run_faults"]
+fn every_call_that_fails_costs_nothing() {
+    let number = |name: &str, default| match std::env::var(name) {
+        Ok(text) => text.parse().expect("a number"),
+        Err(_) => default,
+    };
+    let stride = number("FAULT_STRIDE", 1);
+    sweep(|_| stride, number("FAULT_FIRST", 0));
+}
