@@ -1,13 +1,23 @@
 //! Bonds seen in geometries, against those of the molecule.
 
-use moldflow::chem::{Geometry, Molecule, embed, rearrangement};
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use moldflow::chem::{Embedding, Geometry, Molecule, embed, rearrangement};
 
 fn molecule(smiles: &str) -> Molecule {
     Molecule::parse(smiles).unwrap()
 }
 
 fn mmff94(smiles: &str) -> Geometry {
-    embed(&molecule(smiles), 42, std::time::Duration::from_secs(30)).unwrap()
+    let embedding = Embedding {
+        seed: 42,
+        conformers: NonZeroU32::MIN,
+        time_limit: Duration::from_secs(60),
+        fallback: false,
+    };
+    let conformers = embed(&molecule(smiles), &embedding).unwrap();
+    conformers.geometries.into_iter().next().unwrap()
 }
 
 fn change(smiles: &str, geometry: &Geometry) -> Option<String> {

@@ -178,7 +178,7 @@ fn embeddings_are_given_up_at_their_time_limit_however_many_there_are() {
             ..search(1, conformers)
         };
         let error = embed(&cage, &embedding).unwrap_err().to_string();
-        assert!(error.contains("took 1 s"), "{error}");
+        assert!(error.contains("given up after 1 s"), "{error}");
     }
     // Each of these is quick, all of them together are not.
     let hexane = Molecule::parse("CCCCCC").unwrap();
@@ -187,10 +187,7 @@ fn embeddings_are_given_up_at_their_time_limit_however_many_there_are() {
         ..search(1, u32::MAX)
     };
     let error = embed(&hexane, &embedding).unwrap_err().to_string();
-    assert!(
-        error.contains("of 4294967295 embeddings took 1 s"),
-        "{error}"
-    );
+    assert!(error.contains("of 4294967295 done"), "{error}");
 }
 
 #[test]

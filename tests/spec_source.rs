@@ -429,6 +429,8 @@ fn molecules_without_mmff94_parameters_are_drawn_only_where_the_engine_relaxes_t
     let content = "CO\nF\n[C-]#[O+]\nO=O\n";
     let source = of_file("a.smi", content, |_| {}).unwrap();
     assert_eq!(all(&source), ["CO"]);
+    let expected = "4 read, 0 duplicates, 3 skipped: 3 without MMFF94 parameters";
+    assert_eq!(source.reading().unwrap().to_string(), expected);
     let relaxing = |campaign: &mut Campaign| {
         for method in campaign.methods.values_mut() {
             if let MethodKind::Simulate { engine, .. } = &mut method.kind {

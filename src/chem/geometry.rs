@@ -82,7 +82,7 @@ pub struct Embedding {
     pub seed: u64,
     /// Number of embeddings, each from a seed of its own.
     pub conformers: NonZeroU32,
-    /// Bounds all embeddings of a molecule together.
+    /// Bounds all embeddings of a molecule together, with their relaxations.
     pub time_limit: Duration,
     /// Whether a molecule for which MMFF94 has no parameters is left as it is embedded instead of being refused: for those
     /// who relax the geometry themselves. (UFF is no help: from its geometries of boronic acids xtb finds higher minima.)
@@ -98,7 +98,7 @@ pub struct Conformers {
 }
 
 impl Molecule {
-    /// Whether MMFF94 has parameters for all its atoms; it has none for boron, HF, CO, O2 and SF6.
+    /// Whether MMFF94 has parameters for all its atoms; it has none for boron, hydrogen halides, CO, O2 and SF6.
     pub fn has_mmff94_parameters(&self) -> bool {
         let explicit = self.inner().with_hydrogens();
         explicit.is_ok_and(|it| it.mmff_has_all_molecule_params().unwrap_or(false))
@@ -108,8 +108,9 @@ impl Molecule {
 /// Searches for conformers: ETKDG version 3 embeddings, each relaxed with MMFF94. Stereo that the molecule does not specify is
 /// chosen at random by each embedding, so stereoisomers are among them.
 ///
-/// S. Wang et al., J. Chem. Inf. Model. 60, 2044 (2020); T. A. Halgren, J. Comput. Chem. 17, 490 (1996). Embeddings that fail are left out. The time limit only ever turns an
-/// answer into [`ChemError::NoGeometry`], never into another answer.
+/// S. Wang et al., J. Chem. Inf. Model. 60, 2044 (2020); T. A. Halgren, J. Comput. Chem. 17, 490 (1996).
+/// Embeddings that fail are left out. The time limit only ever turns an answer into
+/// [`ChemError::NoGeometry`], never into another answer.
 pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, ChemError> {
     let failed = |reason: String| ChemError::NoGeometry {
         smiles: molecule.canonical_smiles(),
@@ -134,20 +135,23 @@ pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, C
         }
         let left = limit.saturating_sub(begin.elapsed());
         let embedded = match left.is_zero() {
-            true => None,
+            true => Embedded::GivenUp,
             false => embed_once(&explicit, embedding.seed, number, left).map_err(&failed)?,
         };
-        let Some(embedded) = embedded else {
-            return Err(failed(format!(
-                "{number} of {} embeddings took {} s",
-                embedding.conformers,
-                limit.as_secs()
-            )));
+        let conformer = match embedded {
+            Embedded::GivenUp => {
+                return Err(failed(format!(
+                    "the embeddings were given up after {} s, {number} of {} done",
+                    limit.as_secs(),
+                    embedding.conformers
+                )));
+            }
+            Embedded::Impossible => {
+                Err("no distances between its atoms fit together in three dimensions".to_owned())
+            }
+            Embedded::Found(embedded) if relaxed => relax(&embedded),
+            Embedded::Found(embedded) => Ok((0.0, geometry(&embedded))),
         };
-        let conformer = embedded.and_then(|embedded| match relaxed {
-            true => relax(&embedded),
-            false => Ok((0.0, geometry(&embedded))),
-        });
         match conformer {
             Ok(conformer) => found.push(conformer),
             Err(why) => reason = why,
@@ -168,14 +172,22 @@ pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, C
 
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
-/// One embedding, or why there is none; nothing if it was given up after `time_limit`, rounded up to whole seconds.
-#[expect(clippy::type_complexity)]
+/// How an embedding ended.
+enum Embedded {
+    Found(cosmolkit::Molecule),
+    /// All its attempts failed.
+    Impossible,
+    /// It took too long.
+    GivenUp,
+}
+
+/// The embedding of a number, from 0, given up after `time_limit`, which is rounded up to whole seconds.
 fn embed_once(
     explicit: &cosmolkit::Molecule,
     seed: u64,
     number: u32,
     time_limit: Duration,
-) -> Result<Option<Result<cosmolkit::Molecule, String>>, String> {
+) -> Result<Embedded, String> {
     let mut params = EmbedParams::etkdg_v3();
     // A negative seed asks the toolkit for an unseeded run.
     let seed = seed.wrapping_add(u64::from(number) * SEED_STRIDE);
@@ -189,11 +201,9 @@ fn embed_once(
         .with_3d_conformer_result_with_params(&params)
         .map_err(|e| e.to_string())?;
     Ok(match (embedded.conf_id, embedded.termination) {
-        (Some(_), _) => Some(Ok(embedded.molecule)),
-        (None, EmbedTermination::TimedOut) => None,
-        (None, _) => Some(Err(
-            "no distances between its atoms fit together in three dimensions".to_owned(),
-        )),
+        (Some(_), _) => Embedded::Found(embedded.molecule),
+        (None, EmbedTermination::TimedOut) => Embedded::GivenUp,
+        (None, _) => Embedded::Impossible,
     })
 }
 

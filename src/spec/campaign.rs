@@ -147,13 +147,13 @@ pub struct SearchSpace {
     #[serde(default = "default_ring_sizes")]
     #[schemars(inner(range(min = 3, max = 20)))]
     pub allowed_ring_sizes: Vec<usize>,
-    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as neutral acid or base.
-    #[serde(default)]
-    pub largest_fragment: bool,
     /// Whether stereoisomers and isotopologues are one molecule (`ignore`) or molecules of their own (`keep`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Stereo", default = "ignore")]
     pub stereo: Option<Stereo>,
+    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as neutral acid or base.
+    #[serde(default)]
+    pub largest_fragment: bool,
 }
 
 fn ignore() -> Option<Stereo> {

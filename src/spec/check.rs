@@ -17,11 +17,11 @@ pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> 
     if loaded.is_sound("methods") {
         methods(loaded, faults);
     }
-    if !loaded.is_sound("search_space") || !elements(loaded, faults) || drawn {
-        return None;
-    }
-    let treated = !loaded.is_sound("methods") || mmff94_elements(loaded, faults);
-    treated.then(|| source(loaded, base, faults)).flatten()
+    let is_readable = loaded.is_sound("search_space") && elements(loaded, faults) && !drawn;
+    let is_treated = |faults| !loaded.is_sound("methods") || mmff94_elements(loaded, faults);
+    (is_readable && is_treated(faults))
+        .then(|| source(loaded, base, faults))
+        .flatten()
 }
 
 fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Option<Source> {

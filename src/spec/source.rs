@@ -82,8 +82,8 @@ pub enum Skip {
     /// Several molecules.
     Mixture,
     Outside(Outside),
-    /// MMFF94 has no parameters for it, and the engine does not relax the geometry itself.
-    NoForceField,
+    /// MMFF94 cannot relax it, nor does the engine.
+    NoMmff94,
 }
 
 impl fmt::Display for Skip {
@@ -97,7 +97,7 @@ impl fmt::Display for Skip {
             Self::Bond => f.write_str("unusual bond"),
             Self::Impossible => f.write_str("impossible valence"),
             Self::Outside(reason) => reason.fmt(f),
-            Self::NoForceField => f.write_str("without MMFF94 parameters"),
+            Self::NoMmff94 => f.write_str("without MMFF94 parameters"),
         }
     }
 }
@@ -212,9 +212,8 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The entries of a `.smi`, `.csv` or `.tsv` file; `space` names it in messages. `needs_mmff94`: what MMFF94 cannot
-/// treat is skipped.
-pub fn read(path: &Path, space: &SearchSpace, needs_mmff94: bool) -> Result<Reading, Faults> {
+/// The entries of a `.smi`, `.csv` or `.tsv` file. `mmff94`: what MMFF94 has no parameters for is skipped.
+pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
@@ -233,7 +232,7 @@ pub fn read(path: &Path, space: &SearchSpace, needs_mmff94: bool) -> Result<Read
         }
     };
     let text = Text::read(path)?;
-    let reading = judge(&text, read(&text)?, space, needs_mmff94)?;
+    let reading = judge(&text, read(&text)?, space, mmff94)?;
     if !reading.kept.is_empty() {
         return Ok(reading);
     }
@@ -253,7 +252,7 @@ fn judge(
     text: &Arc<Text>,
     table: Table,
     space: &SearchSpace,
-    needs_mmff94: bool,
+    mmff94: bool,
 ) -> Result<Reading, Faults> {
     let Table { rows, layout } = table;
     let mut reading = Reading {
@@ -268,15 +267,7 @@ fn judge(
     let mut faults = Faults::default();
     let mut seen = BTreeSet::new();
     for row in rows {
-        let smiles = match molecule(&row.smiles, space) {
-            Ok(Ok(molecule)) if needs_mmff94 && !molecule.has_mmff94_parameters() => {
-                reading
-                    .skipped
-                    .entry(Skip::NoForceField)
-                    .or_default()
-                    .push(row.into());
-                continue;
-            }
+        let smiles = match molecule(&row.smiles, space, mmff94) {
             Ok(Ok(molecule)) => molecule.identity(space.stereo()),
             Ok(Err(reason)) => {
                 reading.skipped.entry(reason).or_default().push(row.into());
@@ -318,7 +309,11 @@ fn unreadable(error: &ChemError, place: Place, layout: &str) -> Fault {
 }
 
 /// The molecule of an entry, why it is skipped, or an error if it is not SMILES.
-fn molecule(smiles: &str, space: &SearchSpace) -> Result<Result<Molecule, Skip>, ChemError> {
+fn molecule(
+    smiles: &str,
+    space: &SearchSpace,
+    mmff94: bool,
+) -> Result<Result<Molecule, Skip>, ChemError> {
     if smiles.is_empty() {
         return Ok(Err(Skip::NoSmiles));
     }
@@ -337,6 +332,7 @@ fn molecule(smiles: &str, space: &SearchSpace) -> Result<Result<Molecule, Skip>,
     };
     Ok(match molecule {
         Ok(molecule) => match space.outside(&molecule) {
+            None if mmff94 && !molecule.has_mmff94_parameters() => Err(Skip::NoMmff94),
             None => Ok(molecule),
             Some(reason) => Err(Skip::Outside(reason)),
         },

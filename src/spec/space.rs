@@ -9,6 +9,9 @@ use crate::chem::{HeavyAtom, Molecule};
 /// Elements that molecules can be built with; hydrogen is implied.
 pub const ELEMENTS: [&str; 10] = ["B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"];
 
+/// Those of them that no molecule can have where MMFF94 is to relax it.
+pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
+
 /// Why a molecule lies outside of the search space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outside {
@@ -38,8 +41,6 @@ impl fmt::Display for Outside {
         })
     }
 }
-/// Those of them that no molecule can have where MMFF94 is to relax it.
-pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
 
 impl SearchSpace {
     /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
