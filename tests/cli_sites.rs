@@ -242,12 +242,19 @@ fn a_batch_system_is_asked_for_its_queue() {
         "pbs_missing",
         folder("debug").without_programs().check("pbs.yml")
     );
-    let system = |queue: &str| {
-        let folder = folder(queue).program("qstat", &QUEUES_OF_PBS.replace("cat", "/bin/cat"));
-        folder.check("pbs.yml")
+    let system = |queue: &str, history: &str| {
+        let queues = QUEUES_OF_PBS.replace("cat", "/bin/cat");
+        // As OpenPBS 23.06 prints it, shortened: a setting is printed once somebody has made it.
+        let server = format!(
+            "Server: pbs\\n    server_state = Active\\n{history}    pbs_version = 23.06.06\\n"
+        );
+        let qstat = format!("[ \"$*\" != '-B -f' ] || {{ printf '{server}'; exit; }}\n{queues}");
+        folder(queue).program("qstat", &qstat).check("pbs.yml")
     };
-    insta::assert_snapshot!("pbs_right", system("debug"));
-    insta::assert_snapshot!("pbs_no_queue", system("prod"));
+    insta::assert_snapshot!("pbs_right", system("debug", ""));
+    insta::assert_snapshot!("pbs_no_queue", system("prod", ""));
+    let history = "    job_history_enable = True\\n";
+    insta::assert_snapshot!("pbs_history", system("debug", history));
     let slurm = "name: slurm\nrecognise: {hostname: [\"*\"]}\npartitions:\n  qc: {executor: slurm, walltime: 1h}\n  ml: {executor: local, slots: 1}\n";
     let missing = Folder::new().file("slurm.yml", slurm).without_programs();
     insta::assert_snapshot!("slurm_missing", missing.check("slurm.yml"));

@@ -64,7 +64,10 @@ impl Partition {
         let max_jobs = terms.batch.max_jobs.get();
         let system = Box::new(Slurm::new(terms));
         let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-        let mut here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
+        let mut here = here
+            .with("SLURM_CONF", cluster.conf().to_string_lossy())
+            // The login shells of jobs read no profile of whoever runs the tests.
+            .with("HOME", cluster.dir().to_string_lossy());
         if let Some(clients) = clients {
             here = here.with("PATH", format!("{}:/usr/bin:/bin", clients.display()));
         }

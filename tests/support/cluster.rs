@@ -107,7 +107,10 @@ impl Cluster {
     /// A client of the cluster.
     pub fn client(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("SLURM_CONF", self.conf());
+        // The login shells of jobs read no profile of whoever runs the tests.
+        command
+            .env("SLURM_CONF", self.conf())
+            .env("HOME", self.dir.path());
         command
     }
 

@@ -32,7 +32,7 @@ job)
   flock 9
   [ "$(get "$1" state)" = queued ] || exit 0
   hostname >"$root/jobs/$1/nodes"
-  env -i HOME="$HOME" PATH=/usr/bin:/bin COBALT_JOBID="$1" COBALT_NODEFILE="$root/jobs/$1/nodes" \
+  env -i HOME="$root" PATH=/usr/bin:/bin COBALT_JOBID="$1" COBALT_NODEFILE="$root/jobs/$1/nodes" \
     setsid sh -c 'echo $$ >"$0/pid"; exec "$1"' "$root/jobs/$1" "$2" 9>&- &
   say "$1" running state
   wait $!

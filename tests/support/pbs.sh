@@ -62,7 +62,7 @@ job)
   flock 9
   [ "$(get "$1" state)" = Q ] || exit 0
   echo "$(hostname)" >"$root/jobs/$1/nodes"
-  env -i HOME="$HOME" PATH=/usr/bin:/bin PBS_JOBID="$1.pbs01" PBS_NODEFILE="$root/jobs/$1/nodes" \
+  env -i HOME="$root" PATH=/usr/bin:/bin PBS_JOBID="$1.pbs01" PBS_NODEFILE="$root/jobs/$1/nodes" \
     setsid sh -c 'echo $$ >"$0/pid"; exec bash "$1"' "$root/jobs/$1" "$2" 9>&- &
   say "$1" R state
   wait $!

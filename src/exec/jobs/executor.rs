@@ -71,6 +71,7 @@ impl JobExecutor {
             untraced: Vec::new(),
             unended: None,
             poll: pace.0,
+            usual: Duration::ZERO,
             pace,
             polled: Instant::now(),
         };
@@ -163,9 +164,14 @@ struct Thread {
     unended: Option<Vec<Token>>,
     /// The shortest and the longest time from one look to the next, and that of now: it grows while nothing changes.
     pace: (Duration, Duration),
+    /// How long tasks take, those of late more than those before.
+    usual: Duration,
     poll: Duration,
     polled: Instant,
 }
+
+/// Looks in the time that a task usually takes, at the most: short tasks are looked at often, long ones are not.
+const LOOKS_A_TASK: u32 = 20;
 
 impl Thread {
     /// Serves requests until there are no more to come; returns what may be left of the jobs.
@@ -295,7 +301,7 @@ impl Thread {
     fn handle(&mut self, event: Event) {
         let commands = self.queue.handle(event);
         if !commands.is_empty() {
-            self.poll = self.pace.0;
+            self.poll = (self.usual / LOOKS_A_TASK).clamp(self.pace.0, self.pace.1);
         }
         self.commands.extend(commands);
         self.count();
@@ -352,6 +358,11 @@ impl Thread {
                     None => exit,
                 };
                 self.via.forget(&token);
+                if let Some(ended) = &traces.ended {
+                    let took = ended.ended.saturating_sub(ended.started);
+                    let took = Duration::from_millis(took.max(0).cast_unsigned());
+                    self.usual = (self.usual * 3 + took) / 4;
+                }
                 let news = News::Ended {
                     exit,
                     result: traces.result,
@@ -384,6 +395,14 @@ impl Thread {
                 Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {}
             }
+        }
+        let (wanted, unwanted): (Vec<Token>, Vec<Token>) = std::mem::take(&mut self.ready)
+            .into_iter()
+            .partition(|token| self.queue.is_wanted(token));
+        self.ready = wanted;
+        for token in unwanted {
+            // It is as if there had been no room for it.
+            self.handle(Event::Submitted(token, Submitted::Full));
         }
         let count = self.ready.len().min(self.system.at_once());
         let tokens: Vec<Token> = self.ready.drain(..count).collect();

@@ -7,10 +7,12 @@ use crate::exec::Exit;
 use crate::exec::batched::Traces;
 use crate::task::Token;
 
-/// Answers in a row that must lack a job before it is believed to be gone: the controller may take in a submission after
-/// its client gave up. Only complete lists count for a job whose id nobody knows, and only the batch system's word that
-/// it does not know the id for any other.
+/// Complete lists in a row that must lack a job whose id nobody knows before it is believed never to have come: the
+/// controller may take in a submission after its client gave up.
 const ABSENCES: u32 = 2;
+/// How often the batch system must deny a job's id before the job is believed to be gone without a trace: what it left
+/// may take its time to be seen here. No list that lacks it counts.
+const DENIALS: u32 = 3;
 
 /// The jobs of a partition.
 #[derive(Debug, Default)]
@@ -138,6 +140,12 @@ impl Queue {
     pub fn is_in_doubt(&self) -> bool {
         let unknown = |held: &Held| matches!(held.phase, Phase::Submitting | Phase::Doubtful);
         self.held.values().any(unknown)
+    }
+
+    /// Whether a job that is about to be submitted is still to run.
+    pub fn is_wanted(&self, token: &Token) -> bool {
+        let held = self.held.get(token);
+        held.is_some_and(|held| held.wish == Wish::Run)
     }
 
     pub fn handle(&mut self, event: Event) -> Vec<Command> {
@@ -379,8 +387,8 @@ impl Queue {
         let Phase::Ending { id, came } = held.phase.clone() else {
             return;
         };
-        let denied_once = (1..ABSENCES).contains(&held.absences);
-        if denied_once && traces.is_empty() {
+        let patience = if held.wish == Wish::Run { DENIALS } else { 1 };
+        if id.is_some() && (1..patience).contains(&held.absences) && traces.is_empty() {
             held.phase = Phase::of(id);
             return;
         }

@@ -70,6 +70,17 @@ fn chances() -> impl Strategy<Value = Chance> {
     ]
 }
 
+/// What happens where answers lack a lot.
+fn lacking() -> impl Strategy<Value = Chance> {
+    prop_oneof![
+        4 => any::<(u16, bool)>().prop_map(|(lacking, told)| Chance::PollPart { lacking, told }),
+        2 => any::<u16>().prop_map(Chance::ShowPart),
+        4 => (1usize..9).prop_map(Chance::Carry),
+        1 => (0usize..9).prop_map(Chance::Start),
+        1 => Just(Chance::Die),
+    ]
+}
+
 #[derive(Default)]
 struct World {
     queue: Queue,
@@ -102,6 +113,16 @@ impl World {
         world.outstanding = (1..=tasks).map(token).collect();
         world.event(Event::Wanted((1..=tasks).map(token).collect()));
         world
+    }
+
+    /// The live jobs of each token are one.
+    fn no_job_is_doubled(&self) -> Result<(), TestCaseError> {
+        let mut names = BTreeSet::new();
+        let lives = |job: &&Listed| !matches!(job.state, State::Ended(_));
+        for job in self.listed.values().filter(lives) {
+            prop_assert!(names.insert(&job.name), "{} is there twice", job.name);
+        }
+        Ok(())
     }
 
     fn event(&mut self, event: Event) {
@@ -299,10 +320,7 @@ proptest! {
         let mut world = World::new(limit, tasks);
         for chance in chances {
             world.meet(chance);
-            let mut names = BTreeSet::new();
-            for job in world.listed.values().filter(|job| !matches!(job.state, State::Ended(_))) {
-                prop_assert!(names.insert(job.name.clone()), "{} is there twice", job.name);
-            }
+            world.no_job_is_doubled()?;
         }
         world.settle();
         prop_assert_eq!(&world.outstanding, &BTreeSet::new());
@@ -312,6 +330,25 @@ proptest! {
             if *exit == Exit::Code(0) {
                 prop_assert_eq!(world.taken[token], 1, "{} ran twice", token);
             }
+        }
+    }
+
+    #[test]
+    fn an_engine_that_comes_later_doubles_no_job_whatever_answers_lack(
+        limit in 1usize..5,
+        tasks in 1u64..9,
+        noted in any::<bool>(),
+        chances in prop::collection::vec(lacking(), 0..60),
+    ) {
+        let mut world = World::new(limit, tasks);
+        world.meet(Chance::Carry(1));
+        if !noted {
+            world.noted.clear();
+        }
+        world.meet(Chance::Die);
+        for chance in chances {
+            world.meet(chance);
+            world.no_job_is_doubled()?;
         }
     }
 

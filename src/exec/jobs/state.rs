@@ -67,7 +67,8 @@ impl From<Vec<Listed>> for Listing {
 /// has forgotten the job. `ours`: whether this program cancelled it.
 pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
     let seen = traces.ended.as_ref().map(|ended| ended.exit.clone());
-    let killed = matches!(seen, None | Some(Exit::Signal(_)));
+    // A shell whose program was ended by SIGTERM or SIGKILL says so by its status, if it outlives it for a moment.
+    let killed = matches!(seen, None | Some(Exit::Signal(_) | Exit::Code(137 | 143)));
     match (seen, fate) {
         (_, Some(Fate::Cancelled)) if killed && ours => Exit::Cancelled,
         (_, Some(Fate::Cancelled)) if killed => Exit::CancelledByHand,
@@ -129,6 +130,15 @@ mod tests {
         assert_eq!(
             verdict(Some(&Fate::Failed("FAILED".into())), &seen, false),
             Exit::Signal(15)
+        );
+        let shell = traces(Some(Exit::Code(143)));
+        assert_eq!(
+            verdict(Some(&Fate::Cancelled), &shell, true),
+            Exit::Cancelled
+        );
+        assert_eq!(
+            verdict(Some(&Fate::Completed), &shell, false),
+            Exit::Code(143)
         );
     }
 

@@ -4,9 +4,9 @@
 //! The array `1f.12+.1` holds first attempts of the run `1f`; its element 3 is that of task 15, the token `1f.15.1`.
 
 use std::fmt::Write;
-use std::path::Path;
 
 use crate::exec::batch::quoted;
+use crate::exec::batched::SCRIPT;
 use crate::exec::jobs::Ready;
 use crate::exec::process::TOKEN;
 use crate::task::{TaskId, Token};
@@ -90,10 +90,9 @@ pub fn script(base: &Token, jobs: &[&Ready]) -> String {
         // To write to a text does not fail.
         let _ = writeln!(text, "{index}) {TOKEN}={token} dir={dir} ;;");
     }
-    let script = Path::new(crate::exec::batched::SCRIPT).display();
     let _ = write!(
         text,
-        "*) exit 1 ;;\nesac\nexport {TOKEN}\ncd -- \"$dir\" && exec /bin/bash -l {script}\n"
+        "*) exit 1 ;;\nesac\nexport {TOKEN}\ncd -- \"$dir\" && exec /bin/bash -l {SCRIPT}\n"
     );
     text
 }

@@ -18,7 +18,7 @@ use crate::exec::transport::{Call, Output, PutError, Transport, Unreachable};
 /// Jobs that one `sbatch` submits, and one `scancel` ends, at the most.
 const AT_ONCE: usize = 1000;
 /// Jobs that one `scontrol` is asked for: where the controller does not answer, each takes ten seconds.
-const SHOWN_AT_ONCE: usize = 20;
+const SHOWN_AT_ONCE: usize = 50;
 /// The file in the directory of the first job of an array that holds its script.
 const ARRAY: &str = "array.sh";
 
