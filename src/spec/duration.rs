@@ -170,8 +170,7 @@ mod tests {
         assert_eq!("90s".parse::<Duration>().unwrap(), Duration::from_secs(90));
     }
 
-    /// Measured with `sbatch --time` and `scontrol show job` of Slurm 22.05.8; `qsub` of OpenPBS 23.06 reads those without
-    /// days alike.
+    /// The forms of `man sbatch` (Slurm 22.05); those without days are those of PBS, too.
     #[test]
     fn a_time_limit_of_a_batch_script_means_what_it_means_there() {
         for (text, seconds) in [
