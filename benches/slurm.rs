@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
@@ -103,6 +103,7 @@ fn in_blocks(seconds: &str) -> f64 {
             options: vec![],
         },
         cores_per_task: NonZeroUsize::new(1).expect("a number above zero"),
+        resources: Resources::default(),
         setup: vec![],
     };
     let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));

@@ -1,7 +1,7 @@
 //! Prints the geometries of twenty QM9 molecules as JSON lines: the input of `tests/goldens/simulate_gfn2.py`.
 
 use moldflow::chem::qm9::Qm9;
-use moldflow::simulate::{Engine, Prepared, Request};
+use moldflow::simulate::{Engine, Gfn2, Prepared, Request};
 use serde_json::json;
 
 fn main() {
@@ -9,7 +9,12 @@ fn main() {
     for smiles in (0..20).map(|i| qm9.get(6541 * i + 20).smiles) {
         let request = Request {
             smiles: smiles.to_owned(),
-            engine: Engine::default(),
+            engine: Engine::Gfn2 {
+                settings: Gfn2 {
+                    conformers: None,
+                    ..Gfn2::default()
+                },
+            },
             seed: 7,
             geometry: None,
         };

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use moldflow::chem::{Geometry, Molecule};
 use moldflow::engine::{Program, TaskRun};
-use moldflow::exec::batch::{Script, System, Terms};
+use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
 use moldflow::exec::{Exit, Job, Shape, render, slurm};
@@ -83,7 +83,7 @@ pub fn molecules(data: &[u8]) {
     for name in ["molecules.smi", "molecules.csv"] {
         let path = folder().join(name);
         fs::write(&path, data).expect("a file");
-        if let Ok(reading) = source::read(&path, &space) {
+        if let Ok(reading) = source::read(&path, &space, true) {
             let skipped: usize = reading.skipped.values().map(Vec::len).sum();
             let found = reading.kept.len() + reading.duplicates.len() + skipped;
             assert_eq!(found, reading.read);
@@ -196,8 +196,10 @@ pub fn batch_script(data: &[u8]) {
             walltime: Duration::from_secs(60),
             ranks_per_node: NonZeroUsize::MIN,
             cores_per_rank: NonZeroUsize::MIN,
+            resources: &Resources::default(),
             setup: &[],
             environment: &variable,
+            path: Some(&dir),
             dir: dir.clone().into(),
             argv: &argv,
         };
@@ -220,7 +222,7 @@ pub fn scontrol(data: &[u8]) {
 /// What `qstat` of PBS Pro prints.
 pub fn pbs(data: &[u8]) {
     let terms = terms(System::Pbs, r#"{"executor": "pbs"}"#);
-    let _ = Pbs::new(terms).show(&mut Says::new(data), "1");
+    let _ = Pbs::new(terms).show(&mut Says::new(data), &["1".to_owned()]);
 }
 
 /// What `qstat` of Cobalt prints.
@@ -235,6 +237,7 @@ fn terms(system: System, executor: &str) -> Terms {
         system,
         batch: executor.batch().expect("a batch system").clone(),
         cores_per_task: NonZeroUsize::MIN,
+        resources: Resources::default(),
         setup: Vec::new(),
     }
 }

@@ -282,6 +282,24 @@ fn the_reasons_why_a_host_is_not_reached_are_told_apart() {
 }
 
 #[test]
+fn the_gpus_of_this_host_are_counted_where_slots_divide_them() {
+    let profile = |gpus: &str| {
+        format!(
+            "name: g\nnode: {{gpus: 1024}}\npartitions:\n  qc: {{executor: local, slots: 2{gpus}}}\n"
+        )
+    };
+    let folder = Folder::new()
+        .file("some.yml", &profile(", gpus_per_task: 512"))
+        .file("none.yml", &profile(""));
+    let said = folder.check("some.yml");
+    assert!(
+        said.contains("gpus: the profile has 1024 GPUs (`node.gpus`), this host shows "),
+        "{said}"
+    );
+    assert!(!folder.check("none.yml").contains("gpus:"));
+}
+
+#[test]
 fn a_host_behind_ssh_is_looked_at_from_there() {
     let dir = tempfile::tempdir().unwrap();
     let profile = format!(

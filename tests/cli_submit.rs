@@ -84,9 +84,10 @@ impl System {
         self.moldflow(&arguments)
     }
 
-    /// What the commands were asked, the run directory shortened.
+    /// What the commands were asked about jobs, the run directory shortened.
     fn asked(&self) -> String {
         let text = fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default();
+        let text = text.replace("qstat -Q\n", "");
         text.replace(&self.run_dir().display().to_string(), "RUN_DIR")
     }
 
@@ -94,6 +95,7 @@ impl System {
         let text = fs::read_to_string(self.run_dir().join("job.sh")).expect("a script");
         text.replace(&self.run_dir().display().to_string(), "RUN_DIR")
             .replace(env!("CARGO_BIN_EXE_moldflow"), "moldflow")
+            .replace(&self.dir.path().join("bin").display().to_string(), "BIN")
     }
 
     /// Runs the script as the batch system would.
@@ -272,6 +274,214 @@ fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
          qsub -N moldflow-run.2 -W depend=afterany:12.server RUN_DIR/job.sh\n\
          qsub -N moldflow-run.2 RUN_DIR/job.sh\n"
     );
+}
+
+#[test]
+fn the_tasks_of_a_node_have_gpus_of_their_own() {
+    let system = System::new("pbs", "12.server\\n");
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    let seen = system.dir.path().join("seen");
+    let setup = format!(
+        "tasks_per_node: 2, gpus_per_task: 2, setup: [\"echo $CUDA_VISIBLE_DEVICES >> {}\"]",
+        seen.display()
+    );
+    let profile = profile
+        .replace("tasks_per_node: 2", &setup)
+        .replace("node: {cores: 2}", "node: {cores: 2, gpus: 4}");
+    fs::write(&site, profile).expect("a profile");
+    let output = system.submit("campaigns/quickstart.yml");
+    assert!(output.status.success(), "{output:?}");
+    // Tasks of the job want some, so it asks for those of its nodes.
+    assert!(
+        system.script().contains("mpiprocs=1:ngpus=4\n"),
+        "{}",
+        system.script()
+    );
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let nodes = nodes.display().to_string();
+    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
+    assert!(job.status.success(), "{}", job_out(&system));
+    let seen = fs::read_to_string(seen).expect("tasks wrote it");
+    let distinct: std::collections::BTreeSet<&str> = seen.lines().collect();
+    assert_eq!(distinct, ["0,1", "2,3"].into());
+}
+
+#[test]
+fn a_job_whose_path_lacks_the_commands_still_submits_the_next() {
+    let system = System::new("pbs", "12.server\\n");
+    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    // The login shell of the job sets a PATH without them.
+    fs::write(system.dir.path().join(".profile"), "PATH=/usr/bin:/bin\n").expect("a profile");
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let nodes = nodes.display().to_string();
+    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
+    assert!(job.status.success(), "{}", job_out(&system));
+    assert!(
+        system
+            .asked()
+            .contains("qsub -N moldflow-run.2 -W depend=afterany:12.server RUN_DIR/job.sh\n"),
+        "{}",
+        system.asked()
+    );
+}
+
+#[test]
+fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
+    let system = System::new("pbs", "12.server\\n");
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    let hold = system.dir.path().join("hold");
+    fs::write(&hold, "").expect("a file");
+    let setup = format!(
+        "setup: [\"while test -e {}; do sleep 0.1; done\"]",
+        hold.display()
+    );
+    fs::write(&site, profile.replace("tasks_per_node: 2", &setup)).expect("a profile");
+    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    let qsub =
+        "#!/bin/sh\necho 'qsub: Access from host not allowed, or unknown host' >&2\nexit 1\n";
+    fs::write(system.dir.path().join("bin/qsub"), qsub).expect("a script");
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let mut command = system.command(system.run_dir().join("job.sh"));
+    command
+        .env("PBS_JOBID", "12.server")
+        .env("PBS_NODEFILE", &nodes);
+    let mut job = command.spawn().expect("it starts");
+    let says = "runs in 12.server; the next job could not be submitted from job 12.server: `qsub";
+    support::wait_until("the trouble in status", || {
+        let ended = job.try_wait().expect("a child");
+        assert_eq!(ended, None, "{}", job_out(&system));
+        let status = system.status();
+        status.contains(says) && status.contains("Access from host not allowed")
+    });
+    fs::remove_file(hold).expect("a file");
+    assert!(
+        job.wait().expect("it ends").success(),
+        "{}",
+        job_out(&system)
+    );
+    assert!(system.status().contains("1, done"), "{}", system.status());
+}
+
+/// A `qsub` that gives each job a number of its own, and knows those that are there.
+fn numbering(system: &System) {
+    let dir = system.dir.path().display();
+    let qsub = format!(
+        "#!/bin/sh\necho qsub \"$@\" >> {dir}/asked\nn=$(($(cat {dir}/last 2>/dev/null || echo 20) + 1))\necho $n > {dir}/last\necho $n.server\n"
+    );
+    fs::write(system.dir.path().join("bin/qsub"), qsub).expect("a script");
+}
+
+#[test]
+fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
+    let system = System::new("pbs", "");
+    numbering(&system);
+    let (site, run) = (system.dir.path().join("site.yml"), system.run_dir());
+    let (site, run) = (site.display().to_string(), run.display().to_string());
+    let output = system.moldflow(&[
+        "submit",
+        "campaigns/quickstart.yml",
+        "--site",
+        &site,
+        "--run-dir",
+        &run,
+        "--chain",
+        "3",
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    assert!(
+        text(&output.stdout).contains("jobs 21.server, 22.server, 23.server: 1 nodes"),
+        "{output:?}"
+    );
+    let submitted = "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
+         qsub -N moldflow-run.2 -W depend=afterany:21.server RUN_DIR/job.sh\n\
+         qsub -N moldflow-run.3 -W depend=afterany:22.server RUN_DIR/job.sh\n";
+    assert_eq!(system.asked(), submitted);
+    assert_eq!(
+        system.status(),
+        "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has begun\n"
+    );
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let nodes = nodes.display().to_string();
+    let job = system.begin_job(&[("PBS_JOBID", "21.server"), ("PBS_NODEFILE", &nodes)]);
+    assert!(job.status.success(), "{}", job_out(&system));
+    // None is submitted from a job, and the last is cancelled first: the end of one begins the next.
+    assert_eq!(
+        system.asked(),
+        format!("{submitted}qdel 23.server\nqdel 22.server\n")
+    );
+    // One that could not be cancelled begins all the same, and ends at once.
+    let job = system.begin_job(&[("PBS_JOBID", "22.server"), ("PBS_NODEFILE", &nodes)]);
+    assert!(job.status.success(), "{}", job_out(&system));
+    assert!(
+        job_out(&system).contains("the run had ended before this job"),
+        "{}",
+        job_out(&system)
+    );
+}
+
+#[test]
+fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
+    let system = System::new("pbs", "");
+    numbering(&system);
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
+    let slow = slow.replace("  walltime: 90m", "  walltime: 12s\n  chain: 1");
+    fs::write(&site, slow).expect("a profile");
+    assert!(system.submit_short().status.success());
+    let nodes = system.dir.path().join("nodes");
+    fs::write(&nodes, "x1\n").expect("a node file");
+    let nodes = nodes.display().to_string();
+    let job = system.begin_job(&[("PBS_JOBID", "21.server"), ("PBS_NODEFILE", &nodes)]);
+    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(system.asked(), "qsub -N moldflow-run.1 RUN_DIR/job.sh\n");
+    let says = "this was the last of the jobs that were submitted at once";
+    assert!(job_out(&system).contains(says), "{}", job_out(&system));
+    assert!(
+        system.status().contains(&format!("none goes on: {says}")),
+        "{}",
+        system.status()
+    );
+}
+
+#[test]
+fn a_chain_of_which_a_part_is_submitted_says_which() {
+    let system = System::new("pbs", "");
+    numbering(&system);
+    let qsub = system.dir.path().join("bin/qsub");
+    let script = fs::read_to_string(&qsub).expect("a script");
+    let limit = "case \"$*\" in *run.3*) echo \"qsub: would exceed queue debug's per-user limit of jobs in 'Q' state\" >&2; exit 188;; esac\necho qsub";
+    fs::write(&qsub, script.replacen("echo qsub", limit, 1)).expect("a script");
+    let (site, run) = (system.dir.path().join("site.yml"), system.run_dir());
+    let (site, run) = (site.display().to_string(), run.display().to_string());
+    let output = system.moldflow(&[
+        "submit",
+        "campaigns/quickstart.yml",
+        "--site",
+        &site,
+        "--run-dir",
+        &run,
+        "--chain",
+        "4",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    let said = text(&output.stderr);
+    assert!(
+        said.contains("only 2 of 4 jobs are submitted") && said.contains("would exceed"),
+        "{said}"
+    );
+    assert!(
+        said.contains("the run goes on in 21.server, 22.server"),
+        "{said}"
+    );
+    let list = fs::read_to_string(system.run_dir().join("jobs.json")).expect("a list");
+    assert!(list.contains("22.server"), "{list}");
 }
 
 #[test]

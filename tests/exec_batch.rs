@@ -5,11 +5,17 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use moldflow::exec::batch::{Script, System};
+use moldflow::exec::batch::{Resources, Script, System};
 use moldflow::spec::site::Batch;
 use proptest::prelude::*;
 
 const SYSTEMS: [System; 3] = [System::Slurm, System::Pbs, System::Cobalt];
+
+const NOTHING_MORE: Resources = Resources {
+    memory: None,
+    gpus: 0,
+    constraint: None,
+};
 
 fn batch() -> Batch {
     Batch {
@@ -32,8 +38,10 @@ fn script<'a>(system: System, batch: &'a Batch, dir: &Path, argv: &'a [String]) 
         walltime: Duration::from_secs(5400),
         ranks_per_node: NonZeroUsize::new(32).unwrap(),
         cores_per_rank: NonZeroUsize::new(2).unwrap(),
+        resources: &NOTHING_MORE,
         setup: &[],
         environment: &[],
+        path: None,
         dir: dir.to_owned(),
         argv,
     }
@@ -56,6 +64,94 @@ fn a_script_asks_for_what_the_partition_says() {
         };
         insta::assert_snapshot!(format!("script_{name}"), script.render().unwrap());
     }
+}
+
+/// The forms of `man sbatch` (22.05), of PBS's Reference Guide (`select`) and of Cobalt's `qsub`.
+#[test]
+fn a_script_asks_for_memory_gpus_and_a_kind_of_node() {
+    let argv = words(&["true"]);
+    let text = |system, resources: Resources, options: &[&str]| {
+        let batch = Batch {
+            options: words(options),
+            ..batch()
+        };
+        let script = Script {
+            resources: &resources,
+            ..script(system, &batch, Path::new("/d"), &argv)
+        };
+        script.render().unwrap()
+    };
+    let resources = |constraint: &str| Resources {
+        memory: Some(4096),
+        gpus: 2,
+        constraint: Some(constraint.to_owned()),
+    };
+    let slurm = text(System::Slurm, resources("a100&ib"), &[]);
+    for line in ["--mem=4096M", "--gres=gpu:2", "--constraint=a100&ib"] {
+        assert!(slurm.contains(&format!("#SBATCH {line}\n")), "{slurm}");
+    }
+    let pbs = text(System::Pbs, resources("gpu_model=a100"), &["-l place=excl"]);
+    let select = "#PBS -l select=2:ncpus=64:mpiprocs=32:mem=4096mb:ngpus=2:gpu_model=a100\n#PBS -l place=scatter:excl\n";
+    assert!(pbs.contains(select), "{pbs}");
+    assert_eq!(pbs.matches("place=").count(), 1, "{pbs}");
+    let cobalt = Resources {
+        constraint: Some("mcdram=cache:numa=quad".into()),
+        ..NOTHING_MORE
+    };
+    let cobalt = text(System::Cobalt, cobalt, &[]);
+    assert!(
+        cobalt.contains("#COBALT --attrs mcdram=cache:numa=quad\n"),
+        "{cobalt}"
+    );
+}
+
+#[test]
+fn what_a_constraint_is_not_is_refused() {
+    let argv = words(&["true"]);
+    for (system, bad) in [
+        (System::Slurm, "a\n#SBATCH --uid=0"),
+        (System::Pbs, "ncpus=128"),
+        (System::Cobalt, "a b"),
+    ] {
+        let resources = Resources {
+            constraint: Some(bad.into()),
+            ..NOTHING_MORE
+        };
+        let batch = batch();
+        let script = Script {
+            resources: &resources,
+            ..script(system, &batch, Path::new("/d"), &argv)
+        };
+        assert!(script.render().is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn a_folder_in_the_home_directory_and_one_on_path_are_those_of_the_job() {
+    let home = tempfile::tempdir().unwrap();
+    let (dir, bin) = (home.path().join("it's here"), home.path().join("b i n"));
+    std::fs::create_dir_all(&dir).unwrap();
+    std::fs::create_dir_all(&bin).unwrap();
+    let argv = words(&["sh", "-c", "pwd; echo $PATH"]);
+    let (batch, bin) = (batch(), bin.display().to_string());
+    let script = Script {
+        path: Some(&bin),
+        ..script(System::Slurm, &batch, Path::new("~/it's here"), &argv)
+    };
+    let mut shell = Command::new("bash");
+    shell.arg("-c").arg(script.render().unwrap());
+    let status = shell.env("HOME", home.path()).status().unwrap();
+    assert!(status.success());
+    let said = std::fs::read_to_string(dir.join("job.out")).unwrap();
+    let (place, path) = said.trim().split_once('\n').unwrap();
+    assert_eq!(
+        Path::new(place).canonicalize().unwrap(),
+        dir.canonicalize().unwrap()
+    );
+    assert!(
+        path.ends_with(&format!(":{bin}")) && path.contains("/usr/bin"),
+        "{path}"
+    );
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use moldflow::exec::{Executor, Exit, Job, LocalExecutor, News, Report, cores};
+use moldflow::exec::{Executor, Exit, Found, Job, LocalExecutor, News, Report, cores, gpus};
 use moldflow::task::Token;
 use rustix::thread::sched_getaffinity;
 use support::bench::{Bench, touch, until};
@@ -53,6 +53,52 @@ fn as_many_jobs_run_at_once_as_there_are_slots_and_no_more() {
         assert!(running.len() <= 2, "{running:?}");
     }
     wait_until("free slots", || bench.executor.busy() == 0);
+}
+
+#[test]
+fn tasks_that_run_at_once_have_gpus_of_their_own_and_so_does_one_that_an_earlier_engine_left() {
+    let mut bench = Bench::new(1);
+    let (sender, reports) = unbounded_channel();
+    let executor = LocalExecutor::new(3, sender).unwrap();
+    let sets = gpus::of_slots(3, 2, 1, None).unwrap();
+    bench.executor = executor.with_gpus(sets);
+    bench.reports = reports;
+    // It has the second set.
+    let left = format!(
+        "export CUDA_VISIBLE_DEVICES=3,4; exec sh -c '{}'",
+        until("go")
+    );
+    let mut earlier = bench.started_before(9, &left);
+    wait_until("the program of the task", || {
+        let environ = format!("/proc/{}/environ", earlier.id());
+        let environ = fs::read(environ).unwrap_or_default();
+        String::from_utf8_lossy(&environ).contains("CUDA_VISIBLE_DEVICES=3,4")
+    });
+    let adopted = bench.job(9, &["true"]);
+    assert_eq!(bench.executor.find(&[adopted]), [Found::Adopted]);
+    let tell = "printf %s $CUDA_VISIBLE_DEVICES > result.json";
+    for round in 0..3 {
+        let job = |task, other: u64| {
+            let met = format!("touch here; until [ -e ../{other}/here ]; do sleep 0.01; done");
+            bench.shell(task, &format!("{met}; {tell}"))
+        };
+        let (one, other) = (10 * round + 1, 10 * round + 2);
+        let jobs = [job(one, other), job(other, one)];
+        bench.submit(jobs);
+        let seen: BTreeSet<Option<String>> = [bench.end().2, bench.end().2].into();
+        let expected = ["1,2", "5,6"].map(|set| Some(set.to_owned()));
+        assert_eq!(seen, expected.into(), "round {round}");
+    }
+    touch(bench.dir.path(), "go");
+    assert_eq!(bench.end().0, 9);
+    earlier.wait().expect("it ends");
+    // Its GPUs are free again.
+    let mut seen = BTreeSet::new();
+    for task in 50..53 {
+        bench.submit([bench.shell(task, tell)]);
+        seen.extend(bench.end().2);
+    }
+    assert_eq!(seen.into_iter().collect::<Vec<_>>(), ["1,2", "3,4", "5,6"]);
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! Campaigns through the real binary on PBS and Cobalt, as far as those can be had: programs that speak their commands
-//! and run jobs on this host. No real server has been tried.
+//! Campaigns through the real binary on PBS and Cobalt, as far as those can be had: programs that print what their
+//! commands print and run jobs on this host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
@@ -55,6 +55,26 @@ impl Server {
         text.lines().map(str::to_owned).collect()
     }
 
+    /// Tokens that two live jobs had at once, as a submission saw them.
+    fn doubled(&self) -> String {
+        fs::read_to_string(self.file("doubled")).unwrap_or_default()
+    }
+
+    /// The commands that it was given of this name.
+    fn asked(&self, command: &str) -> Vec<String> {
+        let text = fs::read_to_string(self.file("asked")).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.starts_with(command));
+        lines.map(str::to_owned).collect()
+    }
+
+    /// Jobs that wait or run.
+    fn live(&self) -> Vec<String> {
+        let jobs = fs::read_dir(self.file("jobs")).expect("jobs").flatten();
+        let states = jobs.map(|job| fs::read_to_string(job.path().join("state")));
+        let live = states.flatten().map(|state| state.trim().to_owned());
+        live.filter(|state| state != "F").collect()
+    }
+
     fn moldflow(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_moldflow"));
         let path = std::env::var("PATH").unwrap_or_default();
@@ -97,6 +117,7 @@ impl Server {
         assert_eq!(outcome["evaluations"], 10, "{outcome:#}");
         assert_eq!(outcome["failures"], 0, "{outcome:#}");
         let submitted = self.submitted();
+        assert_eq!(self.doubled(), "", "two live jobs of one token");
         let distinct: BTreeSet<&String> = submitted.iter().collect();
         assert_eq!(distinct.len(), submitted.len(), "{submitted:?}");
         assert_eq!(submitted.len(), TASKS, "{submitted:?}");
@@ -134,8 +155,11 @@ impl Drop for Server {
 
 /// A campaign whose first answer is lost, whose server is away for a while, and whose engine is killed twice while its
 /// jobs run.
-fn survives(executor: &'static str) {
+fn survives(executor: &'static str, history: bool) {
     let server = Server::start(executor);
+    if history {
+        fs::write(server.file("history"), "").expect("a file");
+    }
     fs::write(server.file("lose"), "").expect("a file");
     let mut engine = server.run("sleep 1");
     for jobs in [2, 7] {
@@ -164,8 +188,11 @@ fn survives(executor: &'static str) {
 }
 
 /// How jobs end that fail, are cancelled, and are ended by `qdel`.
-fn ends(executor: &'static str) -> Vec<Exit> {
+fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
     let server = Server::start(executor);
+    if history {
+        fs::write(server.file("history"), "").expect("a file");
+    }
     let number = |n| NonZeroUsize::new(n).expect("a number above zero");
     let system = match executor {
         "pbs" => System::Pbs,
@@ -182,6 +209,7 @@ fn ends(executor: &'static str) -> Vec<Exit> {
             options: vec![],
         },
         cores_per_task: number(1),
+        resources: Resources::default(),
         setup: vec![],
     };
     let system: Box<dyn BatchSystem> = match system {
@@ -240,14 +268,25 @@ fn ends(executor: &'static str) -> Vec<Exit> {
 }
 
 #[test]
-fn pbs_tells_how_a_job_ended_that_left_no_trace() {
+fn pbs_with_a_history_tells_how_a_job_ended_that_left_no_trace() {
     let expected = [
         Exit::Code(3),
         Exit::Signal(9),
         Exit::Cancelled,
         Exit::CancelledByHand,
     ];
-    assert_eq!(ends("pbs"), expected);
+    assert_eq!(ends("pbs", true), expected);
+}
+
+#[test]
+fn a_job_that_pbs_without_a_history_forgot_is_judged_by_its_files() {
+    let expected = [
+        Exit::Code(3),
+        Exit::Signal(9),
+        Exit::Cancelled,
+        Exit::Unseen,
+    ];
+    assert_eq!(ends("pbs", false), expected);
 }
 
 #[test]
@@ -258,15 +297,83 @@ fn a_job_that_cobalt_forgot_and_that_left_no_trace_is_lost() {
         Exit::Cancelled,
         Exit::Unseen,
     ];
-    assert_eq!(ends("cobalt"), expected);
+    assert_eq!(ends("cobalt", false), expected);
 }
 
 #[test]
 fn a_campaign_on_pbs_is_killed_and_resumed_and_no_job_is_doubled_or_lost() {
-    survives("pbs");
+    survives("pbs", false);
+}
+
+#[test]
+fn a_campaign_on_pbs_with_a_history_is_killed_and_resumed_and_no_job_is_doubled_or_lost() {
+    survives("pbs", true);
 }
 
 #[test]
 fn a_campaign_on_cobalt_is_killed_and_resumed_and_no_job_is_doubled_or_lost() {
-    survives("cobalt");
+    survives("cobalt", false);
+}
+
+/// Jobs of which an answer says nothing are not gone, whatever becomes of the engine; nor is one job asked for by one
+/// command.
+#[test]
+fn jobs_that_pbs_leaves_out_of_its_answers_are_neither_lost_nor_submitted_again() {
+    let server = Server::start("pbs");
+    fs::write(server.file("forgetful"), "").expect("a file");
+    let mut engine = server.run("sleep 1");
+    server.wait_for_jobs(4);
+    engine.kill().expect("killed");
+    engine.wait().expect("dead");
+    server.finish(server.resume());
+    assert!(server.asked("qselect -x").is_empty() && server.asked("qstat -x").is_empty());
+    let several = |line: &String| line.matches(".pbs01").count() > 1;
+    assert!(
+        server.asked("qstat").iter().any(several),
+        "{:?}",
+        server.asked("qstat")
+    );
+}
+
+/// A limit of the server that is lower than `max_jobs` makes jobs wait, not fail.
+#[test]
+fn a_queue_that_takes_no_more_jobs_is_asked_again_and_nothing_fails() {
+    let server = Server::start("pbs");
+    fs::write(server.file("limit"), "1").expect("a file");
+    server.finish(server.run("sleep 0.3"));
+    let refused = server.asked("qsub").len() - TASKS;
+    // Each look allows one more attempt, not one for each job that waits.
+    assert!(
+        refused >= 1 && refused <= 1 + server.asked("qselect").len(),
+        "{refused} refusals"
+    );
+}
+
+#[test]
+fn a_site_whose_server_does_not_answer_is_refused_before_anything_is_written() {
+    for executor in ["pbs", "cobalt"] {
+        let server = Server::start(executor);
+        fs::write(server.file("down"), "").expect("a file");
+        let output = server.run("true").wait_with_output().expect("its output");
+        assert!(!output.status.success(), "{output:?}");
+        assert!(!server.file("run").exists());
+    }
+}
+
+/// Whoever stops a run twice gets back a queue without its jobs.
+#[test]
+fn no_job_is_left_in_the_queue_when_a_run_is_stopped() {
+    let server = Server::start("pbs");
+    let engine = server.run("sleep 60");
+    server.wait_for_jobs(4);
+    let pid = rustix::process::Pid::from_raw(engine.id().cast_signed()).expect("a process id");
+    for _ in 0..2 {
+        rustix::process::kill_process(pid, rustix::process::Signal::INT).expect("it runs");
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    let output = engine.wait_with_output().expect("its output");
+    assert!(!output.status.success());
+    assert_eq!(server.live(), [""; 0], "{output:?}");
+    let log = fs::read_to_string(server.file("run/runtime.log")).expect("a log");
+    assert!(!log.contains("may still run"), "{log}");
 }

@@ -99,7 +99,7 @@ fn a_miss_is_explained_by_the_parts_of_the_key_that_differ() {
         .collect();
     assert_eq!(
         differing,
-        ["      settings.embed_timeout_seconds: 10 there, 11 here"],
+        ["      settings.embed_timeout_seconds: 60 there, 11 here"],
         "{explained}"
     );
     let one = on(&campaign.path("one"), &["explain", &smiles])

@@ -194,6 +194,39 @@ fn a_call_that_fails_here_and_there_costs_nothing() {
     sweep(|calls| calls, 17);
 }
 
+/// What a job of a batch system runs.
+#[test]
+fn a_job_whose_task_cannot_be_started_leaves_that_it_was_the_host() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = |name: &str| dir.path().join(name);
+    let order = serde_json::json!({
+        "token": "1f.7.1",
+        "argv": ["true"],
+        "env": [],
+        "timeout": {"secs": 60, "nanos": 0},
+    });
+    let ended = |at: u64| {
+        fs::write(path("job.json"), order.to_string()).expect("a file");
+        fs::write(path("count"), [0; 8]).expect("a file");
+        let mut command = support::moldflow(&["task", "exec", "job.json"]);
+        command
+            .current_dir(dir.path())
+            .env("LD_PRELOAD", library())
+            .env("FAULT_SIDE", "task")
+            .env("FAULT_CALL", "spawn")
+            .env("FAULT_AT", at.to_string())
+            .env("FAULT_ERRNO", libc::EAGAIN.to_string())
+            .env("FAULT_BELOW", dir.path())
+            .env("FAULT_COUNT", path("count"));
+        said(&mut command);
+        let json = fs::read(path("exit.json")).expect("how it ended");
+        serde_json::from_slice::<serde_json::Value>(&json).expect("JSON")["exit"].clone()
+    };
+    assert_eq!(ended(0), serde_json::json!({"Code": 0}));
+    let exit = ended(1);
+    assert_eq!(exit["NotStarted"][0], "no_processes", "{exit}");
+}
+
 #[test]
 fn an_end_that_is_not_in_the_database_is_no_success() {
     let campaign = campaign();

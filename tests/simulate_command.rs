@@ -60,9 +60,13 @@ fn compute(engine: &Command, smiles: &str) -> Result<SimResult, SimError> {
 
 /// The answer of a script that does no more than writing this.
 fn answered(answer: &Value) -> Result<SimResult, SimError> {
+    answered_for("O", answer)
+}
+
+fn answered_for(smiles: &str, answer: &Value) -> Result<SimResult, SimError> {
     let folder = tempfile::tempdir().unwrap();
     let script = script(folder.path(), answer);
-    compute(&python(&script), "O")
+    compute(&python(&script), smiles)
 }
 
 #[test]
@@ -207,6 +211,30 @@ fn a_geometry_that_the_program_relaxed_is_kept() {
     let result = answered(&json!({"energy": -76, "geometry": geometry})).unwrap();
     assert_eq!(json!(result.geometry), geometry);
     assert_eq!(result.version, "python3");
+}
+
+#[test]
+fn a_geometry_that_is_not_of_mmff94_counts_only_if_the_program_relaxes_it() {
+    let given = |smiles: &str| {
+        let program = prepare(&command(&["p"]), smiles);
+        serde_json::from_str::<Value>(&program.files[0].1).unwrap()
+    };
+    assert_eq!(given("O")["geometry_level"], "MMFF94");
+    assert_eq!(given("F")["geometry_level"], "ETKDG");
+    assert_eq!(given("[C]")["geometry_level"], Value::Null);
+    let geometry = given("F")["geometry"].clone();
+    let energy = json!({"energy_hartree": -100});
+    let found = answered_for("F", &energy);
+    assert!(
+        matches!(&found, Err(SimError::Unsupported(why)) if why.contains("ETKDG")),
+        "{found:?}"
+    );
+    let relaxed = json!({"energy_hartree": -100, "geometry": geometry});
+    assert_eq!(
+        answered_for("F", &relaxed).unwrap().total_energy_hartree,
+        -100.0
+    );
+    assert!(answered_for("[F]", &energy).is_ok());
 }
 
 #[test]

@@ -55,14 +55,26 @@ fn a_request_is_read_as_it_was_written() {
 #[test]
 fn settings_have_defaults_and_refuse_unknown_keys() {
     for value in all() {
+        let settled = |value: Value| {
+            engine(value).map(|mut engine| {
+                engine.fill_in_defaults();
+                engine
+            })
+        };
         let with = |key: &str, setting: Value| {
             let mut value = value.clone();
             value["settings"][key] = setting;
-            engine(value)
+            settled(value)
         };
-        let default = engine(value.clone()).unwrap();
-        assert_eq!(with("embed_timeout_seconds", json!(10)).unwrap(), default);
+        let default = settled(value.clone()).unwrap();
+        assert_eq!(with("embed_timeout_seconds", json!(60)).unwrap(), default);
         assert!(with("embed_timeout_seconds", json!(0)).is_err());
+        assert!(with("conformers", json!(0)).is_err());
+        assert_ne!(
+            with("conformers", json!(2)).unwrap(),
+            with("conformers", json!(3)).unwrap()
+        );
+        assert_eq!(with("conformers", json!(30)).unwrap(), default);
         let error = with("embed_timeout", json!(3)).unwrap_err().to_string();
         assert!(error.contains("embed_timeout_seconds"), "{error}");
     }

@@ -85,6 +85,35 @@ fn energies_through_qcengine_are_those_of_pyscf() {
     }
 }
 
+/// QCEngine's NWChem has no block `ecp`: with a basis set of the valence alone it treats all 62 electrons in it.
+#[test]
+fn a_calculation_without_the_core_potential_of_its_basis_set_is_no_result() {
+    let engine = engine("hf", "def2-tzvp");
+    let faults = engine.faults(&["C".to_owned(), "I".to_owned()]);
+    assert!(faults[0].message.contains("`I`"), "{faults:?}");
+    assert_eq!(engine.faults(&["C".to_owned(), "Br".to_owned()]), []);
+    let error = compute(&engine, "CI").unwrap_err();
+    assert!(
+        matches!(&error, SimError::Unsupported(m) if m.contains("62 electrons") && m.contains("34")),
+        "{error:?}"
+    );
+}
+
+/// As for the engine `xtb`; the energies are tblite's.
+#[test]
+fn free_atoms_at_gfn2_need_no_program() {
+    let settings = json!({"program": "xtb", "method": "GFN2-xTB"});
+    let engine: Qcengine = serde_json::from_value(settings).unwrap();
+    let golden: Value = serde_json::from_str(include_str!("goldens/simulate_gfn2.json")).unwrap();
+    let prepared = engine.prepare(&request(&engine, "[N]"), None).unwrap();
+    let Prepared::Done(result) = prepared else {
+        panic!("{prepared:?}")
+    };
+    let error = result.total_energy_hartree - golden["atoms"]["N"].as_f64().unwrap();
+    assert!(error.abs() < 1e-6, "{error}");
+    assert_eq!(result.level, "GFN2-xTB//MMFF94");
+}
+
 #[test]
 fn a_failure_is_one_although_the_command_ends_well() {
     let dir = tempfile::tempdir().unwrap();

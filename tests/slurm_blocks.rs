@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
@@ -43,6 +43,7 @@ impl Partition {
                 options: vec![],
             },
             cores_per_task: NonZeroUsize::new(2).expect("a number above zero"),
+            resources: Resources::default(),
             setup: vec![],
         };
         let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
@@ -121,9 +122,7 @@ fn rules(max: usize) -> Rules {
 }
 
 fn live(cluster: &Cluster) -> usize {
-    let live = |state: &str| ["PENDING", "RUNNING", "CONFIGURING"].contains(&state);
-    let jobs = cluster.jobs();
-    jobs.iter().filter(|(_, _, state)| live(state)).count()
+    cluster.live().len()
 }
 
 #[test]
@@ -138,6 +137,36 @@ fn blocks_grow_with_the_queue_and_are_released_when_idle() {
     assert!(partition.ended.values().all(|exit| *exit == Exit::Code(0)));
     assert_eq!(cluster.jobs().len(), 3);
     partition.wait("release of all", 60, |_| live(&cluster) == 0);
+}
+
+#[test]
+fn an_executor_that_goes_leaves_no_block_and_says_when_one_may_be_left() {
+    let mut cluster = Cluster::start();
+    let kept = Rules {
+        init: 3,
+        idle: Duration::from_secs(600),
+        ..rules(3)
+    };
+    let mut partition = Partition::new(&cluster, kept.clone());
+    partition.submit(&cluster, &["sleep 1"; 6]);
+    partition.wait("end of all", 60, |p| p.ended.len() == 6);
+    assert_eq!(live(&cluster), 3);
+    assert_eq!(Box::new(partition.executor).end(), [""; 0]);
+    assert_eq!(live(&cluster), 0);
+
+    let mut partition = Partition::new(&cluster, kept);
+    partition.submit(&cluster, &["sleep 1"; 6]);
+    partition.wait("end of all", 60, |p| p.ended.len() == 6);
+    let blocks = cluster.live();
+    cluster.stop_controller();
+    let said = Box::new(partition.executor).end().join("\n");
+    cluster.start_controller();
+    cluster.wait_for_controller();
+    assert!(said.starts_with("3 blocks may still run"), "{said}");
+    for id in &blocks {
+        assert!(said.contains(id), "{said}");
+    }
+    assert_eq!(cluster.live(), blocks);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use cluster::Cluster;
-use moldflow::exec::batch::{System, Terms};
+use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
@@ -37,12 +37,13 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
             options: vec![],
         },
         cores_per_task: number(2),
+        resources: Resources::default(),
         setup: vec![],
     };
     let here = Here::new(Path::new(MOLDFLOW));
     let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let (sender, mut reports) = unbounded_channel();
-    let system = Box::new(Slurm { terms });
+    let system = Box::new(Slurm::new(terms));
     let executor = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
     let mut executor = executor.expect("a thread");
     let mut ends = vec![None; jobs.len()];

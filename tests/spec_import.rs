@@ -74,6 +74,53 @@ fn what_cannot_be_known_is_said() {
     ));
 }
 
+/// As QCEngine 0.52.0 with PyYAML 6.0.2 and pydantic 2 reads them, asked by `NodeDescriptor(**yaml.safe_load(text))`.
+#[test]
+fn what_qcengine_takes_for_a_number_or_a_truth_value_is_one() {
+    for (text, cores) in [
+        ("ncores: 010", 8),
+        ("ncores: 1_0", 10),
+        ("ncores: '8'", 8),
+        ("ncores: ' 8 '", 8),
+        ("ncores: 8.0", 8),
+        ("ncores: 0x10", 16),
+        ("ncores: 1:30", 90),
+        ("ncores: 0b101", 5),
+    ] {
+        let site = import(&format!("m: {{{text}}}"), None).unwrap().site;
+        assert_eq!(site.node.cores.count(), cores, "{text}");
+    }
+    for (text, mebibytes) in [
+        ("memory: 1e3", 1_024_000),
+        ("memory: '15.5'", 15_872),
+        ("memory: 1_5.5", 15_872),
+        ("memory: 1:30", 92_160),
+    ] {
+        let site = import(&format!("m: {{{text}}}"), None).unwrap().site;
+        let expected = moldflow::spec::site::Memory::Bytes(mebibytes << 20);
+        assert_eq!(site.node.memory, expected, "{text}");
+    }
+    for (text, in_a_job) in [
+        ("yes", true),
+        ("On", true),
+        ("'T'", true),
+        ("1", true),
+        ("no", false),
+        ("OFF", false),
+        ("0", false),
+    ] {
+        let site = import(&format!("m: {{is_batch_node: {text}}}"), None)
+            .unwrap()
+            .site;
+        let executor = site.partitions["qc"].executor.name();
+        assert_eq!(executor == "allocation", in_a_job, "{text}");
+    }
+    // QCEngine refuses these as well.
+    for text in ["ncores: 8.5", "ncores: auto", "hostname_pattern: 12"] {
+        assert!(import(&format!("m: {{{text}}}"), None).is_err(), "{text}");
+    }
+}
+
 #[test]
 fn of_several_machines_one_is_chosen_by_name() {
     let text = "here: {ncores: 4}\nthere: {ncores: 8}\n";

@@ -110,6 +110,77 @@ fn what_is_set_is_typed_and_bounded_as_in_the_file() {
     }
 }
 
+/// The spellings are those of the core schema of YAML 1.2 (section 10.3.2).
+#[test]
+fn every_number_and_truth_value_of_yaml_is_one() {
+    let evaluations = |text: &str| {
+        let set = format!("stop.evaluations={text}");
+        with(&[&set]).map(|loaded| loaded.campaign.stop.evaluations)
+    };
+    for (text, value) in [
+        ("1e3", 1000),
+        ("1E2", 100),
+        ("+12", 12),
+        ("0x10", 16),
+        ("0o17", 15),
+        ("010", 10),
+        ("12.0", 12),
+        ("2.5e1", 25),
+    ] {
+        assert_eq!(evaluations(text).ok(), Some(value), "{text}");
+    }
+    for text in [
+        "1.5", "1e-1", ".inf", ".nan", "0o8", "-1", "yes", "~", "1e40",
+    ] {
+        assert!(evaluations(text).is_err(), "{text}");
+    }
+    let target = |text: &str| with(&[&format!("stop.target={text}")]).unwrap().campaign;
+    for (text, value) in [("-.5", -0.5), ("-5.", -5.0), ("-1e0", -1.0), ("-3", -3.0)] {
+        assert_eq!(target(text).stop.target, Some(value), "{text}");
+    }
+    for nothing in ["~", "null", "Null", "NULL"] {
+        assert_eq!(target(nothing).stop.target, None, "{nothing}");
+    }
+    assert_eq!(episodes(&with(&["rl_episodes=1e1"]).unwrap().campaign), 10);
+    let pinned = |text: &str| {
+        let site =
+            format!("name: x\npartitions: {{qc: {{executor: local, slots: 1e0, pin: {text}}}}}\n");
+        let text = moldflow::spec::fault::Text {
+            name: "site.yml".into(),
+            text: site,
+        };
+        moldflow::spec::profiles::parse(&std::sync::Arc::new(text)).is_ok()
+    };
+    for text in ["true", "True", "TRUE", "false", "False", "FALSE"] {
+        assert!(pinned(text), "{text}");
+    }
+    for text in ["yes", "on", "1", "tRue"] {
+        assert!(!pinned(text), "{text}");
+    }
+}
+
+#[test]
+fn a_time_without_a_unit_is_refused_with_a_way_out() {
+    for (set, hint) in [
+        ("stop.wall_time=60", "write `60s`, `60m` or `60h`"),
+        ("stop.wall_time=1.5", "write `1.5s`, `1.5m` or `1.5h`"),
+        ("stop.wall_time='60'", "write `60s`, `60m` or `60h`"),
+        ("methods.energy.timeout=90", "write `90s`, `90m` or `90h`"),
+    ] {
+        let said = with(&[set]).unwrap_err().to_string();
+        assert!(said.contains(hint), "{said}");
+    }
+    for (set, seconds) in [
+        ("stop.wall_time=2d", 172_800),
+        ("stop.wall_time=1-00:00:00", 86_400),
+        ("stop.wall_time=24:00", 1440),
+        ("stop.wall_time=24:00:00", 86_400),
+    ] {
+        let wall_time = with(&[set]).unwrap().campaign.stop.wall_time;
+        assert_eq!(wall_time.unwrap().get().as_secs(), seconds, "{set}");
+    }
+}
+
 #[test]
 fn the_hash_changes_with_the_campaign_its_methods_and_its_site() {
     let hash = |set: &[&str]| with(set).unwrap().hash();

@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use moldflow::chem::Molecule;
+use moldflow::chem::{Molecule, Stereo};
+use moldflow::simulate::{Engine, Xtb};
+use moldflow::spec::campaign::MethodKind;
 use moldflow::spec::campaign::{Campaign, Overrides, load};
 use moldflow::spec::source::{self, Source};
 
@@ -396,4 +398,47 @@ fn what_rdkit_cannot_read_is_a_fault_and_nothing_else_is() {
     for (fault, place) in found.iter().zip(&unreadable) {
         assert!(fault.contains(place.as_str()), "{place} in {fault}");
     }
+}
+
+#[test]
+fn stereoisomers_and_isotopologues_are_one_molecule_unless_the_campaign_keeps_them() {
+    let content = "C[C@H](O)F\nC[C@@H](O)F\nCC(O)F\n[13CH3]O\nCO\nO[CH3:1]\nC/C=C/C\nC/C=C\\C\n";
+    let drawn = |stereo: Option<Stereo>| {
+        let source = of_file("a.smi", content, |campaign| {
+            campaign.search_space.stereo = stereo.or(campaign.search_space.stereo);
+        });
+        let mut drawn = all(&source.unwrap());
+        drawn.sort();
+        drawn
+    };
+    assert_eq!(drawn(None), ["CC(O)F", "CC=CC", "CO"]);
+    let kept = [
+        "C/C=C/C",
+        "C/C=C\\C",
+        "CC(O)F",
+        "CO",
+        "C[C@@H](O)F",
+        "C[C@H](O)F",
+        "[13CH3]O",
+    ];
+    assert_eq!(drawn(Some(Stereo::Keep)), kept);
+}
+
+#[test]
+fn molecules_without_mmff94_parameters_are_drawn_only_where_the_engine_relaxes_them() {
+    let content = "CO\nF\n[C-]#[O+]\nO=O\n";
+    let source = of_file("a.smi", content, |_| {}).unwrap();
+    assert_eq!(all(&source), ["CO"]);
+    let expected = "4 read, 0 duplicates, 3 skipped: 3 without MMFF94 parameters";
+    assert_eq!(source.reading().unwrap().to_string(), expected);
+    let relaxing = |campaign: &mut Campaign| {
+        for method in campaign.methods.values_mut() {
+            if let MethodKind::Simulate { engine, .. } = &mut method.kind {
+                *engine = Engine::Xtb {
+                    settings: Xtb::default(),
+                };
+            }
+        }
+    };
+    assert_eq!(all(&of_file("a.smi", content, relaxing).unwrap()).len(), 4);
 }

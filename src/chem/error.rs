@@ -24,6 +24,9 @@ pub enum ChemError {
     /// No 3D structure was found.
     #[error("no geometry for `{smiles}`: {reason}")]
     NoGeometry { smiles: String, reason: String },
+    /// MMFF94 cannot relax the molecule.
+    #[error("MMFF94 has no parameters for `{smiles}`")]
+    NoForceField { smiles: String },
     /// A malformed XYZ file.
     #[error("XYZ line {line}: {reason}")]
     Xyz { line: usize, reason: String },

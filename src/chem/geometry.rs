@@ -1,10 +1,11 @@
 //! Three-dimensional structures: ETKDG embedding, MMFF94 relaxation, XYZ text.
 
 use std::fmt::Write;
-use std::time::Duration;
+use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use cosmolkit::{
-    EmbedParams, EmbedTermination, MmffOptimizationParams, MmffVariant, OptimizationStatus,
+    EmbedParams, EmbedTermination, MmffOptimizationParams, MmffVariant, OptimizationOutcome,
 };
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,12 @@ use super::{ChemError, Molecule};
 
 /// Enough for every molecule of QM9 that can be embedded; the usual 200 leave one in twenty unfinished.
 const MMFF_ITERATIONS: i32 = 2000;
+/// Difference between the seeds of successive embeddings: those of neighbouring seeds resemble each other.
+const SEED_STRIDE: u64 = 1_000_003;
+/// A molecule none of whose first embeddings succeeds has no geometry; each takes many attempts.
+const FIRST: u32 = 5;
+/// Conformers whose energies differ by less, in kcal/mol, are the same or mirror images.
+const SAME_KCAL_PER_MOL: f64 = 1e-4;
 
 /// Element symbols and positions in angstrom, hydrogens included.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -69,64 +76,161 @@ fn xyz_atom(line: &str) -> Option<(String, [f64; 3])> {
     Some((symbol, [coordinate()?, coordinate()?, coordinate()?]))
 }
 
-/// Finds a conformer: ETKDG version 3 from `seed`, relaxed with MMFF94.
+/// How the conformers of a molecule are searched for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Embedding {
+    pub seed: u64,
+    /// Number of embeddings, each from a seed of its own.
+    pub conformers: NonZeroU32,
+    /// Bounds all embeddings of a molecule together, with their relaxations.
+    pub time_limit: Duration,
+    /// Whether a molecule for which MMFF94 has no parameters is left as it is embedded instead of being refused: for those
+    /// who relax the geometry themselves. (UFF is no help: from its geometries of boronic acids xtb finds higher minima.)
+    pub fallback: bool,
+}
+
+/// The distinct conformers that were found, at least one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Conformers {
+    /// Whether they are relaxed with MMFF94, and the one with its lowest energy comes first.
+    pub relaxed: bool,
+    pub geometries: Vec<Geometry>,
+}
+
+impl Molecule {
+    /// Whether MMFF94 has parameters for all its atoms; it has none for boron, hydrogen halides, CO, O2 and SF6.
+    pub fn has_mmff94_parameters(&self) -> bool {
+        let explicit = self.inner().with_hydrogens();
+        explicit.is_ok_and(|it| it.mmff_has_all_molecule_params().unwrap_or(false))
+    }
+}
+
+/// Searches for conformers: ETKDG version 3 embeddings, each relaxed with MMFF94. Stereo that the molecule does not specify is
+/// chosen at random by each embedding, so stereoisomers are among them.
 ///
 /// S. Wang et al., J. Chem. Inf. Model. 60, 2044 (2020); T. A. Halgren, J. Comput. Chem. 17, 490 (1996).
-/// `time_limit` is rounded up to whole seconds and bounds the embedding alone; it only ever turns an answer into
+/// Embeddings that fail are left out. The time limit only ever turns an answer into
 /// [`ChemError::NoGeometry`], never into another answer.
-pub fn embed(molecule: &Molecule, seed: u64, time_limit: Duration) -> Result<Geometry, ChemError> {
+pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, ChemError> {
     let failed = |reason: String| ChemError::NoGeometry {
         smiles: molecule.canonical_smiles(),
         reason,
     };
+    let explicit = molecule
+        .inner()
+        .with_hydrogens()
+        .map_err(|e| failed(e.to_string()))?;
+    let relaxed = explicit.mmff_has_all_molecule_params().unwrap_or(false);
+    if !relaxed && !embedding.fallback {
+        return Err(ChemError::NoForceField {
+            smiles: molecule.canonical_smiles(),
+        });
+    }
+    let (begin, limit) = (Instant::now(), embedding.time_limit.max(ONE_SECOND));
+    let mut reason = String::new();
+    let mut found: Vec<(f64, Geometry)> = Vec::new();
+    for number in 0..embedding.conformers.get() {
+        if number == FIRST && found.is_empty() {
+            break;
+        }
+        let left = limit.saturating_sub(begin.elapsed());
+        let embedded = match left.is_zero() {
+            true => Embedded::GivenUp,
+            false => embed_once(&explicit, embedding.seed, number, left).map_err(&failed)?,
+        };
+        let conformer = match embedded {
+            Embedded::GivenUp => {
+                return Err(failed(format!(
+                    "the embeddings were given up after {} s, {number} of {} done",
+                    limit.as_secs(),
+                    embedding.conformers
+                )));
+            }
+            Embedded::Impossible => {
+                Err("no distances between its atoms fit together in three dimensions".to_owned())
+            }
+            Embedded::Found(embedded) if relaxed => relax(&embedded),
+            Embedded::Found(embedded) => Ok((0.0, geometry(&embedded))),
+        };
+        match conformer {
+            Ok(conformer) => found.push(conformer),
+            Err(why) => reason = why,
+        }
+    }
+    if relaxed {
+        found.sort_by(|(one, _), (other, _)| one.total_cmp(other));
+        found.dedup_by(|(next, _), (kept, _)| *next - *kept < SAME_KCAL_PER_MOL);
+    }
+    match found.is_empty() {
+        true => Err(failed(reason)),
+        false => Ok(Conformers {
+            relaxed,
+            geometries: found.into_iter().map(|(_, geometry)| geometry).collect(),
+        }),
+    }
+}
+
+const ONE_SECOND: Duration = Duration::from_secs(1);
+
+/// How an embedding ended.
+enum Embedded {
+    Found(cosmolkit::Molecule),
+    /// All its attempts failed.
+    Impossible,
+    /// It took too long.
+    GivenUp,
+}
+
+/// The embedding of a number, from 0, given up after `time_limit`, which is rounded up to whole seconds.
+fn embed_once(
+    explicit: &cosmolkit::Molecule,
+    seed: u64,
+    number: u32,
+    time_limit: Duration,
+) -> Result<Embedded, String> {
     let mut params = EmbedParams::etkdg_v3();
     // A negative seed asks the toolkit for an unseeded run.
+    let seed = seed.wrapping_add(u64::from(number) * SEED_STRIDE);
     params.random_seed = (seed % (i32::MAX as u64)) as i32;
     params.num_threads = 1;
     params.timeout = time_limit
         .as_secs_f64()
         .ceil()
         .clamp(1.0, f64::from(u32::MAX)) as u32;
-    let explicit = molecule
-        .inner()
-        .with_hydrogens()
-        .map_err(|e| failed(e.to_string()))?;
     let embedded = explicit
         .with_3d_conformer_result_with_params(&params)
-        .map_err(|e| failed(e.to_string()))?;
-    if embedded.conf_id.is_none() {
-        return Err(failed(match embedded.termination {
-            EmbedTermination::TimedOut => {
-                format!("the embedding was given up after {} s", params.timeout)
-            }
-            _ => "no distances between its atoms fit together in three dimensions".to_owned(),
-        }));
+        .map_err(|e| e.to_string())?;
+    Ok(match (embedded.conf_id, embedded.termination) {
+        (Some(_), _) => Embedded::Found(embedded.molecule),
+        (None, EmbedTermination::TimedOut) => Embedded::GivenUp,
+        (None, _) => Embedded::Impossible,
+    })
+}
+
+/// The MMFF94 energy in kcal/mol and the geometry of an embedded molecule once it is relaxed.
+fn relax(embedded: &cosmolkit::Molecule) -> Result<(f64, Geometry), String> {
+    let params = MmffOptimizationParams {
+        mmff_variant: MmffVariant::Mmff94,
+        max_iterations: MMFF_ITERATIONS,
+        ..MmffOptimizationParams::default()
+    };
+    let relaxed = embedded.with_mmff_optimized_with_params(&params);
+    let relaxed = relaxed.map_err(|e| format!("MMFF94: {e}"))?;
+    match relaxed.outcome {
+        OptimizationOutcome::Converged { energy } => Ok((energy, geometry(&relaxed.molecule))),
+        OptimizationOutcome::NotConverged { .. } => Err(format!(
+            "MMFF94 did not converge in {MMFF_ITERATIONS} iterations"
+        )),
+        OptimizationOutcome::MissingParameters => Err("MMFF94 has no parameters for it".to_owned()),
     }
-    let relaxed = embedded
-        .molecule
-        .with_mmff_optimized_with_params(&MmffOptimizationParams {
-            mmff_variant: MmffVariant::Mmff94,
-            max_iterations: MMFF_ITERATIONS,
-            ..MmffOptimizationParams::default()
-        });
-    let relaxed = relaxed.map_err(|e| failed(format!("MMFF94: {e}")))?;
-    // Not `needs_more`: it is false too where the field lacks parameters and nothing was relaxed.
-    match relaxed.outcome.status() {
-        OptimizationStatus::Converged => {}
-        OptimizationStatus::NotConverged => {
-            return Err(failed(format!(
-                "MMFF94 did not converge in {MMFF_ITERATIONS} iterations"
-            )));
-        }
-        OptimizationStatus::MissingParameters => {
-            return Err(failed("MMFF94 has no parameters for it".to_owned()));
-        }
-    }
-    let positions = relaxed.molecule.conformers_3d()[0].coordinates();
-    let atoms = relaxed.molecule.atoms().into_iter().zip(positions);
-    Ok(Geometry {
+}
+
+fn geometry(molecule: &cosmolkit::Molecule) -> Geometry {
+    let positions = molecule.conformers_3d()[0].coordinates();
+    let atoms = molecule.atoms().into_iter().zip(positions);
+    Geometry {
         atoms: atoms
             .map(|(atom, position)| (atom.element().symbol().to_owned(), *position))
             .collect(),
-    })
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
-use super::{ChemError, Molecule};
+use super::{ChemError, Molecule, Stereo};
 
 /// Heavy atoms with localised bonds; stereo is not kept.
 #[derive(Clone, Debug)]
@@ -48,7 +48,7 @@ impl Atom {
 impl Graph {
     /// Kekulises a molecule. The choice among its Kekulé structures depends on its canonical SMILES alone.
     pub(super) fn of(molecule: &Molecule) -> Result<Self, ChemError> {
-        let flat = molecule.without_stereo()?;
+        let flat = molecule.reduced(Stereo::Ignore)?;
         let refused = |reason: String| ChemError::Unreadable {
             smiles: flat.canonical_smiles(),
             reason,

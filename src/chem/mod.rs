@@ -5,6 +5,7 @@ pub mod edit;
 mod error;
 pub mod geometry;
 mod graph;
+mod identity;
 mod molecule;
 mod parent;
 pub mod qm9;
@@ -12,6 +13,7 @@ pub mod units;
 
 pub use bonds::rearrangement;
 pub use error::ChemError;
-pub use geometry::{Geometry, embed};
+pub use geometry::{Conformers, Embedding, Geometry, embed};
+pub use identity::Stereo;
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};
 pub use parent::{Mixture, mixture};

@@ -146,15 +146,6 @@ impl Molecule {
         }
     }
 
-    /// The same graph without stereo and isotopes, its atoms in the order of its canonical SMILES.
-    pub(crate) fn without_stereo(&self) -> Result<Self, ChemError> {
-        let params = SmilesWriteParams {
-            isomeric_smiles: false,
-            ..SmilesWriteParams::default()
-        };
-        Self::parse(&write_smiles(&self.inner, &params))
-    }
-
     /// Pairs of bonded atoms, hydrogens included and behind all others, as [`super::embed`] orders them: the smaller index first,
     /// ascending.
     pub(super) fn bonds_with_hydrogens(&self) -> Result<Vec<(usize, usize)>, ChemError> {
@@ -165,7 +156,7 @@ impl Molecule {
                 smiles: self.canonical_smiles(),
                 reason: e.to_string(),
             })?;
-        let ends = explicit.bonds().into_iter().map(|bond| {
+        let ends = explicit.bonds().iter().map(|bond| {
             let (a, b) = (bond.begin().index(), bond.end().index());
             (a.min(b), a.max(b))
         });
@@ -281,7 +272,7 @@ pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError
     })
 }
 
-fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {
+pub(super) fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {
     let text = inner
         .to_smiles_with_params(params)
         .expect("a sanitised molecule has a SMILES");

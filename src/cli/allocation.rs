@@ -10,8 +10,10 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::failure::{Failure, causes};
 use super::start;
 use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
+use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::exec::{Launch, Report, Shape};
 use crate::spec::site::{Executor, Partition, Site};
+use crate::spec::template::names;
 
 /// The nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;
@@ -61,10 +63,23 @@ pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
     let one = NonZeroUsize::MIN;
     let shape = Shape {
         memory: start::memory(site),
+        memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
+        gpus_per_task: partition.gpus_per_task,
         ..Shape::new(one, one, partition.cores_per_task)
     };
     let template = site.mpiexec_command.clone()?;
     Some(Launch { template, shape })
+}
+
+/// The GPUs of each of the tasks that share a node; none where the launcher divides them, or where there are none to be had.
+fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<String>> {
+    let launcher = site.mpiexec_command.as_deref();
+    if each == 0 || launcher.is_some_and(|launcher| names(launcher, "gpus_per_task")) {
+        return Ok(Vec::new());
+    }
+    // Those of this process are told only of this node.
+    let visible = std::env::var(VISIBLE).ok().filter(|_| launcher.is_none());
+    of_slots(tasks_per_node, each, 0, visible.as_deref()).map_err(io::Error::other)
 }
 
 /// The executor of a partition on its share of the nodes.
@@ -88,6 +103,7 @@ pub fn executor(
         nodes: shares.get(name).cloned().unwrap_or_default(),
         nodes_per_task,
         tasks_per_node,
+        gpus: gpus(site, partition.gpus_per_task, tasks_per_node)?,
         launch: on_node(site, partition),
         setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         executable: executable.to_owned(),

@@ -1,7 +1,7 @@
-//! The jobs of `moldflow submit`: each has the next one submitted at its start, so that even after a crash the run goes
-//! on, and cancels it when the run has ended or does not get on.
+//! The jobs of `moldflow submit`: each has the next one submitted at its start, or all were submitted at once, so that even
+//! after a crash the run goes on. A job cancels those that follow when the run has ended or does not get on.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,6 +15,7 @@ use crate::spec::site::Submit;
 
 /// The file of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
+const LOCK: &str = ".jobs.lock";
 /// The batch script of a run directory.
 pub const SCRIPT: &str = "job.sh";
 
@@ -25,6 +26,12 @@ pub struct Chain {
     /// Why no further job was submitted, if the run has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
+    /// Why the next job could not be submitted from within the present one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<String>,
+    /// Whether the jobs were submitted at once, and submit none themselves.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub up_front: bool,
 }
 
 /// A job of a run.
@@ -52,6 +59,22 @@ impl Chain {
     pub fn save(&self, dir: &Path) -> io::Result<()> {
         let text = format!("{:#}\n", serde_json::json!(self));
         run_dir::replace(dir, FILE, &text)
+    }
+
+    /// Keeps other processes from changing the list of jobs meanwhile: a job may begin before its submission is noted.
+    pub fn lock(dir: &Path) -> Option<File> {
+        let file = File::create(dir.join(LOCK)).ok()?;
+        // A file system without locks has to do without.
+        file.lock().ok()?;
+        Some(file)
+    }
+
+    /// The jobs that follow one, the next first, but for those that were cancelled.
+    fn after(&self, place: usize) -> Vec<usize> {
+        let places = place + 1..self.jobs.len();
+        places
+            .filter(|place| !self.jobs[*place].cancelled)
+            .collect()
     }
 
     /// Submits a job of the run in `dir`, after that of this id if there is one, and returns its place.
@@ -96,6 +119,7 @@ impl Chain {
             .find_map(|job| job.ended_before);
         self.jobs[place].ended_before = Some(ended);
         self.stopped = None;
+        self.trouble = None;
         (place, before.is_none_or(|before| ended > before))
     }
 }
@@ -122,7 +146,8 @@ pub struct Continuation {
     system: System,
     chain: Chain,
     own: usize,
-    next: Option<usize>,
+    /// The jobs that follow, the next first.
+    next: Vec<usize>,
     /// Whether the next job is still to be submitted while this one runs.
     due: bool,
     ended: u64,
@@ -133,19 +158,26 @@ impl Continuation {
     /// submitted only once this one has.
     pub fn begin(dir: &Path, submit: &Submit, ended: u64) -> io::Result<Self> {
         let system = System::from(submit.system);
+        let _lock = Chain::lock(dir);
         let mut chain = Chain::load(dir)?;
         let id = system.own_job().unwrap_or_else(|| "unknown".into());
         let (own, gets_on) = chain.begin(&id, ended);
+        let next = match chain.up_front {
+            true => chain.after(own),
+            false => Vec::new(),
+        };
         let mut continuation = Self {
             dir: dir.to_owned(),
             system,
-            chain,
             own,
-            next: None,
-            due: true,
+            next,
+            due: !chain.up_front,
+            chain,
             ended,
         };
-        if gets_on {
+        if !continuation.due {
+            tracing::info!("{} jobs wait to go on", continuation.next.len());
+        } else if gets_on {
             continuation.submit(true);
         } else {
             tracing::warn!("the job before did nothing: the next is submitted once this one did");
@@ -166,27 +198,28 @@ impl Continuation {
     /// The engine leaves. Returns what there is to say of what comes next.
     pub fn end(mut self, ending: Ending) -> Option<String> {
         let said = match ending {
-            Ending::Ended(_) => {
-                self.cancel();
-                None
-            }
+            Ending::Ended(_) => self.cancel(),
             Ending::Interrupted | Ending::JobOver | Ending::NodesLost if self.gets_on() => {
                 // Where no job may wait for another.
-                if self.next.is_none() {
+                if self.next.is_empty() && !self.chain.up_front {
                     self.submit(false);
                 }
-                let next = self.next.map(|next| &self.chain.jobs[next].id);
-                match next {
-                    Some(id) => Some(format!("job {id} goes on")),
-                    None => Some(self.stop("the next job could not be submitted, see runtime.log")),
+                let next = self.next.first().map(|next| &self.chain.jobs[*next].id);
+                match (next, &self.chain.trouble) {
+                    (Some(id), _) => Some(format!("job {id} goes on")),
+                    (None, Some(why)) => Some(self.stop(&why.clone())),
+                    (None, None) => {
+                        Some(self.stop("this was the last of the jobs that were submitted at once"))
+                    }
                 }
             }
             Ending::Interrupted | Ending::JobOver | Ending::NodesLost => {
-                self.cancel();
+                let left = self.cancel();
                 let id = self.chain.jobs[self.own].id.clone();
-                Some(self.stop(&format!(
+                let stopped = self.stop(&format!(
                     "no task ended in job {id}, so that none follows it"
-                )))
+                ));
+                Some(left.map_or(stopped.clone(), |left| format!("{left}; {stopped}")))
             }
         };
         self.save();
@@ -213,25 +246,37 @@ impl Continuation {
         match self.chain.submit(&self.dir, self.system, after) {
             Ok(next) => {
                 tracing::info!("job {} goes on after this one", self.chain.jobs[next].id);
-                self.next = Some(next);
+                self.chain.trouble = None;
+                self.next = vec![next];
             }
-            Err(e) => tracing::warn!(
-                "could not submit the next job: {}",
-                super::failure::causes(&e)
-            ),
+            Err(e) => {
+                let why = format!(
+                    "the next job could not be submitted from job {own}: {}",
+                    super::failure::causes(&e)
+                );
+                tracing::warn!("{why}");
+                self.chain.trouble = Some(why);
+            }
         }
     }
 
-    fn cancel(&mut self) {
-        let Some(next) = self.next.take() else {
-            return;
-        };
-        let next = &mut self.chain.jobs[next];
-        match self.system.cancel_job(&next.id, &next.name) {
-            Ok(()) => next.cancelled = true,
-            // It will find that there is nothing to do.
-            Err(e) => tracing::warn!("could not cancel job {}: {e}", next.id),
+    /// Cancels the jobs that follow, the last first: the end of one begins the next. Returns what to report of those that
+    /// could not be cancelled.
+    fn cancel(&mut self) -> Option<String> {
+        let mut failed = Vec::new();
+        for place in std::mem::take(&mut self.next).into_iter().rev() {
+            let next = &mut self.chain.jobs[place];
+            match self.system.cancel_job(&next.id, &next.name) {
+                Ok(()) => next.cancelled = true,
+                // It will find that there is nothing to do.
+                Err(e) => {
+                    let said = format!("could not cancel job {}: {e}", next.id);
+                    tracing::warn!("{said}");
+                    failed.push(said);
+                }
+            }
         }
+        (!failed.is_empty()).then(|| failed.join("; "))
     }
 
     fn save(&self) {
@@ -261,7 +306,7 @@ mod tests {
         });
         Chain {
             jobs: jobs.collect(),
-            stopped: None,
+            ..Chain::default()
         }
     }
 

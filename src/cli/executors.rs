@@ -14,7 +14,7 @@ use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
 use crate::exec::slurm::{self, BlockExecutor, Slurm};
 use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
-use crate::exec::{Executor, LocalExecutor, Report, cores};
+use crate::exec::{Executor, LocalExecutor, Report, cores, gpus};
 use crate::spec::site;
 
 /// The executors of all partitions of a site, which report to `reports`.
@@ -69,7 +69,7 @@ fn executor(
             Some(terms),
         ) => {
             let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
-            let tasks_per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let tasks_per_node = partition.tasks_per_node(&site.node);
             let capacity = match nodes_per_task {
                 1 => nodes * tasks_per_node,
                 several => nodes / several,
@@ -91,7 +91,7 @@ fn executor(
         (_, Some(terms)) => {
             let max_jobs = terms.batch.max_jobs.get().min(slots);
             let system: Box<dyn BatchSystem> = match terms.system {
-                System::Slurm => Box::new(Slurm { terms }),
+                System::Slurm => Box::new(Slurm::new(terms)),
                 System::Pbs => Box::new(Pbs::new(terms)),
                 System::Cobalt => Box::new(Cobalt::new(terms)),
             };
@@ -109,15 +109,39 @@ fn executor(
                 let via = Box::new(way);
                 Box::new(JobExecutor::new(system, via, slots, run, reports)?)
             }
-            None => Box::new(match taken_before(site, name) {
-                Some(taken) => {
-                    let each = partition.cores_per_task.get();
-                    LocalExecutor::pinned(cores::of_slots(slots, each, taken)?, reports)?
-                }
-                None => LocalExecutor::new(slots, reports)?,
-            }),
+            None => {
+                let executor = match taken_before(site, name) {
+                    Some(taken) => {
+                        let each = partition.cores_per_task.get();
+                        LocalExecutor::pinned(cores::of_slots(slots, each, taken)?, reports)?
+                    }
+                    None => LocalExecutor::new(slots, reports)?,
+                };
+                Box::new(executor.with_gpus(gpus_of(site, name, slots)?))
+            }
         },
     })
+}
+
+/// The GPUs of each slot of a partition on this host, after those of the partitions before it; none if its tasks want none.
+fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String>> {
+    let each = site.partitions[name].gpus_per_task;
+    if each == 0 {
+        return Ok(Vec::new());
+    }
+    let is_local = |partition: &site::Partition| {
+        matches!(partition.executor, site::Executor::Local { .. }) && partition.transport.is_none()
+    };
+    let before = site
+        .partitions
+        .iter()
+        .take_while(|(other, _)| *other != name);
+    let before = before.filter(|(_, partition)| is_local(partition));
+    let taken = before.map(|(_, partition)| {
+        partition.slot_count(&site.node).unwrap_or(1) * partition.gpus_per_task
+    });
+    let visible = std::env::var(gpus::VISIBLE).ok();
+    gpus::of_slots(slots, each, taken.sum(), visible.as_deref()).map_err(io::Error::other)
 }
 
 /// Cores that pinned partitions before this one have; none if its own tasks are not pinned.

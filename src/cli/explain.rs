@@ -10,7 +10,6 @@ use super::failure::{Failure, causes};
 use super::{Exit, print, run_dir};
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
-use crate::spec::source::identity;
 use crate::store::{Cache, Kept, Parts, Store, TaskRow};
 use crate::task::TaskId;
 
@@ -20,6 +19,7 @@ const NEAREST: usize = 3;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     /// SMILES or name of a molecule, or the number of a task
     pub subject: String,
@@ -41,7 +41,8 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
         tasks.extend(found.map(|task| (task.task, task)));
     }
     let mut molecules = store.molecules_named(subject).await?;
-    let of_smiles = Molecule::parse(subject).map(|molecule| identity(&molecule));
+    let stereo = loaded.campaign.search_space.stereo();
+    let of_smiles = Molecule::parse(subject).map(|molecule| molecule.identity(stereo));
     molecules.extend(of_smiles.iter().cloned());
     for smiles in &molecules {
         let found = store.tasks_of(smiles).await?.into_iter();

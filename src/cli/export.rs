@@ -11,6 +11,7 @@ use crate::report;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     #[arg(long, value_enum, default_value = "csv")]
     pub format: Format,

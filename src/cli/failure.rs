@@ -30,11 +30,12 @@ impl Failure {
         Fault::new(message).hint(Some(hint.into())).into()
     }
 
-    /// A failure of the host in a run, which can be resumed.
-    pub fn of_host(fault: HostFault, error: &dyn std::error::Error) -> Self {
-        let remedy = fault.remedy();
+    /// A failure of the host in the run in `dir`, which can be resumed.
+    pub fn of_host(fault: HostFault, dir: &Path, error: &dyn std::error::Error) -> Self {
         let hint = format!(
-            "{remedy}, then `moldflow resume RUN_DIR` continues: what was computed is kept"
+            "{}, then `moldflow resume {}` continues: what was computed is kept",
+            fault.remedy(),
+            dir.display()
         );
         Self {
             host: Some(fault),
@@ -57,7 +58,7 @@ impl Failure {
     /// A failure with its causes, of which one may be a fault of the host.
     pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
         match HostFault::of(error) {
-            Some(fault) => Self::of_host(fault, error),
+            Some(fault) => Self::of_host(fault, Path::new("RUN_DIR"), error),
             None => Self::new(causes(error)),
         }
     }
@@ -71,24 +72,24 @@ impl Failure {
 
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
-        let dir = error
-            .path()
-            .parent()
-            .unwrap_or(Path::new("RUN_DIR"))
-            .display();
+        let dir = error.path().parent().unwrap_or(Path::new("RUN_DIR"));
         let hint = match &error {
-            _ if let Some(fault) = error.host_fault() => return Self::of_host(fault, &error),
+            _ if let Some(fault) = error.host_fault() => return Self::of_host(fault, dir, &error),
             StoreError::Gone { .. } => {
                 "what was committed before is lost with it; a copy of the run directory can be resumed".to_owned()
             }
             StoreError::Older { .. } => {
-                format!("`moldflow resume {dir}` brings it to the present schema")
+                format!(
+                    "`moldflow resume {}` brings it to the present schema",
+                    dir.display()
+                )
             }
             StoreError::Newer { .. } => {
                 "use the version of moldflow that made the run, or a later one".to_owned()
             }
             _ if error.is_damage() => format!(
-                "`moldflow check --repair {dir}` makes it anew from its journal, and keeps the damaged files"
+                "`moldflow check --repair {}` makes it anew from its journal, and keeps the damaged files",
+                dir.display()
             ),
             _ => return Self::new(causes(&error)),
         };
@@ -100,7 +101,9 @@ impl From<DriverError> for Failure {
     fn from(error: DriverError) -> Self {
         match error {
             DriverError::Store(error) => error.into(),
-            DriverError::Host { fault, .. } => Self::of_host(fault, &error),
+            DriverError::Host {
+                ref path, fault, ..
+            } => Self::of_host(fault, path, &error),
             DriverError::State { .. } => {
                 let hint = "`moldflow check --repair RUN_DIR` goes on without it: the next batch begins with a new agent";
                 Self::with_hint(causes(&error), hint)

@@ -32,9 +32,11 @@ mod ways;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
 use crate::spec::campaign::Overrides;
+use crate::spec::paths;
 use crate::task::HostFault;
 use failure::Failure;
 use terminal::print;
@@ -127,6 +129,7 @@ enum Command {
 #[derive(Args)]
 pub(crate) struct CampaignArguments {
     /// Campaign file
+    #[arg(value_parser = path())]
     pub campaign: PathBuf,
     /// Site profile: its name, or the path of its file
     #[arg(long, value_name = "NAME|FILE")]
@@ -162,6 +165,7 @@ impl CampaignArguments {
             }),
             site: self.site.clone(),
             drawn: false,
+            resolved: false,
         }
     }
 }
@@ -191,6 +195,18 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Task(command) => task::run(&command),
         Command::Remote(command) => remote::run(&command),
     }
+}
+
+/// Reads a path of the command line, in which `~/` may be left to us: as in `--cache=~/file`.
+fn path() -> impl TypedValueParser<Value = PathBuf> {
+    PathBufValueParser::new().try_map(|path| match path.to_str() {
+        Some(written) => {
+            let expanded = paths::expanded(written);
+            let failed = |error: paths::HomeError| format!("{error}: {}", error.hint());
+            expanded.map(PathBuf::from).map_err(failed)
+        }
+        None => Ok(path),
+    })
 }
 
 /// Path of this program.

@@ -134,6 +134,10 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
         if let Some(launcher) = launcher {
             let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
         }
+        let in_script = starts[&stage.stage].script.is_some();
+        if let Some(words) = resources(loaded, &stage.partition).filter(|_| !in_script) {
+            let _ = writeln!(text, "    each task has {words}");
+        }
         if let Some(on_node) = &starts[&stage.stage].on_node {
             let _ = writeln!(text, "    on its node: {} PROGRAM", on_node.join(" "));
         }
@@ -169,18 +173,42 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             Path::new("RUN_DIR"),
             Path::new("moldflow"),
             &[],
+            None,
         )?;
         let system = System::from(submit.system);
         let _ = writeln!(
             text,
-            "\n{} job.sh, by `moldflow submit`, a job after the other; job.sh:",
-            system.submit()
+            "\n{} job.sh, by `moldflow submit`, {}; job.sh:",
+            system.submit(),
+            match submit.chain {
+                Some(count) => format!("{count} jobs at once that run one after the other"),
+                None => "a job after the other".to_owned(),
+            }
         );
         for line in script.lines() {
             let _ = writeln!(text, "  {line}");
         }
     }
     Ok(text)
+}
+
+/// What the tasks of a partition have besides cores, if the profile says so.
+fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
+    let partition = &loaded.site.partitions[partition];
+    let memory = partition
+        .memory_per_task
+        .map(|memory| format!("{memory} of memory"));
+    let gpus = match partition.gpus_per_task {
+        0 => None,
+        1 => Some("1 GPU".to_owned()),
+        gpus => Some(format!("{gpus} GPUs")),
+    };
+    let constraint = partition
+        .constraint
+        .iter()
+        .map(|constraint| format!("nodes of `{constraint}`"));
+    let words: Vec<String> = memory.into_iter().chain(gpus).chain(constraint).collect();
+    (!words.is_empty()).then(|| words.join(", "))
 }
 
 /// How many tasks a stage has.

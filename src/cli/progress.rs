@@ -78,6 +78,14 @@ impl Display {
         }
     }
 
+    /// A line that has to be read, whatever was asked for.
+    pub fn warn(&self, line: &str) {
+        match &self.kind {
+            Kind::Quiet | Kind::Lines(_) => say(line),
+            Kind::Live(live) => live.all.suspend(|| say(line)),
+        }
+    }
+
     pub fn finish(&mut self) {
         if let Kind::Live(live) = &self.kind {
             for bar in [&live.queue, &live.best, &live.bar] {
@@ -101,6 +109,10 @@ impl Watch for Display {
             "{fault}: no new tasks, waiting for those that run"
         ));
         self.say(&format!("`{}` goes on with it", self.resume));
+    }
+
+    fn left_behind(&mut self, what: &str) {
+        self.warn(what);
     }
 
     fn draining(&mut self, why: Ending) {

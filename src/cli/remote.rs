@@ -15,11 +15,21 @@ use crate::task::HostFault;
 #[derive(Subcommand)]
 pub(super) enum Command {
     /// Answer the message on stdin
-    Exchange { work_dir: PathBuf },
+    Exchange {
+        #[arg(value_parser = super::path())]
+        work_dir: PathBuf,
+    },
     /// Start an attempt that outlives the connection
-    Start { work_dir: PathBuf, token: String },
+    Start {
+        #[arg(value_parser = super::path())]
+        work_dir: PathBuf,
+        token: String,
+    },
     /// Print the attempts that were started, one a line, and a last line that says so
-    List { work_dir: PathBuf },
+    List {
+        #[arg(value_parser = super::path())]
+        work_dir: PathBuf,
+    },
     /// End attempts
     End(EndArguments),
     /// Whether a program works for an attempt
@@ -28,6 +38,7 @@ pub(super) enum Command {
 
 #[derive(Args)]
 pub(super) struct EndArguments {
+    #[arg(value_parser = super::path())]
     work_dir: PathBuf,
     tokens: Vec<String>,
 }

@@ -16,9 +16,10 @@ use crate::store::Store;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     /// Where the page goes; `-` is stdout [default: report.html in the run directory]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub out: Option<PathBuf>,
 }
 

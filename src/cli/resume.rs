@@ -13,6 +13,7 @@ use crate::spec::duration::Duration;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     /// Go on with settings that were changed in the run directory
     #[arg(long)]

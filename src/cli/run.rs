@@ -14,13 +14,13 @@ pub(super) struct Arguments {
     #[command(flatten)]
     pub campaign: CampaignArguments,
     /// Folder in which the run directory is made
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = super::path())]
     pub runs_dir: PathBuf,
     /// The run directory itself, instead of one named by the time and a hash
-    #[arg(long, value_name = "DIR", conflicts_with = "runs_dir")]
+    #[arg(long, value_name = "DIR", conflicts_with = "runs_dir", value_parser = super::path())]
     pub run_dir: Option<PathBuf>,
     /// File in which answers are kept for other runs, and looked for: instead of the campaign's `cache`
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub cache: Option<PathBuf>,
     #[command(flatten)]
     pub output: Output,
@@ -35,7 +35,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         loaded.campaign.cache = Some(path.display().to_string());
     }
     super::allocation::shares(&loaded.site)?;
-    let ways = Ways::open(&loaded.site, false)?;
+    let mut ways = Ways::open(&loaded.site, false)?;
+    ways.ask_schedulers(&loaded)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
     super::wait(session::work(
         &dir,

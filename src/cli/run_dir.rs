@@ -195,6 +195,7 @@ pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     let overrides = Overrides {
         site,
         drawn: dir.join(store::FILE).exists(),
+        resolved: true,
         ..Overrides::default()
     };
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)

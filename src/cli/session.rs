@@ -29,7 +29,7 @@ use crate::spec::campaign::{Campaign, Loaded, Objective};
 use crate::spec::source::{self, Source};
 use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
-use crate::task::HostFault;
+use crate::task::{HostFault, StoppedBy};
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
 const RESERVE: usize = 256;
@@ -142,6 +142,9 @@ pub async fn work(
     if let Some(reading) = reading {
         display.say(&format!("{}: {reading}", reading.file));
     }
+    if submit.is_some() && driver.is_ended() {
+        display.say("the run had ended before this job began: there is nothing left to do");
+    }
     let continuation = match submit {
         Some((submit, _)) if !driver.is_ended() => {
             let begun = Continuation::begin(dir, submit, driver.progress().ended);
@@ -187,6 +190,10 @@ impl Watch for Watched {
 
     fn halted(&mut self, fault: HostFault) {
         self.display.halted(fault);
+    }
+
+    fn left_behind(&mut self, what: &str) {
+        self.display.left_behind(what);
     }
 }
 
@@ -385,6 +392,12 @@ async fn conclude(
         let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
         say(&format!(
             "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+        ));
+    }
+    if ended == StoppedBy::References {
+        say(&format!(
+            "hint: `moldflow resume {}` computes the missing free atoms again",
+            dir.display()
         ));
     }
     Ok(Exit::NothingComputed)

@@ -45,12 +45,13 @@ pub(super) struct ShowArguments {
 #[derive(Args)]
 pub(super) struct ImportArguments {
     /// The `qcengine.yaml`
+    #[arg(value_parser = super::path())]
     file: PathBuf,
     /// Name of the profile; of several machines in the file the one to take
     #[arg(long)]
     name: Option<String>,
     /// Where it is written, instead of to standard output; no file is overwritten
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_parser = super::path())]
     out: Option<PathBuf>,
 }
 
@@ -84,7 +85,7 @@ fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
 /// The profile of that name, or in that file.
 pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
     match profiles::is_path(name) {
-        true => profiles::file(Path::new(name)),
+        true => profiles::path(name).and_then(|path| profiles::file(&path)),
         false => profiles::named(name, &profiles::search_path(Path::new("."))),
     }
 }

@@ -9,6 +9,7 @@ use super::chain;
 use super::failure::{Failure, causes};
 use super::sites::hostname;
 use crate::exec::batch::{Script, Terms};
+use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
@@ -72,8 +73,16 @@ pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, Str
     let threads =
         ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.to_string()));
     let given = partition.environment.clone();
+    // The only slot of another host; those of this one are told by their executor.
+    let is_elsewhere =
+        partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
+    let gpus = of_slots(1, partition.gpus_per_task, 0, None).unwrap_or_default();
+    let gpus = gpus
+        .into_iter()
+        .filter(|set| is_elsewhere && !set.is_empty())
+        .map(|set| (VISIBLE.to_owned(), set));
     // A later one of the same name counts.
-    let all: BTreeMap<String, String> = threads.into_iter().chain(given).collect();
+    let all: BTreeMap<String, String> = threads.into_iter().chain(gpus).chain(given).collect();
     all.into_iter().collect()
 }
 
@@ -92,6 +101,8 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
     let shape = Shape {
         hosts: if local { vec![hostname()] } else { Vec::new() },
         memory: memory(site),
+        memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
+        gpus_per_task: partition.gpus_per_task,
         ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
     };
     Some(Launch {
@@ -108,13 +119,15 @@ pub fn memory(site: &Site) -> Option<u64> {
     }
 }
 
-/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones.
+/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones, and
+/// the folder of the commands by which its continuation is submitted, which is appended to PATH.
 pub fn job_script(
     site: &Site,
     submit: &Submit,
     dir: &Path,
     executable: &Path,
     environment: &[(String, String)],
+    commands: Option<&Path>,
 ) -> Result<String, Failure> {
     let terms = Terms::of_campaign(site, submit);
     let text = |path: &Path| path.display().to_string();
@@ -126,8 +139,10 @@ pub fn job_script(
         submit.walltime.to_string().replace(' ', ""),
     ];
     let name = chain::job_name(dir, 1);
+    let commands = commands.map(text);
     let script = Script {
         token: None,
+        path: commands.as_deref(),
         ..terms.script(
             &name,
             None,

@@ -7,7 +7,7 @@ use clap::Args;
 
 use serde_json::json;
 
-use super::chain::Chain;
+use super::chain::{Chain, Link};
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::engine::Config;
@@ -19,6 +19,7 @@ use crate::store;
 #[derive(Args)]
 pub(super) struct Arguments {
     /// Run directory
+    #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     /// Print JSON
     #[arg(long)]
@@ -36,12 +37,22 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let chain = Chain::load(&dir)
         .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
     if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {
-        let text = match arguments.json {
-            true => format!(
+        let waiting = chain
+            .jobs
+            .iter()
+            .filter(|job| !job.cancelled && chain.up_front);
+        let waiting: Vec<&str> = waiting.map(|job| &*job.id).collect();
+        let text = match (arguments.json, waiting.as_slice()) {
+            (true, _) => format!(
                 "{:#}\n",
                 json!({"run_dir": dir, "state": "submitted", "job": job.id})
             ),
-            false => format!(
+            (false, [_, _, ..]) => format!(
+                "{}: submitted, none of the jobs {} has begun\n",
+                loaded.campaign.name,
+                waiting.join(", ")
+            ),
+            (false, _) => format!(
                 "{}: submitted, job {} has not begun\n",
                 loaded.campaign.name, job.id
             ),
@@ -98,15 +109,33 @@ fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<Strin
         .rev()
         .find(|job| job.ended_before.is_some());
     let waits = |id: &str| format!("{id} waits to go on");
+    let after = |job: &Link| {
+        let place = chain.jobs.iter().position(|other| other == job);
+        let rest = chain.jobs[place.map_or(0, |place| place + 1)..].iter();
+        let ids: Vec<&str> = rest
+            .filter(|job| !job.cancelled)
+            .map(|job| &*job.id)
+            .collect();
+        match ids.as_slice() {
+            [] => String::new(),
+            [id] => format!(", {}", waits(id)),
+            ids => format!(", {} wait to go on", ids.join(", ")),
+        }
+    };
     Some(match (state, &chain.stopped, begun) {
         (RunState::Finished, _, _) => format!("{}, done", chain.jobs.len()),
         (RunState::Interrupted, Some(why), _) => format!("none goes on: {why}"),
-        (RunState::Running, _, Some(job)) if job == last => format!("runs in {}", job.id),
-        (RunState::Running, _, Some(job)) => format!("runs in {}, {}", job.id, waits(&last.id)),
+        (RunState::Running, _, Some(job)) => match &chain.trouble {
+            Some(why) => format!("runs in {}; {why}", job.id),
+            None => format!("runs in {}{}", job.id, after(job)),
+        },
         (RunState::Interrupted | RunState::Running, _, _) => {
             let system = submit.map(|submit| System::from(submit.system));
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {
-                Some(false) => format!("none goes on: {} is gone", last.id),
+                Some(false) => match &chain.trouble {
+                    Some(why) => format!("none goes on: {why}"),
+                    None => format!("none goes on: {} is gone", last.id),
+                },
                 Some(true) | None => waits(&last.id),
             }
         }

@@ -1,6 +1,7 @@
 //! `moldflow submit`: runs a campaign in batch jobs, one after the other until it has ended.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,12 @@ use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
 use crate::exec::allocation::{Nodes, share};
 use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
+use crate::exec::transport::Here;
 use crate::spec::campaign::Loaded;
 use crate::spec::duration::Duration;
 use crate::spec::site::Submit;
 use crate::store::Store;
+use crate::task::StoppedBy;
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -24,15 +27,18 @@ pub(super) struct Arguments {
     pub campaign: CampaignArguments,
     /// Nodes of a job, instead of those of the site profile
     #[arg(long, value_name = "N")]
-    pub nodes: Option<std::num::NonZeroUsize>,
+    pub nodes: Option<NonZeroUsize>,
     /// Time of a job, instead of that of the site profile
     #[arg(long, value_name = "T")]
     pub walltime: Option<Duration>,
+    /// Submit so many jobs at once, each to begin when the one before has ended, for sites where jobs may not submit jobs
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub chain: Option<u16>,
     /// Folder in which the run directory is made
-    #[arg(long, value_name = "DIR", default_value = "runs")]
+    #[arg(long, value_name = "DIR", default_value = "runs", value_parser = super::path())]
     pub runs_dir: PathBuf,
     /// The run directory itself, instead of one named by the time and a hash
-    #[arg(long, value_name = "DIR", conflicts_with = "runs_dir")]
+    #[arg(long, value_name = "DIR", conflicts_with = "runs_dir", value_parser = super::path())]
     pub run_dir: Option<PathBuf>,
     /// Print run directory and job as one JSON object
     #[arg(long)]
@@ -63,7 +69,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             Path::new("."),
             Path::new("moldflow"),
             &[],
+            None,
         )?;
+        let of = format!("the job of site `{}`", loaded.site.name);
+        let mut here = Here::new(&super::own_executable()?);
+        super::ways::ask(submit.system.into(), &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -87,7 +97,7 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
     }
     Err(Failure::with_hint(
         "a run that has begun cannot be changed",
-        "of a run directory only `--nodes` and `--walltime` can be given",
+        "of a run directory only `--nodes`, `--walltime` and `--chain` can be given",
     ))
 }
 
@@ -114,6 +124,10 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
     }
     submit.nodes = arguments.nodes.unwrap_or(submit.nodes);
     submit.walltime = arguments.walltime.unwrap_or(submit.walltime);
+    let chain = arguments
+        .chain
+        .and_then(|count| NonZeroUsize::new(count.into()));
+    submit.chain = chain.or(submit.chain);
     let names = (1..=submit.nodes.get()).map(|number| number.to_string());
     share(site, &Nodes::Named(names.collect())).map_err(|error| allocation::unfit(&error))?;
     Ok(submit)
@@ -125,8 +139,10 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
         return Ok(());
     }
     let summary = Store::open_to_read(dir).await?.summary().await?;
-    match summary.stopped_by {
+    match summary.stopped_by.as_deref() {
         None => Ok(()),
+        // It can be taken up again.
+        Some(word) if word == StoppedBy::References.word() => Ok(()),
         Some(_) => Err(Failure::new(format!(
             "the run in `{}` has ended",
             dir.display()
@@ -137,7 +153,10 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
 fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
     let executable = super::own_executable()?;
     let passed = start::passed(&loaded.site, std::env::vars());
-    let text = start::job_script(&loaded.site, submit, dir, &executable, &passed)?;
+    // A job's PATH may lack the folder in which its own continuation is submitted.
+    let commands = on_path(System::from(submit.system).submit());
+    let commands = commands.as_deref().and_then(Path::parent);
+    let text = start::job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
     let path = dir.join(chain::SCRIPT);
     // Cobalt takes only what can be executed.
     fs::write(&path, text)
@@ -148,6 +167,7 @@ fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Fail
 fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure> {
     let system = System::from(submit.system);
     let file = |e| Failure::new(format!("could not read or write the list of jobs: {e}"));
+    let _lock = Chain::lock(dir);
     let mut chain = Chain::load(dir).map_err(file)?;
     if let Some(job) = chain.last()
         && system.has_job(&job.id, &job.name) == Some(true)
@@ -156,23 +176,49 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure
         let hint = format!("look at it with `moldflow status {}`", dir.display());
         return Err(Failure::with_hint(message, hint));
     }
-    let place = chain.submit(dir, system, None).map_err(|error| {
-        let hint = format!(
-            "the run directory is made, and `moldflow submit {}` tries again",
-            dir.display()
-        );
-        Failure::with_hint(causes(&error), hint)
-    })?;
-    chain.stopped = None;
-    chain.save(dir).map_err(file)?;
-    let job = &chain.jobs[place];
+    let count = submit.chain.map_or(1, NonZeroUsize::get);
+    chain.up_front = submit.chain.is_some();
+    let mut ids: Vec<String> = Vec::new();
+    for _ in 0..count {
+        let after = ids.last().map(String::as_str);
+        let place = chain.submit(dir, system, after).map_err(|error| {
+            let again = format!("`moldflow submit {}` tries again", dir.display());
+            match ids.is_empty() {
+                true => Failure::with_hint(
+                    causes(&error),
+                    format!("the run directory is made, and {again}"),
+                ),
+                false => Failure::with_hint(
+                    format!(
+                        "only {} of {count} jobs are submitted: {}",
+                        ids.len(),
+                        causes(&error)
+                    ),
+                    format!(
+                        "the run goes on in {}; once they have ended, {again}",
+                        ids.join(", ")
+                    ),
+                ),
+            }
+        })?;
+        ids.push(chain.jobs[place].id.clone());
+        (chain.stopped, chain.trouble) = (None, None);
+        chain.save(dir).map_err(file)?;
+    }
     print(&if json {
-        format!("{:#}\n", serde_json::json!({"run_dir": dir, "job": job.id}))
+        let mut object = serde_json::json!({"run_dir": dir, "job": ids[0]});
+        if chain.up_front {
+            object["jobs"] = serde_json::json!(ids);
+        }
+        format!("{object:#}\n")
     } else {
+        let jobs = match ids.as_slice() {
+            [id] => format!("job {id}"),
+            ids => format!("jobs {}", ids.join(", ")),
+        };
         format!(
-            "run directory {}\njob {}: {} nodes for {}; `moldflow status {0}` shows how far it is\n",
+            "run directory {}\n{jobs}: {} nodes for {}; `moldflow status {0}` shows how far it is\n",
             dir.display(),
-            job.id,
             submit.nodes,
             submit.walltime
         )

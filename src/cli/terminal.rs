@@ -59,12 +59,11 @@ impl Painted {
     }
 }
 
-/// A text without what steers a terminal: control characters but for line ends and tabs, and those that turn the
+/// A text without what steers a terminal: control characters but for line ends and tabs, and those that override the
 /// direction of writing.
 pub(crate) fn visible(text: &str) -> String {
     let is_steering = |c: char| {
         c.is_control() && !matches!(c, '\n' | '\t')
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}')
             || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
     let shown = |c| if is_steering(c) { '\u{fffd}' } else { c };

@@ -1,11 +1,15 @@
 //! The ways to the partitions of a site that are on other hosts, opened before anything is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
 use super::failure::Failure;
+use crate::exec;
+use crate::exec::batch::System;
 use crate::exec::ssh::{Connection, SshTransport};
+use crate::exec::transport::Here;
+use crate::spec::campaign::Loaded;
 use crate::spec::site::{Site, Transport};
 
 /// A transport for each such partition, by its name; one connection for each host.
@@ -39,8 +43,54 @@ impl Ways {
         Ok(Self(ways))
     }
 
+    /// Sees to it that the batch systems answer whose partitions the campaign uses.
+    pub fn ask_schedulers(&mut self, loaded: &Loaded) -> Result<(), Failure> {
+        let mut here = Here::new(&super::own_executable()?);
+        let mut asked = BTreeSet::new();
+        for method in loaded.campaign.methods.values() {
+            let name = &method.partition;
+            let partition = &loaded.site.partitions[name];
+            let host = partition
+                .transport
+                .as_ref()
+                .map(|Transport::Ssh(place)| &place.host);
+            let Some(system) = System::of(&partition.executor) else {
+                continue;
+            };
+            if asked.insert((host, system.submit(), system.queues())) {
+                let of = format!("partition `{name}` of site `{}`", loaded.site.name);
+                match self.0.get_mut(name) {
+                    Some(way) => ask(system, way, &of)?,
+                    None => ask(system, &mut here, &of)?,
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// The way to a partition; none to one that is on this host.
     pub fn take(&mut self, partition: &str) -> Option<SshTransport> {
         self.0.remove(partition)
     }
+}
+
+/// Sees to it that a batch system answers; `of`: what needs it.
+pub(super) fn ask(
+    system: System,
+    via: &mut dyn exec::transport::Transport,
+    of: &str,
+) -> Result<(), Failure> {
+    system
+        .ask(via)
+        .map_err(|exec::transport::Unreachable(why)| {
+            let command = system.queues().join(" ");
+            let message = format!(
+                "{of}: its batch system does not answer `{command}`: {}",
+                why.trim()
+            );
+            Failure::with_hint(
+                message,
+                "nothing was written: try again when it answers, or on a login node of the site",
+            )
+        })
 }

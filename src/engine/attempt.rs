@@ -36,7 +36,12 @@ impl Program for TaskRun {
 
     fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
         let failed = |kind, message| TaskResult::bare(Outcome::Failed(Failure { kind, message }));
-        match result.map(serde_json::from_slice) {
+        match result.map(serde_json::from_slice::<TaskResult>) {
+            // Another engine is to start it again: what its host refused then, it may grant now.
+            Some(Ok(TaskResult {
+                host_fault: Some(_),
+                ..
+            })) if *exit == Exit::Unseen => {}
             Some(Ok(result)) => return result,
             // A machine that went down may have kept half of it.
             Some(Err(_)) if matches!(exit, Exit::Unseen | Exit::NodeLost(_)) => {}
@@ -252,6 +257,31 @@ pub fn stderr_tail(dir: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_host_refused_is_told_by_the_task_or_its_exit_status_and_forgotten_by_the_next_engine()
+     {
+        let program = TaskRun {
+            executable: "moldflow".into(),
+        };
+        let left = TaskResult::of_host(HostFault::NoMemory, "no memory".into());
+        let left = serde_json::to_vec(&left).expect("JSON");
+        let fault = |exit, result| program.read(&exit, result).host_fault;
+        assert_eq!(
+            fault(Exit::Code(1), Some(&left[..])),
+            Some(HostFault::NoMemory)
+        );
+        assert_eq!(fault(Exit::Unseen, Some(&left[..])), None);
+        let code = HostFault::InputOutput.exit_code().into();
+        assert_eq!(fault(Exit::Code(code), None), Some(HostFault::InputOutput));
+        let not_started = Exit::NotStarted(HostFault::NoProcesses, "fork".into());
+        assert_eq!(fault(not_started, None), Some(HostFault::NoProcesses));
+        assert_eq!(fault(Exit::Code(1), None), None);
+        assert_eq!(
+            fault(Exit::LaunchFailed("no such program".into()), None),
+            None
+        );
+    }
 
     #[test]
     fn half_a_result_is_lost_if_the_machine_went_down_and_unreadable_if_its_task_ended() {

@@ -11,6 +11,8 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::launcher::Shape;
+use crate::spec::options::{self, Own, Refusal};
+use crate::spec::paths::in_home;
 use crate::spec::site::{Batch, BatchSystem, Executor, Partition, Site, Submit};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
@@ -32,6 +34,16 @@ impl From<BatchSystem> for System {
             BatchSystem::Slurm => Self::Slurm,
             BatchSystem::Pbs => Self::Pbs,
             BatchSystem::Cobalt => Self::Cobalt,
+        }
+    }
+}
+
+impl From<System> for BatchSystem {
+    fn from(system: System) -> Self {
+        match system {
+            System::Slurm => Self::Slurm,
+            System::Pbs => Self::Pbs,
+            System::Cobalt => Self::Cobalt,
         }
     }
 }
@@ -67,12 +79,34 @@ impl System {
 /// What a job gets beyond the timeout of its task, so that the task is ended by its timeout and not by the batch system.
 const MARGIN: Duration = Duration::from_secs(60);
 
+/// What a job asks for on each of its nodes, besides cores.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Resources {
+    /// MiB; what the batch system gives if None.
+    pub memory: Option<u64>,
+    pub gpus: usize,
+    /// What the nodes must be, in the words of the batch system.
+    pub constraint: Option<String>,
+}
+
+impl Resources {
+    /// Those of a task of a partition.
+    pub fn of(partition: &Partition) -> Self {
+        Self {
+            memory: partition.memory_per_task.map(|memory| memory.mebibytes()),
+            gpus: partition.gpus_per_task,
+            constraint: partition.constraint.clone(),
+        }
+    }
+}
+
 /// What a profile says of the jobs of a partition's tasks, or of those of a campaign.
 #[derive(Clone, Debug)]
 pub struct Terms {
     pub system: System,
     pub batch: Batch,
     pub cores_per_task: NonZeroUsize,
+    pub resources: Resources,
     /// Lines of shell before a task.
     pub setup: Vec<String>,
 }
@@ -84,6 +118,7 @@ impl Terms {
             system: System::of(&partition.executor)?,
             batch: partition.executor.batch()?.clone(),
             cores_per_task: partition.cores_per_task,
+            resources: Resources::of(partition),
             setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         })
     }
@@ -108,6 +143,11 @@ impl Terms {
             system,
             batch,
             cores_per_task: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
+            resources: Resources {
+                memory: submit.memory_per_node.map(|memory| memory.mebibytes()),
+                gpus: submit.gpus(site),
+                constraint: submit.constraint.clone(),
+            },
             setup: site.setup.clone(),
         }
     }
@@ -132,9 +172,11 @@ impl Terms {
             nodes: shape.map_or(batch.nodes_per_task, |shape| shape.nodes),
             ranks_per_node: shape.map_or(one, |shape| shape.ranks_per_node),
             cores_per_rank: shape.map_or(self.cores_per_task, |shape| shape.cores_per_rank),
+            resources: &self.resources,
             walltime: timeout.saturating_add(MARGIN).min(batch.walltime.get()),
             setup: &self.setup,
             environment,
+            path: None,
             dir,
             argv,
         }
@@ -153,10 +195,13 @@ pub struct Script<'a> {
     pub nodes: NonZeroUsize,
     pub ranks_per_node: NonZeroUsize,
     pub cores_per_rank: NonZeroUsize,
+    pub resources: &'a Resources,
     pub walltime: Duration,
     /// Lines of shell, taken as they are.
     pub setup: &'a [String],
     pub environment: &'a [(String, String)],
+    /// A folder that is appended to PATH.
+    pub path: Option<&'a str>,
     pub dir: PathBuf,
     pub argv: &'a [String],
 }
@@ -183,6 +228,32 @@ impl Script<'_> {
             options,
             ..
         } = self.batch;
+        let Resources {
+            memory,
+            gpus,
+            constraint,
+        } = self.resources;
+        let own = Own::of(
+            self.batch,
+            memory.is_some(),
+            *gpus > 0,
+            constraint.is_some(),
+        );
+        let system = BatchSystem::from(self.system);
+        if let Some(constraint) = constraint
+            && let Some(Refusal { hint, .. }) = options::constraint(system, constraint)
+        {
+            return Err(refuse("the constraint", constraint, hint));
+        }
+        for option in options {
+            if let Some(Refusal { why, .. }) = options::refusal(system, option, &own) {
+                return Err(refuse("the option", option, why));
+            }
+        }
+        let (place, options) = match self.system {
+            System::Pbs => options::place(options),
+            System::Slurm | System::Cobalt => (String::new(), options.iter().collect()),
+        };
         let environment = self.environment.iter().map(|(name, value)| {
             Ok(Variable {
                 name: variable(name)?,
@@ -204,17 +275,22 @@ impl Script<'_> {
                 .as_deref()
                 .map(|account| plain("the account", account))
                 .transpose()?,
-            options: options
-                .iter()
-                .map(|option| directive(self.system, option))
-                .collect::<Result<_, _>>()?,
+            constraint: constraint.as_deref(),
+            options,
+            place,
+            memory: *memory,
+            gpus: *gpus,
             nodes: self.nodes,
             cores: self.ranks_per_node.saturating_mul(self.cores_per_rank),
             cores_per_rank: self.cores_per_rank,
             ranks_per_node: self.ranks_per_node,
             walltime: clock(self.walltime),
             minutes: seconds(self.walltime).div_ceil(60),
-            dir: text("the folder", &self.dir.to_string_lossy())?.to_owned(),
+            dir: folder(text("the folder", &self.dir.to_string_lossy())?),
+            path: self
+                .path
+                .map(|path| text("the folder on PATH", path))
+                .transpose()?,
             setup: self.setup,
             environment: environment.collect::<Result<_, BatchError>>()?,
             argv: command(self.argv)?,
@@ -233,7 +309,7 @@ impl Script<'_> {
     }
 }
 
-/// What the templates name. Numbers and what `plain` or `directive` let pass stand there as they are.
+/// What the templates name. Numbers and what `plain` and `spec::options` let pass stand there as they are.
 #[derive(Serialize)]
 struct Filled<'a> {
     name: &'a str,
@@ -241,16 +317,25 @@ struct Filled<'a> {
     run: String,
     queue: Option<&'a str>,
     account: Option<&'a str>,
-    options: Vec<&'a str>,
+    constraint: Option<&'a str>,
+    options: Vec<&'a String>,
+    /// Of PBS.
+    place: String,
     nodes: NonZeroUsize,
     /// Of a node.
     cores: NonZeroUsize,
     cores_per_rank: NonZeroUsize,
     ranks_per_node: NonZeroUsize,
+    /// MiB of a node.
+    memory: Option<u64>,
+    /// Of a node.
+    gpus: usize,
     /// `HH:MM:SS`
     walltime: String,
     minutes: u64,
+    /// As the shell reads it.
     dir: String,
+    path: Option<&'a str>,
     setup: &'a [String],
     environment: Vec<Variable<'a>>,
     argv: Vec<&'a str>,
@@ -272,6 +357,14 @@ pub fn pbs_name(name: &str) -> String {
 /// A word as the shell reads it back.
 pub fn quoted(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
+}
+
+/// A folder as the shell reads it, one in the home directory included.
+fn folder(dir: &str) -> String {
+    match in_home(dir) {
+        Some(rest) => format!("~/{}", quoted(rest)),
+        None => quoted(dir),
+    }
 }
 
 /// Whole seconds; a batch system that counts no less is given more.
@@ -308,30 +401,6 @@ fn plain<'a>(what: &'static str, word: &'a str) -> Result<&'a str, BatchError> {
         ));
     }
     Ok(word)
-}
-
-/// The whole of a directive: one line that is an option.
-fn directive(system: System, option: &str) -> Result<&str, BatchError> {
-    let names: &[&str] = match system {
-        System::Slurm => &["-J", "--job-name"],
-        System::Pbs => &["-N", "-v"],
-        System::Cobalt => &["--jobname"],
-    };
-    if names.iter().any(|name| option.starts_with(name)) {
-        return Err(refuse(
-            "the option",
-            option,
-            "moldflow tells its jobs apart by it; variables belong under `environment`",
-        ));
-    }
-    if !option.starts_with('-') || !option.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
-        return Err(refuse(
-            "the option",
-            option,
-            "it is one line of ASCII that starts with a dash",
-        ));
-    }
-    Ok(option)
 }
 
 fn variable(name: &str) -> Result<&str, BatchError> {

@@ -224,6 +224,15 @@ fn name_hosts(dir: &Path) -> io::Result<()> {
     }
 }
 
+/// Removes what an attempt left, so that it counts as not begun. First its end: where the rest cannot be removed, the
+/// attempt counts as lost.
+pub fn discard(dir: &Path, result: &str) {
+    for name in [result, ENDED] {
+        let _ = fs::remove_file(dir.join(name));
+    }
+    let _ = fs::remove_dir_all(dir);
+}
+
 /// Deletes the scratch folder of an attempt that was killed together with its job.
 pub fn clear_scratch(dir: &Path) {
     if let Ok(order) = read::<Order>(&dir.join(ORDER)) {
@@ -237,7 +246,7 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
 
 /// A file that is there whole or not at all, as far as its host keeps its power: after that it may be empty, and then
 /// it tells nothing (decision 0022).
-fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+pub fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let new = dir.join(format!(".{name}"));
     fs::write(&new, content)?;
     fs::rename(new, dir.join(name))

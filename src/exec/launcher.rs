@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::spec::paths::{HomeError, expanded, in_home};
 use crate::spec::template::{Piece, pieces};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
@@ -56,6 +57,16 @@ pub struct Shape {
     /// Memory of a node in MiB, where it is limited.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory: Option<u64>,
+    /// Memory of a task on each of its nodes in MiB, where it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_per_task: Option<u64>,
+    /// GPUs of a task on each of its nodes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gpus_per_task: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
 }
 
 impl Shape {
@@ -72,6 +83,8 @@ impl Shape {
             hosts: Vec::new(),
             hostfile: None,
             memory: None,
+            memory_per_task: None,
+            gpus_per_task: 0,
         }
     }
 
@@ -89,6 +102,9 @@ impl Shape {
                 .as_ref()
                 .map(|path| path.display().to_string()),
             "memory" => self.memory.map(|mebibytes| mebibytes.to_string()),
+            // To `srun --mem` of a step none is what all steps share.
+            "memory_per_task" => Some(self.memory_per_task.unwrap_or(0).to_string()),
+            "gpus_per_task" => Some(self.gpus_per_task.to_string()),
             _ => return Err(LauncherError::UnknownVariable(name.to_owned())),
         })
     }
@@ -107,6 +123,8 @@ pub enum LauncherError {
     UnknownVariable(String),
     #[error("the MPI command wants `{{{{{0}}}}}`, which this site does not tell")]
     NotTold(String),
+    #[error("the MPI command: {0}")]
+    Home(#[from] HomeError),
 }
 
 /// The words of a template, each with its variables filled in.
@@ -135,7 +153,11 @@ fn expand(word: &str, shape: &Shape) -> Result<String, LauncherError> {
             }
         }
     }
-    Ok(text)
+    match in_home(word) {
+        // That of the host where the program is started.
+        Some(_) => Ok(expanded(&text)?),
+        None => Ok(text),
+    }
 }
 
 /// Splits at blanks, but not within quotation marks or double braces.

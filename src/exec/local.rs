@@ -13,6 +13,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, getpgrp, kill_process_group, pidf
 use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::mpsc::UnboundedSender;
 
+use super::gpus::VISIBLE;
 use super::launch::{GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd};
 use super::process::{Environment, Process, TOKEN, age, find_processes, token_of};
 use super::{Executor, Exit, Found, Job, News, Report};
@@ -42,6 +43,8 @@ struct State {
     ended: HashSet<String>,
     /// When such processes were looked for, and how long that took.
     swept: Option<(Instant, Duration)>,
+    /// GPUs that no task has, a set for each slot.
+    gpus: VecDeque<String>,
     closed: bool,
 }
 
@@ -60,6 +63,8 @@ struct Running {
     /// None between the decision to start and the start.
     leader: Option<Pid>,
     cancelled: bool,
+    /// The GPUs that it may use.
+    gpus: Option<String>,
 }
 
 impl LocalExecutor {
@@ -76,6 +81,12 @@ impl LocalExecutor {
             executor.add_slot(Some(set))?;
         }
         Ok(executor)
+    }
+
+    /// The same with GPUs, a set for each slot, that its tasks see in turn.
+    pub fn with_gpus(self, sets: Vec<String>) -> Self {
+        self.shared.lock().gpus = sets.into();
+        self
     }
 
     /// The same for jobs that are the clients of tasks elsewhere, whose token is in another variable than that of tasks.
@@ -130,12 +141,16 @@ impl LocalExecutor {
         let leader = ours().find(|p| p.pid == p.group);
         let held = leader.map(|p| hold(p, self.shared.variable)).transpose();
         if let Some((leader, fd)) = held.map_err(|e| unseen(&e))?.flatten() {
+            let held = token_of(leader, VISIBLE).map_err(|e| unseen(&e))?;
             let mut state = self.shared.lock();
+            let free = state.gpus.iter().position(|set| Some(set) == held.as_ref());
+            let gpus = free.and_then(|at| state.gpus.remove(at));
             state.running.insert(
                 job.token.clone(),
                 Running {
                     leader: Some(leader),
                     cancelled: false,
+                    gpus,
                 },
             );
             state
@@ -301,7 +316,8 @@ impl Shared {
             });
             // Only now: who sees no slot busy must find every end among the reports.
             let mut state = self.lock();
-            state.running.remove(&job.token);
+            let running = state.running.remove(&job.token);
+            state.gpus.extend(running.and_then(|running| running.gpus));
             state.ended.insert(job.token.to_string());
             drop(state);
             if told.is_err() {
@@ -325,11 +341,13 @@ impl Shared {
             }
             if let Some(work) = state.waiting.pop_front() {
                 if let Work::Start(job) = &work {
+                    let gpus = state.gpus.pop_front();
                     state.running.insert(
                         job.token.clone(),
                         Running {
                             leader: None,
                             cancelled: false,
+                            gpus,
                         },
                     );
                 }
@@ -439,8 +457,12 @@ impl Shared {
     fn start(&self, job: &Job) -> io::Result<Child> {
         prepare(job)?;
         let token = (self.variable.to_owned(), job.token.to_string());
+        let state = self.lock();
+        let running = state.running.get(&job.token);
+        let gpus = running.and_then(|running| Some((VISIBLE.to_owned(), running.gpus.clone()?)));
+        drop(state);
         let inherited = self.environment.pairs().iter();
-        let env = inherited.chain(&job.env).chain([&token]);
+        let env = inherited.chain(&job.env).chain(&gpus).chain([&token]);
         spawn(&job.argv, &job.dir, |command| {
             command.env_clear().envs(env.map(|(k, v)| (k, v)));
         })

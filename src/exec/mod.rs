@@ -5,6 +5,7 @@ pub mod batch;
 mod batched;
 pub mod cores;
 pub mod doctor;
+pub mod gpus;
 pub mod jobs;
 mod launch;
 mod launcher;
@@ -18,7 +19,7 @@ pub mod ssh;
 pub mod submission;
 pub mod transport;
 
-pub use batched::carry_out;
+pub use batched::{carry_out, discard};
 pub use launch::now;
 pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
 pub use local::LocalExecutor;
@@ -133,5 +134,12 @@ pub trait Executor: Send {
     /// Forgets the jobs that have not started.
     fn drop_waiting(&mut self);
     fn slots(&self) -> usize;
+    /// Jobs that were begun and whose ends are not among the reports yet. So it is zero only when every end has been
+    /// reported, and it is no less than the number of jobs that run. It may be more than `slots`: a job counts until its
+    /// end is reported, which is after its place has been given to the next.
     fn busy(&self) -> usize;
+    /// Ends what runs and waits, as dropping it does; a sentence for the user about each thing that may still run.
+    fn end(self: Box<Self>) -> Vec<String> {
+        Vec::new()
+    }
 }

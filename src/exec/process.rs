@@ -8,12 +8,16 @@ use std::time::Duration;
 use rustix::process::Pid;
 
 use super::launch::since_boot;
+use super::slurm::is_among;
 use crate::task::HostFault;
 
 /// The variable that carries the token of an attempt.
 pub const TOKEN: &str = "MOLDFLOW_TOKEN";
 /// The variable that carries the token of a client on this host, whose task runs elsewhere and has that of every task.
 pub const CLIENT: &str = "MOLDFLOW_STEP";
+
+/// The variable that says of a client on this host which jobs it submits together.
+pub const SUBMITS: &str = "MOLDFLOW_SUBMITS";
 
 /// Variables that every task inherits. Nothing else of the user's environment reaches a task.
 const INHERITED: &[&str] = &[
@@ -102,7 +106,7 @@ pub fn age(pid: Pid) -> Option<Duration> {
     Some(since_boot().saturating_sub(started))
 }
 
-/// The token that a process carries in this variable; none of one that has ended.
+/// What a process carries in this variable, a token as a rule; none of one that has ended.
 pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
     let environ = environ(pid)?.unwrap_or_default();
     let mut variables = environ.split(|byte| *byte == 0);
@@ -141,10 +145,15 @@ fn environ(pid: Pid) -> io::Result<Option<Vec<u8>>> {
 
 /// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
 pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
-    Ok(find_processes(TOKEN, token)?.iter().any(|process| {
+    let is_client = |process: &Process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
-        process.token == token && name.is_ok_and(|name| name.trim() == program)
-    }))
+        name.is_ok_and(|name| name.trim() == program)
+    };
+    let alone = find_processes(TOKEN, token)?.into_iter();
+    let alone = alone.filter(|process| process.token == token);
+    let together = find_processes(SUBMITS, "")?.into_iter();
+    let together = together.filter(|process| is_among(&process.token, token));
+    Ok(alone.chain(together).any(|process| is_client(&process)))
 }
 
 /// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.

@@ -6,6 +6,10 @@ use std::time::Duration;
 use super::batch::System;
 use super::transport::{Call, Here, Transport, Unreachable};
 
+/// Looks for a job that was cancelled before it is said to be there still, and the time between two of them.
+const LOOKS: u32 = 40;
+const LOOK: Duration = Duration::from_millis(500);
+
 /// A command of a batch system that did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmissionError {
@@ -16,6 +20,23 @@ pub enum SubmissionError {
 }
 
 impl System {
+    /// The command that lists the queues, and so tells whether the batch system answers.
+    pub fn queues(self) -> &'static [&'static str] {
+        match self {
+            Self::Slurm => &["sinfo", "--noheader", "--format=%R"],
+            Self::Pbs | Self::Cobalt => &["qstat", "-Q"],
+        }
+    }
+
+    /// Asks whether the batch system answers; if not, what is said instead.
+    pub fn ask(self, via: &mut dyn Transport) -> Result<(), Unreachable> {
+        let output = via.run(&Call::new(self.queues().iter().copied()))?;
+        match output.succeeded() {
+            true => Ok(()),
+            false => Err(Unreachable(output.stderr)),
+        }
+    }
+
     /// Submits a script under a name; with `after` it begins when that job has ended, however that was. Returns its id.
     pub fn submit_job(
         self,
@@ -25,15 +46,27 @@ impl System {
     ) -> Result<String, SubmissionError> {
         let argv = submit_argv(self, script, name, after);
         let said = run(&argv)?;
-        id(&said).ok_or_else(|| SubmissionError::Refused {
+        printed_id(self, &said).ok_or_else(|| SubmissionError::Refused {
             command: argv.join(" "),
             said: format!("no job id: {}", said.trim()),
         })
     }
 
-    /// Cancels a job.
+    /// Cancels a job. `scancel` is silent also where it did nothing, so its effect is looked for; `qdel` tells by its
+    /// exit status.
     pub fn cancel_job(self, id: &str, name: &str) -> Result<(), SubmissionError> {
-        run(&cancel_argv(self, id, name)).map(drop)
+        let argv = cancel_argv(self, id, name);
+        run(&argv)?;
+        for _ in 0..LOOKS {
+            match (self, self.has_job(id, name)) {
+                (Self::Slurm, Some(true)) => std::thread::sleep(LOOK),
+                _ => return Ok(()),
+            }
+        }
+        Err(SubmissionError::Refused {
+            command: argv.join(" "),
+            said: "nothing, and the job still waits or runs".into(),
+        })
     }
 
     /// Whether a job waits or runs; None if the batch system does not tell.
@@ -62,7 +95,10 @@ impl System {
         match self {
             Self::Slurm => {
                 let argv = ["squeue", "--noheader", "--jobs", id, "--format=%L"];
-                super::slurm::time(run(&argv.map(str::to_owned)).ok()?.trim())
+                let said = run(&argv.map(str::to_owned)).ok()?;
+                said.lines()
+                    .rev()
+                    .find_map(|line| super::slurm::time(line.trim()))
             }
             Self::Pbs | Self::Cobalt => None,
         }
@@ -118,13 +154,37 @@ fn run(argv: &[String]) -> Result<String, SubmissionError> {
     }
 }
 
-/// The id that a submission printed: Slurm `id` or `id;cluster`, PBS `id.server`, Cobalt the last of several lines.
-fn id(said: &str) -> Option<String> {
-    let line = said.lines().rev().find(|line| !line.trim().is_empty())?;
-    let id = line.trim().split(';').next()?;
-    let plain = |c: char| c.is_ascii_alphanumeric() || ".-_[]".contains(c);
-    let starts = id.starts_with(|c: char| c.is_ascii_digit());
-    (starts && id.chars().all(plain)).then(|| id.to_owned())
+/// The id that a submission printed. What submits may be a site's own script, which greets, checks and comments: the
+/// last line that is an id counts.
+pub fn printed_id(system: System, said: &str) -> Option<String> {
+    said.lines().rev().find_map(|line| id(system, line.trim()))
+}
+
+/// The id that a line is: of Slurm `id`, `id;cluster` or the sentence that it prints without `--parsable`, of PBS
+/// `id.server`, of Cobalt a number.
+fn id(system: System, line: &str) -> Option<String> {
+    let number = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
+    let name = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+        text.starts_with(|c: char| c.is_ascii_alphanumeric()) && text.chars().all(plain)
+    };
+    match system {
+        System::Slurm => {
+            let line = match line.strip_prefix("Submitted batch job ") {
+                Some(rest) => rest.split(' ').next().unwrap_or_default(),
+                None => line,
+            };
+            let (id, cluster) = line.split_once(';').unwrap_or((line, "cluster"));
+            (number(id) && name(cluster)).then(|| id.to_owned())
+        }
+        System::Pbs => {
+            let (id, server) = line.split_once('.').unwrap_or((line, "server"));
+            let id = id.strip_suffix("[]").unwrap_or(id);
+            let server = name(server) && server.contains(|c: char| c.is_ascii_alphabetic());
+            (number(id) && server).then(|| line.to_owned())
+        }
+        System::Cobalt => number(line).then(|| line.to_owned()),
+    }
 }
 
 #[cfg(test)]
@@ -152,14 +212,34 @@ mod tests {
     }
 
     #[test]
-    fn the_id_is_read_from_what_each_system_prints() {
-        assert_eq!(id("12;cluster\n").as_deref(), Some("12"));
+    fn the_id_is_read_from_what_each_system_prints_whatever_stands_around_it() {
+        let slurm = |said| printed_id(System::Slurm, said);
+        let pbs = |said| printed_id(System::Pbs, said);
+        assert_eq!(slurm("12;cluster\n").as_deref(), Some("12"));
         assert_eq!(
-            id("1234.polaris-pbs-01").as_deref(),
-            Some("1234.polaris-pbs-01")
+            slurm("Submitted batch job 13 on cluster c").as_deref(),
+            Some("13")
         );
+        let before = "\n-----\n  Welcome to the 7th cluster of 2026  \n--> Checking allocation (CHM-001)...OK\n14\n";
+        assert_eq!(slurm(before).as_deref(), Some("14"));
+        let after = "15\n\n--> 3 jobs in the queue, 2026-11-26\n10:15:00\n";
+        assert_eq!(slurm(after).as_deref(), Some("15"));
+        let mail = "1234.polaris-pbs-01\nMail goes to me@example.org at 10.0.0.1\n";
+        assert_eq!(pbs(mail).as_deref(), Some("1234.polaris-pbs-01"));
+        assert_eq!(pbs("7").as_deref(), Some("7"));
         let cobalt = "Job routed to queue \"debug\".\n\n266001\n";
-        assert_eq!(id(cobalt).as_deref(), Some("266001"));
-        assert_eq!(id("error"), None);
+        let id = printed_id(System::Cobalt, cobalt);
+        assert_eq!(id.as_deref(), Some("266001"));
+        for none in [
+            "",
+            "error",
+            "Submitted batch job",
+            "--> OK",
+            "1.5",
+            "12;",
+            "3 jobs",
+        ] {
+            assert_eq!((slurm(none), pbs(none)), (None, None), "{none}");
+        }
     }
 }

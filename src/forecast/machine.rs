@@ -156,7 +156,7 @@ fn supply(
             blocks: Some(blocks),
             ..
         } => {
-            let per_node = (site.node.cores.count() / partition.cores_per_task.get()).max(1);
+            let per_node = partition.tasks_per_node(&site.node);
             let rules = rules(blocks, per_node);
             let most = slots.unwrap_or(batch.max_jobs.get());
             Supply::Blocks {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use super::require_same_bonds;
 use super::said::error_sentence;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
-use super::{SimResult, Simulator, Start};
+use super::{EMBED_TIMEOUT, MMFF94, Outputs, Prepared, Program, Ranks, Request, Requirement};
+use super::{Search, SimError, SimResult, Simulator, Start, conformers};
 use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
 use crate::chem::{Geometry, Molecule};
 
@@ -49,7 +49,11 @@ pub struct Command {
     /// Cores of each process.
     #[serde(default = "one")]
     pub cores_per_rank: NonZeroUsize,
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -133,8 +137,17 @@ impl Simulator for Command {
         })
     }
 
+    /// It may relax the geometry; where it does not, `parse` refuses any other than MMFF94's.
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: false,
+        }
+    }
+
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
-        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let start = Start::new(request, NAME, self.search())?;
         let input = json!({
             "smiles": request.smiles,
             "charge": 0,
@@ -142,6 +155,7 @@ impl Simulator for Command {
             "multiplicity": start.multiplicity(),
             "geometry": start.geometry,
             "geometry_xyz": start.geometry.to_xyz(&request.smiles),
+            "geometry_level": start.level,
             "settings": self.settings,
         });
         let word = |word: &String| word.replace("{input}", INPUT).replace("{output}", OUTPUT);
@@ -187,7 +201,10 @@ impl Simulator for Command {
                 self.unit.name()
             )));
         }
-        let given = given_geometry(outputs)?;
+        let Given {
+            geometry: given,
+            geometry_level,
+        } = Given::read(outputs)?;
         let symbols = |geometry: &Geometry| {
             geometry
                 .atoms
@@ -202,7 +219,15 @@ impl Simulator for Command {
                 ));
             }
             Some(relaxed) => relaxed,
-            None => given,
+            None => match geometry_level {
+                Some(level) if level != MMFF94 => {
+                    return Err(SimError::Unsupported(format!(
+                        "MMFF94 has no parameters for `{}`; the geometry is of {level}, and `{program}` did not relax it",
+                        request.smiles
+                    )));
+                }
+                _ => given,
+            },
         };
         require_same_bonds(&Molecule::parse(&request.smiles)?, &geometry, program)?;
         if !answer.energy.is_finite() {
@@ -219,14 +244,18 @@ impl Simulator for Command {
 }
 
 /// The geometry that the program was given.
-fn given_geometry(outputs: &Outputs) -> Result<Geometry, SimError> {
-    #[derive(Deserialize)]
-    struct Given {
-        geometry: Geometry,
+#[derive(Deserialize)]
+struct Given {
+    geometry: Geometry,
+    /// None for a free atom and for what another engine relaxed.
+    geometry_level: Option<String>,
+}
+
+impl Given {
+    fn read(outputs: &Outputs) -> Result<Self, SimError> {
+        let unreadable = |why: String| SimError::Unreadable(format!("{INPUT}: {why}"));
+        let text =
+            fs::read(outputs.dir.join(INPUT)).map_err(|e| SimError::of_file(INPUT.into(), &e))?;
+        serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))
     }
-    let unreadable = |why: String| SimError::Unreadable(format!("{INPUT}: {why}"));
-    let text =
-        fs::read(outputs.dir.join(INPUT)).map_err(|e| SimError::of_file(INPUT.into(), &e))?;
-    let given: Given = serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
-    Ok(given.geometry)
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Command, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
+use super::{CONFORMERS, Command, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
 
 /// The programs of the engines that always need the same one, by the name of the engine.
 pub fn programs() -> Vec<(&'static str, Requirement)> {
@@ -60,6 +60,18 @@ impl Engine {
             Self::Qcengine { .. } => super::qcengine::NAME,
             Self::Command { .. } => super::command::NAME,
         }
+    }
+
+    /// Settles what a new campaign leaves open: version 0.1.0, which wrote no number of conformers, had one.
+    pub fn fill_in_defaults(&mut self) {
+        let conformers = match self {
+            Self::Gfn2 { settings } => &mut settings.conformers,
+            Self::Xtb { settings } => &mut settings.conformers,
+            Self::Nwchem { settings } => &mut settings.conformers,
+            Self::Qcengine { settings } => &mut settings.conformers,
+            Self::Command { settings } => &mut settings.conformers,
+        };
+        conformers.get_or_insert(CONFORMERS);
     }
 
     /// What does the work.

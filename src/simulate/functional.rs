@@ -5,153 +5,21 @@
 
 use super::SettingFault;
 
-const SETTING: &str = "method";
-
 /// Exchange and correlation in one word.
-const COMPLETE: &[&str] = &[
-    "acm",
-    "b3lyp",
-    "beckehandh",
-    "hcth",
-    "becke97",
-    "becke97-1",
-    "hcth120",
-    "hcth147",
-    "becke98",
-    "pbe0",
-    "becke97gga1",
-    "hcth407",
-    "hcthp14",
-    "becke97-2",
-    "ft97",
-    "mpw1k",
-    "hcth407p",
-    "xctpssh",
-    "becke97-3",
-    "bop",
-    "pbeop",
-    "mpw1b95",
-    "mpwb1k",
-    "b1b95",
-    "bb1k",
-    "pw6b95",
-    "pwb6k",
-    "m05",
-    "m05-2x",
-    "vs98",
-    "m06-l",
-    "m06-hf",
-    "m06",
-    "revm06",
-    "revm06-l",
-    "m06-2x",
-    "m08-hx",
-    "m08-so",
-    "m11",
-    "m11-l",
-    "sogga",
-    "sogga11",
-    "sogga11-x",
-    "becke97-d",
-    "ssb-d",
-    "kt1",
-    "kt2",
-    "bhlyp",
-    "b3p86",
-    "b3pw91",
-    "pbe96",
-    "dldf",
-    "s12g",
-    "s12h",
-    "mvs",
-    "hle16",
-    "scan",
-    "scanl",
-    "scan0",
-    "rscan",
-    "ncap",
-];
+const COMPLETE: &str = "acm b3lyp beckehandh hcth becke97 becke97-1 hcth120 hcth147 becke98 pbe0 becke97gga1 hcth407 hcthp14 becke97-2 \
+    ft97 mpw1k hcth407p xctpssh becke97-3 bop pbeop mpw1b95 mpwb1k b1b95 bb1k pw6b95 pwb6k m05 m05-2x vs98 m06-l \
+    m06-hf m06 revm06 revm06-l m06-2x m08-hx m08-so m11 m11-l sogga sogga11 sogga11-x becke97-d ssb-d kt1 kt2 \
+    bhlyp b3p86 b3pw91 pbe96 dldf s12g s12h mvs hle16 scan scanl scan0 rscan ncap";
 
 /// Exchange; a factor may follow.
-const EXCHANGE: &[&str] = &[
-    "hfexch",
-    "becke88",
-    "slater",
-    "xpbe96",
-    "gill96",
-    "xperdew91",
-    "xhcth",
-    "xbecke97",
-    "xbecke97-1",
-    "optx",
-    "mpw91",
-    "xft97",
-    "xpkzb99",
-    "xtpss03",
-    "rpbe",
-    "revpbe",
-    "xpw6b95",
-    "xpwb6k",
-    "xm05",
-    "xm05-2x",
-    "xvs98",
-    "xm06-l",
-    "xm06-hf",
-    "xm06",
-    "xm06-2x",
-    "xm08-hx",
-    "xm08-so",
-    "xm11",
-    "xm11-l",
-    "xsogga",
-    "xsogga11",
-    "xsogga11-x",
-    "becke86b",
-    "xperdew86",
-    "xmvs15",
-    "xncap",
-];
+const EXCHANGE: &str = "hfexch becke88 slater xpbe96 gill96 xperdew91 xhcth xbecke97 xbecke97-1 optx mpw91 xft97 xpkzb99 xtpss03 rpbe \
+    revpbe xpw6b95 xpwb6k xm05 xm05-2x xvs98 xm06-l xm06-hf xm06 xm06-2x xm08-hx xm08-so xm11 xm11-l xsogga \
+    xsogga11 xsogga11-x becke86b xperdew86 xmvs15 xncap";
 
 /// Correlation; a factor may follow.
-const CORRELATION: &[&str] = &[
-    "lyp",
-    "perdew81",
-    "perdew86",
-    "perdew91",
-    "pw91lda",
-    "vwn_1",
-    "vwn_2",
-    "vwn_3",
-    "vwn_4",
-    "vwn_5",
-    "vwn_1_rpa",
-    "cpbe96",
-    "chcth",
-    "cbecke97",
-    "cbecke97-1",
-    "cft97",
-    "cpkzb99",
-    "ctpss03",
-    "op",
-    "bc95",
-    "cpw6b95",
-    "cpwb6k",
-    "cm05",
-    "cm05-2x",
-    "cvs98",
-    "cm06-l",
-    "cm06-hf",
-    "cm06",
-    "cm06-2x",
-    "cm08-hx",
-    "cm08-so",
-    "cm11",
-    "cm11-l",
-    "csogga",
-    "csogga11",
-    "csogga11-x",
-    "cvpbe09",
-];
+const CORRELATION: &str = "lyp perdew81 perdew86 perdew91 pw91lda vwn_1 vwn_2 vwn_3 vwn_4 vwn_5 vwn_1_rpa cpbe96 chcth cbecke97 \
+    cbecke97-1 cft97 cpkzb99 ctpss03 op bc95 cpw6b95 cpwb6k cm05 cm05-2x cvs98 cm06-l cm06-hf cm06 cm06-2x cm08-hx \
+    cm08-so cm11 cm11-l csogga csogga11 csogga11-x cvpbe09";
 
 /// Names that NWChem reads and that mean something else without a further directive, or no energy of a molecule.
 const UNUSABLE: &[(&str, &str)] = &[
@@ -224,20 +92,21 @@ pub(super) fn check(functional: &str) -> Result<(), SettingFault> {
         .map(str::to_ascii_lowercase)
         .collect();
     let mut may_be_scaled = false;
-    let mut has_exchange = false;
+    let (mut exchange, mut correlation) = (false, false);
     for word in &words {
-        if COMPLETE.contains(&word.as_str()) {
-            (may_be_scaled, has_exchange) = (false, true);
+        if is_in(COMPLETE, word) {
+            (may_be_scaled, exchange, correlation) = (false, true, true);
         } else if let Some((_, why)) = UNUSABLE.iter().find(|(name, _)| name == word) {
-            return Err(SettingFault {
-                setting: SETTING,
-                message: format!("`{word}` cannot be used as a functional of NWChem: {why}"),
-                hint: "choose another functional, or run NWChem by `engine: command`".to_owned(),
-            });
-        } else if EXCHANGE.contains(&word.as_str()) {
-            (may_be_scaled, has_exchange) = (true, true);
-        } else if CORRELATION.contains(&word.as_str()) {
-            may_be_scaled = true;
+            return Err(fault(
+                format!("`{word}` cannot be used as a functional of NWChem: {why}"),
+                "choose another functional, or run NWChem by `engine: command`".to_owned(),
+            ));
+        } else if is_in(EXCHANGE, word) {
+            (may_be_scaled, exchange) = (true, true);
+            // These are methods of their own.
+            correlation |= ["hfexch", "slater"].contains(&word.as_str());
+        } else if is_in(CORRELATION, word) {
+            (may_be_scaled, correlation) = (true, true);
         } else if may_be_scaled && ["local", "nonlocal"].contains(&word.as_str()) {
         } else if may_be_scaled && factor(word).is_some() {
             may_be_scaled = false;
@@ -245,14 +114,38 @@ pub(super) fn check(functional: &str) -> Result<(), SettingFault> {
             return Err(unknown(functional, word));
         }
     }
-    match has_exchange {
-        true => Ok(()),
-        false => Err(SettingFault {
-            setting: SETTING,
-            message: format!("`{functional}` is correlation without exchange"),
-            hint: format!("name an exchange functional too: `becke88 {functional}`"),
-        }),
+    match (exchange, correlation) {
+        (true, true) => Ok(()),
+        (true, false) => Err(fault(
+            format!("`{functional}` is exchange without correlation"),
+            match elsewhere(&plain(functional)) {
+                Some(whole) => format!("write `{whole}`"),
+                None => format!("name a correlation functional too: `{functional} lyp`"),
+            },
+        )),
+        (false, _) => Err(fault(
+            format!("`{functional}` is correlation without exchange"),
+            format!("name an exchange functional too: `becke88 {functional}`"),
+        )),
     }
+}
+
+fn fault(message: String, hint: String) -> SettingFault {
+    SettingFault {
+        setting: "method",
+        message,
+        hint,
+    }
+}
+
+/// A name without what is written differently elsewhere.
+fn plain(functional: &str) -> String {
+    let small = functional.to_ascii_lowercase();
+    small.replace(['-', '_', ' ', '(', ')'], "")
+}
+
+fn is_in(names: &str, word: &str) -> bool {
+    names.split(' ').any(|name| name == word)
 }
 
 /// A number as Fortran reads it: `0.2`, `1d0`.
@@ -268,9 +161,7 @@ fn unknown(functional: &str, word: &str) -> SettingFault {
         true => format!("`{functional}` is no functional of NWChem 7.0.2"),
         false => format!("`{word}` in `{functional}` is no functional of NWChem 7.0.2"),
     };
-    let plain = functional
-        .to_ascii_lowercase()
-        .replace(['-', '_', ' ', '(', ')'], "");
+    let plain = plain(functional);
     let undispersed = [
         "d3bj", "d3zero", "d3", "d4", "d2", "dispvdw3", "dispvdw2", "disp",
     ]
@@ -283,9 +174,9 @@ fn unknown(functional: &str, word: &str) -> SettingFault {
     } else if plain.starts_with("wb97") || plain.starts_with("cam") {
         "its range separation is not available here: choose `pbe0`, `m06-2x`, or run another program by `engine: qcengine` or `engine: command`".to_owned()
     } else {
-        let names = COMPLETE.iter().chain(EXCHANGE);
+        let names = COMPLETE.split(' ').chain(EXCHANGE.split(' '));
         let close = names
-            .map(|name| (strsim::damerau_levenshtein(name, &plain), *name))
+            .map(|name| (strsim::damerau_levenshtein(name, &plain), name))
             .filter(|(distance, _)| *distance <= 2)
             .min();
         match close {
@@ -295,19 +186,64 @@ fn unknown(functional: &str, word: &str) -> SettingFault {
             }
         }
     };
-    SettingFault {
-        setting: SETTING,
-        message,
-        hint,
-    }
+    fault(message, hint)
 }
 
 /// NWChem's words for a name without `-` and `_`.
 fn elsewhere(plain: &str) -> Option<&'static str> {
     let known = ELSEWHERE.iter().find(|(name, _)| *name == plain);
     let same = || {
-        let mut names = COMPLETE.iter().copied();
+        let mut names = COMPLETE.split(' ');
         names.find(|name| name.replace('-', "") == plain)
     };
     known.map(|(_, words)| *words).or_else(same)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hint(functional: &str) -> String {
+        check(functional).unwrap_err().hint
+    }
+
+    #[test]
+    fn names_of_other_programs_are_refused_in_the_words_of_nwchem() {
+        for (name, words) in [
+            ("pbe", "`xpbe96 cpbe96`"),
+            ("BLYP", "`becke88 lyp`"),
+            ("svwn", "`slater vwn_5`"),
+            ("M062X", "`m06-2x`"),
+            ("tpss", "`xtpss03 ctpss03`"),
+            ("revPBE", "`revpbe cpbe96`"),
+            ("b3lyp-d3", "`b3lyp`"),
+            ("PBE-D3(BJ)", "`xpbe96 cpbe96`"),
+            ("b3lyb", "`b3lyp`"),
+        ] {
+            assert!(hint(name).contains(words), "{name}: {}", hint(name));
+        }
+    }
+
+    #[test]
+    fn sums_of_parts_have_exchange_and_correlation() {
+        for functional in [
+            "xpbe96 cpbe96",
+            "XPBE96 1.0 CPBE96 1d0",
+            "becke88 nonlocal 0.72 slater local lyp",
+            "HFexch",
+            "scan",
+        ] {
+            assert_eq!(check(functional), Ok(()), "{functional}");
+        }
+        for functional in [
+            "lyp",
+            "becke88",
+            "b3lyp 0.5",
+            "0.5 slater",
+            "cpbe96 local",
+            "hse03",
+        ] {
+            assert!(check(functional).is_err(), "{functional}");
+        }
+    }
 }

@@ -10,10 +10,11 @@ use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, get_gfn2_params, is_gfn2_support
 use sci_form::xtb::solve_gfn2;
 use serde::{Deserialize, Serialize};
 
-use super::{EMBED_TIMEOUT, atom_at_origin, atoms, free_atom_spin, require_neutral_closed_shell};
-use super::{MMFF94, Outputs, Prepared, Request, SimError, SimResult, Simulator};
-use super::{require_same_bonds, seconds};
-use crate::chem::{Geometry, Molecule, atomic_number, embed};
+use super::require_same_bonds;
+use super::{CONFORMERS, EMBED_TIMEOUT, MMFF94, Search, atom_at_origin, atoms};
+use super::{Outputs, Prepared, Request, SimError, SimResult, Simulator};
+use super::{conformer, conformers, free_atom_spin, require_neutral_closed_shell};
+use crate::chem::{Geometry, Molecule, atomic_number};
 
 pub(super) const NAME: &str = "gfn2//mmff94";
 const LEVEL: &str = "GFN2-xTB//MMFF94";
@@ -24,13 +25,18 @@ pub const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gfn2 {
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
 impl Default for Gfn2 {
     fn default() -> Self {
         Self {
+            conformers: Some(CONFORMERS),
             embed_timeout_seconds: EMBED_TIMEOUT,
         }
     }
@@ -39,6 +45,14 @@ impl Default for Gfn2 {
 impl Simulator for Gfn2 {
     fn level(&self, _: &str) -> String {
         LEVEL.to_owned()
+    }
+
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: true,
+        }
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
@@ -74,9 +88,8 @@ impl Gfn2 {
         for symbol in molecule.element_counts().keys() {
             supported_number(symbol)?;
         }
-        let geometry = embed(molecule, request.seed, seconds(self.embed_timeout_seconds))?;
+        let (geometry, energy) = conformer::lowest(self.search().run(molecule, request.seed)?)?;
         require_same_bonds(molecule, &geometry, MMFF94)?;
-        let energy = energy_hartree(&geometry)?;
         Ok((geometry, energy))
     }
 }
@@ -105,7 +118,7 @@ pub(super) fn valence_electrons(symbol: &str) -> Option<u32> {
 }
 
 /// The GFN2-xTB energy of a neutral closed-shell molecule.
-fn energy_hartree(geometry: &Geometry) -> Result<f64, SimError> {
+pub(super) fn energy_hartree(geometry: &Geometry) -> Result<f64, SimError> {
     let symbols = geometry
         .atoms
         .iter()

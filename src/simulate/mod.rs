@@ -3,6 +3,7 @@
 mod atoms;
 mod basis;
 mod command;
+mod conformer;
 mod electrons;
 mod engine;
 mod functional;
@@ -18,13 +19,13 @@ mod xtb;
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
 pub use command::{Command, EnergyUnit};
+pub use conformer::Search;
 pub use engine::{Engine, programs};
 pub use gfn2::{Gfn2, VERSION as LIBRARIES};
 pub use key::key_parts;
@@ -34,7 +35,8 @@ pub use said::without_backtrace;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::chem::{ChemError, Geometry, Molecule, atomic_number, embed, rearrangement};
+use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
+use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -63,6 +65,9 @@ pub const SCRATCH_LINK: &str = "scratch";
 
 /// The level of the geometries that engines begin with unless told otherwise.
 pub const MMFF94: &str = "MMFF94";
+
+/// The level of those that MMFF94 cannot treat.
+const ETKDG: &str = "ETKDG";
 
 /// A geometry that another engine found: the first step of a two-step level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -140,6 +145,7 @@ impl From<ChemError> for SimError {
             | ChemError::TooLong { .. }
             | ChemError::Wildcard { .. }
             | ChemError::SeveralFragments { .. }
+            | ChemError::NoForceField { .. }
             | ChemError::Unsupported { .. } => Self::Unsupported(error.to_string()),
         }
     }
@@ -230,6 +236,8 @@ pub trait Simulator {
     fn ranks(&self) -> Option<Ranks> {
         None
     }
+    /// How the geometry that it begins with is found.
+    fn search(&self) -> Search;
     /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder for temporary files,
     /// to which [`SCRATCH_LINK`] leads where the program runs.
     fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError>;
@@ -240,31 +248,40 @@ pub trait Simulator {
 /// A molecule as a program needs it.
 struct Start {
     geometry: Geometry,
+    /// The level of theory of its geometry; none for a free atom and for what another engine gave.
+    level: Option<&'static str>,
     unpaired_electrons: u32,
 }
 
 impl Start {
     /// The geometry, by default MMFF94's, of a neutral closed-shell molecule, or a free atom in its ground state.
-    fn new(request: &Request, engine: &str, embed_timeout: NonZeroU32) -> Result<Self, SimError> {
+    fn new(request: &Request, engine: &str, search: Search) -> Result<Self, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
             return Ok(Self {
                 unpaired_electrons: free_atom_spin(&molecule, symbol)?,
                 geometry: atom_at_origin(symbol),
+                level: None,
             });
         }
         // Some programs take an odd number of electrons without a word.
         require_neutral_closed_shell(&molecule, engine)?;
+        let (geometry, level) = match &request.geometry {
+            Some(Relaxed { xyz, level }) => {
+                let given = of_elements(Geometry::from_xyz(xyz)?)?;
+                require_same_bonds(&molecule, &given, level)?;
+                (given, None)
+            }
+            // Its bonds are compared once it may have been relaxed.
+            None => {
+                let conformers = search.run(&molecule, request.seed)?;
+                let level = if conformers.relaxed { MMFF94 } else { ETKDG };
+                (conformer::lowest_geometry(conformers)?, Some(level))
+            }
+        };
         Ok(Self {
-            geometry: match &request.geometry {
-                Some(Relaxed { xyz, level }) => {
-                    let given = of_elements(Geometry::from_xyz(xyz)?)?;
-                    require_same_bonds(&molecule, &given, level)?;
-                    given
-                }
-                // Its bonds are looked at once it may have been relaxed.
-                None => embed(&molecule, request.seed, seconds(embed_timeout))?,
-            },
+            geometry,
+            level,
             unpaired_electrons: 0,
         })
     }
@@ -274,11 +291,9 @@ impl Start {
     }
 }
 
-/// Seconds an embedding may take, unless a campaign says otherwise.
-const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(10).unwrap();
-
-fn seconds(number: NonZeroU32) -> Duration {
-    Duration::from_secs(u64::from(number.get()))
+/// The number of embeddings that the schema shows as the default.
+fn conformers() -> Option<NonZeroU32> {
+    Some(CONFORMERS)
 }
 
 /// Refuses what some program wrote in the place of an element: it would go into the input of another.

@@ -18,7 +18,8 @@ use super::functional;
 use super::said::error_sentence;
 use super::vibrations::{Nucleus, zero_point_energy};
 use super::words::Words;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
+use super::{Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
 use super::{SCRATCH_LINK, SettingFault, SimResult, Simulator, Start};
 use super::{electrons, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
@@ -56,7 +57,11 @@ pub struct Nwchem {
     pub ranks_per_node: NonZeroUsize,
     /// Cores of each MPI process.
     pub cores_per_rank: NonZeroUsize,
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -96,6 +101,7 @@ impl Default for Nwchem {
             nodes: NonZeroUsize::MIN,
             ranks_per_node: NonZeroUsize::MIN,
             cores_per_rank: NonZeroUsize::MIN,
+            conformers: Some(CONFORMERS),
             embed_timeout_seconds: EMBED_TIMEOUT,
         }
     }
@@ -141,8 +147,16 @@ impl Simulator for Nwchem {
         functional.into_iter().chain(basis).collect()
     }
 
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: self.task == Job::Energy,
+        }
+    }
+
     fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
-        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let start = Start::new(request, NAME, self.search())?;
         Ok(Prepared::Program(Program {
             parallel: true,
             argv: vec!["nwchem".to_owned(), INPUT.to_owned()],

@@ -13,8 +13,9 @@ use serde_json::{Value, json};
 use super::basis::{self, Basis};
 use super::said::error_sentence;
 use super::words::Words;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
-use super::{MMFF94, SettingFault, Simulator, Start, electrons, gfn2, require_same_bonds};
+use super::{EMBED_TIMEOUT, MMFF94, Search, conformers};
+use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{SettingFault, Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
 use crate::chem::{Geometry, Molecule};
 
@@ -38,7 +39,11 @@ pub struct Qcengine {
     /// Cores that QCEngine gives to the program; how it starts MPI is said in its own `qcengine.yaml`.
     #[serde(default = "one")]
     pub cores: NonZeroUsize,
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -113,6 +118,14 @@ impl Simulator for Qcengine {
         Some(requirement())
     }
 
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: true,
+        }
+    }
+
     fn faults(&self, elements: &[String]) -> Vec<SettingFault> {
         let Some(basis) = self.basis.as_ref().filter(|_| self.drives("nwchem")) else {
             return Vec::new();
@@ -143,7 +156,7 @@ impl Simulator for Qcengine {
             let level = self.level(MMFF94);
             return gfn2::free_atom(&molecule, symbol, NAME, &level).map(Prepared::Done);
         }
-        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let start = Start::new(request, NAME, self.search())?;
         let atoms = &start.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
         let positions = atoms.iter().flat_map(|(_, position)| *position);
@@ -301,7 +314,15 @@ fn failure(error: Option<QcError>, said: &dyn Fn(String) -> String) -> SimError 
             SimError::NotConverged
         }
         "input_error" => SimError::Unsupported,
-        _ if says(&["out of memory", "insufficient memory", "ma_push failed"]) => SimError::Memory,
+        _ if says(&[
+            "out of memory",
+            "insufficient memory",
+            "memory limit unreasonable",
+            "ma_push failed",
+        ]) =>
+        {
+            SimError::Memory
+        }
         _ => SimError::Exit,
     };
     kind(said(format!("{error_type}: {}", tail(&error_message))))

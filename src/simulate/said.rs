@@ -11,7 +11,7 @@ pub(super) fn error_sentence(stderr: &str) -> Option<String> {
     let text = without_backtrace(stderr);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
     let names_one = |line: &&str| line.to_lowercase().contains("error");
-    let line = lines().filter(names_one).next_back();
+    let line = lines().rfind(names_one);
     line.or_else(|| lines().next_back()).map(str::to_owned)
 }
 
@@ -41,6 +41,10 @@ fn is_backtrace(line: &str) -> bool {
         || line.starts_with("Note: The following floating-point exceptions are signalling")
         || line.starts_with("with errorcode")
         || line.starts_with("MPI_ABORT was invoked")
+        || line.starts_with("NOTE: invoking MPI_ABORT")
+        || line.starts_with("You may or may not see output from other processes")
+        || line.starts_with("exactly when Open MPI kills them")
+        || line.len() > 9 && line.chars().all(|c| c == '-')
         || line.starts_with("mpirun ")
         || line.starts_with("mpiexec ")
 }

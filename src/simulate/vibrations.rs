@@ -6,7 +6,7 @@
 use faer::{Mat, Side};
 
 /// Electron masses in a unified atomic mass unit, CODATA 2018.
-const ELECTRON_MASSES_PER_DALTON: f64 = 1822.888_486_209;
+const ELECTRON_MASSES_PER_DALTON: f64 = 1_822.888_486_209;
 /// Wavenumber in 1/cm of a vibration whose energy quantum is one hartree, CODATA 2018.
 const PER_CM_PER_HARTREE: f64 = 219_474.631_363_20;
 /// Largest distance of an atom from the axis of a molecule that counts as linear, bohr. A hydrogen in a bend of 5 degrees is

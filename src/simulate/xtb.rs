@@ -10,7 +10,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::said::error_sentence;
-use super::{EMBED_TIMEOUT, Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
+use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
 
@@ -23,13 +24,18 @@ const OPTIMISED: &str = "xtbopt.xyz";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Xtb {
-    /// Whole seconds an embedding may take before the molecule counts as one without a geometry.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    pub conformers: Option<NonZeroU32>,
+    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
 impl Default for Xtb {
     fn default() -> Self {
         Self {
+            conformers: Some(CONFORMERS),
             embed_timeout_seconds: EMBED_TIMEOUT,
         }
     }
@@ -52,13 +58,21 @@ impl Simulator for Xtb {
         })
     }
 
+    fn search(&self) -> Search {
+        Search {
+            conformers: self.conformers,
+            embed_timeout_seconds: self.embed_timeout_seconds,
+            needs_mmff94: false,
+        }
+    }
+
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
         // Version 6.5.1 fails on free atoms now and then, in identical runs; their energy has a closed form.
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
             return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(Prepared::Done);
         }
-        let start = Start::new(request, NAME, self.embed_timeout_seconds)?;
+        let start = Start::new(request, NAME, self.search())?;
         let argv = ["xtb", INPUT, "--gfn", "2", "--opt"]
             .map(str::to_owned)
             .into();

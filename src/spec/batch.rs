@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
+use super::memory::Amount;
+use super::site::Site;
 
 /// What a partition that makes its own jobs asks of its batch system.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -29,7 +31,7 @@ pub struct Batch {
     #[serde(default = "a_hundred")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_jobs: NonZeroUsize,
-    /// Further options of the submit command, one an entry: `--constraint=cpu`, `-l filesystems=home`.
+    /// Further options of the submit command, one an entry: `--qos=shared`, `-l filesystems=home`.
     #[serde(default)]
     pub options: Vec<String>,
 }
@@ -54,9 +56,37 @@ pub struct Submit {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub nodes: NonZeroUsize,
+    /// Memory of each node; what the batch system gives if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_per_node: Option<Amount>,
+    /// GPUs of each node; those of `node` if tasks in the job use some, and none otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 1024))]
+    pub gpus_per_node: Option<usize>,
+    /// What the nodes must be, in the words of the batch system.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub constraint: Option<String>,
+    /// Jobs that are submitted at once, each to begin when the one before has ended, for sites where jobs may not submit
+    /// jobs. If not given each job submits the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1000))]
+    pub chain: Option<NonZeroUsize>,
     /// Further options of the submit command, one an entry.
     #[serde(default)]
     pub options: Vec<String>,
+}
+
+impl Submit {
+    /// GPUs of each node of a job.
+    pub fn gpus(&self, site: &Site) -> usize {
+        let used = if site.uses_gpus_here() {
+            site.node.gpus
+        } else {
+            0
+        };
+        self.gpus_per_node.unwrap_or(used)
+    }
 }
 
 /// A batch system.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::duration::Duration;
 pub use super::load::{Loaded, Overrides, load, read};
 use super::retries::Retries;
+use crate::chem::Stereo;
 use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::simulate::Engine;
 
@@ -44,6 +45,33 @@ pub struct Campaign {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub cache: Option<String>,
+}
+
+impl Campaign {
+    /// Settles what a new campaign leaves open and the file of a run states, unless version 0.1.0 wrote it.
+    pub(super) fn fill_in_defaults(&mut self) {
+        self.search_space.stereo = self.search_space.stereo.or_else(ignore);
+        for method in self.methods.values_mut() {
+            if let MethodKind::Simulate { engine, .. } = &mut method.kind {
+                engine.fill_in_defaults();
+            }
+        }
+    }
+
+    /// The methods that take MMFF94 geometries as they are, with the names of their engines: their levels of theory say so.
+    pub fn at_mmff94_geometries(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.methods
+            .iter()
+            .filter_map(|(name, method)| match &method.kind {
+                MethodKind::Simulate {
+                    engine,
+                    geometry: None,
+                } if engine.simulator().search().needs_mmff94 => {
+                    Some((name.as_str(), engine.name()))
+                }
+                _ => None,
+            })
+    }
 }
 
 fn default_site() -> String {
@@ -119,9 +147,24 @@ pub struct SearchSpace {
     #[serde(default = "default_ring_sizes")]
     #[schemars(inner(range(min = 3, max = 20)))]
     pub allowed_ring_sizes: Vec<usize>,
+    /// Whether stereoisomers and isotopologues are one molecule (`ignore`) or molecules of their own (`keep`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Stereo", default = "ignore")]
+    pub stereo: Option<Stereo>,
     /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as neutral acid or base.
     #[serde(default)]
     pub largest_fragment: bool,
+}
+
+fn ignore() -> Option<Stereo> {
+    Some(Stereo::Ignore)
+}
+
+impl SearchSpace {
+    /// What makes two SMILES one molecule. Version 0.1.0, which wrote no such key, kept the stereo of its source.
+    pub fn stereo(&self) -> Stereo {
+        self.stereo.unwrap_or(Stereo::Keep)
+    }
 }
 
 fn default_ring_sizes() -> Vec<usize> {

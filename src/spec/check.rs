@@ -6,7 +6,7 @@ use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
 use super::site::Executor;
 use super::source::{self, Source};
-use super::space::ELEMENTS;
+use super::space::{ELEMENTS, WITHOUT_MMFF94};
 use crate::simulate::{Engine, Ranks};
 
 /// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
@@ -18,7 +18,10 @@ pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> 
         methods(loaded, faults);
     }
     let is_readable = loaded.is_sound("search_space") && elements(loaded, faults) && !drawn;
-    is_readable.then(|| source(loaded, base, faults)).flatten()
+    let is_treated = |faults| !loaded.is_sound("methods") || mmff94_elements(loaded, faults);
+    (is_readable && is_treated(faults))
+        .then(|| source(loaded, base, faults))
+        .flatten()
 }
 
 fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Option<Source> {
@@ -230,6 +233,28 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
             "lower it, or raise `cores_per_task` in the site profile",
         );
     }
+}
+
+/// Whether MMFF94 has parameters for all elements, where a method takes its geometries as they are.
+fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
+    let Some((method, engine)) = loaded.campaign.at_mmff94_geometries().next() else {
+        return true;
+    };
+    let elements = &loaded.campaign.search_space.elements;
+    let missing = elements.iter().enumerate();
+    let missing = missing.filter(|(_, element)| WITHOUT_MMFF94.contains(&element.as_str()));
+    let before = faults.0.len();
+    for (index, element) in missing {
+        let message = format!(
+            "MMFF94 has no parameters for `{element}`, and the method `{method}` takes its energies at MMFF94 geometries (`engine: {engine}`)"
+        );
+        let hint = format!(
+            "remove `{element}`, or relax the molecules: `engine: xtb`, `task: optimize` of `nwchem`, or a `geometry`"
+        );
+        let place = loaded.place(&["search_space", "elements", &index.to_string()]);
+        faults.push(Fault::new(message).at(place).hint(Some(hint)));
+    }
+    faults.0.len() == before
 }
 
 /// Whether all elements are known.

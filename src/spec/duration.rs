@@ -1,4 +1,4 @@
-//! A length of time as people write it: `90s`, `2m`, `1h 30m`.
+//! A length of time as people write it, `90s`, `1h 30m`, `2d`, or as batch systems do, `36:00:00`, `1-12:00:00`.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,12 +35,85 @@ impl FromStr for Duration {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        match SpanParser::new().parse_unsigned_duration(text.trim()) {
-            Ok(duration) if duration.is_zero() => Err("must be longer than zero".into()),
-            Ok(duration) => Ok(Self(duration)),
-            Err(_) => Err("is not a duration".into()),
+        let text = text.trim();
+        if is_number(text) {
+            return Err(format!("has no unit: {}", hint_for_number(text)));
+        }
+        match clock(text).or_else(|| in_words(text)) {
+            Some(duration) if duration.is_zero() => Err("must be longer than zero".into()),
+            Some(duration) => Ok(Self(duration)),
+            None => Err("is not a duration".into()),
         }
     }
+}
+
+/// A way out for a number without a unit: Slurm's are minutes, those of PBS seconds.
+pub fn hint_for_number(number: impl fmt::Display) -> String {
+    format!("write `{number}s`, `{number}m` or `{number}h`")
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+/// Reads `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM` and `D-HH:MM:SS`, the forms of Slurm (`man sbatch`, `--time`); those without
+/// days mean the same to PBS (`man qsub`, `[[HH:]MM:]SS`).
+fn clock(text: &str) -> Option<std::time::Duration> {
+    let number = |part: &str| {
+        let is_plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        is_plain.then(|| part.parse::<u64>().ok()).flatten()
+    };
+    let (days, rest) = match text.split_once('-') {
+        Some((days, rest)) => (Some(number(days)?), rest),
+        None => (None, text),
+    };
+    let parts: Vec<u64> = rest.split(':').map(number).collect::<Option<_>>()?;
+    let (hours, minutes, seconds) = match (days, parts.as_slice()) {
+        (None, [minutes, seconds]) => (0, *minutes, *seconds),
+        (_, [hours, minutes, seconds]) => (*hours, *minutes, *seconds),
+        (Some(_), [hours, minutes]) => (*hours, *minutes, 0),
+        (Some(_), [hours]) => (*hours, 0, 0),
+        _ => return None,
+    };
+    let hours = days.unwrap_or(0).checked_mul(24)?.checked_add(hours)?;
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    let seconds = minutes.checked_mul(60)?.checked_add(seconds)?;
+    Some(std::time::Duration::from_secs(seconds))
+}
+
+/// Reads units, of which a day has 24 hours and a week seven days.
+fn in_words(text: &str) -> Option<std::time::Duration> {
+    let mut rest = text;
+    let mut whole = std::time::Duration::ZERO;
+    for (unit, hours) in [("w", 168), ("d", 24)] {
+        if let Some((count, after)) = leading(rest, unit) {
+            let seconds = count * f64::from(hours * 3600);
+            whole = whole.checked_add(std::time::Duration::try_from_secs_f64(seconds).ok()?)?;
+            rest = after;
+        }
+    }
+    match rest {
+        "" if !text.is_empty() => Some(whole),
+        rest => {
+            let parsed = SpanParser::new().parse_unsigned_duration(rest).ok()?;
+            whole.checked_add(parsed)
+        }
+    }
+}
+
+/// The count of weeks (`w`) or days (`d`) that a text begins with, and what stands behind it.
+fn leading<'t>(text: &'t str, unit: &str) -> Option<(f64, &'t str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (count, rest) = text.split_at(end);
+    let rest = rest.trim_start();
+    let end = rest.find(|c: char| !c.is_ascii_alphabetic());
+    let (word, rest) = rest.split_at(end.unwrap_or(rest.len()));
+    let is_unit = match unit {
+        "w" => ["w", "wk", "wks", "week", "weeks"].contains(&word),
+        _ => ["d", "day", "days"].contains(&word),
+    };
+    let rest = rest.trim_start().trim_start_matches(',').trim_start();
+    is_unit.then(|| Some((count.parse().ok()?, rest))).flatten()
 }
 
 impl fmt::Display for Duration {
@@ -73,10 +146,13 @@ impl JsonSchema for Duration {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A length of time: `90s`, `2m`, `1h 30m`.",
+            "description": "A length of time: `90s`, `1h 30m`, `2d`, or as Slurm writes it: `HH:MM:SS`, `D-HH:MM:SS`, `MM:SS`.",
             "type": "string",
             "format": FORMAT,
-            "pattern": r"^\s*[0-9][0-9.]*\s*(h|m|s|ms|us|ns|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?|millis|msecs?)\b",
+            "pattern": concat!(
+                r"^\s*([0-9][0-9.]*\s*(w|wks?|weeks?|d|days?|h|m|s|ms|us|ns|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?",
+                r"|millis|msecs?)([^A-Za-z]|$)|([0-9]+-)?[0-9]+:[0-9]+(:[0-9]+)?\s*$|[0-9]+-[0-9]+\s*$)"
+            ),
         })
     }
 }
@@ -94,12 +170,60 @@ mod tests {
         assert_eq!("90s".parse::<Duration>().unwrap(), Duration::from_secs(90));
     }
 
+    /// Measured with `sbatch --time` and `scontrol show job` of Slurm 22.05.8; `qsub` of OpenPBS 23.06 reads those without
+    /// days alike.
+    #[test]
+    fn a_time_limit_of_a_batch_script_means_what_it_means_there() {
+        for (text, seconds) in [
+            ("24:00", 24 * 60),
+            ("90:30", 90 * 60 + 30),
+            ("24:00:00", 24 * 3600),
+            ("1-00:00:00", 24 * 3600),
+            ("1-12", 36 * 3600),
+            ("2-03:30", 51 * 3600 + 1800),
+            ("0:30", 30),
+        ] {
+            assert_eq!(text.parse(), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn days_and_weeks_have_whole_hours() {
+        for (text, hours) in [
+            ("2d", 48),
+            ("1.5 days", 36),
+            ("1 day, 12h", 36),
+            ("1d 2h", 26),
+            ("1w 1d", 192),
+        ] {
+            let expected = Duration::from_secs(hours * 3600);
+            assert_eq!(text.parse(), Ok(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_without_a_unit_is_told_its_way_out() {
+        for text in ["60", "1.5", " 60 ", "1e3"] {
+            let why = text.parse::<Duration>().expect_err(text);
+            assert!(why.contains(&format!("`{}m`", text.trim())), "{why}");
+        }
+    }
+
     #[test]
     fn nonsense_is_no_duration() {
         for text in [
             "",
-            "2",
             "m",
+            "d",
+            "1d2",
+            "1-",
+            "-1:00",
+            "1:2:3:4",
+            "1:-2",
+            "1-2-3",
+            "99999999999999999999d",
+            "9999999999999999-00",
+            "0:00",
             "2 parsecs",
             "-2m",
             "0s",

@@ -145,6 +145,12 @@ impl Place {
     pub fn line_text(&self) -> &str {
         self.text.text.lines().nth(self.line - 1).unwrap_or("")
     }
+
+    /// What is written there.
+    pub fn written(&self) -> String {
+        let line = self.line_text().chars().skip(self.column - 1);
+        line.take(self.length).collect()
+    }
 }
 
 /// One thing that is wrong.

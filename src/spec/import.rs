@@ -12,7 +12,7 @@ use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::scratch::variable;
 use super::site::{Cores, Executor, Memory, Node, Partition, Recognise, Site, Slots};
 use super::tree::{self, Node as Tree, Value};
-use super::{schema, walk};
+use super::{schema, walk, yaml11};
 
 /// A profile made from a QCEngine file.
 #[derive(Clone, Debug)]
@@ -81,7 +81,12 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
     let Some(mut tree) = tree::parse(text, &mut faults) else {
         return Err(faults);
     };
+    yaml11::resolve(&mut tree);
     let mut notes = unknown_keys(&mut tree);
+    if let Value::Map(machines) = &mut tree.value {
+        let settings = machines.iter_mut();
+        settings.for_each(|(_, settings)| convert(settings));
+    }
     walk::walk(
         &schema::of::<BTreeMap<String, Machine>>(),
         &mut tree,
@@ -164,6 +169,34 @@ fn unknown_keys(tree: &mut Tree) -> Vec<String> {
     notes
 }
 
+/// Converts what QCEngine converts: numbers and truth values that are written as texts (pydantic 2, lax mode).
+fn convert(settings: &mut Tree) {
+    let Value::Map(entries) = &mut settings.value else {
+        return;
+    };
+    for (key, node) in entries {
+        let text = match &node.value {
+            Value::Text(text) => text.trim().to_lowercase(),
+            Value::Integer(number) => number.to_string(),
+            _ => continue,
+        };
+        let digits = text.replace('_', "");
+        let converted = match key.name.as_str() {
+            "is_batch_node" => match text.as_str() {
+                "1" | "on" | "t" | "true" | "y" | "yes" => Some(Value::Bool(true)),
+                "0" | "off" | "f" | "false" | "n" | "no" => Some(Value::Bool(false)),
+                _ => None,
+            },
+            "ncores" | "jobs_per_node" | "retries" | "memory_safety_factor" => {
+                digits.parse().ok().map(Value::Integer)
+            }
+            "memory" => digits.parse().ok().map(Value::Number),
+            _ => None,
+        };
+        node.value = converted.unwrap_or_else(|| node.value.clone());
+    }
+}
+
 fn partitions(machine: &Machine) -> BTreeMap<String, Partition> {
     let jobs = machine.jobs_per_node;
     let cores = machine.ncores.map(|cores| cores.get() / jobs.get());
@@ -171,6 +204,9 @@ fn partitions(machine: &Machine) -> BTreeMap<String, Partition> {
     let partition = |executor, cores_per_task| Partition {
         executor,
         cores_per_task,
+        memory_per_task: None,
+        gpus_per_task: 0,
+        constraint: None,
         transport: None,
         setup: None,
         environment: BTreeMap::new(),

@@ -3,7 +3,7 @@
 use serde_json::Value as Json;
 
 use super::duration;
-use super::site::MEMORY_FORMAT;
+use super::site::{AMOUNT_FORMAT, MEMORY_FORMAT};
 use super::tree::Value;
 
 /// The choices of a schema that is one.
@@ -65,6 +65,12 @@ fn types_of(schema: &Json) -> Vec<&str> {
     }
 }
 
+/// Whether a schema allows numbers, but only whole ones.
+pub fn wants_whole(schema: &Json) -> bool {
+    let types = types_of(schema);
+    types.contains(&"integer") && !types.contains(&"number")
+}
+
 /// Whether a value is of a type that the schema allows.
 pub fn fits(schema: &Json, value: &Value) -> bool {
     if !words_of(schema).is_empty() {
@@ -100,6 +106,7 @@ pub fn expected(schema: &Json) -> Vec<String> {
             "string" => match schema["format"].as_str() {
                 Some(duration::FORMAT) => "a duration such as `2m`".into(),
                 Some(MEMORY_FORMAT) => "an amount of memory such as `192 GiB`".into(),
+                Some(AMOUNT_FORMAT) => "an amount of memory such as `4 GiB`".into(),
                 _ => "text".into(),
             },
             "array" => "a list".into(),

@@ -31,6 +31,8 @@ pub struct Overrides {
     pub site: Option<String>,
     /// Not a change: the molecules are drawn already, and nobody asks whether their source is still there.
     pub drawn: bool,
+    /// Not a change either: the file is that of a run, and what it does not state was not a setting when it was written.
+    pub resolved: bool,
 }
 
 /// A campaign that is right, and where it runs.
@@ -103,11 +105,14 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
-    let campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
-        Ok(campaign) => campaign,
+    let mut campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
+        Ok(campaign) => at_home(campaign, &tree, &mut faults),
         Err(_) if !faults.is_empty() => return Err(sorted(faults)),
         Err(error) => return Err(Fault::new(error.to_string()).at(text.whole()).into()),
     };
+    if !overrides.resolved {
+        campaign.fill_in_defaults();
+    }
     let mut faulty = sections(&tree, &text, &faults);
     faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {
@@ -171,7 +176,7 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
 /// The profile: a path on the command line is one from here, a path in a campaign one from the campaign's folder.
 fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site, Origin), Faults> {
     match &overrides.site {
-        Some(path) if profiles::is_path(path) => profiles::file(Path::new(path)),
+        Some(path) if profiles::is_path(path) => profiles::file(&profiles::path(path)?),
         Some(name) => profiles::named(name, &profiles::search_path(base)),
         None if profiles::is_path(&campaign.site) => {
             let path = paths::below(base, campaign.site.as_ref());
@@ -204,6 +209,36 @@ fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> 
         }
     }
     faulty
+}
+
+/// The campaign with the home directory in place of `~/`.
+fn at_home(mut campaign: Campaign, tree: &Node, faults: &mut Faults) -> Campaign {
+    let mut expand = |path: &mut String, place: &[&str]| match paths::expanded(path) {
+        Ok(expanded) => *path = expanded,
+        Err(error) => faults.push(Fault::from(error).at(tree.find(place).clone())),
+    };
+    expand(
+        &mut campaign.search_space.source,
+        &["search_space", "source"],
+    );
+    expand(&mut campaign.site, &["site"]);
+    if let Some(cache) = &mut campaign.cache {
+        expand(cache, &["cache"]);
+    }
+    for (name, method) in &mut campaign.methods {
+        if let MethodKind::Simulate {
+            engine: Engine::Command { settings },
+            ..
+        } = &mut method.kind
+        {
+            let words = settings.argv.iter_mut().enumerate();
+            for (index, word) in words.filter(|(_, word)| word.starts_with("~/")) {
+                let index = index.to_string();
+                expand(word, &["methods", name, "settings", "argv", &index]);
+            }
+        }
+    }
+    campaign
 }
 
 /// The campaign with its paths made absolute, so that it can be read again from another folder and tasks may run in folders

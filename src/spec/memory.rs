@@ -14,6 +14,21 @@ pub enum Memory {
     Bytes(u64),
 }
 
+/// An amount of memory, more than none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Amount(u64);
+
+impl Amount {
+    pub fn bytes(self) -> u64 {
+        self.0
+    }
+
+    /// Rounded up.
+    pub fn mebibytes(self) -> u64 {
+        self.0.div_ceil(1 << 20)
+    }
+}
+
 /// Units of memory, largest first.
 const UNITS: [(&str, u64); 8] = [
     ("TiB", 1 << 40),
@@ -26,8 +41,10 @@ const UNITS: [(&str, u64); 8] = [
     ("kB", 1_000),
 ];
 
-/// The `format` by which the JSON Schema marks an amount of memory.
+/// The `format` by which the JSON Schema marks an amount of memory or `auto`.
 pub const MEMORY_FORMAT: &str = "memory";
+/// The same of an amount that must be given.
+pub const AMOUNT_FORMAT: &str = "memory-amount";
 
 impl FromStr for Memory {
     type Err = String;
@@ -49,6 +66,52 @@ impl FromStr for Memory {
             }
             _ => Err("is not an amount of memory".into()),
         }
+    }
+}
+
+impl FromStr for Amount {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.parse()? {
+            Memory::Bytes(bytes) => Ok(Self(bytes)),
+            Memory::Auto => Err("is not an amount of memory".into()),
+        }
+    }
+}
+
+impl fmt::Display for Amount {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        Memory::Bytes(self.0).fmt(f)
+    }
+}
+
+impl Serialize for Amount {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Amount {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(de::Error::custom)
+    }
+}
+
+impl JsonSchema for Amount {
+    fn schema_name() -> Cow<'static, str> {
+        "Amount".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number with a unit: `4 GiB`.",
+            "type": "string",
+            "format": AMOUNT_FORMAT,
+            "pattern": r"^\s*[1-9][0-9]*\s*(TiB|TB|GiB|GB|MiB|MB|KiB|kB)\s*$",
+        })
     }
 }
 
@@ -106,6 +169,9 @@ mod tests {
         for text in ["auto", "192 GiB", "3 TB", "7 kB"] {
             assert_eq!(text.parse::<Memory>().unwrap().to_string(), text);
         }
+        assert_eq!("1 MB".parse::<Amount>().unwrap().mebibytes(), 1);
+        assert_eq!("3 GiB".parse::<Amount>().unwrap().mebibytes(), 3072);
+        assert!("auto".parse::<Amount>().is_err());
         for text in [
             "",
             "GiB",

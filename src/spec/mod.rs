@@ -3,17 +3,20 @@
 mod batch;
 pub mod campaign;
 mod check;
+mod directives;
 pub mod duration;
 pub mod fault;
 pub mod import;
 mod keywords;
 mod load;
 mod memory;
+pub mod options;
 mod overrides;
 mod params;
 pub mod partitions;
-mod paths;
+pub mod paths;
 pub mod profiles;
+mod resources;
 pub mod retries;
 pub mod schema;
 pub mod scratch;
@@ -24,5 +27,6 @@ mod table;
 pub mod template;
 mod tree;
 mod walk;
+mod yaml11;
 
 pub use fault::{Fault, Faults};

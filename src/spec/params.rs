@@ -7,6 +7,7 @@ use super::fault::{Fault, Faults, Place, hint_for};
 use super::overrides::Set;
 use super::template::{Piece, is_name, pieces};
 use super::tree::{Node, Value};
+use super::walk::whole;
 
 /// Applies the overrides and replaces every `{{name}}`; returns the values of the params.
 ///
@@ -84,6 +85,9 @@ impl Knob {
         let Some(parsed) = parsed else { return };
         let parsed = match (&self.value, parsed) {
             (Value::Number(_), Value::Integer(value)) => Value::Number(value as f64),
+            (Value::Integer(_), Value::Number(value)) => {
+                whole(value).map_or(Value::Number(value), Value::Integer)
+            }
             (_, parsed) => parsed,
         };
         let wanted = match self.value {

@@ -1,6 +1,7 @@
 //! What a schema cannot say of a profile: that the numbers of its partitions fit together, and what a name is.
 
 use super::fault::{Fault, Faults};
+use super::paths::in_home;
 use super::site::{Cores, Executor, Partition, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
@@ -111,12 +112,13 @@ fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str
     let Some(Transport::Ssh(place)) = &partition.transport else {
         return;
     };
-    if !place.work_dir.is_absolute() {
+    let in_home = place.work_dir.to_str().and_then(in_home);
+    if !place.work_dir.is_absolute() && in_home.is_none() {
         let message = format!(
             "`work_dir` of `{name}` is `{}`, which is no path from the root",
             place.work_dir.display()
         );
-        let hint = "write it with a `/` at its beginning, as that host sees it";
+        let hint = "write it with a `/` or `~/` at its beginning, as that host sees it";
         fault("transport", message, hint);
     }
     if let Executor::Local { pin: true, .. } = &partition.executor {

@@ -8,7 +8,7 @@ use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::site::Site;
 use super::template::{Piece, pieces};
 use super::tree::{self, Node};
-use super::{partitions, schema, scratch, walk};
+use super::{partitions, paths, resources, schema, scratch, walk};
 
 /// Profiles that come with the program: file name and text.
 const BUILT_IN: [(&str, &str); 7] = [
@@ -34,7 +34,7 @@ const BUILT_IN: [(&str, &str); 7] = [
 ];
 
 /// What the template of an MPI command may name.
-const LAUNCHER_NAMES: [&str; 7] = [
+const LAUNCHER_NAMES: [&str; 9] = [
     "total_ranks",
     "ranks_per_node",
     "cores_per_rank",
@@ -42,6 +42,8 @@ const LAUNCHER_NAMES: [&str; 7] = [
     "hosts",
     "hostfile",
     "memory",
+    "memory_per_task",
+    "gpus_per_task",
 ];
 
 /// Where a profile comes from.
@@ -160,6 +162,12 @@ pub fn file(path: &Path) -> Result<(Site, Origin), Faults> {
     Ok((site, Origin::File(path.to_owned())))
 }
 
+/// The path that is meant by one on the command line.
+pub fn path(written: &str) -> Result<PathBuf, Faults> {
+    let expanded = paths::expanded(written).map_err(Fault::from)?;
+    Ok(expanded.into())
+}
+
 /// Whether `site` is the path of a profile and not the name of one.
 pub fn is_path(site: &str) -> bool {
     site.contains('/') || is_profile(Path::new(site))
@@ -173,14 +181,45 @@ pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
     };
     walk::walk(&schema::site(), &mut tree, &mut faults);
     check_launcher(&tree, &mut faults);
-    match serde_json::from_value(tree.to_json()) {
-        Ok(site) => {
+    match serde_json::from_value::<Site>(tree.to_json()) {
+        Ok(mut site) => {
+            at_home(&mut site, &tree, &mut faults);
             partitions::check(&site, &tree, &mut faults);
+            resources::check(&site, &tree, &mut faults);
             scratch::check(&site, &tree, &mut faults);
             faults.or(site)
         }
         Err(_) if !faults.is_empty() => Err(faults),
         Err(error) => Err(Fault::new(error.to_string()).at(tree.place).into()),
+    }
+}
+
+/// Puts the home directory in place of `~/` in the variables of tasks, as a shell does. The other paths of a profile are
+/// those of the host where they are used, and read there.
+fn at_home(site: &mut Site, tree: &Node, faults: &mut Faults) {
+    for (name, partition) in &mut site.partitions {
+        let is_elsewhere = partition.transport.is_some();
+        for (variable, value) in &mut partition.environment {
+            if paths::in_home(value).is_none() {
+                continue;
+            }
+            let place = tree.find(&["partitions", name, "environment", variable]);
+            let fault = match paths::expanded(value) {
+                _ if is_elsewhere => {
+                    let hint = "write the absolute path, as that host sees it".to_owned();
+                    Fault::new(format!(
+                        "`{value}` would be the home directory of this host"
+                    ))
+                    .hint(Some(hint))
+                }
+                Ok(expanded) => {
+                    *value = expanded;
+                    continue;
+                }
+                Err(error) => error.into(),
+            };
+            faults.push(fault.at(place.clone()));
+        }
     }
 }
 

@@ -3,12 +3,18 @@
 use std::path::{Component, Path};
 
 use super::fault::{Fault, Faults};
+use super::paths::{HomeError, in_home};
 use super::site::Site;
 use super::tree::Node as Tree;
 
-/// The name of the variable that a directory begins with, and the path behind it: `$NAME`, `${NAME}/folder`.
+/// The name of the variable that a directory begins with, and the path behind it: `$NAME`, `${NAME}/folder`. `~/folder`
+/// begins with HOME.
 pub fn variable(dir: &Path) -> Option<(&str, &str)> {
-    let text = dir.to_str()?.strip_prefix('$')?;
+    let text = dir.to_str()?;
+    if let Some(rest) = in_home(text) {
+        return Some(("HOME", rest.trim_start_matches('/')));
+    }
+    let text = text.strip_prefix('$')?;
     let (name, rest) = match text.strip_prefix('{') {
         Some(braced) => braced.split_once('}')?,
         None => text.split_at(text.find('/').unwrap_or(text.len())),
@@ -22,11 +28,15 @@ pub fn variable(dir: &Path) -> Option<(&str, &str)> {
 /// Collects the faults of the scratch directory of a well-formed profile.
 pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
     let shown = site.scratch.display();
+    let rest = variable(&site.scratch).map(|(_, rest)| Path::new(rest));
     let mut fault = |message: String, hint: &str| {
         let place = tree.find(&["scratch"]).clone();
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
     };
-    let rest = variable(&site.scratch).map(|(_, rest)| Path::new(rest));
+    if rest.is_none() && shown.to_string().starts_with('~') {
+        let error = HomeError::OtherUser(shown.to_string());
+        fault(error.to_string(), &error.hint());
+    }
     let path = rest.unwrap_or(&site.scratch);
     if path.to_string_lossy().contains('$') {
         fault(
@@ -53,6 +63,8 @@ mod tests {
         assert_eq!(variable("$TMPDIR"), some("TMPDIR", ""));
         assert_eq!(variable("${TMPDIR}/a/b"), some("TMPDIR", "a/b"));
         assert_eq!(variable("$TMP_1//a"), some("TMP_1", "a"));
+        assert_eq!(variable("~/a/b"), some("HOME", "a/b"));
+        assert_eq!(variable("~"), some("HOME", ""));
         for not in [
             "./scratch",
             "a/$TMPDIR",
@@ -61,6 +73,7 @@ mod tests {
             "${TMPDIR}a",
             "${TMPDIR",
             "$A-B",
+            "~me/a",
         ] {
             assert_eq!(variable(not), None, "{not}");
         }

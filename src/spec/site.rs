@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::batch::one;
 pub use super::batch::{Batch, BatchSystem, Blocks, Ssh, Submit, Transport};
-pub use super::memory::{MEMORY_FORMAT, Memory};
+pub use super::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -33,7 +33,8 @@ pub struct Site {
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.
     ///
     /// It knows `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts` (with commas between them),
-    /// `hostfile` (a file with a host a line) and `memory` (of a node, in MiB).
+    /// `hostfile` (a file with a host a line), `memory` (of a node, in MiB), `memory_per_task` (MiB, 0 if not given) and
+    /// `gpus_per_task`.
     pub mpiexec_command: Option<String>,
     /// Shell lines that a task's environment needs first: `module load xtb`.
     #[serde(default)]
@@ -121,6 +122,17 @@ pub struct Partition {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub cores_per_task: NonZeroUsize,
+    /// Memory of a task on each of its nodes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_per_task: Option<Amount>,
+    /// GPUs of a task on each of its nodes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(max = 1024))]
+    pub gpus_per_task: usize,
+    /// What its nodes must be, in the words of the batch system: `cpu` to Slurm, `gpu_model=a100` to PBS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub constraint: Option<String>,
     /// How it is reached; this host if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
@@ -132,7 +144,23 @@ pub struct Partition {
     pub environment: BTreeMap<String, String>,
 }
 
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
 impl Partition {
+    /// Tasks for which a node has cores, memory and GPUs, as far as these are known; one at the least.
+    pub fn tasks_per_node(&self, node: &Node) -> usize {
+        let by_cores = node.cores.count() / self.cores_per_task.get();
+        let by_gpus = node.gpus.checked_div(self.gpus_per_task);
+        let by_memory = match (node.memory, self.memory_per_task) {
+            (Memory::Bytes(bytes), Some(each)) => usize::try_from(bytes / each.bytes()).ok(),
+            _ => None,
+        };
+        let counts = [Some(by_cores), by_gpus, by_memory];
+        counts.into_iter().flatten().min().unwrap_or(1).max(1)
+    }
+
     /// Tasks that run at once; none if only the allocation tells.
     pub fn slot_count(&self, node: &Node) -> Option<usize> {
         match &self.executor {
@@ -268,6 +296,15 @@ pub enum PerCore {
 }
 
 impl Site {
+    /// Whether tasks on nodes of the job that the engine runs in want GPUs.
+    pub fn uses_gpus_here(&self) -> bool {
+        let mut partitions = self.partitions.values();
+        partitions.any(|partition| {
+            let is_here = partition.executor.batch().is_none() && partition.transport.is_none();
+            is_here && partition.gpus_per_task > 0
+        })
+    }
+
     /// The site with `auto` and `cores` replaced by what this host has: what a run directory keeps.
     pub fn resolved(mut self) -> Self {
         let cores = NonZeroUsize::new(self.node.cores.count()).unwrap_or(NonZeroUsize::MIN);

@@ -82,6 +82,8 @@ pub enum Skip {
     /// Several molecules.
     Mixture,
     Outside(Outside),
+    /// MMFF94 cannot relax it, nor does the engine.
+    NoMmff94,
 }
 
 impl fmt::Display for Skip {
@@ -95,6 +97,7 @@ impl fmt::Display for Skip {
             Self::Bond => f.write_str("unusual bond"),
             Self::Impossible => f.write_str("impossible valence"),
             Self::Outside(reason) => reason.fmt(f),
+            Self::NoMmff94 => f.write_str("without MMFF94 parameters"),
         }
     }
 }
@@ -124,25 +127,12 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     let space = campaign.search_space.clone();
     let entries = match space.source.as_str() {
         QM9 => Entries::Qm9(Qm9::open()),
-        path => Entries::File(read(&base.join(path), &space)?),
+        path => {
+            let needs_mmff94 = campaign.at_mmff94_geometries().next().is_some();
+            Entries::File(read(&base.join(path), &space, needs_mmff94)?)
+        }
     };
     Ok(Source { entries, space })
-}
-
-/// What makes two entries the same molecule: its graph without stereo, isotopes and atom map numbers, as canonical SMILES.
-pub fn identity(molecule: &Molecule) -> String {
-    let flat = molecule.without_stereo();
-    let smiles = flat.as_ref().unwrap_or(molecule).canonical_smiles();
-    if !smiles.contains(":") {
-        return smiles;
-    }
-    // `[CH3:1]`; a colon elsewhere, an aromatic bond, is never written.
-    let mut pieces = smiles.split(':');
-    let mut unmapped = pieces.next().unwrap_or_default().to_owned();
-    for piece in pieces {
-        unmapped += piece.trim_start_matches(|c: char| c.is_ascii_digit());
-    }
-    Molecule::parse(&unmapped).map_or(smiles, |molecule| molecule.canonical_smiles())
 }
 
 impl Source {
@@ -187,7 +177,7 @@ impl Source {
                 let molecule = molecule.flatten();
                 molecule
                     .filter(|molecule| self.space.holds(molecule))
-                    .map(|molecule| identity(&molecule))
+                    .map(|molecule| molecule.identity(self.space.stereo()))
             }
             Entries::File(reading) => reading.kept.get(index).map(|named| named.smiles.clone()),
         }
@@ -222,8 +212,8 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The entries of a `.smi`, `.csv` or `.tsv` file; `space` names it in messages.
-pub fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
+/// The entries of a `.smi`, `.csv` or `.tsv` file. `mmff94`: what MMFF94 has no parameters for is skipped.
+pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
@@ -242,7 +232,7 @@ pub fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
         }
     };
     let text = Text::read(path)?;
-    let reading = judge(&text, read(&text)?, space)?;
+    let reading = judge(&text, read(&text)?, space, mmff94)?;
     if !reading.kept.is_empty() {
         return Ok(reading);
     }
@@ -253,12 +243,17 @@ pub fn read(path: &Path, space: &SearchSpace) -> Result<Reading, Faults> {
             space.source
         ),
     };
-    let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms";
+    let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms; where the engine does not relax them, MMFF94 must have parameters for them";
     Err(Fault::new(message).hint(Some(hint.into())).into())
 }
 
 /// Sorts the rows of a file into molecules, duplicates and what is skipped; text that is not SMILES is a fault.
-fn judge(text: &Arc<Text>, table: Table, space: &SearchSpace) -> Result<Reading, Faults> {
+fn judge(
+    text: &Arc<Text>,
+    table: Table,
+    space: &SearchSpace,
+    mmff94: bool,
+) -> Result<Reading, Faults> {
     let Table { rows, layout } = table;
     let mut reading = Reading {
         file: space.source.clone(),
@@ -272,8 +267,8 @@ fn judge(text: &Arc<Text>, table: Table, space: &SearchSpace) -> Result<Reading,
     let mut faults = Faults::default();
     let mut seen = BTreeSet::new();
     for row in rows {
-        let smiles = match molecule(&row.smiles, space) {
-            Ok(Ok(molecule)) => identity(&molecule),
+        let smiles = match molecule(&row.smiles, space, mmff94) {
+            Ok(Ok(molecule)) => molecule.identity(space.stereo()),
             Ok(Err(reason)) => {
                 reading.skipped.entry(reason).or_default().push(row.into());
                 continue;
@@ -314,7 +309,11 @@ fn unreadable(error: &ChemError, place: Place, layout: &str) -> Fault {
 }
 
 /// The molecule of an entry, why it is skipped, or an error if it is not SMILES.
-fn molecule(smiles: &str, space: &SearchSpace) -> Result<Result<Molecule, Skip>, ChemError> {
+fn molecule(
+    smiles: &str,
+    space: &SearchSpace,
+    mmff94: bool,
+) -> Result<Result<Molecule, Skip>, ChemError> {
     if smiles.is_empty() {
         return Ok(Err(Skip::NoSmiles));
     }
@@ -333,6 +332,7 @@ fn molecule(smiles: &str, space: &SearchSpace) -> Result<Result<Molecule, Skip>,
     };
     Ok(match molecule {
         Ok(molecule) => match space.outside(&molecule) {
+            None if mmff94 && !molecule.has_mmff94_parameters() => Err(Skip::NoMmff94),
             None => Ok(molecule),
             Some(reason) => Err(Skip::Outside(reason)),
         },

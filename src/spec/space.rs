@@ -9,6 +9,9 @@ use crate::chem::{HeavyAtom, Molecule};
 /// Elements that molecules can be built with; hydrogen is implied.
 pub const ELEMENTS: [&str; 10] = ["B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"];
 
+/// Those of them that no molecule can have where MMFF94 is to relax it.
+pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
+
 /// Why a molecule lies outside of the search space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outside {
@@ -108,6 +111,18 @@ mod tests {
                 .iter()
                 .all(|element| edit::valence(element).is_some())
         );
+    }
+
+    #[test]
+    fn mmff94_treats_molecules_of_every_element_but_those_listed() {
+        for element in ELEMENTS {
+            let treated = Molecule::parse(&format!("C{element}")).unwrap();
+            assert_ne!(
+                treated.has_mmff94_parameters(),
+                WITHOUT_MMFF94.contains(&element),
+                "{element}"
+            );
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use serde_json::Value as Json;
 
 use super::duration::{self, Duration};
 use super::fault::{Fault, Faults, hint_for, nearest};
-use super::keywords::{choices_of, expected, fits, is_inner, plain, tag_of, words_of};
-use super::site::{MEMORY_FORMAT, Memory};
+use super::keywords::{choices_of, expected, fits, is_inner, plain, tag_of, wants_whole, words_of};
+use super::site::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 use super::tree::{Key, Node, Value};
 use crate::simulate::{WORD_FORMAT, Words};
 
@@ -31,6 +31,11 @@ impl<'a> Walker<'a> {
         }
         let before = self.faults.0.len();
         let schema = self.follow(schema);
+        if let Value::Number(value) = node.value
+            && self.expand(schema).into_iter().any(wants_whole)
+        {
+            node.value = whole(value).map_or(Value::Number(value), Value::Integer);
+        }
         match choices_of(schema) {
             Some(_) => self.choose(self.expand(schema), node, path),
             None => self.judge(schema, node, path),
@@ -259,7 +264,11 @@ impl<'a> Walker<'a> {
             ),
             Some(duration::FORMAT) => (
                 text.parse::<Duration>().err(),
-                "durations look like `90s`, `2m` or `1h 30m`",
+                "durations look like `90s`, `1h 30m`, `2d`, `24:00:00` or `1-00:00:00`",
+            ),
+            Some(AMOUNT_FORMAT) => (
+                text.parse::<Amount>().err(),
+                "amounts look like `4 GiB` or `512 MiB`",
             ),
             Some(MEMORY_FORMAT) => (
                 text.parse::<Memory>().err(),
@@ -369,7 +378,10 @@ impl<'a> Walker<'a> {
             Value::Map(_) => "a block of keys".to_owned(),
         };
         let wants = |kind: &str| kinds.iter().any(|wanted| wanted == kind);
+        let wants_duration = kinds.iter().any(|kind| kind.starts_with("a duration"));
         let hint = match &node.value {
+            Value::Integer(value) if wants_duration => Some(duration::hint_for_number(value)),
+            Value::Number(value) if wants_duration => Some(duration::hint_for_number(value)),
             Value::Integer(value) if wants("text") => {
                 Some(format!("write \"{value}\" for the text"))
             }
@@ -390,15 +402,16 @@ impl<'a> Walker<'a> {
     }
 }
 
+/// The whole number that a number such as `1e3` is.
+pub fn whole(value: f64) -> Option<i128> {
+    /// Above it not every whole number is one of this type.
+    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    (value.fract() == 0.0 && value.abs() <= LARGEST).then_some(value as i128)
+}
+
 /// Where a value comes from that does not stand where it is used.
 fn from_param(node: &Node) -> Option<String> {
-    let written: String = node
-        .place
-        .line_text()
-        .chars()
-        .skip(node.place.column - 1)
-        .take(node.place.length)
-        .collect();
+    let written = node.place.written();
     written.contains("{{").then(|| {
         format!(
             "the value comes from {} under `params`",

@@ -22,7 +22,28 @@ const NODES: usize = 4;
 
 impl Cluster {
     /// A cluster whose four nodes, `n1` to `n4` of four cores each, are idle.
+    #[allow(dead_code)]
     pub fn start() -> Self {
+        Self::with("", "")
+    }
+
+    /// The same with further lines in its `slurm.conf`.
+    #[allow(dead_code)]
+    pub fn start_with(settings: &str) -> Self {
+        Self::with(settings, "")
+    }
+
+    /// The same whose nodes have 4000 MiB, which jobs share, and four GPUs: device files without a device.
+    #[allow(dead_code)]
+    pub fn with_gpus() -> Self {
+        Self::with(
+            "SelectTypeParameters=CR_Core_Memory\nGresTypes=gpu\n",
+            " RealMemory=4000 Gres=gpu:4 Feature=a100",
+        )
+    }
+
+    /// A cluster with more lines in its configuration, and more of each node.
+    fn with(lines: &str, of_node: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         for part in ["state", "spool"] {
             fs::create_dir(dir.path().join(part)).expect("a directory");
@@ -55,7 +76,12 @@ impl Cluster {
             controller: None,
             nodes: (0..NODES).map(|_| None).collect(),
         };
-        fs::write(cluster.conf(), cluster.configuration()).expect("slurm.conf");
+        let configuration = cluster.configuration(of_node);
+        // Of two lines with one key Slurm takes the last.
+        fs::write(cluster.conf(), configuration + lines).expect("slurm.conf");
+        if lines.contains("GresTypes") {
+            cluster.make_gpus();
+        }
         wait_for("munged", || {
             cluster.dir.path().join("munge.socket").exists()
         });
@@ -93,16 +119,71 @@ impl Cluster {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The jobs that the controller holds: id, name and state of each.
+    /// The jobs that the controller holds: id, name and state of each. An element of an array has the name that its
+    /// job would have alone.
     #[allow(dead_code)]
     pub fn jobs(&self) -> Vec<(String, String, String)> {
-        let list = self.ask(&["squeue", "--noheader", "--states=all", "--format=%A|%j|%T"]);
+        let list = self.ask(&[
+            "squeue",
+            "--noheader",
+            "--array",
+            "--states=all",
+            "--format=%i|%j|%T|%V|%r|%L",
+        ]);
         let jobs = list.lines().map(|line| {
-            let mut fields = line.split('|').map(|field| field.trim().to_owned());
-            let mut next = || fields.next().expect("three fields");
-            (next(), next(), next())
+            let job = moldflow::exec::slurm::listed(line).expect("six fields");
+            let state = line.split('|').nth(2).expect("six fields").trim();
+            (job.id, job.name, state.to_owned())
         });
-        jobs.collect()
+        // An array of which waiting elements were cancelled is no job.
+        jobs.filter(|(_, name, _)| !name.contains('+')).collect()
+    }
+
+    /// Ids of the jobs that wait or run.
+    #[allow(dead_code)]
+    pub fn live(&self) -> Vec<String> {
+        let ended = [
+            "COMPLETED",
+            "COMPLETING",
+            "CANCELLED",
+            "FAILED",
+            "TIMEOUT",
+            "NODE_FAIL",
+        ];
+        let live = self.jobs().into_iter();
+        let live = live.filter(|(_, _, state)| !ended.contains(&state.as_str()));
+        live.map(|(id, ..)| id).collect()
+    }
+
+    /// A folder of clients that note each command before they carry it out, for the beginning of PATH. `before` and
+    /// `after` are lines of shell around `sbatch`.
+    #[allow(dead_code)]
+    pub fn noted_clients(&self, before: &str, after: &str) -> PathBuf {
+        let folder = self.dir.path().join("clients");
+        fs::create_dir(&folder).expect("a directory");
+        let log = self.dir.path().join("commands");
+        for name in ["sbatch", "squeue", "scancel", "scontrol"] {
+            let (before, after) = match name {
+                "sbatch" => (before, after),
+                _ => ("", ""),
+            };
+            let script = format!(
+                "#!/bin/sh\necho {name} \"$@\" >>{}\n{before}\n/usr/bin/{name} \"$@\"\ncode=$?\n{after}\nexit $code\n",
+                log.display()
+            );
+            let path = folder.join(name);
+            fs::write(&path, script).expect("a script");
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("executable");
+        }
+        folder
+    }
+
+    /// How often a client of this name was started among those that note it.
+    #[allow(dead_code)]
+    pub fn commands(&self, name: &str) -> usize {
+        let text = fs::read_to_string(self.dir.path().join("commands")).unwrap_or_default();
+        let named = |line: &&str| line.split(' ').next() == Some(name);
+        text.lines().filter(named).count()
     }
 
     pub fn start_controller(&mut self) {
@@ -170,7 +251,25 @@ impl Cluster {
             .count()
     }
 
-    fn configuration(&self) -> String {
+    /// Writes down which files are the GPUs of a node.
+    fn make_gpus(&self) {
+        for gpu in ["0", "1", "2", "3"] {
+            // As the files of NVIDIA's driver; nothing opens them.
+            let mut mknod = Command::new("mknod");
+            mknod
+                .arg(self.dir.path().join(format!("gpu{gpu}")))
+                .args(["c", "195", gpu]);
+            assert!(
+                mknod.status().expect("mknod is there").success(),
+                "run it as root"
+            );
+        }
+        let files = self.dir.path().join("gpu[0-3]");
+        let gres = format!("Name=gpu File={}\n", files.display());
+        fs::write(self.dir.path().join("gres.conf"), gres).expect("gres.conf");
+    }
+
+    fn configuration(&self, of_node: &str) -> String {
         let dir = self.dir.path().display();
         let host = fs::read_to_string("/proc/sys/kernel/hostname").expect("a host name");
         let host = host.trim();
@@ -191,7 +290,7 @@ impl Cluster {
         );
         for (node, port) in (1..).zip(&self.ports[1..]) {
             text.push_str(&format!(
-                "NodeName=n{node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4 State=UNKNOWN\n"
+                "NodeName=n{node} NodeHostname={host} NodeAddr=127.0.0.1 Port={port} CPUs=4{of_node} State=UNKNOWN\n"
             ));
         }
         text

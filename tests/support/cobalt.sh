@@ -40,6 +40,7 @@ job)
   rm -r "$root/jobs/$1"
   ;;
 qstat)
+  [ "$1" != -Q ] || exit 0
   [ "$1 $2" = "-f -l" ] || exit 2
   shift 2
   ids=${*:-$(ls "$root/jobs")}

@@ -23,6 +23,7 @@ pub struct Sshd {
 
 impl Sshd {
     /// A host behind a cable that answers under `ALIAS` to programs that run with `path()` as their PATH.
+    #[allow(dead_code)]
     pub fn start() -> Self {
         let (cable, ours, theirs) = cable();
         let begin = format!(
@@ -30,7 +31,7 @@ impl Sshd {
              until ip link show {cable}p >/dev/null 2>&1; do sleep 0.02; done\n\
              ip addr add {theirs}/30 dev {cable}p && ip link set {cable}p up"
         );
-        let mut sshd = Self::serve(&["--net", "--uts"], &begin, &theirs, 22, "");
+        let mut sshd = Self::serve(&["--net", "--uts"], &begin, &theirs, 22, "", &[]);
         sshd.plug_in(&cable, &ours);
         sshd.cable = Some(cable);
         sshd.wait();
@@ -43,14 +44,64 @@ impl Sshd {
         let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
         let port = socket.local_addr().expect("bound").port();
         drop(socket);
-        let sshd = Self::serve(&[], ":", "127.0.0.1", port, variables);
+        let sshd = Self::serve(&[], ":", "127.0.0.1", port, variables, &[]);
         sshd.wait();
         sshd
     }
 
-    fn serve(own: &[&str], begin: &str, address: &str, port: u16, variables: &str) -> Self {
+    /// A host in this host's network whose user has this login shell, and a home directory of its own: `home()`, with these
+    /// files in it. `begin` is a line of shell that is run before: file systems that it mounts are that host's alone. DIR in
+    /// it is `dir()`.
+    #[allow(dead_code)]
+    pub fn of_user(shell: &str, files: &[(&str, &str)], begin: &str) -> Self {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("bound").port();
+        drop(socket);
+        assert!(
+            Path::new(shell).exists(),
+            "{shell}: scripts/test installs it"
+        );
+        let begin = format!(
+            "{{ grep -v '^root:' /etc/passwd; echo 'root:x:0:0:root:DIR/home:{shell}'; }} >DIR/passwd\n\
+             mount --bind DIR/passwd /etc/passwd\n{begin}"
+        );
+        let sshd = Self::serve(&[], &begin, "127.0.0.1", port, "", files);
+        sshd.wait();
+        sshd
+    }
+
+    /// The home directory of the user of `of_user`.
+    #[allow(dead_code)]
+    pub fn home(&self) -> PathBuf {
+        self.dir.path().join("home")
+    }
+
+    /// More of the user's configuration of ssh; IT in it stands for what leads to this host.
+    #[allow(dead_code)]
+    pub fn configure_more(&self, text: &str) {
+        let path = self.dir.path().join("ssh_config");
+        let config = fs::read_to_string(&path).expect("a file");
+        let (_, it) = config.split_once('\n').expect("the name, and the rest");
+        let text = text.replace("IT", it.trim_end());
+        // Of two values of one key ssh takes the first.
+        fs::write(path, format!("{text}\n{config}")).expect("a file");
+    }
+
+    fn serve(
+        own: &[&str],
+        begin: &str,
+        address: &str,
+        port: u16,
+        variables: &str,
+        files: &[(&str, &str)],
+    ) -> Self {
         let dir = TempDir::new().expect("a directory");
         fs::create_dir_all("/run/sshd").expect("root: these tests make namespaces");
+        for (name, text) in files {
+            let path = dir.path().join("home").join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a directory");
+            fs::write(path, text).expect("a file");
+        }
         for name in ["host_key", "user_key"] {
             keygen(&dir.path().join(name));
         }
@@ -59,6 +110,7 @@ impl Sshd {
             "" => String::new(),
             variables => format!("-o 'SetEnv {variables}'"),
         };
+        let begin = begin.replace("DIR", &shown.to_string());
         let script = format!(
             "{begin}\nexec /usr/sbin/sshd -D -e -f /dev/null -h '{shown}/host_key' -o 'PidFile none' -o 'UsePAM no' \
              -o 'AuthorizedKeysFile {shown}/user_key.pub' -o 'StrictModes no' -o 'PermitRootLogin prohibit-password' \
@@ -91,7 +143,14 @@ impl Sshd {
     }
 
     fn wait(&self) {
-        wait_for("sshd", || self.run("true").status.success(), &|| self.log());
+        // The login shell may refuse it.
+        let answers = || {
+            self.run("true")
+                .status
+                .code()
+                .is_some_and(|code| code != 255)
+        };
+        wait_for("sshd", answers, &|| self.log());
     }
 
     /// A PATH on which `ssh` reads this host's configuration: OpenSSH takes a user's from the home directory that
@@ -154,6 +213,7 @@ impl Sshd {
         fs::read_to_string(self.dir.path().join("sshd.log")).unwrap_or_default()
     }
 
+    #[allow(dead_code)]
     fn plug_in(&self, cable: &str, address: &str) {
         let id = self.host.id();
         let own = fs::read_link("/proc/self/ns/net").expect("a network namespace");
@@ -230,6 +290,7 @@ impl Drop for Sshd {
 }
 
 /// Name of a cable of its own, and the addresses of its ends: networks of four from those that RFC 6598 keeps free.
+#[allow(dead_code)]
 fn cable() -> (String, String, String) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     let number = (std::process::id() * 8 + NEXT.fetch_add(1, Ordering::SeqCst) % 8) % (1 << 20);

@@ -120,6 +120,8 @@ pub trait Watch {
     fn draining(&mut self, _why: Ending) {}
     /// The host refuses something: nothing new is started, what runs is waited for.
     fn halted(&mut self, _fault: HostFault) {}
+    /// Something may still run although the run has ended or stopped: a sentence that says what, and how to end it.
+    fn left_behind(&mut self, _what: &str) {}
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -290,7 +292,7 @@ impl<P: Program> Driver<P> {
                 && !self.is_ahead()
             {
                 watcher.tell(&self.engine.progress(), &self.slots());
-                return Ok((Ending::Ended(stopped_by), self.leave()));
+                return Ok((Ending::Ended(stopped_by), self.leave(watcher)));
             }
             if self.draining.is_none()
                 && let Some(why) = self.reason_to_drain()
@@ -307,7 +309,7 @@ impl<P: Program> Driver<P> {
                     return Err(halt.error(self.site.run_dir));
                 }
                 watcher.tell(&self.engine.progress(), &self.slots());
-                return Ok((why, self.leave()));
+                return Ok((why, self.leave(watcher)));
             }
             if let (false, Some(halt)) = (was_halted, &self.halted) {
                 watcher.halted(halt.fault);
@@ -338,7 +340,7 @@ impl<P: Program> Driver<P> {
                         if let Some(halt) = self.halted {
                             return Err(halt.error(self.site.run_dir));
                         }
-                        return Ok((Ending::Interrupted, self.leave()));
+                        return Ok((Ending::Interrupted, self.leave(watcher)));
                     }
                 },
                 () = sleep_until(waiting.unwrap_or_else(Instant::now)), if waiting.is_some() && self.draining.is_none() => {
@@ -351,14 +353,14 @@ impl<P: Program> Driver<P> {
                     }
                     self.give_up().await?;
                     watcher.tell(&self.engine.progress(), &self.slots());
-                    return Ok((Ending::JobOver, self.leave()));
+                    return Ok((Ending::JobOver, self.leave(watcher)));
                 }
             }
         }
     }
 
     /// Ends what still runs, deletes what nobody will need again, and hands the database back.
-    fn leave(self) -> Store {
+    fn leave(self, watcher: &mut dyn Watch) -> Store {
         let Self {
             engine,
             store,
@@ -368,7 +370,13 @@ impl<P: Program> Driver<P> {
             failed,
             ..
         } = self;
-        drop(site.executors);
+        for (partition, executor) in site.executors {
+            for what in executor.end() {
+                let what = format!("partition `{partition}`: {what}");
+                tracing::error!("{what}");
+                watcher.left_behind(&what);
+            }
+        }
         let outstanding = engine.outstanding().into_iter();
         janitor.leave(&outstanding.chain(failed).collect());
         let run = site.run;

@@ -1,13 +1,11 @@
 //! From reports of executors to facts: what attempts came to, with their files taken in.
 
-use std::fs;
-
 use rustix::fs::statvfs;
 
 use super::{Driver, DriverError, Ending, Halt};
 use crate::engine::attempt::{AdoptError, Program, directory, stderr_tail};
-use crate::engine::input::TaskResult;
-use crate::exec::{Exit, News, Report};
+use crate::engine::input::{TaskResult, file};
+use crate::exec::{Exit, News, Report, discard};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Entry, LEAST_ROOM, Simulation};
 use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
@@ -52,7 +50,7 @@ impl<P: Program> Driver<P> {
                             if !left {
                                 // Without its directory it has not begun: the next engine starts it, as the same attempt.
                                 let dir = directory(&self.site.run_dir, task, attempt);
-                                let _ = fs::remove_dir_all(dir);
+                                discard(&dir, file::RESULT);
                             }
                             self.halt(fault, why, false);
                             next = self.reports.try_recv().ok();

@@ -18,8 +18,9 @@ use super::pool::Pool;
 use super::probe::OnNode;
 use super::share::placed_by;
 use crate::exec::batched::{self, Traces};
+use crate::exec::gpus::VISIBLE;
 use crate::exec::launch::{now, prepare};
-use crate::exec::process::{CLIENT, find_processes};
+use crate::exec::process::{CLIENT, find_processes, token_of};
 use crate::exec::{Executor, Exit, Found, HOSTS, Job, Launch, LocalExecutor, News, Report};
 use crate::task::Token;
 
@@ -38,6 +39,8 @@ pub struct Settings {
     pub nodes: Vec<String>,
     pub nodes_per_task: usize,
     pub tasks_per_node: usize,
+    /// The GPUs of each of the tasks that share a node, as `VISIBLE` has them; none if they have none of their own.
+    pub gpus: Vec<String>,
     /// How one rank is started on a node; None in a job of one node, where tasks are processes of this host.
     pub launch: Option<Launch>,
     /// Shell lines before a task.
@@ -110,6 +113,7 @@ impl AllocationExecutor {
             ended: to_ended,
             counts: counts.clone(),
             jobs: BTreeMap::new(),
+            shares: BTreeMap::new(),
             cancelled: BTreeSet::new(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
@@ -188,6 +192,8 @@ struct Thread {
     ended: UnboundedSender<Ended>,
     counts: Arc<Counts>,
     jobs: BTreeMap<Token, Job>,
+    /// The first node of each task that has GPUs, and which share of that node's it has.
+    shares: BTreeMap<Token, (String, usize)>,
     cancelled: BTreeSet<Token>,
 }
 
@@ -265,6 +271,15 @@ impl Thread {
                 let hosts = fs::read_to_string(job.dir.join(HOSTS)).unwrap_or_default();
                 let hosts: Vec<String> = hosts.lines().map(str::to_owned).collect();
                 self.pool.hold(job.token.clone(), &hosts);
+                let sets = &self.settings.gpus;
+                let visible = visible_to_client(&job.token).unwrap_or_else(|e| {
+                    tracing::warn!("the GPUs of task {} could not be read: {e}", job.token);
+                    None
+                });
+                let share = visible.and_then(|visible| sets.iter().position(|set| *set == visible));
+                if let (Some(share), Some(host)) = (share, hosts.into_iter().next()) {
+                    self.shares.insert(job.token.clone(), (host, share));
+                }
                 self.jobs.insert(job.token.clone(), job);
             }
         }
@@ -272,11 +287,12 @@ impl Thread {
     }
 
     fn start(&mut self, token: &Token, nodes: &[String]) {
-        let Some(job) = self.jobs.get(token) else {
+        let Some(mut job) = self.jobs.get(token).cloned() else {
             return;
         };
-        match self.prepare(job, nodes) {
-            Ok(argv) => self.local.submit(vec![self.client_of(job, argv)]),
+        job.env.extend(self.take_gpus(token, nodes));
+        match self.prepare(&job, nodes) {
+            Ok(argv) => self.local.submit(vec![self.client_of(&job, argv)]),
             Err(e) => self.conclude(Ended {
                 token: token.clone(),
                 exit: Exit::of_start(&e),
@@ -284,6 +300,17 @@ impl Thread {
                 lost: Vec::new(),
             }),
         }
+    }
+
+    /// Gives a task the first free share of the GPUs of its nodes, if it is to have some: the variable that tells it.
+    fn take_gpus(&mut self, token: &Token, nodes: &[String]) -> Option<(String, String)> {
+        let node = nodes.first()?;
+        let on_node = self.shares.values().filter(|(other, _)| other == node);
+        let taken: BTreeSet<usize> = on_node.map(|(_, share)| *share).collect();
+        let mut sets = self.settings.gpus.iter().enumerate();
+        let (share, set) = sets.find(|(share, _)| !taken.contains(share))?;
+        self.shares.insert(token.clone(), (node.clone(), share));
+        Some((VISIBLE.to_owned(), set.clone()))
     }
 
     /// Writes the files of a task; the command line of its client.
@@ -386,6 +413,7 @@ impl Thread {
             }
         }
         self.pool.end(&token);
+        self.shares.remove(&token);
         let cancelled = self.cancelled.remove(&token);
         let Some(job) = self.jobs.remove(&token) else {
             return;
@@ -451,6 +479,16 @@ fn verdict(
         _ if cancelled => (Exit::Cancelled, result),
         Some(exit) => (exit, result),
         None => (exit, result),
+    }
+}
+
+/// The GPUs of a task whose client an earlier engine left.
+fn visible_to_client(token: &Token) -> io::Result<Option<String>> {
+    let token = token.to_string();
+    let processes = find_processes(CLIENT, &token)?;
+    match processes.iter().find(|process| process.token == token) {
+        Some(client) => token_of(client.pid, VISIBLE),
+        None => Ok(None),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Nodes;
 use crate::spec::partitions::nodes_of_job;
 use crate::spec::site::{Executor, Site};
-use crate::spec::template::{Piece, pieces};
+use crate::spec::template::names;
 
 /// Why a job will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -89,11 +89,7 @@ pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>
 
 /// The variable by which a launcher is told on which nodes it starts a program; without one that is its own choice.
 pub fn placed_by(template: &str) -> Option<&'static str> {
-    let pieces = pieces(template).unwrap_or_default();
-    let named = |variable: &&str| {
-        let is_it = |piece: &Piece| matches!(piece, Piece::Reference(name) if name == variable);
-        pieces.iter().any(is_it)
-    };
+    let named = |variable: &&str| names(template, variable);
     ["hosts", "hostfile"].into_iter().find(named)
 }
 

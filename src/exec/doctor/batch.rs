@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Finding;
 use super::probe::{Outcome, Place};
 use crate::exec::batch::{System, Terms};
+use crate::exec::jobs::says_history;
 
 /// Variables that say that this is a batch job.
 const JOBS: [&str; 3] = ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"];
@@ -31,11 +32,11 @@ pub fn allocation(subject: &str) -> Finding {
 pub fn system(subject: &str, place: Place<'_>, terms: &Terms, tell: &mut dyn FnMut(Finding)) {
     let there = place.suffix();
     let (name, list) = match terms.system {
-        System::Slurm => ("Slurm", vec!["sinfo", "--noheader", "--format=%R"]),
-        System::Pbs => ("PBS", vec!["qstat", "-Q"]),
-        System::Cobalt => ("Cobalt", vec!["qstat", "-Q"]),
+        System::Slurm => ("Slurm", System::Slurm.queues()),
+        System::Pbs => ("PBS", System::Pbs.queues()),
+        System::Cobalt => ("Cobalt", System::Cobalt.queues()),
     };
-    let outcome = place.ask(&list, "");
+    let outcome = place.ask(list, "");
     let Some(queues) = outcome.success() else {
         let (what, advice) = match outcome {
             Outcome::Missing => (
@@ -68,7 +69,33 @@ pub fn system(subject: &str, place: Place<'_>, terms: &Terms, tell: &mut dyn FnM
             ),
         });
     }
+    if terms.system == System::Pbs {
+        tell(history(subject, place));
+    }
     tell(accepted(subject, place, terms));
+}
+
+/// Whether a PBS server keeps a history of jobs that have ended.
+fn history(subject: &str, place: Place<'_>) -> Finding {
+    let outcome = place.ask(&["qstat", "-B", "-f"], "");
+    match outcome.success() {
+        Some(server) if says_history(server) => Finding::ok(
+            subject,
+            "the server keeps a history (job_history_enable): it tells how jobs ended",
+        ),
+        Some(_) => Finding::ok(
+            subject,
+            "the server keeps no history (job_history_enable): how jobs ended is told by their own files alone",
+        ),
+        None => Finding::warning(
+            subject,
+            format!(
+                "whether the server keeps a history is not known: {}",
+                outcome.trouble()
+            ),
+            "nothing need be done: then jobs are taken for ended when the server does not know them, and judged by their own files",
+        ),
+    }
 }
 
 /// Whether a job would be taken.

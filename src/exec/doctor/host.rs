@@ -56,6 +56,33 @@ pub fn scratch(folder: &Path) -> Finding {
     }
 }
 
+/// Whether this host has the GPUs that its slots divide; nothing where they divide none.
+pub fn gpus(site: &Site) -> Option<Finding> {
+    if !site.uses_gpus_here() {
+        return None;
+    }
+    let is_gpu = |name: &str| {
+        let number = name.strip_prefix("nvidia");
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    let devices = fs::read_dir("/dev").into_iter().flatten().flatten();
+    let names = devices.filter_map(|entry| entry.file_name().into_string().ok());
+    let (found, wanted) = (names.filter(|name| is_gpu(name)).count(), site.node.gpus);
+    Some(match found >= wanted {
+        true => Finding::ok(
+            "gpus",
+            format!("{found} GPUs are here, {wanted} are divided"),
+        ),
+        false => Finding::warning(
+            "gpus",
+            format!(
+                "the profile has {wanted} GPUs (`node.gpus`), this host shows {found} (/dev/nvidia0, ...)"
+            ),
+            "nothing, if tasks run on other nodes or on GPUs of another make; otherwise correct `node.gpus`",
+        ),
+    })
+}
+
 /// Whether so many tasks can be started from here.
 pub fn limits(site: &Site) -> [Finding; 2] {
     let tasks: usize = site

@@ -83,6 +83,7 @@ pub struct Engine {
 pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMut(Finding)) {
     tell(host::recognised(site, host));
     tell(host::scratch(&site.scratch));
+    host::gpus(site).into_iter().for_each(&mut *tell);
     for finding in host::limits(site) {
         tell(finding);
     }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use crate::exec::batch::quoted;
+use crate::exec::ssh::{NO_QUESTION, shell};
 use crate::spec::site::{Partition, Ssh, Transport};
 
 /// Longest time that any probe may take.
@@ -76,9 +76,9 @@ impl<'a> Place<'a> {
             }
         };
         match self {
-            Self::Here => run(&argv, environment, input),
+            Self::Here => run(&argv, environment, input.as_bytes()),
             Self::Behind(ssh) => {
-                let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
+                let input = shell::input("exec \"$@\"", &argv, input.as_bytes());
                 let mut argv: Vec<String> = [
                     "ssh",
                     "-o",
@@ -89,14 +89,39 @@ impl<'a> Place<'a> {
                 ]
                 .map(str::to_owned)
                 .into();
-                argv.extend([ssh.host.clone(), words.join(" ")]);
-                run(&argv, environment, input)
+                argv.extend([ssh.host.clone(), shell::LINE.to_owned()]);
+                run(&argv, environment, &input).after_mark()
             }
         }
     }
 }
 
 impl Outcome {
+    /// What a script on another host printed itself; where it did not begin, what was said instead.
+    fn after_mark(self) -> Self {
+        let Self::Ended {
+            success,
+            stdout,
+            stderr,
+        } = self
+        else {
+            return self;
+        };
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        match shell::said(stdout.as_bytes()) {
+            Some(said) => Self::Ended {
+                success,
+                stdout: text(said),
+                stderr: shell::said(stderr.as_bytes()).map_or(stderr.clone(), text),
+            },
+            None => Self::Ended {
+                success: false,
+                stdout,
+                stderr,
+            },
+        }
+    }
+
     /// Standard output of a command that succeeded.
     pub fn success(&self) -> Option<&str> {
         match self {
@@ -124,11 +149,12 @@ impl Outcome {
     }
 }
 
-fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &str) -> Outcome {
+fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &[u8]) -> Outcome {
     let child = Command::new(&argv[0])
         .args(&argv[1..])
         // The messages are read.
         .env("LC_ALL", "C")
+        .envs(NO_QUESTION)
         .envs(environment)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -145,10 +171,7 @@ fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &str) -> 
     let input = input.to_owned();
     let thread = std::thread::Builder::new().spawn(move || {
         // A command that does not read its input is none the worse for it.
-        let _ = child
-            .stdin
-            .take()
-            .map(|mut stdin| stdin.write_all(input.as_bytes()));
+        let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&input));
         let _ = sender.send(child.wait_with_output());
     });
     if let Err(error) = thread {

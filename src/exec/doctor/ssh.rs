@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::Finding;
 use super::probe::{Outcome, Place};
-use crate::exec::batch::quoted;
-use crate::exec::ssh::{Connection, SshTransport, Trouble};
+use super::{Finding, Verdict};
+use crate::exec::ssh::{Connection, MAKE_FOLDER, SshTransport, Trouble};
 use crate::spec::site::Ssh;
 
 /// Seconds by which two clocks may differ.
@@ -24,8 +23,12 @@ pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> boo
                 format!("`{host}` is reached by ssh without a question"),
             ));
             configured(subject, host).into_iter().for_each(&mut *tell);
-            tell(folder(subject, ssh));
-            tell(program(subject, ssh));
+            let folder = folder(subject, ssh);
+            let is_there = folder.verdict == Verdict::Ok;
+            tell(folder);
+            if is_there {
+                tell(program(subject, ssh));
+            }
             tell(clock(subject, ssh));
             return true;
         }
@@ -102,21 +105,15 @@ fn program(subject: &str, ssh: &Ssh) -> Finding {
 /// Whether tasks can be put there.
 fn folder(subject: &str, ssh: &Ssh) -> Finding {
     let folder = ssh.work_dir.to_string_lossy();
-    let script = format!("mkdir -p -- {0} && test -w {0}", quoted(&folder));
-    let outcome = Place::Behind(ssh).ask(&["sh", "-c", &script], "");
+    let outcome = Place::Behind(ssh).ask(&["sh", "-c", MAKE_FOLDER, "sh", &folder], "");
     match outcome.success() {
         Some(_) => Finding::ok(
             subject,
             format!("`{folder}` on `{}` can be written to", ssh.host),
         ),
-        None => Finding::failed(
+        None => told(
             subject,
-            format!(
-                "`{folder}` on `{}` cannot be written to: {}",
-                ssh.host,
-                outcome.trouble()
-            ),
-            "name a folder in `work_dir` that is yours",
+            &Trouble::of_folder(&ssh.host, &ssh.work_dir, &outcome.trouble()),
         ),
     }
 }

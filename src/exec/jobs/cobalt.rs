@@ -4,11 +4,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::{BatchSystem, Listed, Messages, State, Submitted};
+use super::{BatchSystem, Listed, Listing, Messages, Ready, State, Submitted};
 use crate::exec::Job;
-use crate::exec::batch::{BatchError, Terms};
+use crate::exec::batch::{BatchError, System, Terms};
 use crate::exec::batched;
 use crate::exec::process::TOKEN;
+use crate::exec::submission::printed_id;
 use crate::exec::transport::{Call, Transport, Unreachable};
 
 const SAID: Messages = Messages {
@@ -43,41 +44,55 @@ impl BatchSystem for Cobalt {
         "qsub"
     }
 
+    fn ender(&self) -> &'static str {
+        "qdel"
+    }
+
     fn script(&self, job: &Job, dir: &Path, executable: &Path) -> Result<String, BatchError> {
         batched::script_of_job(&self.terms, job, dir, executable)
     }
 
-    fn submit(&mut self, via: &mut dyn Transport, token: &str, script: &Path) -> Submitted {
-        let call = Call::new(["qsub"]).arg(script.to_string_lossy());
-        match via.run(&call.env(TOKEN, token)) {
-            // The id is all that is printed to stdout.
-            Ok(output) if output.succeeded() => match output.stdout.trim() {
-                id if !id.is_empty() && id.chars().all(|c| c.is_ascii_digit()) => {
-                    Submitted::As(id.to_owned())
-                }
-                _ => Submitted::Unknown,
-            },
-            Ok(output) => SAID.refusal(output.stderr),
-            Err(_) => Submitted::Unknown,
-        }
+    fn submit(&mut self, via: &mut dyn Transport, jobs: &[Ready]) -> Vec<Submitted> {
+        super::each(jobs, |token, script| {
+            let call = Call::new(["qsub"]).arg(script.to_string_lossy());
+            match via.run(&call.env(TOKEN, token)) {
+                Ok(output) if output.succeeded() => printed_id(System::Cobalt, &output.stdout)
+                    .map_or(Submitted::Unknown, Submitted::As),
+                Ok(output) => SAID.refusal(output.stderr),
+                Err(_) => Submitted::Unknown,
+            }
+        })
     }
 
-    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Vec<Listed>, Unreachable> {
+    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Listing, Unreachable> {
         let output = via.run(&Call::new(["qstat", "-f", "-l"]))?;
         match output.succeeded() {
-            true => Ok(listed(&output.stdout)),
+            true => Ok(listed(&output.stdout).into()),
             false => Err(Unreachable(output.stderr)),
         }
     }
 
-    fn show(&mut self, via: &mut dyn Transport, id: &str) -> Result<Option<Listed>, Unreachable> {
-        let output = via.run(&Call::new(["qstat", "-f", "-l", id]))?;
-        match output.code {
-            Some(0) => Ok(listed(&output.stdout).into_iter().find(|job| job.id == id)),
-            // No such job; that it could not ask makes it exit with 2.
-            Some(1) if output.stderr.is_empty() => Ok(None),
-            _ => Err(Unreachable(output.stderr)),
+    fn show(
+        &mut self,
+        via: &mut dyn Transport,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, Option<Listed>>, Unreachable> {
+        let mut said = BTreeMap::new();
+        // One by one: of several ids it does not say which are unknown.
+        for id in ids {
+            let output = via.run(&Call::new(["qstat", "-f", "-l", id]))?;
+            match output.code {
+                Some(0) => {
+                    let mut jobs = listed(&output.stdout).into_iter();
+                    let job = jobs.find(|job| job.id == *id);
+                    said.extend(job.map(|job| (id.clone(), Some(job))));
+                }
+                // No such job; that it could not ask makes it exit with 2.
+                Some(1) if output.stderr.is_empty() => drop(said.insert(id.clone(), None)),
+                _ => return Err(Unreachable(output.stderr)),
+            }
         }
+        Ok(said)
     }
 
     fn cancel(
@@ -85,11 +100,12 @@ impl BatchSystem for Cobalt {
         via: &mut dyn Transport,
         tokens: &[String],
         waiting: bool,
-    ) -> Result<(), Unreachable> {
+    ) -> Result<Vec<String>, Unreachable> {
         // Ids are fresh from the queue manager, and each is that of a job with one of the tokens.
-        let jobs = self.list(via, "")?;
-        let ids: Vec<String> = super::ids_to_end(jobs, tokens, waiting);
-        super::qdel(via, &ids, &SAID)
+        let listing = self.list(via, "")?;
+        let ids = super::ids_to_end(&listing.jobs, tokens, waiting);
+        super::qdel(via, &ids, &SAID)?;
+        Ok(ids)
     }
 }
 
@@ -160,10 +176,10 @@ mod tests {
     fn only_waiting_jobs_of_the_given_tokens_are_ended_when_asked_so() {
         let tokens = ["12.1", "13.1"].map(|token| format!("0123456789abcdef.{token}"));
         assert_eq!(
-            crate::exec::jobs::ids_to_end(listed(LONG), &tokens, true),
+            crate::exec::jobs::ids_to_end(&listed(LONG), &tokens, true),
             ["512035"]
         );
-        let all = crate::exec::jobs::ids_to_end(listed(LONG), &tokens, false);
+        let all = crate::exec::jobs::ids_to_end(&listed(LONG), &tokens, false);
         assert_eq!(all, ["512034", "512035"]);
     }
 

@@ -2,6 +2,7 @@
 //! decided in `queue`.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::queue::{Command, Event, Queue};
-use super::{BatchSystem, Fate, Listed, State, Submitted};
+use super::{BatchSystem, Fate, Listed, Ready, State, Submitted, end_all};
 use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::transport::{PutError, Transport, Unreachable};
@@ -21,13 +22,18 @@ use crate::task::{HostFault, Token};
 
 /// Bytes of what a script printed that a failure quotes.
 const QUOTED: usize = 1000;
+/// The file in an attempt's directory on this host that holds the id of its job.
+const ID: &str = "job.id";
+/// How long further jobs are waited for, so that they are submitted together: those that take the places of several
+/// that ended come one by one.
+const GATHER: Duration = Duration::from_millis(50);
 
 /// Runs each task as a job of its own.
 pub struct JobExecutor {
     requests: Option<mpsc::Sender<Request>>,
     held: Arc<AtomicUsize>,
     slots: usize,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<String>>>,
 }
 
 enum Request {
@@ -61,6 +67,7 @@ impl JobExecutor {
             held: held.clone(),
             jobs: BTreeMap::new(),
             commands: VecDeque::new(),
+            ready: Vec::new(),
             untraced: Vec::new(),
             unended: None,
             poll: pace.0,
@@ -115,14 +122,25 @@ impl Executor for JobExecutor {
     fn busy(&self) -> usize {
         self.held.load(Ordering::SeqCst)
     }
+
+    fn end(mut self: Box<Self>) -> Vec<String> {
+        self.close()
+    }
+}
+
+impl JobExecutor {
+    /// Cancels what the batch system still has, and says what may be left of it.
+    fn close(&mut self) -> Vec<String> {
+        self.requests = None;
+        let thread = self.thread.take();
+        thread.map_or_else(Vec::new, |thread| thread.join().unwrap_or_default())
+    }
 }
 
 impl Drop for JobExecutor {
-    /// Cancels what the batch system still has.
     fn drop(&mut self) {
-        self.requests = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        for what in self.close() {
+            tracing::error!("{what}");
         }
     }
 }
@@ -137,6 +155,8 @@ struct Thread {
     held: Arc<AtomicUsize>,
     jobs: BTreeMap<Token, Job>,
     commands: VecDeque<Command>,
+    /// Jobs to be submitted when nothing else is to be done.
+    ready: Vec<Token>,
     /// What is to be read again, because it could not be reached.
     untraced: Vec<Command>,
     /// Attempts to be kept, while others of an earlier engine may run on that could not be reached.
@@ -148,12 +168,14 @@ struct Thread {
 }
 
 impl Thread {
-    fn serve(mut self) {
+    /// Serves requests until there are no more to come; returns what may be left of the jobs.
+    fn serve(mut self) -> Vec<String> {
         loop {
             let due = self.polled + self.poll;
             let left = due.saturating_duration_since(Instant::now());
-            let waits = self.queue.held() > 0 || self.unended.is_some();
-            let request = if !self.commands.is_empty() || waits && left.is_zero() {
+            let waits = !self.queue.is_idle() || self.unended.is_some();
+            let busy = !self.commands.is_empty() || !self.ready.is_empty();
+            let request = if busy || waits && left.is_zero() {
                 self.requests
                     .try_recv()
                     .map_err(|e| e == TryRecvError::Disconnected)
@@ -167,30 +189,49 @@ impl Thread {
                 Ok(request) => self.request(request),
                 Err(true) => break,
                 Err(false) if waits && Instant::now() >= due => self.look(),
-                Err(false) => {
-                    if let Some(command) = self.commands.pop_front() {
+                Err(false) => match self.commands.pop_front() {
+                    Some(command) => {
                         self.perform(command);
                         self.count();
                     }
-                }
+                    None => self.submit(),
+                },
             }
         }
-        if let Err(Unreachable(why)) = self.leave() {
-            tracing::warn!("jobs, or files of theirs, may be left: {why}");
-        }
+        self.leave()
     }
 
-    /// Cancels what is left, and brings back what it has done: a result may be among it.
-    fn leave(&mut self) -> Result<(), Unreachable> {
-        let Self { system, via, .. } = self;
-        let left: Vec<Token> = self.queue.tokens().cloned().collect();
+    /// Cancels what is left, and brings back what it has done: a result may be among it. Returns what there is to say
+    /// of jobs that may still run.
+    fn leave(mut self) -> Vec<String> {
+        let Self {
+            system,
+            via,
+            queue,
+            jobs,
+            run,
+            ..
+        } = &mut self;
+        let left: Vec<Token> = queue.tokens().cloned().collect();
         let names: Vec<String> = left.iter().map(Token::to_string).collect();
-        system.cancel(&mut **via, &names, false)?;
-        for job in left.iter().filter_map(|token| self.jobs.get(token)) {
-            via.get(job)?;
-            via.forget(&job.token);
+        let mut sentences = Vec::new();
+        if !names.is_empty() {
+            let cancel = || system.cancel(&mut **via, &names, false);
+            if let Err(rest) = end_all(queue.is_in_doubt(), cancel) {
+                sentences.push(rest.sentence("jobs", system.ender(), queue.ids()));
+            }
         }
-        via.sweep(&self.run, &left)
+        let mut bring = || {
+            for job in left.iter().filter_map(|token| jobs.get(token)) {
+                via.get(job)?;
+                via.forget(&job.token);
+            }
+            via.sweep(run, &left)
+        };
+        if let Err(Unreachable(why)) = bring() {
+            tracing::warn!("files of jobs may be left: {why}");
+        }
+        sentences
     }
 
     fn request(&mut self, request: Request) {
@@ -201,7 +242,14 @@ impl Thread {
         };
         let event = match request {
             Request::Submit(jobs) => Event::Wanted(keep(jobs, &mut self.jobs)),
-            Request::Find(jobs) => Event::Perhaps(keep(jobs, &mut self.jobs)),
+            Request::Find(jobs) => {
+                let tokens = keep(jobs, &mut self.jobs).into_iter();
+                let noted = tokens.map(|token| {
+                    let id = self.jobs.get(&token).and_then(noted_id);
+                    (token, id)
+                });
+                Event::Perhaps(noted.collect())
+            }
             Request::Cancel(tokens) => Event::Cancel(tokens),
             Request::DropWaiting => Event::DropWaiting,
             Request::EndOthers(keep) => {
@@ -213,24 +261,35 @@ impl Thread {
     }
 
     /// Ends attempts other than `keep`; `later`: this engine may have submitted some itself by now.
-    fn end_others(&mut self, mut keep: Vec<Token>, later: bool) {
-        let Self {
-            system, via, run, ..
-        } = self;
-        let ended = system.list(&mut **via, run).and_then(|list| {
-            let newest = later.then(|| keep.iter().map(|token| token.task).max());
-            let is_old = |token: &Token| newest.is_none_or(|newest| Some(token.task) < newest);
-            keep.extend(self.jobs.keys().cloned());
-            let others = others(&list, run, &keep).filter(is_old);
-            let others: Vec<String> = others.map(|token| token.to_string()).collect();
-            system.cancel(&mut **via, &others, false)?;
-            via.sweep(run, &keep)
-        });
+    fn end_others(&mut self, keep: Vec<Token>, later: bool) {
         self.unended = None;
-        if let Err(Unreachable(why)) = ended {
+        if let Err(Unreachable(why)) = self.ended_others(&keep, later) {
             tracing::warn!("jobs that an earlier engine cancelled may still be there: {why}");
             self.unended = Some(keep);
         }
+    }
+
+    fn ended_others(&mut self, keep: &[Token], later: bool) -> Result<(), Unreachable> {
+        let Self {
+            system, via, run, ..
+        } = self;
+        let newest = later.then(|| keep.iter().map(|token| token.task).max());
+        let is_old = |token: &Token| newest.is_none_or(|newest| Some(token.task) < newest);
+        let keep: Vec<Token> = keep.iter().chain(self.jobs.keys()).cloned().collect();
+        let listing = system.list(&mut **via, run)?;
+        let others = others(&listing.jobs, run, &keep).filter(is_old);
+        let others: Vec<String> = others.map(|token| token.to_string()).collect();
+        if !others.is_empty() {
+            system.cancel(&mut **via, &others, false)?;
+            let names = others.join(", ");
+            return Err(Unreachable(format!(
+                "looking again whether these ended: {names}"
+            )));
+        }
+        if !listing.complete {
+            return Err(Unreachable("not all jobs were listed".into()));
+        }
+        via.sweep(run, &keep)
     }
 
     fn handle(&mut self, event: Event) {
@@ -258,7 +317,15 @@ impl Thread {
             self.end_others(keep, true);
         }
         match self.system.list(&mut *self.via, &self.run) {
-            Ok(list) => self.handle(Event::Listed(list)),
+            Ok(listing) => {
+                if !listing.complete {
+                    let name = self.system.name();
+                    tracing::warn!(
+                        "{name} left jobs out of its answer: nothing is concluded of them"
+                    );
+                }
+                self.handle(Event::Listed(listing));
+            }
             Err(why) => self.no_answer(&why),
         }
         self.polled = Instant::now();
@@ -266,15 +333,9 @@ impl Thread {
 
     fn perform(&mut self, command: Command) {
         match command {
-            Command::Submit(token) => {
-                let answer = self.submit(&token);
-                tracing::info!("job {token}: {answer:?}");
-                self.handle(Event::Submitted(token, answer));
-            }
-            Command::Show(token, id) => match self.system.show(&mut *self.via, &id) {
-                Ok(listed) => self.handle(Event::Shown(token, listed)),
-                Err(why) => self.no_answer(&why),
-            },
+            Command::Submit(tokens) => self.ready.extend(tokens),
+            Command::Show(jobs) => self.show(jobs),
+            Command::Note(token, id) => self.note(&token, &id),
             Command::Trace(token, fate) => match self.trace(&token, fate.clone()) {
                 Ok(event) => self.handle(event),
                 Err(why) => {
@@ -301,29 +362,71 @@ impl Thread {
         }
     }
 
-    fn submit(&mut self, token: &Token) -> Submitted {
-        let Self { system, via, .. } = self;
-        let Some(job) = self.jobs.get(token) else {
-            return Submitted::Refused("the job is not known".into());
-        };
-        let dir = via.directory(job);
-        let put = via.executable().map_err(PutError::from).map(|executable| {
-            let script = system.script(job, &dir, &executable);
-            script.map(|script| via.put(job, &script))
-        });
-        match put {
-            Ok(Ok(Ok(()))) => {
-                system.submit(&mut **via, &token.to_string(), &batched::script_of(&dir))
+    fn show(&mut self, jobs: Vec<(Token, String)>) {
+        let ids: Vec<String> = jobs.iter().map(|(_, id)| id.clone()).collect();
+        match self.system.show(&mut *self.via, &ids) {
+            Ok(mut shown) => {
+                for (token, id) in jobs {
+                    if let Some(listed) = shown.remove(&id) {
+                        self.handle(Event::Shown(token, listed));
+                    }
+                }
             }
-            Ok(Err(refused)) => Submitted::Refused(refused.to_string()),
-            Err(PutError::Unreachable(why)) | Ok(Ok(Err(PutError::Unreachable(why)))) => {
-                self.no_answer(&why);
-                Submitted::Unknown
+            Err(why) => self.no_answer(&why),
+        }
+    }
+
+    /// Submits as many of the jobs that are ready as the batch system takes at once.
+    fn submit(&mut self) {
+        if self.ready.len() < self.system.at_once() {
+            match self.requests.recv_timeout(GATHER) {
+                Ok(request) => return self.request(request),
+                Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {}
             }
-            Err(e) | Ok(Ok(Err(e))) => match HostFault::of(&e) {
-                Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, e.to_string())),
-                None => Submitted::Refused(e.to_string()),
-            },
+        }
+        let count = self.ready.len().min(self.system.at_once());
+        let tokens: Vec<Token> = self.ready.drain(..count).collect();
+        let mut answers = self.submitted(&tokens);
+        if answers.iter().any(|(_, answer)| *answer == Submitted::Full) {
+            let rest = self.ready.drain(..);
+            answers.extend(rest.map(|token| (token, Submitted::Full)));
+        }
+        for (token, answer) in answers {
+            tracing::info!("job {token}: {answer:?}");
+            if let Submitted::As(id) = &answer {
+                self.note(&token, id);
+            }
+            self.handle(Event::Submitted(token, answer));
+        }
+    }
+
+    /// Puts the files of jobs into their directories, submits the jobs, and says what came of each.
+    fn submitted(&mut self, tokens: &[Token]) -> Vec<(Token, Submitted)> {
+        let mut answers = Vec::new();
+        let mut ready = Vec::new();
+        for token in tokens {
+            match put(&*self.system, &mut *self.via, self.jobs.get(token)) {
+                Ok(job) => ready.push(job),
+                Err(answer) => answers.push((token.clone(), answer)),
+            }
+        }
+        if ready.is_empty() {
+            return answers;
+        }
+        let came = self.system.submit(&mut *self.via, &ready);
+        let tokens = ready.iter().map(|ready| ready.job.token.clone());
+        answers.extend(tokens.zip(came));
+        answers
+    }
+
+    /// Notes the id of a job beside it. An engine that comes later and finds no note asks for the job by its token.
+    fn note(&self, token: &Token, id: &str) {
+        if let Some(job) = self.jobs.get(token)
+            && let Err(e) = fs::create_dir_all(&job.dir)
+                .and_then(|()| batched::write_whole(&job.dir, ID, id.as_bytes()))
+        {
+            tracing::warn!("could not note the id of job {token}: {e}");
         }
     }
 
@@ -367,6 +470,42 @@ impl Thread {
     }
 }
 
+/// Puts the files of a job into its directory; if that fails, what its submission came to.
+fn put<'j>(
+    system: &dyn BatchSystem,
+    via: &mut dyn Transport,
+    job: Option<&'j Job>,
+) -> Result<Ready<'j>, Submitted> {
+    let refused = |why: String| Submitted::Refused(why);
+    let unreachable = |Unreachable(why)| {
+        let name = system.name();
+        tracing::warn!("{name} does not answer, nothing is concluded from that: {why}");
+        Submitted::Unknown
+    };
+    let job = job.ok_or_else(|| refused("the job is not known".into()))?;
+    // Before the directory, whose place on another host may be known only then.
+    let executable = via.executable().map_err(unreachable)?;
+    let dir = via.directory(job);
+    let script = system.script(job, &dir, &executable);
+    let script = script.map_err(|e| refused(e.to_string()))?;
+    // That of an earlier submission, which the batch system does not have.
+    let _ = fs::remove_file(job.dir.join(ID));
+    match via.put(job, &script) {
+        Ok(()) => Ok(Ready { job, dir, script }),
+        Err(PutError::Unreachable(why)) => Err(unreachable(why)),
+        Err(e @ PutError::Files(_)) => Err(match HostFault::of(&e) {
+            Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, e.to_string())),
+            None => refused(e.to_string()),
+        }),
+    }
+}
+
+/// The id that an earlier engine noted beside a job.
+fn noted_id(job: &Job) -> Option<String> {
+    let id = fs::read_to_string(job.dir.join(ID)).ok()?;
+    (!id.is_empty()).then_some(id)
+}
+
 /// Attempts of a run that live and are none of `keep`.
 fn others<'l>(
     list: &'l [Listed],
@@ -375,7 +514,7 @@ fn others<'l>(
 ) -> impl Iterator<Item = Token> + 'l {
     let live = list
         .iter()
-        .filter(|job| !matches!(job.state, State::Ended(_)));
+        .filter(|job| !matches!(job.state, State::Ended(_) | State::Completing));
     let tokens = live.filter_map(|job| job.name.parse().ok());
     tokens.filter(move |token: &Token| token.run == run && !keep.contains(token))
 }
@@ -385,7 +524,7 @@ fn with_output(exit: Exit, job: &Job) -> Exit {
     let Exit::Word(word) = exit else {
         return exit;
     };
-    let output = std::fs::read(job.dir.join(batched::SCRIPT_OUTPUT)).unwrap_or_default();
+    let output = fs::read(job.dir.join(batched::SCRIPT_OUTPUT)).unwrap_or_default();
     let tail = &output[output.len().saturating_sub(QUOTED)..];
     let tail = String::from_utf8_lossy(tail).trim().to_owned();
     Exit::Word(match tail.is_empty() {

@@ -1,9 +1,10 @@
 //! Processes of a host behind SSH as a batch system: no queue, and a job starts when it is submitted.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{BatchSystem, Fate, Listed, State, Submitted};
+use super::{BatchSystem, Fate, Listed, Listing, Ready, State, Submitted};
 use crate::exec::batch::BatchError;
 use crate::exec::ssh::processes::{Condition, parsed};
 use crate::exec::transport::{Call, Output, Transport, Unreachable};
@@ -39,6 +40,10 @@ impl BatchSystem for Processes {
         "moldflow"
     }
 
+    fn ender(&self) -> &'static str {
+        "kill"
+    }
+
     /// Short, as its tasks may be: a look costs a few milliseconds of one processor there.
     fn pace(&self) -> (Duration, Duration) {
         (Duration::from_millis(200), Duration::from_secs(5))
@@ -48,18 +53,20 @@ impl BatchSystem for Processes {
         Ok(batched::script(&self.setup, &batched::command(executable)))
     }
 
-    fn submit(&mut self, via: &mut dyn Transport, token: &str, _: &Path) -> Submitted {
-        match self.ask(via, "start", &[token.to_owned()]) {
-            Ok(output) if output.succeeded() => Submitted::As(token.to_owned()),
-            Ok(output) => match output.code.and_then(HostFault::of_exit_code) {
-                Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, output.stderr)),
-                None => Submitted::Refused(output.stderr),
-            },
-            Err(_) => Submitted::Unknown,
-        }
+    fn submit(&mut self, via: &mut dyn Transport, jobs: &[Ready]) -> Vec<Submitted> {
+        super::each(jobs, |token, _| {
+            match self.ask(via, "start", &[token.to_owned()]) {
+                Ok(output) if output.succeeded() => Submitted::As(token.to_owned()),
+                Ok(output) => match output.code.and_then(HostFault::of_exit_code) {
+                    Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, output.stderr)),
+                    None => Submitted::Refused(output.stderr),
+                },
+                Err(_) => Submitted::Unknown,
+            }
+        })
     }
 
-    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Vec<Listed>, Unreachable> {
+    fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Listing, Unreachable> {
         let output = self.ask(via, "list", &[])?;
         let list = parsed(&output.stdout).ok_or(Unreachable(output.stderr))?;
         let listed = |(token, condition): (String, _)| Listed {
@@ -70,12 +77,18 @@ impl BatchSystem for Processes {
             reason: String::new(),
             left: None,
         };
-        Ok(list.into_iter().map(listed).collect())
+        let jobs: Vec<Listed> = list.into_iter().map(listed).collect();
+        Ok(jobs.into())
     }
 
-    fn show(&mut self, via: &mut dyn Transport, id: &str) -> Result<Option<Listed>, Unreachable> {
-        let list = self.list(via, "")?;
-        Ok(list.into_iter().find(|job| job.id == id))
+    fn show(
+        &mut self,
+        via: &mut dyn Transport,
+        ids: &[String],
+    ) -> Result<BTreeMap<String, Option<Listed>>, Unreachable> {
+        let jobs = self.list(via, "")?.jobs;
+        let find = |id: &String| jobs.iter().find(|job| job.id == *id).cloned();
+        Ok(ids.iter().map(|id| (id.clone(), find(id))).collect())
     }
 
     fn cancel(
@@ -83,13 +96,14 @@ impl BatchSystem for Processes {
         via: &mut dyn Transport,
         tokens: &[String],
         waiting: bool,
-    ) -> Result<(), Unreachable> {
+    ) -> Result<Vec<String>, Unreachable> {
         // None of them waits.
         if waiting || tokens.is_empty() {
-            return Ok(());
+            return Ok(Vec::new());
         }
         match self.ask(via, "end", tokens)? {
-            output if output.succeeded() => Ok(()),
+            // They have ended when it returns.
+            output if output.succeeded() => Ok(Vec::new()),
             output => Err(Unreachable(output.stderr)),
         }
     }

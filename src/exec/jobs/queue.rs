@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fate, Listed, State, Submitted, verdict};
+use super::{Fate, Listed, Listing, State, Submitted, verdict};
 use crate::exec::Exit;
 use crate::exec::batched::Traces;
 use crate::task::Token;
 
-/// Lists in a row that must lack a job before it is believed to be gone: the controller may take in a submission after
-/// its client gave up.
+/// Answers in a row that must lack a job before it is believed to be gone: the controller may take in a submission after
+/// its client gave up. Only complete lists count for a job whose id nobody knows, and only the batch system's word that
+/// it does not know the id for any other.
 const ABSENCES: u32 = 2;
 
 /// The jobs of a partition.
@@ -19,6 +20,8 @@ pub struct Queue {
     next: u64,
     waiting: BTreeMap<u64, Token>,
     held: BTreeMap<Token, Held>,
+    /// The batch system takes no more jobs before it is looked at again.
+    full: bool,
 }
 
 /// A job that the batch system has, or may have.
@@ -28,8 +31,10 @@ struct Held {
     phase: Phase,
     wish: Wish,
     started: bool,
-    /// Lists in a row that lacked it.
+    /// Answers in a row that lacked it.
     absences: u32,
+    /// An earlier engine submitted it, and this one has not seen it live.
+    adopted: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -41,8 +46,10 @@ enum Phase {
     Known {
         id: String,
     },
-    /// The batch system is done with it; what it left is being read. `came`: whether the batch system ever had it.
+    /// The batch system is done with it; what it left is being read. `id`: the one that it had, if that is known;
+    /// `came`: whether the batch system ever had it, as far as this engine knows.
     Ending {
+        id: Option<String>,
         came: bool,
     },
 }
@@ -60,16 +67,16 @@ enum Wish {
 pub enum Event {
     /// Jobs to be run, in this order.
     Wanted(Vec<Token>),
-    /// Jobs that an earlier engine may have submitted.
-    Perhaps(Vec<Token>),
+    /// Jobs that an earlier engine may have submitted, with their ids where it noted them.
+    Perhaps(Vec<(Token, Option<String>)>),
     Cancel(Vec<Token>),
     /// What has not started is not to start.
     DropWaiting,
     Submitted(Token, Submitted),
     /// The process that submits this job, left by an earlier engine, is still at it.
     StillComing(Token),
-    Listed(Vec<Listed>),
-    /// What the batch system says of the id that this job had.
+    Listed(Listing),
+    /// What the batch system says of the id that this job had; None if it does not know the id.
     Shown(Token, Option<Listed>),
     /// What the directory of a job holds that the batch system is done with.
     Traced {
@@ -82,8 +89,11 @@ pub enum Event {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    Submit(Token),
-    Show(Token, String),
+    Submit(Vec<Token>),
+    /// Ask for jobs by their ids.
+    Show(Vec<(Token, String)>),
+    /// Note the id of a job for an engine that comes later.
+    Note(Token, String),
     Trace(Token, Option<Fate>),
     Cancel(Vec<Token>),
     /// Cancels those that have not started.
@@ -106,9 +116,28 @@ impl Queue {
         self.held.len()
     }
 
-    /// Tokens of those.
+    /// Whether there is nothing to look for: no job is held, and none waits until the batch system takes more.
+    pub fn is_idle(&self) -> bool {
+        self.held.is_empty() && self.waiting.is_empty()
+    }
+
+    /// Tokens of the jobs that the batch system has or may have.
     pub fn tokens(&self) -> impl Iterator<Item = &Token> {
         self.held.keys()
+    }
+
+    /// Ids of those, where they are known.
+    pub fn ids(&self) -> Vec<String> {
+        self.held
+            .values()
+            .filter_map(|held| held.phase.id())
+            .collect()
+    }
+
+    /// Whether the batch system may have a job whose id is not known.
+    pub fn is_in_doubt(&self) -> bool {
+        let unknown = |held: &Held| matches!(held.phase, Phase::Submitting | Phase::Doubtful);
+        self.held.values().any(unknown)
     }
 
     pub fn handle(&mut self, event: Event) -> Vec<Command> {
@@ -121,9 +150,13 @@ impl Queue {
                 }
             }
             Event::Perhaps(tokens) => {
-                for token in tokens {
-                    self.held
-                        .insert(token, Held::new(self.next, Phase::Doubtful));
+                for (token, id) in tokens {
+                    let phase = Phase::of(id);
+                    let held = Held {
+                        adopted: true,
+                        ..Held::new(self.next, phase)
+                    };
+                    self.held.insert(token, held);
                     self.next += 1;
                 }
             }
@@ -132,11 +165,14 @@ impl Queue {
             Event::Submitted(token, answer) => self.submitted(token, answer, &mut commands),
             Event::StillComing(token) => {
                 if let Some(held) = self.held.get_mut(&token) {
-                    held.phase = Phase::Doubtful;
+                    held.phase = Phase::of(held.phase.id());
                     held.absences = 0;
                 }
             }
-            Event::Listed(list) => self.listed(&list, &mut commands),
+            Event::Listed(listing) => {
+                self.full = false;
+                self.listed(&listing, &mut commands);
+            }
             Event::Shown(token, listed) => match listed.filter(|job| job.name == token.to_string())
             {
                 Some(job) => self.seen(&token, &job, &mut commands),
@@ -154,12 +190,17 @@ impl Queue {
 
     /// Submits what there is room for.
     fn fill(&mut self, commands: &mut Vec<Command>) {
-        while self.held.len() < self.limit
+        let mut tokens = Vec::new();
+        while !self.full
+            && self.held.len() < self.limit
             && let Some((order, token)) = self.waiting.pop_first()
         {
             self.held
                 .insert(token.clone(), Held::new(order, Phase::Submitting));
-            commands.push(Command::Submit(token));
+            tokens.push(token);
+        }
+        if !tokens.is_empty() {
+            commands.push(Command::Submit(tokens));
         }
     }
 
@@ -209,8 +250,21 @@ impl Queue {
             Submitted::Unknown => held.phase = Phase::Doubtful,
             Submitted::Refused(why) => self.refused(token, Exit::LaunchFailed(why), commands),
             Submitted::NotStarted(exit) => self.refused(token, exit, commands),
-            // Tried again after it was missed in the next lists.
-            Submitted::Full => held.phase = Phase::Doubtful,
+            Submitted::Full => {
+                let (order, wish) = (held.order, held.wish);
+                self.held.remove(&token);
+                match wish {
+                    Wish::Run => {
+                        self.full = true;
+                        self.waiting.insert(order, token);
+                    }
+                    Wish::NotStart => {}
+                    Wish::Cancel => {
+                        let ended = Command::Ended(token, Exit::Cancelled, Traces::default());
+                        commands.push(ended);
+                    }
+                }
+            }
         }
     }
 
@@ -221,9 +275,9 @@ impl Queue {
         }
     }
 
-    fn listed(&mut self, list: &[Listed], commands: &mut Vec<Command>) {
+    fn listed(&mut self, listing: &Listing, commands: &mut Vec<Command>) {
         let mut jobs: BTreeMap<&str, &Listed> = BTreeMap::new();
-        for job in list {
+        for job in &listing.jobs {
             let best = jobs.entry(&job.name).or_insert(job);
             if standing(job) > standing(best) {
                 *best = job;
@@ -234,16 +288,19 @@ impl Queue {
             .iter()
             .filter(|(_, held)| matches!(held.phase, Phase::Doubtful | Phase::Known { .. }));
         let tokens: Vec<Token> = open.map(|(token, _)| token.clone()).collect();
+        let mut missing = Vec::new();
         for token in tokens {
             match jobs.get(token.to_string().as_str()) {
                 Some(job) => self.seen(&token, job, commands),
                 None => match self.held.get(&token).map(|held| &held.phase) {
-                    Some(Phase::Known { id }) => {
-                        commands.push(Command::Show(token, id.clone()));
-                    }
-                    _ => self.absent(&token, commands),
+                    Some(Phase::Known { id }) => missing.push((token, id.clone())),
+                    _ if listing.complete => self.absent(&token, commands),
+                    _ => {}
                 },
             }
+        }
+        if !missing.is_empty() {
+            commands.push(Command::Show(missing));
         }
     }
 
@@ -254,12 +311,19 @@ impl Queue {
         if matches!(held.phase, Phase::Ending { .. }) {
             return;
         }
-        let adopted = held.phase == Phase::Doubtful;
+        let adopted = held.adopted || held.phase == Phase::Doubtful;
+        let noted = held.phase.id().is_some_and(|id| id == job.id);
         held.absences = 0;
         held.phase = Phase::Known { id: job.id.clone() };
+        if !noted {
+            commands.push(Command::Note(token.clone(), job.id.clone()));
+        }
         match &job.state {
             State::Ended(fate) => {
-                held.phase = Phase::Ending { came: true };
+                held.phase = Phase::Ending {
+                    id: Some(job.id.clone()),
+                    came: true,
+                };
                 // Cancelled while no engine was there: an engine that ends cancels its jobs, which is nobody's wish.
                 let orphaned = adopted && *fate == Fate::Cancelled && held.wish == Wish::Run;
                 let fate = (!orphaned).then(|| fate.clone());
@@ -275,6 +339,7 @@ impl Queue {
             }
             State::Running | State::Waiting | State::Completing | State::Unknown(_) => {}
         }
+        held.adopted = false;
         match held.wish {
             Wish::Run => {}
             // The command was lost, or came before the job.
@@ -283,14 +348,21 @@ impl Queue {
         }
     }
 
+    /// An answer that counts lacked a job. What it left is looked at as soon as the batch system denies an id: with its
+    /// files there, no second look is needed.
     fn absent(&mut self, token: &Token, commands: &mut Vec<Command>) {
-        if let Some(held) = self.held.get_mut(token) {
-            held.absences += 1;
-            if held.absences >= ABSENCES {
-                let came = held.phase != Phase::Doubtful;
-                held.phase = Phase::Ending { came };
-                commands.push(Command::Trace(token.clone(), None));
-            }
+        let Some(held) = self.held.get_mut(token) else {
+            return;
+        };
+        if !matches!(held.phase, Phase::Doubtful | Phase::Known { .. }) {
+            return;
+        }
+        held.absences += 1;
+        let id = held.phase.id();
+        if id.is_some() || held.absences >= ABSENCES {
+            let came = id.is_some() && !held.adopted;
+            held.phase = Phase::Ending { id, came };
+            commands.push(Command::Trace(token.clone(), None));
         }
     }
 
@@ -301,15 +373,19 @@ impl Queue {
         traces: Traces,
         commands: &mut Vec<Command>,
     ) {
-        let Some(Held {
-            phase: Phase::Ending { came },
-            wish,
-            order,
-            ..
-        }) = self.held.remove(&token)
-        else {
+        let Some(held) = self.held.get_mut(&token) else {
             return;
         };
+        let Phase::Ending { id, came } = held.phase.clone() else {
+            return;
+        };
+        let denied_once = (1..ABSENCES).contains(&held.absences);
+        if denied_once && traces.is_empty() {
+            held.phase = Phase::of(id);
+            return;
+        }
+        let (wish, order) = (held.wish, held.order);
+        self.held.remove(&token);
         match wish {
             Wish::Run if !came && traces.is_empty() => {
                 self.waiting.insert(order, token);
@@ -318,8 +394,26 @@ impl Queue {
             Wish::NotStart if traces.is_empty() => {}
             Wish::Run | Wish::NotStart | Wish::Cancel => {
                 let exit = verdict(fate, &traces, wish == Wish::Cancel);
+                if exit == Exit::Unseen {
+                    // Its task is tried again: should the job be there after all, it must not run beside that.
+                    commands.push(Command::Cancel(vec![token.clone()]));
+                }
                 commands.push(Command::Ended(token, exit, traces));
             }
+        }
+    }
+}
+
+impl Phase {
+    fn of(id: Option<String>) -> Self {
+        id.map_or(Self::Doubtful, |id| Self::Known { id })
+    }
+
+    fn id(&self) -> Option<String> {
+        match self {
+            Self::Submitting | Self::Doubtful => None,
+            Self::Known { id } => Some(id.clone()),
+            Self::Ending { id, .. } => id.clone(),
         }
     }
 }
@@ -332,6 +426,7 @@ impl Held {
             wish: Wish::Run,
             started: false,
             absences: 0,
+            adopted: false,
         }
     }
 }

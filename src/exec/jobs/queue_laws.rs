@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use proptest::prelude::*;
 
 use super::queue::{Command, Event, Queue};
-use super::{Fate, Listed, State, Submitted};
+use super::{Fate, Listed, Listing, State, Submitted};
 use crate::exec::Exit;
 use crate::exec::batched::{Ended, Traces};
 use crate::task::{TaskId, Token};
@@ -28,6 +28,14 @@ enum Chance {
         taken: bool,
     },
     Poll,
+    /// A list that lacks jobs. `told`: it says so. If not, it lacks only jobs whose ids were noted: of another nobody
+    /// could ask.
+    PollPart {
+        lacking: u16,
+        told: bool,
+    },
+    /// An answer about ids that leaves some of them out.
+    ShowPart(u16),
     Start(usize),
     End(usize, Fate),
     /// A state is worded in a way that is not known.
@@ -51,6 +59,8 @@ fn chances() -> impl Strategy<Value = Chance> {
         6 => (1usize..9).prop_map(Chance::Carry),
         1 => any::<bool>().prop_map(|taken| Chance::LoseAnswer { taken }),
         5 => Just(Chance::Poll),
+        4 => any::<(u16, bool)>().prop_map(|(lacking, told)| Chance::PollPart { lacking, told }),
+        2 => any::<u16>().prop_map(Chance::ShowPart),
         4 => (0usize..9).prop_map(Chance::Start),
         4 => ((0usize..9), fate).prop_map(|(i, fate)| Chance::End(i, fate)),
         1 => (0usize..9).prop_map(Chance::Odd),
@@ -69,6 +79,10 @@ struct World {
     /// Ids start again after the controller forgot.
     next_id: u32,
     lose: Option<bool>,
+    /// Ids that the next answer about ids leaves out.
+    unsaid: u16,
+    /// Ids beside the jobs, which outlive an engine.
+    noted: BTreeMap<Token, String>,
     traces: BTreeMap<Token, Traces>,
     /// How often each was submitted and taken in.
     taken: BTreeMap<Token, u32>,
@@ -108,34 +122,66 @@ impl World {
             .map(|n| live.swap_remove(n))
     }
 
+    fn submit(&mut self, token: &Token) -> Submitted {
+        self.noted.remove(token);
+        let lose = self.lose.take();
+        if lose != Some(false) {
+            self.next_id += 1;
+            *self.taken.entry(token.clone()).or_default() += 1;
+            self.order.push(token.task.0);
+            let job = Listed {
+                id: self.next_id.to_string(),
+                name: token.to_string(),
+                state: State::Waiting,
+                submitted: format!("{:05}", self.order.len()),
+                reason: String::new(),
+                left: None,
+            };
+            self.listed.insert(job.id.clone(), job);
+        }
+        match lose {
+            None => Submitted::As(self.next_id.to_string()),
+            Some(_) => Submitted::Unknown,
+        }
+    }
+
+    /// A list without the jobs whose bits are set in `lacking`; one that does not say so lacks only noted ones.
+    fn poll(&mut self, lacking: u16, told: bool) {
+        let jobs = self.listed.values().zip((0..16).cycle());
+        let is_noted = |job: &Listed| {
+            let token: Token = job.name.parse().expect("a token");
+            self.noted.get(&token) == Some(&job.id)
+        };
+        let listed = jobs.filter(|(job, bit)| {
+            let lacks = lacking & (1 << bit) != 0;
+            !(lacks && (told || is_noted(job)))
+        });
+        let jobs = listed.map(|(job, _)| job.clone()).collect();
+        let complete = !told;
+        self.event(Event::Listed(Listing { jobs, complete }));
+    }
+
     fn carry_out(&mut self, command: Command) {
         match command {
-            Command::Submit(token) => {
-                let lose = self.lose.take();
-                if lose != Some(false) {
-                    self.next_id += 1;
-                    *self.taken.entry(token.clone()).or_default() += 1;
-                    self.order.push(token.task.0);
-                    let job = Listed {
-                        id: self.next_id.to_string(),
-                        name: token.to_string(),
-                        state: State::Waiting,
-                        submitted: format!("{:05}", self.order.len()),
-                        reason: String::new(),
-                        left: None,
-                    };
-                    self.listed.insert(job.id.clone(), job);
+            Command::Submit(tokens) => {
+                for token in tokens {
+                    let answer = self.submit(&token);
+                    if let Submitted::As(id) = &answer {
+                        self.noted.insert(token.clone(), id.clone());
+                    }
+                    self.event(Event::Submitted(token, answer));
                 }
-                let answer = match lose {
-                    None => Submitted::As(self.next_id.to_string()),
-                    Some(_) => Submitted::Unknown,
-                };
-                self.event(Event::Submitted(token, answer));
             }
-            Command::Show(token, id) => {
-                let shown = self.listed.get(&id).cloned();
-                self.event(Event::Shown(token, shown));
+            Command::Show(jobs) => {
+                let unsaid = std::mem::take(&mut self.unsaid);
+                for ((token, id), bit) in jobs.into_iter().zip((0..16).cycle()) {
+                    if unsaid & (1 << bit) == 0 {
+                        let shown = self.listed.get(&id).cloned();
+                        self.event(Event::Shown(token, shown));
+                    }
+                }
             }
+            Command::Note(token, id) => drop(self.noted.insert(token, id)),
             Command::Trace(token, fate) => {
                 let traces = self.traces.get(&token).cloned().unwrap_or_default();
                 self.event(Event::Traced {
@@ -171,10 +217,9 @@ impl World {
                 }
             }
             Chance::LoseAnswer { taken } => self.lose = Some(taken),
-            Chance::Poll => {
-                let list = self.listed.values().cloned().collect();
-                self.event(Event::Listed(list));
-            }
+            Chance::Poll => self.poll(0, false),
+            Chance::PollPart { lacking, told } => self.poll(lacking, told),
+            Chance::ShowPart(unsaid) => self.unsaid = unsaid,
             Chance::Start(n) => {
                 if let Some(job) = self.nth_live(n) {
                     job.state = State::Running;
@@ -219,7 +264,9 @@ impl World {
             Chance::Die => {
                 self.queue = Queue::new(self.limit);
                 self.commands.clear();
-                self.event(Event::Perhaps(self.outstanding.iter().cloned().collect()));
+                let note = |token: &Token| (token.clone(), self.noted.get(token).cloned());
+                let outstanding = self.outstanding.iter().map(note).collect();
+                self.event(Event::Perhaps(outstanding));
             }
             Chance::Cancel(task) => {
                 if self.outstanding.remove(&token(task)) {

@@ -45,6 +45,24 @@ pub struct Listed {
     pub left: Option<Duration>,
 }
 
+/// What a batch system says when it is asked for its jobs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listing {
+    pub jobs: Vec<Listed>,
+    /// Whether all jobs that were to be listed are among `jobs`. If not, a job that is not there may live.
+    pub complete: bool,
+}
+
+impl From<Vec<Listed>> for Listing {
+    /// A complete list.
+    fn from(jobs: Vec<Listed>) -> Self {
+        Self {
+            jobs,
+            complete: true,
+        }
+    }
+}
+
 /// How an attempt ended: its own result and exit status first, then the batch system's word, which is None once it
 /// has forgotten the job. `ours`: whether this program cancelled it.
 pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
@@ -69,6 +87,7 @@ pub fn verdict(fate: Option<&Fate>, traces: &Traces, ours: bool) -> Exit {
 mod tests {
     use super::*;
     use crate::exec::batched::Ended;
+    use crate::task::HostFault;
 
     fn traces(exit: Option<Exit>) -> Traces {
         Traces {
@@ -111,6 +130,20 @@ mod tests {
             verdict(Some(&Fate::Failed("FAILED".into())), &seen, false),
             Exit::Signal(15)
         );
+    }
+
+    #[test]
+    fn a_host_that_kept_a_task_from_starting_is_named_whatever_the_batch_system_says() {
+        let exit = Exit::NotStarted(HostFault::NoProcesses, "fork".into());
+        let json = serde_json::to_string(&exit).expect("JSON");
+        let exit_of_job: Exit = serde_json::from_str(&json).expect("the same");
+        let failed = Fate::Failed("FAILED".into());
+        for fate in [None, Some(&failed), Some(&Fate::Completed)] {
+            assert_eq!(
+                verdict(fate, &traces(Some(exit_of_job.clone())), false),
+                exit
+            );
+        }
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The `slurm` executor: tasks as jobs of their own, or as steps in blocks of nodes that are held for a while.
 
+mod arrays;
 mod commands;
 mod pool;
 #[cfg(test)]
@@ -10,4 +11,5 @@ pub use self::commands::{Slurm, listed, shown};
 pub use self::pool::Rules;
 pub use self::steps::{BlockExecutor, Held};
 
+pub(super) use self::arrays::is_among;
 pub(super) use self::commands::time;

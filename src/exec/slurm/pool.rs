@@ -9,7 +9,8 @@ use crate::exec::batched::Traces;
 use crate::exec::jobs::{Fate, Listed, State, Submitted, verdict};
 use crate::task::Token;
 
-/// Lists in a row that must bear something out before it is believed.
+/// Looks in a row that must bear something out before it is believed. A block whose id is known is gone only when Slurm
+/// says that it does not know the id: a list may lack jobs that live.
 const LOOKS: u32 = 2;
 /// What a step needs beyond its task's timeout, to start and to be ended.
 const MARGIN: Duration = Duration::from_secs(15);
@@ -60,6 +61,8 @@ struct Step {
 #[derive(Debug)]
 struct Block {
     phase: Phase,
+    /// The id of its job, once Slurm has told it.
+    id: Option<String>,
     idle_since: Option<Duration>,
     absences: u32,
 }
@@ -69,7 +72,6 @@ enum Phase {
     /// Asked for; Slurm has it, or may have it.
     Asked,
     Running {
-        id: String,
         until: Option<Duration>,
     },
     Releasing,
@@ -87,6 +89,8 @@ pub enum Event {
     /// What asking for a block came to.
     Asked(String, Submitted),
     Listed(Vec<Listed>),
+    /// What Slurm says of the id that the block of this name had; None if it does not know the id.
+    Shown(String, Option<Listed>),
     /// The client of a step has ended.
     StepEnded(Token, Exit, Traces),
     /// Steps whose clients have ended, but which run on.
@@ -100,6 +104,8 @@ pub enum Command {
     /// Ask for a block of this name.
     Ask(String),
     Release(String),
+    /// Ask for blocks by their ids, each with its name.
+    Show(Vec<(String, String)>),
     /// Start a task in the block of this name and id.
     Start {
         token: Token,
@@ -162,6 +168,17 @@ impl Pool {
         self.blocks.keys().cloned().collect()
     }
 
+    /// Ids of those, where they are known.
+    pub fn ids(&self) -> Vec<String> {
+        let blocks = self.blocks.values();
+        blocks.filter_map(|block| block.id.clone()).collect()
+    }
+
+    /// Whether Slurm may have a block whose id is not known.
+    pub fn is_in_doubt(&self) -> bool {
+        self.blocks.values().any(|block| block.id.is_none())
+    }
+
     /// `at`: time since some moment.
     pub fn handle(&mut self, at: Duration, event: Event) -> Vec<Command> {
         let mut commands = Vec::new();
@@ -183,6 +200,7 @@ impl Pool {
             Event::DropWaiting => self.waiting.clear(),
             Event::Asked(name, answer) => self.asked(&name, answer, &mut commands),
             Event::Listed(list) => self.listed(at, &list, &mut commands),
+            Event::Shown(name, listed) => self.shown(at, &name, listed, &mut commands),
             Event::StepEnded(token, exit, traces) => {
                 self.step_ended(&token, exit, traces, &mut commands);
             }
@@ -217,8 +235,13 @@ impl Pool {
 
     fn asked(&mut self, name: &str, answer: Submitted, commands: &mut Vec<Command>) {
         match answer {
+            Submitted::As(id) => {
+                if let Some(block) = self.blocks.get_mut(name) {
+                    block.id = Some(id);
+                }
+            }
             // The next lists tell where it stands, or that it never came.
-            Submitted::As(_) | Submitted::NotStarted(_) | Submitted::Unknown | Submitted::Full => {}
+            Submitted::NotStarted(_) | Submitted::Unknown | Submitted::Full => {}
             Submitted::Refused(why) => {
                 self.blocks.remove(name);
                 if self.blocks.is_empty() {
@@ -234,43 +257,76 @@ impl Pool {
     fn listed(&mut self, at: Duration, list: &[Listed], commands: &mut Vec<Command>) {
         self.looked = true;
         let ours = list.iter().filter(|job| job.name.starts_with(&self.prefix));
-        let mut gone: Vec<(String, Option<Fate>)> = Vec::new();
-        let mut seen = BTreeSet::new();
-        for job in ours {
-            seen.insert(job.name.as_str());
-            if let State::Ended(fate) = &job.state {
-                gone.push((job.name.clone(), Some(fate.clone())));
-                continue;
-            }
-            let block = self
-                .blocks
-                .entry(job.name.clone())
-                .or_insert_with(Block::asked);
-            block.absences = 0;
-            match (&block.phase, &job.state) {
-                (Phase::Releasing, _) => commands.push(Command::Release(job.name.clone())),
-                (Phase::Asked | Phase::Running { .. }, State::Running) => {
-                    block.phase = Phase::Running {
-                        id: job.id.clone(),
-                        until: job.left.map(|left| at + left),
-                    };
-                }
-                _ => {}
-            }
-        }
+        let ours: Vec<&Listed> = ours.collect();
+        let seen: BTreeSet<&str> = ours.iter().map(|job| job.name.as_str()).collect();
+        let (mut gone, mut missing) = (Vec::new(), Vec::new());
         for (name, block) in &mut self.blocks {
-            if !seen.contains(name.as_str()) {
-                block.absences += 1;
-                if block.absences >= LOOKS {
-                    gone.push((name.clone(), None));
+            match &block.id {
+                _ if seen.contains(name.as_str()) => {}
+                Some(id) => missing.push((name.clone(), id.clone())),
+                None => {
+                    block.absences += 1;
+                    if block.absences >= LOOKS {
+                        gone.push(name.clone());
+                    }
                 }
             }
         }
-        for (name, fate) in gone {
-            self.blocks.remove(&name);
-            self.conclude(&name, fate.as_ref(), commands);
+        for job in ours {
+            self.seen(at, job, commands);
+        }
+        for name in gone {
+            self.gone(&name, None, commands);
+        }
+        if !missing.is_empty() {
+            commands.push(Command::Show(missing));
         }
         self.look_at_steps(commands);
+    }
+
+    fn shown(
+        &mut self,
+        at: Duration,
+        name: &str,
+        listed: Option<Listed>,
+        commands: &mut Vec<Command>,
+    ) {
+        // The id of another job is that of a block which Slurm has forgotten.
+        if let Some(job) = listed.filter(|job| job.name == name) {
+            return self.seen(at, &job, commands);
+        }
+        if let Some(block) = self.blocks.get_mut(name) {
+            block.absences += 1;
+            if block.absences >= LOOKS {
+                self.gone(name, None, commands);
+            }
+        }
+    }
+
+    fn seen(&mut self, at: Duration, job: &Listed, commands: &mut Vec<Command>) {
+        if let State::Ended(fate) = &job.state {
+            return self.gone(&job.name, Some(fate), commands);
+        }
+        let block = self
+            .blocks
+            .entry(job.name.clone())
+            .or_insert_with(Block::asked);
+        block.absences = 0;
+        block.id = Some(job.id.clone());
+        match (&block.phase, &job.state) {
+            (Phase::Releasing, _) => commands.push(Command::Release(job.name.clone())),
+            (Phase::Asked | Phase::Running { .. }, State::Running) => {
+                block.phase = Phase::Running {
+                    until: job.left.map(|left| at + left),
+                };
+            }
+            _ => {}
+        }
+    }
+
+    fn gone(&mut self, name: &str, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+        self.blocks.remove(name);
+        self.conclude(name, fate, commands);
     }
 
     /// Concludes the steps of a block that is gone, as far as their clients have ended.
@@ -362,11 +418,11 @@ impl Pool {
                 .blocks
                 .iter()
                 .find_map(|(name, block)| match &block.phase {
-                    Phase::Running { id, until }
+                    Phase::Running { until }
                         if self.used(name) < self.rules.capacity
                             && self.lasts(at, *until, time) =>
                     {
-                        Some((name.clone(), id.clone()))
+                        Some((name.clone(), block.id.clone()?))
                     }
                     _ => None,
                 });
@@ -395,7 +451,7 @@ impl Pool {
         for name in names {
             let used = self.used(&name);
             let short = match (self.blocks.get(&name).map(|b| &b.phase), first) {
-                (Some(Phase::Running { until, .. }), Some(time)) => !self.lasts(at, *until, time),
+                (Some(Phase::Running { until }), Some(time)) => !self.lasts(at, *until, time),
                 _ => false,
             };
             let Some(block) = self.blocks.get_mut(&name) else {
@@ -427,7 +483,7 @@ impl Pool {
             .map_or(Duration::ZERO, |(_, time)| *time);
         let open = |block: &Block| match block.phase {
             Phase::Asked => true,
-            Phase::Running { until, .. } => self.lasts(at, until, time),
+            Phase::Running { until } => self.lasts(at, until, time),
             Phase::Releasing => false,
         };
         let open: Vec<&String> = self
@@ -459,6 +515,7 @@ impl Block {
     fn asked() -> Self {
         Self {
             phase: Phase::Asked,
+            id: None,
             idle_since: None,
             absences: 0,
         }

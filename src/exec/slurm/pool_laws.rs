@@ -21,6 +21,11 @@ fn token(task: u64) -> Token {
     }
 }
 
+/// The id of the job of a block.
+fn id(name: &str) -> String {
+    name.trim_start_matches(PREFIX).replace('.', "")
+}
+
 fn seconds(count: u64) -> Duration {
     Duration::from_secs(count)
 }
@@ -29,6 +34,8 @@ fn seconds(count: u64) -> Duration {
 enum Chance {
     Pass(u64),
     Poll,
+    /// A list that lacks some of the blocks, without saying so.
+    PollPart(u8),
     StartBlock(usize),
     LoseBlock(usize, bool),
     EndStep(usize),
@@ -41,6 +48,7 @@ fn chances() -> impl Strategy<Value = Chance> {
     prop_oneof![
         3 => (1u64..400).prop_map(Chance::Pass),
         5 => Just(Chance::Poll),
+        3 => any::<u8>().prop_map(Chance::PollPart),
         3 => (0usize..5).prop_map(Chance::StartBlock),
         1 => ((0usize..5), any::<bool>()).prop_map(|(n, forget)| Chance::LoseBlock(n, forget)),
         4 => (0usize..9).prop_map(Chance::EndStep),
@@ -84,6 +92,14 @@ impl World {
     fn event(&mut self, event: Event) {
         let mut commands: VecDeque<Command> = self.pool.handle(self.now, event).into();
         while let Some(command) = commands.pop_front() {
+            if let Command::Show(blocks) = command {
+                for (name, of) in blocks {
+                    let listed = self.listed(&name).filter(|listed| listed.id == of);
+                    let event = Event::Shown(name, listed);
+                    commands.extend(self.pool.handle(self.now, event));
+                }
+                continue;
+            }
             let answer = self.carry_out(command);
             commands.extend(
                 answer
@@ -101,7 +117,8 @@ impl World {
                 }
                 let known = self.blocks.insert(name.clone(), (State::Waiting, None));
                 assert_eq!(known, None, "two blocks of one name");
-                Some(Event::Asked(name, Submitted::As("7".into())))
+                let id = id(&name);
+                Some(Event::Asked(name, Submitted::As(id)))
             }
             Command::Release(name) => {
                 if self.blocks.contains_key(&name) {
@@ -132,6 +149,7 @@ impl World {
                 assert!(used <= self.rules.capacity, "too many tasks in a block");
                 None
             }
+            Command::Show(_) => unreachable!("carried out before"),
             Command::Kill(token) => {
                 self.steps.remove(&token)?;
                 Some(Event::StepEnded(token, Exit::Signal(15), Traces::default()))
@@ -162,6 +180,26 @@ impl World {
         }
     }
 
+    fn listed(&self, name: &str) -> Option<Listed> {
+        let (state, until) = self.blocks.get(name)?;
+        (!self.forgotten.contains(name)).then(|| Listed {
+            id: id(name),
+            name: name.to_owned(),
+            state: state.clone(),
+            submitted: String::new(),
+            reason: String::new(),
+            left: until.map(|until| until.saturating_sub(self.now)),
+        })
+    }
+
+    /// A list without the blocks whose bits are set in `lacking`.
+    fn poll(&mut self, lacking: u8) {
+        let names = self.blocks.keys().zip((0..8).cycle());
+        let names = names.filter(|(_, bit)| lacking & (1 << bit) == 0);
+        let listed = names.filter_map(|(name, _)| self.listed(name)).collect();
+        self.event(Event::Listed(listed));
+    }
+
     fn meet(&mut self, chance: Chance) {
         match chance {
             Chance::Pass(count) => {
@@ -180,22 +218,8 @@ impl World {
                 }
                 self.event(Event::Tick);
             }
-            Chance::Poll => {
-                let listed = self
-                    .blocks
-                    .iter()
-                    .filter(|(name, _)| !self.forgotten.contains(*name));
-                let listed = listed.map(|(name, (state, until))| Listed {
-                    id: "7".into(),
-                    name: name.clone(),
-                    state: state.clone(),
-                    submitted: String::new(),
-                    reason: String::new(),
-                    left: until.map(|until| until.saturating_sub(self.now)),
-                });
-                let listed = listed.collect();
-                self.event(Event::Listed(listed));
-            }
+            Chance::Poll => self.poll(0),
+            Chance::PollPart(lacking) => self.poll(lacking),
             Chance::StartBlock(n) => {
                 let until = self.now + self.rules.walltime;
                 let waiting = self

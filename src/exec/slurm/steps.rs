@@ -17,6 +17,7 @@ use super::commands::{self, minutes};
 use super::pool::{Command, Event, Pool, Rules};
 use crate::exec::batch::Terms;
 use crate::exec::batched::{self, Traces};
+use crate::exec::jobs::end_all;
 use crate::exec::launch::now;
 use crate::exec::process::{CLIENT, find_processes};
 use crate::exec::transport::{Here, Transport, Unreachable};
@@ -50,7 +51,7 @@ pub struct BlockExecutor {
     inputs: Option<UnboundedSender<Input>>,
     busy: Arc<AtomicUsize>,
     slots: usize,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<Vec<String>>>,
 }
 
 enum Input {
@@ -136,14 +137,25 @@ impl Executor for BlockExecutor {
     fn busy(&self) -> usize {
         self.busy.load(Ordering::SeqCst)
     }
+
+    fn end(mut self: Box<Self>) -> Vec<String> {
+        self.close()
+    }
+}
+
+impl BlockExecutor {
+    /// Releases all blocks, and so ends what runs in them; says what may be left of them.
+    fn close(&mut self) -> Vec<String> {
+        self.inputs = None;
+        let thread = self.thread.take();
+        thread.map_or_else(Vec::new, |thread| thread.join().unwrap_or_default())
+    }
 }
 
 impl Drop for BlockExecutor {
-    /// Releases all blocks, and so ends what runs in them.
     fn drop(&mut self) {
-        self.inputs = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        for what in self.close() {
+            tracing::error!("{what}");
         }
     }
 }
@@ -167,7 +179,7 @@ impl Thread {
         mut self,
         mut inputs: UnboundedReceiver<Input>,
         mut clients: UnboundedReceiver<Report>,
-    ) {
+    ) -> Vec<String> {
         loop {
             while let Some(command) = self.commands.pop_front() {
                 self.perform(command);
@@ -191,10 +203,16 @@ impl Thread {
             ..
         } = self;
         drop(local);
-        let left = pool.blocks();
-        if let Err(Unreachable(why)) = commands::cancel(&mut here, &left, false) {
-            tracing::warn!("could not release {} blocks: {why}", left.len());
+        let blocks = pool.blocks();
+        if blocks.is_empty() {
+            return Vec::new();
         }
+        let cancel = || commands::cancel(&mut here, &blocks, false);
+        let ended = end_all(pool.is_in_doubt(), cancel);
+        let left = ended.err();
+        left.map(|left| left.sentence("blocks", commands::ENDER, pool.ids()))
+            .into_iter()
+            .collect()
     }
 
     /// When to look at the blocks.
@@ -339,6 +357,7 @@ impl Thread {
                     tracing::warn!("Slurm does not answer: {why}");
                 }
             }
+            Command::Show(blocks) => self.show(blocks),
             Command::Start { token, block, id } => self.start(&token, &block, &id),
             // srun passes SIGTERM on, and ends the step; SIGKILL would leave it.
             Command::Kill(token) => {
@@ -364,6 +383,22 @@ impl Thread {
                     started: traces.ended.map(|ended| ended.started),
                 };
                 self.report(token, news);
+            }
+        }
+    }
+
+    fn show(&mut self, blocks: Vec<(String, String)>) {
+        let ids: Vec<String> = blocks.iter().map(|(_, id)| id.clone()).collect();
+        match commands::show(&mut self.here, &ids) {
+            Ok(mut shown) => {
+                for (name, id) in blocks {
+                    if let Some(listed) = shown.remove(&id) {
+                        self.handle(Event::Shown(name, listed));
+                    }
+                }
+            }
+            Err(Unreachable(why)) => {
+                tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}");
             }
         }
     }
@@ -410,13 +445,15 @@ impl Thread {
             format!("--ntasks={nodes}"),
             format!("--jobid={id}"),
             format!("--cpus-per-task={}", terms.cores_per_task),
+            // Without a number of its own each step would take all memory of the block; 0 shares it.
+            format!("--mem={}M", terms.resources.memory.unwrap_or(0)),
             format!("--job-name={token}"),
             format!("--chdir={}", job.dir.display()),
             // Steps that the task's launcher starts share what this one holds.
             "--export=ALL,SLURM_OVERLAP=1".into(),
-            "/bin/sh".into(),
-            script.display().to_string(),
         ]);
+        argv.extend(gres(terms.resources.gpus));
+        argv.extend(["/bin/sh".into(), script.display().to_string()]);
         let mut client = client_job(job, argv);
         client.env = self.here.env().to_vec();
         self.local.submit(vec![client]);
@@ -426,14 +463,21 @@ impl Thread {
         let Terms {
             batch,
             cores_per_task,
+            resources,
             ..
         } = &self.held.terms;
+        let tasks = self.held.tasks_per_node;
         let mut options = vec![
             format!("--time={}", minutes(self.pool.walltime())),
             format!("--nodes={}", self.held.nodes),
             format!("--cpus-per-task={cores_per_task}"),
-            format!("--ntasks-per-node={}", self.held.tasks_per_node),
+            format!("--ntasks-per-node={tasks}"),
         ];
+        let memory = resources.memory.map(|each| each * tasks as u64);
+        options.extend(memory.map(|memory| format!("--mem={memory}M")));
+        options.extend(gres(resources.gpus * tasks));
+        let constraint = resources.constraint.iter();
+        options.extend(constraint.map(|constraint| format!("--constraint={constraint}")));
         let queue = batch
             .queue
             .iter()
@@ -453,6 +497,11 @@ impl Thread {
         let at = now();
         let _ = self.reports.send(Report { token, news, at });
     }
+}
+
+/// GPUs of each node, as Slurm is told them.
+fn gres(gpus: usize) -> Option<String> {
+    (gpus > 0).then(|| format!("--gres=gpu:{gpus}"))
 }
 
 /// The script of a step: the task runs on the first of its nodes, and its launcher reaches the others.

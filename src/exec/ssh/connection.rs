@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Pid;
 
-use super::trouble::Trouble;
-use crate::exec::batch::quoted;
+use super::shell;
+use super::trouble::{Trouble, hung_up, last_line};
 use crate::exec::launch::wait;
 
 /// The longest that connecting may take, the user's agent and jump hosts included.
@@ -40,6 +40,12 @@ const OPTIONS: [&str; 9] = [
     "ForwardX11=no",
     "RemoteCommand=none",
     "RequestTTY=no",
+];
+
+/// BatchMode is no matter to the ssh that goes through a jump host: this keeps that one from asking at the terminal.
+pub const NO_QUESTION: [(&str, &str); 2] = [
+    ("SSH_ASKPASS", "/bin/false"),
+    ("SSH_ASKPASS_REQUIRE", "force"),
 ];
 
 /// A host behind SSH. The partitions that are on it share it.
@@ -74,6 +80,23 @@ pub struct Reply {
     pub stderr: String,
 }
 
+impl Reply {
+    /// What the script itself printed.
+    fn after_mark(mut self, host: &str) -> Result<Self, Trouble> {
+        let Some(stdout) = shell::said(&self.stdout) else {
+            let printed = String::from_utf8_lossy(&self.stdout);
+            let why = last_line(&format!("{printed}\n{}", self.stderr));
+            let host = host.to_owned();
+            return Err(Trouble::NoShell { host, why });
+        };
+        self.stdout = stdout.to_vec();
+        if let Some(stderr) = shell::said(self.stderr.as_bytes()) {
+            self.stderr = String::from_utf8_lossy(stderr).trim().to_owned();
+        }
+        Ok(self)
+    }
+}
+
 impl Connection {
     /// A connection that is opened when it is first needed.
     pub fn new(host: &str) -> io::Result<Self> {
@@ -91,20 +114,26 @@ impl Connection {
         &self.host
     }
 
-    /// Runs a command to its end, which may take `limit`. Of an error it is not known whether the command ran, or still
-    /// runs.
-    pub fn run(&self, argv: &[String], stdin: &[u8], limit: Duration) -> Result<Reply, Trouble> {
+    /// Runs a script of `sh` to its end, which may take `limit`. Of an error it is not known whether it ran, or still runs.
+    pub fn run(
+        &self,
+        script: &str,
+        arguments: &[String],
+        stdin: &[u8],
+        limit: Duration,
+    ) -> Result<Reply, Trouble> {
         let master = self.open()?;
         let mut command = self.client(master);
-        command.args(["--", &self.host, &words(argv)]);
-        let reply = talk(command, stdin, limit).map_err(|e| match e.kind() {
+        command.args(["--", &self.host, shell::LINE]);
+        let input = shell::input(script, arguments, stdin);
+        let reply = talk(command, &input, limit).map_err(|e| match e.kind() {
             io::ErrorKind::NotFound => Trouble::NoClient,
             _ => self.not_reached(&e.to_string()),
         })?;
         match reply.code {
             Some(code) if code != LOST => {
                 self.lock().used = Some(Instant::now());
-                Ok(reply)
+                reply.after_mark(&self.host)
             }
             // A program that ends so is not told from a connection that does.
             _ => {
@@ -161,6 +190,7 @@ impl Connection {
         let ended = (|| {
             let mut child = command
                 .env("LC_ALL", "C")
+                .envs(NO_QUESTION)
                 .stdin(Stdio::null())
                 .stdout(Stdio::null())
                 .stderr(File::create(&said)?)
@@ -171,10 +201,26 @@ impl Connection {
         let _ = fs::remove_file(&said);
         match ended {
             Ok(Some(0)) => Ok(Master::Own),
+            // A master says nothing of what the ssh to a jump host said.
+            Ok(_) if hung_up(&text) => {
+                let said = self.said_without_master();
+                Err(Trouble::of(&self.host, said.as_deref().unwrap_or(&text)))
+            }
             Ok(_) => Err(Trouble::of(&self.host, &text)),
             Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Trouble::NoClient),
             Err(e) => Err(self.not_reached(&e.to_string())),
         }
+    }
+
+    /// What ssh says when it connects for one command; None where that gets through.
+    fn said_without_master(&self) -> Option<String> {
+        let mut command = Command::new("ssh");
+        command.args(["-o", "ControlPath=none", "-o", "ControlPersist=no"]);
+        command.args(OPTIONS.iter().flat_map(|option| ["-o", option]));
+        command.args(["--", &self.host, "exit"]);
+        command.env("LC_ALL", "C").envs(NO_QUESTION);
+        let reply = talk(command, &[], CONNECTING).ok()?;
+        (reply.code == Some(LOST)).then_some(reply.stderr)
     }
 
     /// Whether there is a master, which says nothing of the link.
@@ -226,10 +272,16 @@ impl Drop for Connection {
     }
 }
 
-/// Words as the other host's shell reads them back: the one place where a line of shell is made for it.
-fn words(argv: &[String]) -> String {
-    let words: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
-    words.join(" ")
+/// The jump hosts to a host, as the user's configuration names them.
+pub fn proxy_jump(host: &str) -> Option<String> {
+    let mut command = Command::new("ssh");
+    command.args(["-G", "--", host]);
+    let reply = talk(command, &[], CONTROL).ok()?;
+    let text = String::from_utf8_lossy(&reply.stdout);
+    let found = text
+        .lines()
+        .find_map(|line| line.strip_prefix("proxyjump "))?;
+    (found != "none").then(|| found.to_owned())
 }
 
 /// Runs a client that reads `stdin`; an error when it is not done within `limit`.
@@ -256,7 +308,7 @@ fn talk(mut command: Command, stdin: &[u8], limit: Duration) -> io::Result<Reply
             out?.join().unwrap_or_default(),
             err?.join().unwrap_or_default(),
         );
-        let stderr = String::from_utf8_lossy(&stderr).trim().to_owned();
+        let stderr = String::from_utf8_lossy(&stderr).into_owned();
         let code = code?;
         Ok(Reply {
             code,

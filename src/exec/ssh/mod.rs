@@ -6,6 +6,7 @@
 mod connection;
 mod message;
 pub mod processes;
+pub mod shell;
 pub mod there;
 mod trouble;
 
@@ -15,8 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use connection::Connection;
 use connection::Reply;
+pub use connection::{Connection, NO_QUESTION};
 pub use trouble::Trouble;
 
 use self::message::{Answer, File, Message, Request, decoded};
@@ -35,15 +36,17 @@ const TRANSFER: Duration = Duration::from_secs(3600);
 
 /// What `--version` prints.
 const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
-/// Makes the folder and asks the program for its version. What it prints comes after what the shell may print by itself.
-const PROBE: &str =
-    "umask 077; mkdir -p -- \"$1/attempts\" \"$1/files\" && test -w \"$1\" || exit 3
-program=$(command -v \"$2\") || exit 4
-printf '\\nmoldflow-is-at:%s\\n' \"$program\"; exec \"$program\" --version";
-/// Runs a command whose output comes after a mark.
-const SAYS: &str = "printf '\\nmoldflow-says:\\n'; exec \"$@\"";
-const MARK: &str = "\nmoldflow-says:\n";
-const AT: &str = "\nmoldflow-is-at:";
+/// Makes the folder `$1` and tries it. What it prints is its path.
+pub const MAKE_FOLDER: &str = r#"case $1 in "~") set -- "$HOME" "$2" ;; "~/"*) set -- "$HOME/${1#"~/"}" "$2" ;; esac
+umask 077; mkdir -p -- "$1/attempts" "$1/files" && echo | cat >"$1/.probe-$$" || { rm -f "$1/.probe-$$"; exit 3; }
+rm -f "$1/.probe-$$"; printf '%s\n' "$1""#;
+/// Asks the program `$2` for its version, and prints its path before.
+const ASK_PROGRAM: &str = r#"case $2 in "~/"*) set -- "$1" "$HOME/${2#"~/"}" ;; esac
+if test -f "$2" && ! test -x "$2"; then exit 5; fi
+program=$(command -v "$2") || exit 4
+printf '%s\n' "$program"; exec "$program" --version"#;
+/// Runs a command.
+const RUN: &str = "exec \"$@\"";
 /// Takes a program in whole or not at all: when the connection ends, so does the input.
 const INSTALL: &str = "umask 077; mkdir -p -- \"$1\" && new=$1/.new-$$ || exit 3
 cat >\"$new\" && test \"$(wc -c <\"$new\")\" -eq \"$2\" && chmod 700 \"$new\" && mv -f \"$new\" \"$1/moldflow\" && exit
@@ -83,12 +86,17 @@ impl SshTransport {
             return Ok(there.clone());
         }
         let host = self.connection.host().to_owned();
-        let there = match &self.place.moldflow {
+        let there = match self.place.moldflow.clone() {
             None => self.copied()?,
-            Some(program) => match self.probe(program)? {
+            Some(program) => match self.probe(&program)? {
                 Probed::At(there) => there,
                 Probed::Absent(why) => {
                     let program = program.display().to_string();
+                    return Err(Trouble::Program { host, program, why });
+                }
+                Probed::NotExecutable => {
+                    let program = program.display().to_string();
+                    let why = "it cannot be executed".to_owned();
                     return Err(Trouble::Program { host, program, why });
                 }
                 Probed::Other(theirs) => {
@@ -102,43 +110,56 @@ impl SshTransport {
     }
 
     /// This program by its content, copied if it is not there.
-    fn copied(&self) -> Result<PathBuf, Trouble> {
-        let copy = |why| {
-            let host = self.connection.host().to_owned();
-            Trouble::Copy { host, why }
+    fn copied(&mut self) -> Result<PathBuf, Trouble> {
+        let host = self.connection.host().to_owned();
+        let copy = |why| Trouble::Copy {
+            host: host.clone(),
+            why,
         };
         // Not by its path, where a newer one may lie by now.
         let content =
             fs::read("/proc/self/exe").map_err(|e| copy(format!("it cannot be read here: {e}")))?;
-        let dir = self.place.work_dir.join("bin").join(sha256(&content));
-        let program = dir.join("moldflow");
-        if let Probed::At(there) = self.probe(&program)? {
-            return Ok(there);
+        let name = Path::new("bin").join(sha256(&content));
+        let program = |place: &Ssh| place.work_dir.join(&name).join("moldflow");
+        match self.probe(&program(&self.place))? {
+            Probed::At(there) => return Ok(there),
+            Probed::NotExecutable => return Err(self.no_exec()),
+            Probed::Other(_) | Probed::Absent(_) => {}
         }
-        let size = content.len().to_string();
-        let argv = shell(INSTALL, [dir.display().to_string(), size]);
-        let reply = self.connection.run(&argv, &content, TRANSFER)?;
+        // Now the folder is known by its path from the root.
+        let dir = self.place.work_dir.join(&name).display().to_string();
+        let arguments = [dir, content.len().to_string()];
+        let reply = self
+            .connection
+            .run(INSTALL, &arguments, &content, TRANSFER)?;
         if reply.code != Some(0) {
             return Err(self.folder(&reply.stderr));
         }
-        match self.probe(&program)? {
+        match self.probe(&program(&self.place))? {
             Probed::At(there) => Ok(there),
+            Probed::NotExecutable => Err(self.no_exec()),
             Probed::Other(why) | Probed::Absent(why) => Err(copy(why)),
         }
     }
 
-    fn probe(&self, program: &Path) -> Result<Probed, Trouble> {
-        let paths = [&self.place.work_dir, program].map(|path| path.display().to_string());
-        let reply = self.connection.run(&shell(PROBE, paths), &[], COMMAND)?;
-        if reply.code == Some(3) {
-            return Err(self.folder(&reply.stderr));
-        }
+    /// Makes the folder, of which the path from the root is known then, and looks for a program.
+    fn probe(&mut self, program: &Path) -> Result<Probed, Trouble> {
+        let work_dir: &Path = &self.place.work_dir;
+        let paths = [work_dir, program].map(|path| path.display().to_string());
+        let script = format!("{MAKE_FOLDER}\n{ASK_PROGRAM}");
+        let reply = self.connection.run(&script, &paths, &[], COMMAND)?;
         let printed = String::from_utf8_lossy(&reply.stdout).into_owned();
-        let Some((_, told)) = printed.split_once(AT) else {
+        let mut lines = printed.lines();
+        match (reply.code, lines.next()) {
+            (Some(3), _) | (_, None) => return Err(self.folder(&reply.stderr)),
+            (_, Some(folder)) => self.place.work_dir = folder.into(),
+        }
+        if reply.code == Some(5) {
+            return Ok(Probed::NotExecutable);
+        }
+        let Some(path) = lines.next() else {
             return Ok(Probed::Absent("there is no such program".into()));
         };
-        let mut lines = told.lines();
-        let path = lines.next().unwrap_or_default();
         Ok(match lines.next().unwrap_or_default().trim() {
             VERSION => Probed::At(path.into()),
             "" => Probed::Absent(last_line(&reply.stderr)),
@@ -147,10 +168,27 @@ impl SshTransport {
     }
 
     fn folder(&self, said: &str) -> Trouble {
-        Trouble::Folder {
+        Trouble::of_folder(self.connection.host(), &self.place.work_dir, said)
+    }
+
+    fn no_exec(&self) -> Trouble {
+        Trouble::NoExec {
             host: self.connection.host().to_owned(),
             folder: self.place.work_dir.display().to_string(),
-            why: last_line(said),
+        }
+    }
+
+    /// What an answer that is none of those expected says.
+    fn failed(&self, answer: &Answer) -> PutError {
+        match answer {
+            Answer::Failed(why) => match self.folder(why) {
+                // No fault of the task: it is put again later.
+                full @ Trouble::Full { .. } => Unreachable::from(full).into(),
+                _ => PutError::Files(io::Error::other((*why).to_owned())),
+            },
+            other => PutError::Files(io::Error::other(format!(
+                "the answer makes no sense: {other:?}"
+            ))),
         }
     }
 
@@ -161,7 +199,7 @@ impl SshTransport {
         stdin: &[u8],
         limit: Duration,
     ) -> Result<Reply, Unreachable> {
-        let reply = self.connection.run(argv, stdin, limit)?;
+        let reply = self.connection.run(RUN, argv, stdin, limit)?;
         if reply.code == Some(127) {
             self.there = None;
         }
@@ -172,7 +210,7 @@ impl SshTransport {
     fn ask<T>(
         &mut self,
         request: Request,
-        read: impl FnOnce(Answer) -> T,
+        read: impl FnOnce(&Self, Answer) -> T,
     ) -> Result<T, Unreachable> {
         let program = self.executable()?.display().to_string();
         let work_dir = self.place.work_dir.display().to_string();
@@ -184,7 +222,7 @@ impl SshTransport {
         let answer = decoded(&reply.stdout);
         let answer = answer.ok_or_else(|| Unreachable(last_line(&reply.stderr)))?;
         self.done.clear();
-        Ok(read(answer))
+        Ok(read(self, answer))
     }
 
     /// Makes the directory of a job; the hashes that are not kept there, if there are such.
@@ -201,36 +239,27 @@ impl SshTransport {
             files: files.collect(),
             links: links.collect(),
         };
-        self.ask(request, |answer| match answer {
+        self.ask(request, |way, answer| match answer {
             Answer::Done => Ok(Vec::new()),
             Answer::Missing(hashes) => Ok(hashes.into_iter().map(str::to_owned).collect()),
-            other => Err(failed(&other)),
+            other => Err(way.failed(&other)),
         })?
     }
 }
 
 impl Transport for SshTransport {
     fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
-        let says = ["sh", "-c", SAYS, "sh", "env"];
         // The messages are read.
-        let mut argv: Vec<String> = says
-            .into_iter()
-            .chain(["LC_ALL=C"])
-            .map(Into::into)
-            .collect();
+        let mut argv: Vec<String> = ["env", "LC_ALL=C"].map(Into::into).into();
         let variables = call.env.iter();
         argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
         argv.extend(call.argv.iter().cloned());
         let reply = self.call(&argv, &call.stdin, COMMAND)?;
-        let stdout = String::from_utf8_lossy(&reply.stdout);
-        match stdout.split_once(MARK) {
-            Some((_, stdout)) => Ok(Output {
-                code: reply.code,
-                stdout: stdout.to_owned(),
-                stderr: reply.stderr,
-            }),
-            None => Err(Unreachable(last_line(&reply.stderr))),
-        }
+        Ok(Output {
+            code: reply.code,
+            stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
+            stderr: reply.stderr,
+        })
     }
 
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
@@ -271,10 +300,13 @@ impl Transport for SshTransport {
         }
         let lacking = links.iter().filter(|(hash, ..)| missing.contains(hash));
         let lacking = lacking.map(|(name, content, _)| File { name, content });
-        self.ask(Request::Keep(lacking.collect()), |answer| match answer {
-            Answer::Done => Ok(()),
-            other => Err(failed(&other)),
-        })??;
+        self.ask(
+            Request::Keep(lacking.collect()),
+            |way, answer| match answer {
+                Answer::Done => Ok(()),
+                other => Err(way.failed(&other)),
+            },
+        )??;
         match self.put_attempt(&token, &files, &links)?.is_empty() {
             true => Ok(()),
             false => Err(Unreachable("files that were put are gone".into()).into()),
@@ -290,12 +322,12 @@ impl Transport for SshTransport {
             token: &token,
             except: except.collect(),
         };
-        self.ask(request, |answer| match answer {
+        self.ask(request, |way, answer| match answer {
             // Never put, or brought back before.
             Answer::NoAttempt => Ok(()),
             Answer::Files(files) => take_in(job, &files)
                 .map_err(|e| Unreachable(format!("could not write what was fetched: {e}"))),
-            other => Err(Unreachable(failed(&other).to_string())),
+            other => Err(Unreachable(way.failed(&other).to_string())),
         })?
     }
 
@@ -318,7 +350,7 @@ impl Transport for SshTransport {
     fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable> {
         let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
         let keep = keep.iter().map(String::as_str).collect();
-        self.ask(Request::Sweep { run, keep }, |_| ())
+        self.ask(Request::Sweep { run, keep }, |_, _| ())
     }
 }
 
@@ -333,20 +365,8 @@ enum Probed {
     /// What it prints as its version.
     Other(String),
     Absent(String),
-}
-
-fn shell(script: &str, arguments: [String; 2]) -> Vec<String> {
-    let words = ["sh", "-c", script, "sh"].map(str::to_owned);
-    words.into_iter().chain(arguments).collect()
-}
-
-fn failed(answer: &Answer) -> PutError {
-    match answer {
-        Answer::Failed(why) => PutError::Files(io::Error::other((*why).to_owned())),
-        other => PutError::Files(io::Error::other(format!(
-            "the answer makes no sense: {other:?}"
-        ))),
-    }
+    /// It is there, but no program: its file system is mounted without them, or nobody may execute it.
+    NotExecutable,
 }
 
 /// Makes `job.dir` of what was fetched, whole or not at all, safe from a power cut.

@@ -1,5 +1,9 @@
 //! Why a host behind SSH cannot be used, and what to do about it.
 
+use std::path::Path;
+
+use super::connection::proxy_jump;
+
 /// Told apart by what OpenSSH and the other host say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Trouble {
@@ -9,6 +13,14 @@ pub enum Trouble {
     HostKey { host: String },
     #[error("`{host}` does not accept a key of ours")]
     Denied { host: String },
+    #[error(
+        "the host key of {jump}, through which `{host}` is reached, is not known, or has changed"
+    )]
+    JumpHostKey { host: String, jump: Jump },
+    #[error("{jump}, through which `{host}` is reached, does not accept a key of ours")]
+    JumpDenied { host: String, jump: Jump },
+    #[error("the login shell on `{host}` carries out no command: {why}")]
+    NoShell { host: String, why: String },
     #[error("the name `{host}` is not known")]
     NoName { host: String },
     #[error("`{host}` is not reached: {why}")]
@@ -19,6 +31,16 @@ pub enum Trouble {
         folder: String,
         why: String,
     },
+    #[error("the disk of `{folder}` on `{host}` is full: {why}")]
+    Full {
+        host: String,
+        folder: String,
+        why: String,
+    },
+    #[error(
+        "no program can be executed in `{folder}` on `{host}`, as on a file system that is mounted with `noexec`"
+    )]
+    NoExec { host: String, folder: String },
     #[error("`{program}` on `{host}` does not run: {why}")]
     Program {
         host: String,
@@ -35,23 +57,86 @@ pub enum Trouble {
     Copy { host: String, why: String },
 }
 
+/// A jump host; None if ssh does not name it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Jump(Option<String>);
+
+impl std::fmt::Display for Jump {
+    fn fmt(&self, f: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match &self.0 {
+            Some(name) => write!(f, "the jump host `{name}`"),
+            None => f.write_str("a jump host"),
+        }
+    }
+}
+
+impl Jump {
+    /// As the user's configuration calls it, or as ssh does in `me@gateway: Permission denied (publickey).` and
+    /// `No ED25519 host key is known for [gateway]:22 and you have requested strict checking.`
+    fn of(host: &str, said: &str) -> Self {
+        let denied = said.lines().find_map(|line| {
+            let (before, _) = line.split_once(": Permission denied")?;
+            Some(before.rsplit('@').next()?.to_owned())
+        });
+        let key = ["ost key is known for ", "ost key for "];
+        let key = key.iter().find_map(|words| {
+            let (_, after) = said.split_once(words)?;
+            Some(after.split_whitespace().next()?.to_owned())
+        });
+        Self(proxy_jump(host).or(denied).or(key))
+    }
+
+    fn ssh(&self) -> String {
+        match &self.0 {
+            Some(name) => format!("`ssh {name}`"),
+            None => "`ssh` to it (`ssh -G` names it under `proxyjump`)".to_owned(),
+        }
+    }
+}
+
 impl Trouble {
     /// Reads what `ssh` said when it did not get through.
     pub fn of(host: &str, said: &str) -> Self {
         let host = host.to_owned();
         let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
-        if says(&[
+        let is_key = says(&[
             "Host key verification failed",
             "HOST IDENTIFICATION HAS CHANGED",
-        ]) {
+        ]);
+        let is_denied = says(&["Permission denied", "Too many authentication failures"]);
+        if (is_key || is_denied) && hung_up(said) {
+            let jump = Jump::of(&host, said);
+            match is_key {
+                true => Self::JumpHostKey { host, jump },
+                false => Self::JumpDenied { host, jump },
+            }
+        } else if is_key {
             Self::HostKey { host }
-        } else if says(&["Permission denied", "Too many authentication failures"]) {
+        } else if is_denied {
             Self::Denied { host }
-        } else if says(&["Could not resolve hostname"]) {
+        } else if says(&["Could not resolve hostname"]) && !hung_up(said) {
             Self::NoName { host }
         } else {
-            let why = last_line(said);
+            // What the ssh to a jump host said tells more than that it hung up.
+            let telling: Vec<&str> = said.lines().filter(|line| !hung_up(line)).collect();
+            let telling = telling.join("\n");
+            let why = last_line(if telling.trim().is_empty() {
+                said
+            } else {
+                &telling
+            });
             Self::NotReached { host, why }
+        }
+    }
+
+    /// Reads what was said when a folder there could not be written to.
+    pub fn of_folder(host: &str, folder: &Path, said: &str) -> Self {
+        let (host, folder) = (host.to_owned(), folder.display().to_string());
+        let why = last_line(said);
+        let full = ["No space left on device", "Disk quota exceeded"];
+        match full.iter().any(|words| said.contains(words)) {
+            true => Self::Full { host, folder, why },
+            false => Self::Folder { host, folder, why },
         }
     }
 
@@ -71,6 +156,17 @@ impl Trouble {
                 "load a key into the agent (`ssh-add`), or name one for `{host}` in ~/.ssh/config; moldflow asks for no password, but \
                  goes through a connection that `ssh {host}` holds open by `ControlMaster` and `ControlPath`"
             ),
+            Self::JumpHostKey { jump, .. } => format!(
+                "run {} once and compare the key; a changed key may mean another machine",
+                jump.ssh()
+            ),
+            Self::JumpDenied { jump, .. } => format!(
+                "load a key that it accepts into the agent (`ssh-add`), or name one for it in ~/.ssh/config; {} has to need no password",
+                jump.ssh()
+            ),
+            Self::NoShell { host, .. } => {
+                format!("`ssh {host} true` has to work: ask those who run the host for a login shell")
+            }
             Self::NoName { host } => {
                 format!("correct `host`, or write a `Host {host}` block into ~/.ssh/config")
             }
@@ -78,6 +174,13 @@ impl Trouble {
                 "try `ssh -v {host} true`; a host behind another needs `ProxyJump` in ~/.ssh/config"
             ),
             Self::Folder { .. } => "name a folder in `work_dir` that is yours".into(),
+            Self::Full { .. } => {
+                "make room there, or name a folder on another file system in `work_dir`".into()
+            }
+            Self::NoExec { .. } => {
+                "name a folder on another file system in `work_dir`; or install moldflow elsewhere there, and name its path by `moldflow`"
+                    .into()
+            }
             Self::Program { .. } => {
                 "correct the path `moldflow`, or leave it out to have this program copied".into()
             }
@@ -91,6 +194,15 @@ impl Trouble {
             }
         }
     }
+}
+
+/// Whether this is what ssh says last when the ssh to a jump host has given up.
+pub fn hung_up(said: &str) -> bool {
+    let words = [
+        "kex_exchange_identification: Connection closed",
+        "UNKNOWN port 65535",
+    ];
+    words.iter().any(|words| said.contains(words))
 }
 
 /// The last line of what a program said that has a word in it.

@@ -1,0 +1,266 @@
+//! Whether the memory and the GPUs that tasks want can be had, and whether `options` leave moldflow's own requests alone.
+
+use super::batch::BatchSystem;
+use super::fault::{Fault, Faults};
+use super::options::{self, Own, Refusal};
+use super::site::{Executor, Memory, Partition, Site};
+use super::tree::Node as Tree;
+
+/// Collects the faults of a well-formed profile.
+pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+    for (name, partition) in &site.partitions {
+        let mut fault = |path: &[&str], message: String, hint: &str| {
+            let path = [&["partitions", name], path].concat();
+            let place = tree.find(&path).clone();
+            faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+        };
+        fits_node(site, name, partition, &mut fault);
+        can_be_asked_for(name, partition, &mut fault);
+        options_fit(name, partition, &mut fault);
+    }
+    slots_fit_host(site, tree, faults);
+    let Some(submit) = &site.submit else { return };
+    let mut fault = |path: &[&str], message: String, hint: &str| {
+        let path = [&["submit"], path].concat();
+        let place = tree.find(&path).clone();
+        faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+    };
+    let own = Own {
+        queue: submit.queue.is_some(),
+        account: submit.account.is_some(),
+        memory: submit.memory_per_node.is_some(),
+        gpus: submit.gpus(site) > 0,
+        constraint: submit.constraint.is_some(),
+        in_blocks: false,
+    };
+    let given = submit.constraint.as_deref();
+    judge_words(
+        "submit",
+        submit.system,
+        &submit.options,
+        &own,
+        given,
+        &mut fault,
+    );
+    if let (Memory::Bytes(bytes), Some(asked)) = (site.node.memory, submit.memory_per_node)
+        && asked.bytes() > bytes
+    {
+        let message = format!(
+            "`submit` asks for {asked} of a node that has {}",
+            site.node.memory
+        );
+        fault(
+            &["memory_per_node"],
+            message,
+            "lower it, or correct `node.memory`",
+        );
+    }
+    if submit.system == BatchSystem::Cobalt {
+        for (key, is_given) in [
+            ("memory_per_node", submit.memory_per_node.is_some()),
+            (
+                "gpus_per_node",
+                submit.gpus_per_node.is_some_and(|gpus| gpus > 0),
+            ),
+        ] {
+            if is_given {
+                fault(&[key], format!("Cobalt takes no `{key}`"), WHOLE_NODES);
+            }
+        }
+    }
+}
+
+/// The variable that says which GPUs a program may use.
+const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+/// Cobalt's `qsub` has no option for either.
+const WHOLE_NODES: &str =
+    "remove it: Cobalt gives whole nodes with all that they have; `constraint` chooses among them";
+
+/// Tasks that share a node of an allocation, or have one to themselves, fit into it.
+fn fits_node(
+    site: &Site,
+    name: &str,
+    partition: &Partition,
+    fault: &mut impl FnMut(&[&str], String, &str),
+) {
+    let node = &site.node;
+    let is_here = partition.transport.is_none();
+    let sharing = match &partition.executor {
+        Executor::Allocation { tasks_per_node, .. } => tasks_per_node.get(),
+        // What the slots of this host want is looked at together.
+        Executor::Local { .. } if is_here => return,
+        _ => 1,
+    };
+    if let (Memory::Bytes(bytes), Some(each)) = (node.memory, partition.memory_per_task)
+        && each.bytes().saturating_mul(sharing as u64) > bytes
+    {
+        let message = format!(
+            "{sharing} tasks of `{name}` with {each} each share a node that has {}",
+            node.memory
+        );
+        let hint = "lower it or `tasks_per_node`, or correct `node.memory`";
+        fault(&["memory_per_task"], message, hint);
+    }
+    let in_blocks = matches!(
+        &partition.executor,
+        Executor::Slurm {
+            blocks: Some(_),
+            ..
+        }
+    );
+    // Batch systems know their nodes themselves, where the profile says nothing of GPUs.
+    let is_known = node.gpus > 0 || in_blocks || partition.executor.batch().is_none();
+    let wanted = partition.gpus_per_task.saturating_mul(sharing);
+    if wanted > node.gpus && is_known {
+        let message = format!(
+            "`{name}` asks for {wanted} GPUs of a node that has {} (`node.gpus`)",
+            node.gpus
+        );
+        fault(
+            &["gpus_per_task"],
+            message,
+            "lower it, or correct `node.gpus`",
+        );
+    }
+}
+
+/// What the executor of a partition has no way to ask for.
+fn can_be_asked_for(
+    name: &str,
+    partition: &Partition,
+    fault: &mut impl FnMut(&[&str], String, &str),
+) {
+    let executor = partition.executor.name();
+    match &partition.executor {
+        Executor::Local { .. } | Executor::Allocation { .. } => {
+            if partition.constraint.is_some() {
+                let message = format!("`{name}` chooses no nodes (executor `{executor}`)");
+                let hint = "remove `constraint`; that of the job of `moldflow submit` belongs under `submit`";
+                fault(&["constraint"], message, hint);
+            }
+        }
+        Executor::Cobalt { .. } => {
+            for (key, is_given) in [
+                ("memory_per_task", partition.memory_per_task.is_some()),
+                ("gpus_per_task", partition.gpus_per_task > 0),
+            ] {
+                if is_given {
+                    let message = format!("Cobalt takes no `{key}`");
+                    fault(&[key], message, WHOLE_NODES);
+                }
+            }
+        }
+        Executor::Slurm { .. } | Executor::Pbs { .. } => {}
+    }
+    if partition.gpus_per_task > 0 && partition.environment.contains_key(VISIBLE) {
+        let message = format!("`{name}` sets {VISIBLE}, which is set by `gpus_per_task`");
+        fault(&["environment", VISIBLE], message, "remove one of the two");
+    }
+    let several = match &partition.executor {
+        Executor::Local { slots, .. } if partition.transport.is_some() => {
+            !matches!(slots, super::site::Slots::Count(count) if count.get() == 1)
+        }
+        _ => false,
+    };
+    if several && partition.gpus_per_task > 0 {
+        let message = format!(
+            "the slots of `{name}` are on another host, whose GPUs cannot be divided from here"
+        );
+        let hint = "write `slots: 1`, or a partition for each GPU with `environment: {CUDA_VISIBLE_DEVICES: \"0\"}`";
+        fault(&["gpus_per_task"], message, hint);
+    }
+}
+
+fn options_fit(name: &str, partition: &Partition, fault: &mut impl FnMut(&[&str], String, &str)) {
+    let (system, in_blocks) = match &partition.executor {
+        Executor::Local { .. } | Executor::Allocation { .. } => return,
+        Executor::Slurm { blocks, .. } => (BatchSystem::Slurm, blocks.is_some()),
+        Executor::Pbs { .. } => (BatchSystem::Pbs, false),
+        Executor::Cobalt { .. } => (BatchSystem::Cobalt, false),
+    };
+    let Some(batch) = partition.executor.batch() else {
+        return;
+    };
+    let own = Own {
+        in_blocks,
+        ..Own::of(
+            batch,
+            partition.memory_per_task.is_some(),
+            partition.gpus_per_task > 0,
+            partition.constraint.is_some(),
+        )
+    };
+    let given = partition.constraint.as_deref();
+    judge_words(name, system, &batch.options, &own, given, fault);
+}
+
+/// The words that become directives.
+fn judge_words(
+    name: &str,
+    system: BatchSystem,
+    given: &[String],
+    own: &Own,
+    constraint: Option<&str>,
+    fault: &mut impl FnMut(&[&str], String, &str),
+) {
+    for (index, option) in given.iter().enumerate() {
+        if let Some(Refusal { why, hint }) = options::refusal(system, option, own) {
+            let message = format!("the option `{}` of `{name}` {why}", option.escape_default());
+            fault(&["options", &index.to_string()], message, hint);
+        }
+    }
+    if let Some(constraint) = constraint
+        && let Some(Refusal { why, hint }) = options::constraint(system, constraint)
+    {
+        let shown = constraint.escape_default();
+        fault(
+            &["constraint"],
+            format!("the constraint `{shown}` of `{name}` {why}"),
+            hint,
+        );
+    }
+}
+
+/// The slots of all partitions on this host have GPUs and memory of their own.
+fn slots_fit_host(site: &Site, tree: &Tree, faults: &mut Faults) {
+    let (mut gpus, mut memory) = (0_usize, 0_u64);
+    for (name, partition) in &site.partitions {
+        if !matches!(partition.executor, Executor::Local { .. }) || partition.transport.is_some() {
+            continue;
+        }
+        let slots = partition.slot_count(&site.node).unwrap_or(1);
+        let mut fault = |key: &str, message: String, hint: &str| {
+            let place = tree.find(&["partitions", name, key]).clone();
+            faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+        };
+        gpus = gpus.saturating_add(slots.saturating_mul(partition.gpus_per_task));
+        if partition.gpus_per_task > 0 && gpus > site.node.gpus {
+            let message = format!(
+                "the {slots} slots of `{name}` and those before want {gpus} GPUs of a node that has {} (`node.gpus`)",
+                site.node.gpus
+            );
+            fault(
+                "gpus_per_task",
+                message,
+                "lower it or `slots`, or correct `node.gpus`",
+            );
+        }
+        let each = partition.memory_per_task.map_or(0, |each| each.bytes());
+        memory = memory.saturating_add(each.saturating_mul(slots as u64));
+        if let Memory::Bytes(bytes) = site.node.memory
+            && each > 0
+            && memory > bytes
+        {
+            let message = format!(
+                "the {slots} slots of `{name}` and those before want {} of a node that has {}",
+                Memory::Bytes(memory),
+                site.node.memory
+            );
+            fault(
+                "memory_per_task",
+                message,
+                "lower it or `slots`, or correct `node.memory`",
+            );
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Memory, GPUs and kinds of nodes, asked of a real Slurm whose nodes have some.
+
+#[path = "support/cluster.rs"]
+mod cluster;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::time::Duration;
+
+use cluster::{Cluster, wait_long};
+use moldflow::exec::batch::{Resources, System, Terms};
+use moldflow::exec::jobs::JobExecutor;
+use moldflow::exec::slurm::{BlockExecutor, Held, Rules, Slurm};
+use moldflow::exec::transport::Here;
+use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::spec::site::Batch;
+use moldflow::task::{TaskId, Token};
+use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+
+fn terms(cores: usize, memory: Option<u64>, gpus: usize) -> Terms {
+    let number = |n| NonZeroUsize::new(n).expect("a number above zero");
+    Terms {
+        system: System::Slurm,
+        batch: Batch {
+            queue: None,
+            account: None,
+            walltime: "10m".parse().expect("a duration"),
+            nodes_per_task: number(1),
+            max_jobs: number(4),
+            options: vec![],
+        },
+        cores_per_task: number(cores),
+        resources: Resources {
+            memory,
+            gpus,
+            constraint: Some("a100".into()),
+        },
+        setup: vec![],
+    }
+}
+
+fn here(cluster: &Cluster) -> Here {
+    let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+    here.with("SLURM_CONF", cluster.conf().to_string_lossy())
+}
+
+fn job(cluster: &Cluster, task: u64, script: &str) -> Job {
+    Job {
+        token: Token {
+            run: "c0ffee".into(),
+            task: TaskId(task),
+            attempt: 1,
+        },
+        argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
+        env: vec![],
+        dir: cluster.dir().join("tasks").join(task.to_string()),
+        files: vec![],
+        links: vec![],
+        result: "result",
+        timeout: Duration::from_secs(300),
+        expected: Duration::from_secs(300),
+        shape: None,
+    }
+}
+
+/// What each of so many tasks left.
+fn results(reports: &mut UnboundedReceiver<Report>, count: usize) -> Vec<String> {
+    let mut results = Vec::new();
+    wait_long("the end of all tasks", Duration::from_secs(100), || {
+        while let Ok(report) = reports.try_recv() {
+            if let News::Ended { exit, result, .. } = report.news {
+                assert_eq!(exit, Exit::Code(0), "{}", report.token);
+                results.push(String::from_utf8(result.expect("a result")).expect("text"));
+            }
+        }
+        results.len() == count
+    });
+    results
+}
+
+#[test]
+fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
+    let cluster = Cluster::with_gpus();
+    let (sender, mut reports) = unbounded_channel();
+    let system = Box::new(Slurm::new(terms(1, Some(1000), 2)));
+    let jobs = JobExecutor::new(system, Box::new(here(&cluster)), 4, "c0ffee", sender);
+    let mut jobs = jobs.expect("a thread");
+    let tell = "{ scontrol show job $SLURM_JOB_ID; echo visible=$CUDA_VISIBLE_DEVICES; } > result";
+    jobs.submit(vec![job(&cluster, 1, tell)]);
+    let told = results(&mut reports, 1).concat();
+    for part in [
+        "MinMemoryNode=1000M",
+        "gpu:2",
+        "Features=a100",
+        "visible=0,1",
+    ] {
+        assert!(told.contains(part), "no `{part}` in {told}");
+    }
+}
+
+/// Runs as many tasks in a block as its node is to hold, each of which waits for all others; the GPUs of each.
+fn at_once(cluster: &Cluster, terms: Terms, count: usize) -> Vec<String> {
+    let rules = Rules {
+        min: 0,
+        init: 1,
+        max: 1,
+        capacity: count,
+        walltime: Duration::from_secs(600),
+        idle: Duration::from_secs(2),
+    };
+    let held = Held {
+        terms,
+        nodes: 1,
+        nodes_per_task: 1,
+        tasks_per_node: count,
+        slots: count,
+        rules,
+    };
+    let (sender, mut reports) = unbounded_channel();
+    let blocks = BlockExecutor::new(held, here(cluster), "c0ffee.qc", sender);
+    let mut blocks = blocks.expect("a thread");
+    let dir = cluster.dir().join("tasks").display().to_string();
+    let all: String = (1..=count)
+        .map(|task| format!("[ -e {dir}/{task}/here ] && "))
+        .collect();
+    let script = format!(
+        "touch here; until {all}true; do sleep 0.1; done; echo $CUDA_VISIBLE_DEVICES > result"
+    );
+    let jobs = (1..=count as u64).map(|task| job(cluster, task, &script));
+    blocks.submit(jobs.collect());
+    let results = results(&mut reports, count);
+    drop(blocks);
+    fs::remove_dir_all(dir).expect("the directories of the tasks");
+    results
+}
+
+#[test]
+fn steps_share_the_memory_and_the_gpus_of_their_block() {
+    let cluster = Cluster::with_gpus();
+    // All of its memory, and all of its GPUs.
+    let seen = at_once(&cluster, terms(1, Some(1000), 1), 4);
+    let distinct: BTreeSet<&str> = seen.iter().map(|visible| visible.trim()).collect();
+    assert_eq!(distinct, ["0", "1", "2", "3"].into());
+    // Neither is asked for: no step takes what the others need.
+    at_once(&cluster, terms(2, None, 0), 2);
+}
+
+#[test]
+fn slurm_says_whether_it_has_nodes_with_so_much() {
+    let cluster = Cluster::with_gpus();
+    let check = |settings: &str| {
+        let profile = format!(
+            "name: cluster\npartitions:\n  qc: {{executor: slurm, {settings}}}\n  ml: {{executor: local, slots: 1}}\n"
+        );
+        let file = cluster.dir().join("site.yml");
+        fs::write(&file, profile).expect("a file");
+        let mut command = cluster.client(env!("CARGO_BIN_EXE_moldflow"));
+        let output = command.args(["sites", "check"]).arg(file).output();
+        String::from_utf8(output.expect("it starts").stdout).expect("text")
+    };
+    let fits = check("memory_per_task: 4000 MiB, gpus_per_task: 4, constraint: a100");
+    assert!(fits.contains("a job would be accepted"), "{fits}");
+    for settings in [
+        "memory_per_task: 4001 MiB",
+        "gpus_per_task: 5",
+        "constraint: h100",
+    ] {
+        let told = check(settings);
+        assert!(
+            told.contains("a job would not be accepted"),
+            "{settings}: {told}"
+        );
+    }
+}
+
+/// Measured with Slurm 22.05: two `srun --exact` in one job wait for each other unless each says what it takes of the
+/// job's memory and of its GPUs.
+#[test]
+fn tasks_of_an_allocation_share_the_memory_and_the_gpus_of_its_nodes() {
+    let cluster = Cluster::with_gpus();
+    let dir = cluster.dir().display();
+    let launcher = "srun --exact --mpi=none --nodes={{nodes}} --ntasks={{total_ranks}} --ntasks-per-node={{ranks_per_node}} \
+        --cpus-per-task={{cores_per_rank}} --nodelist={{hosts}} --mem={{memory_per_task}}M --gres=gpu:{{gpus_per_task}}";
+    // Each of the first two tasks waits until the other has begun.
+    let site = format!(
+        "name: inside\nnode: {{cores: 4, gpus: 4}}\nmpiexec_command: \"{launcher}\"\npartitions:\n  \
+         ml: {{executor: allocation, nodes: 1}}\n  qc:\n    executor: allocation\n    tasks_per_node: 2\n    \
+         memory_per_task: 500 MiB\n    gpus_per_task: 1\n    setup:\n      - echo $CUDA_VISIBLE_DEVICES >> {dir}/seen\n      \
+         - until [ $(wc -l < {dir}/seen) -ge 2 ]; do sleep 0.1; done\n"
+    );
+    let file = cluster.dir().join("site.yml");
+    fs::write(&file, site).expect("a file");
+    let mut command = cluster.client("salloc");
+    command.args([
+        "--quiet",
+        "--nodes=2",
+        "--ntasks-per-node=4",
+        "--cpus-per-task=1",
+    ]);
+    command.args([
+        "--mem=2000",
+        "--gres=gpu:4",
+        env!("CARGO_BIN_EXE_moldflow"),
+        "run",
+    ]);
+    command.args(["campaigns/quickstart.yml", "--quiet", "--run-dir"]);
+    command
+        .arg(cluster.dir().join("run"))
+        .arg("--site")
+        .arg(file);
+    let output = command
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("it starts");
+    assert!(output.status.success(), "{output:?}");
+    let seen = fs::read_to_string(cluster.dir().join("seen")).expect("tasks wrote it");
+    let first: BTreeSet<&str> = seen.lines().take(2).collect();
+    assert_eq!(first, ["0", "1"].into(), "{seen}");
+}
