@@ -313,7 +313,19 @@ fn judged_by_rdkit() -> Vec<Judged> {
     rows.collect()
 }
 
+/// With an engine that needs no geometry of MMFF94.
+fn relaxing(campaign: &mut Campaign) {
+    for method in campaign.methods.values_mut() {
+        if let MethodKind::Simulate { engine, .. } = &mut method.kind {
+            *engine = Engine::Xtb {
+                settings: Xtb::default(),
+            };
+        }
+    }
+}
+
 fn as_rdkit_does(campaign: &mut Campaign) {
+    relaxing(campaign);
     let space = &mut campaign.search_space;
     space.elements = ["C", "N", "O", "F", "S", "Cl"].map(str::to_owned).to_vec();
     space.max_heavy_atoms = 20;
@@ -431,14 +443,5 @@ fn molecules_without_mmff94_parameters_are_drawn_only_where_the_engine_relaxes_t
     assert_eq!(all(&source), ["CO"]);
     let expected = "4 read, 0 duplicates, 3 skipped: 3 without MMFF94 parameters";
     assert_eq!(source.reading().unwrap().to_string(), expected);
-    let relaxing = |campaign: &mut Campaign| {
-        for method in campaign.methods.values_mut() {
-            if let MethodKind::Simulate { engine, .. } = &mut method.kind {
-                *engine = Engine::Xtb {
-                    settings: Xtb::default(),
-                };
-            }
-        }
-    };
     assert_eq!(all(&of_file("a.smi", content, relaxing).unwrap()).len(), 4);
 }

@@ -25,17 +25,15 @@ impl Text {
             None => bytes,
         };
         let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
-        // Text in two or four bytes a letter has one in every Latin letter.
-        if let Some(at) = bytes.iter().position(|byte| *byte == 0).filter(|_| !wide) {
-            return Err(not_text(name, &bytes, at, "a zero byte, which no text has"));
-        }
         if wide {
-            return Err(not_text(
-                name,
-                &bytes,
-                0,
-                "UTF-16, which moldflow does not read",
-            ));
+            let what = "UTF-16, which moldflow does not read";
+            return Err(not_text(name, &bytes, 0, what, "UTF-16"));
+        }
+        // Text in two or four bytes a letter has one in every Latin letter.
+        if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
+            let encoding = if at % 2 == 0 { "UTF-16BE" } else { "UTF-16LE" };
+            let what = "a zero byte, which no text has";
+            return Err(not_text(name, &bytes, at, what, encoding));
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Arc::new(Self {
@@ -48,7 +46,7 @@ impl Text {
                     "the byte {:#04x}, which is no UTF-8 text",
                     error.as_bytes()[at]
                 );
-                Err(not_text(name, error.as_bytes(), at, &what))
+                Err(not_text(name, error.as_bytes(), at, &what, "LATIN1"))
             }
         }
     }
@@ -95,8 +93,8 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
     Err((why, Some(hint.to_owned())))
 }
 
-/// A fault at the byte `at`.
-fn not_text(name: String, bytes: &[u8], at: usize, what: &str) -> Fault {
+/// A fault at the byte `at` of a file that is perhaps in `encoding`.
+fn not_text(name: String, bytes: &[u8], at: usize, what: &str, encoding: &str) -> Fault {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let line = before.matches('\n').count() + 1;
     let column = before
@@ -114,10 +112,12 @@ fn not_text(name: String, bytes: &[u8], at: usize, what: &str) -> Fault {
         column,
         length: 1,
     };
-    let hint = "save the file as UTF-8: `iconv -f LATIN1 -t UTF-8 OLD > NEW`, with the encoding that it has";
+    let hint = format!(
+        "save the file as UTF-8: `iconv -f {encoding} -t UTF-8 OLD > NEW`, if {encoding} is its encoding"
+    );
     Fault::new(format!("here is {what}"))
         .at(place)
-        .hint(Some(hint.to_owned()))
+        .hint(Some(hint))
 }
 
 /// The text with the lone `\r` of old Macs as line ends, if it has no other.
