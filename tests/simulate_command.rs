@@ -223,13 +223,13 @@ fn a_geometry_that_is_not_of_mmff94_counts_only_if_the_program_relaxes_it() {
     assert_eq!(given("F")["geometry_level"], "ETKDG");
     assert_eq!(given("[C]")["geometry_level"], Value::Null);
     let geometry = given("F")["geometry"].clone();
-    let energy = json!({"energy_hartree": -100});
+    let energy = json!({"energy": -100});
     let found = answered_for("F", &energy);
     assert!(
         matches!(&found, Err(SimError::Unsupported(why)) if why.contains("ETKDG")),
         "{found:?}"
     );
-    let relaxed = json!({"energy_hartree": -100, "geometry": geometry});
+    let relaxed = json!({"energy": -100, "geometry": geometry});
     assert_eq!(
         answered_for("F", &relaxed).unwrap().total_energy_hartree,
         -100.0
