@@ -137,7 +137,7 @@ pub fn qcengine(data: &[u8]) {
 
 /// Answer of a program of the user's, and the molecule that it was given.
 pub fn command(data: &[u8]) {
-    let settings = r#"{"engine": "command", "settings": {"argv": ["energy"], "level": "l"}}"#;
+    let settings = r#"{"engine": "command", "settings": {"argv": ["energy"], "level": "l", "unit": "hartree"}}"#;
     parse(settings, data, &["energy.json", "molecule.json"]);
 }
 

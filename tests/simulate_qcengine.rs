@@ -85,16 +85,16 @@ fn energies_through_qcengine_are_those_of_pyscf() {
     }
 }
 
-/// QCEngine's NWChem has no block `ecp`: with a basis set of the valence alone it treats all 62 electrons in it.
+/// QCEngine's NWChem has no block `ecp`: with a basis set of the valence alone it treats all 53 electrons in it.
 #[test]
 fn a_calculation_without_the_core_potential_of_its_basis_set_is_no_result() {
     let engine = engine("hf", "def2-tzvp");
     let faults = engine.faults(&["C".to_owned(), "I".to_owned()]);
     assert!(faults[0].message.contains("`I`"), "{faults:?}");
     assert_eq!(engine.faults(&["C".to_owned(), "Br".to_owned()]), []);
-    let error = compute(&engine, "CI").unwrap_err();
+    let error = compute(&engine, "[I]").unwrap_err();
     assert!(
-        matches!(&error, SimError::Unsupported(m) if m.contains("62 electrons") && m.contains("34")),
+        matches!(&error, SimError::Unsupported(m) if m.contains("53 electrons") && m.contains("25")),
         "{error:?}"
     );
 }

@@ -1,5 +1,7 @@
 //! Whether a geometry is still that of its molecule: bonds seen in distances, compared with those of the graph.
 
+use std::collections::BTreeMap;
+
 use petgraph::algo::is_isomorphic_matching;
 use petgraph::graph::UnGraph;
 
@@ -38,6 +40,13 @@ pub fn rearrangement(
     molecule: &Molecule,
     geometry: &Geometry,
 ) -> Result<Option<String>, ChemError> {
+    let mut counts = BTreeMap::new();
+    for (symbol, _) in &geometry.atoms {
+        *counts.entry(symbol.clone()).or_insert(0) += 1;
+    }
+    if counts != molecule.element_counts() {
+        return Ok(Some("has other atoms".to_owned()));
+    }
     let expected = molecule.bonds_with_hydrogens()?;
     let atoms = &geometry.atoms;
     let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();

@@ -9,10 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::require_same_bonds;
 use super::said::error_sentence;
 use super::{EMBED_TIMEOUT, MMFF94, Outputs, Prepared, Program, Ranks, Request, Requirement};
 use super::{Search, SimError, SimResult, Simulator, Start, conformers};
+use super::{electrons, require_same_bonds};
 use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
 use crate::chem::{Geometry, Molecule};
 
@@ -229,12 +229,15 @@ impl Simulator for Command {
                 _ => given,
             },
         };
-        require_same_bonds(&Molecule::parse(&request.smiles)?, &geometry, program)?;
+        let molecule = Molecule::parse(&request.smiles)?;
+        require_same_bonds(&molecule, &geometry, program)?;
         if !answer.energy.is_finite() {
             return Err(unreadable("`energy` is not finite".into()));
         }
+        let energy = self.unit.to_hartree(answer.energy);
+        electrons::require_possible(program, &molecule, energy)?;
         Ok(SimResult {
-            total_energy_hartree: self.unit.to_hartree(answer.energy),
+            total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: answer.version.unwrap_or_else(|| program.to_owned()),
             level: self.level.clone(),

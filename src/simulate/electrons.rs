@@ -1,7 +1,7 @@
-//! Whether a program treated the electrons that a molecule has.
+//! Whether a program treated the electrons that a molecule has, and whether its number can be an energy of it at all.
 
 use super::SimError;
-use crate::chem::atomic_number;
+use crate::chem::{Molecule, atomic_number};
 
 /// Refuses a calculation of a neutral molecule of these elements that treated other electrons than it has beyond the
 /// `replaced` ones, those of cores that potentials stand for.
@@ -23,4 +23,55 @@ pub(super) fn compare<'s>(
     Err(SimError::Unsupported(format!(
         "{engine} treated {reported} electrons, but the molecule has {expected}{cores}: its energy is not that of the molecule"
     )))
+}
+
+/// Hartree an atom: heats of formation, the highest numbers that are called energies, do not reach one.
+const HIGHEST: f64 = 10.0;
+
+/// Refuses a number that cannot be the energy of the molecule, whatever its zero is: version 6.5.1 of xtb says 3595 hartree
+/// of fluorine in a quarter of identical runs (GFN1), and exits with 0.
+pub(super) fn require_possible(
+    engine: &str,
+    molecule: &Molecule,
+    energy_hartree: f64,
+) -> Result<(), SimError> {
+    if energy_hartree <= HIGHEST * molecule.atom_count() as f64 {
+        return Ok(());
+    }
+    Err(SimError::NotANumber(format!(
+        "{engine} computed {energy_hartree} hartree for `{}`, which no energy of it can be",
+        molecule.canonical_smiles()
+    )))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hartree-Fock energies of PySCF (`tests/goldens/simulate_nwchem.json`), GFN2-xTB's and GFN1-xTB's of xtb 6.5.1.
+    #[test]
+    fn energies_are_possible_and_what_xtb_makes_up_is_not() {
+        let possible = |smiles: &str, energy: f64| {
+            require_possible("x", &Molecule::parse(smiles).unwrap(), energy).is_ok()
+        };
+        for (smiles, energy) in [
+            ("[H]", -0.4962),
+            ("[F]", -98.845),
+            ("[F]", -4.997),
+            ("[I]", -6917.98),
+            ("[C]", 0.2732),
+            ("O", -75.585),
+            ("CCO", 0.0),
+        ] {
+            assert!(possible(smiles, energy), "{smiles}: {energy}");
+        }
+        for (smiles, energy) in [
+            ("[F]", 3595.003),
+            ("[N]", 3597.105),
+            ("CCO", 3588.6),
+            ("[F]", f64::NAN),
+        ] {
+            assert!(!possible(smiles, energy), "{smiles}: {energy}");
+        }
+    }
 }

@@ -100,7 +100,7 @@ pub enum SimError {
     NoGeometry(String),
     #[error("{0}")]
     NotConverged(String),
-    /// The program computed something that is not a number.
+    /// The program computed NaN, or a number that no energy of the molecule can be.
     #[error("{0}")]
     NotANumber(String),
     /// The relaxed geometry is that of another molecule.

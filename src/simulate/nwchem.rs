@@ -192,6 +192,7 @@ impl Simulator for Nwchem {
         }
         let molecule = Molecule::parse(&request.smiles)?;
         require_same_bonds(&molecule, &geometry, NAME)?;
+        electrons::require_possible(NAME, &molecule, energy)?;
         Ok(SimResult {
             total_energy_hartree: energy,
             engine: request.engine.name().to_owned(),

@@ -236,13 +236,16 @@ impl Simulator for Qcengine {
         let geometry = molecule
             .geometry()
             .ok_or_else(|| unreadable("`geometry` has not three numbers an atom"))?;
+        let energy = answer
+            .return_result
+            .filter(|energy| energy.is_finite())
+            .ok_or_else(|| unreadable("`return_result` is no energy"))?;
         let what = request.geometry_level();
-        require_same_bonds(&Molecule::parse(&request.smiles)?, &geometry, what)?;
+        let asked = Molecule::parse(&request.smiles)?;
+        require_same_bonds(&asked, &geometry, what)?;
+        electrons::require_possible(NAME, &asked, energy)?;
         Ok(SimResult {
-            total_energy_hartree: answer
-                .return_result
-                .filter(|energy| energy.is_finite())
-                .ok_or_else(|| unreadable("`return_result` is no energy"))?,
+            total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: [Some(provenance.creator), provenance.version]
                 .into_iter()

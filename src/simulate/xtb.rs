@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::said::error_sentence;
 use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
 use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
-use super::{Simulator, Start, gfn2, require_same_bonds};
+use super::{Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "xtb";
@@ -105,7 +105,8 @@ impl Simulator for Xtb {
         }
         let geometry = Geometry::from_xyz(&xyz)?;
         let molecule = Molecule::parse(&request.smiles)?;
-        let reported = electrons(&outputs.stdout)
+        electrons::require_possible(NAME, &molecule, energy)?;
+        let reported = reported_electrons(&outputs.stdout)
             .ok_or_else(|| unreadable("no number of electrons in its output"))?;
         compare_electrons(&molecule, reported)?;
         require_same_bonds(&molecule, &geometry, NAME)?;
@@ -185,7 +186,7 @@ fn total_energy(stdout: &str) -> Option<f64> {
 }
 
 /// Of the valence, from `:  # electrons                        14          :`; an optimisation prints it at each setup.
-fn electrons(stdout: &str) -> Option<u32> {
+fn reported_electrons(stdout: &str) -> Option<u32> {
     let (_, rest) = stdout.split_once("# electrons")?;
     rest.split_whitespace().next()?.parse().ok()
 }

@@ -63,7 +63,7 @@ pub struct RetriesByKind {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub not_converged: Option<u32>,
-    /// The program computed something that is not a number.
+    /// The program computed NaN, or a number that no energy of the molecule can be.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub not_a_number: Option<u32>,

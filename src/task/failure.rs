@@ -31,7 +31,7 @@ pub enum FailureKind {
     Lost,
     /// The calculation did not converge.
     NotConverged,
-    /// The program computed something that is not a number.
+    /// The program computed NaN, or a number that no energy of the molecule can be.
     NotANumber,
     /// The relaxed geometry has other bonds than the molecule: it is another one.
     Rearranged,
