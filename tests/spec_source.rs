@@ -332,17 +332,6 @@ fn as_rdkit_does(campaign: &mut Campaign) {
     space.allowed_ring_sizes = (3..=7).collect();
 }
 
-/// Has all molecules relaxed by xtb, so that MMFF94 need not treat them.
-fn relaxing(campaign: &mut Campaign) {
-    for method in campaign.methods.values_mut() {
-        if let MethodKind::Simulate { engine, .. } = &mut method.kind {
-            *engine = Engine::Xtb {
-                settings: Xtb::default(),
-            };
-        }
-    }
-}
-
 /// What `expected` says of each line beside what is found: the molecules, and each other line with its class.
 fn assert_sorted(
     entries: &[Judged],
