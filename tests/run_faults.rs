@@ -69,7 +69,7 @@ fn library() -> &'static Path {
     })
 }
 
-/// A campaign whose tasks see what the library is told.
+/// A campaign whose tasks have the variables of the library.
 fn campaign() -> Campaign {
     let campaign = Campaign::of_a_program().with("site: site2.yml", "site: open.yml");
     let site = "name: tests\npass_environment: [LD_PRELOAD, FAULT_*]\npartitions:\n  qc: {executor: local, slots: 2}\n  ml: {executor: local, slots: 1}\n";

@@ -352,7 +352,7 @@ fn what_an_earlier_engine_submitted_is_adopted_and_the_rest_started() {
         earlier.dir.join("1/exit.json").exists()
     });
     earlier.wait_for_starts(1);
-    // Its thread goes on, as no engine's does, but reports to nobody.
+    // Its thread keeps running, as no engine's does, but nobody receives its reports.
     std::mem::forget(earlier.executor);
 
     let mut later = Partition::new(&cluster, 16);
@@ -485,7 +485,7 @@ fn a_job_whose_id_was_noted_is_not_submitted_again_when_a_list_lacks_it() {
     let mut earlier = Partition::new(&cluster, 16);
     earlier.submit(&["sleep 5; echo 1 > result", "sleep 5; echo 2 > result"]);
     earlier.wait_for_starts(2);
-    // Its thread goes on, as no engine's does, but reports to nobody.
+    // Its thread keeps running, as no engine's does, but nobody receives its reports.
     std::mem::forget(earlier.executor);
 
     let list = clients.join("squeue");

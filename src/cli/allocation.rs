@@ -77,7 +77,7 @@ fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<Strin
     if each == 0 || launcher.is_some_and(|launcher| names(launcher, "gpus_per_task")) {
         return Ok(Vec::new());
     }
-    // Those of this process are told only of this node.
+    // This process's own variables name this node only.
     let visible = std::env::var(VISIBLE).ok().filter(|_| launcher.is_none());
     of_slots(tasks_per_node, each, 0, visible.as_deref()).map_err(io::Error::other)
 }

@@ -1,5 +1,5 @@
 //! The jobs of `moldflow submit`: each has the next one submitted at its start, or all were submitted at once, so that even
-//! after a crash the run goes on. A job cancels those that follow when the run has ended or does not get on.
+//! after a crash the run continues. A job cancels those that follow when the run has ended or makes no progress.
 
 use std::fs::{self, File};
 use std::io;

@@ -34,7 +34,7 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
     let (loaded, _) = run_dir::load(&dir).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
-    // A number may be a name, too, and so may a SMILES: all that it can mean is told.
+    // A number may be a name, too, and so may a SMILES: everything that it can mean is shown.
     let mut tasks: BTreeMap<i64, TaskRow> = BTreeMap::new();
     if let Ok(number) = subject.parse() {
         let found = store.task(TaskId(number)).await?;

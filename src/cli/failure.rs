@@ -88,7 +88,7 @@ impl From<StoreError> for Failure {
                 "use the version of moldflow that made the run, or a later one".to_owned()
             }
             _ if error.is_damage() => format!(
-                "`moldflow check --repair {}` makes it anew from its journal, and keeps the damaged files",
+                "`moldflow check --repair {}` rebuilds it from its journal, and keeps the damaged files",
                 dir.display()
             ),
             _ => return Self::new(causes(&error)),

@@ -73,7 +73,7 @@ pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, Str
     let threads =
         ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.to_string()));
     let given = partition.environment.clone();
-    // The only slot of another host; those of this one are told by their executor.
+    // The only slot of another host; on this host the executor sets them.
     let is_elsewhere =
         partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
     let gpus = of_slots(1, partition.gpus_per_task, 0, None).unwrap_or_default();
@@ -119,7 +119,7 @@ pub fn memory(site: &Site) -> Option<u64> {
     }
 }
 
-/// The script of the jobs in which the run in `dir` goes on, with the variables that tasks see besides the usual ones, and
+/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see besides the usual ones, and
 /// the folder of the commands by which its continuation is submitted, which is appended to PATH.
 pub fn job_script(
     site: &Site,

@@ -246,7 +246,7 @@ impl Engine {
         self.submit_references(step);
     }
 
-    /// Takes up a run that ended for want of a free atom.
+    /// Reopens a run that ended because a free atom was missing.
     fn begin_references_again(&mut self, step: &mut Step) {
         if self.stopped_by() != Some(StoppedBy::References) {
             return;

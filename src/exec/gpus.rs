@@ -1,6 +1,6 @@
 //! GPUs of a node, divided among the slots of a partition: each task sees its own.
 
-/// The variable by which programs are told which GPUs they may use.
+/// The variable that names the GPUs that a program may use.
 pub const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 
 /// There are fewer GPUs than the slots want.

@@ -174,7 +174,7 @@ impl Transport for Here {
     }
 
     fn get(&mut self, job: &Job) -> Result<(), Unreachable> {
-        // A folder of another host's that is opened is asked for anew, not taken from what was seen of it before.
+        // A folder of another host's that is opened is asked for again, not taken from what was seen of it before.
         let _ = fs::read_dir(&job.dir);
         Ok(())
     }

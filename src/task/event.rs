@@ -29,7 +29,7 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_zero")]
         atom_retries: u32,
     },
-    /// The run had ended for want of an atomic reference: those that are missing are computed again.
+    /// The run had ended because an atomic reference was missing: the missing ones are computed again.
     ReferencesAgain,
     /// An attempt ended.
     Ended {

@@ -100,7 +100,7 @@ pub enum Record {
     RunEnded {
         stopped_by: StoppedBy,
     },
-    /// A run that had ended goes on.
+    /// A run that had ended continues.
     RunReopened,
 }
 

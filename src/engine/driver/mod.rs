@@ -28,7 +28,7 @@ use crate::task::{
 const TICK: Duration = Duration::from_millis(200);
 
 /// Further attempts at a free atom, on which everything depends: where four attempts in ten fail, as with xtb 6.5.1, one run in
-/// 90 million ends for want of it.
+/// 90 million ends because of it.
 const ATOM_RETRIES: u32 = 19;
 
 /// Drives an engine until the run has ended or is interrupted.
@@ -238,7 +238,7 @@ impl<P: Program> Driver<P> {
         self.engine.is_fresh()
     }
 
-    /// Whether the run has come to its end, beyond which nothing goes on: one that lacks a free atom goes on.
+    /// Whether the run has ended for good. A run that ended because a free atom was missing can be resumed.
     pub fn is_ended(&self) -> bool {
         let stopped_by = self.engine.stopped_by();
         stopped_by.is_some_and(|stopped_by| stopped_by != StoppedBy::References)

@@ -107,7 +107,7 @@ impl<P: Program> Driver<P> {
         self.drain(Ending::Interrupted);
     }
 
-    /// What an attempt came to, with its files taken in; or what its host refused it, which is not its fault.
+    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the attempt is not to blame.
     pub(super) fn read(
         &self,
         task: TaskId,

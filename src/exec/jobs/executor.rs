@@ -489,7 +489,7 @@ impl Thread {
     }
 }
 
-/// Puts the files of a job into its directory; if that fails, what its submission came to.
+/// Puts the files of a job into its directory; if that fails, the outcome of its submission.
 fn put<'j>(
     system: &dyn BatchSystem,
     via: &mut dyn Transport,

@@ -499,7 +499,7 @@ impl Thread {
     }
 }
 
-/// GPUs of each node, as Slurm is told them.
+/// GPUs of each node, as Slurm's options name them.
 fn gres(gpus: usize) -> Option<String> {
     (gpus > 0).then(|| format!("--gres=gpu:{gpus}"))
 }
