@@ -242,10 +242,13 @@ proptest! {
         let assumptions = Assumptions { failures, queue_wait: wait * MINUTE, ..assumptions("lognormal:8m,0.8") };
         let forecast = run(&planned, supply, &assumptions);
 
-        let asked_for = planned.1.initial_count + size;
-        prop_assert!(forecast.evaluations <= asked_for);
+        let initial = planned.1.initial_count;
+        let asked_for = initial + size;
+        // While no initial molecule could be computed, one more is drawn.
+        let drawn_again = (forecast.failures + 1).saturating_sub(initial);
+        prop_assert!(forecast.evaluations <= asked_for + drawn_again);
         if forecast.stopped_by == StoppedBy::Evaluations {
-            prop_assert_eq!(forecast.evaluations, asked_for);
+            prop_assert!(forecast.evaluations >= asked_for);
         }
         let is_share = |share: f64| (0.0..=1.0).contains(&share);
         prop_assert!(forecast.partitions.values().all(|p| is_share(p.utilisation)));

@@ -210,7 +210,12 @@ fn when_nothing_can_be_computed_it_is_exit_3_with_the_last_failure() {
     let hopeless = Campaign::tiny()
         .with("source: qm9", "source: hopeless.smi")
         .with("count: 3", "count: 2");
-    fs::write(hopeless.path("hopeless.smi"), "F\nO=O\n[O-]C\n").unwrap();
+    // Rings that no distances fit in three dimensions.
+    fs::write(
+        hopeless.path("hopeless.smi"),
+        "C1#CC#C1\nC1#CO1\nC1=C2CC=12\n",
+    )
+    .unwrap();
     let said = hopeless.run("run", &["--json"]).with_code(3);
     assert_eq!(said.json()["stopped_by"], "nothing_computed");
     assert_eq!(said.json()["best"], serde_json::Value::Null);
