@@ -76,11 +76,16 @@ fn a_terminal_that_is_gone_ends_no_run() {
 fn a_hangup_ends_a_run_like_a_termination() {
     let campaign = Campaign::tiny();
     let calm = campaign.completed("calm", &["--schedule", "batch"]);
-    let mut engine = campaign.start("run", &["--schedule", "batch"]);
+    let command = campaign.run_command("run", &["--schedule", "batch"]);
+    let run_dir = campaign.path("run");
+    // The tests themselves may have been started with `nohup`.
+    let mut engine = Engine::start(
+        shell("exec env --default-signal=HUP \"$@\"", &command),
+        run_dir.clone(),
+    );
     engine.wait_for_facts(6);
     engine.signal("HUP");
     assert_eq!(engine.exit_code(), Some(130), "{}", engine.err());
-    let run_dir = campaign.path("run");
     assert_nothing_runs(&run_dir);
     assert_eq!(failures(&journal(&run_dir)), []);
     on(&run_dir, &["resume"]).with_code(0);
