@@ -121,7 +121,7 @@ fn assert_survives(campaign: &Campaign, calm: &Path, fault: Fault) {
     let (said, _) = run_with(campaign, name, fault);
     // Neither a panic nor an end for good.
     assert!(
-        matches!(said.code, Some(0 | 1 | 4 | 5)),
+        matches!(said.code, Some(0 | 1 | 4 | 5)) && !said.err.contains("panicked"),
         "{fault:?}: {said:?}"
     );
     if said.code != Some(0) {
@@ -240,6 +240,22 @@ fn an_end_that_is_not_in_the_database_is_no_success() {
             answer: Answer::Error(libc::EIO),
             at,
             is_sticky: true,
+        };
+        assert_survives(&campaign, &calm, fault);
+    }
+}
+
+#[test]
+fn a_thread_that_cannot_be_started_costs_nothing() {
+    let campaign = campaign();
+    let calm = campaign.completed("calm", &["--schedule", "batch"]);
+    for at in 1..=calls(&campaign, Side::Engine, "thread") {
+        let fault = Fault {
+            side: Side::Engine,
+            call: "thread",
+            answer: Answer::Error(libc::EAGAIN),
+            at,
+            is_sticky: false,
         };
         assert_survives(&campaign, &calm, fault);
     }
