@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
+use rustix::process::{WaitId, WaitIdOptions, waitid};
 
 use super::{Exit, Job};
 use crate::task::{HostFault, explained};
@@ -85,11 +86,18 @@ pub fn wait(child: Pid, limit: Duration) -> bool {
         match pidfd_open(child, PidfdFlags::empty()) {
             Ok(fd) => return wait_fd(&fd, deadline.saturating_duration_since(Instant::now())),
             Err(Errno::SRCH) => return true,
+            // No descriptor is free.
+            Err(_) if has_ended(child) => return true,
             Err(_) if Instant::now() >= deadline => return false,
-            // No descriptor is free at the moment.
             Err(_) => std::thread::sleep(Duration::from_millis(10)),
         }
     }
+}
+
+/// Whether a child has ended and is still to be reaped.
+fn has_ended(child: Pid) -> bool {
+    let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    matches!(waitid(WaitId::Pid(child), options), Ok(Some(_)))
 }
 
 /// Longest time for which a wait does not look whether this process was stopped meanwhile.
