@@ -65,7 +65,7 @@ fn what_a_killed_task_left_in_scratch_is_deleted_on_resuming() {
 
 #[test]
 fn scratch_may_be_in_a_variable_and_is_emptied_of_a_task_past_its_timeout() {
-    let campaign = campaign("${SCRATCH_OF_TESTS}/mine", "1s");
+    let campaign = campaign("${SCRATCH_OF_TESTS}/mine", "5s");
     let scratch = campaign.path("elsewhere");
     let mut command = campaign.run_command("run", &[]);
     let run = support::said(command.env("SCRATCH_OF_TESTS", &scratch)).with_code(3);

@@ -12,6 +12,8 @@ use tempfile::TempDir;
 /// The name by which the user's ssh configuration knows it.
 pub const ALIAS: &str = "there";
 
+const BASH: &str = "/bin/bash";
+
 /// Another host: its own network, processes and name, the same files. Everything of it dies with this value.
 pub struct Sshd {
     dir: TempDir,
@@ -31,7 +33,7 @@ impl Sshd {
              until ip link show {cable}p >/dev/null 2>&1; do sleep 0.02; done\n\
              ip addr add {theirs}/30 dev {cable}p && ip link set {cable}p up"
         );
-        let mut sshd = Self::serve(&["--net", "--uts"], &begin, &theirs, 22, "", &[]);
+        let mut sshd = Self::serve(BASH, &["--net", "--uts"], &begin, &theirs, 22, "", &[]);
         sshd.plug_in(&cable, &ours);
         sshd.cable = Some(cable);
         sshd.wait();
@@ -41,36 +43,33 @@ impl Sshd {
     /// A host in this host's network, with variables set for what is run there: `NAME=value`.
     #[allow(dead_code)]
     pub fn beside(variables: &str) -> Self {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = socket.local_addr().expect("bound").port();
-        drop(socket);
-        let sshd = Self::serve(&[], ":", "127.0.0.1", port, variables, &[]);
-        sshd.wait();
-        sshd
+        Self::local(BASH, &[], ":", variables)
     }
 
-    /// A host in this host's network whose user has this login shell, and a home directory of its own: `home()`, with these
-    /// files in it. `begin` is a line of shell that is run before: file systems that it mounts are that host's alone. DIR in
-    /// it is `dir()`.
+    /// A host in this host's network whose user has this login shell and these files in the home
+    /// directory. `begin` is a line of shell that is run before: file systems that it mounts are
+    /// that host's alone. DIR in it is `dir()`.
     #[allow(dead_code)]
     pub fn of_user(shell: &str, files: &[(&str, &str)], begin: &str) -> Self {
-        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-        let port = socket.local_addr().expect("bound").port();
-        drop(socket);
         assert!(
             Path::new(shell).exists(),
             "{shell}: scripts/test installs it"
         );
-        let begin = format!(
-            "{{ grep -v '^root:' /etc/passwd; echo 'root:x:0:0:root:DIR/home:{shell}'; }} >DIR/passwd\n\
-             mount --bind DIR/passwd /etc/passwd\n{begin}"
-        );
-        let sshd = Self::serve(&[], &begin, "127.0.0.1", port, "", files);
+        Self::local(shell, files, begin, "")
+    }
+
+    #[allow(dead_code)]
+    fn local(shell: &str, files: &[(&str, &str)], begin: &str, variables: &str) -> Self {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let port = socket.local_addr().expect("bound").port();
+        drop(socket);
+        let sshd = Self::serve(shell, &[], begin, "127.0.0.1", port, variables, files);
         sshd.wait();
         sshd
     }
 
-    /// The home directory of the user of `of_user`.
+    /// The user's home directory there: not that of this host, whose shell may read files that wait
+    /// for locks (pyenv's, for one).
     #[allow(dead_code)]
     pub fn home(&self) -> PathBuf {
         self.dir.path().join("home")
@@ -88,6 +87,7 @@ impl Sshd {
     }
 
     fn serve(
+        shell: &str,
         own: &[&str],
         begin: &str,
         address: &str,
@@ -97,6 +97,7 @@ impl Sshd {
     ) -> Self {
         let dir = TempDir::new().expect("a directory");
         fs::create_dir_all("/run/sshd").expect("root: these tests make namespaces");
+        fs::create_dir(dir.path().join("home")).expect("a directory");
         for (name, text) in files {
             let path = dir.path().join("home").join(name);
             fs::create_dir_all(path.parent().expect("a folder")).expect("a directory");
@@ -110,7 +111,11 @@ impl Sshd {
             "" => String::new(),
             variables => format!("-o 'SetEnv {variables}'"),
         };
-        let begin = begin.replace("DIR", &shown.to_string());
+        let begin = format!(
+            "{{ grep -v '^root:' /etc/passwd; echo 'root:x:0:0:root:DIR/home:{shell}'; }} >DIR/passwd\n\
+             mount --bind DIR/passwd /etc/passwd\n{begin}"
+        )
+        .replace("DIR", &shown.to_string());
         let script = format!(
             "{begin}\nexec /usr/sbin/sshd -D -e -f /dev/null -h '{shown}/host_key' -o 'PidFile none' -o 'UsePAM no' \
              -o 'AuthorizedKeysFile {shown}/user_key.pub' -o 'StrictModes no' -o 'PermitRootLogin prohibit-password' \
