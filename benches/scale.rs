@@ -8,11 +8,11 @@ use std::path::Path;
 
 use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
+use moldflow::config::campaign::Overrides;
 use moldflow::design::{TrainInput, TrainSettings, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan;
-use moldflow::spec::campaign::Overrides;
 use moldflow::task::{Event, Fact, FileRef, Outcome, Predicted};
 
 mod support;
@@ -56,7 +56,7 @@ fn forecasts() {
         loaded.campaign.stop.wall_time = None;
         let propose = &plan.generate.method;
         if let Some(method) = loaded.campaign.methods.get_mut(propose)
-            && let moldflow::spec::campaign::MethodKind::Generate { settings } = &mut method.kind
+            && let moldflow::config::campaign::MethodKind::Generate { settings } = &mut method.kind
         {
             settings.episodes = (slots / 10).max(10);
         }

@@ -12,11 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
+use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
-use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
 use tokio::sync::mpsc::unbounded_channel;
 

@@ -11,16 +11,16 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use moldflow::chem::{Geometry, Molecule};
+use moldflow::config::campaign::{Overrides, SearchSpace};
+use moldflow::config::fault::Text;
+use moldflow::config::site::{Batch, Executor};
+use moldflow::config::{import, profiles, source};
 use moldflow::engine::{Program, TaskRun};
 use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
 use moldflow::exec::{Exit, Job, Shape, render, slurm};
 use moldflow::simulate::{Engine, Outputs, Request};
-use moldflow::spec::campaign::{Overrides, SearchSpace};
-use moldflow::spec::fault::Text;
-use moldflow::spec::site::{Batch, Executor};
-use moldflow::spec::{import, profiles, source};
 use moldflow::task::{Event, Token};
 
 /// A target and its name, which is that of its corpus too.

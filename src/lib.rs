@@ -8,8 +8,8 @@ pub mod task;
 
 pub mod simulate;
 
+pub mod config;
 pub mod design;
-pub mod spec;
 
 pub mod plan;
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{
     Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, Step, stream,
 };
 use moldflow::simulate;
-use moldflow::spec::campaign::{Schedule, Stop};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, Retries,
     StoppedBy, TaskId,

@@ -5,8 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, Script, System};
-use moldflow::spec::site::Batch;
 use proptest::prelude::*;
 
 const SYSTEMS: [System; 3] = [System::Slurm, System::Pbs, System::Cobalt];

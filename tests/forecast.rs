@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use moldflow::config::campaign::{Campaign, Overrides, Schedule};
 use moldflow::forecast::{
     Assumptions, BlockRules, Forecast, Machine, Supply, Table, Times, forecast,
 };
 use moldflow::plan::{self, Plan};
-use moldflow::spec::campaign::{Campaign, Overrides, Schedule};
 use moldflow::task::StoppedBy;
 use proptest::prelude::*;
 

@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
-use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;

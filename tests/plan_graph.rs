@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
+use moldflow::config::campaign::{Loaded, Overrides};
 use moldflow::plan::{self, EdgeKind, Plan};
-use moldflow::spec::campaign::{Loaded, Overrides};
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use moldflow::config::campaign::{Objective, Overrides};
 use moldflow::plan;
 use moldflow::report::{About, RunState, page};
-use moldflow::spec::campaign::{Objective, Overrides};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{
     Candidate, EndState, Energy, Event, Fact, Failure, FailureKind, Record, TaskId, Usage,

@@ -278,7 +278,7 @@ fn a_word_that_begins_with_a_dot_is_a_path_from_the_campaign() {
     let text = include_str!("good.yml").replace("    engine: gfn2//mmff94\n", engine);
     fs::write(&path, text).unwrap();
     fs::write(folder.path().join("gfn1.py"), "").unwrap();
-    let loaded = moldflow::spec::campaign::load(&path, &Default::default()).unwrap();
+    let loaded = moldflow::config::campaign::load(&path, &Default::default()).unwrap();
     let method = serde_json::to_value(&loaded.campaign.methods["energy"]).unwrap();
     let script = folder.path().canonicalize().unwrap().join("gfn1.py");
     assert_eq!(

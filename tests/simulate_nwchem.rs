@@ -6,11 +6,11 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use moldflow::chem::Geometry;
+use moldflow::config::profiles;
 use moldflow::exec::{self, Shape, render};
 use moldflow::simulate::{
     Engine, Nwchem, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator,
 };
-use moldflow::spec::profiles;
 use serde_json::{Value, json};
 
 /// From PySCF; `goldens/simulate_nwchem.py` says how.

@@ -10,11 +10,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
+use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
-use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};

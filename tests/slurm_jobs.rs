@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
+use moldflow::config::site::Batch;
 use moldflow::engine::{Program, TaskRun};
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Found, Job, News, Report};
-use moldflow::spec::site::Batch;
 use moldflow::task::{FailureKind, Outcome, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 

@@ -8,12 +8,12 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use cluster::Cluster;
+use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, Launch, News, Shape};
-use moldflow::spec::site::Batch;
 use moldflow::task::{TaskId, Token};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use moldflow::config::site::Ssh;
 use moldflow::exec::jobs::{JobExecutor, Processes};
 use moldflow::exec::ssh::{Connection, SshTransport, Trouble};
 use moldflow::exec::{Executor, Exit, Job, News, Report};
-use moldflow::spec::site::Ssh;
 use moldflow::task::{TaskId, Token};
 use support::runs::names;
 use support::{wait_for, wait_until};

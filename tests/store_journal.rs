@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use moldflow::config::campaign::Overrides;
 use moldflow::engine::{Config, Engine};
 use moldflow::plan;
-use moldflow::spec::campaign::Overrides;
 use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
 use moldflow::task::{Candidate, Event, Fact, Outcome, Record, TaskId};
 use support::{Campaign, journal, wait};

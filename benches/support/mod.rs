@@ -1,7 +1,7 @@
 //! What the benchmarks share.
 
+use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{Config, LearnStage, SimulateStage};
-use moldflow::spec::campaign::{Schedule, Stop};
 
 /// One line: what was measured, its value, and the floor it is held against.
 #[allow(dead_code)]

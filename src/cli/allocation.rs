@@ -9,11 +9,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::failure::{Failure, causes};
 use super::start;
+use crate::config::site::{Executor, Partition, Site};
+use crate::config::template::names;
 use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::exec::{Launch, Report, Shape};
-use crate::spec::site::{Executor, Partition, Site};
-use crate::spec::template::names;
 
 /// The nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use super::failure::Failure;
 use super::{Exit, print, run_dir, settings};
+use crate::config::campaign::Loaded;
 use crate::engine::{Config, Engine, Files};
 use crate::plan::Plan;
-use crate::spec::campaign::Loaded;
 use crate::store::{self, Batch, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 

@@ -9,12 +9,12 @@ use std::path::Path;
 use sha2::{Digest, Sha256};
 
 use super::failure::causes;
+use crate::config::campaign::{Loaded, MethodKind};
+use crate::config::site::{Executor, Partition};
 use crate::engine::Earlier;
 use crate::exec::{self, doctor};
 use crate::plan::Plan;
 use crate::simulate::{Engine, LIBRARIES};
-use crate::spec::campaign::{Loaded, MethodKind};
-use crate::spec::site::{Executor, Partition};
 use crate::store::Cache;
 
 type Versions = BTreeMap<String, String>;

@@ -9,9 +9,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::run_dir;
+use crate::config::site::Submit;
 use crate::engine::Ending;
 use crate::exec::batch::System;
-use crate::spec::site::Submit;
 
 /// The file of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";

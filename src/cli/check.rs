@@ -8,13 +8,13 @@ use clap::Args;
 use super::failure::Failure;
 use super::terminal::say;
 use super::{CampaignArguments, Exit, print, start};
+use crate::config::campaign::{Campaign, Loaded, MethodKind, Objective};
+use crate::config::fault::{Fault, Faults};
+use crate::config::site::{Executor, Partition, Site};
+use crate::config::source::{Entry, Reading};
 use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
 use crate::report;
-use crate::spec::campaign::{Campaign, Loaded, MethodKind, Objective};
-use crate::spec::fault::{Fault, Faults};
-use crate::spec::site::{Executor, Partition, Site};
-use crate::spec::source::{Entry, Reading};
 
 #[derive(Args)]
 pub(super) struct Arguments {

@@ -9,13 +9,13 @@ use tokio::sync::mpsc;
 use super::allocation::{self, Shares};
 use super::failure::Failure;
 use super::ways::Ways;
+use crate::config::site;
 use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
 use crate::exec::slurm::{self, BlockExecutor, Slurm};
 use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report, cores, gpus};
-use crate::spec::site;
 
 /// The executors of all partitions of a site, which report to `reports`.
 pub fn executors(

@@ -6,9 +6,9 @@ use std::process::ExitCode;
 
 use super::Exit;
 use super::terminal::Painted;
+use crate::config::fault::{Fault, Faults, Place};
 use crate::engine::DriverError;
 use crate::report::ReportError;
-use crate::spec::fault::{Fault, Faults, Place};
 use crate::store::StoreError;
 use crate::task::HostFault;
 

@@ -35,8 +35,8 @@ use std::process::ExitCode;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::spec::campaign::Overrides;
-use crate::spec::paths;
+use crate::config::campaign::Overrides;
+use crate::config::paths;
 use crate::task::HostFault;
 use failure::Failure;
 use terminal::print;
@@ -155,7 +155,7 @@ pub(crate) enum Schedule {
 
 impl CampaignArguments {
     pub fn overrides(&self) -> Overrides {
-        use crate::spec::campaign::Schedule as Kind;
+        use crate::config::campaign::Schedule as Kind;
         Overrides {
             set: self.set.clone(),
             seed: self.seed,

@@ -9,9 +9,9 @@ use super::check::warn_of_crowding;
 use super::failure::Failure;
 use super::start::{self, BatchScript, Start};
 use super::{CampaignArguments, Exit, print};
+use crate::config::campaign::Loaded;
 use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, Planned};
-use crate::spec::campaign::Loaded;
 
 #[derive(Args)]
 pub(super) struct Arguments {

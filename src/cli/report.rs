@@ -7,10 +7,10 @@ use clap::Args;
 
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
+use crate::config::campaign::Loaded;
 use crate::engine::Config;
 use crate::plan::Plan;
 use crate::report::{self, About, FILE, RunState};
-use crate::spec::campaign::Loaded;
 use crate::store::Store;
 
 #[derive(Args)]

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use super::session::{self, Output, Told};
 use super::ways::Ways;
 use super::{Exit, check, run_dir};
-use crate::spec::duration::Duration;
+use crate::config::duration::Duration;
 
 #[derive(Args)]
 pub(super) struct Arguments {

@@ -11,9 +11,9 @@ use serde_json::json;
 
 use super::failure::Failure;
 use super::terminal::say;
+use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
+use crate::config::source::QM9;
 use crate::plan::{self, Plan};
-use crate::spec::campaign::{Campaign, Loaded, MethodKind, Overrides};
-use crate::spec::source::QM9;
 use crate::store::{self, Store, StoreError};
 
 pub const CAMPAIGN: &str = "campaign.yml";

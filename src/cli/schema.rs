@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::failure::Failure;
 use super::{Exit, print};
-use crate::spec::schema;
+use crate::config::schema;
 
 #[derive(Args)]
 pub(super) struct Arguments {

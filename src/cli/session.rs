@@ -19,15 +19,15 @@ use super::progress::Display;
 use super::terminal::{print, say};
 use super::ways::Ways;
 use super::{audit, cache, run_dir, settings, start};
+use crate::config::campaign::{Campaign, Loaded, Objective};
+use crate::config::source::{self, Source};
+use crate::config::{scratch, site};
 use crate::engine::{
     Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
 };
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
-use crate::spec::campaign::{Campaign, Loaded, Objective};
-use crate::spec::source::{self, Source};
-use crate::spec::{scratch, site};
 use crate::store::{RunInfo, Store};
 use crate::task::{HostFault, StoppedBy};
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::failure::Failure;
 use super::run_dir;
-use crate::spec::campaign::{Campaign, Stop};
+use crate::config::campaign::{Campaign, Stop};
 use crate::store::{Settings, Store, StoreError};
 use crate::task::Fact;
 

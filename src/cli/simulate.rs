@@ -8,10 +8,10 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::failure::{Failure, causes};
 use super::plan::trimmed;
 use super::{CampaignArguments, Exit, print};
+use crate::config::campaign::{Loaded, MethodKind, Schedule};
+use crate::config::duration::Duration;
 use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
 use crate::plan::{self, Plan};
-use crate::spec::campaign::{Loaded, MethodKind, Schedule};
-use crate::spec::duration::Duration;
 
 /// Share of idle slot time from which a remedy is named.
 const MUCH: f64 = 0.01;

@@ -12,10 +12,10 @@ use super::failure::Failure;
 use super::plan::{in_words, trimmed};
 use super::terminal::say;
 use super::{Exit, print, sites_check};
-use crate::spec::fault::{Faults, Text};
-use crate::spec::import::{self, Imported};
-use crate::spec::profiles::{self, Found, Origin};
-use crate::spec::site::Site;
+use crate::config::fault::{Faults, Text};
+use crate::config::import::{self, Imported};
+use crate::config::profiles::{self, Found, Origin};
+use crate::config::site::Site;
 
 #[derive(Subcommand)]
 pub(super) enum Command {

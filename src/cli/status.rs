@@ -10,10 +10,10 @@ use serde_json::json;
 use super::chain::{Chain, Link};
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
+use crate::config::site::Submit;
 use crate::engine::Config;
 use crate::exec::batch::System;
 use crate::report::{self, RunState};
-use crate::spec::site::Submit;
 use crate::store;
 
 #[derive(Args)]

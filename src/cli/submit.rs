@@ -10,13 +10,13 @@ use clap::Args;
 use super::chain::{self, Chain};
 use super::failure::{Failure, causes};
 use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
+use crate::config::campaign::Loaded;
+use crate::config::duration::Duration;
+use crate::config::site::Submit;
 use crate::exec::allocation::{Nodes, share};
 use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
 use crate::exec::transport::Here;
-use crate::spec::campaign::Loaded;
-use crate::spec::duration::Duration;
-use crate::spec::site::Submit;
 use crate::store::Store;
 use crate::task::StoppedBy;
 

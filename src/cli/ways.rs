@@ -5,12 +5,12 @@ use std::io;
 use std::sync::Arc;
 
 use super::failure::Failure;
+use crate::config::campaign::Loaded;
+use crate::config::site::{Site, Transport};
 use crate::exec;
 use crate::exec::batch::System;
 use crate::exec::ssh::{Connection, SshTransport};
 use crate::exec::transport::Here;
-use crate::spec::campaign::Loaded;
-use crate::spec::site::{Site, Transport};
 
 /// A transport for each such partition, by its name; one connection for each host.
 pub(super) struct Ways(BTreeMap<String, SshTransport>);

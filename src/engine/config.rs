@@ -1,10 +1,10 @@
 //! All that the engine needs to know of a campaign, as plain values.
 
+use crate::config::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
+use crate::config::retries;
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::plan::{Plan, Planned};
 use crate::simulate;
-use crate::spec::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
-use crate::spec::retries;
 use crate::task::{FailureKind, Retries};
 
 /// A campaign as the engine sees it.

@@ -1,6 +1,6 @@
 //! The consumer loop: keeps simulations submitted, takes in what they measured.
 
-use crate::spec::campaign::Schedule;
+use crate::config::campaign::Schedule;
 use crate::task::{Candidate, Energy, Outcome, Record, TaskId};
 
 use super::{Engine, Incumbent, Measured, Phase, SimulateStage, Step, Work};

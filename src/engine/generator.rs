@@ -1,6 +1,6 @@
 //! The generator loop: train, generate, screen, select, push; again when there is something new to learn from.
 
-use crate::spec::campaign::Schedule;
+use crate::config::campaign::Schedule;
 use crate::task::{Candidate, FileRef, Outcome, Predicted, Record, StoppedBy};
 
 use super::{Engine, Phase, Step, Work};

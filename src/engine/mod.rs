@@ -30,8 +30,8 @@ pub use step::{Effect, Step};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
+use crate::config::campaign::Schedule;
 use crate::simulate::atomic_reference_smiles;
-use crate::spec::campaign::Schedule;
 use crate::task::{
     Attempt, Event, Fact, FileRef, IllegalEvent, Record, Retries, StoppedBy, TaskId, Usage,
 };

@@ -11,9 +11,9 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::launcher::Shape;
-use crate::spec::options::{self, Own, Refusal};
-use crate::spec::paths::in_home;
-use crate::spec::site::{Batch, BatchSystem, Executor, Partition, Site, Submit};
+use crate::config::options::{self, Own, Refusal};
+use crate::config::paths::in_home;
+use crate::config::site::{Batch, BatchSystem, Executor, Partition, Site, Submit};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
@@ -309,7 +309,7 @@ impl Script<'_> {
     }
 }
 
-/// What the templates name. Numbers and what `plain` and `spec::options` let pass stand there as they are.
+/// What the templates name. Numbers and what `plain` and `config::options` let pass stand there as they are.
 #[derive(Serialize)]
 struct Filled<'a> {
     name: &'a str,

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::spec::paths::{HomeError, expanded, in_home};
-use crate::spec::template::{Piece, pieces};
+use crate::config::paths::{HomeError, expanded, in_home};
+use crate::config::template::{Piece, pieces};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
 pub const HOSTS: &str = "hosts";

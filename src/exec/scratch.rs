@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::spec::scratch::variable;
+use crate::config::scratch::variable;
 use crate::task::Token;
 
 /// Tells a task where its scratch folder is to be, and the program in it where it is.

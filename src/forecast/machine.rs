@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::times::Millis;
-use crate::spec::site::{Blocks, Executor, Partition, Site};
+use crate::config::site::{Blocks, Executor, Partition, Site};
 
 /// The partitions of a site.
 #[derive(Clone, Debug, PartialEq)]

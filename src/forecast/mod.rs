@@ -17,8 +17,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::config::campaign::Campaign;
 use crate::plan::Plan;
-use crate::spec::campaign::Campaign;
 use crate::task::{IllegalEvent, StoppedBy};
 
 use simulation::Simulation;

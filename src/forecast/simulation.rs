@@ -14,9 +14,9 @@ use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
 use super::world::{World, failed};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
+use crate::config::campaign::Campaign;
 use crate::engine::{Config, Effect, Engine, Step, stream};
 use crate::plan::Plan;
-use crate::spec::campaign::Campaign;
 use crate::task::{Attempt, Event, Fact, FailureKind, StoppedBy, TaskId};
 
 /// Molecules drawn beyond the initial ones, as `run` does.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::chem::Molecule;
 use crate::chem::qm9::{Qm9, Qm9Entry};
-use crate::spec::campaign::{Campaign, Objective, SearchSpace};
+use crate::config::campaign::{Campaign, Objective, SearchSpace};
 
 /// U0 of the free atoms at the level of QM9, hartree (its data set's supplement).
 const ATOMS: [(&str, f64); 5] = [

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use crate::spec::duration::Duration;
+use crate::config::duration::Duration;
 
 /// `10m`: always the same; `lognormal:10m,0.5`: the median, and the standard deviation of the logarithm.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,8 +1,8 @@
 //! Whether the tasks that run on this host at once have cores for all their processes.
 
+use crate::config::campaign::{Campaign, Loaded, MethodKind};
+use crate::config::site::Executor;
 use crate::simulate::Ranks;
-use crate::spec::campaign::{Campaign, Loaded, MethodKind};
-use crate::spec::site::Executor;
 
 /// What each partition of this host takes, where all together take more cores than there are.
 pub fn crowded(Loaded { campaign, site, .. }: &Loaded) -> Option<String> {

@@ -8,8 +8,8 @@ use petgraph::visit::Dfs;
 
 use super::role::{ROLES, Role};
 use super::{Edge, EdgeKind, geometry_stage};
-use crate::spec::campaign::{Campaign, Loaded, Loop, MethodKind, Molecules, Stage};
-use crate::spec::fault::{Fault, Faults, hint_for};
+use crate::config::campaign::{Campaign, Loaded, Loop, MethodKind, Molecules, Stage};
+use crate::config::fault::{Fault, Faults, hint_for};
 
 /// The name of the stage that plays each part.
 pub struct Roles<'a> {

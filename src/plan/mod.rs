@@ -14,9 +14,9 @@ use serde::Serialize;
 
 use graph::Roles;
 
-use crate::spec::campaign::{Campaign, Loaded, Method, MethodKind, Overrides};
-use crate::spec::fault::Faults;
-use crate::spec::site::Site;
+use crate::config::campaign::{Campaign, Loaded, Method, MethodKind, Overrides};
+use crate::config::fault::Faults;
+use crate::config::site::Site;
 
 /// A campaign's stages by the part they play.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -128,7 +128,7 @@ impl Plan {
 
 /// Reads a campaign with its site and plans it; the faults of the files and of the stages come together.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults> {
-    let (loaded, mut faults) = crate::spec::campaign::read(path, overrides)?;
+    let (loaded, mut faults) = crate::config::campaign::read(path, overrides)?;
     let sound = loaded.is_sound("stages") && loaded.is_sound("methods");
     let roles = match sound.then(|| graph::roles(&loaded)) {
         Some(Ok(roles)) => Some(roles),

@@ -1,6 +1,6 @@
 //! The parts that the stages of a campaign play.
 
-use crate::spec::campaign::Loop;
+use crate::config::campaign::Loop;
 
 /// The parts that stages play, in the order in which they first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

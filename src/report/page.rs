@@ -10,8 +10,8 @@ use super::json::RunState;
 use super::places::{self, Place, Stage};
 use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
-use crate::spec::campaign::Objective;
-use crate::spec::site::Site;
+use crate::config::campaign::Objective;
+use crate::config::site::Site;
 use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, Store, Summary};
 use crate::task::StoppedBy;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::spec::site::{Partition, Site};
+use crate::config::site::{Partition, Site};
 use crate::store::StageRow;
 
 /// The tasks of a stage, as texts.

@@ -43,7 +43,7 @@ use conformer::{CONFORMERS, EMBED_TIMEOUT};
 pub struct Request {
     /// Canonical SMILES; a single free atom is written `[H]`, `[C]`, ...
     pub smiles: String,
-    /// The engine and its settings, validated by `spec`.
+    /// The engine and its settings, validated by `config`.
     #[serde(flatten)]
     pub engine: Engine,
     /// Seed of the embedding.

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::Nodes;
-use crate::spec::partitions::nodes_of_job;
-use crate::spec::site::{Executor, Site};
-use crate::spec::template::names;
+use crate::config::partitions::nodes_of_job;
+use crate::config::site::{Executor, Site};
+use crate::config::template::names;
 
 /// Why a job will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -96,7 +96,7 @@ pub fn placed_by(template: &str) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spec::profiles;
+    use crate::config::profiles;
 
     fn theta() -> Site {
         let (site, _) = profiles::named("theta", &[]).expect("a profile that is built in");

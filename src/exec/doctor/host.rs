@@ -8,8 +8,8 @@ use rustix::process::{Resource, getrlimit};
 
 use super::probe::{Outcome, Place};
 use super::{Engine, Finding, Host};
+use crate::config::site::Site;
 use crate::exec::scratch;
-use crate::spec::site::Site;
 
 pub fn recognised(site: &Site, host: &Host) -> Finding {
     let Host { name, recognised } = host;

@@ -6,8 +6,8 @@ use std::num::NonZeroUsize;
 use super::batch::job;
 use super::probe::{Outcome, Place};
 use super::{Finding, Host, Verdict};
+use crate::config::site::{Executor, Memory, Partition, Site};
 use crate::exec::{Shape, render};
-use crate::spec::site::{Executor, Memory, Partition, Site};
 
 const SUBJECT: &str = "launcher";
 /// What the ranks run.

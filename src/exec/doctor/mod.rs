@@ -10,8 +10,8 @@ pub use host::on_path;
 
 use serde::Serialize;
 
+use crate::config::site::{Executor, Site};
 use crate::exec::batch::Terms;
-use crate::spec::site::{Executor, Site};
 use probe::Place;
 
 /// What a probe found.

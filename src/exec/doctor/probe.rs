@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::config::site::{Partition, Ssh, Transport};
 use crate::exec::ssh::{NO_QUESTION, shell};
-use crate::spec::site::{Partition, Ssh, Transport};
 
 /// Longest time that any probe may take.
 const LIMIT: Duration = Duration::from_secs(30);

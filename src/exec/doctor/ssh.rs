@@ -6,8 +6,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::probe::{Outcome, Place};
 use super::{Finding, Verdict};
+use crate::config::site::Ssh;
 use crate::exec::ssh::{Connection, MAKE_FOLDER, SshTransport, Trouble};
-use crate::spec::site::Ssh;
 
 /// Seconds by which two clocks may differ.
 const SKEW: i64 = 5;

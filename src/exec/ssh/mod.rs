@@ -26,7 +26,7 @@ use self::trouble::last_line;
 use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{Call, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};
-use crate::spec::site::Ssh;
+use crate::config::site::Ssh;
 use crate::task::Token;
 
 /// The longest that a command may take: that of a batch system whose controller does not answer takes a minute.

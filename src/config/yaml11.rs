@@ -129,8 +129,8 @@ fn number(text: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    /// Made by `tests/goldens/spec_pyyaml.py` with PyYAML 6.0.
-    const GOLDEN: &str = include_str!("../../tests/goldens/spec_pyyaml.json");
+    /// Made by `tests/goldens/config_pyyaml.py` with PyYAML 6.0.
+    const GOLDEN: &str = include_str!("../../tests/goldens/config_pyyaml.json");
 
     #[test]
     fn scalars_are_read_as_by_pyyaml() {

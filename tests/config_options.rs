@@ -1,8 +1,8 @@
 //! Options of a profile that would override moldflow's own directives, in the spellings of `man sbatch` (22.05) and of the manual
 //! pages of both `qsub`.
 
-use moldflow::spec::options::{Own, constraint, place, refusal};
-use moldflow::spec::site::BatchSystem;
+use moldflow::config::options::{Own, constraint, place, refusal};
+use moldflow::config::site::BatchSystem;
 
 fn is_refused(system: BatchSystem, option: &str) -> bool {
     refusal(system, option, &Own::default()).is_some()

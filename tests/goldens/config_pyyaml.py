@@ -1,4 +1,4 @@
-"""Writes spec_pyyaml.json: scalars and what PyYAML 6.0 makes of each. Run it in an environment with pyyaml==6.0.2."""
+"""Writes config_pyyaml.json: scalars and what PyYAML 6.0 makes of each. Run it in an environment with pyyaml==6.0.2."""
 
 import json
 import math

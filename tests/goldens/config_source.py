@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Writes spec_source.csv: what RDKit makes of the entries of a messy file of SMILES, one row an entry.
+"""Writes config_source.csv: what RDKit makes of the entries of a messy file of SMILES, one row an entry.
 
 Written from the description in docs/campaigns.md, apart from the Rust code. Columns: the SMILES; its class, `error`, `kept`,
 or the reason to skip it; its identity, canonical SMILES without stereo and isotopes; the parent of a salt or mixture,
 chosen and made neutral by rdMolStandardize; what becomes of that parent, `kept` or the reason to skip it.
 
     pip install rdkit==2026.9.1
-    tests/goldens/spec_source.py > tests/goldens/spec_source.csv
+    tests/goldens/config_source.py > tests/goldens/config_source.csv
 """
 
 import csv

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use moldflow::spec::campaign::{Campaign, Loaded, MethodKind, Overrides, Scalar, Schedule, load};
-use moldflow::spec::fault::Faults;
+use moldflow::config::campaign::{Campaign, Loaded, MethodKind, Overrides, Scalar, Schedule, load};
+use moldflow::config::fault::Faults;
 use proptest::prelude::*;
 
 fn path(name: &str) -> PathBuf {
@@ -145,11 +145,11 @@ fn every_number_and_truth_value_of_yaml_is_one() {
     let pinned = |text: &str| {
         let site =
             format!("name: x\npartitions: {{qc: {{executor: local, slots: 1e0, pin: {text}}}}}\n");
-        let text = moldflow::spec::fault::Text {
+        let text = moldflow::config::fault::Text {
             name: "site.yml".into(),
             text: site,
         };
-        moldflow::spec::profiles::parse(&std::sync::Arc::new(text)).is_ok()
+        moldflow::config::profiles::parse(&std::sync::Arc::new(text)).is_ok()
     };
     for text in ["true", "True", "TRUE", "false", "False", "FALSE"] {
         assert!(pinned(text), "{text}");
@@ -292,7 +292,7 @@ proptest! {
         campaign.stop.failure_share = failure_share;
         campaign.search_space.allowed_ring_sizes = rings;
         for method in campaign.methods.values_mut() {
-            method.timeout = moldflow::spec::duration::Duration::from_secs(timeout);
+            method.timeout = moldflow::config::duration::Duration::from_secs(timeout);
             if let MethodKind::Train { settings } = &mut method.kind {
                 settings.tolerance = tolerance;
             }

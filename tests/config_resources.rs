@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use moldflow::spec::fault::Text;
-use moldflow::spec::profiles;
-use moldflow::spec::site::Site;
+use moldflow::config::fault::Text;
+use moldflow::config::profiles;
+use moldflow::config::site::Site;
 
 fn read(text: &str) -> Result<Site, String> {
     let text = Text {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use moldflow::spec::schema;
+use moldflow::config::schema;
 use serde_json::Value;
 
 fn root() -> &'static Path {
@@ -145,7 +145,7 @@ fn schema_and_parser_agree_on_the_bad_site_profiles() {
     assert!(fits("partitions.yml"));
 }
 
-/// The keywords that `spec` judges by, and those that only inform.
+/// The keywords that `config` judges by, and those that only inform.
 const KNOWN: [&str; 22] = [
     "$ref",
     "type",

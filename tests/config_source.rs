@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use moldflow::chem::{Molecule, Stereo};
+use moldflow::config::campaign::MethodKind;
+use moldflow::config::campaign::{Campaign, Overrides, load};
+use moldflow::config::source::{self, Source};
 use moldflow::simulate::{Engine, Xtb};
-use moldflow::spec::campaign::MethodKind;
-use moldflow::spec::campaign::{Campaign, Overrides, load};
-use moldflow::spec::source::{self, Source};
 
 fn campaign() -> Campaign {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/qm9-atomization.yml");
@@ -287,7 +287,7 @@ fn charged_radical_and_strange_molecules_are_left_out() {
     assert_eq!(all(&source), ["CCO"]);
 }
 
-/// An entry as RDKit judges it: see `tests/goldens/spec_source.py`.
+/// An entry as RDKit judges it: see `tests/goldens/config_source.py`.
 struct Judged {
     smiles: String,
     class: String,
@@ -297,7 +297,7 @@ struct Judged {
 }
 
 fn judged_by_rdkit() -> Vec<Judged> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/spec_source.csv");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/config_source.csv");
     let rows = csv::Reader::from_path(path).unwrap().into_records();
     let rows = rows.map(|row| {
         let row = row.unwrap();

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use moldflow::spec::fault::{Faults, Text};
-use moldflow::spec::import::{Imported, qcengine};
-use moldflow::spec::profiles;
+use moldflow::config::fault::{Faults, Text};
+use moldflow::config::import::{Imported, qcengine};
+use moldflow::config::profiles;
 
 /// The file for Theta in the README of the reference application, word for word.
 const THETA: &str = r#"all:
@@ -25,7 +25,7 @@ fn import(text: &str, name: Option<&str>) -> Result<Imported, Faults> {
     qcengine(&Arc::new(text), name)
 }
 
-fn parse(text: String) -> moldflow::spec::site::Site {
+fn parse(text: String) -> moldflow::config::site::Site {
     profiles::parse(&Arc::new(Text {
         name: "site.yml".into(),
         text,
@@ -97,7 +97,7 @@ fn what_qcengine_takes_for_a_number_or_a_truth_value_is_one() {
         ("memory: 1:30", 92_160),
     ] {
         let site = import(&format!("m: {{{text}}}"), None).unwrap().site;
-        let expected = moldflow::spec::site::Memory::Bytes(mebibytes << 20);
+        let expected = moldflow::config::site::Memory::Bytes(mebibytes << 20);
         assert_eq!(site.node.memory, expected, "{text}");
     }
     for (text, in_a_job) in [
