@@ -9,9 +9,8 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::engine::{
-    Drawn, Driver, Engine, Program, Progress, Site, StageSite, TaskResult, Watch,
-};
+use moldflow::driver::{Drawn, Driver, Program, Site, StageSite, Watch};
+use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};

@@ -15,12 +15,13 @@ use moldflow::config::campaign::{Overrides, SearchSpace};
 use moldflow::config::fault::Text;
 use moldflow::config::site::{Batch, Executor};
 use moldflow::config::{import, profiles, source};
-use moldflow::engine::{Program, TaskRun};
+use moldflow::driver::{Program, TaskRun};
 use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
-use moldflow::exec::{Exit, Job, Shape, render, slurm};
+use moldflow::exec::{Exit, Job, render, slurm};
 use moldflow::simulate::{Engine, Outputs, Request};
+use moldflow::task::Shape;
 use moldflow::task::{Event, Token};
 
 /// A target and its name, which is that of its corpus too.

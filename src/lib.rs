@@ -18,6 +18,7 @@ pub mod store;
 
 pub mod engine;
 
+pub mod driver;
 pub mod forecast;
 pub mod report;
 

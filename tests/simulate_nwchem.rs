@@ -7,10 +7,11 @@ use std::path::Path;
 
 use moldflow::chem::Geometry;
 use moldflow::config::profiles;
-use moldflow::exec::{self, Shape, render};
+use moldflow::exec::{self, render};
 use moldflow::simulate::{
     Engine, Nwchem, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator,
 };
+use moldflow::task::Shape;
 use serde_json::{Value, json};
 
 /// From PySCF; `goldens/simulate_nwchem.py` says how.

@@ -11,9 +11,10 @@ use super::failure::{Failure, causes};
 use super::start;
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
+use crate::exec::Report;
 use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
 use crate::exec::gpus::{VISIBLE, of_slots};
-use crate::exec::{Launch, Report, Shape};
+use crate::task::{Launch, Shape};
 
 /// The nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::failure::causes;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Partition};
-use crate::engine::Earlier;
+use crate::driver::Earlier;
 use crate::exec::{self, doctor};
 use crate::plan::Plan;
 use crate::simulate::{Engine, LIBRARIES};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::run_dir;
 use crate::config::site::Submit;
-use crate::engine::Ending;
+use crate::driver::Ending;
 use crate::exec::batch::System;
 
 /// The file of a run directory that lists its jobs.

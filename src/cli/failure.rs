@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use super::Exit;
 use super::terminal::Painted;
 use crate::config::fault::{Fault, Faults, Place};
-use crate::engine::DriverError;
+use crate::driver::DriverError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::task::HostFault;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::{say, visible};
-use crate::engine::{Ending, Progress, Watch};
+use crate::driver::{Ending, Watch};
+use crate::engine::Progress;
 use crate::report;
 use crate::task::HostFault;
 

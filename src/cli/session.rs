@@ -22,9 +22,8 @@ use super::{audit, cache, run_dir, settings, start};
 use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{self, Source};
 use crate::config::{scratch, site};
-use crate::engine::{
-    Config, Drawn, Driver, Ending, Engine, Progress, Site, StageSite, TaskRun, Watch, stream,
-};
+use crate::driver::{Drawn, Driver, Ending, Site, StageSite, TaskRun, Watch};
+use crate::engine::{Config, Engine, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};

@@ -12,9 +12,9 @@ use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
 use crate::exec::gpus::{VISIBLE, of_slots};
-use crate::exec::{Launch, Shape};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
+use crate::task::{Launch, Shape};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
-use crate::exec::Launch;
 use crate::simulate::{self, Relaxed, Request, SimResult};
-use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, TaskId};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
 use super::{Engine, Work};
 

@@ -1,28 +1,20 @@
 //! The engine: two loops, as one function from events to records and effects.
 //!
-//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events in the same order
-//! give the same state, which is how a run is resumed. `driver` performs the effects.
+//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events in
+//! the same order give the same state, which is how a run is resumed. The layer `driver` performs the
+//! effects.
 
-mod attempt;
 mod config;
 mod consumer;
-mod driver;
-mod durations;
-mod earlier;
 mod generator;
 mod input;
-mod janitor;
 mod progress;
 mod queue;
 mod step;
 mod stop;
 mod tasks;
-mod turns;
 
-pub use attempt::{Files, Program, TaskRun};
 pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
-pub use driver::{Drawn, Driver, DriverError, Ending, Site, StageSite, Watch};
-pub use earlier::Earlier;
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use progress::Progress;
 pub use queue::CandidateQueue;

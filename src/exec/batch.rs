@@ -10,10 +10,10 @@ use std::time::Duration;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use super::launcher::Shape;
 use crate::config::options::{self, Own, Refusal};
 use crate::config::paths::in_home;
 use crate::config::site::{Batch, BatchSystem, Executor, Partition, Site, Submit};
+use crate::task::Shape;
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");

@@ -2,24 +2,14 @@
 
 use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-
-use serde::{Deserialize, Serialize};
 
 use crate::config::paths::{HomeError, expanded, in_home};
 use crate::config::template::{Piece, pieces};
+use crate::task::{Launch, Shape};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
 pub const HOSTS: &str = "hosts";
-
-/// A launcher and what it is to start.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Launch {
-    /// `mpiexec_command` of the site.
-    pub template: String,
-    pub shape: Shape,
-}
 
 impl Launch {
     /// The words that go before the program's own.
@@ -42,52 +32,7 @@ fn read(path: &Path) -> io::Result<(PathBuf, String)> {
     Ok((path.canonicalize()?, fs::read_to_string(path)?))
 }
 
-/// An MPI program as its launcher sees it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Shape {
-    pub nodes: NonZeroUsize,
-    pub ranks_per_node: NonZeroUsize,
-    pub cores_per_rank: NonZeroUsize,
-    /// Names of its nodes, where they are known.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub hosts: Vec<String>,
-    /// A file of those names, one a line.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hostfile: Option<PathBuf>,
-    /// Memory of a node in MiB, where it is limited.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory: Option<u64>,
-    /// Memory of a task on each of its nodes in MiB, where it is given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub memory_per_task: Option<u64>,
-    /// GPUs of a task on each of its nodes.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub gpus_per_task: usize,
-}
-
-fn is_zero(count: &usize) -> bool {
-    *count == 0
-}
-
 impl Shape {
-    /// A program on nodes that nobody has named yet.
-    pub fn new(
-        nodes: NonZeroUsize,
-        ranks_per_node: NonZeroUsize,
-        cores_per_rank: NonZeroUsize,
-    ) -> Self {
-        Self {
-            nodes,
-            ranks_per_node,
-            cores_per_rank,
-            hosts: Vec::new(),
-            hostfile: None,
-            memory: None,
-            memory_per_task: None,
-            gpus_per_task: 0,
-        }
-    }
-
     /// The value of a variable of templates; none if it is not known here.
     fn value(&self, name: &str) -> Result<Option<String>, LauncherError> {
         let total = self.nodes.get().saturating_mul(self.ranks_per_node.get());
@@ -192,6 +137,8 @@ fn split(template: &str) -> Result<Vec<String>, LauncherError> {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
     use proptest::prelude::*;
 

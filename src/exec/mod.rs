@@ -21,7 +21,7 @@ pub mod transport;
 
 pub use batched::{carry_out, discard};
 pub use launch::now;
-pub use launcher::{HOSTS, Launch, LauncherError, Shape, render};
+pub use launcher::{HOSTS, LauncherError, render};
 pub use local::LocalExecutor;
 pub use process::{Environment, find_clients, peak_memory_kib};
 pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
@@ -34,7 +34,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::{HostFault, Token};
+use crate::task::{HostFault, Shape, Token};
 
 /// One attempt at a task, ready to be started.
 #[derive(Clone, Debug)]

@@ -3,6 +3,7 @@
 mod event;
 mod failure;
 mod host;
+mod launch;
 mod record;
 mod retries;
 mod state;
@@ -10,6 +11,7 @@ mod state;
 pub use event::{Event, Fact, Outcome, Predicted, Usage};
 pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
+pub use launch::{Launch, Shape};
 pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
 pub use retries::Retries;
 pub use state::{IllegalEvent, TaskEvent, TaskState};

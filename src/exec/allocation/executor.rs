@@ -21,7 +21,8 @@ use crate::exec::batched::{self, Traces};
 use crate::exec::gpus::VISIBLE;
 use crate::exec::launch::{now, prepare};
 use crate::exec::process::{CLIENT, find_processes, token_of};
-use crate::exec::{Executor, Exit, Found, HOSTS, Job, Launch, LocalExecutor, News, Report};
+use crate::exec::{Executor, Exit, Found, HOSTS, Job, LocalExecutor, News, Report};
+use crate::task::Launch;
 use crate::task::Token;
 
 /// What a launcher gets beyond the timeout of its task, which is ended where it runs.

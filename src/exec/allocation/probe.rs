@@ -8,7 +8,8 @@ use std::time::Duration;
 use rustix::process::Pid;
 
 use crate::exec::launch::{end_group, spawn, wait};
-use crate::exec::{HOSTS, Launch, LauncherError};
+use crate::exec::{HOSTS, LauncherError};
+use crate::task::Launch;
 
 /// How long a launcher may take to start a word of echo.
 const LIMIT: Duration = Duration::from_secs(30);

@@ -7,7 +7,8 @@ use super::batch::job;
 use super::probe::{Outcome, Place};
 use super::{Finding, Host, Verdict};
 use crate::config::site::{Executor, Memory, Partition, Site};
-use crate::exec::{Shape, render};
+use crate::exec::render;
+use crate::task::Shape;
 
 const SUBJECT: &str = "launcher";
 /// What the ranks run.

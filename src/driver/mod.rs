@@ -1,7 +1,15 @@
 //! The one place that awaits: takes in reports, commits what they change, then performs the effects.
 
+mod attempt;
+mod durations;
+mod earlier;
+mod janitor;
 mod reports;
 mod submit;
+mod turns;
+
+pub use attempt::{Files, Program, TaskRun};
+pub use earlier::Earlier;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,16 +20,16 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 
-use super::attempt::{Files, Program, directory};
-use super::durations::Durations;
-use super::earlier::Earlier;
-use super::janitor::Janitor;
-use super::turns::{JobTime, Turns};
-use super::{Engine, Progress};
-use crate::exec::{Executor, Exit, Launch, Report, Scratch, Secrets, now};
+use attempt::directory;
+use durations::Durations;
+use janitor::Janitor;
+use turns::{JobTime, Turns};
+
+use crate::engine::{Engine, Progress};
+use crate::exec::{Executor, Exit, Report, Scratch, Secrets, now};
 use crate::store::{Batch, Store, StoreError};
 use crate::task::{
-    Attempt, Event, Fact, HostFault, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage,
+    Attempt, Event, Fact, HostFault, IllegalEvent, Launch, Outcome, StoppedBy, TaskId, Token, Usage,
 };
 
 /// How often those who watch are told.

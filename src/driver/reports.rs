@@ -2,9 +2,9 @@
 
 use rustix::fs::statvfs;
 
+use super::attempt::{AdoptError, Program, directory, stderr_tail};
 use super::{Driver, DriverError, Ending, Halt};
-use crate::engine::attempt::{AdoptError, Program, directory, stderr_tail};
-use crate::engine::input::{TaskResult, file};
+use crate::engine::{TaskResult, file};
 use crate::exec::{Exit, News, Report, discard};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Entry, LEAST_ROOM, Simulation};

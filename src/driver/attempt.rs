@@ -9,7 +9,7 @@ use crate::exec::{Exit, PROGRAM_ERR};
 use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
-use super::input::{TaskResult, file};
+use crate::engine::{TaskResult, file};
 
 /// Bytes of standard error that a failure's message quotes.
 const QUOTED: u64 = 2000;

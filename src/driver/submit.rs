@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::attempt::{Program, directory};
 use super::reports::row;
 use super::{Driver, DriverError, StageSite};
-use crate::engine::Effect;
-use crate::engine::attempt::{Program, directory};
-use crate::engine::input::{TaskInput, TaskResult, file};
+use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Found, Job, SCRATCH, now};
 use crate::store::Batch;
 use crate::task::{Attempt, Fact, TaskId};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::input::{SimulateInput, TaskResult};
+use crate::engine::{SimulateInput, TaskResult};
 use crate::simulate::{SimResult, key_parts};
 use crate::store::{Cache, CacheError, Entry, Parts};
 use crate::task::{Outcome, TaskId};

@@ -1,0 +1,61 @@
+//! How an MPI program is started: a launcher's template and the shape of the program.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+/// A launcher and what it is to start.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Launch {
+    /// `mpiexec_command` of the site.
+    pub template: String,
+    pub shape: Shape,
+}
+
+/// An MPI program as its launcher sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    pub nodes: NonZeroUsize,
+    pub ranks_per_node: NonZeroUsize,
+    pub cores_per_rank: NonZeroUsize,
+    /// Names of its nodes, where they are known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hosts: Vec<String>,
+    /// A file of those names, one a line.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hostfile: Option<PathBuf>,
+    /// Memory of a node in MiB, where it is limited.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Memory of a task on each of its nodes in MiB, where it is given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory_per_task: Option<u64>,
+    /// GPUs of a task on each of its nodes.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub gpus_per_task: usize,
+}
+
+fn is_zero(count: &usize) -> bool {
+    *count == 0
+}
+
+impl Shape {
+    /// A program on nodes that nobody has named yet.
+    pub fn new(
+        nodes: NonZeroUsize,
+        ranks_per_node: NonZeroUsize,
+        cores_per_rank: NonZeroUsize,
+    ) -> Self {
+        Self {
+            nodes,
+            ranks_per_node,
+            cores_per_rank,
+            hosts: Vec::new(),
+            hostfile: None,
+            memory: None,
+            memory_per_task: None,
+            gpus_per_task: 0,
+        }
+    }
+}
