@@ -11,9 +11,9 @@ use super::failure::{Failure, causes};
 use super::start;
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
-use crate::exec::Report;
-use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
+use crate::exec::allocation::{self, AllocationExecutor, Settings, ShareError};
 use crate::exec::gpus::{VISIBLE, of_slots};
+use crate::exec::{self, NodesError, Report};
 use crate::task::{Launch, Shape};
 
 /// The nodes of each partition that takes some of this job.
@@ -24,7 +24,7 @@ pub fn shares(site: &Site) -> Result<Shares, Failure> {
     if allocation::needed(site) == 0 {
         return Ok(Shares::new());
     }
-    let nodes = allocation::nodes_here().map_err(|error| match error {
+    let nodes = exec::own_nodes().map_err(|error| match error {
         NodesError::NoJob => {
             let message = format!(
                 "no batch job here, and the partitions of site `{}` take their nodes from one",

@@ -9,7 +9,7 @@ use super::failure::Failure;
 use super::terminal::say;
 use super::{Exit, run_dir};
 use crate::exec::find_clients;
-use crate::exec::ssh::{processes, there::WorkDir};
+use crate::exec::ssh::{processes, work_dir::WorkDir};
 use crate::task::HostFault;
 
 #[derive(Subcommand)]
@@ -57,7 +57,7 @@ fn carry_out(command: &Command) -> io::Result<Exit> {
         Command::Exchange { work_dir } => {
             let mut message = Vec::new();
             io::stdin().read_to_end(&mut message)?;
-            tell(&WorkDir::new(work_dir).answer(&message)?)?;
+            tell(&WorkDir::new(work_dir).answer(&message, processes::is_alive)?)?;
         }
         Command::Start { work_dir, token } => processes::start(&WorkDir::new(work_dir), token)?,
         Command::List { work_dir } => {

@@ -10,10 +10,10 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::allocation::{Nodes, nodes_of_job};
 use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait};
 use super::launcher::HOSTS;
+use super::node_list::{Nodes, nodes_of_job};
 use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job, SCRATCH};
 use crate::task::{HostFault, explained};

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Nodes;
 use crate::config::partitions::nodes_of_job;
 use crate::config::site::{Executor, Site};
 use crate::config::template::names;
+use crate::exec::Nodes;
 
 /// Why a job will not do.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,14 +1,15 @@
 //! The transport `ssh`: attempts on another host, reached by the system's own ssh.
 //!
-//! This program is on both sides: here it puts and fetches (`SshTransport`), there it keeps directories (`there`) and
-//! processes (`processes`). Nothing listens there, and nothing calls back: each request is a command of its own.
+//! This program runs on both hosts. The local side puts and fetches files (`SshTransport`); the remote
+//! side stores directories (`work_dir`) and runs tasks as processes (`processes`). No server listens on
+//! the remote host: each request is a command of its own.
 
 mod connection;
 mod message;
 pub mod processes;
 pub mod shell;
-pub mod there;
 mod trouble;
+pub mod work_dir;
 
 use std::fs::{self, File as OpenFile};
 use std::io;
@@ -21,8 +22,8 @@ pub use connection::{Connection, NO_QUESTION};
 pub use trouble::Trouble;
 
 use self::message::{Answer, File, Message, Request, decoded};
-use self::there::{plain, sha256};
 use self::trouble::last_line;
+use self::work_dir::{plain, sha256};
 use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{Call, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};

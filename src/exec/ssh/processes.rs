@@ -12,7 +12,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use serde::{Deserialize, Serialize};
 
-use super::there::WorkDir;
+use super::work_dir::WorkDir;
 use crate::exec::batched::{ENDED, SCRIPT, SCRIPT_OUTPUT};
 use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
 use crate::task::Token;

@@ -1,4 +1,5 @@
-//! The other side: `moldflow remote exchange` keeps the directories of attempts on the host that they run on.
+//! Server side of the SSH transport: `moldflow remote exchange` stores the directories of attempts
+//! on the host where they run.
 
 use std::fs::{self, File as OpenFile};
 use std::io;
@@ -9,7 +10,6 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest, Sha256};
 
 use super::message::{Answer, File, Message, Request, decoded};
-use super::processes::is_alive;
 use crate::exec::batched::clear_scratch;
 use crate::task::Token;
 
@@ -30,8 +30,18 @@ impl WorkDir {
         }
     }
 
-    /// The answer to a message, both as bytes.
-    pub fn answer(&self, message: &[u8]) -> io::Result<Vec<u8>> {
+    /// Answers an encoded message with an encoded answer. `is_alive` returns true for an attempt, given
+    /// by its directory and token, whose processes may still run; its directory is kept.
+    ///
+    /// # Errors
+    ///
+    /// The message does not decode, or a directory could not be removed or read. Other failures are
+    /// part of the answer.
+    pub fn answer(
+        &self,
+        message: &[u8],
+        is_alive: impl Fn(&Path, &str) -> io::Result<bool>,
+    ) -> io::Result<Vec<u8>> {
         let Message { done, request } = decoded(message).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
@@ -49,7 +59,7 @@ impl WorkDir {
             } => self.put(token, &files, &links),
             Request::Keep(files) => self.keep(&files),
             Request::Get { token, except } => return self.get(token, &except),
-            Request::Sweep { run, keep } => self.sweep(run, &keep).map(|()| Answer::Done),
+            Request::Sweep { run, keep } => self.sweep(run, &keep, is_alive).map(|()| Answer::Done),
         };
         Ok(match answered {
             Ok(answer) => answer.encoded(),
@@ -146,7 +156,12 @@ impl WorkDir {
         }
     }
 
-    fn sweep(&self, run: &str, keep: &[&str]) -> io::Result<()> {
+    fn sweep(
+        &self,
+        run: &str,
+        keep: &[&str],
+        is_alive: impl Fn(&Path, &str) -> io::Result<bool>,
+    ) -> io::Result<()> {
         for (name, age, _) in entries(&self.attempts())? {
             let token: Option<Token> = name.parse().ok();
             let is_of_run = token.as_ref().is_some_and(|token| token.run == run);

@@ -46,6 +46,18 @@ const VARIABLES: [&str; 5] = [
     "COBALT_JOBSIZE",
 ];
 
+/// Nodes of the batch job that this process runs in.
+///
+/// # Errors
+///
+/// `NodesError::NoJob` outside a batch job; the others where its variable or file cannot be read.
+pub fn own_nodes() -> Result<Nodes, NodesError> {
+    nodes_of_job(
+        |name| std::env::var(name).ok(),
+        |path| std::fs::read_to_string(path),
+    )
+}
+
 /// The nodes of the job whose environment `variable` tells; `read` reads a file.
 pub fn nodes_of_job(
     variable: impl Fn(&str) -> Option<String>,

@@ -1,0 +1,94 @@
+//! Job of an attempt, and the reports about it.
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::task::{HostFault, Shape, Token};
+
+/// One attempt at a task, ready to be started.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub token: Token,
+    pub argv: Vec<String>,
+    /// Environment of the process besides the allow-list.
+    pub env: Vec<(String, String)>,
+    /// Directory of the attempt; made by the executor just before the start.
+    pub dir: PathBuf,
+    /// Files written into `dir`: name and content.
+    pub files: Vec<(String, Vec<u8>)>,
+    /// Files linked into `dir`: where they are and their name.
+    pub links: Vec<(PathBuf, String)>,
+    /// Name of the file in `dir` that holds the result.
+    pub result: &'static str,
+    pub timeout: Duration,
+    /// How long it may take as far as is known, `timeout` at the most.
+    pub expected: Duration,
+    /// Of the MPI program that it starts, if it does; None for one process.
+    pub shape: Option<Shape>,
+}
+
+/// News of a job.
+#[derive(Clone, Debug)]
+pub struct Report {
+    pub token: Token,
+    pub news: News,
+    /// Milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+#[derive(Clone, Debug)]
+pub enum News {
+    Started,
+    Ended {
+        exit: Exit,
+        /// Content of the result file, if there is one.
+        result: Option<Vec<u8>>,
+        started: Option<i64>,
+    },
+}
+
+/// How a job ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Exit {
+    Code(i32),
+    Signal(i32),
+    TimedOut,
+    Cancelled,
+    LaunchFailed(String),
+    /// The host kept it from starting.
+    NotStarted(HostFault, String),
+    /// The host keeps what it left, or whether it runs, from being read.
+    Unread(HostFault, String),
+    /// The batch system ended it at its walltime.
+    Walltime,
+    /// The batch system took its node away or lost it: its word.
+    NodeLost(String),
+    /// Somebody else had the batch system end it.
+    CancelledByHand,
+    /// The batch system says that it ended, in this word, and the job itself left no trace.
+    Word(String),
+    /// It is gone and nobody saw it end.
+    Unseen,
+}
+
+impl Exit {
+    /// Of an attempt whose start failed.
+    pub fn of_start(error: &io::Error) -> Self {
+        match HostFault::of(error) {
+            Some(fault) => Self::NotStarted(fault, error.to_string()),
+            None => Self::LaunchFailed(error.to_string()),
+        }
+    }
+}
+
+/// Where an attempt stands whose token was journalled by an engine that is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// It never started.
+    Nothing,
+    /// It runs, or ran: its end is reported like any other.
+    Adopted,
+}
