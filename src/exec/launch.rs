@@ -94,8 +94,8 @@ pub fn wait(child: Pid, limit: Duration) -> bool {
     }
 }
 
-/// Whether a child has ended and is still to be reaped.
-fn has_ended(child: Pid) -> bool {
+/// Returns true if a child has ended and is still to be reaped.
+pub fn has_ended(child: Pid) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     matches!(waitid(WaitId::Pid(child), options), Ok(Some(_)))
 }
@@ -105,20 +105,46 @@ const LOOK: Duration = Duration::from_secs(30);
 /// What a wait may take longer without having been stopped.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Waits for a descriptor; false when it is not ready after `limit`. Time in which this process was stopped (SIGSTOP, a
-/// machine that was suspended) does not count: what it waits for was stopped as well, or could not be looked after.
+/// Time that is left of a limit. Time in which this process was stopped (SIGSTOP, a machine that was
+/// suspended) does not count: what it waits for was stopped as well, or could not be looked after.
+#[derive(Clone, Copy, Debug)]
+pub struct Countdown {
+    left: Option<Duration>,
+}
+
+impl Countdown {
+    /// Countdown of `limit`; None never expires.
+    pub fn new(limit: Option<Duration>) -> Self {
+        Self { left: limit }
+    }
+
+    /// Longest time to wait before `spend`.
+    pub fn period(&self) -> Duration {
+        self.left.map_or(LOOK, |left| left.min(LOOK))
+    }
+
+    /// Takes off a wait of `period` that took `elapsed`. `in_time`: it was over before `period`.
+    /// Returns true when nothing is left.
+    pub fn spend(&mut self, elapsed: Duration, period: Duration, in_time: bool) -> bool {
+        let Some(left) = &mut self.left else {
+            return false;
+        };
+        if in_time || elapsed <= period + LATE {
+            *left = left.saturating_sub(elapsed.min(period));
+        }
+        left.is_zero()
+    }
+}
+
+/// Waits for a descriptor; false when it is not ready after `limit` (see `Countdown`).
 pub fn wait_fd(fd: &OwnedFd, limit: Duration) -> bool {
-    let mut left = limit;
+    let mut countdown = Countdown::new(Some(limit));
     loop {
-        let (part, began) = (left.min(LOOK), Instant::now());
-        if is_ready(fd, part) {
+        let (period, began) = (countdown.period(), Instant::now());
+        if is_ready(fd, period) {
             return true;
         }
-        if began.elapsed() > part + LATE {
-            continue;
-        }
-        left -= part;
-        if left.is_zero() {
+        if countdown.spend(began.elapsed(), period, false) {
             return false;
         }
     }

@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod batch;
 mod batched;
+mod child;
 pub mod cores;
 pub mod doctor;
 pub mod gpus;

@@ -1,20 +1,15 @@
 //! Running the program of a simulation engine inside a task, and asking programs for their version.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::os::fd::OwnedFd;
+use std::io;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
-use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{OFlags, fcntl_setfl};
-use rustix::io::Errno;
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use super::child::{self, ChildError};
+use super::process::CLIENT;
 
 /// Bytes that a program may write to each of its two outputs.
 const LONGEST_OUTPUT: u64 = 64 << 20;
-
-use super::process::CLIENT;
 
 /// What a program writes to standard error, in the directory it runs in.
 pub const PROGRAM_ERR: &str = "program.err";
@@ -53,126 +48,45 @@ pub fn run(
     dir: &Path,
 ) -> Result<Run, ProgramError> {
     let program = argv.first().cloned().unwrap_or_default();
-    let run = || -> io::Result<Result<Run, &'static str>> {
+    let run = || -> Result<Run, ChildError> {
         for (name, content) in files {
             fs::write(dir.join(name), content)?;
         }
-        let mut child = Command::new(&program)
+        let mut command = Command::new(&program);
+        command
             .args(&argv[1.min(argv.len())..])
             .envs(env.iter().map(|(k, v)| (k, v)))
             .env_remove(CLIENT)
-            .current_dir(dir)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
+            .current_dir(dir);
         let (out, err) = (dir.join("program.out"), dir.join(PROGRAM_ERR));
-        let mut streams = Vec::new();
-        if let (Some(stdout), Some(stderr)) = (child.stdout.take(), child.stderr.take()) {
-            streams.push(Stream::new("standard output", stdout.into(), &out)?);
-            streams.push(Stream::new("standard error", stderr.into(), &err)?);
-        }
-        let copied = copy(&child, &mut streams);
-        if !matches!(copied, Ok(None)) {
-            child.kill()?;
-        }
-        let status = child.wait()?;
-        if let Some(endless) = copied? {
-            return Ok(Err(endless));
-        }
+        let (stdout, stderr) = (File::create(&out)?, File::create(&err)?);
+        let status = child::run_into_files(command, stdout, stderr, LONGEST_OUTPUT)?;
         let text =
             |path| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(path)?).into_owned());
-        Ok(Ok(Run {
+        Ok(Run {
             exit_code: status.code(),
             stdout: text(out)?,
             stderr: text(err)?,
-        }))
-    };
-    match run() {
-        Ok(Ok(run)) => Ok(run),
-        Ok(Err(output)) => Err(ProgramError::Endless { program, output }),
-        Err(source) => Err(ProgramError::Run { program, source }),
-    }
-}
-
-/// An output of a program on its way into a file.
-struct Stream {
-    name: &'static str,
-    from: Option<File>,
-    to: File,
-    bytes: u64,
-}
-
-impl Stream {
-    fn new(name: &'static str, from: OwnedFd, to: &Path) -> io::Result<Self> {
-        fcntl_setfl(&from, OFlags::NONBLOCK)?;
-        Ok(Self {
-            name,
-            from: Some(from.into()),
-            to: File::create(to)?,
-            bytes: 0,
         })
-    }
-
-    /// Copies what is there now.
-    fn copy(&mut self, buffer: &mut [u8]) -> io::Result<()> {
-        while let Some(from) = &mut self.from {
-            match from.read(buffer) {
-                Ok(0) => self.from = None,
-                Ok(n) => {
-                    self.to.write_all(&buffer[..n])?;
-                    self.bytes += n as u64;
-                }
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
-            if self.bytes > LONGEST_OUTPUT {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Copies the outputs of a program until it ends: what it left behind may keep them open. The one that grew too long.
-fn copy(child: &Child, streams: &mut [Stream]) -> io::Result<Option<&'static str>> {
-    let pid = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
-    let ended = pidfd_open(pid, PidfdFlags::empty())?;
-    let mut buffer = vec![0; 64 << 10];
-    loop {
-        let mut fds = vec![PollFd::new(&ended, PollFlags::IN)];
-        let open = streams.iter().filter_map(|stream| stream.from.as_ref());
-        fds.extend(open.map(|from| PollFd::new(from, PollFlags::IN)));
-        match poll(&mut fds, None) {
-            Err(Errno::INTR) => continue,
-            polled => polled?,
-        };
-        let has_ended = !fds[0].revents().is_empty();
-        for stream in &mut *streams {
-            stream.copy(&mut buffer)?;
-            if stream.bytes > LONGEST_OUTPUT {
-                return Ok(Some(stream.name));
-            }
-        }
-        if has_ended {
-            return Ok(None);
-        }
-    }
+    };
+    run().map_err(|error| match error {
+        ChildError::OutputTooLong { output, .. } => ProgramError::Endless { program, output },
+        error => ProgramError::Run {
+            program,
+            source: error.into(),
+        },
+    })
 }
 
 /// First line with a digit that a program prints of its version; an error when it cannot be started.
 pub fn version(program: &str, arguments: &[&str]) -> Result<String, ProgramError> {
-    let output = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|source| ProgramError::Run {
-            program: program.to_owned(),
-            source,
-        })?;
-    let text = String::from_utf8_lossy(&output.stdout).into_owned()
-        + &String::from_utf8_lossy(&output.stderr);
+    let mut command = Command::new(program);
+    command.args(arguments);
+    let output = child::run(command, &[], None).map_err(|error| ProgramError::Run {
+        program: program.to_owned(),
+        source: error.into(),
+    })?;
+    let text = output.stdout_text() + &output.stderr_text();
     let line = text
         .lines()
         .find(|line| line.contains("version") && line.contains(|c: char| c.is_ascii_digit()));

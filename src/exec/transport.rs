@@ -1,12 +1,13 @@
 //! Where the commands of a batch system run and the directories of attempts lie: on this host, or on one behind SSH.
 
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use super::Job;
 use super::batched;
+use super::child;
 use super::process::{Environment, find_clients};
 use crate::task::Token;
 
@@ -149,10 +150,14 @@ impl Transport for Here {
             .env_clear()
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .envs(call.env.iter().map(|(k, v)| (k, v)));
-        match collect(command, &call.stdin) {
-            Ok(output) => Ok(output),
-            // As a shell has it: that it did not run is known.
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Output {
+        match child::run(command, &call.stdin, None) {
+            Ok(output) => Ok(Output {
+                code: output.status.code(),
+                stdout: output.stdout_text(),
+                stderr: output.stderr_text().trim().to_owned(),
+            }),
+            // As a shell reports it: it is known that the command did not run.
+            Err(e) if e.is_not_found() => Ok(Output {
                 code: Some(127),
                 stderr: format!("could not start `{program}`: {e}"),
                 ..Output::default()
@@ -190,29 +195,4 @@ impl Transport for Here {
     fn sweep(&mut self, _: &str, _: &[Token]) -> Result<(), Unreachable> {
         Ok(())
     }
-}
-
-/// Runs a command that reads `stdin`.
-fn collect(mut command: Command, stdin: &[u8]) -> io::Result<Output> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let pipe = child.stdin.take();
-    let output = std::thread::scope(|scope| {
-        // A command that leaves its input unread is none the worse for it.
-        let write = move || pipe.map(|mut pipe| pipe.write_all(stdin));
-        let writer = std::thread::Builder::new().spawn_scoped(scope, write);
-        if writer.is_err() {
-            let _ = child.kill();
-        }
-        let output = child.wait_with_output();
-        writer.and(output)
-    })?;
-    Ok(Output {
-        code: output.status.code(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
-    })
 }

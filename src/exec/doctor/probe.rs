@@ -1,15 +1,12 @@
 //! A short command, here or over SSH, with a time limit: what a probe looks with.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
-use std::os::unix::process::{CommandExt, ExitStatusExt};
-use std::process::{Command, Stdio};
-use std::sync::mpsc;
+use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
-
 use crate::config::site::{Partition, Ssh, Transport};
+use crate::exec::child::{self, ChildError};
 use crate::exec::ssh::{NO_QUESTION, shell};
 
 /// Longest time that any probe may take.
@@ -150,52 +147,29 @@ impl Outcome {
 }
 
 fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &[u8]) -> Outcome {
-    let child = Command::new(&argv[0])
+    let mut command = Command::new(&argv[0]);
+    command
         .args(&argv[1..])
         // The messages are read.
         .env("LC_ALL", "C")
         .envs(NO_QUESTION)
-        .envs(environment)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn();
-    let mut child = match child {
-        Ok(child) => child,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Outcome::Missing,
-        Err(error) => return Outcome::NotStarted(error.to_string()),
-    };
-    let leader = Pid::from_raw(child.id().cast_signed());
-    let (sender, receiver) = mpsc::channel();
-    let input = input.to_owned();
-    let thread = std::thread::Builder::new().spawn(move || {
-        // A command that does not read its input is none the worse for it.
-        let _ = child.stdin.take().map(|mut stdin| stdin.write_all(&input));
-        let _ = sender.send(child.wait_with_output());
-    });
-    if let Err(error) = thread {
-        return Outcome::NotStarted(error.to_string());
-    }
-    match receiver.recv_timeout(LIMIT) {
-        // What a shell says, here or on another host.
-        Ok(Ok(output)) if output.status.code() == Some(127) => Outcome::Missing,
-        Ok(Ok(output)) => {
-            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let mut stderr = text(&output.stderr);
+        .envs(environment);
+    match child::run_group(command, input, LIMIT) {
+        // The exit status of a shell, local or remote, that finds no such program.
+        Ok(output) if output.status.code() == Some(127) => Outcome::Missing,
+        Ok(output) => {
+            let mut stderr = output.stderr_text();
             if let Some(signal) = output.status.signal() {
                 stderr.push_str(&format!("it was ended by signal {signal}\n"));
             }
             Outcome::Ended {
                 success: output.status.success(),
-                stdout: text(&output.stdout),
+                stdout: output.stdout_text(),
                 stderr,
             }
         }
-        Ok(Err(error)) => Outcome::NotStarted(error.to_string()),
-        Err(_) => {
-            let _ = leader.map(|leader| kill_process_group(leader, Signal::KILL));
-            Outcome::TookTooLong
-        }
+        Err(error) if error.is_not_found() => Outcome::Missing,
+        Err(ChildError::TimedOut(_)) => Outcome::TookTooLong,
+        Err(error) => Outcome::NotStarted(error.to_string()),
     }
 }

@@ -1,19 +1,17 @@
 //! The connection to a host: one master of the system's own ssh, through which every command goes.
 
 use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rustix::process::Pid;
-
 use super::shell;
 use super::trouble::{Trouble, hung_up, last_line};
-use crate::exec::launch::wait;
+use crate::exec::child::{self, ChildError, ChildOutput};
 
 /// The longest that connecting may take, the user's agent and jump hosts included.
 const CONNECTING: Duration = Duration::from_secs(60);
@@ -80,6 +78,16 @@ pub struct Reply {
     pub stderr: String,
 }
 
+impl From<ChildOutput> for Reply {
+    fn from(output: ChildOutput) -> Self {
+        Self {
+            code: output.status.code(),
+            stderr: output.stderr_text(),
+            stdout: output.stdout,
+        }
+    }
+}
+
 impl Reply {
     /// What the script itself printed.
     fn after_mark(mut self, host: &str) -> Result<Self, Trouble> {
@@ -126,10 +134,8 @@ impl Connection {
         let mut command = self.client(master);
         command.args(["--", &self.host, shell::LINE]);
         let input = shell::input(script, arguments, stdin);
-        let reply = talk(command, &input, limit).map_err(|e| match e.kind() {
-            io::ErrorKind::NotFound => Trouble::NoClient,
-            _ => self.not_reached(&e.to_string()),
-        })?;
+        let output = child::run(command, &input, Some(limit));
+        let reply = Reply::from(output.map_err(|e| self.not_run(&e))?);
         match reply.code {
             Some(code) if code != LOST => {
                 self.lock().used = Some(Instant::now());
@@ -187,7 +193,7 @@ impl Connection {
         command.args(["--", &self.host]);
         // Into a file: a master in the background may hold on to it.
         let said = self.socket.with_extension("err");
-        let ended = (|| {
+        let ended = (|| -> Result<_, ChildError> {
             let mut child = command
                 .env("LC_ALL", "C")
                 .envs(NO_QUESTION)
@@ -195,20 +201,19 @@ impl Connection {
                 .stdout(Stdio::null())
                 .stderr(File::create(&said)?)
                 .spawn()?;
-            end_within(&mut child, CONNECTING)
+            child::wait_within(&mut child, CONNECTING)
         })();
         let text = fs::read_to_string(&said).unwrap_or_default();
         let _ = fs::remove_file(&said);
         match ended {
-            Ok(Some(0)) => Ok(Master::Own),
+            Ok(status) if status.success() => Ok(Master::Own),
             // A master says nothing of what the ssh to a jump host said.
             Ok(_) if hung_up(&text) => {
                 let said = self.said_without_master();
                 Err(Trouble::of(&self.host, said.as_deref().unwrap_or(&text)))
             }
             Ok(_) => Err(Trouble::of(&self.host, &text)),
-            Err(e) if e.kind() == io::ErrorKind::NotFound => Err(Trouble::NoClient),
-            Err(e) => Err(self.not_reached(&e.to_string())),
+            Err(e) => Err(self.not_run(&e)),
         }
     }
 
@@ -219,8 +224,8 @@ impl Connection {
         command.args(OPTIONS.iter().flat_map(|option| ["-o", option]));
         command.args(["--", &self.host, "exit"]);
         command.env("LC_ALL", "C").envs(NO_QUESTION);
-        let reply = talk(command, &[], CONNECTING).ok()?;
-        (reply.code == Some(LOST)).then_some(reply.stderr)
+        let output = child::run(command, &[], Some(CONNECTING)).ok()?;
+        (output.status.code() == Some(LOST)).then(|| output.stderr_text())
     }
 
     /// Whether there is a master, which says nothing of the link.
@@ -235,7 +240,7 @@ impl Connection {
     fn control(&self, master: Master, order: &str) -> bool {
         let mut command = self.client(master);
         command.args(["-O", order, "--", &self.host]);
-        talk(command, &[], CONTROL).is_ok_and(|reply| reply.code == Some(0))
+        child::run(command, &[], Some(CONTROL)).is_ok_and(|output| output.status.success())
     }
 
     /// A client that goes through a master.
@@ -252,10 +257,14 @@ impl Connection {
         command
     }
 
-    fn not_reached(&self, why: &str) -> Trouble {
-        Trouble::NotReached {
-            host: self.host.clone(),
-            why: why.to_owned(),
+    /// Error of an `ssh` that did not start or did not answer.
+    fn not_run(&self, error: &ChildError) -> Trouble {
+        match error.is_not_found() {
+            true => Trouble::NoClient,
+            false => Trouble::NotReached {
+                host: self.host.clone(),
+                why: error.to_string(),
+            },
         }
     }
 
@@ -270,74 +279,6 @@ impl Drop for Connection {
             self.close();
         }
     }
-}
-
-/// The jump hosts to a host, as the user's configuration names them.
-pub fn proxy_jump(host: &str) -> Option<String> {
-    let mut command = Command::new("ssh");
-    command.args(["-G", "--", host]);
-    let reply = talk(command, &[], CONTROL).ok()?;
-    let text = String::from_utf8_lossy(&reply.stdout);
-    let found = text
-        .lines()
-        .find_map(|line| line.strip_prefix("proxyjump "))?;
-    (found != "none").then(|| found.to_owned())
-}
-
-/// Runs a client that reads `stdin`; an error when it is not done within `limit`.
-fn talk(mut command: Command, stdin: &[u8], limit: Duration) -> io::Result<Reply> {
-    let mut child = command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()?;
-    let pipe = child.stdin.take();
-    let (out, err) = (child.stdout.take(), child.stderr.take());
-    std::thread::scope(|scope| {
-        let thread = std::thread::Builder::new;
-        // A command that leaves its input unread is none the worse for it.
-        let writer = thread().spawn_scoped(scope, || pipe.map(|mut pipe| pipe.write_all(stdin)));
-        let out = thread().spawn_scoped(scope, || read(out));
-        let err = thread().spawn_scoped(scope, || read(err));
-        if writer.is_err() || out.is_err() || err.is_err() {
-            let _ = child.kill();
-        }
-        let code = end_within(&mut child, limit);
-        writer?;
-        let (stdout, stderr) = (
-            out?.join().unwrap_or_default(),
-            err?.join().unwrap_or_default(),
-        );
-        let stderr = String::from_utf8_lossy(&stderr).into_owned();
-        let code = code?;
-        Ok(Reply {
-            code,
-            stdout,
-            stderr,
-        })
-    })
-}
-
-fn read(pipe: Option<impl Read>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    // What came before an error is as good as nothing: ssh ends with 255 then.
-    let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut bytes));
-    bytes
-}
-
-/// Exit status of a child, which is killed when it is not done within `limit`.
-fn end_within(child: &mut Child, limit: Duration) -> io::Result<Option<i32>> {
-    let id = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
-    let in_time = wait(id, limit);
-    if !in_time {
-        child.kill()?;
-    }
-    let status = child.wait()?;
-    if !in_time {
-        let message = format!("no answer within {} s", limit.as_secs());
-        return Err(io::Error::new(io::ErrorKind::TimedOut, message));
-    }
-    Ok(status.code())
 }
 
 /// Directory of the sockets, which no other user may have made: a path for a socket holds a hundred letters at most, so

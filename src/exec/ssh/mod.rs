@@ -4,6 +4,7 @@
 //! side stores directories (`work_dir`) and runs tasks as processes (`processes`). No server listens on
 //! the remote host: each request is a command of its own.
 
+mod client_config;
 mod connection;
 mod message;
 pub mod processes;

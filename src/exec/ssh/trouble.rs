@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::connection::proxy_jump;
+use super::client_config::proxy_jump;
 
 /// Told apart by what OpenSSH and the other host say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
