@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use cluster::Cluster;
 use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
-use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
+use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
 use moldflow::task::{TaskId, Token};
@@ -108,7 +108,7 @@ fn in_blocks(seconds: &str) -> f64 {
     };
     let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
     let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
-    let rules = Rules {
+    let policy = BlockPolicy {
         min: 0,
         init: 1,
         max: 1,
@@ -116,16 +116,16 @@ fn in_blocks(seconds: &str) -> f64 {
         walltime: Duration::from_secs(600),
         idle: Duration::from_secs(60),
     };
-    let held = Held {
+    let params = BlockParams {
         terms,
         nodes: 2,
         nodes_per_task: 1,
         tasks_per_node: SLOTS / 2,
         slots: SLOTS,
-        rules,
+        policy,
     };
     let (sender, mut reports) = unbounded_channel();
-    let mut executor = BlockExecutor::new(held, here, "bench.qc", sender).expect("a thread");
+    let mut executor = BlockExecutor::new(params, here, "bench.qc", sender).expect("a thread");
     let job = |task| Job {
         token: Token {
             run: "bench".into(),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use cluster::{Cluster, wait_long};
 use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
-use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
+use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
 use moldflow::task::{TaskId, Token};
@@ -27,11 +27,11 @@ struct Partition {
 }
 
 impl Partition {
-    fn new(cluster: &Cluster, rules: Rules) -> Self {
-        Self::with(cluster, rules, |_| ())
+    fn new(cluster: &Cluster, policy: BlockPolicy) -> Self {
+        Self::with(cluster, policy, |_| ())
     }
 
-    fn with(cluster: &Cluster, rules: Rules, change: impl FnOnce(&mut Held)) -> Self {
+    fn with(cluster: &Cluster, policy: BlockPolicy, change: impl FnOnce(&mut BlockParams)) -> Self {
         let terms = Terms {
             system: System::Slurm,
             batch: Batch {
@@ -48,18 +48,18 @@ impl Partition {
         };
         let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
-        let mut held = Held {
+        let mut params = BlockParams {
             terms,
             nodes: 1,
             nodes_per_task: 1,
             tasks_per_node: 2,
             slots: 16,
-            rules,
+            policy,
         };
-        change(&mut held);
+        change(&mut params);
         let (sender, reports) = unbounded_channel();
         Self {
-            executor: BlockExecutor::new(held, here, "c0ffee.qc", sender).expect("a thread"),
+            executor: BlockExecutor::new(params, here, "c0ffee.qc", sender).expect("a thread"),
             reports,
             ended: BTreeMap::new(),
             started: 0,
@@ -110,8 +110,8 @@ fn token(task: u64) -> Token {
     }
 }
 
-fn rules(max: usize) -> Rules {
-    Rules {
+fn policy(max: usize) -> BlockPolicy {
+    BlockPolicy {
         min: 0,
         init: 1,
         max,
@@ -128,7 +128,7 @@ fn live(cluster: &Cluster) -> usize {
 #[test]
 fn blocks_grow_with_the_queue_and_are_released_when_idle() {
     let cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, rules(3));
+    let mut partition = Partition::new(&cluster, policy(3));
     partition.submit(&cluster, &["sleep 1"; 8]);
     partition.wait("end of all", 60, |p| {
         assert!(live(&cluster) <= 3);
@@ -142,10 +142,10 @@ fn blocks_grow_with_the_queue_and_are_released_when_idle() {
 #[test]
 fn an_executor_that_goes_leaves_no_block_and_says_when_one_may_be_left() {
     let mut cluster = Cluster::start();
-    let kept = Rules {
+    let kept = BlockPolicy {
         init: 3,
         idle: Duration::from_secs(600),
-        ..rules(3)
+        ..policy(3)
     };
     let mut partition = Partition::new(&cluster, kept.clone());
     partition.submit(&cluster, &["sleep 1"; 6]);
@@ -172,7 +172,7 @@ fn an_executor_that_goes_leaves_no_block_and_says_when_one_may_be_left() {
 #[test]
 fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     let mut cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, rules(1));
+    let mut partition = Partition::new(&cluster, policy(1));
     partition.submit(&cluster, &["exit 3", "kill -9 $$", "sleep 100"]);
     partition.wait("start of all", 60, |p| p.started == 3 && p.ended.len() == 2);
     assert_eq!(partition.ended[&1], Exit::Code(3));
@@ -240,7 +240,7 @@ fn steps(cluster: &Cluster) -> Vec<String> {
 #[test]
 fn the_end_of_a_client_is_not_that_of_its_step() {
     let cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, rules(1));
+    let mut partition = Partition::new(&cluster, policy(1));
     let go = cluster.dir().join("go");
     let waits = format!(
         "echo > begun; until [ -e {} ]; do sleep 0.1; done",
@@ -272,15 +272,15 @@ fn a_task_of_two_nodes_has_them_to_itself_and_its_launcher_reaches_both() {
     let cluster = Cluster::start();
     let mut partition = Partition::with(
         &cluster,
-        Rules {
+        BlockPolicy {
             capacity: 1,
-            ..rules(1)
+            ..policy(1)
         },
-        |held| {
-            held.nodes = 3;
-            held.nodes_per_task = 2;
-            held.tasks_per_node = 1;
-            held.terms.cores_per_task = NonZeroUsize::new(4).expect("a number above zero");
+        |params| {
+            params.nodes = 3;
+            params.nodes_per_task = 2;
+            params.tasks_per_node = 1;
+            params.terms.cores_per_task = NonZeroUsize::new(4).expect("a number above zero");
         },
     );
     let there = "srun --mpi=none --nodelist=$(paste -sd, hosts) --ntasks=2 --ntasks-per-node=1 printenv SLURMD_NODENAME | sort > there";
@@ -300,9 +300,9 @@ fn a_task_of_two_nodes_has_them_to_itself_and_its_launcher_reaches_both() {
 #[test]
 fn what_a_block_takes_with_it_at_its_walltime_is_not_counted() {
     let cluster = Cluster::start();
-    let short = Rules {
+    let short = BlockPolicy {
         walltime: Duration::from_secs(60),
-        ..rules(1)
+        ..policy(1)
     };
     let mut partition = Partition::new(&cluster, short);
     partition.submit(&cluster, &["sleep 250"]);

@@ -13,7 +13,7 @@ use cluster::{Cluster, wait_long};
 use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
-use moldflow::exec::slurm::{BlockExecutor, Held, Rules, Slurm};
+use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy, Slurm};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
 use moldflow::task::{TaskId, Token};
@@ -102,7 +102,7 @@ fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
 
 /// Runs as many tasks in a block as its node is to hold, each of which waits for all others; the GPUs of each.
 fn at_once(cluster: &Cluster, terms: Terms, count: usize) -> Vec<String> {
-    let rules = Rules {
+    let policy = BlockPolicy {
         min: 0,
         init: 1,
         max: 1,
@@ -110,16 +110,16 @@ fn at_once(cluster: &Cluster, terms: Terms, count: usize) -> Vec<String> {
         walltime: Duration::from_secs(600),
         idle: Duration::from_secs(2),
     };
-    let held = Held {
+    let params = BlockParams {
         terms,
         nodes: 1,
         nodes_per_task: 1,
         tasks_per_node: count,
         slots: count,
-        rules,
+        policy,
     };
     let (sender, mut reports) = unbounded_channel();
-    let blocks = BlockExecutor::new(held, here(cluster), "c0ffee.qc", sender);
+    let blocks = BlockExecutor::new(params, here(cluster), "c0ffee.qc", sender);
     let mut blocks = blocks.expect("a thread");
     let dir = cluster.dir().join("tasks").display().to_string();
     let all: String = (1..=count)

@@ -11,7 +11,7 @@ use super::failure::{Failure, causes};
 use super::start;
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
-use crate::exec::allocation::{self, AllocationExecutor, Settings, ShareError};
+use crate::exec::allocation::{self, AllocationExecutor, AllocationParams, ShareError};
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::exec::{self, NodesError, Report};
 use crate::task::{Launch, Shape};
@@ -100,7 +100,7 @@ pub fn executor(
         } => (nodes_per_task.get(), tasks_per_node.get()),
         _ => (1, 1),
     };
-    let settings = Settings {
+    let params = AllocationParams {
         nodes: shares.get(name).cloned().unwrap_or_default(),
         nodes_per_task,
         tasks_per_node,
@@ -109,5 +109,5 @@ pub fn executor(
         setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         executable: executable.to_owned(),
     };
-    AllocationExecutor::new(settings, reports)
+    AllocationExecutor::new(params, reports)
 }

@@ -74,16 +74,16 @@ fn executor(
                 1 => nodes * tasks_per_node,
                 several => nodes / several,
             };
-            let held = slurm::Held {
+            let params = slurm::BlockParams {
                 terms,
                 nodes,
                 nodes_per_task,
                 tasks_per_node,
                 slots,
-                rules: rules(blocks, capacity),
+                policy: policy(blocks, capacity),
             };
             let name = format!("{run}.{name}");
-            Box::new(BlockExecutor::new(held, here, &name, reports)?)
+            Box::new(BlockExecutor::new(params, here, &name, reports)?)
         }
         (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
             site, name, shares, executable, reports,
@@ -161,8 +161,8 @@ fn taken_before(site: &site::Site, name: &str) -> Option<usize> {
     pinned(&site.partitions[name]).then(|| cores.sum())
 }
 
-fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {
-    slurm::Rules {
+fn policy(blocks: &site::Blocks, capacity: usize) -> slurm::BlockPolicy {
+    slurm::BlockPolicy {
         min: blocks.min,
         init: blocks.init,
         max: blocks.max.get(),

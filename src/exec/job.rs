@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::launch::now;
 use crate::task::{HostFault, Shape, Token};
 
 /// One attempt at a task, ready to be started.
@@ -37,6 +38,14 @@ pub struct Report {
     pub news: News,
     /// Milliseconds since the Unix epoch.
     pub at: i64,
+}
+
+impl Report {
+    /// Report of this moment.
+    pub fn now(token: Token, news: News) -> Self {
+        let at = now();
+        Self { token, news, at }
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -24,7 +24,14 @@ pub struct LocalExecutor {
     shared: Arc<Shared>,
     slots: usize,
     threads: Vec<JoinHandle<()>>,
-    reports: UnboundedSender<Report>,
+    reports: ReportSink,
+}
+
+/// Receiver of reports; false once nobody takes them any more.
+type ReportSink = Arc<dyn Fn(Report) -> bool + Send + Sync>;
+
+fn sink(reports: UnboundedSender<Report>) -> impl Fn(Report) -> bool + Send + Sync {
+    move |report| reports.send(report).is_ok()
 }
 
 struct Shared {
@@ -71,12 +78,12 @@ impl LocalExecutor {
     /// An executor of `slots` slots that reports to `reports`; an error where the system has no threads left, or no
     /// process descriptors (Linux before 5.3).
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
-        Self::of_clients(slots, TOKEN, reports)
+        Self::of_clients(slots, TOKEN, sink(reports))
     }
 
     /// The same with a slot for each of these sets of cores, to which its tasks are confined.
     pub fn pinned(cores: Vec<CpuSet>, reports: UnboundedSender<Report>) -> io::Result<Self> {
-        let mut executor = Self::without_slots(TOKEN, reports)?;
+        let mut executor = Self::without_slots(TOKEN, Arc::new(sink(reports)))?;
         for set in cores {
             executor.add_slot(Some(set))?;
         }
@@ -93,16 +100,16 @@ impl LocalExecutor {
     pub fn of_clients(
         slots: usize,
         variable: &'static str,
-        reports: UnboundedSender<Report>,
+        reports: impl Fn(Report) -> bool + Send + Sync + 'static,
     ) -> io::Result<Self> {
-        let mut executor = Self::without_slots(variable, reports)?;
+        let mut executor = Self::without_slots(variable, Arc::new(reports))?;
         for _ in 0..slots {
             executor.add_slot(None)?;
         }
         Ok(executor)
     }
 
-    fn without_slots(variable: &'static str, reports: UnboundedSender<Report>) -> io::Result<Self> {
+    fn without_slots(variable: &'static str, reports: ReportSink) -> io::Result<Self> {
         pidfd_open(rustix::process::getpid(), PidfdFlags::empty())?;
         let shared = Arc::new(Shared {
             state: Mutex::default(),
@@ -173,11 +180,7 @@ impl LocalExecutor {
             result,
             started: None,
         };
-        let _ = self.reports.send(Report {
-            token: job.token.clone(),
-            news,
-            at: now(),
-        });
+        (self.reports)(Report::now(job.token.clone(), news));
     }
 }
 
@@ -280,12 +283,12 @@ impl Shared {
     }
 
     /// The life of a slot.
-    fn serve(&self, reports: &UnboundedSender<Report>) {
+    fn serve(&self, reports: &ReportSink) {
         while let Some(work) = self.next() {
             let (job, started, exit) = match work {
                 Work::Start(job) => {
                     let started = now();
-                    let _ = reports.send(Report {
+                    reports(Report {
                         token: job.token.clone(),
                         news: News::Started,
                         at: started,
@@ -309,18 +312,14 @@ impl Shared {
                 result,
                 started,
             };
-            let told = reports.send(Report {
-                token: job.token.clone(),
-                news,
-                at: now(),
-            });
+            let is_received = reports(Report::now(job.token.clone(), news));
             // Only now: who sees no slot busy must find every end among the reports.
             let mut state = self.lock();
             let running = state.running.remove(&job.token);
             state.gpus.extend(running.and_then(|running| running.gpus));
             state.ended.insert(job.token.to_string());
             drop(state);
-            if told.is_err() {
+            if !is_received {
                 return;
             }
         }

@@ -1,5 +1,6 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
+pub mod actor;
 pub mod allocation;
 pub mod batch;
 mod batched;
@@ -21,6 +22,7 @@ pub mod slurm;
 pub mod ssh;
 pub mod submission;
 pub mod transport;
+mod verdict;
 
 pub use batched::{carry_out, discard};
 pub use job::{Exit, Found, Job, News, Report};

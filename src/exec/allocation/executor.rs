@@ -1,48 +1,49 @@
-//! Tasks on the nodes of a batch job. Each has a client on this host, run by the local executor: the launcher that starts
-//! it on its node, or the task itself where that starts an MPI program over its nodes. Which nodes is decided in `pool`.
+//! Executor `allocation`: tasks on the nodes of a batch job. Each has a client on this host, run by the
+//! local executor: the launcher that starts it on its node, or the task itself where that starts an MPI
+//! program over its nodes. `core` decides which task runs where.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use rustix::process::{Signal, kill_process_group};
-use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::sync::mpsc::UnboundedSender;
 
-use super::pool::Pool;
-use super::probe::OnNode;
+use super::client::{
+    is_orderly, lost_nodes, terminate, terminate_clients, verdict, visible_to_client,
+};
+use super::core::{AllocationCommand, AllocationCore, AllocationEvent, ClientEnd};
+use super::pool::NodePool;
+use super::probe::NodeProbe;
 use super::share::placed_by;
+use crate::exec::actor::{Actor, Backend, SignalSender};
 use crate::exec::batched::{self, Traces};
 use crate::exec::gpus::VISIBLE;
-use crate::exec::launch::{now, prepare};
-use crate::exec::process::{CLIENT, find_processes, token_of};
+use crate::exec::launch::prepare;
+use crate::exec::process::CLIENT;
 use crate::exec::{Executor, Exit, Found, HOSTS, Job, LocalExecutor, News, Report};
 use crate::task::Launch;
 use crate::task::Token;
 
-/// What a launcher gets beyond the timeout of its task, which is ended where it runs.
+/// Time that a launcher has beyond the timeout of its task, which is ended where it runs.
 const MARGIN: Duration = Duration::from_secs(60);
-/// How long clients may take to end what they started, when the engine leaves.
+/// Time that clients have to terminate what they started, when the engine leaves.
 const LEAVE: Duration = Duration::from_secs(5);
-/// Looks, a second apart, for what a task left that its launcher says went well: a file of another host may show late.
-const LOOKS: u32 = 10;
-/// What the variables of batch systems begin with, which launchers need.
+/// First parts of the names of variables of batch systems, which launchers need.
 const OF_BATCH_SYSTEMS: [&str; 6] = ["SLURM_", "PBS_", "COBALT_", "ALPS_", "BATCH_", "PALS_"];
 
-/// What a partition has of a batch job.
+/// Share that a partition has of a batch job.
 #[derive(Clone, Debug)]
-pub struct Settings {
+pub struct AllocationParams {
     pub nodes: Vec<String>,
     pub nodes_per_task: usize,
     pub tasks_per_node: usize,
-    /// The GPUs of each of the tasks that share a node, as `VISIBLE` has them; none if they have none of their own.
+    /// GPUs of each of the tasks that share a node, as values of `VISIBLE`; empty if tasks have none of
+    /// their own.
     pub gpus: Vec<String>,
-    /// How one rank is started on a node; None in a job of one node, where tasks are processes of this host.
+    /// Launcher of one rank on a node; None in a job of one node, where tasks are processes of this
+    /// host.
     pub launch: Option<Launch>,
     /// Shell lines before a task.
     pub setup: Vec<String>,
@@ -50,275 +51,226 @@ pub struct Settings {
     pub executable: PathBuf,
 }
 
-/// The `allocation` executor.
-pub struct AllocationExecutor {
-    inputs: Option<UnboundedSender<Input>>,
-    counts: Arc<Counts>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Default)]
-struct Counts {
-    slots: AtomicUsize,
-    busy: AtomicUsize,
-}
-
-enum Input {
-    Submit(Vec<Job>),
-    Find(Vec<Job>, mpsc::Sender<Vec<Found>>),
-    Cancel(Vec<Token>),
-    DropWaiting,
-}
-
-/// A client that has ended: what it came to, and which of its nodes do not answer any more.
-#[derive(Clone)]
-struct Ended {
-    token: Token,
-    exit: Exit,
-    started: Option<i64>,
-    lost: Vec<String>,
-}
+/// Executor that runs tasks on the nodes of the batch job in which this program runs.
+pub type AllocationExecutor = Actor<AllocationBackend>;
 
 impl AllocationExecutor {
-    /// An executor that reports to `reports`.
-    pub fn new(settings: Settings, reports: UnboundedSender<Report>) -> io::Result<Self> {
-        let (sender, inputs) = unbounded_channel();
-        let (to_clients, clients) = unbounded_channel();
-        let (to_ended, ended) = unbounded_channel();
+    /// Creates an executor that reports to `reports`.
+    ///
+    /// # Errors
+    ///
+    /// The launcher's template does not render, or the host starts no thread.
+    pub fn new(params: AllocationParams, reports: UnboundedSender<Report>) -> io::Result<Self> {
         let env: Vec<(String, String)> = std::env::vars()
             .filter(|(name, _)| OF_BATCH_SYSTEMS.iter().any(|part| name.starts_with(part)))
             .collect();
-        let on_node = settings.launch.clone().map(|launch| OnNode {
+        let probe = params.launch.clone().map(|launch| NodeProbe {
             launch,
             env: env.clone(),
         });
-        if let (Some(on_node), Some(node)) = (&on_node, settings.nodes.first()) {
-            on_node
-                .argv(node, Path::new("."))
-                .map_err(io::Error::other)?;
+        if let (Some(probe), Some(node)) = (&probe, params.nodes.first()) {
+            probe.argv(node, Path::new(".")).map_err(io::Error::other)?;
         }
-        let pool = Pool::new(
-            settings.nodes.clone(),
-            settings.nodes_per_task,
-            settings.tasks_per_node,
+        let pool = NodePool::new(
+            params.nodes.clone(),
+            params.nodes_per_task,
+            params.tasks_per_node,
         );
-        let counts = Arc::new(Counts::default());
-        counts.slots.store(pool.slots(), Ordering::SeqCst);
-        let thread = Thread {
-            local: LocalExecutor::of_clients(pool.slots(), CLIENT, to_clients)?,
-            pool,
-            settings,
-            env,
-            on_node,
-            reports,
-            ended: to_ended,
-            counts: counts.clone(),
-            jobs: BTreeMap::new(),
-            shares: BTreeMap::new(),
-            cancelled: BTreeSet::new(),
-        };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()?;
-        let builder = std::thread::Builder::new().name("allocation".into());
-        let serve = move || runtime.block_on(thread.serve(inputs, clients, ended));
-        Ok(Self {
-            inputs: Some(sender),
-            counts,
-            thread: Some(builder.spawn(serve)?),
+        let slots = pool.slots();
+        let core = AllocationCore::new(pool, params.gpus.len());
+        Self::start(core, |signals| {
+            let clients = signals.clone();
+            let local = LocalExecutor::of_clients(slots, CLIENT, move |report| {
+                clients.send(AllocationSignal::Client(report))
+            })?;
+            Ok(AllocationBackend {
+                params,
+                local,
+                env,
+                probe,
+                reports,
+                signals,
+                jobs: BTreeMap::new(),
+            })
         })
-    }
-
-    fn input(&self, input: Input) {
-        if let Some(inputs) = &self.inputs {
-            let _ = inputs.send(input);
-        }
     }
 }
 
-impl Executor for AllocationExecutor {
-    fn submit(&mut self, jobs: Vec<Job>) {
-        self.input(Input::Submit(jobs));
+/// Message to the allocation executor.
+#[derive(Debug)]
+pub enum AllocationSignal {
+    /// Report of a client.
+    Client(Report),
+    /// Nodes were examined.
+    Examined(AllocationEvent),
+}
+
+/// I/O of the allocation executor: files of attempts, clients and probes.
+pub struct AllocationBackend {
+    params: AllocationParams,
+    /// Runs the clients.
+    local: LocalExecutor,
+    /// Variables of the batch system.
+    env: Vec<(String, String)>,
+    probe: Option<NodeProbe>,
+    reports: UnboundedSender<Report>,
+    signals: SignalSender<AllocationSignal>,
+    jobs: BTreeMap<Token, Job>,
+}
+
+impl Backend for AllocationBackend {
+    type Core = AllocationCore;
+    type Signal = AllocationSignal;
+
+    const NAME: &'static str = "allocation";
+    const ADOPTS_AT_ONCE: bool = true;
+
+    fn submit(&mut self, jobs: Vec<Job>) -> Vec<AllocationEvent> {
+        let tokens = jobs.iter().map(|job| job.token.clone()).collect();
+        self.jobs
+            .extend(jobs.into_iter().map(|job| (job.token.clone(), job)));
+        vec![AllocationEvent::Submitted(tokens)]
     }
 
-    fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
-        let (sender, found) = mpsc::channel();
-        self.input(Input::Find(jobs.to_vec(), sender));
-        found.recv().unwrap_or_default()
+    /// Takes over the clients that an earlier engine left, and what has ended since.
+    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Found>, Vec<AllocationEvent>) {
+        let clients: Vec<Job> = jobs.iter().map(|job| self.client_of(job, vec![])).collect();
+        let found = self.local.find(&clients);
+        let mut events = Vec::new();
+        for (job, found) in jobs.into_iter().zip(&found) {
+            if *found == Found::Adopted {
+                let hosts = fs::read_to_string(job.dir.join(HOSTS)).unwrap_or_default();
+                events.push(AllocationEvent::Adopted {
+                    token: job.token.clone(),
+                    nodes: hosts.lines().map(str::to_owned).collect(),
+                    gpu_share: self.share_of_client(&job.token),
+                });
+                self.jobs.insert(job.token.clone(), job);
+            }
+        }
+        (found, events)
     }
 
-    fn end_others(&mut self, run: &str, keep: &[Token]) {
+    fn cancel(&mut self, tokens: Vec<Token>) -> Vec<AllocationEvent> {
+        vec![AllocationEvent::Cancel(tokens)]
+    }
+
+    fn drop_waiting(&mut self) -> Vec<AllocationEvent> {
+        vec![AllocationEvent::DropWaiting]
+    }
+
+    fn end_others(
+        &mut self,
+        _: &AllocationCore,
+        run: &str,
+        keep: &[Token],
+    ) -> Vec<AllocationEvent> {
         let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
         terminate(&format!("{run}."), |token| {
             !keep.iter().any(|kept| kept == token)
         });
+        Vec::new()
     }
 
-    fn cancel(&mut self, tokens: &[Token]) {
-        self.input(Input::Cancel(tokens.to_vec()));
-    }
-
-    fn drop_waiting(&mut self) {
-        self.input(Input::DropWaiting);
-    }
-
-    fn slots(&self) -> usize {
-        self.counts.slots.load(Ordering::SeqCst)
-    }
-
-    fn busy(&self) -> usize {
-        self.counts.busy.load(Ordering::SeqCst)
-    }
-}
-
-impl Drop for AllocationExecutor {
-    /// Ends what still runs.
-    fn drop(&mut self) {
-        self.inputs = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+    fn signal(&mut self, _: &AllocationCore, signal: AllocationSignal) -> Vec<AllocationEvent> {
+        match signal {
+            AllocationSignal::Client(report) => self.client(report),
+            AllocationSignal::Examined(event) => vec![event],
         }
     }
-}
 
-struct Thread {
-    settings: Settings,
-    pool: Pool,
-    /// Runs the clients.
-    local: LocalExecutor,
-    /// The variables of the batch system.
-    env: Vec<(String, String)>,
-    on_node: Option<OnNode>,
-    reports: UnboundedSender<Report>,
-    ended: UnboundedSender<Ended>,
-    counts: Arc<Counts>,
-    jobs: BTreeMap<Token, Job>,
-    /// The first node of each task that has GPUs, and which share of that node's it has.
-    shares: BTreeMap<Token, (String, usize)>,
-    cancelled: BTreeSet<Token>,
-}
-
-impl Thread {
-    async fn serve(
-        mut self,
-        mut inputs: UnboundedReceiver<Input>,
-        mut clients: UnboundedReceiver<Report>,
-        mut ended: UnboundedReceiver<Ended>,
-    ) {
-        loop {
-            while let Some((token, nodes)) = self.pool.start_next() {
-                self.start(&token, &nodes);
-            }
-            self.counts.slots.store(self.pool.slots(), Ordering::SeqCst);
-            self.counts.busy.store(self.pool.busy(), Ordering::SeqCst);
-            tokio::select! {
-                biased;
-                input = inputs.recv() => match input {
-                    Some(input) => self.input(input),
-                    None => break,
-                },
-                Some(report) = clients.recv() => self.client(report),
-                Some(ended) = ended.recv() => self.conclude(ended),
-            }
-        }
-        // A launcher that is killed leaves what it started.
-        let running: Vec<Token> = self.pool.running().keys().cloned().collect();
-        terminate_clients(&running);
-        let all_ended = async {
-            let mut left = running.len();
-            while left > 0
-                && let Some(report) = clients.recv().await
-            {
-                left -= usize::from(matches!(report.news, News::Ended { .. }));
-            }
-        };
-        let _ = tokio::time::timeout(LEAVE, all_ended).await;
-    }
-
-    fn input(&mut self, input: Input) {
-        match input {
-            Input::Submit(jobs) => {
-                for job in jobs {
-                    self.pool.want(job.token.clone());
-                    self.jobs.insert(job.token.clone(), job);
-                }
-            }
-            Input::Find(jobs, answer) => {
-                let _ = answer.send(self.find(jobs));
-            }
-            Input::Cancel(tokens) => {
-                self.pool.forget(&tokens);
-                terminate_clients(&tokens);
-                let running = self.pool.running();
-                let running = tokens
-                    .into_iter()
-                    .filter(|token| running.contains_key(token));
-                self.cancelled.extend(running);
-            }
-            Input::DropWaiting => {
-                for token in self.pool.forget_waiting() {
+    fn perform(&mut self, command: AllocationCommand) -> Vec<AllocationEvent> {
+        match command {
+            AllocationCommand::Start {
+                token,
+                nodes,
+                gpu_share,
+            } => return self.start_task(&token, &nodes, gpu_share),
+            AllocationCommand::Terminate(tokens) => terminate_clients(&tokens),
+            AllocationCommand::Forget(tokens) => {
+                for token in tokens {
                     self.jobs.remove(&token);
                 }
             }
-        }
-    }
-
-    /// Takes over the clients that an earlier engine left, and what has ended since.
-    fn find(&mut self, jobs: Vec<Job>) -> Vec<Found> {
-        let clients: Vec<Job> = jobs.iter().map(|job| self.client_of(job, vec![])).collect();
-        let found = self.local.find(&clients);
-        for (job, found) in jobs.into_iter().zip(&found) {
-            if *found == Found::Adopted {
-                let hosts = fs::read_to_string(job.dir.join(HOSTS)).unwrap_or_default();
-                let hosts: Vec<String> = hosts.lines().map(str::to_owned).collect();
-                self.pool.hold(job.token.clone(), &hosts);
-                let sets = &self.settings.gpus;
-                let visible = visible_to_client(&job.token).unwrap_or_else(|e| {
-                    tracing::warn!("the GPUs of task {} could not be read: {e}", job.token);
-                    None
-                });
-                let share = visible.and_then(|visible| sets.iter().position(|set| *set == visible));
-                if let (Some(share), Some(host)) = (share, hosts.into_iter().next()) {
-                    self.shares.insert(job.token.clone(), (host, share));
-                }
-                self.jobs.insert(job.token.clone(), job);
+            AllocationCommand::Examine { token, end, nodes } => {
+                return self.examine(token, end, nodes);
             }
+            AllocationCommand::LoseNode { node, slots } => {
+                tracing::warn!("node {node} is lost, room for {slots} tasks is left");
+            }
+            AllocationCommand::Report {
+                token,
+                end,
+                lost_nodes,
+                cancelled,
+            } => self.report(token, end, &lost_nodes, cancelled),
         }
-        found
+        Vec::new()
     }
 
-    fn start(&mut self, token: &Token, nodes: &[String]) {
+    /// Nothing is polled: clients report.
+    fn next_poll(&self, _: &AllocationCore) -> Option<Instant> {
+        None
+    }
+
+    fn poll(&mut self, _: &AllocationCore) -> Vec<AllocationEvent> {
+        Vec::new()
+    }
+
+    /// Terminates the clients. A launcher that is killed would leave what it started, so it gets time.
+    fn shut_down(
+        self,
+        core: AllocationCore,
+        signals: &mut dyn FnMut(Duration) -> Option<AllocationSignal>,
+    ) -> Vec<String> {
+        let running = core.running();
+        terminate_clients(&running);
+        let deadline = Instant::now() + LEAVE;
+        let mut left = running.len();
+        while left > 0
+            && let Some(signal) = signals(deadline.saturating_duration_since(Instant::now()))
+        {
+            let is_end = |report: &Report| matches!(report.news, News::Ended { .. });
+            left -= usize::from(matches!(&signal, AllocationSignal::Client(r) if is_end(r)));
+        }
+        Vec::new()
+    }
+}
+
+impl AllocationBackend {
+    fn start_task(
+        &mut self,
+        token: &Token,
+        nodes: &[String],
+        gpu_share: Option<usize>,
+    ) -> Vec<AllocationEvent> {
         let Some(mut job) = self.jobs.get(token).cloned() else {
-            return;
+            return Vec::new();
         };
-        job.env.extend(self.take_gpus(token, nodes));
+        let gpus = gpu_share.and_then(|share| self.params.gpus.get(share));
+        job.env
+            .extend(gpus.map(|set| (VISIBLE.to_owned(), set.clone())));
         match self.prepare(&job, nodes) {
-            Ok(argv) => self.local.submit(vec![self.client_of(&job, argv)]),
-            Err(e) => self.conclude(Ended {
+            Ok(argv) => {
+                self.local.submit(vec![self.client_of(&job, argv)]);
+                Vec::new()
+            }
+            Err(e) => vec![AllocationEvent::ClientEnded {
                 token: token.clone(),
-                exit: Exit::of_start(&e),
-                started: None,
-                lost: Vec::new(),
-            }),
+                end: ClientEnd {
+                    exit: Exit::of_start(&e),
+                    started: None,
+                },
+                is_orderly: true,
+            }],
         }
     }
 
-    /// Gives a task the first free share of the GPUs of its nodes, if it is to have some: the variable that tells it.
-    fn take_gpus(&mut self, token: &Token, nodes: &[String]) -> Option<(String, String)> {
-        let node = nodes.first()?;
-        let on_node = self.shares.values().filter(|(other, _)| other == node);
-        let taken: BTreeSet<usize> = on_node.map(|(_, share)| *share).collect();
-        let mut sets = self.settings.gpus.iter().enumerate();
-        let (share, set) = sets.find(|(share, _)| !taken.contains(share))?;
-        self.shares.insert(token.clone(), (node.clone(), share));
-        Some((VISIBLE.to_owned(), set.clone()))
-    }
-
-    /// Writes the files of a task; the command line of its client.
+    /// Writes the files of a task; returns the command line of its client.
     fn prepare(&self, job: &Job, nodes: &[String]) -> io::Result<Vec<String>> {
-        let Settings {
+        let AllocationParams {
             setup, executable, ..
-        } = &self.settings;
+        } = &self.params;
         let script = batched::script_of(&job.dir);
         if job.shape.is_some() {
             prepare(job)?;
@@ -330,13 +282,12 @@ impl Thread {
         let lines: String = nodes.iter().map(|node| format!("{node}\n")).collect();
         fs::write(job.dir.join(HOSTS), lines)?;
         let mut argv = Vec::new();
-        if let (false, Some(on_node), Some(node)) =
-            (job.shape.is_some(), &self.on_node, nodes.first())
+        if let (false, Some(probe), Some(node)) = (job.shape.is_some(), &self.probe, nodes.first())
         {
-            argv = on_node.argv(node, &job.dir).map_err(io::Error::other)?;
+            argv = probe.argv(node, &job.dir).map_err(io::Error::other)?;
             // The task is no client: on this very host the two would be taken for each other.
-            let there = format!("unset {CLIENT}; cd -- \"$1\" && exec /bin/sh \"$2\"");
-            argv.extend(["/bin/sh".into(), "-c".into(), there, "sh".into()]);
+            let script_in_dir = format!("unset {CLIENT}; cd -- \"$1\" && exec /bin/sh \"$2\"");
+            argv.extend(["/bin/sh".into(), "-c".into(), script_in_dir, "sh".into()]);
             argv.push(job.dir.display().to_string());
         } else {
             argv.push("/bin/sh".into());
@@ -361,195 +312,93 @@ impl Thread {
         }
     }
 
-    fn client(&mut self, report: Report) {
+    /// Takes the report of a client.
+    fn client(&mut self, report: Report) -> Vec<AllocationEvent> {
         let Report { token, news, at } = report;
-        let (exit, started) = match news {
+        let end = match news {
             News::Started => {
                 let news = News::Started;
                 let _ = self.reports.send(Report { token, news, at });
-                return;
+                return Vec::new();
             }
-            News::Ended { exit, started, .. } => (exit, started),
+            News::Ended { exit, started, .. } => ClientEnd { exit, started },
         };
         let Some(job) = self.jobs.get(&token) else {
-            return;
+            return Vec::new();
         };
-        let ended = Ended {
-            exit,
-            started,
-            lost: Vec::new(),
+        let names_nodes = |probe: &NodeProbe| placed_by(&probe.launch.template).is_some();
+        let can_examine = self.probe.as_ref().is_some_and(names_nodes);
+        let is_orderly = !can_examine || is_orderly(job, &end.exit);
+        vec![AllocationEvent::ClientEnded {
             token,
+            end,
+            is_orderly,
+        }]
+    }
+
+    /// Starts a thread that finds out which of the nodes of a task are lost.
+    fn examine(
+        &mut self,
+        token: Token,
+        end: ClientEnd,
+        nodes: Vec<String>,
+    ) -> Vec<AllocationEvent> {
+        let unexamined = AllocationEvent::Examined {
+            token: token.clone(),
+            end: end.clone(),
+            lost_nodes: Vec::new(),
         };
-        let on_node = self.on_node.as_ref();
-        let placed = on_node.filter(|on_node| placed_by(&on_node.launch.template).is_some());
-        let nodes = self.pool.running().get(&ended.token);
-        match (placed, nodes) {
-            (Some(on_node), Some(nodes))
-                if !is_orderly(job, &ended.exit) && !self.cancelled.contains(&ended.token) =>
-            {
-                let (on_node, nodes, job) = (on_node.clone(), nodes.clone(), job.clone());
-                let sender = self.ended.clone();
-                let unexamined = ended.clone();
-                let examine = move || drop(sender.send(examine(ended, &job, &on_node, nodes)));
-                if let Err(e) = std::thread::Builder::new().spawn(examine) {
-                    tracing::warn!("could not find out whether a node was lost: {e}");
-                    self.conclude(unexamined);
-                }
+        let (Some(job), Some(probe)) = (self.jobs.get(&token).cloned(), self.probe.clone()) else {
+            return vec![unexamined];
+        };
+        let signals = self.signals.clone();
+        let examine = move || {
+            let lost_nodes = lost_nodes(&job, &end.exit, &probe, nodes);
+            signals.send(AllocationSignal::Examined(AllocationEvent::Examined {
+                token,
+                end,
+                lost_nodes,
+            }));
+        };
+        match std::thread::Builder::new().spawn(examine) {
+            Ok(_) => Vec::new(),
+            Err(e) => {
+                tracing::warn!("could not find out whether a node was lost: {e}");
+                vec![unexamined]
             }
-            _ => self.conclude(ended),
         }
     }
 
-    fn conclude(&mut self, ended: Ended) {
-        let Ended {
-            token,
-            exit,
-            started,
-            lost,
-        } = ended;
-        for node in &lost {
-            if self.pool.lose(node) {
-                let slots = self.pool.slots();
-                tracing::warn!("node {node} is lost, room for {slots} tasks is left");
-            }
-        }
-        self.pool.end(&token);
-        self.shares.remove(&token);
-        let cancelled = self.cancelled.remove(&token);
+    fn report(&mut self, token: Token, end: ClientEnd, lost_nodes: &[String], cancelled: bool) {
         let Some(job) = self.jobs.remove(&token) else {
             return;
         };
         let traces = Traces::read(&job);
-        // From the start of its client, so that what is known of durations has the launcher and the lines of setup in it.
+        // The start of the client, so that the durations that are learned include the launcher and the
+        // lines of `setup`.
+        let started = end.started;
         let started = started.or(traces.ended.as_ref().map(|ended| ended.started));
-        let (exit, result) = verdict(job.shape.is_some(), cancelled, exit, &lost, traces);
+        let (exit, result) = verdict(
+            job.shape.is_some(),
+            cancelled,
+            &end.exit,
+            lost_nodes,
+            traces,
+        );
         let news = News::Ended {
             exit,
             result,
             started,
         };
-        let at = now();
-        let _ = self.reports.send(Report { token, news, at });
-    }
-}
-
-/// Whether the end of a client tells that the nodes of its task did their part.
-fn is_orderly(job: &Job, exit: &Exit) -> bool {
-    match Traces::read(job).ended {
-        _ if job.shape.is_some() => matches!(exit, Exit::Code(0) | Exit::NotStarted(..)),
-        // It is this host that could not start it.
-        _ if matches!(exit, Exit::NotStarted(..)) => true,
-        // A node that goes down may end the task first.
-        Some(ended) => !matches!(ended.exit, Exit::Signal(_)),
-        None => false,
-    }
-}
-
-/// Finds out which nodes of a task are lost that did not end in good order.
-fn examine(mut ended: Ended, job: &Job, on_node: &OnNode, nodes: Vec<String>) -> Ended {
-    let mut looks = 0;
-    while ended.exit == Exit::Code(0) && !is_orderly(job, &ended.exit) && looks < LOOKS {
-        std::thread::sleep(Duration::from_secs(1));
-        // NFS looks for a file again once it has read the directory.
-        let _ = fs::read_dir(&job.dir).map(Iterator::count);
-        looks += 1;
-    }
-    if !is_orderly(job, &ended.exit) {
-        let dir = job.dir.join("probe");
-        ended.lost = nodes;
-        ended.lost.retain(|node| !on_node.answers(node, &dir));
-    }
-    ended
-}
-
-/// How a task ended, and its result: what it left itself first, then whether its nodes still answer, then what its client
-/// saw. A task that starts an MPI program outlives the nodes of that, and its result is then only their loss.
-fn verdict(
-    launches: bool,
-    cancelled: bool,
-    exit: Exit,
-    lost: &[String],
-    traces: Traces,
-) -> (Exit, Option<Vec<u8>>) {
-    let Traces { result, ended } = traces;
-    let node_lost = || Exit::NodeLost(lost.join(", "));
-    match ended.map(|ended| ended.exit) {
-        None if launches && !lost.is_empty() && exit != Exit::Unseen => (node_lost(), None),
-        Some(exit) if !matches!(exit, Exit::Signal(_)) => (exit, result),
-        _ if !lost.is_empty() => (node_lost(), result),
-        _ if cancelled => (Exit::Cancelled, result),
-        Some(exit) => (exit, result),
-        None => (exit, result),
-    }
-}
-
-/// The GPUs of a task whose client an earlier engine left.
-fn visible_to_client(token: &Token) -> io::Result<Option<String>> {
-    let token = token.to_string();
-    let processes = find_processes(CLIENT, &token)?;
-    match processes.iter().find(|process| process.token == token) {
-        Some(client) => token_of(client.pid, VISIBLE),
-        None => Ok(None),
-    }
-}
-
-/// SIGTERM, which launchers pass on, to the groups of clients whose token begins with `prefix`.
-fn terminate(prefix: &str, which: impl Fn(&str) -> bool) {
-    for process in find_processes(CLIENT, prefix).unwrap_or_default() {
-        if process.pid == process.group && which(&process.token) {
-            let _ = kill_process_group(process.group, Signal::TERM);
-        }
-    }
-}
-
-fn terminate_clients(tokens: &[Token]) {
-    let tokens: BTreeSet<String> = tokens.iter().map(Token::to_string).collect();
-    if let Some(run) = tokens.first().and_then(|token| token.split('.').next()) {
-        terminate(&format!("{run}."), |token| tokens.contains(token));
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn left(exit: Option<Exit>) -> Traces {
-        let ended = exit.map(|exit| batched::Ended {
-            exit,
-            started: 0,
-            ended: 1,
-        });
-        Traces {
-            result: Some(b"{}".to_vec()),
-            ended,
-        }
+        let _ = self.reports.send(Report::now(token, news));
     }
 
-    #[test]
-    fn what_a_task_left_counts_more_than_the_loss_of_its_node() {
-        let lost = ["n3".to_owned()];
-        let node_lost = || Exit::NodeLost("n3".into());
-        let of_task = |left| verdict(false, false, Exit::Code(1), &lost, left).0;
-        assert_eq!(of_task(left(Some(Exit::Code(3)))), Exit::Code(3));
-        assert_eq!(of_task(left(Some(Exit::Signal(9)))), node_lost());
-        assert_eq!(of_task(left(None)), node_lost());
-        let alive = |exit| verdict(false, false, Exit::Code(1), &[], left(exit)).0;
-        assert_eq!(alive(Some(Exit::Signal(11))), Exit::Signal(11));
-        assert_eq!(alive(None), Exit::Code(1));
-    }
-
-    #[test]
-    fn the_failure_of_an_mpi_program_on_a_lost_node_is_no_result() {
-        let lost = ["n3".to_owned()];
-        let node_lost = || Exit::NodeLost("n3".into());
-        assert_eq!(
-            verdict(true, false, Exit::Code(1), &lost, left(None)),
-            (node_lost(), None)
-        );
-        // Nobody saw how it ended: what it left may be a success.
-        let unseen = verdict(true, false, Exit::Unseen, &lost, left(None));
-        assert_eq!(unseen, (node_lost(), Some(b"{}".to_vec())));
-        let alive = verdict(true, false, Exit::Code(1), &[], left(None));
-        assert_eq!(alive, (Exit::Code(1), Some(b"{}".to_vec())));
+    /// Share of the GPUs of its node that the client of a task has which an earlier engine left.
+    fn share_of_client(&self, token: &Token) -> Option<usize> {
+        let visible = visible_to_client(token).unwrap_or_else(|e| {
+            tracing::warn!("the GPUs of task {token} could not be read: {e}");
+            None
+        })?;
+        self.params.gpus.iter().position(|set| *set == visible)
     }
 }

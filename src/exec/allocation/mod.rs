@@ -1,9 +1,11 @@
 //! The `allocation` executor: tasks on the nodes of the batch job that the engine runs in.
 
+mod client;
+mod core;
 mod executor;
 mod pool;
 mod probe;
 mod share;
 
-pub use executor::{AllocationExecutor, Settings};
+pub use executor::{AllocationBackend, AllocationExecutor, AllocationParams};
 pub use share::{ShareError, needed, share};

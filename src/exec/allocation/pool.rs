@@ -6,7 +6,7 @@ use crate::task::Token;
 
 /// The nodes that a partition has in a batch job.
 #[derive(Clone, Debug)]
-pub struct Pool {
+pub struct NodePool {
     /// Tasks on each node that is not lost, in the batch system's order.
     nodes: Vec<(String, usize)>,
     nodes_per_task: usize,
@@ -15,7 +15,7 @@ pub struct Pool {
     running: BTreeMap<Token, Vec<String>>,
 }
 
-impl Pool {
+impl NodePool {
     /// A pool of idle nodes. One of the two numbers is 1.
     pub fn new(nodes: Vec<String>, nodes_per_task: usize, tasks_per_node: usize) -> Self {
         Self {
@@ -30,11 +30,6 @@ impl Pool {
     /// Tasks that its nodes can run at once.
     pub fn slots(&self) -> usize {
         self.nodes.len() / self.nodes_per_task * self.tasks_per_node
-    }
-
-    /// Tasks that run.
-    pub fn busy(&self) -> usize {
-        self.running.len()
     }
 
     /// Tasks that run, and the nodes of each.
@@ -127,7 +122,7 @@ mod tests {
 
     #[test]
     fn tasks_that_share_nodes_are_spread_over_them() {
-        let mut pool = Pool::new(names(2), 1, 2);
+        let mut pool = NodePool::new(names(2), 1, 2);
         (0..5).for_each(|task| pool.want(token(task)));
         let places = std::iter::from_fn(|| Some(pool.start_next()?.1.concat()));
         assert_eq!(places.collect::<Vec<_>>(), ["n0", "n1", "n0", "n1"]);
@@ -135,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_task_that_is_taken_over_holds_its_nodes() {
-        let mut pool = Pool::new(names(2), 1, 1);
+        let mut pool = NodePool::new(names(2), 1, 1);
         pool.hold(token(0), &["n1".into(), "of another job".into()]);
         pool.want(token(1));
         pool.want(token(2));
@@ -152,7 +147,7 @@ mod tests {
             (per_task, per_node) in prop_oneof![(1..4usize, Just(1)), (Just(1), 1..4usize)],
             steps in proptest::collection::vec((0..4u8, 0..8usize), 0..60),
         ) {
-            let mut pool = Pool::new(names(count), per_task, per_node);
+            let mut pool = NodePool::new(names(count), per_task, per_node);
             let mut lost = HashSet::new();
             let mut wanted = VecDeque::new();
             let mut next = 0;

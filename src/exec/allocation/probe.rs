@@ -20,14 +20,14 @@ const WORD: &str = "moldflow-answers";
 
 /// How a process is started on one node of the job.
 #[derive(Clone, Debug)]
-pub struct OnNode {
+pub struct NodeProbe {
     /// For one rank.
     pub launch: Launch,
     /// Environment of the launcher besides the allow-list.
     pub env: Vec<(String, String)>,
 }
 
-impl OnNode {
+impl NodeProbe {
     /// The words that start a program on a node, which the file `HOSTS` in `dir` names.
     pub fn argv(&self, node: &str, dir: &Path) -> Result<Vec<String>, LauncherError> {
         let mut launch = self.launch.clone();

@@ -17,7 +17,7 @@ pub use self::cobalt::Cobalt;
 pub use self::executor::JobExecutor;
 pub use self::pbs::{Pbs, says_history};
 pub use self::processes::Processes;
-pub use self::state::{Fate, Listed, Listing, State, verdict};
+pub use self::state::{Fate, Listed, Listing, State};
 
 use super::batch::BatchError;
 use super::transport::{Call, Transport, Unreachable};

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fate, Listed, Listing, State, Submitted, verdict};
+use super::{Fate, Listed, Listing, State, Submitted};
 use crate::exec::Exit;
 use crate::exec::batched::Traces;
+use crate::exec::verdict::Evidence;
 use crate::task::Token;
 
 /// Complete lists in a row that must lack a job whose id nobody knows before it is believed never to have come: the
@@ -401,7 +402,13 @@ impl Queue {
             // At the end of a run: the next engine looks for it and starts it.
             Wish::NotStart if traces.is_empty() => {}
             Wish::Run | Wish::NotStart | Wish::Cancel => {
-                let exit = verdict(fate, &traces, wish == Wish::Cancel);
+                let evidence = Evidence {
+                    recorded: traces.ended.as_ref().map(|ended| &ended.exit),
+                    scheduler: fate,
+                    cancelled: wish == Wish::Cancel,
+                    ..Evidence::default()
+                };
+                let exit = evidence.verdict();
                 if exit == Exit::Unseen {
                     // Its task is tried again: should the job be there after all, it must not run beside that.
                     commands.push(Command::Cancel(vec![token.clone()]));

@@ -1,23 +1,25 @@
-//! Blocks: which allocations are asked for and released, and which task starts in which. Events in, commands out; time is
-//! an argument.
+//! Pool of blocks: which blocks are submitted and released, and which task starts in which. Events in,
+//! commands out; time is an argument.
+
+mod placement;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::exec::Exit;
+use crate::exec::actor::Core;
 use crate::exec::batched::Traces;
-use crate::exec::jobs::{Fate, Listed, State, Submitted, verdict};
+use crate::exec::jobs::{Fate, Listed, State, Submitted};
+use crate::exec::verdict::Evidence;
 use crate::task::Token;
 
 /// Looks in a row that must bear something out before it is believed. A block whose id is known is gone only when Slurm
 /// says that it does not know the id: a list may lack jobs that live.
 const LOOKS: u32 = 2;
-/// What a step needs beyond its task's timeout, to start and to be ended.
-const MARGIN: Duration = Duration::from_secs(15);
 
 /// How blocks are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rules {
+pub struct BlockPolicy {
     /// Blocks that are kept although idle.
     pub min: usize,
     /// Blocks asked for when the first task comes.
@@ -32,9 +34,10 @@ pub struct Rules {
 
 /// The blocks of a partition and the tasks in them.
 #[derive(Debug)]
-pub struct Pool {
-    rules: Rules,
-    /// What the names of its blocks begin with.
+pub struct BlockPool {
+    policy: BlockPolicy,
+    slots: usize,
+    /// First part of the names of its blocks.
     prefix: String,
     /// Whether Slurm has told which blocks an earlier engine left.
     looked: bool,
@@ -42,12 +45,12 @@ pub struct Pool {
     next: u64,
     /// Each with the time that it may take.
     waiting: BTreeMap<u64, (Token, Duration)>,
-    steps: BTreeMap<Token, Step>,
+    steps: BTreeMap<Token, BlockStep>,
     blocks: BTreeMap<String, Block>,
 }
 
 #[derive(Debug, Default)]
-struct Step {
+struct BlockStep {
     block: String,
     cancelled: bool,
     /// Its client has ended, and what is left is to know why.
@@ -60,7 +63,7 @@ struct Step {
 
 #[derive(Debug)]
 struct Block {
-    phase: Phase,
+    phase: BlockPhase,
     /// The id of its job, once Slurm has told it.
     id: Option<String>,
     idle_since: Option<Duration>,
@@ -68,60 +71,66 @@ struct Block {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Phase {
-    /// Asked for; Slurm has it, or may have it.
-    Asked,
+enum BlockPhase {
+    /// Submitted; Slurm has it, or may have it.
+    Submitted,
     Running {
         until: Option<Duration>,
     },
     Releasing,
 }
 
-/// What happened.
+/// Fact about blocks and the steps in them.
 #[derive(Clone, Debug)]
-pub enum Event {
-    /// Tasks to be run, in this order, and how long each may take.
-    Wanted(Vec<(Token, Duration)>),
-    /// A step that an earlier engine started in this block.
+pub enum BlockEvent {
+    /// Tasks to be run, in this order, and the time that each may take.
+    Submitted(Vec<(Token, Duration)>),
+    /// Step that an earlier engine started in the block of this name.
     Adopted(Token, String),
     Cancel(Vec<Token>),
     DropWaiting,
-    /// What asking for a block came to.
-    Asked(String, Submitted),
+    /// Outcome of the submission of a block.
+    BlockSubmitted(String, Submitted),
+    /// Slurm's list of jobs, which may lack jobs that live.
     Listed(Vec<Listed>),
-    /// What Slurm says of the id that the block of this name had; None if it does not know the id.
+    /// Slurm's answer for the job id of the block of this name; None if it does not know the id.
     Shown(String, Option<Listed>),
-    /// The client of a step has ended.
-    StepEnded(Token, Exit, Traces),
-    /// Steps whose clients have ended, but which run on.
-    RunOn(Vec<Token>),
+    /// The client of a step has ended; what the step has left by now.
+    ClientEnded(Token, Exit, Traces),
+    /// Steps that still run although their clients have ended.
+    StepsRunning(Vec<Token>),
+    /// Time has passed.
     Tick,
 }
 
-/// What is to be done.
+/// Action on blocks and steps.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    /// Ask for a block of this name.
-    Ask(String),
+pub enum BlockCommand {
+    /// Submit a block of this name.
+    Submit(String),
+    /// Cancel the job that holds a block.
     Release(String),
-    /// Ask for blocks by their ids, each with its name.
+    /// Ask for blocks by their job ids: name and id.
     Show(Vec<(String, String)>),
-    /// Start a task in the block of this name and id.
+    /// Start a task in the block of this name and job id.
     Start {
         token: Token,
         block: String,
         id: String,
     },
-    /// End the client of a step, and with it the step.
-    Kill(Token),
-    Ended(Token, Exit, Traces),
+    /// Terminate the client of a step, and with it the step.
+    Terminate(Token),
+    /// Report the end of a task.
+    Report(Token, Exit, Traces),
 }
 
-impl Pool {
-    /// A pool whose blocks have names that begin with `prefix`, which no other pool's may.
-    pub fn new(rules: Rules, prefix: String) -> Self {
+impl BlockPool {
+    /// Creates a pool that runs at most `slots` tasks at once. The names of its blocks begin with
+    /// `prefix`, which must differ from that of any other pool.
+    pub fn new(policy: BlockPolicy, slots: usize, prefix: String) -> Self {
         Self {
-            rules,
+            policy,
+            slots,
             prefix,
             looked: false,
             begun: false,
@@ -132,20 +141,10 @@ impl Pool {
         }
     }
 
-    /// Tasks that run.
-    pub fn busy(&self) -> usize {
-        self.steps.len()
-    }
-
-    /// The walltime of a block.
-    pub fn walltime(&self) -> Duration {
-        self.rules.walltime
-    }
-
     /// Whether nothing is awaited but the end of what runs.
     pub fn is_settled(&self) -> bool {
-        let runs = |block: &Block| matches!(block.phase, Phase::Running { .. });
-        let goes_on = |step: &Step| step.ended.is_none() && !step.cancelled;
+        let runs = |block: &Block| matches!(block.phase, BlockPhase::Running { .. });
+        let goes_on = |step: &BlockStep| step.ended.is_none() && !step.cancelled;
         self.looked
             && self.waiting.is_empty()
             && self.blocks.values().all(runs)
@@ -179,61 +178,18 @@ impl Pool {
         self.blocks.values().any(|block| block.id.is_none())
     }
 
-    /// `at`: time since some moment.
-    pub fn handle(&mut self, at: Duration, event: Event) -> Vec<Command> {
-        let mut commands = Vec::new();
-        match event {
-            Event::Wanted(tasks) => {
-                for task in tasks {
-                    self.waiting.insert(self.next, task);
-                    self.next += 1;
-                }
-            }
-            Event::Adopted(token, block) => {
-                let step = Step {
-                    block,
-                    ..Step::default()
-                };
-                self.steps.insert(token, step);
-            }
-            Event::Cancel(tokens) => self.cancel(&tokens, &mut commands),
-            Event::DropWaiting => self.waiting.clear(),
-            Event::Asked(name, answer) => self.asked(&name, answer, &mut commands),
-            Event::Listed(list) => self.listed(at, &list, &mut commands),
-            Event::Shown(name, listed) => self.shown(at, &name, listed, &mut commands),
-            Event::StepEnded(token, exit, traces) => {
-                self.step_ended(&token, exit, traces, &mut commands);
-            }
-            Event::RunOn(tokens) => {
-                for token in tokens {
-                    if let Some(step) = self.steps.get_mut(&token) {
-                        step.looks = 0;
-                        step.orphaned = true;
-                    }
-                }
-            }
-            Event::Tick => {}
-        }
-        if self.looked {
-            self.place(at, &mut commands);
-            self.release(at, &mut commands);
-            self.ask(at, &mut commands);
-        }
-        commands
-    }
-
-    fn cancel(&mut self, tokens: &[Token], commands: &mut Vec<Command>) {
+    fn cancel(&mut self, tokens: &[Token], commands: &mut Vec<BlockCommand>) {
         let tokens: BTreeSet<&Token> = tokens.iter().collect();
         self.waiting.retain(|_, (token, _)| !tokens.contains(token));
         for (token, step) in &mut self.steps {
             if tokens.contains(token) {
                 step.cancelled = true;
-                commands.push(Command::Kill(token.clone()));
+                commands.push(BlockCommand::Terminate(token.clone()));
             }
         }
     }
 
-    fn asked(&mut self, name: &str, answer: Submitted, commands: &mut Vec<Command>) {
+    fn block_submitted(&mut self, name: &str, answer: Submitted, commands: &mut Vec<BlockCommand>) {
         match answer {
             Submitted::As(id) => {
                 if let Some(block) = self.blocks.get_mut(name) {
@@ -247,14 +203,14 @@ impl Pool {
                 if self.blocks.is_empty() {
                     for (_, (token, _)) in std::mem::take(&mut self.waiting) {
                         let exit = Exit::LaunchFailed(why.clone());
-                        commands.push(Command::Ended(token, exit, Traces::default()));
+                        commands.push(BlockCommand::Report(token, exit, Traces::default()));
                     }
                 }
             }
         }
     }
 
-    fn listed(&mut self, at: Duration, list: &[Listed], commands: &mut Vec<Command>) {
+    fn listed(&mut self, at: Duration, list: &[Listed], commands: &mut Vec<BlockCommand>) {
         self.looked = true;
         let ours = list.iter().filter(|job| job.name.starts_with(&self.prefix));
         let ours: Vec<&Listed> = ours.collect();
@@ -279,7 +235,7 @@ impl Pool {
             self.gone(&name, None, commands);
         }
         if !missing.is_empty() {
-            commands.push(Command::Show(missing));
+            commands.push(BlockCommand::Show(missing));
         }
         self.look_at_steps(commands);
     }
@@ -289,7 +245,7 @@ impl Pool {
         at: Duration,
         name: &str,
         listed: Option<Listed>,
-        commands: &mut Vec<Command>,
+        commands: &mut Vec<BlockCommand>,
     ) {
         // The id of another job is that of a block which Slurm has forgotten.
         if let Some(job) = listed.filter(|job| job.name == name) {
@@ -303,20 +259,20 @@ impl Pool {
         }
     }
 
-    fn seen(&mut self, at: Duration, job: &Listed, commands: &mut Vec<Command>) {
+    fn seen(&mut self, at: Duration, job: &Listed, commands: &mut Vec<BlockCommand>) {
         if let State::Ended(fate) = &job.state {
             return self.gone(&job.name, Some(fate), commands);
         }
         let block = self
             .blocks
             .entry(job.name.clone())
-            .or_insert_with(Block::asked);
+            .or_insert_with(Block::submitted);
         block.absences = 0;
         block.id = Some(job.id.clone());
         match (&block.phase, &job.state) {
-            (Phase::Releasing, _) => commands.push(Command::Release(job.name.clone())),
-            (Phase::Asked | Phase::Running { .. }, State::Running) => {
-                block.phase = Phase::Running {
+            (BlockPhase::Releasing, _) => commands.push(BlockCommand::Release(job.name.clone())),
+            (BlockPhase::Submitted | BlockPhase::Running { .. }, State::Running) => {
+                block.phase = BlockPhase::Running {
                     until: job.left.map(|left| at + left),
                 };
             }
@@ -324,13 +280,13 @@ impl Pool {
         }
     }
 
-    fn gone(&mut self, name: &str, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+    fn gone(&mut self, name: &str, fate: Option<&Fate>, commands: &mut Vec<BlockCommand>) {
         self.blocks.remove(name);
         self.conclude(name, fate, commands);
     }
 
     /// Concludes the steps of a block that is gone, as far as their clients have ended.
-    fn conclude(&mut self, block: &str, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+    fn conclude(&mut self, block: &str, fate: Option<&Fate>, commands: &mut Vec<BlockCommand>) {
         let ended = self
             .steps
             .iter()
@@ -343,7 +299,7 @@ impl Pool {
 
     /// Steps that ended while their block lives: not the block's doing, if it is borne out. And those whose client was
     /// to be killed, again.
-    fn look_at_steps(&mut self, commands: &mut Vec<Command>) {
+    fn look_at_steps(&mut self, commands: &mut Vec<BlockCommand>) {
         let mut ended = Vec::new();
         for (token, step) in &mut self.steps {
             if step.ended.is_some() {
@@ -352,7 +308,7 @@ impl Pool {
                     ended.push(token.clone());
                 }
             } else if step.cancelled {
-                commands.push(Command::Kill(token.clone()));
+                commands.push(BlockCommand::Terminate(token.clone()));
             }
         }
         for token in ended {
@@ -360,12 +316,12 @@ impl Pool {
         }
     }
 
-    fn step_ended(
+    fn client_ended(
         &mut self,
         token: &Token,
         exit: Exit,
         traces: Traces,
-        commands: &mut Vec<Command>,
+        commands: &mut Vec<BlockCommand>,
     ) {
         let Some(step) = self.steps.get_mut(token) else {
             return;
@@ -379,142 +335,97 @@ impl Pool {
         }
     }
 
-    fn end(&mut self, token: &Token, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+    fn end(&mut self, token: &Token, fate: Option<&Fate>, commands: &mut Vec<BlockCommand>) {
         let Some(step) = self.steps.remove(token) else {
             return;
         };
-        let (exit, traces) = step.ended.unwrap_or((Exit::Unseen, Traces::default()));
-        let exit = match (verdict(fate, &traces, step.cancelled), fate) {
-            // A block is no task: who cancels it takes the nodes away from its tasks.
-            (Exit::CancelledByHand, _) => Exit::NodeLost("CANCELLED".into()),
-            (Exit::Signal(_) | Exit::Unseen, _) if step.cancelled => Exit::Cancelled,
-            (Exit::Unseen | Exit::Word(_), _) if step.orphaned => Exit::Unseen,
-            // What the client saw is all that is known.
-            (Exit::Unseen | Exit::Word(_), _) => exit,
-            (verdict, _) => verdict,
+        let (client, traces) = step.ended.unwrap_or((Exit::Unseen, Traces::default()));
+        // A block is no task: who cancels it takes the nodes away from its tasks.
+        let taken_away = Fate::NodeLost("CANCELLED".into());
+        let scheduler = match fate {
+            Some(Fate::Cancelled) if !step.cancelled => Some(&taken_away),
+            fate => fate,
         };
-        commands.push(Command::Ended(token.clone(), exit, traces));
+        let evidence = Evidence {
+            recorded: traces.ended.as_ref().map(|ended| &ended.exit),
+            scheduler,
+            client: Some(match step.orphaned {
+                true => &Exit::Unseen,
+                false => &client,
+            }),
+            lost_nodes: &[],
+            cancelled: step.cancelled,
+        };
+        let exit = evidence.verdict();
+        commands.push(BlockCommand::Report(token.clone(), exit, traces));
     }
+}
 
-    fn used(&self, block: &str) -> usize {
-        self.steps
-            .values()
-            .filter(|step| step.block == block)
-            .count()
-    }
+impl Core for BlockPool {
+    type Event = BlockEvent;
+    type Command = BlockCommand;
 
-    /// Whether a block will last for a task that may take `time`. One that may take longer than any block lasts needs a
-    /// block that has hardly begun.
-    fn lasts(&self, at: Duration, until: Option<Duration>, time: Duration) -> bool {
-        let needed = (time + MARGIN).min(self.rules.walltime * 9 / 10);
-        until.is_none_or(|until| at + needed <= until)
-    }
-
-    /// Starts tasks, in order, wherever there is room and time enough.
-    fn place(&mut self, at: Duration, commands: &mut Vec<Command>) {
-        while let Some(entry) = self.waiting.first_entry() {
-            let (token, time) = entry.get().clone();
-            let room = self
-                .blocks
-                .iter()
-                .find_map(|(name, block)| match &block.phase {
-                    Phase::Running { until }
-                        if self.used(name) < self.rules.capacity
-                            && self.lasts(at, *until, time) =>
-                    {
-                        Some((name.clone(), block.id.clone()?))
+    fn handle(&mut self, at: Duration, event: BlockEvent) -> Vec<BlockCommand> {
+        let mut commands = Vec::new();
+        match event {
+            BlockEvent::Submitted(tasks) => {
+                for task in tasks {
+                    self.waiting.insert(self.next, task);
+                    self.next += 1;
+                }
+            }
+            BlockEvent::Adopted(token, block) => {
+                let step = BlockStep {
+                    block,
+                    ..BlockStep::default()
+                };
+                self.steps.insert(token, step);
+            }
+            BlockEvent::Cancel(tokens) => self.cancel(&tokens, &mut commands),
+            BlockEvent::DropWaiting => self.waiting.clear(),
+            BlockEvent::BlockSubmitted(name, answer) => {
+                self.block_submitted(&name, answer, &mut commands)
+            }
+            BlockEvent::Listed(list) => self.listed(at, &list, &mut commands),
+            BlockEvent::Shown(name, listed) => self.shown(at, &name, listed, &mut commands),
+            BlockEvent::ClientEnded(token, exit, traces) => {
+                self.client_ended(&token, exit, traces, &mut commands);
+            }
+            BlockEvent::StepsRunning(tokens) => {
+                for token in tokens {
+                    if let Some(step) = self.steps.get_mut(&token) {
+                        step.looks = 0;
+                        step.orphaned = true;
                     }
-                    _ => None,
-                });
-            let Some((block, id)) = room else {
-                return;
-            };
-            self.waiting.pop_first();
-            let step = Step {
-                block: block.clone(),
-                ..Step::default()
-            };
-            self.steps.insert(token.clone(), step);
-            commands.push(Command::Start { token, block, id });
+                }
+            }
+            BlockEvent::Tick => {}
         }
+        if self.looked {
+            self.place(at, &mut commands);
+            self.release(at, &mut commands);
+            self.submit_blocks(at, &mut commands);
+        }
+        commands
     }
 
-    /// Releases blocks that idle for long, and those whose time is too short for what waits.
-    fn release(&mut self, at: Duration, commands: &mut Vec<Command>) {
-        let first = self.waiting.values().next().map(|(_, time)| *time);
-        let mut live = self
-            .blocks
-            .values()
-            .filter(|b| b.phase != Phase::Releasing)
-            .count();
-        let names = self.blocks();
-        for name in names {
-            let used = self.used(&name);
-            let short = match (self.blocks.get(&name).map(|b| &b.phase), first) {
-                (Some(Phase::Running { until }), Some(time)) => !self.lasts(at, *until, time),
-                _ => false,
-            };
-            let Some(block) = self.blocks.get_mut(&name) else {
-                continue;
-            };
-            if used > 0 || first.is_some() && !short {
-                block.idle_since = None;
-                continue;
-            }
-            let since = *block.idle_since.get_or_insert(at);
-            let spare = live > self.rules.min && at >= since + self.rules.idle;
-            if block.phase != Phase::Releasing && (short || spare) {
-                block.phase = Phase::Releasing;
-                live -= 1;
-                commands.push(Command::Release(name));
-            }
-        }
+    fn unreported(&self) -> usize {
+        self.steps.len()
     }
 
-    /// Asks for blocks as the queue grows.
-    fn ask(&mut self, at: Duration, commands: &mut Vec<Command>) {
-        if self.waiting.is_empty() && !self.begun {
-            return;
-        }
-        let time = self
-            .waiting
-            .values()
-            .next()
-            .map_or(Duration::ZERO, |(_, time)| *time);
-        let open = |block: &Block| match block.phase {
-            Phase::Asked => true,
-            Phase::Running { until } => self.lasts(at, until, time),
-            Phase::Releasing => false,
-        };
-        let open: Vec<&String> = self
-            .blocks
-            .iter()
-            .filter(|(_, block)| open(block))
-            .map(|(name, _)| name)
-            .collect();
-        let demand = self.waiting.len() + open.iter().map(|name| self.used(name)).sum::<usize>();
-        let first = if self.begun { 0 } else { self.rules.init };
-        let target = demand
-            .div_ceil(self.rules.capacity)
-            .max(self.rules.min)
-            .max(first);
-        let room = self.rules.max.saturating_sub(self.blocks.len());
-        let missing = target.saturating_sub(open.len()).min(room);
-        self.begun = true;
-        for _ in 0..missing {
-            // Unlike that of any block before, an earlier engine's included.
-            let name = format!("{}{}.{}", self.prefix, at.as_millis(), self.next);
-            self.next += 1;
-            self.blocks.insert(name.clone(), Block::asked());
-            commands.push(Command::Ask(name));
-        }
+    fn slots(&self) -> usize {
+        self.slots
+    }
+
+    fn is_end(command: &BlockCommand) -> bool {
+        matches!(command, BlockCommand::Report(..))
     }
 }
 
 impl Block {
-    fn asked() -> Self {
+    fn submitted() -> Self {
         Self {
-            phase: Phase::Asked,
+            phase: BlockPhase::Submitted,
             id: None,
             idle_since: None,
             absences: 0,

@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::pool::{Command, Event, Pool, Rules};
+use super::pool::{BlockCommand, BlockEvent, BlockPolicy, BlockPool};
 use crate::exec::Exit;
+use crate::exec::actor::Core;
 use crate::exec::batched::{Ended, Traces};
 use crate::exec::jobs::{Fate, Listed, State, Submitted};
 use crate::task::{TaskId, Token};
@@ -58,8 +59,8 @@ fn chances() -> impl Strategy<Value = Chance> {
 }
 
 struct World {
-    pool: Pool,
-    rules: Rules,
+    pool: BlockPool,
+    policy: BlockPolicy,
     now: Duration,
     blocks: BTreeMap<String, (State, Option<Duration>)>,
     forgotten: BTreeSet<String>,
@@ -71,10 +72,10 @@ struct World {
 }
 
 impl World {
-    fn new(rules: &Rules, tasks: u64, timeout: Duration) -> Self {
+    fn new(policy: &BlockPolicy, tasks: u64, timeout: Duration) -> Self {
         let mut world = Self {
-            pool: Pool::new(rules.clone(), PREFIX.into()),
-            rules: rules.clone(),
+            pool: BlockPool::new(policy.clone(), usize::MAX, PREFIX.into()),
+            policy: policy.clone(),
             now: Duration::ZERO,
             blocks: BTreeMap::new(),
             forgotten: BTreeSet::new(),
@@ -85,17 +86,17 @@ impl World {
             timeout,
         };
         let tasks = (1..=tasks).map(|task| (token(task), timeout)).collect();
-        world.event(Event::Wanted(tasks));
+        world.event(BlockEvent::Submitted(tasks));
         world
     }
 
-    fn event(&mut self, event: Event) {
-        let mut commands: VecDeque<Command> = self.pool.handle(self.now, event).into();
+    fn event(&mut self, event: BlockEvent) {
+        let mut commands: VecDeque<BlockCommand> = self.pool.handle(self.now, event).into();
         while let Some(command) = commands.pop_front() {
-            if let Command::Show(blocks) = command {
+            if let BlockCommand::Show(blocks) = command {
                 for (name, of) in blocks {
                     let listed = self.listed(&name).filter(|listed| listed.id == of);
-                    let event = Event::Shown(name, listed);
+                    let event = BlockEvent::Shown(name, listed);
                     commands.extend(self.pool.handle(self.now, event));
                 }
                 continue;
@@ -109,18 +110,18 @@ impl World {
         }
     }
 
-    fn carry_out(&mut self, command: Command) -> Option<Event> {
+    fn carry_out(&mut self, command: BlockCommand) -> Option<BlockEvent> {
         match command {
-            Command::Ask(name) => {
+            BlockCommand::Submit(name) => {
                 if std::mem::take(&mut self.lose) {
-                    return Some(Event::Asked(name, Submitted::Unknown));
+                    return Some(BlockEvent::BlockSubmitted(name, Submitted::Unknown));
                 }
                 let known = self.blocks.insert(name.clone(), (State::Waiting, None));
                 assert_eq!(known, None, "two blocks of one name");
                 let id = id(&name);
-                Some(Event::Asked(name, Submitted::As(id)))
+                Some(BlockEvent::BlockSubmitted(name, Submitted::As(id)))
             }
-            Command::Release(name) => {
+            BlockCommand::Release(name) => {
                 if self.blocks.contains_key(&name) {
                     self.blocks
                         .insert(name.clone(), (State::Ended(Fate::Cancelled), None));
@@ -131,13 +132,13 @@ impl World {
                 );
                 None
             }
-            Command::Start { token, block, .. } => {
+            BlockCommand::Start { token, block, .. } => {
                 assert!(
                     self.started.insert(token.clone()),
                     "{token} is started twice"
                 );
                 if let Some((State::Running, Some(until))) = self.blocks.get(&block) {
-                    let needed = self.timeout.min(self.rules.walltime * 9 / 10);
+                    let needed = self.timeout.min(self.policy.walltime * 9 / 10);
                     // What is known of a block is as old as the last look.
                     assert!(
                         self.now + needed <= *until,
@@ -146,15 +147,19 @@ impl World {
                 }
                 self.steps.insert(token, block.clone());
                 let used = self.steps.values().filter(|other| **other == block).count();
-                assert!(used <= self.rules.capacity, "too many tasks in a block");
+                assert!(used <= self.policy.capacity, "too many tasks in a block");
                 None
             }
-            Command::Show(_) => unreachable!("carried out before"),
-            Command::Kill(token) => {
+            BlockCommand::Show(_) => unreachable!("carried out before"),
+            BlockCommand::Terminate(token) => {
                 self.steps.remove(&token)?;
-                Some(Event::StepEnded(token, Exit::Signal(15), Traces::default()))
+                Some(BlockEvent::ClientEnded(
+                    token,
+                    Exit::Signal(15),
+                    Traces::default(),
+                ))
             }
-            Command::Ended(token, exit, _) => {
+            BlockCommand::Report(token, exit, _) => {
                 assert_eq!(self.reported.insert(token, exit), None, "reported twice");
                 None
             }
@@ -176,7 +181,11 @@ impl World {
         let steps: Vec<Token> = steps.map(|(token, _)| token.clone()).collect();
         for token in steps {
             self.steps.remove(&token);
-            self.event(Event::StepEnded(token, Exit::Code(1), Traces::default()));
+            self.event(BlockEvent::ClientEnded(
+                token,
+                Exit::Code(1),
+                Traces::default(),
+            ));
         }
     }
 
@@ -197,7 +206,7 @@ impl World {
         let names = self.blocks.keys().zip((0..8).cycle());
         let names = names.filter(|(_, bit)| lacking & (1 << bit) == 0);
         let listed = names.filter_map(|(name, _)| self.listed(name)).collect();
-        self.event(Event::Listed(listed));
+        self.event(BlockEvent::Listed(listed));
     }
 
     fn meet(&mut self, chance: Chance) {
@@ -216,12 +225,12 @@ impl World {
                 for name in over {
                     self.end_block(&name, Fate::Walltime);
                 }
-                self.event(Event::Tick);
+                self.event(BlockEvent::Tick);
             }
             Chance::Poll => self.poll(0),
             Chance::PollPart(lacking) => self.poll(lacking),
             Chance::StartBlock(n) => {
-                let until = self.now + self.rules.walltime;
+                let until = self.now + self.policy.walltime;
                 let waiting = self
                     .blocks
                     .values_mut()
@@ -256,42 +265,44 @@ impl World {
                         result: None,
                         ended,
                     };
-                    self.event(Event::StepEnded(token, Exit::Code(0), traces));
+                    self.event(BlockEvent::ClientEnded(token, Exit::Code(0), traces));
                 }
             }
             Chance::LoseRequest => self.lose = true,
-            Chance::Cancel(task) => self.event(Event::Cancel(vec![token(task)])),
+            Chance::Cancel(task) => self.event(BlockEvent::Cancel(vec![token(task)])),
         }
     }
 }
 
-fn rules() -> impl Strategy<Value = Rules> {
-    (0usize..2, 0usize..3, 1usize..4, 1usize..4).prop_map(|(min, init, max, capacity)| Rules {
-        min,
-        init,
-        max,
-        capacity,
-        walltime: seconds(600),
-        idle: seconds(60),
+fn policy() -> impl Strategy<Value = BlockPolicy> {
+    (0usize..2, 0usize..3, 1usize..4, 1usize..4).prop_map(|(min, init, max, capacity)| {
+        BlockPolicy {
+            min,
+            init,
+            max,
+            capacity,
+            walltime: seconds(600),
+            idle: seconds(60),
+        }
     })
 }
 
 proptest! {
     #[test]
     fn every_task_is_started_once_where_it_can_end_and_reported_once(
-        rules in rules(),
+        policy in policy(),
         tasks in 1u64..13,
         timeout in 1u64..900,
         chances in prop::collection::vec(chances(), 0..100),
     ) {
-        let mut world = World::new(&rules, tasks, seconds(timeout));
+        let mut world = World::new(&policy, tasks, seconds(timeout));
         let mut cancelled = BTreeSet::new();
         for chance in chances {
             if let Chance::Cancel(task) = chance {
                 cancelled.insert(token(task));
             }
             world.meet(chance);
-            prop_assert!(world.live() <= rules.max, "more blocks than asked for");
+            prop_assert!(world.live() <= policy.max, "more blocks than asked for");
         }
         for _ in 0..200 {
             world.meet(Chance::Pass(20));
@@ -303,7 +314,7 @@ proptest! {
         for task in (1..=tasks).map(token).filter(|task| !cancelled.contains(task)) {
             prop_assert!(world.reported.contains_key(&task), "{} has no end", task);
         }
-        prop_assert_eq!(world.pool.busy(), 0);
-        prop_assert!(world.live() <= rules.min, "idle blocks are kept");
+        prop_assert_eq!(world.pool.unreported(), 0);
+        prop_assert!(world.live() <= policy.min, "idle blocks are kept");
     }
 }
