@@ -1,10 +1,11 @@
-//! Jobs as process groups of this machine: one thread a slot takes the next job, starts it, and waits for it.
+//! Executor `local`: jobs as process groups of this machine, with one thread per slot.
+
+mod slot;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::process::Child;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,8 @@ use rustix::thread::{CpuSet, sched_setaffinity};
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::gpus::VISIBLE;
-use super::launch::{GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd};
-use super::process::{Environment, Process, TOKEN, age, find_processes, token_of};
+use super::launch::read_result;
+use super::process::{Environment, Process, TOKEN, find_processes, token_of};
 use super::{Executor, Exit, Found, Job, News, Report};
 use crate::task::{HostFault, Token};
 
@@ -34,8 +35,9 @@ fn sink(reports: UnboundedSender<Report>) -> impl Fn(Report) -> bool + Send + Sy
     move |report| reports.send(report).is_ok()
 }
 
+/// State that the slots share with the executor.
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<LocalState>,
     work: Condvar,
     environment: Environment,
     /// The variable that carries the token of a job.
@@ -43,9 +45,9 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
-    waiting: VecDeque<Work>,
-    running: HashMap<Token, Running>,
+struct LocalState {
+    waiting: VecDeque<SlotWork>,
+    running: HashMap<Token, RunningTask>,
     /// Jobs that have ended, of which a process may still be there that left its group.
     ended: HashSet<String>,
     /// When such processes were looked for, and how long that took.
@@ -55,18 +57,15 @@ struct State {
     closed: bool,
 }
 
-enum Work {
+/// Work of a slot.
+enum SlotWork {
     Start(Job),
     /// A process that an earlier engine started, already in `running`, and the descriptor that stays its own.
     Watch(Job, Pid, OwnedFd),
 }
 
-/// Looking for processes that left their group takes no more than the inverse of this share of one core.
-const REST: u32 = 50;
-/// So often they are looked for even while there is always something to do.
-const SWEEP: Duration = Duration::from_secs(10);
-
-struct Running {
+/// Job that a slot works on.
+struct RunningTask {
     /// None between the decision to start and the start.
     leader: Option<Pid>,
     cancelled: bool,
@@ -154,7 +153,7 @@ impl LocalExecutor {
             let gpus = free.and_then(|at| state.gpus.remove(at));
             state.running.insert(
                 job.token.clone(),
-                Running {
+                RunningTask {
                     leader: Some(leader),
                     cancelled: false,
                     gpus,
@@ -162,7 +161,7 @@ impl LocalExecutor {
             );
             state
                 .waiting
-                .push_front(Work::Watch(job.clone(), leader, fd));
+                .push_front(SlotWork::Watch(job.clone(), leader, fd));
             return Ok(Found::Adopted);
         }
         kill_groups(ours());
@@ -187,7 +186,7 @@ impl LocalExecutor {
 impl Executor for LocalExecutor {
     fn submit(&mut self, jobs: Vec<Job>) {
         let mut state = self.shared.lock();
-        state.waiting.extend(jobs.into_iter().map(Work::Start));
+        state.waiting.extend(jobs.into_iter().map(SlotWork::Start));
         drop(state);
         self.shared.work.notify_all();
     }
@@ -224,8 +223,8 @@ impl Executor for LocalExecutor {
         let tokens: BTreeSet<&Token> = tokens.iter().collect();
         let mut state = self.shared.lock();
         state.waiting.retain(|work| match work {
-            Work::Start(job) => !tokens.contains(&job.token),
-            Work::Watch(..) => true,
+            SlotWork::Start(job) => !tokens.contains(&job.token),
+            SlotWork::Watch(..) => true,
         });
         for token in tokens {
             if let Some(running) = state.running.get_mut(token) {
@@ -241,7 +240,7 @@ impl Executor for LocalExecutor {
         self.shared
             .lock()
             .waiting
-            .retain(|work| matches!(work, Work::Watch(..)));
+            .retain(|work| matches!(work, SlotWork::Watch(..)));
     }
 
     fn slots(&self) -> usize {
@@ -274,197 +273,6 @@ impl Drop for LocalExecutor {
         if !ended.is_empty() {
             self.shared.end_strays(&ended);
         }
-    }
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The life of a slot.
-    fn serve(&self, reports: &ReportSink) {
-        while let Some(work) = self.next() {
-            let (job, started, exit) = match work {
-                Work::Start(job) => {
-                    let started = now();
-                    reports(Report {
-                        token: job.token.clone(),
-                        news: News::Started,
-                        at: started,
-                    });
-                    let exit = self.start_and_wait(&job);
-                    (job, Some(started), exit)
-                }
-                Work::Watch(job, leader, fd) => {
-                    let age = age(leader).unwrap_or_default();
-                    let started = now() - age.as_millis() as i64;
-                    let exit = self.watch(&job, leader, &fd, age);
-                    (job, Some(started), exit)
-                }
-            };
-            let (exit, result) = match read_result(&job) {
-                Ok(result) => (exit, result),
-                Err(unread) => (unread, None),
-            };
-            let news = News::Ended {
-                exit,
-                result,
-                started,
-            };
-            let is_received = reports(Report::now(job.token.clone(), news));
-            // Only now: who sees no slot busy must find every end among the reports.
-            let mut state = self.lock();
-            let running = state.running.remove(&job.token);
-            state.gpus.extend(running.and_then(|running| running.gpus));
-            state.ended.insert(job.token.to_string());
-            drop(state);
-            if !is_received {
-                return;
-            }
-        }
-    }
-
-    fn next(&self) -> Option<Work> {
-        let mut state = self.lock();
-        loop {
-            if state.closed {
-                return None;
-            }
-            let since = |(at, took): (Instant, Duration)| (at.elapsed(), took * REST);
-            let (since, rest) = state.swept.map_or((SWEEP, Duration::ZERO), since);
-            let is_time = since >= rest && (state.waiting.is_empty() || since >= SWEEP);
-            if is_time && !state.ended.is_empty() {
-                state = self.sweep(state);
-                continue;
-            }
-            if let Some(work) = state.waiting.pop_front() {
-                if let Work::Start(job) = &work {
-                    let gpus = state.gpus.pop_front();
-                    state.running.insert(
-                        job.token.clone(),
-                        Running {
-                            leader: None,
-                            cancelled: false,
-                            gpus,
-                        },
-                    );
-                }
-                return Some(work);
-            }
-            state = if state.ended.is_empty() {
-                let woken = self.work.wait(state);
-                woken.unwrap_or_else(PoisonError::into_inner)
-            } else {
-                let woken = self.work.wait_timeout(state, rest.saturating_sub(since));
-                woken.unwrap_or_else(PoisonError::into_inner).0
-            };
-        }
-    }
-
-    /// Ends what is left of the jobs that have ended since the last time.
-    fn sweep<'s>(&'s self, mut state: MutexGuard<'s, State>) -> MutexGuard<'s, State> {
-        let ended = std::mem::take(&mut state.ended);
-        drop(state);
-        let began = Instant::now();
-        self.end_strays(&ended);
-        let mut state = self.lock();
-        state.swept = Some((Instant::now(), began.elapsed()));
-        state
-    }
-
-    /// Ends the processes of these jobs that are no longer in the group they were started in: their token tells.
-    fn end_strays(&self, ended: &HashSet<String>) {
-        let run = ended
-            .iter()
-            .next()
-            .and_then(|token| token.split('.').next());
-        let prefix = format!("{}.", run.unwrap_or_default());
-        match find_processes(self.variable, &prefix) {
-            Ok(all) => kill_groups(all.iter().filter(|p| ended.contains(&p.token))),
-            Err(e) => tracing::warn!("processes of tasks that ended may still run: {e}"),
-        }
-    }
-
-    fn start_and_wait(&self, job: &Job) -> Exit {
-        let mut child = match self.start(job) {
-            Ok(child) => child,
-            Err(e) => return Exit::of_start(&e),
-        };
-        let Some(leader) = Pid::from_raw(child.id().cast_signed()) else {
-            return Exit::LaunchFailed("the process has no id".into());
-        };
-        let cancelled_early = {
-            let mut state = self.lock();
-            let running = state.running.get_mut(&job.token);
-            running.is_some_and(|r| {
-                r.leader = Some(leader);
-                r.cancelled
-            })
-        };
-        let ended_in_time = !cancelled_early && wait(leader, job.timeout);
-        if !ended_in_time && !cancelled_early {
-            end_group(leader);
-        }
-        let cancelled = self.forget(&job.token, leader);
-        if !ended_in_time {
-            self.end_strays(&HashSet::from([job.token.to_string()]));
-        }
-        match child.wait() {
-            _ if cancelled => Exit::Cancelled,
-            _ if !ended_in_time => Exit::TimedOut,
-            Ok(status) => exit_of(status),
-            Err(e) => Exit::LaunchFailed(e.to_string()),
-        }
-    }
-
-    /// Watches a process that has been there for `age`; its timeout began with it.
-    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd, age: Duration) -> Exit {
-        let ended_in_time = wait_fd(fd, job.timeout.saturating_sub(age));
-        if !ended_in_time {
-            let _ = kill_process_group(leader, Signal::TERM);
-            wait_fd(fd, GRACE);
-        }
-        let cancelled = self
-            .lock()
-            .running
-            .get_mut(&job.token)
-            .is_some_and(|running| {
-                running.leader = None;
-                running.cancelled
-            });
-        // Not by the leader's id: somebody else may have reaped it, and then it is free.
-        self.end_strays(&HashSet::from([job.token.to_string()]));
-        match (cancelled, ended_in_time) {
-            (true, _) => Exit::Cancelled,
-            (false, false) => Exit::TimedOut,
-            (false, true) => Exit::Unseen,
-        }
-    }
-
-    /// Ends what is left of the group. Its leader is not reaped yet, so that its id cannot name another group; after
-    /// this nobody signals it any more. Returns whether the job was cancelled.
-    fn forget(&self, token: &Token, leader: Pid) -> bool {
-        let mut state = self.lock();
-        let _ = kill_process_group(leader, Signal::KILL);
-        state.running.get_mut(token).is_some_and(|running| {
-            running.leader = None;
-            running.cancelled
-        })
-    }
-
-    fn start(&self, job: &Job) -> io::Result<Child> {
-        prepare(job)?;
-        let token = (self.variable.to_owned(), job.token.to_string());
-        let state = self.lock();
-        let running = state.running.get(&job.token);
-        let gpus = running.and_then(|running| Some((VISIBLE.to_owned(), running.gpus.clone()?)));
-        drop(state);
-        let inherited = self.environment.pairs().iter();
-        let env = inherited.chain(&job.env).chain(&gpus).chain([&token]);
-        spawn(&job.argv, &job.dir, |command| {
-            command.env_clear().envs(env.map(|(k, v)| (k, v)));
-        })
     }
 }
 

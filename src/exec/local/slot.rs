@@ -1,0 +1,216 @@
+//! Slot: a thread that takes the next job, starts it or watches an adopted process, waits for its end,
+//! and reports it.
+
+use std::collections::HashSet;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::process::Child;
+use std::sync::{MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use super::{LocalState, ReportSink, RunningTask, Shared, SlotWork, kill_groups};
+use crate::exec::gpus::VISIBLE;
+use crate::exec::launch::{
+    GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd,
+};
+use crate::exec::process::{age, find_processes};
+use crate::exec::{Exit, Job, News, Report};
+use crate::task::Token;
+
+/// Inverse of the share of one core that looking for processes which left their group may take.
+const REST: u32 = 50;
+/// Longest time between two such sweeps while there is always something to do.
+const SWEEP: Duration = Duration::from_secs(10);
+
+impl Shared {
+    pub(super) fn lock(&self) -> MutexGuard<'_, LocalState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The life of a slot.
+    pub(super) fn serve(&self, reports: &ReportSink) {
+        while let Some(work) = self.next() {
+            let (job, started, exit) = match work {
+                SlotWork::Start(job) => {
+                    let started = now();
+                    reports(Report {
+                        token: job.token.clone(),
+                        news: News::Started,
+                        at: started,
+                    });
+                    let exit = self.start_and_wait(&job);
+                    (job, Some(started), exit)
+                }
+                SlotWork::Watch(job, leader, fd) => {
+                    let age = age(leader).unwrap_or_default();
+                    let started = now() - age.as_millis() as i64;
+                    let exit = self.watch(&job, leader, &fd, age);
+                    (job, Some(started), exit)
+                }
+            };
+            let (exit, result) = match read_result(&job) {
+                Ok(result) => (exit, result),
+                Err(unread) => (unread, None),
+            };
+            let news = News::Ended {
+                exit,
+                result,
+                started,
+            };
+            let is_received = reports(Report::now(job.token.clone(), news));
+            // Only now: who sees no slot busy must find every end among the reports.
+            let mut state = self.lock();
+            let running = state.running.remove(&job.token);
+            state.gpus.extend(running.and_then(|running| running.gpus));
+            state.ended.insert(job.token.to_string());
+            drop(state);
+            if !is_received {
+                return;
+            }
+        }
+    }
+
+    fn next(&self) -> Option<SlotWork> {
+        let mut state = self.lock();
+        loop {
+            if state.closed {
+                return None;
+            }
+            let since = |(at, took): (Instant, Duration)| (at.elapsed(), took * REST);
+            let (since, rest) = state.swept.map_or((SWEEP, Duration::ZERO), since);
+            let is_time = since >= rest && (state.waiting.is_empty() || since >= SWEEP);
+            if is_time && !state.ended.is_empty() {
+                state = self.sweep(state);
+                continue;
+            }
+            if let Some(work) = state.waiting.pop_front() {
+                if let SlotWork::Start(job) = &work {
+                    let gpus = state.gpus.pop_front();
+                    state.running.insert(
+                        job.token.clone(),
+                        RunningTask {
+                            leader: None,
+                            cancelled: false,
+                            gpus,
+                        },
+                    );
+                }
+                return Some(work);
+            }
+            state = if state.ended.is_empty() {
+                let woken = self.work.wait(state);
+                woken.unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let woken = self.work.wait_timeout(state, rest.saturating_sub(since));
+                woken.unwrap_or_else(PoisonError::into_inner).0
+            };
+        }
+    }
+
+    /// Ends what is left of the jobs that have ended since the last time.
+    fn sweep<'s>(&'s self, mut state: MutexGuard<'s, LocalState>) -> MutexGuard<'s, LocalState> {
+        let ended = std::mem::take(&mut state.ended);
+        drop(state);
+        let began = Instant::now();
+        self.end_strays(&ended);
+        let mut state = self.lock();
+        state.swept = Some((Instant::now(), began.elapsed()));
+        state
+    }
+
+    /// Ends the processes of these jobs that are no longer in the group they were started in: their token tells.
+    pub(super) fn end_strays(&self, ended: &HashSet<String>) {
+        let run = ended
+            .iter()
+            .next()
+            .and_then(|token| token.split('.').next());
+        let prefix = format!("{}.", run.unwrap_or_default());
+        match find_processes(self.variable, &prefix) {
+            Ok(all) => kill_groups(all.iter().filter(|p| ended.contains(&p.token))),
+            Err(e) => tracing::warn!("processes of tasks that ended may still run: {e}"),
+        }
+    }
+
+    fn start_and_wait(&self, job: &Job) -> Exit {
+        let mut child = match self.start(job) {
+            Ok(child) => child,
+            Err(e) => return Exit::of_start(&e),
+        };
+        let Some(leader) = Pid::from_raw(child.id().cast_signed()) else {
+            return Exit::LaunchFailed("the process has no id".into());
+        };
+        let cancelled_early = {
+            let mut state = self.lock();
+            let running = state.running.get_mut(&job.token);
+            running.is_some_and(|r| {
+                r.leader = Some(leader);
+                r.cancelled
+            })
+        };
+        let ended_in_time = !cancelled_early && wait(leader, job.timeout);
+        if !ended_in_time && !cancelled_early {
+            end_group(leader);
+        }
+        let cancelled = self.forget(&job.token, leader);
+        if !ended_in_time {
+            self.end_strays(&HashSet::from([job.token.to_string()]));
+        }
+        match child.wait() {
+            _ if cancelled => Exit::Cancelled,
+            _ if !ended_in_time => Exit::TimedOut,
+            Ok(status) => exit_of(status),
+            Err(e) => Exit::LaunchFailed(e.to_string()),
+        }
+    }
+
+    /// Watches a process that has been there for `age`; its timeout began with it.
+    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd, age: Duration) -> Exit {
+        let ended_in_time = wait_fd(fd, job.timeout.saturating_sub(age));
+        if !ended_in_time {
+            let _ = kill_process_group(leader, Signal::TERM);
+            wait_fd(fd, GRACE);
+        }
+        let cancelled = self
+            .lock()
+            .running
+            .get_mut(&job.token)
+            .is_some_and(|running| {
+                running.leader = None;
+                running.cancelled
+            });
+        // Not by the leader's id: somebody else may have reaped it, and then it is free.
+        self.end_strays(&HashSet::from([job.token.to_string()]));
+        match (cancelled, ended_in_time) {
+            (true, _) => Exit::Cancelled,
+            (false, false) => Exit::TimedOut,
+            (false, true) => Exit::Unseen,
+        }
+    }
+
+    /// Ends what is left of the group. Its leader is not reaped yet, so that its id cannot name another group; after
+    /// this nobody signals it any more. Returns whether the job was cancelled.
+    fn forget(&self, token: &Token, leader: Pid) -> bool {
+        let mut state = self.lock();
+        let _ = kill_process_group(leader, Signal::KILL);
+        state.running.get_mut(token).is_some_and(|running| {
+            running.leader = None;
+            running.cancelled
+        })
+    }
+
+    fn start(&self, job: &Job) -> io::Result<Child> {
+        prepare(job)?;
+        let token = (self.variable.to_owned(), job.token.to_string());
+        let state = self.lock();
+        let running = state.running.get(&job.token);
+        let gpus = running.and_then(|running| Some((VISIBLE.to_owned(), running.gpus.clone()?)));
+        drop(state);
+        let inherited = self.environment.pairs().iter();
+        let env = inherited.chain(&job.env).chain(&gpus).chain([&token]);
+        spawn(&job.argv, &job.dir, |command| {
+            command.env_clear().envs(env.map(|(k, v)| (k, v)));
+        })
+    }
+}
