@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use moldflow::driver::{Drawn, Driver, Program, Site, StageSite, Watch};
 use moldflow::engine::{Engine, Progress, TaskResult};
-use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
+use moldflow::exec::{Executor, LocalExecutor, Scratch, Termination};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::{mpsc, watch};
@@ -46,8 +46,8 @@ impl Program for NoOp {
         self.0.clone()
     }
 
-    fn read(&self, exit: &Exit, _: Option<&[u8]>) -> TaskResult {
-        assert_eq!(*exit, Exit::Code(0));
+    fn read(&self, exit: &Termination, _: Option<&[u8]>) -> TaskResult {
+        assert_eq!(*exit, Termination::Code(0));
         TaskResult::bare(energy())
     }
 }

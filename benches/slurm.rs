@@ -15,8 +15,8 @@ use cluster::Cluster;
 use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
-use moldflow::exec::transport::Here;
-use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::exec::transport::LocalTransport;
+use moldflow::exec::{Executor, Job, JobEvent, Termination};
 use moldflow::task::{TaskId, Token};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -106,7 +106,7 @@ fn in_blocks(seconds: &str) -> f64 {
         resources: Resources::default(),
         setup: vec![],
     };
-    let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+    let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
     let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let policy = BlockPolicy {
         min: 0,
@@ -146,12 +146,12 @@ fn in_blocks(seconds: &str) -> f64 {
     let mut begin = None;
     let mut ended = 0;
     while ended < TASKS {
-        match reports.blocking_recv().expect("a report").news {
-            News::Started => {
+        match reports.blocking_recv().expect("a report").event {
+            JobEvent::Started => {
                 begin.get_or_insert_with(Instant::now);
             }
-            News::Ended { exit, .. } => {
-                assert_eq!(exit, Exit::Code(0));
+            JobEvent::Ended { exit, .. } => {
+                assert_eq!(exit, Termination::Code(0));
                 ended += 1;
             }
         }

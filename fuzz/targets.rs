@@ -18,8 +18,8 @@ use moldflow::config::{import, profiles, source};
 use moldflow::driver::{Program, TaskRun};
 use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
-use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
-use moldflow::exec::{Exit, Job, render, slurm};
+use moldflow::exec::transport::{CommandRequest, Output, PutError, Transport, Unreachable};
+use moldflow::exec::{Job, Termination, render, slurm};
 use moldflow::simulate::{Engine, Outputs, Request};
 use moldflow::task::Shape;
 use moldflow::task::{Event, Token};
@@ -147,7 +147,7 @@ pub fn result_json(data: &[u8]) {
     let program = TaskRun {
         executable: PathBuf::from("moldflow"),
     };
-    let read = program.read(&Exit::Code(0), Some(data));
+    let read = program.read(&Termination::Code(0), Some(data));
     assert!(serde_json::to_vec(&read.outcome).is_ok());
 }
 
@@ -257,7 +257,7 @@ impl Says {
 }
 
 impl Transport for Says {
-    fn run(&mut self, _: &Call) -> Result<Output, Unreachable> {
+    fn run(&mut self, _: &CommandRequest) -> Result<Output, Unreachable> {
         Ok(self.0.clone())
     }
 
@@ -277,7 +277,7 @@ impl Transport for Says {
         Ok(())
     }
 
-    fn is_at_it(&mut self, _: &str, _: &str) -> Result<bool, Unreachable> {
+    fn submission_in_progress(&mut self, _: &str, _: &str) -> Result<bool, Unreachable> {
         Ok(false)
     }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use std::process::Child;
 use std::time::Duration;
 
-use moldflow::exec::{Executor, Exit, Found, Job};
+use moldflow::exec::{Adoption, Executor, Job, Termination};
 use support::bench::{Bench, touch, until};
 use support::wait_until;
 
@@ -15,14 +15,14 @@ fn a_process_of_an_earlier_engine_is_adopted_and_its_end_reported_once() {
     let mut bench = Bench::new(1);
     let mut child = bench.started_before(1, &format!("{}; echo 42 > result.json", until("go")));
     let (job, next) = (bench.job(1, &["false"]), bench.job(2, &["true"]));
-    assert_eq!(bench.executor.find(&[job]), [Found::Adopted]);
+    assert_eq!(bench.executor.find(&[job]), [Adoption::Adopted]);
     assert_eq!(bench.executor.busy(), 1);
     bench.submit([next]);
     touch(bench.dir.path(), "go");
-    assert_eq!(bench.end(), (1, Exit::Unseen, Some("42\n".into())));
+    assert_eq!(bench.end(), (1, Termination::Unseen, Some("42\n".into())));
     assert_eq!(
         bench.end(),
-        (2, Exit::Code(0), None),
+        (2, Termination::Code(0), None),
         "the slot of an adopted process is taken until it ends"
     );
     bench.assert_nothing_more_is_reported();
@@ -34,9 +34,9 @@ fn an_adopted_process_that_leaves_no_result_is_reported_without_one() {
     let mut bench = Bench::new(1);
     let mut child = bench.started_before(1, &until("go"));
     let job = bench.job(1, &["false"]);
-    assert_eq!(bench.executor.find(&[job]), [Found::Adopted]);
+    assert_eq!(bench.executor.find(&[job]), [Adoption::Adopted]);
     touch(bench.dir.path(), "go");
-    assert_eq!(bench.end(), (1, Exit::Unseen, None));
+    assert_eq!(bench.end(), (1, Termination::Unseen, None));
     child.wait().unwrap();
 }
 
@@ -51,14 +51,17 @@ fn an_adopted_process_is_cancelled_and_timed_out_like_any_other() {
     timed_out.timeout = Duration::from_millis(300);
     assert_eq!(
         bench.executor.find(&[cancelled.clone(), timed_out]),
-        [Found::Adopted, Found::Adopted]
+        [Adoption::Adopted, Adoption::Adopted]
     );
     bench.executor.cancel(&[cancelled.token]);
     let mut ends = [bench.end(), bench.end()];
     ends.sort_by_key(|end| end.0);
     assert_eq!(
         ends,
-        [(1, Exit::Cancelled, None), (2, Exit::TimedOut, None)]
+        [
+            (1, Termination::Cancelled, None),
+            (2, Termination::TimedOut, None)
+        ]
     );
     wait_until("the end of all", || bench.living().is_empty());
     for child in &mut children {
@@ -76,7 +79,7 @@ fn more_adopted_processes_than_slots_are_all_reported() {
     let jobs: Vec<Job> = (1..=3).map(|task| bench.job(task, &["false"])).collect();
     assert_eq!(
         bench.executor.find(&jobs),
-        [Found::Adopted, Found::Adopted, Found::Adopted]
+        [Adoption::Adopted, Adoption::Adopted, Adoption::Adopted]
     );
     touch(bench.dir.path(), "go");
     // Reaped before anybody watches the last ones, so that their ids are free.
@@ -86,7 +89,7 @@ fn more_adopted_processes_than_slots_are_all_reported() {
     let tasks: BTreeSet<u64> = (0..3)
         .map(|_| bench.end())
         .map(|(task, exit, result)| {
-            assert_eq!(exit, Exit::Unseen);
+            assert_eq!(exit, Termination::Unseen);
             assert!(result.is_some());
             task
         })
@@ -109,10 +112,10 @@ fn a_process_that_is_gone_is_known_by_what_it_left() {
     ];
     assert_eq!(
         bench.executor.find(&jobs),
-        [Found::Adopted, Found::Adopted, Found::Nothing]
+        [Adoption::Adopted, Adoption::Adopted, Adoption::NotStarted]
     );
-    assert_eq!(bench.end(), (1, Exit::Unseen, Some("42\n".into())));
-    assert_eq!(bench.end(), (2, Exit::Unseen, None));
+    assert_eq!(bench.end(), (1, Termination::Unseen, Some("42\n".into())));
+    assert_eq!(bench.end(), (2, Termination::Unseen, None));
     bench.assert_nothing_more_is_reported();
 }
 
@@ -125,8 +128,8 @@ fn orphans_of_a_dead_leader_are_ended() {
         .unwrap();
     wait_until("the orphan", || bench.living().len() == 1);
     let job = bench.job(1, &["false"]);
-    assert_eq!(bench.executor.find(&[job]), [Found::Adopted]);
-    assert_eq!(bench.end(), (1, Exit::Unseen, None));
+    assert_eq!(bench.executor.find(&[job]), [Adoption::Adopted]);
+    assert_eq!(bench.end(), (1, Termination::Unseen, None));
     wait_until("the end of the orphan", || bench.living().is_empty());
 }
 
@@ -141,7 +144,7 @@ fn a_process_that_has_just_been_started_is_found() {
         bench.executor.cancel(&[job.token]);
         assert_eq!(
             bench.end(),
-            (task, Exit::Cancelled, None),
+            (task, Termination::Cancelled, None),
             "it was taken for one that is gone"
         );
         child.kill().unwrap();
@@ -162,9 +165,9 @@ fn processes_of_attempts_that_nobody_waits_for_are_ended_and_no_others() {
         .executor
         .end_others(&bench.run, std::slice::from_ref(&job.token));
     stray.wait().unwrap();
-    assert_eq!(bench.executor.find(&[job]), [Found::Adopted]);
+    assert_eq!(bench.executor.find(&[job]), [Adoption::Adopted]);
     touch(bench.dir.path(), "go");
-    assert_eq!(bench.end(), (1, Exit::Unseen, None));
+    assert_eq!(bench.end(), (1, Termination::Unseen, None));
     wanted.wait().unwrap();
     wait_until("the end of all", || bench.living().is_empty());
 }

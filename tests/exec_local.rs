@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::time::Duration;
 
-use moldflow::exec::{Executor, Exit, Found, Job, LocalExecutor, News, Report, cores, gpus};
+use moldflow::exec::{
+    Adoption, Executor, Job, JobEvent, LocalExecutor, Report, Termination, cores, gpus,
+};
 use moldflow::task::Token;
 use rustix::thread::sched_getaffinity;
 use support::bench::{Bench, touch, until};
@@ -42,10 +44,10 @@ fn as_many_jobs_run_at_once_as_there_are_slots_and_no_more() {
     bench.submit(rest);
     let (mut running, mut ended) = (BTreeSet::new(), 0);
     while ended < 20 {
-        let Report { token, news, .. } = bench.report();
-        match news {
-            News::Started => assert!(running.insert(token.task)),
-            News::Ended { .. } => {
+        let Report { token, event, .. } = bench.report();
+        match event {
+            JobEvent::Started => assert!(running.insert(token.task)),
+            JobEvent::Ended { .. } => {
                 assert!(running.remove(&token.task), "it ends once, after its start");
                 ended += 1;
             }
@@ -75,7 +77,7 @@ fn tasks_that_run_at_once_have_gpus_of_their_own_and_so_does_one_that_an_earlier
         String::from_utf8_lossy(&environ).contains("CUDA_VISIBLE_DEVICES=3,4")
     });
     let adopted = bench.job(9, &["true"]);
-    assert_eq!(bench.executor.find(&[adopted]), [Found::Adopted]);
+    assert_eq!(bench.executor.find(&[adopted]), [Adoption::Adopted]);
     let tell = "printf %s $CUDA_VISIBLE_DEVICES > result.json";
     for round in 0..3 {
         let job = |task, other: u64| {
@@ -129,20 +131,20 @@ fn of_pinned_slots_each_has_cores_of_its_own() {
 fn exit_statuses_and_signals_are_told_apart() {
     let mut bench = Bench::new(1);
     let true_ = bench.job(1, &["true"]);
-    assert_eq!(bench.exit_of(true_), Exit::Code(0));
+    assert_eq!(bench.exit_of(true_), Termination::Code(0));
     let seven = bench.shell(2, "exit 7");
-    assert_eq!(bench.exit_of(seven), Exit::Code(7));
+    assert_eq!(bench.exit_of(seven), Termination::Code(7));
     let killed = bench.shell(3, "kill -9 $$");
-    assert_eq!(bench.exit_of(killed), Exit::Signal(9));
+    assert_eq!(bench.exit_of(killed), Termination::Signal(9));
     let aborted = bench.shell(4, "kill -ABRT $$");
-    assert_eq!(bench.exit_of(aborted), Exit::Signal(6));
+    assert_eq!(bench.exit_of(aborted), Termination::Signal(6));
 }
 
 #[test]
 fn a_program_that_does_not_exist_is_a_failed_launch_that_names_it() {
     let mut bench = Bench::new(1);
     let missing = bench.job(1, &["no-such-program-7f3a"]);
-    let Exit::LaunchFailed(why) = bench.exit_of(missing) else {
+    let Termination::LaunchFailed(why) = bench.exit_of(missing) else {
         panic!("it cannot start")
     };
     assert!(why.contains("no-such-program-7f3a"), "{why}");
@@ -155,7 +157,7 @@ fn a_file_that_cannot_be_linked_is_a_failed_launch_that_names_it() {
     let mut job = bench.job(1, &["true"]);
     job.links
         .push((bench.dir.path().join("gone-model"), "model".into()));
-    let Exit::LaunchFailed(why) = bench.exit_of(job) else {
+    let Termination::LaunchFailed(why) = bench.exit_of(job) else {
         panic!("it cannot start")
     };
     assert!(why.contains("gone-model"), "{why}");
@@ -176,7 +178,7 @@ fn a_job_finds_its_files_and_its_result_is_reported() {
     bench.submit([job]);
     assert_eq!(
         bench.end(),
-        (1, Exit::Code(0), Some("written and linked".into()))
+        (1, Termination::Code(0), Some("written and linked".into()))
     );
     let read = |name: &str| fs::read_to_string(bench.attempt(1).join(name)).unwrap();
     assert_eq!(
@@ -193,7 +195,7 @@ fn only_the_allowed_environment_reaches_a_task() {
     let mut job = bench.job(1, &["env"]);
     job.env.push(("OMP_NUM_THREADS".into(), "3".into()));
     bench.submit([job]);
-    assert_eq!(bench.end().1, Exit::Code(0));
+    assert_eq!(bench.end().1, Termination::Code(0));
     let out = fs::read_to_string(bench.attempt(1).join("stdout")).unwrap();
     let names: BTreeSet<&str> = out
         .lines()
@@ -223,7 +225,7 @@ fn a_time_limit_ends_the_whole_process_group() {
         "sleep 1000 & sh -c 'trap \"\" TERM; while :; do sleep 1; done' & wait",
     );
     job.timeout = Duration::from_millis(500);
-    assert_eq!(bench.exit_of(job), Exit::TimedOut);
+    assert_eq!(bench.exit_of(job), Termination::TimedOut);
     wait_until("the end of the group", || bench.living().is_empty());
 }
 
@@ -232,7 +234,7 @@ fn a_time_limit_ends_what_does_not_heed_sigterm() {
     let mut bench = Bench::new(1);
     let mut job = bench.shell(1, "trap '' TERM; while :; do sleep 1; done");
     job.timeout = Duration::from_millis(500);
-    assert_eq!(bench.exit_of(job), Exit::TimedOut);
+    assert_eq!(bench.exit_of(job), Termination::TimedOut);
     wait_until("its end", || bench.living().is_empty());
 }
 
@@ -240,7 +242,7 @@ fn a_time_limit_ends_what_does_not_heed_sigterm() {
 fn what_a_job_leaves_running_ends_with_it() {
     let mut bench = Bench::new(1);
     let job = bench.shell(1, "sleep 1000 & sleep 1000 & exit 4");
-    assert_eq!(bench.exit_of(job), Exit::Code(4));
+    assert_eq!(bench.exit_of(job), Termination::Code(4));
     wait_until("the end of the group", || bench.living().is_empty());
 }
 
@@ -256,8 +258,8 @@ fn of_cancelled_jobs_the_running_one_is_reported_and_the_waiting_one_never_start
     bench.submit(jobs);
     wait_until("the first to run", || bench.dir.path().join("one").exists());
     bench.executor.cancel(&tokens);
-    assert_eq!(bench.end(), (1, Exit::Cancelled, None));
-    assert_eq!(bench.end(), (3, Exit::Code(0), None));
+    assert_eq!(bench.end(), (1, Termination::Cancelled, None));
+    assert_eq!(bench.end(), (3, Termination::Code(0), None));
     assert!(!bench.dir.path().join("two").exists());
     assert!(bench.living().is_empty());
 }
@@ -270,9 +272,9 @@ fn a_job_cancelled_at_any_moment_of_its_start_ends() {
         let token = job.token.clone();
         bench.submit([job]);
         let started = bench.report();
-        assert!(matches!(started.news, News::Started));
+        assert!(matches!(started.event, JobEvent::Started));
         bench.executor.cancel(&[token]);
-        assert_eq!(bench.end(), (task, Exit::Cancelled, None));
+        assert_eq!(bench.end(), (task, Termination::Cancelled, None));
     }
 }
 
@@ -287,7 +289,7 @@ fn what_waits_is_dropped_and_what_runs_goes_on() {
     wait_until("the first to run", || bench.dir.path().join("one").exists());
     bench.executor.drop_waiting();
     touch(bench.dir.path(), "go");
-    assert_eq!(bench.end(), (1, Exit::Code(0), None));
+    assert_eq!(bench.end(), (1, Termination::Code(0), None));
     bench.assert_nothing_more_is_reported();
 }
 
@@ -298,7 +300,10 @@ fn an_end_is_reported_before_the_slot_is_free() {
         let job = bench.job(task, &["true"]);
         bench.submit([job]);
         wait_until("its start", || {
-            matches!(bench.reports.try_recv().map(|r| r.news), Ok(News::Started))
+            matches!(
+                bench.reports.try_recv().map(|r| r.event),
+                Ok(JobEvent::Started)
+            )
         });
         wait_until("a free slot", || bench.executor.busy() == 0);
         let report = bench
@@ -306,9 +311,9 @@ fn an_end_is_reported_before_the_slot_is_free() {
             .try_recv()
             .expect("a slot is free only when its news are out");
         assert!(matches!(
-            report.news,
-            News::Ended {
-                exit: Exit::Code(0),
+            report.event,
+            JobEvent::Ended {
+                exit: Termination::Code(0),
                 ..
             }
         ));

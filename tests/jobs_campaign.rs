@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
-use moldflow::exec::transport::Here;
-use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::exec::transport::LocalTransport;
+use moldflow::exec::{Executor, Job, JobEvent, Termination};
 use moldflow::task::{TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
@@ -188,7 +188,7 @@ fn survives(executor: &'static str, history: bool) {
 }
 
 /// How jobs end that fail, are cancelled, and are ended by `qdel`.
-fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
+fn ends(executor: &'static str, history: bool) -> Vec<Termination> {
     let server = Server::start(executor);
     if history {
         fs::write(server.file("history"), "").expect("a file");
@@ -218,7 +218,7 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
     };
     fs::write(server.file("slots"), "8").expect("a file");
     let path = format!("{}:/usr/bin:/bin", server.file("bin").display());
-    let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow"))).with("PATH", path);
+    let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow"))).with("PATH", path);
     let (sender, mut reports) = unbounded_channel();
     let jobs = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
     let mut jobs = jobs.expect("a thread");
@@ -245,9 +245,9 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
     while ends.contains(&None) {
         let report = reports.blocking_recv().expect("a report");
         let task = report.token.task.0;
-        match report.news {
-            News::Started if task == 2 => jobs.cancel(&[token(task)]),
-            News::Started if task == 3 => {
+        match report.event {
+            JobEvent::Started if task == 2 => jobs.cancel(&[token(task)]),
+            JobEvent::Started if task == 3 => {
                 let id = fs::read_dir(server.file("jobs"))
                     .expect("jobs")
                     .flatten()
@@ -260,8 +260,10 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
                 let ended = Command::new(server.file("bin/qdel")).arg(id).status();
                 assert!(ended.expect("qdel starts").success());
             }
-            News::Started => {}
-            News::Ended { exit, .. } => ends[usize::try_from(task).expect("small")] = Some(exit),
+            JobEvent::Started => {}
+            JobEvent::Ended { exit, .. } => {
+                ends[usize::try_from(task).expect("small")] = Some(exit)
+            }
         }
     }
     ends.into_iter().flatten().collect()
@@ -270,10 +272,10 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
 #[test]
 fn pbs_with_a_history_tells_how_a_job_ended_that_left_no_trace() {
     let expected = [
-        Exit::Code(3),
-        Exit::Signal(9),
-        Exit::Cancelled,
-        Exit::CancelledByHand,
+        Termination::Code(3),
+        Termination::Signal(9),
+        Termination::Cancelled,
+        Termination::CancelledByHand,
     ];
     assert_eq!(ends("pbs", true), expected);
 }
@@ -281,10 +283,10 @@ fn pbs_with_a_history_tells_how_a_job_ended_that_left_no_trace() {
 #[test]
 fn a_job_that_pbs_without_a_history_forgot_is_judged_by_its_files() {
     let expected = [
-        Exit::Code(3),
-        Exit::Signal(9),
-        Exit::Cancelled,
-        Exit::Unseen,
+        Termination::Code(3),
+        Termination::Signal(9),
+        Termination::Cancelled,
+        Termination::Unseen,
     ];
     assert_eq!(ends("pbs", false), expected);
 }
@@ -292,10 +294,10 @@ fn a_job_that_pbs_without_a_history_forgot_is_judged_by_its_files() {
 #[test]
 fn a_job_that_cobalt_forgot_and_that_left_no_trace_is_lost() {
     let expected = [
-        Exit::Code(3),
-        Exit::Signal(9),
-        Exit::Cancelled,
-        Exit::Unseen,
+        Termination::Code(3),
+        Termination::Signal(9),
+        Termination::Cancelled,
+        Termination::Unseen,
     ];
     assert_eq!(ends("cobalt", false), expected);
 }

@@ -13,8 +13,8 @@ use cluster::{Cluster, wait_long};
 use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
-use moldflow::exec::transport::Here;
-use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::exec::transport::LocalTransport;
+use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
 use moldflow::task::{TaskId, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -22,7 +22,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 struct Partition {
     executor: BlockExecutor,
     reports: UnboundedReceiver<Report>,
-    ended: BTreeMap<u64, Exit>,
+    ended: BTreeMap<u64, Termination>,
     started: usize,
 }
 
@@ -46,7 +46,7 @@ impl Partition {
             resources: Resources::default(),
             setup: vec![],
         };
-        let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+        let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
         let mut params = BlockParams {
             terms,
@@ -84,9 +84,9 @@ impl Partition {
 
     fn listen(&mut self) {
         while let Ok(report) = self.reports.try_recv() {
-            match report.news {
-                News::Started => self.started += 1,
-                News::Ended { exit, .. } => {
+            match report.event {
+                JobEvent::Started => self.started += 1,
+                JobEvent::Ended { exit, .. } => {
                     let earlier = self.ended.insert(report.token.task.0, exit);
                     assert_eq!(earlier, None, "{} ended twice", report.token);
                 }
@@ -134,7 +134,12 @@ fn blocks_grow_with_the_queue_and_are_released_when_idle() {
         assert!(live(&cluster) <= 3);
         p.ended.len() == 8
     });
-    assert!(partition.ended.values().all(|exit| *exit == Exit::Code(0)));
+    assert!(
+        partition
+            .ended
+            .values()
+            .all(|exit| *exit == Termination::Code(0))
+    );
     assert_eq!(cluster.jobs().len(), 3);
     partition.wait("release of all", 60, |_| live(&cluster) == 0);
 }
@@ -175,11 +180,11 @@ fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     let mut partition = Partition::new(&cluster, policy(1));
     partition.submit(&cluster, &["exit 3", "kill -9 $$", "sleep 100"]);
     partition.wait("start of all", 60, |p| p.started == 3 && p.ended.len() == 2);
-    assert_eq!(partition.ended[&1], Exit::Code(3));
-    assert_eq!(partition.ended[&2], Exit::Signal(9));
+    assert_eq!(partition.ended[&1], Termination::Code(3));
+    assert_eq!(partition.ended[&2], Termination::Signal(9));
     partition.executor.cancel(&[token(3)]);
     partition.wait("end of the third", 60, |p| p.ended.len() == 3);
-    assert_eq!(partition.ended[&3], Exit::Cancelled);
+    assert_eq!(partition.ended[&3], Termination::Cancelled);
 
     let node = cluster.dir().join("tasks/5/node");
     partition.ended.clear();
@@ -206,14 +211,14 @@ fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     );
     partition.wait("end of all", 90, |p| p.ended.len() == 5);
     assert!(
-        matches!(&partition.ended[&5], Exit::NodeLost(_)),
+        matches!(&partition.ended[&5], Termination::NodeLost(_)),
         "{:?}",
         partition.ended
     );
     partition.ended.clear();
     partition.submit(&cluster, &["true"]);
     partition.wait("end of one more", 60, |p| p.ended.len() == 1);
-    assert_eq!(partition.ended[&1], Exit::Code(0));
+    assert_eq!(partition.ended[&1], Termination::Code(0));
 }
 
 /// Kills the client of a step as the loss of its host would. It has two processes, of which one ends the step when the
@@ -254,8 +259,8 @@ fn the_end_of_a_client_is_not_that_of_its_step() {
     kill_client(2);
     partition.executor.cancel(&[token(2)]);
     partition.wait("end of both", 60, |p| p.ended.len() == 2);
-    assert_eq!(partition.ended[&1], Exit::Code(0));
-    assert_eq!(partition.ended[&2], Exit::Cancelled);
+    assert_eq!(partition.ended[&1], Termination::Code(0));
+    assert_eq!(partition.ended[&2], Termination::Cancelled);
     partition.wait("end of the steps", 60, |_| steps(&cluster).is_empty());
 
     partition.ended.clear();
@@ -264,7 +269,7 @@ fn the_end_of_a_client_is_not_that_of_its_step() {
     kill_client(3);
     partition.wait("end of the third", 60, |p| p.ended.len() == 3);
     // It was waited for, longer than the end of a client is looked into.
-    assert_eq!(partition.ended[&3], Exit::Code(4));
+    assert_eq!(partition.ended[&3], Termination::Code(4));
 }
 
 #[test]
@@ -287,7 +292,7 @@ fn a_task_of_two_nodes_has_them_to_itself_and_its_launcher_reaches_both() {
     partition.submit(&cluster, &[there; 2]);
     partition.wait("end of both", 60, |p| p.ended.len() == 2);
     for task in [1, 2] {
-        assert_eq!(partition.ended[&task], Exit::Code(0));
+        assert_eq!(partition.ended[&task], Termination::Code(0));
         let file = |name: &str| {
             let path = cluster.dir().join(format!("tasks/{task}/{name}"));
             fs::read_to_string(path).expect("a file")
@@ -307,11 +312,11 @@ fn what_a_block_takes_with_it_at_its_walltime_is_not_counted() {
     let mut partition = Partition::new(&cluster, short);
     partition.submit(&cluster, &["sleep 250"]);
     partition.wait("end of the block", 200, |p| p.ended.len() == 1);
-    assert_eq!(partition.ended[&1], Exit::Walltime);
+    assert_eq!(partition.ended[&1], Termination::Walltime);
     // The engine tries it again: in a block of its own.
     partition.ended.clear();
     partition.submit(&cluster, &["true"]);
     partition.wait("end of the second", 60, |p| p.ended.len() == 1);
-    assert_eq!(partition.ended[&1], Exit::Code(0));
+    assert_eq!(partition.ended[&1], Termination::Code(0));
     assert_eq!(cluster.jobs().len(), 2);
 }

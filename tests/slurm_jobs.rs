@@ -15,13 +15,13 @@ use moldflow::driver::{Program, TaskRun};
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
-use moldflow::exec::transport::Here;
-use moldflow::exec::{Executor, Exit, Found, Job, News, Report};
+use moldflow::exec::transport::LocalTransport;
+use moldflow::exec::{Adoption, Executor, Job, JobEvent, Report, Termination};
 use moldflow::task::{FailureKind, Outcome, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How a job ended, and its result.
-type End = (Exit, Option<String>);
+type End = (Termination, Option<String>);
 
 fn number(n: usize) -> NonZeroUsize {
     NonZeroUsize::new(n).expect("a number above zero")
@@ -63,7 +63,7 @@ impl Partition {
         change(&mut terms);
         let max_jobs = terms.batch.max_jobs.get();
         let system = Box::new(Slurm::new(terms));
-        let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+        let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let mut here = here
             .with("SLURM_CONF", cluster.conf().to_string_lossy())
             // The login shells of jobs read no profile of whoever runs the tests.
@@ -113,9 +113,9 @@ impl Partition {
     fn listen(&mut self) {
         while let Ok(report) = self.reports.try_recv() {
             let task = report.token.task.0;
-            match report.news {
-                News::Started => self.started.push(task),
-                News::Ended { exit, result, .. } => {
+            match report.event {
+                JobEvent::Started => self.started.push(task),
+                JobEvent::Ended { exit, result, .. } => {
                     let result = result.map(|text| String::from_utf8(text).expect("text"));
                     let earlier = self.ended.insert(task, (exit, result));
                     assert_eq!(earlier, None, "task {task} ended twice");
@@ -150,7 +150,7 @@ impl Partition {
 const SOON: Duration = Duration::from_secs(40);
 
 /// What a failure is to the engine.
-fn kind(exit: &Exit) -> FailureKind {
+fn kind(exit: &Termination) -> FailureKind {
     let program = TaskRun {
         executable: "moldflow".into(),
     };
@@ -185,13 +185,15 @@ fn jobs_bring_back_their_results_and_how_they_ended() {
     let ended = partition.wait_for_ends(7, SOON).clone();
     let result = ended[&1].1.as_deref();
     assert_eq!(result, Some("fourblue yes c0ffee.1.1\n"));
-    assert_eq!(ended[&1].0, Exit::Code(0));
-    assert_eq!(ended[&2].0, Exit::Code(3));
-    assert_eq!(ended[&3].0, Exit::Signal(9));
-    assert_eq!(ended[&4].0, Exit::Cancelled);
-    assert_eq!(ended[&5], (Exit::Code(0), None));
-    assert_eq!(ended[&6].0, Exit::TimedOut);
-    assert!(matches!(&ended[&7].0, Exit::LaunchFailed(why) if why.contains("/no/such/program")));
+    assert_eq!(ended[&1].0, Termination::Code(0));
+    assert_eq!(ended[&2].0, Termination::Code(3));
+    assert_eq!(ended[&3].0, Termination::Signal(9));
+    assert_eq!(ended[&4].0, Termination::Cancelled);
+    assert_eq!(ended[&5], (Termination::Code(0), None));
+    assert_eq!(ended[&6].0, Termination::TimedOut);
+    assert!(
+        matches!(&ended[&7].0, Termination::LaunchFailed(why) if why.contains("/no/such/program"))
+    );
     let stderr = fs::read_to_string(partition.dir.join("6/stderr")).expect("kept");
     assert_eq!(stderr, "err\n");
 }
@@ -237,14 +239,16 @@ fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
     let mut refused = Partition::with(&cluster, |s| s.batch.queue = Some("no-such-queue".into()));
     refused.submit(&["true"]);
     let ended = refused.wait_for_ends(1, SOON);
-    assert!(matches!(&ended[&1].0, Exit::LaunchFailed(why) if why.contains("invalid partition")));
+    assert!(
+        matches!(&ended[&1].0, Termination::LaunchFailed(why) if why.contains("invalid partition"))
+    );
 
     let mut partition = Partition::new(&cluster, 16);
     partition.submit(&["sleep 60"]);
     partition.wait_for_starts(1);
     cluster.ask(&["scancel", "--name=c0ffee.1.1"]);
     let exit = partition.wait_for_ends(1, SOON)[&1].0.clone();
-    assert_eq!(exit, Exit::CancelledByHand);
+    assert_eq!(exit, Termination::CancelledByHand);
     assert!(kind(&exit).may_pass_next_time() && !kind(&exit).counts_against_retries());
 
     // An executor that goes leaves no job behind.
@@ -285,7 +289,7 @@ fn what_the_machine_does_to_a_job_is_not_counted() {
             .expect("a number"),
     );
     let ended = partition.wait_for_ends(2, Duration::from_secs(150));
-    assert_eq!(ended[&1].0, Exit::Walltime);
+    assert_eq!(ended[&1].0, Termination::Walltime);
     assert_eq!(kind(&ended[&1].0), FailureKind::Walltime);
     assert_eq!(kind(&ended[&2].0), FailureKind::NodeLost);
     assert!(!FailureKind::Walltime.counts_against_retries());
@@ -337,7 +341,7 @@ fn a_controller_that_is_away_for_a_while_changes_nothing() {
     let ended = partition.wait_for_ends(3, Duration::from_secs(90));
     for task in 1..=3 {
         let result = Some(format!("{task}\n"));
-        assert_eq!(ended[&task], (Exit::Code(0), result));
+        assert_eq!(ended[&task], (Termination::Code(0), result));
     }
     assert_eq!(cluster.jobs().len(), 3);
 }
@@ -359,10 +363,13 @@ fn what_an_earlier_engine_submitted_is_adopted_and_the_rest_started() {
     let jobs: Vec<Job> = (1..=3)
         .map(|task| later.job(task, &format!("echo {task} > result")))
         .collect();
-    assert_eq!(later.executor.find(&jobs), vec![Found::Adopted; 3]);
+    assert_eq!(later.executor.find(&jobs), vec![Adoption::Adopted; 3]);
     let ended = later.wait_for_ends(3, SOON);
     for task in 1..=3 {
-        assert_eq!(ended[&task], (Exit::Code(0), Some(format!("{task}\n"))));
+        assert_eq!(
+            ended[&task],
+            (Termination::Code(0), Some(format!("{task}\n")))
+        );
     }
     let mut names: Vec<String> = cluster
         .jobs()
@@ -426,7 +433,9 @@ fn jobs_are_cancelled_together_whether_they_wait_or_run_and_no_other_is() {
     let ended = partition.wait_for_some(4, SOON);
     assert_eq!(ended.keys().copied().collect::<Vec<_>>(), cancelled);
     assert!(
-        ended.values().all(|(exit, _)| *exit == Exit::Cancelled),
+        ended
+            .values()
+            .all(|(exit, _)| *exit == Termination::Cancelled),
         "{ended:?}"
     );
     let left: Vec<String> = cluster
@@ -451,7 +460,7 @@ fn a_controller_with_small_arrays_or_none_gets_them_or_jobs_alone() {
         let ended = partition.wait_for_ends(7, SOON);
         for task in 1..=7 {
             let result = Some(format!("c0ffee.{task}.1\n"));
-            assert_eq!(ended[&task], (Exit::Code(0), result), "{settings}");
+            assert_eq!(ended[&task], (Termination::Code(0), result), "{settings}");
         }
         assert_eq!(cluster.commands("sbatch"), commands, "{settings}");
     }
@@ -472,7 +481,7 @@ fn a_job_is_known_by_its_id_whatever_is_printed_around_it() {
     partition.executor.submit(vec![third]);
     let last = partition.wait_for_ends(3, SOON)[&3].clone();
     for (task, end) in [(1, &ended[&1]), (2, &ended[&2]), (3, &last)] {
-        assert_eq!(*end, (Exit::Code(0), Some(format!("{task}\n"))));
+        assert_eq!(*end, (Termination::Code(0), Some(format!("{task}\n"))));
     }
     assert_eq!(cluster.jobs().len(), 3);
 }
@@ -497,7 +506,10 @@ fn a_job_whose_id_was_noted_is_not_submitted_again_when_a_list_lacks_it() {
     later.executor.find(&jobs);
     let ended = later.wait_for_ends(2, SOON);
     for task in 1..=2 {
-        assert_eq!(ended[&task], (Exit::Code(0), Some(format!("{task}\n"))));
+        assert_eq!(
+            ended[&task],
+            (Termination::Code(0), Some(format!("{task}\n")))
+        );
     }
     assert_eq!(cluster.jobs().len(), 2);
     assert_eq!(cluster.commands("sbatch"), 0);

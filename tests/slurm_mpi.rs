@@ -12,8 +12,8 @@ use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
-use moldflow::exec::transport::Here;
-use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::exec::transport::LocalTransport;
+use moldflow::exec::{Executor, Job, JobEvent, Termination};
 use moldflow::task::{Launch, Shape};
 use moldflow::task::{TaskId, Token};
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn number(n: usize) -> NonZeroUsize {
 }
 
 /// Runs jobs to their ends; the exit and the result of each, in the order of `jobs`.
-fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
+fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Termination, Option<Vec<u8>>)> {
     let terms = Terms {
         system: System::Slurm,
         batch: Batch {
@@ -41,7 +41,7 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
         resources: Resources::default(),
         setup: vec![],
     };
-    let here = Here::new(Path::new(MOLDFLOW));
+    let here = LocalTransport::new(Path::new(MOLDFLOW));
     let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let (sender, mut reports) = unbounded_channel();
     let system = Box::new(Slurm::new(terms));
@@ -51,7 +51,7 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
     executor.submit(jobs);
     while ends.contains(&None) {
         let report = reports.blocking_recv().expect("a report");
-        if let News::Ended { exit, result, .. } = report.news {
+        if let JobEvent::Ended { exit, result, .. } = report.event {
             let task = usize::try_from(report.token.task.0).expect("a small number");
             ends[task] = Some((exit, result));
         }
@@ -113,7 +113,7 @@ fn nwchem_runs_on_two_ranks_of_a_job_and_a_job_of_two_nodes_names_them() {
     let mut ends = run(&cluster, jobs).into_iter();
     let mut text = || {
         let (exit, result) = ends.next().expect("an end");
-        assert_eq!(exit, Exit::Code(0));
+        assert_eq!(exit, Termination::Code(0));
         String::from_utf8(result.expect("a result")).expect("text")
     };
     let (energy, nodes) = (text(), text());

@@ -14,8 +14,8 @@ use moldflow::config::site::Batch;
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy, Slurm};
-use moldflow::exec::transport::Here;
-use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::exec::transport::LocalTransport;
+use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
 use moldflow::task::{TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -41,8 +41,8 @@ fn terms(cores: usize, memory: Option<u64>, gpus: usize) -> Terms {
     }
 }
 
-fn here(cluster: &Cluster) -> Here {
-    let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
+fn here(cluster: &Cluster) -> LocalTransport {
+    let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
     here.with("SLURM_CONF", cluster.conf().to_string_lossy())
 }
 
@@ -70,8 +70,8 @@ fn results(reports: &mut UnboundedReceiver<Report>, count: usize) -> Vec<String>
     let mut results = Vec::new();
     wait_long("the end of all tasks", Duration::from_secs(100), || {
         while let Ok(report) = reports.try_recv() {
-            if let News::Ended { exit, result, .. } = report.news {
-                assert_eq!(exit, Exit::Code(0), "{}", report.token);
+            if let JobEvent::Ended { exit, result, .. } = report.event {
+                assert_eq!(exit, Termination::Code(0), "{}", report.token);
                 results.push(String::from_utf8(result.expect("a result")).expect("text"));
             }
         }

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use moldflow::config::site::Ssh;
 use moldflow::exec::jobs::{JobExecutor, Processes};
-use moldflow::exec::ssh::{Connection, SshTransport, Trouble};
-use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::exec::ssh::{ConnectError, Connection, SshTransport};
+use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
 use moldflow::task::{TaskId, Token};
 use support::runs::names;
 use support::{wait_for, wait_until};
@@ -104,10 +104,10 @@ impl Away {
         }
     }
 
-    fn end(&mut self) -> (u64, Exit, Option<String>) {
+    fn end(&mut self) -> (u64, Termination, Option<String>) {
         loop {
-            let Report { token, news, .. } = wait_for("a report", || self.reports.try_recv().ok());
-            if let News::Ended { exit, result, .. } = news {
+            let Report { token, event, .. } = wait_for("a report", || self.reports.try_recv().ok());
+            if let JobEvent::Ended { exit, result, .. } = event {
                 let result = result.map(|result| String::from_utf8_lossy(&result).into_owned());
                 return (token.task.0, exit, result);
             }
@@ -134,7 +134,10 @@ fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
         job.env.push(("MOLDFLOW_SCRATCH".into(), scratch));
         let dir = job.dir.clone();
         away.executor.submit(vec![job]);
-        assert_eq!(away.end(), (task, Exit::Code(0), Some("the input".into())));
+        assert_eq!(
+            away.end(),
+            (task, Termination::Code(0), Some("the input".into()))
+        );
         let text = |name: &str| fs::read_to_string(dir.join(name)).expect("it was fetched");
         assert_eq!(text("word"), "it is read|it's $HOME \"`x`\"");
         assert_eq!(text("below/size").trim(), "3000000");
@@ -161,7 +164,7 @@ fn a_task_past_its_timeout_leaves_no_process_there() {
     let mut job = away.job(1, "sleep 1000 & sleep 1000");
     job.timeout = Duration::from_millis(300);
     away.executor.submit(vec![job]);
-    assert_eq!(away.end(), (1, Exit::TimedOut, None));
+    assert_eq!(away.end(), (1, Termination::TimedOut, None));
     assert_eq!(away.there.processes(RUN), 0);
 }
 
@@ -181,12 +184,12 @@ fn a_cancelled_task_leaves_no_process_and_no_file_there() {
         .join(token.to_string());
     wait_until("it runs", || attempt.join("begun").exists());
     away.executor.cancel(&[token]);
-    assert_eq!(away.end(), (1, Exit::Cancelled, None));
+    assert_eq!(away.end(), (1, Termination::Cancelled, None));
     assert_eq!(away.there.processes(RUN), 0);
     // Removed with the next request.
     let next = away.job(2, "true");
     away.executor.submit(vec![next]);
-    assert_eq!(away.end(), (2, Exit::Code(0), None));
+    assert_eq!(away.end(), (2, Termination::Code(0), None));
     wait_until("only the last is left", || away.left() == ["5ead.2.1"]);
 }
 
@@ -232,7 +235,7 @@ fn a_task_that_somebody_kills_there_is_lost_and_not_failed() {
     wait_until("it runs", || attempt.join("begun").exists());
     let all = "kill -9 $(grep -lz '^MOLDFLOW_TOKEN=5ead' /proc/[0-9]*/environ | cut -d/ -f3)";
     away.there.run(all);
-    assert_eq!(away.end(), (1, Exit::NodeLost("gone".into()), None));
+    assert_eq!(away.end(), (1, Termination::NodeLost("gone".into()), None));
 }
 
 #[test]
@@ -247,7 +250,7 @@ fn no_more_tasks_run_than_there_are_slots() {
     away.executor.submit(jobs);
     for _ in 0..9 {
         let (_, exit, result) = away.end();
-        assert_eq!(exit, Exit::Code(0));
+        assert_eq!(exit, Termination::Code(0));
         let at_once: usize = result.expect("a result").trim().parse().expect("a number");
         assert!(at_once <= 4, "{at_once} at once");
     }
@@ -270,21 +273,21 @@ fn what_is_wrong_with_the_other_host_is_told_apart() {
     let there = Sshd::start();
     let trouble = |place| way(&there, place).prepare().expect_err("trouble");
     let absent = place(&there, Some("/nowhere/at-all".into()));
-    assert!(matches!(trouble(absent), Trouble::Program { .. }));
+    assert!(matches!(trouble(absent), ConnectError::Program { .. }));
     let other = place(&there, Some("/bin/true".into()));
     assert!(matches!(
         trouble(other),
-        Trouble::Program { .. } | Trouble::Version { .. }
+        ConnectError::Program { .. } | ConnectError::Version { .. }
     ));
     let file = there.dir().join("host.sh");
     let no_folder = Ssh {
         work_dir: file,
         ..place(&there, None)
     };
-    assert!(matches!(trouble(no_folder), Trouble::Folder { .. }));
+    assert!(matches!(trouble(no_folder), ConnectError::Folder { .. }));
     fs::remove_file(there.dir().join("user_key")).expect("a key");
     assert!(matches!(
         trouble(place(&there, None)),
-        Trouble::Denied { .. }
+        ConnectError::Denied { .. }
     ));
 }

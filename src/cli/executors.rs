@@ -14,7 +14,7 @@ use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
 use crate::exec::slurm::{self, BlockExecutor, Slurm};
 use crate::exec::ssh::SshTransport;
-use crate::exec::transport::{Here, Transport};
+use crate::exec::transport::{LocalTransport, Transport};
 use crate::exec::{Executor, LocalExecutor, Report, cores, gpus};
 
 /// The executors of all partitions of a site, which report to `reports`.
@@ -57,7 +57,7 @@ fn executor(
 ) -> io::Result<Box<dyn Executor>> {
     let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
-    let here = Here::new(executable);
+    let here = LocalTransport::new(executable);
     let terms = Terms::of(site, partition);
     Ok(match (&partition.executor, terms) {
         (

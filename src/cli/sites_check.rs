@@ -6,7 +6,7 @@ use serde_json::json;
 use super::failure::Failure;
 use super::sites::{hostname, is_here, profile};
 use super::{Exit, print};
-use crate::exec::doctor::{self, Engine, Finding, Host, Verdict};
+use crate::exec::doctor::{self, Finding, Host, ProgramRequirement, Verdict};
 use crate::simulate;
 
 #[derive(Args)]
@@ -57,7 +57,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// What the engines need.
-fn engines() -> Vec<Engine> {
+fn engines() -> Vec<ProgramRequirement> {
     // Settings without a default do not matter here.
     let engines = [
         json!({"engine": "xtb"}),
@@ -70,7 +70,7 @@ fn engines() -> Vec<Engine> {
     let engine = |engine: simulate::Engine| {
         let needed = engine.simulator().requirement()?;
         let arguments = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        Some(Engine {
+        Some(ProgramRequirement {
             name: engine.name().to_owned(),
             program: needed.program,
             version_args: needed.version_args.map(arguments),

@@ -17,7 +17,7 @@ use crate::exec::Nodes;
 use crate::exec::allocation::share;
 use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
-use crate::exec::transport::Here;
+use crate::exec::transport::LocalTransport;
 use crate::store::Store;
 use crate::task::StoppedBy;
 
@@ -73,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             None,
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
-        let mut here = Here::new(&super::own_executable()?);
+        let mut here = LocalTransport::new(&super::own_executable()?);
         super::ways::ask(submit.system.into(), &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;

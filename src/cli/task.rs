@@ -13,7 +13,7 @@ use super::failure::{Failure as CommandFailure, causes};
 use super::terminal::say;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
-use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::exec::{self, LauncherError, ProgramError, SCRATCH, ScratchError, ScratchFolder};
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, Predicted};
 
@@ -50,7 +50,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
         Command::Exec(ExecArguments { job }) => super::wait(async {
             let exit = exec::carry_out(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
-                exec::Exit::Code(0) => Ok(Exit::Finished),
+                exec::Termination::Code(0) => Ok(Exit::Finished),
                 // The rest is in `exit.json`; the batch system only has to see that it was no success.
                 exit => Err(CommandFailure::new(format!("the task ended: {exit:?}"))),
             }
@@ -155,10 +155,10 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
     let SimulateInput { request, launch } = input;
     let engine = request.engine.simulator();
     let scratch = match engine.requirement() {
-        Some(_) => Folder::make(dir, SCRATCH_LINK)?,
+        Some(_) => ScratchFolder::make(dir, SCRATCH_LINK)?,
         None => None,
     };
-    let scratch = scratch.as_ref().map(Folder::path);
+    let scratch = scratch.as_ref().map(ScratchFolder::path);
     match engine.prepare(request, scratch)? {
         Prepared::Done(result) => Ok(result),
         Prepared::Program(program) => {

@@ -10,7 +10,7 @@ use crate::config::site::{Site, Transport};
 use crate::exec;
 use crate::exec::batch::System;
 use crate::exec::ssh::{Connection, SshTransport};
-use crate::exec::transport::Here;
+use crate::exec::transport::LocalTransport;
 
 /// A transport for each such partition, by its name; one connection for each host.
 pub(super) struct Ways(BTreeMap<String, SshTransport>);
@@ -45,7 +45,7 @@ impl Ways {
 
     /// Sees to it that the batch systems answer whose partitions the campaign uses.
     pub fn ask_schedulers(&mut self, loaded: &Loaded) -> Result<(), Failure> {
-        let mut here = Here::new(&super::own_executable()?);
+        let mut here = LocalTransport::new(&super::own_executable()?);
         let mut asked = BTreeSet::new();
         for method in loaded.campaign.methods.values() {
             let name = &method.partition;

@@ -5,7 +5,7 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use crate::exec::{Exit, PROGRAM_ERR};
+use crate::exec::{PROGRAM_ERR, Termination};
 use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
@@ -19,7 +19,7 @@ pub trait Program {
     /// Command line, run in the directory of the attempt.
     fn argv(&self) -> Vec<String>;
     /// What the attempt came to: its own result first, then its exit status.
-    fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult;
+    fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult;
 }
 
 /// `moldflow task run`: what every task of a campaign is.
@@ -34,17 +34,17 @@ impl Program for TaskRun {
         vec![executable, "task".into(), "run".into(), file::INPUT.into()]
     }
 
-    fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult {
+    fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult {
         let failed = |kind, message| TaskResult::bare(Outcome::Failed(Failure { kind, message }));
         match result.map(serde_json::from_slice::<TaskResult>) {
             // Another engine is to start it again: what its host refused then, it may grant now.
             Some(Ok(TaskResult {
                 host_fault: Some(_),
                 ..
-            })) if *exit == Exit::Unseen => {}
+            })) if *exit == Termination::Unseen => {}
             Some(Ok(result)) => return result,
             // A machine that went down may have kept half of it.
-            Some(Err(_)) if matches!(exit, Exit::Unseen | Exit::NodeLost(_)) => {}
+            Some(Err(_)) if matches!(exit, Termination::Unseen | Termination::NodeLost(_)) => {}
             Some(Err(e)) => {
                 let message = format!("the result cannot be read: {e}");
                 return failed(FailureKind::Unreadable, message);
@@ -52,45 +52,45 @@ impl Program for TaskRun {
             None => {}
         }
         let (kind, message) = match exit {
-            Exit::NotStarted(fault, why) | Exit::Unread(fault, why) => {
+            Termination::NotStarted(fault, why) | Termination::Unread(fault, why) => {
                 return TaskResult::of_host(*fault, why.clone());
             }
-            Exit::Code(code) if let Some(fault) = HostFault::of_exit_code(*code) => {
+            Termination::Code(code) if let Some(fault) = HostFault::of_exit_code(*code) => {
                 return TaskResult::of_host(fault, fault.to_string());
             }
-            Exit::Code(code) => (
+            Termination::Code(code) => (
                 FailureKind::Exit,
                 format!("exit status {code} and no result"),
             ),
-            Exit::Signal(signal) => (
+            Termination::Signal(signal) => (
                 FailureKind::Exit,
                 format!("ended by signal {signal}{}", guess(*signal)),
             ),
-            Exit::TimedOut => (FailureKind::Timeout, "ran past its timeout".to_owned()),
-            Exit::Cancelled => (FailureKind::Cancelled, "cancelled".to_owned()),
-            Exit::LaunchFailed(why) => (FailureKind::Launch, why.clone()),
-            Exit::Walltime => (
+            Termination::TimedOut => (FailureKind::Timeout, "ran past its timeout".to_owned()),
+            Termination::Cancelled => (FailureKind::Cancelled, "cancelled".to_owned()),
+            Termination::LaunchFailed(why) => (FailureKind::Launch, why.clone()),
+            Termination::Walltime => (
                 FailureKind::Walltime,
                 "ended by the batch system at its walltime".to_owned(),
             ),
-            Exit::NodeLost(word) => (
+            Termination::NodeLost(word) => (
                 FailureKind::NodeLost,
                 format!("its node was lost or taken away (`{word}`)"),
             ),
             // Not counted: a controller that lost its state cancels jobs too, and the word is the same.
-            Exit::CancelledByHand => (
+            Termination::CancelledByHand => (
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
             ),
-            Exit::Word(word) if word == "OUT_OF_MEMORY" => (
+            Termination::Word(word) if word == "OUT_OF_MEMORY" => (
                 FailureKind::Memory,
                 "ended by the batch system for its use of memory".to_owned(),
             ),
-            Exit::Word(word) => (
+            Termination::Word(word) => (
                 FailureKind::Exit,
                 format!("the batch system says `{word}`, and there is no result"),
             ),
-            Exit::Unseen => (
+            Termination::Unseen => (
                 FailureKind::Lost,
                 "gone without a result, and nobody saw it end".to_owned(),
             ),
@@ -268,17 +268,20 @@ mod tests {
         let left = serde_json::to_vec(&left).expect("JSON");
         let fault = |exit, result| program.read(&exit, result).host_fault;
         assert_eq!(
-            fault(Exit::Code(1), Some(&left[..])),
+            fault(Termination::Code(1), Some(&left[..])),
             Some(HostFault::NoMemory)
         );
-        assert_eq!(fault(Exit::Unseen, Some(&left[..])), None);
+        assert_eq!(fault(Termination::Unseen, Some(&left[..])), None);
         let code = HostFault::InputOutput.exit_code().into();
-        assert_eq!(fault(Exit::Code(code), None), Some(HostFault::InputOutput));
-        let not_started = Exit::NotStarted(HostFault::NoProcesses, "fork".into());
-        assert_eq!(fault(not_started, None), Some(HostFault::NoProcesses));
-        assert_eq!(fault(Exit::Code(1), None), None);
         assert_eq!(
-            fault(Exit::LaunchFailed("no such program".into()), None),
+            fault(Termination::Code(code), None),
+            Some(HostFault::InputOutput)
+        );
+        let not_started = Termination::NotStarted(HostFault::NoProcesses, "fork".into());
+        assert_eq!(fault(not_started, None), Some(HostFault::NoProcesses));
+        assert_eq!(fault(Termination::Code(1), None), None);
+        assert_eq!(
+            fault(Termination::LaunchFailed("no such program".into()), None),
             None
         );
     }
@@ -288,15 +291,15 @@ mod tests {
         let program = TaskRun {
             executable: "moldflow".into(),
         };
-        let kind = |exit: Exit| match program.read(&exit, Some(b"{\"outcome\":")).outcome {
+        let kind = |exit: Termination| match program.read(&exit, Some(b"{\"outcome\":")).outcome {
             Outcome::Failed(failure) => failure.kind,
             other => panic!("{other:?}"),
         };
-        assert_eq!(kind(Exit::Unseen), FailureKind::Lost);
+        assert_eq!(kind(Termination::Unseen), FailureKind::Lost);
         assert_eq!(
-            kind(Exit::NodeLost("NODE_FAIL".into())),
+            kind(Termination::NodeLost("NODE_FAIL".into())),
             FailureKind::NodeLost
         );
-        assert_eq!(kind(Exit::Code(0)), FailureKind::Unreadable);
+        assert_eq!(kind(Termination::Code(0)), FailureKind::Unreadable);
     }
 }

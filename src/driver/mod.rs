@@ -26,7 +26,7 @@ use janitor::Janitor;
 use turns::{JobTime, Turns};
 
 use crate::engine::{Engine, Progress};
-use crate::exec::{Executor, Exit, Report, Scratch, Secrets, now};
+use crate::exec::{Executor, Report, Scratch, Secrets, Termination, now};
 use crate::store::{Batch, Store, StoreError};
 use crate::task::{
     Attempt, Event, Fact, HostFault, IllegalEvent, Launch, Outcome, StoppedBy, TaskId, Token, Usage,
@@ -432,7 +432,7 @@ impl<P: Program> Driver<P> {
         self.drain(Ending::JobOver);
         let facts = self.turns.begun().iter().filter_map(|(task, begun)| {
             let read = self
-                .read(*task, begun.attempt, &Exit::Walltime, None)
+                .read(*task, begun.attempt, &Termination::Walltime, None)
                 .ok()?;
             let usage = Usage {
                 started: begun.started,

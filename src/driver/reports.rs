@@ -5,7 +5,7 @@ use rustix::fs::statvfs;
 use super::attempt::{AdoptError, Program, directory, stderr_tail};
 use super::{Driver, DriverError, Ending, Halt};
 use crate::engine::{TaskResult, file};
-use crate::exec::{Exit, News, Report, discard};
+use crate::exec::{JobEvent, Report, Termination, discard};
 use crate::simulate::SimResult;
 use crate::store::{Batch, Entry, LEAST_ROOM, Simulation};
 use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
@@ -33,13 +33,13 @@ impl<P: Program> Driver<P> {
         let mut next = Some(first);
         while let Some(report) = next {
             let Token { task, attempt, .. } = report.token;
-            match report.news {
+            match report.event {
                 _ if !self.engine.awaits(task, attempt) => {}
-                News::Started => {
+                JobEvent::Started => {
                     self.turns.started(task, report.at);
                     batch.started.push((task, attempt, report.at));
                 }
-                News::Ended {
+                JobEvent::Ended {
                     exit,
                     result,
                     started,
@@ -112,7 +112,7 @@ impl<P: Program> Driver<P> {
         &self,
         task: TaskId,
         attempt: Attempt,
-        exit: &Exit,
+        exit: &Termination,
         result: Option<&[u8]>,
     ) -> Result<TaskResult, Met> {
         let dir = directory(&self.site.run_dir, task, attempt);
@@ -144,11 +144,11 @@ impl<P: Program> Driver<P> {
                 || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
             let fault = read.host_fault;
             let fault = fault.or_else(|| is_full().then_some(HostFault::DiskFull));
-            if let (Some(fault), false) = (fault, *exit == Exit::Cancelled) {
+            if let (Some(fault), false) = (fault, *exit == Termination::Cancelled) {
                 return Err(Met {
                     fault,
                     why: std::mem::take(&mut failure.message),
-                    left: matches!(exit, Exit::Unread(..)),
+                    left: matches!(exit, Termination::Unread(..)),
                 });
             }
             tracing::warn!(

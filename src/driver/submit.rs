@@ -9,7 +9,7 @@ use super::attempt::{Program, directory};
 use super::reports::row;
 use super::{Driver, DriverError, StageSite};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
-use crate::exec::{Found, Job, SCRATCH, now};
+use crate::exec::{Adoption, Job, SCRATCH, now};
 use crate::store::Batch;
 use crate::task::{Attempt, Fact, TaskId};
 
@@ -28,8 +28,8 @@ impl<P: Program> Driver<P> {
             let found = executor.find(&jobs);
             for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
                 match found {
-                    Found::Nothing => start.push((token.task, token.attempt)),
-                    Found::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
+                    Adoption::NotStarted => start.push((token.task, token.attempt)),
+                    Adoption::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
                 }
             }
         }

@@ -15,7 +15,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use super::{Executor, Found, Job};
+use super::{Adoption, Executor, Job};
 use crate::task::Token;
 
 /// State machine of an executor: it decides which job is started, polled, cancelled and reported.
@@ -66,7 +66,7 @@ pub trait Backend: Send + 'static {
 
     /// Looks for jobs that an earlier engine may have started; returns where each stands, in the same
     /// order, besides the events.
-    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Found>, EventsOf<Self>);
+    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Adoption>, EventsOf<Self>);
 
     /// Cancels jobs, whether they wait or run.
     fn cancel(&mut self, tokens: Vec<Token>) -> EventsOf<Self>;
@@ -127,7 +127,7 @@ struct Counts {
 enum Message<S> {
     Submit(Vec<Job>),
     /// The sender is for the answer, if the caller waits for it.
-    Adopt(Vec<Job>, Option<Sender<Vec<Found>>>),
+    Adopt(Vec<Job>, Option<Sender<Vec<Adoption>>>),
     Cancel(Vec<Token>),
     DropWaiting,
     EndOthers(String, Vec<Token>),
@@ -197,11 +197,11 @@ impl<B: Backend> Executor for Actor<B> {
         self.send(Message::Submit(jobs));
     }
 
-    fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
+    fn find(&mut self, jobs: &[Job]) -> Vec<Adoption> {
         self.counts.to_adopt.fetch_add(jobs.len(), Ordering::SeqCst);
         if !B::ADOPTS_AT_ONCE {
             self.send(Message::Adopt(jobs.to_vec(), None));
-            return vec![Found::Adopted; jobs.len()];
+            return vec![Adoption::Adopted; jobs.len()];
         }
         let (sender, found) = channel();
         self.send(Message::Adopt(jobs.to_vec(), Some(sender)));

@@ -15,7 +15,7 @@ use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait
 use super::launcher::HOSTS;
 use super::node_list::{Nodes, nodes_of_job};
 use super::process::{CLIENT, TOKEN};
-use super::{Exit, Job, SCRATCH};
+use super::{Job, SCRATCH, Termination};
 use crate::task::{HostFault, explained};
 
 /// Names of the files in the directory of an attempt.
@@ -37,7 +37,7 @@ struct Order {
 /// How a task ended, as its job saw it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Ended {
-    pub exit: Exit,
+    pub exit: Termination,
     /// Milliseconds since the Unix epoch.
     pub started: i64,
     pub ended: i64,
@@ -63,7 +63,7 @@ impl Traces {
     }
 
     /// Of an attempt that could not be started, or not be looked at.
-    pub fn of_start(exit: &Exit) -> Self {
+    pub fn of_start(exit: &Termination) -> Self {
         let at = now();
         let exit = exit.clone();
         Self {
@@ -138,7 +138,7 @@ pub fn script(setup: &[String], argv: &[String]) -> String {
 
 /// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch system sends SIGTERM
 /// the task is ended and nothing is written: then the batch system's word tells why.
-pub async fn carry_out(order: &Path) -> io::Result<Exit> {
+pub async fn carry_out(order: &Path) -> io::Result<Termination> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     let dir = order.parent().filter(|dir| *dir != Path::new(""));
@@ -146,7 +146,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     let started = now();
     let order: Order = match read(order).and_then(|order| name_hosts(&dir).map(|()| order)) {
         Err(e) if HostFault::of(&e).is_some() => {
-            let exit = Exit::of_start(&e);
+            let exit = Termination::of_start(&e);
             leave(&dir, &exit, started)?;
             return Ok(exit);
         }
@@ -157,7 +157,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
         command.env(TOKEN, &order.token).env_remove(CLIENT);
     });
     let exit = match child {
-        Err(e) => Exit::of_start(&e),
+        Err(e) => Termination::of_start(&e),
         Ok(mut child) => {
             let leader = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
             let (sender, waited) = tokio::sync::oneshot::channel();
@@ -183,10 +183,10 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 _ = terminate.recv() => {
                     end_group(leader);
                     super::scratch::remove(&order.env, &dir);
-                    return Ok(Exit::Signal(Signal::TERM.as_raw()));
+                    return Ok(Termination::Signal(Signal::TERM.as_raw()));
                 }
                 waited = waited => match waited.map_err(io::Error::other)? {
-                    (false, _) => Exit::TimedOut,
+                    (false, _) => Termination::TimedOut,
                     (true, status) => exit_of(status?),
                 },
             }
@@ -198,7 +198,7 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
 }
 
 /// Leaves in `dir` how its task ended.
-fn leave(dir: &Path, exit: &Exit, started: i64) -> io::Result<()> {
+fn leave(dir: &Path, exit: &Termination, started: i64) -> io::Result<()> {
     let ended = Ended {
         exit: exit.clone(),
         started,

@@ -31,28 +31,28 @@ pub struct Job {
     pub shape: Option<Shape>,
 }
 
-/// News of a job.
+/// JobEvent of a job.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub token: Token,
-    pub news: News,
+    pub event: JobEvent,
     /// Milliseconds since the Unix epoch.
     pub at: i64,
 }
 
 impl Report {
     /// Report of this moment.
-    pub fn now(token: Token, news: News) -> Self {
+    pub fn now(token: Token, event: JobEvent) -> Self {
         let at = now();
-        Self { token, news, at }
+        Self { token, event, at }
     }
 }
 
 #[derive(Clone, Debug)]
-pub enum News {
+pub enum JobEvent {
     Started,
     Ended {
-        exit: Exit,
+        exit: Termination,
         /// Content of the result file, if there is one.
         result: Option<Vec<u8>>,
         started: Option<i64>,
@@ -61,7 +61,7 @@ pub enum News {
 
 /// How a job ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Exit {
+pub enum Termination {
     Code(i32),
     Signal(i32),
     TimedOut,
@@ -83,7 +83,7 @@ pub enum Exit {
     Unseen,
 }
 
-impl Exit {
+impl Termination {
     /// Of an attempt whose start failed.
     pub fn of_start(error: &io::Error) -> Self {
         match HostFault::of(error) {
@@ -95,9 +95,9 @@ impl Exit {
 
 /// Where an attempt stands whose token was journalled by an engine that is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Found {
+pub enum Adoption {
     /// It never started.
-    Nothing,
+    NotStarted,
     /// It runs, or ran: its end is reported like any other.
     Adopted,
 }

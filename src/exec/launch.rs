@@ -15,7 +15,7 @@ use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 use rustix::process::{WaitId, WaitIdOptions, waitid};
 
-use super::{Exit, Job};
+use super::{Job, Termination};
 use crate::task::{HostFault, explained};
 
 /// How long a process group may take to end after SIGTERM.
@@ -173,12 +173,12 @@ const LONGEST_RESULT: u64 = 256 << 20;
 
 /// The result file of an attempt, None unless it is a file: a task may have left anything in its place. An error only
 /// where the host keeps it from being read.
-pub fn read_result(job: &Job) -> Result<Option<Vec<u8>>, Exit> {
+pub fn read_result(job: &Job) -> Result<Option<Vec<u8>>, Termination> {
     read_left(&job.dir.join(job.result))
 }
 
 /// A file that an attempt left; neither a link nor a pipe is opened.
-pub fn read_left(path: &Path) -> Result<Option<Vec<u8>>, Exit> {
+pub fn read_left(path: &Path) -> Result<Option<Vec<u8>>, Termination> {
     let read = || {
         let mut options = OpenOptions::new();
         options.read(true);
@@ -196,7 +196,7 @@ pub fn read_left(path: &Path) -> Result<Option<Vec<u8>>, Exit> {
         _ if e.raw_os_error() == Some(libc::ENXIO) => Ok(None),
         Some(fault) => {
             let why = format!("could not read `{}`: {e}", path.display());
-            Err(Exit::Unread(fault, why))
+            Err(Termination::Unread(fault, why))
         }
         None => Ok(None),
     })
@@ -210,11 +210,11 @@ pub fn end_group(leader: Pid) {
     }
 }
 
-pub fn exit_of(status: ExitStatus) -> Exit {
+pub fn exit_of(status: ExitStatus) -> Termination {
     match (status.code(), status.signal()) {
-        (Some(code), _) => Exit::Code(code),
-        (None, Some(signal)) => Exit::Signal(signal),
-        (None, None) => Exit::Unseen,
+        (Some(code), _) => Termination::Code(code),
+        (None, Some(signal)) => Termination::Signal(signal),
+        (None, None) => Termination::Unseen,
     }
 }
 

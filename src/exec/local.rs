@@ -17,7 +17,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use super::gpus::VISIBLE;
 use super::launch::read_result;
 use super::process::{Environment, Process, TOKEN, find_processes, token_of};
-use super::{Executor, Exit, Found, Job, News, Report};
+use super::{Adoption, Executor, Job, JobEvent, Report, Termination};
 use crate::task::{HostFault, Token};
 
 /// The `local` executor.
@@ -141,7 +141,7 @@ impl LocalExecutor {
         Ok(())
     }
 
-    fn find_one(&self, job: &Job, processes: &[Process]) -> Result<Found, Exit> {
+    fn find_one(&self, job: &Job, processes: &[Process]) -> Result<Adoption, Termination> {
         let token = job.token.to_string();
         let ours = || processes.iter().filter(|p| p.token == token);
         let leader = ours().find(|p| p.pid == p.group);
@@ -162,24 +162,24 @@ impl LocalExecutor {
             state
                 .waiting
                 .push_front(SlotWork::Watch(job.clone(), leader, fd));
-            return Ok(Found::Adopted);
+            return Ok(Adoption::Adopted);
         }
         kill_groups(ours());
         if !job.dir.try_exists().map_err(|e| unseen(&e))? {
-            return Ok(Found::Nothing);
+            return Ok(Adoption::NotStarted);
         }
         let result = read_result(job)?;
-        self.report_end(job, Exit::Unseen, result);
-        Ok(Found::Adopted)
+        self.report_end(job, Termination::Unseen, result);
+        Ok(Adoption::Adopted)
     }
 
-    fn report_end(&self, job: &Job, exit: Exit, result: Option<Vec<u8>>) {
-        let news = News::Ended {
+    fn report_end(&self, job: &Job, exit: Termination, result: Option<Vec<u8>>) {
+        let event = JobEvent::Ended {
             exit,
             result,
             started: None,
         };
-        (self.reports)(Report::now(job.token.clone(), news));
+        (self.reports)(Report::now(job.token.clone(), event));
     }
 }
 
@@ -191,7 +191,7 @@ impl Executor for LocalExecutor {
         self.shared.work.notify_all();
     }
 
-    fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
+    fn find(&mut self, jobs: &[Job]) -> Vec<Adoption> {
         let Some(job) = jobs.first() else {
             return Vec::new();
         };
@@ -203,7 +203,7 @@ impl Executor for LocalExecutor {
             let found = found.and_then(|processes| self.find_one(job, processes));
             found.unwrap_or_else(|exit| {
                 self.report_end(job, exit, None);
-                Found::Adopted
+                Adoption::Adopted
             })
         };
         let found = jobs.iter().map(find).collect();
@@ -288,10 +288,10 @@ fn hold(process: &Process, variable: &str) -> io::Result<Option<(Pid, OwnedFd)>>
 }
 
 /// The end of an attempt of which nobody knows whether it runs.
-fn unseen(error: &io::Error) -> Exit {
+fn unseen(error: &io::Error) -> Termination {
     let fault = HostFault::of(error).unwrap_or(HostFault::InputOutput);
     let why = format!("could not look for the tasks of an earlier engine: {error}");
-    Exit::Unread(fault, why)
+    Termination::Unread(fault, why)
 }
 
 fn kill_groups<'p>(processes: impl Iterator<Item = &'p Process>) {

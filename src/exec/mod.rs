@@ -25,14 +25,14 @@ pub mod transport;
 mod verdict;
 
 pub use batched::{carry_out, discard};
-pub use job::{Exit, Found, Job, News, Report};
+pub use job::{Adoption, Job, JobEvent, Report, Termination};
 pub use launch::now;
 pub use launcher::{HOSTS, LauncherError, render};
 pub use local::LocalExecutor;
 pub use node_list::{Nodes, NodesError, nodes_of_job, own_nodes};
 pub use process::{Environment, find_clients, peak_memory_kib};
-pub use program::{PROGRAM_ERR, ProgramError, Run, run, version};
-pub use scratch::{Folder, SCRATCH, Scratch, ScratchError};
+pub use program::{PROGRAM_ERR, ProgramError, ProgramOutput, run, version};
+pub use scratch::{SCRATCH, Scratch, ScratchError, ScratchFolder};
 pub use secrets::Secrets;
 
 use crate::task::Token;
@@ -42,7 +42,7 @@ pub trait Executor: Send {
     /// Starts jobs, in this order, as slots become free.
     fn submit(&mut self, jobs: Vec<Job>);
     /// Looks for jobs that an earlier engine may have started, and takes them over.
-    fn find(&mut self, jobs: &[Job]) -> Vec<Found>;
+    fn find(&mut self, jobs: &[Job]) -> Vec<Adoption>;
     /// Ends processes of a run that belong to none of `keep`: those that an engine left which died while it cancelled.
     fn end_others(&mut self, run: &str, keep: &[Token]);
     /// Ends jobs, running or waiting. Those that run are still reported.

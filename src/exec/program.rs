@@ -32,7 +32,7 @@ pub enum ProgramError {
 
 /// What a program came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
+pub struct ProgramOutput {
     /// None when a signal ended it.
     pub exit_code: Option<i32>,
     pub stdout: String,
@@ -46,9 +46,9 @@ pub fn run(
     env: &[(String, String)],
     files: &[(String, String)],
     dir: &Path,
-) -> Result<Run, ProgramError> {
+) -> Result<ProgramOutput, ProgramError> {
     let program = argv.first().cloned().unwrap_or_default();
-    let run = || -> Result<Run, ChildError> {
+    let run = || -> Result<ProgramOutput, ChildError> {
         for (name, content) in files {
             fs::write(dir.join(name), content)?;
         }
@@ -63,7 +63,7 @@ pub fn run(
         let status = child::run_into_files(command, stdout, stderr, LONGEST_OUTPUT)?;
         let text =
             |path| Ok::<_, io::Error>(String::from_utf8_lossy(&fs::read(path)?).into_owned());
-        Ok(Run {
+        Ok(ProgramOutput {
             exit_code: status.code(),
             stdout: text(out)?,
             stderr: text(err)?,

@@ -71,9 +71,9 @@ impl Scratch {
 
 /// The scratch folder of a task, deleted with all that is in it when this is dropped.
 #[derive(Debug)]
-pub struct Folder(PathBuf);
+pub struct ScratchFolder(PathBuf);
 
-impl Folder {
+impl ScratchFolder {
     /// Makes, for its owner alone, the folder that the task whose directory is `dir` was told of, if it was, and
     /// the symbolic link `link` to it in `dir`.
     pub fn make(dir: &Path, link: &str) -> Result<Option<Self>, ScratchError> {
@@ -107,7 +107,7 @@ impl Folder {
     }
 }
 
-impl Drop for Folder {
+impl Drop for ScratchFolder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }

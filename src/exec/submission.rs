@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::batch::System;
-use super::transport::{Call, Here, Transport, Unreachable};
+use super::transport::{CommandRequest, LocalTransport, Transport, Unreachable};
 
 /// Looks for a job that was cancelled before it is said to be there still, and the time between two of them.
 const LOOKS: u32 = 40;
@@ -30,7 +30,7 @@ impl System {
 
     /// Asks whether the batch system answers; if not, what is said instead.
     pub fn ask(self, via: &mut dyn Transport) -> Result<(), Unreachable> {
-        let output = via.run(&Call::new(self.queues().iter().copied()))?;
+        let output = via.run(&CommandRequest::new(self.queues().iter().copied()))?;
         match output.succeeded() {
             true => Ok(()),
             false => Err(Unreachable(output.stderr)),
@@ -144,8 +144,8 @@ fn look_argv(system: System, id: &str, name: &str) -> Vec<String> {
 
 fn run(argv: &[String]) -> Result<String, SubmissionError> {
     // None of these commands names this program.
-    let mut here = Here::new(Path::new(""));
-    let output = here.run(&Call::new(argv.iter().cloned()))?;
+    let mut here = LocalTransport::new(Path::new(""));
+    let output = here.run(&CommandRequest::new(argv.iter().cloned()))?;
     match output.code {
         Some(0) => Ok(output.stdout.trim().to_owned()),
         // It is not there, so it said nothing.

@@ -27,7 +27,7 @@ const OF_CLIENTS: [&str; 9] = [
 /// A way to a host and back.
 pub trait Transport: Send {
     /// Runs a command there to its end.
-    fn run(&mut self, call: &Call) -> Result<Output, Unreachable>;
+    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable>;
     /// This program, as that host sees it.
     fn executable(&mut self) -> Result<PathBuf, Unreachable>;
     /// The directory of a job there.
@@ -37,7 +37,7 @@ pub trait Transport: Send {
     /// Brings what the attempt left into `job.dir`, whole or not at all.
     fn get(&mut self, job: &Job) -> Result<(), Unreachable>;
     /// Whether a command of this name that an engine, now dead, had started for this token is still at it.
-    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
+    fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
     /// Has the directory of an attempt removed there by and by: it is over, and what it left was brought back.
     fn forget(&mut self, token: &Token);
     /// Removes what was to be forgotten, and what an engine left there that died: of `run` all but `keep`.
@@ -46,14 +46,14 @@ pub trait Transport: Send {
 
 /// A command to be run.
 #[derive(Clone, Debug, Default)]
-pub struct Call {
+pub struct CommandRequest {
     pub argv: Vec<String>,
     /// Variables besides those that every command there has.
     pub env: Vec<(String, String)>,
     pub stdin: Vec<u8>,
 }
 
-impl Call {
+impl CommandRequest {
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
@@ -108,12 +108,12 @@ pub enum PutError {
 
 /// This host, or a batch system whose nodes see its file system.
 #[derive(Clone, Debug)]
-pub struct Here {
+pub struct LocalTransport {
     executable: PathBuf,
     env: Vec<(String, String)>,
 }
 
-impl Here {
+impl LocalTransport {
     /// Commands get the allowed part of this process's environment. What is submitted inherits it, so nothing of a job
     /// in which this program itself may run is in it.
     pub fn new(executable: &Path) -> Self {
@@ -141,8 +141,8 @@ impl Here {
     }
 }
 
-impl Transport for Here {
-    fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
+impl Transport for LocalTransport {
+    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
         let program = call.argv.first().map_or("", String::as_str);
         let mut command = Command::new(program);
         command
@@ -184,7 +184,7 @@ impl Transport for Here {
         Ok(())
     }
 
-    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
+    fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
         find_clients(program, token)
             .map_err(|e| Unreachable(format!("could not look for clients: {e}")))
     }

@@ -1,19 +1,19 @@
 //! Verdict: how an attempt ended, from the files that it left, the state that the scheduler reports,
 //! the client that waited for it, and the nodes that were lost.
 
-use super::Exit;
+use super::Termination;
 use super::jobs::Fate;
 
 /// Evidence of the end of an attempt. What is not known is None, empty or false.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Evidence<'e> {
     /// End that the attempt itself recorded in its directory.
-    pub recorded: Option<&'e Exit>,
+    pub recorded: Option<&'e Termination>,
     /// Terminal state that the scheduler reports for its job or block; None also once the scheduler
     /// has forgotten it.
     pub scheduler: Option<&'e Fate>,
     /// End of the client on this host that waited for the attempt, such as `srun`.
-    pub client: Option<&'e Exit>,
+    pub client: Option<&'e Termination>,
     /// Nodes of the attempt that do not answer any more.
     pub lost_nodes: &'e [String],
     /// This program cancelled it.
@@ -23,7 +23,7 @@ pub struct Evidence<'e> {
 impl Evidence<'_> {
     /// Decides how the attempt ended: its own exit status first, unless something killed it; then the
     /// scheduler's state, then lost nodes, then the client.
-    pub fn verdict(self) -> Exit {
+    pub fn verdict(self) -> Termination {
         let Self {
             recorded,
             scheduler,
@@ -31,27 +31,31 @@ impl Evidence<'_> {
             lost_nodes,
             cancelled,
         } = self;
-        let interrupted = matches!(recorded, None | Some(Exit::Signal(_)));
+        let interrupted = matches!(recorded, None | Some(Termination::Signal(_)));
         // A shell whose program was ended by SIGTERM or SIGKILL reports it by its exit status, if it
         // outlives the program for a moment.
-        let killed = interrupted || matches!(recorded, Some(Exit::Code(137 | 143)));
+        let killed = interrupted || matches!(recorded, Some(Termination::Code(137 | 143)));
         match (scheduler, recorded) {
-            (Some(Fate::Cancelled), _) if killed && cancelled => Exit::Cancelled,
-            (Some(Fate::Cancelled), _) if killed => Exit::CancelledByHand,
+            (Some(Fate::Cancelled), _) if killed && cancelled => Termination::Cancelled,
+            (Some(Fate::Cancelled), _) if killed => Termination::CancelledByHand,
             // A signal does not tell who sent it, and a scheduler ends what it ends by signals.
-            (Some(Fate::Walltime), _) if killed => Exit::Walltime,
-            (Some(Fate::NodeLost(word)), _) if killed => Exit::NodeLost(word.clone()),
-            _ if interrupted && !lost_nodes.is_empty() => Exit::NodeLost(lost_nodes.join(", ")),
-            (None, None) if cancelled => Exit::Cancelled,
+            (Some(Fate::Walltime), _) if killed => Termination::Walltime,
+            (Some(Fate::NodeLost(word)), _) if killed => Termination::NodeLost(word.clone()),
+            _ if interrupted && !lost_nodes.is_empty() => {
+                Termination::NodeLost(lost_nodes.join(", "))
+            }
+            (None, None) if cancelled => Termination::Cancelled,
             // The client was sent the signal, and passed it on.
-            (_, Some(Exit::Signal(_))) if cancelled && client.is_some() => Exit::Cancelled,
+            (_, Some(Termination::Signal(_))) if cancelled && client.is_some() => {
+                Termination::Cancelled
+            }
             (_, Some(recorded)) => recorded.clone(),
             (scheduler, None) => match (client, scheduler) {
                 (Some(client), _) => client.clone(),
-                (None, Some(Fate::OutOfMemory)) => Exit::Word("OUT_OF_MEMORY".into()),
-                (None, Some(Fate::Failed(word))) => Exit::Word(word.clone()),
-                (None, Some(_)) => Exit::Word("COMPLETED".into()),
-                (None, None) => Exit::Unseen,
+                (None, Some(Fate::OutOfMemory)) => Termination::Word("OUT_OF_MEMORY".into()),
+                (None, Some(Fate::Failed(word))) => Termination::Word(word.clone()),
+                (None, Some(_)) => Termination::Word("COMPLETED".into()),
+                (None, None) => Termination::Unseen,
             },
         }
     }
@@ -63,7 +67,11 @@ mod tests {
     use crate::task::HostFault;
 
     /// Verdict on a job of its own.
-    fn of_job(scheduler: Option<&Fate>, recorded: Option<&Exit>, cancelled: bool) -> Exit {
+    fn of_job(
+        scheduler: Option<&Fate>,
+        recorded: Option<&Termination>,
+        cancelled: bool,
+    ) -> Termination {
         let evidence = Evidence {
             recorded,
             scheduler,
@@ -74,11 +82,11 @@ mod tests {
     }
 
     /// Verdict on a task whose client ended with exit status 1.
-    fn of_client(recorded: Option<&Exit>, lost_nodes: &[String]) -> Exit {
+    fn of_client(recorded: Option<&Termination>, lost_nodes: &[String]) -> Termination {
         let evidence = Evidence {
             recorded,
             lost_nodes,
-            client: Some(&Exit::Code(1)),
+            client: Some(&Termination::Code(1)),
             ..Evidence::default()
         };
         evidence.verdict()
@@ -86,38 +94,41 @@ mod tests {
 
     #[test]
     fn what_the_job_saw_counts_more_than_what_the_batch_system_says() {
-        let seen = Some(&Exit::Code(3));
+        let seen = Some(&Termination::Code(3));
         for fate in [
             Fate::Completed,
             Fate::Walltime,
             Fate::Cancelled,
             Fate::NodeLost("NODE_FAIL".into()),
         ] {
-            assert_eq!(of_job(Some(&fate), seen, false), Exit::Code(3));
+            assert_eq!(of_job(Some(&fate), seen, false), Termination::Code(3));
         }
-        assert_eq!(of_job(None, seen, false), Exit::Code(3));
+        assert_eq!(of_job(None, seen, false), Termination::Code(3));
     }
 
     #[test]
     fn a_signal_is_explained_by_the_batch_system() {
-        let seen = Some(&Exit::Signal(15));
+        let seen = Some(&Termination::Signal(15));
         let failed = Fate::Failed("FAILED".into());
         let cancelled = Some(&Fate::Cancelled);
-        assert_eq!(of_job(Some(&Fate::Walltime), seen, false), Exit::Walltime);
-        assert_eq!(of_job(cancelled, seen, true), Exit::Cancelled);
-        assert_eq!(of_job(cancelled, seen, false), Exit::CancelledByHand);
-        assert_eq!(of_job(Some(&failed), seen, false), Exit::Signal(15));
-        let shell = Some(&Exit::Code(143));
-        assert_eq!(of_job(cancelled, shell, true), Exit::Cancelled);
+        assert_eq!(
+            of_job(Some(&Fate::Walltime), seen, false),
+            Termination::Walltime
+        );
+        assert_eq!(of_job(cancelled, seen, true), Termination::Cancelled);
+        assert_eq!(of_job(cancelled, seen, false), Termination::CancelledByHand);
+        assert_eq!(of_job(Some(&failed), seen, false), Termination::Signal(15));
+        let shell = Some(&Termination::Code(143));
+        assert_eq!(of_job(cancelled, shell, true), Termination::Cancelled);
         let completed = of_job(Some(&Fate::Completed), shell, false);
-        assert_eq!(completed, Exit::Code(143));
+        assert_eq!(completed, Termination::Code(143));
     }
 
     #[test]
     fn a_host_that_kept_a_task_from_starting_is_named_whatever_the_batch_system_says() {
-        let exit = Exit::NotStarted(HostFault::NoProcesses, "fork".into());
+        let exit = Termination::NotStarted(HostFault::NoProcesses, "fork".into());
         let json = serde_json::to_string(&exit).expect("JSON");
-        let exit_of_job: Exit = serde_json::from_str(&json).expect("the same");
+        let exit_of_job: Termination = serde_json::from_str(&json).expect("the same");
         let failed = Fate::Failed("FAILED".into());
         for fate in [None, Some(&failed), Some(&Fate::Completed)] {
             assert_eq!(of_job(fate, Some(&exit_of_job), false), exit);
@@ -132,19 +143,25 @@ mod tests {
             Fate::OutOfMemory,
         ] {
             let exit = of_job(Some(&fate), None, false);
-            assert!(matches!(exit, Exit::Word(_)));
+            assert!(matches!(exit, Termination::Word(_)));
         }
-        assert_eq!(of_job(None, None, false), Exit::Unseen);
+        assert_eq!(of_job(None, None, false), Termination::Unseen);
     }
 
     #[test]
     fn what_a_task_left_counts_more_than_the_loss_of_its_node() {
         let lost = ["n3".to_owned()];
-        let node_lost = || Exit::NodeLost("n3".into());
-        assert_eq!(of_client(Some(&Exit::Code(3)), &lost), Exit::Code(3));
-        assert_eq!(of_client(Some(&Exit::Signal(9)), &lost), node_lost());
+        let node_lost = || Termination::NodeLost("n3".into());
+        assert_eq!(
+            of_client(Some(&Termination::Code(3)), &lost),
+            Termination::Code(3)
+        );
+        assert_eq!(of_client(Some(&Termination::Signal(9)), &lost), node_lost());
         assert_eq!(of_client(None, &lost), node_lost());
-        assert_eq!(of_client(Some(&Exit::Signal(11)), &[]), Exit::Signal(11));
-        assert_eq!(of_client(None, &[]), Exit::Code(1));
+        assert_eq!(
+            of_client(Some(&Termination::Signal(11)), &[]),
+            Termination::Signal(11)
+        );
+        assert_eq!(of_client(None, &[]), Termination::Code(1));
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use moldflow::exec::{Executor, Exit, Job, LocalExecutor, News, Report};
+use moldflow::exec::{Executor, Job, JobEvent, LocalExecutor, Report, Termination};
 use moldflow::task::{TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -22,7 +22,7 @@ pub struct Bench {
 }
 
 /// How a job ended: its task, its exit, its result.
-pub type Ended = (u64, Exit, Option<String>);
+pub type Ended = (u64, Termination, Option<String>);
 
 impl Bench {
     pub fn new(slots: usize) -> Self {
@@ -79,8 +79,8 @@ impl Bench {
 
     pub fn end(&mut self) -> Ended {
         loop {
-            let Report { token, news, .. } = self.report();
-            if let News::Ended { exit, result, .. } = news {
+            let Report { token, event, .. } = self.report();
+            if let JobEvent::Ended { exit, result, .. } = event {
                 return (
                     token.task.0,
                     exit,
@@ -90,7 +90,7 @@ impl Bench {
         }
     }
 
-    pub fn exit_of(&mut self, job: Job) -> Exit {
+    pub fn exit_of(&mut self, job: Job) -> Termination {
         self.submit([job]);
         self.end().1
     }
@@ -99,7 +99,7 @@ impl Bench {
     pub fn assert_nothing_more_is_reported(&mut self) {
         let last = self.job(999, &["true"]);
         self.submit([last]);
-        assert_eq!(self.end(), (999, Exit::Code(0), None));
+        assert_eq!(self.end(), (999, Termination::Code(0), None));
     }
 
     pub fn living(&self) -> Vec<i32> {

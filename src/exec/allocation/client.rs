@@ -13,7 +13,7 @@ use crate::exec::batched::Traces;
 use crate::exec::gpus::VISIBLE;
 use crate::exec::process::{CLIENT, find_processes, token_of};
 use crate::exec::verdict::Evidence;
-use crate::exec::{Exit, Job};
+use crate::exec::{Job, Termination};
 use crate::task::Token;
 
 /// Polls, a second apart, for the files of a task whose launcher reports success: a file that another
@@ -21,13 +21,15 @@ use crate::task::Token;
 const POLLS: u32 = 10;
 
 /// Returns true if the end of a client shows that the nodes of its task did their part.
-pub fn is_orderly(job: &Job, exit: &Exit) -> bool {
+pub fn is_orderly(job: &Job, exit: &Termination) -> bool {
     match Traces::read(job).ended {
-        _ if job.shape.is_some() => matches!(exit, Exit::Code(0) | Exit::NotStarted(..)),
+        _ if job.shape.is_some() => {
+            matches!(exit, Termination::Code(0) | Termination::NotStarted(..))
+        }
         // This host could not start it.
-        _ if matches!(exit, Exit::NotStarted(..)) => true,
+        _ if matches!(exit, Termination::NotStarted(..)) => true,
         // A node that goes down may end the task first.
-        Some(ended) => !matches!(ended.exit, Exit::Signal(_)),
+        Some(ended) => !matches!(ended.exit, Termination::Signal(_)),
         None => false,
     }
 }
@@ -35,12 +37,12 @@ pub fn is_orderly(job: &Job, exit: &Exit) -> bool {
 /// Nodes of a task that do not answer; none if the task turns out to have ended in good order.
 pub fn lost_nodes(
     job: &Job,
-    exit: &Exit,
+    exit: &Termination,
     probe: &NodeProbe,
     mut nodes: Vec<String>,
 ) -> Vec<String> {
     let mut polls = 0;
-    while *exit == Exit::Code(0) && !is_orderly(job, exit) && polls < POLLS {
+    while *exit == Termination::Code(0) && !is_orderly(job, exit) && polls < POLLS {
         std::thread::sleep(Duration::from_secs(1));
         // NFS looks for a file again once the directory was read.
         let _ = fs::read_dir(&job.dir).map(Iterator::count);
@@ -59,10 +61,10 @@ pub fn lost_nodes(
 pub fn verdict(
     launches: bool,
     cancelled: bool,
-    client: &Exit,
+    client: &Termination,
     lost_nodes: &[String],
     traces: Traces,
-) -> (Exit, Option<Vec<u8>>) {
+) -> (Termination, Option<Vec<u8>>) {
     let Traces { result, ended } = traces;
     let evidence = Evidence {
         recorded: ended.as_ref().map(|ended| &ended.exit),
@@ -71,7 +73,8 @@ pub fn verdict(
         cancelled,
         scheduler: None,
     };
-    let is_loss = launches && ended.is_none() && !lost_nodes.is_empty() && *client != Exit::Unseen;
+    let is_loss =
+        launches && ended.is_none() && !lost_nodes.is_empty() && *client != Termination::Unseen;
     (evidence.verdict(), result.filter(|_| !is_loss))
 }
 
@@ -119,15 +122,15 @@ mod tests {
             ended: None,
         };
         let lost = ["n3".to_owned()];
-        let node_lost = || Exit::NodeLost("n3".into());
+        let node_lost = || Termination::NodeLost("n3".into());
         assert_eq!(
-            verdict(true, false, &Exit::Code(1), &lost, left()),
+            verdict(true, false, &Termination::Code(1), &lost, left()),
             (node_lost(), None)
         );
         // Nobody saw how it ended: what it left may be a success.
-        let unseen = verdict(true, false, &Exit::Unseen, &lost, left());
+        let unseen = verdict(true, false, &Termination::Unseen, &lost, left());
         assert_eq!(unseen, (node_lost(), Some(b"{}".to_vec())));
-        let alive = verdict(true, false, &Exit::Code(1), &[], left());
-        assert_eq!(alive, (Exit::Code(1), Some(b"{}".to_vec())));
+        let alive = verdict(true, false, &Termination::Code(1), &[], left());
+        assert_eq!(alive, (Termination::Code(1), Some(b"{}".to_vec())));
     }
 }

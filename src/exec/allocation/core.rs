@@ -5,14 +5,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::pool::NodePool;
-use crate::exec::Exit;
+use crate::exec::Termination;
 use crate::exec::actor::Core;
 use crate::task::Token;
 
 /// Client of a task that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientEnd {
-    pub exit: Exit,
+    pub exit: Termination,
     /// Start of the client, milliseconds since the Unix epoch.
     pub started: Option<i64>,
 }
@@ -240,7 +240,7 @@ mod tests {
 
     fn end() -> ClientEnd {
         ClientEnd {
-            exit: Exit::Code(1),
+            exit: Termination::Code(1),
             started: None,
         }
     }

@@ -22,7 +22,7 @@ use crate::exec::batched::{self, Traces};
 use crate::exec::gpus::VISIBLE;
 use crate::exec::launch::prepare;
 use crate::exec::process::CLIENT;
-use crate::exec::{Executor, Exit, Found, HOSTS, Job, LocalExecutor, News, Report};
+use crate::exec::{Adoption, Executor, HOSTS, Job, JobEvent, LocalExecutor, Report, Termination};
 use crate::task::Launch;
 use crate::task::Token;
 
@@ -133,12 +133,12 @@ impl Backend for AllocationBackend {
     }
 
     /// Takes over the clients that an earlier engine left, and what has ended since.
-    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Found>, Vec<AllocationEvent>) {
+    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Adoption>, Vec<AllocationEvent>) {
         let clients: Vec<Job> = jobs.iter().map(|job| self.client_of(job, vec![])).collect();
         let found = self.local.find(&clients);
         let mut events = Vec::new();
         for (job, found) in jobs.into_iter().zip(&found) {
-            if *found == Found::Adopted {
+            if *found == Adoption::Adopted {
                 let hosts = fs::read_to_string(job.dir.join(HOSTS)).unwrap_or_default();
                 events.push(AllocationEvent::Adopted {
                     token: job.token.clone(),
@@ -230,7 +230,7 @@ impl Backend for AllocationBackend {
         while left > 0
             && let Some(signal) = signals(deadline.saturating_duration_since(Instant::now()))
         {
-            let is_end = |report: &Report| matches!(report.news, News::Ended { .. });
+            let is_end = |report: &Report| matches!(report.event, JobEvent::Ended { .. });
             left -= usize::from(matches!(&signal, AllocationSignal::Client(r) if is_end(r)));
         }
         Vec::new()
@@ -258,7 +258,7 @@ impl AllocationBackend {
             Err(e) => vec![AllocationEvent::ClientEnded {
                 token: token.clone(),
                 end: ClientEnd {
-                    exit: Exit::of_start(&e),
+                    exit: Termination::of_start(&e),
                     started: None,
                 },
                 is_orderly: true,
@@ -314,14 +314,14 @@ impl AllocationBackend {
 
     /// Takes the report of a client.
     fn client(&mut self, report: Report) -> Vec<AllocationEvent> {
-        let Report { token, news, at } = report;
-        let end = match news {
-            News::Started => {
-                let news = News::Started;
-                let _ = self.reports.send(Report { token, news, at });
+        let Report { token, event, at } = report;
+        let end = match event {
+            JobEvent::Started => {
+                let event = JobEvent::Started;
+                let _ = self.reports.send(Report { token, event, at });
                 return Vec::new();
             }
-            News::Ended { exit, started, .. } => ClientEnd { exit, started },
+            JobEvent::Ended { exit, started, .. } => ClientEnd { exit, started },
         };
         let Some(job) = self.jobs.get(&token) else {
             return Vec::new();
@@ -385,12 +385,12 @@ impl AllocationBackend {
             lost_nodes,
             traces,
         );
-        let news = News::Ended {
+        let event = JobEvent::Ended {
             exit,
             result,
             started,
         };
-        let _ = self.reports.send(Report::now(token, news));
+        let _ = self.reports.send(Report::now(token, event));
     }
 
     /// Share of the GPUs of its node that the client of a task has which an earlier engine left.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Finding;
-use super::probe::{Outcome, Place};
+use super::probe::{ProbeHost, ProbeOutcome};
 use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::says_history;
 
@@ -29,7 +29,7 @@ pub fn allocation(subject: &str) -> Finding {
 }
 
 /// Whether the batch system answers, and would take jobs on these terms.
-pub fn system(subject: &str, place: Place<'_>, terms: &Terms, tell: &mut dyn FnMut(Finding)) {
+pub fn system(subject: &str, place: ProbeHost<'_>, terms: &Terms, tell: &mut dyn FnMut(Finding)) {
     let there = place.suffix();
     let (name, list) = match terms.system {
         System::Slurm => ("Slurm", System::Slurm.queues()),
@@ -39,14 +39,14 @@ pub fn system(subject: &str, place: Place<'_>, terms: &Terms, tell: &mut dyn FnM
     let outcome = place.ask(list, "");
     let Some(queues) = outcome.success() else {
         let (what, advice) = match outcome {
-            Outcome::Missing => (
+            ProbeOutcome::Missing => (
                 format!("there is no `{}`{there}", list[0]),
                 format!(
                     "run this on a login node of the cluster, or put the commands of {name} on PATH"
                 ),
             ),
             _ => (
-                format!("{name}{there} does not answer: {}", outcome.trouble()),
+                format!("{name}{there} does not answer: {}", outcome.failure()),
                 "try again later, or ask those who run it".to_owned(),
             ),
         };
@@ -76,7 +76,7 @@ pub fn system(subject: &str, place: Place<'_>, terms: &Terms, tell: &mut dyn FnM
 }
 
 /// Whether a PBS server keeps a history of jobs that have ended.
-fn history(subject: &str, place: Place<'_>) -> Finding {
+fn history(subject: &str, place: ProbeHost<'_>) -> Finding {
     let outcome = place.ask(&["qstat", "-B", "-f"], "");
     match outcome.success() {
         Some(server) if says_history(server) => Finding::ok(
@@ -91,7 +91,7 @@ fn history(subject: &str, place: Place<'_>) -> Finding {
             subject,
             format!(
                 "whether the server keeps a history is not known: {}",
-                outcome.trouble()
+                outcome.failure()
             ),
             "nothing need be done: then jobs are taken for ended when the server does not know them, and judged by their own files",
         ),
@@ -99,7 +99,7 @@ fn history(subject: &str, place: Place<'_>) -> Finding {
 }
 
 /// Whether a job would be taken.
-fn accepted(subject: &str, place: Place<'_>, terms: &Terms) -> Finding {
+fn accepted(subject: &str, place: ProbeHost<'_>, terms: &Terms) -> Finding {
     let (argv, dir) = (["true".to_owned()], PathBuf::from("/"));
     let script = terms.script("moldflow-check", None, Duration::MAX, &[], dir, &argv);
     let script = match script.render() {
@@ -113,7 +113,7 @@ fn accepted(subject: &str, place: Place<'_>, terms: &Terms) -> Finding {
                 Some(_) => Finding::ok(subject, "a job would be accepted (sbatch --test-only)"),
                 None => Finding::failed(
                     subject,
-                    format!("a job would not be accepted: {}", outcome.trouble()),
+                    format!("a job would not be accepted: {}", outcome.failure()),
                     "correct `queue`, `account`, `walltime`, nodes or `options`; `moldflow plan` shows the script",
                 ),
             }

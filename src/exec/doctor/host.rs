@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::probe::{Outcome, Place};
-use super::{Engine, Finding, Host};
+use super::probe::{ProbeHost, ProbeOutcome};
+use super::{Finding, Host, ProgramRequirement};
 use crate::config::site::Site;
 use crate::exec::scratch;
 
@@ -112,7 +112,7 @@ fn limit(what: &str, resource: Resource, needed: usize, command: &str) -> Findin
 }
 
 /// Whether the program of an engine is there, and which version of it.
-pub fn engine(site: &Site, engine: &Engine) -> Finding {
+pub fn engine(site: &Site, engine: &ProgramRequirement) -> Finding {
     let subject = format!("engine {}", engine.name);
     let missing = || {
         Finding::warning(
@@ -141,9 +141,9 @@ pub fn engine(site: &Site, engine: &Engine) -> Finding {
     let argv: Vec<&str> = std::iter::once(engine.program.as_str())
         .chain(arguments.iter().map(String::as_str))
         .collect();
-    match Place::Here.run(&argv, &site.setup, &BTreeMap::new(), "") {
-        Outcome::Missing => missing(),
-        Outcome::Ended { stdout, stderr, .. } => {
+    match ProbeHost::Local.run(&argv, &site.setup, &BTreeMap::new(), "") {
+        ProbeOutcome::Missing => missing(),
+        ProbeOutcome::Ended { stdout, stderr, .. } => {
             let digits = |line: &&str| line.contains(|c: char| c.is_ascii_digit());
             let mut lines = stdout.lines().chain(stderr.lines());
             let line = lines
@@ -159,7 +159,7 @@ pub fn engine(site: &Site, engine: &Engine) -> Finding {
             format!(
                 "`{}` does not say its version: {}",
                 engine.program,
-                trouble.trouble()
+                trouble.failure()
             ),
             "run it by hand",
         ),

@@ -4,7 +4,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 
 use super::batch::job;
-use super::probe::{Outcome, Place};
+use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Host, Verdict};
 use crate::config::site::{Executor, Memory, Partition, Site};
 use crate::exec::render;
@@ -77,7 +77,7 @@ fn hello(site: &Site, host: &Host, partition: &Partition, template: &str) -> Fin
         let words: Vec<&str> = argv.iter().map(String::as_str).collect();
         (
             words.join(" "),
-            Place::Here.run(&words, setup, &partition.environment, ""),
+            ProbeHost::Local.run(&words, setup, &partition.environment, ""),
         )
     });
     let _ = fs::remove_file(&hostfile);
@@ -88,7 +88,7 @@ fn hello(site: &Site, host: &Host, partition: &Partition, template: &str) -> Fin
         }
     };
     match &outcome {
-        Outcome::Missing => {
+        ProbeOutcome::Missing => {
             let program = command.split_whitespace().next().unwrap_or_default();
             Finding::failed(
                 SUBJECT,
@@ -96,7 +96,7 @@ fn hello(site: &Site, host: &Host, partition: &Partition, template: &str) -> Fin
                 "install MPI (Debian: apt-get install openmpi-bin), load it in `setup`, or correct `mpiexec_command`",
             )
         }
-        Outcome::Ended {
+        ProbeOutcome::Ended {
             success: true,
             stdout,
             ..
@@ -114,7 +114,7 @@ fn hello(site: &Site, host: &Host, partition: &Partition, template: &str) -> Fin
         }
         trouble => Finding::failed(
             SUBJECT,
-            format!("two ranks do not start: {}", trouble.trouble()),
+            format!("two ranks do not start: {}", trouble.failure()),
             format!("try it by hand: {command}"),
         ),
     }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::config::site::{Executor, Site};
 use crate::exec::batch::Terms;
-use probe::Place;
+use probe::ProbeHost;
 
 /// What a probe found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -71,7 +71,7 @@ pub struct Host {
 
 /// An engine and the program that it needs.
 #[derive(Clone, Debug)]
-pub struct Engine {
+pub struct ProgramRequirement {
     pub name: String,
     pub program: String,
     /// Arguments that make the program print its version and end; none if there are no such.
@@ -80,7 +80,12 @@ pub struct Engine {
 }
 
 /// Examines a site from this host, and tells each finding as it is made.
-pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMut(Finding)) {
+pub fn examine(
+    site: &Site,
+    host: &Host,
+    engines: &[ProgramRequirement],
+    tell: &mut dyn FnMut(Finding),
+) {
     tell(host::recognised(site, host));
     tell(host::scratch(&site.scratch));
     host::gpus(site).into_iter().for_each(&mut *tell);
@@ -89,8 +94,8 @@ pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMu
     }
     for (name, partition) in &site.partitions {
         let subject = format!("partition {name}");
-        let place = Place::of(partition);
-        if let Place::Behind(there) = place
+        let place = ProbeHost::of(partition);
+        if let ProbeHost::Remote(there) = place
             && !ssh::reachable(&subject, there, tell)
         {
             continue;
@@ -108,7 +113,7 @@ pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMu
     if let Some(submit) = &site.submit {
         batch::system(
             "submit",
-            Place::Here,
+            ProbeHost::Local,
             &Terms::of_campaign(site, submit),
             tell,
         );

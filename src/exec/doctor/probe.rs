@@ -14,14 +14,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Where a probe looks.
 #[derive(Clone, Copy, Debug)]
-pub enum Place<'a> {
-    Here,
-    Behind(&'a Ssh),
+pub enum ProbeHost<'a> {
+    Local,
+    Remote(&'a Ssh),
 }
 
 /// What a command came to.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum ProbeOutcome {
     Ended {
         success: bool,
         stdout: String,
@@ -33,25 +33,25 @@ pub enum Outcome {
     NotStarted(String),
 }
 
-impl<'a> Place<'a> {
+impl<'a> ProbeHost<'a> {
     /// Where the tasks of a partition are started.
     pub fn of(partition: &'a Partition) -> Self {
         match &partition.transport {
-            Some(Transport::Ssh(ssh)) => Self::Behind(ssh),
-            None => Self::Here,
+            Some(Transport::Ssh(ssh)) => Self::Remote(ssh),
+            None => Self::Local,
         }
     }
 
     /// ` on HOST`, or nothing for this host.
     pub fn suffix(self) -> String {
         match self {
-            Self::Here => String::new(),
-            Self::Behind(ssh) => format!(" on `{}`", ssh.host),
+            Self::Local => String::new(),
+            Self::Remote(ssh) => format!(" on `{}`", ssh.host),
         }
     }
 
     /// Runs a command with a text as its input.
-    pub fn ask(self, argv: &[&str], input: &str) -> Outcome {
+    pub fn ask(self, argv: &[&str], input: &str) -> ProbeOutcome {
         self.run(argv, &[], &BTreeMap::new(), input)
     }
 
@@ -62,7 +62,7 @@ impl<'a> Place<'a> {
         setup: &[String],
         environment: &BTreeMap<String, String>,
         input: &str,
-    ) -> Outcome {
+    ) -> ProbeOutcome {
         let owned: Vec<String> = argv.iter().map(|word| (*word).to_owned()).collect();
         let argv = match setup {
             [] => owned,
@@ -73,8 +73,8 @@ impl<'a> Place<'a> {
             }
         };
         match self {
-            Self::Here => run(&argv, environment, input.as_bytes()),
-            Self::Behind(ssh) => {
+            Self::Local => run(&argv, environment, input.as_bytes()),
+            Self::Remote(ssh) => {
                 let input = shell::input("exec \"$@\"", &argv, input.as_bytes());
                 let mut argv: Vec<String> = [
                     "ssh",
@@ -93,7 +93,7 @@ impl<'a> Place<'a> {
     }
 }
 
-impl Outcome {
+impl ProbeOutcome {
     /// What a script on another host printed itself; where it did not begin, what was said instead.
     fn after_mark(self) -> Self {
         let Self::Ended {
@@ -132,7 +132,7 @@ impl Outcome {
     }
 
     /// Why it did not succeed, in one line.
-    pub fn trouble(&self) -> String {
+    pub fn failure(&self) -> String {
         match self {
             Self::Ended { stdout, stderr, .. } => {
                 let mut lines = stderr.lines().chain(stdout.lines()).map(str::trim);
@@ -146,7 +146,7 @@ impl Outcome {
     }
 }
 
-fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &[u8]) -> Outcome {
+fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &[u8]) -> ProbeOutcome {
     let mut command = Command::new(&argv[0]);
     command
         .args(&argv[1..])
@@ -156,20 +156,20 @@ fn run(argv: &[String], environment: &BTreeMap<String, String>, input: &[u8]) ->
         .envs(environment);
     match child::run_group(command, input, LIMIT) {
         // The exit status of a shell, local or remote, that finds no such program.
-        Ok(output) if output.status.code() == Some(127) => Outcome::Missing,
+        Ok(output) if output.status.code() == Some(127) => ProbeOutcome::Missing,
         Ok(output) => {
             let mut stderr = output.stderr_text();
             if let Some(signal) = output.status.signal() {
                 stderr.push_str(&format!("it was ended by signal {signal}\n"));
             }
-            Outcome::Ended {
+            ProbeOutcome::Ended {
                 success: output.status.success(),
                 stdout: output.stdout_text(),
                 stderr,
             }
         }
-        Err(error) if error.is_not_found() => Outcome::Missing,
-        Err(ChildError::TimedOut(_)) => Outcome::TookTooLong,
-        Err(error) => Outcome::NotStarted(error.to_string()),
+        Err(error) if error.is_not_found() => ProbeOutcome::Missing,
+        Err(ChildError::TimedOut(_)) => ProbeOutcome::TookTooLong,
+        Err(error) => ProbeOutcome::NotStarted(error.to_string()),
     }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::probe::{Outcome, Place};
+use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Verdict};
 use crate::config::site::Ssh;
-use crate::exec::ssh::{Connection, MAKE_FOLDER, SshTransport, Trouble};
+use crate::exec::ssh::{ConnectError, Connection, MAKE_FOLDER, SshTransport};
 
 /// Seconds by which two clocks may differ.
 const SKEW: i64 = 5;
@@ -15,8 +15,8 @@ const SKEW: i64 = 5;
 /// Whether the host is reached; everything else about it is told as well.
 pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> bool {
     let host = &ssh.host;
-    let trouble = match Place::Behind(ssh).ask(&["true"], "") {
-        Outcome::Missing => Trouble::NoClient,
+    let trouble = match ProbeHost::Remote(ssh).ask(&["true"], "") {
+        ProbeOutcome::Missing => ConnectError::NoClient,
         outcome if outcome.success().is_some() => {
             tell(Finding::ok(
                 subject,
@@ -32,23 +32,23 @@ pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> boo
             tell(clock(subject, ssh));
             return true;
         }
-        Outcome::Ended { stderr, .. } => Trouble::of(host, &stderr),
-        outcome => Trouble::NotReached {
+        ProbeOutcome::Ended { stderr, .. } => ConnectError::of(host, &stderr),
+        outcome => ConnectError::NotReached {
             host: host.clone(),
-            why: outcome.trouble(),
+            why: outcome.failure(),
         },
     };
     tell(told(subject, &trouble));
     false
 }
 
-fn told(subject: &str, trouble: &Trouble) -> Finding {
+fn told(subject: &str, trouble: &ConnectError) -> Finding {
     Finding::failed(subject, trouble.to_string(), trouble.hint())
 }
 
 /// What the user's configuration makes of the name; nothing where ssh does not tell.
 fn configured(subject: &str, host: &str) -> Vec<Finding> {
-    let outcome = Place::Here.ask(&["ssh", "-G", "--", host], "");
+    let outcome = ProbeHost::Local.ask(&["ssh", "-G", "--", host], "");
     let text = outcome.success().unwrap_or_default();
     let value = |key: &str| {
         let mut pairs = text.lines().filter_map(|line| line.split_once(' '));
@@ -62,7 +62,7 @@ fn configured(subject: &str, host: &str) -> Vec<Finding> {
     };
     let jump = value("proxyjump").map_or_else(String::new, |jump| format!(", through `{jump}`"));
     // 0: it has keys, 1: it has none, 2: there is no agent.
-    let agent = match Place::Here.ask(&["ssh-add", "-l"], "").success() {
+    let agent = match ProbeHost::Local.ask(&["ssh-add", "-l"], "").success() {
         Some(keys) => format!("the agent holds keys: {}", keys.lines().count()),
         None => "no key comes from an agent".to_owned(),
     };
@@ -105,7 +105,7 @@ fn program(subject: &str, ssh: &Ssh) -> Finding {
 /// Whether tasks can be put there.
 fn folder(subject: &str, ssh: &Ssh) -> Finding {
     let folder = ssh.work_dir.to_string_lossy();
-    let outcome = Place::Behind(ssh).ask(&["sh", "-c", MAKE_FOLDER, "sh", &folder], "");
+    let outcome = ProbeHost::Remote(ssh).ask(&["sh", "-c", MAKE_FOLDER, "sh", &folder], "");
     match outcome.success() {
         Some(_) => Finding::ok(
             subject,
@@ -113,13 +113,13 @@ fn folder(subject: &str, ssh: &Ssh) -> Finding {
         ),
         None => told(
             subject,
-            &Trouble::of_folder(&ssh.host, &ssh.work_dir, &outcome.trouble()),
+            &ConnectError::of_folder(&ssh.host, &ssh.work_dir, &outcome.failure()),
         ),
     }
 }
 
 fn clock(subject: &str, ssh: &Ssh) -> Finding {
-    let outcome = Place::Behind(ssh).ask(&["date", "+%s"], "");
+    let outcome = ProbeHost::Remote(ssh).ask(&["date", "+%s"], "");
     let theirs = outcome
         .success()
         .and_then(|text| text.trim().parse::<i64>().ok());
@@ -138,7 +138,7 @@ fn clock(subject: &str, ssh: &Ssh) -> Finding {
             format!(
                 "the clock of `{}` cannot be read: {}",
                 ssh.host,
-                outcome.trouble()
+                outcome.failure()
             ),
             "nothing, if tasks run all the same",
         ),

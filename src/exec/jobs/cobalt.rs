@@ -10,7 +10,7 @@ use crate::exec::batch::{BatchError, System, Terms};
 use crate::exec::batched;
 use crate::exec::process::TOKEN;
 use crate::exec::submission::printed_id;
-use crate::exec::transport::{Call, Transport, Unreachable};
+use crate::exec::transport::{CommandRequest, Transport, Unreachable};
 
 const SAID: Messages = Messages {
     later: &["jobs per user", "MaxQueued"],
@@ -54,7 +54,7 @@ impl BatchSystem for Cobalt {
 
     fn submit(&mut self, via: &mut dyn Transport, jobs: &[Ready]) -> Vec<Submitted> {
         super::each(jobs, |token, script| {
-            let call = Call::new(["qsub"]).arg(script.to_string_lossy());
+            let call = CommandRequest::new(["qsub"]).arg(script.to_string_lossy());
             match via.run(&call.env(TOKEN, token)) {
                 Ok(output) if output.succeeded() => printed_id(System::Cobalt, &output.stdout)
                     .map_or(Submitted::Unknown, Submitted::As),
@@ -65,7 +65,7 @@ impl BatchSystem for Cobalt {
     }
 
     fn list(&mut self, via: &mut dyn Transport, _: &str) -> Result<Listing, Unreachable> {
-        let output = via.run(&Call::new(["qstat", "-f", "-l"]))?;
+        let output = via.run(&CommandRequest::new(["qstat", "-f", "-l"]))?;
         match output.succeeded() {
             true => Ok(listed(&output.stdout).into()),
             false => Err(Unreachable(output.stderr)),
@@ -80,7 +80,7 @@ impl BatchSystem for Cobalt {
         let mut said = BTreeMap::new();
         // One by one: of several ids it does not say which are unknown.
         for id in ids {
-            let output = via.run(&Call::new(["qstat", "-f", "-l", id]))?;
+            let output = via.run(&CommandRequest::new(["qstat", "-f", "-l", id]))?;
             match output.code {
                 Some(0) => {
                     let mut jobs = listed(&output.stdout).into_iter();

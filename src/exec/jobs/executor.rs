@@ -17,7 +17,7 @@ use super::{BatchSystem, Fate, Listed, Ready, State, Submitted, end_all};
 use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::transport::{PutError, Transport, Unreachable};
-use crate::exec::{Executor, Exit, Found, Job, News, Report};
+use crate::exec::{Adoption, Executor, Job, JobEvent, Report, Termination};
 use crate::task::{HostFault, Token};
 
 /// Bytes of what a script printed that a failure quotes.
@@ -98,10 +98,10 @@ impl Executor for JobExecutor {
 
     /// Says `Adopted` of each: whether the batch system has it can only be told once it answers, and what it turns out
     /// not to have is submitted then.
-    fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
+    fn find(&mut self, jobs: &[Job]) -> Vec<Adoption> {
         self.held.fetch_add(jobs.len(), Ordering::SeqCst);
         self.request(Request::Find(jobs.to_vec()));
-        vec![Found::Adopted; jobs.len()]
+        vec![Adoption::Adopted; jobs.len()]
     }
 
     fn end_others(&mut self, _: &str, keep: &[Token]) {
@@ -351,7 +351,7 @@ impl Thread {
             },
             Command::Cancel(tokens) => self.cancel(&tokens, false),
             Command::CancelWaiting(tokens) => self.cancel(&tokens, true),
-            Command::Started(token) => self.report(token, News::Started),
+            Command::Started(token) => self.report(token, JobEvent::Started),
             Command::Ended(token, exit, traces) => {
                 let exit = match self.jobs.remove(&token) {
                     Some(job) => with_output(exit, &job),
@@ -363,12 +363,12 @@ impl Thread {
                     let took = Duration::from_millis(took.max(0).cast_unsigned());
                     self.usual = (self.usual * 3 + took) / 4;
                 }
-                let news = News::Ended {
+                let event = JobEvent::Ended {
                     exit,
                     result: traces.result,
                     started: traces.ended.map(|ended| ended.started),
                 };
-                self.report(token, news);
+                self.report(token, event);
             }
         }
     }
@@ -460,7 +460,11 @@ impl Thread {
         };
         let client = self.system.client();
         let token = token.clone();
-        if traces.is_empty() && self.via.is_at_it(client, &token.to_string())? {
+        if traces.is_empty()
+            && self
+                .via
+                .submission_in_progress(client, &token.to_string())?
+        {
             return Ok(Event::StillComing(token));
         }
         Ok(Event::Traced {
@@ -483,9 +487,9 @@ impl Thread {
         }
     }
 
-    fn report(&self, token: Token, news: News) {
+    fn report(&self, token: Token, event: JobEvent) {
         let at = now();
-        let _ = self.reports.send(Report { token, news, at });
+        let _ = self.reports.send(Report { token, event, at });
     }
 }
 
@@ -513,7 +517,7 @@ fn put<'j>(
         Ok(()) => Ok(Ready { job, dir, script }),
         Err(PutError::Unreachable(why)) => Err(unreachable(why)),
         Err(e @ PutError::Files(_)) => Err(match HostFault::of(&e) {
-            Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, e.to_string())),
+            Some(fault) => Submitted::NotStarted(Termination::NotStarted(fault, e.to_string())),
             None => refused(e.to_string()),
         }),
     }
@@ -539,14 +543,14 @@ fn others<'l>(
 }
 
 /// Adds what the script printed to an end that has nothing else to explain it.
-fn with_output(exit: Exit, job: &Job) -> Exit {
-    let Exit::Word(word) = exit else {
+fn with_output(exit: Termination, job: &Job) -> Termination {
+    let Termination::Word(word) = exit else {
         return exit;
     };
     let output = fs::read(job.dir.join(batched::SCRIPT_OUTPUT)).unwrap_or_default();
     let tail = &output[output.len().saturating_sub(QUOTED)..];
     let tail = String::from_utf8_lossy(tail).trim().to_owned();
-    Exit::Word(match tail.is_empty() {
+    Termination::Word(match tail.is_empty() {
         true => word,
         false => format!("{word}: {tail}"),
     })

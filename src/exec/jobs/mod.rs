@@ -20,8 +20,8 @@ pub use self::processes::Processes;
 pub use self::state::{Fate, Listed, Listing, State};
 
 use super::batch::BatchError;
-use super::transport::{Call, Transport, Unreachable};
-use super::{Exit, Job};
+use super::transport::{CommandRequest, Transport, Unreachable};
+use super::{Job, Termination};
 
 /// The commands of a batch system. A job is submitted under the token of its attempt, looked for by it and cancelled by
 /// it: never by an id alone, which may be issued again.
@@ -79,7 +79,7 @@ pub enum Submitted {
     /// It never will be: what the batch system says.
     Refused(String),
     /// This host kept its files from being written: how the attempt ends.
-    NotStarted(Exit),
+    NotStarted(Termination),
     /// The queue takes no more for now.
     Full,
     /// Nobody knows whether the job is in the queue.
@@ -132,7 +132,7 @@ const AT_ONCE: usize = 100;
 /// Ends jobs by their ids, which have to be fresh; one that has ended meanwhile is none the worse for it.
 fn qdel(via: &mut dyn Transport, ids: &[String], messages: &Messages) -> Result<(), Unreachable> {
     for ids in ids.chunks(AT_ONCE) {
-        let output = via.run(&Call::new(["qdel"]).args(ids))?;
+        let output = via.run(&CommandRequest::new(["qdel"]).args(ids))?;
         if messages.is_unreachable(&output.stderr) {
             return Err(Unreachable(output.stderr));
         }

@@ -14,7 +14,7 @@ use crate::exec::batch::{BatchError, System, Terms, pbs_name};
 use crate::exec::batched;
 use crate::exec::process::TOKEN;
 use crate::exec::submission::printed_id;
-use crate::exec::transport::{Call, Output, Transport, Unreachable};
+use crate::exec::transport::{CommandRequest, Output, Transport, Unreachable};
 
 const SAID: Messages = Messages {
     later: &["would exceed", "Maximum number of jobs"],
@@ -66,7 +66,7 @@ impl Pbs {
         };
         self.history = Some(history);
         let call = |x: Option<&str>| {
-            let call = Call::new([command]).args(x);
+            let call = CommandRequest::new([command]).args(x);
             call.args(arguments.iter().copied())
         };
         let output = via.run(&call(history.then_some("-x")))?;
@@ -122,7 +122,7 @@ impl BatchSystem for Pbs {
 
     fn submit(&mut self, via: &mut dyn Transport, jobs: &[Ready]) -> Vec<Submitted> {
         super::each(jobs, |token, script| {
-            let call = Call::new(["qsub"]).arg(script.to_string_lossy());
+            let call = CommandRequest::new(["qsub"]).arg(script.to_string_lossy());
             match via.run(&call.env(TOKEN, token)) {
                 Ok(output) if output.succeeded() => printed_id(System::Pbs, &output.stdout)
                     .map_or(Submitted::Unknown, Submitted::As),
@@ -189,7 +189,7 @@ impl BatchSystem for Pbs {
 /// Whether the server keeps a history of jobs that have ended. Every user may read that; where it was never set,
 /// nothing is printed, and there is none.
 pub fn keeps_history(via: &mut dyn Transport) -> Result<bool, Unreachable> {
-    let output = via.run(&Call::new(["qstat", "-B", "-f"]))?;
+    let output = via.run(&CommandRequest::new(["qstat", "-B", "-f"]))?;
     match output.succeeded() {
         true => Ok(says_history(&output.stdout)),
         false => Err(Unreachable(output.stderr)),

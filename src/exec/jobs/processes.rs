@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::{BatchSystem, Fate, Listed, Listing, Ready, State, Submitted};
 use crate::exec::batch::BatchError;
-use crate::exec::ssh::processes::{Condition, parsed};
-use crate::exec::transport::{Call, Output, Transport, Unreachable};
-use crate::exec::{Exit, Job, batched};
+use crate::exec::ssh::processes::{ProcessState, parsed};
+use crate::exec::transport::{CommandRequest, Output, Transport, Unreachable};
+use crate::exec::{Job, Termination, batched};
 use crate::task::HostFault;
 
 /// The `local` executor of another host.
@@ -26,7 +26,7 @@ impl Processes {
         tokens: &[String],
     ) -> Result<Output, Unreachable> {
         let program = via.executable()?.display().to_string();
-        let call = Call::new([&*program, "remote", order, &self.work_dir]);
+        let call = CommandRequest::new([&*program, "remote", order, &self.work_dir]);
         via.run(&call.args(tokens.iter().cloned()))
     }
 }
@@ -58,7 +58,9 @@ impl BatchSystem for Processes {
             match self.ask(via, "start", &[token.to_owned()]) {
                 Ok(output) if output.succeeded() => Submitted::As(token.to_owned()),
                 Ok(output) => match output.code.and_then(HostFault::of_exit_code) {
-                    Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, output.stderr)),
+                    Some(fault) => {
+                        Submitted::NotStarted(Termination::NotStarted(fault, output.stderr))
+                    }
                     None => Submitted::Refused(output.stderr),
                 },
                 Err(_) => Submitted::Unknown,
@@ -109,12 +111,12 @@ impl BatchSystem for Processes {
     }
 }
 
-fn state(condition: Condition) -> State {
+fn state(condition: ProcessState) -> State {
     match condition {
-        Condition::Running => State::Running,
-        Condition::Ended => State::Ended(Fate::Completed),
-        Condition::Cancelled => State::Ended(Fate::Cancelled),
-        Condition::Gone => State::Ended(Fate::NodeLost("gone".into())),
-        Condition::Elsewhere(host) => State::Unknown(format!("on {host}")),
+        ProcessState::Running => State::Running,
+        ProcessState::Ended => State::Ended(Fate::Completed),
+        ProcessState::Cancelled => State::Ended(Fate::Cancelled),
+        ProcessState::Gone => State::Ended(Fate::NodeLost("gone".into())),
+        ProcessState::Elsewhere(host) => State::Unknown(format!("on {host}")),
     }
 }

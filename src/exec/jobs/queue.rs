@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Fate, Listed, Listing, State, Submitted};
-use crate::exec::Exit;
+use crate::exec::Termination;
 use crate::exec::batched::Traces;
 use crate::exec::verdict::Evidence;
 use crate::task::Token;
@@ -102,7 +102,7 @@ pub enum Command {
     /// Cancels those that have not started.
     CancelWaiting(Vec<Token>),
     Started(Token),
-    Ended(Token, Exit, Traces),
+    Ended(Token, Termination, Traces),
 }
 
 impl Queue {
@@ -257,7 +257,9 @@ impl Queue {
                 }
             }
             Submitted::Unknown => held.phase = Phase::Doubtful,
-            Submitted::Refused(why) => self.refused(token, Exit::LaunchFailed(why), commands),
+            Submitted::Refused(why) => {
+                self.refused(token, Termination::LaunchFailed(why), commands)
+            }
             Submitted::NotStarted(exit) => self.refused(token, exit, commands),
             Submitted::Full => {
                 let (order, wish) = (held.order, held.wish);
@@ -269,7 +271,8 @@ impl Queue {
                     }
                     Wish::NotStart => {}
                     Wish::Cancel => {
-                        let ended = Command::Ended(token, Exit::Cancelled, Traces::default());
+                        let ended =
+                            Command::Ended(token, Termination::Cancelled, Traces::default());
                         commands.push(ended);
                     }
                 }
@@ -277,7 +280,7 @@ impl Queue {
         }
     }
 
-    fn refused(&mut self, token: Token, exit: Exit, commands: &mut Vec<Command>) {
+    fn refused(&mut self, token: Token, exit: Termination, commands: &mut Vec<Command>) {
         let held = self.held.remove(&token);
         if held.is_some_and(|held| held.wish != Wish::NotStart) {
             commands.push(Command::Ended(token, exit, Traces::default()));
@@ -409,7 +412,7 @@ impl Queue {
                     ..Evidence::default()
                 };
                 let exit = evidence.verdict();
-                if exit == Exit::Unseen {
+                if exit == Termination::Unseen {
                     // Its task is tried again: should the job be there after all, it must not run beside that.
                     commands.push(Command::Cancel(vec![token.clone()]));
                 }

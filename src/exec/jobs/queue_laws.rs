@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::queue::{Command, Event, Queue};
 use super::{Fate, Listed, Listing, State, Submitted};
-use crate::exec::Exit;
+use crate::exec::Termination;
 use crate::exec::batched::{Ended, Traces};
 use crate::task::{TaskId, Token};
 
@@ -98,7 +98,7 @@ struct World {
     /// How often each was submitted and taken in.
     taken: BTreeMap<Token, u32>,
     order: Vec<u64>,
-    reported: BTreeMap<Token, Exit>,
+    reported: BTreeMap<Token, Termination>,
     outstanding: BTreeSet<Token>,
     cancelled: BTreeSet<Token>,
 }
@@ -252,7 +252,7 @@ impl World {
                     let token: Token = job.name.parse().expect("a token");
                     let code = i32::from(fate != Fate::Completed);
                     let ended = Some(Ended {
-                        exit: Exit::Code(code),
+                        exit: Termination::Code(code),
                         started: 0,
                         ended: 1,
                     });
@@ -327,7 +327,7 @@ proptest! {
         prop_assert_eq!(world.queue.held(), 0);
         prop_assert_eq!(world.live(), 0);
         for (token, exit) in &world.reported {
-            if *exit == Exit::Code(0) {
+            if *exit == Termination::Code(0) {
                 prop_assert_eq!(world.taken[token], 1, "{} ran twice", token);
             }
         }

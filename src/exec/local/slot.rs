@@ -16,7 +16,7 @@ use crate::exec::launch::{
     GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd,
 };
 use crate::exec::process::{age, find_processes};
-use crate::exec::{Exit, Job, News, Report};
+use crate::exec::{Job, JobEvent, Report, Termination};
 use crate::task::Token;
 
 /// Inverse of the share of one core that looking for processes which left their group may take.
@@ -37,7 +37,7 @@ impl Shared {
                     let started = now();
                     reports(Report {
                         token: job.token.clone(),
-                        news: News::Started,
+                        event: JobEvent::Started,
                         at: started,
                     });
                     let exit = self.start_and_wait(&job);
@@ -54,12 +54,12 @@ impl Shared {
                 Ok(result) => (exit, result),
                 Err(unread) => (unread, None),
             };
-            let news = News::Ended {
+            let event = JobEvent::Ended {
                 exit,
                 result,
                 started,
             };
-            let is_received = reports(Report::now(job.token.clone(), news));
+            let is_received = reports(Report::now(job.token.clone(), event));
             // Only now: who sees no slot busy must find every end among the reports.
             let mut state = self.lock();
             let running = state.running.remove(&job.token);
@@ -133,13 +133,13 @@ impl Shared {
         }
     }
 
-    fn start_and_wait(&self, job: &Job) -> Exit {
+    fn start_and_wait(&self, job: &Job) -> Termination {
         let mut child = match self.start(job) {
             Ok(child) => child,
-            Err(e) => return Exit::of_start(&e),
+            Err(e) => return Termination::of_start(&e),
         };
         let Some(leader) = Pid::from_raw(child.id().cast_signed()) else {
-            return Exit::LaunchFailed("the process has no id".into());
+            return Termination::LaunchFailed("the process has no id".into());
         };
         let cancelled_early = {
             let mut state = self.lock();
@@ -158,15 +158,15 @@ impl Shared {
             self.end_strays(&HashSet::from([job.token.to_string()]));
         }
         match child.wait() {
-            _ if cancelled => Exit::Cancelled,
-            _ if !ended_in_time => Exit::TimedOut,
+            _ if cancelled => Termination::Cancelled,
+            _ if !ended_in_time => Termination::TimedOut,
             Ok(status) => exit_of(status),
-            Err(e) => Exit::LaunchFailed(e.to_string()),
+            Err(e) => Termination::LaunchFailed(e.to_string()),
         }
     }
 
     /// Watches a process that has been there for `age`; its timeout began with it.
-    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd, age: Duration) -> Exit {
+    fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd, age: Duration) -> Termination {
         let ended_in_time = wait_fd(fd, job.timeout.saturating_sub(age));
         if !ended_in_time {
             let _ = kill_process_group(leader, Signal::TERM);
@@ -183,9 +183,9 @@ impl Shared {
         // Not by the leader's id: somebody else may have reaped it, and then it is free.
         self.end_strays(&HashSet::from([job.token.to_string()]));
         match (cancelled, ended_in_time) {
-            (true, _) => Exit::Cancelled,
-            (false, false) => Exit::TimedOut,
-            (false, true) => Exit::Unseen,
+            (true, _) => Termination::Cancelled,
+            (false, false) => Termination::TimedOut,
+            (false, true) => Termination::Unseen,
         }
     }
 

@@ -18,8 +18,8 @@ use crate::exec::batch::Terms;
 use crate::exec::batched::{self, Traces};
 use crate::exec::jobs::end_all;
 use crate::exec::process::{CLIENT, find_processes};
-use crate::exec::transport::{Here, Transport, Unreachable};
-use crate::exec::{Executor, Exit, Found, Job, LocalExecutor, News, Report};
+use crate::exec::transport::{LocalTransport, Transport, Unreachable};
+use crate::exec::{Adoption, Executor, Job, JobEvent, LocalExecutor, Report, Termination};
 use crate::task::Token;
 
 /// Period of the polls while something is expected to change.
@@ -57,7 +57,7 @@ impl BlockExecutor {
     /// The host starts no thread, or has no process descriptors.
     pub fn new(
         params: BlockParams,
-        here: Here,
+        here: LocalTransport,
         name: &str,
         reports: UnboundedSender<Report>,
     ) -> io::Result<Self> {
@@ -81,7 +81,7 @@ impl BlockExecutor {
 /// I/O of the block executor: commands of Slurm, and clients of steps.
 pub struct BlockBackend {
     params: BlockParams,
-    here: Here,
+    here: LocalTransport,
     /// Runs the clients.
     local: LocalExecutor,
     reports: UnboundedSender<Report>,
@@ -105,14 +105,14 @@ impl Backend for BlockBackend {
     }
 
     /// Takes over the steps whose clients an earlier engine left; what never started is started.
-    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Found>, Vec<BlockEvent>) {
+    fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Adoption>, Vec<BlockEvent>) {
         let (mut fresh, mut events) = (Vec::new(), Vec::new());
         let clients = jobs.iter().map(|job| step::client_job(job, Vec::new()));
         let found = self.local.find(&clients.collect::<Vec<_>>());
         for (job, found) in jobs.into_iter().zip(&found) {
             match found {
-                Found::Nothing => fresh.push(job),
-                Found::Adopted => {
+                Adoption::NotStarted => fresh.push(job),
+                Adoption::Adopted => {
                     let block = fs::read_to_string(job.dir.join(BLOCK)).unwrap_or_default();
                     let token = job.token.clone();
                     self.jobs.insert(token.clone(), job);
@@ -121,7 +121,7 @@ impl Backend for BlockBackend {
             }
         }
         events.extend(self.submit(fresh));
-        (vec![Found::Adopted; found.len()], events)
+        (vec![Adoption::Adopted; found.len()], events)
     }
 
     fn cancel(&mut self, tokens: Vec<Token>) -> Vec<BlockEvent> {
@@ -149,12 +149,12 @@ impl Backend for BlockBackend {
 
     /// Takes the report of a client.
     fn signal(&mut self, _: &BlockPool, report: Report) -> Vec<BlockEvent> {
-        match report.news {
-            News::Started => {
-                self.report(report.token, News::Started);
+        match report.event {
+            JobEvent::Started => {
+                self.report(report.token, JobEvent::Started);
                 Vec::new()
             }
-            News::Ended { exit, .. } => {
+            JobEvent::Ended { exit, .. } => {
                 let traces = self.jobs.get(&report.token).map(Traces::read);
                 let traces = traces.unwrap_or_default();
                 vec![BlockEvent::ClientEnded(report.token, exit, traces)]
@@ -186,12 +186,12 @@ impl Backend for BlockBackend {
                     // Its client may have gone without it.
                     self.cancel_step(&token.to_string());
                 }
-                let news = News::Ended {
+                let event = JobEvent::Ended {
                     exit,
                     result: traces.result,
                     started: traces.ended.map(|ended| ended.started),
                 };
-                self.report(token, news);
+                self.report(token, event);
             }
         }
         Vec::new()
@@ -268,7 +268,7 @@ impl BlockBackend {
         for token in tokens {
             let traces = self.jobs.get(&token).map(Traces::read).unwrap_or_default();
             if traces.ended.is_some() {
-                events.push(BlockEvent::ClientEnded(token, Exit::Unseen, traces));
+                events.push(BlockEvent::ClientEnded(token, Termination::Unseen, traces));
             }
         }
         events
@@ -300,7 +300,7 @@ impl BlockBackend {
             .and_then(|()| fs::write(job.dir.join(BLOCK), block));
         if let Err(e) = written {
             tracing::warn!("could not write the files of {token}: {e}");
-            let exit = Exit::of_start(&e);
+            let exit = Termination::of_start(&e);
             let traces = Traces::of_start(&exit);
             return vec![BlockEvent::ClientEnded(token.clone(), exit, traces)];
         }
@@ -331,7 +331,7 @@ impl BlockBackend {
         }
     }
 
-    fn report(&self, token: Token, news: News) {
-        let _ = self.reports.send(Report::now(token, news));
+    fn report(&self, token: Token, event: JobEvent) {
+        let _ = self.reports.send(Report::now(token, event));
     }
 }

@@ -13,7 +13,7 @@ use crate::exec::jobs::{
 };
 use crate::exec::process::{SUBMITS, TOKEN};
 use crate::exec::submission::printed_id;
-use crate::exec::transport::{Call, Output, PutError, Transport, Unreachable};
+use crate::exec::transport::{CommandRequest, Output, PutError, Transport, Unreachable};
 
 /// Jobs that one `sbatch` submits, and one `scancel` ends, at the most.
 const AT_ONCE: usize = 1000;
@@ -60,7 +60,7 @@ impl Slurm {
     /// Slurm's `MaxArraySize`.
     fn array_size(&mut self, via: &mut dyn Transport) -> u64 {
         if self.array_size.is_none() {
-            let config = via.run(&Call::new(["scontrol", "show", "config"]));
+            let config = via.run(&CommandRequest::new(["scontrol", "show", "config"]));
             let config = config.ok().filter(Output::succeeded);
             self.array_size = config.map(|config| max_array_size(&config.stdout));
         }
@@ -76,9 +76,10 @@ impl Slurm {
     ) {
         let alone = |via: &mut dyn Transport, ready: &Ready| {
             let token = ready.job.token.to_string();
-            let call = Call::new(["sbatch", "--parsable", "--job-name", &token, "--comment"])
-                .arg(format!("moldflow {token}"))
-                .arg(batched::script_of(&ready.dir).to_string_lossy());
+            let call =
+                CommandRequest::new(["sbatch", "--parsable", "--job-name", &token, "--comment"])
+                    .arg(format!("moldflow {token}"))
+                    .arg(batched::script_of(&ready.dir).to_string_lossy());
             sbatch(via, call.env(TOKEN, token))
         };
         let [(place, first), others @ ..] = jobs else {
@@ -255,7 +256,7 @@ fn sbatch_array(via: &mut dyn Transport, jobs: &[&Ready]) -> Submitted {
     let tasks = jobs.iter().map(|ready| ready.job.token.task.0);
     let indices: Vec<u64> = tasks.map(|task| task - base.task.0).collect();
     let (name, ranges) = (arrays::name(base), arrays::ranges(&indices));
-    let call = Call::new(["sbatch", "--parsable", "--job-name", &name, "--comment"])
+    let call = CommandRequest::new(["sbatch", "--parsable", "--job-name", &name, "--comment"])
         .arg(format!("moldflow {name}"))
         .arg(format!("--array={ranges}"))
         .arg(first.dir.join(ARRAY).to_string_lossy());
@@ -264,7 +265,7 @@ fn sbatch_array(via: &mut dyn Transport, jobs: &[&Ready]) -> Submitted {
 
 /// Asks for a block of this name. A block is no task: it carries no token and is not taken for one that was left behind.
 pub fn ask(via: &mut dyn Transport, name: &str, options: &[String]) -> Submitted {
-    let call = Call::new(["sbatch", "--parsable", "--no-requeue", "--chdir=/"])
+    let call = CommandRequest::new(["sbatch", "--parsable", "--no-requeue", "--chdir=/"])
         .args(["--job-name", name, "--comment"])
         .arg(format!("moldflow {name}"));
     sbatch(via, call.args(options))
@@ -272,7 +273,7 @@ pub fn ask(via: &mut dyn Transport, name: &str, options: &[String]) -> Submitted
 
 /// All jobs of this user that Slurm still knows.
 pub fn list(via: &mut dyn Transport) -> Result<Vec<Listed>, Unreachable> {
-    let call = Call::new(["squeue", "--noheader", "--array", "--states=all", "--me"])
+    let call = CommandRequest::new(["squeue", "--noheader", "--array", "--states=all", "--me"])
         .args(["--format", "%i|%j|%T|%V|%r|%L"]);
     let text = answer(via.run(&call)?)?;
     Ok(text.lines().filter_map(listed).collect())
@@ -285,7 +286,7 @@ pub fn show(
 ) -> Result<BTreeMap<String, Option<Listed>>, Unreachable> {
     let mut said = BTreeMap::new();
     for ids in ids.chunks(SHOWN_AT_ONCE) {
-        let mut call = Call::new(["scontrol", "--oneliner"]);
+        let mut call = CommandRequest::new(["scontrol", "--oneliner"]);
         // Commands on its input, so that it is started once.
         let orders = ids.iter().map(|id| format!("show job {id}\n"));
         call.stdin = orders.collect::<String>().into_bytes();
@@ -331,7 +332,7 @@ pub fn cancel(
     // name only, and matches nothing without a word when it is given several.
     let ids = ids_to_end(&list(via)?, names, waiting);
     for ids in ids.chunks(AT_ONCE) {
-        let call = Call::new([ENDER])
+        let call = CommandRequest::new([ENDER])
             .args(waiting.then_some("--state=PENDING"))
             .args(ids.iter().cloned());
         let output = via.run(&call)?;
@@ -345,7 +346,7 @@ pub fn cancel(
 
 /// Steps that run: id and name of each.
 pub fn steps(via: &mut dyn Transport) -> Result<Vec<(String, String)>, Unreachable> {
-    let call = Call::new([
+    let call = CommandRequest::new([
         "squeue",
         "--steps",
         "--noheader",
@@ -369,7 +370,7 @@ pub fn cancel_steps(
     let ours = steps(via)?.into_iter().filter(|(_, name)| which(name));
     let ids: Vec<String> = ours.map(|(id, _)| id).collect();
     for ids in ids.chunks(AT_ONCE) {
-        let output = via.run(&Call::new([ENDER]).args(ids.iter().cloned()))?;
+        let output = via.run(&CommandRequest::new([ENDER]).args(ids.iter().cloned()))?;
         // One that has ended meanwhile is no fault.
         if !output.succeeded() && !output.stderr.contains("Invalid job") {
             answer(output)?;
@@ -378,7 +379,7 @@ pub fn cancel_steps(
     Ok(())
 }
 
-fn sbatch(via: &mut dyn Transport, call: Call) -> Submitted {
+fn sbatch(via: &mut dyn Transport, call: CommandRequest) -> Submitted {
     match via.run(&call) {
         // Where no id can be read the job is there, and found by its name.
         Ok(output) if output.succeeded() => {

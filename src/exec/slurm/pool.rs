@@ -6,7 +6,7 @@ mod placement;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::exec::Exit;
+use crate::exec::Termination;
 use crate::exec::actor::Core;
 use crate::exec::batched::Traces;
 use crate::exec::jobs::{Fate, Listed, State, Submitted};
@@ -54,7 +54,7 @@ struct BlockStep {
     block: String,
     cancelled: bool,
     /// Its client has ended, and what is left is to know why.
-    ended: Option<(Exit, Traces)>,
+    ended: Option<(Termination, Traces)>,
     /// It outlived its client, which then says nothing of it.
     orphaned: bool,
     /// Looks since then in which its block still lived.
@@ -96,7 +96,7 @@ pub enum BlockEvent {
     /// Slurm's answer for the job id of the block of this name; None if it does not know the id.
     Shown(String, Option<Listed>),
     /// The client of a step has ended; what the step has left by now.
-    ClientEnded(Token, Exit, Traces),
+    ClientEnded(Token, Termination, Traces),
     /// Steps that still run although their clients have ended.
     StepsRunning(Vec<Token>),
     /// Time has passed.
@@ -121,7 +121,7 @@ pub enum BlockCommand {
     /// Terminate the client of a step, and with it the step.
     Terminate(Token),
     /// Report the end of a task.
-    Report(Token, Exit, Traces),
+    Report(Token, Termination, Traces),
 }
 
 impl BlockPool {
@@ -202,7 +202,7 @@ impl BlockPool {
                 self.blocks.remove(name);
                 if self.blocks.is_empty() {
                     for (_, (token, _)) in std::mem::take(&mut self.waiting) {
-                        let exit = Exit::LaunchFailed(why.clone());
+                        let exit = Termination::LaunchFailed(why.clone());
                         commands.push(BlockCommand::Report(token, exit, Traces::default()));
                     }
                 }
@@ -319,7 +319,7 @@ impl BlockPool {
     fn client_ended(
         &mut self,
         token: &Token,
-        exit: Exit,
+        exit: Termination,
         traces: Traces,
         commands: &mut Vec<BlockCommand>,
     ) {
@@ -327,7 +327,7 @@ impl BlockPool {
             return;
         };
         let seen = traces.ended.as_ref().map(|ended| &ended.exit);
-        let plain = seen.is_some_and(|exit| !matches!(exit, Exit::Signal(_)));
+        let plain = seen.is_some_and(|exit| !matches!(exit, Termination::Signal(_)));
         let cancelled = step.cancelled;
         step.ended = Some((exit, traces));
         if plain || cancelled {
@@ -339,7 +339,9 @@ impl BlockPool {
         let Some(step) = self.steps.remove(token) else {
             return;
         };
-        let (client, traces) = step.ended.unwrap_or((Exit::Unseen, Traces::default()));
+        let (client, traces) = step
+            .ended
+            .unwrap_or((Termination::Unseen, Traces::default()));
         // A block is no task: who cancels it takes the nodes away from its tasks.
         let taken_away = Fate::NodeLost("CANCELLED".into());
         let scheduler = match fate {
@@ -350,7 +352,7 @@ impl BlockPool {
             recorded: traces.ended.as_ref().map(|ended| &ended.exit),
             scheduler,
             client: Some(match step.orphaned {
-                true => &Exit::Unseen,
+                true => &Termination::Unseen,
                 false => &client,
             }),
             lost_nodes: &[],

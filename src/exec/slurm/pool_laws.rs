@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::pool::{BlockCommand, BlockEvent, BlockPolicy, BlockPool};
-use crate::exec::Exit;
+use crate::exec::Termination;
 use crate::exec::actor::Core;
 use crate::exec::batched::{Ended, Traces};
 use crate::exec::jobs::{Fate, Listed, State, Submitted};
@@ -66,7 +66,7 @@ struct World {
     forgotten: BTreeSet<String>,
     steps: BTreeMap<Token, String>,
     started: BTreeSet<Token>,
-    reported: BTreeMap<Token, Exit>,
+    reported: BTreeMap<Token, Termination>,
     lose: bool,
     timeout: Duration,
 }
@@ -155,7 +155,7 @@ impl World {
                 self.steps.remove(&token)?;
                 Some(BlockEvent::ClientEnded(
                     token,
-                    Exit::Signal(15),
+                    Termination::Signal(15),
                     Traces::default(),
                 ))
             }
@@ -183,7 +183,7 @@ impl World {
             self.steps.remove(&token);
             self.event(BlockEvent::ClientEnded(
                 token,
-                Exit::Code(1),
+                Termination::Code(1),
                 Traces::default(),
             ));
         }
@@ -257,7 +257,7 @@ impl World {
                 if let Some(token) = token {
                     self.steps.remove(&token);
                     let ended = Some(Ended {
-                        exit: Exit::Code(0),
+                        exit: Termination::Code(0),
                         started: 0,
                         ended: 1,
                     });
@@ -265,7 +265,7 @@ impl World {
                         result: None,
                         ended,
                     };
-                    self.event(BlockEvent::ClientEnded(token, Exit::Code(0), traces));
+                    self.event(BlockEvent::ClientEnded(token, Termination::Code(0), traces));
                 }
             }
             Chance::LoseRequest => self.lose = true,

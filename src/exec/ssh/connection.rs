@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::connect_error::{ConnectError, hung_up, last_line};
 use super::shell;
-use super::trouble::{Trouble, hung_up, last_line};
 use crate::exec::child::{self, ChildError, ChildOutput};
 
 /// The longest that connecting may take, the user's agent and jump hosts included.
@@ -51,15 +51,15 @@ pub const NO_QUESTION: [(&str, &str); 2] = [
 pub struct Connection {
     host: String,
     socket: PathBuf,
-    state: Mutex<State>,
+    state: Mutex<ConnectionState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct ConnectionState {
     master: Option<Master>,
     used: Option<Instant>,
     /// When to try again after a failure, how long that waits, and what it was.
-    failed: Option<(Instant, Duration, Trouble)>,
+    failed: Option<(Instant, Duration, ConnectError)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,12 +90,12 @@ impl From<ChildOutput> for Reply {
 
 impl Reply {
     /// What the script itself printed.
-    fn after_mark(mut self, host: &str) -> Result<Self, Trouble> {
+    fn after_mark(mut self, host: &str) -> Result<Self, ConnectError> {
         let Some(stdout) = shell::said(&self.stdout) else {
             let printed = String::from_utf8_lossy(&self.stdout);
             let why = last_line(&format!("{printed}\n{}", self.stderr));
             let host = host.to_owned();
-            return Err(Trouble::NoShell { host, why });
+            return Err(ConnectError::NoShell { host, why });
         };
         self.stdout = stdout.to_vec();
         if let Some(stderr) = shell::said(self.stderr.as_bytes()) {
@@ -129,7 +129,7 @@ impl Connection {
         arguments: &[String],
         stdin: &[u8],
         limit: Duration,
-    ) -> Result<Reply, Trouble> {
+    ) -> Result<Reply, ConnectError> {
         let master = self.open()?;
         let mut command = self.client(master);
         command.args(["--", &self.host, shell::LINE]);
@@ -144,13 +144,13 @@ impl Connection {
             // A program that ends so is not told from a connection that does.
             _ => {
                 self.lock().used = None;
-                Err(Trouble::of(&self.host, &reply.stderr))
+                Err(ConnectError::of(&self.host, &reply.stderr))
             }
         }
     }
 
     /// Sees to it that there is a master. After a failure it is not tried again for a while.
-    fn open(&self) -> Result<Master, Trouble> {
+    fn open(&self) -> Result<Master, ConnectError> {
         let mut state = self.lock();
         let fresh = state.used.is_some_and(|used| used.elapsed() < FRESH);
         if let Some(master) = state.master
@@ -178,7 +178,7 @@ impl Connection {
         }
     }
 
-    fn connect(&self) -> Result<Master, Trouble> {
+    fn connect(&self) -> Result<Master, ConnectError> {
         if self.lives(Master::Users) {
             return Ok(Master::Users);
         }
@@ -210,9 +210,12 @@ impl Connection {
             // A master says nothing of what the ssh to a jump host said.
             Ok(_) if hung_up(&text) => {
                 let said = self.said_without_master();
-                Err(Trouble::of(&self.host, said.as_deref().unwrap_or(&text)))
+                Err(ConnectError::of(
+                    &self.host,
+                    said.as_deref().unwrap_or(&text),
+                ))
             }
-            Ok(_) => Err(Trouble::of(&self.host, &text)),
+            Ok(_) => Err(ConnectError::of(&self.host, &text)),
             Err(e) => Err(self.not_run(&e)),
         }
     }
@@ -258,17 +261,17 @@ impl Connection {
     }
 
     /// Error of an `ssh` that did not start or did not answer.
-    fn not_run(&self, error: &ChildError) -> Trouble {
+    fn not_run(&self, error: &ChildError) -> ConnectError {
         match error.is_not_found() {
-            true => Trouble::NoClient,
-            false => Trouble::NotReached {
+            true => ConnectError::NoClient,
+            false => ConnectError::NotReached {
                 host: self.host.clone(),
                 why: error.to_string(),
             },
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, ConnectionState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

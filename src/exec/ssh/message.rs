@@ -7,26 +7,26 @@ const MARK: &[u8] = b"\0moldflow\0";
 
 /// A request, and what may be removed by the way.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Message<'m> {
+pub struct ExchangeMessage<'m> {
     /// Tokens of attempts that are over and were brought back.
     #[serde(borrow)]
     pub done: Vec<&'m str>,
-    pub request: Request<'m>,
+    pub request: ExchangeRequest<'m>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-pub enum Request<'m> {
+pub enum ExchangeRequest<'m> {
     /// Makes the directory of an attempt, unless it is there.
     Put {
         token: &'m str,
         #[serde(borrow)]
-        files: Vec<File<'m>>,
+        files: Vec<MessageFile<'m>>,
         /// Hash of a file that is kept there, and its name in the directory.
         #[serde(borrow)]
         links: Vec<(&'m str, &'m str)>,
     },
     /// Keeps files under the SHA-256 that is their name.
-    Keep(#[serde(borrow)] Vec<File<'m>>),
+    Keep(#[serde(borrow)] Vec<MessageFile<'m>>),
     /// Asks for what is in the directory of an attempt but not in `except`.
     Get {
         token: &'m str,
@@ -43,29 +43,29 @@ pub enum Request<'m> {
 
 /// A file: its path in the directory, with `/`, and what is in it.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct File<'m> {
+pub struct MessageFile<'m> {
     pub name: &'m str,
     pub content: &'m [u8],
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Answer<'m> {
+pub enum ExchangeAnswer<'m> {
     Done,
     /// These hashes are not kept there; nothing was done.
     Missing(#[serde(borrow)] Vec<&'m str>),
-    Files(#[serde(borrow)] Vec<File<'m>>),
+    Files(#[serde(borrow)] Vec<MessageFile<'m>>),
     /// There is no such attempt.
     NoAttempt,
     Failed(&'m str),
 }
 
-impl Message<'_> {
+impl ExchangeMessage<'_> {
     pub fn encoded(&self) -> Vec<u8> {
         encoded(self)
     }
 }
 
-impl Answer<'_> {
+impl ExchangeAnswer<'_> {
     pub fn encoded(&self) -> Vec<u8> {
         encoded(self)
     }
@@ -102,11 +102,11 @@ mod tests {
             content in proptest::collection::vec(any::<u8>(), 0..200),
             cut in 1usize..100,
         ) {
-            let answer = Answer::Files(vec![File { name: &name, content: &content }]);
+            let answer = ExchangeAnswer::Files(vec![MessageFile { name: &name, content: &content }]);
             let bytes = [noise.as_bytes(), &answer.encoded()].concat();
             prop_assert_eq!(decoded(&bytes), Some(answer));
             let short = &bytes[..bytes.len().saturating_sub(cut)];
-            prop_assert_eq!(decoded::<Answer>(short), None);
+            prop_assert_eq!(decoded::<ExchangeAnswer>(short), None);
         }
     }
 }

@@ -5,11 +5,11 @@
 //! the remote host: each request is a command of its own.
 
 mod client_config;
+mod connect_error;
 mod connection;
 mod message;
 pub mod processes;
 pub mod shell;
-mod trouble;
 pub mod work_dir;
 
 use std::fs::{self, File as OpenFile};
@@ -18,15 +18,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use connect_error::ConnectError;
 use connection::Reply;
 pub use connection::{Connection, NO_QUESTION};
-pub use trouble::Trouble;
 
-use self::message::{Answer, File, Message, Request, decoded};
-use self::trouble::last_line;
+use self::connect_error::last_line;
+use self::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFile, decoded};
 use self::work_dir::{plain, sha256};
 use super::scratch::{RUN_DIR, SCRATCH};
-use super::transport::{Call, Output, PutError, Transport, Unreachable};
+use super::transport::{CommandRequest, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};
 use crate::config::site::Ssh;
 use crate::task::Token;
@@ -83,7 +83,7 @@ impl SshTransport {
     }
 
     /// Connects, makes the folder, and sees to it that this program is there; its path there.
-    pub fn prepare(&mut self) -> Result<PathBuf, Trouble> {
+    pub fn prepare(&mut self) -> Result<PathBuf, ConnectError> {
         if let Some(there) = &self.there {
             return Ok(there.clone());
         }
@@ -91,19 +91,19 @@ impl SshTransport {
         let there = match self.place.moldflow.clone() {
             None => self.copied()?,
             Some(program) => match self.probe(&program)? {
-                Probed::At(there) => there,
-                Probed::Absent(why) => {
+                ProgramProbe::At(there) => there,
+                ProgramProbe::Absent(why) => {
                     let program = program.display().to_string();
-                    return Err(Trouble::Program { host, program, why });
+                    return Err(ConnectError::Program { host, program, why });
                 }
-                Probed::NotExecutable => {
+                ProgramProbe::NotExecutable => {
                     let program = program.display().to_string();
                     let why = "it cannot be executed".to_owned();
-                    return Err(Trouble::Program { host, program, why });
+                    return Err(ConnectError::Program { host, program, why });
                 }
-                Probed::Other(theirs) => {
+                ProgramProbe::Other(theirs) => {
                     let ours = VERSION.to_owned();
-                    return Err(Trouble::Version { host, theirs, ours });
+                    return Err(ConnectError::Version { host, theirs, ours });
                 }
             },
         };
@@ -112,9 +112,9 @@ impl SshTransport {
     }
 
     /// This program by its content, copied if it is not there.
-    fn copied(&mut self) -> Result<PathBuf, Trouble> {
+    fn copied(&mut self) -> Result<PathBuf, ConnectError> {
         let host = self.connection.host().to_owned();
-        let copy = |why| Trouble::Copy {
+        let copy = |why| ConnectError::Copy {
             host: host.clone(),
             why,
         };
@@ -124,9 +124,9 @@ impl SshTransport {
         let name = Path::new("bin").join(sha256(&content));
         let program = |place: &Ssh| place.work_dir.join(&name).join("moldflow");
         match self.probe(&program(&self.place))? {
-            Probed::At(there) => return Ok(there),
-            Probed::NotExecutable => return Err(self.no_exec()),
-            Probed::Other(_) | Probed::Absent(_) => {}
+            ProgramProbe::At(there) => return Ok(there),
+            ProgramProbe::NotExecutable => return Err(self.no_exec()),
+            ProgramProbe::Other(_) | ProgramProbe::Absent(_) => {}
         }
         // Now the folder is known by its path from the root.
         let dir = self.place.work_dir.join(&name).display().to_string();
@@ -138,14 +138,14 @@ impl SshTransport {
             return Err(self.folder(&reply.stderr));
         }
         match self.probe(&program(&self.place))? {
-            Probed::At(there) => Ok(there),
-            Probed::NotExecutable => Err(self.no_exec()),
-            Probed::Other(why) | Probed::Absent(why) => Err(copy(why)),
+            ProgramProbe::At(there) => Ok(there),
+            ProgramProbe::NotExecutable => Err(self.no_exec()),
+            ProgramProbe::Other(why) | ProgramProbe::Absent(why) => Err(copy(why)),
         }
     }
 
     /// Makes the folder, of which the path from the root is known then, and looks for a program.
-    fn probe(&mut self, program: &Path) -> Result<Probed, Trouble> {
+    fn probe(&mut self, program: &Path) -> Result<ProgramProbe, ConnectError> {
         let work_dir: &Path = &self.place.work_dir;
         let paths = [work_dir, program].map(|path| path.display().to_string());
         let script = format!("{MAKE_FOLDER}\n{ASK_PROGRAM}");
@@ -157,35 +157,35 @@ impl SshTransport {
             (_, Some(folder)) => self.place.work_dir = folder.into(),
         }
         if reply.code == Some(5) {
-            return Ok(Probed::NotExecutable);
+            return Ok(ProgramProbe::NotExecutable);
         }
         let Some(path) = lines.next() else {
-            return Ok(Probed::Absent("there is no such program".into()));
+            return Ok(ProgramProbe::Absent("there is no such program".into()));
         };
         Ok(match lines.next().unwrap_or_default().trim() {
-            VERSION => Probed::At(path.into()),
-            "" => Probed::Absent(last_line(&reply.stderr)),
-            other => Probed::Other(other.to_owned()),
+            VERSION => ProgramProbe::At(path.into()),
+            "" => ProgramProbe::Absent(last_line(&reply.stderr)),
+            other => ProgramProbe::Other(other.to_owned()),
         })
     }
 
-    fn folder(&self, said: &str) -> Trouble {
-        Trouble::of_folder(self.connection.host(), &self.place.work_dir, said)
+    fn folder(&self, said: &str) -> ConnectError {
+        ConnectError::of_folder(self.connection.host(), &self.place.work_dir, said)
     }
 
-    fn no_exec(&self) -> Trouble {
-        Trouble::NoExec {
+    fn no_exec(&self) -> ConnectError {
+        ConnectError::NoExec {
             host: self.connection.host().to_owned(),
             folder: self.place.work_dir.display().to_string(),
         }
     }
 
     /// What an answer that is none of those expected says.
-    fn failed(&self, answer: &Answer) -> PutError {
+    fn failed(&self, answer: &ExchangeAnswer) -> PutError {
         match answer {
-            Answer::Failed(why) => match self.folder(why) {
+            ExchangeAnswer::Failed(why) => match self.folder(why) {
                 // No fault of the task: it is put again later.
-                full @ Trouble::Full { .. } => Unreachable::from(full).into(),
+                full @ ConnectError::Full { .. } => Unreachable::from(full).into(),
                 _ => PutError::Files(io::Error::other((*why).to_owned())),
             },
             other => PutError::Files(io::Error::other(format!(
@@ -211,15 +211,15 @@ impl SshTransport {
     /// Sends a request, and with it what may be removed there.
     fn ask<T>(
         &mut self,
-        request: Request,
-        read: impl FnOnce(&Self, Answer) -> T,
+        request: ExchangeRequest,
+        read: impl FnOnce(&Self, ExchangeAnswer) -> T,
     ) -> Result<T, Unreachable> {
         let program = self.executable()?.display().to_string();
         let work_dir = self.place.work_dir.display().to_string();
         let argv = [&*program, "remote", "exchange", &work_dir].map(str::to_owned);
         let done: Vec<String> = self.done.iter().map(Token::to_string).collect();
         let done = done.iter().map(String::as_str).collect();
-        let message = Message { done, request }.encoded();
+        let message = ExchangeMessage { done, request }.encoded();
         let reply = self.call(&argv, &message, TRANSFER)?;
         let answer = decoded(&reply.stdout);
         let answer = answer.ok_or_else(|| Unreachable(last_line(&reply.stderr)))?;
@@ -234,23 +234,25 @@ impl SshTransport {
         files: &[(String, Vec<u8>)],
         links: &[(String, Vec<u8>, &str)],
     ) -> Result<Vec<String>, PutError> {
-        let files = files.iter().map(|(name, content)| File { name, content });
+        let files = files
+            .iter()
+            .map(|(name, content)| MessageFile { name, content });
         let links = links.iter().map(|(hash, _, name)| (&**hash, *name));
-        let request = Request::Put {
+        let request = ExchangeRequest::Put {
             token,
             files: files.collect(),
             links: links.collect(),
         };
         self.ask(request, |way, answer| match answer {
-            Answer::Done => Ok(Vec::new()),
-            Answer::Missing(hashes) => Ok(hashes.into_iter().map(str::to_owned).collect()),
+            ExchangeAnswer::Done => Ok(Vec::new()),
+            ExchangeAnswer::Missing(hashes) => Ok(hashes.into_iter().map(str::to_owned).collect()),
             other => Err(way.failed(&other)),
         })?
     }
 }
 
 impl Transport for SshTransport {
-    fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
         // The messages are read.
         let mut argv: Vec<String> = ["env", "LC_ALL=C"].map(Into::into).into();
         let variables = call.env.iter();
@@ -301,11 +303,11 @@ impl Transport for SshTransport {
             return Ok(());
         }
         let lacking = links.iter().filter(|(hash, ..)| missing.contains(hash));
-        let lacking = lacking.map(|(name, content, _)| File { name, content });
+        let lacking = lacking.map(|(name, content, _)| MessageFile { name, content });
         self.ask(
-            Request::Keep(lacking.collect()),
+            ExchangeRequest::Keep(lacking.collect()),
             |way, answer| match answer {
-                Answer::Done => Ok(()),
+                ExchangeAnswer::Done => Ok(()),
                 other => Err(way.failed(&other)),
             },
         )??;
@@ -320,23 +322,23 @@ impl Transport for SshTransport {
         let links = job.links.iter().map(|(_, name)| &**name);
         let except = given.chain(links).chain([batched::ORDER, batched::SCRIPT]);
         let token = job.token.to_string();
-        let request = Request::Get {
+        let request = ExchangeRequest::Get {
             token: &token,
             except: except.collect(),
         };
         self.ask(request, |way, answer| match answer {
             // Never put, or brought back before.
-            Answer::NoAttempt => Ok(()),
-            Answer::Files(files) => take_in(job, &files)
+            ExchangeAnswer::NoAttempt => Ok(()),
+            ExchangeAnswer::Files(files) => take_in(job, &files)
                 .map_err(|e| Unreachable(format!("could not write what was fetched: {e}"))),
             other => Err(Unreachable(way.failed(&other).to_string())),
         })?
     }
 
-    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
+    fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
         let there = self.executable()?.display().to_string();
         let argv = [&*there, "remote", "find", program, token];
-        match self.run(&Call::new(argv))?.code {
+        match self.run(&CommandRequest::new(argv))?.code {
             Some(0) => Ok(true),
             Some(1) => Ok(false),
             _ => Err(Unreachable(format!(
@@ -352,17 +354,17 @@ impl Transport for SshTransport {
     fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable> {
         let keep: Vec<String> = keep.iter().map(Token::to_string).collect();
         let keep = keep.iter().map(String::as_str).collect();
-        self.ask(Request::Sweep { run, keep }, |_, _| ())
+        self.ask(ExchangeRequest::Sweep { run, keep }, |_, _| ())
     }
 }
 
-impl From<Trouble> for Unreachable {
-    fn from(trouble: Trouble) -> Self {
+impl From<ConnectError> for Unreachable {
+    fn from(trouble: ConnectError) -> Self {
         Self(trouble.to_string())
     }
 }
 
-enum Probed {
+enum ProgramProbe {
     At(PathBuf),
     /// What it prints as its version.
     Other(String),
@@ -372,7 +374,7 @@ enum Probed {
 }
 
 /// Makes `job.dir` of what was fetched, whole or not at all, safe from a power cut.
-fn take_in(job: &Job, fetched: &[File]) -> io::Result<()> {
+fn take_in(job: &Job, fetched: &[MessageFile]) -> io::Result<()> {
     let parent = job.dir.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let attempt = job.token.attempt;
     let (new, old) = (
@@ -388,8 +390,8 @@ fn take_in(job: &Job, fetched: &[File]) -> io::Result<()> {
     let given = job
         .files
         .iter()
-        .map(|(name, content)| File { name, content });
-    for File { name, content } in given.chain(fetched.iter().map(|f| File { ..*f })) {
+        .map(|(name, content)| MessageFile { name, content });
+    for MessageFile { name, content } in given.chain(fetched.iter().map(|f| MessageFile { ..*f })) {
         let path = new.join(plain(name)?);
         path.parent().map_or(Ok(()), fs::create_dir_all)?;
         fs::write(&path, content)?;

@@ -24,7 +24,7 @@ const CANCELLED: &str = ".cancelled";
 /// Where a task is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Condition {
+pub enum ProcessState {
     Running,
     /// It has ended and left how.
     Ended,
@@ -36,7 +36,7 @@ pub enum Condition {
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Started {
+struct StartRecord {
     host: String,
     pid: i32,
 }
@@ -80,7 +80,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
             return Err(e);
         }
     };
-    let started = Started {
+    let started = StartRecord {
         host: host(),
         pid: child.id().cast_signed(),
     };
@@ -88,7 +88,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
 }
 
 /// All attempts that were started, of all runs.
-pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, Condition)>> {
+pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, ProcessState)>> {
     let _lock = lock(work_dir)?;
     let mut list = Vec::new();
     for entry in fs::read_dir(work_dir.attempts())? {
@@ -103,13 +103,13 @@ pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, Condition)>> {
 }
 
 /// A list as lines of JSON, among whatever else is printed there, and its length as the last.
-pub fn printed(list: &[(String, Condition)]) -> String {
+pub fn printed(list: &[(String, ProcessState)]) -> String {
     let lines = list.iter().map(|entry| line(ENTRY, entry));
     lines.chain([line(LENGTH, &list.len())]).collect()
 }
 
 /// What was printed; None unless it is whole.
-pub fn parsed(text: &str) -> Option<Vec<(String, Condition)>> {
+pub fn parsed(text: &str) -> Option<Vec<(String, ProcessState)>> {
     let of = |mark| text.lines().filter_map(move |line| line.strip_prefix(mark));
     let entries = of(ENTRY).map(|json| serde_json::from_str(json).ok());
     let entries: Vec<_> = entries.collect::<Option<_>>()?;
@@ -154,8 +154,8 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
 /// Whether processes of an attempt run, or may run on another host.
 pub fn is_alive(dir: &Path, token: &str) -> io::Result<bool> {
     match condition(dir, token)? {
-        Condition::Running | Condition::Elsewhere(_) => Ok(true),
-        Condition::Ended | Condition::Cancelled | Condition::Gone => is_found(token),
+        ProcessState::Running | ProcessState::Elsewhere(_) => Ok(true),
+        ProcessState::Ended | ProcessState::Cancelled | ProcessState::Gone => is_found(token),
     }
 }
 
@@ -165,27 +165,27 @@ fn is_found(token: &str) -> io::Result<bool> {
     Ok(found.iter().any(|process| process.token == token))
 }
 
-fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
+fn condition(dir: &Path, token: &str) -> io::Result<ProcessState> {
     // Empty where the process that started it was killed at that moment.
     let started = fs::read(dir.join(STARTED)).unwrap_or_default();
-    let Started { host: at, pid } = serde_json::from_slice(&started).unwrap_or_default();
+    let StartRecord { host: at, pid } = serde_json::from_slice(&started).unwrap_or_default();
     let is_leader = match Pid::from_raw(pid) {
         Some(pid) => token_of(pid, TOKEN)?.is_some_and(|found| found == token),
         None => false,
     };
     Ok(if dir.join(ENDED).exists() {
-        Condition::Ended
+        ProcessState::Ended
     } else if !at.is_empty() && at != host() {
-        Condition::Elsewhere(at)
+        ProcessState::Elsewhere(at)
     } else if is_leader || is_found(token)? {
-        Condition::Running
+        ProcessState::Running
     } else if dir.join(ENDED).exists() {
         // Since it was looked for.
-        Condition::Ended
+        ProcessState::Ended
     } else if dir.join(CANCELLED).exists() {
-        Condition::Cancelled
+        ProcessState::Cancelled
     } else {
-        Condition::Gone
+        ProcessState::Gone
     })
 }
 
@@ -210,8 +210,11 @@ mod tests {
     #[test]
     fn a_list_is_read_among_what_a_login_prints_but_only_whole() {
         let list = [
-            ("1f.7.1".to_owned(), Condition::Running),
-            ("1f.8.1".to_owned(), Condition::Elsewhere("login2".into())),
+            ("1f.7.1".to_owned(), ProcessState::Running),
+            (
+                "1f.8.1".to_owned(),
+                ProcessState::Elsewhere("login2".into()),
+            ),
         ];
         let text = format!("Welcome!\n{}", printed(&list));
         assert_eq!(parsed(&text), Some(list.into()));

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use sha2::{Digest, Sha256};
 
-use super::message::{Answer, File, Message, Request, decoded};
+use super::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFile, decoded};
 use crate::exec::batched::clear_scratch;
 use crate::task::Token;
 
@@ -42,7 +42,7 @@ impl WorkDir {
         message: &[u8],
         is_alive: impl Fn(&Path, &str) -> io::Result<bool>,
     ) -> io::Result<Vec<u8>> {
-        let Message { done, request } = decoded(message).ok_or_else(|| {
+        let ExchangeMessage { done, request } = decoded(message).ok_or_else(|| {
             io::Error::new(
                 io::ErrorKind::InvalidData,
                 "the message is cut short, or from another version of moldflow",
@@ -52,18 +52,20 @@ impl WorkDir {
             self.remove(token)?;
         }
         let answered = match request {
-            Request::Put {
+            ExchangeRequest::Put {
                 token,
                 files,
                 links,
             } => self.put(token, &files, &links),
-            Request::Keep(files) => self.keep(&files),
-            Request::Get { token, except } => return self.get(token, &except),
-            Request::Sweep { run, keep } => self.sweep(run, &keep, is_alive).map(|()| Answer::Done),
+            ExchangeRequest::Keep(files) => self.keep(&files),
+            ExchangeRequest::Get { token, except } => return self.get(token, &except),
+            ExchangeRequest::Sweep { run, keep } => self
+                .sweep(run, &keep, is_alive)
+                .map(|()| ExchangeAnswer::Done),
         };
         Ok(match answered {
             Ok(answer) => answer.encoded(),
-            Err(e) => Answer::Failed(&e.to_string()).encoded(),
+            Err(e) => ExchangeAnswer::Failed(&e.to_string()).encoded(),
         })
     }
 
@@ -85,12 +87,12 @@ impl WorkDir {
     fn put<'m>(
         &self,
         token: &str,
-        files: &[File],
+        files: &[MessageFile],
         links: &[(&'m str, &str)],
-    ) -> io::Result<Answer<'m>> {
+    ) -> io::Result<ExchangeAnswer<'m>> {
         let dir = self.attempt(token)?;
         if dir.exists() {
-            return Ok(Answer::Done);
+            return Ok(ExchangeAnswer::Done);
         }
         let mut missing = Vec::new();
         for (hash, _) in links {
@@ -102,11 +104,11 @@ impl WorkDir {
             }
         }
         if !missing.is_empty() {
-            return Ok(Answer::Missing(missing));
+            return Ok(ExchangeAnswer::Missing(missing));
         }
         let new = self.beside(token);
         fs::create_dir_all(&new)?;
-        for File { name, content } in files {
+        for MessageFile { name, content } in files {
             fs::write(new.join(plain(name)?), content)?;
         }
         for (hash, name) in links {
@@ -117,12 +119,12 @@ impl WorkDir {
             }
         }
         fs::rename(new, dir)?;
-        Ok(Answer::Done)
+        Ok(ExchangeAnswer::Done)
     }
 
-    fn keep<'m>(&self, files: &[File]) -> io::Result<Answer<'m>> {
+    fn keep<'m>(&self, files: &[MessageFile]) -> io::Result<ExchangeAnswer<'m>> {
         fs::create_dir_all(self.dir.join("files"))?;
-        for File { name, content } in files {
+        for MessageFile { name, content } in files {
             let hash = sha256(content);
             if hash != *name {
                 return Err(invalid(format!("a file came as {hash} that is {name}")));
@@ -131,18 +133,20 @@ impl WorkDir {
             fs::write(&new, content)?;
             fs::rename(new, self.kept(name)?)?;
         }
-        Ok(Answer::Done)
+        Ok(ExchangeAnswer::Done)
     }
 
     fn get(&self, token: &str, except: &[&str]) -> io::Result<Vec<u8>> {
         let dir = self.attempt(token)?;
         if !dir.exists() {
-            return Ok(Answer::NoAttempt.encoded());
+            return Ok(ExchangeAnswer::NoAttempt.encoded());
         }
         let mut found = Vec::new();
         collect(&dir, "", except, &mut found)?;
-        let files = found.iter().map(|(name, content)| File { name, content });
-        Ok(Answer::Files(files.collect()).encoded())
+        let files = found
+            .iter()
+            .map(|(name, content)| MessageFile { name, content });
+        Ok(ExchangeAnswer::Files(files.collect()).encoded())
     }
 
     /// Removes the directory of an attempt, first from sight.
@@ -297,7 +301,7 @@ mod tests {
         let work_dir = WorkDir::new(dir.path());
         let name = sha256(b"right");
         let keep = |content| {
-            work_dir.keep(&[File {
+            work_dir.keep(&[MessageFile {
                 name: &name,
                 content,
             }])

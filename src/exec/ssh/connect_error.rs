@@ -6,7 +6,7 @@ use super::client_config::proxy_jump;
 
 /// Told apart by what OpenSSH and the other host say.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Trouble {
+pub enum ConnectError {
     #[error("there is no `ssh` here")]
     NoClient,
     #[error("the host key of `{host}` is not known, or has changed")]
@@ -94,7 +94,7 @@ impl Jump {
     }
 }
 
-impl Trouble {
+impl ConnectError {
     /// Reads what `ssh` said when it did not get through.
     pub fn of(host: &str, said: &str) -> Self {
         let host = host.to_owned();
