@@ -5,6 +5,7 @@
 pub mod chem;
 pub mod learn;
 pub mod task;
+pub mod text;
 
 pub mod simulate;
 

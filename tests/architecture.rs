@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 /// Folder, and the folders that it may name.
 const LAYERS: &[(&str, &[&str])] = &[
+    ("text", &[]),
     ("chem", &[]),
     ("learn", &[]),
     ("task", &[]),
     ("simulate", &["chem"]),
     ("design", &["chem", "learn"]),
-    ("config", &["chem", "simulate", "design"]),
+    ("config", &["text", "chem", "simulate", "design"]),
     ("plan", &["task", "config", "chem", "simulate"]),
-    ("exec", &["task", "config"]),
+    ("exec", &["text", "task", "config"]),
     ("store", &["task", "chem"]),
     (
         "engine",

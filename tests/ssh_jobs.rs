@@ -9,9 +9,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use moldflow::config::site::Ssh;
 use moldflow::exec::jobs::{JobExecutor, Processes};
-use moldflow::exec::ssh::{ConnectError, Connection, SshTransport};
+use moldflow::exec::ssh::{ConnectError, Connection, SshParams, SshTransport};
 use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
 use moldflow::task::{TaskId, Token};
 use support::runs::names;
@@ -32,8 +31,8 @@ struct Away {
 
 const RUN: &str = "5ead";
 
-fn place(there: &Sshd, moldflow: Option<PathBuf>) -> Ssh {
-    Ssh {
+fn place(there: &Sshd, moldflow: Option<PathBuf>) -> SshParams {
+    SshParams {
         host: ALIAS.into(),
         moldflow,
         work_dir: there.work_dir(),
@@ -47,7 +46,7 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 /// A way to the other host.
-fn way(there: &Sshd, place: Ssh) -> SshTransport {
+fn way(there: &Sshd, place: SshParams) -> SshTransport {
     // SAFETY: of the tests of this file only one runs at a time.
     unsafe { std::env::set_var("PATH", there.path()) };
     let connection = Arc::new(Connection::new(ALIAS).expect("a directory for its socket"));
@@ -280,7 +279,7 @@ fn what_is_wrong_with_the_other_host_is_told_apart() {
         ConnectError::Program { .. } | ConnectError::Version { .. }
     ));
     let file = there.dir().join("host.sh");
-    let no_folder = Ssh {
+    let no_folder = SshParams {
         work_dir: file,
         ..place(&there, None)
     };

@@ -9,7 +9,7 @@ use crate::config::campaign::Loaded;
 use crate::config::site::{Site, Transport};
 use crate::exec;
 use crate::exec::batch::System;
-use crate::exec::ssh::{Connection, SshTransport};
+use crate::exec::ssh::{Connection, SshParams, SshTransport};
 use crate::exec::transport::LocalTransport;
 
 /// A transport for each such partition, by its name; one connection for each host.
@@ -31,7 +31,12 @@ impl Ways {
                 None => Arc::new(Connection::new(&place.host).map_err(failed)?),
             };
             connections.insert(&place.host, connection.clone());
-            let mut way = SshTransport::new(connection, place.clone(), &executable);
+            let place = SshParams {
+                host: place.host.clone(),
+                moldflow: place.moldflow.clone(),
+                work_dir: place.work_dir.clone(),
+            };
+            let mut way = SshTransport::new(connection, place, &executable);
             match way.prepare() {
                 Err(trouble) if !(resumed && trouble.may_pass()) => {
                     let message = format!("partition `{name}` of site `{}`: {trouble}", site.name);

@@ -24,9 +24,10 @@ pub mod site;
 pub mod source;
 pub mod space;
 mod table;
-pub mod template;
 mod tree;
 mod walk;
 mod yaml11;
 
 pub use fault::{Fault, Faults};
+
+pub use crate::text::template;

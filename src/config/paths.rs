@@ -4,6 +4,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::fault::Fault;
+pub use crate::text::path::{HomeError, expanded, in_home};
 
 /// A relative path that leads out of the folder that it is relative to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -17,65 +18,9 @@ impl Outside {
     pub const HINT: &str = "`..` and symbolic links may not leave that folder; if this is what you want, write the absolute path";
 }
 
-/// A path whose beginning would mean something to a shell and means nothing here.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum HomeError {
-    #[error("`{0}` names the home directory of another user")]
-    OtherUser(String),
-    #[error("`{0}` begins with a variable")]
-    Variable(String),
-    #[error("`{0}` is in the home directory, which is not known: HOME is not set")]
-    NotKnown(String),
-}
-
-impl HomeError {
-    /// A way out.
-    pub fn hint(&self) -> String {
-        match self {
-            Self::OtherUser(_) => "write the absolute path; only `~/` is understood".into(),
-            Self::Variable(written) => {
-                let home = ["$HOME/", "${HOME}/"];
-                let rest = home.iter().find_map(|home| written.strip_prefix(home));
-                let instead =
-                    rest.map_or("the path itself".to_owned(), |rest| format!("`~/{rest}`"));
-                format!("write {instead}: variables are understood in `scratch` only")
-            }
-            Self::NotKnown(_) => "write the absolute path".into(),
-        }
-    }
-}
-
 impl From<HomeError> for Fault {
     fn from(error: HomeError) -> Self {
         Self::new(error.to_string()).hint(Some(error.hint()))
-    }
-}
-
-/// What follows the `~/` with which a path begins, or nothing for `~` alone; None for other paths.
-pub fn in_home(written: &str) -> Option<&str> {
-    let rest = written.strip_prefix('~')?;
-    if rest.is_empty() {
-        Some("")
-    } else {
-        rest.strip_prefix('/')
-    }
-}
-
-/// The path that is meant by one that may begin with `~/`.
-pub fn expanded(written: &str) -> Result<String, HomeError> {
-    let text = || written.to_owned();
-    match in_home(written) {
-        Some(rest) => {
-            let home = std::env::home_dir().filter(|home| home.is_absolute());
-            let home = home.ok_or_else(|| HomeError::NotKnown(text()))?;
-            Ok(home
-                .join(rest.trim_start_matches('/'))
-                .display()
-                .to_string())
-        }
-        None if written.starts_with('~') => Err(HomeError::OtherUser(text())),
-        None if written.starts_with('$') => Err(HomeError::Variable(text())),
-        None => Ok(text()),
     }
 }
 

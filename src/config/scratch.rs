@@ -3,27 +3,10 @@
 use std::path::{Component, Path};
 
 use super::fault::{Fault, Faults};
-use super::paths::{HomeError, in_home};
+use super::paths::HomeError;
 use super::site::Site;
 use super::tree::Node as Tree;
-
-/// The name of the variable that a directory begins with, and the path behind it: `$NAME`, `${NAME}/folder`. `~/folder`
-/// begins with HOME.
-pub fn variable(dir: &Path) -> Option<(&str, &str)> {
-    let text = dir.to_str()?;
-    if let Some(rest) = in_home(text) {
-        return Some(("HOME", rest.trim_start_matches('/')));
-    }
-    let text = text.strip_prefix('$')?;
-    let (name, rest) = match text.strip_prefix('{') {
-        Some(braced) => braced.split_once('}')?,
-        None => text.split_at(text.find('/').unwrap_or(text.len())),
-    };
-    let is_name = name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-    let is_end = rest.is_empty() || rest.starts_with('/');
-    (is_name && is_end).then(|| (name, rest.trim_start_matches('/')))
-}
+pub use crate::text::path::variable;
 
 /// Collects the faults of the scratch directory of a well-formed profile.
 pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
@@ -49,33 +32,5 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             format!("`scratch: {shown}` leads out of where it begins"),
             "remove `..`: a relative one is inside the run directory",
         );
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_variable_is_the_whole_value_or_its_first_part() {
-        let variable = |text| variable(Path::new(text)).map(|(n, r)| (n.to_owned(), r.to_owned()));
-        let some = |name: &str, rest: &str| Some((name.to_owned(), rest.to_owned()));
-        assert_eq!(variable("$TMPDIR"), some("TMPDIR", ""));
-        assert_eq!(variable("${TMPDIR}/a/b"), some("TMPDIR", "a/b"));
-        assert_eq!(variable("$TMP_1//a"), some("TMP_1", "a"));
-        assert_eq!(variable("~/a/b"), some("HOME", "a/b"));
-        assert_eq!(variable("~"), some("HOME", ""));
-        for not in [
-            "./scratch",
-            "a/$TMPDIR",
-            "$",
-            "$1",
-            "${TMPDIR}a",
-            "${TMPDIR",
-            "$A-B",
-            "~me/a",
-        ] {
-            assert_eq!(variable(not), None, "{not}");
-        }
     }
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::config::paths::{HomeError, expanded, in_home};
-use crate::config::template::{Piece, pieces};
 use crate::task::{Launch, Shape};
+use crate::text::path::{HomeError, expanded, in_home};
+use crate::text::template::{Piece, pieces};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
 pub const HOSTS: &str = "hosts";

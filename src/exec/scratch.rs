@@ -5,8 +5,8 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, symlink};
 use std::path::{Path, PathBuf};
 
-use crate::config::scratch::variable;
 use crate::task::Token;
+use crate::text::path::variable;
 
 /// Tells a task where its scratch folder is to be, and the program in it where it is.
 pub const SCRATCH: &str = "MOLDFLOW_SCRATCH";

@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Verdict};
 use crate::config::site::Ssh;
-use crate::exec::ssh::{ConnectError, Connection, MAKE_FOLDER, SshTransport};
+use crate::exec::ssh::{ConnectError, Connection, MAKE_FOLDER, SshParams, SshTransport};
 
 /// Seconds by which two clocks may differ.
 const SKEW: i64 = 5;
@@ -83,10 +83,15 @@ fn configured(subject: &str, host: &str) -> Vec<Finding> {
 /// Whether the same moldflow is there; where the profile names none, this one is put there.
 fn program(subject: &str, ssh: &Ssh) -> Finding {
     let host = &ssh.host;
+    let place = SshParams {
+        host: ssh.host.clone(),
+        moldflow: ssh.moldflow.clone(),
+        work_dir: ssh.work_dir.clone(),
+    };
     let connection = Connection::new(host).map(Arc::new);
     let prepared = connection.map(|connection| {
         // The path of this program here is of no use for that.
-        SshTransport::new(connection, ssh.clone(), Path::new("")).prepare()
+        SshTransport::new(connection, place, Path::new("")).prepare()
     });
     match (prepared, &ssh.moldflow) {
         (Err(error), _) => Finding::failed(subject, error.to_string(), "make room for it"),

@@ -28,7 +28,6 @@ use self::work_dir::{plain, sha256};
 use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{CommandRequest, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};
-use crate::config::site::Ssh;
 use crate::task::Token;
 
 /// The longest that a command may take: that of a batch system whose controller does not answer takes a minute.
@@ -54,10 +53,21 @@ const INSTALL: &str = "umask 077; mkdir -p -- \"$1\" && new=$1/.new-$$ || exit 3
 cat >\"$new\" && test \"$(wc -c <\"$new\")\" -eq \"$2\" && chmod 700 \"$new\" && mv -f \"$new\" \"$1/moldflow\" && exit
 rm -f \"$new\"; exit 3";
 
-/// A folder on a host behind SSH.
+/// Host behind SSH, and the folder that is used there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SshParams {
+    /// Name in the user's ssh configuration, or `user@host`.
+    pub host: String,
+    /// Path of this program on that host; None to have it copied there.
+    pub moldflow: Option<PathBuf>,
+    /// Folder on that host in which the directories of attempts are made.
+    pub work_dir: PathBuf,
+}
+
+/// Transport to a folder on a host behind SSH.
 pub struct SshTransport {
     connection: Arc<Connection>,
-    place: Ssh,
+    place: SshParams,
     /// This program, here and there.
     executable: PathBuf,
     there: Option<PathBuf>,
@@ -66,8 +76,9 @@ pub struct SshTransport {
 }
 
 impl SshTransport {
-    /// A way to `place`, through the connection to its host; `executable` is this program. Nothing is sent yet.
-    pub fn new(connection: Arc<Connection>, place: Ssh, executable: &Path) -> Self {
+    /// Creates a transport to `place` through the connection to its host. `executable`: path of this
+    /// program here. Nothing is sent yet.
+    pub fn new(connection: Arc<Connection>, place: SshParams, executable: &Path) -> Self {
         Self {
             connection,
             place,
@@ -122,7 +133,7 @@ impl SshTransport {
         let content =
             fs::read("/proc/self/exe").map_err(|e| copy(format!("it cannot be read here: {e}")))?;
         let name = Path::new("bin").join(sha256(&content));
-        let program = |place: &Ssh| place.work_dir.join(&name).join("moldflow");
+        let program = |place: &SshParams| place.work_dir.join(&name).join("moldflow");
         match self.probe(&program(&self.place))? {
             ProgramProbe::At(there) => return Ok(there),
             ProgramProbe::NotExecutable => return Err(self.no_exec()),
