@@ -29,13 +29,12 @@ pub trait Core: Send + 'static {
     /// Action for the backend to carry out.
     type Command: Send;
 
-    /// Applies an event and returns the commands that follow from it, in the order in which they are
-    /// to be performed. `at`: time since the actor was started, which never decreases.
+    /// Applies an event and returns the commands that follow from it, in the order in which they
+    /// are to be performed. `at`: time since the actor was started, which never decreases.
     fn handle(&mut self, at: Duration, event: Self::Event) -> Vec<Self::Command>;
 
-    /// Number of jobs that have begun and for which no ending command (`is_end`) was returned yet. It
-    /// may decrease only when `handle` returns such a command, or when a job is given up unreported
-    /// because it never started.
+    /// Number of jobs that have begun, and for which no ending command (`is_end`) was returned yet.
+    /// It decreases only when `handle` returns such a command.
     fn unreported(&self) -> usize;
 
     /// Number of jobs that can run at once. It may change, for example when a node is lost.
@@ -64,8 +63,8 @@ pub trait Backend: Send + 'static {
     /// Takes new jobs.
     fn submit(&mut self, jobs: Vec<Job>) -> EventsOf<Self>;
 
-    /// Looks for jobs that an earlier engine may have started; returns where each stands, in the same
-    /// order, besides the events.
+    /// Looks for jobs that an earlier engine may have started; returns where each stands, in the
+    /// same order, besides the events.
     fn adopt(&mut self, jobs: Vec<Job>) -> (Vec<Adoption>, EventsOf<Self>);
 
     /// Cancels jobs, whether they wait or run.
@@ -80,8 +79,8 @@ pub trait Backend: Send + 'static {
     /// Takes a message of a helper.
     fn signal(&mut self, core: &Self::Core, signal: Self::Signal) -> EventsOf<Self>;
 
-    /// Performs a command. When it returns from one that `Core::is_end`, the end is in the channel of
-    /// reports.
+    /// Performs a command. When it returns from one that `Core::is_end`, the end is in the channel
+    /// of reports.
     fn perform(&mut self, command: CommandOf<Self>) -> EventsOf<Self>;
 
     /// Moment of the next poll; None while there is nothing to poll for.
@@ -91,8 +90,8 @@ pub trait Backend: Send + 'static {
     fn poll(&mut self, core: &Self::Core) -> EventsOf<Self>;
 
     /// Terminates what runs and waits. `signals` returns the next message of a helper, or None when
-    /// none arrives within the time given. Returns a sentence for the user about each thing that may
-    /// still run.
+    /// none arrives within the time given. Returns a sentence for the user about each thing that
+    /// may still run.
     fn shut_down(
         self,
         core: Self::Core,
@@ -107,8 +106,8 @@ pub type CommandOf<B> = <<B as Backend>::Core as Core>::Command;
 
 /// Executor that runs a core and its backend in a thread.
 ///
-/// `busy` is never less than the number of jobs whose end was not reported: it is lowered only after
-/// the report is in the channel, and jobs to be adopted count from the call on.
+/// `busy` is never less than the number of jobs whose end was not reported: it is lowered only
+/// after the report is in the channel, and jobs to be adopted count from the call on.
 pub struct Actor<B: Backend> {
     inbox: Sender<Message<B::Signal>>,
     counts: Arc<Counts>,

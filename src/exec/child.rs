@@ -1,5 +1,5 @@
-//! Child process with input, time limit and output limit. One thread polls the child and its pipes, so
-//! a process that the child leaves behind, and which keeps a pipe open, cannot block the caller.
+//! Child process with input, time limit and output limit. One thread polls the child and its pipes,
+//! so a process that the child leaves behind, and which keeps a pipe open, cannot block the caller.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -130,8 +130,8 @@ fn run_child(
     })
 }
 
-/// Runs a command without input until it ends, its outputs copied into two files. A process that the
-/// command leaves behind may keep the outputs open.
+/// Runs a command without input until it ends, its outputs copied into two files. A process that
+/// the command leaves behind may keep the outputs open.
 ///
 /// # Errors
 ///

@@ -11,8 +11,9 @@ pub struct TooFew {
     pub wanted: usize,
 }
 
-/// The value of `VISIBLE` for each of `slots` slots: `each` GPUs, beginning after the first `taken` of a node. Where this
-/// process may only use some, as in a job of a batch system, they are those that `visible` names.
+/// The value of `VISIBLE` for each of `slots` slots: `each` GPUs, beginning after the first `taken`
+/// of a node. Where this process may only use some, as in a job of a batch system, they are those
+/// that `visible` names.
 pub fn of_slots(
     slots: usize,
     each: usize,

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::launch::now;
 use crate::task::{HostFault, Shape, Token};
 
-/// One attempt at a task, ready to be started.
+/// Attempt at a task, ready to be started.
 #[derive(Clone, Debug)]
 pub struct Job {
     pub token: Token,
@@ -25,13 +25,13 @@ pub struct Job {
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
     pub timeout: Duration,
-    /// How long it may take as far as is known, `timeout` at the most.
+    /// Time that it is expected to take, as far as is known; at most `timeout`.
     pub expected: Duration,
-    /// Of the MPI program that it starts, if it does; None for one process.
+    /// Shape of the MPI program that it starts; None for one process.
     pub shape: Option<Shape>,
 }
 
-/// JobEvent of a job.
+/// Report of an executor about a job.
 #[derive(Clone, Debug)]
 pub struct Report {
     pub token: Token,
@@ -48,18 +48,22 @@ impl Report {
     }
 }
 
+/// Change of a job that is reported.
 #[derive(Clone, Debug)]
 pub enum JobEvent {
+    /// It has begun to run.
     Started,
+    /// It has ended.
     Ended {
         exit: Termination,
         /// Content of the result file, if there is one.
         result: Option<Vec<u8>>,
+        /// Start, milliseconds since the Unix epoch, where it is known.
         started: Option<i64>,
     },
 }
 
-/// How a job ended.
+/// How an attempt ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Termination {
     Code(i32),
@@ -84,7 +88,7 @@ pub enum Termination {
 }
 
 impl Termination {
-    /// Of an attempt whose start failed.
+    /// Termination of an attempt whose start failed with this error.
     pub fn of_start(error: &io::Error) -> Self {
         match HostFault::of(error) {
             Some(fault) => Self::NotStarted(fault, error.to_string()),
@@ -93,7 +97,7 @@ impl Termination {
     }
 }
 
-/// Where an attempt stands whose token was journalled by an engine that is dead.
+/// Result of the search for an attempt that an earlier engine journalled.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Adoption {
     /// It never started.

@@ -18,13 +18,14 @@ use rustix::process::{WaitId, WaitIdOptions, waitid};
 use super::{Job, Termination};
 use crate::task::{HostFault, explained};
 
-/// How long a process group may take to end after SIGTERM.
+/// Time that a process group has to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(2);
 
 /// Makes the directory of a job with the files that it starts from.
 pub fn prepare(job: &Job) -> io::Result<()> {
     fs::create_dir_all(&job.dir)?;
-    // Were there a result it would be of another attempt of this number, which a damaged journal has forgotten.
+    // Were there a result it would be of another attempt of this number, which a damaged journal
+    // has forgotten.
     match fs::remove_file(job.dir.join(job.result)) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
@@ -53,7 +54,8 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Starts `argv` in `dir` as the leader of a process group, its output in the files `stdout` and `stderr` there.
+/// Starts `argv` in `dir` as the leader of a process group, its output in the files `stdout` and
+/// `stderr` there.
 pub fn spawn(
     argv: &[String],
     dir: &Path,
@@ -102,11 +104,12 @@ pub fn has_ended(child: Pid) -> bool {
 
 /// Longest time for which a wait does not look whether this process was stopped meanwhile.
 const LOOK: Duration = Duration::from_secs(30);
-/// What a wait may take longer without having been stopped.
+/// Delay of a wait that does not mean that this process was stopped.
 const LATE: Duration = Duration::from_secs(1);
 
-/// Time that is left of a limit. Time in which this process was stopped (SIGSTOP, a machine that was
-/// suspended) does not count: what it waits for was stopped as well, or could not be looked after.
+/// Time that is left of a limit. Time in which this process was stopped (SIGSTOP, a machine that
+/// was suspended) does not count: what it waits for was stopped as well, or could not be looked
+/// after.
 #[derive(Clone, Copy, Debug)]
 pub struct Countdown {
     left: Option<Duration>,
@@ -171,8 +174,8 @@ fn is_ready(fd: &OwnedFd, limit: Duration) -> bool {
 /// Bytes of a result that are read; a longer one is none.
 const LONGEST_RESULT: u64 = 256 << 20;
 
-/// The result file of an attempt, None unless it is a file: a task may have left anything in its place. An error only
-/// where the host keeps it from being read.
+/// The result file of an attempt, None unless it is a file: a task may have left anything in its
+/// place. An error only where the host keeps it from being read.
 pub fn read_result(job: &Job) -> Result<Option<Vec<u8>>, Termination> {
     read_left(&job.dir.join(job.result))
 }
@@ -218,8 +221,9 @@ pub fn exit_of(status: ExitStatus) -> Termination {
     }
 }
 
-/// Milliseconds since the Unix epoch: the wall clock as this process first saw it, and the time since then. So a clock
-/// that is set changes no duration, and the time that a machine sleeps is counted.
+/// Milliseconds since the Unix epoch: the wall clock as this process first saw it, and the time
+/// since then. So a clock that is set changes no duration, and the time that a machine sleeps is
+/// counted.
 pub fn now() -> i64 {
     static FIRST: OnceLock<(i64, Duration)> = OnceLock::new();
     let (wall, boot) = FIRST.get_or_init(|| {

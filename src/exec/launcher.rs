@@ -8,7 +8,8 @@ use crate::task::{Launch, Shape};
 use crate::text::path::{HomeError, expanded, in_home};
 use crate::text::template::{Piece, pieces};
 
-/// The file in the directory of an attempt that names its nodes, one a line, where its executor chose them.
+/// The file in the directory of an attempt that names its nodes, one a line, where its executor
+/// chose them.
 pub const HOSTS: &str = "hosts";
 
 impl Launch {
@@ -55,7 +56,7 @@ impl Shape {
     }
 }
 
-/// Why a template gives no command.
+/// Error of a template that gives no command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LauncherError {
     #[error("the MPI command is empty")]

@@ -50,7 +50,7 @@ struct LocalState {
     running: HashMap<Token, RunningTask>,
     /// Jobs that have ended, of which a process may still be there that left its group.
     ended: HashSet<String>,
-    /// When such processes were looked for, and how long that took.
+    /// Time of the last sweep for such processes, and its duration.
     swept: Option<(Instant, Duration)>,
     /// GPUs that no task has, a set for each slot.
     gpus: VecDeque<String>,
@@ -60,7 +60,8 @@ struct LocalState {
 /// Work of a slot.
 enum SlotWork {
     Start(Job),
-    /// A process that an earlier engine started, already in `running`, and the descriptor that stays its own.
+    /// A process that an earlier engine started, already in `running`, and the descriptor that
+    /// stays its own.
     Watch(Job, Pid, OwnedFd),
 }
 
@@ -74,8 +75,8 @@ struct RunningTask {
 }
 
 impl LocalExecutor {
-    /// An executor of `slots` slots that reports to `reports`; an error where the system has no threads left, or no
-    /// process descriptors (Linux before 5.3).
+    /// An executor of `slots` slots that reports to `reports`; an error where the system has no
+    /// threads left, or no process descriptors (Linux before 5.3).
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
         Self::of_clients(slots, TOKEN, sink(reports))
     }
@@ -95,7 +96,8 @@ impl LocalExecutor {
         self
     }
 
-    /// The same for jobs that are the clients of tasks elsewhere, whose token is in another variable than that of tasks.
+    /// The same for jobs that are the clients of tasks elsewhere, whose token is in another
+    /// variable than that of tasks.
     pub fn of_clients(
         slots: usize,
         variable: &'static str,

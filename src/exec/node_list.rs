@@ -16,7 +16,7 @@ pub enum Nodes {
     Counted(usize),
 }
 
-/// Why the nodes are not known.
+/// Error of a node list that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum NodesError {
     #[error(

@@ -13,7 +13,8 @@ use crate::task::HostFault;
 
 /// The variable that carries the token of an attempt.
 pub const TOKEN: &str = "MOLDFLOW_TOKEN";
-/// The variable that carries the token of a client on this host, whose task runs elsewhere and has that of every task.
+/// The variable that carries the token of a client on this host, whose task runs elsewhere and has
+/// that of every task.
 pub const CLIENT: &str = "MOLDFLOW_STEP";
 
 /// The variable that says of a client on this host which jobs it submits together.
@@ -68,8 +69,8 @@ pub struct Process {
     pub token: String,
 }
 
-/// Processes in whose environment `variable` holds a token that starts with `prefix`. An error where the host keeps one
-/// from being looked at: an answer without it would be wrong.
+/// Processes in whose environment `variable` holds a token that starts with `prefix`. An error
+/// where the host keeps one from being looked at: an answer without it would be wrong.
 pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -89,7 +90,8 @@ pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> 
     Ok(found)
 }
 
-/// How long a process has been there; None of one that has ended. The time that the machine slept is part of it.
+/// Age of a process; None if it has ended. The time that the machine slept
+/// is part of it.
 pub fn age(pid: Pid) -> Option<Duration> {
     /// Ticks of `/proc` a second, on every architecture that there is still Rust for.
     const TICKS: u64 = 100;
@@ -114,9 +116,9 @@ pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
     Ok(token.map(|token| String::from_utf8_lossy(token).into_owned()))
 }
 
-/// The environment of a process. In the middle of its exec a process shows none: that takes long only on a machine that
-/// is very busy, but a process overlooked then would be started a second time. None of one that has ended or is
-/// somebody else's.
+/// The environment of a process. In the middle of its exec a process shows none: that takes long
+/// only on a machine that is very busy, but a process overlooked then would be started a second
+/// time. None of one that has ended or is somebody else's.
 fn environ(pid: Pid) -> io::Result<Option<Vec<u8>>> {
     let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     let read = || match fs::read(dir.join("environ")) {
@@ -143,7 +145,8 @@ fn environ(pid: Pid) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
-/// Whether a process of this program name carries this token: a client that an engine, now dead, had started.
+/// Whether a process of this program name carries this token: a client that an engine, now dead,
+/// had started.
 pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
     let is_client = |process: &Process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
@@ -156,7 +159,8 @@ pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
     Ok(alone.chain(together).any(|process| is_client(&process)))
 }
 
-/// The most memory that this process, or the largest of the programs that it waited for, held at once, KiB.
+/// The most memory that this process, or the largest of the programs that it waited for, held at
+/// once, KiB.
 pub fn peak_memory_kib() -> Option<u64> {
     own_peak_kib().max(childrens_peak_kib())
 }

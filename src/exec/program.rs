@@ -11,7 +11,7 @@ use super::process::CLIENT;
 /// Bytes that a program may write to each of its two outputs.
 const LONGEST_OUTPUT: u64 = 64 << 20;
 
-/// What a program writes to standard error, in the directory it runs in.
+/// File with the standard error of a program, in the directory in which it runs.
 pub const PROGRAM_ERR: &str = "program.err";
 
 /// A program that could not be run.
@@ -30,7 +30,7 @@ pub enum ProgramError {
     },
 }
 
-/// What a program came to.
+/// Exit status and output of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProgramOutput {
     /// None when a signal ended it.
@@ -39,8 +39,8 @@ pub struct ProgramOutput {
     pub stderr: String,
 }
 
-/// Runs a program in `dir`, its output in files `program.out` and `program.err` there. It stays in the process group
-/// of the task, so that it ends with it.
+/// Runs a program in `dir`, its output in files `program.out` and `program.err` there. It stays in
+/// the process group of the task, so that it ends with it.
 pub fn run(
     argv: &[String],
     env: &[(String, String)],
@@ -78,7 +78,8 @@ pub fn run(
     })
 }
 
-/// First line with a digit that a program prints of its version; an error when it cannot be started.
+/// First line with a digit that a program prints of its version; an error when it cannot be
+/// started.
 pub fn version(program: &str, arguments: &[&str]) -> Result<String, ProgramError> {
     let mut command = Command::new(program);
     command.args(arguments);

@@ -39,8 +39,8 @@ impl Scratch {
         Self { dir, run_dir }
     }
 
-    /// What the task of an attempt is told. Only where it runs are variables known, and the run directory may have
-    /// another path there.
+    /// What the task of an attempt is told. Only where it runs are variables known, and the run
+    /// directory may have another path there.
     pub fn told(&self, token: &Token) -> String {
         let is_elsewhere = self.dir.is_absolute() || variable(&self.dir).is_some();
         let base = Path::new(if is_elsewhere { "" } else { RUN_DIR });
@@ -74,8 +74,8 @@ impl Scratch {
 pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
-    /// Makes, for its owner alone, the folder that the task whose directory is `dir` was told of, if it was, and
-    /// the symbolic link `link` to it in `dir`.
+    /// Makes, for its owner alone, the folder that the task whose directory is `dir` was told of,
+    /// if it was, and the symbolic link `link` to it in `dir`.
     pub fn make(dir: &Path, link: &str) -> Result<Option<Self>, ScratchError> {
         let Some(told) = inherited(SCRATCH) else {
             return Ok(None);

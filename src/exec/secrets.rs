@@ -1,6 +1,7 @@
-//! What must not be written where others may read it: values of variables that look like secrets, and tokens in URLs.
+//! What must not be written where others may read it: values of variables that look like secrets,
+//! and tokens in URLs.
 
-/// What stands in the place of a secret.
+/// Replacement of a secret.
 const HIDDEN: &str = "***";
 /// Parts of names whose values are secrets.
 const SIGNS: [&str; 9] = [
@@ -48,7 +49,8 @@ fn looks_secret(name: &str) -> bool {
     SIGNS.iter().any(|sign| name.contains(sign))
 }
 
-/// Users and passwords before the host of a URL, and the values of parameters that look like secrets.
+/// Users and passwords before the host of a URL, and the values of parameters that look like
+/// secrets.
 fn without_tokens(text: &str) -> String {
     let mut parts = text.split("://");
     let mut clean = parts.next().unwrap_or_default().to_owned();

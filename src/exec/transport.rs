@@ -1,4 +1,5 @@
-//! Where the commands of a batch system run and the directories of attempts lie: on this host, or on one behind SSH.
+//! Transports: where the commands of a scheduler run and the directories of attempts lie, on this
+//! host or on one behind SSH.
 
 use std::fs;
 use std::io;
@@ -24,27 +25,62 @@ const OF_CLIENTS: [&str; 9] = [
     "KRB5CCNAME",
 ];
 
-/// A way to a host and back.
+/// Access to the host on which a scheduler's commands run and the directories of attempts lie.
+///
+/// `Unreachable` means that no answer came, and that nobody knows whether the request was carried
+/// out; callers draw no conclusion from it and repeat the request. Every method may therefore be
+/// called again with the same arguments, and must then have no further effect. Methods may block
+/// for minutes.
 pub trait Transport: Send {
-    /// Runs a command there to its end.
+    /// Runs a command on that host to its end. An exit status other than 0 is no error, nor is a
+    /// missing program, whose status is 127.
+    ///
+    /// # Errors
+    ///
+    /// `Unreachable`: the command may have run, or may still run.
     fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable>;
-    /// This program, as that host sees it.
+    /// Path of this program on that host, the same version as this one.
+    ///
+    /// # Errors
+    ///
+    /// `Unreachable`, also where the program cannot be installed there.
     fn executable(&mut self) -> Result<PathBuf, Unreachable>;
-    /// The directory of a job there.
+    /// Path of a job's directory on that host.
     fn directory(&self, job: &Job) -> PathBuf;
-    /// Puts the files of a job into its directory there: what it starts from, its order and its script. Once or again.
+    /// Writes the files of a job into its directory on that host: its inputs, `job.json` and its
+    /// script. The directory is there whole or not at all.
+    ///
+    /// # Errors
+    ///
+    /// `PutError::Files` if the files cannot be read or written, a fault of the job or the host.
     fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError>;
-    /// Brings what the attempt left into `job.dir`, whole or not at all.
+    /// Copies the files that the attempt left into `job.dir`, whole or not at all. An attempt that
+    /// has left nothing is no error.
+    ///
+    /// # Errors
+    ///
+    /// `Unreachable`, also where the files cannot be written here.
     fn get(&mut self, job: &Job) -> Result<(), Unreachable>;
-    /// Whether a command of this name that an engine, now dead, had started for this token is still at it.
+    /// Returns true if a submit command named `program`, which a previous engine process started
+    /// for this token, is still running. False is certain.
+    ///
+    /// # Errors
+    ///
+    /// `Unreachable` if the processes of that host cannot be read.
     fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
-    /// Has the directory of an attempt removed there by and by: it is over, and what it left was brought back.
+    /// Marks the directory of an attempt for removal: it has ended, and `get` brought its files.
+    /// When it is removed is not guaranteed.
     fn forget(&mut self, token: &Token);
-    /// Removes what was to be forgotten, and what an engine left there that died: of `run` all but `keep`.
+    /// Removes the marked directories, and those of attempts of `run` other than `keep` that a
+    /// previous engine left and whose processes have ended.
+    ///
+    /// # Errors
+    ///
+    /// `Unreachable`: some may be left, and are removed by a later sweep.
     fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable>;
 }
 
-/// A command to be run.
+/// Command line with its environment and input.
 #[derive(Clone, Debug, Default)]
 pub struct CommandRequest {
     pub argv: Vec<String>,
@@ -77,7 +113,7 @@ impl CommandRequest {
     }
 }
 
-/// What a command came to.
+/// Exit status and output of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Output {
     /// None when a signal ended it.
@@ -92,12 +128,12 @@ impl Output {
     }
 }
 
-/// There is no answer, and nobody knows what was done.
+/// No answer came, and nobody knows what was done.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unreachable(pub String);
 
-/// Why the files of a job are not where they should be.
+/// Failure to write the files of a job.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
     #[error(transparent)]
@@ -106,7 +142,7 @@ pub enum PutError {
     Files(#[from] io::Error),
 }
 
-/// This host, or a batch system whose nodes see its file system.
+/// Transport for this host, or for a scheduler whose nodes share its file system.
 #[derive(Clone, Debug)]
 pub struct LocalTransport {
     executable: PathBuf,
@@ -114,8 +150,9 @@ pub struct LocalTransport {
 }
 
 impl LocalTransport {
-    /// Commands get the allowed part of this process's environment. What is submitted inherits it, so nothing of a job
-    /// in which this program itself may run is in it.
+    /// Creates a transport whose commands get the allowed part of this process's environment.
+    /// Submitted jobs inherit it, so it has no variables of a job in which this program itself may
+    /// run.
     pub fn new(executable: &Path) -> Self {
         let mut env = Environment::inherited().pairs().to_vec();
         let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
@@ -179,7 +216,8 @@ impl Transport for LocalTransport {
     }
 
     fn get(&mut self, job: &Job) -> Result<(), Unreachable> {
-        // A folder of another host's that is opened is asked for again, not taken from what was seen of it before.
+        // A folder of another host's that is opened is asked for again, not taken from what was
+        // seen of it before.
         let _ = fs::read_dir(&job.dir);
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! Verdict: how an attempt ended, from the files that it left, the state that the scheduler reports,
-//! the client that waited for it, and the nodes that were lost.
+//! Verdict: how an attempt ended, from the files that it left, the state that the scheduler
+//! reports, the client that waited for it, and the nodes that were lost.
 
 use super::Termination;
 use super::jobs::Fate;
@@ -21,8 +21,8 @@ pub struct Evidence<'e> {
 }
 
 impl Evidence<'_> {
-    /// Decides how the attempt ended: its own exit status first, unless something killed it; then the
-    /// scheduler's state, then lost nodes, then the client.
+    /// Decides how the attempt ended: its own exit status first, unless something killed it; then
+    /// the scheduler's state, then lost nodes, then the client.
     pub fn verdict(self) -> Termination {
         let Self {
             recorded,
@@ -32,8 +32,8 @@ impl Evidence<'_> {
             cancelled,
         } = self;
         let interrupted = matches!(recorded, None | Some(Termination::Signal(_)));
-        // A shell whose program was ended by SIGTERM or SIGKILL reports it by its exit status, if it
-        // outlives the program for a moment.
+        // A shell whose program was ended by SIGTERM or SIGKILL reports it by its exit status, if
+        // it outlives the program for a moment.
         let killed = interrupted || matches!(recorded, Some(Termination::Code(137 | 143)));
         match (scheduler, recorded) {
             (Some(Fate::Cancelled), _) if killed && cancelled => Termination::Cancelled,

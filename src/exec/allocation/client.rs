@@ -1,5 +1,5 @@
-//! Clients of tasks on the nodes of a batch job: how they are found and terminated, and what their end
-//! means for the task.
+//! Clients of tasks on the nodes of a batch job: how they are found and terminated, and what their
+//! end means for the task.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -16,8 +16,8 @@ use crate::exec::verdict::Evidence;
 use crate::exec::{Job, Termination};
 use crate::task::Token;
 
-/// Polls, a second apart, for the files of a task whose launcher reports success: a file that another
-/// host wrote may appear late.
+/// Polls, a second apart, for the files of a task whose launcher reports success: a file that
+/// another host wrote may appear late.
 const POLLS: u32 = 10;
 
 /// Returns true if the end of a client shows that the nodes of its task did their part.
@@ -56,8 +56,8 @@ pub fn lost_nodes(
     nodes
 }
 
-/// End of a task, and its result. `launches`: the task starts an MPI program; it outlives the nodes of
-/// that program, and its result is then only their loss.
+/// End of a task, and its result. `launches`: the task starts an MPI program; it outlives the nodes
+/// of that program, and its result is then only their loss.
 pub fn verdict(
     launches: bool,
     cancelled: bool,
@@ -78,8 +78,8 @@ pub fn verdict(
     (evidence.verdict(), result.filter(|_| !is_loss))
 }
 
-/// GPUs of a task whose client an earlier engine left, as the value of `VISIBLE`; None if there is no
-/// such client, or no such variable.
+/// GPUs of a task whose client an earlier engine left, as the value of `VISIBLE`; None if there is
+/// no such client, or no such variable.
 ///
 /// # Errors
 ///

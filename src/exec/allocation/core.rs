@@ -1,5 +1,5 @@
-//! State machine of the allocation executor: which task runs on which nodes with which GPUs, and which
-//! nodes are lost.
+//! State machine of the allocation executor: which task runs on which nodes with which GPUs, and
+//! which nodes are lost.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -22,7 +22,8 @@ pub struct ClientEnd {
 pub enum AllocationEvent {
     /// Tasks to be run, in this order.
     Submitted(Vec<Token>),
-    /// Task that an earlier engine started on these nodes, with this share of the GPUs of the first.
+    /// Task that an earlier engine started on these nodes, with this share of the GPUs of the
+    /// first.
     Adopted {
         token: Token,
         nodes: Vec<String>,
@@ -36,7 +37,8 @@ pub enum AllocationEvent {
         end: ClientEnd,
         is_orderly: bool,
     },
-    /// The nodes of a task were examined whose client did not end in good order; these do not answer.
+    /// The nodes of a task were examined whose client did not end in good order; these do not
+    /// answer.
     Examined {
         token: Token,
         end: ClientEnd,

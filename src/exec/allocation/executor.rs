@@ -1,6 +1,6 @@
-//! Executor `allocation`: tasks on the nodes of a batch job. Each has a client on this host, run by the
-//! local executor: the launcher that starts it on its node, or the task itself where that starts an MPI
-//! program over its nodes. `core` decides which task runs where.
+//! Executor `allocation`: tasks on the nodes of a batch job. Each has a client on this host, run by
+//! the local executor: the launcher that starts it on its node, or the task itself where that
+//! starts an MPI program over its nodes. `core` decides which task runs where.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -39,8 +39,8 @@ pub struct AllocationParams {
     pub nodes: Vec<String>,
     pub nodes_per_task: usize,
     pub tasks_per_node: usize,
-    /// GPUs of each of the tasks that share a node, as values of `VISIBLE`; empty if tasks have none of
-    /// their own.
+    /// GPUs of each of the tasks that share a node, as values of `VISIBLE`; empty if tasks have
+    /// none of their own.
     pub gpus: Vec<String>,
     /// Launcher of one rank on a node; None in a job of one node, where tasks are processes of this
     /// host.
@@ -217,7 +217,8 @@ impl Backend for AllocationBackend {
         Vec::new()
     }
 
-    /// Terminates the clients. A launcher that is killed would leave what it started, so it gets time.
+    /// Terminates the clients. A launcher that is killed would leave what it started, so it gets
+    /// time.
     fn shut_down(
         self,
         core: AllocationCore,
@@ -374,8 +375,8 @@ impl AllocationBackend {
             return;
         };
         let traces = Traces::read(&job);
-        // The start of the client, so that the durations that are learned include the launcher and the
-        // lines of `setup`.
+        // The start of the client, so that the durations that are learned include the launcher and
+        // the lines of `setup`.
         let started = end.started;
         let started = started.or(traces.ended.as_ref().map(|ended| ended.started));
         let (exit, result) = verdict(

@@ -42,7 +42,8 @@ impl NodePool {
         self.waiting.push_back(token);
     }
 
-    /// Takes over a task that runs on these nodes already; those of another job are not ours to count.
+    /// Takes over a task that runs on these nodes already; those of another job are not ours to
+    /// count.
     pub fn hold(&mut self, token: Token, nodes: &[String]) {
         let ours = |(name, _): &&mut (String, usize)| nodes.contains(name);
         let held = self.nodes.iter_mut().filter(ours).map(|(name, tasks)| {

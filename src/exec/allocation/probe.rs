@@ -1,4 +1,4 @@
-//! Whether a node still answers: the launcher that starts tasks starts a word of echo on it.
+//! Probe of a node: the launcher that starts tasks runs `echo` on it.
 
 use std::fs;
 use std::io;
@@ -11,14 +11,16 @@ use crate::exec::launch::{end_group, spawn, wait};
 use crate::exec::{HOSTS, LauncherError};
 use crate::task::Launch;
 
-/// How long a launcher may take to start a word of echo.
+/// Time limit of the launcher that runs `echo`.
 const LIMIT: Duration = Duration::from_secs(30);
-/// Pauses between tries: the batch system may be busy for a moment, or not know yet that what failed has ended.
+/// Pauses between tries: the batch system may be busy for a moment, or not know yet that what
+/// failed has ended.
 const PAUSES: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
-/// Not an exit status: a launcher that lost the node it was to start on may end with 0 all the same.
+/// Not an exit status: a launcher that lost the node it was to start on may end with 0 all the
+/// same.
 const WORD: &str = "moldflow-answers";
 
-/// How a process is started on one node of the job.
+/// Launcher of a process on one node of the job.
 #[derive(Clone, Debug)]
 pub struct NodeProbe {
     /// For one rank.
@@ -36,7 +38,8 @@ impl NodeProbe {
         launch.argv()
     }
 
-    /// Whether a node answers in one of three tries; `dir` is a directory for the probe's files.
+    /// Returns true if a node answers in one of three tries. `dir`: directory for the probe's
+    /// files.
     pub fn answers(&self, node: &str, dir: &Path) -> bool {
         let mut pauses = PAUSES.iter();
         loop {

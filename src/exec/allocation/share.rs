@@ -1,4 +1,4 @@
-//! How the nodes of a batch job are shared out among the partitions of a site.
+//! Distribution of the nodes of a batch job among the partitions of a site.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use crate::config::site::{Executor, Site};
 use crate::config::template::names;
 use crate::exec::Nodes;
 
-/// Why a job will not do.
+/// Reason why a batch job does not suit a site.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
     #[error("the job has {has} nodes, and the partitions of site `{site}` need {needed}")]
@@ -37,8 +37,9 @@ pub fn needed(site: &Site) -> usize {
         .sum()
 }
 
-/// The nodes of each partition that takes some. Those with a number come first: where the engine runs on the first node,
-/// the loss of that node ends the job anyway, and so it is the learning that should be there.
+/// The nodes of each partition that takes some. Those with a number come first: where the engine
+/// runs on the first node, the loss of that node ends the job anyway, and so it is the learning
+/// that should be there.
 pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>, ShareError> {
     let (has, needed) = (nodes.count(), needed(site));
     let name = || site.name.clone();
@@ -87,7 +88,8 @@ pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>
     Ok(shares)
 }
 
-/// The variable by which a launcher is told on which nodes it starts a program; without one that is its own choice.
+/// The variable by which a launcher is told on which nodes it starts a program; without one that is
+/// its own choice.
 pub fn placed_by(template: &str) -> Option<&'static str> {
     let named = |variable: &&str| names(template, variable);
     ["hosts", "hostfile"].into_iter().find(named)

@@ -23,7 +23,7 @@ pub fn recognised(site: &Site, host: &Host) -> Finding {
     }
 }
 
-/// Whether the scratch folder, or what it would be made in, can be written to.
+/// Checks that the scratch folder, or the folder in which it would be made, can be written to.
 pub fn scratch(folder: &Path) -> Finding {
     let shown = folder.display();
     // A relative one is made inside the run directory, which is made here.
@@ -56,7 +56,7 @@ pub fn scratch(folder: &Path) -> Finding {
     }
 }
 
-/// Whether this host has the GPUs that its slots divide; nothing where they divide none.
+/// Checks that this host has the GPUs that its slots divide; None if they divide none.
 pub fn gpus(site: &Site) -> Option<Finding> {
     if !site.uses_gpus_here() {
         return None;
@@ -83,7 +83,7 @@ pub fn gpus(site: &Site) -> Option<Finding> {
     })
 }
 
-/// Whether so many tasks can be started from here.
+/// Checks the limits on open files and processes.
 pub fn limits(site: &Site) -> [Finding; 2] {
     let tasks: usize = site
         .partitions
@@ -111,7 +111,7 @@ fn limit(what: &str, resource: Resource, needed: usize, command: &str) -> Findin
     }
 }
 
-/// Whether the program of an engine is there, and which version of it.
+/// Checks that the program of an engine is there, and reports its version.
 pub fn engine(site: &Site, engine: &ProgramRequirement) -> Finding {
     let subject = format!("engine {}", engine.name);
     let missing = || {
@@ -166,7 +166,7 @@ pub fn engine(site: &Site, engine: &ProgramRequirement) -> Finding {
     }
 }
 
-/// Where a program is.
+/// Path of a program in PATH.
 pub fn on_path(program: &str) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
     let path = std::env::var_os("PATH").unwrap_or_default();

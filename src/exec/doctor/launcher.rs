@@ -1,4 +1,5 @@
-//! The probe of the MPI launcher: two ranks that say where they are, through the profile's own template.
+//! The probe of the MPI launcher: two ranks that say where they are, through the profile's own
+//! template.
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -11,7 +12,7 @@ use crate::exec::render;
 use crate::task::Shape;
 
 const SUBJECT: &str = "launcher";
-/// What the ranks run.
+/// Command of the ranks.
 const HELLO: &str = "hostname";
 
 pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {

@@ -1,4 +1,5 @@
-//! `moldflow sites check`: whether a machine is as its profile says, and what to do where it is not.
+//! `moldflow sites check`: whether a machine is as its profile says, and what to do where it is
+//! not.
 
 mod batch;
 mod host;
@@ -14,14 +15,14 @@ use crate::config::site::{Executor, Site};
 use crate::exec::batch::Terms;
 use probe::ProbeHost;
 
-/// What a probe found.
+/// Result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     pub verdict: Verdict,
-    /// What was looked at: `scratch`, `launcher`, `partition qc`.
+    /// Subject of the probe: `scratch`, `launcher`, `partition qc`.
     pub subject: String,
     pub message: String,
-    /// What to do about it.
+    /// Advice to the user.
     pub advice: Option<String>,
 }
 
@@ -65,7 +66,7 @@ impl Finding {
 #[derive(Clone, Debug)]
 pub struct Host {
     pub name: String,
-    /// Whether the profile recognises it.
+    /// True if the profile recognises it.
     pub recognised: bool,
 }
 

@@ -12,14 +12,14 @@ use crate::exec::ssh::{NO_QUESTION, shell};
 /// Longest time that any probe may take.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Where a probe looks.
+/// Host of a probe.
 #[derive(Clone, Copy, Debug)]
 pub enum ProbeHost<'a> {
     Local,
     Remote(&'a Ssh),
 }
 
-/// What a command came to.
+/// Outcome of a command.
 #[derive(Clone, Debug)]
 pub enum ProbeOutcome {
     Ended {
@@ -34,7 +34,7 @@ pub enum ProbeOutcome {
 }
 
 impl<'a> ProbeHost<'a> {
-    /// Where the tasks of a partition are started.
+    /// Host on which the tasks of a partition are started.
     pub fn of(partition: &'a Partition) -> Self {
         match &partition.transport {
             Some(Transport::Ssh(ssh)) => Self::Remote(ssh),
@@ -131,7 +131,7 @@ impl ProbeOutcome {
         }
     }
 
-    /// Why it did not succeed, in one line.
+    /// Reason of the failure, in one line.
     pub fn failure(&self) -> String {
         match self {
             Self::Ended { stdout, stderr, .. } => {

@@ -12,7 +12,7 @@ use crate::exec::ssh::{ConnectError, Connection, MAKE_FOLDER, SshParams, SshTran
 /// Seconds by which two clocks may differ.
 const SKEW: i64 = 5;
 
-/// Whether the host is reached; everything else about it is told as well.
+/// Returns true if the host is reached; reports all findings about it.
 pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> bool {
     let host = &ssh.host;
     let trouble = match ProbeHost::Remote(ssh).ask(&["true"], "") {
@@ -80,7 +80,7 @@ fn configured(subject: &str, host: &str) -> Vec<Finding> {
     findings
 }
 
-/// Whether the same moldflow is there; where the profile names none, this one is put there.
+/// Checks that the same moldflow is there; if the profile names none, this one is copied.
 fn program(subject: &str, ssh: &Ssh) -> Finding {
     let host = &ssh.host;
     let place = SshParams {
@@ -107,7 +107,7 @@ fn program(subject: &str, ssh: &Ssh) -> Finding {
     }
 }
 
-/// Whether tasks can be put there.
+/// Checks that the folder of attempts can be written to.
 fn folder(subject: &str, ssh: &Ssh) -> Finding {
     let folder = ssh.work_dir.to_string_lossy();
     let outcome = ProbeHost::Remote(ssh).ask(&["sh", "-c", MAKE_FOLDER, "sh", &folder], "");

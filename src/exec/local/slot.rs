@@ -1,5 +1,5 @@
-//! Slot: a thread that takes the next job, starts it or watches an adopted process, waits for its end,
-//! and reports it.
+//! Slot: a thread that takes the next job, starts it or watches an adopted process, waits for its
+//! end, and reports it.
 
 use std::collections::HashSet;
 use std::io;
@@ -120,7 +120,8 @@ impl Shared {
         state
     }
 
-    /// Ends the processes of these jobs that are no longer in the group they were started in: their token tells.
+    /// Ends the processes of these jobs that are no longer in the group they were started in: their
+    /// token tells.
     pub(super) fn end_strays(&self, ended: &HashSet<String>) {
         let run = ended
             .iter()
@@ -189,8 +190,8 @@ impl Shared {
         }
     }
 
-    /// Ends what is left of the group. Its leader is not reaped yet, so that its id cannot name another group; after
-    /// this nobody signals it any more. Returns whether the job was cancelled.
+    /// Ends what is left of the group. Its leader is not reaped yet, so that its id cannot name
+    /// another group; after this nobody signals it any more. Returns whether the job was cancelled.
     fn forget(&self, token: &Token, leader: Pid) -> bool {
         let mut state = self.lock();
         let _ = kill_process_group(leader, Signal::KILL);

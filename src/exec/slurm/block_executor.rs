@@ -1,6 +1,6 @@
-//! Executor `slurm` with blocks: tasks run as steps of jobs that hold nodes for a while. Each step has
-//! a client on this host, `srun`, run by the local executor. `pool` decides when a block is submitted
-//! and which task runs in which block.
+//! Executor `slurm` with blocks: tasks run as steps of jobs that hold nodes for a while. Each step
+//! has a client on this host, `srun`, run by the local executor. `pool` decides when a block is
+//! submitted and which task runs in which block.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -49,8 +49,8 @@ pub type BlockExecutor = Actor<BlockBackend>;
 
 impl BlockExecutor {
     /// Creates an executor that reports to `reports`. `name` must differ from that of any other
-    /// executor of any run: an engine that resumes after a crash finds the blocks of the one before by
-    /// it, and only those.
+    /// executor of any run: an engine that resumes after a crash finds the blocks of the one before
+    /// by it, and only those.
     ///
     /// # Errors
     ///
@@ -247,8 +247,8 @@ impl Backend for BlockBackend {
 }
 
 impl BlockBackend {
-    /// Asks for steps whose clients have ended: they may run on, and end then as they would have. Then
-    /// their own files tell how.
+    /// Asks for steps whose clients have ended: they may run on, and end then as they would have.
+    /// Then their own files tell how.
     fn poll_steps(&mut self, tokens: Vec<Token>) -> Vec<BlockEvent> {
         let running = match commands::steps(&mut self.here) {
             Ok(steps) => {
@@ -311,8 +311,8 @@ impl BlockBackend {
         Vec::new()
     }
 
-    /// Terminates the client of a step: `srun` passes SIGTERM on and ends the step, which SIGKILL would
-    /// leave behind.
+    /// Terminates the client of a step: `srun` passes SIGTERM on and ends the step, which SIGKILL
+    /// would leave behind.
     fn terminate(&mut self, token: &Token) {
         let token = token.to_string();
         let mut clients = find_processes(CLIENT, &token).unwrap_or_default();

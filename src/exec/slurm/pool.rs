@@ -1,5 +1,5 @@
-//! Pool of blocks: which blocks are submitted and released, and which task starts in which. Events in,
-//! commands out; time is an argument.
+//! Pool of blocks: which blocks are submitted and released, and which task starts in which. Events
+//! in, commands out; time is an argument.
 
 mod placement;
 
@@ -13,11 +13,11 @@ use crate::exec::jobs::{Fate, Listed, State, Submitted};
 use crate::exec::verdict::Evidence;
 use crate::task::Token;
 
-/// Looks in a row that must bear something out before it is believed. A block whose id is known is gone only when Slurm
-/// says that it does not know the id: a list may lack jobs that live.
+/// Looks in a row that must bear something out before it is believed. A block whose id is known is
+/// gone only when Slurm says that it does not know the id: a list may lack jobs that live.
 const LOOKS: u32 = 2;
 
-/// How blocks are held.
+/// Number, size and lifetime of the blocks of a partition.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BlockPolicy {
     /// Blocks that are kept although idle.
@@ -28,7 +28,7 @@ pub struct BlockPolicy {
     /// Tasks of a block at once.
     pub capacity: usize,
     pub walltime: Duration,
-    /// How long a block may idle.
+    /// Time that a block may be idle before it is released.
     pub idle: Duration,
 }
 
@@ -39,7 +39,7 @@ pub struct BlockPool {
     slots: usize,
     /// First part of the names of its blocks.
     prefix: String,
-    /// Whether Slurm has told which blocks an earlier engine left.
+    /// Slurm has listed the blocks that an earlier engine left.
     looked: bool,
     begun: bool,
     next: u64,
@@ -141,7 +141,7 @@ impl BlockPool {
         }
     }
 
-    /// Whether nothing is awaited but the end of what runs.
+    /// Returns true if nothing is expected but the end of running steps.
     pub fn is_settled(&self) -> bool {
         let runs = |block: &Block| matches!(block.phase, BlockPhase::Running { .. });
         let goes_on = |step: &BlockStep| step.ended.is_none() && !step.cancelled;
@@ -151,12 +151,13 @@ impl BlockPool {
             && self.steps.values().all(goes_on)
     }
 
-    /// Whether there is nothing to look at.
+    /// Returns true if there is nothing to poll for.
     pub fn is_idle(&self) -> bool {
         self.waiting.is_empty() && self.steps.is_empty() && self.blocks.is_empty()
     }
 
-    /// Steps whose clients have ended, and of which it is not known how they ended or whether they run on.
+    /// Steps whose clients have ended, and of which it is not known how they ended or whether they
+    /// run on.
     pub fn doubtful(&self) -> Vec<Token> {
         let doubtful = self.steps.iter().filter(|(_, step)| step.ended.is_some());
         doubtful.map(|(token, _)| token.clone()).collect()
@@ -173,7 +174,7 @@ impl BlockPool {
         blocks.filter_map(|block| block.id.clone()).collect()
     }
 
-    /// Whether Slurm may have a block whose id is not known.
+    /// Returns true if Slurm may have a block whose job id is not known.
     pub fn is_in_doubt(&self) -> bool {
         self.blocks.values().any(|block| block.id.is_none())
     }
@@ -297,8 +298,8 @@ impl BlockPool {
         }
     }
 
-    /// Steps that ended while their block lives: not the block's doing, if it is borne out. And those whose client was
-    /// to be killed, again.
+    /// Steps that ended while their block lives: not the block's doing, if it is borne out. And
+    /// those whose client was to be killed, again.
     fn look_at_steps(&mut self, commands: &mut Vec<BlockCommand>) {
         let mut ended = Vec::new();
         for (token, step) in &mut self.steps {

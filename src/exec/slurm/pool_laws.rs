@@ -1,4 +1,5 @@
-//! Laws of the pool against blocks that come late, end at their walltime, get lost, and are forgotten.
+//! Laws of the pool against blocks that come late, end at their walltime, get lost, and are
+//! forgotten.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

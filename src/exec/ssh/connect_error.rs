@@ -1,4 +1,4 @@
-//! Why a host behind SSH cannot be used, and what to do about it.
+//! Errors of a host behind SSH that cannot be used, with hints.
 
 use std::path::Path;
 
@@ -71,8 +71,9 @@ impl std::fmt::Display for Jump {
 }
 
 impl Jump {
-    /// As the user's configuration calls it, or as ssh does in `me@gateway: Permission denied (publickey).` and
-    /// `No ED25519 host key is known for [gateway]:22 and you have requested strict checking.`
+    /// As the user's configuration calls it, or as ssh does in `me@gateway: Permission denied
+    /// (publickey).` and `No ED25519 host key is known for [gateway]:22 and you have requested
+    /// strict checking.`
     fn of(host: &str, said: &str) -> Self {
         let denied = said.lines().find_map(|line| {
             let (before, _) = line.split_once(": Permission denied")?;
@@ -140,7 +141,7 @@ impl ConnectError {
         }
     }
 
-    /// Whether the link may be to blame, which a run waits for.
+    /// Returns true if the link may be the cause; a resumed run waits for it.
     pub fn may_pass(&self) -> bool {
         // Without a network no name is known.
         matches!(self, Self::NotReached { .. } | Self::NoName { .. })
@@ -196,7 +197,7 @@ impl ConnectError {
     }
 }
 
-/// Whether this is what ssh says last when the ssh to a jump host has given up.
+/// Returns true for the last words of ssh after the ssh to a jump host has given up.
 pub fn hung_up(said: &str) -> bool {
     let words = [
         "kex_exchange_identification: Connection closed",

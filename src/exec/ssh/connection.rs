@@ -24,7 +24,8 @@ const FRESH: Duration = Duration::from_secs(20);
 /// The exit status by which ssh says that something is wrong with the connection.
 const LOST: i32 = 255;
 
-/// What the master and its clients are told. The rest is as the user's configuration has it: names, keys, jump hosts.
+/// What the master and its clients are told. The rest is as the user's configuration has it: names,
+/// keys, jump hosts.
 const OPTIONS: [&str; 9] = [
     "BatchMode=yes",
     "ConnectTimeout=15",
@@ -40,7 +41,8 @@ const OPTIONS: [&str; 9] = [
     "RequestTTY=no",
 ];
 
-/// BatchMode is no matter to the ssh that goes through a jump host: this keeps that one from asking at the terminal.
+/// BatchMode is no matter to the ssh that goes through a jump host: this keeps that one from asking
+/// at the terminal.
 pub const NO_QUESTION: [(&str, &str); 2] = [
     ("SSH_ASKPASS", "/bin/false"),
     ("SSH_ASKPASS_REQUIRE", "force"),
@@ -65,11 +67,12 @@ struct ConnectionState {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Master {
     Own,
-    /// One that the user's own configuration holds open, perhaps with a password or a token typed in.
+    /// One that the user's own configuration holds open, perhaps with a password or a token typed
+    /// in.
     Users,
 }
 
-/// What a command on the other host came to.
+/// Exit status and output of a command on the remote host.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// None when a signal ended ssh.
@@ -89,7 +92,7 @@ impl From<ChildOutput> for Reply {
 }
 
 impl Reply {
-    /// What the script itself printed.
+    /// Output of the script itself, without what the login shell prints.
     fn after_mark(mut self, host: &str) -> Result<Self, ConnectError> {
         let Some(stdout) = shell::said(&self.stdout) else {
             let printed = String::from_utf8_lossy(&self.stdout);
@@ -122,7 +125,8 @@ impl Connection {
         &self.host
     }
 
-    /// Runs a script of `sh` to its end, which may take `limit`. Of an error it is not known whether it ran, or still runs.
+    /// Runs a script of `sh` to its end, which may take `limit`. Of an error it is not known
+    /// whether it ran, or still runs.
     pub fn run(
         &self,
         script: &str,
@@ -220,7 +224,7 @@ impl Connection {
         }
     }
 
-    /// What ssh says when it connects for one command; None where that gets through.
+    /// Message of ssh when it connects for one command; None if it connects.
     fn said_without_master(&self) -> Option<String> {
         let mut command = Command::new("ssh");
         command.args(["-o", "ControlPath=none", "-o", "ControlPersist=no"]);
@@ -231,7 +235,7 @@ impl Connection {
         (output.status.code() == Some(LOST)).then(|| output.stderr_text())
     }
 
-    /// Whether there is a master, which says nothing of the link.
+    /// Returns true if there is a master; its link may be down.
     fn lives(&self, master: Master) -> bool {
         self.control(master, "check")
     }
@@ -284,8 +288,8 @@ impl Drop for Connection {
     }
 }
 
-/// Directory of the sockets, which no other user may have made: a path for a socket holds a hundred letters at most, so
-/// it cannot be in the run directory.
+/// Directory of the sockets, which no other user may have made: a path for a socket holds a hundred
+/// letters at most, so it cannot be in the run directory.
 fn sockets() -> io::Result<PathBuf> {
     let user = rustix::process::getuid().as_raw();
     let base = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);

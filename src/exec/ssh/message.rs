@@ -1,4 +1,4 @@
-//! What this host and the program on the other one say to each other: one message there, one back.
+//! Messages between this host and the program on the remote host: one request, one answer.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ impl ExchangeAnswer<'_> {
     }
 }
 
-/// What was encoded; None if it is cut short or something else.
+/// Decoded message; None if it is cut short or something else.
 pub fn decoded<'m, T: Deserialize<'m>>(bytes: &'m [u8]) -> Option<T> {
     let start = bytes
         .windows(MARK.len())

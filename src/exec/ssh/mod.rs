@@ -1,8 +1,8 @@
 //! The transport `ssh`: attempts on another host, reached by the system's own ssh.
 //!
-//! This program runs on both hosts. The local side puts and fetches files (`SshTransport`); the remote
-//! side stores directories (`work_dir`) and runs tasks as processes (`processes`). No server listens on
-//! the remote host: each request is a command of its own.
+//! This program runs on both hosts. The local side puts and fetches files (`SshTransport`); the
+//! remote side stores directories (`work_dir`) and runs tasks as processes (`processes`). No server
+//! listens on the remote host: each request is a command of its own.
 
 mod client_config;
 mod connect_error;
@@ -30,12 +30,13 @@ use super::transport::{CommandRequest, Output, PutError, Transport, Unreachable}
 use super::{Job, batched};
 use crate::task::Token;
 
-/// The longest that a command may take: that of a batch system whose controller does not answer takes a minute.
+/// The longest that a command may take: that of a batch system whose controller does not answer
+/// takes a minute.
 const COMMAND: Duration = Duration::from_secs(180);
 /// The longest that files may take on their way.
 const TRANSFER: Duration = Duration::from_secs(3600);
 
-/// What `--version` prints.
+/// Output of `--version`.
 const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
 /// Makes the folder `$1` and tries it. What it prints is its path.
 pub const MAKE_FOLDER: &str = r#"case $1 in "~") set -- "$HOME" "$2" ;; "~/"*) set -- "$HOME/${1#"~/"}" "$2" ;; esac
@@ -76,8 +77,8 @@ pub struct SshTransport {
 }
 
 impl SshTransport {
-    /// Creates a transport to `place` through the connection to its host. `executable`: path of this
-    /// program here. Nothing is sent yet.
+    /// Creates a transport to `place` through the connection to its host. `executable`: path of
+    /// this program here. Nothing is sent yet.
     pub fn new(connection: Arc<Connection>, place: SshParams, executable: &Path) -> Self {
         Self {
             connection,
@@ -191,7 +192,7 @@ impl SshTransport {
         }
     }
 
-    /// What an answer that is none of those expected says.
+    /// Error of an answer that was not expected.
     fn failed(&self, answer: &ExchangeAnswer) -> PutError {
         match answer {
             ExchangeAnswer::Failed(why) => match self.folder(why) {
@@ -205,7 +206,8 @@ impl SshTransport {
         }
     }
 
-    /// Runs a command; where there is no such program, this one is looked for again before the next.
+    /// Runs a command; where there is no such program, this one is looked for again before the
+    /// next.
     fn call(
         &mut self,
         argv: &[String],
@@ -377,10 +379,11 @@ impl From<ConnectError> for Unreachable {
 
 enum ProgramProbe {
     At(PathBuf),
-    /// What it prints as its version.
+    /// Version that it prints.
     Other(String),
     Absent(String),
-    /// It is there, but no program: its file system is mounted without them, or nobody may execute it.
+    /// It is there, but no program: its file system is mounted without them, or nobody may execute
+    /// it.
     NotExecutable,
 }
 

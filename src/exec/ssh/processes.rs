@@ -1,5 +1,5 @@
-//! The other side of a little batch system: `moldflow remote start`, `list` and `end` keep tasks as processes of a host
-//! that outlive the connection.
+//! The other side of a little batch system: `moldflow remote start`, `list` and `end` keep tasks as
+//! processes of a host that outlive the connection.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -21,7 +21,7 @@ use crate::task::Token;
 const STARTED: &str = ".started";
 const CANCELLED: &str = ".cancelled";
 
-/// Where a task is.
+/// State of the processes of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessState {
@@ -57,7 +57,8 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     if dir.join(CANCELLED).exists() {
         return Ok(());
     }
-    // Where this process leads a session already, that one has no terminal either, and nothing ends it.
+    // Where this process leads a session already, that one has no terminal either, and nothing ends
+    // it.
     let _ = setsid();
     let output = File::create(dir.join(SCRIPT_OUTPUT))?;
     let environment = Environment::inherited();
@@ -108,7 +109,7 @@ pub fn printed(list: &[(String, ProcessState)]) -> String {
     lines.chain([line(LENGTH, &list.len())]).collect()
 }
 
-/// What was printed; None unless it is whole.
+/// List that was printed; None unless it is complete.
 pub fn parsed(text: &str) -> Option<Vec<(String, ProcessState)>> {
     let of = |mark| text.lines().filter_map(move |line| line.strip_prefix(mark));
     let entries = of(ENTRY).map(|json| serde_json::from_str(json).ok());
@@ -151,7 +152,7 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether processes of an attempt run, or may run on another host.
+/// Returns true if processes of an attempt run, or may run on another host.
 pub fn is_alive(dir: &Path, token: &str) -> io::Result<bool> {
     match condition(dir, token)? {
         ProcessState::Running | ProcessState::Elsewhere(_) => Ok(true),
@@ -159,7 +160,7 @@ pub fn is_alive(dir: &Path, token: &str) -> io::Result<bool> {
     }
 }
 
-/// Whether a process here carries the token.
+/// Returns true if a process of this host carries the token.
 fn is_found(token: &str) -> io::Result<bool> {
     let found = find_processes(TOKEN, token)?;
     Ok(found.iter().any(|process| process.token == token))
@@ -196,7 +197,8 @@ fn host() -> String {
         .into_owned()
 }
 
-/// Held while processes are started and looked for, so that none is missed between its mark and its start.
+/// Held while processes are started and looked for, so that none is missed between its mark and its
+/// start.
 fn lock(work_dir: &WorkDir) -> io::Result<File> {
     let file = File::create(work_dir.attempts().join(".lock"))?;
     flock(&file, FlockOperation::LockExclusive)?;

@@ -1,10 +1,12 @@
-//! What a login shell of another host is given: one line that sh, bash, csh, tcsh and fish read alike, and on its input a
-//! script for `sh`, whose output comes after a mark. What the shell prints by itself comes before the mark.
+//! What a login shell of another host is given: one line that sh, bash, csh, tcsh and fish read
+//! alike, and on its input a script for `sh`, whose output comes after a mark. What the shell
+//! prints by itself comes before the mark.
 
 use crate::exec::batch::quoted;
 
-/// Reads the length of a script, the script, and carries it out; the rest of the input is the script's own. There is no
-/// newline, backslash or exclamation mark in it, which csh would read otherwise.
+/// Reads the length of a script, the script, and carries it out; the rest of the input is the
+/// script's own. There is no newline, backslash or exclamation mark in it, which csh would read
+/// otherwise.
 pub const LINE: &str =
     r#"exec sh -c 'read -r length && eval "$(dd bs=1 count=$length 2>/dev/null)"'"#;
 
@@ -26,7 +28,7 @@ pub fn input(script: &str, arguments: &[String], stdin: &[u8]) -> Vec<u8> {
     input
 }
 
-/// What was printed after the mark; None if no shell got so far.
+/// Output after the mark; None if no shell got so far.
 pub fn said(printed: &[u8]) -> Option<&[u8]> {
     let mark = MARK.as_bytes();
     let start = printed

@@ -13,12 +13,13 @@ use super::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFi
 use crate::exec::batched::clear_scratch;
 use crate::task::Token;
 
-/// How long what nobody uses stays.
+/// Time that unused files and directories are kept.
 const UNUSED: Duration = Duration::from_secs(3600);
-/// How long attempts stay of whose run nothing was heard.
+/// Time that attempts of runs are kept that send no requests.
 const FORGOTTEN: Duration = Duration::from_secs(60 * 86_400);
 
-/// A folder for the attempts of many runs: `attempts/<token>`, and `files/<SHA-256>` that they share.
+/// A folder for the attempts of many runs: `attempts/<token>`, and `files/<SHA-256>` that they
+/// share.
 pub struct WorkDir {
     dir: PathBuf,
 }
@@ -30,8 +31,8 @@ impl WorkDir {
         }
     }
 
-    /// Answers an encoded message with an encoded answer. `is_alive` returns true for an attempt, given
-    /// by its directory and token, whose processes may still run; its directory is kept.
+    /// Answers an encoded message with an encoded answer. `is_alive` returns true for an attempt,
+    /// given by its directory and token, whose processes may still run; its directory is kept.
     ///
     /// # Errors
     ///

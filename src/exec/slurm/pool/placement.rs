@@ -15,8 +15,8 @@ impl BlockPool {
             .count()
     }
 
-    /// Whether a block will last for a task that may take `time`. One that may take longer than any block lasts needs a
-    /// block that has hardly begun.
+    /// Returns true if a block lasts long enough for a task that may take `time`. One that may take
+    /// longer than any block lasts needs a block that has hardly begun.
     fn lasts(&self, at: Duration, until: Option<Duration>, time: Duration) -> bool {
         let needed = (time + MARGIN).min(self.policy.walltime * 9 / 10);
         until.is_none_or(|until| at + needed <= until)
