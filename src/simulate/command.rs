@@ -24,9 +24,11 @@ const OUTPUT: &str = "energy.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
-    /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the names of the two files.
+    /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the
+    /// names of the two files.
     ///
-    /// A word that begins with `./` is a path relative to the campaign file, and stays below its folder.
+    /// A word that begins with `./` is a path relative to the campaign file, and stays below its
+    /// folder.
     #[schemars(length(min = 1))]
     pub argv: Vec<String>,
     /// The level of theory, for reports: `B3LYP/6-31G*`.
@@ -49,11 +51,13 @@ pub struct Command {
     /// Cores of each process.
     #[serde(default = "one")]
     pub cores_per_rank: NonZeroUsize,
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
+    /// is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
+    /// Whole seconds that the embeddings may take together before the molecule counts as one
+    /// without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -99,10 +103,10 @@ impl EnergyUnit {
     }
 }
 
-/// What the program writes.
+/// Output of the program.
 #[derive(Deserialize)]
 struct Answer {
-    /// Of the molecule, in the unit that the settings declare.
+    /// Total energy of the molecule, in the unit that the settings declare.
     energy: f64,
     /// That unit, if the program says it.
     unit: Option<EnergyUnit>,
