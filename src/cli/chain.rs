@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::run_dir;
 use crate::config::site::Submit;
 use crate::driver::Ending;
 use crate::exec::batch::System;
+use crate::host::atomic::{self, Durability};
 
 /// The file of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
@@ -58,7 +58,7 @@ impl Chain {
 
     pub fn save(&self, dir: &Path) -> io::Result<()> {
         let text = format!("{:#}\n", serde_json::json!(self));
-        run_dir::replace(dir, FILE, &text)
+        atomic::write(&dir.join(FILE), text.as_bytes(), Durability::Synced)
     }
 
     /// Keeps other processes from changing the list of jobs meanwhile: a job may begin before its submission is noted.

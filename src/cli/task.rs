@@ -5,17 +5,17 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use sha2::{Digest, Sha256};
-
 use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
 use super::terminal::say;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::host::atomic::{self, Durability};
+use crate::host::hash::sha256_of_reader;
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, Predicted};
+use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -103,9 +103,8 @@ fn run_task(path: &Path) -> io::Result<Exit> {
         _ => Exit::Finished,
     };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
-    let new = dir.join(".result.json");
-    fs::write(&new, serde_json::to_vec(&result)?)?;
-    fs::rename(new, dir.join(file::RESULT))?;
+    let text = serde_json::to_vec(&result)?;
+    atomic::write(&dir.join(file::RESULT), &text, Durability::Unsynced)?;
     Ok(exit)
 }
 
@@ -185,13 +184,7 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
 fn file_ref(path: &Path) -> io::Result<FileRef> {
     let mut file = File::open(path)?;
     file.sync_all()?;
-    let mut hash = Sha256::new();
-    let bytes = io::copy(&mut file, &mut hash)?;
-    let sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (sha256, bytes) = sha256_of_reader(&mut file)?;
     Ok(FileRef { sha256, bytes })
 }
 

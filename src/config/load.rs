@@ -1,12 +1,10 @@
 //! From the path of a campaign file to a campaign and its site.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 
 use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
@@ -18,6 +16,7 @@ use super::site::Site;
 use super::source::Source;
 use super::tree::{self, Node};
 use super::{check, schema, walk};
+use crate::host::hash;
 use crate::simulate::Engine;
 
 /// What the command line changes in a campaign.
@@ -54,11 +53,7 @@ impl Loaded {
     /// Eight hexadecimal digits that change with anything in the campaign, its methods or its site.
     pub fn hash(&self) -> String {
         let whole = serde_json::json!([self.campaign, self.site]);
-        let digest = Sha256::digest(whole.to_string());
-        digest[..4].iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hash::hex(&hash::digest([whole.to_string().as_bytes()])[..4])
     }
 
     /// Where a value stands, by its path; if it is not written, where it would be.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, ScreenInput, TrainInput};
+use crate::host::hash;
 use crate::simulate::{self, Relaxed, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
@@ -263,7 +264,6 @@ impl Engine {
 
 /// The seed of the random stream `name`, `index` of a run: the first eight bytes of a SHA-256.
 pub fn stream(seed: u64, name: &str, index: u64) -> u64 {
-    use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(format!("{seed}/{name}/{index}"));
+    let hash = hash::digest([format!("{seed}/{name}/{index}").as_bytes()]);
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())
 }

@@ -16,6 +16,7 @@ use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait
 use super::launcher::HOSTS;
 use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job, SCRATCH};
+use crate::host::atomic::{self, Durability};
 use crate::task::{HostFault, explained};
 
 /// Names of the files in the directory of an attempt.
@@ -204,7 +205,12 @@ fn leave(dir: &Path, exit: &Exit, started: i64) -> io::Result<()> {
         started,
         ended: now(),
     };
-    write_whole(dir, ENDED, &serde_json::to_vec(&ended)?)
+    // Not synced: after a power cut it may be empty, and is then ignored (decision 0022).
+    atomic::write(
+        &dir.join(ENDED),
+        &serde_json::to_vec(&ended)?,
+        Durability::Unsynced,
+    )
 }
 
 /// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless somebody else did.
@@ -217,7 +223,8 @@ fn name_hosts(dir: &Path) -> io::Result<()> {
     };
     match nodes_of_job(variable, |path| fs::read_to_string(path)) {
         Ok(Nodes::Named(hosts)) if !dir.join(HOSTS).exists() => {
-            write_whole(dir, HOSTS, (hosts.join("\n") + "\n").as_bytes())
+            let text = hosts.join("\n") + "\n";
+            atomic::write(&dir.join(HOSTS), text.as_bytes(), Durability::Unsynced)
         }
         // What cannot be told is missed only by a launcher that asks for it.
         _ => Ok(()),
@@ -242,14 +249,6 @@ pub fn clear_scratch(dir: &Path) {
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
-}
-
-/// A file that is there whole or not at all, as far as its host keeps its power: after that it may be empty, and then
-/// it tells nothing (decision 0022).
-pub fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let new = dir.join(format!(".{name}"));
-    fs::write(&new, content)?;
-    fs::rename(new, dir.join(name))
 }
 
 #[cfg(test)]

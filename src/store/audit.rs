@@ -12,6 +12,7 @@ use super::seal::{self, Seal};
 use super::settings::{self, Settings};
 use super::write::{append_to_journal, apply, insert_result};
 use super::{FILE, MIGRATIONS, NOTE, Simulation, Store, StoreError, options};
+use crate::host::hash::hex;
 use crate::task::{Event, Record, TaskId};
 
 /// Facts that are taken in at a time.
@@ -110,7 +111,7 @@ impl Store {
             .fetch_optional(&mut self.db)
             .await;
         let found: Option<Vec<u8>> = self.reading(found)?;
-        match found.map(|found| seal::hex(&found)) {
+        match found.map(|found| hex(&found)) {
             None => Err(self.damaged(format!(
                 "its journal ends before fact {seq}, which was written: its log `{FILE}-wal` is damaged, or was left behind"
             ))),

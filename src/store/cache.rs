@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, FromRow, Row};
 
+use crate::host::hash::{digest, hex};
 use crate::task::TaskId;
 
 /// What SQLite's header says of such a file: `MolF`.
@@ -225,11 +225,9 @@ fn text(parts: &Parts) -> String {
 }
 
 fn hash(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text.len().to_be_bytes());
-        hash.update(text);
-    }
-    let bytes = hash.finalize();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let lengths: Vec<_> = texts.iter().map(|text| text.len().to_be_bytes()).collect();
+    let parts = lengths.iter().zip(texts);
+    hex(&digest(
+        parts.flat_map(|(length, text)| [&length[..], text.as_bytes()]),
+    ))
 }

@@ -6,7 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use crate::host::hash::{self, hex};
 
 /// Name of the note in a run directory.
 pub const NOTE: &str = "journal.head";
@@ -24,14 +24,17 @@ pub fn next(before: &Seal, event: &str) -> Seal {
 
 /// A checksum of several texts.
 pub fn digest(parts: &[&[u8]]) -> Seal {
-    let mut hash = Sha256::new();
-    for part in parts {
-        // With its length, so that no two lists of parts are the same text.
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
+    // Each part with its length: no two lists of parts are the same text.
+    let lengths: Vec<_> = parts
+        .iter()
+        .map(|part| (part.len() as u64).to_le_bytes())
+        .collect();
+    let whole = lengths
+        .iter()
+        .zip(parts)
+        .flat_map(|(length, part)| [&length[..], part]);
     let mut seal = BEGINNING;
-    seal.copy_from_slice(&hash.finalize()[..16]);
+    seal.copy_from_slice(&hash::digest(whole)[..16]);
     seal
 }
 
@@ -73,10 +76,6 @@ fn parsed(text: &str) -> Option<(i64, String)> {
     };
     let has_shape = seq.len() == 20 && seal.len() == 32 && words.next().is_none();
     (is_whole && has_shape).then_some((seq.parse().ok()?, seal.to_owned()))
-}
-
-pub fn hex(seal: &[u8]) -> String {
-    seal.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Bytes of a note.

@@ -18,6 +18,7 @@ use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::transport::{PutError, Transport, Unreachable};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
+use crate::host::atomic::{self, Durability};
 use crate::task::{HostFault, Token};
 
 /// Bytes of what a script printed that a failure quotes.
@@ -442,8 +443,9 @@ impl Thread {
     /// Notes the id of a job beside it. An engine that comes later and finds no note asks for the job by its token.
     fn note(&self, token: &Token, id: &str) {
         if let Some(job) = self.jobs.get(token)
-            && let Err(e) = fs::create_dir_all(&job.dir)
-                .and_then(|()| batched::write_whole(&job.dir, ID, id.as_bytes()))
+            && let Err(e) = fs::create_dir_all(&job.dir).and_then(|()| {
+                atomic::write(&job.dir.join(ID), id.as_bytes(), Durability::Unsynced)
+            })
         {
             tracing::warn!("could not note the id of job {token}: {e}");
         }

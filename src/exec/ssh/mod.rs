@@ -21,12 +21,13 @@ pub use connection::{Connection, NO_QUESTION};
 pub use trouble::Trouble;
 
 use self::message::{Answer, File, Message, Request, decoded};
-use self::there::{plain, sha256};
+use self::there::plain;
 use self::trouble::last_line;
 use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{Call, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};
 use crate::config::site::Ssh;
+use crate::host::hash::sha256;
 use crate::task::Token;
 
 /// The longest that a command may take: that of a batch system whose controller does not answer takes a minute.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::there::WorkDir;
 use crate::exec::batched::{ENDED, SCRIPT, SCRIPT_OUTPUT};
 use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
+use crate::host::name::host_name;
 use crate::task::Token;
 
 /// Files in the directory of an attempt: it was started, it was to be ended.
@@ -81,7 +82,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
         }
     };
     let started = Started {
-        host: host(),
+        host: host_name(),
         pid: child.id().cast_signed(),
     };
     fs::write(marker, serde_json::to_vec(&started)?)
@@ -175,7 +176,7 @@ fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
     };
     Ok(if dir.join(ENDED).exists() {
         Condition::Ended
-    } else if !at.is_empty() && at != host() {
+    } else if !at.is_empty() && at != host_name() {
         Condition::Elsewhere(at)
     } else if is_leader || is_found(token)? {
         Condition::Running
@@ -187,13 +188,6 @@ fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
     } else {
         Condition::Gone
     })
-}
-
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// Held while processes are started and looked for, so that none is missed between its mark and its start.
