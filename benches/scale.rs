@@ -13,7 +13,7 @@ use moldflow::design::{TrainInput, TrainSettings, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan;
-use moldflow::task::{Event, Fact, FileRef, Outcome, Predicted};
+use moldflow::task::{Event, Fact, FileRef, Outcome, Prediction, RankedCandidate};
 
 mod support;
 
@@ -204,10 +204,12 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
         },
         Some("screen") => Outcome::Screened {
             ranked: (0..2 * slots.max(10))
-                .map(|i| Predicted {
+                .map(|i| RankedCandidate {
                     smiles: format!("{next}-{i}"),
-                    mean: 0.0,
-                    std: 1.0,
+                    prediction: Prediction {
+                        mean: 0.0,
+                        std: 1.0,
+                    },
                 })
                 .collect(),
         },

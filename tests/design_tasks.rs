@@ -76,7 +76,7 @@ impl Desk {
             incumbent: Some(-2.1),
         })?;
         for predicted in &output.ranked {
-            assert!(predicted.mean.is_finite() && predicted.std > 0.0);
+            assert!(predicted.prediction.mean.is_finite() && predicted.prediction.std > 0.0);
         }
         Ok(output
             .ranked

@@ -9,8 +9,8 @@ use moldflow::engine::{
 };
 use moldflow::simulate;
 use moldflow::task::{
-    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, Retries,
-    StoppedBy, TaskId,
+    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
+    Record, Retries, StoppedBy, TaskId,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -276,10 +276,12 @@ impl World<'_> {
                     n => format!("m{}", n - 9),
                 };
                 let ranked = (0..6)
-                    .map(|i| Predicted {
+                    .map(|i| RankedCandidate {
                         smiles: pick(i),
-                        mean: i as f64,
-                        std: 0.1,
+                        prediction: Prediction {
+                            mean: i as f64,
+                            std: 0.1,
+                        },
                     })
                     .collect();
                 Outcome::Screened { ranked }

@@ -11,7 +11,8 @@ use moldflow::plan;
 use moldflow::report::{About, RunState, page};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{
-    Candidate, EndState, Energy, Event, Fact, Failure, FailureKind, Record, TaskId, Usage,
+    Candidate, EndState, Energy, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
+    Usage,
 };
 use support::{Campaign, Engine, on, rows, wait, wait_until};
 use tempfile::TempDir;
@@ -294,12 +295,15 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
 /// A molecule that was proposed, handed over and computed, or failed so.
 fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record> {
     let (batch, rank, task) = (n / 10, n % 10, TaskId(u64::from(n) + 1));
-    let predicted = (batch > 0).then_some((-1.0 - f64::from(n % 97) / 50.0, 0.25));
+    let prediction = (batch > 0).then_some(Prediction {
+        mean: -1.0 - f64::from(n % 97) / 50.0,
+        std: 0.25,
+    });
     let candidate = Candidate {
         smiles: smiles.into(),
         batch,
         rank,
-        predicted,
+        prediction,
     };
     let (stage, state, failure) = (
         "evaluate".into(),

@@ -10,7 +10,7 @@ use moldflow::config::campaign::Overrides;
 use moldflow::engine::{Config, Engine};
 use moldflow::plan;
 use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
-use moldflow::task::{Candidate, Event, Fact, Outcome, Record, TaskId};
+use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
 use support::{Campaign, journal, wait};
 use tempfile::TempDir;
 
@@ -33,12 +33,15 @@ fn began(at: i64) -> Event {
 }
 
 fn queued(rank: u32) -> Record {
-    let predicted = Some((-0.1 - 0.2, 1.0 / 3.0));
+    let prediction = Some(Prediction {
+        mean: -0.1 - 0.2,
+        std: 1.0 / 3.0,
+    });
     Record::Queued(Candidate {
         smiles: format!("C{rank}"),
         batch: 1,
         rank,
-        predicted,
+        prediction,
     })
 }
 

@@ -14,7 +14,7 @@ use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchErr
 use crate::host::atomic::{self, Durability};
 use crate::host::hash::sha256_of_reader;
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
-use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, Predicted};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
 use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
@@ -137,14 +137,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
         }
         TaskInput::Screen(input) => {
             let ranked = design::screen(input)?.ranked;
-            let ranked = ranked.into_iter().map(|p| Predicted {
-                smiles: p.smiles,
-                mean: p.mean,
-                std: p.std,
-            });
-            Outcome::Screened {
-                ranked: ranked.collect(),
-            }
+            Outcome::Screened { ranked }
         }
     };
     Ok(TaskResult::bare(outcome))

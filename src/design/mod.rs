@@ -14,6 +14,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::RankedCandidate;
+
 pub use error::DesignError;
 pub use ranges::{SettingFault, out_of_range};
 pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
@@ -86,12 +88,5 @@ pub struct ScreenInput {
 /// Predictions, best first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenOutput {
-    pub ranked: Vec<Predicted>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Predicted {
-    pub smiles: String,
-    pub mean: f64,
-    pub std: f64,
+    pub ranked: Vec<RankedCandidate>,
 }

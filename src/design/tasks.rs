@@ -11,12 +11,11 @@ use super::molecules::{MoleculeEnvironment, View};
 use super::ranges::SettingFault;
 use super::settings::Model;
 use super::statistics::Statistics;
-use super::{
-    GenerateInput, GenerateOutput, Predicted, ScreenInput, ScreenOutput, TrainInput, TrainOutput,
-};
+use super::{GenerateInput, GenerateOutput, ScreenInput, ScreenOutput, TrainInput, TrainOutput};
 use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
 use crate::learn::acquisition::rank;
+use crate::task::RankedCandidate;
 
 /// Adds the new results to the statistics, fits the surrogate to them, and writes both.
 pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
@@ -123,11 +122,9 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
         settings.kappa,
         input.incumbent,
     );
-    let ranked = ranked.into_iter().map(|(smiles, prediction)| Predicted {
-        smiles,
-        mean: prediction.mean,
-        std: prediction.std,
-    });
+    let ranked = ranked
+        .into_iter()
+        .map(|(smiles, prediction)| RankedCandidate { smiles, prediction });
     Ok(ScreenOutput {
         ranked: ranked.collect(),
     })

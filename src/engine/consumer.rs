@@ -24,7 +24,7 @@ impl Engine {
             smiles,
             batch: 0,
             rank,
-            predicted: None,
+            prediction: None,
         };
         self.known.insert(candidate.smiles.clone());
         step.records.push(Record::Queued(candidate.clone()));

@@ -1,7 +1,7 @@
 //! The generator loop: train, generate, screen, select, push; again when there is something new to learn from.
 
 use crate::config::campaign::Schedule;
-use crate::task::{Candidate, FileRef, Outcome, Predicted, Record, StoppedBy};
+use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record, StoppedBy};
 
 use super::{Engine, Phase, Step, Work};
 
@@ -215,7 +215,7 @@ impl Engine {
     }
 
     /// Selects the best new molecules and puts them into the queue as the next batch.
-    fn push(&mut self, ranked: &[Predicted], step: &mut Step) {
+    fn push(&mut self, ranked: &[RankedCandidate], step: &mut Step) {
         self.generator.busy = false;
         self.generator.forget_batch();
         let batch = self.generator.batch;
@@ -227,14 +227,16 @@ impl Engine {
                 .min(self.config.stop.evaluations - self.searched),
         };
         let mut chosen: Vec<Candidate> = Vec::new();
-        for p in ranked {
-            if chosen.len() < room && p.mean.is_finite() && self.known.insert(p.smiles.clone()) {
-                let predicted = Some((p.mean, p.std));
+        for RankedCandidate { smiles, prediction } in ranked {
+            if chosen.len() < room
+                && prediction.mean.is_finite()
+                && self.known.insert(smiles.clone())
+            {
                 chosen.push(Candidate {
-                    smiles: p.smiles.clone(),
+                    smiles: smiles.clone(),
                     batch,
                     rank: chosen.len() as u32,
-                    predicted,
+                    prediction: Some(*prediction),
                 });
             }
         }

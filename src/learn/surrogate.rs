@@ -14,11 +14,12 @@ pub trait Surrogate: Sized + Serialize + DeserializeOwned {
     fn predict(&self, x: &Features) -> Vec<Prediction>;
 }
 
-/// What a surrogate says of one row: in the unit of the values it was fitted to.
+/// Predicted value of one molecule, in the unit of the values that the surrogate was fitted to: hartree for an
+/// objective.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     pub mean: f64,
-    /// Standard deviation of a new measurement, noise included.
+    /// Standard deviation of a new value, noise included.
     pub std: f64,
 }
 

@@ -251,14 +251,14 @@ pub(super) async fn apply(
                 .bind(element)
                 .bind(total_energy_hartree)
         }
-        Record::Queued(Candidate { smiles, batch, rank, predicted }) => sqlx::query(
+        Record::Queued(Candidate { smiles, batch, rank, prediction }) => sqlx::query(
             "INSERT INTO candidates (batch, rank, smiles, predicted, predicted_std, status) VALUES (?, ?, ?, ?, ?, 'queued')",
         )
         .bind(batch)
         .bind(rank)
         .bind(smiles)
-        .bind(predicted.map(|(mean, _)| mean))
-        .bind(predicted.map(|(_, std)| std)),
+        .bind(prediction.map(|p| p.mean))
+        .bind(prediction.map(|p| p.std)),
         Record::Evaluating { batch, rank, task } => {
             sqlx::query("UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?")
                 .bind(id(*task))

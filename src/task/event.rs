@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Failure, FileRef, TaskId};
+use super::{Attempt, Failure, FileRef, Prediction, TaskId};
 
 /// A fact and when it became known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -103,15 +103,16 @@ pub enum Outcome {
     },
     /// Predictions, best first.
     Screened {
-        ranked: Vec<Predicted>,
+        ranked: Vec<RankedCandidate>,
     },
     Failed(Failure),
 }
 
-/// A molecule and what the surrogate says of its objective, hartree.
+/// A molecule that the agent visited, with the predicted value of its objective in hartree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Predicted {
+pub struct RankedCandidate {
+    /// Canonical SMILES.
     pub smiles: String,
-    pub mean: f64,
-    pub std: f64,
+    #[serde(flatten)]
+    pub prediction: Prediction,
 }

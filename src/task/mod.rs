@@ -8,13 +8,15 @@ mod record;
 mod retries;
 mod state;
 
-pub use event::{Event, Fact, Outcome, Predicted, Usage};
+pub use event::{Event, Fact, Outcome, RankedCandidate, Usage};
 pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
 pub use launch::{Launch, Shape};
 pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
 pub use retries::Retries;
 pub use state::{IllegalEvent, TaskEvent, TaskState};
+
+pub use crate::learn::surrogate::Prediction;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;

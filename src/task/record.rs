@@ -1,6 +1,6 @@
 //! What one event changes in the tables that are derived from the journal.
 
-use super::{Attempt, Failure, TaskId, Usage};
+use super::{Attempt, Failure, Prediction, TaskId, Usage};
 
 /// A proposed molecule.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +11,8 @@ pub struct Candidate {
     pub batch: u32,
     /// Its place in the batch; 0 is the best.
     pub rank: u32,
-    /// The surrogate's mean and standard deviation, hartree; none for the initial draw.
-    pub predicted: Option<(f64, f64)>,
+    /// Predicted value of the objective, hartree; none for the initial draw.
+    pub prediction: Option<Prediction>,
 }
 
 /// A change to the tables that are derived from the journal.
