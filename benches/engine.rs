@@ -331,7 +331,7 @@ fn resume() {
                 outcome: energy(),
             };
             facts = engine.outstanding().into_iter().map(ended).collect();
-            if engine.measured().len() == RESULTS {
+            if engine.evaluated().len() == RESULTS {
                 break;
             }
         }

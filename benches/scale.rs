@@ -9,7 +9,7 @@ use std::path::Path;
 use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
 use moldflow::config::campaign::Overrides;
-use moldflow::design::{TrainInput, TrainSettings, train};
+use moldflow::design::{Observation, TrainInput, TrainSettings, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan;
@@ -102,18 +102,21 @@ fn training() {
         let entry = qm9.get(i * 7_919 % qm9.len());
         let molecule = Molecule::parse(entry.smiles).expect("of QM9");
         let value = -0.16 * molecule.atom_count() as f64 + 1e-3 * entry.u0_hartree;
-        (entry.smiles.to_owned(), value)
+        Observation {
+            smiles: entry.smiles.to_owned(),
+            value,
+        }
     });
-    let all: Vec<(String, f64)> = all.collect();
+    let all: Vec<Observation> = all.collect();
     for results in [1_000, 10_000, 100_000] {
         let dir = tempfile::tempdir().expect("a directory");
         let measured = &all[..results];
         let (old, new) = measured.split_at(results - NEW);
         let path = |name: &str| dir.path().join(name);
-        let call = |statistics: Option<&str>, measured: &[(String, f64)], out: &str| {
+        let call = |statistics: Option<&str>, measured: &[Observation], out: &str| {
             let input = TrainInput {
                 statistics: statistics.map(path),
-                measured: measured.to_vec(),
+                observations: measured.to_vec(),
                 per_atom: false,
                 settings: TrainSettings::default(),
                 model_out: path("model"),

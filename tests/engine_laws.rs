@@ -239,7 +239,7 @@ impl World<'_> {
                 }
             }
             Some("train") => {
-                let new = input["measured"].as_array().expect("a list").len() as u64;
+                let new = input["observations"].as_array().expect("a list").len() as u64;
                 // Statistics are as long as the results are many.
                 let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
                 assert_eq!(
@@ -294,7 +294,7 @@ impl World<'_> {
 /// The results that a batch learns from which began in this step.
 fn learnt_from(step: &Step) -> Option<u64> {
     step.records.iter().find_map(|record| match record {
-        Record::BatchBegun { measured, .. } => Some(*measured as u64),
+        Record::BatchStarted { observations, .. } => Some(*observations as u64),
         _ => None,
     })
 }
@@ -458,7 +458,7 @@ proptest! {
         let evaluated = |order: u64| {
             let mut world = World::new(&plan, None);
             let engine = Order { world: &mut world, order }.live();
-            (engine.progress(), engine.measured().iter().map(|m| (m.task, m.smiles.clone())).collect::<BTreeSet<_>>())
+            (engine.progress(), engine.evaluated().iter().map(|m| (m.task, m.smiles.clone())).collect::<BTreeSet<_>>())
         };
         prop_assert_eq!(evaluated(energies), evaluated(other));
     }

@@ -11,7 +11,7 @@ use moldflow::plan;
 use moldflow::report::{About, RunState, page};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{
-    Candidate, EndState, Energy, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
+    Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
     Usage,
 };
 use support::{Campaign, Engine, on, rows, wait, wait_until};
@@ -124,16 +124,18 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     );
 
     let mut computed = rows(&run_dir);
-    computed.retain(|row| row["status"] == "computed");
+    computed.retain(|row| row["status"] == "evaluated");
     let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
-    computed.sort_by(|a, b| number(a, "energy_hartree").total_cmp(&number(b, "energy_hartree")));
+    computed.sort_by(|a, b| {
+        number(a, "atomization_energy_hartree").total_cmp(&number(b, "atomization_energy_hartree"))
+    });
     let expected = (1..).zip(&computed).map(|(place, row)| {
         let is_initial = row["batch"] == "0";
         vec![
             place.to_string(),
             row["smiles"].clone(),
-            format!("{:.6}", number(row, "energy_hartree")),
-            format!("{:.2}", number(row, "energy_kcal_mol")),
+            format!("{:.6}", number(row, "atomization_energy_hartree")),
+            format!("{:.2}", number(row, "atomization_energy_kcal_mol")),
             if is_initial {
                 "initial".into()
             } else {
@@ -145,8 +147,8 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
             } else {
                 format!(
                     "{:.6} ± {:.6}",
-                    number(row, "predicted"),
-                    number(row, "predicted_std")
+                    number(row, "prediction_mean_hartree"),
+                    number(row, "prediction_std_hartree")
                 )
             },
         ]
@@ -154,8 +156,9 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     assert_eq!(table(&page, "best"), expected.collect::<Vec<_>>());
 
     let proposed = computed.iter().filter(|row| row["batch"] != "0");
-    let errors =
-        proposed.map(|row| (number(row, "predicted") - number(row, "energy_hartree")).abs());
+    let errors = proposed.map(|row| {
+        (number(row, "prediction_mean_hartree") - number(row, "atomization_energy_hartree")).abs()
+    });
     let errors: Vec<f64> = errors.collect();
     assert_eq!(field(&page, "predictions"), errors.len().to_string());
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;
@@ -335,7 +338,7 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         Ok(value) => Record::Evaluated {
             batch,
             rank,
-            energy: Energy {
+            evaluation: Evaluation {
                 total_energy_hartree: value - 100.0,
                 atomization_energy_hartree: value,
                 atoms: 9,

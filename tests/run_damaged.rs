@@ -162,7 +162,7 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
     for (name, statement) in [
         (
             "energy",
-            "UPDATE candidates SET value = value - 1 WHERE value IS NOT NULL AND rank = 0;",
+            "UPDATE candidates SET objective_hartree = objective_hartree - 1 WHERE objective_hartree IS NOT NULL AND rank = 0;",
         ),
         (
             "molecule",

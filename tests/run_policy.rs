@@ -100,7 +100,7 @@ fn retries_wait_for_their_backoff_even_if_the_engine_is_killed_meanwhile() {
     for row in &computed {
         assert_eq!(
             (row["status"].as_str(), row["attempts"].as_str()),
-            ("computed", "3")
+            ("evaluated", "3")
         );
     }
     let mut waits = 0;

@@ -52,7 +52,7 @@ impl Away {
         let mut engine = Engine::start(self.command(), self.run_dir());
         assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
         let rows = rows(&self.run_dir());
-        let computed = rows.iter().filter(|row| row["status"] == "computed");
+        let computed = rows.iter().filter(|row| row["status"] == "evaluated");
         assert_eq!(computed.count(), EVALUATIONS);
         assert_eq!(failures(&journal(&self.run_dir())), []);
     }

@@ -30,7 +30,7 @@ fn run(cluster: &Cluster, there: &Sshd, partitions: &str) -> Campaign {
     said(&mut command).with_code(0);
     let run_dir = campaign.path("run");
     let rows = rows(&run_dir);
-    let computed = rows.iter().filter(|row| row["status"] == "computed");
+    let computed = rows.iter().filter(|row| row["status"] == "evaluated");
     assert_eq!(computed.count(), EVALUATIONS);
     let journal = journal(&run_dir);
     answers(&journal);

@@ -102,7 +102,11 @@ fn what_was_committed_is_there_when_the_database_is_opened_again() {
                 .collect::<Vec<_>>(),
             ["C0", "C1"]
         );
-        assert_eq!(candidates[0].predicted, Some(-0.1 - 0.2), "to the last bit");
+        assert_eq!(
+            candidates[0].prediction_mean_hartree,
+            Some(-0.1 - 0.2),
+            "to the last bit"
+        );
         store.close().await.unwrap();
     });
 }
@@ -120,7 +124,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
             task: TaskId(1),
             engine: "e".into(),
             version: "v".into(),
-            level: "l".into(),
+            level_of_theory: "l".into(),
             xyz: "0\n\n".into(),
         };
         let bad = Batch {
@@ -297,7 +301,7 @@ async fn derived(dir: &Path) -> impl PartialEq + std::fmt::Debug {
     let candidates = store.candidates().await.unwrap().into_iter();
     let candidates: Vec<_> = candidates
         .map(|row| CandidateRow {
-            level: None,
+            level_of_theory: None,
             engine: None,
             engine_version: None,
             ..row

@@ -21,7 +21,7 @@ pub struct GroupModel {
     vocabulary: Vocabulary,
     ridge: BayesianRidge,
     terms: Terms,
-    /// Mean and standard deviation of the objective as measured; the latter 1 where all values are equal.
+    /// Mean and standard deviation of the observed objective; the latter 1 where all values are equal.
     centre: f64,
     spread: f64,
 }
@@ -37,12 +37,12 @@ const MODEL: Kind = Kind {
 impl GroupModel {
     /// Fits the model to molecules and their values of the objective, hartree.
     pub fn fit(
-        measured: &[(Molecule, f64)],
+        observations: &[(Molecule, f64)],
         per_atom: bool,
         settings: &TrainSettings,
     ) -> Result<Self, FitError> {
         let mut statistics = Statistics::new(settings.model, per_atom);
-        statistics.add(measured)?;
+        statistics.add(observations)?;
         Self::of(&statistics, settings)
     }
 
@@ -89,7 +89,7 @@ impl GroupModel {
         fitted.into_iter().zip(factors).map(objective).collect()
     }
 
-    /// How far `value` lies below the mean of what was measured, in standard deviations.
+    /// How far `value` lies below the mean of the observations, in standard deviations.
     pub fn standardised_gain(&self, value: f64) -> f64 {
         (self.centre - value) / self.spread
     }

@@ -97,7 +97,7 @@ impl Environment for MoleculeEnvironment {
         Ok(neighbours.iter().map(action).collect())
     }
 
-    /// How far the predicted objective lies below the mean of those measured, in their standard deviations: minus the
+    /// How far the predicted objective lies below the mean of the observations, in their standard deviations: minus the
     /// prediction, on a scale on which energies per atom can be told apart as well as whole ones.
     fn reward(&mut self, state: &State) -> Result<f64, Infallible> {
         let predict = |molecule: &Molecule| self.model.predict([molecule])[0].mean;

@@ -1,4 +1,4 @@
-//! What was measured so far, as far as the group model needs it: sums to which further results add.
+//! Sums over all observations that the group model is fitted to; further observations add to them.
 
 use serde::{Deserialize, Serialize};
 
@@ -48,9 +48,9 @@ impl Statistics {
     }
 
     /// Adds molecules and their values of the objective, hartree.
-    pub fn add(&mut self, measured: &[(Molecule, f64)]) -> Result<(), FitError> {
-        self.learn_groups(measured.iter().map(|(molecule, _)| molecule));
-        for (molecule, value) in measured {
+    pub fn add(&mut self, observations: &[(Molecule, f64)]) -> Result<(), FitError> {
+        self.learn_groups(observations.iter().map(|(molecule, _)| molecule));
+        for (molecule, value) in observations {
             let factor = self.terms.objective_of_fitted(molecule);
             let row = self.terms.row(&self.vocabulary, molecule);
             self.fitted.add(&row, value / factor)?;

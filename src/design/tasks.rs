@@ -25,14 +25,16 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
         Some(path) => read_statistics(path, model, per_atom)?,
         None => Statistics::new(model, per_atom),
     };
-    let measured = (1..)
-        .zip(&input.measured)
-        .map(|(number, (smiles, value))| match Molecule::parse(smiles) {
-            Ok(molecule) => Ok((molecule, *value)),
-            Err(source) => Err(DesignError::Measured { number, source }),
-        })
+    let observations = (1..)
+        .zip(&input.observations)
+        .map(
+            |(number, observation)| match Molecule::parse(&observation.smiles) {
+                Ok(molecule) => Ok((molecule, observation.value)),
+                Err(source) => Err(DesignError::Observation { number, source }),
+            },
+        )
         .collect::<Result<Vec<_>, _>>()?;
-    statistics.add(&measured)?;
+    statistics.add(&observations)?;
     let model = GroupModel::of(&statistics, &input.settings)?;
     write(&input.model_out, model.to_bytes()?)?;
     write(&input.statistics_out, statistics.to_bytes()?)?;

@@ -15,9 +15,9 @@ pub(super) struct Generator {
     /// The batch being made, or the last one made.
     batch: u32,
     pushed: u32,
-    /// Number of measured molecules that the batch learns from.
+    /// Number of evaluated molecules that the batch learns from.
     trained_on: usize,
-    /// Statistics of the first so many measured molecules, to which the next batch adds; none until there are, and after
+    /// Statistics of the first so many evaluated molecules, to which the next batch adds; none until there are, and after
     /// a training failed, for which they may be the reason.
     statistics: Option<(FileRef, usize)>,
     /// The model of the batch being made, and the molecules that the agent visited for it.
@@ -63,10 +63,10 @@ impl Generator {
         self.agent.as_ref()
     }
 
-    /// Statistics of the first so many measured molecules.
+    /// Statistics of the first so many evaluated molecules.
     pub fn statistics(&self) -> Option<(&FileRef, usize)> {
-        let (file, measured) = self.statistics.as_ref()?;
-        Some((file, *measured))
+        let (file, observations) = self.statistics.as_ref()?;
+        Some((file, *observations))
     }
 
     /// The next batch begins with a new agent, and learns from all results anew.
@@ -95,15 +95,15 @@ impl Engine {
         if self.generator.busy || self.phase != Phase::Loops || !self.batch_is_wanted() {
             return;
         }
-        let measured = self.measured.len();
+        let observations = self.evaluated.len();
         self.generator.busy = true;
         self.generator.batch += 1;
-        self.generator.trained_on = measured;
-        step.records.push(Record::BatchBegun {
+        self.generator.trained_on = observations;
+        step.records.push(Record::BatchStarted {
             batch: self.generator.batch,
-            measured,
+            observations,
         });
-        self.submit(Work::Train { measured }, step);
+        self.submit(Work::Train { observations }, step);
     }
 
     /// Never far ahead: only with new results to learn from, or when the consumer is about to run dry.
@@ -115,7 +115,7 @@ impl Engine {
         match self.config.schedule {
             Schedule::Batch => self.queue.is_empty() && self.simulations == 0,
             Schedule::Interleaved => {
-                let learnt_all = self.measured.len() == self.generator.trained_on;
+                let learnt_all = self.evaluated.len() == self.generator.trained_on;
                 !learnt_all || self.queue.len() < self.config.parallel.min(left)
             }
         }
@@ -131,7 +131,7 @@ impl Engine {
         let batch = self.generator.batch;
         match (work, answer) {
             (
-                Work::Train { measured },
+                Work::Train { observations },
                 Some(Outcome::Trained {
                     model,
                     statistics,
@@ -147,7 +147,7 @@ impl Engine {
                     rmse_hartree,
                 });
                 self.generator.model = Some(model.clone());
-                self.generator.statistics = statistics.clone().map(|file| (file, measured));
+                self.generator.statistics = statistics.clone().map(|file| (file, observations));
                 let (starts, epsilon_at_least) = self.widening();
                 self.submit(
                     Work::Generate {
@@ -240,9 +240,9 @@ impl Engine {
                 });
             }
         }
-        step.records.push(Record::BatchPushed {
+        step.records.push(Record::BatchFinished {
             batch,
-            new: chosen.len(),
+            new_candidates: chosen.len(),
         });
         if chosen.is_empty() {
             self.generator.barren += 1;

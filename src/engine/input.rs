@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::design::{GenerateInput, ScreenInput, TrainInput};
+use crate::design::{GenerateInput, Observation, ScreenInput, TrainInput};
 use crate::host::hash;
 use crate::simulate::{self, Relaxed, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
@@ -170,7 +170,7 @@ impl Engine {
                 (TaskInput::Simulate(input), vec![])
             }
             Work::Relax(candidate) => {
-                let step = self.evaluation(candidate).geometry.as_ref()?;
+                let step = self.evaluation_stage(candidate).geometry.as_ref()?;
                 let input = simulation(&step.engine, candidate.smiles.clone(), None);
                 (TaskInput::Relax(input), vec![])
             }
@@ -178,7 +178,7 @@ impl Engine {
                 candidate,
                 geometry,
             } => {
-                let stage = self.evaluation(candidate);
+                let stage = self.evaluation_stage(candidate);
                 let from = stage.geometry.as_ref().zip(geometry.as_ref());
                 let geometry = from.map(|(step, xyz)| Relaxed {
                     level: step.level(),
@@ -187,8 +187,8 @@ impl Engine {
                 let input = simulation(&stage.engine, candidate.smiles.clone(), geometry);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Train { measured } => {
-                let (input, statistics) = self.train_input(*measured);
+            Work::Train { observations } => {
+                let (input, statistics) = self.train_input(*observations);
                 let files = statistics.map(|file| (file, file::STATISTICS));
                 (TaskInput::Train(input), files.into_iter().collect())
             }
@@ -238,20 +238,24 @@ impl Engine {
         })
     }
 
-    /// The first `measured` results, those that are in the statistics already as these and the others one by one, in order of
-    /// submission, so that the order of arrival does not reach the model.
-    fn train_input(&self, measured: usize) -> (TrainInput, Option<FileRef>) {
+    /// Returns the input of a training on the first `observations` evaluated molecules. Those that are in the statistics
+    /// already are passed as these, the others one by one in order of submission: the order of arrival does not reach
+    /// the model.
+    fn train_input(&self, observations: usize) -> (TrainInput, Option<FileRef>) {
         let (statistics, learnt) = match self.generator.statistics() {
             Some((file, learnt)) => (Some(file.clone()), learnt),
             None => (None, 0),
         };
-        let mut results: Vec<_> = self.measured[learnt..measured].iter().collect();
+        let mut results: Vec<_> = self.evaluated[learnt..observations].iter().collect();
         results.sort_by_key(|m| m.task);
         let input = TrainInput {
             statistics: statistics.as_ref().map(|_| file::STATISTICS.into()),
-            measured: results
+            observations: results
                 .into_iter()
-                .map(|m| (m.smiles.clone(), m.value))
+                .map(|molecule| Observation {
+                    smiles: molecule.smiles.clone(),
+                    value: molecule.value,
+                })
                 .collect(),
             per_atom: self.config.per_atom,
             settings: self.config.train.settings.clone(),

@@ -28,7 +28,7 @@ pub(super) enum Work {
         geometry: Option<String>,
     },
     Train {
-        measured: usize,
+        observations: usize,
     },
     Generate {
         model: FileRef,
@@ -89,12 +89,12 @@ impl Engine {
         match work {
             Work::Reference { .. } => (&c.references.stage, &self.atom_retries),
             Work::Relax(candidate) => {
-                let stage = self.evaluation(candidate);
+                let stage = self.evaluation_stage(candidate);
                 let first = stage.geometry.as_ref();
                 first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
             }
             Work::Evaluate { candidate, .. } => {
-                let stage = self.evaluation(candidate);
+                let stage = self.evaluation_stage(candidate);
                 (&stage.stage, &stage.retries)
             }
             Work::Train { .. } => (&c.train.stage, &c.train.retries),
@@ -114,7 +114,7 @@ impl Engine {
     ) -> Result<(), IllegalEvent> {
         let unknown = Live {
             state: TaskState::Succeeded,
-            work: Work::Train { measured: 0 },
+            work: Work::Train { observations: 0 },
             not_before: None,
         };
         let live = self.live.get(&task).unwrap_or(&unknown);
@@ -201,7 +201,7 @@ impl Engine {
         match (work, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
             (Work::Evaluate { .. }, Outcome::Simulated { .. })
-                if self.energy(outcome).is_none() =>
+                if self.evaluation_of(outcome).is_none() =>
             {
                 unreadable(
                     "the energy is not a number, or an element of the molecule has no reference",

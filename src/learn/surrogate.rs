@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A model fitted to measured values, which predicts a mean and a standard deviation, always both.
+/// A model fitted to values, which predicts a mean and a standard deviation, always both.
 pub trait Surrogate: Sized + Serialize + DeserializeOwned {
     type Settings;
 
@@ -33,7 +33,7 @@ pub struct Features {
 /// Why a surrogate could not be fitted.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FitError {
-    #[error("there is nothing to fit a model to: no value was measured yet")]
+    #[error("there is nothing to fit a model to: no molecule was evaluated yet")]
     Empty,
     #[error("{rows} rows of features but {values} values")]
     Lengths { rows: usize, values: usize },

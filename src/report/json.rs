@@ -49,7 +49,7 @@ pub fn status_json(
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());
-    object["level"] = json!(level);
+    object["level_of_theory"] = json!(level);
     object["queued"] = json!(summary.counts.queued);
     object["newest_batch"] = json!(summary.counts.newest_batch);
     object["in_flight"] = json!(summary.counts.in_flight);
@@ -75,7 +75,7 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
         "cached": summary.counts.cached,
         "batches": summary.counts.batches,
-        "best": best.map(|b| json!({"smiles": b.smiles, "name": b.name, "value": b.value, "unit": "hartree"})),
+        "best": best.map(|b| json!({"smiles": b.smiles, "name": b.name, "value": b.objective_hartree, "unit": "hartree"})),
         "stopped_by": stopped_by,
     })
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use super::figures;
+use super::figures::{self, PredictedValue};
 use super::json::RunState;
 use super::places::{self, Place, Stage};
 use super::{ReportError, timestamp};
@@ -13,7 +13,7 @@ use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::config::campaign::Objective;
 use crate::config::site::Site;
 use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, Store, Summary};
-use crate::task::StoppedBy;
+use crate::task::{Prediction, StoppedBy};
 
 /// Name of the file in a run directory.
 pub const FILE: &str = "report.html";
@@ -165,7 +165,7 @@ struct Molecule {
 struct Foresight {
     svg: String,
     count: usize,
-    /// Mean of |predicted - computed|.
+    /// Mean of |predicted - evaluated|.
     error: String,
     error_kcal_mol: String,
     /// Molecules that came out within one predicted standard deviation.
@@ -173,11 +173,10 @@ struct Foresight {
 }
 
 impl Foresight {
-    fn new(predictions: &[(f64, Option<f64>, f64)], unit: &str) -> Self {
-        let errors = predictions.iter().map(|(p, _, c)| (p - c).abs());
+    fn new(predictions: &[PredictedValue], unit: &str) -> Self {
+        let errors = predictions.iter().map(PredictedValue::error);
         let error = errors.sum::<f64>() / predictions.len() as f64;
-        let is_within =
-            |(p, std, c): &&(f64, Option<f64>, f64)| std.is_some_and(|s| (p - c).abs() <= s);
+        let is_within = |p: &&PredictedValue| p.error() <= p.prediction.std;
         Self {
             svg: figures::foresight(predictions, unit),
             count: predictions.len(),
@@ -236,7 +235,7 @@ fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
         place,
         smiles: row.smiles.clone(),
         name: row.name.clone().unwrap_or_default(),
-        value: number(row.value, 6),
+        value: number(row.objective_hartree, 6),
         hartree: number(energy, 6),
         kcal_mol: number(energy.map(hartree_to_kcal_per_mol), 2),
         batch: match row.batch {
@@ -244,9 +243,9 @@ fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
             batch => batch.to_string(),
         },
         rank: row.rank,
-        predicted: match (row.predicted, row.predicted_std) {
-            (Some(mean), Some(std)) => format!("{mean:.6} ± {std:.6}"),
-            _ => "-".into(),
+        predicted: match row.prediction() {
+            Some(Prediction { mean, std }) => format!("{mean:.6} ± {std:.6}"),
+            None => "-".into(),
         },
     }
 }

@@ -5,6 +5,7 @@ use comfy_table::{CellAlignment, Table, presets};
 use super::json::RunState;
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, Summary};
+use crate::task::Prediction;
 
 /// The best molecules: SMILES, energies, and where each came from.
 pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
@@ -32,7 +33,10 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
         cells.push(format!("{energy:.6}"));
         cells.push(format!("{:.2}", hartree_to_kcal_per_mol(energy)));
         if per_atom {
-            cells.push(row.value.map_or_else(String::new, |v| format!("{v:.6}")));
+            cells.push(
+                row.objective_hartree
+                    .map_or_else(String::new, |v| format!("{v:.6}")),
+            );
         }
         let batch = if row.batch == 0 {
             "initial".to_owned()
@@ -41,7 +45,7 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
         };
         cells.push(batch);
         cells.push(row.rank.to_string());
-        cells.push(predicted(row));
+        cells.push(prediction(row));
         table.add_row(cells);
     }
     for column in (0..columns).filter(|c| !(1..texts).contains(c)) {
@@ -52,10 +56,10 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
     table.trim_fmt()
 }
 
-fn predicted(row: &CandidateRow) -> String {
-    match (row.predicted, row.predicted_std) {
-        (Some(mean), Some(std)) => format!("{mean:.4} ± {std:.4}"),
-        _ => "-".to_owned(),
+fn prediction(row: &CandidateRow) -> String {
+    match row.prediction() {
+        Some(Prediction { mean, std }) => format!("{mean:.4} ± {std:.4}"),
+        None => "-".to_owned(),
     }
 }
 
@@ -133,7 +137,7 @@ pub fn status_text(
         Some(best) => format!(
             "best          {}  {:.6} hartree",
             named(&best.smiles, best.name.as_deref()),
-            best.value.unwrap_or(f64::NAN)
+            best.objective_hartree.unwrap_or(f64::NAN)
         ),
         None => "best          none yet".to_owned(),
     });

@@ -361,12 +361,10 @@ impl Anew {
         };
         let mut lost = 0;
         for task in tasks {
-            let row = sqlx::query(
-                "SELECT engine, version, level, xyz, checksum FROM disk.results WHERE task = ?",
-            )
-            .bind(task)
-            .fetch_optional(&mut self.db)
-            .await;
+            let row = sqlx::query("SELECT * FROM disk.results WHERE task = ?")
+                .bind(task)
+                .fetch_optional(&mut self.db)
+                .await;
             let found = match row {
                 Ok(None) => continue,
                 Ok(Some(row)) => result(task, &row),
@@ -432,12 +430,16 @@ async fn take_in(
 fn result(task: i64, row: &SqliteRow) -> Option<Simulation> {
     let simulation = Simulation {
         task: TaskId(task.cast_unsigned()),
-        engine: row.try_get(0).ok()?,
-        version: row.try_get(1).ok()?,
-        level: row.try_get(2).ok()?,
-        xyz: row.try_get(3).ok()?,
+        engine: row.try_get("engine").ok()?,
+        version: row.try_get("version").ok()?,
+        // `level` before migration 6.
+        level_of_theory: row
+            .try_get("level_of_theory")
+            .or_else(|_| row.try_get("level"))
+            .ok()?,
+        xyz: row.try_get("xyz").ok()?,
     };
-    let checksum: Option<Vec<u8>> = row.try_get(4).ok()?;
+    let checksum: Option<Vec<u8>> = row.try_get("checksum").ok()?;
     checksum
         .is_none_or(|checksum| checksum == simulation.seal())
         .then_some(simulation)

@@ -5,12 +5,12 @@ use sqlx::{FromRow, Row};
 
 use super::audit::Chain;
 use super::{RunInfo, Store, StoreError};
-use crate::task::Event;
+use crate::task::{Event, Prediction};
 
 /// Counts of a run.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Counts {
-    /// Molecules whose evaluation ended, computed or failed for good.
+    /// Molecules whose evaluation ended, evaluated or failed for good.
     pub evaluations: i64,
     /// Molecules that failed for good.
     pub failures: i64,
@@ -46,14 +46,14 @@ pub struct CandidateRow {
     pub smiles: String,
     /// In the run's source.
     pub name: Option<String>,
-    pub predicted: Option<f64>,
-    pub predicted_std: Option<f64>,
+    pub prediction_mean_hartree: Option<f64>,
+    pub prediction_std_hartree: Option<f64>,
     pub status: String,
     pub total_energy_hartree: Option<f64>,
     pub atomization_energy_hartree: Option<f64>,
     pub atoms: Option<i64>,
-    /// Value of the objective, hartree.
-    pub value: Option<f64>,
+    /// Value of the objective, per atom where the campaign says so.
+    pub objective_hartree: Option<f64>,
     pub failure: Option<String>,
     pub failure_message: Option<String>,
     /// Attempts that were made.
@@ -65,9 +65,19 @@ pub struct CandidateRow {
     pub finished: Option<i64>,
     pub peak_memory_kib: Option<i64>,
     /// Level of theory of the result.
-    pub level: Option<String>,
+    pub level_of_theory: Option<String>,
     pub engine: Option<String>,
     pub engine_version: Option<String>,
+}
+
+impl CandidateRow {
+    /// Returns the prediction made when the batch was made; none for an initial molecule.
+    pub fn prediction(&self) -> Option<Prediction> {
+        let (mean, std) = self
+            .prediction_mean_hartree
+            .zip(self.prediction_std_hartree)?;
+        Some(Prediction { mean, std })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -79,16 +89,17 @@ pub struct AtomRow {
 #[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
 pub struct BatchRow {
     pub batch: i64,
-    pub begun: i64,
-    pub pushed: Option<i64>,
-    pub measured: i64,
+    pub started: i64,
+    pub finished: Option<i64>,
+    /// Evaluated molecules that it learnt from.
+    pub observations: i64,
     pub groups: Option<i64>,
     pub rmse_hartree: Option<f64>,
-    pub generated: Option<i64>,
+    pub visited_molecules: Option<i64>,
     pub epsilon: Option<f64>,
     pub mean_reward: Option<f64>,
     pub mean_loss: Option<f64>,
-    pub new: Option<i64>,
+    pub new_candidates: Option<i64>,
 }
 
 /// `candidates` with what `tasks` and `results` know of them.
@@ -96,10 +107,10 @@ macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, \
-             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
-             c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, \
+             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean_hartree, c.prediction_std_hartree, c.status, c.total_energy_hartree, \
+             c.atomization_energy_hartree, c.atoms, c.objective_hartree, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
-             t.finished, t.peak_memory_kib, r.level, r.engine, r.version AS engine_version \
+             t.finished, t.peak_memory_kib, r.level_of_theory, r.engine, r.version AS engine_version \
              FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
             $rest
         )
@@ -173,10 +184,10 @@ impl Store {
 
     async fn counts(&mut self) -> Result<Counts, StoreError> {
         let counts = sqlx::query_as(
-            "SELECT count(*) FILTER (WHERE status IN ('computed', 'failed')) AS evaluations, \
+            "SELECT count(*) FILTER (WHERE status IN ('evaluated', 'failed')) AS evaluations, \
              count(*) FILTER (WHERE status = 'failed') AS failures, \
              (SELECT count(*) FROM tasks WHERE cached = 1) AS cached, \
-             (SELECT count(*) FROM batches WHERE new > 0) AS batches, \
+             (SELECT count(*) FROM batches WHERE new_candidates > 0) AS batches, \
              count(*) FILTER (WHERE status = 'queued') AS queued, \
              max(batch) FILTER (WHERE status = 'queued') AS newest_batch, \
              count(*) FILTER (WHERE status = 'evaluating') AS in_flight FROM candidates",
@@ -223,7 +234,7 @@ impl Store {
     /// The `n` best molecules.
     pub async fn best(&mut self, n: u32) -> Result<Vec<CandidateRow>, StoreError> {
         let rows = sqlx::query_as(candidate_rows!(
-            "WHERE c.value IS NOT NULL ORDER BY c.value, c.batch, c.rank LIMIT ?"
+            "WHERE c.objective_hartree IS NOT NULL ORDER BY c.objective_hartree, c.batch, c.rank LIMIT ?"
         ))
         .bind(n)
         .fetch_all(&mut self.db)

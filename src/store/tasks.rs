@@ -69,7 +69,7 @@ pub struct StageRow {
 pub struct EngineRow {
     pub engine: String,
     pub version: String,
-    pub level: String,
+    pub level_of_theory: String,
     pub results: i64,
 }
 
@@ -113,8 +113,8 @@ impl Store {
     /// The engines that gave results, most first.
     pub async fn engines(&mut self) -> Result<Vec<EngineRow>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT engine, version, level, count(*) AS results FROM results \
-             GROUP BY engine, version, level ORDER BY results DESC, engine, version, level",
+            "SELECT engine, version, level_of_theory, count(*) AS results FROM results \
+             GROUP BY engine, version, level_of_theory ORDER BY results DESC, engine, version, level_of_theory",
         )
         .fetch_all(&mut self.db)
         .await;

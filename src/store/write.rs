@@ -24,7 +24,7 @@ pub struct Simulation {
     pub task: TaskId,
     pub engine: String,
     pub version: String,
-    pub level: String,
+    pub level_of_theory: String,
     /// Geometry in the XYZ format, angstrom.
     pub xyz: String,
 }
@@ -36,7 +36,7 @@ impl Simulation {
             task: TaskId(task.cast_unsigned()),
             engine: String::new(),
             version: String::new(),
-            level: String::new(),
+            level_of_theory: String::new(),
             xyz: String::new(),
         }
     }
@@ -46,7 +46,7 @@ impl Simulation {
             task,
             engine,
             version,
-            level,
+            level_of_theory,
             xyz,
         } = self;
         let task = task.0.to_le_bytes();
@@ -54,7 +54,7 @@ impl Simulation {
             &task,
             engine.as_bytes(),
             version.as_bytes(),
-            level.as_bytes(),
+            level_of_theory.as_bytes(),
             xyz.as_bytes(),
         ])
     }
@@ -155,12 +155,12 @@ pub(super) async fn insert_result(
     s: &Simulation,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT OR REPLACE INTO results (task, engine, version, level, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO results (task, engine, version, level_of_theory, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(id(s.task))
     .bind(&s.engine)
     .bind(&s.version)
-    .bind(&s.level)
+    .bind(&s.level_of_theory)
     .bind(&s.xyz)
     .bind(s.seal().to_vec())
     .execute(db)
@@ -252,7 +252,7 @@ pub(super) async fn apply(
                 .bind(total_energy_hartree)
         }
         Record::Queued(Candidate { smiles, batch, rank, prediction }) => sqlx::query(
-            "INSERT INTO candidates (batch, rank, smiles, predicted, predicted_std, status) VALUES (?, ?, ?, ?, ?, 'queued')",
+            "INSERT INTO candidates (batch, rank, smiles, prediction_mean_hartree, prediction_std_hartree, status) VALUES (?, ?, ?, ?, ?, 'queued')",
         )
         .bind(batch)
         .bind(rank)
@@ -265,24 +265,24 @@ pub(super) async fn apply(
                 .bind(batch)
                 .bind(rank)
         }
-        Record::Evaluated { batch, rank, energy } => sqlx::query(
-            "UPDATE candidates SET status = 'computed', total_energy_hartree = ?, atomization_energy_hartree = ?, \
-             atoms = ?, value = ? WHERE batch = ? AND rank = ?",
+        Record::Evaluated { batch, rank, evaluation } => sqlx::query(
+            "UPDATE candidates SET status = 'evaluated', total_energy_hartree = ?, atomization_energy_hartree = ?, \
+             atoms = ?, objective_hartree = ? WHERE batch = ? AND rank = ?",
         )
-        .bind(energy.total_energy_hartree)
-        .bind(energy.atomization_energy_hartree)
-        .bind(energy.atoms)
-        .bind(energy.value)
+        .bind(evaluation.total_energy_hartree)
+        .bind(evaluation.atomization_energy_hartree)
+        .bind(evaluation.atoms)
+        .bind(evaluation.value)
         .bind(batch)
         .bind(rank),
         Record::Superseded { batch, rank } => with_status("superseded", *batch, *rank),
         Record::EvaluationFailed { batch, rank } => with_status("failed", *batch, *rank),
         Record::EvaluationCancelled { batch, rank } => with_status("cancelled", *batch, *rank),
-        Record::BatchBegun { batch, measured } => {
-            sqlx::query("INSERT INTO batches (batch, begun, measured) VALUES (?, ?, ?)")
+        Record::BatchStarted { batch, observations } => {
+            sqlx::query("INSERT INTO batches (batch, started, observations) VALUES (?, ?, ?)")
                 .bind(batch)
                 .bind(at)
-                .bind(count(*measured))
+                .bind(count(*observations))
         }
         Record::BatchTrained { batch, groups, rmse_hartree } => {
             sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
@@ -291,17 +291,17 @@ pub(super) async fn apply(
                 .bind(batch)
         }
         Record::BatchGenerated { batch, candidates, epsilon, mean_reward, mean_loss } => sqlx::query(
-            "UPDATE batches SET generated = ?, epsilon = ?, mean_reward = ?, mean_loss = ? WHERE batch = ?",
+            "UPDATE batches SET visited_molecules = ?, epsilon = ?, mean_reward = ?, mean_loss = ? WHERE batch = ?",
         )
         .bind(count(*candidates))
         .bind(epsilon)
         .bind(mean_reward)
         .bind(mean_loss)
         .bind(batch),
-        Record::BatchPushed { batch, new } => {
-            sqlx::query("UPDATE batches SET pushed = ?, new = ? WHERE batch = ?")
+        Record::BatchFinished { batch, new_candidates } => {
+            sqlx::query("UPDATE batches SET finished = ?, new_candidates = ? WHERE batch = ?")
                 .bind(at)
-                .bind(count(*new))
+                .bind(count(*new_candidates))
                 .bind(batch)
         }
         Record::RunEnded { stopped_by } => sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word()),

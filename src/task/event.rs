@@ -97,7 +97,7 @@ pub enum Outcome {
         candidates: FileRef,
         count: usize,
         epsilon: f64,
-        /// Mean reward a step, in standard deviations of the measured values.
+        /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
         mean_reward: f64,
         mean_loss: Option<f64>,
     },

@@ -12,7 +12,7 @@ pub use event::{Event, Fact, Outcome, RankedCandidate, Usage};
 pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
 pub use launch::{Launch, Shape};
-pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
+pub use record::{Candidate, EndState, Evaluation, Record, StoppedBy};
 pub use retries::Retries;
 pub use state::{IllegalEvent, TaskEvent, TaskState};
 

@@ -65,7 +65,7 @@ pub enum Record {
     Evaluated {
         batch: u32,
         rank: u32,
-        energy: Energy,
+        evaluation: Evaluation,
     },
     EvaluationFailed {
         batch: u32,
@@ -75,10 +75,10 @@ pub enum Record {
         batch: u32,
         rank: u32,
     },
-    /// The generator began a batch.
-    BatchBegun {
+    /// The generator started a batch, which learns from so many evaluated molecules.
+    BatchStarted {
         batch: u32,
-        measured: usize,
+        observations: usize,
     },
     BatchTrained {
         batch: u32,
@@ -93,9 +93,9 @@ pub enum Record {
         mean_loss: Option<f64>,
     },
     /// The generator ended a batch with this many new candidates.
-    BatchPushed {
+    BatchFinished {
         batch: u32,
-        new: usize,
+        new_candidates: usize,
     },
     RunEnded {
         stopped_by: StoppedBy,
@@ -104,16 +104,16 @@ pub enum Record {
     RunReopened,
 }
 
-/// The measured energy of a molecule.
+/// Energies of an evaluated molecule, hartree.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Energy {
-    /// Of the molecule, at the level of the campaign.
+pub struct Evaluation {
+    /// Total energy at the level of theory of the campaign.
     pub total_energy_hartree: f64,
     /// E(molecule) - sum of E(atoms).
     pub atomization_energy_hartree: f64,
     /// Number of atoms, hydrogen included.
     pub atoms: u32,
-    /// Value of the objective.
+    /// Value of the objective: the atomization energy, per atom where the campaign says so.
     pub value: f64,
 }
 
