@@ -308,15 +308,10 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         rank,
         prediction,
     };
-    let (stage, state, failure) = (
-        "evaluate".into(),
-        EndState::Succeeded,
-        outcome.clone().err(),
-    );
-    let state = if failure.is_some() {
-        EndState::Failed
-    } else {
-        state
+    let (stage, failure) = ("evaluate".into(), outcome.clone().err());
+    let state = match failure.clone() {
+        Some(failure) => EndState::Failed(failure),
+        None => EndState::Succeeded,
     };
     let smiles = Some(smiles.to_owned());
     let mut records = vec![
@@ -350,7 +345,6 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
     records.push(Record::TaskEnded {
         task,
         state,
-        failure,
         usage: Usage::default(),
     });
     records

@@ -128,65 +128,12 @@ impl Engine {
         answer: Option<&Outcome>,
         step: &mut Step,
     ) {
-        let batch = self.generator.batch;
         match (work, answer) {
-            (
-                Work::Train { observations },
-                Some(Outcome::Trained {
-                    model,
-                    statistics,
-                    groups,
-                    rmse_hartree,
-                    ..
-                }),
-            ) => {
-                let (groups, rmse_hartree) = (*groups, *rmse_hartree);
-                step.records.push(Record::BatchTrained {
-                    batch,
-                    groups,
-                    rmse_hartree,
-                });
-                self.generator.model = Some(model.clone());
-                self.generator.statistics = statistics.clone().map(|file| (file, observations));
-                let (starts, epsilon_at_least) = self.widening();
-                self.submit(
-                    Work::Generate {
-                        model: model.clone(),
-                        starts,
-                        epsilon_at_least,
-                    },
-                    step,
-                );
+            (Work::Train { observations }, Some(trained @ Outcome::Trained { .. })) => {
+                self.trained(observations, trained, step);
             }
-            (
-                Work::Generate { model, .. },
-                Some(Outcome::Generated {
-                    agent,
-                    candidates,
-                    count,
-                    epsilon,
-                    mean_reward,
-                    mean_loss,
-                }),
-            ) => {
-                step.records.push(Record::BatchGenerated {
-                    batch,
-                    candidates: *count,
-                    epsilon: *epsilon,
-                    mean_reward: *mean_reward,
-                    mean_loss: *mean_loss,
-                });
-                self.generator.agent = Some(agent.clone());
-                self.generator.candidates = Some(candidates.clone());
-                let incumbent = self.incumbent.as_ref().map(|i| i.value);
-                self.submit(
-                    Work::Screen {
-                        model,
-                        candidates: candidates.clone(),
-                        incumbent,
-                    },
-                    step,
-                );
+            (Work::Generate { model, .. }, Some(generated @ Outcome::Generated { .. })) => {
+                self.generated(model, generated, step);
             }
             (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => {
                 self.generator.failed = false;
@@ -200,6 +147,64 @@ impl Engine {
                 self.push(&[], step);
             }
         }
+    }
+
+    /// Takes in a model that learnt from `observations` evaluated molecules, and lets the agent explore against it.
+    fn trained(&mut self, observations: usize, outcome: &Outcome, step: &mut Step) {
+        let Outcome::Trained {
+            model,
+            statistics,
+            groups,
+            rmse_hartree,
+            ..
+        } = outcome
+        else {
+            return;
+        };
+        step.records.push(Record::BatchTrained {
+            batch: self.generator.batch,
+            groups: *groups,
+            rmse_hartree: *rmse_hartree,
+        });
+        self.generator.model = Some(model.clone());
+        self.generator.statistics = statistics.clone().map(|file| (file, observations));
+        let (starts, epsilon_at_least) = self.widening();
+        let work = Work::Generate {
+            model: model.clone(),
+            starts,
+            epsilon_at_least,
+        };
+        self.submit(work, step);
+    }
+
+    /// Takes in the molecules that the agent visited, and has them predicted by `model`.
+    fn generated(&mut self, model: FileRef, outcome: &Outcome, step: &mut Step) {
+        let Outcome::Generated {
+            agent,
+            candidates,
+            count,
+            epsilon,
+            mean_reward,
+            mean_loss,
+        } = outcome
+        else {
+            return;
+        };
+        step.records.push(Record::BatchGenerated {
+            batch: self.generator.batch,
+            candidates: *count,
+            epsilon: *epsilon,
+            mean_reward: *mean_reward,
+            mean_loss: *mean_loss,
+        });
+        self.generator.agent = Some(agent.clone());
+        self.generator.candidates = Some(candidates.clone());
+        let work = Work::Screen {
+            model,
+            candidates: candidates.clone(),
+            incumbent: self.incumbent.as_ref().map(|best| best.value),
+        };
+        self.submit(work, step);
     }
 
     /// After a barren batch: epsilon up, and fresh start molecules in place of an empty state.

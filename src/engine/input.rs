@@ -151,27 +151,17 @@ impl Outcome {
 }
 
 impl Engine {
-    /// Input of a live task, with the files it needs and their names beside the input.
+    /// Returns the input of a live task, with the files it needs and their names beside the input.
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
-        let c = &self.config;
-        let simulation =
-            |engine: &simulate::Engine, smiles: String, geometry: Option<Relaxed>| SimulateInput {
-                request: Request {
-                    smiles,
-                    engine: engine.clone(),
-                    seed: EMBEDDING_SEED,
-                    geometry,
-                },
-                launch: None,
-            };
         Some(match &self.live.get(&task)?.work {
             Work::Reference { element } => {
-                let input = simulation(&c.references.engine, format!("[{element}]"), None);
+                let engine = &self.config.references.engine;
+                let input = simulate_input(engine, format!("[{element}]"), None);
                 (TaskInput::Simulate(input), vec![])
             }
             Work::Relax(candidate) => {
                 let step = self.evaluation_stage(candidate).geometry.as_ref()?;
-                let input = simulation(&step.engine, candidate.smiles.clone(), None);
+                let input = simulate_input(&step.engine, candidate.smiles.clone(), None);
                 (TaskInput::Relax(input), vec![])
             }
             Work::Evaluate {
@@ -184,7 +174,7 @@ impl Engine {
                     level: step.level(),
                     xyz: xyz.clone(),
                 });
-                let input = simulation(&stage.engine, candidate.smiles.clone(), geometry);
+                let input = simulate_input(&stage.engine, candidate.smiles.clone(), geometry);
                 (TaskInput::Simulate(input), vec![])
             }
             Work::Train { observations } => {
@@ -197,24 +187,12 @@ impl Engine {
                 starts,
                 epsilon_at_least,
             } => {
+                let input = self.generate_input(starts.clone(), *epsilon_at_least);
                 let agent = self.generator.agent().cloned();
-                let input = TaskInput::Generate(Box::new(GenerateInput {
-                    model: file::MODEL.into(),
-                    agent: agent.as_ref().map(|_| file::AGENT.into()),
-                    starts: starts.clone(),
-                    elements: c.elements.clone(),
-                    max_heavy_atoms: c.max_heavy_atoms,
-                    allowed_ring_sizes: c.allowed_ring_sizes.clone(),
-                    settings: c.generate.settings.clone(),
-                    epsilon_at_least: *epsilon_at_least,
-                    seed: stream(c.seed, &c.generate.stage, u64::from(self.generator.batch())),
-                    agent_out: PathBuf::from(file::NEW_AGENT),
-                    candidates_out: PathBuf::from(file::NEW_CANDIDATES),
-                }));
                 let files = [(model.clone(), file::MODEL)]
                     .into_iter()
-                    .chain(agent.map(|a| (a, file::AGENT)));
-                (input, files.collect())
+                    .chain(agent.map(|agent| (agent, file::AGENT)));
+                (TaskInput::Generate(Box::new(input)), files.collect())
             }
             Work::Screen {
                 model,
@@ -224,18 +202,34 @@ impl Engine {
                 let input = TaskInput::Screen(ScreenInput {
                     model: file::MODEL.into(),
                     candidates: file::CANDIDATES.into(),
-                    settings: c.screen.settings.clone(),
+                    settings: self.config.screen.settings.clone(),
                     incumbent: *incumbent,
                 });
-                (
-                    input,
-                    vec![
-                        (model.clone(), file::MODEL),
-                        (candidates.clone(), file::CANDIDATES),
-                    ],
-                )
+                let files = [
+                    (model.clone(), file::MODEL),
+                    (candidates.clone(), file::CANDIDATES),
+                ];
+                (input, files.into())
             }
         })
+    }
+
+    fn generate_input(&self, starts: Vec<String>, epsilon_at_least: Option<f64>) -> GenerateInput {
+        let c = &self.config;
+        let batch = u64::from(self.generator.batch());
+        GenerateInput {
+            model: file::MODEL.into(),
+            agent: self.generator.agent().map(|_| file::AGENT.into()),
+            starts,
+            elements: c.elements.clone(),
+            max_heavy_atoms: c.max_heavy_atoms,
+            allowed_ring_sizes: c.allowed_ring_sizes.clone(),
+            settings: c.generate.settings.clone(),
+            epsilon_at_least,
+            seed: stream(c.seed, &c.generate.stage, batch),
+            agent_out: PathBuf::from(file::NEW_AGENT),
+            candidates_out: PathBuf::from(file::NEW_CANDIDATES),
+        }
     }
 
     /// Returns the input of a training on the first `observations` evaluated molecules. Those that are in the statistics
@@ -263,6 +257,22 @@ impl Engine {
             statistics_out: file::NEW_STATISTICS.into(),
         };
         (input, statistics)
+    }
+}
+
+fn simulate_input(
+    engine: &simulate::Engine,
+    smiles: String,
+    geometry: Option<Relaxed>,
+) -> SimulateInput {
+    SimulateInput {
+        request: Request {
+            smiles,
+            engine: engine.clone(),
+            seed: EMBEDDING_SEED,
+            geometry,
+        },
+        launch: None,
     }
 }
 

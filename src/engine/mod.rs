@@ -126,11 +126,11 @@ impl Engine {
                 attempt,
                 usage,
                 outcome,
-            } => self.ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
+            } => self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
             Fact::Cached { task, outcome } => {
                 let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
                 let usage = Usage::default();
-                self.ended(*task, attempt, usage, outcome, event.at, &mut step)?;
+                self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
                 step.records.insert(0, Record::Cached { task: *task });
                 self.cached += 1;
             }

@@ -8,9 +8,10 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
+use super::derived::apply;
 use super::seal::{self, Seal};
 use super::settings::{self, Settings};
-use super::write::{append_to_journal, apply, insert_result};
+use super::write::{append_to_journal, insert_result};
 use super::{FILE, MIGRATIONS, NOTE, Simulation, Store, StoreError, options};
 use crate::host::hash::hex;
 use crate::task::{Event, Record, TaskId};

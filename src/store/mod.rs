@@ -2,6 +2,7 @@
 
 mod audit;
 mod cache;
+mod derived;
 mod names;
 mod read;
 mod seal;

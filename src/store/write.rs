@@ -2,9 +2,10 @@
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::derived::apply;
 use super::seal::{self, Seal};
 use super::{RunInfo, Store, StoreError};
-use crate::task::{Attempt, Candidate, EndState, Event, Record, TaskId};
+use crate::task::{Attempt, Event, Record, TaskId};
 
 /// What is committed together.
 #[derive(Debug, Default)]
@@ -198,132 +199,7 @@ async fn looked_up(
         .map(drop)
 }
 
-/// One record, in the tables derived from the journal. `at` is when its fact became known.
-pub(super) async fn apply(
-    db: &mut SqliteConnection,
-    record: &Record,
-    at: i64,
-) -> Result<(), sqlx::Error> {
-    let query = match record {
-        Record::TaskCreated { task, stage, smiles, batch } => sqlx::query(
-            "INSERT INTO tasks (task, stage, smiles, batch, state, attempt, submitted) VALUES (?, ?, ?, ?, 'submitted', 1, ?)",
-        )
-        .bind(id(*task))
-        .bind(stage)
-        .bind(smiles)
-        .bind(batch)
-        .bind(at),
-        Record::Cached { task } => {
-            sqlx::query("UPDATE tasks SET cached = 1 WHERE task = ?").bind(id(*task))
-        }
-        Record::AttemptFailed { task, attempt, failure } => sqlx::query(
-            "INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(id(*task))
-        .bind(attempt)
-        .bind(failure.kind.word())
-        .bind(&failure.message)
-        .bind(at),
-        Record::TaskAgain { task, attempt, failure } => sqlx::query(
-            "UPDATE tasks SET state = 'submitted', attempt = ?, failure = ?, failure_message = ?, started = NULL WHERE task = ?",
-        )
-        .bind(attempt)
-        .bind(failure.kind.word())
-        .bind(&failure.message)
-        .bind(id(*task)),
-        Record::TaskEnded { task, state, failure, usage } => sqlx::query(
-            "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), \
-             peak_memory_kib = ?, finished = ? WHERE task = ?",
-        )
-        .bind(match state {
-            EndState::Succeeded => "succeeded",
-            EndState::Failed => "failed",
-            EndState::Cancelled => "cancelled",
-        })
-        .bind(failure.as_ref().map(|f| f.kind.word()))
-        .bind(failure.as_ref().map(|f| &f.message))
-        .bind(usage.started)
-        .bind(usage.peak_memory_kib.map(u64::cast_signed))
-        .bind(at)
-        .bind(id(*task)),
-        Record::Reference { element, total_energy_hartree } => {
-            sqlx::query("INSERT INTO atoms (element, total_energy_hartree) VALUES (?, ?)")
-                .bind(element)
-                .bind(total_energy_hartree)
-        }
-        Record::Queued(Candidate { smiles, batch, rank, prediction }) => sqlx::query(
-            "INSERT INTO candidates (batch, rank, smiles, prediction_mean_hartree, prediction_std_hartree, status) VALUES (?, ?, ?, ?, ?, 'queued')",
-        )
-        .bind(batch)
-        .bind(rank)
-        .bind(smiles)
-        .bind(prediction.map(|p| p.mean))
-        .bind(prediction.map(|p| p.std)),
-        Record::Evaluating { batch, rank, task } => {
-            sqlx::query("UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?")
-                .bind(id(*task))
-                .bind(batch)
-                .bind(rank)
-        }
-        Record::Evaluated { batch, rank, evaluation } => sqlx::query(
-            "UPDATE candidates SET status = 'evaluated', total_energy_hartree = ?, atomization_energy_hartree = ?, \
-             atoms = ?, objective_hartree = ? WHERE batch = ? AND rank = ?",
-        )
-        .bind(evaluation.total_energy_hartree)
-        .bind(evaluation.atomization_energy_hartree)
-        .bind(evaluation.atoms)
-        .bind(evaluation.value)
-        .bind(batch)
-        .bind(rank),
-        Record::Superseded { batch, rank } => with_status("superseded", *batch, *rank),
-        Record::EvaluationFailed { batch, rank } => with_status("failed", *batch, *rank),
-        Record::EvaluationCancelled { batch, rank } => with_status("cancelled", *batch, *rank),
-        Record::BatchStarted { batch, observations } => {
-            sqlx::query("INSERT INTO batches (batch, started, observations) VALUES (?, ?, ?)")
-                .bind(batch)
-                .bind(at)
-                .bind(count(*observations))
-        }
-        Record::BatchTrained { batch, groups, rmse_hartree } => {
-            sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
-                .bind(count(*groups))
-                .bind(rmse_hartree)
-                .bind(batch)
-        }
-        Record::BatchGenerated { batch, candidates, epsilon, mean_reward, mean_loss } => sqlx::query(
-            "UPDATE batches SET visited_molecules = ?, epsilon = ?, mean_reward = ?, mean_loss = ? WHERE batch = ?",
-        )
-        .bind(count(*candidates))
-        .bind(epsilon)
-        .bind(mean_reward)
-        .bind(mean_loss)
-        .bind(batch),
-        Record::BatchFinished { batch, new_candidates } => {
-            sqlx::query("UPDATE batches SET finished = ?, new_candidates = ? WHERE batch = ?")
-                .bind(at)
-                .bind(count(*new_candidates))
-                .bind(batch)
-        }
-        Record::RunEnded { stopped_by } => sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word()),
-        Record::RunReopened => sqlx::query("UPDATE run SET stopped_by = NULL"),
-    };
-    query.execute(db).await.map(drop)
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn with_status(status: &'static str, batch: u32, rank: u32) -> Query<'static> {
-    sqlx::query("UPDATE candidates SET status = ? WHERE batch = ? AND rank = ?")
-        .bind(status)
-        .bind(batch)
-        .bind(rank)
-}
-
 /// SQLite's integers are signed.
-fn id(task: TaskId) -> i64 {
+pub(super) fn id(task: TaskId) -> i64 {
     task.0.cast_signed()
-}
-
-fn count(n: usize) -> i64 {
-    n as i64
 }

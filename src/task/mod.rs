@@ -12,9 +12,9 @@ pub use event::{Event, Fact, Outcome, RankedCandidate, Usage};
 pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
 pub use launch::{Launch, Shape};
-pub use record::{Candidate, EndState, Evaluation, Record, StoppedBy};
+pub use record::{Candidate, Evaluation, Record, StoppedBy};
 pub use retries::Retries;
-pub use state::{IllegalEvent, TaskEvent, TaskState};
+pub use state::{EndState, IllegalEvent, TaskState};
 
 pub use crate::learn::surrogate::Prediction;
 

@@ -1,6 +1,6 @@
 //! What one event changes in the tables that are derived from the journal.
 
-use super::{Attempt, Failure, Prediction, TaskId, Usage};
+use super::{Attempt, EndState, Failure, Prediction, TaskId, Usage};
 
 /// A proposed molecule.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,6 @@ pub enum Record {
     TaskEnded {
         task: TaskId,
         state: EndState,
-        failure: Option<Failure>,
         usage: Usage,
     },
     /// Energy of a free atom, hartree.
@@ -115,14 +114,6 @@ pub struct Evaluation {
     pub atoms: u32,
     /// Value of the objective: the atomization energy, per atom where the campaign says so.
     pub value: f64,
-}
-
-/// How a task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndState {
-    Succeeded,
-    Failed,
-    Cancelled,
 }
 
 /// Why a run ended.
