@@ -173,7 +173,7 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     let store = async { Store::open_to_read(&run_dir).await?.tasks_by_state().await };
     assert_eq!(
         tasks,
-        wait(store).unwrap().iter().map(|(_, n)| n).sum::<i64>()
+        wait(store).unwrap().iter().map(|kind| kind.count).sum::<i64>()
     );
     let names: BTreeSet<&str> = stages.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(

@@ -27,7 +27,7 @@ use crate::engine::{Config, Engine, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
-use crate::store::{RunInfo, Store};
+use crate::store::{FailureRow, RunInfo, Store};
 use crate::task::{HostFault, StoppedBy};
 
 /// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
@@ -387,8 +387,21 @@ async fn conclude(
     if ended.is_success() && counts.evaluations > counts.failures {
         return Ok(Exit::Finished);
     }
-    if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
-        let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
+    if let Some(failure) = store.last_failure().await? {
+        let FailureRow {
+            task,
+            stage,
+            attempt,
+            kind,
+            message,
+            ..
+        } = failure;
+        let name = failure
+            .name
+            .map_or_else(String::new, |name| format!(" ({name})"));
+        let of = failure
+            .smiles
+            .map_or_else(String::new, |s| format!(" of {s}{name}"));
         say(&format!(
             "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
         ));

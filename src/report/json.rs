@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::store::Summary;
+use crate::store::{NamedCount, Summary};
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,15 @@ impl RunState {
     }
 }
 
+/// Busy slots of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotUse {
+    pub partition: String,
+    pub busy: i64,
+    /// Number of all slots, where it is bounded.
+    pub slots: Option<usize>,
+}
+
 /// What `run` and `resume` print at the end.
 pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     common(run_dir, summary, state)
@@ -45,7 +54,7 @@ pub fn status_json(
     summary: &Summary,
     state: RunState,
     level: &str,
-    slots: &[(String, i64, Option<usize>)],
+    slots: &[SlotUse],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());
@@ -55,7 +64,7 @@ pub fn status_json(
     object["in_flight"] = json!(summary.counts.in_flight);
     let slots = slots
         .iter()
-        .map(|(name, busy, all)| (name.clone(), json!({"busy": busy, "all": all})));
+        .map(|s| (s.partition.clone(), json!({"busy": s.busy, "all": s.slots})));
     object["slots"] = Value::Object(slots.collect());
     object
 }
@@ -80,7 +89,7 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     })
 }
 
-fn by_kind(counts: &[(String, i64)]) -> Value {
+fn by_kind(counts: &[NamedCount]) -> Value {
     let counts = counts.iter();
-    Value::Object(counts.map(|(kind, n)| (kind.clone(), json!(n))).collect())
+    Value::Object(counts.map(|c| (c.name.clone(), json!(c.count))).collect())
 }

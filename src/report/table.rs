@@ -2,9 +2,9 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::json::RunState;
+use super::json::{RunState, SlotUse};
 use crate::chem::units::hartree_to_kcal_per_mol;
-use crate::store::{CandidateRow, Summary};
+use crate::store::{CandidateRow, NamedCount, Summary};
 use crate::task::Prediction;
 
 /// The best molecules: SMILES, energies, and where each came from.
@@ -87,8 +87,8 @@ pub fn status_text(
     summary: &Summary,
     state: RunState,
     level: &str,
-    slots: &[(String, i64, Option<usize>)],
-    tasks: &[(String, i64)],
+    slots: &[SlotUse],
+    tasks: &[NamedCount],
 ) -> String {
     let counts = &summary.counts;
     let mut lines = vec![format!("{}: {}", summary.run.campaign, state.word())];
@@ -124,13 +124,18 @@ pub fn status_text(
         .map_or_else(String::new, |b| format!(", newest batch {b}"));
     lines.push(format!("queue         {} waiting{newest}", counts.queued));
     lines.push(format!("in flight     {}", counts.in_flight));
-    for (partition, busy, all) in slots {
-        let of = all.map_or_else(String::new, |all| format!(" of {all}"));
+    for SlotUse {
+        partition,
+        busy,
+        slots,
+    } in slots
+    {
+        let of = slots.map_or_else(String::new, |all| format!(" of {all}"));
         lines.push(format!("slots         {partition} {busy}{of} busy"));
     }
     let tasks: Vec<String> = tasks
         .iter()
-        .map(|(state, count)| format!("{count} {state}"))
+        .map(|c| format!("{} {}", c.count, c.name))
         .collect();
     lines.push(format!("tasks         {}", tasks.join(", ")));
     lines.push(match &summary.best {
@@ -145,8 +150,8 @@ pub fn status_text(
 }
 
 /// `: 3 exit, 1 timeout`; nothing if there are none.
-pub fn kinds(before: &str, counts: &[(String, i64)]) -> String {
-    let counts = counts.iter().map(|(kind, n)| format!("{n} {kind}"));
+pub fn kinds(before: &str, counts: &[NamedCount]) -> String {
+    let counts = counts.iter().map(|c| format!("{} {}", c.count, c.name));
     let counts: Vec<String> = counts.collect();
     match counts.is_empty() {
         true => String::new(),

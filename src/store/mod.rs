@@ -12,7 +12,7 @@ mod write;
 
 pub use audit::{Repaired, audit, repair};
 pub use cache::{Cache, CacheError, Entry, Kept, Parts};
-pub use read::{AtomRow, BatchRow, CandidateRow, Counts, Summary};
+pub use read::{AtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
 pub use seal::NOTE;
 pub use settings::Settings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
 use super::audit::Chain;
-use super::{RunInfo, Store, StoreError};
+use super::{FailureRow, RunInfo, Store, StoreError};
 use crate::task::{Event, Prediction};
 
 /// Counts of a run.
@@ -24,6 +24,13 @@ pub struct Counts {
     pub in_flight: i64,
 }
 
+/// Number of tasks, molecules or attempts of one kind, state or stage.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, serde::Serialize)]
+pub struct NamedCount {
+    pub name: String,
+    pub count: i64,
+}
+
 /// All that `status` and the final report say of a run as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
@@ -32,9 +39,9 @@ pub struct Summary {
     pub stopped_by: Option<String>,
     pub counts: Counts,
     /// Molecules that failed for good, by the kind of their last failure.
-    pub failures_by_kind: Vec<(String, i64)>,
+    pub failures_by_kind: Vec<NamedCount>,
     /// Failed attempts of all tasks, those that were tried again included, by kind.
-    pub failed_attempts_by_kind: Vec<(String, i64)>,
+    pub failed_attempts_by_kind: Vec<NamedCount>,
     pub best: Option<CandidateRow>,
 }
 
@@ -198,9 +205,9 @@ impl Store {
     }
 
     /// Tasks that run now, by stage.
-    pub async fn running_by_stage(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+    pub async fn running_by_stage(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT stage, count(*) FROM tasks WHERE state = 'running' GROUP BY stage",
+            "SELECT stage AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY stage",
         )
         .fetch_all(&mut self.db)
         .await;
@@ -208,22 +215,25 @@ impl Store {
     }
 
     /// Tasks by state.
-    pub async fn tasks_by_state(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows =
-            sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state ORDER BY state")
-                .fetch_all(&mut self.db)
-                .await;
+    pub async fn tasks_by_state(&mut self) -> Result<Vec<NamedCount>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT state AS name, count(*) AS count FROM tasks GROUP BY state ORDER BY state",
+        )
+        .fetch_all(&mut self.db)
+        .await;
         self.reading(rows)
     }
 
-    /// The last failed task: stage, molecule with its name, attempt, kind and message.
-    pub async fn last_failure(
-        &mut self,
-    ) -> Result<Option<(i64, String, Option<String>, i64, String, String)>, StoreError> {
+    /// Returns the last failure of the task that failed last.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn last_failure(&mut self) -> Result<Option<FailureRow>, StoreError> {
         let row = sqlx::query_as(
-            "SELECT task, stage, smiles || coalesce(' (' || \
-             (SELECT n.name FROM names n WHERE n.smiles = tasks.smiles ORDER BY n.entry LIMIT 1) || ')', ''), \
-             attempt, failure, failure_message FROM tasks \
+            "SELECT task, stage, smiles, \
+             (SELECT n.name FROM names n WHERE n.smiles = tasks.smiles ORDER BY n.entry LIMIT 1) AS name, \
+             attempt, failure AS kind, failure_message AS message, finished AS at FROM tasks \
              WHERE state = 'failed' ORDER BY finished DESC, task DESC LIMIT 1",
         )
         .fetch_optional(&mut self.db)
