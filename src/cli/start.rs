@@ -7,11 +7,11 @@ use std::time::Duration;
 use super::allocation;
 use super::chain;
 use super::failure::{Failure, causes};
-use super::sites::hostname;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
 use crate::exec::gpus::{VISIBLE, of_slots};
+use crate::host::name::host_name;
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::task::{Launch, Shape};
@@ -99,7 +99,7 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
     let local =
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     let shape = Shape {
-        hosts: if local { vec![hostname()] } else { Vec::new() },
+        hosts: if local { vec![host_name()] } else { Vec::new() },
         memory: memory(site),
         memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
         gpus_per_task: partition.gpus_per_task,
@@ -119,8 +119,9 @@ pub fn memory(site: &Site) -> Option<u64> {
     }
 }
 
-/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see besides the usual ones, and
-/// the folder of the commands by which its continuation is submitted, which is appended to PATH.
+/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see
+/// besides the usual ones, and the folder of the commands by which its continuation is submitted,
+/// which is appended to PATH.
 pub fn job_script(
     site: &Site,
     submit: &Submit,
