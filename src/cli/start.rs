@@ -14,7 +14,7 @@ use crate::exec::batch::{Script, Terms};
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
-use crate::task::{Launch, Shape};
+use crate::task::{Launch, Limits, Shape};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -146,7 +146,7 @@ pub fn job_script(
         ..terms.script(
             &name,
             None,
-            Duration::MAX,
+            Limits::new(Duration::MAX),
             environment,
             dir.to_owned(),
             &argv,
@@ -192,7 +192,8 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         }
     );
     let terms = Terms::of(site, partition).filter(|_| !in_blocks);
-    let timeout = loaded.campaign.methods[&stage.method].timeout.into();
+    let timeout = loaded.campaign.methods[&stage.method].timeout.get();
+    let limits = Limits::new(timeout);
     let (host, dir) = match &partition.transport {
         Some(Transport::Ssh(place)) => {
             let dir = place.work_dir.join("attempts/TOKEN");
@@ -202,7 +203,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     };
     let script = terms.map(|terms| {
         let dir = dir.clone();
-        let script = terms.script("TOKEN", shape.as_ref(), timeout, &environment, dir, &argv);
+        let script = terms.script("TOKEN", shape.as_ref(), limits, &environment, dir, &argv);
         let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });

@@ -11,7 +11,7 @@ use super::{Driver, DriverError, StageSite};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Found, Job, SCRATCH, now};
 use crate::store::Batch;
-use crate::task::{Attempt, Fact, TaskId};
+use crate::task::{Attempt, Fact, Limits, TaskId};
 
 /// The longest wait for another attempt, whatever the clock says after a crash.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -189,8 +189,10 @@ impl<P: Program> Driver<P> {
                 .map(|(file, name)| (self.files.path(&file), name.to_owned()))
                 .collect(),
             result: file::RESULT,
-            timeout: stage.timeout,
-            expected: self.expected(task)?,
+            limits: Limits {
+                timeout: stage.timeout,
+                expected: self.expected(task)?,
+            },
             shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
         Some((stage.partition.clone(), job))

@@ -1,13 +1,11 @@
 //! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end. Time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use super::machine::{BlockRules, Supply};
+use super::machine::{BlockRules, Supply, millis};
 use super::times::Millis;
-use crate::task::{Attempt, TaskId};
-
-/// What a step needs beyond its task's timeout, as in the executor of blocks.
-const MARGIN: Millis = 15_000;
+use crate::task::{Attempt, Limits, TaskId, block_time};
 
 /// The slots of a partition and what is in them.
 #[derive(Debug)]
@@ -35,7 +33,7 @@ pub struct Waiting {
     pub attempt: Attempt,
     /// What it takes if nothing ends it.
     pub time: Millis,
-    pub timeout: Millis,
+    pub limits: Limits,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -210,7 +208,7 @@ impl Partition {
             task,
             attempt,
             time,
-            timeout,
+            limits,
         } = task;
         let wait = match self.supply {
             Supply::Jobs { .. } => self.queue_wait,
@@ -221,11 +219,14 @@ impl Partition {
             agenda.push((begin, Due::Starts(task, attempt)));
         }
         let since = (wait == 0).then_some(now);
-        let (length, how) = [(timeout, How::TimedOut), (left, How::Walltime)]
-            .into_iter()
-            .fold((time, How::Done), |shortest, end| {
-                if end.0 < shortest.0 { end } else { shortest }
-            });
+        let (length, how) = [
+            (millis(limits.timeout), How::TimedOut),
+            (left, How::Walltime),
+        ]
+        .into_iter()
+        .fold((time, How::Done), |shortest, end| {
+            if end.0 < shortest.0 { end } else { shortest }
+        });
         agenda.push((begin + length, Due::Ends(task, attempt, how)));
         let running = Running {
             attempt,
@@ -254,7 +255,7 @@ impl Partition {
 
     /// Releases blocks that are over, that idled for long, or whose time is too short for what waits.
     fn end_blocks(&mut self, now: Millis, rules: &BlockRules) {
-        let first = self.waiting.front().map(|task| task.timeout);
+        let first = self.waiting.front().map(|task| task.limits.expected);
         let mut left = self.blocks.len();
         let node_time = &mut self.node_time;
         self.blocks.retain(|_, block| {
@@ -277,7 +278,8 @@ impl Partition {
         while let Some(task) = self.waiting.front().copied() {
             let room = self.blocks.iter_mut().find_map(|(name, block)| {
                 let (_, until) = block.times?;
-                let fits = block.used < rules.capacity && rules.lasts(now, until, task.timeout);
+                let fits =
+                    block.used < rules.capacity && rules.lasts(now, until, task.limits.expected);
                 fits.then_some((*name, block, until))
             });
             let Some((name, block, until)) = room.filter(|_| self.used < slots) else {
@@ -295,7 +297,10 @@ impl Partition {
         if self.waiting.is_empty() && !self.begun {
             return;
         }
-        let time = self.waiting.front().map_or(0, |task| task.timeout);
+        let time = self
+            .waiting
+            .front()
+            .map_or(Duration::ZERO, |task| task.limits.expected);
         let is_open = |block: &&Block| {
             let until = block.times.map(|(_, until)| until);
             until.is_none_or(|until| rules.lasts(now, until, time))
@@ -330,8 +335,9 @@ impl Partition {
 }
 
 impl BlockRules {
-    /// Whether a block will last for a task that may take `time`, as in the executor of blocks.
-    fn lasts(&self, now: Millis, until: Millis, time: Millis) -> bool {
-        now + (time + MARGIN).min(self.walltime / 10 * 9) <= until
+    /// Returns whether a block lasts for a task that is `expected` to take so long, as in the executor of blocks.
+    fn lasts(&self, now: Millis, until: Millis, expected: Duration) -> bool {
+        let walltime = Duration::from_millis(self.walltime);
+        now + millis(block_time(expected, walltime)) <= until
     }
 }

@@ -17,7 +17,7 @@ use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Searc
 use crate::config::campaign::Campaign;
 use crate::engine::{Config, Effect, Engine, Step, stream};
 use crate::plan::Plan;
-use crate::task::{Attempt, Event, Fact, FailureKind, StoppedBy, TaskId};
+use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
 /// Molecules drawn beyond the initial ones, as `run` does.
 const RESERVE: usize = 256;
@@ -55,7 +55,7 @@ enum What {
 #[derive(Clone, Copy)]
 struct StageTimes {
     partition: usize,
-    timeout: Millis,
+    limits: Limits,
     times: Times,
 }
 
@@ -78,7 +78,7 @@ impl<'t> Simulation<'t> {
             };
             let stage = StageTimes {
                 partition: place(&planned.partition),
-                timeout: millis(campaign.methods[&planned.method].timeout.get()),
+                limits: Limits::new(campaign.methods[&planned.method].timeout.get()),
                 times,
             };
             (planned.stage.clone(), stage)
@@ -213,7 +213,7 @@ impl<'t> Simulation<'t> {
             task,
             attempt,
             time: stage.times.draw(&mut self.random),
-            timeout: stage.timeout,
+            limits: stage.limits,
         });
         Some(stage.partition)
     }
