@@ -9,9 +9,11 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::driver::{Drawn, Driver, Program, Site, StageSite, Watch};
+use moldflow::config::campaign::Overrides;
+use moldflow::driver::{Drawn, Driver, Program, Site, Watch};
 use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
+use moldflow::plan::{self, HostEnvironment, PlannedStage};
 use moldflow::store::{Batch, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::{mpsc, watch};
@@ -73,22 +75,24 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
+/// The stages of the quickstart.
+fn stages() -> BTreeMap<String, PlannedStage> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
+    let host = HostEnvironment::default();
+    match plan::load(&path, &Overrides::default(), &host) {
+        Ok((_, plan)) => plan.stages_by_name(),
+        Err(faults) => panic!("{faults}"),
+    }
+}
+
 /// Seconds that `tasks` tasks of `argv` take through the whole path on two slots.
 fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let (sender, reports) = mpsc::unbounded_channel();
     let executor: Box<dyn Executor> = Box::new(LocalExecutor::new(2, sender).expect("threads"));
-    let stage = StageSite {
-        partition: "qc".into(),
-        timeout: Duration::from_secs(60),
-        env: vec![],
-        launch: None,
-    };
     let site = Site {
         run: "bench".into(),
         run_dir: dir.to_owned(),
-        stages: ["references", "initial", "evaluate"]
-            .map(|name| (name.to_owned(), stage.clone()))
-            .into(),
+        stages: stages(),
         scratch: Scratch::new("scratch".into(), dir.to_owned()),
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
         time: None,

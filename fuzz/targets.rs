@@ -59,7 +59,11 @@ pub fn campaign(data: &[u8]) {
         drawn: true,
         ..Overrides::default()
     };
-    if let Ok((loaded, plan)) = moldflow::plan::load(&path, &overrides) {
+    if let Ok((loaded, plan)) = moldflow::plan::load(
+        &path,
+        &overrides,
+        &moldflow::plan::HostEnvironment::default(),
+    ) {
         assert!(!loaded.hash().is_empty() && !plan.stages().is_empty());
     }
 }

@@ -321,7 +321,12 @@ fn the_derived_tables_are_what_a_replay_of_the_journal_gives() {
         site: Some(dir.join("site.yml").display().to_string()),
         ..Overrides::default()
     };
-    let (loaded, plan) = plan::load(&dir.join("campaign.yml"), &overrides).unwrap();
+    let (loaded, plan) = plan::load(
+        &dir.join("campaign.yml"),
+        &overrides,
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
     wait(async {
         let mut engine = Engine::new(Config::new(&loaded.campaign, &plan));
         let mut store = Store::create(again.path(), &info()).await.unwrap();

@@ -70,7 +70,7 @@ fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
         level: Config::new(&loaded.campaign, plan).evaluate.level(),
         site: &loaded.site,
         partitions: stages
-            .map(|planned| (planned.stage.clone(), planned.partition.clone()))
+            .map(|planned| (planned.stage.clone(), planned.partition_name.clone()))
             .collect(),
         at: jiff::Timestamp::now().as_millisecond(),
     }

@@ -1,6 +1,5 @@
 //! A run from its directory to its end: what `run` and `resume` share.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
@@ -21,8 +20,7 @@ use super::ways::Ways;
 use super::{audit, cache, run_dir, settings, start};
 use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{self, Source};
-use crate::config::{scratch, site};
-use crate::driver::{Drawn, Driver, Ending, Site, StageSite, TaskRun, Watch};
+use crate::driver::{Drawn, Driver, Ending, Site, TaskRun, Watch};
 use crate::engine::{Config, Engine, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
@@ -95,7 +93,7 @@ pub async fn work(
     let site = Site {
         run: info.name,
         run_dir: dir.to_owned(),
-        stages: stages(loaded, plan),
+        stages: plan.stages_by_name(),
         scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
         time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
@@ -126,9 +124,10 @@ pub async fn work(
         ));
     }
     driver.change(begun.changed.clone());
+    let host = start::host_environment();
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
-    let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
+    let driver = driver.with_secrets(Secrets::among(host.variables.into_iter().chain(given)));
     let driver = match earlier {
         Some(earlier) => driver.with_earlier(earlier),
         None => driver,
@@ -257,42 +256,6 @@ fn start_log(dir: &Path) -> Result<(), Failure> {
     // A second call, in one process, keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
     Ok(())
-}
-
-fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
-    let stages = plan.stages().into_iter().map(|stage| {
-        let method = &loaded.campaign.methods[&stage.method];
-        let partition = &loaded.site.partitions[&method.partition];
-        // The later of one name counts: what the profile sets is not what it passes.
-        let mut env = start::passed(&loaded.site, environment());
-        env.extend(start::environment(&method.kind, partition));
-        env.extend(scratch_variable(&loaded.site, partition));
-        (
-            stage.stage.clone(),
-            StageSite {
-                partition: method.partition.clone(),
-                timeout: method.timeout.into(),
-                env,
-                launch: start::launch(&method.kind, &loaded.site, partition),
-            },
-        )
-    });
-    stages.collect()
-}
-
-/// The variables of this process, those whose names and values are text.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// The variable that the scratch directory begins with, for tasks that are started in this host's own environment.
-fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(String, String)> {
-    let (name, _) = scratch::variable(&site.scratch)?;
-    let is_here = partition.transport.is_none() && partition.executor.batch().is_none();
-    let is_given = partition.environment.contains_key(name);
-    let value = std::env::var(name).ok()?;
-    (is_here && !is_given).then(|| (name.to_owned(), value))
 }
 
 /// Counts Ctrl-C, SIGTERM and SIGHUP.

@@ -70,7 +70,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
                 .stages()
                 .into_iter()
                 .find(|s| s.stage == stage)
-                .map(|s| s.partition.as_str());
+                .map(|s| s.partition_name.as_str());
             *busy.entry(partition.unwrap_or_default()).or_default() += count;
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::task::{FailureKind, Outcome};
+use crate::task::{FailureKind, Limits, Outcome};
 
 /// Successes of a stage from which its longest says something of the next.
 const ENOUGH: u32 = 10;
@@ -36,12 +36,13 @@ impl Durations {
         stage.longest = stage.longest.max(took);
     }
 
-    /// How long a task of `stage` may take as far as is known: its timeout, or twice the longest so far.
-    pub fn expected(&self, stage: &str, timeout: Duration) -> Duration {
-        match self.0.get(stage) {
-            Some(stage) if stage.successes >= ENOUGH => timeout.min(2 * stage.longest),
-            _ => timeout,
-        }
+    /// Returns the limits of a task of `stage`: it is expected to take its timeout, or twice the longest time so far.
+    pub fn limits(&self, stage: &str, limits: Limits) -> Limits {
+        let expected = match self.0.get(stage) {
+            Some(stage) if stage.successes >= ENOUGH => limits.timeout.min(2 * stage.longest),
+            _ => limits.timeout,
+        };
+        Limits { expected, ..limits }
     }
 }
 
@@ -73,7 +74,8 @@ mod tests {
     #[test]
     fn a_loss_to_the_walltime_makes_a_task_longer_and_other_failures_do_not() {
         let mut durations = after(&[20; 10]);
-        let expected = |durations: &Durations| durations.expected("evaluate", TIMEOUT).as_secs();
+        let limits = |durations: &Durations, stage| durations.limits(stage, Limits::new(TIMEOUT));
+        let expected = |durations: &Durations| limits(durations, "evaluate").expected.as_secs();
         assert_eq!(expected(&durations), 40);
         durations.add(
             "evaluate",
@@ -87,7 +89,7 @@ mod tests {
             &failure(FailureKind::Walltime),
         );
         assert_eq!(expected(&durations), 100);
-        assert_eq!(durations.expected("train", TIMEOUT), TIMEOUT);
+        assert_eq!(limits(&durations, "train").expected, TIMEOUT);
     }
 
     proptest! {
@@ -95,7 +97,7 @@ mod tests {
         fn a_task_is_expected_to_take_its_timeout_until_ten_took_less(
             took in proptest::collection::vec(0..1000u64, 0..30),
         ) {
-            let expected = after(&took).expected("evaluate", TIMEOUT);
+            let expected = after(&took).limits("evaluate", Limits::new(TIMEOUT)).expected;
             let longest = took.iter().max().copied().unwrap_or_default();
             let known = took.len() >= ENOUGH as usize;
             let twice = TIMEOUT.min(Duration::from_secs(2 * longest));

@@ -27,9 +27,10 @@ use turns::{JobTime, Turns};
 
 use crate::engine::{Engine, Progress};
 use crate::exec::{Executor, Exit, Report, Scratch, Secrets, now};
+use crate::plan::PlannedStage;
 use crate::store::{Batch, Store, StoreError};
 use crate::task::{
-    Attempt, Event, Fact, HostFault, IllegalEvent, Launch, Outcome, StoppedBy, TaskId, Token, Usage,
+    Attempt, Event, Fact, HostFault, IllegalEvent, Outcome, StoppedBy, TaskId, Token, Usage,
 };
 
 /// How often those who watch are told.
@@ -89,23 +90,13 @@ pub struct Site {
     /// Random name of the run.
     pub run: String,
     pub run_dir: PathBuf,
-    pub stages: BTreeMap<String, StageSite>,
+    pub stages: BTreeMap<String, PlannedStage>,
     /// Where the programs of tasks keep temporary files.
     pub scratch: Scratch,
     /// By partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
     /// What is left of the batch job that the engine runs in.
     pub time: Option<Duration>,
-}
-
-/// How the tasks of a stage are run.
-#[derive(Clone, Debug)]
-pub struct StageSite {
-    pub partition: String,
-    pub timeout: Duration,
-    pub env: Vec<(String, String)>,
-    /// How its MPI programs are started.
-    pub launch: Option<Launch>,
 }
 
 /// Why a driver returned.

@@ -7,9 +7,10 @@ use tokio::time::Instant;
 
 use super::attempt::{Program, directory};
 use super::reports::row;
-use super::{Driver, DriverError, StageSite};
+use super::{Driver, DriverError};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Found, Job, SCRATCH, now};
+use crate::plan::PlannedStage;
 use crate::store::Batch;
 use crate::task::{Attempt, Fact, Limits, TaskId};
 
@@ -139,8 +140,8 @@ impl<P: Program> Driver<P> {
             return attempts;
         };
         for (task, attempt) in attempts {
-            if let Some(stage) = self.stage_site(task) {
-                let partition = stage.partition.clone();
+            if let Some(stage) = self.planned_stage(task) {
+                let partition = stage.partition_name.clone();
                 self.turns.wait(&partition, task, attempt);
             }
         }
@@ -149,7 +150,11 @@ impl<P: Program> Driver<P> {
         let executors = self.site.executors.iter();
         let begun = executors.flat_map(|(partition, executor)| {
             turns.begin(partition, executor.slots(), |task| {
-                time.allows(at, self.expected(task).unwrap_or_default())
+                time.allows(
+                    at,
+                    self.limits(task)
+                        .map_or(Duration::ZERO, |limits| limits.expected),
+                )
             })
         });
         let begun = begun.collect();
@@ -169,14 +174,14 @@ impl<P: Program> Driver<P> {
     }
 
     pub(super) fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
-        let stage = self.stage_site(task)?;
+        let stage = self.planned_stage(task)?;
         let (mut input, files) = self.engine.input(task)?;
         if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
         let token = self.token(task, attempt);
-        let mut env = stage.env.clone();
+        let mut env: Vec<_> = stage.environment.variables().collect();
         env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
         let job = Job {
             token,
@@ -189,23 +194,19 @@ impl<P: Program> Driver<P> {
                 .map(|(file, name)| (self.files.path(&file), name.to_owned()))
                 .collect(),
             result: file::RESULT,
-            limits: Limits {
-                timeout: stage.timeout,
-                expected: self.expected(task)?,
-            },
+            limits: self.limits(task)?,
             shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
-        Some((stage.partition.clone(), job))
+        Some((stage.partition_name.clone(), job))
     }
 
-    pub(super) fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
+    pub(super) fn planned_stage(&self, task: TaskId) -> Option<&PlannedStage> {
         self.site.stages.get(self.engine.stage_of(task)?)
     }
 
-    /// How long a live task may take as far as is known.
-    pub(super) fn expected(&self, task: TaskId) -> Option<Duration> {
-        let stage = self.engine.stage_of(task)?;
-        let timeout = self.site.stages.get(stage)?.timeout;
-        Some(self.durations.expected(stage, timeout))
+    /// Returns the limits of a live task; its expected time follows from those that its stage took so far.
+    pub(super) fn limits(&self, task: TaskId) -> Option<Limits> {
+        let PlannedStage { stage, limits, .. } = self.planned_stage(task)?;
+        Some(self.durations.limits(stage, *limits))
     }
 }

@@ -3,7 +3,7 @@
 use crate::config::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
 use crate::config::retries;
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
-use crate::plan::{Plan, Planned};
+use crate::plan::{Plan, PlannedStage};
 use crate::simulate;
 use crate::task::{FailureKind, Retries};
 
@@ -79,23 +79,17 @@ pub struct LearnStage<S> {
 impl Config {
     /// The configuration of a campaign whose plan this is.
     pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
-        let simulate = |planned: &Planned| {
-            let method = &campaign.methods[&planned.method];
-            SimulateStage {
-                stage: planned.stage.clone(),
-                retries: retries(&method.retries),
-                engine: engine(&method.kind),
-                geometry: None,
-            }
+        let simulate = |planned: &PlannedStage| SimulateStage {
+            stage: planned.stage.clone(),
+            retries: retries(&planned.method.retries),
+            engine: engine(&planned.method.kind),
+            geometry: None,
         };
-        let with_geometry = |planned: &Planned, first: &Option<Planned>| SimulateStage {
-            geometry: first.as_ref().map(|first| {
-                let method = &campaign.methods[&first.method];
-                GeometryStep {
-                    stage: first.stage.clone(),
-                    retries: retries(&method.retries),
-                    engine: engine(&method.kind),
-                }
+        let with_geometry = |planned: &PlannedStage, first: &Option<PlannedStage>| SimulateStage {
+            geometry: first.as_ref().map(|first| GeometryStep {
+                stage: first.stage.clone(),
+                retries: retries(&first.method.retries),
+                engine: engine(&first.method.kind),
             }),
             ..simulate(planned)
         };
@@ -112,15 +106,15 @@ impl Config {
             initial_count: plan.initial_count,
             parallel: plan.parallel,
             select: plan.select,
-            train: learn(campaign, &plan.train, |kind| match kind {
+            train: learn(&plan.train, |kind| match kind {
                 MethodKind::Train { settings } => Some(settings.clone()),
                 _ => None,
             }),
-            generate: learn(campaign, &plan.generate, |kind| match kind {
+            generate: learn(&plan.generate, |kind| match kind {
                 MethodKind::Generate { settings } => Some(settings.clone()),
                 _ => None,
             }),
-            screen: learn(campaign, &plan.screen, |kind| match kind {
+            screen: learn(&plan.screen, |kind| match kind {
                 MethodKind::Screen { settings } => Some(settings.clone()),
                 _ => None,
             }),
@@ -141,15 +135,13 @@ fn engine(kind: &MethodKind) -> simulate::Engine {
 
 /// A stage of the generator loop; the plan has seen to it that its method is of the right kind.
 fn learn<S: Default>(
-    campaign: &Campaign,
-    planned: &Planned,
+    planned: &PlannedStage,
     settings: impl Fn(&MethodKind) -> Option<S>,
 ) -> LearnStage<S> {
-    let method = &campaign.methods[&planned.method];
-    let settings = settings(&method.kind).unwrap_or_default();
+    let settings = settings(&planned.method.kind).unwrap_or_default();
     LearnStage {
         stage: planned.stage.clone(),
-        retries: retries(&method.retries),
+        retries: retries(&planned.method.retries),
         settings,
     }
 }

@@ -14,7 +14,7 @@ use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
 use super::world::{World, failed};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
-use crate::config::campaign::Campaign;
+use crate::config::campaign::{Campaign, MethodKind};
 use crate::engine::{Config, Effect, Engine, Step, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
@@ -71,14 +71,14 @@ impl<'t> Simulation<'t> {
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
         let stages = plan.stages().into_iter().map(|planned| {
-            let times = match planned.kind {
-                "simulate" => assumptions.task_time,
-                "generate" => assumptions.ml_time,
-                _ => assumptions.fit_time,
+            let times = match planned.method.kind {
+                MethodKind::Simulate { .. } => assumptions.task_time,
+                MethodKind::Generate { .. } => assumptions.ml_time,
+                MethodKind::Train { .. } | MethodKind::Screen { .. } => assumptions.fit_time,
             };
             let stage = StageTimes {
-                partition: place(&planned.partition),
-                limits: Limits::new(campaign.methods[&planned.method].timeout.get()),
+                partition: place(&planned.partition_name),
+                limits: planned.limits,
                 times,
             };
             (planned.stage.clone(), stage)
@@ -93,7 +93,7 @@ impl<'t> Simulation<'t> {
                 .map(|supply| Partition::new(*supply, assumptions.queue_wait))
                 .collect(),
             stages: stages.collect(),
-            evaluating: place(&plan.evaluate.partition),
+            evaluating: place(&plan.evaluate.partition_name),
             initial: config.initial_count,
             tally: Tally::new(names.len()),
             engine: Engine::new(config),

@@ -12,7 +12,7 @@ mod state;
 pub use event::{Event, Fact, Outcome, Predicted, Usage};
 pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
-pub use launch::{Launch, Shape};
+pub use launch::{Launch, Shape, VISIBLE_GPUS};
 pub use limits::{Limits, RUNNER_MARGIN, STEP_MARGIN, block_time};
 pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
 pub use retries::Retries;
