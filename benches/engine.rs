@@ -10,7 +10,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use moldflow::config::campaign::Overrides;
-use moldflow::driver::{Drawn, Driver, Program, Site, Watch};
+use moldflow::driver::{
+    Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunObserver, TaskProgram,
+};
 use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
 use moldflow::plan::{self, HostEnvironment, PlannedStage};
@@ -43,7 +45,7 @@ fn main() {
 /// A program whose end alone is its result.
 struct NoOp(Vec<String>);
 
-impl Program for NoOp {
+impl TaskProgram for NoOp {
     fn argv(&self) -> Vec<String> {
         self.0.clone()
     }
@@ -56,8 +58,8 @@ impl Program for NoOp {
 
 struct Nobody;
 
-impl Watch for Nobody {
-    fn tell(&mut self, _: &Progress, _: &[(String, usize, usize)]) {}
+impl RunObserver for Nobody {
+    fn report_progress(&mut self, _: &Progress, _: &[PartitionUsage]) {}
 }
 
 fn energy() -> Outcome {
@@ -89,7 +91,7 @@ fn stages() -> BTreeMap<String, PlannedStage> {
 fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let (sender, reports) = mpsc::unbounded_channel();
     let executor: Box<dyn Executor> = Box::new(LocalExecutor::new(2, sender).expect("threads"));
-    let site = Site {
+    let context = ExecutionContext {
         run: "bench".into(),
         run_dir: dir.to_owned(),
         stages: stages(),
@@ -101,12 +103,19 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
     wait(async {
         let store = Store::create(dir, &info()).await.expect("a database");
-        let driver = Driver::new(Engine::new(config(0)), store, site, reports, program, None)
-            .await
-            .expect("a driver");
+        let driver = Driver::new(
+            Engine::new(config(0)),
+            store,
+            context,
+            reports,
+            program,
+            None,
+        )
+        .await
+        .expect("a driver");
         let (_keep, interrupts) = watch::channel(0);
         let begin = Instant::now();
-        let drawn = Drawn {
+        let drawn = InitialMolecules {
             initial,
             reserve: vec![],
         };
@@ -344,7 +353,7 @@ fn resume() {
     let before = memory_mib();
     let (sender, reports) = mpsc::unbounded_channel();
     drop(sender);
-    let site = Site {
+    let context = ExecutionContext {
         run: "bench".into(),
         run_dir: dir.path().to_owned(),
         stages: BTreeMap::new(),
@@ -356,9 +365,16 @@ fn resume() {
         let begin = Instant::now();
         let store = Store::open(dir.path()).await.expect("a database");
         let program = NoOp(vec![]);
-        let driver = Driver::new(Engine::new(config(1)), store, site, reports, program, None)
-            .await
-            .expect("a driver");
+        let driver = Driver::new(
+            Engine::new(config(1)),
+            store,
+            context,
+            reports,
+            program,
+            None,
+        )
+        .await
+        .expect("a driver");
         (begin.elapsed().as_secs_f64(), driver)
     });
     report("seconds to open a run of 100,000 results", seconds, "< 2");

@@ -15,7 +15,7 @@ use moldflow::config::campaign::{Overrides, SearchSpace};
 use moldflow::config::fault::Text;
 use moldflow::config::site::{Batch, Executor};
 use moldflow::config::{import, profiles, source};
-use moldflow::driver::{Program, TaskRun};
+use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
 use moldflow::config::site::Batch;
-use moldflow::driver::{Program, TaskRun};
+use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;

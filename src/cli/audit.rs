@@ -5,7 +5,7 @@ use std::path::Path;
 use super::failure::Failure;
 use super::{Exit, print, run_dir, settings};
 use crate::config::campaign::Loaded;
-use crate::driver::Files;
+use crate::driver::StateFiles;
 use crate::engine::{Config, Engine};
 use crate::plan::Plan;
 use crate::store::{self, Batch, Store};
@@ -199,7 +199,7 @@ impl Replayed {
     }
 
     fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {
-        let files = Files::open(dir).map_err(|e| Failure::of(&e))?;
+        let files = StateFiles::open(dir).map_err(|e| Failure::of(&e))?;
         let live = self.engine.live_files();
         let damaged = files.damaged(&live).map_err(|e| Failure::of(&e))?;
         Ok(damaged.into_iter().cloned().collect())

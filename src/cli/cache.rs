@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::failure::causes;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::Partition;
-use crate::driver::Earlier;
+use crate::driver::ResultCache;
 use crate::exec::{self, doctor};
 use crate::plan::Plan;
 use crate::simulate::{Engine, LIBRARIES};
@@ -26,7 +26,7 @@ pub async fn open(
     plan: &Plan,
     run: &str,
     say: &mut dyn FnMut(&str),
-) -> Option<Earlier> {
+) -> Option<ResultCache> {
     let path = loaded.campaign.cache.as_deref()?;
     let cache = match Cache::open(Path::new(path)).await {
         Ok(cache) => cache,
@@ -51,7 +51,7 @@ pub async fn open(
             )),
         }
     }
-    Some(Earlier::new(Some(cache), run, versions))
+    Some(ResultCache::new(Some(cache), run, versions))
 }
 
 /// The versions of what computes energies by an engine on a partition, or why nobody here can tell.

@@ -20,7 +20,9 @@ use super::ways::Ways;
 use super::{audit, cache, run_dir, settings, start};
 use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{self, Source};
-use crate::driver::{Drawn, Driver, Ending, Site, TaskRun, Watch};
+use crate::driver::{
+    Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunEnd, RunObserver, TaskRun,
+};
 use crate::engine::{Config, Engine, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
@@ -89,8 +91,8 @@ pub async fn work(
         tracing::warn!("{line}");
         display.say(line);
     };
-    let earlier = cache::open(loaded, plan, &info.name, &mut say).await;
-    let site = Site {
+    let cache = cache::open(loaded, plan, &info.name, &mut say).await;
+    let context = ExecutionContext {
         run: info.name,
         run_dir: dir.to_owned(),
         stages: plan.stages_by_name(),
@@ -107,7 +109,7 @@ pub async fn work(
     let mut driver = Driver::new(
         Engine::new(config),
         store,
-        site,
+        context,
         received,
         TaskRun { executable },
         wall_time,
@@ -128,13 +130,13 @@ pub async fn work(
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
     let driver = driver.with_secrets(Secrets::among(host.variables.into_iter().chain(given)));
-    let driver = match earlier {
-        Some(earlier) => driver.with_earlier(earlier),
+    let driver = match cache {
+        Some(cache) => driver.with_cache(cache),
         None => driver,
     };
     let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
         Some(source) => draw(source, seed, initial)?,
-        None => Drawn::default(),
+        None => InitialMolecules::default(),
     };
     display.say(&format!("run directory {}", dir.display()));
     if let Some(reading) = reading {
@@ -174,15 +176,15 @@ struct Watched {
     continuation: Option<Continuation>,
 }
 
-impl Watch for Watched {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
-        self.display.tell(progress, slots);
+impl RunObserver for Watched {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]) {
+        self.display.report_progress(progress, usage);
         if let Some(continuation) = &mut self.continuation {
             continuation.told(progress.ended);
         }
     }
 
-    fn draining(&mut self, why: Ending) {
+    fn draining(&mut self, why: RunEnd) {
         self.display.draining(why);
     }
 
@@ -205,7 +207,7 @@ fn source(loaded: &Loaded) -> Result<Arc<Source>, Failure> {
 }
 
 /// Draws the initial molecules and some more.
-fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
+fn draw(source: &Source, seed: u64, count: usize) -> Result<InitialMolecules, Failure> {
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
         let message = format!(
@@ -218,7 +220,7 @@ fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
         ));
     }
     let reserve = initial.split_off(count);
-    Ok(Drawn { initial, reserve })
+    Ok(InitialMolecules { initial, reserve })
 }
 
 /// The database of the run, made if this is its beginning.
@@ -300,7 +302,7 @@ async fn conclude(
     dir: &Path,
     store: &mut Store,
     campaign: &Campaign,
-    ending: Ending,
+    ending: RunEnd,
     next: Option<String>,
     output: Output,
 ) -> Result<Exit, Failure> {
@@ -325,24 +327,24 @@ async fn conclude(
     );
     let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
     let ended = match ending {
-        Ending::Interrupted => {
+        RunEnd::Interrupted => {
             say(&format!("interrupted after {done}; {next}"));
             return Ok(Exit::Interrupted);
         }
-        Ending::NodesLost => {
+        RunEnd::NodesLost => {
             say(&format!(
                 "a partition has lost all its nodes, after {done}; {next}"
             ));
             return Ok(Exit::Interrupted);
         }
         // As it should be: Cobalt lets a job that failed hold back those that wait for it.
-        Ending::JobOver => {
+        RunEnd::JobOver => {
             say(&format!(
                 "the time of this job is over, after {done}; {next}"
             ));
             return Ok(Exit::Finished);
         }
-        Ending::Ended(stopped_by) => stopped_by,
+        RunEnd::Stopped(stopped_by) => stopped_by,
     };
     if !output.quiet || !ended.is_success() {
         say(&format!("{done}: {}", ended.sentence()));

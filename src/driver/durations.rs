@@ -1,4 +1,4 @@
-//! How long tasks take: what is recorded of each stage, so that none is begun that may not end in time.
+//! Durations of tasks, recorded by stage: no task begins that may not end in time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use crate::task::{FailureKind, Limits, Outcome};
 /// Successes of a stage from which its longest says something of the next.
 const ENOUGH: u32 = 10;
 
-/// What the tasks of each stage took.
+/// Durations of the tasks of each stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Durations(BTreeMap<String, Stage>);
+pub struct TaskDurations(BTreeMap<String, Stage>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Stage {
@@ -19,7 +19,7 @@ struct Stage {
     longest: Duration,
 }
 
-impl Durations {
+impl TaskDurations {
     /// Records the end of an attempt at a task of `stage` after `took`.
     pub fn add(&mut self, stage: &str, took: Duration, outcome: &Outcome) {
         let succeeded = match outcome {
@@ -63,8 +63,8 @@ mod tests {
         Outcome::Failed(Failure { kind, message })
     }
 
-    fn after(seconds: &[u64]) -> Durations {
-        let mut durations = Durations::default();
+    fn after(seconds: &[u64]) -> TaskDurations {
+        let mut durations = TaskDurations::default();
         for seconds in seconds {
             durations.add("evaluate", Duration::from_secs(*seconds), &success());
         }
@@ -74,8 +74,9 @@ mod tests {
     #[test]
     fn a_loss_to_the_walltime_makes_a_task_longer_and_other_failures_do_not() {
         let mut durations = after(&[20; 10]);
-        let limits = |durations: &Durations, stage| durations.limits(stage, Limits::new(TIMEOUT));
-        let expected = |durations: &Durations| limits(durations, "evaluate").expected.as_secs();
+        let limits =
+            |durations: &TaskDurations, stage| durations.limits(stage, Limits::new(TIMEOUT));
+        let expected = |durations: &TaskDurations| limits(durations, "evaluate").expected.as_secs();
         assert_eq!(expected(&durations), 40);
         durations.add(
             "evaluate",

@@ -16,7 +16,7 @@ mod tasks;
 
 pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
-pub use progress::Progress;
+pub use progress::{Progress, RunPhase};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
 

@@ -18,15 +18,15 @@ const THREADS: usize = 4;
 /// anything in it meanwhile: those who remove from `tasks` itself would hold up the start of tasks.
 const GONE: &str = ".gone";
 
-/// The threads and what they are told.
-pub struct Janitor {
+/// Threads that remove directories.
+pub struct DirectoryCleaner {
     /// `tasks` in the run directory.
     tasks: PathBuf,
     sender: Sender<PathBuf>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Janitor {
+impl DirectoryCleaner {
     pub fn start(tasks: PathBuf) -> Self {
         let _ = fs::create_dir_all(&tasks);
         let _ = spread(&tasks);
@@ -63,7 +63,7 @@ impl Janitor {
 
     /// Waits until all is done, and removes what is left of other attempts than `keep`: of those that were cancelled, and
     /// of those that an engine had no time for which was killed.
-    pub fn leave(self, keep: &BTreeSet<(TaskId, Attempt)>) {
+    pub fn finish(self, keep: &BTreeSet<(TaskId, Attempt)>) {
         drop(self.sender);
         for thread in self.threads {
             let _ = thread.join();
