@@ -1,4 +1,5 @@
-//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end. Time is an argument.
+//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end.
+//! Time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -11,7 +12,7 @@ use crate::task::{Attempt, Limits, TaskId, block_time};
 #[derive(Debug)]
 pub struct Partition {
     supply: Supply,
-    /// How long a job or a block waits in the batch system.
+    /// Time that a job or a block waits in the scheduler's queue.
     queue_wait: Millis,
     waiting: VecDeque<Waiting>,
     running: BTreeMap<TaskId, Running>,
@@ -31,7 +32,7 @@ pub struct Partition {
 pub struct Waiting {
     pub task: TaskId,
     pub attempt: Attempt,
-    /// What it takes if nothing ends it.
+    /// Duration if nothing terminates it.
     pub time: Millis,
     pub limits: Limits,
 }
@@ -63,7 +64,7 @@ pub enum Due {
     BlockChecked(u64),
 }
 
-/// How an attempt ends.
+/// End of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     Done,
@@ -71,7 +72,7 @@ pub enum How {
     Walltime,
 }
 
-/// What is due when.
+/// Future events by time.
 pub type Agenda = Vec<(Millis, Due)>;
 
 impl Partition {
@@ -99,7 +100,7 @@ impl Partition {
         self.busy
     }
 
-    /// Whether a task is there that could use an idle slot, if only that had its node.
+    /// Returns true if a waiting task could use an idle slot but for its node.
     pub fn wants_nodes(&self) -> bool {
         !self.waiting.is_empty() || self.busy < self.used
     }
@@ -134,7 +135,7 @@ impl Partition {
         }
     }
 
-    /// Whether what is due is news: an attempt that still runs, and ends now.
+    /// Returns true if a due event ends an attempt that still runs.
     pub fn take(&mut self, now: Millis, due: Due) -> Option<(TaskId, Attempt, How)> {
         match due {
             Due::Starts(task, attempt) => {
@@ -253,7 +254,8 @@ impl Partition {
         }
     }
 
-    /// Releases blocks that are over, that idled for long, or whose time is too short for what waits.
+    /// Releases blocks whose walltime is over, that idled for too long, or whose remaining time is
+    /// too short for the waiting tasks.
     fn end_blocks(&mut self, now: Millis, rules: &BlockRules) {
         let first = self.waiting.front().map(|task| task.limits.expected);
         let mut left = self.blocks.len();
@@ -335,7 +337,8 @@ impl Partition {
 }
 
 impl BlockRules {
-    /// Returns whether a block lasts for a task that is `expected` to take so long, as in the executor of blocks.
+    /// Returns true if a block lasts long enough for a task that is `expected` to take so long, as in the executor of
+    /// blocks.
     fn lasts(&self, now: Millis, until: Millis, expected: Duration) -> bool {
         let walltime = Duration::from_millis(self.walltime);
         now + millis(block_time(expected, walltime)) <= until
