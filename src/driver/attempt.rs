@@ -77,7 +77,8 @@ impl TaskProgram for TaskRun {
                 FailureKind::NodeLost,
                 format!("its node was lost or taken away (`{word}`)"),
             ),
-            // Not counted: a controller that lost its state cancels jobs too, and the word is the same.
+            // Not counted: a controller that lost its state cancels jobs too, and the word is the
+            // same.
             Exit::CancelledByHand => (
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
@@ -148,7 +149,8 @@ impl StateFiles {
         self.dir.join(&file.sha256)
     }
 
-    /// Those of `files` that are missing, or not as they were written; an error where the host keeps one from being read.
+    /// Those of `files` that are missing, or not as they were written; an error where the host
+    /// keeps one from being read.
     pub fn damaged<'f>(
         &self,
         files: impl IntoIterator<Item = &'f FileRef>,
@@ -167,8 +169,9 @@ impl StateFiles {
         Ok(damaged)
     }
 
-    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut. They stay where they are as
-    /// well, for an engine that finds the attempt again before its end is committed.
+    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut. They
+    /// stay where they are as well, for an engine that finds the attempt again before its end is
+    /// committed.
     pub fn adopt(&self, from: &Path, outcome: &Outcome) -> Result<(), AdoptError> {
         let files = outcome.new_files();
         for (name, file) in &files {

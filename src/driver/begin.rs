@@ -5,8 +5,8 @@ use super::{Driver, DriverError, InitialMolecules};
 use crate::store::Batch;
 use crate::task::{Fact, StoppedBy, Token};
 
-/// Further attempts at a free atom, on which everything depends: where four attempts in ten fail, as with xtb 6.5.1, one run in
-/// 90 million ends because of it.
+/// Further attempts at a free atom, on which everything depends: where four attempts in ten fail,
+/// as with xtb 6.5.1, one run in 90 million ends because of it.
 const ATOM_RETRIES: u32 = 19;
 
 impl<P: TaskProgram> Driver<P> {
@@ -48,8 +48,8 @@ impl<P: TaskProgram> Driver<P> {
         self.take(facts.collect(), batch).await
     }
 
-    /// Ends the attempts of an engine that died after it had journalled that nobody needs them, and deletes their
-    /// temporary files.
+    /// Ends the attempts of an engine that died after it had journalled that nobody needs them, and
+    /// deletes their temporary files.
     fn end_obsolete_attempts(&mut self) {
         let keep: Vec<Token> = self
             .engine

@@ -1,4 +1,5 @@
-//! From facts to effects: the engine handles facts, the store commits what they change, then the effects are performed.
+//! From facts to effects: the engine handles facts, the store commits what they change, then the
+//! effects are performed.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -22,8 +23,8 @@ struct AfterCommit {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Handles facts, commits them with all that they change, and only then acts; again for the facts that acting
-    /// brings.
+    /// Handles facts, commits them with all that they change, and only then acts; again for the
+    /// facts that acting brings.
     pub(super) async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
         let mut next = (facts, batch);
         if self.is_ahead() {

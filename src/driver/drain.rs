@@ -74,8 +74,8 @@ impl<P: TaskProgram> Driver<P> {
         self.take(facts, Batch::default()).await
     }
 
-    /// Starts no more tasks because of a fault of the host; those that run may still leave their results. `is_ahead`:
-    /// the journal could not take facts that the engine has handled.
+    /// Starts no more tasks because of a fault of the host; those that run may still leave their
+    /// results. `is_ahead`: the journal could not take facts that the engine has handled.
     pub(super) fn halt(&mut self, fault: HostFault, why: String, is_ahead: bool) {
         tracing::error!("{fault}: {why}");
         match &mut self.halted {

@@ -36,7 +36,8 @@ impl TaskDurations {
         stage.longest = stage.longest.max(took);
     }
 
-    /// Returns the limits of a task of `stage`: it is expected to take its timeout, or twice the longest time so far.
+    /// Returns the limits of a task of `stage`: it is expected to take its timeout, or twice the
+    /// longest time so far.
     pub fn limits(&self, stage: &str, limits: Limits) -> Limits {
         let expected = match self.0.get(stage) {
             Some(stage) if stage.successes >= ENOUGH => limits.timeout.min(2 * stage.longest),

@@ -29,12 +29,13 @@ enum DriverEvent {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Begins a new run with its molecules, or resumes an old one, until its end or until `interrupts` counts 1 (start
-    /// nothing more, wait for what runs) or 2 (at once).
+    /// Begins a new run with its molecules, or resumes an old one, until its end or until
+    /// `interrupts` counts 1 (start nothing more, wait for what runs) or 2 (at once).
     ///
     /// # Errors
     ///
-    /// The database fails, or the host refuses something that the run needs; `resume` continues the run afterwards.
+    /// The database fails, or the host refuses something that the run needs; `resume` continues the
+    /// run afterwards.
     pub async fn run(
         mut self,
         molecules: InitialMolecules,
@@ -56,7 +57,8 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
-    /// Returns the end of the run, or of a drain, once that is reached; begins a drain where no task can start any more.
+    /// Returns the end of the run, or of a drain, once that is reached; begins a drain where no
+    /// task can start any more.
     fn reached_end(&mut self, observer: &mut dyn RunObserver) -> Option<RunEnd> {
         // An end that the journal could not take is none.
         if let Some(stopped_by) = self.engine.stopped_by()

@@ -1,4 +1,5 @@
-//! The driver of a run: it waits for reports, commits what they change, then performs the effects that the engine wants.
+//! The driver of a run: it waits for reports, commits what they change, then performs the effects
+//! that the engine wants.
 
 mod attempt;
 mod begin;
@@ -123,7 +124,8 @@ impl<P: TaskProgram> Driver<P> {
         self.engine.is_fresh()
     }
 
-    /// Returns whether the run has ended for good. A run that ended because a free atom was missing can be resumed.
+    /// Returns whether the run has ended for good. A run that ended because a free atom was missing
+    /// can be resumed.
     pub fn is_ended(&self) -> bool {
         let stopped_by = self.engine.stopped_by();
         stopped_by.is_some_and(|stopped_by| stopped_by != StoppedBy::References)

@@ -21,10 +21,10 @@ pub trait RunObserver {
     fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]);
     /// Receives the reason for which no more tasks are started, while those that run are awaited.
     fn draining(&mut self, _reason: RunEnd) {}
-    /// Receives the fault of the host for which no more tasks are started, while those that run are awaited. Called
-    /// once, for the first fault.
+    /// Receives the fault of the host for which no more tasks are started, while those that run are
+    /// awaited. Called once, for the first fault.
     fn halted(&mut self, _fault: HostFault) {}
-    /// Receives a sentence about something that may still run although the run has ended or stopped: what it is, and
-    /// how to end it.
+    /// Receives a sentence about something that may still run although the run has ended or
+    /// stopped: what it is, and how to end it.
     fn left_behind(&mut self, _what: &str) {}
 }

@@ -26,11 +26,13 @@ struct History {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Opens a run whose database may already hold a journal. `wall_time` is how long the run may be at work.
+    /// Opens a run whose database may already hold a journal. `wall_time` is how long the run may
+    /// be at work.
     ///
     /// # Errors
     ///
-    /// The journal cannot be read or holds an impossible fact; a file that the run saved is missing or damaged.
+    /// The journal cannot be read or holds an impossible fact; a file that the run saved is missing
+    /// or damaged.
     pub async fn new(
         mut engine: Engine,
         mut store: Store,

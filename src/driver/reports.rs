@@ -48,7 +48,8 @@ impl<P: TaskProgram> Driver<P> {
                         Ok(read) => read,
                         Err(AttemptHostFault { fault, why, left }) => {
                             if !left {
-                                // Without its directory it has not begun: the next engine starts it, as the same attempt.
+                                // Without its directory it has not begun: the next engine starts
+                                // it, as the same attempt.
                                 let dir = directory(&self.context.run_dir, task, attempt);
                                 discard(&dir, file::RESULT);
                             }
@@ -89,7 +90,8 @@ impl<P: TaskProgram> Driver<P> {
         Ok(())
     }
 
-    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the attempt is not to blame.
+    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the
+    /// attempt is not to blame.
     pub(super) fn read(
         &self,
         task: TaskId,

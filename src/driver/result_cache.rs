@@ -1,5 +1,5 @@
-//! Results of earlier runs: looked up before a simulation is started, kept after it has succeeded. Whatever happens to
-//! their file, the run continues.
+//! Results of earlier runs: looked up before a simulation is started, kept after it has succeeded.
+//! Whatever happens to their file, the run continues.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
-//! Order of submission in a batch job whose time is limited: as many attempts as there is room for, and none that may not
-//! end in time. The engine of the next job submits those that are held back. Time is an argument.
+//! Order of submission in a batch job whose time is limited: as many attempts as there is room for,
+//! and none that may not end in time. The engine of the next job submits those that are held back.
+//! Time is an argument.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -21,14 +22,15 @@ impl JobTime {
         (self.0 / RESERVED_SHARE).clamp(LEAST_RESERVED, MOST_RESERVED)
     }
 
-    /// Reorder whether a task that may take `expected` may begin at `at`, the time since the job began. One that may take longer
-    /// than any job needs one that has hardly submitted.
+    /// Reorder whether a task that may take `expected` may begin at `at`, the time since the job
+    /// began. One that may take longer than any job needs one that has hardly submitted.
     pub fn allows(self, at: Duration, expected: Duration) -> bool {
         let usable = self.0.saturating_sub(self.reserved());
         at + expected.min(usable * 9 / 10) <= usable
     }
 
-    /// Reorder the time at which the attempts that still run are given up, early enough to journal that.
+    /// Reorder the time at which the attempts that still run are given up, early enough to journal
+    /// that.
     pub fn last_moment(self) -> Duration {
         self.0.saturating_sub(self.reserved() / 2)
     }
@@ -74,7 +76,8 @@ impl SubmissionOrder {
         }
     }
 
-    /// Returns the attempts to submit to a partition of this many slots, in order: those that may end in time.
+    /// Returns the attempts to submit to a partition of this many slots, in order: those that may
+    /// end in time.
     pub fn submit(
         &mut self,
         partition: &str,

@@ -18,7 +18,8 @@ use crate::task::{Attempt, Fact, Limits, TaskId};
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl<P: TaskProgram> Driver<P> {
-    /// Looks for every attempt that an earlier engine submitted: adopts those that run or ran, starts the others.
+    /// Looks for every attempt that an earlier engine submitted: adopts those that run or ran,
+    /// starts the others.
     pub(super) async fn adopt_or_start(&mut self) -> (Vec<Fact>, Batch) {
         let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
@@ -126,15 +127,16 @@ impl<P: TaskProgram> Driver<P> {
         self.take(found, batch).await
     }
 
-    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
+    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so
+    /// it is put off.
     pub(super) fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
         let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
         let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
         !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
     }
 
-    /// Adds attempts to those that wait, and returns the ones to submit now: in a batch job that has an end, as many as
-    /// there is room and time for.
+    /// Adds attempts to those that wait, and returns the ones to submit now: in a batch job that
+    /// has an end, as many as there is room and time for.
     pub(super) fn in_order(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
         let Some((begin, time)) = self.job else {
             return attempts;
@@ -204,7 +206,8 @@ impl<P: TaskProgram> Driver<P> {
         self.context.stages.get(self.engine.stage_of(task)?)
     }
 
-    /// Returns the limits of a live task; its expected time follows from those that its stage took so far.
+    /// Returns the limits of a live task; its expected time follows from those that its stage took
+    /// so far.
     pub(super) fn limits(&self, task: TaskId) -> Option<Limits> {
         let PlannedStage { stage, limits, .. } = self.planned_stage(task)?;
         Some(self.durations.limits(stage, *limits))

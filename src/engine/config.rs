@@ -39,8 +39,8 @@ pub struct SimulateStage {
     pub stage: String,
     pub retries: Retries,
     pub engine: simulate::Engine,
-    /// What gives the geometries of its molecules, in tasks of their own that come first; none where they begin with
-    /// MMFF94's.
+    /// What gives the geometries of its molecules, in tasks of their own that come first; none
+    /// where they begin with MMFF94's.
     pub geometry: Option<GeometryStep>,
 }
 

@@ -7,8 +7,8 @@ use super::{Effect, Engine, Phase, Step};
 /// Evaluations that must have ended before the share of failures is judged.
 const FAILURES_JUDGED_FROM: usize = 10;
 impl Engine {
-    /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so that the number of
-    /// slots cannot decide what was computed.
+    /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so
+    /// that the number of slots cannot decide what was computed.
     pub(super) fn reason_to_stop(&self) -> Option<StoppedBy> {
         if !self.may_judge() {
             return None;

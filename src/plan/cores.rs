@@ -3,7 +3,8 @@
 use super::Plan;
 use crate::config::site::Site;
 
-/// Returns the cores that each partition of this host takes, where all together take more than the host has.
+/// Returns the cores that each partition of this host takes, where all together take more than the
+/// host has.
 pub fn crowded(site: &Site, plan: &Plan) -> Option<String> {
     let mut wanted = 0;
     let mut parts = Vec::new();

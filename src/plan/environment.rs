@@ -40,7 +40,8 @@ impl TaskEnvironment {
         }
     }
 
-    /// Returns all variables. The later one of a name counts: what the profile defines overrides what it passes on.
+    /// Returns all variables. The later one of a name counts: what the profile defines overrides
+    /// what it passes on.
     pub fn variables(&self) -> impl Iterator<Item = (String, String)> {
         self.passed.iter().chain(&self.defined).cloned()
     }
@@ -60,8 +61,8 @@ pub fn passed_variables(site: &Site, variables: &[(String, String)]) -> Vec<(Str
     passed.cloned().collect()
 }
 
-/// Returns the variable that the scratch directory begins with, for tasks that are started in the environment of this
-/// host.
+/// Returns the variable that the scratch directory begins with, for tasks that are started in the
+/// environment of this host.
 fn scratch_variable(
     site: &Site,
     partition: &Partition,
@@ -80,7 +81,8 @@ fn defined_variables(kind: &MethodKind, partition: &Partition) -> Vec<(String, S
     let cores = ranks(kind).map_or(partition.cores_per_task, |ranks| ranks.cores_per_rank);
     let threads =
         ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.to_string()));
-    // Processes on another host have no executor there that sets them, and such a host has one slot.
+    // Processes on another host have no executor there that sets them, and such a host has one
+    // slot.
     let is_remote =
         partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
     let gpus = (is_remote && partition.gpus_per_task > 0).then(|| {

@@ -1,4 +1,5 @@
-//! Launchers of tasks: how the MPI program of a method is started, and how one process is started on a node.
+//! Launchers of tasks: how the MPI program of a method is started, and how one process is started
+//! on a node.
 
 use std::num::NonZeroUsize;
 
@@ -7,7 +8,8 @@ use crate::config::site::{Partition, Site};
 use crate::simulate::Ranks;
 use crate::task::{Launch, Shape};
 
-/// Returns the processes of the MPI program that a method starts; none if it starts no such program.
+/// Returns the processes of the MPI program that a method starts; none if it starts no such
+/// program.
 pub(super) fn ranks(kind: &MethodKind) -> Option<Ranks> {
     match kind {
         MethodKind::Simulate { engine, .. } => engine.simulator().ranks(),
@@ -15,7 +17,8 @@ pub(super) fn ranks(kind: &MethodKind) -> Option<Ranks> {
     }
 }
 
-/// Returns how the MPI program of a method is started on a partition of a site by the host of this name.
+/// Returns how the MPI program of a method is started on a partition of a site by the host of this
+/// name.
 pub(super) fn launch(
     kind: &MethodKind,
     site: &Site,

@@ -1,12 +1,15 @@
-//! The task graph of a campaign: the roles and the order of its stages, each joined with its method and its partition.
+//! The task graph of a campaign: the roles and the order of its stages, each joined with its method
+//! and its partition.
 
 mod cores;
 mod diagram;
 mod environment;
 mod graph;
 mod launch;
+mod order_check;
 mod role;
 mod stage;
+mod stage_check;
 
 pub use cores::crowded;
 pub use diagram::{dot, mermaid};
@@ -75,7 +78,8 @@ pub enum EdgeKind {
 }
 
 impl Plan {
-    /// Returns the stages in the order in which they first run, with the first steps of two-step levels.
+    /// Returns the stages in the order in which they first run, with the first steps of two-step
+    /// levels.
     pub fn stages(&self) -> Vec<&PlannedStage> {
         let mut stages = vec![&self.references];
         stages.extend(&self.initial_geometry);

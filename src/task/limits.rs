@@ -2,20 +2,24 @@
 
 use std::time::Duration;
 
-/// Time that a batch job, or the client that waits for a task on another node, gets beyond the timeout of its task. The
-/// process beside the task terminates it at its timeout and writes that down; with less time the scheduler could
-/// terminate both first, and a timeout would look like the end of a walltime.
+/// Time that a batch job, or the client that waits for a task on another node, gets beyond the
+/// timeout of its task. The process beside the task terminates it at its timeout and writes that
+/// down; with less time the scheduler could terminate both first, and a timeout would look like the
+/// end of a walltime.
 pub const RUNNER_MARGIN: Duration = Duration::from_secs(60);
 
-/// Time that a block of nodes must last beyond the expected time of a step: to start the step and to terminate it.
+/// Time that a block of nodes must last beyond the expected time of a step: to start the step and
+/// to terminate it.
 pub const STEP_MARGIN: Duration = Duration::from_secs(15);
 
-/// How long a task may run. The timeout is that of its method, from the campaign to the signal that terminates it.
+/// How long a task may run. The timeout is that of its method, from the campaign to the signal that
+/// terminates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Time from the start of its process after which it is terminated.
     pub timeout: Duration,
-    /// Longest time that it is expected to take, `timeout` at most: what a job or block must last to begin it.
+    /// Longest time that it is expected to take, `timeout` at most: what a job or block must last
+    /// to begin it.
     pub expected: Duration,
 }
 
@@ -33,7 +37,8 @@ impl Limits {
         self.timeout.saturating_add(RUNNER_MARGIN).min(longest)
     }
 
-    /// Limits of the client or launcher that waits for this task, which is terminated where it runs.
+    /// Limits of the client or launcher that waits for this task, which is terminated where it
+    /// runs.
     pub fn of_client(self) -> Self {
         Self {
             timeout: self.timeout.saturating_add(RUNNER_MARGIN),
@@ -42,8 +47,9 @@ impl Limits {
     }
 }
 
-/// Time that a block of nodes with this walltime must still last to begin a step that is `expected` to take so long. A
-/// step that may take longer than any block needs a block that has used a tenth of its walltime at most.
+/// Time that a block of nodes with this walltime must still last to begin a step that is `expected`
+/// to take so long. A step that may take longer than any block needs a block that has used a tenth
+/// of its walltime at most.
 pub fn block_time(expected: Duration, walltime: Duration) -> Duration {
     expected.saturating_add(STEP_MARGIN).min(walltime * 9 / 10)
 }
