@@ -23,7 +23,7 @@ use crate::config::source::{self, Source};
 use crate::driver::{
     Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunEnd, RunObserver, TaskRun,
 };
-use crate::engine::{Config, Engine, Progress, stream};
+use crate::engine::{Engine, EngineConfig, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
@@ -100,9 +100,9 @@ pub async fn work(
         executors,
         time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
     };
-    let config = Config {
+    let config = EngineConfig {
         stop: begun.stop.clone(),
-        ..Config::new(&loaded.campaign, plan)
+        ..EngineConfig::new(&loaded.campaign, plan)
     };
     let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);

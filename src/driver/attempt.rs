@@ -117,7 +117,7 @@ pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
         .join(attempt.to_string())
 }
 
-/// Why the files of a result could not be taken in.
+/// Reason why the files of a result could not be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// The result is not what a task should leave.

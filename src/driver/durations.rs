@@ -15,7 +15,7 @@ pub struct TaskDurations(BTreeMap<String, Stage>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Stage {
     successes: u32,
-    /// Of those that succeeded, and of those whose walltime was too short.
+    /// Longest time of those that succeeded, and of those whose walltime was too short.
     longest: Duration,
 }
 

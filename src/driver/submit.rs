@@ -127,8 +127,8 @@ impl<P: TaskProgram> Driver<P> {
         self.take(found, batch).await
     }
 
-    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so
-    /// it is put off.
+    /// Returns whether an attempt has to wait until `not_before`, milliseconds since the Unix
+    /// epoch; keeps it for that time if so.
     pub(super) fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
         let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
         let wait = Duration::from_millis(wait).min(LONGEST_WAIT);

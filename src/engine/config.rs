@@ -1,4 +1,4 @@
-//! All that the engine needs to know of a campaign, as plain values.
+//! Configuration of the engine: the values of a campaign that it needs.
 
 use crate::config::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
 use crate::config::retries;
@@ -9,10 +9,10 @@ use crate::task::{FailureKind, Retries};
 
 /// A campaign as the engine sees it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
+pub struct EngineConfig {
     pub seed: u64,
     pub schedule: Schedule,
-    /// Whether the objective is divided by the number of atoms.
+    /// The objective is divided by the number of atoms.
     pub per_atom: bool,
     /// Heavy elements of the search space.
     pub elements: Vec<String>,
@@ -39,8 +39,8 @@ pub struct SimulateStage {
     pub stage: String,
     pub retries: Retries,
     pub engine: simulate::Engine,
-    /// What gives the geometries of its molecules, in tasks of their own that come first; none
-    /// where they begin with MMFF94's.
+    /// First step, which relaxes its molecules in tasks of their own; none where the geometries are
+    /// those of MMFF94.
     pub geometry: Option<GeometryStep>,
 }
 
@@ -53,7 +53,7 @@ pub struct GeometryStep {
 }
 
 impl SimulateStage {
-    /// The level of theory of its energies, the geometry's included.
+    /// Returns the level of theory of its energies, the geometry's included.
     pub fn level(&self) -> String {
         let geometry = self.geometry.as_ref().map(GeometryStep::level);
         let geometry = geometry.as_deref().unwrap_or(simulate::MMFF94);
@@ -62,7 +62,7 @@ impl SimulateStage {
 }
 
 impl GeometryStep {
-    /// The level of theory of its geometries.
+    /// Returns the level of theory of its geometries.
     pub fn level(&self) -> String {
         self.engine.simulator().level(simulate::MMFF94)
     }
@@ -76,8 +76,8 @@ pub struct LearnStage<S> {
     pub settings: S,
 }
 
-impl Config {
-    /// The configuration of a campaign whose plan this is.
+impl EngineConfig {
+    /// Returns the configuration of a campaign with this plan.
     pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
         let simulate = |planned: &PlannedStage| SimulateStage {
             stage: planned.stage.clone(),
@@ -123,7 +123,7 @@ impl Config {
     }
 }
 
-/// The engine of a simulating stage; the plan has seen to it that its method is of that kind.
+/// Returns the engine of a simulating stage; the plan guarantees that its method is of that kind.
 fn engine(kind: &MethodKind) -> simulate::Engine {
     match kind {
         MethodKind::Simulate { engine, .. } => engine.clone(),
@@ -133,7 +133,7 @@ fn engine(kind: &MethodKind) -> simulate::Engine {
     }
 }
 
-/// A stage of the generator loop; the plan has seen to it that its method is of the right kind.
+/// Returns a stage of the generator loop; the plan guarantees that its method is of that kind.
 fn learn<S: Default>(
     planned: &PlannedStage,
     settings: impl Fn(&MethodKind) -> Option<S>,

@@ -15,7 +15,7 @@ use super::times::{Millis, Times};
 use super::world::{World, failed};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
 use crate::config::campaign::{Campaign, MethodKind};
-use crate::engine::{Config, Effect, Engine, Step, stream};
+use crate::engine::{Effect, Engine, EngineConfig, Step, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
@@ -67,7 +67,7 @@ impl<'t> Simulation<'t> {
         table: &'t Table,
         assumptions: &Assumptions,
     ) -> Self {
-        let config = Config::new(campaign, plan);
+        let config = EngineConfig::new(campaign, plan);
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
         let stages = plan.stages().into_iter().map(|planned| {

@@ -27,12 +27,12 @@ use graph::Roles;
 use crate::config::campaign::{Loaded, Overrides};
 use crate::config::fault::Faults;
 
-/// A campaign's stages by the part they play.
+/// Stages of a campaign by their roles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
     /// Energies of the free atoms.
     pub references: PlannedStage,
-    /// What relaxes the molecules of `initial` first, where its level of theory has two steps.
+    /// First step that relaxes the molecules of `initial`, where its level of theory has two steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub initial_geometry: Option<PlannedStage>,
     /// Random molecules, for the first model.
@@ -44,7 +44,8 @@ pub struct Plan {
     pub screen: PlannedStage,
     /// The best of a batch, pushed into the queue.
     pub select: usize,
-    /// What relaxes the molecules of `evaluate` first, where its level of theory has two steps.
+    /// First step that relaxes the molecules of `evaluate`, where its level of theory has two
+    /// steps.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub evaluate_geometry: Option<PlannedStage>,
     /// Takes from the queue.
@@ -55,7 +56,7 @@ pub struct Plan {
     pub edges: Vec<Edge>,
 }
 
-/// An arrow of the task graph.
+/// An edge of the task graph.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Edge {
     pub from: String,
@@ -63,7 +64,7 @@ pub struct Edge {
     pub kind: EdgeKind,
 }
 
-/// What an arrow means.
+/// Meaning of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {

@@ -36,7 +36,7 @@ pub struct PlannedStage {
     pub limits: Limits,
     #[serde(skip)]
     pub environment: TaskEnvironment,
-    /// How the MPI program of a task is started; none if its tasks start no such program.
+    /// Launcher of the MPI program of a task; none if its tasks start no such program.
     #[serde(skip)]
     pub launch: Option<Launch>,
 }
