@@ -50,16 +50,18 @@ fn forecasts() {
         .chain([(1_000_000, 10_000)])
     {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/theta.yml");
-        let Ok((mut loaded, mut plan)) = plan::load(&path, &Overrides::default()) else {
+        let Ok((mut loaded, mut plan)) = plan::load(
+            &path,
+            &Overrides::default(),
+            &plan::HostEnvironment::default(),
+        ) else {
             panic!("a campaign that is right");
         };
         (plan.parallel, plan.select) = (slots, slots);
         loaded.campaign.stop.evaluations = tasks;
         loaded.campaign.stop.wall_time = None;
-        let propose = &plan.generate.method;
-        if let Some(method) = loaded.campaign.methods.get_mut(propose)
-            && let moldflow::config::campaign::MethodKind::Generate { settings } = &mut method.kind
-        {
+        let kind = &mut plan.generate.method.kind;
+        if let moldflow::config::campaign::MethodKind::Generate { settings } = kind {
             settings.episodes = (slots / 10).max(10);
         }
         let held = |slots| Supply::Held { slots };

@@ -17,7 +17,7 @@ use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use tokio::sync::mpsc::unbounded_channel;
 
 const TASKS: usize = 500;
@@ -138,8 +138,7 @@ fn in_blocks(seconds: &str) -> f64 {
         files: vec![],
         links: vec![],
         result: "result.json",
-        timeout: Duration::from_secs(60),
-        expected: Duration::from_secs(60),
+        limits: Limits::new(Duration::from_secs(60)),
         shape: None,
     };
     executor.submit((1..=TASKS as u64).map(job).collect());

@@ -15,7 +15,7 @@ use moldflow::config::campaign::{Overrides, SearchSpace};
 use moldflow::config::fault::Text;
 use moldflow::config::site::{Batch, Executor};
 use moldflow::config::{import, profiles, source};
-use moldflow::driver::{Program, TaskRun};
+use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::batch::{Resources, Script, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
 use moldflow::exec::transport::{Call, Output, PutError, Transport, Unreachable};
@@ -59,7 +59,11 @@ pub fn campaign(data: &[u8]) {
         drawn: true,
         ..Overrides::default()
     };
-    if let Ok((loaded, plan)) = moldflow::plan::load(&path, &overrides) {
+    if let Ok((loaded, plan)) = moldflow::plan::load(
+        &path,
+        &overrides,
+        &moldflow::plan::HostEnvironment::default(),
+    ) {
         assert!(!loaded.hash().is_empty() && !plan.stages().is_empty());
     }
 }

@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "driver",
         &[
-            "chem", "task", "simulate", "config", "exec", "store", "engine",
+            "chem", "task", "simulate", "config", "plan", "exec", "store", "engine",
         ],
     ),
     ("forecast", &["chem", "task", "config", "plan", "engine"]),

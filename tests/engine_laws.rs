@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{
-    Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, Step, stream,
+    Effect, Engine, EngineConfig, GeometryStep, LearnStage, SimulateStage, Step, stream,
 };
 use moldflow::simulate;
 use moldflow::task::{
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// A campaign and the world it meets.
 #[derive(Clone, Debug)]
 struct Plan {
-    config: Config,
+    config: EngineConfig,
     initial: usize,
     /// Decides outcomes and the order in which jobs end.
     world: u64,
@@ -311,7 +311,7 @@ fn geometry_of(input: &Value) -> String {
     format!("relaxed {}", input["smiles"])
 }
 
-fn with_two_steps(mut config: Config) -> Config {
+fn with_two_steps(mut config: EngineConfig) -> EngineConfig {
     for stage in [&mut config.initial, &mut config.evaluate] {
         stage.geometry = Some(GeometryStep {
             stage: format!("{}.relax", stage.stage),
@@ -331,14 +331,14 @@ fn config(
     select: usize,
     initial_count: usize,
     retries: &Retries,
-) -> Config {
+) -> EngineConfig {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
         retries: retries.clone(),
         engine: Default::default(),
         geometry: None,
     };
-    Config {
+    EngineConfig {
         seed: 1,
         schedule,
         per_atom: false,

@@ -15,7 +15,7 @@ use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -235,8 +235,7 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
         files: vec![],
         links: vec![],
         result: "result",
-        timeout: Duration::from_secs(300),
-        expected: Duration::from_secs(300),
+        limits: Limits::new(Duration::from_secs(300)),
         shape: None,
     };
     let scripts = ["exit 3", "kill -9 $$", "sleep 100", "sleep 100"];

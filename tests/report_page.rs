@@ -270,7 +270,12 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
 fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
     let dir = TempDir::new().unwrap();
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
-    let (loaded, _) = plan::load(&quickstart, &Overrides::default()).unwrap();
+    let (loaded, _) = plan::load(
+        &quickstart,
+        &Overrides::default(),
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
     let info = RunInfo {
         name: "00c0ffee".into(),
         campaign: campaign.into(),

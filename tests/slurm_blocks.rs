@@ -15,7 +15,7 @@ use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -75,8 +75,7 @@ impl Partition {
             files: vec![],
             links: vec![],
             result: "result",
-            timeout: Duration::from_secs(300),
-            expected: Duration::from_secs(300),
+            limits: Limits::new(Duration::from_secs(300)),
             shape: None,
         };
         self.executor.submit((1..).zip(scripts).map(job).collect());

@@ -11,13 +11,13 @@ use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
 use moldflow::config::site::Batch;
-use moldflow::driver::{Program, TaskRun};
+use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Found, Job, News, Report};
-use moldflow::task::{FailureKind, Outcome, TaskId, Token};
+use moldflow::task::{FailureKind, Limits, Outcome, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How a job ended, and its result.
@@ -96,8 +96,7 @@ impl Partition {
             files: vec![("input".into(), b"four".to_vec())],
             links: vec![],
             result: "result",
-            timeout: Duration::from_secs(300),
-            expected: Duration::from_secs(300),
+            limits: Limits::new(Duration::from_secs(300)),
             shape: None,
         }
     }
@@ -172,7 +171,7 @@ fn jobs_bring_back_their_results_and_how_they_ended() {
         "",
     ]);
     let mut slow = partition.job(6, "echo out; echo err >&2; trap '' TERM; sleep 60");
-    slow.timeout = Duration::from_millis(500);
+    slow.limits.timeout = Duration::from_millis(500);
     let mut missing = partition.job(7, "");
     missing.argv = vec!["/no/such/program".into()];
     partition.executor.submit(vec![slow, missing]);
@@ -383,7 +382,7 @@ fn many_jobs_are_submitted_by_a_few_commands_and_each_is_itself() {
         .map(|task| {
             let script = "echo $MOLDFLOW_TOKEN $(pwd) $SLURM_JOB_ID > result";
             let mut job = partition.job(task, script);
-            job.timeout = Duration::from_secs(if task % 2 == 0 { 200 } else { 400 });
+            job.limits.timeout = Duration::from_secs(if task % 2 == 0 { 200 } else { 400 });
             job
         })
         .collect();

@@ -15,7 +15,7 @@ use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
 use moldflow::task::{Launch, Shape};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -72,8 +72,7 @@ fn job(cluster: &Cluster, task: u64, shape: Shape, argv: &[&str], input: &Value)
         files: vec![("input.json".into(), input.to_string().into_bytes())],
         links: vec![],
         result: "result.json",
-        timeout: std::time::Duration::from_secs(300),
-        expected: std::time::Duration::from_secs(300),
+        limits: Limits::new(std::time::Duration::from_secs(300)),
         shape: Some(shape),
     }
 }

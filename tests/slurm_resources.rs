@@ -16,7 +16,7 @@ use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules, Slurm};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 fn terms(cores: usize, memory: Option<u64>, gpus: usize) -> Terms {
@@ -59,8 +59,7 @@ fn job(cluster: &Cluster, task: u64, script: &str) -> Job {
         files: vec![],
         links: vec![],
         result: "result",
-        timeout: Duration::from_secs(300),
-        expected: Duration::from_secs(300),
+        limits: Limits::new(Duration::from_secs(300)),
         shape: None,
     }
 }

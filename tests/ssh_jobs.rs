@@ -13,7 +13,7 @@ use moldflow::config::site::Ssh;
 use moldflow::exec::jobs::{JobExecutor, Processes};
 use moldflow::exec::ssh::{Connection, SshTransport, Trouble};
 use moldflow::exec::{Executor, Exit, Job, News, Report};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use support::runs::names;
 use support::{wait_for, wait_until};
 use tempfile::TempDir;
@@ -98,8 +98,7 @@ impl Away {
             files: vec![("input.json".into(), b"the input".to_vec())],
             links: vec![],
             result: "result.json",
-            timeout: Duration::from_secs(1000),
-            expected: Duration::from_secs(1000),
+            limits: Limits::new(Duration::from_secs(1000)),
             shape: None,
         }
     }
@@ -159,7 +158,7 @@ fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
 fn a_task_past_its_timeout_leaves_no_process_there() {
     let mut away = Away::new();
     let mut job = away.job(1, "sleep 1000 & sleep 1000");
-    job.timeout = Duration::from_millis(300);
+    job.limits.timeout = Duration::from_millis(300);
     away.executor.submit(vec![job]);
     assert_eq!(away.end(), (1, Exit::TimedOut, None));
     assert_eq!(away.there.processes(RUN), 0);

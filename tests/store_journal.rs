@@ -8,7 +8,7 @@ use std::fs;
 use std::path::Path;
 
 use moldflow::config::campaign::Overrides;
-use moldflow::engine::{Config, Engine};
+use moldflow::engine::{Engine, EngineConfig};
 use moldflow::plan;
 use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
 use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
@@ -330,9 +330,14 @@ fn the_derived_tables_are_what_a_replay_of_the_journal_gives() {
         site: Some(dir.join("site.yml").display().to_string()),
         ..Overrides::default()
     };
-    let (loaded, plan) = plan::load(&dir.join("campaign.yml"), &overrides).unwrap();
+    let (loaded, plan) = plan::load(
+        &dir.join("campaign.yml"),
+        &overrides,
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
     wait(async {
-        let mut engine = Engine::new(Config::new(&loaded.campaign, &plan));
+        let mut engine = Engine::new(EngineConfig::new(&loaded.campaign, &plan));
         let mut store = Store::create(again.path(), &info()).await.unwrap();
         for event in journal {
             let records = engine.handle(&event).unwrap().records;

@@ -2,19 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::failure::{Failure, causes};
-use super::start;
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
 use crate::exec::Report;
 use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, ShareError};
 use crate::exec::gpus::{VISIBLE, of_slots};
-use crate::task::{Launch, Shape};
+use crate::plan::launch_on_node;
 
 /// The nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;
@@ -59,19 +57,6 @@ pub fn unfit(error: &ShareError) -> Failure {
     Failure::with_hint(error.to_string(), hint)
 }
 
-/// How a task that is one process is started on its node.
-pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
-    let one = NonZeroUsize::MIN;
-    let shape = Shape {
-        memory: start::memory(site),
-        memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
-        gpus_per_task: partition.gpus_per_task,
-        ..Shape::new(one, one, partition.cores_per_task)
-    };
-    let template = site.mpiexec_command.clone()?;
-    Some(Launch { template, shape })
-}
-
 /// The GPUs of each of the tasks that share a node; none where the launcher divides them, or where there are none to be had.
 fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<String>> {
     let launcher = site.mpiexec_command.as_deref();
@@ -87,11 +72,11 @@ fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<Strin
 pub fn executor(
     site: &Site,
     name: &str,
+    partition: &Partition,
     shares: &Shares,
     executable: &Path,
     reports: UnboundedSender<Report>,
 ) -> io::Result<AllocationExecutor> {
-    let partition = &site.partitions[name];
     let (nodes_per_task, tasks_per_node) = match partition.executor {
         Executor::Allocation {
             nodes_per_task,
@@ -105,7 +90,7 @@ pub fn executor(
         nodes_per_task,
         tasks_per_node,
         gpus: gpus(site, partition.gpus_per_task, tasks_per_node)?,
-        launch: on_node(site, partition),
+        launch: launch_on_node(site, partition),
         setup: partition.setup.as_ref().unwrap_or(&site.setup).clone(),
         executable: executable.to_owned(),
     };

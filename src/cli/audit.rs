@@ -5,8 +5,8 @@ use std::path::Path;
 use super::failure::Failure;
 use super::{Exit, print, run_dir, settings};
 use crate::config::campaign::Loaded;
-use crate::driver::Files;
-use crate::engine::{Config, Engine};
+use crate::driver::StateFiles;
+use crate::engine::{Engine, EngineConfig};
 use crate::plan::Plan;
 use crate::store::{self, Batch, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
@@ -85,7 +85,7 @@ async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure>
         Ok(mut store) => store.settings().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let mut config = Config::new(&loaded.campaign, plan);
+    let mut config = EngineConfig::new(&loaded.campaign, plan);
     if let Some(stop) = settings.first().and_then(settings::stop) {
         config.stop = stop;
     }
@@ -140,14 +140,14 @@ struct Replayed {
 impl Replayed {
     /// As the run was begun.
     async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Result<Self, Failure> {
-        let mut config = Config::new(&loaded.campaign, plan);
+        let mut config = EngineConfig::new(&loaded.campaign, plan);
         if let Some(stop) = store.settings().await?.first().and_then(settings::stop) {
             config.stop = stop;
         }
         Ok(Self::with(config))
     }
 
-    fn with(config: Config) -> Self {
+    fn with(config: EngineConfig) -> Self {
         Self {
             engine: Engine::new(config),
             illegal: Vec::new(),
@@ -199,7 +199,7 @@ impl Replayed {
     }
 
     fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {
-        let files = Files::open(dir).map_err(|e| Failure::of(&e))?;
+        let files = StateFiles::open(dir).map_err(|e| Failure::of(&e))?;
         let live = self.engine.live_files();
         let damaged = files.damaged(&live).map_err(|e| Failure::of(&e))?;
         Ok(damaged.into_iter().cloned().collect())

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::failure::causes;
 use crate::config::campaign::{Loaded, MethodKind};
-use crate::config::site::{Executor, Partition};
-use crate::driver::Earlier;
+use crate::config::site::Partition;
+use crate::driver::ResultCache;
 use crate::exec::{self, doctor};
 use crate::host::hash::sha256_of_file;
 use crate::plan::Plan;
@@ -23,7 +23,7 @@ pub async fn open(
     plan: &Plan,
     run: &str,
     say: &mut dyn FnMut(&str),
-) -> Option<Earlier> {
+) -> Option<ResultCache> {
     let path = loaded.campaign.cache.as_deref()?;
     let cache = match Cache::open(Path::new(path)).await {
         Ok(cache) => cache,
@@ -37,11 +37,10 @@ pub async fn open(
     };
     let mut versions = BTreeMap::new();
     for stage in plan.stages() {
-        let method = &loaded.campaign.methods[&stage.method];
-        let MethodKind::Simulate { engine, .. } = &method.kind else {
+        let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
             continue;
         };
-        match versions_of(engine, &loaded.site.partitions[&method.partition]) {
+        match versions_of(engine, &stage.partition) {
             Ok(found) => drop(versions.insert(stage.stage.clone(), found)),
             Err(why) => say(&format!(
                 "warning: stage `{}` does without answers of earlier runs: {why}",
@@ -49,7 +48,7 @@ pub async fn open(
             )),
         }
     }
-    Some(Earlier::new(Some(cache), run, versions))
+    Some(ResultCache::new(Some(cache), run, versions))
 }
 
 /// The versions of what computes energies by an engine on a partition, or why nobody here can tell.
@@ -58,10 +57,8 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
         ("moldflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("its libraries".to_owned(), LIBRARIES.to_owned()),
     ]);
-    let is_here =
-        matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     if let Some(needed) = engine.simulator().requirement() {
-        if !is_here {
+        if !partition.runs_on_this_host() {
             return Err(format!(
                 "its program `{}` may be another one on other hosts than on this",
                 needed.program

@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::config::site::Submit;
-use crate::driver::Ending;
+use crate::driver::RunEnd;
 use crate::exec::batch::System;
 use crate::host::atomic::{self, Durability};
 
@@ -199,10 +199,10 @@ impl Continuation {
     }
 
     /// The engine leaves. Returns what there is to say of what comes next.
-    pub fn end(mut self, ending: Ending) -> Option<String> {
+    pub fn end(mut self, ending: RunEnd) -> Option<String> {
         let said = match ending {
-            Ending::Ended(_) => self.cancel(),
-            Ending::Interrupted | Ending::JobOver | Ending::NodesLost if self.gets_on() => {
+            RunEnd::Stopped(_) => self.cancel(),
+            RunEnd::Interrupted | RunEnd::JobOver | RunEnd::NodesLost if self.gets_on() => {
                 // Where no job may wait for another.
                 if self.next.is_empty() && !self.chain.up_front {
                     self.submit(false);
@@ -216,7 +216,7 @@ impl Continuation {
                     }
                 }
             }
-            Ending::Interrupted | Ending::JobOver | Ending::NodesLost => {
+            RunEnd::Interrupted | RunEnd::JobOver | RunEnd::NodesLost => {
                 let left = self.cancel();
                 let id = self.chain.jobs[self.own].id.clone();
                 let stopped = self.stop(&format!(

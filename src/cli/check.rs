@@ -6,14 +6,15 @@ use std::path::Path;
 use clap::Args;
 
 use super::failure::Failure;
+use super::start::host_environment;
 use super::terminal::say;
-use super::{CampaignArguments, Exit, print, start};
+use super::{CampaignArguments, Exit, print};
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Objective};
 use crate::config::fault::{Fault, Faults};
-use crate::config::site::{Executor, Partition, Site};
+use crate::config::site::Site;
 use crate::config::source::{Entry, Reading};
 use crate::exec::{LauncherError, doctor};
-use crate::plan::{self, Plan};
+use crate::plan::{self, Plan, PlannedStage};
 use crate::report;
 
 #[derive(Args)]
@@ -34,7 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return super::audit::run(path, arguments.repair);
     }
     let (loaded, plan) = checked(&arguments.campaign)?;
-    warn_of_crowding(&loaded);
+    warn_of_crowding(&loaded, &plan);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
     if let Some(reading) = loaded.source.as_ref().and_then(|source| source.reading()) {
         print(&entries(reading, arguments.verbose))?;
@@ -44,22 +45,25 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 
 /// A campaign in which everything is right, the programs it needs included.
 pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), Faults> {
-    programs(plan::load(&arguments.campaign, &arguments.overrides())?)
+    programs(plan::load(
+        &arguments.campaign,
+        &arguments.overrides(),
+        &host_environment(),
+    )?)
 }
 
 /// The same campaign, if the programs that it needs are installed.
 pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
     let mut faults = Faults::default();
-    for (name, method) in &loaded.campaign.methods {
-        let MethodKind::Simulate { engine, .. } = &method.kind else {
+    for stage in plan.stages() {
+        let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
             continue;
         };
         // What another machine has is the business of `moldflow sites check`.
-        let partition = &loaded.site.partitions[&method.partition];
-        if partition.transport.is_some() || !matches!(partition.executor, Executor::Local { .. }) {
+        if !stage.partition.runs_on_this_host() {
             continue;
         }
-        let place = loaded.place(&["methods", name, "engine"]);
+        let place = loaded.place(&["methods", &stage.method_name, "engine"]);
         let needed = engine.simulator().requirement();
         if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
             let message = format!(
@@ -73,7 +77,7 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
                     .hint(Some(missing.install.to_owned())),
             );
         }
-        if let Some(message) = missing_launcher(&method.kind, &loaded.site, partition) {
+        if let Some(message) = missing_launcher(&loaded.site, stage) {
             let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site profile another `mpiexec_command`";
             faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
         }
@@ -82,17 +86,16 @@ pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan),
 }
 
 /// Says on standard error when tasks will share cores; nothing keeps a run from that.
-pub(super) fn warn_of_crowding(loaded: &Loaded) {
-    if let Some(message) = plan::crowded(loaded) {
+pub(super) fn warn_of_crowding(loaded: &Loaded, plan: &Plan) {
+    if let Some(message) = plan::crowded(&loaded.site, plan) {
         say(&format!("warning: {message}"));
         say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
     }
 }
 
 /// What is wrong with the launcher of an MPI program, as far as this host can tell.
-fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
-    let launch = start::launch(kind, site, partition)?;
-    match launch.argv() {
+fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
+    match stage.launch.as_ref()?.argv() {
         Ok(argv)
             if argv
                 .first()
@@ -134,7 +137,10 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
     let mut by = plan.evaluate.engine.clone().unwrap_or_default();
     if let Some(first) = &plan.evaluate_geometry {
         let engine = first.engine.as_deref().unwrap_or_default();
-        by += &format!(" at geometries by {engine} (partition {})", first.partition);
+        by += &format!(
+            " at geometries by {engine} (partition {})",
+            first.partition_name
+        );
     }
     format!(
         "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
@@ -147,7 +153,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         stop.evaluations,
         by,
         plan.parallel,
-        plan.evaluate.partition,
+        plan.evaluate.partition_name,
         loaded.site.name,
         slots,
         plan.select,

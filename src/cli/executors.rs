@@ -27,10 +27,11 @@ pub fn executors(
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
     let shares = allocation::shares(site)?;
     let mut executors = BTreeMap::new();
-    for name in site.partitions.keys() {
+    for (name, partition) in &site.partitions {
         let executor = executor(
             site,
             name,
+            partition,
             &shares,
             executable,
             run,
@@ -49,13 +50,13 @@ pub fn executors(
 fn executor(
     site: &site::Site,
     name: &str,
+    partition: &site::Partition,
     shares: &Shares,
     executable: &Path,
     run: &str,
     reports: mpsc::UnboundedSender<Report>,
     way: Option<SshTransport>,
 ) -> io::Result<Box<dyn Executor>> {
-    let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
     let here = Here::new(executable);
     let terms = Terms::of(site, partition);
@@ -86,7 +87,7 @@ fn executor(
             Box::new(BlockExecutor::new(held, here, &name, reports)?)
         }
         (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
-            site, name, shares, executable, reports,
+            site, name, partition, shares, executable, reports,
         )?),
         (_, Some(terms)) => {
             let max_jobs = terms.batch.max_jobs.get().min(slots);
@@ -110,33 +111,35 @@ fn executor(
                 Box::new(JobExecutor::new(system, via, slots, run, reports)?)
             }
             None => {
-                let executor = match taken_before(site, name) {
+                let executor = match taken_before(site, name, partition) {
                     Some(taken) => {
                         let each = partition.cores_per_task.get();
                         LocalExecutor::pinned(cores::of_slots(slots, each, taken)?, reports)?
                     }
                     None => LocalExecutor::new(slots, reports)?,
                 };
-                Box::new(executor.with_gpus(gpus_of(site, name, slots)?))
+                Box::new(executor.with_gpus(gpus_of(site, name, partition, slots)?))
             }
         },
     })
 }
 
 /// The GPUs of each slot of a partition on this host, after those of the partitions before it; none if its tasks want none.
-fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String>> {
-    let each = site.partitions[name].gpus_per_task;
+fn gpus_of(
+    site: &site::Site,
+    name: &str,
+    partition: &site::Partition,
+    slots: usize,
+) -> io::Result<Vec<String>> {
+    let each = partition.gpus_per_task;
     if each == 0 {
         return Ok(Vec::new());
     }
-    let is_local = |partition: &site::Partition| {
-        matches!(partition.executor, site::Executor::Local { .. }) && partition.transport.is_none()
-    };
     let before = site
         .partitions
         .iter()
         .take_while(|(other, _)| *other != name);
-    let before = before.filter(|(_, partition)| is_local(partition));
+    let before = before.filter(|(_, partition)| partition.runs_on_this_host());
     let taken = before.map(|(_, partition)| {
         partition.slot_count(&site.node).unwrap_or(1) * partition.gpus_per_task
     });
@@ -145,7 +148,7 @@ fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String
 }
 
 /// Cores that pinned partitions before this one have; none if its own tasks are not pinned.
-fn taken_before(site: &site::Site, name: &str) -> Option<usize> {
+fn taken_before(site: &site::Site, name: &str, partition: &site::Partition) -> Option<usize> {
     let pinned = |partition: &site::Partition| {
         matches!(partition.executor, site::Executor::Local { pin: true, .. })
     };
@@ -158,7 +161,7 @@ fn taken_before(site: &site::Site, name: &str) -> Option<usize> {
         .map(|(_, partition)| {
             partition.slot_count(&site.node).unwrap_or(1) * partition.cores_per_task.get()
         });
-    pinned(&site.partitions[name]).then(|| cores.sum())
+    pinned(partition).then(|| cores.sum())
 }
 
 fn rules(blocks: &site::Blocks, capacity: usize) -> slurm::Rules {

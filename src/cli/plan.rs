@@ -7,11 +7,12 @@ use std::path::Path;
 
 use super::check::warn_of_crowding;
 use super::failure::Failure;
-use super::start::{self, BatchScript, Start};
+use super::start::{self, BatchScript, Start, host_environment};
 use super::{CampaignArguments, Exit, print};
 use crate::config::campaign::Loaded;
+use crate::config::site::Partition;
 use crate::exec::batch::System;
-use crate::plan::{self, EdgeKind, Plan, Planned};
+use crate::plan::{self, EdgeKind, Plan, PlannedStage};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -36,8 +37,8 @@ enum Format {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = &arguments.campaign.campaign;
-    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
-    warn_of_crowding(&loaded);
+    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
+    warn_of_crowding(&loaded, &plan);
     print(&match arguments.format {
         Format::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
         Format::Dot => plan::dot(&plan),
@@ -73,10 +74,10 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
         table.add_row([
             stage.stage.clone(),
             after.join(", "),
-            stage.method.clone(),
+            stage.method_name.clone(),
             stage.engine.clone().unwrap_or(stage.kind.to_owned()),
             tasks(loaded, plan, &stage.stage),
-            stage.partition.clone(),
+            stage.partition_name.clone(),
             stage.executor.to_owned(),
             in_words(stage.slots),
             stage.cores.to_string(),
@@ -135,7 +136,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
         }
         let in_script = starts[&stage.stage].script.is_some();
-        if let Some(words) = resources(loaded, &stage.partition).filter(|_| !in_script) {
+        if let Some(words) = resources(&stage.partition).filter(|_| !in_script) {
             let _ = writeln!(text, "    each task has {words}");
         }
         if let Some(on_node) = &starts[&stage.stage].on_node {
@@ -193,8 +194,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
 }
 
 /// What the tasks of a partition have besides cores, if the profile says so.
-fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
-    let partition = &loaded.site.partitions[partition];
+fn resources(partition: &Partition) -> Option<String> {
     let memory = partition
         .memory_per_task
         .map(|memory| format!("{memory} of memory"));
@@ -214,7 +214,8 @@ fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
 /// How many tasks a stage has.
 fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     let elements = loaded.campaign.search_space.elements.len();
-    let is = |step: &Option<Planned>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
+    let is =
+        |step: &Option<PlannedStage>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
     match stage {
         // Hydrogen is in every molecule and in no list of elements.
         stage if stage == plan.references.stage => (elements + 1).to_string(),

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::{say, visible};
-use crate::driver::{Ending, Watch};
+use crate::driver::{PartitionUsage, RunEnd, RunObserver};
 use crate::engine::Progress;
 use crate::report;
 use crate::task::HostFault;
@@ -96,12 +96,12 @@ impl Display {
     }
 }
 
-impl Watch for Display {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+impl RunObserver for Display {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]) {
         match &mut self.kind {
             Kind::Quiet => {}
-            Kind::Lines(lines) => lines.tell(progress, slots, &self.names),
-            Kind::Live(live) => live.tell(progress, slots, &self.names),
+            Kind::Lines(lines) => lines.report_progress(progress, usage, &self.names),
+            Kind::Live(live) => live.report_progress(progress, usage, &self.names),
         }
     }
 
@@ -116,15 +116,15 @@ impl Watch for Display {
         self.warn(what);
     }
 
-    fn draining(&mut self, why: Ending) {
+    fn draining(&mut self, why: RunEnd) {
         let why = match why {
-            Ending::Interrupted => {
+            RunEnd::Interrupted => {
                 "interrupted: no new tasks, waiting for those that run; once more stops them"
             }
-            Ending::NodesLost => {
+            RunEnd::NodesLost => {
                 "a partition has lost all its nodes: waiting for what runs elsewhere"
             }
-            Ending::JobOver | Ending::Ended(_) => return,
+            RunEnd::JobOver | RunEnd::Stopped(_) => return,
         };
         self.say(why);
         self.say(&format!("`{}` goes on with it", self.resume));
@@ -132,7 +132,7 @@ impl Watch for Display {
 }
 
 impl Lines {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
@@ -148,7 +148,7 @@ impl Lines {
                 progress.failures,
                 best(progress, names),
                 queue(progress),
-                busy(slots),
+                busy(usage),
                 progress.phase
             ));
             self.last = Some((Instant::now(), progress.clone()));
@@ -174,7 +174,7 @@ impl Live {
         }
     }
 
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
         let (began, before) = *self
             .began
             .get_or_insert((Instant::now(), progress.evaluations));
@@ -195,7 +195,7 @@ impl Live {
             progress.failures
         );
         self.best.set_message(visible(&best));
-        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(slots));
+        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(usage));
         self.queue.set_message(visible(&queue));
     }
 }
@@ -231,9 +231,9 @@ fn queue(progress: &Progress) -> String {
     }
 }
 
-fn busy(slots: &[(String, usize, usize)]) -> String {
-    let each = slots
+fn busy(usage: &[PartitionUsage]) -> String {
+    let each = usage
         .iter()
-        .map(|(name, busy, all)| format!("{name} {busy}/{all} busy"));
+        .map(|p| format!("{} {}/{} busy", p.partition, p.busy, p.slots));
     each.collect::<Vec<_>>().join(", ")
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::config::campaign::Loaded;
-use crate::engine::Config;
+use crate::engine::EngineConfig;
 use crate::plan::Plan;
 use crate::report::{self, About, FILE, RunState};
 use crate::store::Store;
@@ -67,10 +67,10 @@ fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
     About {
         state,
         objective: loaded.campaign.objective,
-        level: Config::new(&loaded.campaign, plan).evaluate.level(),
+        level: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),
         site: &loaded.site,
         partitions: stages
-            .map(|planned| (planned.stage.clone(), planned.partition.clone()))
+            .map(|planned| (planned.stage.clone(), planned.partition_name.clone()))
             .collect(),
         at: jiff::Timestamp::now().as_millisecond(),
     }

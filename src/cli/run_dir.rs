@@ -10,6 +10,7 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
+use super::start::host_environment;
 use super::terminal::say;
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::config::source::QM9;
@@ -201,7 +202,11 @@ pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
         resolved: true,
         ..Overrides::default()
     };
-    Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
+    Ok(plan::load(
+        &dir.join(CAMPAIGN),
+        &overrides,
+        &host_environment(),
+    )?)
 }
 
 /// The database of a run directory, for reading. One of an earlier version is brought to the

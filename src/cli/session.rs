@@ -1,6 +1,5 @@
 //! A run from its directory to its end: what `run` and `resume` share.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
@@ -21,9 +20,10 @@ use super::ways::Ways;
 use super::{audit, cache, run_dir, settings, start};
 use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{self, Source};
-use crate::config::{scratch, site};
-use crate::driver::{Drawn, Driver, Ending, Site, StageSite, TaskRun, Watch};
-use crate::engine::{Config, Engine, Progress, stream};
+use crate::driver::{
+    Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunEnd, RunObserver, TaskRun,
+};
+use crate::engine::{Engine, EngineConfig, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
@@ -92,25 +92,25 @@ pub async fn work(
         tracing::warn!("{line}");
         display.say(line);
     };
-    let earlier = cache::open(loaded, plan, &info.name, &mut say).await;
-    let site = Site {
+    let cache = cache::open(loaded, plan, &info.name, &mut say).await;
+    let context = ExecutionContext {
         run: info.name,
         run_dir: dir.to_owned(),
-        stages: stages(loaded, plan),
+        stages: plan.stages_by_name(),
         scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
         executors,
         time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
     };
-    let config = Config {
+    let config = EngineConfig {
         stop: begun.stop.clone(),
-        ..Config::new(&loaded.campaign, plan)
+        ..EngineConfig::new(&loaded.campaign, plan)
     };
     let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
     let mut driver = Driver::new(
         Engine::new(config),
         store,
-        site,
+        context,
         received,
         TaskRun { executable },
         wall_time,
@@ -127,16 +127,17 @@ pub async fn work(
         ));
     }
     driver.change(begun.changed.clone());
+    let host = start::host_environment();
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
-    let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
-    let driver = match earlier {
-        Some(earlier) => driver.with_earlier(earlier),
+    let driver = driver.with_secrets(Secrets::among(host.variables.into_iter().chain(given)));
+    let driver = match cache {
+        Some(cache) => driver.with_cache(cache),
         None => driver,
     };
     let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
         Some(source) => draw(source, seed, initial)?,
-        None => Drawn::default(),
+        None => InitialMolecules::default(),
     };
     display.say(&format!("run directory {}", dir.display()));
     if let Some(reading) = reading {
@@ -176,15 +177,15 @@ struct Watched {
     continuation: Option<Continuation>,
 }
 
-impl Watch for Watched {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
-        self.display.tell(progress, slots);
+impl RunObserver for Watched {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]) {
+        self.display.report_progress(progress, usage);
         if let Some(continuation) = &mut self.continuation {
             continuation.told(progress.ended);
         }
     }
 
-    fn draining(&mut self, why: Ending) {
+    fn draining(&mut self, why: RunEnd) {
         self.display.draining(why);
     }
 
@@ -207,7 +208,7 @@ fn source(loaded: &Loaded) -> Result<Arc<Source>, Failure> {
 }
 
 /// Draws the initial molecules and some more.
-fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
+fn draw(source: &Source, seed: u64, count: usize) -> Result<InitialMolecules, Failure> {
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
         let message = format!(
@@ -220,7 +221,7 @@ fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
         ));
     }
     let reserve = initial.split_off(count);
-    Ok(Drawn { initial, reserve })
+    Ok(InitialMolecules { initial, reserve })
 }
 
 /// The database of the run, made if this is its beginning.
@@ -258,43 +259,6 @@ fn start_log(dir: &Path) -> Result<(), Failure> {
     // A second call, in one process, keeps the first log.
     let _ = tracing::subscriber::set_global_default(subscriber.finish());
     Ok(())
-}
-
-fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
-    let stages = plan.stages().into_iter().map(|stage| {
-        let method = &loaded.campaign.methods[&stage.method];
-        let partition = &loaded.site.partitions[&method.partition];
-        // The later of one name counts: what the profile sets is not what it passes.
-        let mut env = start::passed(&loaded.site, environment());
-        env.extend(start::environment(&method.kind, partition));
-        env.extend(scratch_variable(&loaded.site, partition));
-        (
-            stage.stage.clone(),
-            StageSite {
-                partition: method.partition.clone(),
-                timeout: method.timeout.into(),
-                env,
-                launch: start::launch(&method.kind, &loaded.site, partition),
-            },
-        )
-    });
-    stages.collect()
-}
-
-/// The variables of this process, those whose names and values are text.
-fn environment() -> impl Iterator<Item = (String, String)> {
-    std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-}
-
-/// The variable that the scratch directory begins with, for tasks that are started in this host's
-/// own environment.
-fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(String, String)> {
-    let (name, _) = scratch::variable(&site.scratch)?;
-    let is_here = partition.transport.is_none() && partition.executor.batch().is_none();
-    let is_given = partition.environment.contains_key(name);
-    let value = std::env::var(name).ok()?;
-    (is_here && !is_given).then(|| (name.to_owned(), value))
 }
 
 /// Counts Ctrl-C, SIGTERM and SIGHUP.
@@ -340,7 +304,7 @@ async fn conclude(
     dir: &Path,
     store: &mut Store,
     campaign: &Campaign,
-    ending: Ending,
+    ending: RunEnd,
     next: Option<String>,
     output: Output,
 ) -> Result<Exit, Failure> {
@@ -365,24 +329,24 @@ async fn conclude(
     );
     let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
     let ended = match ending {
-        Ending::Interrupted => {
+        RunEnd::Interrupted => {
             say(&format!("interrupted after {done}; {next}"));
             return Ok(Exit::Interrupted);
         }
-        Ending::NodesLost => {
+        RunEnd::NodesLost => {
             say(&format!(
                 "a partition has lost all its nodes, after {done}; {next}"
             ));
             return Ok(Exit::Interrupted);
         }
         // As it should be: Cobalt lets a job that failed hold back those that wait for it.
-        Ending::JobOver => {
+        RunEnd::JobOver => {
             say(&format!(
                 "the time of this job is over, after {done}; {next}"
             ));
             return Ok(Exit::Finished);
         }
-        Ending::Ended(stopped_by) => stopped_by,
+        RunEnd::Stopped(stopped_by) => stopped_by,
     };
     if !output.quiet || !ended.is_success() {
         say(&format!("{done}: {}", ended.sentence()));

@@ -7,6 +7,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::failure::{Failure, causes};
 use super::plan::trimmed;
+use super::start::host_environment;
 use super::{CampaignArguments, Exit, print};
 use crate::config::campaign::{Loaded, MethodKind, Schedule};
 use crate::config::duration::Duration;
@@ -48,7 +49,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = &arguments.campaign.campaign;
-    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
+    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
     let nodes = arguments.nodes.map(|nodes| nodes as usize);
     let machine =
         Machine::new(&loaded.site, nodes).map_err(|error| no_machine(&error, &loaded.site.name))?;
@@ -215,23 +216,23 @@ fn notes(
     forecast: &Forecast,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    let (time, method) = (assumptions.task_time, &plan.evaluate.method);
-    let timeout = loaded.campaign.methods[method].timeout;
+    let (time, method) = (assumptions.task_time, &plan.evaluate.method_name);
+    let timeout = plan.evaluate.method.timeout;
     if time.median() >= timeout {
         notes.push(format!(
             "simulations that take {time} run past the timeout of method `{method}`, {timeout}: say with `--task-time` what they take"
         ));
     }
-    let slots = forecast.partitions.get(&plan.evaluate.partition);
+    let slots = forecast.partitions.get(&plan.evaluate.partition_name);
     let slots = slots.map_or(0, |partition| partition.slots);
-    let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition);
+    let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition_name);
     if plan.parallel < slots {
         notes.push(format!(
             "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others are never used",
             plan.parallel
         ));
     }
-    let settings = match &loaded.campaign.methods[&plan.generate.method].kind {
+    let settings = match &plan.generate.method.kind {
         MethodKind::Generate { settings } => settings.clone(),
         _ => Default::default(),
     };

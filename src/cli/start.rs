@@ -4,17 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::allocation;
 use super::chain;
 use super::failure::{Failure, causes};
-use crate::config::campaign::{Loaded, MethodKind};
-use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
+use crate::config::campaign::Loaded;
+use crate::config::site::{Executor, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
-use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::host::name::host_name;
-use crate::plan::{Plan, Planned};
-use crate::simulate::Ranks;
-use crate::task::{Launch, Shape};
+use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
+use crate::task::{Launch, Limits};
 
 /// The directory of an attempt, which only a run knows.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -50,72 +47,13 @@ pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, F
         .collect()
 }
 
-/// What tasks see of `environment` because the profile says so.
-pub fn passed(
-    site: &Site,
-    environment: impl Iterator<Item = (String, String)>,
-) -> Vec<(String, String)> {
-    let allowed = |name: &str| {
-        site.pass_environment
-            .iter()
-            .any(|word| match word.strip_suffix('*') {
-                Some(prefix) => name.starts_with(prefix),
-                None => name == word,
-            })
-    };
-    environment.filter(|(name, _)| allowed(name)).collect()
-}
-
-/// Variables of the tasks of a method on a partition.
-pub fn environment(kind: &MethodKind, partition: &Partition) -> Vec<(String, String)> {
-    // Each process of an MPI program inherits them.
-    let cores = ranks(kind).map_or(partition.cores_per_task, |ranks| ranks.cores_per_rank);
-    let threads =
-        ["OMP_NUM_THREADS", "RAYON_NUM_THREADS"].map(|name| (name.to_owned(), cores.to_string()));
-    let given = partition.environment.clone();
-    // The only slot of another host; on this host the executor sets them.
-    let is_elsewhere =
-        partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
-    let gpus = of_slots(1, partition.gpus_per_task, 0, None).unwrap_or_default();
-    let gpus = gpus
-        .into_iter()
-        .filter(|set| is_elsewhere && !set.is_empty())
-        .map(|set| (VISIBLE.to_owned(), set));
-    // A later one of the same name counts.
-    let all: BTreeMap<String, String> = threads.into_iter().chain(gpus).chain(given).collect();
-    all.into_iter().collect()
-}
-
-fn ranks(kind: &MethodKind) -> Option<Ranks> {
-    match kind {
-        MethodKind::Simulate { engine, .. } => engine.simulator().ranks(),
-        MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => None,
-    }
-}
-
-/// How the MPI program of a method is started on a partition of a site.
-pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<Launch> {
-    let ranks = ranks(kind)?;
-    let local =
-        matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
-    let shape = Shape {
-        hosts: if local { vec![host_name()] } else { Vec::new() },
-        memory: memory(site),
-        memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
-        gpus_per_task: partition.gpus_per_task,
-        ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
-    };
-    Some(Launch {
-        template: site.mpiexec_command.clone()?,
-        shape,
-    })
-}
-
-/// Memory of a node in MiB, where it is given.
-pub fn memory(site: &Site) -> Option<u64> {
-    match site.node.memory {
-        Memory::Bytes(bytes) => Some(bytes >> 20),
-        Memory::Auto => None,
+/// Returns the host name and the environment variables of this process.
+pub fn host_environment() -> HostEnvironment {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    HostEnvironment {
+        host_name: host_name(),
+        variables: variables.collect(),
     }
 }
 
@@ -147,7 +85,7 @@ pub fn job_script(
         ..terms.script(
             &name,
             None,
-            Duration::MAX,
+            Limits::new(Duration::MAX),
             environment,
             dir.to_owned(),
             &argv,
@@ -159,9 +97,9 @@ pub fn job_script(
     })
 }
 
-fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
+fn start(loaded: &Loaded, stage: &PlannedStage) -> Result<Start, Failure> {
     let site = &loaded.site;
-    let partition = &site.partitions[&stage.partition];
+    let partition = &stage.partition;
     let failed = |error: &dyn std::error::Error| {
         let message = format!(
             "the tasks of stage `{}` cannot be started: {}",
@@ -170,8 +108,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         );
         Failure::with_hint(message, format!("correct the site profile `{}`", site.name))
     };
-    let kind = &loaded.campaign.methods[&stage.method].kind;
-    let launch = launch(kind, site, partition);
+    let launch = stage.launch.clone();
     let shape = launch.as_ref().map(|launch| launch.shape.clone());
     let argv_of = |mut launch: Launch| {
         let nodes = launch.shape.nodes.get();
@@ -180,11 +117,11 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         launch.argv()
     };
     let allocated = matches!(partition.executor, Executor::Allocation { .. });
-    let on_node = (allocated && launch.is_none()).then(|| allocation::on_node(site, partition));
+    let on_node = (allocated && launch.is_none()).then(|| launch_on_node(site, partition));
     let on_node = on_node.flatten().map(argv_of);
     let launcher = launch.map(argv_of);
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
-    let environment = environment(kind, partition);
+    let environment = &stage.environment.defined;
     let in_blocks = matches!(
         &partition.executor,
         Executor::Slurm {
@@ -193,7 +130,6 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         }
     );
     let terms = Terms::of(site, partition).filter(|_| !in_blocks);
-    let timeout = loaded.campaign.methods[&stage.method].timeout.into();
     let (host, dir) = match &partition.transport {
         Some(Transport::Ssh(place)) => {
             let dir = place.work_dir.join("attempts/TOKEN");
@@ -203,7 +139,14 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     };
     let script = terms.map(|terms| {
         let dir = dir.clone();
-        let script = terms.script("TOKEN", shape.as_ref(), timeout, &environment, dir, &argv);
+        let script = terms.script(
+            "TOKEN",
+            shape.as_ref(),
+            stage.limits,
+            environment,
+            dir,
+            &argv,
+        );
         let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });

@@ -11,7 +11,7 @@ use super::chain::{Chain, Link};
 use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::config::site::Submit;
-use crate::engine::Config;
+use crate::engine::EngineConfig;
 use crate::exec::batch::System;
 use crate::report::{self, RunState, SlotUse};
 use crate::store;
@@ -70,7 +70,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
                 .stages()
                 .into_iter()
                 .find(|s| s.stage == running.name)
-                .map(|s| s.partition.as_str());
+                .map(|s| s.partition_name.as_str());
             *busy.entry(partition.unwrap_or_default()).or_default() += running.count;
         }
     }
@@ -83,7 +83,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     });
     let slots: Vec<_> = slots.collect();
-    let level = Config::new(&loaded.campaign, &plan).evaluate.level();
+    let level = EngineConfig::new(&loaded.campaign, &plan).evaluate.level();
     let jobs = jobs(&chain, state, loaded.site.submit.as_ref());
     if arguments.json {
         let mut object = report::status_json(&dir, &summary, state, &level, &slots);

@@ -17,6 +17,7 @@ use crate::exec::allocation::{Nodes, share};
 use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
 use crate::exec::transport::Here;
+use crate::plan::passed_variables;
 use crate::store::Store;
 use crate::task::StoppedBy;
 
@@ -152,7 +153,7 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
 
 fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
     let executable = super::own_executable()?;
-    let passed = start::passed(&loaded.site, std::env::vars());
+    let passed = passed_variables(&loaded.site, &start::host_environment().variables);
     // A job's PATH may lack the folder in which its own continuation is submitted.
     let commands = on_path(System::from(submit.system).submit());
     let commands = commands.as_deref().and_then(Path::parent);

@@ -47,9 +47,12 @@ impl Ways {
     pub fn ask_schedulers(&mut self, loaded: &Loaded) -> Result<(), Failure> {
         let mut here = Here::new(&super::own_executable()?);
         let mut asked = BTreeSet::new();
-        for method in loaded.campaign.methods.values() {
-            let name = &method.partition;
-            let partition = &loaded.site.partitions[name];
+        let used = loaded.campaign.methods.values();
+        let used: BTreeSet<&String> = used.map(|method| &method.partition).collect();
+        for (name, partition) in &loaded.site.partitions {
+            if !used.contains(name) {
+                continue;
+            }
             let host = partition
                 .transport
                 .as_ref()

@@ -77,6 +77,16 @@ pub struct Node {
     pub gpus: usize,
 }
 
+impl Node {
+    /// Returns its memory in MiB, where the profile gives it.
+    pub fn memory_mib(&self) -> Option<u64> {
+        match self.memory {
+            Memory::Bytes(bytes) => Some(bytes >> 20),
+            Memory::Auto => None,
+        }
+    }
+}
+
 impl Default for Node {
     fn default() -> Self {
         Self {
@@ -151,6 +161,11 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Partition {
+    /// Returns whether its tasks are processes of the host that the engine runs on.
+    pub fn runs_on_this_host(&self) -> bool {
+        matches!(self.executor, Executor::Local { .. }) && self.transport.is_none()
+    }
+
     /// Tasks for which a node has cores, memory and GPUs, as far as these are known; at least one.
     pub fn tasks_per_node(&self, node: &Node) -> usize {
         let by_cores = node.cores.count() / self.cores_per_task.get();

@@ -15,11 +15,11 @@ use crate::engine::{TaskResult, file};
 /// Bytes of standard error that a failure's message quotes.
 const QUOTED: u64 = 2000;
 
-/// The program that tasks are, and how its end is understood.
-pub trait Program {
-    /// Command line, run in the directory of the attempt.
+/// The program that runs a task, and the meaning of its end.
+pub trait TaskProgram {
+    /// Returns its command line, which runs in the directory of the attempt.
     fn argv(&self) -> Vec<String>;
-    /// What the attempt came to: its own result first, then its exit status.
+    /// Returns the result of an attempt: the one that it left, or else what its exit status means.
     fn read(&self, exit: &Exit, result: Option<&[u8]>) -> TaskResult;
 }
 
@@ -29,7 +29,7 @@ pub struct TaskRun {
     pub executable: PathBuf,
 }
 
-impl Program for TaskRun {
+impl TaskProgram for TaskRun {
     fn argv(&self) -> Vec<String> {
         let executable = self.executable.to_string_lossy().into_owned();
         vec![executable, "task".into(), "run".into(), file::INPUT.into()]
@@ -118,7 +118,7 @@ pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
         .join(attempt.to_string())
 }
 
-/// Why the files of a result could not be taken in.
+/// Reason why the files of a result could not be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// The result is not what a task should leave.
@@ -135,11 +135,11 @@ impl AdoptError {
 }
 
 /// The files of a run that are named by their content.
-pub struct Files {
+pub struct StateFiles {
     dir: PathBuf,
 }
 
-impl Files {
+impl StateFiles {
     pub fn open(run_dir: &Path) -> io::Result<Self> {
         let dir = run_dir.join("state");
         fs::create_dir_all(&dir)?;

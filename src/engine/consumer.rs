@@ -5,6 +5,18 @@ use crate::task::{Candidate, Evaluation, Outcome, Record, TaskId};
 
 use super::{Engine, EvaluatedMolecule, Phase, SimulateStage, Step, Work};
 
+/// Task of the second step of an evaluation at a two-step level. Its number is the one after that
+/// of the first step, and it is reserved when the first step is created: so the order in which
+/// first steps end decides nothing.
+struct SecondStep(TaskId);
+
+impl SecondStep {
+    /// Returns the second step that belongs to this first step.
+    fn after(first: TaskId) -> Self {
+        Self(TaskId(first.0 + 1))
+    }
+}
+
 impl Engine {
     /// Fills up to `parallel` simulations from the queue, newest batch first, best rank first.
     pub(super) fn consume(&mut self, step: &mut Step) {
@@ -31,13 +43,14 @@ impl Engine {
         self.evaluate(candidate, step);
     }
 
-    /// Begins an evaluation with its first step. The number of the second is set aside, so that the
-    /// order in which first steps end decides nothing.
+    /// Begins an evaluation with its first step, and reserves the number of the second if there are
+    /// two.
     fn evaluate(&mut self, candidate: Candidate, step: &mut Step) {
         self.simulations += 1;
         if self.evaluation_stage(&candidate).geometry.is_some() {
             self.submit(Work::Relax(candidate), step);
-            self.last_task += 1;
+            let SecondStep(second) = SecondStep::after(TaskId(self.last_task));
+            self.last_task = second.0;
         } else {
             let geometry = None;
             self.submit(
@@ -73,7 +86,8 @@ impl Engine {
             candidate,
             geometry: Some(xyz.clone()),
         };
-        self.submit_as(TaskId(task.0 + 1), work, step);
+        let SecondStep(second) = SecondStep::after(task);
+        self.submit_as(second, work, step);
     }
 
     /// Whether this is a moment at which the run may decide to stop.

@@ -14,9 +14,9 @@ mod step;
 mod stop;
 mod tasks;
 
-pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
+pub use config::{EngineConfig, GeometryStep, LearnStage, SimulateStage};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
-pub use progress::Progress;
+pub use progress::{Progress, RunPhase};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
 
@@ -34,7 +34,7 @@ use tasks::{Live, Work};
 /// The live state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
-    config: Config,
+    config: EngineConfig,
     phase: Phase,
     stopping: Option<StoppedBy>,
     last_task: u64,
@@ -83,7 +83,7 @@ enum Phase {
 }
 
 impl Engine {
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: EngineConfig) -> Self {
         let queue = CandidateQueue::new(config.select.max(2 * config.parallel));
         Self {
             config,

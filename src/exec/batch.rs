@@ -13,7 +13,7 @@ use serde::Serialize;
 use crate::config::options::{self, Own, Refusal};
 use crate::config::paths::in_home;
 use crate::config::site::{Batch, BatchSystem, Executor, Partition, Site, Submit};
-use crate::task::Shape;
+use crate::task::{Limits, Shape};
 
 const SLURM: &str = include_str!("../../templates/slurm.sh.hbs");
 const PBS: &str = include_str!("../../templates/pbs.sh.hbs");
@@ -75,9 +75,6 @@ impl System {
         }
     }
 }
-
-/// What a job gets beyond the timeout of its task, so that the task is ended by its timeout and not by the batch system.
-const MARGIN: Duration = Duration::from_secs(60);
 
 /// What a job asks for on each of its nodes, besides cores.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -157,7 +154,7 @@ impl Terms {
         &'a self,
         name: &'a str,
         shape: Option<&Shape>,
-        timeout: Duration,
+        limits: Limits,
         environment: &'a [(String, String)],
         dir: PathBuf,
         argv: &'a [String],
@@ -173,7 +170,7 @@ impl Terms {
             ranks_per_node: shape.map_or(one, |shape| shape.ranks_per_node),
             cores_per_rank: shape.map_or(self.cores_per_task, |shape| shape.cores_per_rank),
             resources: &self.resources,
-            walltime: timeout.saturating_add(MARGIN).min(batch.walltime.get()),
+            walltime: limits.job_walltime(batch.walltime.get()),
             setup: &self.setup,
             environment,
             path: None,

@@ -100,7 +100,7 @@ pub fn order(job: &Job) -> io::Result<Vec<u8>> {
         token: job.token.to_string(),
         argv: job.argv.clone(),
         env: job.env.clone(),
-        timeout: job.timeout,
+        timeout: job.limits.timeout,
     };
     Ok(serde_json::to_vec(&order)?)
 }
@@ -128,7 +128,7 @@ pub fn script_of_job(
     // The scratch folder is the attempt's own: `job.json` tells it, and `plan` cannot.
     let env = job.env.iter().filter(|(name, _)| name != SCRATCH);
     let env: Vec<_> = env.cloned().collect();
-    let script = terms.script(&name, shape, job.timeout, &env, dir, &argv);
+    let script = terms.script(&name, shape, job.limits, &env, dir, &argv);
     script.render()
 }
 

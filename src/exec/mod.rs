@@ -30,11 +30,10 @@ pub use secrets::Secrets;
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::{HostFault, Shape, Token};
+use crate::task::{HostFault, Limits, Shape, Token};
 
 /// One attempt at a task, ready to be started.
 #[derive(Clone, Debug)]
@@ -51,9 +50,8 @@ pub struct Job {
     pub links: Vec<(PathBuf, String)>,
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
-    pub timeout: Duration,
-    /// How long it may take as far as is known, `timeout` at the most.
-    pub expected: Duration,
+    /// Time limits of the attempt.
+    pub limits: Limits,
     /// Of the MPI program that it starts, if it does; None for one process.
     pub shape: Option<Shape>,
 }

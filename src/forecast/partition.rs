@@ -2,13 +2,11 @@
 //! Time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use super::machine::{BlockRules, Supply};
+use super::machine::{BlockRules, Supply, millis};
 use super::times::Millis;
-use crate::task::{Attempt, TaskId};
-
-/// What a step needs beyond its task's timeout, as in the executor of blocks.
-const MARGIN: Millis = 15_000;
+use crate::task::{Attempt, Limits, TaskId, block_time};
 
 /// The slots of a partition and what is in them.
 #[derive(Debug)]
@@ -36,7 +34,7 @@ pub struct Waiting {
     pub attempt: Attempt,
     /// Duration if nothing terminates it.
     pub time: Millis,
-    pub timeout: Millis,
+    pub limits: Limits,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -211,7 +209,7 @@ impl Partition {
             task,
             attempt,
             time,
-            timeout,
+            limits,
         } = task;
         let wait = match self.supply {
             Supply::Jobs { .. } => self.queue_wait,
@@ -222,11 +220,14 @@ impl Partition {
             agenda.push((begin, Due::Starts(task, attempt)));
         }
         let since = (wait == 0).then_some(now);
-        let (length, how) = [(timeout, How::TimedOut), (left, How::Walltime)]
-            .into_iter()
-            .fold((time, How::Done), |shortest, end| {
-                if end.0 < shortest.0 { end } else { shortest }
-            });
+        let (length, how) = [
+            (millis(limits.timeout), How::TimedOut),
+            (left, How::Walltime),
+        ]
+        .into_iter()
+        .fold((time, How::Done), |shortest, end| {
+            if end.0 < shortest.0 { end } else { shortest }
+        });
         agenda.push((begin + length, Due::Ends(task, attempt, how)));
         let running = Running {
             attempt,
@@ -256,7 +257,7 @@ impl Partition {
     /// Releases blocks whose walltime is over, that idled for too long, or whose remaining time is
     /// too short for the waiting tasks.
     fn end_blocks(&mut self, now: Millis, rules: &BlockRules) {
-        let first = self.waiting.front().map(|task| task.timeout);
+        let first = self.waiting.front().map(|task| task.limits.expected);
         let mut left = self.blocks.len();
         let node_time = &mut self.node_time;
         self.blocks.retain(|_, block| {
@@ -279,7 +280,8 @@ impl Partition {
         while let Some(task) = self.waiting.front().copied() {
             let room = self.blocks.iter_mut().find_map(|(name, block)| {
                 let (_, until) = block.times?;
-                let fits = block.used < rules.capacity && rules.lasts(now, until, task.timeout);
+                let fits =
+                    block.used < rules.capacity && rules.lasts(now, until, task.limits.expected);
                 fits.then_some((*name, block, until))
             });
             let Some((name, block, until)) = room.filter(|_| self.used < slots) else {
@@ -297,7 +299,10 @@ impl Partition {
         if self.waiting.is_empty() && !self.begun {
             return;
         }
-        let time = self.waiting.front().map_or(0, |task| task.timeout);
+        let time = self
+            .waiting
+            .front()
+            .map_or(Duration::ZERO, |task| task.limits.expected);
         let is_open = |block: &&Block| {
             let until = block.times.map(|(_, until)| until);
             until.is_none_or(|until| rules.lasts(now, until, time))
@@ -332,9 +337,10 @@ impl Partition {
 }
 
 impl BlockRules {
-    /// Returns true if a block lasts long enough for a task of length `time`, as in the executor of
+    /// Returns true if a block lasts long enough for a task that is `expected` to take so long, as in the executor of
     /// blocks.
-    fn lasts(&self, now: Millis, until: Millis, time: Millis) -> bool {
-        now + (time + MARGIN).min(self.walltime / 10 * 9) <= until
+    fn lasts(&self, now: Millis, until: Millis, expected: Duration) -> bool {
+        let walltime = Duration::from_millis(self.walltime);
+        now + millis(block_time(expected, walltime)) <= until
     }
 }

@@ -25,8 +25,6 @@ use crate::exec::{Executor, Exit, Found, HOSTS, Job, LocalExecutor, News, Report
 use crate::task::Launch;
 use crate::task::Token;
 
-/// What a launcher gets beyond the timeout of its task, which is ended where it runs.
-const MARGIN: Duration = Duration::from_secs(60);
 /// How long clients may take to end what they started, when the engine leaves.
 const LEAVE: Duration = Duration::from_secs(5);
 /// Looks, a second apart, for what a task left that its launcher says went well: a file of another host may show late.
@@ -346,17 +344,16 @@ impl Thread {
     }
 
     fn client_of(&self, job: &Job, argv: Vec<String>) -> Job {
-        let margin = if job.shape.is_some() {
-            Duration::ZERO
-        } else {
-            MARGIN
+        let limits = match job.shape {
+            Some(_) => job.limits,
+            None => job.limits.of_client(),
         };
         Job {
             argv,
             env: self.env.iter().chain(&job.env).cloned().collect(),
             files: Vec::new(),
             links: Vec::new(),
-            timeout: job.timeout + margin,
+            limits,
             ..job.clone()
         }
     }

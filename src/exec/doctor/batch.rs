@@ -7,6 +7,7 @@ use super::Finding;
 use super::probe::{Outcome, Place};
 use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::says_history;
+use crate::task::Limits;
 
 /// Variables that say that this is a batch job.
 const JOBS: [&str; 3] = ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"];
@@ -101,7 +102,14 @@ fn history(subject: &str, place: Place<'_>) -> Finding {
 /// Whether a job would be taken.
 fn accepted(subject: &str, place: Place<'_>, terms: &Terms) -> Finding {
     let (argv, dir) = (["true".to_owned()], PathBuf::from("/"));
-    let script = terms.script("moldflow-check", None, Duration::MAX, &[], dir, &argv);
+    let script = terms.script(
+        "moldflow-check",
+        None,
+        Limits::new(Duration::MAX),
+        &[],
+        dir,
+        &argv,
+    );
     let script = match script.render() {
         Ok(script) => script,
         Err(error) => return Finding::failed(subject, error.to_string(), "correct the profile"),

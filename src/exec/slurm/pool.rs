@@ -7,13 +7,11 @@ use std::time::Duration;
 use crate::exec::Exit;
 use crate::exec::batched::Traces;
 use crate::exec::jobs::{Fate, Listed, State, Submitted, verdict};
-use crate::task::Token;
+use crate::task::{Token, block_time};
 
 /// Looks in a row that must bear something out before it is believed. A block whose id is known is gone only when Slurm
 /// says that it does not know the id: a list may lack jobs that live.
 const LOOKS: u32 = 2;
-/// What a step needs beyond its task's timeout, to start and to be ended.
-const MARGIN: Duration = Duration::from_secs(15);
 
 /// How blocks are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -406,7 +404,7 @@ impl Pool {
     /// Whether a block will last for a task that may take `time`. One that may take longer than any block lasts needs a
     /// block that has hardly begun.
     fn lasts(&self, at: Duration, until: Option<Duration>, time: Duration) -> bool {
-        let needed = (time + MARGIN).min(self.rules.walltime * 9 / 10);
+        let needed = block_time(time, self.rules.walltime);
         until.is_none_or(|until| at + needed <= until)
     }
 

@@ -28,8 +28,6 @@ use crate::task::Token;
 const POLL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 /// The file in an attempt's directory that names its block.
 const BLOCK: &str = "block";
-/// What a client gets beyond the timeout of its task, which is ended where it runs.
-const MARGIN: Duration = Duration::from_secs(60);
 
 /// The blocks of a partition and what runs in them.
 #[derive(Clone, Debug)]
@@ -237,7 +235,9 @@ impl Thread {
     }
 
     fn want(&mut self, jobs: Vec<Job>) {
-        let tasks = jobs.iter().map(|job| (job.token.clone(), job.expected));
+        let tasks = jobs
+            .iter()
+            .map(|job| (job.token.clone(), job.limits.expected));
         let tasks = tasks.collect();
         self.jobs
             .extend(jobs.into_iter().map(|job| (job.token.clone(), job)));
@@ -520,7 +520,7 @@ fn client_job(job: &Job, argv: Vec<String>) -> Job {
         env: Vec::new(),
         files: Vec::new(),
         links: Vec::new(),
-        timeout: job.timeout + MARGIN,
+        limits: job.limits.of_client(),
         shape: None,
         ..job.clone()
     }

@@ -12,21 +12,23 @@ use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 use crate::task::{Attempt, TaskId};
 
-/// Threads that remove. Removing a directory takes hardly any work but waits for the file system, a millisecond and more.
+/// Threads that remove. Removing a directory takes hardly any work but waits for the file system, a
+/// millisecond and more.
 const THREADS: usize = 4;
-/// The folder in `tasks` that a directory is moved into first. Whoever removes from a folder keeps others from making
-/// anything in it meanwhile: those who remove from `tasks` itself would hold up the start of tasks.
+/// The folder in `tasks` that a directory is moved into first. Whoever removes from a folder keeps
+/// others from making anything in it meanwhile: those who remove from `tasks` itself would hold up
+/// the start of tasks.
 const GONE: &str = ".gone";
 
-/// The threads and what they are told.
-pub struct Janitor {
+/// Threads that remove directories.
+pub struct DirectoryCleaner {
     /// `tasks` in the run directory.
     tasks: PathBuf,
     sender: Sender<PathBuf>,
     threads: Vec<JoinHandle<()>>,
 }
 
-impl Janitor {
+impl DirectoryCleaner {
     pub fn start(tasks: PathBuf) -> Self {
         let _ = fs::create_dir_all(&tasks);
         let _ = spread(&tasks);
@@ -61,9 +63,9 @@ impl Janitor {
         let _ = self.sender.send(dir);
     }
 
-    /// Waits until all is done, and removes what is left of other attempts than `keep`: of those that were cancelled, and
-    /// of those that an engine had no time for which was killed.
-    pub fn leave(self, keep: &BTreeSet<(TaskId, Attempt)>) {
+    /// Waits until all is done, and removes what is left of other attempts than `keep`: of those
+    /// that were cancelled, and of those that an engine had no time for which was killed.
+    pub fn finish(self, keep: &BTreeSet<(TaskId, Attempt)>) {
         drop(self.sender);
         for thread in self.threads {
             let _ = thread.join();
@@ -83,8 +85,9 @@ impl Janitor {
     }
 }
 
-/// Has ext4 put each task into a part of the disk of its own. In one part together the search for room for a new file
-/// passes all that were deleted there in the last seconds, which with thousands of short tasks took most of the time.
+/// Has ext4 put each task into a part of the disk of its own. In one part together the search for
+/// room for a new file passes all that were deleted there in the last seconds, which with thousands
+/// of short tasks took most of the time.
 fn spread(tasks: &Path) -> io::Result<()> {
     let folder = File::open(tasks)?;
     let flags = ioctl_getflags(&folder)?;
@@ -96,7 +99,8 @@ fn next(receiver: &Mutex<Receiver<PathBuf>>) -> Option<PathBuf> {
     receiver.recv().ok()
 }
 
-/// Removes a directory. If it is an attempt of `tasks`, it is moved to `gone` first, with its task if that has no other.
+/// Removes a directory. If it is an attempt of `tasks`, it is moved to `gone` first, with its task
+/// if that has no other.
 fn remove(dir: &Path, tasks: &Path, gone: &Path) {
     let Some(task) = dir.parent().filter(|task| task.parent() == Some(tasks)) else {
         let _ = fs::remove_dir_all(dir);

@@ -1,5 +1,5 @@
-//! Answers of earlier runs: looked for before a simulation is started, kept after it has succeeded. Whatever happens to
-//! their file, the run goes on.
+//! Results of earlier runs: looked up before a simulation is started, kept after it has succeeded.
+//! Whatever happens to their file, the run continues.
 
 use std::collections::BTreeMap;
 
@@ -8,17 +8,17 @@ use crate::simulate::{SimResult, key_parts};
 use crate::store::{Cache, CacheError, Entry, Parts};
 use crate::task::{Outcome, TaskId};
 
-/// The cache of a run.
-pub struct Earlier {
-    /// None once it has failed.
+/// The cache of results that runs share, as one run uses it.
+pub struct ResultCache {
+    /// The open cache; none once it has failed.
     cache: Option<Cache>,
     /// Random name of the run.
     run: String,
-    /// By stage, the versions of what computes there; a stage is missing if they are not known.
+    /// Versions of the programs of each stage; a stage is missing if they are not known.
     versions: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-impl Earlier {
+impl ResultCache {
     /// Without a cache, nothing is found and nothing is kept.
     pub fn new(
         cache: Option<Cache>,
@@ -32,20 +32,20 @@ impl Earlier {
         }
     }
 
-    /// The key of a simulation of a stage; none if answers cannot be kept.
+    /// Returns the key of a simulation of a stage; none if its result cannot be kept.
     pub fn key(&self, stage: &str, input: &SimulateInput) -> Option<Parts> {
         self.cache.as_ref()?;
         Some(key_parts(&input.request, self.versions.get(stage)?))
     }
 
-    /// The answer that an earlier run had.
+    /// Returns the cache hit, if there is one.
     pub async fn find(&mut self, key: &Parts) -> Option<SimResult> {
         let found = self.cache.as_mut()?.find(key).await;
         let answer = self.used(found)??;
         serde_json::from_str(&answer).ok().filter(is_sound)
     }
 
-    /// An answer to be kept, if this is one.
+    /// Returns the entry of a result, if that is to be kept.
     pub fn entry(&self, task: TaskId, key: Parts, result: &TaskResult, at: i64) -> Option<Entry> {
         let simulation = result.simulation.as_ref().filter(|s| is_sound(s))?;
         if matches!(result.outcome, Outcome::Failed(_)) {
@@ -60,6 +60,7 @@ impl Earlier {
         })
     }
 
+    /// Writes entries to the cache.
     pub async fn keep(&mut self, entries: &[Entry]) {
         if let (Some(cache), false) = (&mut self.cache, entries.is_empty()) {
             let kept = cache.keep(entries).await;

@@ -1,115 +1,122 @@
-//! What is begun in a batch job whose time is limited: as much as there is room for, and nothing that may not end in time.
-//! What is held back is begun by the engine of the next job. Time is an argument.
+//! Order of submission in a batch job whose time is limited: as many attempts as there is room for,
+//! and none that may not end in time. The engine of the next job submits those that are held back.
+//! Time is an argument.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use crate::task::{Attempt, TaskId};
 
-/// The share of its time that a job keeps for the end, and its bounds.
-const KEPT: (u32, Duration, Duration) = (20, Duration::from_secs(5), Duration::from_secs(120));
+/// Divisor of the time of a job that gives the time reserved for its end.
+const RESERVED_SHARE: u32 = 20;
+/// Least and greatest time that a job reserves for its end.
+const LEAST_RESERVED: Duration = Duration::from_secs(5);
+const MOST_RESERVED: Duration = Duration::from_secs(120);
 
 /// The time of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobTime(pub Duration);
 
 impl JobTime {
-    fn kept(self) -> Duration {
-        let (share, least, most) = KEPT;
-        (self.0 / share).clamp(least, most)
+    fn reserved(self) -> Duration {
+        (self.0 / RESERVED_SHARE).clamp(LEAST_RESERVED, MOST_RESERVED)
     }
 
-    /// Whether a task that may take `expected` may begin at `at`, the time since the job began. One that may take longer
-    /// than any job needs one that has hardly begun.
+    /// Reorder whether a task that may take `expected` may begin at `at`, the time since the job
+    /// began. One that may take longer than any job needs one that has hardly submitted.
     pub fn allows(self, at: Duration, expected: Duration) -> bool {
-        let usable = self.0.saturating_sub(self.kept());
+        let usable = self.0.saturating_sub(self.reserved());
         at + expected.min(usable * 9 / 10) <= usable
     }
 
-    /// When what still runs is given up, so that there is time to write that down.
+    /// Reorder the time at which the attempts that still run are given up, early enough to journal
+    /// that.
     pub fn last_moment(self) -> Duration {
-        self.0.saturating_sub(self.kept() / 2)
+        self.0.saturating_sub(self.reserved() / 2)
     }
 }
 
-/// The attempts that wait for their turn, and those that have begun, by partition.
+/// Attempts that wait to be submitted, and those that are.
 #[derive(Clone, Debug, Default)]
-pub struct Turns {
+pub struct SubmissionOrder {
     waiting: BTreeMap<String, VecDeque<(TaskId, Attempt)>>,
-    begun: BTreeMap<TaskId, Begun>,
+    submitted: BTreeMap<TaskId, SubmittedAttempt>,
 }
 
-/// An attempt that an executor has.
+/// An attempt that an executor has, running or waiting for a slot.
 #[derive(Clone, Debug)]
-pub struct Begun {
+pub struct SubmittedAttempt {
     pub attempt: Attempt,
     pub partition: String,
-    /// When its process started, milliseconds since the Unix epoch.
+    /// Start of its process, milliseconds since the Unix epoch.
     pub started: Option<i64>,
 }
 
-impl Turns {
+impl SubmissionOrder {
+    /// Adds an attempt to those that wait.
     pub fn wait(&mut self, partition: &str, task: TaskId, attempt: Attempt) {
         let waiting = self.waiting.entry(partition.to_owned()).or_default();
         waiting.push_back((task, attempt));
     }
 
-    /// An attempt that runs already.
+    /// Adds an attempt that runs already.
     pub fn adopt(&mut self, partition: &str, task: TaskId, attempt: Attempt) {
-        let begun = Begun {
+        let submitted = SubmittedAttempt {
             attempt,
             partition: partition.to_owned(),
             started: None,
         };
-        self.begun.insert(task, begun);
+        self.submitted.insert(task, submitted);
     }
 
-    /// Its process has started.
+    /// Records the start of a process.
     pub fn started(&mut self, task: TaskId, at: i64) {
-        if let Some(begun) = self.begun.get_mut(&task) {
-            begun.started = Some(at);
+        if let Some(submitted) = self.submitted.get_mut(&task) {
+            submitted.started = Some(at);
         }
     }
 
-    /// The attempts whose turn it is, in a partition of this many slots: those that may end in time.
-    pub fn begin(
+    /// Returns the attempts to submit to a partition of this many slots, in order: those that may
+    /// end in time.
+    pub fn submit(
         &mut self,
         partition: &str,
         slots: usize,
         may_end: impl Fn(TaskId) -> bool,
     ) -> Vec<(TaskId, Attempt)> {
-        let used = self.begun.values().filter(|b| b.partition == partition);
+        let used = self.submitted.values().filter(|b| b.partition == partition);
         let mut room = slots.saturating_sub(used.count());
-        let mut begun = Vec::new();
+        let mut submitted = Vec::new();
         if let Some(waiting) = self.waiting.get_mut(partition) {
             waiting.retain(|(task, attempt)| {
                 let now = room > 0 && may_end(*task);
                 if now {
                     room -= 1;
-                    begun.push((*task, *attempt));
+                    submitted.push((*task, *attempt));
                 }
                 !now
             });
         }
-        for (task, attempt) in &begun {
+        for (task, attempt) in &submitted {
             self.adopt(partition, *task, *attempt);
         }
-        begun
+        submitted
     }
 
-    /// The task has ended, or is of no use any more.
+    /// Removes a task that has ended or was cancelled.
     pub fn end(&mut self, task: TaskId) {
-        self.begun.remove(&task);
+        self.submitted.remove(&task);
         for waiting in self.waiting.values_mut() {
             waiting.retain(|(waits, _)| *waits != task);
         }
     }
 
-    /// The attempts that have begun and not ended.
-    pub fn begun(&self) -> &BTreeMap<TaskId, Begun> {
-        &self.begun
+    /// Returns the attempts that were submitted and have not ended.
+    pub fn submitted(&self) -> &BTreeMap<TaskId, SubmittedAttempt> {
+        &self.submitted
     }
 
+    /// Returns whether any attempt waits.
     pub fn is_waiting(&self) -> bool {
         self.waiting.values().any(|waiting| !waiting.is_empty())
     }
@@ -134,31 +141,31 @@ mod tests {
 
     proptest! {
         #[test]
-        fn every_attempt_has_its_turn_once_and_in_order_and_none_without_room(
+        fn every_attempt_is_submitted_once_and_in_order_and_none_without_room(
             slots in 1..4usize,
             steps in proptest::collection::vec((0..3u8, any::<bool>()), 0..60),
         ) {
-            let mut turns = Turns::default();
+            let mut order = SubmissionOrder::default();
             let (mut next, mut last) = (0, None);
             for (kind, short) in steps {
                 match kind {
                     0 | 1 => {
                         next += 1;
-                        turns.wait("qc", TaskId(next), 1);
+                        order.wait("qc", TaskId(next), 1);
                     }
                     _ => {
-                        let first = turns.begun().keys().next().copied();
-                        first.into_iter().for_each(|task| turns.end(task));
+                        let first = order.submitted().keys().next().copied();
+                        first.into_iter().for_each(|task| order.end(task));
                     }
                 }
-                let begun = turns.begin("qc", slots, |_| short);
-                prop_assert!(short || begun.is_empty());
-                for begun in begun {
-                    prop_assert!(Some(begun) > last, "{:?} after {:?}", begun, last);
-                    last = Some(begun);
+                let submitted = order.submit("qc", slots, |_| short);
+                prop_assert!(short || submitted.is_empty());
+                for submitted in submitted {
+                    prop_assert!(Some(submitted) > last, "{:?} after {:?}", submitted, last);
+                    last = Some(submitted);
                 }
-                prop_assert!(turns.begun().len() <= slots);
-                prop_assert!(!short || !turns.is_waiting() || turns.begun().len() == slots);
+                prop_assert!(order.submitted().len() <= slots);
+                prop_assert!(!short || !order.is_waiting() || order.submitted().len() == slots);
             }
         }
 

@@ -1,0 +1,55 @@
+//! Time limits of a task, and what a job, a client or a block of nodes needs beyond them.
+
+use std::time::Duration;
+
+/// Time that a batch job, or the client that waits for a task on another node, gets beyond the
+/// timeout of its task. The process beside the task terminates it at its timeout and writes that
+/// down; with less time the scheduler could terminate both first, and a timeout would look like the
+/// end of a walltime.
+pub const RUNNER_MARGIN: Duration = Duration::from_secs(60);
+
+/// Time that a block of nodes must last beyond the expected time of a step: to start the step and
+/// to terminate it.
+pub const STEP_MARGIN: Duration = Duration::from_secs(15);
+
+/// How long a task may run. The timeout is that of its method, from the campaign to the signal that
+/// terminates it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Time from the start of its process after which it is terminated.
+    pub timeout: Duration,
+    /// Longest time that it is expected to take, `timeout` at most: what a job or block must last
+    /// to begin it.
+    pub expected: Duration,
+}
+
+impl Limits {
+    /// Limits of a task of which nothing but its timeout is known.
+    pub const fn new(timeout: Duration) -> Self {
+        Self {
+            timeout,
+            expected: timeout,
+        }
+    }
+
+    /// Walltime of a batch job that runs this task alone, `longest` at most.
+    pub fn job_walltime(self, longest: Duration) -> Duration {
+        self.timeout.saturating_add(RUNNER_MARGIN).min(longest)
+    }
+
+    /// Limits of the client or launcher that waits for this task, which is terminated where it
+    /// runs.
+    pub fn of_client(self) -> Self {
+        Self {
+            timeout: self.timeout.saturating_add(RUNNER_MARGIN),
+            ..self
+        }
+    }
+}
+
+/// Time that a block of nodes with this walltime must still last to begin a step that is `expected`
+/// to take so long. A step that may take longer than any block needs a block that has used a tenth
+/// of its walltime at most.
+pub fn block_time(expected: Duration, walltime: Duration) -> Duration {
+    expected.saturating_add(STEP_MARGIN).min(walltime * 9 / 10)
+}
