@@ -22,4 +22,6 @@ pub mod driver;
 pub mod forecast;
 pub mod report;
 
+pub mod app;
+
 pub mod cli;

@@ -5,14 +5,12 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::failure::Failure;
 use super::terminal::say;
-use super::{CampaignArguments, Exit, print, start};
-use crate::config::campaign::{Campaign, Loaded, MethodKind, Objective};
-use crate::config::fault::{Fault, Faults};
-use crate::config::site::{Executor, Partition, Site};
+use super::{CampaignArguments, Exit, print, wait};
+use crate::app::failure::Failure;
+use crate::app::{audit, requirements, run_dir};
+use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{Entry, Reading};
-use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
 use crate::report;
 
@@ -31,9 +29,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let path = &arguments.campaign.campaign;
     if path.is_dir() || arguments.repair {
-        return super::audit::run(path, arguments.repair);
+        return check_run(path, arguments.repair);
     }
-    let (loaded, plan) = checked(&arguments.campaign)?;
+    let (loaded, plan) = requirements::checked(path, &arguments.campaign.overrides())?;
     warn_of_crowding(&loaded);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
     if let Some(reading) = loaded.source.as_ref().and_then(|source| source.reading()) {
@@ -42,43 +40,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     Ok(Exit::Finished)
 }
 
-/// A campaign in which everything is right, the programs it needs included.
-pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), Faults> {
-    programs(plan::load(&arguments.campaign, &arguments.overrides())?)
-}
-
-/// The same campaign, if the programs that it needs are installed.
-pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
-    let mut faults = Faults::default();
-    for (name, method) in &loaded.campaign.methods {
-        let MethodKind::Simulate { engine, .. } = &method.kind else {
-            continue;
-        };
-        // What another machine has is the business of `moldflow sites check`.
-        let partition = &loaded.site.partitions[&method.partition];
-        if partition.transport.is_some() || !matches!(partition.executor, Executor::Local { .. }) {
-            continue;
+fn check_run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
+    run_dir::keep_private();
+    let dir = run_dir::existing(dir)?;
+    let _lock = run_dir::lock(&dir)?;
+    let (loaded, plan) = wait(run_dir::load(&dir))?;
+    wait(async {
+        match repair {
+            true => audit::mend(&dir, &loaded, &plan).await,
+            false => audit::check(&dir, &loaded, &plan).await,
         }
-        let place = loaded.place(&["methods", name, "engine"]);
-        let needed = engine.simulator().requirement();
-        if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
-            let message = format!(
-                "the engine `{}` needs the program `{}`, which is not installed",
-                engine.name(),
-                missing.program
-            );
-            faults.push(
-                Fault::new(message)
-                    .at(place.clone())
-                    .hint(Some(missing.install.to_owned())),
-            );
-        }
-        if let Some(message) = missing_launcher(&method.kind, &loaded.site, partition) {
-            let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site profile another `mpiexec_command`";
-            faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
-        }
-    }
-    faults.or((loaded, plan))
+    })
 }
 
 /// Says on standard error when tasks will share cores; nothing keeps a run from that.
@@ -86,28 +58,6 @@ pub(super) fn warn_of_crowding(loaded: &Loaded) {
     if let Some(message) = plan::crowded(loaded) {
         say(&format!("warning: {message}"));
         say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
-    }
-}
-
-/// What is wrong with the launcher of an MPI program, as far as this host can tell.
-fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
-    let launch = start::launch(kind, site, partition)?;
-    match launch.argv() {
-        Ok(argv)
-            if argv
-                .first()
-                .is_some_and(|program| doctor::on_path(program).is_some()) =>
-        {
-            None
-        }
-        Ok(argv) => Some(format!(
-            "the site `{}` starts MPI programs by `{}`, which is not installed",
-            site.name,
-            argv.join(" ")
-        )),
-        // A batch system tells its hosts only when it starts a task.
-        Err(LauncherError::NotTold(_)) => None,
-        Err(error) => Some(format!("site `{}`: {error}", site.name)),
     }
 }
 

@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes};
-use super::{Exit, print, run_dir};
+use super::{Exit, print};
+use crate::app::failure::{Failure, causes};
+use crate::app::run_dir;
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
 use crate::store::{Cache, Kept, Parts, Store, TaskRow};

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::failure::Failure;
-use super::{Exit, print, run_dir};
+use super::{Exit, print};
+use crate::app::failure::Failure;
+use crate::app::run_dir;
 use crate::report;
 
 #[derive(Args)]

@@ -1,33 +1,23 @@
 //! The command line: one file a command, and the one place that prints.
 
-mod allocation;
-mod audit;
-mod cache;
-mod chain;
 mod check;
-mod executors;
+mod diagnostics;
 mod explain;
 mod export;
-mod failure;
 mod plan;
-mod progress;
+pub mod progress;
 mod remote;
 mod report;
 mod resume;
 mod run;
-mod run_dir;
 mod schema;
-mod session;
-mod settings;
 mod simulate;
 mod sites;
 mod sites_check;
-mod start;
 mod status;
 mod submit;
-mod task;
-mod terminal;
-mod ways;
+mod task_process;
+pub mod terminal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,14 +25,14 @@ use std::process::ExitCode;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::failure::Failure;
 use crate::config::campaign::Overrides;
 use crate::config::paths;
 use crate::task::HostFault;
-use failure::Failure;
-use terminal::print;
+pub(crate) use terminal::print;
 
 /// What a command ends with, as the shell sees it.
-pub(crate) enum Exit {
+pub enum Exit {
     Finished,
     /// What was asked for was done, and the answer is no.
     Refused,
@@ -119,7 +109,7 @@ enum Command {
     Schema(schema::Arguments),
     /// Work on one task
     #[command(subcommand, hide = true)]
-    Task(task::Command),
+    Task(task_process::Command),
     /// Serve a run on another host
     #[command(subcommand, hide = true)]
     Remote(remote::Command),
@@ -174,7 +164,7 @@ impl CampaignArguments {
 pub fn main() -> ExitCode {
     match run_command(Arguments::parse().command) {
         Ok(exit) => exit.into(),
-        Err(failure) => failure.report(),
+        Err(failure) => diagnostics::report(&failure),
     }
 }
 
@@ -192,7 +182,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
-        Command::Task(command) => task::run(&command),
+        Command::Task(command) => task_process::run(&command),
         Command::Remote(command) => remote::run(&command),
     }
 }
@@ -207,11 +197,6 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
         }
         None => Ok(path),
     })
-}
-
-/// Path of this program.
-fn own_executable() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|e| Failure::io("could not find this program's own file", &e))
 }
 
 /// Waits for a command that awaits.

@@ -6,9 +6,9 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
-use super::failure::Failure;
-use super::start::{self, BatchScript, Start};
 use super::{CampaignArguments, Exit, print};
+use crate::app::failure::Failure;
+use crate::app::start::{self, BatchScript, Start};
 use crate::config::campaign::Loaded;
 use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, Planned};

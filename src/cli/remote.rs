@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::failure::Failure;
+use super::Exit;
 use super::terminal::say;
-use super::{Exit, run_dir};
+use crate::app::failure::Failure;
+use crate::app::run_dir;
 use crate::exec::find_clients;
 use crate::exec::ssh::{processes, there::WorkDir};
 use crate::task::HostFault;

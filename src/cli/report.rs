@@ -1,17 +1,14 @@
 //! `moldflow report`: writes a page on a run, while an engine runs too.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
-use super::{Exit, print, run_dir};
-use crate::config::campaign::Loaded;
-use crate::engine::Config;
-use crate::plan::Plan;
-use crate::report::{self, About, FILE, RunState};
-use crate::store::Store;
+use super::{Exit, print};
+use crate::app::failure::Failure;
+use crate::app::{report_page, run_dir};
+use crate::report::{self, FILE, RunState};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -34,7 +31,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut store = run_dir::open_to_read(&dir).await?;
     store.hold_still().await?;
     let state = RunState::of(&store.summary().await?, is_at_work);
-    let page = report::page(&mut store, &about(&loaded, &plan, state)).await?;
+    let page = report::page(&mut store, &report_page::about(&loaded, &plan, state)).await?;
     match &arguments.out {
         None => {
             run_dir::keep_private();
@@ -48,30 +45,4 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     Ok(Exit::Finished)
-}
-
-/// Writes the page of a run that an engine leaves.
-pub async fn leave(
-    store: &mut Store,
-    dir: &Path,
-    loaded: &Loaded,
-    plan: &Plan,
-) -> Result<(), Failure> {
-    let state = RunState::of(&store.summary().await?, false);
-    let page = report::page(store, &about(loaded, plan, state)).await?;
-    Ok(report::write_page(dir, &page)?)
-}
-
-fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
-    let stages = plan.stages().into_iter();
-    About {
-        state,
-        objective: loaded.campaign.objective,
-        level: Config::new(&loaded.campaign, plan).evaluate.level(),
-        site: &loaded.site,
-        partitions: stages
-            .map(|planned| (planned.stage.clone(), planned.partition.clone()))
-            .collect(),
-        at: jiff::Timestamp::now().as_millisecond(),
-    }
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
-use super::session::{self, Output, Told};
-use super::ways::Ways;
-use super::{Exit, check, run_dir};
+use super::Exit;
+use crate::app::failure::Failure;
+use crate::app::session::{self, Output, Told};
+use crate::app::ways::Ways;
+use crate::app::{requirements, run_dir};
 use crate::config::duration::Duration;
 
 #[derive(Args)]
@@ -29,7 +30,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
     let dir = run_dir::existing(&arguments.run_dir)?;
     let lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = check::programs(super::wait(run_dir::load(&dir))?)?;
+    let (loaded, plan) = requirements::programs(super::wait(run_dir::load(&dir))?)?;
     let ways = Ways::open(&loaded.site, true)?;
     let job = arguments.job.map(Duration::get);
     super::wait(session::work(

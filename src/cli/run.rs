@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
-use super::session::{self, Output, Told};
-use super::ways::Ways;
-use super::{CampaignArguments, Exit, run_dir};
+use super::{CampaignArguments, Exit};
+use crate::app::failure::Failure;
+use crate::app::session::{self, Output, Told};
+use crate::app::ways::Ways;
+use crate::app::{allocation, requirements, run_dir};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -28,13 +29,16 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     run_dir::keep_private();
-    let (mut loaded, plan) = super::check::checked(&arguments.campaign)?;
+    let (mut loaded, plan) = requirements::checked(
+        &arguments.campaign.campaign,
+        &arguments.campaign.overrides(),
+    )?;
     if let Some(cache) = &arguments.cache {
         let path = std::path::absolute(cache)
             .map_err(|e| Failure::new(format!("`--cache {}`: {e}", cache.display())))?;
         loaded.campaign.cache = Some(path.display().to_string());
     }
-    super::allocation::shares(&loaded.site)?;
+    allocation::shares(&loaded.site)?;
     let mut ways = Ways::open(&loaded.site, false)?;
     ways.ask_schedulers(&loaded)?;
     let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;

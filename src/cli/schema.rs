@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::failure::Failure;
 use super::{Exit, print};
+use crate::app::failure::Failure;
 use crate::config::schema;
 
 #[derive(Args)]

@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::failure::{Failure, causes};
 use super::plan::trimmed;
 use super::{CampaignArguments, Exit, print};
+use crate::app::failure::{Failure, causes};
 use crate::config::campaign::{Loaded, MethodKind, Schedule};
 use crate::config::duration::Duration;
 use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};

@@ -8,10 +8,11 @@ use clap::{Args, Subcommand};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use super::failure::Failure;
 use super::plan::{in_words, trimmed};
 use super::terminal::say;
 use super::{Exit, print, sites_check};
+use crate::app::failure::Failure;
+use crate::app::host::is_here;
 use crate::config::fault::{Faults, Text};
 use crate::config::import::{self, Imported};
 use crate::config::profiles::{self, Found, Origin};
@@ -112,17 +113,6 @@ fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
         say(&format!("note: {note}"));
     }
     Ok(Exit::Finished)
-}
-
-/// Whether this host is the site.
-pub(super) fn is_here(site: &Site) -> bool {
-    site.is_here(&hostname(), |name| std::env::var_os(name).is_some())
-}
-
-/// What uname(2) reports; empty where there is no such file.
-pub(super) fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
 }
 
 /// Whether an earlier profile has the same name.

@@ -3,9 +3,10 @@
 use clap::Args;
 use serde_json::json;
 
-use super::failure::Failure;
-use super::sites::{hostname, is_here, profile};
+use super::sites::profile;
 use super::{Exit, print};
+use crate::app::failure::Failure;
+use crate::app::host::{hostname, is_here};
 use crate::exec::doctor::{self, Engine, Finding, Host, Verdict};
 use crate::simulate;
 

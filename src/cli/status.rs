@@ -7,9 +7,10 @@ use clap::Args;
 
 use serde_json::json;
 
-use super::chain::{Chain, Link};
-use super::failure::Failure;
-use super::{Exit, print, run_dir};
+use super::{Exit, print};
+use crate::app::chain::{Chain, Link};
+use crate::app::failure::Failure;
+use crate::app::run_dir;
 use crate::config::site::Submit;
 use crate::engine::Config;
 use crate::exec::batch::System;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::chain::{self, Chain};
-use super::failure::{Failure, causes};
-use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
+use super::{CampaignArguments, Exit, print};
+use crate::app::chain::{self, Chain};
+use crate::app::failure::{Failure, causes};
+use crate::app::{allocation, requirements, run_dir, start, ways};
 use crate::config::campaign::Loaded;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
@@ -59,7 +60,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         write_script(&dir, &loaded, &submit)?;
         (dir, submit)
     } else {
-        let (mut loaded, _) = check::checked(&arguments.campaign)?;
+        let (mut loaded, _) = requirements::checked(path, &arguments.campaign.overrides())?;
         let submit = asked(arguments, &loaded)?;
         loaded.site.submit = Some(submit.clone());
         // Before anything is written.
@@ -72,8 +73,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             None,
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
-        let mut here = Here::new(&super::own_executable()?);
-        super::ways::ask(submit.system.into(), &mut here, &of)?;
+        let mut here = Here::new(&crate::app::own_executable()?);
+        ways::ask(submit.system.into(), &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -151,7 +152,7 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
 }
 
 fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
-    let executable = super::own_executable()?;
+    let executable = crate::app::own_executable()?;
     let passed = start::passed(&loaded.site, std::env::vars());
     // A job's PATH may lack the folder in which its own continuation is submitted.
     let commands = on_path(System::from(submit.system).submit());

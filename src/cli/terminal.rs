@@ -3,7 +3,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use super::failure::Failure;
+use crate::app::failure::Failure;
 
 /// Prints to stdout; a reader that has gone away is no failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {

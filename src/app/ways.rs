@@ -13,7 +13,7 @@ use crate::exec::ssh::{Connection, SshTransport};
 use crate::exec::transport::Here;
 
 /// A transport for each such partition, by its name; one connection for each host.
-pub(super) struct Ways(BTreeMap<String, SshTransport>);
+pub struct Ways(BTreeMap<String, SshTransport>);
 
 impl Ways {
     /// Connects to each host and sees to it that this program is there. `resumed`: a link that is down is waited for.
@@ -75,7 +75,7 @@ impl Ways {
 }
 
 /// Sees to it that a batch system answers; `of`: what needs it.
-pub(super) fn ask(
+pub fn ask(
     system: System,
     via: &mut dyn exec::transport::Transport,
     of: &str,

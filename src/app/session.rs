@@ -11,14 +11,14 @@ use std::time::Duration;
 use clap::Args;
 use tokio::sync::{mpsc, watch};
 
-use super::Exit;
 use super::chain::{self, Continuation};
 use super::executors::executors;
 use super::failure::Failure;
-use super::progress::Display;
-use super::terminal::{print, say};
 use super::ways::Ways;
-use super::{audit, cache, run_dir, settings, start};
+use super::{audit, cache, report_page, run_dir, settings, start};
+use crate::cli::Exit;
+use crate::cli::progress::Display;
+use crate::cli::terminal::{print, say};
 use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{self, Source};
 use crate::config::{scratch, site};
@@ -161,7 +161,7 @@ pub async fn work(
         begun.keep(&mut store).await?;
     }
     report::write_records(&mut store, dir).await?;
-    super::report::leave(&mut store, dir, loaded, plan).await?;
+    report_page::write(&mut store, dir, loaded, plan).await?;
     // Last: the next job must not begin while this engine is at work.
     let next = watched.continuation.and_then(|it| it.end(ending));
     let ended = conclude(dir, &mut store, &loaded.campaign, ending, next, output).await?;

@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use super::failure::Failure;
-use super::{Exit, print, run_dir, settings};
+use super::settings;
+use crate::cli::{Exit, print};
 use crate::config::campaign::Loaded;
 use crate::driver::Files;
 use crate::engine::{Config, Engine};
@@ -11,23 +12,10 @@ use crate::plan::Plan;
 use crate::store::{self, Batch, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
-pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
-    run_dir::keep_private();
-    let dir = run_dir::existing(dir)?;
-    let _lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = super::wait(run_dir::load(&dir))?;
-    super::wait(async {
-        match repair {
-            true => mend(&dir, &loaded, &plan).await,
-            false => check(&dir, &loaded, &plan).await,
-        }
-    })
-}
-
 /// Facts up to which a run is verified whenever it goes on: that takes a second or so, and it grows with them.
 const VERIFIED: i64 = 20_000;
 
-async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
+pub async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
     let facts = verify(dir, loaded, plan).await?;
     let mut store = Store::open_to_read(dir).await?;
     let mut text = format!(
@@ -42,11 +30,7 @@ async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure
 }
 
 /// Refuses a run that is damaged, before it goes on; one that is large is left to `moldflow check`.
-pub(super) async fn verify_if_small(
-    dir: &Path,
-    loaded: &Loaded,
-    plan: &Plan,
-) -> Result<(), Failure> {
+pub async fn verify_if_small(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<(), Failure> {
     if dir.join(store::FILE).exists() {
         let mut store = Store::open(dir).await?;
         let facts = store.facts().await?;
@@ -79,7 +63,7 @@ async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Failure
     Err(Failure::with_hint(message, hint))
 }
 
-async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
+pub async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
     // Damaged ones are those of the run directory from now on.
     let settings = match Store::open_to_read(dir).await {
         Ok(mut store) => store.settings().await.unwrap_or_default(),

@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::terminal::say;
+use crate::cli::terminal::say;
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::config::source::QM9;
 use crate::plan::{self, Plan};

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::allocation;
 use super::chain;
 use super::failure::{Failure, causes};
-use super::sites::hostname;
+use super::host::hostname;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};

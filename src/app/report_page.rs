@@ -1,0 +1,36 @@
+//! The report page of a run directory.
+
+use std::path::Path;
+
+use super::failure::Failure;
+use crate::config::campaign::Loaded;
+use crate::engine::Config;
+use crate::plan::Plan;
+use crate::report::{self, About, RunState};
+use crate::store::Store;
+
+/// Writes the page of a run that an engine leaves.
+pub async fn write(
+    store: &mut Store,
+    dir: &Path,
+    loaded: &Loaded,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    let state = RunState::of(&store.summary().await?, false);
+    let page = report::page(store, &about(loaded, plan, state)).await?;
+    Ok(report::write_page(dir, &page)?)
+}
+
+pub fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
+    let stages = plan.stages().into_iter();
+    About {
+        state,
+        objective: loaded.campaign.objective,
+        level: Config::new(&loaded.campaign, plan).evaluate.level(),
+        site: &loaded.site,
+        partitions: stages
+            .map(|planned| (planned.stage.clone(), planned.partition.clone()))
+            .collect(),
+        at: jiff::Timestamp::now().as_millisecond(),
+    }
+}

@@ -1,0 +1,71 @@
+//! The programs that a campaign needs on this host.
+
+use std::path::Path;
+
+use super::start;
+use crate::config::campaign::{Loaded, MethodKind, Overrides};
+use crate::config::fault::{Fault, Faults};
+use crate::config::site::{Executor, Partition, Site};
+use crate::exec::{LauncherError, doctor};
+use crate::plan::{self, Plan};
+
+/// A campaign in which everything is right, the programs it needs included.
+pub fn checked(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults> {
+    programs(plan::load(path, overrides)?)
+}
+
+/// The same campaign, if the programs that it needs are installed.
+pub fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
+    let mut faults = Faults::default();
+    for (name, method) in &loaded.campaign.methods {
+        let MethodKind::Simulate { engine, .. } = &method.kind else {
+            continue;
+        };
+        // What another machine has is the business of `moldflow sites check`.
+        let partition = &loaded.site.partitions[&method.partition];
+        if partition.transport.is_some() || !matches!(partition.executor, Executor::Local { .. }) {
+            continue;
+        }
+        let place = loaded.place(&["methods", name, "engine"]);
+        let needed = engine.simulator().requirement();
+        if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
+            let message = format!(
+                "the engine `{}` needs the program `{}`, which is not installed",
+                engine.name(),
+                missing.program
+            );
+            faults.push(
+                Fault::new(message)
+                    .at(place.clone())
+                    .hint(Some(missing.install.to_owned())),
+            );
+        }
+        if let Some(message) = missing_launcher(&method.kind, &loaded.site, partition) {
+            let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site profile another `mpiexec_command`";
+            faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
+        }
+    }
+    faults.or((loaded, plan))
+}
+
+/// What is wrong with the launcher of an MPI program, as far as this host can tell.
+fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
+    let launch = start::launch(kind, site, partition)?;
+    match launch.argv() {
+        Ok(argv)
+            if argv
+                .first()
+                .is_some_and(|program| doctor::on_path(program).is_some()) =>
+        {
+            None
+        }
+        Ok(argv) => Some(format!(
+            "the site `{}` starts MPI programs by `{}`, which is not installed",
+            site.name,
+            argv.join(" ")
+        )),
+        // A batch system tells its hosts only when it starts a task.
+        Err(LauncherError::NotTold(_)) => None,
+        Err(error) => Some(format!("site `{}`: {error}", site.name)),
+    }
+}
