@@ -1,12 +1,11 @@
 //! A length of time as people write it, `90s`, `1h 30m`, `2d`, or as batch systems do, `36:00:00`, `1-12:00:00`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize, de};
+
+use super::text_form::text_form;
 
 /// A length of time, longer than zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -125,37 +124,15 @@ impl fmt::Display for Duration {
     }
 }
 
-impl Serialize for Duration {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Duration {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A length of time: `90s`, `1h 30m`, `2d`, or as Slurm writes it: `HH:MM:SS`, `D-HH:MM:SS`, `MM:SS`.",
-            "type": "string",
-            "format": FORMAT,
-            "pattern": concat!(
-                r"^\s*([0-9][0-9.]*\s*(w|wks?|weeks?|d|days?|h|m|s|ms|us|ns|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?",
-                r"|millis|msecs?)([^A-Za-z]|$)|([0-9]+-)?[0-9]+:[0-9]+(:[0-9]+)?\s*$|[0-9]+-[0-9]+\s*$)"
-            ),
-        })
-    }
-}
+text_form!(Duration, {
+    "description": "A length of time: `90s`, `1h 30m`, `2d`, or as Slurm writes it: `HH:MM:SS`, `D-HH:MM:SS`, `MM:SS`.",
+    "type": "string",
+    "format": FORMAT,
+    "pattern": concat!(
+        r"^\s*([0-9][0-9.]*\s*(w|wks?|weeks?|d|days?|h|m|s|ms|us|ns|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?",
+        r"|millis|msecs?)([^A-Za-z]|$)|([0-9]+-)?[0-9]+:[0-9]+(:[0-9]+)?\s*$|[0-9]+-[0-9]+\s*$)"
+    ),
+});
 
 #[cfg(test)]
 mod tests {

@@ -25,7 +25,7 @@ pub struct Imported {
 /// A machine as QCEngine describes it (`NodeDescriptor` in its `config.py`, version 0.52).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Machine {
+struct QcengineMachine {
     #[serde(default = "anything")]
     hostname_pattern: String,
     #[allow(dead_code, reason = "the key of the machine is its name here")]
@@ -88,12 +88,12 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
         settings.for_each(|(_, settings)| convert(settings));
     }
     walk::walk(
-        &schema::of::<BTreeMap<String, Machine>>(),
+        &schema::of::<BTreeMap<String, QcengineMachine>>(),
         &mut tree,
         &mut faults,
     );
     faults.or(())?;
-    let machines: BTreeMap<String, Machine> = serde_json::from_value(tree.to_json())
+    let machines: BTreeMap<String, QcengineMachine> = serde_json::from_value(tree.to_json())
         .map_err(|error| Fault::new(error.to_string()).at(text.whole()))?;
     let keys: Vec<&str> = machines.keys().map(String::as_str).collect();
     let key = match (keys.as_slice(), name) {
@@ -197,7 +197,7 @@ fn convert(settings: &mut Tree) {
     }
 }
 
-fn partitions(machine: &Machine) -> BTreeMap<String, Partition> {
+fn partitions(machine: &QcengineMachine) -> BTreeMap<String, Partition> {
     let jobs = machine.jobs_per_node;
     let cores = machine.ncores.map(|cores| cores.get() / jobs.get());
     let cores = cores.and_then(NonZeroUsize::new).unwrap_or(one());
@@ -262,7 +262,7 @@ fn template(command: &str) -> Result<String, (String, Option<String>)> {
 }
 
 /// What the file does not say or what has no place in a profile.
-fn unknowns(machine: &Machine) -> Vec<String> {
+fn unknowns(machine: &QcengineMachine) -> Vec<String> {
     let mut notes = Vec::new();
     let mut note = |text: &str| notes.push(text.to_owned());
     match machine.is_batch_node {

@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256};
 
 use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
-use super::overrides::Set;
+use super::overrides::SetOption;
 use super::params;
-use super::paths::{self, Outside};
+use super::paths::{self, PathEscape};
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
@@ -148,7 +148,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     Ok((loaded, faults))
 }
 
-fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
+fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<SetOption> {
     let schedule = overrides
         .schedule
         .map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
@@ -156,13 +156,13 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
     let all = overrides
         .set
         .iter()
-        .map(|argument| Set::parse("--set", argument));
+        .map(|argument| SetOption::parse("--set", argument));
     let all = all.chain(
         overrides
             .seed
-            .map(|seed| Set::parse("--seed", &format!("seed={seed}"))),
+            .map(|seed| SetOption::parse("--seed", &format!("seed={seed}"))),
     );
-    let all = all.chain(schedule.map(|argument| Set::parse("--schedule", &argument)));
+    let all = all.chain(schedule.map(|argument| SetOption::parse("--schedule", &argument)));
     let mut sets = Vec::new();
     for set in all {
         match set {
@@ -274,8 +274,8 @@ fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign
     campaign
 }
 
-fn led_out(outside: &Outside) -> Fault {
-    Fault::new(outside.to_string()).hint(Some(Outside::HINT.into()))
+fn led_out(outside: &PathEscape) -> Fault {
+    Fault::new(outside.to_string()).hint(Some(PathEscape::HINT.into()))
 }
 
 fn sorted(faults: Faults) -> Faults {

@@ -1,4 +1,4 @@
-//! Campaigns and site profiles: YAML to types whose every field is right, or every fault with its line and a way out.
+//! Campaigns and site profiles: YAML to validated types, or every error with its line and a way out.
 
 mod batch;
 pub mod campaign;
@@ -25,6 +25,7 @@ pub mod source;
 pub mod space;
 mod table;
 pub mod template;
+mod text_form;
 mod tree;
 mod walk;
 mod yaml11;

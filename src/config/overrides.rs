@@ -7,14 +7,14 @@ use super::tree::{self, Key, Node, Value};
 
 /// One `--set KEY=VALUE`.
 #[derive(Clone, Debug)]
-pub struct Set {
+pub struct SetOption {
     pub key: String,
     pub value: String,
     /// Of the value, within the argument.
     pub place: Place,
 }
 
-impl Set {
+impl SetOption {
     /// Reads `KEY=VALUE` as given to the option of that name.
     pub fn parse(option: &str, argument: &str) -> Result<Self, Fault> {
         let text = Arc::new(Text {

@@ -8,11 +8,11 @@ use super::fault::Fault;
 /// A relative path that leads out of the folder that it is relative to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` leads out of the folder of the campaign", written.display())]
-pub struct Outside {
+pub struct PathEscape {
     pub written: PathBuf,
 }
 
-impl Outside {
+impl PathEscape {
     /// A way out.
     pub const HINT: &str = "`..` and symbolic links may not leave that folder; if this is what you want, write the absolute path";
 }
@@ -80,11 +80,11 @@ pub fn expanded(written: &str) -> Result<String, HomeError> {
 }
 
 /// The path that is meant, which need not exist. Neither `..` nor a symbolic link leads out of `base`.
-pub fn below(base: &Path, written: &Path) -> Result<PathBuf, Outside> {
+pub fn below(base: &Path, written: &Path) -> Result<PathBuf, PathEscape> {
     if written.is_absolute() {
         return Ok(written.to_owned());
     }
-    let outside = || Outside {
+    let outside = || PathEscape {
         written: written.to_owned(),
     };
     let base = match base.as_os_str().is_empty() {

@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::campaign::{Campaign, SearchSpace};
 use super::fault::{Fault, Faults, Place, Text};
-use super::space::Outside;
-use super::table::{self, Row, Table};
+use super::space::SpaceViolation;
+use super::table::{self, MoleculeRow, MoleculeTable};
 use crate::chem::qm9::Qm9;
 use crate::chem::{ChemError, Molecule, mixture};
 
@@ -41,18 +41,18 @@ pub struct Reading {
     /// Entries, blank lines and comments left out.
     pub read: usize,
     /// Distinct molecules of the search space, in the order of the file.
-    pub kept: Vec<Named>,
+    pub kept: Vec<NamedMolecule>,
     /// Entries of molecules that an earlier entry has.
     pub duplicates: Vec<Entry>,
     /// Entries that are SMILES, but of no molecule of the search space.
-    pub skipped: BTreeMap<Skip, Vec<Entry>>,
+    pub skipped: BTreeMap<SkipReason, Vec<Entry>>,
     /// Names with the molecules that bear them, in the order of the file; those of duplicates too.
     pub names: Vec<(String, String)>,
 }
 
 /// A molecule of a file: its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedMolecule {
     pub smiles: String,
     pub name: Option<String>,
 }
@@ -68,7 +68,7 @@ pub struct Entry {
 
 /// Why an entry was skipped; the first that applies counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Skip {
+pub enum SkipReason {
     /// The cell is empty.
     NoSmiles,
     Reaction,
@@ -81,12 +81,12 @@ pub enum Skip {
     Salt,
     /// Several molecules.
     Mixture,
-    Outside(Outside),
+    OutsideSpace(SpaceViolation),
     /// MMFF94 cannot relax it, nor does the engine.
     NoMmff94,
 }
 
-impl fmt::Display for Skip {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::NoSmiles => f.write_str("without SMILES"),
@@ -96,7 +96,7 @@ impl fmt::Display for Skip {
             Self::Wildcard => f.write_str("wildcard"),
             Self::Bond => f.write_str("unusual bond"),
             Self::Impossible => f.write_str("impossible valence"),
-            Self::Outside(reason) => reason.fmt(f),
+            Self::OutsideSpace(reason) => reason.fmt(f),
             Self::NoMmff94 => f.write_str("without MMFF94 parameters"),
         }
     }
@@ -219,7 +219,7 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, F
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    let read: fn(&Arc<Text>) -> Result<Table, Faults> = match extension.as_str() {
+    let read: fn(&Arc<Text>) -> Result<MoleculeTable, Faults> = match extension.as_str() {
         "smi" => table::lines,
         "csv" | "tsv" => table::table,
         _ => {
@@ -250,11 +250,11 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, F
 /// Sorts the rows of a file into molecules, duplicates and what is skipped; text that is not SMILES is a fault.
 fn judge(
     text: &Arc<Text>,
-    table: Table,
+    table: MoleculeTable,
     space: &SearchSpace,
     mmff94: bool,
 ) -> Result<Reading, Faults> {
-    let Table { rows, layout } = table;
+    let MoleculeTable { rows, layout } = table;
     let mut reading = Reading {
         file: space.source.clone(),
         layout,
@@ -283,7 +283,7 @@ fn judge(
         }
         if seen.insert(smiles.clone()) {
             let name = row.name;
-            reading.kept.push(Named { smiles, name });
+            reading.kept.push(NamedMolecule { smiles, name });
         } else {
             reading.duplicates.push(row.into());
         }
@@ -291,8 +291,8 @@ fn judge(
     faults.or(reading)
 }
 
-impl From<Row> for Entry {
-    fn from(row: Row) -> Self {
+impl From<MoleculeRow> for Entry {
+    fn from(row: MoleculeRow) -> Self {
         Self {
             smiles: row.smiles,
             name: row.name,
@@ -313,34 +313,34 @@ fn molecule(
     smiles: &str,
     space: &SearchSpace,
     mmff94: bool,
-) -> Result<Result<Molecule, Skip>, ChemError> {
+) -> Result<Result<Molecule, SkipReason>, ChemError> {
     if smiles.is_empty() {
-        return Ok(Err(Skip::NoSmiles));
+        return Ok(Err(SkipReason::NoSmiles));
     }
     let molecule = match Molecule::parse(smiles) {
         Err(ChemError::SeveralFragments { .. }) => {
             let Ok(mixture) = mixture(smiles) else {
-                return Ok(Err(Skip::Impossible));
+                return Ok(Err(SkipReason::Impossible));
             };
             match mixture.parent().filter(|_| space.largest_fragment) {
                 Some(parent) => parent,
-                None if mixture.is_salt() => return Ok(Err(Skip::Salt)),
-                None => return Ok(Err(Skip::Mixture)),
+                None if mixture.is_salt() => return Ok(Err(SkipReason::Salt)),
+                None => return Ok(Err(SkipReason::Mixture)),
             }
         }
         parsed => parsed,
     };
     Ok(match molecule {
-        Ok(molecule) => match space.outside(&molecule) {
-            None if mmff94 && !molecule.has_mmff94_parameters() => Err(Skip::NoMmff94),
+        Ok(molecule) => match space.violation(&molecule) {
+            None if mmff94 && !molecule.has_mmff94_parameters() => Err(SkipReason::NoMmff94),
             None => Ok(molecule),
-            Some(reason) => Err(Skip::Outside(reason)),
+            Some(reason) => Err(SkipReason::OutsideSpace(reason)),
         },
-        Err(ChemError::Wildcard { .. }) => Err(Skip::Wildcard),
-        Err(ChemError::Unsupported { .. }) => Err(Skip::Bond),
-        Err(ChemError::Impossible { .. }) => Err(Skip::Impossible),
-        Err(ChemError::TooLong { .. }) => Err(Skip::Outside(Outside::Size)),
-        Err(_) if is_reaction(smiles) => Err(Skip::Reaction),
+        Err(ChemError::Wildcard { .. }) => Err(SkipReason::Wildcard),
+        Err(ChemError::Unsupported { .. }) => Err(SkipReason::Bond),
+        Err(ChemError::Impossible { .. }) => Err(SkipReason::Impossible),
+        Err(ChemError::TooLong { .. }) => Err(SkipReason::OutsideSpace(SpaceViolation::Size)),
+        Err(_) if is_reaction(smiles) => Err(SkipReason::Reaction),
         Err(error) => return Err(error),
     })
 }

@@ -14,7 +14,7 @@ pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
 
 /// Why a molecule lies outside of the search space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outside {
+pub enum SpaceViolation {
     /// An element that is not listed.
     Element,
     /// A net charge.
@@ -29,7 +29,7 @@ pub enum Outside {
     Ring,
 }
 
-impl fmt::Display for Outside {
+impl fmt::Display for SpaceViolation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Element => "other element",
@@ -45,11 +45,11 @@ impl fmt::Display for Outside {
 impl SearchSpace {
     /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
     pub fn holds(&self, molecule: &Molecule) -> bool {
-        self.outside(molecule).is_none()
+        self.violation(molecule).is_none()
     }
 
     /// Why the molecule is not one of the search space, if it is not.
-    pub fn outside(&self, molecule: &Molecule) -> Option<Outside> {
+    pub fn violation(&self, molecule: &Molecule) -> Option<SpaceViolation> {
         let atoms = molecule.heavy_atoms();
         let has_other_element = atoms
             .iter()
@@ -61,12 +61,12 @@ impl SearchSpace {
         };
         // Finding rings takes longest.
         match atoms.len() {
-            _ if has_other_element => Some(Outside::Element),
-            _ if molecule.charge() != 0 => Some(Outside::Charge),
-            _ if molecule.radical_electrons() != 0 => Some(Outside::Radical),
-            0 => Some(Outside::Nothing),
-            size if size > self.max_heavy_atoms => Some(Outside::Size),
-            _ => has_other_ring().then_some(Outside::Ring),
+            _ if has_other_element => Some(SpaceViolation::Element),
+            _ if molecule.charge() != 0 => Some(SpaceViolation::Charge),
+            _ if molecule.radical_electrons() != 0 => Some(SpaceViolation::Radical),
+            0 => Some(SpaceViolation::Nothing),
+            size if size > self.max_heavy_atoms => Some(SpaceViolation::Size),
+            _ => has_other_ring().then_some(SpaceViolation::Ring),
         }
     }
 }
