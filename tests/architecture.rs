@@ -30,7 +30,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "app",
         &[
             "chem", "task", "simulate", "design", "config", "plan", "exec", "store", "engine",
-            "driver", "report", "cli",
+            "driver", "report",
         ],
     ),
     (

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::failure::{Failure, causes};
+use super::error::{CommandError, causes};
 use super::start;
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
@@ -20,7 +20,7 @@ use crate::task::{Launch, Shape};
 pub type Shares = BTreeMap<String, Vec<String>>;
 
 /// The nodes of each partition; none where no partition takes any.
-pub fn shares(site: &Site) -> Result<Shares, Failure> {
+pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     if allocation::needed(site) == 0 {
         return Ok(Shares::new());
     }
@@ -34,15 +34,15 @@ pub fn shares(site: &Site) -> Result<Shares, Failure> {
                 "`moldflow submit CAMPAIGN --site {}` runs it in jobs of its own; or start an interactive one first",
                 site.name
             );
-            Failure::with_hint(message, hint)
+            CommandError::with_hint(message, hint)
         }
-        error => Failure::new(causes(&error)),
+        error => CommandError::new(causes(&error)),
     })?;
     allocation::share(site, &nodes).map_err(|error| unfit(&error))
 }
 
 /// A job that will not do, and the way out.
-pub fn unfit(error: &ShareError) -> Failure {
+pub fn unfit(error: &ShareError) -> CommandError {
     let hint = match error {
         ShareError::TooFew { needed, .. } => {
             format!(
@@ -56,7 +56,7 @@ pub fn unfit(error: &ShareError) -> Failure {
             format!("use a launcher that needs no `{{{{{variable}}}}}`")
         }
     };
-    Failure::with_hint(error.to_string(), hint)
+    CommandError::with_hint(error.to_string(), hint)
 }
 
 /// How a task that is one process is started on its node.

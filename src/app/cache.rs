@@ -8,7 +8,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::failure::causes;
+use super::error::causes;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Partition};
 use crate::driver::Earlier;

@@ -7,8 +7,8 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 use super::allocation::{self, Shares};
-use super::failure::Failure;
-use super::ways::Ways;
+use super::error::CommandError;
+use super::remote_hosts::RemoteHosts;
 use crate::config::site;
 use crate::exec::batch::{System, Terms};
 use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
@@ -23,8 +23,8 @@ pub fn executors(
     executable: &Path,
     run: &str,
     reports: &mpsc::UnboundedSender<Report>,
-    mut ways: Ways,
-) -> Result<BTreeMap<String, Box<dyn Executor>>, Failure> {
+    mut hosts: RemoteHosts,
+) -> Result<BTreeMap<String, Box<dyn Executor>>, CommandError> {
     let shares = allocation::shares(site)?;
     let mut executors = BTreeMap::new();
     for name in site.partitions.keys() {
@@ -35,11 +35,11 @@ pub fn executors(
             executable,
             run,
             reports.clone(),
-            ways.take(name),
+            hosts.take(name),
         );
         let executor = executor.map_err(|e| {
             let what = format!("could not start the slots of partition `{name}`");
-            Failure::io(&what, &e)
+            CommandError::io(&what, &e)
         })?;
         executors.insert(name.clone(), executor);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::failure::Failure;
+use super::error::CommandError;
 use crate::config::campaign::Loaded;
 use crate::engine::Config;
 use crate::plan::Plan;
@@ -15,7 +15,7 @@ pub async fn write(
     dir: &Path,
     loaded: &Loaded,
     plan: &Plan,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     let state = RunState::of(&store.summary().await?, false);
     let page = report::page(store, &about(loaded, plan, state)).await?;
     Ok(report::write_page(dir, &page)?)

@@ -9,8 +9,7 @@ use std::time::Duration;
 use rustix::fs::Mode;
 use serde_json::json;
 
-use super::failure::Failure;
-use crate::cli::terminal::say;
+use super::error::CommandError;
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::config::source::QM9;
 use crate::plan::{self, Plan};
@@ -33,14 +32,14 @@ pub fn create(
     loaded: &Loaded,
     dir: Option<PathBuf>,
     runs_dir: &Path,
-) -> Result<(PathBuf, File), Failure> {
+) -> Result<(PathBuf, File), CommandError> {
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
         let what = format!(
             "could not make the run directory in `{}`",
             asked_for.display()
         );
-        Failure::io(&what, &e)
+        CommandError::io(&what, &e)
     };
     let dir = match dir {
         Some(dir) => {
@@ -59,13 +58,13 @@ pub fn create(
     Ok((dir, lock))
 }
 
-fn refuse_used(dir: &Path) -> Result<(), Failure> {
+fn refuse_used(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
         return Ok(());
     }
     let message = format!("there is a run in `{}` already", dir.display());
     let hint = format!("`moldflow resume {}` goes on with it", dir.display());
-    Err(Failure::with_hint(message, hint))
+    Err(CommandError::with_hint(message, hint))
 }
 
 /// A directory that nobody else has made, of this name or one with a number behind it.
@@ -109,7 +108,7 @@ fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
 }
 
 /// The directory of an existing run.
-pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
+pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     match dir.canonicalize() {
         Ok(dir) if dir.join(CAMPAIGN).exists() || dir.join(store::FILE).exists() => {
             refuse_links(&dir)?;
@@ -118,14 +117,14 @@ pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
         _ => {
             let message = format!("`{}` is no run directory", dir.display());
             let hint = "a run directory is what `moldflow run` names at its start: `runs/...`";
-            Err(Failure::with_hint(message, hint))
+            Err(CommandError::with_hint(message, hint))
         }
     }
 }
 
 /// Refuses links that lead out of a run directory, which may come from somebody else: what is read through them would be
 /// shown, and what is written or deleted would be another's.
-fn refuse_links(dir: &Path) -> Result<(), Failure> {
+fn refuse_links(dir: &Path) -> Result<(), CommandError> {
     // Deeper there are only the files of attempts, which are opened as no links.
     let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];
     folders.extend(entries(&dir.join("tasks"))?);
@@ -142,7 +141,7 @@ fn refuse_links(dir: &Path) -> Result<(), Failure> {
                     target.display()
                 );
                 let hint = "put what it leads to in its place, or delete it";
-                return Err(Failure::with_hint(message, hint));
+                return Err(CommandError::with_hint(message, hint));
             }
         }
     }
@@ -150,7 +149,7 @@ fn refuse_links(dir: &Path) -> Result<(), Failure> {
 }
 
 /// What is in a folder that is no link; nothing if there is none.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     if !folder.is_dir() || folder.is_symlink() {
         return Ok(Vec::new());
     }
@@ -158,11 +157,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         let entries = fs::read_dir(folder)?;
         entries.map(|entry| Ok(entry?.path())).collect()
     };
-    read().map_err(|e| Failure::io(&format!("could not read `{}`", folder.display()), &e))
+    read().map_err(|e| CommandError::io(&format!("could not read `{}`", folder.display()), &e))
 }
 
 /// Writes the settings again that are missing in a run directory, as its database has them.
-async fn restore(dir: &Path) -> Result<(), Failure> {
+async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), CommandError> {
     let missing = |name: &&str| !dir.join(name).exists();
     let missing: Vec<&str> = [CAMPAIGN, SITE].into_iter().filter(missing).collect();
     if missing.is_empty() || !dir.join(store::FILE).exists() {
@@ -179,8 +178,8 @@ async fn restore(dir: &Path) -> Result<(), Failure> {
         };
         let path = dir.join(name);
         write(dir, name, text)
-            .map_err(|e| Failure::io(&format!("could not write `{}`", path.display()), &e))?;
-        say(&format!(
+            .map_err(|e| CommandError::io(&format!("could not write `{}`", path.display()), &e))?;
+        notify(&format!(
             "`{}` was missing: it was written again from the database",
             path.display()
         ));
@@ -188,9 +187,17 @@ async fn restore(dir: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The campaign, site and plan that a run directory holds.
-pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
-    restore(dir).await?;
+/// Reads the campaign, site and plan of a run directory. A file of them that is missing is restored from the database;
+/// `notify` receives a line for each.
+///
+/// # Errors
+///
+/// Fails if the campaign or the site is wrong, or if a missing file cannot be restored.
+pub async fn load(
+    dir: &Path,
+    notify: &mut dyn FnMut(&str),
+) -> Result<(Loaded, Plan), CommandError> {
+    restore(dir, notify).await?;
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
         site,
@@ -221,10 +228,10 @@ pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
 const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 
 /// The lock of a run directory: held as long as the file is open, so a dead engine does not keep it.
-pub fn lock(dir: &Path) -> Result<File, Failure> {
+pub fn lock(dir: &Path) -> Result<File, CommandError> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
-        .map_err(|e| Failure::io(&format!("could not open `{}`", path.display()), &e))?;
+        .map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
     let mut locked = file.try_lock();
     for _ in 1..TRIES.0 {
         if !matches!(locked, Err(TryLockError::WouldBlock)) {
@@ -240,14 +247,14 @@ pub fn lock(dir: &Path) -> Result<File, Failure> {
                 "wait for it to end, or look at it with `moldflow status {}`",
                 dir.display()
             );
-            Err(Failure::with_hint(
+            Err(CommandError::with_hint(
                 format!("another engine is at work on `{}`", dir.display()),
                 hint,
             ))
         }
         Err(TryLockError::Error(e)) => {
             let what = format!("could not lock `{}`", path.display());
-            Err(Failure::io(&what, &e))
+            Err(CommandError::io(&what, &e))
         }
     }
 }

@@ -1,203 +1,334 @@
-//! A run from its directory to its end: what `run` and `resume` share.
+//! A run from its locked directory to its outcome, for `run` and `resume`.
+//!
+//! Each step takes the state that the step before it returned: `LockedRun` -> `VerifiedRun` -> `PreparedRun` ->
+//! `FinishedRun` -> `RunOutcome`. So no task starts before the run directory is verified, and no dependency job is
+//! submitted before the files of the run are written.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use clap::Args;
 use tokio::sync::{mpsc, watch};
 
-use super::chain::{self, Continuation};
+use super::error::CommandError;
 use super::executors::executors;
-use super::failure::Failure;
-use super::ways::Ways;
-use super::{audit, cache, report_page, run_dir, settings, start};
-use crate::cli::Exit;
-use crate::cli::progress::Display;
-use crate::cli::terminal::{print, say};
-use crate::config::campaign::{Campaign, Loaded, Objective};
+use super::host::own_executable;
+use super::job_chain::{self, CurrentJob};
+use super::observer::{RunMonitor, RunObserver};
+use super::outcome::RunOutcome;
+use super::remote_hosts::RemoteHosts;
+use super::settings_changes::SettingsChanges;
+use super::{audit, cache, report_page, requirements, run_dir, signals, start};
+use crate::config::campaign::{Campaign, Loaded};
+use crate::config::site::Submit;
 use crate::config::source::{self, Source};
 use crate::config::{scratch, site};
-use crate::driver::{Drawn, Driver, Ending, Site, StageSite, TaskRun, Watch};
-use crate::engine::{Config, Engine, Progress, stream};
+use crate::driver::{Drawn, Driver, Ending, Site, StageSite, TaskRun};
+use crate::engine::{Config, Engine, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
-use crate::report::{self, RunState};
+use crate::report;
 use crate::store::{RunInfo, Store};
-use crate::task::{HostFault, StoppedBy};
 
-/// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
+/// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the generator.
 const RESERVE: usize = 256;
-/// Molecules in the table at the end.
-const SHOWN: u32 = 10;
 
-/// What is printed.
-#[derive(Args, Clone, Copy, Debug)]
-pub struct Output {
-    /// Print the outcome as one JSON object
-    #[arg(long)]
-    pub json: bool,
-    /// No progress
-    #[arg(long)]
-    pub quiet: bool,
-}
-
-/// What `resume` may be told of the run that it goes on with.
+/// Choices of the user for a run that is resumed; the default for a new one.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Told {
-    /// That settings were changed on purpose.
+pub struct RunOptions {
+    /// Accepts settings that were changed in the run directory.
     pub accept_changes: bool,
-    /// The walltime of the job of `moldflow submit` in which this is done.
-    pub job: Option<Duration>,
+    /// Walltime of the job of `moldflow submit` in which this process runs.
+    pub job_walltime: Option<Duration>,
 }
 
-/// Runs or resumes what is in `dir`, whose lock is held by `_lock`, and says what came of it.
-pub async fn work(
-    dir: &Path,
+/// Run directory that this process has locked, with its campaign, site and plan.
+pub struct LockedRun {
+    dir: PathBuf,
+    /// Keeps the directory locked.
     _lock: File,
-    loaded: &Loaded,
-    plan: &Plan,
-    output: Output,
-    ways: Ways,
-    told: Told,
-) -> Result<Exit, Failure> {
-    // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
-    let interrupts = interrupts()?;
-    start_log(dir)?;
-    let mut display = Display::new(output.quiet, dir);
-    audit::verify_if_small(dir, loaded, plan).await?;
-    let mut store = open_store(dir, &loaded.campaign).await?;
-    store.hold([dir.join(run_dir::LOCK)])?;
-    let begun = settings::begun(dir, &mut store, &loaded.campaign, told.accept_changes).await?;
-    let source = match store.facts().await? {
-        0 => Some(source(loaded)?),
-        _ => None,
-    };
-    let reading = source.as_ref().and_then(|source| source.reading());
-    if let Some(reading) = reading {
-        store.keep_names(&reading.names).await?;
+    loaded: Loaded,
+    plan: Plan,
+}
+
+impl LockedRun {
+    /// Makes and locks the directory of a new run: `dir`, or a new folder in `runs_dir`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `dir` holds a run already or cannot be written.
+    pub fn create(
+        loaded: Loaded,
+        plan: Plan,
+        dir: Option<PathBuf>,
+        runs_dir: &Path,
+    ) -> Result<Self, CommandError> {
+        let (dir, lock) = run_dir::create(&loaded, dir, runs_dir)?;
+        Ok(Self {
+            dir,
+            _lock: lock,
+            loaded,
+            plan,
+        })
     }
-    display.set_names(store.names().await?);
+
+    /// Locks and reads the directory of an existing run. `notify` receives one line for each file that was restored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `dir` is no run directory, if another process has locked it, if its campaign or site is wrong, or if a
+    /// program that the campaign needs is missing.
+    pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
+        let dir = run_dir::existing(dir)?;
+        let lock = run_dir::lock(&dir)?;
+        let (loaded, plan) = requirements::programs(run_dir::load(&dir, notify).await?)?;
+        Ok(Self {
+            dir,
+            _lock: lock,
+            loaded,
+            plan,
+        })
+    }
+
+    /// Path of the run directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Resolved site profile of the run.
+    pub fn site(&self) -> &site::Site {
+        &self.loaded.site
+    }
+
+    /// Executes the run until it ends or stops, and returns its outcome.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the run directory is damaged, if its settings were changed and the changes are not accepted, if an
+    /// executor cannot start, or if the host refuses something on which the run depends.
+    pub async fn execute(
+        self,
+        hosts: RemoteHosts,
+        options: RunOptions,
+        observer: &mut dyn RunObserver,
+    ) -> Result<RunOutcome, CommandError> {
+        // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
+        let interrupts = signals::interrupts()?;
+        let verified = self.verify(options.accept_changes).await?;
+        let prepared = verified
+            .prepare(hosts, options.job_walltime, observer)
+            .await?;
+        let finished = prepared.drive(interrupts, observer).await?;
+        finished.conclude().await
+    }
+
+    /// Opens the log and the database, and compares both journal and settings with what was written before.
+    async fn verify(self, accept_changes: bool) -> Result<VerifiedRun, CommandError> {
+        let Self {
+            dir, loaded, plan, ..
+        } = &self;
+        start_log(dir)?;
+        audit::verify_if_small(dir, loaded, plan).await?;
+        let mut store = open_store(dir, &loaded.campaign).await?;
+        store.hold([dir.join(run_dir::LOCK)])?;
+        let campaign = &loaded.campaign;
+        let settings = SettingsChanges::find(dir, &mut store, campaign, accept_changes).await?;
+        Ok(VerifiedRun {
+            run: self,
+            store,
+            settings,
+        })
+    }
+}
+
+/// Run whose directory is undamaged and whose settings may be used.
+struct VerifiedRun {
+    run: LockedRun,
+    store: Store,
+    settings: SettingsChanges,
+}
+
+impl VerifiedRun {
+    /// Starts the executors, replays the journal and draws the molecules of a new run.
+    async fn prepare(
+        mut self,
+        hosts: RemoteHosts,
+        job_walltime: Option<Duration>,
+        observer: &mut dyn RunObserver,
+    ) -> Result<PreparedRun, CommandError> {
+        let source = match self.store.facts().await? {
+            0 => Some(source(&self.run.loaded)?),
+            _ => None,
+        };
+        let reading = source.as_ref().and_then(|source| source.reading());
+        if let Some(reading) = reading {
+            self.store.keep_names(&reading.names).await?;
+        }
+        observer.set_names(self.store.names().await?);
+        let submit = self.run.loaded.site.submit.clone();
+        let job = submit.zip(job_walltime);
+        let Self {
+            run,
+            store,
+            settings,
+        } = self;
+        let driver = driver(&run, store, &settings, hosts, job.as_ref(), observer).await?;
+        let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
+            Some(source) => draw(source, &run)?,
+            None => Drawn::default(),
+        };
+        observer.notice(&format!("run directory {}", run.dir.display()));
+        if let Some(reading) = reading {
+            observer.notice(&format!("{}: {reading}", reading.file));
+        }
+        if job.is_some() && driver.is_ended() {
+            observer.notice("the run had ended before this job began: there is nothing left to do");
+        }
+        Ok(PreparedRun {
+            run,
+            driver,
+            drawn,
+            settings,
+            submit: job.map(|(submit, _)| submit),
+        })
+    }
+}
+
+/// Run that is ready to start or to resume its tasks.
+struct PreparedRun {
+    run: LockedRun,
+    driver: Driver<TaskRun>,
+    drawn: Drawn,
+    settings: SettingsChanges,
+    /// How jobs are submitted, if this process runs in one.
+    submit: Option<Submit>,
+}
+
+impl PreparedRun {
+    /// Runs tasks until the run ends or stops.
+    async fn drive(
+        self,
+        interrupts: watch::Receiver<u32>,
+        observer: &mut dyn RunObserver,
+    ) -> Result<FinishedRun, CommandError> {
+        let Self {
+            run,
+            driver,
+            drawn,
+            settings,
+            submit,
+        } = self;
+        let job = match submit.filter(|_| !driver.is_ended()) {
+            Some(submit) => {
+                let job = CurrentJob::begin(&run.dir, &submit, driver.progress().ended);
+                let failed = |e| CommandError::new(format!("could not read the list of jobs: {e}"));
+                Some(job.map_err(failed)?)
+            }
+            None => None,
+        };
+        let mut monitor = RunMonitor { observer, job };
+        let (ending, mut store) = driver.run(drawn, interrupts, &mut monitor).await?;
+        monitor.observer.finish();
+        if settings.fact.is_some() {
+            settings.save(&mut store).await?;
+        }
+        Ok(FinishedRun {
+            job: monitor.job,
+            run,
+            store,
+            ending,
+        })
+    }
+}
+
+/// Run whose tasks this process no longer drives.
+struct FinishedRun {
+    run: LockedRun,
+    store: Store,
+    ending: Ending,
+    job: Option<CurrentJob>,
+}
+
+impl FinishedRun {
+    /// Writes the record files and the report page, then settles the dependency jobs.
+    async fn conclude(self) -> Result<RunOutcome, CommandError> {
+        let Self {
+            run,
+            mut store,
+            ending,
+            job,
+        } = self;
+        report::write_records(&mut store, &run.dir).await?;
+        report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
+        // Last: the next job must not begin while this process works on the run.
+        let next = job.and_then(|job| job.end(ending));
+        let objective = run.loaded.campaign.objective;
+        let outcome = RunOutcome::read(&run.dir, &mut store, objective, ending, next).await?;
+        store.close().await?;
+        Ok(outcome)
+    }
+}
+
+/// Starts the executors of a run and makes its driver, which replays the journal.
+async fn driver(
+    run: &LockedRun,
+    mut store: Store,
+    settings: &SettingsChanges,
+    hosts: RemoteHosts,
+    job: Option<&(Submit, Duration)>,
+    observer: &mut dyn RunObserver,
+) -> Result<Driver<TaskRun>, CommandError> {
+    let LockedRun {
+        dir, loaded, plan, ..
+    } = run;
     let info = store.run_info().await?;
     let (reports, received) = mpsc::unbounded_channel();
-    let executable = super::own_executable()?;
-    let submit = loaded.site.submit.as_ref().zip(told.job);
-    let executors = executors(&loaded.site, &executable, &info.name, &reports, ways)?;
-    let mut say = |line: &str| {
+    let executable = own_executable()?;
+    let executors = executors(&loaded.site, &executable, &info.name, &reports, hosts)?;
+    let mut notify = |line: &str| {
         tracing::warn!("{line}");
-        display.say(line);
+        observer.notice(line);
     };
-    let earlier = cache::open(loaded, plan, &info.name, &mut say).await;
+    let earlier = cache::open(loaded, plan, &info.name, &mut notify).await;
     let site = Site {
         run: info.name,
-        run_dir: dir.to_owned(),
+        run_dir: dir.clone(),
         stages: stages(loaded, plan),
-        scratch: Scratch::new(loaded.site.scratch.clone(), dir.to_owned()),
+        scratch: Scratch::new(loaded.site.scratch.clone(), dir.clone()),
         executors,
-        time: submit.map(|(submit, walltime)| chain::time_left(submit, walltime)),
+        time: job.map(|(submit, walltime)| job_chain::time_left(submit, *walltime)),
     };
     let config = Config {
-        stop: begun.stop.clone(),
+        stop: settings.initial_stop.clone(),
         ..Config::new(&loaded.campaign, plan)
     };
-    let (seed, initial) = (config.seed, config.initial_count);
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
-    let mut driver = Driver::new(
-        Engine::new(config),
-        store,
-        site,
-        received,
-        TaskRun { executable },
-        wall_time,
-    )
-    .await?;
-    if driver.is_ended() && begun.changed.is_some() {
+    let (engine, program) = (Engine::new(config), TaskRun { executable });
+    let mut driver = Driver::new(engine, store, site, received, program, wall_time).await?;
+    if driver.is_ended() && settings.fact.is_some() {
         let message = format!(
             "the run in `{}` has ended: its settings cannot change any more",
             dir.display()
         );
-        return Err(Failure::with_hint(
-            message,
-            "put the old ones back, or begin a new run",
-        ));
+        let hint = "put the old ones back, or begin a new run";
+        return Err(CommandError::with_hint(message, hint));
     }
-    driver.change(begun.changed.clone());
+    driver.change(settings.fact.clone());
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
     let driver = driver.with_secrets(Secrets::among(environment().chain(given)));
-    let driver = match earlier {
+    Ok(match earlier {
         Some(earlier) => driver.with_earlier(earlier),
         None => driver,
-    };
-    let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
-        Some(source) => draw(source, seed, initial)?,
-        None => Drawn::default(),
-    };
-    display.say(&format!("run directory {}", dir.display()));
-    if let Some(reading) = reading {
-        display.say(&format!("{}: {reading}", reading.file));
-    }
-    if submit.is_some() && driver.is_ended() {
-        display.say("the run had ended before this job began: there is nothing left to do");
-    }
-    let continuation = match submit {
-        Some((submit, _)) if !driver.is_ended() => {
-            let begun = Continuation::begin(dir, submit, driver.progress().ended);
-            Some(begun.map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?)
-        }
-        _ => None,
-    };
-    let mut watched = Watched {
-        display,
-        continuation,
-    };
-    let (ending, mut store) = driver.run(drawn, interrupts, &mut watched).await?;
-    watched.display.finish();
-    if begun.changed.is_some() {
-        begun.keep(&mut store).await?;
-    }
-    report::write_records(&mut store, dir).await?;
-    report_page::write(&mut store, dir, loaded, plan).await?;
-    // Last: the next job must not begin while this engine is at work.
-    let next = watched.continuation.and_then(|it| it.end(ending));
-    let ended = conclude(dir, &mut store, &loaded.campaign, ending, next, output).await?;
-    store.close().await?;
-    Ok(ended)
-}
-
-/// Those who watch a run: the terminal, and the job that is to go on.
-struct Watched {
-    display: Display,
-    continuation: Option<Continuation>,
-}
-
-impl Watch for Watched {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
-        self.display.tell(progress, slots);
-        if let Some(continuation) = &mut self.continuation {
-            continuation.told(progress.ended);
-        }
-    }
-
-    fn draining(&mut self, why: Ending) {
-        self.display.draining(why);
-    }
-
-    fn halted(&mut self, fault: HostFault) {
-        self.display.halted(fault);
-    }
-
-    fn left_behind(&mut self, what: &str) {
-        self.display.left_behind(what);
-    }
+    })
 }
 
 /// The source of molecules, as it was judged when the campaign was checked.
-fn source(loaded: &Loaded) -> Result<Arc<Source>, Failure> {
+fn source(loaded: &Loaded) -> Result<Arc<Source>, CommandError> {
     match &loaded.source {
         Some(source) => Ok(Arc::clone(source)),
         // The database is there, but a crash kept the draw out of it.
@@ -206,14 +337,15 @@ fn source(loaded: &Loaded) -> Result<Arc<Source>, Failure> {
 }
 
 /// Draws the initial molecules and some more.
-fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
+fn draw(source: &Source, run: &LockedRun) -> Result<Drawn, CommandError> {
+    let (seed, count) = (run.loaded.campaign.seed, run.plan.initial_count);
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
         let message = format!(
             "the source has only {} molecules of the search space, and {count} are to be drawn",
             initial.len()
         );
-        return Err(Failure::with_hint(
+        return Err(CommandError::with_hint(
             message,
             "lower the count of the initial stage, or widen the search space",
         ));
@@ -223,7 +355,7 @@ fn draw(source: &Source, seed: u64, count: usize) -> Result<Drawn, Failure> {
 }
 
 /// The database of the run, made if this is its beginning.
-async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
+async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandError> {
     let info = RunInfo {
         // Hash keys are random.
         name: format!("{:016x}", RandomState::new().build_hasher().finish()),
@@ -233,7 +365,7 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
     };
     let mut store = Store::create(dir, &info).await?;
     let home = fs::metadata(dir)
-        .map_err(|e| Failure::io(&format!("could not look at `{}`", dir.display()), &e))?;
+        .map_err(|e| CommandError::io(&format!("could not look at `{}`", dir.display()), &e))?;
     // By its number, not by its path: a run directory may be moved while its tasks run.
     if store.settle(&home.ino().to_string(), &info.name).await? {
         tracing::info!(
@@ -244,10 +376,11 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, Failure> {
 }
 
 /// What the engine does from now on goes to `runtime.log`.
-fn start_log(dir: &Path) -> Result<(), Failure> {
+fn start_log(dir: &Path) -> Result<(), CommandError> {
     let path = dir.join(run_dir::LOG);
     let log = OpenOptions::new().create(true).append(true).open(&path);
-    let log = log.map_err(|e| Failure::io(&format!("could not open `{}`", path.display()), &e))?;
+    let log =
+        log.map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
     let subscriber = tracing_subscriber::fmt()
         .with_writer(Mutex::new(log))
         .with_ansi(false)
@@ -293,111 +426,4 @@ fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(S
     let is_given = partition.environment.contains_key(name);
     let value = std::env::var(name).ok()?;
     (is_here && !is_given).then(|| (name.to_owned(), value))
-}
-
-/// Counts Ctrl-C, SIGTERM and SIGHUP.
-fn interrupts() -> Result<watch::Receiver<u32>, Failure> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let failed = |e: std::io::Error| Failure::io("could not listen for signals", &e);
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
-    // Under `nohup` the run is to outlive its terminal.
-    let mut hangup = match is_ignored(libc::SIGHUP) {
-        true => None,
-        false => Some(signal(SignalKind::hangup()).map_err(failed)?),
-    };
-    let hung_up = async move || match &mut hangup {
-        Some(hangup) => hangup.recv().await,
-        None => std::future::pending().await,
-    };
-    let (sender, receiver) = watch::channel(0);
-    tokio::spawn(async move {
-        let mut hung_up = hung_up;
-        for count in 1.. {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hung_up() => {} }
-            let _ = sender.send(count);
-        }
-    });
-    Ok(receiver)
-}
-
-/// Whether this process was started with a signal ignored.
-fn is_ignored(signal: i32) -> bool {
-    // SAFETY: all zeros is a valid `sigaction`, and without a new one the call only writes the present one.
-    let (answer, present) = unsafe {
-        let mut present: libc::sigaction = std::mem::zeroed();
-        let answer = libc::sigaction(signal, std::ptr::null(), &mut present);
-        (answer, present)
-    };
-    answer == 0 && present.sa_sigaction == libc::SIG_IGN
-}
-
-/// Prints the end of a run.
-async fn conclude(
-    dir: &Path,
-    store: &mut Store,
-    campaign: &Campaign,
-    ending: Ending,
-    next: Option<String>,
-    output: Output,
-) -> Result<Exit, Failure> {
-    let summary = store.summary().await?;
-    if output.json {
-        let state = RunState::of(&summary, false);
-        print(&format!("{:#}\n", report::final_json(dir, &summary, state)))?;
-    } else {
-        let best = store.best(SHOWN).await?;
-        if !best.is_empty() {
-            let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
-            print(&format!("{}\n", report::best_table(&best, per_atom)))?;
-        }
-    }
-    let counts = &summary.counts;
-    let done = format!(
-        "{} evaluations ({} failed{}), {} batches",
-        counts.evaluations,
-        counts.failures,
-        report::kinds(": ", &summary.failures_by_kind),
-        counts.batches
-    );
-    let next = next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", dir.display()));
-    let ended = match ending {
-        Ending::Interrupted => {
-            say(&format!("interrupted after {done}; {next}"));
-            return Ok(Exit::Interrupted);
-        }
-        Ending::NodesLost => {
-            say(&format!(
-                "a partition has lost all its nodes, after {done}; {next}"
-            ));
-            return Ok(Exit::Interrupted);
-        }
-        // As it should be: Cobalt lets a job that failed hold back those that wait for it.
-        Ending::JobOver => {
-            say(&format!(
-                "the time of this job is over, after {done}; {next}"
-            ));
-            return Ok(Exit::Finished);
-        }
-        Ending::Ended(stopped_by) => stopped_by,
-    };
-    if !output.quiet || !ended.is_success() {
-        say(&format!("{done}: {}", ended.sentence()));
-    }
-    if ended.is_success() && counts.evaluations > counts.failures {
-        return Ok(Exit::Finished);
-    }
-    if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
-        let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
-        say(&format!(
-            "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
-        ));
-    }
-    if ended == StoppedBy::References {
-        say(&format!(
-            "hint: `moldflow resume {}` computes the missing free atoms again",
-            dir.display()
-        ));
-    }
-    Ok(Exit::NothingComputed)
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::allocation;
-use super::chain;
-use super::failure::{Failure, causes};
+use super::error::{CommandError, causes};
 use super::host::hostname;
+use super::job_chain;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
@@ -43,7 +43,7 @@ pub struct BatchScript {
 }
 
 /// How the tasks of each stage are started, by its name.
-pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, Failure> {
+pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, CommandError> {
     let stages = plan.stages().into_iter();
     stages
         .map(|stage| Ok((stage.stage.clone(), start(loaded, stage)?)))
@@ -128,7 +128,7 @@ pub fn job_script(
     executable: &Path,
     environment: &[(String, String)],
     commands: Option<&Path>,
-) -> Result<String, Failure> {
+) -> Result<String, CommandError> {
     let terms = Terms::of_campaign(site, submit);
     let text = |path: &Path| path.display().to_string();
     let argv = [
@@ -138,7 +138,7 @@ pub fn job_script(
         "--job".into(),
         submit.walltime.to_string().replace(' ', ""),
     ];
-    let name = chain::job_name(dir, 1);
+    let name = job_chain::job_name(dir, 1);
     let commands = commands.map(text);
     let script = Script {
         token: None,
@@ -154,11 +154,11 @@ pub fn job_script(
     };
     script.render().map_err(|error| {
         let hint = format!("correct `submit` in the site profile `{}`", site.name);
-        Failure::with_hint(causes(&error), hint)
+        CommandError::with_hint(causes(&error), hint)
     })
 }
 
-fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
+fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, CommandError> {
     let site = &loaded.site;
     let partition = &site.partitions[&stage.partition];
     let failed = |error: &dyn std::error::Error| {
@@ -167,7 +167,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
             stage.stage,
             causes(error)
         );
-        Failure::with_hint(message, format!("correct the site profile `{}`", site.name))
+        CommandError::with_hint(message, format!("correct the site profile `{}`", site.name))
     };
     let kind = &loaded.campaign.methods[&stage.method].kind;
     let launch = launch(kind, site, partition);

@@ -6,8 +6,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::failure::causes;
-use crate::cli::Exit;
+use super::error::causes;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
@@ -30,9 +29,13 @@ enum TaskError {
     File(#[from] io::Error),
 }
 
-/// Runs the task whose input is `path`; its result is written beside it, under its name only once it is whole. A failure
-/// shows in the exit status as well: an executor that cannot read results may find out what became of the node.
-pub fn run(path: &Path) -> io::Result<Exit> {
+/// Runs the task whose input is `path`, and returns its outcome. The result is written beside the input, under its final
+/// name only once it is complete.
+///
+/// # Errors
+///
+/// Fails if the input cannot be read or the result cannot be written.
+pub fn run(path: &Path) -> io::Result<Outcome> {
     let input = serde_json::from_slice(&fs::read(path)?)?;
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -50,15 +53,11 @@ pub fn run(path: &Path) -> io::Result<Exit> {
         peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
-    let exit = match result.outcome {
-        Outcome::Failed(_) => Exit::Refused,
-        _ => Exit::Finished,
-    };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
     let new = dir.join(".result.json");
     fs::write(&new, serde_json::to_vec(&result)?)?;
     fs::rename(new, dir.join(file::RESULT))?;
-    Ok(exit)
+    Ok(result.outcome)
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {

@@ -6,8 +6,9 @@ use std::path::Path;
 use clap::Args;
 
 use super::terminal::say;
-use super::{CampaignArguments, Exit, print, wait};
-use crate::app::failure::Failure;
+use super::{CampaignArguments, ExitStatus, print, wait};
+use crate::app::audit::{Repair, Verification};
+use crate::app::error::CommandError;
 use crate::app::{audit, requirements, run_dir};
 use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{Entry, Reading};
@@ -26,7 +27,7 @@ pub(super) struct Arguments {
     repair: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     if path.is_dir() || arguments.repair {
         return check_run(path, arguments.repair);
@@ -37,20 +38,61 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if let Some(reading) = loaded.source.as_ref().and_then(|source| source.reading()) {
         print(&entries(reading, arguments.verbose))?;
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-fn check_run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
+/// Verifies or repairs the run in `dir`.
+fn check_run(dir: &Path, repair: bool) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let dir = run_dir::existing(dir)?;
     let _lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = wait(run_dir::load(&dir))?;
-    wait(async {
-        match repair {
-            true => audit::mend(&dir, &loaded, &plan).await,
-            false => audit::check(&dir, &loaded, &plan).await,
-        }
-    })
+    let (loaded, plan) = wait(run_dir::load(&dir, &mut say))?;
+    let text = match repair {
+        true => repaired(&dir, &wait(audit::repair(&dir, &loaded, &plan))?),
+        false => verified(&dir, &wait(audit::check(&dir, &loaded, &plan))?),
+    };
+    print(&text)?;
+    Ok(ExitStatus::Finished)
+}
+
+fn verified(dir: &Path, verification: &Verification) -> String {
+    let Verification { facts, changes } = verification;
+    let mut text = format!(
+        "{} is whole: {facts} facts, and all that follows from them\n",
+        dir.display()
+    );
+    for change in changes {
+        let _ = writeln!(text, "changed since the run was begun: {change}");
+    }
+    text
+}
+
+fn repaired(dir: &Path, repair: &Repair) -> String {
+    let Repair {
+        facts,
+        lost_facts,
+        lost_results,
+        has_lost_files,
+        kept,
+    } = repair;
+    let mut text = format!("{}: made anew from {facts} facts\n", dir.display());
+    if *lost_facts > 0 {
+        let _ = writeln!(
+            text,
+            "lost: at least {lost_facts} facts after them; what they told is computed again"
+        );
+    }
+    if *lost_results > 0 {
+        let _ = writeln!(
+            text,
+            "lost: geometry and provenance of {lost_results} results"
+        );
+    }
+    if *has_lost_files {
+        text += "lost: files of the model or the agent; the next batch begins without them\n";
+    }
+    let _ = writeln!(text, "the damaged files are in {}", kept.display());
+    text
 }
 
 /// Says on standard error when tasks will share cores; nothing keeps a run from that.

@@ -2,15 +2,15 @@
 
 use std::process::ExitCode;
 
-use super::Exit;
+use super::ExitStatus;
 use super::terminal::Painted;
-use crate::app::failure::Failure;
+use crate::app::error::CommandError;
 use crate::config::fault::{Fault, Faults, Place};
 
-/// Prints a failure to stderr and returns the exit status of the process.
-pub(super) fn report(failure: &Failure) -> ExitCode {
-    rendered(&failure.faults).print();
-    Exit::from(failure.host).into()
+/// Prints an error to stderr and returns the exit status of the process.
+pub(super) fn report(error: &CommandError) -> ExitCode {
+    rendered(error.diagnostics()).print();
+    ExitStatus::from(error.host_fault()).into()
 }
 
 /// Faults shown in full; of the others only the number.

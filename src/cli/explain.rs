@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{Exit, print};
-use crate::app::failure::{Failure, causes};
+use super::terminal::say;
+use super::{ExitStatus, print};
+use crate::app::error::{CommandError, causes};
 use crate::app::run_dir;
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
@@ -26,13 +27,13 @@ pub(super) struct Arguments {
     pub subject: String,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(explain(arguments))
 }
 
-async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn explain(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let (loaded, _) = run_dir::load(&dir).await?;
+    let (loaded, _) = run_dir::load(&dir, &mut say).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
     // A number may be a name, too, and so may a SMILES: everything that it can mean is shown.
@@ -64,7 +65,7 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
         };
         let hint =
             "`moldflow export` lists the molecules with their names; a superseded one has no task";
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     }
     let mut text = String::new();
     for task in tasks.into_values() {
@@ -79,10 +80,14 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     print(&text)?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Result<(), Failure> {
+async fn describe(
+    task: &TaskRow,
+    store: &mut Store,
+    text: &mut String,
+) -> Result<(), CommandError> {
     let name = task.name.as_deref();
     let of = task
         .smiles

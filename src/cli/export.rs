@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::{Exit, print};
-use crate::app::failure::Failure;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
 use crate::app::run_dir;
 use crate::report;
 
@@ -24,11 +24,11 @@ pub(super) enum Format {
     Jsonl,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(write(arguments))
 }
 
-async fn write(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn write(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let rows = run_dir::open_to_read(&dir).await?.candidates().await?;
     let format = match arguments.format {
@@ -38,5 +38,5 @@ async fn write(arguments: &Arguments) -> Result<Exit, Failure> {
     let mut out = Vec::new();
     report::export(&rows, format, &mut out)?;
     print(&String::from_utf8_lossy(&out))?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }

@@ -4,8 +4,9 @@ mod check;
 mod diagnostics;
 mod explain;
 mod export;
+mod outcome;
 mod plan;
-pub mod progress;
+mod progress;
 mod remote;
 mod report;
 mod resume;
@@ -17,7 +18,7 @@ mod sites_check;
 mod status;
 mod submit;
 mod task_process;
-pub mod terminal;
+mod terminal;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -25,30 +26,30 @@ use std::process::ExitCode;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::failure::Failure;
+use crate::app::error::CommandError;
 use crate::config::campaign::Overrides;
 use crate::config::paths;
 use crate::task::HostFault;
-pub(crate) use terminal::print;
+use terminal::print;
 
-/// What a command ends with, as the shell sees it.
-pub enum Exit {
+/// Exit status of a command.
+enum ExitStatus {
     Finished,
-    /// What was asked for was done, and the answer is no.
+    /// The command did what it was asked, and the answer is no; or it failed.
     Refused,
-    /// Finished, but nothing was computed, or a limit on failures was hit.
+    /// The run ended, but no molecule was computed, or a limit on failures was reached.
     NothingComputed,
-    /// Interrupted, and can be resumed.
+    /// The run was interrupted and can be resumed.
     Interrupted,
-    /// The disk is full; once there is room everything can be resumed.
+    /// The disk is full; once there is room, everything can be resumed.
     DiskFull,
-    /// The host refused something else: descriptors, processes, memory, input and output.
+    /// The host refused something else: file descriptors, processes, memory, or input and output.
     HostFault,
-    /// The same of a task, which could not leave a result: its engine has to know which.
+    /// Fault of the host in a task that could not write a result: the status tells its engine which.
     Task(HostFault),
 }
 
-impl From<Option<HostFault>> for Exit {
+impl From<Option<HostFault>> for ExitStatus {
     fn from(fault: Option<HostFault>) -> Self {
         match fault {
             None => Self::Refused,
@@ -58,16 +59,16 @@ impl From<Option<HostFault>> for Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         match exit {
-            Exit::Finished => 0.into(),
-            Exit::Refused => 1.into(),
-            Exit::NothingComputed => 3.into(),
-            Exit::DiskFull => 4.into(),
-            Exit::HostFault => 5.into(),
-            Exit::Task(fault) => fault.exit_code().into(),
-            Exit::Interrupted => 130.into(),
+            ExitStatus::Finished => 0.into(),
+            ExitStatus::Refused => 1.into(),
+            ExitStatus::NothingComputed => 3.into(),
+            ExitStatus::DiskFull => 4.into(),
+            ExitStatus::HostFault => 5.into(),
+            ExitStatus::Task(fault) => fault.exit_code().into(),
+            ExitStatus::Interrupted => 130.into(),
         }
     }
 }
@@ -115,9 +116,9 @@ enum Command {
     Remote(remote::Command),
 }
 
-/// A campaign and what the command line changes in it.
+/// Campaign, and what the command line changes in it.
 #[derive(Args)]
-pub(crate) struct CampaignArguments {
+struct CampaignArguments {
     /// Campaign file
     #[arg(value_parser = path())]
     pub campaign: PathBuf,
@@ -136,7 +137,7 @@ pub(crate) struct CampaignArguments {
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Schedule {
+enum Schedule {
     /// Neither loop waits for the other
     Interleaved,
     /// The loops wait for each other: reproducible to the last bit
@@ -160,15 +161,26 @@ impl CampaignArguments {
     }
 }
 
+/// Choice of what a run prints.
+#[derive(Args, Clone, Copy, Debug)]
+struct OutputArguments {
+    /// Print the outcome as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// No progress
+    #[arg(long)]
+    quiet: bool,
+}
+
 /// Runs the command that the arguments name; usage errors end the process with status 2.
 pub fn main() -> ExitCode {
     match run_command(Arguments::parse().command) {
         Ok(exit) => exit.into(),
-        Err(failure) => diagnostics::report(&failure),
+        Err(error) => diagnostics::report(&error),
     }
 }
 
-fn run_command(command: Command) -> Result<Exit, Failure> {
+fn run_command(command: Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Submit(arguments) => submit::run(&arguments),
@@ -187,7 +199,7 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
     }
 }
 
-/// Reads a path of the command line, in which `~/` may be left to us: as in `--cache=~/file`.
+/// Parser of a path on the command line. It expands `~/` where the shell does not, as in `--cache=~/file`.
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match path.to_str() {
         Some(written) => {
@@ -199,11 +211,11 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
-/// Waits for a command that awaits.
-fn wait<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Runs an asynchronous command to its end.
+fn wait<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|e| Failure::io("could not start the runtime", &e))?;
+    let runtime = runtime.map_err(|e| CommandError::io("could not start the runtime", &e))?;
     runtime.block_on(command)
 }

@@ -6,8 +6,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
-use super::{CampaignArguments, Exit, print};
-use crate::app::failure::Failure;
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::CommandError;
 use crate::app::start::{self, BatchScript, Start};
 use crate::config::campaign::Loaded;
 use crate::exec::batch::System;
@@ -34,7 +34,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
     warn_of_crowding(&loaded);
@@ -44,7 +44,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Format::Mermaid => plan::mermaid(&plan),
         Format::Json => json(&loaded, &plan)?,
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 fn text(loaded: &Loaded, plan: &Plan) -> String {
@@ -112,7 +112,7 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
 }
 
 /// The command lines, and the batch scripts of partitions that make jobs.
-fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
     let mut text =
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
     let starts = start::starts(loaded, plan)?;
@@ -229,7 +229,7 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     }
 }
 
-fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+fn json(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
     let starts = start::starts(loaded, plan)?;
     let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan, "start": starts});
     Ok(format!("{whole:#}\n"))

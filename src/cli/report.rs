@@ -5,8 +5,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{Exit, print};
-use crate::app::failure::Failure;
+use super::terminal::say;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
 use crate::app::{report_page, run_dir};
 use crate::report::{self, FILE, RunState};
 
@@ -20,14 +21,14 @@ pub(super) struct Arguments {
     pub out: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(show(arguments))
 }
 
-async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_at_work = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir).await?;
+    let (loaded, plan) = run_dir::load(&dir, &mut say).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     store.hold_still().await?;
     let state = RunState::of(&store.summary().await?, is_at_work);
@@ -40,9 +41,9 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         Some(out) if out.as_os_str() == "-" => print(&page)?,
         Some(out) => {
-            let failed = |e| Failure::new(format!("could not write `{}`: {e}", out.display()));
+            let failed = |e| CommandError::new(format!("could not write `{}`: {e}", out.display()));
             fs::write(out, page).map_err(failed)?;
         }
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }

@@ -4,11 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Exit;
-use crate::app::failure::Failure;
-use crate::app::session::{self, Output, Told};
-use crate::app::ways::Ways;
-use crate::app::{requirements, run_dir};
+use super::progress::Display;
+use super::terminal::say;
+use super::{ExitStatus, OutputArguments, outcome, wait};
+use crate::app::error::CommandError;
+use crate::app::remote_hosts::RemoteHosts;
+use crate::app::run_dir;
+use crate::app::session::{LockedRun, RunOptions};
 use crate::config::duration::Duration;
 
 #[derive(Args)]
@@ -20,29 +22,21 @@ pub(super) struct Arguments {
     #[arg(long)]
     pub accept_changes: bool,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArguments,
     /// Go on as a job of `moldflow submit` that has this walltime
     #[arg(long, value_name = "WALLTIME", hide = true)]
     pub job: Option<Duration>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
-    let dir = run_dir::existing(&arguments.run_dir)?;
-    let lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = requirements::programs(super::wait(run_dir::load(&dir))?)?;
-    let ways = Ways::open(&loaded.site, true)?;
-    let job = arguments.job.map(Duration::get);
-    super::wait(session::work(
-        &dir,
-        lock,
-        &loaded,
-        &plan,
-        arguments.output,
-        ways,
-        Told {
-            accept_changes: arguments.accept_changes,
-            job,
-        },
-    ))
+    let run = wait(LockedRun::open(&arguments.run_dir, &mut say))?;
+    let hosts = RemoteHosts::connect(run.site(), true)?;
+    let options = RunOptions {
+        accept_changes: arguments.accept_changes,
+        job_walltime: arguments.job.map(Duration::get),
+    };
+    let mut display = Display::new(arguments.output.quiet, run.dir());
+    let ended = wait(run.execute(hosts, options, &mut display))?;
+    outcome::conclude(&ended, arguments.output)
 }

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{CampaignArguments, Exit};
-use crate::app::failure::Failure;
-use crate::app::session::{self, Output, Told};
-use crate::app::ways::Ways;
+use super::progress::Display;
+use super::{CampaignArguments, ExitStatus, OutputArguments, outcome, wait};
+use crate::app::error::CommandError;
+use crate::app::remote_hosts::RemoteHosts;
+use crate::app::session::{LockedRun, RunOptions};
 use crate::app::{allocation, requirements, run_dir};
 
 #[derive(Args)]
@@ -24,10 +25,10 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub cache: Option<PathBuf>,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let (mut loaded, plan) = requirements::checked(
         &arguments.campaign.campaign,
@@ -35,20 +36,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     )?;
     if let Some(cache) = &arguments.cache {
         let path = std::path::absolute(cache)
-            .map_err(|e| Failure::new(format!("`--cache {}`: {e}", cache.display())))?;
+            .map_err(|e| CommandError::new(format!("`--cache {}`: {e}", cache.display())))?;
         loaded.campaign.cache = Some(path.display().to_string());
     }
     allocation::shares(&loaded.site)?;
-    let mut ways = Ways::open(&loaded.site, false)?;
-    ways.ask_schedulers(&loaded)?;
-    let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    super::wait(session::work(
-        &dir,
-        lock,
-        &loaded,
-        &plan,
-        arguments.output,
-        ways,
-        Told::default(),
-    ))
+    let mut hosts = RemoteHosts::connect(&loaded.site, false)?;
+    hosts.check_schedulers(&loaded)?;
+    let run = LockedRun::create(loaded, plan, arguments.run_dir.clone(), &arguments.runs_dir)?;
+    let mut display = Display::new(arguments.output.quiet, run.dir());
+    let ended = wait(run.execute(hosts, RunOptions::default(), &mut display))?;
+    outcome::conclude(&ended, arguments.output)
 }

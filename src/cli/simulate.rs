@@ -6,8 +6,8 @@ use clap::Args;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::plan::trimmed;
-use super::{CampaignArguments, Exit, print};
-use crate::app::failure::{Failure, causes};
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::{CommandError, causes};
 use crate::config::campaign::{Loaded, MethodKind, Schedule};
 use crate::config::duration::Duration;
 use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
@@ -46,7 +46,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
     let nodes = arguments.nodes.map(|nodes| nodes as usize);
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let molecules = plan.initial_count + loaded.campaign.stop.evaluations;
     let table = forecast::Table::open(&loaded.campaign, molecules).ok_or_else(no_molecules)?;
     let forecast = forecast(&loaded.campaign, &plan, &machine, &table, &assumptions)
-        .map_err(|error| Failure::new(causes(&error)))?;
+        .map_err(|error| CommandError::new(causes(&error)))?;
     let notes = notes(&loaded, &plan, &assumptions, &forecast);
     print(&if arguments.json {
         let whole = serde_json::json!({
@@ -80,10 +80,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     } else {
         text(&loaded, &machine, arguments, &forecast, &notes)
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-fn no_machine(error: &MachineError, site: &str) -> Failure {
+fn no_machine(error: &MachineError, site: &str) -> CommandError {
     let hint = match error {
         MachineError::NodesMissing { .. } => {
             "give the nodes of the allocation: `--nodes 256`".into()
@@ -93,11 +93,11 @@ fn no_machine(error: &MachineError, site: &str) -> Failure {
         }
         MachineError::TooFewNodes { .. } => "give more nodes with `--nodes`".into(),
     };
-    Failure::with_hint(error.to_string(), hint)
+    CommandError::with_hint(error.to_string(), hint)
 }
 
-fn no_molecules() -> Failure {
-    Failure::with_hint(
+fn no_molecules() -> CommandError {
+    CommandError::with_hint(
         "no molecule of QM9, whose energies a forecast uses, lies in the search space",
         "allow C, N, O or F, and more heavy atoms",
     )

@@ -10,8 +10,8 @@ use serde_json::json;
 
 use super::plan::{in_words, trimmed};
 use super::terminal::say;
-use super::{Exit, print, sites_check};
-use crate::app::failure::Failure;
+use super::{ExitStatus, print, sites_check};
+use crate::app::error::CommandError;
 use crate::app::host::is_here;
 use crate::config::fault::{Faults, Text};
 use crate::config::import::{self, Imported};
@@ -56,7 +56,7 @@ pub(super) struct ImportArguments {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
@@ -65,22 +65,22 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     }
 }
 
-fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
+fn list(arguments: &ListArguments) -> Result<ExitStatus, CommandError> {
     let found = profiles::all(&profiles::search_path(Path::new(".")));
     print(&if arguments.json {
         as_json(&found)
     } else {
         as_table(&found)
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
+fn show(arguments: &ShowArguments) -> Result<ExitStatus, CommandError> {
     let (site, origin) = profile(&arguments.name)?;
     let yaml = serde_saphyr::to_string(&site.resolved())
-        .map_err(|error| Failure::new(error.to_string()))?;
+        .map_err(|error| CommandError::new(error.to_string()))?;
     print(&format!("# {origin}\n{yaml}"))?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 /// The profile of that name, or in that file.
@@ -91,10 +91,11 @@ pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
     }
 }
 
-fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
+fn import(arguments: &ImportArguments) -> Result<ExitStatus, CommandError> {
     let Imported { site, notes } =
         import::qcengine(&Text::read(&arguments.file)?, arguments.name.as_deref())?;
-    let yaml = serde_saphyr::to_string(&site).map_err(|error| Failure::new(error.to_string()))?;
+    let yaml =
+        serde_saphyr::to_string(&site).map_err(|error| CommandError::new(error.to_string()))?;
     let text = format!(
         "# From the QCEngine file {}.\n{yaml}",
         arguments.file.display()
@@ -105,14 +106,14 @@ fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
             let written =
                 File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
             written.map_err(|error| {
-                Failure::new(format!("could not write `{}`: {error}", path.display()))
+                CommandError::new(format!("could not write `{}`: {error}", path.display()))
             })?;
         }
     }
     for note in notes {
         say(&format!("note: {note}"));
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 /// Whether an earlier profile has the same name.

@@ -4,8 +4,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::sites::profile;
-use super::{Exit, print};
-use crate::app::failure::Failure;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
 use crate::app::host::{hostname, is_here};
 use crate::exec::doctor::{self, Engine, Finding, Host, Verdict};
 use crate::simulate;
@@ -19,7 +19,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let (site, origin) = profile(&arguments.name)?;
     let host = Host {
         name: hostname(),
@@ -52,8 +52,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         false => format!("{failed} failed, {warnings} warnings\n"),
     })?;
     Ok(match failed {
-        0 => Exit::Finished,
-        _ => Exit::Refused,
+        0 => ExitStatus::Finished,
+        _ => ExitStatus::Refused,
     })
 }
 

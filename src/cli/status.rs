@@ -7,9 +7,10 @@ use clap::Args;
 
 use serde_json::json;
 
-use super::{Exit, print};
-use crate::app::chain::{Chain, Link};
-use crate::app::failure::Failure;
+use super::terminal::say;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::job_chain::{ChainedJob, JobChain};
 use crate::app::run_dir;
 use crate::config::site::Submit;
 use crate::engine::Config;
@@ -27,16 +28,16 @@ pub(super) struct Arguments {
     pub json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(show(arguments))
 }
 
-async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir).await?;
-    let chain = Chain::load(&dir)
-        .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
+    let (loaded, plan) = run_dir::load(&dir, &mut say).await?;
+    let chain = JobChain::load(&dir)
+        .map_err(|e| CommandError::new(format!("could not read the list of jobs: {e}")))?;
     if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {
         let waiting = chain
             .jobs
@@ -59,7 +60,7 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
             ),
         };
         print(&text)?;
-        return Ok(Exit::Finished);
+        return Ok(ExitStatus::Finished);
     }
     let mut store = run_dir::open_to_read(&dir).await?;
     let summary = store.summary().await?;
@@ -98,11 +99,11 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
         print(&format!("{text}\n{jobs}"))?;
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 /// The job that a run is in, or waits for; none for one that was not submitted.
-fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<String> {
+fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<String> {
     let last = chain.jobs.last()?;
     let begun = chain
         .jobs
@@ -110,7 +111,7 @@ fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<Strin
         .rev()
         .find(|job| job.ended_before.is_some());
     let waits = |id: &str| format!("{id} waits to go on");
-    let after = |job: &Link| {
+    let after = |job: &ChainedJob| {
         let place = chain.jobs.iter().position(|other| other == job);
         let rest = chain.jobs[place.map_or(0, |place| place + 1)..].iter();
         let ids: Vec<&str> = rest

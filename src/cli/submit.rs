@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::{CampaignArguments, Exit, print};
-use crate::app::chain::{self, Chain};
-use crate::app::failure::{Failure, causes};
-use crate::app::{allocation, requirements, run_dir, start, ways};
+use super::terminal::say;
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::{CommandError, causes};
+use crate::app::job_chain::{self, JobChain};
+use crate::app::{allocation, remote_hosts, requirements, run_dir, start};
 use crate::config::campaign::Loaded;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
@@ -46,7 +47,7 @@ pub(super) struct Arguments {
     pub json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let path = &arguments.campaign.campaign;
     let (dir, submit) = if path.is_dir() {
@@ -55,7 +56,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         // Held until the script is written: no engine may be at work on it.
         let _lock = run_dir::lock(&dir)?;
         super::wait(unfinished(&dir))?;
-        let (loaded, _) = super::wait(run_dir::load(&dir))?;
+        let (loaded, _) = super::wait(run_dir::load(&dir, &mut say))?;
         let submit = asked(arguments, &loaded)?;
         write_script(&dir, &loaded, &submit)?;
         (dir, submit)
@@ -73,8 +74,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             None,
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
-        let mut here = Here::new(&crate::app::own_executable()?);
-        ways::ask(submit.system.into(), &mut here, &of)?;
+        let mut here = Here::new(&crate::app::host::own_executable()?);
+        remote_hosts::check_scheduler(submit.system.into(), &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -84,7 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
 }
 
 /// A run that has begun stays what it is.
-fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
+fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
     let CampaignArguments {
         site,
         set,
@@ -96,14 +97,14 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
     if same && arguments.run_dir.is_none() {
         return Ok(());
     }
-    Err(Failure::with_hint(
+    Err(CommandError::with_hint(
         "a run that has begun cannot be changed",
         "of a run directory only `--nodes`, `--walltime` and `--chain` can be given",
     ))
 }
 
 /// What to ask for: the profile, and what the command line changes in it.
-fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
+fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, CommandError> {
     let site = &loaded.site;
     let Some(mut submit) = site.submit.clone() else {
         let message = format!(
@@ -112,7 +113,7 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
         );
         let hint =
             "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     };
     let command = System::from(submit.system).submit();
     if on_path(command).is_none() {
@@ -121,7 +122,7 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
             site.name
         );
         let hint = "run this on a login node of the site";
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     }
     submit.nodes = arguments.nodes.unwrap_or(submit.nodes);
     submit.walltime = arguments.walltime.unwrap_or(submit.walltime);
@@ -135,7 +136,7 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
 }
 
 /// That there is something left to do in a run directory.
-async fn unfinished(dir: &Path) -> Result<(), Failure> {
+async fn unfinished(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(crate::store::FILE).exists() {
         return Ok(());
     }
@@ -144,38 +145,38 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
         None => Ok(()),
         // It can be taken up again.
         Some(word) if word == StoppedBy::References.word() => Ok(()),
-        Some(_) => Err(Failure::new(format!(
+        Some(_) => Err(CommandError::new(format!(
             "the run in `{}` has ended",
             dir.display()
         ))),
     }
 }
 
-fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
-    let executable = crate::app::own_executable()?;
+fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), CommandError> {
+    let executable = crate::app::host::own_executable()?;
     let passed = start::passed(&loaded.site, std::env::vars());
     // A job's PATH may lack the folder in which its own continuation is submitted.
     let commands = on_path(System::from(submit.system).submit());
     let commands = commands.as_deref().and_then(Path::parent);
     let text = start::job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
-    let path = dir.join(chain::SCRIPT);
+    let path = dir.join(job_chain::SCRIPT);
     // Cobalt takes only what can be executed.
     fs::write(&path, text)
         .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o700)))
-        .map_err(|e| Failure::new(format!("could not write `{}`: {e}", path.display())))
+        .map_err(|e| CommandError::new(format!("could not write `{}`: {e}", path.display())))
 }
 
-fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure> {
+fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, CommandError> {
     let system = System::from(submit.system);
-    let file = |e| Failure::new(format!("could not read or write the list of jobs: {e}"));
-    let _lock = Chain::lock(dir);
-    let mut chain = Chain::load(dir).map_err(file)?;
+    let file = |e| CommandError::new(format!("could not read or write the list of jobs: {e}"));
+    let _lock = JobChain::lock(dir);
+    let mut chain = JobChain::load(dir).map_err(file)?;
     if let Some(job) = chain.last()
         && system.has_job(&job.id, &job.name) == Some(true)
     {
         let message = format!("job {} of this run waits or runs already", job.id);
         let hint = format!("look at it with `moldflow status {}`", dir.display());
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     }
     let count = submit.chain.map_or(1, NonZeroUsize::get);
     chain.up_front = submit.chain.is_some();
@@ -185,11 +186,11 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure
         let place = chain.submit(dir, system, after).map_err(|error| {
             let again = format!("`moldflow submit {}` tries again", dir.display());
             match ids.is_empty() {
-                true => Failure::with_hint(
+                true => CommandError::with_hint(
                     causes(&error),
                     format!("the run directory is made, and {again}"),
                 ),
-                false => Failure::with_hint(
+                false => CommandError::with_hint(
                     format!(
                         "only {} of {count} jobs are submitted: {}",
                         ids.len(),
@@ -224,5 +225,5 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure
             submit.walltime
         )
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }

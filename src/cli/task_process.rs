@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 
-use super::Exit;
+use super::ExitStatus;
 use super::terminal::say;
-use crate::app::failure::Failure;
+use crate::app::error::CommandError;
 use crate::app::{run_dir, task};
 use crate::exec;
-use crate::task::HostFault;
+use crate::task::{HostFault, Outcome};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -33,27 +33,31 @@ pub(super) struct RunArguments {
     pub input: PathBuf,
 }
 
-pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     // A batch system or another host may have begun with its own mask.
     run_dir::keep_private();
     match command {
-        Command::Run(RunArguments { input }) => task::run(input).or_else(|e| {
-            let failure = of_file("run the task", input, &e);
-            let fault = HostFault::of(&e).ok_or(failure)?;
-            say(&format!("{fault}: {e}"));
-            Ok(Exit::Task(fault))
-        }),
+        Command::Run(RunArguments { input }) => match task::run(input) {
+            // An executor that cannot read results may find out by the exit status what became of the node.
+            Ok(Outcome::Failed(_)) => Ok(ExitStatus::Refused),
+            Ok(_) => Ok(ExitStatus::Finished),
+            Err(e) => {
+                let fault = HostFault::of(&e).ok_or(of_file("run the task", input, &e))?;
+                say(&format!("{fault}: {e}"));
+                Ok(ExitStatus::Task(fault))
+            }
+        },
         Command::Exec(ExecArguments { job }) => super::wait(async {
             let exit = exec::carry_out(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
-                exec::Exit::Code(0) => Ok(Exit::Finished),
+                exec::Exit::Code(0) => Ok(ExitStatus::Finished),
                 // The rest is in `exit.json`; the batch system only has to see that it was no success.
-                exit => Err(Failure::new(format!("the task ended: {exit:?}"))),
+                exit => Err(CommandError::new(format!("the task ended: {exit:?}"))),
             }
         }),
     }
 }
 
-fn of_file(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::io(&format!("could not {what} of `{}`", path.display()), error)
+fn of_file(what: &str, path: &Path, error: &io::Error) -> CommandError {
+    CommandError::io(&format!("could not {what} of `{}`", path.display()), error)
 }

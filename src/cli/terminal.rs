@@ -3,16 +3,16 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use crate::app::failure::Failure;
+use crate::app::error::CommandError;
 
 /// Prints to stdout; a reader that has gone away is no failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(visible(text).as_bytes());
     match written.and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("could not write the output: {error}")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::new(format!(
+            "could not write the output: {error}"
+        ))),
         _ => Ok(()),
     }
 }

@@ -1,4 +1,4 @@
-//! Why a command failed, and the way out.
+//! Error of a command: diagnostics for the user, and the host fault behind them if there is one.
 
 use std::io;
 use std::path::Path;
@@ -9,25 +9,25 @@ use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::task::HostFault;
 
-/// Why a command could not do what it was asked: exit status 1, or one that names a fault of the host.
-pub struct Failure {
-    pub faults: Faults,
-    /// The fault of the host behind it: then everything can resume once the host is well.
-    pub host: Option<HostFault>,
+/// Reason for which a command could not do what it was asked.
+pub struct CommandError {
+    diagnostics: Faults,
+    /// Fault of the host behind it: once the host is well, everything can be resumed.
+    host_fault: Option<HostFault>,
 }
 
-impl Failure {
-    /// A failure that is in no file.
+impl CommandError {
+    /// Returns an error that has no place in a file.
     pub fn new(message: impl Into<String>) -> Self {
         Fault::new(message).into()
     }
 
-    /// The same with a way out.
+    /// Returns an error that has no place in a file, with a way out.
     pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Fault::new(message).hint(Some(hint.into())).into()
     }
 
-    /// A failure of the host in the run in `dir`, which can be resumed.
+    /// Returns a fault of the host in the run in `dir`, which can be resumed.
     pub fn of_host(fault: HostFault, dir: &Path, error: &dyn std::error::Error) -> Self {
         let hint = format!(
             "{}, then `moldflow resume {}` continues: what was computed is kept",
@@ -35,33 +35,44 @@ impl Failure {
             dir.display()
         );
         Self {
-            host: Some(fault),
+            host_fault: Some(fault),
             ..Self::with_hint(causes(error), hint)
         }
     }
 
-    /// What could not be done and why, which may be a fault of the host. Before there is a run that could be resumed.
+    /// Returns an I/O error, which may be a fault of the host, where there is no run that could be resumed. `what`
+    /// completes the sentence: "could not open ...".
     pub fn io(what: &str, error: &io::Error) -> Self {
         let message = format!("{what}: {error}");
         match HostFault::of(error) {
             Some(fault) => Self {
-                host: Some(fault),
+                host_fault: Some(fault),
                 ..Self::with_hint(message, format!("{}, and try again", fault.remedy()))
             },
             None => Self::new(message),
         }
     }
 
-    /// A failure with its causes, of which one may be a fault of the host.
+    /// Returns an error with its causes, of which one may be a fault of the host.
     pub fn of(error: &(dyn std::error::Error + 'static)) -> Self {
         match HostFault::of(error) {
             Some(fault) => Self::of_host(fault, Path::new("RUN_DIR"), error),
             None => Self::new(causes(error)),
         }
     }
+
+    /// Messages with their places and hints; never empty.
+    pub fn diagnostics(&self) -> &Faults {
+        &self.diagnostics
+    }
+
+    /// Fault of the host behind the error.
+    pub fn host_fault(&self) -> Option<HostFault> {
+        self.host_fault
+    }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         let dir = error.path().parent().unwrap_or(Path::new("RUN_DIR"));
         let hint = match &error {
@@ -88,7 +99,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-impl From<DriverError> for Failure {
+impl From<DriverError> for CommandError {
     fn from(error: DriverError) -> Self {
         match error {
             DriverError::Store(error) => error.into(),
@@ -106,7 +117,7 @@ impl From<DriverError> for Failure {
     }
 }
 
-impl From<ReportError> for Failure {
+impl From<ReportError> for CommandError {
     fn from(error: ReportError) -> Self {
         match error {
             ReportError::Store(error) => error.into(),
@@ -115,19 +126,22 @@ impl From<ReportError> for Failure {
     }
 }
 
-/// An error and its causes in one line.
+/// Returns an error and its causes in one line.
 pub fn causes(error: &dyn std::error::Error) -> String {
     let below = std::iter::successors(error.source(), |e| e.source());
     below.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-impl From<Faults> for Failure {
-    fn from(faults: Faults) -> Self {
-        Self { faults, host: None }
+impl From<Faults> for CommandError {
+    fn from(diagnostics: Faults) -> Self {
+        Self {
+            diagnostics,
+            host_fault: None,
+        }
     }
 }
 
-impl From<Fault> for Failure {
+impl From<Fault> for CommandError {
     fn from(fault: Fault) -> Self {
         Faults::from(fault).into()
     }

@@ -1,0 +1,83 @@
+//! Outcome of a run, or of the part of it that this process executed.
+
+use std::path::{Path, PathBuf};
+
+use super::error::CommandError;
+use crate::config::campaign::Objective;
+use crate::driver::Ending;
+use crate::store::{CandidateRow, Store, Summary};
+
+/// Molecules in the list of the best.
+const BEST: u32 = 10;
+
+/// How a run ended or stopped, and what it has found.
+pub struct RunOutcome {
+    pub dir: PathBuf,
+    pub objective: Objective,
+    pub ending: Ending,
+    pub summary: Summary,
+    /// Best molecules, the best first.
+    pub best: Vec<CandidateRow>,
+    /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has ended.
+    pub next: Option<String>,
+    /// Last task that failed; none if the run found molecules.
+    pub last_failure: Option<LastFailure>,
+}
+
+/// Task that failed for good.
+pub struct LastFailure {
+    pub task: i64,
+    pub stage: String,
+    /// SMILES of the molecule, with its name if it has one.
+    pub molecule: Option<String>,
+    pub attempt: i64,
+    pub kind: String,
+    pub message: String,
+}
+
+impl RunOutcome {
+    /// Reads the outcome of the run in `dir` from its database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn read(
+        dir: &Path,
+        store: &mut Store,
+        objective: Objective,
+        ending: Ending,
+        next: Option<String>,
+    ) -> Result<Self, CommandError> {
+        let mut outcome = Self {
+            dir: dir.to_owned(),
+            objective,
+            ending,
+            summary: store.summary().await?,
+            best: store.best(BEST).await?,
+            next,
+            last_failure: None,
+        };
+        if !outcome.has_molecules() {
+            let last = store.last_failure().await?;
+            outcome.last_failure =
+                last.map(
+                    |(task, stage, molecule, attempt, kind, message)| LastFailure {
+                        task,
+                        stage,
+                        molecule,
+                        attempt,
+                        kind,
+                        message,
+                    },
+                );
+        }
+        Ok(outcome)
+    }
+
+    /// Returns true if the run has ended as its campaign asks, with at least one molecule computed.
+    pub fn has_molecules(&self) -> bool {
+        let counts = &self.summary.counts;
+        matches!(self.ending, Ending::Ended(stopped_by) if stopped_by.is_success())
+            && counts.evaluations > counts.failures
+    }
+}
