@@ -1,4 +1,4 @@
-//! What every batch system is told of a task's job, and how a partition is reached that is not on this host.
+//! Batch jobs of a site profile, and the transport to a partition on another host.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,14 +10,14 @@ use super::duration::Duration;
 use super::memory::Amount;
 use super::site::Site;
 
-/// What a partition that makes its own jobs asks of its batch system.
+/// Submission settings of a partition whose tasks are jobs of their own.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Batch {
     /// The batch system's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub queue: Option<String>,
-    /// Project that pays.
+    /// Project that is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub account: Option<String>,
@@ -36,7 +36,7 @@ pub struct Batch {
     pub options: Vec<String>,
 }
 
-/// How `moldflow submit` asks for the job in which a campaign runs.
+/// Submission settings of the jobs of `moldflow submit`, in which a campaign runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submit {
@@ -45,7 +45,7 @@ pub struct Submit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub queue: Option<String>,
-    /// Project that pays.
+    /// Project that is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub account: Option<String>,
@@ -56,19 +56,19 @@ pub struct Submit {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub nodes: NonZeroUsize,
-    /// Memory of each node; what the batch system gives if not given.
+    /// Memory of each node; the scheduler's default if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_per_node: Option<Amount>,
     /// GPUs of each node; those of `node` if tasks in the job use some, and none otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1024))]
     pub gpus_per_node: Option<usize>,
-    /// What the nodes must be, in the words of the batch system.
+    /// Constraint on the nodes, in the scheduler's syntax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub constraint: Option<String>,
-    /// Jobs that are submitted at once, each to begin when the one before has ended, for sites where jobs may not submit
-    /// jobs. If not given each job submits the next.
+    /// Jobs that are submitted at once, each starting when the one before has ended, for sites
+    /// where jobs may not submit jobs. If not given, each job submits the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub chain: Option<NonZeroUsize>,
@@ -99,25 +99,25 @@ pub enum BatchSystem {
     Cobalt,
 }
 
-/// Allocations that are held for a while.
+/// Allocations (blocks) that moldflow holds and fills with tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Blocks {
     /// Blocks that are kept even when there is nothing to do.
     #[schemars(range(max = 10_000))]
     pub min: usize,
-    /// Blocks that are asked for when the first task comes.
+    /// Blocks that are requested when the first task arrives.
     #[schemars(range(max = 10_000))]
     pub init: usize,
-    /// Blocks at once, at the most.
+    /// Largest number of blocks at once.
     #[schemars(range(min = 1, max = 10_000))]
     pub max: NonZeroUsize,
     /// Nodes of a block.
     #[schemars(range(min = 1, max = 100_000))]
     pub nodes: NonZeroUsize,
-    /// How long a block is asked for. No task is started that may not end before its block does.
+    /// Walltime of a block. No task starts that may not end before its block does.
     pub walltime: Duration,
-    /// How long a block may idle before it is released.
+    /// Longest idle time of a block before it is released.
     pub idle: Duration,
 }
 
@@ -134,7 +134,7 @@ impl Default for Blocks {
     }
 }
 
-/// How a partition on another host is reached.
+/// Transport to a partition on another host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
@@ -152,7 +152,7 @@ pub struct Ssh {
     /// The program on that host; copied there if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moldflow: Option<PathBuf>,
-    /// Folder on that host in which tasks have theirs.
+    /// Folder on that host for the directories of tasks.
     pub work_dir: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! What a schema cannot say of a campaign: that what it names exists, and that it fits together.
+//! Checks of a campaign beyond its JSON Schema: names refer to something, and parts fit together.
 
 use std::path::Path;
 
@@ -9,10 +9,10 @@ use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
 use crate::simulate::{Engine, Ranks};
 
-/// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
+/// Collects the faults of a well-formed campaign, except those of its stages, which `plan` finds.
 ///
-/// The source is opened, and returned for the run to draw from, unless `drawn` says that its molecules have been drawn
-/// already.
+/// Opens and returns the source for the run to draw from, unless `drawn`: then its molecules have
+/// been drawn already.
 pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> Option<Source> {
     if loaded.is_sound("methods") {
         methods(loaded, faults);
@@ -124,7 +124,7 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
     }
 }
 
-/// Whether a method can begin with the geometries of the method `first`.
+/// Checks that a method can start from the geometries of the method `first`.
 fn geometry_fits(
     loaded: &Loaded,
     (name, engine): (&str, &Engine),
@@ -163,7 +163,7 @@ fn geometry_fits(
     }
 }
 
-/// Whether the MPI processes of a method can be started where its tasks run.
+/// Checks that the MPI processes of a method can be started where its tasks run.
 fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
     let mut fault = |key: &str, message: String, hint: &str| {
         let place = loaded.place(&["methods", name, "settings", key]);
@@ -198,7 +198,8 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
             "lower it, or raise `nodes_per_task` in the site profile",
         );
     }
-    // The nodes of a block are more than those of a task, so that its launcher must be told which to use.
+    // The nodes of a block are more than those of a task, so that its launcher must be told which
+    // to use.
     let template = site.mpiexec_command.as_deref().unwrap_or_default();
     let template = template.replace(' ', "");
     let told = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
@@ -235,7 +236,7 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
     }
 }
 
-/// Whether MMFF94 has parameters for all elements, where a method takes its geometries as they are.
+/// Checks that MMFF94 has parameters for all elements if a method uses its geometries unrelaxed.
 fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     let Some((method, engine)) = loaded.campaign.at_mmff94_geometries().next() else {
         return true;
@@ -257,7 +258,7 @@ fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     faults.0.len() == before
 }
 
-/// Whether all elements are known.
+/// Checks that all elements are known.
 fn elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     let before = faults.0.len();
     let elements = &loaded.campaign.search_space.elements;

@@ -1,4 +1,5 @@
-//! The options of `sbatch` and `qsub` by which moldflow asks for what it needs, and the keys of a profile that stand for them.
+//! The options of `sbatch` and `qsub` by which moldflow asks for what it needs, and the keys of a
+//! profile that stand for them.
 
 use super::options::{Own, Refusal};
 

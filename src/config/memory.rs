@@ -1,4 +1,4 @@
-//! An amount of memory as people write it: `192 GiB`.
+//! An amount of memory with a unit: `192 GiB`.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +12,7 @@ pub enum Memory {
     Bytes(u64),
 }
 
-/// An amount of memory, more than none.
+/// An amount of memory, at least one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(u64);
 
@@ -21,7 +21,7 @@ impl Amount {
         self.0
     }
 
-    /// Rounded up.
+    /// Amount in MiB, rounded up.
     pub fn mebibytes(self) -> u64 {
         self.0.div_ceil(1 << 20)
     }
@@ -41,7 +41,7 @@ const UNITS: [(&str, u64); 8] = [
 
 /// The `format` by which the JSON Schema marks an amount of memory or `auto`.
 pub const MEMORY_FORMAT: &str = "memory";
-/// The same of an amount that must be given.
+/// The `format` by which the JSON Schema marks an amount of memory.
 pub const AMOUNT_FORMAT: &str = "memory-amount";
 
 impl FromStr for Memory {

@@ -1,4 +1,5 @@
-//! Campaigns and site profiles: YAML to validated types, or every error with its line and a way out.
+//! Campaigns and site profiles: YAML to validated types, or every error with its line and a way
+//! out.
 
 mod batch;
 pub mod campaign;

@@ -1,5 +1,5 @@
-//! Options of `sbatch` and `qsub` that a profile may not give, because they would override what moldflow asks for itself: in
-//! every spelling that these commands understand.
+//! Options of `sbatch` and `qsub` that a profile may not give, because they would override what
+//! moldflow asks for itself: in every spelling that these commands understand.
 
 use super::batch::{Batch, BatchSystem};
 use super::directives::{
@@ -98,7 +98,8 @@ fn by_names(
     subjects
 }
 
-/// The options in a word of letters, each with what stands behind it: all but those of `alone` have a value.
+/// The options in a word of letters, each with what stands behind it: all but those of `alone` have
+/// a value.
 fn letters_of<'w>(word: &'w str, alone: &str) -> impl Iterator<Item = (char, &'w str)> {
     let is_last = |c: char| !alone.contains(c);
     let end = word.find(is_last).map_or(word.len(), |at| at + 1);
@@ -150,7 +151,8 @@ fn added_to_place(value: &str) -> Option<String> {
     (!parts.iter().any(contradicts)).then(|| parts.join(":"))
 }
 
-/// The value of `place` in a script of PBS: moldflow's own, and what an entry of `options` that is nothing else adds to it.
+/// The value of `place` in a script of PBS: moldflow's own, and what an entry of `options` that is
+/// nothing else adds to it.
 pub fn place(options: &[String]) -> (String, Vec<&String>) {
     let mut place = "scatter".to_owned();
     let mut others = Vec::new();

@@ -1,4 +1,4 @@
-//! The params of a campaign: `--set KEY=VALUE`, and the places where `{{name}}` stands.
+//! Params of a campaign: their values, and the replacement of `{{name}}`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +26,8 @@ pub fn resolve(
             faults.push(Fault::new(message).at(param.place.clone()).hint(Some(hint)));
         }
     }
-    // What is referenced is asked of the file as written: overriding a place does not orphan its param.
+    // What is referenced is asked of the file as written: overriding a place does not orphan its
+    // param.
     let mut used = BTreeSet::new();
     for (key, node) in root.entries() {
         if key.name != "params" {
@@ -62,7 +63,7 @@ pub fn resolve(
     scalars.collect()
 }
 
-/// What `--set` may begin with.
+/// Words with which the key of `--set` may start.
 fn known<'a>(params: &'a BTreeMap<String, ParamState>, top_level: &[&'a str]) -> Vec<&'a str> {
     let keys = top_level.iter().copied().filter(|key| *key != "params");
     params.keys().map(String::as_str).chain(keys).collect()
@@ -110,7 +111,7 @@ impl ParamState {
         }
     }
 
-    /// Whether the value lies in its bounds.
+    /// Checks that the value lies within its bounds.
     fn judge(&self, name: &str, place: &Place, faults: &mut Faults) -> bool {
         let value = match self.value {
             Value::Integer(value) => value as f64,
@@ -136,7 +137,7 @@ impl ParamState {
     }
 }
 
-/// The params that are well formed; the others are faults that the schema finds.
+/// Well-formed params; the schema check reports the others.
 fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, ParamState> {
     let mut params = BTreeMap::new();
     for (key, node) in root.get("params").map(Node::entries).unwrap_or_default() {
@@ -245,7 +246,7 @@ fn substitute(node: &mut Node, params: &BTreeMap<String, ParamState>, faults: &m
     }
 }
 
-/// The value of a text; one that is exactly `{{name}}` keeps the type of the param.
+/// Text with references replaced; a text that is exactly `{{name}}` keeps the type of the param.
 fn rendered(
     text: &str,
     params: &BTreeMap<String, ParamState>,

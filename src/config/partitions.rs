@@ -1,4 +1,4 @@
-//! What a schema cannot say of a profile: that the numbers of its partitions fit together, and what a name is.
+//! Checks of the partitions of a profile beyond its JSON Schema.
 
 use super::fault::{Fault, Faults};
 use super::paths::in_home;
@@ -6,7 +6,7 @@ use super::site::{Cores, Executor, Partition, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
 
-/// The fewest nodes of the job that the engine runs in with which an executor can do something.
+/// Smallest number of nodes of the engine's own job that an executor can use.
 pub fn nodes_of_job(executor: &Executor) -> usize {
     match executor {
         Executor::Allocation {
@@ -107,7 +107,7 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
     }
 }
 
-/// Whether a partition on another host can be put there.
+/// Checks that a partition can be on another host.
 fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str, String, &str)) {
     let Some(Transport::Ssh(place)) = &partition.transport else {
         return;
@@ -136,7 +136,7 @@ fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str
     }
 }
 
-/// Whether the jobs of a partition that makes some can be had.
+/// Checks that the jobs of a partition can be requested.
 fn jobs_fit(
     site: &Site,
     name: &str,

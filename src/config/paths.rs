@@ -1,11 +1,11 @@
-//! Paths that users write: `~/` is the home directory; those of a campaign lie below the folder of its file, unless
-//! somebody wrote an absolute one.
+//! Paths in input files: `~/` is the home directory; relative paths of a campaign stay below the
+//! folder of its file.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::fault::Fault;
 
-/// A relative path that leads out of the folder that it is relative to.
+/// Relative path that leads out of its base folder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` leads out of the folder of the campaign", written.display())]
 pub struct PathEscape {
@@ -13,11 +13,11 @@ pub struct PathEscape {
 }
 
 impl PathEscape {
-    /// A way out.
+    /// Hint for the user.
     pub const HINT: &str = "`..` and symbolic links may not leave that folder; if this is what you want, write the absolute path";
 }
 
-/// A path whose beginning would mean something to a shell and means nothing here.
+/// Path with a prefix that a shell would expand and moldflow does not.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HomeError {
     #[error("`{0}` names the home directory of another user")]
@@ -29,7 +29,7 @@ pub enum HomeError {
 }
 
 impl HomeError {
-    /// A way out.
+    /// Hint for the user.
     pub fn hint(&self) -> String {
         match self {
             Self::OtherUser(_) => "write the absolute path; only `~/` is understood".into(),
@@ -51,7 +51,7 @@ impl From<HomeError> for Fault {
     }
 }
 
-/// What follows the `~/` with which a path begins, or nothing for `~` alone; None for other paths.
+/// Rest of a path that starts with `~/` (empty for `~` alone); None for other paths.
 pub fn in_home(written: &str) -> Option<&str> {
     let rest = written.strip_prefix('~')?;
     if rest.is_empty() {
@@ -61,7 +61,10 @@ pub fn in_home(written: &str) -> Option<&str> {
     }
 }
 
-/// The path that is meant by one that may begin with `~/`.
+/// Path with `~/` replaced by the home directory.
+///
+/// # Errors
+/// If the home directory is not known, or the path starts with `~user`.
 pub fn expanded(written: &str) -> Result<String, HomeError> {
     let text = || written.to_owned();
     match in_home(written) {
@@ -79,7 +82,10 @@ pub fn expanded(written: &str) -> Result<String, HomeError> {
     }
 }
 
-/// The path that is meant, which need not exist. Neither `..` nor a symbolic link leads out of `base`.
+/// Resolves a path below `base`, which need not exist.
+///
+/// # Errors
+/// If `..` or a symbolic link in a relative path leads out of `base`.
 pub fn below(base: &Path, written: &Path) -> Result<PathBuf, PathEscape> {
     if written.is_absolute() {
         return Ok(written.to_owned());

@@ -1,4 +1,4 @@
-//! Whether the memory and the GPUs that tasks want can be had, and whether `options` leave moldflow's own requests alone.
+//! Checks of memory, GPUs and constraints of partitions, and of `options` that would override them.
 
 use super::batch::BatchSystem;
 use super::fault::{Fault, Faults};
@@ -70,13 +70,13 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
     }
 }
 
-/// The variable that says which GPUs a program may use.
+/// Variable that lists the GPUs that a program may use.
 const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
 /// Cobalt's `qsub` has no option for either.
 const WHOLE_NODES: &str =
     "remove it: Cobalt gives whole nodes with all that they have; `constraint` chooses among them";
 
-/// Tasks that share a node of an allocation, or have one to themselves, fit into it.
+/// Checks that tasks fit into a node of an allocation.
 fn fits_node(
     site: &Site,
     name: &str,
@@ -124,7 +124,7 @@ fn fits_node(
     }
 }
 
-/// What the executor of a partition has no way to ask for.
+/// Checks that the executor of a partition can request its resources.
 fn can_be_asked_for(
     name: &str,
     partition: &Partition,
@@ -194,7 +194,7 @@ fn options_fit(name: &str, partition: &Partition, fault: &mut impl FnMut(&[&str]
     judge_words(name, system, &batch.options, &own, given, fault);
 }
 
-/// The words that become directives.
+/// Checks `options` and `constraint`, which become directives of the job script.
 fn judge_words(
     name: &str,
     system: BatchSystem,
@@ -221,7 +221,7 @@ fn judge_words(
     }
 }
 
-/// The slots of all partitions on this host have GPUs and memory of their own.
+/// Checks that this host has GPUs and memory for the slots of all its partitions.
 fn slots_fit_host(site: &Site, tree: &Tree, faults: &mut Faults) {
     let (mut gpus, mut memory) = (0_usize, 0_u64);
     for (name, partition) in &site.partitions {

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::campaign::Campaign;
 use super::site::Site;
 
-/// What a `{{param}}` looks like to an editor.
+/// Pattern of a `{{param}}`, for editors.
 const REFERENCE: &str = r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}";
 
 /// The schema of a campaign whose `{{param}}`s are replaced.
@@ -50,9 +50,8 @@ pub fn of<T: JsonSchema>() -> Value {
         .to_value()
 }
 
-/// Gives each variant of a flattened, tagged enum the keys that stand beside it.
-///
-/// So a variant says all there is to say: which keys are known, which are required.
+/// Gives each variant of a flattened, tagged enum the keys that stand beside it, such that a
+/// variant lists all known and all required keys.
 #[derive(Clone, Debug)]
 struct WholeVariants;
 
@@ -175,7 +174,7 @@ fn is_scalar(name: &str) -> bool {
     matches!(name, "integer" | "number" | "boolean" | "string")
 }
 
-/// Whether a schema is a choice of words: an enum whose variants are described.
+/// Returns true if a schema is a choice of words: an enum whose variants have descriptions.
 fn choices_are_words(object: &Map<String, Value>) -> bool {
     let choices = object.get("oneOf").and_then(Value::as_array);
     choices.is_some_and(|choices| choices.iter().all(|choice| choice.get("const").is_some()))

@@ -7,8 +7,8 @@ use super::paths::{HomeError, in_home};
 use super::site::Site;
 use super::tree::Node as Tree;
 
-/// The name of the variable that a directory begins with, and the path behind it: `$NAME`, `${NAME}/folder`. `~/folder`
-/// begins with HOME.
+/// Variable with which a directory starts, and the path after it: `$NAME`, `${NAME}/folder`.
+/// `~/folder` starts with HOME.
 pub fn variable(dir: &Path) -> Option<(&str, &str)> {
     let text = dir.to_str()?;
     if let Some(rest) = in_home(text) {

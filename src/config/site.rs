@@ -1,4 +1,4 @@
-//! A site profile: a machine, its partitions, and how each starts its work.
+//! A site profile: a machine, its partitions and their executors.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -25,29 +25,30 @@ pub struct Site {
     pub recognise: Recognise,
     #[serde(default)]
     pub node: Node,
-    /// Where the programs of tasks keep temporary files: `./scratch` is inside the run directory.
+    /// Folder for temporary files of programs: `./scratch` is inside the run directory.
     ///
-    /// It may be or begin with a variable of the host where a task runs: `$SLURM_TMPDIR`, `${TMPDIR}/moldflow`.
+    /// It may start with a variable of the host where a task runs: `$SLURM_TMPDIR`,
+    /// `${TMPDIR}/moldflow`.
     #[serde(default = "default_scratch")]
     pub scratch: PathBuf,
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.
     ///
-    /// It knows `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts` (with commas between them),
-    /// `hostfile` (a file with a host a line), `memory` (of a node, in MiB), `memory_per_task` (MiB, 0 if not given) and
-    /// `gpus_per_task`.
+    /// Its variables: `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts`
+    /// (separated by commas), `hostfile` (a file with one host per line), `memory` (of a node, in
+    /// MiB), `memory_per_task` (MiB, 0 if not given) and `gpus_per_task`.
     pub mpiexec_command: Option<String>,
-    /// Shell lines that a task's environment needs first: `module load xtb`.
+    /// Shell lines that prepare the environment of tasks: `module load xtb`.
     #[serde(default)]
     pub setup: Vec<String>,
     /// The job in which `moldflow submit` runs a campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit: Option<Submit>,
-    /// Variables of the engine's environment that tasks see besides the usual ones: `OPENMM_HOME`, or all that begin as
-    /// `GAUSS_*` says.
+    /// Variables of the engine's environment that are passed to tasks besides the usual ones:
+    /// `OPENMM_HOME`, or all that match `GAUSS_*`.
     #[serde(default)]
     #[schemars(inner(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*\*?$")))]
     pub pass_environment: Vec<String>,
-    /// Named shares of the site, each with its own way to start work.
+    /// Named shares of the site, each with an executor of its own.
     #[schemars(extend("minProperties" = 1))]
     pub partitions: BTreeMap<String, Partition>,
 }
@@ -56,7 +57,7 @@ fn default_scratch() -> PathBuf {
     "./scratch".into()
 }
 
-/// How to tell that this is the machine; what is not given is not asked.
+/// Conditions by which the machine is recognised; a condition that is not given is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recognise {
@@ -90,7 +91,7 @@ impl Default for Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auto {
-    /// What this host has.
+    /// Value read from this host.
     Auto,
 }
 
@@ -103,7 +104,7 @@ pub enum Cores {
 }
 
 impl Cores {
-    /// The number of cores; `auto` asks this host.
+    /// Number of cores; `auto` is that of this host.
     pub fn count(self) -> usize {
         match self {
             Self::Auto(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -129,17 +130,18 @@ pub struct Partition {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(max = 1024))]
     pub gpus_per_task: usize,
-    /// What its nodes must be, in the words of the batch system: `cpu` to Slurm, `gpu_model=a100` to PBS.
+    /// Constraint on its nodes, in the scheduler's syntax: `cpu` for Slurm, `gpu_model=a100` for
+    /// PBS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub constraint: Option<String>,
-    /// How it is reached; this host if not given.
+    /// Transport to its host; this host if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
-    /// Shell lines that its tasks need first, instead of those of the site.
+    /// Shell lines that prepare the environment of its tasks, instead of those of the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<Vec<String>>,
-    /// Set for every task.
+    /// Environment variables of its tasks.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
 }
@@ -149,7 +151,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Partition {
-    /// Tasks for which a node has cores, memory and GPUs, as far as these are known; one at the least.
+    /// Tasks for which a node has cores, memory and GPUs, as far as these are known; at least one.
     pub fn tasks_per_node(&self, node: &Node) -> usize {
         let by_cores = node.cores.count() / self.cores_per_task.get();
         let by_gpus = node.gpus.checked_div(self.gpus_per_task);
@@ -161,7 +163,7 @@ impl Partition {
         counts.into_iter().flatten().min().unwrap_or(1).max(1)
     }
 
-    /// Tasks that run at once; none if only the allocation tells.
+    /// Number of tasks that run at once; none if only the allocation determines it.
     pub fn slot_count(&self, node: &Node) -> Option<usize> {
         match &self.executor {
             Executor::Local {
@@ -185,23 +187,21 @@ impl Partition {
     }
 }
 
-/// How a partition starts its work.
-///
-/// Every further executor is a variant with its own settings, which stand beside `executor` in the file.
+/// Executor of a partition, with its settings, which stand beside `executor` in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "executor", rename_all = "snake_case")]
 pub enum Executor {
     /// Processes on the host that the engine runs on.
     Local {
-        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
+        /// Tasks that run at once: a number, or `cores` for one per `cores_per_task` cores.
         slots: Slots,
-        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are confined.
+        /// If true, the tasks of each slot are confined to `cores_per_task` cores of its own.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pin: bool,
     },
     /// Nodes of the batch job that the engine runs in.
     Allocation {
-        /// Nodes of the job that it takes; those that no other partition takes if not given.
+        /// Nodes of the job that it uses; if not given, those that no other partition uses.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 1_000_000))]
         nodes: Option<NonZeroUsize>,
@@ -212,15 +212,16 @@ pub enum Executor {
         #[schemars(range(min = 1, max = 1_000_000))]
         tasks_per_node: NonZeroUsize,
     },
-    /// Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.
+    /// Slurm: one job per task, or steps in `blocks`. The run directory must be on a file system
+    /// that the nodes share.
     Slurm {
-        /// Tasks that are handed to it at once; as many as there may be jobs if not given.
+        /// Tasks that are submitted at once; if not given, as many as jobs are allowed.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 1_000_000))]
         slots: Option<NonZeroUsize>,
         #[serde(flatten)]
         batch: Batch,
-        /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task is a job.
+        /// Blocks of nodes in which tasks run as steps; without it each task is a job.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         blocks: Option<Blocks>,
     },
@@ -237,7 +238,7 @@ pub enum Executor {
 }
 
 impl Executor {
-    /// The word profiles use.
+    /// Name in profiles.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local { .. } => "local",
@@ -248,7 +249,7 @@ impl Executor {
         }
     }
 
-    /// Nodes that it holds at most; none if only the allocation tells.
+    /// Largest number of nodes; none if only the allocation determines it.
     pub fn nodes(&self) -> Option<usize> {
         match self {
             Self::Local { .. } => Some(1),
@@ -270,7 +271,7 @@ impl Executor {
         }
     }
 
-    /// What it asks of a batch system, if it makes jobs of its own.
+    /// Submission settings, if it submits jobs.
     pub fn batch(&self) -> Option<&Batch> {
         match self {
             Self::Local { .. } | Self::Allocation { .. } => None,
@@ -296,7 +297,7 @@ pub enum PerCore {
 }
 
 impl Site {
-    /// Whether tasks on nodes of the job that the engine runs in want GPUs.
+    /// Returns true if tasks in the engine's own job use GPUs.
     pub fn uses_gpus_here(&self) -> bool {
         let mut partitions = self.partitions.values();
         partitions.any(|partition| {
@@ -305,7 +306,7 @@ impl Site {
         })
     }
 
-    /// The site with `auto` and `cores` replaced by what this host has: what a run directory keeps.
+    /// Replaces `auto` and `cores` by the values of this host, as in the file of a run directory.
     pub fn resolved(mut self) -> Self {
         let cores = NonZeroUsize::new(self.node.cores.count()).unwrap_or(NonZeroUsize::MIN);
         self.node.cores = Cores::Count(cores);
@@ -318,7 +319,7 @@ impl Site {
         self
     }
 
-    /// Whether this host is the site; one that asks nothing is never recognised.
+    /// Returns true if this host is the site; a site without conditions is never recognised.
     pub fn is_here(&self, hostname: &str, is_set: impl Fn(&str) -> bool) -> bool {
         let Recognise {
             hostname: patterns,
@@ -330,7 +331,7 @@ impl Site {
     }
 }
 
-/// Whether a name fits a pattern of letters, `*` (anything) and `?` (one letter).
+/// Returns true if a name matches a pattern with `*` (anything) and `?` (one character).
 fn glob(pattern: &str, name: &str) -> bool {
     let mut chars = pattern.chars();
     match chars.next() {

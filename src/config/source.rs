@@ -1,4 +1,4 @@
-//! Where molecules are drawn from: QM9, or a file of SMILES.
+//! Sources of molecules: QM9, or a file of SMILES.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -31,22 +31,22 @@ enum Entries {
     File(Reading),
 }
 
-/// What was found in a file: every entry is kept, a duplicate, or skipped.
+/// Content of a file: every entry is kept, a duplicate, or skipped.
 #[derive(Debug)]
 pub struct Reading {
     /// The path as the campaign names it.
     pub file: String,
-    /// How the file was understood: delimiter, columns.
+    /// Layout that was assumed: delimiter and columns.
     pub layout: String,
-    /// Entries, blank lines and comments left out.
+    /// Number of entries, without blank lines and comments.
     pub read: usize,
     /// Distinct molecules of the search space, in the order of the file.
     pub kept: Vec<NamedMolecule>,
-    /// Entries of molecules that an earlier entry has.
+    /// Entries whose molecule an earlier entry has.
     pub duplicates: Vec<Entry>,
-    /// Entries that are SMILES, but of no molecule of the search space.
+    /// Valid SMILES outside the search space, by reason.
     pub skipped: BTreeMap<SkipReason, Vec<Entry>>,
-    /// Names with the molecules that bear them, in the order of the file; those of duplicates too.
+    /// Names with their molecules, in the order of the file, duplicates included.
     pub names: Vec<(String, String)>,
 }
 
@@ -66,7 +66,7 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// Why an entry was skipped; the first that applies counts.
+/// Reason for which an entry was skipped; the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SkipReason {
     /// The cell is empty.
@@ -82,7 +82,7 @@ pub enum SkipReason {
     /// Several molecules.
     Mixture,
     OutsideSpace(SpaceViolation),
-    /// MMFF94 cannot relax it, nor does the engine.
+    /// Neither MMFF94 nor the engine can relax it.
     NoMmff94,
 }
 
@@ -122,7 +122,10 @@ impl fmt::Display for Reading {
     }
 }
 
-/// Opens the source of a campaign; a path in it is relative to `base`. Each entry of a file is read and judged.
+/// Opens the source of a campaign, reading all entries of a file; its path is relative to `base`.
+///
+/// # Errors
+/// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
 pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     let space = campaign.search_space.clone();
     let entries = match space.source.as_str() {
@@ -136,7 +139,8 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
 }
 
 impl Source {
-    /// Up to `n` molecules of the search space that `accept` takes, by their identity, drawn without replacement.
+    /// Draws up to `n` molecules that `accept` accepts from the search space, without replacement;
+    /// returns their identities.
     pub fn draw(&self, seed: u64, n: usize, accept: &dyn Fn(&str) -> bool) -> Vec<String> {
         let count = match &self.entries {
             Entries::Qm9(data) => data.len(),
@@ -153,7 +157,7 @@ impl Source {
         drawn.take(n).collect()
     }
 
-    /// How many distinct molecules can be drawn, counted no further than `most`.
+    /// Number of distinct molecules that can be drawn, counted up to `most`.
     pub fn count(&self, most: usize) -> usize {
         match &self.entries {
             Entries::Qm9(_) => self.draw(0, most, &|_| true).len(),
@@ -161,7 +165,7 @@ impl Source {
         }
     }
 
-    /// What was found in the file, if the source is one.
+    /// Content of the file, if the source is one.
     pub fn reading(&self) -> Option<&Reading> {
         match &self.entries {
             Entries::Qm9(_) => None,
@@ -193,7 +197,8 @@ impl fmt::Debug for Entries {
     }
 }
 
-/// What can be told from the letters of a QM9 SMILES, all of whose elements have one letter: whether size and elements fit.
+/// Quick check of a QM9 SMILES, whose elements all have one letter: returns false if its size or
+/// elements do not fit.
 fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     let mut symbols = smiles
         .bytes()
@@ -212,7 +217,11 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The entries of a `.smi`, `.csv` or `.tsv` file. `mmff94`: what MMFF94 has no parameters for is skipped.
+/// Reads the entries of a `.smi`, `.csv` or `.tsv` file. `mmff94`: skips molecules for which MMFF94
+/// has no parameters.
+///
+/// # Errors
+/// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
 pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, Faults> {
     let extension = path
         .extension()
@@ -247,7 +256,8 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, F
     Err(Fault::new(message).hint(Some(hint.into())).into())
 }
 
-/// Sorts the rows of a file into molecules, duplicates and what is skipped; text that is not SMILES is a fault.
+/// Sorts the rows of a file into molecules, duplicates and skipped entries; text that is not SMILES
+/// is a fault.
 fn judge(
     text: &Arc<Text>,
     table: MoleculeTable,
@@ -308,7 +318,7 @@ fn unreadable(error: &ChemError, place: Place, layout: &str) -> Fault {
     Fault::new(error.to_string()).at(place).hint(Some(hint))
 }
 
-/// The molecule of an entry, why it is skipped, or an error if it is not SMILES.
+/// Molecule of an entry, or the reason for skipping it; an error if it is not SMILES.
 fn molecule(
     smiles: &str,
     space: &SearchSpace,
@@ -345,7 +355,7 @@ fn molecule(
     })
 }
 
-/// Whether this is reaction SMILES, `reactants>agents>products`, each of which is SMILES or empty.
+/// Returns true for reaction SMILES, `reactants>agents>products`, each of which is SMILES or empty.
 fn is_reaction(smiles: &str) -> bool {
     // `->` is a dative bond.
     let arrow = |at: usize| smiles[..at].ends_with('-');

@@ -9,7 +9,10 @@ pub enum Piece {
     Reference(String),
 }
 
-/// The pieces of a text, or why it is no template.
+/// Splits a text into pieces.
+///
+/// # Errors
+/// The reason for which the text is no template.
 pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     let template = Template::compile(text).map_err(|error| error.reason().to_string())?;
     let piece = |element| match element {
@@ -27,14 +30,14 @@ pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     template.elements.into_iter().map(piece).collect()
 }
 
-/// Whether a text refers to a name.
+/// Returns true if a text refers to a name.
 pub fn names(text: &str, name: &str) -> bool {
     let pieces = pieces(text).unwrap_or_default();
     let refers = |piece: &Piece| matches!(piece, Piece::Reference(found) if found == name);
     pieces.iter().any(refers)
 }
 
-/// Whether a word can be the name of a param.
+/// Returns true if a word can be the name of a param.
 pub fn is_name(name: &str) -> bool {
     let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
     plain && !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())

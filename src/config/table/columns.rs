@@ -1,6 +1,6 @@
 //! The columns of SMILES and of names in a header.
 
-/// Names of a column of SMILES, the first that is there counts; case, blanks, `_` and `-` make no difference.
+/// Names of a column of SMILES, in order of preference; case, blanks, `_` and `-` are ignored.
 const SMILES: [&str; 6] = [
     "smiles",
     "isomericsmiles",
@@ -9,12 +9,13 @@ const SMILES: [&str; 6] = [
     "smilesstring",
     "smi",
 ];
-/// Names of a column of names, in order of preference; any that ends in the word `name`, then any that ends in `id`, too.
+/// Names of a column of names, in order of preference; then any that ends in the word `name`, then
+/// any that ends in `id`.
 const NAMES: [&str; 8] = [
     "name", "title", "compound", "molecule", "id", "cid", "cas", "inchikey",
 ];
 
-/// A column's name in lower case, without what people write in different ways.
+/// Name of a column in lower case, letters and digits only.
 fn plain(column: &str) -> String {
     let letters = column.chars().filter(|c| c.is_alphanumeric());
     letters.flat_map(char::to_lowercase).collect()

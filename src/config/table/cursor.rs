@@ -1,6 +1,7 @@
 //! Lines and columns of the cells of a table.
 
-/// A place in a table that moves forward: the reader's own positions count from the blank lines before a row.
+/// Position in a table that moves forward. The reader's own positions include the blank lines
+/// before a row.
 pub struct Cursor<'a> {
     text: &'a str,
     at: usize,
@@ -28,7 +29,8 @@ impl<'a> Cursor<'a> {
         self.at = row;
     }
 
-    /// Line and column of the cell `index` of the row, and whether every quote up to the row's end is closed.
+    /// Line and column of the cell `index` of the row; true if every quote up to the end of the row
+    /// is closed.
     pub fn cell(&self, index: usize, delimiter: char) -> (usize, usize, bool) {
         let (mut line, mut column) = (self.line, 1);
         let (mut cell, mut found) = (0, None);

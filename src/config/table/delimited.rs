@@ -10,6 +10,9 @@ use crate::config::fault::{Fault, Faults, Place, Text};
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 
 /// Reads a table whose first line names its columns.
+///
+/// # Errors
+/// If there is no column of SMILES, or a row cannot be read.
 pub fn table(text: &Arc<Text>) -> Result<MoleculeTable, Faults> {
     let (start, given) = separator_line(&text.text);
     let header_start = start + blank(&text.text[start..]);
@@ -115,7 +118,7 @@ pub fn cells(
     faults.or(MoleculeTable { rows, layout })
 }
 
-/// What to do about a row that is wrong.
+/// Hint for a wrong row.
 const WAY_OUT: &str = "correct or remove this row";
 
 fn no_column(

@@ -8,6 +8,9 @@ use super::{MoleculeRow, MoleculeTable, label, names_from, shown};
 use crate::config::fault::{Faults, Text};
 
 /// Reads lines of a SMILES and a name; a first line that names the columns makes them a table.
+///
+/// # Errors
+/// Those of a table, if it is one.
 pub fn lines(text: &Arc<Text>) -> Result<MoleculeTable, Faults> {
     let mut heading = None;
     let mut rows = Vec::new();
@@ -141,7 +144,7 @@ fn line_of_one(content: &str) -> (MoleculeRow, Option<char>) {
     (row, delimiter)
 }
 
-/// What follows the extension of CXSMILES, `|...|`, if there is one.
+/// Text after the extension of CXSMILES, `|...|`, if there is one.
 fn without_extension(rest: &str) -> &str {
     let rest = rest.trim_start();
     let inner = rest

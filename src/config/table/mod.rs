@@ -12,14 +12,14 @@ use std::sync::Arc;
 
 use super::fault::{Place, Text};
 
-/// What the file holds, line by line.
+/// Rows of a file of molecules.
 pub struct MoleculeTable {
     pub rows: Vec<MoleculeRow>,
-    /// How the file was understood: its delimiter and its columns.
+    /// Layout that was assumed: delimiter and columns.
     pub layout: String,
 }
 
-/// What stands where a molecule is expected.
+/// Cell in which a molecule is expected.
 pub struct MoleculeRow {
     /// Without the extension of CXSMILES; empty where the cell is.
     pub smiles: String,
@@ -30,7 +30,7 @@ pub struct MoleculeRow {
 }
 
 impl MoleculeRow {
-    /// Where the SMILES stands.
+    /// Place of the SMILES.
     pub fn place(&self, text: &Arc<Text>) -> Place {
         Place {
             text: Arc::clone(text),
@@ -41,7 +41,7 @@ impl MoleculeRow {
     }
 }
 
-/// What programs write where there is no value.
+/// Texts that programs write for a missing value.
 const MISSING: [&str; 7] = ["nan", "na", "n/a", "#n/a", "null", "none", "-"];
 
 /// The part of a layout that says where names come from.
@@ -51,7 +51,7 @@ fn names_from(column: Option<&String>) -> String {
     })
 }
 
-/// A name as it is shown: in one line, without what steers a terminal.
+/// Name as it is shown: in one line, without control characters.
 fn label(name: &str) -> Option<String> {
     let is_space = |c: char| c.is_whitespace() || c.is_control();
     let name = name.trim_matches(is_space);
