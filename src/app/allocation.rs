@@ -8,7 +8,6 @@ use std::path::Path;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::{CommandError, causes};
-use super::start;
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
 use crate::exec::Report;
@@ -63,7 +62,7 @@ pub fn unfit(error: &ShareError) -> CommandError {
 pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
     let one = NonZeroUsize::MIN;
     let shape = Shape {
-        memory: start::memory(site),
+        memory: site.node.memory_mib(),
         memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
         gpus_per_task: partition.gpus_per_task,
         ..Shape::new(one, one, partition.cores_per_task)

@@ -1,4 +1,4 @@
-//! From the partitions of a site profile to their executors.
+//! Executors of the partitions of a site profile.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -17,7 +17,11 @@ use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report, cores, gpus};
 
-/// The executors of all partitions of a site, which report to `reports`.
+/// Starts the executors of all partitions of a site, by partition. They report to `reports`.
+///
+/// # Errors
+///
+/// Fails if the nodes of the batch job do not suffice, or if the host refuses threads or folders.
 pub fn executors(
     site: &site::Site,
     executable: &Path,
@@ -25,19 +29,16 @@ pub fn executors(
     reports: &mpsc::UnboundedSender<Report>,
     mut hosts: RemoteHosts,
 ) -> Result<BTreeMap<String, Box<dyn Executor>>, CommandError> {
-    let shares = allocation::shares(site)?;
+    let builder = ExecutorBuilder {
+        site,
+        shares: allocation::shares(site)?,
+        executable,
+        run,
+        reports,
+    };
     let mut executors = BTreeMap::new();
     for name in site.partitions.keys() {
-        let executor = executor(
-            site,
-            name,
-            &shares,
-            executable,
-            run,
-            reports.clone(),
-            hosts.take(name),
-        );
-        let executor = executor.map_err(|e| {
+        let executor = builder.build(name, hosts.take(name)).map_err(|e| {
             let what = format!("could not start the slots of partition `{name}`");
             CommandError::io(&what, &e)
         })?;
@@ -46,84 +47,136 @@ pub fn executors(
     Ok(executors)
 }
 
-fn executor(
-    site: &site::Site,
-    name: &str,
-    shares: &Shares,
-    executable: &Path,
-    run: &str,
-    reports: mpsc::UnboundedSender<Report>,
-    way: Option<SshTransport>,
-) -> io::Result<Box<dyn Executor>> {
-    let partition = &site.partitions[name];
-    let slots = partition.slot_count(&site.node).unwrap_or(1);
-    let here = Here::new(executable);
-    let terms = Terms::of(site, partition);
-    Ok(match (&partition.executor, terms) {
-        (
-            site::Executor::Slurm {
-                blocks: Some(blocks),
-                batch,
-                ..
-            },
-            Some(terms),
-        ) => {
-            let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
-            let tasks_per_node = partition.tasks_per_node(&site.node);
-            let capacity = match nodes_per_task {
-                1 => nodes * tasks_per_node,
-                several => nodes / several,
-            };
-            let held = slurm::Held {
-                terms,
-                nodes,
-                nodes_per_task,
-                tasks_per_node,
-                slots,
-                rules: rules(blocks, capacity),
-            };
-            let name = format!("{run}.{name}");
-            Box::new(BlockExecutor::new(held, here, &name, reports)?)
-        }
-        (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
-            site, name, shares, executable, reports,
-        )?),
-        (_, Some(terms)) => {
-            let max_jobs = terms.batch.max_jobs.get().min(slots);
-            let system: Box<dyn BatchSystem> = match terms.system {
-                System::Slurm => Box::new(Slurm::new(terms)),
-                System::Pbs => Box::new(Pbs::new(terms)),
-                System::Cobalt => Box::new(Cobalt::new(terms)),
-            };
-            let via: Box<dyn Transport> = match way {
-                Some(way) => Box::new(way),
-                None => Box::new(here),
-            };
-            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
-        }
-        (_, None) => match way {
-            Some(way) => {
-                let work_dir = way.work_dir().to_owned();
-                let setup = partition.setup.as_ref().unwrap_or(&site.setup).clone();
-                let system = Box::new(Processes { work_dir, setup });
-                let via = Box::new(way);
-                Box::new(JobExecutor::new(system, via, slots, run, reports)?)
-            }
-            None => {
-                let executor = match taken_before(site, name) {
-                    Some(taken) => {
-                        let each = partition.cores_per_task.get();
-                        LocalExecutor::pinned(cores::of_slots(slots, each, taken)?, reports)?
-                    }
-                    None => LocalExecutor::new(slots, reports)?,
-                };
-                Box::new(executor.with_gpus(gpus_of(site, name, slots)?))
-            }
-        },
-    })
+/// Arguments that the executors of all partitions share.
+struct ExecutorBuilder<'a> {
+    site: &'a site::Site,
+    shares: Shares,
+    executable: &'a Path,
+    run: &'a str,
+    reports: &'a mpsc::UnboundedSender<Report>,
 }
 
-/// The GPUs of each slot of a partition on this host, after those of the partitions before it; none if its tasks want none.
+impl ExecutorBuilder<'_> {
+    /// Starts the executor of a partition, which is on another host if there is a transport.
+    fn build(&self, name: &str, remote: Option<SshTransport>) -> io::Result<Box<dyn Executor>> {
+        let partition = &self.site.partitions[name];
+        let terms = Terms::of(self.site, partition);
+        match (&partition.executor, terms, remote) {
+            (
+                site::Executor::Slurm {
+                    blocks: Some(blocks),
+                    batch,
+                    ..
+                },
+                Some(terms),
+                _,
+            ) => self.blocks(name, blocks, batch, terms),
+            (site::Executor::Allocation { .. }, None, _) => {
+                let (shares, reports) = (&self.shares, self.reports.clone());
+                let executor =
+                    allocation::executor(self.site, name, shares, self.executable, reports)?;
+                Ok(Box::new(executor))
+            }
+            (_, Some(terms), remote) => self.jobs(partition, terms, remote),
+            (_, None, Some(remote)) => self.remote_processes(partition, remote),
+            (_, None, None) => self.local(name),
+        }
+    }
+
+    /// Starts the executor whose tasks are steps in blocks of nodes.
+    fn blocks(
+        &self,
+        name: &str,
+        blocks: &site::Blocks,
+        batch: &site::Batch,
+        terms: Terms,
+    ) -> io::Result<Box<dyn Executor>> {
+        let partition = &self.site.partitions[name];
+        let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
+        let tasks_per_node = partition.tasks_per_node(&self.site.node);
+        let capacity = match nodes_per_task {
+            1 => nodes * tasks_per_node,
+            several => nodes / several,
+        };
+        let held = slurm::Held {
+            terms,
+            nodes,
+            nodes_per_task,
+            tasks_per_node,
+            slots: self.slots(partition),
+            rules: rules(blocks, capacity),
+        };
+        let (here, name) = (Here::new(self.executable), format!("{}.{name}", self.run));
+        let executor = BlockExecutor::new(held, here, &name, self.reports.clone())?;
+        Ok(Box::new(executor))
+    }
+
+    /// Starts the executor whose tasks are batch jobs.
+    fn jobs(
+        &self,
+        partition: &site::Partition,
+        terms: Terms,
+        remote: Option<SshTransport>,
+    ) -> io::Result<Box<dyn Executor>> {
+        let max_jobs = terms.batch.max_jobs.get().min(self.slots(partition));
+        let system: Box<dyn BatchSystem> = match terms.system {
+            System::Slurm => Box::new(Slurm::new(terms)),
+            System::Pbs => Box::new(Pbs::new(terms)),
+            System::Cobalt => Box::new(Cobalt::new(terms)),
+        };
+        let transport: Box<dyn Transport> = match remote {
+            Some(remote) => Box::new(remote),
+            None => Box::new(Here::new(self.executable)),
+        };
+        self.job_executor(system, transport, max_jobs)
+    }
+
+    /// Starts the executor whose tasks are processes on another host.
+    fn remote_processes(
+        &self,
+        partition: &site::Partition,
+        remote: SshTransport,
+    ) -> io::Result<Box<dyn Executor>> {
+        let work_dir = remote.work_dir().to_owned();
+        let setup = partition.setup.as_ref().unwrap_or(&self.site.setup).clone();
+        let system = Box::new(Processes { work_dir, setup });
+        self.job_executor(system, Box::new(remote), self.slots(partition))
+    }
+
+    fn job_executor(
+        &self,
+        system: Box<dyn BatchSystem>,
+        transport: Box<dyn Transport>,
+        max_jobs: usize,
+    ) -> io::Result<Box<dyn Executor>> {
+        let reports = self.reports.clone();
+        let executor = JobExecutor::new(system, transport, max_jobs, self.run, reports)?;
+        Ok(Box::new(executor))
+    }
+
+    /// Starts the executor whose tasks are processes on this host.
+    fn local(&self, name: &str) -> io::Result<Box<dyn Executor>> {
+        let partition = &self.site.partitions[name];
+        let (slots, reports) = (self.slots(partition), self.reports.clone());
+        let executor = match taken_before(self.site, name) {
+            Some(taken) => {
+                let each = partition.cores_per_task.get();
+                LocalExecutor::pinned(cores::of_slots(slots, each, taken)?, reports)?
+            }
+            None => LocalExecutor::new(slots, reports)?,
+        };
+        let gpus = gpus_of(self.site, name, slots)?;
+        Ok(Box::new(executor.with_gpus(gpus)))
+    }
+
+    /// Returns the number of slots of a partition.
+    fn slots(&self, partition: &site::Partition) -> usize {
+        partition.slot_count(&self.site.node).unwrap_or(1)
+    }
+}
+
+/// Returns the GPUs of each slot of a partition on this host, after those of the partitions before it; empty if its tasks
+/// ask for none.
 fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String>> {
     let each = site.partitions[name].gpus_per_task;
     if each == 0 {
@@ -144,7 +197,7 @@ fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String
     gpus::of_slots(slots, each, taken.sum(), visible.as_deref()).map_err(io::Error::other)
 }
 
-/// Cores that pinned partitions before this one have; none if its own tasks are not pinned.
+/// Returns the number of cores of the pinned partitions before this one; none if its own tasks are not pinned.
 fn taken_before(site: &site::Site, name: &str) -> Option<usize> {
     let pinned = |partition: &site::Partition| {
         matches!(partition.executor, site::Executor::Local { pin: true, .. })

@@ -9,7 +9,7 @@ use super::error::{CommandError, causes};
 use super::host::hostname;
 use super::job_chain;
 use crate::config::campaign::{Loaded, MethodKind};
-use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
+use crate::config::site::{Executor, Partition, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::plan::{Plan, Planned};
@@ -100,7 +100,7 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     let shape = Shape {
         hosts: if local { vec![hostname()] } else { Vec::new() },
-        memory: memory(site),
+        memory: site.node.memory_mib(),
         memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
         gpus_per_task: partition.gpus_per_task,
         ..Shape::new(ranks.nodes, ranks.ranks_per_node, ranks.cores_per_rank)
@@ -109,14 +109,6 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
         template: site.mpiexec_command.clone()?,
         shape,
     })
-}
-
-/// Memory of a node in MiB, where it is given.
-pub fn memory(site: &Site) -> Option<u64> {
-    match site.node.memory {
-        Memory::Bytes(bytes) => Some(bytes >> 20),
-        Memory::Auto => None,
-    }
 }
 
 /// The script of the jobs in which the run in `dir` continues, with the variables that tasks see besides the usual ones, and

@@ -17,6 +17,7 @@ mod sites;
 mod sites_check;
 mod status;
 mod submit;
+mod table;
 mod task_process;
 mod terminal;
 

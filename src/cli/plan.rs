@@ -1,11 +1,11 @@
 //! `moldflow plan`: the task graph, each task's partition and command line; runs nothing.
 
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
 use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
+use super::table::{in_words, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::start::{self, BatchScript, Start};
@@ -48,11 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
 }
 
 fn text(loaded: &Loaded, plan: &Plan) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+    let mut table = table([
         "stage",
         "after",
         "method",
@@ -233,19 +229,4 @@ fn json(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
     let starts = start::starts(loaded, plan)?;
     let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan, "start": starts});
     Ok(format!("{whole:#}\n"))
-}
-
-/// A number of nodes or slots; that of an allocation is not known before there is one.
-pub(super) fn in_words(count: Option<usize>) -> String {
-    count.map_or_else(|| "the rest".to_owned(), |count| count.to_string())
-}
-
-/// A table without the blanks that end its lines.
-pub(super) fn trimmed(table: &Table) -> String {
-    let lines: Vec<String> = table
-        .to_string()
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    lines.join("\n")
 }

@@ -3,17 +3,18 @@
 use std::fmt::Write;
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 
-use super::plan::trimmed;
+use super::table::{align_numbers, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
 use crate::config::campaign::{Loaded, MethodKind, Schedule};
 use crate::config::duration::Duration;
-use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
+use crate::forecast::{
+    self, Assumptions, Forecast, Machine, MachineError, Search, Times, forecast,
+};
 use crate::plan::{self, Plan};
 
-/// Share of idle slot time from which a remedy is named.
+/// Share of idle slot time from which a note names a remedy.
 const MUCH: f64 = 0.01;
 
 #[derive(Args)]
@@ -111,7 +112,7 @@ fn text(
     notes: &[String],
 ) -> String {
     let mut text = format!(
-        "campaign {} on site {}{}, seed {}\n",
+        "campaign {} on site {}{}, seed {}\n{}\n",
         loaded.campaign.name,
         loaded.site.name,
         match machine.nodes {
@@ -119,32 +120,9 @@ fn text(
             nodes => format!(", {nodes} nodes"),
         },
         loaded.campaign.seed,
+        assumed(arguments),
     );
-    let wait = arguments
-        .queue_wait
-        .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
-    let _ = writeln!(
-        text,
-        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait {wait}, skill {}\n",
-        arguments.task_time,
-        arguments.ml_time,
-        arguments.fit_time,
-        arguments.failures,
-        arguments.skill
-    );
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["partition", "slots", "tasks", "busy"]);
-    for (name, partition) in &forecast.partitions {
-        table.add_row([
-            name.clone(),
-            partition.slots.to_string(),
-            partition.tasks.to_string(),
-            percent(partition.utilisation),
-        ]);
-    }
-    align(&mut table);
-    let _ = writeln!(text, "{}\n", trimmed(&table));
+    let _ = writeln!(text, "{}\n", partitions(forecast));
     let _ = writeln!(
         text,
         "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} batches: {}",
@@ -168,38 +146,7 @@ fn text(
         );
     }
     if let Some(search) = &forecast.search {
-        let _ = writeln!(
-            text,
-            "\nfrom the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without candidates, {} idle without nodes",
-            time(search.from_seconds),
-            time(search.until_seconds),
-            search.partition,
-            percent(search.utilisation),
-            percent(search.idle_without_candidates),
-            percent(search.idle_without_nodes),
-        );
-        let _ = writeln!(
-            text,
-            "  candidates      {} queued, {} superseded before their turn\n",
-            search.queued, search.superseded
-        );
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        table.set_header(["age of a candidate", "mean", "median", "95 %", "most"]);
-        for (name, age) in [
-            ("in newer batches", search.age_in_batches),
-            ("in newer results", search.age_in_results),
-        ] {
-            table.add_row([
-                name.to_owned(),
-                format!("{:.1}", age.mean),
-                age.median.to_string(),
-                age.ninety_fifth.to_string(),
-                age.most.to_string(),
-            ]);
-        }
-        align(&mut table);
-        let _ = writeln!(text, "{}", trimmed(&table));
+        let _ = writeln!(text, "\n{}", search_phase(search));
     }
     for note in notes {
         let _ = writeln!(text, "\nnote: {note}");
@@ -207,7 +154,67 @@ fn text(
     text
 }
 
-/// Why slots stay idle, and what would help.
+fn assumed(arguments: &Arguments) -> String {
+    let wait = arguments
+        .queue_wait
+        .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
+    format!(
+        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait {wait}, skill {}\n",
+        arguments.task_time,
+        arguments.ml_time,
+        arguments.fit_time,
+        arguments.failures,
+        arguments.skill
+    )
+}
+
+/// Returns the table of the partitions with their slots, tasks and utilisation.
+fn partitions(forecast: &Forecast) -> String {
+    let mut table = table(["partition", "slots", "tasks", "busy"]);
+    for (name, partition) in &forecast.partitions {
+        table.add_row([
+            name.clone(),
+            partition.slots.to_string(),
+            partition.tasks.to_string(),
+            percent(partition.utilisation),
+        ]);
+    }
+    align_numbers(&mut table);
+    trimmed(&table)
+}
+
+/// Returns what is forecast from the first candidate to the last, with a table of the ages of candidates.
+fn search_phase(search: &Search) -> String {
+    let mut table = table(["age of a candidate", "mean", "median", "95 %", "most"]);
+    for (name, age) in [
+        ("in newer batches", search.age_in_batches),
+        ("in newer results", search.age_in_results),
+    ] {
+        table.add_row([
+            name.to_owned(),
+            format!("{:.1}", age.mean),
+            age.median.to_string(),
+            age.ninety_fifth.to_string(),
+            age.most.to_string(),
+        ]);
+    }
+    align_numbers(&mut table);
+    format!(
+        "from the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without candidates, {} idle without nodes\n  \
+         candidates      {} queued, {} superseded before their turn\n\n{}",
+        time(search.from_seconds),
+        time(search.until_seconds),
+        search.partition,
+        percent(search.utilisation),
+        percent(search.idle_without_candidates),
+        percent(search.idle_without_nodes),
+        search.queued,
+        search.superseded,
+        trimmed(&table)
+    )
+}
+
+/// Returns the reasons for which slots stay idle, each with a remedy.
 fn notes(
     loaded: &Loaded,
     plan: &Plan,
@@ -266,14 +273,6 @@ fn notes(
         ));
     }
     notes
-}
-
-fn align(table: &mut Table) {
-    for column in 1..table.column_count() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }
 
 fn percent(share: f64) -> String {

@@ -5,10 +5,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use super::plan::{in_words, trimmed};
+use super::table::{in_words, table, trimmed};
 use super::terminal::say;
 use super::{ExitStatus, print, sites_check};
 use crate::app::error::CommandError;
@@ -124,11 +123,7 @@ fn is_shadowed(found: &[Found], index: usize) -> bool {
 }
 
 fn as_table(found: &[Found]) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+    let mut table = table([
         "site",
         "here",
         "partition",

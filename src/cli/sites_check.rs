@@ -8,7 +8,7 @@ use super::{ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::host::{hostname, is_here};
 use crate::exec::doctor::{self, Engine, Finding, Host, Verdict};
-use crate::simulate;
+use crate::simulate::{self, Requirement};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -57,28 +57,18 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     })
 }
 
-/// What the engines need.
+/// Returns the programs that simulation engines need, with the names of the engines.
 fn engines() -> Vec<Engine> {
-    // Settings without a default do not matter here.
-    let engines = [
-        json!({"engine": "xtb"}),
-        json!({"engine": "nwchem"}),
-        json!({"engine": "qcengine", "settings": {"program": "psi4", "method": "hf"}}),
-    ];
-    let engines = engines
-        .into_iter()
-        .filter_map(|engine| serde_json::from_value(engine).ok());
-    let engine = |engine: simulate::Engine| {
-        let needed = engine.simulator().requirement()?;
+    let engine = |(name, needed): (&str, Requirement)| {
         let arguments = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        Some(Engine {
-            name: engine.name().to_owned(),
+        Engine {
+            name: name.to_owned(),
             program: needed.program,
             version_args: needed.version_args.map(arguments),
             install: needed.install.to_owned(),
-        })
+        }
     };
-    engines.filter_map(engine).collect()
+    simulate::programs().into_iter().map(engine).collect()
 }
 
 fn line(finding: &Finding) -> String {

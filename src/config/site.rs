@@ -77,6 +77,16 @@ pub struct Node {
     pub gpus: usize,
 }
 
+impl Node {
+    /// Returns its memory in MiB, where the profile gives it.
+    pub fn memory_mib(&self) -> Option<u64> {
+        match self.memory {
+            Memory::Bytes(bytes) => Some(bytes >> 20),
+            Memory::Auto => None,
+        }
+    }
+}
+
 impl Default for Node {
     fn default() -> Self {
         Self {
