@@ -1,10 +1,11 @@
 //! Checks of a campaign beyond its JSON Schema: names refer to something, and parts fit together.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
-use super::site::Executor;
+use super::site::{Executor, Partition, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
 use crate::simulate::{Engine, Ranks};
@@ -165,7 +166,7 @@ fn geometry_fits(
 
 /// Checks that the MPI processes of a method can be started where its tasks run.
 fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
-    let mut fault = |key: &str, message: String, hint: &str| {
+    let mut fault = |(key, message, hint): (&str, String, &str)| {
         let place = loaded.place(&["methods", name, "settings", key]);
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
     };
@@ -176,64 +177,55 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
             ranks.total(),
             site.name
         );
-        fault(
-            "ranks_per_node",
-            message,
-            "give the site profile an `mpiexec_command`, such as `mpirun -n {{total_ranks}}`, or use one rank",
-        );
+        let hint = "give the site profile an `mpiexec_command`, such as `mpirun -n {{total_ranks}}`, or use one rank";
+        fault(("ranks_per_node", message, hint));
     }
-    let partition = &campaign.methods[name].partition;
-    let Some(found) = site.partitions.get(partition) else {
+    let word = &campaign.methods[name].partition;
+    let Some(partition) = site.partitions.get(word) else {
         return;
     };
-    let nodes = found.executor.nodes_per_task();
+    let nodes = partition.executor.nodes_per_task();
     if ranks.nodes > nodes {
         let message = format!(
-            "the method `{name}` wants {} nodes, but a task of the partition `{partition}` has {nodes}",
+            "the method `{name}` wants {} nodes, but a task of the partition `{word}` has {nodes}",
             ranks.nodes
         );
-        fault(
-            "nodes",
-            message,
-            "lower it, or raise `nodes_per_task` in the site profile",
-        );
+        let hint = "lower it, or raise `nodes_per_task` in the site profile";
+        fault(("nodes", message, hint));
     }
-    // The nodes of a block are more than those of a task, so that its launcher must be told which
-    // to use.
-    let template = site.mpiexec_command.as_deref().unwrap_or_default();
-    let template = template.replace(' ', "");
-    let told = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
-    if let Executor::Slurm {
-        blocks: Some(blocks),
-        ..
-    } = &found.executor
-        && ranks.total() > 1
-        && blocks.nodes.get() > 1
-        && !told
-    {
+    if let Some(nodes) = nodes_without_names(site, partition, ranks) {
         let message = format!(
-            "the method `{name}` starts an MPI program in a block of {} nodes, but the site's `mpiexec_command` does not say on which of them",
-            blocks.nodes
+            "the method `{name}` starts an MPI program in a block of {nodes} nodes, but the site's `mpiexec_command` does not say on which of them"
         );
-        fault(
-            "ranks_per_node",
-            message,
-            "let `mpiexec_command` name `{{hosts}}`: `srun --nodelist={{hosts}} --ntasks={{total_ranks}}`",
-        );
+        let hint = "let `mpiexec_command` name `{{hosts}}`: `srun --nodelist={{hosts}} --ntasks={{total_ranks}}`";
+        fault(("ranks_per_node", message, hint));
     }
     // Processes of this host may share its cores.
     let cores = ranks.ranks_per_node.saturating_mul(ranks.cores_per_rank);
-    if cores > found.cores_per_task && !matches!(found.executor, Executor::Local { .. }) {
+    if cores > partition.cores_per_task && !matches!(partition.executor, Executor::Local { .. }) {
         let message = format!(
-            "the method `{name}` wants {cores} cores of a node, but a task of the partition `{partition}` has {}",
-            found.cores_per_task
+            "the method `{name}` wants {cores} cores of a node, but a task of the partition `{word}` has {}",
+            partition.cores_per_task
         );
-        fault(
-            "ranks_per_node",
-            message,
-            "lower it, or raise `cores_per_task` in the site profile",
-        );
+        let hint = "lower it, or raise `cores_per_task` in the site profile";
+        fault(("ranks_per_node", message, hint));
     }
+}
+
+/// Number of nodes of a block in which the launcher of an MPI program does not learn the nodes of
+/// its task. None where it does, or needs not.
+fn nodes_without_names(site: &Site, partition: &Partition, ranks: &Ranks) -> Option<NonZeroUsize> {
+    let Executor::Slurm {
+        blocks: Some(blocks),
+        ..
+    } = &partition.executor
+    else {
+        return None;
+    };
+    let template = site.mpiexec_command.as_deref().unwrap_or_default();
+    let template = template.replace(' ', "");
+    let names_nodes = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
+    (ranks.total() > 1 && blocks.nodes.get() > 1 && !names_nodes).then_some(blocks.nodes)
 }
 
 /// Checks that MMFF94 has parameters for all elements if a method uses its geometries unrelaxed.

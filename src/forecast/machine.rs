@@ -1,4 +1,4 @@
-//! What a site profile tells of its partitions: how many tasks each runs at once, on which nodes, for how long.
+//! Partitions of a site profile as a forecast sees them: slots, nodes, walltimes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -10,11 +10,12 @@ use crate::config::site::{Blocks, Executor, Partition, Site};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
     pub partitions: BTreeMap<String, Supply>,
-    /// Nodes held from beginning to end: those of an allocation, or this host if there is nothing else.
+    /// Nodes held from beginning to end: those of an allocation, or this host if there is nothing
+    /// else.
     pub nodes: usize,
 }
 
-/// Where the slots of a partition come from.
+/// Origin of the slots of a partition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Supply {
     /// Always there.
@@ -29,7 +30,7 @@ pub enum Supply {
     Blocks { slots: usize, rules: BlockRules },
 }
 
-/// How blocks of nodes are held.
+/// Rules for blocks of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockRules {
     pub min: usize,
@@ -43,7 +44,7 @@ pub struct BlockRules {
     pub idle: Millis,
 }
 
-/// Why a site cannot be forecast.
+/// Reason for which a site cannot be forecast.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
     #[error("`{partition}` takes its nodes from an allocation, and nobody says how many that has")]

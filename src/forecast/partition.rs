@@ -1,4 +1,5 @@
-//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end. Time is an argument.
+//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end.
+//! Time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -13,7 +14,7 @@ const MARGIN: Millis = 15_000;
 #[derive(Debug)]
 pub struct Partition {
     supply: Supply,
-    /// How long a job or a block waits in the batch system.
+    /// Time that a job or a block waits in the scheduler's queue.
     queue_wait: Millis,
     waiting: VecDeque<Waiting>,
     running: BTreeMap<TaskId, Running>,
@@ -33,7 +34,7 @@ pub struct Partition {
 pub struct Waiting {
     pub task: TaskId,
     pub attempt: Attempt,
-    /// What it takes if nothing ends it.
+    /// Duration if nothing terminates it.
     pub time: Millis,
     pub timeout: Millis,
 }
@@ -65,7 +66,7 @@ pub enum Due {
     BlockChecked(u64),
 }
 
-/// How an attempt ends.
+/// End of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     Done,
@@ -73,7 +74,7 @@ pub enum How {
     Walltime,
 }
 
-/// What is due when.
+/// Future events by time.
 pub type Agenda = Vec<(Millis, Due)>;
 
 impl Partition {
@@ -101,7 +102,7 @@ impl Partition {
         self.busy
     }
 
-    /// Whether a task is there that could use an idle slot, if only that had its node.
+    /// Returns true if a waiting task could use an idle slot but for its node.
     pub fn wants_nodes(&self) -> bool {
         !self.waiting.is_empty() || self.busy < self.used
     }
@@ -136,7 +137,7 @@ impl Partition {
         }
     }
 
-    /// Whether what is due is news: an attempt that still runs, and ends now.
+    /// Returns true if a due event ends an attempt that still runs.
     pub fn take(&mut self, now: Millis, due: Due) -> Option<(TaskId, Attempt, How)> {
         match due {
             Due::Starts(task, attempt) => {
@@ -252,7 +253,8 @@ impl Partition {
         }
     }
 
-    /// Releases blocks that are over, that idled for long, or whose time is too short for what waits.
+    /// Releases blocks whose walltime is over, that idled for too long, or whose remaining time is
+    /// too short for the waiting tasks.
     fn end_blocks(&mut self, now: Millis, rules: &BlockRules) {
         let first = self.waiting.front().map(|task| task.timeout);
         let mut left = self.blocks.len();
@@ -330,7 +332,8 @@ impl Partition {
 }
 
 impl BlockRules {
-    /// Whether a block will last for a task that may take `time`, as in the executor of blocks.
+    /// Returns true if a block lasts long enough for a task of length `time`, as in the executor of
+    /// blocks.
     fn lasts(&self, now: Millis, until: Millis, time: Millis) -> bool {
         now + (time + MARGIN).min(self.walltime / 10 * 9) <= until
     }

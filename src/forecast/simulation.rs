@@ -1,4 +1,4 @@
-//! The engine and the simulated partitions: events in order of their time, until the campaign ends.
+//! Simulation of the engine and its partitions: events in order of time, until the campaign ends.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -261,7 +261,7 @@ impl<'t> Simulation<'t> {
         }
     }
 
-    /// What there is to tell once it has ended.
+    /// Result of the simulation once it has ended.
     pub fn forecast(self, machine: &Machine, stopped_by: StoppedBy) -> Forecast {
         let progress = self.engine.progress();
         let held = machine.nodes as u64 * self.now;

@@ -1,4 +1,4 @@
-//! What is counted in a forecast: time of slots, and the age of what is evaluated.
+//! Counters of a forecast: slot time, and the age of evaluated candidates.
 
 use std::collections::BTreeSet;
 
@@ -20,11 +20,12 @@ pub struct SlotTime {
 /// Idle time and age of candidates, of a whole forecast.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Of each partition.
+    /// Slot times of each partition.
     pub slots: Vec<SlotTime>,
     /// Tasks of each partition.
     pub tasks: Vec<u64>,
-    /// When the first and the last candidate were handed over, and the slot time until then of the partition that evaluates.
+    /// Times at which the first and the last candidate were submitted, and the slot time until then
+    /// of the partition that evaluates.
     pub search: Option<(Moment, Moment)>,
     pub ages: Ages,
     pub queued: u64,
@@ -33,7 +34,7 @@ pub struct Tally {
     in_flight: BTreeSet<(u32, u32)>,
     measured: u64,
     newest_batch: u32,
-    /// Of each batch, the results that it was made from.
+    /// Number of results that each batch was based on.
     made_from: Vec<u64>,
     last: Millis,
 }
@@ -45,15 +46,15 @@ pub struct Moment {
     pub slots: SlotTime,
 }
 
-/// How old candidates were when they were handed over: in batches that were newer, and in results that came since their
-/// model was fitted.
+/// How old candidates were when they were handed over: in batches that were newer, and in results
+/// that came since their model was fitted.
 #[derive(Debug, Default)]
 pub struct Ages {
     pub batches: Vec<u32>,
     pub results: Vec<u32>,
 }
 
-/// Of many numbers.
+/// Statistics of a set of numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Spread {
     pub mean: f64,
@@ -72,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// Time goes on to `now`; `state`: of each partition its slots, those that are busy, and whether tasks wait for nodes.
+    /// Advances time to `now`; `state`: slots, busy slots and waiting for nodes of each partition.
     pub fn pass(&mut self, now: Millis, state: impl Iterator<Item = (usize, usize, bool)>) {
         let time = now - self.last;
         self.last = now;
@@ -122,7 +123,7 @@ impl Tally {
 }
 
 impl SlotTime {
-    /// What came after `earlier`.
+    /// Difference to `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             busy: self.busy - earlier.busy,

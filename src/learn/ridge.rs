@@ -1,9 +1,10 @@
 //! Bayesian ridge regression by evidence maximisation, on standardised columns.
 //!
-//! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both precisions have Gamma
-//! priors and are set where the evidence is largest (MacKay, Neural Comput. 4, 415, 1992, eq. 3.26 to 3.29; Tipping,
-//! J. Mach. Learn. Res. 1, 211, 2001). Everything happens in the eigenbasis of X'X, p x p however many rows there
-//! are: a fit needs their moments and no row.
+//! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both
+//! precisions have Gamma priors and are set where the evidence is largest (MacKay, Neural Comput.
+//! 4, 415, 1992, eq. 3.26 to 3.29; Tipping, J. Mach. Learn. Res. 1, 211, 2001). Everything happens
+//! in the eigenbasis of X'X, p x p however many rows there are: a fit needs their moments and no
+//! row.
 
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,8 @@ pub struct BayesianRidge {
     alpha: f64,
     /// Precision of the weights.
     lambda: f64,
-    /// R, p x p by rows, with R R' the posterior covariance of the coefficients divided by the scales: a variance is
-    /// then a sum of squares and never negative.
+    /// R, p x p by rows, with R R' the posterior covariance of the coefficients divided by the
+    /// scales: a variance is then a sum of squares and never negative.
     covariance_root: Vec<f64>,
     /// R' means: what is taken off before squaring.
     root_of_means: Vec<f64>,
@@ -230,8 +231,9 @@ impl Columns {
     }
 }
 
-/// Eigenvalues, ascending and none below zero, and eigenvectors by columns. At most `rank` eigenvalues are not zero:
-/// what rounding leaves of the others would count as parameters determined by the data once the noise is small.
+/// Eigenvalues, ascending and none below zero, and eigenvectors by columns. At most `rank`
+/// eigenvalues are not zero: what rounding leaves of the others would count as parameters
+/// determined by the data once the noise is small.
 fn eigen(gram: &Mat<f64>, rank: usize) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let size = gram.nrows();
     if size == 0 {

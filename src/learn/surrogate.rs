@@ -1,4 +1,4 @@
-//! The cheap model that stands in for the simulator: what it learns from, what it answers, and its trait.
+//! Surrogates: inexpensive models of the simulator.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ pub trait Surrogate: Sized + Serialize + DeserializeOwned {
     fn predict(&self, x: &Features) -> Vec<Prediction>;
 }
 
-/// What a surrogate says of one row: in the unit of the values it was fitted to.
+/// Prediction for one row, in the unit of the values that the surrogate was fitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     pub mean: f64,
@@ -29,7 +29,7 @@ pub struct Features {
     rows: Vec<Vec<(usize, f64)>>,
 }
 
-/// Why a surrogate could not be fitted.
+/// Error of fitting a surrogate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FitError {
     #[error("there is nothing to fit a model to: no value was measured yet")]

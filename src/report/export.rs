@@ -104,8 +104,8 @@ fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> 
     csv.flush()
 }
 
-/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control characters.
-/// <https://owasp.org/www-community/attacks/CSV_Injection>
+/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control
+/// characters. <https://owasp.org/www-community/attacks/CSV_Injection>
 fn cell(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,

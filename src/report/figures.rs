@@ -18,7 +18,8 @@ pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
     rows
 }
 
-/// What the model said of a molecule beside what came out, hartree: predicted, its standard deviation, computed.
+/// What the model said of a molecule beside what came out, hartree: predicted, its standard
+/// deviation, computed.
 pub fn predictions(rows: &[CandidateRow]) -> Vec<(f64, Option<f64>, f64)> {
     let both = |row: &CandidateRow| Some((row.predicted?, row.predicted_std, row.value?));
     rows.iter().filter_map(both).collect()

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::store::Summary;
 
-/// Where a run stands.
+/// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
     Running,
@@ -34,12 +34,12 @@ impl RunState {
     }
 }
 
-/// What `run` and `resume` print at the end.
+/// Output of `run --json` and `resume --json`.
 pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     common(run_dir, summary, state)
 }
 
-/// What `status` prints.
+/// Output of `status --json`.
 pub fn status_json(
     run_dir: &Path,
     summary: &Summary,

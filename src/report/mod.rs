@@ -1,4 +1,4 @@
-//! What a run has to show: the table of the best, exports, the record files of its directory, and a page.
+//! Reports of a run: table of the best molecules, exports, record files, and a page.
 
 pub mod axis;
 pub mod chart;

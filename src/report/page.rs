@@ -22,11 +22,11 @@ const TEMPLATE: &str = include_str!("../../templates/report.html.hbs");
 /// Molecules and failures shown.
 const BEST: u32 = 20;
 const FAILURES: u32 = 10;
-/// Of a message: lines, and characters of a line.
+/// Largest number of lines of a message, and of characters of a line.
 const LINES: usize = 4;
 const LINE: usize = 240;
 
-/// What the database does not say of a run.
+/// Facts about a run that are not in its database.
 pub struct About<'a> {
     pub state: RunState,
     pub objective: Objective,
@@ -39,7 +39,8 @@ pub struct About<'a> {
     pub at: i64,
 }
 
-/// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts, which escape theirs.
+/// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts,
+/// which escape theirs.
 pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, ReportError> {
     let Summary {
         run,
@@ -88,7 +89,7 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
     text.map_err(|error| ReportError::Template(Box::new(error)))
 }
 
-/// What the template names.
+/// Values of the template.
 #[derive(Serialize)]
 struct Filled<'a> {
     campaign: &'a str,
@@ -105,7 +106,7 @@ struct Filled<'a> {
     failures_by_kind: Vec<Kind>,
     failed_attempts_by_kind: Vec<Kind>,
     per_atom: bool,
-    /// Whether any molecule of `best` has a name.
+    /// True if any molecule of `best` has a name.
     is_named: bool,
     best: Vec<Molecule>,
     progress: Option<String>,

@@ -1,4 +1,4 @@
-//! Where a run's tasks ran, and how busy that was.
+//! Hosts on which the tasks of a run ran, and their utilisation.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub struct Place {
     executor: &'static str,
     slots: String,
     took: String,
-    /// Of the time of all slots, from the first submission of the run to its last end.
+    /// Share of the time of all slots, from the first submission of the run to its last end.
     share: String,
 }
 

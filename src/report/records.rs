@@ -62,8 +62,8 @@ fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), Rep
     })
 }
 
-/// Writes a file under another name first, so that there is never half of it; a name of this process, since `moldflow
-/// report` may write while an engine leaves.
+/// Writes a file under another name first, so that there is never half of it; a name of this
+/// process, since `moldflow report` may write while an engine leaves.
 fn replace(
     dir: &Path,
     name: &str,

@@ -1,4 +1,5 @@
-//! All that an energy depends on, as the parts of a key: what one run computed another need not compute again.
+//! All that an energy depends on, as the parts of a key: what one run computed another need not
+//! compute again.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,8 +9,9 @@ use sha2::{Digest, Sha256};
 
 use super::{MMFF94, Request};
 
-/// The parts by their names, in which two requests with the same answer agree: molecule, engine, level, every setting,
-/// seed of the embedding, geometry to begin with, and the `versions` of what computes.
+/// The parts by their names, in which two requests with the same answer agree: molecule, engine,
+/// level, every setting, seed of the embedding, geometry to begin with, and the `versions` of what
+/// computes.
 pub fn key_parts(
     request: &Request,
     versions: &BTreeMap<String, String>,

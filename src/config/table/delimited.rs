@@ -87,23 +87,11 @@ pub fn cells(
             );
             continue;
         }
-        let cell = record.get(smiles).unwrap_or_default().trim();
-        let cell = cell
-            .strip_prefix('"')
-            .and_then(|inner| inner.strip_suffix('"'))
-            .unwrap_or(cell);
-        if cell.starts_with('#') {
+        let Some(smiles) = smiles_of(record.get(smiles).unwrap_or_default()) else {
             continue;
-        }
-        let is_missing = MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word));
-        // What follows a blank is an extension of CXSMILES or a name.
-        let word = cell.split_whitespace().next().unwrap_or_default();
+        };
         rows.push(MoleculeRow {
-            smiles: if is_missing {
-                String::new()
-            } else {
-                word.to_owned()
-            },
+            smiles,
             name: name.and_then(|index| record.get(index)).and_then(label),
             line,
             column,
@@ -116,6 +104,22 @@ pub fn cells(
         names_from(name.map(|index| &columns[index]))
     );
     faults.or(MoleculeTable { rows, layout })
+}
+
+/// SMILES in a cell, empty for a missing value; None for a comment.
+fn smiles_of(cell: &str) -> Option<String> {
+    let cell = cell.trim();
+    let cell = cell
+        .strip_prefix('"')
+        .and_then(|inner| inner.strip_suffix('"'))
+        .unwrap_or(cell);
+    if cell.starts_with('#') {
+        return None;
+    }
+    let is_missing = MISSING.iter().any(|word| cell.eq_ignore_ascii_case(word));
+    // An extension of CXSMILES or a name may follow a blank.
+    let word = cell.split_whitespace().next().filter(|_| !is_missing);
+    Some(word.unwrap_or_default().to_owned())
 }
 
 /// Hint for a wrong row.
