@@ -124,7 +124,7 @@ fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end()
     insta::assert_snapshot!("script_pbs", system.script());
     assert_eq!(
         system.status(),
-        "quickstart: submitted, job 12.server has not begun\n"
+        "quickstart: submitted, job 12.server has not started\n"
     );
 
     let nodes = system.dir.path().join("nodes");
@@ -168,14 +168,14 @@ fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
     assert!(
         changed
             .err
-            .contains("a run that has begun cannot be changed")
+            .contains("the settings of a run that has started cannot be changed")
     );
     let again = submit();
     assert_ne!(again.code, Some(0));
     assert!(
         again
             .err
-            .contains("job 12.server of this run waits or runs already")
+            .contains("job 12.server of this run is already waiting or running")
     );
     fs::write(system.dir.path().join("bin/qstat"), "#!/bin/sh\nexit 153\n").expect("a script");
     let again = submit();
@@ -207,13 +207,13 @@ fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
     let out = job_out(&system);
     assert_eq!(job.code, Some(0), "{out}");
     assert!(
-        out.contains("no task ended in job 12.server, so that none follows it"),
+        out.contains("no task ended in job 12.server, therefore no job follows it"),
         "{out}"
     );
     assert!(
         system
             .status()
-            .contains("jobs          none goes on: no task ended in job 12.server")
+            .contains("jobs          no job continues the run: no task ended in job 12.server")
     );
     assert!(
         system.asked().ends_with("qdel 12.server\n"),
@@ -271,7 +271,7 @@ fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
     let out = job_out(&system);
     assert_eq!(job.code, Some(0), "{out}");
     assert!(out.contains("the time of this job is over"), "{out}");
-    assert!(out.contains("job 12.server goes on"), "{out}");
+    assert!(out.contains("job 12.server continues the run"), "{out}");
     assert_eq!(
         system.asked(),
         "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
@@ -409,7 +409,7 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     assert_eq!(system.asked(), submitted);
     assert_eq!(
         system.status(),
-        "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has begun\n"
+        "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has started\n"
     );
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
@@ -425,7 +425,7 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     let job = system.begin_job(&[("PBS_JOBID", "22.server"), ("PBS_NODEFILE", &nodes)]);
     assert_eq!(job.code, Some(0), "{}", job_out(&system));
     assert!(
-        job_out(&system).contains("the run had ended before this job"),
+        job_out(&system).contains("the run ended before this job"),
         "{}",
         job_out(&system)
     );
@@ -450,7 +450,9 @@ fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
     let says = "this was the last of the jobs that were submitted at once";
     assert!(job_out(&system).contains(says), "{}", job_out(&system));
     assert!(
-        system.status().contains(&format!("none goes on: {says}")),
+        system
+            .status()
+            .contains(&format!("no job continues the run: {says}")),
         "{}",
         system.status()
     );
@@ -483,7 +485,7 @@ fn a_chain_of_which_a_part_is_submitted_says_which() {
         "{said}"
     );
     assert!(
-        said.contains("the run goes on in 21.server, 22.server"),
+        said.contains("the run continues in 21.server, 22.server"),
         "{said}"
     );
     let list = fs::read_to_string(system.run_dir().join("jobs.json")).expect("a list");

@@ -26,11 +26,11 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     let nodes = allocation::nodes_here().map_err(|error| match error {
         NodesError::NoJob => {
             let message = format!(
-                "no batch job here, and the partitions of site `{}` take their nodes from one",
+                "the partitions of site `{}` take their nodes from a batch job, and this process runs in none",
                 site.name
             );
             let hint = format!(
-                "`moldflow submit CAMPAIGN --site {}` runs it in jobs of its own; or start an interactive one first",
+                "`moldflow submit CAMPAIGN --site {}` runs the campaign in batch jobs; or start an interactive job first",
                 site.name
             );
             CommandError::with_hint(message, hint)

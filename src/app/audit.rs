@@ -80,7 +80,7 @@ async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Command
     }
     let message = format!("{} is damaged:\n  {}", dir.display(), faults.join("\n  "));
     let hint = format!(
-        "`moldflow check --repair {}` makes it anew from its journal",
+        "`moldflow check --repair {}` rebuilds it from its journal",
         dir.display()
     );
     Err(CommandError::with_hint(message, hint))

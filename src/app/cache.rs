@@ -32,7 +32,7 @@ pub async fn open(
         Ok(cache) => cache,
         Err(error) => {
             say(&format!(
-                "warning: no answers of earlier runs: {}",
+                "warning: the cache is not used: {}",
                 causes(&error)
             ));
             return None;
@@ -47,7 +47,7 @@ pub async fn open(
         match versions_of(engine, &loaded.site.partitions[&method.partition]) {
             Ok(found) => drop(versions.insert(stage.stage.clone(), found)),
             Err(why) => say(&format!(
-                "warning: stage `{}` does without answers of earlier runs: {why}",
+                "warning: stage `{}` does not use the cache: {why}",
                 stage.stage
             )),
         }
@@ -66,7 +66,7 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
     if let Some(needed) = engine.simulator().requirement() {
         if !is_here {
             return Err(format!(
-                "its program `{}` may be another one on other hosts than on this",
+                "its program `{}` may be another version on other hosts",
                 needed.program
             ));
         }

@@ -82,7 +82,7 @@ impl From<StoreError> for CommandError {
             }
             StoreError::Older { .. } => {
                 format!(
-                    "`moldflow resume {}` brings it to the present schema",
+                    "`moldflow resume {}` updates it to the current schema",
                     dir.display()
                 )
             }
@@ -107,7 +107,7 @@ impl From<DriverError> for CommandError {
                 ref path, fault, ..
             } => Self::of_host(fault, path, &error),
             DriverError::State { .. } => {
-                let hint = "`moldflow check --repair RUN_DIR` goes on without it: the next batch begins with a new agent";
+                let hint = "`moldflow check --repair RUN_DIR` continues without it: the next batch starts with a new agent";
                 Self::with_hint(causes(&error), hint)
             }
             DriverError::Files { .. } | DriverError::Read { .. } | DriverError::Journal { .. } => {

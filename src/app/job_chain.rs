@@ -194,11 +194,13 @@ impl CurrentJob {
             ended,
         };
         if !job.is_due {
-            tracing::info!("{} jobs wait to go on", job.next.len());
+            tracing::info!("{} dependency jobs are waiting", job.next.len());
         } else if has_progress {
             job.submit(true);
         } else {
-            tracing::warn!("the job before did nothing: the next is submitted once this one did");
+            tracing::warn!(
+                "the previous job made no progress: the dependency job is submitted once this one does"
+            );
         }
         job.save();
         Ok(job)
@@ -225,7 +227,7 @@ impl CurrentJob {
                 }
                 let next = self.next.first().map(|next| &self.chain.jobs[*next].id);
                 match (next, &self.chain.trouble) {
-                    (Some(id), _) => Some(format!("job {id} goes on")),
+                    (Some(id), _) => Some(format!("job {id} continues the run")),
                     (None, Some(why)) => Some(self.stop(&why.clone())),
                     (None, None) => {
                         Some(self.stop("this was the last of the jobs that were submitted at once"))
@@ -236,7 +238,7 @@ impl CurrentJob {
                 let left = self.cancel();
                 let id = self.chain.jobs[self.own].id.clone();
                 let stopped = self.stop(&format!(
-                    "no task ended in job {id}, so that none follows it"
+                    "no task ended in job {id}, therefore no job follows it"
                 ));
                 Some(left.map_or(stopped.clone(), |left| format!("{left}; {stopped}")))
             }
@@ -264,7 +266,10 @@ impl CurrentJob {
         let after = waiting.then_some(own.as_str());
         match self.chain.submit(&self.dir, self.system, after) {
             Ok(next) => {
-                tracing::info!("job {} goes on after this one", self.chain.jobs[next].id);
+                tracing::info!(
+                    "job {} continues the run after this one",
+                    self.chain.jobs[next].id
+                );
                 self.chain.trouble = None;
                 self.next = vec![next];
             }

@@ -99,7 +99,7 @@ pub fn check_scheduler(
         .map_err(|exec::transport::Unreachable(why)| {
             let command = system.queues().join(" ");
             let message = format!(
-                "{of}: its batch system does not answer `{command}`: {}",
+                "{of}: the scheduler does not answer `{command}`: {}",
                 why.trim()
             );
             CommandError::with_hint(

@@ -60,7 +60,7 @@ fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Op
             None
         }
         Ok(argv) => Some(format!(
-            "the site `{}` starts MPI programs by `{}`, which is not installed",
+            "the site `{}` starts MPI programs with `{}`, which is not installed",
             site.name,
             argv.join(" ")
         )),

@@ -63,7 +63,7 @@ fn refuse_used(dir: &Path) -> Result<(), CommandError> {
         return Ok(());
     }
     let message = format!("there is a run in `{}` already", dir.display());
-    let hint = format!("`moldflow resume {}` goes on with it", dir.display());
+    let hint = format!("`moldflow resume {}` resumes it", dir.display());
     Err(CommandError::with_hint(message, hint))
 }
 
@@ -115,8 +115,8 @@ pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
             Ok(dir)
         }
         _ => {
-            let message = format!("`{}` is no run directory", dir.display());
-            let hint = "a run directory is what `moldflow run` names at its start: `runs/...`";
+            let message = format!("`{}` is not a run directory", dir.display());
+            let hint = "give the directory that `moldflow run` prints at its start: `runs/...`";
             Err(CommandError::with_hint(message, hint))
         }
     }
@@ -140,7 +140,7 @@ fn refuse_links(dir: &Path) -> Result<(), CommandError> {
                     path.display(),
                     target.display()
                 );
-                let hint = "put what it leads to in its place, or delete it";
+                let hint = "replace the link by its target, or delete it";
                 return Err(CommandError::with_hint(message, hint));
             }
         }
@@ -180,7 +180,7 @@ async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), Command
         write(dir, name, text)
             .map_err(|e| CommandError::io(&format!("could not write `{}`", path.display()), &e))?;
         notify(&format!(
-            "`{}` was missing: it was written again from the database",
+            "`{}` was missing and has been restored from the database",
             path.display()
         ));
     }
@@ -244,11 +244,11 @@ pub fn lock(dir: &Path) -> Result<File, CommandError> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let hint = format!(
-                "wait for it to end, or look at it with `moldflow status {}`",
+                "wait until it ends, or see `moldflow status {}`",
                 dir.display()
             );
             Err(CommandError::with_hint(
-                format!("another engine is at work on `{}`", dir.display()),
+                format!("another moldflow process works on `{}`", dir.display()),
                 hint,
             ))
         }

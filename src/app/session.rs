@@ -80,7 +80,7 @@ impl LockedRun {
     ///
     /// # Errors
     ///
-    /// Fails if `dir` is no run directory, if another process has locked it, if its campaign or site is wrong, or if a
+    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign or site is wrong, or if a
     /// program that the campaign needs is missing.
     pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
         let dir = run_dir::existing(dir)?;
@@ -186,7 +186,7 @@ impl VerifiedRun {
             observer.notice(&format!("{}: {reading}", reading.file));
         }
         if job.is_some() && driver.is_ended() {
-            observer.notice("the run had ended before this job began: there is nothing left to do");
+            observer.notice("the run ended before this job started: nothing is left to do");
         }
         Ok(PreparedRun {
             run,
@@ -314,7 +314,7 @@ async fn driver(
             "the run in `{}` has ended: its settings cannot change any more",
             dir.display()
         );
-        let hint = "put the old ones back, or begin a new run";
+        let hint = "restore the old ones, or start a new run";
         return Err(CommandError::with_hint(message, hint));
     }
     driver.change(settings.fact.clone());
@@ -342,7 +342,7 @@ fn draw(source: &Source, run: &LockedRun) -> Result<Drawn, CommandError> {
     let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
     if initial.len() < count {
         let message = format!(
-            "the source has only {} molecules of the search space, and {count} are to be drawn",
+            "the source has only {} molecules of the search space, but {count} are to be drawn",
             initial.len()
         );
         return Err(CommandError::with_hint(
@@ -365,7 +365,7 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandErr
     };
     let mut store = Store::create(dir, &info).await?;
     let home = fs::metadata(dir)
-        .map_err(|e| CommandError::io(&format!("could not look at `{}`", dir.display()), &e))?;
+        .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
     // By its number, not by its path: a run directory may be moved while its tasks run.
     if store.settle(&home.ino().to_string(), &info.name).await? {
         tracing::info!(

@@ -185,21 +185,21 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), CommandE
     let dir = dir.display();
     if !forbidden.is_empty() {
         let message = format!(
-            "this was changed in `{dir}`, and cannot change in the middle of a run, since its results depend on it:{}",
+            "these settings were changed in `{dir}`, but results of the run depend on them:{}",
             list(&forbidden)
         );
         return Err(CommandError::with_hint(
             message,
-            "put the old values back, or begin a new run",
+            "restore the old values, or start a new run",
         ));
     }
     if !allowed.is_empty() && !accepted {
         let message = format!(
-            "the run was begun with other settings than now stand in `{dir}`:{}",
+            "the settings in `{dir}` differ from those with which the run started:{}",
             list(&allowed)
         );
         let hint = format!(
-            "`moldflow resume --accept-changes {dir}` goes on with the new ones; or put the old ones back"
+            "`moldflow resume --accept-changes {dir}` resumes with the new ones; or restore the old ones"
         );
         return Err(CommandError::with_hint(message, hint));
     }

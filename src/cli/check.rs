@@ -22,7 +22,7 @@ pub(super) struct Arguments {
     /// List every duplicate and every skipped entry of the source
     #[arg(long)]
     verbose: bool,
-    /// Make the database of a damaged run anew from its journal; the damaged files are kept
+    /// Rebuild the database of a damaged run from its journal; the damaged files are kept
     #[arg(long)]
     repair: bool,
 }
@@ -58,11 +58,11 @@ fn check_run(dir: &Path, repair: bool) -> Result<ExitStatus, CommandError> {
 fn verified(dir: &Path, verification: &Verification) -> String {
     let Verification { facts, changes } = verification;
     let mut text = format!(
-        "{} is whole: {facts} facts, and all that follows from them\n",
+        "{} is undamaged: {facts} facts, and all tables that follow from them\n",
         dir.display()
     );
     for change in changes {
-        let _ = writeln!(text, "changed since the run was begun: {change}");
+        let _ = writeln!(text, "changed since the run started: {change}");
     }
     text
 }
@@ -75,11 +75,11 @@ fn repaired(dir: &Path, repair: &Repair) -> String {
         has_lost_files,
         kept,
     } = repair;
-    let mut text = format!("{}: made anew from {facts} facts\n", dir.display());
+    let mut text = format!("{}: rebuilt from {facts} facts\n", dir.display());
     if *lost_facts > 0 {
         let _ = writeln!(
             text,
-            "lost: at least {lost_facts} facts after them; what they told is computed again"
+            "lost: at least {lost_facts} later facts; their results are computed again"
         );
     }
     if *lost_results > 0 {
@@ -89,7 +89,7 @@ fn repaired(dir: &Path, repair: &Repair) -> String {
         );
     }
     if *has_lost_files {
-        text += "lost: files of the model or the agent; the next batch begins without them\n";
+        text += "lost: files of the model or the agent; the next batch starts without them\n";
     }
     let _ = writeln!(text, "the damaged files are in {}", kept.display());
     text
@@ -129,7 +129,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         by += &format!(" at geometries by {engine} (partition {})", first.partition);
     }
     format!(
-        "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
+        "{} is valid: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
          It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in batches of {}.\n",
         path.display(),
         search_space.elements.join(", "),

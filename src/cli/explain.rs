@@ -1,4 +1,4 @@
-//! `moldflow explain`: says what became of a molecule or a task, and why its answer was or was not that of an earlier run.
+//! `moldflow explain`: shows what happened to a molecule or a task, and why the cache was hit or not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -54,14 +54,14 @@ async fn explain(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
         let is_number = subject.parse::<u64>().is_ok();
         let message = match molecules.first() {
             Some(smiles) if of_smiles.is_err() => {
-                format!("`{subject}` is {smiles}, which no task of this run is of")
+                format!("`{subject}` is {smiles}, for which this run has no task")
             }
             None if !is_number => {
                 format!(
                     "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
                 )
             }
-            _ => format!("no task of this run is, or is of, `{subject}`"),
+            _ => format!("this run has no task of this number or molecule: `{subject}`"),
         };
         let hint =
             "`moldflow export` lists the molecules with their names; a superseded one has no task";
@@ -119,7 +119,7 @@ async fn describe(
         );
     }
     if task.cached {
-        text.push_str("  cache: its answer is that of an earlier run\n");
+        text.push_str("  cache: hit, the result is that of an earlier run\n");
     }
     Ok(())
 }
@@ -128,7 +128,7 @@ async fn describe(
 async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     let (Some(parts), Some(at), Some(smiles)) = (&task.parts, task.looked_up, &task.smiles) else {
         if task.smiles.is_some() {
-            text.push_str("  cache: it was not looked for (see runtime.log for why)\n");
+            text.push_str("  cache: not queried (runtime.log tells why)\n");
         }
         return;
     };
@@ -146,7 +146,7 @@ async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
         Ok(kept) if kept.is_empty() => {
             let _ = writeln!(
                 text,
-                "  cache: not found; {} held nothing of this molecule",
+                "  cache: not found; {} had no entry for this molecule",
                 path.display()
             );
         }
@@ -175,7 +175,7 @@ fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
             };
             let _ = writeln!(
                 text,
-                "      {name}: {} there, {} here",
+                "      {name}: {} in the cache, {} in this run",
                 shown(&kept.parts),
                 shown(parts)
             );

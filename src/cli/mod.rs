@@ -90,19 +90,19 @@ enum Command {
     Submit(submit::Arguments),
     /// Continue a run that was interrupted or killed
     Resume(resume::Arguments),
-    /// Validate a campaign, or whether what a run directory holds is whole
+    /// Validate a campaign, or verify a run directory
     Check(check::Arguments),
     /// Show a campaign's task graph and command lines; run nothing
     Plan(plan::Arguments),
     /// Forecast a campaign on a site: time, node-hours, idle slots; run nothing
     Simulate(simulate::Arguments),
-    /// Show how far a run is
+    /// Show the progress of a run
     Status(status::Arguments),
     /// Print the results of a run
     Export(export::Arguments),
     /// Write a page on a run: report.html
     Report(report::Arguments),
-    /// Say what became of a molecule or a task, and whether an earlier run had its answer
+    /// Show what happened to a molecule or a task, and why the cache was hit or not
     Explain(explain::Arguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]

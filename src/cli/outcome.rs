@@ -17,8 +17,12 @@ pub(super) fn conclude(
     print(&results(outcome, output.json))?;
     let done = work_done(outcome);
     let next = outcome.next.clone();
-    let next =
-        next.unwrap_or_else(|| format!("`moldflow resume {}` goes on", outcome.dir.display()));
+    let next = next.unwrap_or_else(|| {
+        format!(
+            "`moldflow resume {}` resumes the run",
+            outcome.dir.display()
+        )
+    });
     let stopped_by = match outcome.ending {
         Ending::Interrupted => {
             say(&format!("interrupted after {done}; {next}"));

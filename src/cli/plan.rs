@@ -178,7 +178,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
             system.submit(),
             match submit.chain {
                 Some(count) => format!("{count} jobs at once that run one after the other"),
-                None => "a job after the other".to_owned(),
+                None => "one job after the other".to_owned(),
             }
         );
         for line in script.lines() {

@@ -113,10 +113,8 @@ impl Watch for Display {
     }
 
     fn halted(&mut self, fault: HostFault) {
-        self.say(&format!(
-            "{fault}: no new tasks, waiting for those that run"
-        ));
-        self.say(&format!("`{}` goes on with it", self.resume));
+        self.say(&format!("{fault}: no new tasks, waiting for running tasks"));
+        self.say(&format!("`{}` resumes the run", self.resume));
     }
 
     fn left_behind(&mut self, what: &str) {
@@ -126,15 +124,15 @@ impl Watch for Display {
     fn draining(&mut self, why: Ending) {
         let why = match why {
             Ending::Interrupted => {
-                "interrupted: no new tasks, waiting for those that run; once more stops them"
+                "interrupted: no new tasks, waiting for running tasks; interrupt again to stop them"
             }
             Ending::NodesLost => {
-                "a partition has lost all its nodes: waiting for what runs elsewhere"
+                "a partition has lost all its nodes: waiting for tasks on other partitions"
             }
             Ending::JobOver | Ending::Ended(_) => return,
         };
         self.say(why);
-        self.say(&format!("`{}` goes on with it", self.resume));
+        self.say(&format!("`{}` resumes the run", self.resume));
     }
 }
 

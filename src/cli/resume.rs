@@ -18,12 +18,12 @@ pub(super) struct Arguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
-    /// Go on with settings that were changed in the run directory
+    /// Resume with settings that were changed in the run directory
     #[arg(long)]
     pub accept_changes: bool,
     #[command(flatten)]
     pub output: OutputArguments,
-    /// Go on as a job of `moldflow submit` that has this walltime
+    /// Resume as a job of `moldflow submit` that has this walltime
     #[arg(long, value_name = "WALLTIME", hide = true)]
     pub job: Option<Duration>,
 }

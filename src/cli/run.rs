@@ -21,7 +21,7 @@ pub(super) struct Arguments {
     /// The run directory itself, instead of one named by the time and a hash
     #[arg(long, value_name = "DIR", conflicts_with = "runs_dir", value_parser = super::path())]
     pub run_dir: Option<PathBuf>,
-    /// File in which answers are kept for other runs, and looked for: instead of the campaign's `cache`
+    /// Cache of results that runs share, instead of the campaign's `cache`
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub cache: Option<PathBuf>,
     #[command(flatten)]

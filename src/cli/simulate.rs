@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     /// Share of the attempts at a simulation that fail, 0 to 1
     #[arg(long, value_name = "P", default_value = "0", value_parser = share)]
     failures: f64,
-    /// How long a job or a block of nodes waits in the batch system
+    /// Time that a job or a block of nodes waits in the queue
     #[arg(long, value_name = "TIME")]
     queue_wait: Option<Duration>,
     /// Correlation of the model's predictions with the truth, above 0 to 1
@@ -226,7 +226,7 @@ fn notes(
     let timeout = loaded.campaign.methods[method].timeout;
     if time.median() >= timeout {
         notes.push(format!(
-            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: say with `--task-time` what they take"
+            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: give their time with `--task-time`"
         ));
     }
     let slots = forecast.partitions.get(&plan.evaluate.partition);
@@ -261,7 +261,7 @@ fn notes(
             ),
         };
         notes.push(format!(
-            "{} of the slot time of `{partition}` is lost for want of candidates: {remedy}",
+            "{} of the slot time of `{partition}` is lost because candidates are missing: {remedy}",
             percent(search.idle_without_candidates)
         ));
     }

@@ -1,4 +1,4 @@
-//! `moldflow status`: shows how far a run is.
+//! `moldflow status`: shows the progress of a run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -50,12 +50,12 @@ async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
                 json!({"run_dir": dir, "state": "submitted", "job": job.id})
             ),
             (false, [_, _, ..]) => format!(
-                "{}: submitted, none of the jobs {} has begun\n",
+                "{}: submitted, none of the jobs {} has started\n",
                 loaded.campaign.name,
                 waiting.join(", ")
             ),
             (false, _) => format!(
-                "{}: submitted, job {} has not begun\n",
+                "{}: submitted, job {} has not started\n",
                 loaded.campaign.name, job.id
             ),
         };
@@ -110,7 +110,7 @@ fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<St
         .iter()
         .rev()
         .find(|job| job.ended_before.is_some());
-    let waits = |id: &str| format!("{id} waits to go on");
+    let waits = |id: &str| format!("{id} waits to continue the run");
     let after = |job: &ChainedJob| {
         let place = chain.jobs.iter().position(|other| other == job);
         let rest = chain.jobs[place.map_or(0, |place| place + 1)..].iter();
@@ -121,12 +121,12 @@ fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<St
         match ids.as_slice() {
             [] => String::new(),
             [id] => format!(", {}", waits(id)),
-            ids => format!(", {} wait to go on", ids.join(", ")),
+            ids => format!(", {} wait to continue the run", ids.join(", ")),
         }
     };
     Some(match (state, &chain.stopped, begun) {
         (RunState::Finished, _, _) => format!("{}, done", chain.jobs.len()),
-        (RunState::Interrupted, Some(why), _) => format!("none goes on: {why}"),
+        (RunState::Interrupted, Some(why), _) => format!("no job continues the run: {why}"),
         (RunState::Running, _, Some(job)) => match &chain.trouble {
             Some(why) => format!("runs in {}; {why}", job.id),
             None => format!("runs in {}{}", job.id, after(job)),
@@ -135,8 +135,8 @@ fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<St
             let system = submit.map(|submit| System::from(submit.system));
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {
                 Some(false) => match &chain.trouble {
-                    Some(why) => format!("none goes on: {why}"),
-                    None => format!("none goes on: {} is gone", last.id),
+                    Some(why) => format!("no job continues the run: {why}"),
+                    None => format!("no job continues the run: {} is gone", last.id),
                 },
                 Some(true) | None => waits(&last.id),
             }

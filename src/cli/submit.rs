@@ -24,7 +24,7 @@ use crate::task::StoppedBy;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Its campaign file, or a run directory whose run goes on
+    /// Campaign file, or a run directory to resume
     #[command(flatten)]
     pub campaign: CampaignArguments,
     /// Nodes of a job, instead of those of the site profile
@@ -33,7 +33,7 @@ pub(super) struct Arguments {
     /// Time of a job, instead of that of the site profile
     #[arg(long, value_name = "T")]
     pub walltime: Option<Duration>,
-    /// Submit so many jobs at once, each to begin when the one before has ended, for sites where jobs may not submit jobs
+    /// Submit this many jobs at once, each to start when the previous one has ended, for sites where jobs cannot submit jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub chain: Option<u16>,
     /// Folder in which the run directory is made
@@ -98,8 +98,8 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
         return Ok(());
     }
     Err(CommandError::with_hint(
-        "a run that has begun cannot be changed",
-        "of a run directory only `--nodes`, `--walltime` and `--chain` can be given",
+        "the settings of a run that has started cannot be changed",
+        "with a run directory, only `--nodes`, `--walltime` and `--chain` are allowed",
     ))
 }
 
@@ -174,8 +174,8 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, C
     if let Some(job) = chain.last()
         && system.has_job(&job.id, &job.name) == Some(true)
     {
-        let message = format!("job {} of this run waits or runs already", job.id);
-        let hint = format!("look at it with `moldflow status {}`", dir.display());
+        let message = format!("job {} of this run is already waiting or running", job.id);
+        let hint = format!("see `moldflow status {}`", dir.display());
         return Err(CommandError::with_hint(message, hint));
     }
     let count = submit.chain.map_or(1, NonZeroUsize::get);
@@ -188,7 +188,7 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, C
             match ids.is_empty() {
                 true => CommandError::with_hint(
                     causes(&error),
-                    format!("the run directory is made, and {again}"),
+                    format!("the run directory exists; {again}"),
                 ),
                 false => CommandError::with_hint(
                     format!(
@@ -197,7 +197,7 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, C
                         causes(&error)
                     ),
                     format!(
-                        "the run goes on in {}; once they have ended, {again}",
+                        "the run continues in {}; once they have ended, {again}",
                         ids.join(", ")
                     ),
                 ),
@@ -219,7 +219,7 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, C
             ids => format!("jobs {}", ids.join(", ")),
         };
         format!(
-            "run directory {}\n{jobs}: {} nodes for {}; `moldflow status {0}` shows how far it is\n",
+            "run directory {}\n{jobs}: {} nodes for {}; `moldflow status {0}` shows its progress\n",
             dir.display(),
             submit.nodes,
             submit.walltime
