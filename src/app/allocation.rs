@@ -1,4 +1,4 @@
-//! The partitions of a site that take nodes of the batch job in which this program runs.
+//! Partitions of a site that take nodes of the batch job in which this program runs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,10 +15,14 @@ use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, Sh
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::task::{Launch, Shape};
 
-/// The nodes of each partition that takes some of this job.
+/// Names of the nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;
 
-/// The nodes of each partition; none where no partition takes any.
+/// Divides the nodes of this job among the partitions; empty where no partition takes any.
+///
+/// # Errors
+///
+/// Fails if this process runs in no batch job, or if its nodes do not suffice.
 pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     if allocation::needed(site) == 0 {
         return Ok(Shares::new());
@@ -26,11 +30,13 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     let nodes = allocation::nodes_here().map_err(|error| match error {
         NodesError::NoJob => {
             let message = format!(
-                "the partitions of site `{}` take their nodes from a batch job, and this process runs in none",
+                "the partitions of site `{}` take their nodes from a batch job, and this process \
+                 runs in none",
                 site.name
             );
             let hint = format!(
-                "`moldflow submit CAMPAIGN --site {}` runs the campaign in batch jobs; or start an interactive job first",
+                "`moldflow submit CAMPAIGN --site {}` runs the campaign in batch jobs; or start \
+                 an interactive job first",
                 site.name
             );
             CommandError::with_hint(message, hint)
@@ -40,7 +46,7 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     allocation::share(site, &nodes).map_err(|error| unfit(&error))
 }
 
-/// A job that will not do, and the way out.
+/// Returns the error of a job whose nodes do not suffice, with a way out.
 pub fn unfit(error: &ShareError) -> CommandError {
     let hint = match error {
         ShareError::TooFew { needed, .. } => {
@@ -58,7 +64,7 @@ pub fn unfit(error: &ShareError) -> CommandError {
     CommandError::with_hint(error.to_string(), hint)
 }
 
-/// How a task that is one process is started on its node.
+/// Returns the command that starts a task of one process on its node; none without a launcher.
 pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
     let one = NonZeroUsize::MIN;
     let shape = Shape {
@@ -71,7 +77,8 @@ pub fn on_node(site: &Site, partition: &Partition) -> Option<Launch> {
     Some(Launch { template, shape })
 }
 
-/// The GPUs of each of the tasks that share a node; none where the launcher divides them, or where there are none to be had.
+/// Returns the GPUs of each of the tasks that share a node; empty where the launcher divides them,
+/// or where tasks ask for none.
 fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<String>> {
     let launcher = site.mpiexec_command.as_deref();
     if each == 0 || launcher.is_some_and(|launcher| names(launcher, "gpus_per_task")) {
@@ -82,7 +89,11 @@ fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<Strin
     of_slots(tasks_per_node, each, 0, visible.as_deref()).map_err(io::Error::other)
 }
 
-/// The executor of a partition on its share of the nodes.
+/// Starts the executor of a partition on its share of the nodes.
+///
+/// # Errors
+///
+/// Fails if the host refuses its thread, or if the node has too few GPUs.
 pub fn executor(
     site: &Site,
     name: &str,

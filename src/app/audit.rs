@@ -11,7 +11,8 @@ use crate::plan::Plan;
 use crate::store::{self, Batch, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
-/// Number of facts up to which a run is verified whenever it resumes: that takes about a second, and grows with them.
+/// Number of facts up to which a run is verified whenever it resumes: that takes about a second,
+/// and grows with them.
 const VERIFIED: i64 = 20_000;
 
 /// Result of the verification of a run that is undamaged.
@@ -36,7 +37,8 @@ pub struct Repair {
     pub kept: PathBuf,
 }
 
-/// Verifies the journal, the tables and the files of the run in `dir`, and lists the changes of its settings.
+/// Verifies the journal, the tables and the files of the run in `dir`, and lists the changes of its
+/// settings.
 ///
 /// # Errors
 ///
@@ -137,7 +139,8 @@ struct ReplayedEngine {
 }
 
 impl ReplayedEngine {
-    /// Returns the engine before the first fact, with the stop conditions with which the run started.
+    /// Returns the engine before the first fact, with the stop conditions with which the run
+    /// started.
     async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Result<Self, CommandError> {
         let mut config = Config::new(&loaded.campaign, plan);
         if let Some(stop) = store
@@ -169,8 +172,8 @@ impl ReplayedEngine {
         }
     }
 
-    /// Returns the facts that follow from the loss of these files: the saved state is forgotten, and tasks that would read
-    /// them fail.
+    /// Returns the facts that follow from the loss of these files: the saved state is forgotten,
+    /// and tasks that would read them fail.
     fn without(&mut self, lost: &[FileRef], facts: i64) -> Vec<(Event, Vec<Record>)> {
         if lost.is_empty() {
             return Vec::new();
@@ -210,8 +213,8 @@ impl ReplayedEngine {
         Ok(damaged.into_iter().cloned().collect())
     }
 
-    /// Moves the directories of tasks away that the journal does not know: later tasks get their numbers, and must not find
-    /// their results.
+    /// Moves the directories of tasks away that the journal does not know: later tasks get their
+    /// numbers, and must not find their results.
     fn set_aside_unknown_tasks(&self, dir: &Path, kept: &Path) {
         let tasks = std::fs::read_dir(dir.join("tasks"))
             .into_iter()

@@ -1,4 +1,4 @@
-//! The cache that a campaign names: opened, with the versions of all that computes on this host.
+//! Cache of a campaign, and the versions of the programs that compute energies on this host.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -19,19 +19,19 @@ use crate::store::Cache;
 
 type Versions = BTreeMap<String, String>;
 
-/// The answers of earlier runs for the run of this name; none without a cache. What is wrong with it is said, and the run
-/// does without.
+/// Opens the cache for the run of this name; none if the campaign has none. `notify` receives a
+/// warning if the cache cannot be used; the run then computes everything itself.
 pub async fn open(
     loaded: &Loaded,
     plan: &Plan,
     run: &str,
-    say: &mut dyn FnMut(&str),
+    notify: &mut dyn FnMut(&str),
 ) -> Option<Earlier> {
     let path = loaded.campaign.cache.as_deref()?;
     let cache = match Cache::open(Path::new(path)).await {
         Ok(cache) => cache,
         Err(error) => {
-            say(&format!(
+            notify(&format!(
                 "warning: the cache is not used: {}",
                 causes(&error)
             ));
@@ -46,7 +46,7 @@ pub async fn open(
         };
         match versions_of(engine, &loaded.site.partitions[&method.partition]) {
             Ok(found) => drop(versions.insert(stage.stage.clone(), found)),
-            Err(why) => say(&format!(
+            Err(why) => notify(&format!(
                 "warning: stage `{}` does not use the cache: {why}",
                 stage.stage
             )),
@@ -55,7 +55,8 @@ pub async fn open(
     Some(Earlier::new(Some(cache), run, versions))
 }
 
-/// The versions of what computes energies by an engine on a partition, or why nobody here can tell.
+/// Returns the versions of the programs by which an engine computes energies on a partition, or the
+/// reason for which they are unknown.
 fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, String> {
     let mut versions = Versions::from([
         ("moldflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
@@ -73,11 +74,13 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
         let unknown = |e: &dyn std::error::Error| format!("`{}`: {}", needed.program, causes(e));
         let path = doctor::on_path(&needed.program)
             .ok_or_else(|| format!("`{}` is not installed", needed.program))?;
-        // Not every program tells its version, and not every build of one version computes the same.
+        // Not every program tells its version, and not every build of one version computes the
+        // same.
         let mut version = digest(&path).map_err(|e| unknown(&e))?;
         if let Some(arguments) = needed.version_args {
-            let told = exec::version(&needed.program, arguments).map_err(|e| unknown(&e))?;
-            version = format!("{told} ({version})");
+            let version_text =
+                exec::version(&needed.program, arguments).map_err(|e| unknown(&e))?;
+            version = format!("{version_text} ({version})");
         }
         versions.insert(needed.program, version);
     }
@@ -94,7 +97,7 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
     Ok(versions)
 }
 
-/// The first half of the SHA-256 of a file.
+/// Returns the first half of the SHA-256 of a file.
 fn digest(path: &Path) -> io::Result<String> {
     let mut hash = Sha256::new();
     io::copy(&mut File::open(path)?, &mut hash)?;

@@ -40,8 +40,8 @@ impl CommandError {
         }
     }
 
-    /// Returns an I/O error, which may be a fault of the host, where there is no run that could be resumed. `what`
-    /// completes the sentence: "could not open ...".
+    /// Returns an I/O error, which may be a fault of the host, where there is no run that could be
+    /// resumed. `what` completes the sentence: "could not open ...".
     pub fn io(what: &str, error: &io::Error) -> Self {
         let message = format!("{what}: {error}");
         match HostFault::of(error) {
@@ -78,7 +78,9 @@ impl From<StoreError> for CommandError {
         let hint = match &error {
             _ if let Some(fault) = error.host_fault() => return Self::of_host(fault, dir, &error),
             StoreError::Gone { .. } => {
-                "what was committed before is lost with it; a copy of the run directory can be resumed".to_owned()
+                "what was committed before is lost with it; a copy of the run directory can be \
+                 resumed"
+                    .to_owned()
             }
             StoreError::Older { .. } => {
                 format!(
@@ -90,7 +92,8 @@ impl From<StoreError> for CommandError {
                 "use the version of moldflow that made the run, or a later one".to_owned()
             }
             _ if error.is_damage() => format!(
-                "`moldflow check --repair {}` rebuilds it from its journal, and keeps the damaged files",
+                "`moldflow check --repair {}` rebuilds it from its journal, and keeps the damaged \
+                 files",
                 dir.display()
             ),
             _ => return Self::new(causes(&error)),
@@ -107,7 +110,8 @@ impl From<DriverError> for CommandError {
                 ref path, fault, ..
             } => Self::of_host(fault, path, &error),
             DriverError::State { .. } => {
-                let hint = "`moldflow check --repair RUN_DIR` continues without it: the next batch starts with a new agent";
+                let hint = "`moldflow check --repair RUN_DIR` continues without it: the next \
+                    batch starts with a new agent";
                 Self::with_hint(causes(&error), hint)
             }
             DriverError::Files { .. } | DriverError::Read { .. } | DriverError::Journal { .. } => {

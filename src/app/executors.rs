@@ -175,8 +175,8 @@ impl ExecutorBuilder<'_> {
     }
 }
 
-/// Returns the GPUs of each slot of a partition on this host, after those of the partitions before it; empty if its tasks
-/// ask for none.
+/// Returns the GPUs of each slot of a partition on this host, after those of the partitions before
+/// it; empty if its tasks ask for none.
 fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String>> {
     let each = site.partitions[name].gpus_per_task;
     if each == 0 {
@@ -197,7 +197,8 @@ fn gpus_of(site: &site::Site, name: &str, slots: usize) -> io::Result<Vec<String
     gpus::of_slots(slots, each, taken.sum(), visible.as_deref()).map_err(io::Error::other)
 }
 
-/// Returns the number of cores of the pinned partitions before this one; none if its own tasks are not pinned.
+/// Returns the number of cores of the pinned partitions before this one; none if its own tasks are
+/// not pinned.
 fn taken_before(site: &site::Site, name: &str) -> Option<usize> {
     let pinned = |partition: &site::Partition| {
         matches!(partition.executor, site::Executor::Local { pin: true, .. })

@@ -1,4 +1,4 @@
-//! The host on which this program runs.
+//! Host on which this program runs.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ pub fn is_here(site: &Site) -> bool {
     site.is_here(&hostname(), |name| std::env::var_os(name).is_some())
 }
 
-/// What uname(2) reports; empty where there is no such file.
+/// Returns the name that uname(2) reports; empty where /proc does not have it.
 pub fn hostname() -> String {
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
     name.trim().to_owned()

@@ -1,5 +1,6 @@
-//! Job chain of `moldflow submit`. Each job submits its dependency job when it starts, or all jobs are submitted at once,
-//! so that the run continues even after a crash. A job cancels those that follow if the run has ended or makes no progress.
+//! Job chain of `moldflow submit`. Each job submits its dependency job when it starts, or all jobs
+//! are submitted at once, so that the run continues even after a crash. A job cancels those that
+//! follow if the run has ended or makes no progress.
 
 use std::fs::{self, File};
 use std::io;
@@ -70,15 +71,16 @@ impl JobChain {
         run_dir::replace(dir, FILE, &text)
     }
 
-    /// Locks the list of jobs until the file is dropped: a job may start before its submission is written down. Returns
-    /// none where the file system has no locks.
+    /// Locks the list of jobs until the file is dropped: a job may start before its submission is
+    /// written down. Returns none where the file system has no locks.
     pub fn lock(dir: &Path) -> Option<File> {
         let file = File::create(dir.join(LOCK)).ok()?;
         file.lock().ok()?;
         Some(file)
     }
 
-    /// Returns the places of the jobs that follow one, the next first, without those that were cancelled.
+    /// Returns the places of the jobs that follow one, the next first, without those that were
+    /// cancelled.
     fn after(&self, place: usize) -> Vec<usize> {
         let places = place + 1..self.jobs.len();
         places
@@ -86,7 +88,8 @@ impl JobChain {
             .collect()
     }
 
-    /// Submits a job of the run in `dir` and returns its place. With `after`, it is a dependency job of the job of that id.
+    /// Submits a job of the run in `dir` and returns its place. With `after`, it is a dependency
+    /// job of the job of that id.
     ///
     /// # Errors
     ///
@@ -137,7 +140,8 @@ impl JobChain {
     }
 }
 
-/// Returns the name of the `number`th job of the run in `dir`, in characters that every scheduler accepts.
+/// Returns the name of the `number`th job of the run in `dir`, in characters that every scheduler
+/// accepts.
 pub fn job_name(dir: &Path, number: usize) -> String {
     let base = dir.file_name().unwrap_or_default().to_string_lossy();
     let plain = |c: char| {
@@ -168,8 +172,8 @@ pub struct CurrentJob {
 }
 
 impl CurrentJob {
-    /// Records that the job of this process starts, after `ended` tasks have ended, and submits its dependency job. After a
-    /// job without progress, that is delayed until this job makes progress.
+    /// Records that the job of this process starts, after `ended` tasks have ended, and submits its
+    /// dependency job. After a job without progress, that is delayed until this job makes progress.
     ///
     /// # Errors
     ///
@@ -199,7 +203,8 @@ impl CurrentJob {
             job.submit(true);
         } else {
             tracing::warn!(
-                "the previous job made no progress: the dependency job is submitted once this one does"
+                "the previous job made no progress: the dependency job is submitted once this one \
+                 does"
             );
         }
         job.save();
@@ -215,8 +220,8 @@ impl CurrentJob {
         }
     }
 
-    /// Settles the dependency jobs when this process stops working on the run: cancels them, or submits one that is
-    /// missing. Returns a sentence for the user on what follows.
+    /// Settles the dependency jobs when this process stops working on the run: cancels them, or
+    /// submits one that is missing. Returns a sentence for the user on what follows.
     pub fn end(mut self, ending: Ending) -> Option<String> {
         let message = match ending {
             Ending::Ended(_) => self.cancel(),
@@ -284,8 +289,8 @@ impl CurrentJob {
         }
     }
 
-    /// Cancels the dependency jobs, the last first: the end of one starts the next. Returns a sentence on those that could
-    /// not be cancelled.
+    /// Cancels the dependency jobs, the last first: the end of one starts the next. Returns a
+    /// sentence on those that could not be cancelled.
     fn cancel(&mut self) -> Option<String> {
         let mut failed = Vec::new();
         for place in std::mem::take(&mut self.next).into_iter().rev() {
@@ -310,7 +315,8 @@ impl CurrentJob {
     }
 }
 
-/// Returns the time left of the job in which this process runs: as the scheduler reports it, or else all of `walltime`.
+/// Returns the time left of the job in which this process runs: as the scheduler reports it, or
+/// else all of `walltime`.
 pub fn time_left(submit: &Submit, walltime: Duration) -> Duration {
     let system = System::from(submit.system);
     let reported = system.own_job().and_then(|id| system.time_left(&id));

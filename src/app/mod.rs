@@ -1,4 +1,5 @@
-//! The application: what the commands do, without arguments and without printing.
+//! Application logic of the commands. It parses no arguments and prints nothing: notices go to
+//! observers.
 
 pub mod allocation;
 pub mod audit;

@@ -10,7 +10,7 @@ use crate::store::{CandidateRow, Store, Summary};
 /// Molecules in the list of the best.
 const BEST: u32 = 10;
 
-/// How a run ended or stopped, and what it has found.
+/// End of a run and its results.
 pub struct RunOutcome {
     pub dir: PathBuf,
     pub objective: Objective,
@@ -18,7 +18,8 @@ pub struct RunOutcome {
     pub summary: Summary,
     /// Best molecules, the best first.
     pub best: Vec<CandidateRow>,
-    /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has ended.
+    /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has
+    /// ended.
     pub next: Option<String>,
     /// Last task that failed; none if the run found molecules.
     pub last_failure: Option<LastFailure>,

@@ -17,8 +17,8 @@ use crate::exec::transport::Here;
 pub struct RemoteHosts(BTreeMap<String, SshTransport>);
 
 impl RemoteHosts {
-    /// Connects to each host and installs this program there. With `resumed`, a host that is unreachable is no error: its
-    /// transport connects later.
+    /// Connects to each host and installs this program there. With `resumed`, a host that is
+    /// unreachable is no error: its transport connects later.
     ///
     /// # Errors
     ///

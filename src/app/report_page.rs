@@ -1,4 +1,4 @@
-//! The report page of a run directory.
+//! Report page of a run directory.
 
 use std::path::Path;
 
@@ -9,7 +9,11 @@ use crate::plan::Plan;
 use crate::report::{self, About, RunState};
 use crate::store::Store;
 
-/// Writes the page of a run that an engine leaves.
+/// Writes the report page of a run on which no process works any more.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read or the page cannot be written.
 pub async fn write(
     store: &mut Store,
     dir: &Path,

@@ -1,4 +1,4 @@
-//! The programs that a campaign needs on this host.
+//! Programs that a campaign needs on this host.
 
 use std::path::Path;
 
@@ -9,12 +9,20 @@ use crate::config::site::{Executor, Partition, Site};
 use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
 
-/// A campaign in which everything is right, the programs it needs included.
+/// Reads a campaign and checks it, including the programs that it needs.
+///
+/// # Errors
+///
+/// Fails with every fault of the campaign and its site, or with every program that is missing.
 pub fn checked(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults> {
     programs(plan::load(path, overrides)?)
 }
 
-/// The same campaign, if the programs that it needs are installed.
+/// Returns the campaign and its plan if the programs that they need are installed.
+///
+/// # Errors
+///
+/// Fails with every program that is missing.
 pub fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
     let mut faults = Faults::default();
     for (name, method) in &loaded.campaign.methods {
@@ -41,14 +49,15 @@ pub fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults
             );
         }
         if let Some(message) = missing_launcher(&method.kind, &loaded.site, partition) {
-            let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site profile another `mpiexec_command`";
+            let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site \
+                profile another `mpiexec_command`";
             faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
         }
     }
     faults.or((loaded, plan))
 }
 
-/// What is wrong with the launcher of an MPI program, as far as this host can tell.
+/// Returns the fault of the launcher of an MPI program, as far as this host can tell.
 fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
     let launch = start::launch(kind, site, partition)?;
     match launch.argv() {

@@ -1,4 +1,4 @@
-//! The run directory: made, locked, and read back.
+//! Run directory: creation, lock and reading.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Write};
@@ -20,14 +20,20 @@ pub const SITE: &str = "site.yml";
 pub const LOG: &str = "runtime.log";
 pub const LOCK: &str = "lock";
 
-/// Files and directories made from now on, by this process and its children, are the user's alone.
+/// Makes files and directories that this process and its children create accessible to the user
+/// alone.
 pub fn keep_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
 
 /// Makes the directory of a new run, with the resolved campaign and site in it, and locks it.
+/// Returns its path and lock.
 ///
 /// Without `dir` it is a new one, `runs_dir/<time>-<hash of campaign and site>`.
+///
+/// # Errors
+///
+/// Fails if `dir` holds a run already or cannot be written.
 pub fn create(
     loaded: &Loaded,
     dir: Option<PathBuf>,
@@ -67,7 +73,7 @@ fn refuse_used(dir: &Path) -> Result<(), CommandError> {
     Err(CommandError::with_hint(message, hint))
 }
 
-/// A directory that nobody else has made, of this name or one with a number behind it.
+/// Makes a directory of this name, or of this name and a number if the name is taken.
 fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(parent)?;
     let names = (2..).map(|n| format!("{name}-{n}"));
@@ -90,7 +96,8 @@ fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
     write(dir, CAMPAIGN, &to_yaml(&self_contained(loaded, dir)?)?)
 }
 
-/// The campaign with a copy of its source in the run directory, so that the run goes on whatever becomes of the original.
+/// Copies the source into the run directory and returns the campaign with that path: the original
+/// may change.
 fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
     let mut campaign = loaded.campaign.clone();
     let source = &mut campaign.search_space.source;
@@ -107,7 +114,11 @@ fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
     Ok(campaign)
 }
 
-/// The directory of an existing run.
+/// Returns the absolute path of the directory of an existing run.
+///
+/// # Errors
+///
+/// Fails if `dir` is not a run directory, or has links that lead out of it.
 pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     match dir.canonicalize() {
         Ok(dir) if dir.join(CAMPAIGN).exists() || dir.join(store::FILE).exists() => {
@@ -122,8 +133,8 @@ pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Refuses links that lead out of a run directory, which may come from somebody else: what is read through them would be
-/// shown, and what is written or deleted would be another's.
+/// Refuses links that lead out of a run directory, which may come from somebody else: what is read
+/// through them would be shown, and what is written or deleted would be another's.
 fn refuse_links(dir: &Path) -> Result<(), CommandError> {
     // Deeper there are only the files of attempts, which are opened as no links.
     let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];
@@ -148,7 +159,7 @@ fn refuse_links(dir: &Path) -> Result<(), CommandError> {
     Ok(())
 }
 
-/// What is in a folder that is no link; nothing if there is none.
+/// Returns the entries of a folder; empty if it does not exist or is a link.
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     if !folder.is_dir() || folder.is_symlink() {
         return Ok(Vec::new());
@@ -187,8 +198,8 @@ async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), Command
     Ok(())
 }
 
-/// Reads the campaign, site and plan of a run directory. A file of them that is missing is restored from the database;
-/// `notify` receives a line for each.
+/// Reads the campaign, site and plan of a run directory. A file of them that is missing is restored
+/// from the database; `notify` receives a line for each.
 ///
 /// # Errors
 ///
@@ -208,8 +219,12 @@ pub async fn load(
     Ok(plan::load(&dir.join(CAMPAIGN), &overrides)?)
 }
 
-/// The database of a run directory, for reading. One of an earlier version is brought to the present schema, unless an
-/// engine is at work.
+/// Opens the database of a run directory for reading. A database of an earlier version is updated
+/// to the current schema, unless another process works on the run.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read, or is one of another version.
 pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
     match Store::open_to_read(dir).await {
         Err(older @ StoreError::Older { .. }) => {
@@ -223,11 +238,15 @@ pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
     }
 }
 
-/// Tries at the lock, and the time between two of them: those who look whether it is held hold it for a moment
-/// themselves, and so does a task that a dead engine was about to start.
+/// Tries at the lock, and the time between two of them: those who look whether it is held hold it
+/// for a moment themselves, and so does a task that a dead engine was about to start.
 const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 
-/// The lock of a run directory: held as long as the file is open, so a dead engine does not keep it.
+/// Locks a run directory as long as the returned file is open; the lock ends with the process.
+///
+/// # Errors
+///
+/// Fails if another process holds the lock.
 pub fn lock(dir: &Path) -> Result<File, CommandError> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
@@ -259,7 +278,7 @@ pub fn lock(dir: &Path) -> Result<File, CommandError> {
     }
 }
 
-/// Whether an engine is at work on a run directory.
+/// Returns true if a process works on a run directory.
 pub fn is_locked(dir: &Path) -> bool {
     File::open(dir.join(LOCK))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
@@ -276,7 +295,7 @@ fn stamp() -> String {
     jiff::Timestamp::now().strftime("%d%b%y-%H%M%S").to_string()
 }
 
-/// A file that is there whole or not at all.
+/// Writes a file atomically.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
     let new = dir.join(format!(".{name}"));
     let mut file = File::create(&new)?;
@@ -300,7 +319,7 @@ fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
-/// The methods that compute energies, with all their settings.
+/// Returns the methods that compute energies, with all their settings.
 fn qc_spec(loaded: &Loaded) -> serde_json::Value {
     let methods = loaded.campaign.methods.iter();
     let simulating =

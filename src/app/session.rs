@@ -1,8 +1,8 @@
-//! A run from its locked directory to its outcome, for `run` and `resume`.
+//! Steps of a run from its locked directory to its outcome, for `run` and `resume`.
 //!
-//! Each step takes the state that the step before it returned: `LockedRun` -> `VerifiedRun` -> `PreparedRun` ->
-//! `FinishedRun` -> `RunOutcome`. So no task starts before the run directory is verified, and no dependency job is
-//! submitted before the files of the run are written.
+//! Each step takes the state that the step before it returned: `LockedRun` -> `VerifiedRun` ->
+//! `PreparedRun` -> `FinishedRun` -> `RunOutcome`. So no task starts before the run directory is
+//! verified, and dependency jobs are settled only after the files of the run are written.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -34,7 +34,8 @@ use crate::plan::Plan;
 use crate::report;
 use crate::store::{RunInfo, Store};
 
-/// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the generator.
+/// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
+/// generator.
 const RESERVE: usize = 256;
 
 /// Choices of the user for a run that is resumed; the default for a new one.
@@ -49,7 +50,7 @@ pub struct RunOptions {
 /// Run directory that this process has locked, with its campaign, site and plan.
 pub struct LockedRun {
     dir: PathBuf,
-    /// Keeps the directory locked.
+    /// Lock of the directory.
     _lock: File,
     loaded: Loaded,
     plan: Plan,
@@ -76,12 +77,13 @@ impl LockedRun {
         })
     }
 
-    /// Locks and reads the directory of an existing run. `notify` receives one line for each file that was restored.
+    /// Locks and reads the directory of an existing run. `notify` receives one line for each file
+    /// that was restored.
     ///
     /// # Errors
     ///
-    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign or site is wrong, or if a
-    /// program that the campaign needs is missing.
+    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign or
+    /// site is wrong, or if a program that the campaign needs is missing.
     pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
         let dir = run_dir::existing(dir)?;
         let lock = run_dir::lock(&dir)?;
@@ -108,8 +110,9 @@ impl LockedRun {
     ///
     /// # Errors
     ///
-    /// Fails if the run directory is damaged, if its settings were changed and the changes are not accepted, if an
-    /// executor cannot start, or if the host refuses something on which the run depends.
+    /// Fails if the run directory is damaged, if its settings were changed and the changes are not
+    /// accepted, if an executor cannot start, or if the host refuses something on which the run
+    /// depends.
     pub async fn execute(
         self,
         hosts: RemoteHosts,
@@ -126,7 +129,8 @@ impl LockedRun {
         finished.conclude().await
     }
 
-    /// Opens the log and the database, and compares both journal and settings with what was written before.
+    /// Opens the log and the database, and compares both journal and settings with what was written
+    /// before.
     async fn verify(self, accept_changes: bool) -> Result<VerifiedRun, CommandError> {
         let Self {
             dir, loaded, plan, ..
@@ -204,7 +208,7 @@ struct PreparedRun {
     driver: Driver<TaskRun>,
     drawn: Drawn,
     settings: SettingsChanges,
-    /// How jobs are submitted, if this process runs in one.
+    /// Settings of the job in which this process runs; none outside of one.
     submit: Option<Submit>,
 }
 
@@ -327,7 +331,7 @@ async fn driver(
     })
 }
 
-/// The source of molecules, as it was judged when the campaign was checked.
+/// Returns the source of molecules that was read when the campaign was checked, or else reads it.
 fn source(loaded: &Loaded) -> Result<Arc<Source>, CommandError> {
     match &loaded.source {
         Some(source) => Ok(Arc::clone(source)),
@@ -354,7 +358,7 @@ fn draw(source: &Source, run: &LockedRun) -> Result<Drawn, CommandError> {
     Ok(Drawn { initial, reserve })
 }
 
-/// The database of the run, made if this is its beginning.
+/// Opens the database of the run; makes it if the run is new.
 async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandError> {
     let info = RunInfo {
         // Hash keys are random.
@@ -375,7 +379,7 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandErr
     Ok(store)
 }
 
-/// What the engine does from now on goes to `runtime.log`.
+/// Writes what this process logs from now on to `runtime.log`.
 fn start_log(dir: &Path) -> Result<(), CommandError> {
     let path = dir.join(run_dir::LOG);
     let log = OpenOptions::new().create(true).append(true).open(&path);
@@ -413,13 +417,14 @@ fn stages(loaded: &Loaded, plan: &Plan) -> BTreeMap<String, StageSite> {
     stages.collect()
 }
 
-/// The variables of this process, those whose names and values are text.
+/// Returns the variables of this process whose names and values are text.
 fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
-/// The variable that the scratch directory begins with, for tasks that are started in this host's own environment.
+/// Returns the variable with which the scratch path starts, for tasks that inherit this host's
+/// environment.
 fn scratch_variable(site: &site::Site, partition: &site::Partition) -> Option<(String, String)> {
     let (name, _) = scratch::variable(&site.scratch)?;
     let is_here = partition.transport.is_none() && partition.executor.batch().is_none();

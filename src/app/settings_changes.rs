@@ -21,12 +21,13 @@ pub struct SettingsChanges {
 }
 
 impl SettingsChanges {
-    /// Compares the files of `dir` with the settings in the database. A new run has its settings saved there.
+    /// Compares the files of `dir` with the settings in the database. A new run has its settings
+    /// saved there.
     ///
     /// # Errors
     ///
-    /// Fails if a value was changed on which results depend, if other values were changed and the changes are not
-    /// `accepted`, or if a file or the database cannot be read.
+    /// Fails if a value was changed on which results depend, if other values were changed and the
+    /// changes are not `accepted`, or if a file or the database cannot be read.
     pub async fn find(
         dir: &Path,
         store: &mut Store,
@@ -65,8 +66,8 @@ impl SettingsChanges {
     }
 }
 
-/// Returns a line for each value that was changed in the files of `dir` since the run started, or since changes were
-/// accepted.
+/// Returns a line for each value that was changed in the files of `dir` since the run started, or
+/// since changes were accepted.
 ///
 /// # Errors
 ///
@@ -121,7 +122,8 @@ impl std::fmt::Display for Change {
 }
 
 impl Change {
-    /// Returns true if the run can resume with it: values on which finished results depend must stay.
+    /// Returns true if the run can resume with it: values on which finished results depend must
+    /// stay.
     fn is_allowed(&self) -> bool {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         self.file == run_dir::SITE
@@ -199,7 +201,8 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), CommandE
             list(&allowed)
         );
         let hint = format!(
-            "`moldflow resume --accept-changes {dir}` resumes with the new ones; or restore the old ones"
+            "`moldflow resume --accept-changes {dir}` resumes with the new ones; or restore the \
+             old ones"
         );
         return Err(CommandError::with_hint(message, hint));
     }

@@ -4,7 +4,8 @@ use tokio::sync::watch;
 
 use super::error::CommandError;
 
-/// Returns a counter of Ctrl-C, SIGTERM and SIGHUP; a SIGHUP that was ignored when this process started stays ignored.
+/// Returns a counter of Ctrl-C, SIGTERM and SIGHUP; a SIGHUP that was ignored when this process
+/// started stays ignored.
 ///
 /// # Errors
 ///
@@ -27,7 +28,11 @@ pub fn interrupts() -> Result<watch::Receiver<u32>, CommandError> {
     tokio::spawn(async move {
         let mut hung_up = hung_up;
         for count in 1.. {
-            tokio::select! { _ = interrupt.recv() => {}, _ = terminate.recv() => {}, _ = hung_up() => {} }
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hung_up() => {}
+            }
             let _ = sender.send(count);
         }
     });
@@ -36,7 +41,8 @@ pub fn interrupts() -> Result<watch::Receiver<u32>, CommandError> {
 
 /// Returns true if this process was started with a signal ignored.
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: all zeros is a valid `sigaction`, and without a new one the call only writes the present one.
+    // SAFETY: all zeros is a valid `sigaction`, and without a new one the call only writes the
+    // present one.
     let (answer, present) = unsafe {
         let mut present: libc::sigaction = std::mem::zeroed();
         let answer = libc::sigaction(signal, std::ptr::null(), &mut present);

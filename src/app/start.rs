@@ -1,4 +1,4 @@
-//! How the tasks of a campaign are started on its site: their launcher and their batch scripts.
+//! Launchers and batch scripts by which the tasks of a campaign start on its site.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -16,41 +16,48 @@ use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::task::{Launch, Shape};
 
-/// The directory of an attempt, which only a run knows.
+/// Directory of an attempt where there is no run yet.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
 
-/// How the tasks of a stage are started.
+/// Commands that start the tasks of a stage.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Start {
-    /// The host behind SSH that it is started on.
+pub struct StageCommands {
+    /// Remote host of the tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The directory of an attempt.
+    /// Directory of an attempt.
     #[serde(skip)]
     pub dir: PathBuf,
-    /// What goes before an MPI program.
+    /// Command line in front of an MPI program.
     pub launcher: Option<Vec<String>>,
-    /// What goes before the task itself, in an allocation.
+    /// Command line in front of the task itself, in an allocation.
     pub on_node: Option<Vec<String>>,
     pub script: Option<BatchScript>,
 }
 
-/// The script of a job, and the command that submits it.
+/// Script of a job, and the command that submits it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct BatchScript {
     pub submit: &'static str,
     pub text: String,
 }
 
-/// How the tasks of each stage are started, by its name.
-pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, CommandError> {
+/// Returns the commands that start the tasks of each stage, by its name.
+///
+/// # Errors
+///
+/// Fails if a launcher or a batch script cannot be rendered.
+pub fn stage_commands(
+    loaded: &Loaded,
+    plan: &Plan,
+) -> Result<BTreeMap<String, StageCommands>, CommandError> {
     let stages = plan.stages().into_iter();
     stages
-        .map(|stage| Ok((stage.stage.clone(), start(loaded, stage)?)))
+        .map(|stage| Ok((stage.stage.clone(), commands(loaded, stage)?)))
         .collect()
 }
 
-/// What tasks see of `environment` because the profile says so.
+/// Returns the variables of `environment` that the profile passes on to tasks.
 pub fn passed(
     site: &Site,
     environment: impl Iterator<Item = (String, String)>,
@@ -93,7 +100,8 @@ fn ranks(kind: &MethodKind) -> Option<Ranks> {
     }
 }
 
-/// How the MPI program of a method is started on a partition of a site.
+/// Returns the launcher of the MPI program of a method on a partition; none if the method has no
+/// MPI program.
 pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<Launch> {
     let ranks = ranks(kind)?;
     let local =
@@ -111,8 +119,12 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
     })
 }
 
-/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see besides the usual ones, and
-/// the folder of the commands by which its continuation is submitted, which is appended to PATH.
+/// Returns the script of the jobs that run the run in `dir`. `environment` holds further variables
+/// of tasks; `commands` is the folder of the scheduler's commands, which is appended to PATH.
+///
+/// # Errors
+///
+/// Fails if a value of the profile cannot stand in a script.
 pub fn job_script(
     site: &Site,
     submit: &Submit,
@@ -150,7 +162,7 @@ pub fn job_script(
     })
 }
 
-fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, CommandError> {
+fn commands(loaded: &Loaded, stage: &Planned) -> Result<StageCommands, CommandError> {
     let site = &loaded.site;
     let partition = &site.partitions[&stage.partition];
     let failed = |error: &dyn std::error::Error| {
@@ -198,7 +210,7 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, CommandError> {
         let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });
-    Ok(Start {
+    Ok(StageCommands {
         host,
         dir,
         launcher: launcher.transpose().map_err(|error| failed(&error))?,

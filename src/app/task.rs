@@ -1,4 +1,4 @@
-//! The body of every task, in a process and a directory of its own.
+//! Body of a task, which runs in a process and a directory of its own.
 
 use std::fs::{self, File};
 use std::io;
@@ -29,8 +29,8 @@ enum TaskError {
     File(#[from] io::Error),
 }
 
-/// Runs the task whose input is `path`, and returns its outcome. The result is written beside the input, under its final
-/// name only once it is complete.
+/// Runs the task whose input is `path`, and returns its outcome. The result is written beside the
+/// input, under its final name only once it is complete.
 ///
 /// # Errors
 ///
@@ -53,7 +53,8 @@ pub fn run(path: &Path) -> io::Result<Outcome> {
         peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
-    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
+    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs
+    // more than short tasks do.
     let new = dir.join(".result.json");
     fs::write(&new, serde_json::to_vec(&result)?)?;
     fs::rename(new, dir.join(file::RESULT))?;

@@ -95,7 +95,7 @@ fn repaired(dir: &Path, repair: &Repair) -> String {
     text
 }
 
-/// Says on standard error when tasks will share cores; nothing keeps a run from that.
+/// Warns on stderr if tasks will share cores.
 pub(super) fn warn_of_crowding(loaded: &Loaded) {
     if let Some(message) = plan::crowded(loaded) {
         say(&format!("warning: {message}"));
@@ -129,8 +129,10 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         by += &format!(" at geometries by {engine} (partition {})", first.partition);
     }
     format!(
-        "{} is valid: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
-         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in batches of {}.\n",
+        "{} is valid: {name} seeks the lowest {objective} among molecules of {} with up to {} \
+         heavy atoms, starting from {} of {}. \
+         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in \
+         batches of {}.\n",
         path.display(),
         search_space.elements.join(", "),
         search_space.max_heavy_atoms,
@@ -149,7 +151,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
 /// Entries of a kind that are shown without `--verbose`.
 const SHOWN: usize = 3;
 
-/// What was found in the file that molecules are drawn from, and which entries are left out.
+/// Returns what was found in the source file of molecules, with the entries that are left out.
 fn entries(reading: &Reading, verbose: bool) -> String {
     let mut text = format!("{}: {reading}", reading.file);
     let _ = writeln!(text, "; {} can be drawn", reading.kept.len());

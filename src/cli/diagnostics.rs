@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use super::ExitStatus;
-use super::terminal::Painted;
+use super::terminal::StyledText;
 use crate::app::error::CommandError;
 use crate::config::fault::{Fault, Faults, Place};
 
@@ -16,8 +16,8 @@ pub(super) fn report(error: &CommandError) -> ExitCode {
 /// Faults shown in full; of the others only the number.
 const SHOWN: usize = 20;
 
-fn rendered(faults: &Faults) -> Painted {
-    let mut text = Painted::new();
+fn rendered(faults: &Faults) -> StyledText {
+    let mut text = StyledText::new();
     for fault in faults.0.iter().take(SHOWN) {
         render(fault, &mut text);
     }
@@ -31,7 +31,7 @@ fn rendered(faults: &Faults) -> Painted {
     text
 }
 
-fn render(fault: &Fault, text: &mut Painted) {
+fn render(fault: &Fault, text: &mut StyledText) {
     text.paint("1;31", "error").add(": ");
     text.paint("1", &fault.message).add("\n");
     if let Some(place) = &fault.place {
@@ -47,7 +47,7 @@ fn render(fault: &Fault, text: &mut Painted) {
 /// Columns of a line that are shown; a longer one is cut around the fault.
 const WIDTH: usize = 100;
 
-fn snippet(place: &Place, text: &mut Painted) {
+fn snippet(place: &Place, text: &mut StyledText) {
     let Place { line, column, .. } = place;
     let name = &place.text.name;
     // An option of the command line has no lines to count.

@@ -1,4 +1,5 @@
-//! `moldflow explain`: shows what happened to a molecule or a task, and why the cache was hit or not.
+//! `moldflow explain`: shows what happened to a molecule or a task, and why the cache was hit or
+//! not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -58,7 +59,8 @@ async fn explain(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
             }
             None if !is_number => {
                 format!(
-                    "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
+                    "`{subject}` is neither SMILES, nor a name of the run's source, nor the \
+                     number of a task"
                 )
             }
             _ => format!("this run has no task of this number or molecule: `{subject}`"),
@@ -124,7 +126,7 @@ async fn describe(
     Ok(())
 }
 
-/// Why no answer was found: which parts of the key differ from those of what was there.
+/// Appends the reason for a cache miss: the parts of the key that differ from those of the entries.
 async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     let (Some(parts), Some(at), Some(smiles)) = (&task.parts, task.looked_up, &task.smiles) else {
         if task.smiles.is_some() {

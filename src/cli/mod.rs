@@ -1,4 +1,4 @@
-//! The command line: one file a command, and the one place that prints.
+//! Command line: one file per command. It parses arguments, calls `app`, and prints.
 
 mod check;
 mod diagnostics;
@@ -46,7 +46,8 @@ enum ExitStatus {
     DiskFull,
     /// The host refused something else: file descriptors, processes, memory, or input and output.
     HostFault,
-    /// Fault of the host in a task that could not write a result: the status tells its engine which.
+    /// Fault of the host in a task that could not write a result: the status tells its engine
+    /// which.
     Task(HostFault),
 }
 
@@ -132,7 +133,7 @@ struct CampaignArguments {
     /// Seed of all random streams
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// How the two loops relate
+    /// Order of the two loops
     #[arg(long, value_enum)]
     pub schedule: Option<Schedule>,
 }
@@ -200,7 +201,8 @@ fn run_command(command: Command) -> Result<ExitStatus, CommandError> {
     }
 }
 
-/// Parser of a path on the command line. It expands `~/` where the shell does not, as in `--cache=~/file`.
+/// Parser of a path on the command line. It expands `~/` where the shell does not, as in
+/// `--cache=~/file`.
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match path.to_str() {
         Some(written) => {

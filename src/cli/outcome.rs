@@ -1,4 +1,4 @@
-//! The end of a run on the terminal: the best molecules on stdout, all else on stderr.
+//! Outcome of a run on the terminal: the best molecules on stdout, all else on stderr.
 
 use super::terminal::{print, say};
 use super::{ExitStatus, OutputArguments};
@@ -99,6 +99,7 @@ fn last_failure(failure: &LastFailure) -> String {
         .as_ref()
         .map_or_else(String::new, |molecule| format!(" of {molecule}"));
     format!(
-        "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
+        "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in \
+         tasks/{task}/{attempt}:\n{message}"
     )
 }

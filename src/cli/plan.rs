@@ -1,6 +1,7 @@
 //! `moldflow plan`: the task graph, each task's partition and command line; runs nothing.
 
 use clap::{Args, ValueEnum};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use super::check::warn_of_crowding;
 use super::table::{in_words, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
-use crate::app::start::{self, BatchScript, Start};
+use crate::app::start::{self, BatchScript, StageCommands};
 use crate::config::campaign::Loaded;
 use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, Planned};
@@ -107,13 +108,22 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
     text
 }
 
-/// The command lines, and the batch scripts of partitions that make jobs.
+/// Commands of each stage, by its name.
+type Commands = BTreeMap<String, StageCommands>;
+
+/// Returns the command lines, and the batch scripts of partitions whose tasks are jobs.
 fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+    let starts = start::stage_commands(loaded, plan)?;
+    let campaign = campaign_script(loaded)?;
+    Ok(command_lines(loaded, plan, &starts) + &batch_scripts(plan, &starts) + &campaign)
+}
+
+/// Returns the command line of each stage.
+fn command_lines(loaded: &Loaded, plan: &Plan, starts: &Commands) -> String {
     let mut text =
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
-    let starts = start::starts(loaded, plan)?;
     for stage in plan.stages() {
-        let Start {
+        let StageCommands {
             host,
             dir,
             launcher,
@@ -138,6 +148,12 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
             let _ = writeln!(text, "    on its node: {} PROGRAM", on_node.join(" "));
         }
     }
+    text
+}
+
+/// Returns each batch script once, with the stages whose tasks it runs.
+fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
+    let mut text = String::new();
     let mut shown: Vec<&BatchScript> = Vec::new();
     for stage in plan.stages() {
         let Some(script) = &starts[&stage.stage].script else {
@@ -162,6 +178,12 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
             shown.push(script);
         }
     }
+    text
+}
+
+/// Returns the script of the jobs of `moldflow submit`; empty if the site has none.
+fn campaign_script(loaded: &Loaded) -> Result<String, CommandError> {
+    let mut text = String::new();
     if let Some(submit) = &loaded.site.submit {
         let script = start::job_script(
             &loaded.site,
@@ -188,7 +210,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
     Ok(text)
 }
 
-/// What the tasks of a partition have besides cores, if the profile says so.
+/// Returns the resources of the tasks of a partition besides cores; none if the profile gives none.
 fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
     let partition = &loaded.site.partitions[partition];
     let memory = partition
@@ -207,7 +229,7 @@ fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// How many tasks a stage has.
+/// Returns the number of tasks of a stage in words.
 fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     let elements = loaded.campaign.search_space.elements.len();
     let is = |step: &Option<Planned>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
@@ -226,7 +248,12 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
 }
 
 fn json(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
-    let starts = start::starts(loaded, plan)?;
-    let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan, "start": starts});
+    let starts = start::stage_commands(loaded, plan)?;
+    let whole = serde_json::json!({
+        "campaign": loaded.campaign.name,
+        "site": loaded.site.name,
+        "plan": plan,
+        "start": starts,
+    });
     Ok(format!("{whole:#}\n"))
 }

@@ -50,7 +50,8 @@ struct Live {
 }
 
 impl Display {
-    /// Returns the display that suits stderr: none if `quiet`, a live one on a terminal, plain lines elsewhere.
+    /// Returns the display that suits stderr: none if `quiet`, a live one on a terminal, plain
+    /// lines elsewhere.
     pub fn new(quiet: bool, run_dir: &Path) -> Self {
         let kind = if quiet {
             Kind::Quiet

@@ -33,7 +33,7 @@ pub(super) enum Command {
     },
     /// End attempts
     End(EndArguments),
-    /// Whether a program works for an attempt
+    /// Find out whether a program works for an attempt
     Find { program: String, token: String },
 }
 

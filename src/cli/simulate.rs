@@ -125,7 +125,8 @@ fn text(
     let _ = writeln!(text, "{}\n", partitions(forecast));
     let _ = writeln!(
         text,
-        "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} batches: {}",
+        "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} \
+         batches: {}",
         time(forecast.seconds),
         forecast.node_hours,
         forecast.evaluations,
@@ -136,7 +137,8 @@ fn text(
     if let Some(best) = &forecast.best {
         let _ = writeln!(
             text,
-            "best              {} {:.6} hartree, after {} evaluations and {}; the lowest of {} is {:.6}",
+            "best              {} {:.6} hartree, after {} evaluations and {}; the lowest of {} is \
+             {:.6}",
             best.smiles,
             best.value_hartree,
             best.found_after_evaluations,
@@ -159,7 +161,8 @@ fn assumed(arguments: &Arguments) -> String {
         .queue_wait
         .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
     format!(
-        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait {wait}, skill {}\n",
+        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait \
+         {wait}, skill {}\n",
         arguments.task_time,
         arguments.ml_time,
         arguments.fit_time,
@@ -183,7 +186,8 @@ fn partitions(forecast: &Forecast) -> String {
     trimmed(&table)
 }
 
-/// Returns what is forecast from the first candidate to the last, with a table of the ages of candidates.
+/// Returns what is forecast from the first candidate to the last, with a table of the ages of
+/// candidates.
 fn search_phase(search: &Search) -> String {
     let mut table = table(["age of a candidate", "mean", "median", "95 %", "most"]);
     for (name, age) in [
@@ -200,7 +204,8 @@ fn search_phase(search: &Search) -> String {
     }
     align_numbers(&mut table);
     format!(
-        "from the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without candidates, {} idle without nodes\n  \
+        "from the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without \
+         candidates, {} idle without nodes\n  \
          candidates      {} queued, {} superseded before their turn\n\n{}",
         time(search.from_seconds),
         time(search.until_seconds),
@@ -226,7 +231,8 @@ fn notes(
     let timeout = loaded.campaign.methods[method].timeout;
     if time.median() >= timeout {
         notes.push(format!(
-            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: give their time with `--task-time`"
+            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: \
+             give their time with `--task-time`"
         ));
     }
     let slots = forecast.partitions.get(&plan.evaluate.partition);
@@ -234,7 +240,8 @@ fn notes(
     let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition);
     if plan.parallel < slots {
         notes.push(format!(
-            "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others are never used",
+            "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others \
+             are never used",
             plan.parallel
         ));
     }
@@ -245,7 +252,8 @@ fn notes(
     let visits = settings.episodes * settings.steps;
     if visits < plan.select {
         notes.push(format!(
-            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), and `select` is {}",
+            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), \
+             and `select` is {}",
             settings.episodes, settings.steps, plan.select
         ));
     }
@@ -267,7 +275,8 @@ fn notes(
     }
     if search.idle_without_nodes > MUCH {
         notes.push(format!(
-            "{} of the slot time of `{partition}` is lost waiting for nodes: hold blocks of nodes for a while, or for longer \
+            "{} of the slot time of `{partition}` is lost waiting for nodes: hold blocks of nodes \
+             for a while, or for longer \
              (`blocks` in the site profile)",
             percent(search.idle_without_nodes)
         ));

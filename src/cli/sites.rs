@@ -19,13 +19,13 @@ use crate::config::site::Site;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Every profile found, its partitions, and whether it is this machine
+    /// List every profile found, its partitions, and whether it is this machine
     List(ListArguments),
-    /// A profile with every default written out
+    /// Show a profile with every default written out
     Show(ShowArguments),
-    /// Whether a machine is as its profile says, and what to do where it is not
+    /// Check this machine against a profile, and say what to do where it differs
     Check(sites_check::Arguments),
-    /// A profile made from a QCEngine file, and what that file does not say
+    /// Make a profile from a QCEngine file, and list what that file does not contain
     Import(ImportArguments),
 }
 
@@ -50,7 +50,7 @@ pub(super) struct ImportArguments {
     /// Name of the profile; of several machines in the file the one to take
     #[arg(long)]
     name: Option<String>,
-    /// Where it is written, instead of to standard output; no file is overwritten
+    /// Write the profile to this file instead of standard output; no file is overwritten
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     out: Option<PathBuf>,
 }
@@ -82,7 +82,7 @@ fn show(arguments: &ShowArguments) -> Result<ExitStatus, CommandError> {
     Ok(ExitStatus::Finished)
 }
 
-/// The profile of that name, or in that file.
+/// Reads the profile of that name, or in that file.
 pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
     match profiles::is_path(name) {
         true => profiles::path(name).and_then(|path| profiles::file(&path)),
@@ -115,7 +115,7 @@ fn import(arguments: &ImportArguments) -> Result<ExitStatus, CommandError> {
     Ok(ExitStatus::Finished)
 }
 
-/// Whether an earlier profile has the same name.
+/// Returns true if an earlier profile has the same name.
 fn is_shadowed(found: &[Found], index: usize) -> bool {
     found[..index]
         .iter()

@@ -102,7 +102,7 @@ async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     Ok(ExitStatus::Finished)
 }
 
-/// The job that a run is in, or waits for; none for one that was not submitted.
+/// Returns the job in which a run is, or for which it waits; none for a run that was not submitted.
 fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<String> {
     let last = chain.jobs.last()?;
     let begun = chain

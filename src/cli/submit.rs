@@ -33,7 +33,8 @@ pub(super) struct Arguments {
     /// Time of a job, instead of that of the site profile
     #[arg(long, value_name = "T")]
     pub walltime: Option<Duration>,
-    /// Submit this many jobs at once, each to start when the previous one has ended, for sites where jobs cannot submit jobs
+    /// Submit this many jobs at once, each to start when the previous one has ended, for sites
+    /// where jobs cannot submit jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub chain: Option<u16>,
     /// Folder in which the run directory is made
@@ -84,7 +85,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     submit_first(&dir, &submit, arguments.json)
 }
 
-/// A run that has begun stays what it is.
+/// Refuses changes to the settings of a run that has started.
 fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
     let CampaignArguments {
         site,
@@ -103,7 +104,7 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
     ))
 }
 
-/// What to ask for: the profile, and what the command line changes in it.
+/// Returns the job to submit: that of the profile, with what the command line changes in it.
 fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, CommandError> {
     let site = &loaded.site;
     let Some(mut submit) = site.submit.clone() else {
@@ -135,7 +136,7 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, CommandError>
     Ok(submit)
 }
 
-/// That there is something left to do in a run directory.
+/// Checks that the run in a directory has not ended.
 async fn unfinished(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(crate::store::FILE).exists() {
         return Ok(());

@@ -18,7 +18,8 @@ pub(super) fn align_numbers(table: &mut Table) {
     }
 }
 
-/// Returns a number of nodes or slots in words; that of an allocation is not known before there is one.
+/// Returns a number of nodes or slots in words; that of an allocation is not known before there is
+/// one.
 pub(super) fn in_words(count: Option<usize>) -> String {
     count.map_or_else(|| "the rest".to_owned(), |count| count.to_string())
 }

@@ -1,5 +1,5 @@
-//! `moldflow task run`: computes one task, in a process and a directory of its own. `moldflow task exec`: starts one as a
-//! job of a batch system.
+//! `moldflow task run`: computes one task, in a process and a directory of its own. `moldflow task
+//! exec`: starts one as a job of a batch system.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,8 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     match command {
         Command::Run(RunArguments { input }) => match task::run(input) {
-            // An executor that cannot read results may find out by the exit status what became of the node.
+            // An executor that cannot read results may find out by the exit status what became of
+            // the node.
             Ok(Outcome::Failed(_)) => Ok(ExitStatus::Refused),
             Ok(_) => Ok(ExitStatus::Finished),
             Err(e) => {
@@ -51,7 +52,8 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
             let exit = exec::carry_out(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
                 exec::Exit::Code(0) => Ok(ExitStatus::Finished),
-                // The rest is in `exit.json`; the batch system only has to see that it was no success.
+                // The rest is in `exit.json`; the batch system only has to see that it was no
+                // success.
                 exit => Err(CommandError::new(format!("the task ended: {exit:?}"))),
             }
         }),

@@ -66,7 +66,8 @@ pub fn said(command: &mut Command) -> Said {
 /// Folder of the package, which holds the shipped campaigns.
 pub const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The program in a folder, outside of batch jobs and without the site profiles of whoever runs the tests.
+/// The program in a folder, outside of batch jobs and without the site profiles of whoever runs the
+/// tests.
 pub fn moldflow_in(folder: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = moldflow(arguments);
     command
