@@ -1,18 +1,15 @@
 //! Cache of a campaign, and the versions of the programs that compute energies on this host.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::fs::File;
 use std::io;
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
 
 use super::error::causes;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Partition};
 use crate::driver::Earlier;
 use crate::exec::{self, doctor};
+use crate::host::hash::sha256_of_file;
 use crate::plan::Plan;
 use crate::simulate::{Engine, LIBRARIES};
 use crate::store::Cache;
@@ -99,13 +96,5 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
 
 /// Returns the first half of the SHA-256 of a file.
 fn digest(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hash)?;
-    let bytes = hash.finalize();
-    Ok(bytes[..16]
-        .iter()
-        .fold("sha256:".to_owned(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+    Ok(format!("sha256:{}", &sha256_of_file(path)?[..32]))
 }

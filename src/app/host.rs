@@ -4,16 +4,11 @@ use std::path::PathBuf;
 
 use super::error::CommandError;
 use crate::config::site::Site;
+use crate::host::name::host_name;
 
 /// Returns true if this host is the site.
 pub fn is_here(site: &Site) -> bool {
-    site.is_here(&hostname(), |name| std::env::var_os(name).is_some())
-}
-
-/// Returns the name that uname(2) reports; empty where /proc does not have it.
-pub fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+    site.is_here(&host_name(), |name| std::env::var_os(name).is_some())
 }
 
 /// Returns the path of this program.

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::run_dir;
 use crate::config::site::Submit;
 use crate::driver::Ending;
 use crate::exec::batch::System;
+use crate::host::atomic::{self, Durability};
 
 /// File of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
@@ -68,7 +68,7 @@ impl JobChain {
     /// Fails if the file cannot be written.
     pub fn save(&self, dir: &Path) -> io::Result<()> {
         let text = format!("{:#}\n", serde_json::json!(self));
-        run_dir::replace(dir, FILE, &text)
+        atomic::write(&dir.join(FILE), text.as_bytes(), Durability::Synced)
     }
 
     /// Locks the list of jobs until the file is dropped: a job may start before its submission is

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::CommandError;
 use crate::config::campaign::Objective;
 use crate::driver::Ending;
-use crate::store::{CandidateRow, Store, Summary};
+use crate::store::{CandidateRow, FailureRow, Store, Summary};
 
 /// Molecules in the list of the best.
 const BEST: u32 = 10;
@@ -22,18 +22,7 @@ pub struct RunOutcome {
     /// ended.
     pub next: Option<String>,
     /// Last task that failed; none if the run found molecules.
-    pub last_failure: Option<LastFailure>,
-}
-
-/// Task that failed for good.
-pub struct LastFailure {
-    pub task: i64,
-    pub stage: String,
-    /// SMILES of the molecule, with its name if it has one.
-    pub molecule: Option<String>,
-    pub attempt: i64,
-    pub kind: String,
-    pub message: String,
+    pub last_failure: Option<FailureRow>,
 }
 
 impl RunOutcome {
@@ -59,18 +48,7 @@ impl RunOutcome {
             last_failure: None,
         };
         if !outcome.has_molecules() {
-            let last = store.last_failure().await?;
-            outcome.last_failure =
-                last.map(
-                    |(task, stage, molecule, attempt, kind, message)| LastFailure {
-                        task,
-                        stage,
-                        molecule,
-                        attempt,
-                        kind,
-                        message,
-                    },
-                );
+            outcome.last_failure = store.last_failure().await?;
         }
         Ok(outcome)
     }

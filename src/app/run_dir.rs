@@ -1,7 +1,7 @@
 //! Run directory: creation, lock and reading.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,6 +12,8 @@ use serde_json::json;
 use super::error::CommandError;
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::config::source::QM9;
+use crate::host::atomic::{self, Durability};
+use crate::host::name::host_name;
 use crate::plan::{self, Plan};
 use crate::store::{self, Store, StoreError};
 
@@ -297,18 +299,7 @@ fn stamp() -> String {
 
 /// Writes a file atomically.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let new = dir.join(format!(".{name}"));
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(new, dir.join(name))
-}
-
-/// Writes a file that is never seen half written.
-pub fn replace(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let new = format!(".{name}");
-    write(dir, &new, text)?;
-    fs::rename(dir.join(new), dir.join(name))
+    atomic::write(&dir.join(name), text.as_bytes(), Durability::Synced)
 }
 
 fn to_yaml<T: serde::Serialize>(value: &T) -> io::Result<String> {
@@ -334,7 +325,7 @@ fn host_info() -> serde_json::Value {
     let uname = rustix::system::uname();
     let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
     json!({
-        "hostname": text(uname.nodename()),
+        "hostname": host_name(),
         "system": text(uname.sysname()),
         "release": text(uname.release()),
         "machine": text(uname.machine()),

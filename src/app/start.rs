@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use super::allocation;
 use super::error::{CommandError, causes};
-use super::host::hostname;
 use super::job_chain;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Partition, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
 use crate::exec::gpus::{VISIBLE, of_slots};
+use crate::host::name::host_name;
 use crate::plan::{Plan, Planned};
 use crate::simulate::Ranks;
 use crate::task::{Launch, Shape};
@@ -107,7 +107,7 @@ pub fn launch(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<L
     let local =
         matches!(partition.executor, Executor::Local { .. }) && partition.transport.is_none();
     let shape = Shape {
-        hosts: if local { vec![hostname()] } else { Vec::new() },
+        hosts: if local { vec![host_name()] } else { Vec::new() },
         memory: site.node.memory_mib(),
         memory_per_task: partition.memory_per_task.map(|memory| memory.mebibytes()),
         gpus_per_task: partition.gpus_per_task,

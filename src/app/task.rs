@@ -4,14 +4,14 @@ use std::fs::{self, File};
 use std::io;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::error::causes;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::host::atomic::{self, Durability};
+use crate::host::hash::sha256_of_reader;
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
-use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, Predicted};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
 
 #[derive(Debug, thiserror::Error)]
 enum TaskError {
@@ -55,9 +55,8 @@ pub fn run(path: &Path) -> io::Result<Outcome> {
     };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs
     // more than short tasks do.
-    let new = dir.join(".result.json");
-    fs::write(&new, serde_json::to_vec(&result)?)?;
-    fs::rename(new, dir.join(file::RESULT))?;
+    let text = serde_json::to_vec(&result)?;
+    atomic::write(&dir.join(file::RESULT), &text, Durability::Unsynced)?;
     Ok(result.outcome)
 }
 
@@ -90,14 +89,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
         }
         TaskInput::Screen(input) => {
             let ranked = design::screen(input)?.ranked;
-            let ranked = ranked.into_iter().map(|p| Predicted {
-                smiles: p.smiles,
-                mean: p.mean,
-                std: p.std,
-            });
-            Outcome::Screened {
-                ranked: ranked.collect(),
-            }
+            Outcome::Screened { ranked }
         }
     };
     Ok(TaskResult::bare(outcome))
@@ -137,13 +129,7 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
 fn file_ref(path: &Path) -> io::Result<FileRef> {
     let mut file = File::open(path)?;
     file.sync_all()?;
-    let mut hash = Sha256::new();
-    let bytes = io::copy(&mut file, &mut hash)?;
-    let sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (sha256, bytes) = sha256_of_reader(&mut file)?;
     Ok(FileRef { sha256, bytes })
 }
 

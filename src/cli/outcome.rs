@@ -3,10 +3,11 @@
 use super::terminal::{print, say};
 use super::{ExitStatus, OutputArguments};
 use crate::app::error::CommandError;
-use crate::app::outcome::{LastFailure, RunOutcome};
+use crate::app::outcome::RunOutcome;
 use crate::config::campaign::Objective;
 use crate::driver::Ending;
 use crate::report::{self, RunState};
+use crate::store::FailureRow;
 use crate::task::StoppedBy;
 
 /// Prints the outcome of a run and returns the exit status that follows from it.
@@ -86,18 +87,21 @@ fn work_done(outcome: &RunOutcome) -> String {
     )
 }
 
-fn last_failure(failure: &LastFailure) -> String {
-    let LastFailure {
+fn last_failure(failure: &FailureRow) -> String {
+    let FailureRow {
         task,
         stage,
-        molecule,
+        smiles,
+        name,
         attempt,
         kind,
         message,
+        ..
     } = failure;
-    let of = molecule
-        .as_ref()
-        .map_or_else(String::new, |molecule| format!(" of {molecule}"));
+    let name = name.as_ref();
+    let name = name.map_or_else(String::new, |name| format!(" ({name})"));
+    let smiles = smiles.as_ref();
+    let of = smiles.map_or_else(String::new, |smiles| format!(" of {smiles}{name}"));
     format!(
         "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in \
          tasks/{task}/{attempt}:\n{message}"

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::sites::profile;
 use super::{ExitStatus, print};
 use crate::app::error::CommandError;
-use crate::app::host::{hostname, is_here};
+use crate::app::host::is_here;
 use crate::exec::doctor::{self, Engine, Finding, Host, Verdict};
+use crate::host::name::host_name;
 use crate::simulate::{self, Requirement};
 
 #[derive(Args)]
@@ -22,7 +23,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let (site, origin) = profile(&arguments.name)?;
     let host = Host {
-        name: hostname(),
+        name: host_name(),
         recognised: is_here(&site),
     };
     let mut findings: Vec<Finding> = Vec::new();

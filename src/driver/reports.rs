@@ -48,7 +48,8 @@ impl<P: Program> Driver<P> {
                         Ok(read) => read,
                         Err(Met { fault, why, left }) => {
                             if !left {
-                                // Without its directory it has not begun: the next engine starts it, as the same attempt.
+                                // Without its directory it has not begun: the next engine starts
+                                // it, as the same attempt.
                                 let dir = directory(&self.site.run_dir, task, attempt);
                                 discard(&dir, file::RESULT);
                             }
@@ -89,8 +90,8 @@ impl<P: Program> Driver<P> {
         Ok(())
     }
 
-    /// Starts nothing new; what runs may still leave its result. `is_ahead`: the journal could not take facts that the
-    /// engine has handled.
+    /// Starts nothing new; what runs may still leave its result. `is_ahead`: the journal could not
+    /// take facts that the engine has handled.
     pub(super) fn halt(&mut self, fault: HostFault, why: String, is_ahead: bool) {
         tracing::error!("{fault}: {why}");
         match &mut self.halted {
@@ -107,7 +108,8 @@ impl<P: Program> Driver<P> {
         self.drain(Ending::Interrupted);
     }
 
-    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the attempt is not to blame.
+    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the
+    /// attempt is not to blame.
     pub(super) fn read(
         &self,
         task: TaskId,
@@ -175,7 +177,7 @@ pub(super) fn row(task: TaskId, s: SimResult) -> Simulation {
         task,
         engine: s.engine,
         version: s.version,
-        level: s.level,
+        level_of_theory: s.level,
         xyz,
     }
 }

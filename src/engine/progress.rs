@@ -1,6 +1,6 @@
 //! How far a run is, for people who watch.
 
-use super::{Engine, Incumbent, Phase};
+use super::{Engine, EvaluatedMolecule, Phase};
 /// Counts for people who watch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
@@ -14,7 +14,7 @@ pub struct Progress {
     pub queued: usize,
     pub newest_batch: Option<u32>,
     pub in_flight: usize,
-    pub incumbent: Option<Incumbent>,
+    pub incumbent: Option<EvaluatedMolecule>,
     pub phase: &'static str,
     /// Tasks that have ended, of every kind.
     pub ended: u64,
