@@ -24,4 +24,6 @@ pub mod driver;
 pub mod forecast;
 pub mod report;
 
+pub mod app;
+
 pub mod cli;

@@ -28,10 +28,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("forecast", &["chem", "task", "config", "plan", "engine"]),
     ("report", &["store", "config", "chem", "task"]),
     (
+        "app",
+        &[
+            "chem", "task", "simulate", "design", "config", "plan", "exec", "store", "engine",
+            "driver", "report",
+        ],
+    ),
+    (
         "cli",
         &[
             "chem", "learn", "task", "simulate", "design", "config", "plan", "exec", "store",
-            "engine", "driver", "forecast", "report",
+            "engine", "driver", "forecast", "report", "app",
         ],
     ),
 ];

@@ -263,7 +263,7 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
     let said = on(&run_dir, &["report", "--out", out.to_str().unwrap()]).with_code(1);
     assert!(said.err.contains(out.to_str().unwrap()), "{}", said.err);
     let said = on(&campaign.path("none"), &["report"]).with_code(1);
-    assert!(said.err.contains("is no run directory"), "{}", said.err);
+    assert!(said.err.contains("is not a run directory"), "{}", said.err);
 }
 
 /// The page of a run whose records are these.

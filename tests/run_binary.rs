@@ -277,7 +277,7 @@ fn what_is_no_run_directory_is_exit_1() {
     let dir = tiny.path("");
     for arguments in [&["resume"][..], &["status"], &["export", "--format", "csv"]] {
         let said = on(&dir, arguments).with_code(1);
-        assert!(said.err.contains("no run directory"), "{}", said.err);
+        assert!(said.err.contains("not a run directory"), "{}", said.err);
         on(&tiny.path("nowhere"), arguments).with_code(1);
     }
     assert!(!dir.join("lock").exists());

@@ -207,7 +207,7 @@ fn a_pipe_a_device_and_a_folder_are_refused_and_not_waited_for() {
             let name = file.file_name().unwrap().to_str().unwrap();
             assert!(said.contains(name), "{said}");
             assert!(
-                said.contains(what) || said.contains("no run directory"),
+                said.contains(what) || said.contains("not a run directory"),
                 "{said}"
             );
             assert!(said.contains("hint: "), "{said}");

@@ -1,14 +1,15 @@
 //! `moldflow plan`: the task graph, each task's partition and command line; runs nothing.
 
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
-use super::failure::Failure;
-use super::start::{self, BatchScript, Start, host_environment};
-use super::{CampaignArguments, Exit, print};
+use super::table::{in_words, table, trimmed};
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::start::{self, BatchScript, StageCommands, host_environment};
 use crate::config::campaign::Loaded;
 use crate::config::site::Partition;
 use crate::exec::batch::System;
@@ -35,7 +36,7 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
     warn_of_crowding(&loaded, &plan);
@@ -45,15 +46,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         Format::Mermaid => plan::mermaid(&plan),
         Format::Json => json(&loaded, &plan)?,
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 fn text(loaded: &Loaded, plan: &Plan) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+    let mut table = table([
         "stage",
         "after",
         "method",
@@ -112,13 +109,22 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
     text
 }
 
-/// The command lines, and the batch scripts of partitions that make jobs.
-fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+/// Commands of each stage, by its name.
+type Commands = BTreeMap<String, StageCommands>;
+
+/// Returns the command lines, and the batch scripts of partitions whose tasks are jobs.
+fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+    let starts = start::stage_commands(loaded, plan)?;
+    let campaign = campaign_script(loaded)?;
+    Ok(command_lines(plan, &starts) + &batch_scripts(plan, &starts) + &campaign)
+}
+
+/// Returns the command line of each stage.
+fn command_lines(plan: &Plan, starts: &Commands) -> String {
     let mut text =
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
-    let starts = start::starts(loaded, plan)?;
     for stage in plan.stages() {
-        let Start {
+        let StageCommands {
             host,
             dir,
             launcher,
@@ -143,6 +149,12 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             let _ = writeln!(text, "    on its node: {} PROGRAM", on_node.join(" "));
         }
     }
+    text
+}
+
+/// Returns each batch script once, with the stages whose tasks it runs.
+fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
+    let mut text = String::new();
     let mut shown: Vec<&BatchScript> = Vec::new();
     for stage in plan.stages() {
         let Some(script) = &starts[&stage.stage].script else {
@@ -167,6 +179,12 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             shown.push(script);
         }
     }
+    text
+}
+
+/// Returns the script of the jobs of `moldflow submit`; empty if the site has none.
+fn campaign_script(loaded: &Loaded) -> Result<String, CommandError> {
+    let mut text = String::new();
     if let Some(submit) = &loaded.site.submit {
         let script = start::job_script(
             &loaded.site,
@@ -183,7 +201,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             system.submit(),
             match submit.chain {
                 Some(count) => format!("{count} jobs at once that run one after the other"),
-                None => "a job after the other".to_owned(),
+                None => "one job after the other".to_owned(),
             }
         );
         for line in script.lines() {
@@ -193,7 +211,7 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// What the tasks of a partition have besides cores, if the profile says so.
+/// Returns the resources of the tasks of a partition besides cores; none if the profile gives none.
 fn resources(partition: &Partition) -> Option<String> {
     let memory = partition
         .memory_per_task
@@ -211,7 +229,7 @@ fn resources(partition: &Partition) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// How many tasks a stage has.
+/// Returns the number of tasks of a stage in words.
 fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     let elements = loaded.campaign.search_space.elements.len();
     let is =
@@ -230,23 +248,13 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     }
 }
 
-fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
-    let starts = start::starts(loaded, plan)?;
-    let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan, "start": starts});
+fn json(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+    let starts = start::stage_commands(loaded, plan)?;
+    let whole = serde_json::json!({
+        "campaign": loaded.campaign.name,
+        "site": loaded.site.name,
+        "plan": plan,
+        "start": starts,
+    });
     Ok(format!("{whole:#}\n"))
-}
-
-/// A number of nodes or slots; that of an allocation is not known before there is one.
-pub(super) fn in_words(count: Option<usize>) -> String {
-    count.map_or_else(|| "the rest".to_owned(), |count| count.to_string())
-}
-
-/// A table without the blanks that end its lines.
-pub(super) fn trimmed(table: &Table) -> String {
-    let lines: Vec<String> = table
-        .to_string()
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    lines.join("\n")
 }

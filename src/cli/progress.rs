@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::{say, visible};
+use crate::app::observer::SessionObserver;
 use crate::driver::{PartitionUsage, RunEnd, RunObserver};
 use crate::engine::Progress;
 use crate::report;
 use crate::task::HostFault;
 
-/// How often a plain line may come.
+/// Shortest time between two plain lines without news.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// What the person at the terminal sees of a run.
+/// Display of a run on stderr.
 pub struct Display {
     kind: Kind,
-    /// The command that goes on with the run.
+    /// Command that resumes the run.
     resume: String,
     /// Names of molecules by their SMILES.
     names: Names,
@@ -49,6 +50,8 @@ struct Live {
 }
 
 impl Display {
+    /// Returns the display that suits stderr: none if `quiet`, a live one on a terminal, plain
+    /// lines elsewhere.
     pub fn new(quiet: bool, run_dir: &Path) -> Self {
         let kind = if quiet {
             Kind::Quiet
@@ -65,13 +68,8 @@ impl Display {
         }
     }
 
-    /// From now on molecules are shown with these names, by their SMILES.
-    pub fn set_names(&mut self, names: Names) {
-        self.names = names;
-    }
-
-    /// A line that stays.
-    pub fn say(&self, line: &str) {
+    /// Prints a line that stays, unless the user asked for silence.
+    fn say(&self, line: &str) {
         match &self.kind {
             Kind::Quiet => {}
             Kind::Lines(_) => say(line),
@@ -79,15 +77,25 @@ impl Display {
         }
     }
 
-    /// A line that has to be read, whatever was asked for.
-    pub fn warn(&self, line: &str) {
+    /// Prints a line that stays, even if the user asked for silence.
+    fn warn(&self, line: &str) {
         match &self.kind {
             Kind::Quiet | Kind::Lines(_) => say(line),
             Kind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
+}
 
-    pub fn finish(&mut self) {
+impl SessionObserver for Display {
+    fn set_names(&mut self, names: Names) {
+        self.names = names;
+    }
+
+    fn notice(&mut self, line: &str) {
+        self.say(line);
+    }
+
+    fn finish(&mut self) {
         if let Kind::Live(live) = &self.kind {
             for bar in [&live.queue, &live.best, &live.bar] {
                 bar.finish_and_clear();
@@ -106,10 +114,8 @@ impl RunObserver for Display {
     }
 
     fn halted(&mut self, fault: HostFault) {
-        self.say(&format!(
-            "{fault}: no new tasks, waiting for those that run"
-        ));
-        self.say(&format!("`{}` goes on with it", self.resume));
+        self.say(&format!("{fault}: no new tasks, waiting for running tasks"));
+        self.say(&format!("`{}` resumes the run", self.resume));
     }
 
     fn left_behind(&mut self, what: &str) {
@@ -119,15 +125,15 @@ impl RunObserver for Display {
     fn draining(&mut self, why: RunEnd) {
         let why = match why {
             RunEnd::Interrupted => {
-                "interrupted: no new tasks, waiting for those that run; once more stops them"
+                "interrupted: no new tasks, waiting for running tasks; interrupt again to stop them"
             }
             RunEnd::NodesLost => {
-                "a partition has lost all its nodes: waiting for what runs elsewhere"
+                "a partition has lost all its nodes: waiting for tasks on other partitions"
             }
             RunEnd::JobOver | RunEnd::Stopped(_) => return,
         };
         self.say(why);
-        self.say(&format!("`{}` goes on with it", self.resume));
+        self.say(&format!("`{}` resumes the run", self.resume));
     }
 }
 
@@ -200,7 +206,7 @@ impl Live {
     }
 }
 
-/// At the pace so far.
+/// Estimates the time left from the pace so far.
 fn time_left(elapsed: Duration, done: usize, left: usize) -> Option<Duration> {
     (done > 0).then(|| elapsed.mul_f64(left as f64 / done as f64))
 }

@@ -8,7 +8,8 @@ use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::CandidateRow;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// File format of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     Csv,
     Jsonl,

@@ -1,11 +1,11 @@
-//! How the tasks of a campaign are started on its site: their launcher and their batch scripts.
+//! Launchers and batch scripts by which the tasks of a campaign start on its site.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::chain;
-use super::failure::{Failure, causes};
+use super::error::{CommandError, causes};
+use super::job_chain;
 use crate::config::campaign::Loaded;
 use crate::config::site::{Executor, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
@@ -13,37 +13,44 @@ use crate::host::name::host_name;
 use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
 use crate::task::{Launch, Limits};
 
-/// The directory of an attempt, which only a run knows.
+/// Directory of an attempt where there is no run yet.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
 
-/// How the tasks of a stage are started.
+/// Commands that start the tasks of a stage.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct Start {
-    /// The host behind SSH that it is started on.
+pub struct StageCommands {
+    /// Remote host of the tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
-    /// The directory of an attempt.
+    /// Directory of an attempt.
     #[serde(skip)]
     pub dir: PathBuf,
-    /// What goes before an MPI program.
+    /// Command line in front of an MPI program.
     pub launcher: Option<Vec<String>>,
-    /// What goes before the task itself, in an allocation.
+    /// Command line in front of the task itself, in an allocation.
     pub on_node: Option<Vec<String>>,
     pub script: Option<BatchScript>,
 }
 
-/// The script of a job, and the command that submits it.
+/// Script of a job, and the command that submits it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct BatchScript {
     pub submit: &'static str,
     pub text: String,
 }
 
-/// How the tasks of each stage are started, by its name.
-pub fn starts(loaded: &Loaded, plan: &Plan) -> Result<BTreeMap<String, Start>, Failure> {
+/// Returns the commands that start the tasks of each stage, by its name.
+///
+/// # Errors
+///
+/// Fails if a launcher or a batch script cannot be rendered.
+pub fn stage_commands(
+    loaded: &Loaded,
+    plan: &Plan,
+) -> Result<BTreeMap<String, StageCommands>, CommandError> {
     let stages = plan.stages().into_iter();
     stages
-        .map(|stage| Ok((stage.stage.clone(), start(loaded, stage)?)))
+        .map(|stage| Ok((stage.stage.clone(), commands(loaded, stage)?)))
         .collect()
 }
 
@@ -57,9 +64,12 @@ pub fn host_environment() -> HostEnvironment {
     }
 }
 
-/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see
-/// besides the usual ones, and the folder of the commands by which its continuation is submitted,
-/// which is appended to PATH.
+/// Returns the script of the jobs that run the run in `dir`. `environment` holds further variables
+/// of tasks; `commands` is the folder of the scheduler's commands, which is appended to PATH.
+///
+/// # Errors
+///
+/// Fails if a value of the profile cannot stand in a script.
 pub fn job_script(
     site: &Site,
     submit: &Submit,
@@ -67,7 +77,7 @@ pub fn job_script(
     executable: &Path,
     environment: &[(String, String)],
     commands: Option<&Path>,
-) -> Result<String, Failure> {
+) -> Result<String, CommandError> {
     let terms = Terms::of_campaign(site, submit);
     let text = |path: &Path| path.display().to_string();
     let argv = [
@@ -77,7 +87,7 @@ pub fn job_script(
         "--job".into(),
         submit.walltime.to_string().replace(' ', ""),
     ];
-    let name = chain::job_name(dir, 1);
+    let name = job_chain::job_name(dir, 1);
     let commands = commands.map(text);
     let script = Script {
         token: None,
@@ -93,11 +103,11 @@ pub fn job_script(
     };
     script.render().map_err(|error| {
         let hint = format!("correct `submit` in the site profile `{}`", site.name);
-        Failure::with_hint(causes(&error), hint)
+        CommandError::with_hint(causes(&error), hint)
     })
 }
 
-fn start(loaded: &Loaded, stage: &PlannedStage) -> Result<Start, Failure> {
+fn commands(loaded: &Loaded, stage: &PlannedStage) -> Result<StageCommands, CommandError> {
     let site = &loaded.site;
     let partition = &stage.partition;
     let failed = |error: &dyn std::error::Error| {
@@ -106,7 +116,7 @@ fn start(loaded: &Loaded, stage: &PlannedStage) -> Result<Start, Failure> {
             stage.stage,
             causes(error)
         );
-        Failure::with_hint(message, format!("correct the site profile `{}`", site.name))
+        CommandError::with_hint(message, format!("correct the site profile `{}`", site.name))
     };
     let launch = stage.launch.clone();
     let shape = launch.as_ref().map(|launch| launch.shape.clone());
@@ -150,7 +160,7 @@ fn start(loaded: &Loaded, stage: &PlannedStage) -> Result<Start, Failure> {
         let submit = terms.system.submit();
         script.render().map(|text| BatchScript { submit, text })
     });
-    Ok(Start {
+    Ok(StageCommands {
         host,
         dir,
         launcher: launcher.transpose().map_err(|error| failed(&error))?,

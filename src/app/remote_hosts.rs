@@ -1,10 +1,11 @@
-//! The ways to the partitions of a site that are on other hosts, opened before anything is written.
+//! SSH transports to the remote partitions of a site, connected before a run writes anything.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 
-use super::failure::Failure;
+use super::error::CommandError;
+use super::host::own_executable;
 use crate::config::campaign::Loaded;
 use crate::config::site::{Site, Transport};
 use crate::exec;
@@ -12,16 +13,21 @@ use crate::exec::batch::System;
 use crate::exec::ssh::{Connection, SshTransport};
 use crate::exec::transport::Here;
 
-/// A transport for each such partition, by its name; one connection for each host.
-pub(super) struct Ways(BTreeMap<String, SshTransport>);
+/// Transport of each remote partition by its name, with one connection a host.
+pub struct RemoteHosts(BTreeMap<String, SshTransport>);
 
-impl Ways {
-    /// Connects to each host and sees to it that this program is there. `resumed`: a link that is down is waited for.
-    pub fn open(site: &Site, resumed: bool) -> Result<Self, Failure> {
-        let failed = |e: io::Error| Failure::new(format!("could not use ssh: {e}"));
+impl RemoteHosts {
+    /// Connects to each host and installs this program there. With `resumed`, a host that is
+    /// unreachable is no error: its transport connects later.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a host cannot be used.
+    pub fn connect(site: &Site, resumed: bool) -> Result<Self, CommandError> {
+        let failed = |e: io::Error| CommandError::new(format!("could not use ssh: {e}"));
         let executable = std::env::current_exe().map_err(failed)?;
         let mut connections: BTreeMap<&str, Arc<Connection>> = BTreeMap::new();
-        let mut ways = BTreeMap::new();
+        let mut transports = BTreeMap::new();
         for (name, partition) in &site.partitions {
             let Some(Transport::Ssh(place)) = &partition.transport else {
                 continue;
@@ -31,22 +37,26 @@ impl Ways {
                 None => Arc::new(Connection::new(&place.host).map_err(failed)?),
             };
             connections.insert(&place.host, connection.clone());
-            let mut way = SshTransport::new(connection, place.clone(), &executable);
-            match way.prepare() {
+            let mut transport = SshTransport::new(connection, place.clone(), &executable);
+            match transport.prepare() {
                 Err(trouble) if !(resumed && trouble.may_pass()) => {
                     let message = format!("partition `{name}` of site `{}`: {trouble}", site.name);
-                    return Err(Failure::with_hint(message, trouble.hint()));
+                    return Err(CommandError::with_hint(message, trouble.hint()));
                 }
-                _ => ways.insert(name.clone(), way),
+                _ => transports.insert(name.clone(), transport),
             };
         }
-        Ok(Self(ways))
+        Ok(Self(transports))
     }
 
-    /// Sees to it that the batch systems answer whose partitions the campaign uses.
-    pub fn ask_schedulers(&mut self, loaded: &Loaded) -> Result<(), Failure> {
-        let mut here = Here::new(&super::own_executable()?);
-        let mut asked = BTreeSet::new();
+    /// Checks that the schedulers answer whose partitions the campaign uses.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one does not answer.
+    pub fn check_schedulers(&mut self, loaded: &Loaded) -> Result<(), CommandError> {
+        let mut here = Here::new(&own_executable()?);
+        let mut checked = BTreeSet::new();
         let used = loaded.campaign.methods.values();
         let used: BTreeSet<&String> = used.map(|method| &method.partition).collect();
         for (name, partition) in &loaded.site.partitions {
@@ -60,38 +70,42 @@ impl Ways {
             let Some(system) = System::of(&partition.executor) else {
                 continue;
             };
-            if asked.insert((host, system.submit(), system.queues())) {
+            if checked.insert((host, system.submit(), system.queues())) {
                 let of = format!("partition `{name}` of site `{}`", loaded.site.name);
                 match self.0.get_mut(name) {
-                    Some(way) => ask(system, way, &of)?,
-                    None => ask(system, &mut here, &of)?,
+                    Some(transport) => check_scheduler(system, transport, &of)?,
+                    None => check_scheduler(system, &mut here, &of)?,
                 }
             }
         }
         Ok(())
     }
 
-    /// The way to a partition; none to one that is on this host.
+    /// Takes the transport of a partition out of the set; none for a partition of this host.
     pub fn take(&mut self, partition: &str) -> Option<SshTransport> {
         self.0.remove(partition)
     }
 }
 
-/// Sees to it that a batch system answers; `of`: what needs it.
-pub(super) fn ask(
+/// Checks that a scheduler answers; `of` names what needs it.
+///
+/// # Errors
+///
+/// Fails if it does not answer.
+pub fn check_scheduler(
     system: System,
     via: &mut dyn exec::transport::Transport,
     of: &str,
-) -> Result<(), Failure> {
+) -> Result<(), CommandError> {
     system
         .ask(via)
         .map_err(|exec::transport::Unreachable(why)| {
             let command = system.queues().join(" ");
             let message = format!(
-                "{of}: its batch system does not answer `{command}`: {}",
+                "{of}: the scheduler does not answer `{command}`: {}",
                 why.trim()
             );
-            Failure::with_hint(
+            CommandError::with_hint(
                 message,
                 "nothing was written: try again when it answers, or on a login node of the site",
             )

@@ -1,63 +1,78 @@
-//! The settings that a run was begun with, and what was changed in them since.
+//! Settings of a run: those with which it started, and the changes since.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
-use super::failure::Failure;
+use super::error::CommandError;
 use super::run_dir;
 use crate::config::campaign::{Campaign, Stop};
 use crate::store::{Settings, Store, StoreError};
 use crate::task::Fact;
 
-/// What a run's settings have become.
-pub struct Begun {
-    /// When the run was to stop as it was begun.
-    pub stop: Stop,
-    /// What was changed in the run directory since, and accepted now.
-    pub changed: Option<Fact>,
+/// Changes to the settings of a run since its start, or since the last changes were accepted.
+pub struct SettingsChanges {
+    /// Stop conditions with which the run started.
+    pub initial_stop: Stop,
+    /// Fact for the journal; none if nothing was changed.
+    pub fact: Option<Fact>,
     present: Settings,
 }
 
-/// Compares the files of `dir` with what the run was begun with; changes must be `accepted`.
-pub async fn begun(
-    dir: &Path,
-    store: &mut Store,
-    campaign: &Campaign,
-    accepted: bool,
-) -> Result<Begun, Failure> {
-    let present = present(dir)?;
-    let versions = store.settings().await?;
-    let (Some(first), Some(last)) = (versions.first(), versions.last()) else {
-        store.keep_settings(&present).await?;
-        return Ok(Begun {
-            stop: campaign.stop.clone(),
-            changed: None,
+impl SettingsChanges {
+    /// Compares the files of `dir` with the settings in the database. A new run has its settings
+    /// saved there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a value was changed on which results depend, if other values were changed and the
+    /// changes are not `accepted`, or if a file or the database cannot be read.
+    pub async fn find(
+        dir: &Path,
+        store: &mut Store,
+        campaign: &Campaign,
+        accepted: bool,
+    ) -> Result<Self, CommandError> {
+        let present = present(dir)?;
+        let versions = store.settings().await?;
+        let (Some(first), Some(last)) = (versions.first(), versions.last()) else {
+            store.keep_settings(&present).await?;
+            return Ok(Self {
+                initial_stop: campaign.stop.clone(),
+                fact: None,
+                present,
+            });
+        };
+        let changes = changes(last, &present);
+        refuse(dir, &changes, accepted)?;
+        Ok(Self {
+            initial_stop: stop(first).unwrap_or_else(|| campaign.stop.clone()),
+            fact: (!changes.is_empty()).then(|| Fact::SettingsChanged {
+                changes: changes.iter().map(Change::to_string).collect(),
+                stop: serde_json::to_value(&campaign.stop).unwrap_or_default(),
+            }),
             present,
-        });
-    };
-    let changes = changes(last, &present);
-    refuse(dir, &changes, accepted)?;
-    Ok(Begun {
-        stop: stop(first).unwrap_or_else(|| campaign.stop.clone()),
-        changed: (!changes.is_empty()).then(|| Fact::SettingsChanged {
-            changes: changes.iter().map(Change::to_string).collect(),
-            stop: serde_json::to_value(&campaign.stop).unwrap_or_default(),
-        }),
-        present,
-    })
-}
+        })
+    }
 
-impl Begun {
-    /// Keeps what was accepted; asked for once the fact is in the journal.
-    pub async fn keep(&self, store: &mut Store) -> Result<(), StoreError> {
+    /// Saves the accepted settings in the database; called once the fact is in the journal.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be written.
+    pub async fn save(&self, store: &mut Store) -> Result<(), StoreError> {
         store.keep_settings(&self.present).await
     }
 }
 
-/// What was changed in the files of `dir` since the run was begun, or since changes were accepted.
-pub async fn changed(dir: &Path, store: &mut Store) -> Result<Vec<String>, Failure> {
+/// Returns a line for each value that was changed in the files of `dir` since the run started, or
+/// since changes were accepted.
+///
+/// # Errors
+///
+/// Fails if a file or the database cannot be read.
+pub async fn list(dir: &Path, store: &mut Store) -> Result<Vec<String>, CommandError> {
     let present = present(dir)?;
     let versions = store.settings().await?;
     let changes = versions.last().map(|last| changes(last, &present));
@@ -68,16 +83,16 @@ pub async fn changed(dir: &Path, store: &mut Store) -> Result<Vec<String>, Failu
         .collect())
 }
 
-/// When a run with these settings is to stop.
+/// Returns the stop conditions of a run with these settings; none if they cannot be read.
 pub fn stop(settings: &Settings) -> Option<Stop> {
     serde_json::from_value(tree(&settings.campaign)["stop"].clone()).ok()
 }
 
-fn present(dir: &Path) -> Result<Settings, Failure> {
+fn present(dir: &Path) -> Result<Settings, CommandError> {
     let read = |name| {
         let path = dir.join(name);
         fs::read_to_string(&path)
-            .map_err(|e| Failure::new(format!("could not read `{}`: {e}", path.display())))
+            .map_err(|e| CommandError::new(format!("could not read `{}`: {e}", path.display())))
     };
     Ok(Settings {
         campaign: read(run_dir::CAMPAIGN)?,
@@ -85,7 +100,7 @@ fn present(dir: &Path) -> Result<Settings, Failure> {
     })
 }
 
-/// One value that is another now.
+/// Value that was changed.
 #[derive(Debug, PartialEq)]
 struct Change {
     file: &'static str,
@@ -107,7 +122,8 @@ impl std::fmt::Display for Change {
 }
 
 impl Change {
-    /// Whether a run can go on with it: what decided about results that are there must stay.
+    /// Returns true if the run can resume with it: values on which finished results depend must
+    /// stay.
     fn is_allowed(&self) -> bool {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
         self.file == run_dir::SITE
@@ -131,7 +147,7 @@ fn changes(before: &Settings, present: &Settings) -> Vec<Change> {
     changes
 }
 
-/// The values of a file, whatever its comments and its layout.
+/// Returns the values of a file without its comments and its layout.
 fn tree(yaml: &str) -> Value {
     serde_saphyr::from_str(yaml).unwrap_or_default()
 }
@@ -162,7 +178,7 @@ fn compare(
     }
 }
 
-fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), Failure> {
+fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), CommandError> {
     let (allowed, forbidden): (Vec<&Change>, Vec<_>) = changes.iter().partition(|c| c.is_allowed());
     let list = |changes: &[&Change]| {
         let lines = changes.iter().map(|change| format!("\n  {change}"));
@@ -171,23 +187,24 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), Failure>
     let dir = dir.display();
     if !forbidden.is_empty() {
         let message = format!(
-            "this was changed in `{dir}`, and cannot change in the middle of a run, since its results depend on it:{}",
+            "these settings were changed in `{dir}`, but results of the run depend on them:{}",
             list(&forbidden)
         );
-        return Err(Failure::with_hint(
+        return Err(CommandError::with_hint(
             message,
-            "put the old values back, or begin a new run",
+            "restore the old values, or start a new run",
         ));
     }
     if !allowed.is_empty() && !accepted {
         let message = format!(
-            "the run was begun with other settings than now stand in `{dir}`:{}",
+            "the settings in `{dir}` differ from those with which the run started:{}",
             list(&allowed)
         );
         let hint = format!(
-            "`moldflow resume --accept-changes {dir}` goes on with the new ones; or put the old ones back"
+            "`moldflow resume --accept-changes {dir}` resumes with the new ones; or restore the \
+             old ones"
         );
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The partitions of a site that take nodes of the batch job in which this program runs.
+//! Partitions of a site that take nodes of the batch job in which this program runs.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::failure::{Failure, causes};
+use super::error::{CommandError, causes};
 use crate::config::site::{Executor, Partition, Site};
 use crate::config::template::names;
 use crate::exec::Report;
@@ -14,33 +14,39 @@ use crate::exec::allocation::{self, AllocationExecutor, NodesError, Settings, Sh
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::plan::launch_on_node;
 
-/// The nodes of each partition that takes some of this job.
+/// Names of the nodes of each partition that takes some of this job.
 pub type Shares = BTreeMap<String, Vec<String>>;
 
-/// The nodes of each partition; none where no partition takes any.
-pub fn shares(site: &Site) -> Result<Shares, Failure> {
+/// Divides the nodes of this job among the partitions; empty where no partition takes any.
+///
+/// # Errors
+///
+/// Fails if this process runs in no batch job, or if its nodes do not suffice.
+pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     if allocation::needed(site) == 0 {
         return Ok(Shares::new());
     }
     let nodes = allocation::nodes_here().map_err(|error| match error {
         NodesError::NoJob => {
             let message = format!(
-                "no batch job here, and the partitions of site `{}` take their nodes from one",
+                "the partitions of site `{}` take their nodes from a batch job, and this process \
+                 runs in none",
                 site.name
             );
             let hint = format!(
-                "`moldflow submit CAMPAIGN --site {}` runs it in jobs of its own; or start an interactive one first",
+                "`moldflow submit CAMPAIGN --site {}` runs the campaign in batch jobs; or start \
+                 an interactive job first",
                 site.name
             );
-            Failure::with_hint(message, hint)
+            CommandError::with_hint(message, hint)
         }
-        error => Failure::new(causes(&error)),
+        error => CommandError::new(causes(&error)),
     })?;
     allocation::share(site, &nodes).map_err(|error| unfit(&error))
 }
 
-/// A job that will not do, and the way out.
-pub fn unfit(error: &ShareError) -> Failure {
+/// Returns the error of a job whose nodes do not suffice, with a way out.
+pub fn unfit(error: &ShareError) -> CommandError {
     let hint = match error {
         ShareError::TooFew { needed, .. } => {
             format!(
@@ -54,10 +60,11 @@ pub fn unfit(error: &ShareError) -> Failure {
             format!("use a launcher that needs no `{{{{{variable}}}}}`")
         }
     };
-    Failure::with_hint(error.to_string(), hint)
+    CommandError::with_hint(error.to_string(), hint)
 }
 
-/// The GPUs of each of the tasks that share a node; none where the launcher divides them, or where there are none to be had.
+/// Returns the GPUs of each of the tasks that share a node; empty where the launcher divides them,
+/// or where tasks ask for none.
 fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<String>> {
     let launcher = site.mpiexec_command.as_deref();
     if each == 0 || launcher.is_some_and(|launcher| names(launcher, "gpus_per_task")) {
@@ -68,7 +75,11 @@ fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<Strin
     of_slots(tasks_per_node, each, 0, visible.as_deref()).map_err(io::Error::other)
 }
 
-/// The executor of a partition on its share of the nodes.
+/// Starts the executor of a partition on its share of the nodes.
+///
+/// # Errors
+///
+/// Fails if the host refuses its thread, or if the node has too few GPUs.
 pub fn executor(
     site: &Site,
     name: &str,

@@ -1,4 +1,4 @@
-//! The run directory: made, locked, and read back.
+//! Run directory: creation, lock and reading.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -9,9 +9,8 @@ use std::time::Duration;
 use rustix::fs::Mode;
 use serde_json::json;
 
-use super::failure::Failure;
+use super::error::CommandError;
 use super::start::host_environment;
-use super::terminal::say;
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::config::source::QM9;
 use crate::host::atomic::{self, Durability};
@@ -24,26 +23,32 @@ pub const SITE: &str = "site.yml";
 pub const LOG: &str = "runtime.log";
 pub const LOCK: &str = "lock";
 
-/// Files and directories made from now on, by this process and its children, are the user's alone.
+/// Makes files and directories that this process and its children create accessible to the user
+/// alone.
 pub fn keep_private() {
     rustix::process::umask(Mode::from_raw_mode(0o077));
 }
 
 /// Makes the directory of a new run, with the resolved campaign and site in it, and locks it.
+/// Returns its path and lock.
 ///
 /// Without `dir` it is a new one, `runs_dir/<time>-<hash of campaign and site>`.
+///
+/// # Errors
+///
+/// Fails if `dir` holds a run already or cannot be written.
 pub fn create(
     loaded: &Loaded,
     dir: Option<PathBuf>,
     runs_dir: &Path,
-) -> Result<(PathBuf, File), Failure> {
+) -> Result<(PathBuf, File), CommandError> {
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
         let what = format!(
             "could not make the run directory in `{}`",
             asked_for.display()
         );
-        Failure::io(&what, &e)
+        CommandError::io(&what, &e)
     };
     let dir = match dir {
         Some(dir) => {
@@ -62,16 +67,16 @@ pub fn create(
     Ok((dir, lock))
 }
 
-fn refuse_used(dir: &Path) -> Result<(), Failure> {
+fn refuse_used(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
         return Ok(());
     }
     let message = format!("there is a run in `{}` already", dir.display());
-    let hint = format!("`moldflow resume {}` goes on with it", dir.display());
-    Err(Failure::with_hint(message, hint))
+    let hint = format!("`moldflow resume {}` resumes it", dir.display());
+    Err(CommandError::with_hint(message, hint))
 }
 
-/// A directory that nobody else has made, of this name or one with a number behind it.
+/// Makes a directory of this name, or of this name and a number if the name is taken.
 fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
     fs::create_dir_all(parent)?;
     let names = (2..).map(|n| format!("{name}-{n}"));
@@ -94,8 +99,8 @@ fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
     write(dir, CAMPAIGN, &to_yaml(&self_contained(loaded, dir)?)?)
 }
 
-/// The campaign with a copy of its source in the run directory, so that the run goes on whatever
-/// becomes of the original.
+/// Copies the source into the run directory and returns the campaign with that path: the original
+/// may change.
 fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
     let mut campaign = loaded.campaign.clone();
     let source = &mut campaign.search_space.source;
@@ -112,24 +117,28 @@ fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
     Ok(campaign)
 }
 
-/// The directory of an existing run.
-pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
+/// Returns the absolute path of the directory of an existing run.
+///
+/// # Errors
+///
+/// Fails if `dir` is not a run directory, or has links that lead out of it.
+pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     match dir.canonicalize() {
         Ok(dir) if dir.join(CAMPAIGN).exists() || dir.join(store::FILE).exists() => {
             refuse_links(&dir)?;
             Ok(dir)
         }
         _ => {
-            let message = format!("`{}` is no run directory", dir.display());
-            let hint = "a run directory is what `moldflow run` names at its start: `runs/...`";
-            Err(Failure::with_hint(message, hint))
+            let message = format!("`{}` is not a run directory", dir.display());
+            let hint = "give the directory that `moldflow run` prints at its start: `runs/...`";
+            Err(CommandError::with_hint(message, hint))
         }
     }
 }
 
 /// Refuses links that lead out of a run directory, which may come from somebody else: what is read
 /// through them would be shown, and what is written or deleted would be another's.
-fn refuse_links(dir: &Path) -> Result<(), Failure> {
+fn refuse_links(dir: &Path) -> Result<(), CommandError> {
     // Deeper there are only the files of attempts, which are opened as no links.
     let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];
     folders.extend(entries(&dir.join("tasks"))?);
@@ -145,16 +154,16 @@ fn refuse_links(dir: &Path) -> Result<(), Failure> {
                     path.display(),
                     target.display()
                 );
-                let hint = "put what it leads to in its place, or delete it";
-                return Err(Failure::with_hint(message, hint));
+                let hint = "replace the link by its target, or delete it";
+                return Err(CommandError::with_hint(message, hint));
             }
         }
     }
     Ok(())
 }
 
-/// What is in a folder that is no link; nothing if there is none.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// Returns the entries of a folder; empty if it does not exist or is a link.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     if !folder.is_dir() || folder.is_symlink() {
         return Ok(Vec::new());
     }
@@ -162,11 +171,11 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
         let entries = fs::read_dir(folder)?;
         entries.map(|entry| Ok(entry?.path())).collect()
     };
-    read().map_err(|e| Failure::io(&format!("could not read `{}`", folder.display()), &e))
+    read().map_err(|e| CommandError::io(&format!("could not read `{}`", folder.display()), &e))
 }
 
 /// Writes the settings again that are missing in a run directory, as its database has them.
-async fn restore(dir: &Path) -> Result<(), Failure> {
+async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), CommandError> {
     let missing = |name: &&str| !dir.join(name).exists();
     let missing: Vec<&str> = [CAMPAIGN, SITE].into_iter().filter(missing).collect();
     if missing.is_empty() || !dir.join(store::FILE).exists() {
@@ -183,18 +192,26 @@ async fn restore(dir: &Path) -> Result<(), Failure> {
         };
         let path = dir.join(name);
         write(dir, name, text)
-            .map_err(|e| Failure::io(&format!("could not write `{}`", path.display()), &e))?;
-        say(&format!(
-            "`{}` was missing: it was written again from the database",
+            .map_err(|e| CommandError::io(&format!("could not write `{}`", path.display()), &e))?;
+        notify(&format!(
+            "`{}` was missing and has been restored from the database",
             path.display()
         ));
     }
     Ok(())
 }
 
-/// The campaign, site and plan that a run directory holds.
-pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
-    restore(dir).await?;
+/// Reads the campaign, site and plan of a run directory. A file of them that is missing is restored
+/// from the database; `notify` receives a line for each.
+///
+/// # Errors
+///
+/// Fails if the campaign or the site is wrong, or if a missing file cannot be restored.
+pub async fn load(
+    dir: &Path,
+    notify: &mut dyn FnMut(&str),
+) -> Result<(Loaded, Plan), CommandError> {
+    restore(dir, notify).await?;
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
         site,
@@ -209,8 +226,12 @@ pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     )?)
 }
 
-/// The database of a run directory, for reading. One of an earlier version is brought to the
-/// present schema, unless an engine is at work.
+/// Opens the database of a run directory for reading. A database of an earlier version is updated
+/// to the current schema, unless another process works on the run.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read, or is one of another version.
 pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
     match Store::open_to_read(dir).await {
         Err(older @ StoreError::Older { .. }) => {
@@ -228,12 +249,15 @@ pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
 /// for a moment themselves, and so does a task that a dead engine was about to start.
 const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 
-/// The lock of a run directory: held as long as the file is open, so a dead engine does not keep
-/// it.
-pub fn lock(dir: &Path) -> Result<File, Failure> {
+/// Locks a run directory as long as the returned file is open; the lock ends with the process.
+///
+/// # Errors
+///
+/// Fails if another process holds the lock.
+pub fn lock(dir: &Path) -> Result<File, CommandError> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
-        .map_err(|e| Failure::io(&format!("could not open `{}`", path.display()), &e))?;
+        .map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
     let mut locked = file.try_lock();
     for _ in 1..TRIES.0 {
         if !matches!(locked, Err(TryLockError::WouldBlock)) {
@@ -246,22 +270,22 @@ pub fn lock(dir: &Path) -> Result<File, Failure> {
         Ok(()) => Ok(file),
         Err(TryLockError::WouldBlock) => {
             let hint = format!(
-                "wait for it to end, or look at it with `moldflow status {}`",
+                "wait until it ends, or see `moldflow status {}`",
                 dir.display()
             );
-            Err(Failure::with_hint(
-                format!("another engine is at work on `{}`", dir.display()),
+            Err(CommandError::with_hint(
+                format!("another moldflow process works on `{}`", dir.display()),
                 hint,
             ))
         }
         Err(TryLockError::Error(e)) => {
             let what = format!("could not lock `{}`", path.display());
-            Err(Failure::io(&what, &e))
+            Err(CommandError::io(&what, &e))
         }
     }
 }
 
-/// Whether an engine is at work on a run directory.
+/// Returns true if a process works on a run directory.
 pub fn is_locked(dir: &Path) -> bool {
     File::open(dir.join(LOCK))
         .is_ok_and(|file| matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock)))
@@ -278,6 +302,7 @@ fn stamp() -> String {
     jiff::Timestamp::now().strftime("%d%b%y-%H%M%S").to_string()
 }
 
+/// Writes a file atomically.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
     atomic::write(&dir.join(name), text.as_bytes(), Durability::Synced)
 }
@@ -290,7 +315,7 @@ fn pretty(value: &serde_json::Value) -> String {
     format!("{value:#}\n")
 }
 
-/// The methods that compute energies, with all their settings.
+/// Returns the methods that compute energies, with all their settings.
 fn qc_spec(loaded: &Loaded) -> serde_json::Value {
     let methods = loaded.campaign.methods.iter();
     let simulating =

@@ -1,10 +1,10 @@
-//! The cache that a campaign names: opened, with the versions of all that computes on this host.
+//! Cache of a campaign, and the versions of the programs that compute energies on this host.
 
 use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use super::failure::causes;
+use super::error::causes;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::Partition;
 use crate::driver::ResultCache;
@@ -16,20 +16,20 @@ use crate::store::Cache;
 
 type Versions = BTreeMap<String, String>;
 
-/// The answers of earlier runs for the run of this name; none without a cache. What is wrong with
-/// it is said, and the run does without.
+/// Opens the cache for the run of this name; none if the campaign has none. `notify` receives a
+/// warning if the cache cannot be used; the run then computes everything itself.
 pub async fn open(
     loaded: &Loaded,
     plan: &Plan,
     run: &str,
-    say: &mut dyn FnMut(&str),
+    notify: &mut dyn FnMut(&str),
 ) -> Option<ResultCache> {
     let path = loaded.campaign.cache.as_deref()?;
     let cache = match Cache::open(Path::new(path)).await {
         Ok(cache) => cache,
         Err(error) => {
-            say(&format!(
-                "warning: no answers of earlier runs: {}",
+            notify(&format!(
+                "warning: the cache is not used: {}",
                 causes(&error)
             ));
             return None;
@@ -42,8 +42,8 @@ pub async fn open(
         };
         match versions_of(engine, &stage.partition) {
             Ok(found) => drop(versions.insert(stage.stage.clone(), found)),
-            Err(why) => say(&format!(
-                "warning: stage `{}` does without answers of earlier runs: {why}",
+            Err(why) => notify(&format!(
+                "warning: stage `{}` does not use the cache: {why}",
                 stage.stage
             )),
         }
@@ -51,7 +51,8 @@ pub async fn open(
     Some(ResultCache::new(Some(cache), run, versions))
 }
 
-/// The versions of what computes energies by an engine on a partition, or why nobody here can tell.
+/// Returns the versions of the programs by which an engine computes energies on a partition, or the
+/// reason for which they are unknown.
 fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, String> {
     let mut versions = Versions::from([
         ("moldflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
@@ -60,7 +61,7 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
     if let Some(needed) = engine.simulator().requirement() {
         if !partition.runs_on_this_host() {
             return Err(format!(
-                "its program `{}` may be another one on other hosts than on this",
+                "its program `{}` may be another version on other hosts",
                 needed.program
             ));
         }
@@ -71,8 +72,9 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
         // same.
         let mut version = digest(&path).map_err(|e| unknown(&e))?;
         if let Some(arguments) = needed.version_args {
-            let told = exec::version(&needed.program, arguments).map_err(|e| unknown(&e))?;
-            version = format!("{told} ({version})");
+            let version_text =
+                exec::version(&needed.program, arguments).map_err(|e| unknown(&e))?;
+            version = format!("{version_text} ({version})");
         }
         versions.insert(needed.program, version);
     }
@@ -89,7 +91,7 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
     Ok(versions)
 }
 
-/// The first half of the SHA-256 of a file.
+/// Returns the first half of the SHA-256 of a file.
 fn digest(path: &Path) -> io::Result<String> {
     Ok(format!("sha256:{}", &sha256_of_file(path)?[..32]))
 }

@@ -1,6 +1,6 @@
-//! The jobs of `moldflow submit`: each has the next one submitted at its start, or all were
-//! submitted at once, so that even after a crash the run continues. A job cancels those that follow
-//! when the run has ended or makes no progress.
+//! Job chain of `moldflow submit`. Each job submits its dependency job when it starts, or all jobs
+//! are submitted at once, so that the run continues even after a crash. A job cancels those that
+//! follow if the run has ended or makes no progress.
 
 use std::fs::{self, File};
 use std::io;
@@ -14,41 +14,45 @@ use crate::driver::RunEnd;
 use crate::exec::batch::System;
 use crate::host::atomic::{self, Durability};
 
-/// The file of a run directory that lists its jobs.
+/// File of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
 const LOCK: &str = ".jobs.lock";
-/// The batch script of a run directory.
+/// Batch script of a run directory.
 pub const SCRIPT: &str = "job.sh";
 
-/// The jobs of a run, in the order of their submission.
+/// Jobs of a run in the order of their submission; contents of `jobs.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Chain {
-    pub jobs: Vec<Link>,
-    /// Why no further job was submitted, if the run has not ended.
+pub struct JobChain {
+    pub jobs: Vec<ChainedJob>,
+    /// Reason for which no further job was submitted, if the run has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub stopped: Option<String>,
-    /// Why the next job could not be submitted from within the present one.
+    /// Error of the last attempt to submit the next job from within the current one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub trouble: Option<String>,
-    /// Whether the jobs were submitted at once, and submit none themselves.
+    /// True if all jobs were submitted at once, and submit none themselves.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub up_front: bool,
 }
 
-/// A job of a run.
+/// Job of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Link {
+pub struct ChainedJob {
     pub id: String,
     pub name: String,
-    /// Tasks that had ended when it began; None before.
+    /// Number of tasks that had ended when the job started; none before its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_before: Option<u64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
 }
 
-impl Chain {
-    /// The jobs of a run directory; none where there was no `moldflow submit`.
+impl JobChain {
+    /// Reads the jobs of a run directory; empty if the run was not submitted.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read, or is not a list of jobs.
     pub fn load(dir: &Path) -> io::Result<Self> {
         match fs::read(dir.join(FILE)) {
             Ok(text) => Ok(serde_json::from_slice(&text)?),
@@ -57,21 +61,26 @@ impl Chain {
         }
     }
 
+    /// Writes the list of jobs into the run directory.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written.
     pub fn save(&self, dir: &Path) -> io::Result<()> {
         let text = format!("{:#}\n", serde_json::json!(self));
         atomic::write(&dir.join(FILE), text.as_bytes(), Durability::Synced)
     }
 
-    /// Keeps other processes from changing the list of jobs meanwhile: a job may begin before its
-    /// submission is noted.
+    /// Locks the list of jobs until the file is dropped: a job may start before its submission is
+    /// written down. Returns none where the file system has no locks.
     pub fn lock(dir: &Path) -> Option<File> {
         let file = File::create(dir.join(LOCK)).ok()?;
-        // A file system without locks has to do without.
         file.lock().ok()?;
         Some(file)
     }
 
-    /// The jobs that follow one, the next first, but for those that were cancelled.
+    /// Returns the places of the jobs that follow one, the next first, without those that were
+    /// cancelled.
     fn after(&self, place: usize) -> Vec<usize> {
         let places = place + 1..self.jobs.len();
         places
@@ -79,8 +88,12 @@ impl Chain {
             .collect()
     }
 
-    /// Submits a job of the run in `dir`, after that of this id if there is one, and returns its
-    /// place.
+    /// Submits a job of the run in `dir` and returns its place. With `after`, it is a dependency
+    /// job of the job of that id.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the scheduler refuses the job.
     pub fn submit(
         &mut self,
         dir: &Path,
@@ -89,7 +102,7 @@ impl Chain {
     ) -> Result<usize, crate::exec::submission::SubmissionError> {
         let name = job_name(dir, self.jobs.len() + 1);
         let id = system.submit_job(&dir.join(SCRIPT), &name, after)?;
-        self.jobs.push(Link {
+        self.jobs.push(ChainedJob {
             id,
             name,
             ended_before: None,
@@ -98,17 +111,17 @@ impl Chain {
         Ok(self.jobs.len() - 1)
     }
 
-    /// The last job, unless it was cancelled.
-    pub fn last(&self) -> Option<&Link> {
+    /// Returns the last job, unless it was cancelled.
+    pub fn last(&self) -> Option<&ChainedJob> {
         self.jobs.last().filter(|job| !job.cancelled)
     }
 
-    /// Notes that a job begins; its place, and whether the job before it got on.
+    /// Records that a job starts. Returns its place, and true if the job before it made progress.
     fn begin(&mut self, id: &str, ended: u64) -> (usize, bool) {
         let place = self.jobs.iter().rposition(|job| job.id == id);
         let place = place.unwrap_or_else(|| {
             let name = String::new();
-            self.jobs.push(Link {
+            self.jobs.push(ChainedJob {
                 id: id.to_owned(),
                 name,
                 ended_before: None,
@@ -127,7 +140,8 @@ impl Chain {
     }
 }
 
-/// Name of the `number`th job of the run in `dir`, of letters that every batch system takes.
+/// Returns the name of the `number`th job of the run in `dir`, in characters that every scheduler
+/// accepts.
 pub fn job_name(dir: &Path, number: usize) -> String {
     let base = dir.file_name().unwrap_or_default().to_string_lossy();
     let plain = |c: char| {
@@ -143,73 +157,82 @@ pub fn job_name(dir: &Path, number: usize) -> String {
     )
 }
 
-/// The job that an engine is in, and the one that goes on after it.
-pub struct Continuation {
+/// Job in which this process runs, and its dependency jobs.
+pub struct CurrentJob {
     dir: PathBuf,
     system: System,
-    chain: Chain,
+    chain: JobChain,
     own: usize,
-    /// The jobs that follow, the next first.
+    /// Places of the dependency jobs, the next first.
     next: Vec<usize>,
-    /// Whether the next job is still to be submitted while this one runs.
-    due: bool,
+    /// True if the dependency job is still to be submitted while this one runs.
+    is_due: bool,
+    /// Number of tasks that have ended.
     ended: u64,
 }
 
-impl Continuation {
-    /// The job of this process begins when `ended` tasks have ended. After a job that did not get
-    /// on, the next one is submitted only once this one has.
+impl CurrentJob {
+    /// Records that the job of this process starts, after `ended` tasks have ended, and submits its
+    /// dependency job. After a job without progress, that is delayed until this job makes progress.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the list of jobs cannot be read.
     pub fn begin(dir: &Path, submit: &Submit, ended: u64) -> io::Result<Self> {
         let system = System::from(submit.system);
-        let _lock = Chain::lock(dir);
-        let mut chain = Chain::load(dir)?;
+        let _lock = JobChain::lock(dir);
+        let mut chain = JobChain::load(dir)?;
         let id = system.own_job().unwrap_or_else(|| "unknown".into());
-        let (own, gets_on) = chain.begin(&id, ended);
+        let (own, has_progress) = chain.begin(&id, ended);
         let next = match chain.up_front {
             true => chain.after(own),
             false => Vec::new(),
         };
-        let mut continuation = Self {
+        let mut job = Self {
             dir: dir.to_owned(),
             system,
             own,
             next,
-            due: !chain.up_front,
+            is_due: !chain.up_front,
             chain,
             ended,
         };
-        if !continuation.due {
-            tracing::info!("{} jobs wait to go on", continuation.next.len());
-        } else if gets_on {
-            continuation.submit(true);
+        if !job.is_due {
+            tracing::info!("{} dependency jobs are waiting", job.next.len());
+        } else if has_progress {
+            job.submit(true);
         } else {
-            tracing::warn!("the job before did nothing: the next is submitted once this one did");
+            tracing::warn!(
+                "the previous job made no progress: the dependency job is submitted once this one \
+                 does"
+            );
         }
-        continuation.save();
-        Ok(continuation)
+        job.save();
+        Ok(job)
     }
 
-    /// So many tasks have ended by now.
-    pub fn told(&mut self, ended: u64) {
+    /// Records that `ended` tasks have ended, and submits the dependency job if it is due.
+    pub fn record_progress(&mut self, ended: u64) {
         self.ended = ended;
-        if self.due && self.gets_on() {
+        if self.is_due && self.has_progress() {
             self.submit(true);
             self.save();
         }
     }
 
-    /// The engine leaves. Returns what there is to say of what comes next.
+    /// Settles the dependency jobs when this process stops working on the run: cancels them, or
+    /// submits one that is missing. Returns a sentence for the user on what follows.
     pub fn end(mut self, ending: RunEnd) -> Option<String> {
-        let said = match ending {
+        let message = match ending {
             RunEnd::Stopped(_) => self.cancel(),
-            RunEnd::Interrupted | RunEnd::JobOver | RunEnd::NodesLost if self.gets_on() => {
+            RunEnd::Interrupted | RunEnd::JobOver | RunEnd::NodesLost if self.has_progress() => {
                 // Where no job may wait for another.
                 if self.next.is_empty() && !self.chain.up_front {
                     self.submit(false);
                 }
                 let next = self.next.first().map(|next| &self.chain.jobs[*next].id);
                 match (next, &self.chain.trouble) {
-                    (Some(id), _) => Some(format!("job {id} goes on")),
+                    (Some(id), _) => Some(format!("job {id} continues the run")),
                     (None, Some(why)) => Some(self.stop(&why.clone())),
                     (None, None) => {
                         Some(self.stop("this was the last of the jobs that were submitted at once"))
@@ -220,16 +243,16 @@ impl Continuation {
                 let left = self.cancel();
                 let id = self.chain.jobs[self.own].id.clone();
                 let stopped = self.stop(&format!(
-                    "no task ended in job {id}, so that none follows it"
+                    "no task ended in job {id}, therefore no job follows it"
                 ));
                 Some(left.map_or(stopped.clone(), |left| format!("{left}; {stopped}")))
             }
         };
         self.save();
-        said
+        message
     }
 
-    fn gets_on(&self) -> bool {
+    fn has_progress(&self) -> bool {
         self.chain.jobs[self.own]
             .ended_before
             .is_some_and(|before| self.ended > before)
@@ -243,19 +266,22 @@ impl Continuation {
     }
 
     fn submit(&mut self, waiting: bool) {
-        self.due = false;
+        self.is_due = false;
         let own = self.chain.jobs[self.own].id.clone();
         let after = waiting.then_some(own.as_str());
         match self.chain.submit(&self.dir, self.system, after) {
             Ok(next) => {
-                tracing::info!("job {} goes on after this one", self.chain.jobs[next].id);
+                tracing::info!(
+                    "job {} continues the run after this one",
+                    self.chain.jobs[next].id
+                );
                 self.chain.trouble = None;
                 self.next = vec![next];
             }
             Err(e) => {
                 let why = format!(
                     "the next job could not be submitted from job {own}: {}",
-                    super::failure::causes(&e)
+                    super::error::causes(&e)
                 );
                 tracing::warn!("{why}");
                 self.chain.trouble = Some(why);
@@ -263,19 +289,19 @@ impl Continuation {
         }
     }
 
-    /// Cancels the jobs that follow, the last first: the end of one begins the next. Returns what
-    /// to report of those that could not be cancelled.
+    /// Cancels the dependency jobs, the last first: the end of one starts the next. Returns a
+    /// sentence on those that could not be cancelled.
     fn cancel(&mut self) -> Option<String> {
         let mut failed = Vec::new();
         for place in std::mem::take(&mut self.next).into_iter().rev() {
             let next = &mut self.chain.jobs[place];
             match self.system.cancel_job(&next.id, &next.name) {
                 Ok(()) => next.cancelled = true,
-                // It will find that there is nothing to do.
+                // The job will find that there is nothing to do.
                 Err(e) => {
-                    let said = format!("could not cancel job {}: {e}", next.id);
-                    tracing::warn!("{said}");
-                    failed.push(said);
+                    let message = format!("could not cancel job {}: {e}", next.id);
+                    tracing::warn!("{message}");
+                    failed.push(message);
                 }
             }
         }
@@ -289,33 +315,33 @@ impl Continuation {
     }
 }
 
-/// What is left of a job of this walltime, as its batch system or else the clock of this process
-/// has it.
+/// Returns the time left of the job in which this process runs: as the scheduler reports it, or
+/// else all of `walltime`.
 pub fn time_left(submit: &Submit, walltime: Duration) -> Duration {
     let system = System::from(submit.system);
-    let told = system.own_job().and_then(|id| system.time_left(&id));
-    told.unwrap_or(walltime).min(walltime)
+    let reported = system.own_job().and_then(|id| system.time_left(&id));
+    reported.unwrap_or(walltime).min(walltime)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn chain(jobs: &[(&str, Option<u64>)]) -> Chain {
-        let jobs = jobs.iter().map(|(id, ended_before)| Link {
+    fn chain(jobs: &[(&str, Option<u64>)]) -> JobChain {
+        let jobs = jobs.iter().map(|(id, ended_before)| ChainedJob {
             id: (*id).to_owned(),
             name: String::new(),
             ended_before: *ended_before,
             cancelled: false,
         });
-        Chain {
+        JobChain {
             jobs: jobs.collect(),
-            ..Chain::default()
+            ..JobChain::default()
         }
     }
 
     #[test]
-    fn a_job_gets_on_if_tasks_ended_since_the_one_before_began() {
+    fn a_job_makes_progress_if_tasks_ended_since_the_one_before_began() {
         assert_eq!(chain(&[("1", None)]).begin("1", 0), (0, true));
         assert_eq!(
             chain(&[("1", Some(0)), ("2", None)]).begin("2", 3),

@@ -1,9 +1,9 @@
-//! `moldflow check RUN_DIR`: whether all that a run keeps is as it was written, and `--repair`.
+//! Verification and repair of a run directory.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use super::failure::Failure;
-use super::{Exit, print, run_dir, settings};
+use super::error::CommandError;
+use super::settings_changes;
 use crate::config::campaign::Loaded;
 use crate::driver::StateFiles;
 use crate::engine::{Engine, EngineConfig};
@@ -11,42 +11,51 @@ use crate::plan::Plan;
 use crate::store::{self, Batch, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
-pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
-    run_dir::keep_private();
-    let dir = run_dir::existing(dir)?;
-    let _lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = super::wait(run_dir::load(&dir))?;
-    super::wait(async {
-        match repair {
-            true => mend(&dir, &loaded, &plan).await,
-            false => check(&dir, &loaded, &plan).await,
-        }
-    })
-}
-
-/// Facts up to which a run is verified whenever it goes on: that takes a second or so, and it grows with them.
+/// Number of facts up to which a run is verified whenever it resumes: that takes about a second,
+/// and grows with them.
 const VERIFIED: i64 = 20_000;
 
-async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
-    let facts = verify(dir, loaded, plan).await?;
-    let mut store = Store::open_to_read(dir).await?;
-    let mut text = format!(
-        "{} is whole: {facts} facts, and all that follows from them\n",
-        dir.display()
-    );
-    for change in settings::changed(dir, &mut store).await? {
-        text += &format!("changed since the run was begun: {change}\n");
-    }
-    print(&text)?;
-    Ok(Exit::Finished)
+/// Result of the verification of a run that is undamaged.
+pub struct Verification {
+    /// Number of facts in the journal.
+    pub facts: i64,
+    /// A line for each setting that was changed since the run started.
+    pub changes: Vec<String>,
 }
 
-/// Refuses a run that is damaged, before it goes on; one that is large is left to `moldflow check`.
-pub(super) async fn verify_if_small(
-    dir: &Path,
-    loaded: &Loaded,
-    plan: &Plan,
-) -> Result<(), Failure> {
+/// Result of a repair.
+pub struct Repair {
+    /// Number of facts from which the database was rebuilt.
+    pub facts: i64,
+    /// Least number of facts that are lost.
+    pub lost_facts: i64,
+    /// Number of results whose geometry and provenance are lost.
+    pub lost_results: usize,
+    /// True if files of the model or the agent are lost.
+    pub has_lost_files: bool,
+    /// Folder with the damaged files.
+    pub kept: PathBuf,
+}
+
+/// Verifies the journal, the tables and the files of the run in `dir`, and lists the changes of its
+/// settings.
+///
+/// # Errors
+///
+/// Fails if the run is damaged or cannot be read.
+pub async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Verification, CommandError> {
+    let facts = verify(dir, loaded, plan).await?;
+    let mut store = Store::open_to_read(dir).await?;
+    let changes = settings_changes::list(dir, &mut store).await?;
+    Ok(Verification { facts, changes })
+}
+
+/// Verifies a run before it resumes, unless it is large: then `moldflow check` has to be asked for.
+///
+/// # Errors
+///
+/// Fails if the run is damaged or cannot be read.
+pub async fn verify_if_small(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<(), CommandError> {
     if dir.join(store::FILE).exists() {
         let mut store = Store::open(dir).await?;
         let facts = store.facts().await?;
@@ -58,10 +67,10 @@ pub(super) async fn verify_if_small(
     Ok(())
 }
 
-/// The number of facts of a run that is whole.
-async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Failure> {
+/// Verifies a run and returns the number of its facts.
+async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, CommandError> {
     let mut store = Store::open(dir).await?;
-    let mut replayed = Replayed::new(&mut store, loaded, plan).await?;
+    let mut replayed = ReplayedEngine::new(&mut store, loaded, plan).await?;
     store.close().await?;
     let (facts, mut faults) = store::audit(dir, |seq, event| replayed.records(seq, event)).await?;
     faults.append(&mut replayed.illegal);
@@ -73,48 +82,37 @@ async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Failure
     }
     let message = format!("{} is damaged:\n  {}", dir.display(), faults.join("\n  "));
     let hint = format!(
-        "`moldflow check --repair {}` makes it anew from its journal",
+        "`moldflow check --repair {}` rebuilds it from its journal",
         dir.display()
     );
-    Err(Failure::with_hint(message, hint))
+    Err(CommandError::with_hint(message, hint))
 }
 
-async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure> {
+/// Rebuilds the database of the run in `dir` from its journal; the damaged files are kept.
+///
+/// # Errors
+///
+/// Fails if the journal cannot be read, or the new database cannot be written.
+pub async fn repair(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Repair, CommandError> {
     // Damaged ones are those of the run directory from now on.
     let settings = match Store::open_to_read(dir).await {
         Ok(mut store) => store.settings().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
     let mut config = EngineConfig::new(&loaded.campaign, plan);
-    if let Some(stop) = settings.first().and_then(settings::stop) {
+    if let Some(stop) = settings.first().and_then(settings_changes::stop) {
         config.stop = stop;
     }
-    let mut replayed = Replayed::with(config);
+    let mut replayed = ReplayedEngine::with(config);
     let repaired = store::repair(dir, &settings, |seq, event| replayed.records(seq, event)).await?;
-    let mut text = format!(
-        "{}: made anew from {} facts\n",
-        dir.display(),
-        repaired.facts
-    );
-    if repaired.lost > 0 {
-        text += &format!(
-            "lost: at least {} facts after them; what they told is computed again\n",
-            repaired.lost
-        );
-    }
-    if repaired.results_lost > 0 {
-        text += &format!(
-            "lost: geometry and provenance of {} results\n",
-            repaired.results_lost
-        );
-    }
     let damaged = replayed.damaged_files(dir)?;
     for file in &damaged {
         let path = dir.join("state").join(&file.sha256);
         let _ = std::fs::rename(&path, repaired.kept.join(&file.sha256));
     }
     let lost = replayed.without(&damaged, repaired.facts);
-    if !lost.is_empty() {
+    let has_lost_files = !lost.is_empty();
+    if has_lost_files {
         let mut store = Store::open(dir).await?;
         store
             .commit(&Batch {
@@ -123,25 +121,34 @@ async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure>
             })
             .await?;
         store.close().await?;
-        text += "lost: files of the model or the agent; the next batch begins without them\n";
     }
     replayed.set_aside_unknown_tasks(dir, &repaired.kept);
-    text += &format!("the damaged files are in {}\n", repaired.kept.display());
-    print(&text)?;
-    Ok(Exit::Finished)
+    Ok(Repair {
+        facts: repaired.facts,
+        lost_facts: repaired.lost,
+        lost_results: repaired.results_lost,
+        has_lost_files,
+        kept: repaired.kept,
+    })
 }
 
-/// The engine that the journal gives.
-struct Replayed {
+/// Engine in the state to which a replay of the journal leads.
+struct ReplayedEngine {
     engine: Engine,
     illegal: Vec<String>,
 }
 
-impl Replayed {
-    /// As the run was begun.
-    async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Result<Self, Failure> {
+impl ReplayedEngine {
+    /// Returns the engine before the first fact, with the stop conditions with which the run
+    /// started.
+    async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Result<Self, CommandError> {
         let mut config = EngineConfig::new(&loaded.campaign, plan);
-        if let Some(stop) = store.settings().await?.first().and_then(settings::stop) {
+        if let Some(stop) = store
+            .settings()
+            .await?
+            .first()
+            .and_then(settings_changes::stop)
+        {
             config.stop = stop;
         }
         Ok(Self::with(config))
@@ -165,7 +172,8 @@ impl Replayed {
         }
     }
 
-    /// What follows from the loss of these files: what was saved is forgotten, and tasks that would read them fail.
+    /// Returns the facts that follow from the loss of these files: the saved state is forgotten,
+    /// and tasks that would read them fail.
     fn without(&mut self, lost: &[FileRef], facts: i64) -> Vec<(Event, Vec<Record>)> {
         if lost.is_empty() {
             return Vec::new();
@@ -198,14 +206,15 @@ impl Replayed {
         all
     }
 
-    fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, Failure> {
-        let files = StateFiles::open(dir).map_err(|e| Failure::of(&e))?;
+    fn damaged_files(&self, dir: &Path) -> Result<Vec<FileRef>, CommandError> {
+        let files = StateFiles::open(dir).map_err(|e| CommandError::of(&e))?;
         let live = self.engine.live_files();
-        let damaged = files.damaged(&live).map_err(|e| Failure::of(&e))?;
+        let damaged = files.damaged(&live).map_err(|e| CommandError::of(&e))?;
         Ok(damaged.into_iter().cloned().collect())
     }
 
-    /// Attempts that the journal does not know: later ones will have their numbers, and must not find their results.
+    /// Moves the directories of tasks away that the journal does not know: later tasks get their
+    /// numbers, and must not find their results.
     fn set_aside_unknown_tasks(&self, dir: &Path, kept: &Path) {
         let tasks = std::fs::read_dir(dir.join("tasks"))
             .into_iter()

@@ -1,13 +1,10 @@
-//! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow
-//! task exec`: the body of a job of a batch system, which starts one.
+//! Body of a task, which runs in a process and a directory of its own.
 
 use std::fs::{self, File};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::Exit;
-use super::failure::{Failure as CommandFailure, causes};
-use super::terminal::say;
+use super::error::causes;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
@@ -15,53 +12,6 @@ use crate::host::atomic::{self, Durability};
 use crate::host::hash::sha256_of_reader;
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
-use clap::{Args, Subcommand};
-
-#[derive(Subcommand)]
-pub(super) enum Command {
-    /// Do the task whose input is in a file
-    Run(RunArguments),
-    /// Start a task as a job of a batch system, and keep how it ends
-    Exec(ExecArguments),
-}
-
-#[derive(Args)]
-pub(super) struct ExecArguments {
-    /// The job's `job.json`
-    pub job: PathBuf,
-}
-
-#[derive(Args)]
-pub(super) struct RunArguments {
-    /// The task's `input.json`
-    pub input: PathBuf,
-}
-
-pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
-    // A batch system or another host may have begun with its own mask.
-    super::run_dir::keep_private();
-    match command {
-        Command::Run(RunArguments { input }) => run_task(input).or_else(|e| {
-            let failure = of_file("run the task", input, &e);
-            let fault = HostFault::of(&e).ok_or(failure)?;
-            say(&format!("{fault}: {e}"));
-            Ok(Exit::Task(fault))
-        }),
-        Command::Exec(ExecArguments { job }) => super::wait(async {
-            let exit = exec::carry_out(job).await;
-            match exit.map_err(|e| of_file("start the job", job, &e))? {
-                exec::Exit::Code(0) => Ok(Exit::Finished),
-                // The rest is in `exit.json`; the batch system only has to see that it was no
-                // success.
-                exit => Err(CommandFailure::new(format!("the task ended: {exit:?}"))),
-            }
-        }),
-    }
-}
-
-fn of_file(what: &str, path: &Path, error: &io::Error) -> CommandFailure {
-    CommandFailure::io(&format!("could not {what} of `{}`", path.display()), error)
-}
 
 #[derive(Debug, thiserror::Error)]
 enum TaskError {
@@ -79,10 +29,13 @@ enum TaskError {
     File(#[from] io::Error),
 }
 
-/// Runs the task whose input is `path`; its result is written beside it, under its name only once
-/// it is whole. A failure shows in the exit status as well: an executor that cannot read results
-/// may find out what became of the node.
-fn run_task(path: &Path) -> io::Result<Exit> {
+/// Runs the task whose input is `path`, and returns its outcome. The result is written beside the
+/// input, under its final name only once it is complete.
+///
+/// # Errors
+///
+/// Fails if the input cannot be read or the result cannot be written.
+pub fn run(path: &Path) -> io::Result<Outcome> {
     let input = serde_json::from_slice(&fs::read(path)?)?;
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -100,15 +53,11 @@ fn run_task(path: &Path) -> io::Result<Exit> {
         peak_memory_kib: exec::peak_memory_kib(),
         ..result
     };
-    let exit = match result.outcome {
-        Outcome::Failed(_) => Exit::Refused,
-        _ => Exit::Finished,
-    };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs
     // more than short tasks do.
     let text = serde_json::to_vec(&result)?;
     atomic::write(&dir.join(file::RESULT), &text, Durability::Unsynced)?;
-    Ok(exit)
+    Ok(result.outcome)
 }
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
