@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use moldflow::driver::{Drawn, Driver, Program, Site, StageSite, Watch};
 use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
-use moldflow::store::{Batch, RunInfo, Store};
+use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::{mpsc, watch};
 
@@ -313,7 +313,7 @@ fn resume() {
         }];
         while !facts.is_empty() {
             for some in facts.chunks(1000) {
-                let mut batch = Batch::default();
+                let mut batch = Commit::default();
                 for fact in some {
                     let event = Event {
                         at: 0,

@@ -9,7 +9,7 @@ use std::path::Path;
 use moldflow::config::campaign::{Objective, Overrides};
 use moldflow::plan;
 use moldflow::report::{About, RunState, page};
-use moldflow::store::{Batch, RunInfo, Store};
+use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{
     Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
     Usage,
@@ -173,7 +173,11 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     let store = async { Store::open_to_read(&run_dir).await?.tasks_by_state().await };
     assert_eq!(
         tasks,
-        wait(store).unwrap().iter().map(|kind| kind.count).sum::<i64>()
+        wait(store)
+            .unwrap()
+            .iter()
+            .map(|kind| kind.count)
+            .sum::<i64>()
     );
     let names: BTreeSet<&str> = stages.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(
@@ -276,9 +280,9 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         at: 1_795_000_060_000,
         fact: Fact::Resumed,
     };
-    let batch = Batch {
+    let batch = Commit {
         facts: vec![(event, records)],
-        ..Batch::default()
+        ..Commit::default()
     };
     let about = About {
         state: RunState::Interrupted,

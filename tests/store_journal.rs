@@ -9,7 +9,7 @@ use std::path::Path;
 use moldflow::config::campaign::Overrides;
 use moldflow::engine::{Config, Engine};
 use moldflow::plan;
-use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
+use moldflow::store::{CandidateRow, Commit, FILE, RunInfo, Simulation, Store};
 use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
 use support::{Campaign, journal, wait};
 use tempfile::TempDir;
@@ -45,10 +45,10 @@ fn queued(rank: u32) -> Record {
     })
 }
 
-fn batch(event: Event, records: Vec<Record>) -> Batch {
-    Batch {
+fn batch(event: Event, records: Vec<Record>) -> Commit {
+    Commit {
         facts: vec![(event, records)],
-        ..Batch::default()
+        ..Commit::default()
     }
 }
 
@@ -127,7 +127,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
             level_of_theory: "l".into(),
             xyz: "0\n\n".into(),
         };
-        let bad = Batch {
+        let bad = Commit {
             facts: vec![
                 (
                     Event {

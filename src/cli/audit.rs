@@ -8,7 +8,7 @@ use crate::config::campaign::Loaded;
 use crate::driver::Files;
 use crate::engine::{Config, Engine};
 use crate::plan::Plan;
-use crate::store::{self, Batch, Store};
+use crate::store::{self, Commit, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
 pub(super) fn run(dir: &Path, repair: bool) -> Result<Exit, Failure> {
@@ -117,9 +117,9 @@ async fn mend(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Exit, Failure>
     if !lost.is_empty() {
         let mut store = Store::open(dir).await?;
         store
-            .commit(&Batch {
+            .commit(&Commit {
                 facts: lost,
-                ..Batch::default()
+                ..Commit::default()
             })
             .await?;
         store.close().await?;

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::failure::Failure;
 use super::run_dir;
 use crate::config::campaign::{Campaign, Stop};
-use crate::store::{Settings, Store, StoreError};
+use crate::store::{Store, StoreError, StoredSettings};
 use crate::task::Fact;
 
 /// What a run's settings have become.
@@ -17,7 +17,7 @@ pub struct Begun {
     pub stop: Stop,
     /// What was changed in the run directory since, and accepted now.
     pub changed: Option<Fact>,
-    present: Settings,
+    present: StoredSettings,
 }
 
 /// Compares the files of `dir` with what the run was begun with; changes must be `accepted`.
@@ -69,17 +69,17 @@ pub async fn changed(dir: &Path, store: &mut Store) -> Result<Vec<String>, Failu
 }
 
 /// When a run with these settings is to stop.
-pub fn stop(settings: &Settings) -> Option<Stop> {
+pub fn stop(settings: &StoredSettings) -> Option<Stop> {
     serde_json::from_value(tree(&settings.campaign)["stop"].clone()).ok()
 }
 
-fn present(dir: &Path) -> Result<Settings, Failure> {
+fn present(dir: &Path) -> Result<StoredSettings, Failure> {
     let read = |name| {
         let path = dir.join(name);
         fs::read_to_string(&path)
             .map_err(|e| Failure::new(format!("could not read `{}`: {e}", path.display())))
     };
-    Ok(Settings {
+    Ok(StoredSettings {
         campaign: read(run_dir::CAMPAIGN)?,
         site: read(run_dir::SITE)?,
     })
@@ -118,7 +118,7 @@ impl Change {
     }
 }
 
-fn changes(before: &Settings, present: &Settings) -> Vec<Change> {
+fn changes(before: &StoredSettings, present: &StoredSettings) -> Vec<Change> {
     let mut changes = Vec::new();
     for (file, from, to) in [
         (run_dir::CAMPAIGN, &before.campaign, &present.campaign),
@@ -196,8 +196,8 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), Failure>
 mod tests {
     use super::*;
 
-    fn settings(campaign: &str) -> Settings {
-        Settings {
+    fn settings(campaign: &str) -> StoredSettings {
+        StoredSettings {
             campaign: campaign.to_owned(),
             site: "name: x".to_owned(),
         }

@@ -27,7 +27,7 @@ use turns::{JobTime, Turns};
 
 use crate::engine::{Engine, Progress};
 use crate::exec::{Executor, Exit, Report, Scratch, Secrets, now};
-use crate::store::{Batch, Store, StoreError};
+use crate::store::{Commit, Store, StoreError};
 use crate::task::{
     Attempt, Event, Fact, HostFault, IllegalEvent, Launch, Outcome, StoppedBy, TaskId, Token, Usage,
 };
@@ -279,12 +279,12 @@ impl<P: Program> Driver<P> {
                 reserve,
                 atom_retries: ATOM_RETRIES,
             };
-            self.take(vec![begun], Batch::default()).await?;
+            self.take(vec![begun], Commit::default()).await?;
         } else if self.engine.stopped_by() == Some(StoppedBy::References) {
             let changed = self.changed.take();
             let facts = [Fact::Resumed].into_iter().chain(changed);
             let facts = facts.chain([Fact::ReferencesAgain]).collect();
-            self.take(facts, Batch::default()).await?;
+            self.take(facts, Commit::default()).await?;
         } else if !self.engine.is_ended() {
             let (found, batch) = self.take_over().await;
             let changed = self.changed.take();
@@ -333,7 +333,7 @@ impl<P: Program> Driver<P> {
                 _ = tick.tick() => {
                     watcher.tell(&self.engine.progress(), &self.slots());
                     if self.deadline.take_if(|deadline| *deadline <= now()).is_some() {
-                        let taken = self.take(vec![Fact::TimeIsUp], Batch::default()).await;
+                        let taken = self.take(vec![Fact::TimeIsUp], Commit::default()).await;
                         self.halt_if_host(taken)?;
                     }
                 }
@@ -446,7 +446,7 @@ impl<P: Program> Driver<P> {
             })
         });
         let facts = facts.collect();
-        self.take(facts, Batch::default()).await
+        self.take(facts, Commit::default()).await
     }
 
     /// Whether the engine knows of facts that the journal could not take.
@@ -484,7 +484,7 @@ impl<P: Program> Driver<P> {
     }
 
     /// Handles facts, commits them with all that they change, and only then acts; again, if acting tells new ones.
-    async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
+    async fn take(&mut self, facts: Vec<Fact>, batch: Commit) -> Result<(), DriverError> {
         let mut next = (facts, batch);
         if self.is_ahead() {
             return Ok(());
@@ -498,8 +498,8 @@ impl<P: Program> Driver<P> {
     async fn take_once(
         &mut self,
         facts: Vec<Fact>,
-        mut batch: Batch,
-    ) -> Result<(Vec<Fact>, Batch), DriverError> {
+        mut batch: Commit,
+    ) -> Result<(Vec<Fact>, Commit), DriverError> {
         let at = now();
         let mut effects = Vec::new();
         let mut files_changed = false;

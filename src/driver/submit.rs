@@ -10,7 +10,7 @@ use super::reports::row;
 use super::{Driver, DriverError, StageSite};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Found, Job, SCRATCH, now};
-use crate::store::Batch;
+use crate::store::Commit;
 use crate::task::{Attempt, Fact, TaskId};
 
 /// The longest wait for another attempt, whatever the clock says after a crash.
@@ -18,7 +18,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl<P: Program> Driver<P> {
     /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
-    pub(super) async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
+    pub(super) async fn take_over(&mut self) -> (Vec<Fact>, Commit) {
         let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
@@ -42,7 +42,7 @@ impl<P: Program> Driver<P> {
         self.submit(start).await
     }
 
-    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
+    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Commit) {
         let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
@@ -72,8 +72,8 @@ impl<P: Program> Driver<P> {
     }
 
     /// Has attempts started, but for those whose answer an earlier run had: these are told.
-    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
-        let mut told = (Vec::new(), Batch::default());
+    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Commit) {
+        let mut told = (Vec::new(), Commit::default());
         if self.draining.is_some() {
             return told;
         }
@@ -98,7 +98,7 @@ impl<P: Program> Driver<P> {
     }
 
     /// The answer that an earlier run had to a task that has not been tried.
-    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
+    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Commit) -> Option<Fact> {
         let earlier = self.earlier.as_mut()?;
         let input = self.engine.input(task)?.0;
         let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;

@@ -17,7 +17,7 @@ pub enum Acquisition {
     Greedy,
     /// The lowest mean less `kappa` standard deviations first.
     LowerConfidenceBound,
-    /// The largest expected improvement on the best value so far first; greedy when there is none yet.
+    /// The largest expected improvement on the best value measured first; greedy when nothing was measured yet.
     ExpectedImprovement,
 }
 
