@@ -17,7 +17,7 @@ use moldflow::driver::{
 use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, Exit, LocalExecutor, Scratch};
 use moldflow::plan::{self, HostEnvironment, PlannedStage};
-use moldflow::store::{Batch, RunInfo, Store};
+use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::{mpsc, watch};
 
@@ -328,7 +328,7 @@ fn resume() {
         }];
         while !facts.is_empty() {
             for some in facts.chunks(1000) {
-                let mut batch = Batch::default();
+                let mut batch = Commit::default();
                 for fact in some {
                     let event = Event {
                         at: 0,

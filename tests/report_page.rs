@@ -10,7 +10,7 @@ use std::path::Path;
 use moldflow::config::campaign::{Objective, Overrides};
 use moldflow::plan;
 use moldflow::report::{About, RunState, page};
-use moldflow::store::{Batch, RunInfo, Store};
+use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{
     Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
     Usage,
@@ -286,9 +286,9 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         at: 1_795_000_060_000,
         fact: Fact::Resumed,
     };
-    let batch = Batch {
+    let batch = Commit {
         facts: vec![(event, records)],
-        ..Batch::default()
+        ..Commit::default()
     };
     let about = About {
         state: RunState::Interrupted,

@@ -10,7 +10,7 @@ use std::path::Path;
 use moldflow::config::campaign::Overrides;
 use moldflow::engine::{Engine, EngineConfig};
 use moldflow::plan;
-use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
+use moldflow::store::{CandidateRow, Commit, FILE, RunInfo, Simulation, Store};
 use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
 use support::{Campaign, journal, wait};
 use tempfile::TempDir;
@@ -46,10 +46,10 @@ fn queued(rank: u32) -> Record {
     })
 }
 
-fn batch(event: Event, records: Vec<Record>) -> Batch {
-    Batch {
+fn batch(event: Event, records: Vec<Record>) -> Commit {
+    Commit {
         facts: vec![(event, records)],
-        ..Batch::default()
+        ..Commit::default()
     }
 }
 
@@ -128,7 +128,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
             level_of_theory: "l".into(),
             xyz: "0\n\n".into(),
         };
-        let bad = Batch {
+        let bad = Commit {
             facts: vec![
                 (
                     Event {

@@ -8,7 +8,7 @@ use crate::config::campaign::Loaded;
 use crate::driver::StateFiles;
 use crate::engine::{Engine, EngineConfig};
 use crate::plan::Plan;
-use crate::store::{self, Batch, Store};
+use crate::store::{self, Commit, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
 /// Number of facts up to which a run is verified whenever it resumes: that takes about a second,
@@ -115,9 +115,9 @@ pub async fn repair(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Repair, 
     if has_lost_files {
         let mut store = Store::open(dir).await?;
         store
-            .commit(&Batch {
+            .commit(&Commit {
                 facts: lost,
-                ..Batch::default()
+                ..Commit::default()
             })
             .await?;
         store.close().await?;

@@ -1,4 +1,4 @@
-//! Settings of a run: those with which it started, and the changes since.
+//! StoredSettings of a run: those with which it started, and the changes since.
 
 use std::fs;
 use std::path::Path;
@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::error::CommandError;
 use super::run_dir;
 use crate::config::campaign::{Campaign, Stop};
-use crate::store::{Settings, Store, StoreError};
+use crate::store::{Store, StoreError, StoredSettings};
 use crate::task::Fact;
 
 /// Changes to the settings of a run since its start, or since the last changes were accepted.
@@ -17,7 +17,7 @@ pub struct SettingsChanges {
     pub initial_stop: Stop,
     /// Fact for the journal; none if nothing was changed.
     pub fact: Option<Fact>,
-    present: Settings,
+    present: StoredSettings,
 }
 
 impl SettingsChanges {
@@ -84,17 +84,17 @@ pub async fn list(dir: &Path, store: &mut Store) -> Result<Vec<String>, CommandE
 }
 
 /// Returns the stop conditions of a run with these settings; none if they cannot be read.
-pub fn stop(settings: &Settings) -> Option<Stop> {
+pub fn stop(settings: &StoredSettings) -> Option<Stop> {
     serde_json::from_value(tree(&settings.campaign)["stop"].clone()).ok()
 }
 
-fn present(dir: &Path) -> Result<Settings, CommandError> {
+fn present(dir: &Path) -> Result<StoredSettings, CommandError> {
     let read = |name| {
         let path = dir.join(name);
         fs::read_to_string(&path)
             .map_err(|e| CommandError::new(format!("could not read `{}`: {e}", path.display())))
     };
-    Ok(Settings {
+    Ok(StoredSettings {
         campaign: read(run_dir::CAMPAIGN)?,
         site: read(run_dir::SITE)?,
     })
@@ -134,7 +134,7 @@ impl Change {
     }
 }
 
-fn changes(before: &Settings, present: &Settings) -> Vec<Change> {
+fn changes(before: &StoredSettings, present: &StoredSettings) -> Vec<Change> {
     let mut changes = Vec::new();
     for (file, from, to) in [
         (run_dir::CAMPAIGN, &before.campaign, &present.campaign),
@@ -213,8 +213,8 @@ fn refuse(dir: &Path, changes: &[Change], accepted: bool) -> Result<(), CommandE
 mod tests {
     use super::*;
 
-    fn settings(campaign: &str) -> Settings {
-        Settings {
+    fn settings(campaign: &str) -> StoredSettings {
+        StoredSettings {
             campaign: campaign.to_owned(),
             site: "name: x".to_owned(),
         }

@@ -13,7 +13,7 @@ use crate::app::error::{CommandError, causes};
 use crate::app::run_dir;
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
-use crate::store::{Cache, Kept, Parts, Store, TaskRow};
+use crate::store::{Cache, CachedAnswer, KeyParts, Store, TaskRow};
 use crate::task::TaskId;
 
 /// Entries of the cache that are shown beside a task that was not found in it.
@@ -134,7 +134,7 @@ async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
         }
         return;
     };
-    let parts: Parts = serde_json::from_str(parts).unwrap_or_default();
+    let parts: KeyParts = serde_json::from_str(parts).unwrap_or_default();
     let kept = async {
         Cache::open_to_read(path)
             .await?
@@ -156,7 +156,7 @@ async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     }
 }
 
-fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
+fn nearest(parts: &KeyParts, kept: Vec<CachedAnswer>, text: &mut String) {
     let mut near: Vec<_> = kept
         .into_iter()
         .map(|kept| (differences(parts, &kept.parts), kept))
@@ -171,7 +171,7 @@ fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
             );
         }
         for name in differences {
-            let shown = |parts: &Parts| match parts.get(name.as_str()) {
+            let shown = |parts: &KeyParts| match parts.get(name.as_str()) {
                 Some(value) => value.to_string(),
                 None => "nothing".to_owned(),
             };
@@ -186,7 +186,7 @@ fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
 }
 
 /// Names of the parts in which two keys differ.
-fn differences(one: &Parts, other: &Parts) -> Vec<String> {
+fn differences(one: &KeyParts, other: &KeyParts) -> Vec<String> {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let differ = names
         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::attempt::TaskProgram;
 use super::{Driver, DriverError, InitialMolecules};
-use crate::store::Batch;
+use crate::store::Commit;
 use crate::task::{Fact, StoppedBy, Token};
 
 /// Further attempts at a free atom, on which everything depends: where four attempts in ten fail,
@@ -30,7 +30,7 @@ impl<P: TaskProgram> Driver<P> {
             reserve,
             atom_retries: ATOM_RETRIES,
         };
-        self.take(vec![began], Batch::default()).await
+        self.take(vec![began], Commit::default()).await
     }
 
     /// Reopens a run that ended because a free atom could not be computed.
@@ -38,7 +38,7 @@ impl<P: TaskProgram> Driver<P> {
         let changed = self.changed.take();
         let facts = [Fact::Resumed].into_iter().chain(changed);
         let facts = facts.chain([Fact::ReferencesAgain]).collect();
-        self.take(facts, Batch::default()).await
+        self.take(facts, Commit::default()).await
     }
 
     async fn resume(&mut self) -> Result<(), DriverError> {

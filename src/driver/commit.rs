@@ -9,7 +9,7 @@ use super::durations::TaskDurations;
 use super::{Driver, DriverError};
 use crate::engine::{Effect, Engine};
 use crate::exec::now;
-use crate::store::Batch;
+use crate::store::Commit;
 use crate::task::{Attempt, Event, Fact, Outcome, TaskId, Token};
 
 /// Work that follows the commit of facts.
@@ -25,7 +25,11 @@ struct AfterCommit {
 impl<P: TaskProgram> Driver<P> {
     /// Handles facts, commits them with all that they change, and only then acts; again for the
     /// facts that acting brings.
-    pub(super) async fn take(&mut self, facts: Vec<Fact>, batch: Batch) -> Result<(), DriverError> {
+    pub(super) async fn take(
+        &mut self,
+        facts: Vec<Fact>,
+        batch: Commit,
+    ) -> Result<(), DriverError> {
         let mut next = (facts, batch);
         if self.is_ahead() {
             return Ok(());
@@ -39,8 +43,8 @@ impl<P: TaskProgram> Driver<P> {
     async fn take_once(
         &mut self,
         facts: Vec<Fact>,
-        mut batch: Batch,
-    ) -> Result<(Vec<Fact>, Batch), DriverError> {
+        mut batch: Commit,
+    ) -> Result<(Vec<Fact>, Commit), DriverError> {
         let after = self.handle(facts, &mut batch);
         if !batch.is_empty() {
             self.store.commit(&batch).await?;
@@ -58,7 +62,7 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     /// Has the engine handle facts, and adds them to `batch` with their records.
-    fn handle(&mut self, facts: Vec<Fact>, batch: &mut Batch) -> AfterCommit {
+    fn handle(&mut self, facts: Vec<Fact>, batch: &mut Commit) -> AfterCommit {
         let at = now();
         let mut after = AfterCommit::default();
         for fact in facts {

@@ -6,7 +6,7 @@ use super::attempt::TaskProgram;
 use super::error::with_causes;
 use super::{Driver, DriverError, RunEnd, RunObserver};
 use crate::exec::Exit;
-use crate::store::Batch;
+use crate::store::Commit;
 use crate::task::{Fact, HostFault, Usage};
 
 /// A stop of the run because of its host.
@@ -71,7 +71,7 @@ impl<P: TaskProgram> Driver<P> {
                 })
             });
         let facts = facts.collect();
-        self.take(facts, Batch::default()).await
+        self.take(facts, Commit::default()).await
     }
 
     /// Starts no more tasks because of a fault of the host; those that run may still leave their

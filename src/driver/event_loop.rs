@@ -8,7 +8,7 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 use super::attempt::TaskProgram;
 use super::{Driver, DriverError, InitialMolecules, PartitionUsage, RunEnd, RunObserver};
 use crate::exec::{Report, now};
-use crate::store::{Batch, Store};
+use crate::store::{Commit, Store};
 use crate::task::{Fact, Token};
 
 /// Time between two reports of progress.
@@ -108,7 +108,7 @@ impl<P: TaskProgram> Driver<P> {
             DriverEvent::Tick => {
                 observer.report_progress(&self.engine.progress(), &self.usage());
                 if self.deadline.take_if(|at| *at <= now()).is_some() {
-                    let taken = self.take(vec![Fact::TimeIsUp], Batch::default()).await;
+                    let taken = self.take(vec![Fact::TimeIsUp], Commit::default()).await;
                     self.halt_if_host(taken)?;
                 }
             }

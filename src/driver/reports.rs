@@ -7,7 +7,7 @@ use super::{Driver, DriverError};
 use crate::engine::{TaskResult, file};
 use crate::exec::{Exit, News, Report, discard};
 use crate::simulate::SimResult;
-use crate::store::{Batch, Entry, LEAST_ROOM, Simulation};
+use crate::store::{CacheEntry, Commit, LEAST_ROOM, Simulation};
 use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
 
 /// Reports taken in before a commit, at the most.
@@ -24,7 +24,7 @@ pub(super) struct AttemptHostFault {
 impl<P: TaskProgram> Driver<P> {
     /// Takes in `first` and what else has come since.
     pub(super) async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
-        let mut batch = Batch::default();
+        let mut batch = Commit::default();
         let mut facts = Vec::new();
         if self.is_ahead() {
             return Ok(());
@@ -146,7 +146,7 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     /// Returns the cache entry of a task's result, if that can be kept.
-    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
+    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<CacheEntry> {
         let cache = self.cache.as_ref()?;
         let input = self.engine.input(task)?.0;
         let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;

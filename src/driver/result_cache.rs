@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::{SimulateInput, TaskResult};
 use crate::simulate::{SimResult, key_parts};
-use crate::store::{Cache, CacheError, Entry, Parts};
+use crate::store::{Cache, CacheEntry, CacheError, KeyParts};
 use crate::task::{Outcome, TaskId};
 
 /// The cache of results that runs share, as one run uses it.
@@ -33,25 +33,31 @@ impl ResultCache {
     }
 
     /// Returns the key of a simulation of a stage; none if its result cannot be kept.
-    pub fn key(&self, stage: &str, input: &SimulateInput) -> Option<Parts> {
+    pub fn key(&self, stage: &str, input: &SimulateInput) -> Option<KeyParts> {
         self.cache.as_ref()?;
         Some(key_parts(&input.request, self.versions.get(stage)?))
     }
 
     /// Returns the cache hit, if there is one.
-    pub async fn find(&mut self, key: &Parts) -> Option<SimResult> {
+    pub async fn find(&mut self, key: &KeyParts) -> Option<SimResult> {
         let found = self.cache.as_mut()?.find(key).await;
         let answer = self.used(found)??;
         serde_json::from_str(&answer).ok().filter(is_sound)
     }
 
     /// Returns the entry of a result, if that is to be kept.
-    pub fn entry(&self, task: TaskId, key: Parts, result: &TaskResult, at: i64) -> Option<Entry> {
+    pub fn entry(
+        &self,
+        task: TaskId,
+        key: KeyParts,
+        result: &TaskResult,
+        at: i64,
+    ) -> Option<CacheEntry> {
         let simulation = result.simulation.as_ref().filter(|s| is_sound(s))?;
         if matches!(result.outcome, Outcome::Failed(_)) {
             return None;
         }
-        Some(Entry {
+        Some(CacheEntry {
             parts: key,
             answer: serde_json::to_string(simulation).ok()?,
             run: self.run.clone(),
@@ -61,7 +67,7 @@ impl ResultCache {
     }
 
     /// Writes entries to the cache.
-    pub async fn keep(&mut self, entries: &[Entry]) {
+    pub async fn keep(&mut self, entries: &[CacheEntry]) {
         if let (Some(cache), false) = (&mut self.cache, entries.is_empty()) {
             let kept = cache.keep(entries).await;
             self.used(kept);

@@ -11,7 +11,7 @@ use super::{Driver, DriverError};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Found, Job, SCRATCH, now};
 use crate::plan::PlannedStage;
-use crate::store::Batch;
+use crate::store::Commit;
 use crate::task::{Attempt, Fact, Limits, TaskId};
 
 /// The longest wait for another attempt, whatever the clock says after a crash.
@@ -20,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 impl<P: TaskProgram> Driver<P> {
     /// Looks for every attempt that an earlier engine submitted: adopts those that run or ran,
     /// starts the others.
-    pub(super) async fn adopt_or_start(&mut self) -> (Vec<Fact>, Batch) {
+    pub(super) async fn adopt_or_start(&mut self) -> (Vec<Fact>, Commit) {
         let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
@@ -44,7 +44,7 @@ impl<P: TaskProgram> Driver<P> {
         self.submit(start).await
     }
 
-    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
+    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Commit) {
         let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
@@ -74,8 +74,8 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     /// Starts attempts, except those whose result is in the cache: returns these as facts.
-    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
-        let mut cached = (Vec::new(), Batch::default());
+    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Commit) {
+        let mut cached = (Vec::new(), Commit::default());
         if self.draining.is_some() {
             return cached;
         }
@@ -100,7 +100,7 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     /// Returns the cache hit of a task that has not been tried, as a fact.
-    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
+    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Commit) -> Option<Fact> {
         let cache = self.cache.as_mut()?;
         let input = self.engine.input(task)?.0;
         let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;

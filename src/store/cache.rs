@@ -32,17 +32,17 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_molecule ON entries (molecule);";
 
 /// All that an answer depends on, by name; `molecule` is one of them.
-pub type Parts = BTreeMap<String, Value>;
+pub type KeyParts = BTreeMap<String, Value>;
 
 /// The cache in a file.
 pub struct Cache {
     db: SqliteConnection,
 }
 
-/// An answer to be kept.
+/// An answer to be stored, with its key and origin.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub parts: Parts,
+pub struct CacheEntry {
+    pub parts: KeyParts,
     /// JSON.
     pub answer: String,
     /// Random name of the run that it comes from.
@@ -52,10 +52,10 @@ pub struct Entry {
     pub at: i64,
 }
 
-/// An entry as `explain` shows it.
+/// Key and origin of an answer in the cache.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
-    pub parts: Parts,
+pub struct CachedAnswer {
+    pub parts: KeyParts,
     pub run: String,
     pub at: i64,
 }
@@ -125,7 +125,7 @@ impl Cache {
     }
 
     /// The answer kept under exactly these parts; none too if what is there has been damaged.
-    pub async fn find(&mut self, parts: &Parts) -> Result<Option<String>, CacheError> {
+    pub async fn find(&mut self, parts: &KeyParts) -> Result<Option<String>, CacheError> {
         let text = text(parts);
         let row = sqlx::query("SELECT parts, answer, digest FROM entries WHERE key = ?")
             .bind(hash(&[&text]))
@@ -141,7 +141,7 @@ impl Cache {
     }
 
     /// Keeps answers; of two under the same parts the later one stays.
-    pub async fn keep(&mut self, entries: &[Entry]) -> Result<(), CacheError> {
+    pub async fn keep(&mut self, entries: &[CacheEntry]) -> Result<(), CacheError> {
         let mut tx = self.db.begin_with("BEGIN IMMEDIATE").await?;
         for entry in entries {
             let parts = text(&entry.parts);
@@ -170,23 +170,23 @@ impl Cache {
         &mut self,
         molecule: &str,
         before: i64,
-    ) -> Result<Vec<Kept>, CacheError> {
+    ) -> Result<Vec<CachedAnswer>, CacheError> {
         #[derive(FromRow)]
-        struct Found {
+        struct EntryRow {
             parts: String,
             run: String,
             at: i64,
         }
-        let found: Vec<Found> = sqlx::query_as(
+        let found: Vec<EntryRow> = sqlx::query_as(
             "SELECT parts, run, at FROM entries WHERE molecule = ? AND at < ? ORDER BY at DESC LIMIT 1000",
         )
         .bind(molecule)
         .bind(before)
         .fetch_all(&mut self.db)
         .await?;
-        let kept = found.into_iter().filter_map(|Found { parts, run, at }| {
+        let kept = found.into_iter().filter_map(|EntryRow { parts, run, at }| {
             let parts = serde_json::from_str(&parts).ok()?;
-            Some(Kept { parts, run, at })
+            Some(CachedAnswer { parts, run, at })
         });
         Ok(kept.collect())
     }
@@ -223,7 +223,7 @@ async fn pragma(db: &mut SqliteConnection, question: &'static str) -> Result<i64
 }
 
 /// The parts as JSON, in the order of their names.
-fn text(parts: &Parts) -> String {
+fn text(parts: &KeyParts) -> String {
     serde_json::to_string(parts).unwrap_or_default()
 }
 

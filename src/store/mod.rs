@@ -3,21 +3,24 @@
 
 mod audit;
 mod cache;
+mod chain;
 mod derived;
 mod names;
 mod read;
+mod repair;
 mod seal;
 mod settings;
 mod tasks;
 mod write;
 
-pub use audit::{Repaired, audit, repair};
-pub use cache::{Cache, CacheError, Entry, Kept, Parts};
+pub use audit::audit;
+pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub use read::{AtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
+pub use repair::{RepairReport, repair};
 pub use seal::NOTE;
-pub use settings::Settings;
+pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
-pub use write::{Batch, Simulation};
+pub use write::{Commit, Simulation};
 
 use std::fs::{self, OpenOptions};
 use std::io;

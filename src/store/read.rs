@@ -3,7 +3,7 @@
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
-use super::audit::Chain;
+use super::chain::Chain;
 use super::{FailureRow, RunInfo, Store, StoreError};
 use crate::task::{Event, Prediction};
 

@@ -7,9 +7,9 @@ use super::seal::{self, Seal};
 use super::{RunInfo, Store, StoreError};
 use crate::task::{Attempt, Event, Record, TaskId};
 
-/// What is committed together.
+/// Facts and other data that are committed in one transaction.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct Commit {
     /// Each fact with the records it led to.
     pub facts: Vec<(Event, Vec<Record>)>,
     pub simulations: Vec<Simulation>,
@@ -61,7 +61,7 @@ impl Simulation {
     }
 }
 
-impl Batch {
+impl Commit {
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
             && self.simulations.is_empty()
@@ -85,7 +85,7 @@ impl Store {
     }
 
     /// Commits all of `batch` or nothing of it; on success it is on the disk.
-    pub async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    pub async fn commit(&mut self, batch: &Commit) -> Result<(), StoreError> {
         self.check_held()?;
         let (before, note) = match self.head.take() {
             Some((before, note)) => (before, Some(note)),
@@ -111,7 +111,7 @@ impl Store {
 /// The number of the last fact, if there is one, and the checksum of the journal.
 async fn commit(
     db: &mut SqliteConnection,
-    batch: &Batch,
+    batch: &Commit,
     mut last: Seal,
 ) -> Result<(Option<i64>, Seal), sqlx::Error> {
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
