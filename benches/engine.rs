@@ -1,6 +1,7 @@
 //! Speed and memory of the engine, each printed beside its floor as measured in this run.
 //!
-//! `cargo bench --bench engine` runs all; `cargo bench --bench engine -- throughput` those whose name contains the word.
+//! `cargo bench --bench engine` runs all; `cargo bench --bench engine -- throughput` those whose
+//! name contains the word.
 
 mod support;
 
@@ -190,7 +191,8 @@ fn round_trip() {
     );
 }
 
-/// Atomic references of `config`: H, C, N, O, F. They come before all else, as tasks like any other.
+/// Atomic references of `config`: H, C, N, O, F. They come before all else, as tasks like any
+/// other.
 const REFERENCES: usize = 5;
 
 fn busy_slots() {
@@ -344,7 +346,7 @@ fn resume() {
                 outcome: energy(),
             };
             facts = engine.outstanding().into_iter().map(ended).collect();
-            if engine.measured().len() == RESULTS {
+            if engine.evaluated().len() == RESULTS {
                 break;
             }
         }

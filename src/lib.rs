@@ -2,6 +2,8 @@
 //!
 //! Data flows down this list; `ARCHITECTURE.md` draws it, `tests/architecture.rs` enforces it.
 
+pub mod host;
+
 pub mod chem;
 pub mod learn;
 pub mod task;

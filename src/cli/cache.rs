@@ -1,26 +1,23 @@
 //! The cache that a campaign names: opened, with the versions of all that computes on this host.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
-use std::fs::File;
 use std::io;
 use std::path::Path;
-
-use sha2::{Digest, Sha256};
 
 use super::failure::causes;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::Partition;
 use crate::driver::ResultCache;
 use crate::exec::{self, doctor};
+use crate::host::hash::sha256_of_file;
 use crate::plan::Plan;
 use crate::simulate::{Engine, LIBRARIES};
 use crate::store::Cache;
 
 type Versions = BTreeMap<String, String>;
 
-/// The answers of earlier runs for the run of this name; none without a cache. What is wrong with it is said, and the run
-/// does without.
+/// The answers of earlier runs for the run of this name; none without a cache. What is wrong with
+/// it is said, and the run does without.
 pub async fn open(
     loaded: &Loaded,
     plan: &Plan,
@@ -70,7 +67,8 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
         let unknown = |e: &dyn std::error::Error| format!("`{}`: {}", needed.program, causes(e));
         let path = doctor::on_path(&needed.program)
             .ok_or_else(|| format!("`{}` is not installed", needed.program))?;
-        // Not every program tells its version, and not every build of one version computes the same.
+        // Not every program tells its version, and not every build of one version computes the
+        // same.
         let mut version = digest(&path).map_err(|e| unknown(&e))?;
         if let Some(arguments) = needed.version_args {
             let told = exec::version(&needed.program, arguments).map_err(|e| unknown(&e))?;
@@ -93,13 +91,5 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
 
 /// The first half of the SHA-256 of a file.
 fn digest(path: &Path) -> io::Result<String> {
-    let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hash)?;
-    let bytes = hash.finalize();
-    Ok(bytes[..16]
-        .iter()
-        .fold("sha256:".to_owned(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+    Ok(format!("sha256:{}", &sha256_of_file(path)?[..32]))
 }

@@ -1,5 +1,6 @@
-//! The jobs of `moldflow submit`: each has the next one submitted at its start, or all were submitted at once, so that even
-//! after a crash the run continues. A job cancels those that follow when the run has ended or makes no progress.
+//! The jobs of `moldflow submit`: each has the next one submitted at its start, or all were
+//! submitted at once, so that even after a crash the run continues. A job cancels those that follow
+//! when the run has ended or makes no progress.
 
 use std::fs::{self, File};
 use std::io;
@@ -8,10 +9,10 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::run_dir;
 use crate::config::site::Submit;
 use crate::driver::RunEnd;
 use crate::exec::batch::System;
+use crate::host::atomic::{self, Durability};
 
 /// The file of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
@@ -58,10 +59,11 @@ impl Chain {
 
     pub fn save(&self, dir: &Path) -> io::Result<()> {
         let text = format!("{:#}\n", serde_json::json!(self));
-        run_dir::replace(dir, FILE, &text)
+        atomic::write(&dir.join(FILE), text.as_bytes(), Durability::Synced)
     }
 
-    /// Keeps other processes from changing the list of jobs meanwhile: a job may begin before its submission is noted.
+    /// Keeps other processes from changing the list of jobs meanwhile: a job may begin before its
+    /// submission is noted.
     pub fn lock(dir: &Path) -> Option<File> {
         let file = File::create(dir.join(LOCK)).ok()?;
         // A file system without locks has to do without.
@@ -77,7 +79,8 @@ impl Chain {
             .collect()
     }
 
-    /// Submits a job of the run in `dir`, after that of this id if there is one, and returns its place.
+    /// Submits a job of the run in `dir`, after that of this id if there is one, and returns its
+    /// place.
     pub fn submit(
         &mut self,
         dir: &Path,
@@ -154,8 +157,8 @@ pub struct Continuation {
 }
 
 impl Continuation {
-    /// The job of this process begins when `ended` tasks have ended. After a job that did not get on, the next one is
-    /// submitted only once this one has.
+    /// The job of this process begins when `ended` tasks have ended. After a job that did not get
+    /// on, the next one is submitted only once this one has.
     pub fn begin(dir: &Path, submit: &Submit, ended: u64) -> io::Result<Self> {
         let system = System::from(submit.system);
         let _lock = Chain::lock(dir);
@@ -260,8 +263,8 @@ impl Continuation {
         }
     }
 
-    /// Cancels the jobs that follow, the last first: the end of one begins the next. Returns what to report of those that
-    /// could not be cancelled.
+    /// Cancels the jobs that follow, the last first: the end of one begins the next. Returns what
+    /// to report of those that could not be cancelled.
     fn cancel(&mut self) -> Option<String> {
         let mut failed = Vec::new();
         for place in std::mem::take(&mut self.next).into_iter().rev() {
@@ -286,7 +289,8 @@ impl Continuation {
     }
 }
 
-/// What is left of a job of this walltime, as its batch system or else the clock of this process has it.
+/// What is left of a job of this walltime, as its batch system or else the clock of this process
+/// has it.
 pub fn time_left(submit: &Submit, walltime: Duration) -> Duration {
     let system = System::from(submit.system);
     let told = system.own_job().and_then(|id| system.time_left(&id));

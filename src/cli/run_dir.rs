@@ -1,7 +1,7 @@
 //! The run directory: made, locked, and read back.
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
-use std::io::{self, Write};
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,6 +14,8 @@ use super::start::host_environment;
 use super::terminal::say;
 use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
 use crate::config::source::QM9;
+use crate::host::atomic::{self, Durability};
+use crate::host::name::host_name;
 use crate::plan::{self, Plan};
 use crate::store::{self, Store, StoreError};
 
@@ -92,7 +94,8 @@ fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
     write(dir, CAMPAIGN, &to_yaml(&self_contained(loaded, dir)?)?)
 }
 
-/// The campaign with a copy of its source in the run directory, so that the run goes on whatever becomes of the original.
+/// The campaign with a copy of its source in the run directory, so that the run goes on whatever
+/// becomes of the original.
 fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
     let mut campaign = loaded.campaign.clone();
     let source = &mut campaign.search_space.source;
@@ -124,8 +127,8 @@ pub fn existing(dir: &Path) -> Result<PathBuf, Failure> {
     }
 }
 
-/// Refuses links that lead out of a run directory, which may come from somebody else: what is read through them would be
-/// shown, and what is written or deleted would be another's.
+/// Refuses links that lead out of a run directory, which may come from somebody else: what is read
+/// through them would be shown, and what is written or deleted would be another's.
 fn refuse_links(dir: &Path) -> Result<(), Failure> {
     // Deeper there are only the files of attempts, which are opened as no links.
     let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];
@@ -206,8 +209,8 @@ pub async fn load(dir: &Path) -> Result<(Loaded, Plan), Failure> {
     )?)
 }
 
-/// The database of a run directory, for reading. One of an earlier version is brought to the present schema, unless an
-/// engine is at work.
+/// The database of a run directory, for reading. One of an earlier version is brought to the
+/// present schema, unless an engine is at work.
 pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
     match Store::open_to_read(dir).await {
         Err(older @ StoreError::Older { .. }) => {
@@ -221,11 +224,12 @@ pub async fn open_to_read(dir: &Path) -> Result<Store, StoreError> {
     }
 }
 
-/// Tries at the lock, and the time between two of them: those who look whether it is held hold it for a moment
-/// themselves, and so does a task that a dead engine was about to start.
+/// Tries at the lock, and the time between two of them: those who look whether it is held hold it
+/// for a moment themselves, and so does a task that a dead engine was about to start.
 const TRIES: (usize, Duration) = (50, Duration::from_millis(10));
 
-/// The lock of a run directory: held as long as the file is open, so a dead engine does not keep it.
+/// The lock of a run directory: held as long as the file is open, so a dead engine does not keep
+/// it.
 pub fn lock(dir: &Path) -> Result<File, Failure> {
     let path = dir.join(LOCK);
     let file = open_lock(&path)
@@ -274,20 +278,8 @@ fn stamp() -> String {
     jiff::Timestamp::now().strftime("%d%b%y-%H%M%S").to_string()
 }
 
-/// A file that is there whole or not at all.
 fn write(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let new = dir.join(format!(".{name}"));
-    let mut file = File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(new, dir.join(name))
-}
-
-/// Writes a file that is never seen half written.
-pub fn replace(dir: &Path, name: &str, text: &str) -> io::Result<()> {
-    let new = format!(".{name}");
-    write(dir, &new, text)?;
-    fs::rename(dir.join(new), dir.join(name))
+    atomic::write(&dir.join(name), text.as_bytes(), Durability::Synced)
 }
 
 fn to_yaml<T: serde::Serialize>(value: &T) -> io::Result<String> {
@@ -313,7 +305,7 @@ fn host_info() -> serde_json::Value {
     let uname = rustix::system::uname();
     let text = |name: &std::ffi::CStr| name.to_string_lossy().into_owned();
     json!({
-        "hostname": text(uname.nodename()),
+        "hostname": host_name(),
         "system": text(uname.sysname()),
         "release": text(uname.release()),
         "machine": text(uname.machine()),

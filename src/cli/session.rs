@@ -27,10 +27,11 @@ use crate::engine::{Engine, EngineConfig, Progress, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report::{self, RunState};
-use crate::store::{RunInfo, Store};
+use crate::store::{FailureRow, RunInfo, Store};
 use crate::task::{HostFault, StoppedBy};
 
-/// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the generator.
+/// Molecules drawn beyond the initial ones, for when those fail and for fresh starts of the
+/// generator.
 const RESERVE: usize = 256;
 /// Molecules in the table at the end.
 const SHOWN: u32 = 10;
@@ -288,7 +289,8 @@ fn interrupts() -> Result<watch::Receiver<u32>, Failure> {
 
 /// Whether this process was started with a signal ignored.
 fn is_ignored(signal: i32) -> bool {
-    // SAFETY: all zeros is a valid `sigaction`, and without a new one the call only writes the present one.
+    // SAFETY: all zeros is a valid `sigaction`, and without a new one the call only writes the
+    // present one.
     let (answer, present) = unsafe {
         let mut present: libc::sigaction = std::mem::zeroed();
         let answer = libc::sigaction(signal, std::ptr::null(), &mut present);
@@ -352,8 +354,21 @@ async fn conclude(
     if ended.is_success() && counts.evaluations > counts.failures {
         return Ok(Exit::Finished);
     }
-    if let Some((task, stage, smiles, attempt, kind, message)) = store.last_failure().await? {
-        let of = smiles.map_or_else(String::new, |s| format!(" of {s}"));
+    if let Some(failure) = store.last_failure().await? {
+        let FailureRow {
+            task,
+            stage,
+            attempt,
+            kind,
+            message,
+            ..
+        } = failure;
+        let name = failure
+            .name
+            .map_or_else(String::new, |name| format!(" ({name})"));
+        let of = failure
+            .smiles
+            .map_or_else(String::new, |s| format!(" of {s}{name}"));
         say(&format!(
             "the last failure, task {task}{of} in stage `{stage}` ({kind}), kept in tasks/{task}/{attempt}:\n{message}"
         ));

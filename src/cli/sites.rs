@@ -16,6 +16,7 @@ use crate::config::fault::{Faults, Text};
 use crate::config::import::{self, Imported};
 use crate::config::profiles::{self, Found, Origin};
 use crate::config::site::Site;
+use crate::host::name::host_name;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -116,13 +117,7 @@ fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
 
 /// Whether this host is the site.
 pub(super) fn is_here(site: &Site) -> bool {
-    site.is_here(&hostname(), |name| std::env::var_os(name).is_some())
-}
-
-/// What uname(2) reports; empty where there is no such file.
-pub(super) fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
+    site.is_here(&host_name(), |name| std::env::var_os(name).is_some())
 }
 
 /// Whether an earlier profile has the same name.

@@ -4,9 +4,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::failure::Failure;
-use super::sites::{hostname, is_here, profile};
+use super::sites::{is_here, profile};
 use super::{Exit, print};
 use crate::exec::doctor::{self, Engine, Finding, Host, Verdict};
+use crate::host::name::host_name;
 use crate::simulate;
 
 #[derive(Args)]
@@ -21,7 +22,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (site, origin) = profile(&arguments.name)?;
     let host = Host {
-        name: hostname(),
+        name: host_name(),
         recognised: is_here(&site),
     };
     let mut findings: Vec<Finding> = Vec::new();

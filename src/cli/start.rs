@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use super::chain;
 use super::failure::{Failure, causes};
-use super::sites::hostname;
 use crate::config::campaign::Loaded;
 use crate::config::site::{Executor, Site, Submit, Transport};
 use crate::exec::batch::{Script, Terms};
+use crate::host::name::host_name;
 use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
 use crate::task::{Launch, Limits};
 
@@ -52,13 +52,14 @@ pub fn host_environment() -> HostEnvironment {
     let variables = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
     HostEnvironment {
-        host_name: hostname(),
+        host_name: host_name(),
         variables: variables.collect(),
     }
 }
 
-/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see besides the usual ones, and
-/// the folder of the commands by which its continuation is submitted, which is appended to PATH.
+/// The script of the jobs in which the run in `dir` continues, with the variables that tasks see
+/// besides the usual ones, and the folder of the commands by which its continuation is submitted,
+/// which is appended to PATH.
 pub fn job_script(
     site: &Site,
     submit: &Submit,

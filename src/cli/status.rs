@@ -13,7 +13,7 @@ use super::{Exit, print, run_dir};
 use crate::config::site::Submit;
 use crate::engine::EngineConfig;
 use crate::exec::batch::System;
-use crate::report::{self, RunState};
+use crate::report::{self, RunState, SlotUse};
 use crate::store;
 
 #[derive(Args)]
@@ -65,22 +65,22 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
     let state = RunState::of(&summary, is_running);
     let mut busy: BTreeMap<&str, i64> = BTreeMap::new();
     if state == RunState::Running {
-        for (stage, count) in store.running_by_stage().await? {
+        for running in store.running_by_stage().await? {
             let partition = plan
                 .stages()
                 .into_iter()
-                .find(|s| s.stage == stage)
+                .find(|s| s.stage == running.name)
                 .map(|s| s.partition_name.as_str());
-            *busy.entry(partition.unwrap_or_default()).or_default() += count;
+            *busy.entry(partition.unwrap_or_default()).or_default() += running.count;
         }
     }
     let slots = loaded.site.partitions.iter().map(|(name, partition)| {
         let all = partition.slot_count(&loaded.site.node);
-        (
-            name.clone(),
-            busy.get(name.as_str()).copied().unwrap_or(0),
-            all,
-        )
+        SlotUse {
+            partition: name.clone(),
+            busy: busy.get(name.as_str()).copied().unwrap_or(0),
+            slots: all,
+        }
     });
     let slots: Vec<_> = slots.collect();
     let level = EngineConfig::new(&loaded.campaign, &plan).evaluate.level();

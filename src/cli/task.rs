@@ -1,12 +1,9 @@
-//! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow task exec`: the body
-//! of a job of a batch system, which starts one.
+//! `moldflow task run`: the body of every task, in a process and a directory of its own. `moldflow
+//! task exec`: the body of a job of a batch system, which starts one.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-
-use clap::{Args, Subcommand};
-use sha2::{Digest, Sha256};
 
 use super::Exit;
 use super::failure::{Failure as CommandFailure, causes};
@@ -14,8 +11,11 @@ use super::terminal::say;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, Folder, LauncherError, ProgramError, SCRATCH, ScratchError};
+use crate::host::atomic::{self, Durability};
+use crate::host::hash::sha256_of_reader;
 use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
-use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome, Predicted};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
+use clap::{Args, Subcommand};
 
 #[derive(Subcommand)]
 pub(super) enum Command {
@@ -51,7 +51,8 @@ pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
             let exit = exec::carry_out(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
                 exec::Exit::Code(0) => Ok(Exit::Finished),
-                // The rest is in `exit.json`; the batch system only has to see that it was no success.
+                // The rest is in `exit.json`; the batch system only has to see that it was no
+                // success.
                 exit => Err(CommandFailure::new(format!("the task ended: {exit:?}"))),
             }
         }),
@@ -78,8 +79,9 @@ enum TaskError {
     File(#[from] io::Error),
 }
 
-/// Runs the task whose input is `path`; its result is written beside it, under its name only once it is whole. A failure
-/// shows in the exit status as well: an executor that cannot read results may find out what became of the node.
+/// Runs the task whose input is `path`; its result is written beside it, under its name only once
+/// it is whole. A failure shows in the exit status as well: an executor that cannot read results
+/// may find out what became of the node.
 fn run_task(path: &Path) -> io::Result<Exit> {
     let input = serde_json::from_slice(&fs::read(path)?)?;
     let dir = match path.parent() {
@@ -102,10 +104,10 @@ fn run_task(path: &Path) -> io::Result<Exit> {
         Outcome::Failed(_) => Exit::Refused,
         _ => Exit::Finished,
     };
-    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs more than short tasks do.
-    let new = dir.join(".result.json");
-    fs::write(&new, serde_json::to_vec(&result)?)?;
-    fs::rename(new, dir.join(file::RESULT))?;
+    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs
+    // more than short tasks do.
+    let text = serde_json::to_vec(&result)?;
+    atomic::write(&dir.join(file::RESULT), &text, Durability::Unsynced)?;
     Ok(exit)
 }
 
@@ -138,14 +140,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
         }
         TaskInput::Screen(input) => {
             let ranked = design::screen(input)?.ranked;
-            let ranked = ranked.into_iter().map(|p| Predicted {
-                smiles: p.smiles,
-                mean: p.mean,
-                std: p.std,
-            });
-            Outcome::Screened {
-                ranked: ranked.collect(),
-            }
+            Outcome::Screened { ranked }
         }
     };
     Ok(TaskResult::bare(outcome))
@@ -185,13 +180,7 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
 fn file_ref(path: &Path) -> io::Result<FileRef> {
     let mut file = File::open(path)?;
     file.sync_all()?;
-    let mut hash = Sha256::new();
-    let bytes = io::copy(&mut file, &mut hash)?;
-    let sha256 = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let (sha256, bytes) = sha256_of_reader(&mut file)?;
     Ok(FileRef { sha256, bytes })
 }
 

@@ -1,12 +1,10 @@
 //! Loading of a campaign file and its site profile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 
 use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
@@ -18,6 +16,7 @@ use super::site::Site;
 use super::source::Source;
 use super::tree::{self, Node};
 use super::{check, schema, walk};
+use crate::host::hash;
 use crate::simulate::Engine;
 
 /// Changes that the command line makes to a campaign.
@@ -54,11 +53,7 @@ impl Loaded {
     /// Hash of the campaign, its methods and its site: eight hexadecimal digits.
     pub fn hash(&self) -> String {
         let whole = serde_json::json!([self.campaign, self.site]);
-        let digest = Sha256::digest(whole.to_string());
-        digest[..4].iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hash::hex(&hash::digest([whole.to_string().as_bytes()])[..4])
     }
 
     /// Place of a value, by its path; if it is not written, the place of its nearest parent.

@@ -43,7 +43,8 @@ pub fn campaign_with_params() -> Value {
 pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with_transform(WholeVariants)
-        .with_transform(Limits);
+        .with_transform(Limits)
+        .with_transform(UnwrappedDescriptions);
     settings
         .into_generator()
         .into_root_schema_for::<T>()
@@ -61,6 +62,20 @@ impl Transform for WholeVariants {
             push_down(object);
         }
         transform_subschemas(self, schema);
+    }
+}
+
+/// Joins the lines of each paragraph of a description, which the source code breaks.
+#[derive(Clone, Debug)]
+struct UnwrappedDescriptions;
+
+impl Transform for UnwrappedDescriptions {
+    fn transform(&mut self, schema: &mut Schema) {
+        if let Some(Value::String(text)) = schema.get_mut("description") {
+            let paragraphs = text.split("\n\n").map(|lines| lines.replace('\n', " "));
+            *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+        }
+        schemars::transform::transform_subschemas(self, schema);
     }
 }
 

@@ -358,7 +358,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// First sentence of the schema's description of a value.
+    /// First paragraph of the schema's description of a value.
     fn description(&self, schema: &'a Json) -> Option<&'a str> {
         let text = schema
             .get("description")

@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{Exit, PROGRAM_ERR};
+use crate::host::hash::sha256_of_file;
 use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
@@ -157,7 +158,7 @@ impl StateFiles {
     ) -> io::Result<Vec<&'f FileRef>> {
         let mut damaged = Vec::new();
         for file in files {
-            match sha256(&self.path(file)) {
+            match sha256_of_file(&self.path(file)) {
                 Ok(sha256) if sha256 == file.sha256 => {}
                 Err(e) if HostFault::of(&e).is_some() => {
                     let path = self.path(file);
@@ -215,18 +216,6 @@ impl StateFiles {
         }
         Ok(())
     }
-}
-
-/// SHA-256 of a file, lower-case hexadecimal.
-fn sha256(path: &Path) -> io::Result<String> {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hash)?;
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
 
 /// The name of a file comes from a result: it must not lead to another folder.

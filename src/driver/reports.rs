@@ -160,7 +160,7 @@ pub(super) fn row(task: TaskId, s: SimResult) -> Simulation {
         task,
         engine: s.engine,
         version: s.version,
-        level: s.level,
+        level_of_theory: s.level,
         xyz,
     }
 }

@@ -1,9 +1,9 @@
-//! The consumer loop: keeps simulations submitted, takes in what they measured.
+//! The consumer loop: keeps simulations submitted and takes in their results.
 
 use crate::config::campaign::Schedule;
-use crate::task::{Candidate, Energy, Outcome, Record, TaskId};
+use crate::task::{Candidate, Evaluation, Outcome, Record, TaskId};
 
-use super::{Engine, Incumbent, Measured, Phase, SimulateStage, Step, Work};
+use super::{Engine, EvaluatedMolecule, Phase, SimulateStage, Step, Work};
 
 /// Task of the second step of an evaluation at a two-step level. Its number is the one after that
 /// of the first step, and it is reserved when the first step is created: so the order in which
@@ -36,7 +36,7 @@ impl Engine {
             smiles,
             batch: 0,
             rank,
-            predicted: None,
+            prediction: None,
         };
         self.known.insert(candidate.smiles.clone());
         step.records.push(Record::Queued(candidate.clone()));
@@ -47,7 +47,7 @@ impl Engine {
     /// two.
     fn evaluate(&mut self, candidate: Candidate, step: &mut Step) {
         self.simulations += 1;
-        if self.evaluation(&candidate).geometry.is_some() {
+        if self.evaluation_stage(&candidate).geometry.is_some() {
             self.submit(Work::Relax(candidate), step);
             let SecondStep(second) = SecondStep::after(TaskId(self.last_task));
             self.last_task = second.0;
@@ -64,7 +64,7 @@ impl Engine {
     }
 
     /// The stage that evaluates a candidate.
-    pub(super) fn evaluation(&self, candidate: &Candidate) -> &SimulateStage {
+    pub(super) fn evaluation_stage(&self, candidate: &Candidate) -> &SimulateStage {
         match candidate.batch {
             0 => &self.config.initial,
             _ => &self.config.evaluate,
@@ -114,18 +114,17 @@ impl Engine {
             rank,
             ..
         } = candidate;
-        match answer.and_then(|answer| self.energy(answer)) {
-            Some(energy) => {
+        match answer.and_then(|answer| self.evaluation_of(answer)) {
+            Some(evaluation) => {
                 step.records.push(Record::Evaluated {
                     batch,
                     rank,
-                    energy,
+                    evaluation,
                 });
-                self.improve(&smiles, energy.value, task);
-                self.measured.push(Measured {
+                self.take_in(EvaluatedMolecule {
                     task,
                     smiles,
-                    value: energy.value,
+                    value: evaluation.value,
                 });
             }
             None => {
@@ -135,25 +134,19 @@ impl Engine {
         }
     }
 
-    /// The best is the lowest; of equals the one submitted first, so that the order of arrival does
-    /// not matter.
-    fn improve(&mut self, smiles: &str, value: f64, task: TaskId) {
-        let better = self
-            .incumbent
-            .as_ref()
-            .is_none_or(|i| (value, task) < (i.value, i.task));
-        if better {
-            self.incumbent = Some(Incumbent {
-                smiles: smiles.to_owned(),
-                value,
-                task,
-            });
+    /// Adds an evaluated molecule. Lower is better. Ties go to the task submitted first, so the
+    /// incumbent does not depend on the order of arrival.
+    fn take_in(&mut self, molecule: EvaluatedMolecule) {
+        let best = self.incumbent.as_ref();
+        if best.is_none_or(|best| (molecule.value, molecule.task) < (best.value, best.task)) {
+            self.incumbent = Some(molecule.clone());
         }
+        self.evaluated.push(molecule);
     }
 
     /// E(molecule) - sum of E(atoms); none where an element has no reference or the energy is not a
     /// number.
-    pub(super) fn energy(&self, answer: &Outcome) -> Option<Energy> {
+    pub(super) fn evaluation_of(&self, answer: &Outcome) -> Option<Evaluation> {
         let Outcome::Simulated {
             total_energy_hartree,
             atoms,
@@ -172,12 +165,12 @@ impl Engine {
         } else {
             atomization_energy_hartree
         };
-        let energy = Energy {
+        let evaluation = Evaluation {
             total_energy_hartree: *total_energy_hartree,
             atomization_energy_hartree,
             atoms,
             value,
         };
-        value.is_finite().then_some(energy)
+        value.is_finite().then_some(evaluation)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Engine, Incumbent, Phase};
+use super::{Engine, EvaluatedMolecule, Phase};
 
 /// Phase of a run as an observer sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ pub struct Progress {
     pub queued: usize,
     pub newest_batch: Option<u32>,
     pub in_flight: usize,
-    pub incumbent: Option<Incumbent>,
+    pub incumbent: Option<EvaluatedMolecule>,
     pub phase: RunPhase,
     /// Tasks that have ended, of every kind.
     pub ended: u64,

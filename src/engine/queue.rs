@@ -68,7 +68,7 @@ mod tests {
                 smiles: format!("{number}-{rank}"),
                 batch: number,
                 rank,
-                predicted: None,
+                prediction: None,
             })
             .collect()
     }

@@ -1,5 +1,6 @@
-//! `moldflow task exec`: what a job of a batch system runs. It starts the task, ends it at its timeout, and leaves how it
-//! ended beside the result, so that the end of a task outlives the batch system's memory of it.
+//! `moldflow task exec`: what a job of a batch system runs. It starts the task, ends it at its
+//! timeout, and leaves how it ended beside the result, so that the end of a task outlives the batch
+//! system's memory of it.
 
 use std::fs;
 use std::io;
@@ -16,6 +17,7 @@ use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait
 use super::launcher::HOSTS;
 use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job, SCRATCH};
+use crate::host::atomic::{self, Durability};
 use crate::task::{HostFault, explained};
 
 /// Names of the files in the directory of an attempt.
@@ -81,7 +83,8 @@ impl Traces {
     }
 }
 
-/// Makes the directory of a job with what it starts from, its order, and the script that carries it out.
+/// Makes the directory of a job with what it starts from, its order, and the script that carries it
+/// out.
 pub fn write(job: &Job, script: &str) -> io::Result<()> {
     super::launch::prepare(job)?;
     fs::write(job.dir.join(ORDER), order(job)?)?;
@@ -129,15 +132,17 @@ pub fn script_of_job(
     script.render()
 }
 
-/// The script of a step, which runs `argv` after the lines of `setup`; that of a job asks for nodes as well.
+/// The script of a step, which runs `argv` after the lines of `setup`; that of a job asks for nodes
+/// as well.
 pub fn script(setup: &[String], argv: &[String]) -> String {
     let quoted: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
     let setup: String = setup.iter().map(|line| format!("{line}\n")).collect();
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
 }
 
-/// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch system sends SIGTERM
-/// the task is ended and nothing is written: then the batch system's word tells why.
+/// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch
+/// system sends SIGTERM the task is ended and nothing is written: then the batch system's word
+/// tells why.
 pub async fn carry_out(order: &Path) -> io::Result<Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
@@ -166,7 +171,8 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 if !in_time {
                     end_group(leader);
                 }
-                // What the leader left behind; it is not reaped yet, so that its id cannot name another group.
+                // What the leader left behind; it is not reaped yet, so that its id cannot name
+                // another group.
                 let _ = kill_process_group(leader, Signal::KILL);
                 let _ = sender.send((in_time, child.wait()));
             };
@@ -178,7 +184,8 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 ));
             }
             tokio::select! {
-                // A job that is cancelled ends by the same signal as its task, which need not be noticed first.
+                // A job that is cancelled ends by the same signal as its task, which need not be
+                // noticed first.
                 biased;
                 _ = terminate.recv() => {
                     end_group(leader);
@@ -204,10 +211,16 @@ fn leave(dir: &Path, exit: &Exit, started: i64) -> io::Result<()> {
         started,
         ended: now(),
     };
-    write_whole(dir, ENDED, &serde_json::to_vec(&ended)?)
+    // Not synced: after a power cut it may be empty, and is then ignored (decision 0022).
+    atomic::write(
+        &dir.join(ENDED),
+        &serde_json::to_vec(&ended)?,
+        Durability::Unsynced,
+    )
 }
 
-/// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless somebody else did.
+/// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless
+/// somebody else did.
 fn name_hosts(dir: &Path) -> io::Result<()> {
     let variable = |name: &str| {
         // A step may have fewer nodes than its job.
@@ -217,15 +230,16 @@ fn name_hosts(dir: &Path) -> io::Result<()> {
     };
     match nodes_of_job(variable, |path| fs::read_to_string(path)) {
         Ok(Nodes::Named(hosts)) if !dir.join(HOSTS).exists() => {
-            write_whole(dir, HOSTS, (hosts.join("\n") + "\n").as_bytes())
+            let text = hosts.join("\n") + "\n";
+            atomic::write(&dir.join(HOSTS), text.as_bytes(), Durability::Unsynced)
         }
         // What cannot be told is missed only by a launcher that asks for it.
         _ => Ok(()),
     }
 }
 
-/// Removes what an attempt left, so that it counts as not begun. First its end: where the rest cannot be removed, the
-/// attempt counts as lost.
+/// Removes what an attempt left, so that it counts as not begun. First its end: where the rest
+/// cannot be removed, the attempt counts as lost.
 pub fn discard(dir: &Path, result: &str) {
     for name in [result, ENDED] {
         let _ = fs::remove_file(dir.join(name));
@@ -242,14 +256,6 @@ pub fn clear_scratch(dir: &Path) {
 
 fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
-}
-
-/// A file that is there whole or not at all, as far as its host keeps its power: after that it may be empty, and then
-/// it tells nothing (decision 0022).
-pub fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
-    let new = dir.join(format!(".{name}"));
-    fs::write(&new, content)?;
-    fs::rename(new, dir.join(name))
 }
 
 #[cfg(test)]

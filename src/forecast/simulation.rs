@@ -232,18 +232,18 @@ impl<'t> Simulation<'t> {
     }
 
     fn note_best(&mut self) {
-        let Some((smiles, value)) = self.engine.incumbent() else {
+        let Some(incumbent) = self.engine.incumbent() else {
             return;
         };
         if self
             .best
             .as_ref()
-            .is_none_or(|best| best.value_hartree != value)
+            .is_none_or(|best| best.value_hartree != incumbent.value)
         {
             self.best = Some(Best {
-                smiles: smiles.to_owned(),
-                value_hartree: value,
-                found_after_evaluations: self.engine.measured().len(),
+                smiles: incumbent.smiles.clone(),
+                value_hartree: incumbent.value,
+                found_after_evaluations: self.engine.evaluated().len(),
                 found_after_seconds: seconds(self.now),
                 lowest_hartree: self.world.table.lowest(),
                 molecules: self.world.table.distinct(),

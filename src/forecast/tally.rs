@@ -32,7 +32,7 @@ pub struct Tally {
     pub superseded: u64,
     /// Candidates handed over and not ended: each has a task, or two.
     in_flight: BTreeSet<(u32, u32)>,
-    measured: u64,
+    evaluated: u64,
     newest_batch: u32,
     /// Number of results that each batch was based on.
     made_from: Vec<u64>,
@@ -92,10 +92,15 @@ impl Tally {
     pub fn count(&mut self, records: &[Record], evaluating: usize) {
         for record in records {
             match record {
-                Record::BatchBegun { measured, .. } => self.made_from.push(*measured as u64),
-                Record::BatchPushed { batch, new } if *new > 0 => self.newest_batch = *batch,
+                Record::BatchStarted { observations, .. } => {
+                    self.made_from.push(*observations as u64)
+                }
+                Record::BatchFinished {
+                    batch,
+                    new_candidates,
+                } if *new_candidates > 0 => self.newest_batch = *batch,
                 Record::Evaluated { batch, rank, .. } => {
-                    self.measured += 1;
+                    self.evaluated += 1;
                     self.in_flight.remove(&(*batch, *rank));
                 }
                 Record::EvaluationFailed { batch, rank } => {
@@ -107,7 +112,7 @@ impl Tally {
                     if *batch > 0 && self.in_flight.insert((*batch, *rank)) =>
                 {
                     self.ages.batches.push(self.newest_batch - batch);
-                    let since = self.measured - self.made_from[*batch as usize];
+                    let since = self.evaluated - self.made_from[*batch as usize];
                     self.ages.results.push(since as u32);
                     let now = Moment {
                         at: self.last,

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::table::Table;
 use super::times::normal;
 use crate::engine::TaskInput;
-use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
+use crate::task::{Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate};
 
 const ASSUMED: &str = "one of the failures assumed";
 
@@ -88,7 +88,7 @@ impl<'t> World<'t> {
 
     /// Molecules visited at random, as many as the agent has steps, by the surrogate's word on
     /// them.
-    fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<Predicted> {
+    fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<RankedCandidate> {
         let mut visited: Vec<(f64, usize)> = (0..self.visits)
             .map(|_| {
                 let molecule = random.random_range(0..self.table.size());
@@ -98,12 +98,12 @@ impl<'t> World<'t> {
             })
             .collect();
         visited.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let predicted = visited.into_iter().map(|(mean, molecule)| Predicted {
+        let std = self.error;
+        let ranked = visited.into_iter().map(|(mean, molecule)| RankedCandidate {
             smiles: self.table.name(molecule),
-            mean,
-            std: self.error,
+            prediction: Prediction { mean, std },
         });
-        predicted.collect()
+        ranked.collect()
     }
 
     /// A file that nobody reads, unlike any other.

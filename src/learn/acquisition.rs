@@ -18,14 +18,14 @@ pub enum Acquisition {
     Greedy,
     /// The lowest mean less `kappa` standard deviations first.
     LowerConfidenceBound,
-    /// The largest expected improvement on the best value measured first; greedy when nothing was
-    /// measured yet.
+    /// The largest expected improvement on the best value so far first; greedy when there is none
+    /// yet.
     ExpectedImprovement,
 }
 
 impl Acquisition {
     /// The score of a prediction, lowest first: `kappa` is used by the confidence bound,
-    /// `incumbent` (the best value measured) by the expected improvement.
+    /// `incumbent` (the best value so far) by the expected improvement.
     pub fn score(self, prediction: Prediction, kappa: f64, incumbent: Option<f64>) -> f64 {
         match (self, incumbent) {
             (Self::Greedy, _) | (Self::ExpectedImprovement, None) => prediction.mean,

@@ -8,16 +8,19 @@ use futures_util::TryStreamExt;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
 
+use super::derived::apply;
 use super::seal::{self, Seal};
 use super::settings::{self, Settings};
-use super::write::{append_to_journal, apply, insert_result};
+use super::write::{append_to_journal, insert_result};
 use super::{FILE, MIGRATIONS, NOTE, Simulation, Store, StoreError, options};
+use crate::host::hash::hex;
 use crate::task::{Event, Record, TaskId};
 
 /// Facts that are taken in at a time.
 const CHUNK: usize = 1000;
 
-/// Tables that follow from the journal, with the columns that do not: a start is no fact, only its attempt's end is.
+/// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
+/// attempt's end is.
 const DERIVED: [(&str, &[&str]); 5] = [
     ("tasks", &["state", "started"]),
     ("failures", &[]),
@@ -110,7 +113,7 @@ impl Store {
             .fetch_optional(&mut self.db)
             .await;
         let found: Option<Vec<u8>> = self.reading(found)?;
-        match found.map(|found| seal::hex(&found)) {
+        match found.map(|found| hex(&found)) {
             None => Err(self.damaged(format!(
                 "its journal ends before fact {seq}, which was written: its log `{FILE}-wal` is damaged, or was left behind"
             ))),
@@ -177,8 +180,8 @@ async fn seal_facts(db: &mut SqliteConnection) -> Result<Seal, sqlx::Error> {
         .unwrap_or(seal::BEGINNING))
 }
 
-/// Everything in which the database of `dir` is not what its journal gives, and the number of facts. `records` are those
-/// of a fact. Its structure and its end were checked when it was opened.
+/// Everything in which the database of `dir` is not what its journal gives, and the number of
+/// facts. `records` are those of a fact. Its structure and its end were checked when it was opened.
 pub async fn audit(
     dir: &Path,
     records: impl FnMut(i64, &Event) -> Vec<Record>,
@@ -201,8 +204,8 @@ pub async fn audit(
     Ok((facts, faults))
 }
 
-/// Makes the database of `dir` anew from its journal, as far as that can be read, with the settings that it was found to
-/// have; the damaged files are kept.
+/// Makes the database of `dir` anew from its journal, as far as that can be read, with the settings
+/// that it was found to have; the damaged files are kept.
 pub async fn repair(
     dir: &Path,
     settings: &[Settings],
@@ -261,7 +264,8 @@ impl Anew {
         };
         let mut db = options.connect().await.map_err(open)?;
         super::migrate(&mut db, path).await?;
-        // A table whose definition is damaged, of which only those of the truth are needed, must not keep the others away.
+        // A table whose definition is damaged, of which only those of the truth are needed, must
+        // not keep the others away.
         let tolerant = sqlx::query("PRAGMA writable_schema = ON")
             .execute(&mut db)
             .await;
@@ -341,7 +345,8 @@ impl Anew {
         let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
             .execute(&mut self.db)
             .await;
-        // Of an earlier version, or damaged: then those in the run directory are accepted as they are.
+        // Of an earlier version, or damaged: then those in the run directory are accepted as they
+        // are.
         for settings in settings {
             let copied = settings::insert(&mut self.db, settings).await;
             self.reading(copied)?;
@@ -360,12 +365,10 @@ impl Anew {
         };
         let mut lost = 0;
         for task in tasks {
-            let row = sqlx::query(
-                "SELECT engine, version, level, xyz, checksum FROM disk.results WHERE task = ?",
-            )
-            .bind(task)
-            .fetch_optional(&mut self.db)
-            .await;
+            let row = sqlx::query("SELECT * FROM disk.results WHERE task = ?")
+                .bind(task)
+                .fetch_optional(&mut self.db)
+                .await;
             let found = match row {
                 Ok(None) => continue,
                 Ok(Some(row)) => result(task, &row),
@@ -431,12 +434,16 @@ async fn take_in(
 fn result(task: i64, row: &SqliteRow) -> Option<Simulation> {
     let simulation = Simulation {
         task: TaskId(task.cast_unsigned()),
-        engine: row.try_get(0).ok()?,
-        version: row.try_get(1).ok()?,
-        level: row.try_get(2).ok()?,
-        xyz: row.try_get(3).ok()?,
+        engine: row.try_get("engine").ok()?,
+        version: row.try_get("version").ok()?,
+        // `level` before migration 6.
+        level_of_theory: row
+            .try_get("level_of_theory")
+            .or_else(|_| row.try_get("level"))
+            .ok()?,
+        xyz: row.try_get("xyz").ok()?,
     };
-    let checksum: Option<Vec<u8>> = row.try_get(4).ok()?;
+    let checksum: Option<Vec<u8>> = row.try_get("checksum").ok()?;
     checksum
         .is_none_or(|checksum| checksum == simulation.seal())
         .then_some(simulation)
@@ -471,7 +478,8 @@ const PAGE: u64 = 4096;
 /// <https://www.sqlite.org/fileformat.html>, section 1.3.
 const HEADER: &[u8; 24] = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20";
 
-/// Writes the first bytes again and fills up a file that is too short: else SQLite does not look at what there is.
+/// Writes the first bytes again and fills up a file that is too short: else SQLite does not look at
+/// what there is.
 fn mend_file(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;

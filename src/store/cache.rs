@@ -1,14 +1,15 @@
-//! The cache across runs: answers of simulations, by all that they depend on. A file of its own, which runs share.
+//! The cache across runs: answers of simulations, by all that they depend on. A file of its own,
+//! which runs share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, FromRow, Row};
 
+use crate::host::hash::{digest, hex};
 use crate::task::TaskId;
 
 /// What SQLite's header says of such a file: `MolF`.
@@ -81,7 +82,8 @@ impl Cache {
             path: path.to_owned(),
             source,
         };
-        // SQLite's own journal, no write-ahead log: the file may lie on a file system that several hosts share.
+        // SQLite's own journal, no write-ahead log: the file may lie on a file system that several
+        // hosts share.
         let options = options(path)
             .create_if_missing(true)
             .synchronous(SqliteSynchronous::Normal);
@@ -162,7 +164,8 @@ impl Cache {
         Ok(tx.commit().await?)
     }
 
-    /// What was kept of a molecule before `before`, milliseconds since the Unix epoch, newest first.
+    /// What was kept of a molecule before `before`, milliseconds since the Unix epoch, newest
+    /// first.
     pub async fn of_molecule(
         &mut self,
         molecule: &str,
@@ -225,11 +228,9 @@ fn text(parts: &Parts) -> String {
 }
 
 fn hash(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text.len().to_be_bytes());
-        hash.update(text);
-    }
-    let bytes = hash.finalize();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let lengths: Vec<_> = texts.iter().map(|text| text.len().to_be_bytes()).collect();
+    let parts = lengths.iter().zip(texts);
+    hex(&digest(
+        parts.flat_map(|(length, text)| [&length[..], text.as_bytes()]),
+    ))
 }

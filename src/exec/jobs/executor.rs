@@ -1,5 +1,5 @@
-//! The executor of jobs: a thread runs the commands of a batch system and looks at the jobs; what is to be done is
-//! decided in `queue`.
+//! The executor of jobs: a thread runs the commands of a batch system and looks at the jobs; what
+//! is to be done is decided in `queue`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -18,14 +18,15 @@ use crate::exec::batched::{self, Traces};
 use crate::exec::launch::now;
 use crate::exec::transport::{PutError, Transport, Unreachable};
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
+use crate::host::atomic::{self, Durability};
 use crate::task::{HostFault, Token};
 
 /// Bytes of what a script printed that a failure quotes.
 const QUOTED: usize = 1000;
 /// The file in an attempt's directory on this host that holds the id of its job.
 const ID: &str = "job.id";
-/// How long further jobs are waited for, so that they are submitted together: those that take the places of several
-/// that ended come one by one.
+/// How long further jobs are waited for, so that they are submitted together: those that take the
+/// places of several that ended come one by one.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Runs each task as a job of its own.
@@ -45,8 +46,8 @@ enum Request {
 }
 
 impl JobExecutor {
-    /// An executor that has at most `max_jobs` jobs of the run `run` in the batch system and reports to `reports`.
-    /// Nothing is asked yet.
+    /// An executor that has at most `max_jobs` jobs of the run `run` in the batch system and
+    /// reports to `reports`. Nothing is asked yet.
     pub fn new(
         system: Box<dyn BatchSystem>,
         via: Box<dyn Transport>,
@@ -96,8 +97,8 @@ impl Executor for JobExecutor {
         self.request(Request::Submit(jobs));
     }
 
-    /// Says `Adopted` of each: whether the batch system has it can only be told once it answers, and what it turns out
-    /// not to have is submitted then.
+    /// Says `Adopted` of each: whether the batch system has it can only be told once it answers,
+    /// and what it turns out not to have is submitted then.
     fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
         self.held.fetch_add(jobs.len(), Ordering::SeqCst);
         self.request(Request::Find(jobs.to_vec()));
@@ -162,7 +163,8 @@ struct Thread {
     untraced: Vec<Command>,
     /// Attempts to be kept, while others of an earlier engine may run on that could not be reached.
     unended: Option<Vec<Token>>,
-    /// The shortest and the longest time from one look to the next, and that of now: it grows while nothing changes.
+    /// The shortest and the longest time from one look to the next, and that of now: it grows while
+    /// nothing changes.
     pace: (Duration, Duration),
     /// How long tasks take, those of late more than those before.
     usual: Duration,
@@ -170,7 +172,8 @@ struct Thread {
     polled: Instant,
 }
 
-/// Looks in the time that a task usually takes, at the most: short tasks are looked at often, long ones are not.
+/// Looks in the time that a task usually takes, at the most: short tasks are looked at often, long
+/// ones are not.
 const LOOKS_A_TASK: u32 = 20;
 
 impl Thread {
@@ -207,8 +210,8 @@ impl Thread {
         self.leave()
     }
 
-    /// Cancels what is left, and brings back what it has done: a result may be among it. Returns what there is to say
-    /// of jobs that may still run.
+    /// Cancels what is left, and brings back what it has done: a result may be among it. Returns
+    /// what there is to say of jobs that may still run.
     fn leave(mut self) -> Vec<String> {
         let Self {
             system,
@@ -307,7 +310,8 @@ impl Thread {
         self.count();
     }
 
-    /// Who sees nothing held must find every end among the reports: those that are still to be told count.
+    /// Who sees nothing held must find every end among the reports: those that are still to be told
+    /// count.
     fn count(&self) {
         let ends = self.commands.iter();
         let ends = ends.filter(|command| matches!(command, Command::Ended(..)));
@@ -439,11 +443,13 @@ impl Thread {
         answers
     }
 
-    /// Notes the id of a job beside it. An engine that comes later and finds no note asks for the job by its token.
+    /// Notes the id of a job beside it. An engine that comes later and finds no note asks for the
+    /// job by its token.
     fn note(&self, token: &Token, id: &str) {
         if let Some(job) = self.jobs.get(token)
-            && let Err(e) = fs::create_dir_all(&job.dir)
-                .and_then(|()| batched::write_whole(&job.dir, ID, id.as_bytes()))
+            && let Err(e) = fs::create_dir_all(&job.dir).and_then(|()| {
+                atomic::write(&job.dir.join(ID), id.as_bytes(), Durability::Unsynced)
+            })
         {
             tracing::warn!("could not note the id of job {token}: {e}");
         }

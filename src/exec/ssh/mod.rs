@@ -1,7 +1,8 @@
 //! The transport `ssh`: attempts on another host, reached by the system's own ssh.
 //!
-//! This program is on both sides: here it puts and fetches (`SshTransport`), there it keeps directories (`there`) and
-//! processes (`processes`). Nothing listens there, and nothing calls back: each request is a command of its own.
+//! This program is on both sides: here it puts and fetches (`SshTransport`), there it keeps
+//! directories (`there`) and processes (`processes`). Nothing listens there, and nothing calls
+//! back: each request is a command of its own.
 
 mod connection;
 mod message;
@@ -21,15 +22,17 @@ pub use connection::{Connection, NO_QUESTION};
 pub use trouble::Trouble;
 
 use self::message::{Answer, File, Message, Request, decoded};
-use self::there::{plain, sha256};
+use self::there::plain;
 use self::trouble::last_line;
 use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{Call, Output, PutError, Transport, Unreachable};
 use super::{Job, batched};
 use crate::config::site::Ssh;
+use crate::host::hash::sha256;
 use crate::task::Token;
 
-/// The longest that a command may take: that of a batch system whose controller does not answer takes a minute.
+/// The longest that a command may take: that of a batch system whose controller does not answer
+/// takes a minute.
 const COMMAND: Duration = Duration::from_secs(180);
 /// The longest that files may take on their way.
 const TRANSFER: Duration = Duration::from_secs(3600);
@@ -64,7 +67,8 @@ pub struct SshTransport {
 }
 
 impl SshTransport {
-    /// A way to `place`, through the connection to its host; `executable` is this program. Nothing is sent yet.
+    /// A way to `place`, through the connection to its host; `executable` is this program. Nothing
+    /// is sent yet.
     pub fn new(connection: Arc<Connection>, place: Ssh, executable: &Path) -> Self {
         Self {
             connection,
@@ -192,7 +196,8 @@ impl SshTransport {
         }
     }
 
-    /// Runs a command; where there is no such program, this one is looked for again before the next.
+    /// Runs a command; where there is no such program, this one is looked for again before the
+    /// next.
     fn call(
         &mut self,
         argv: &[String],
@@ -365,7 +370,8 @@ enum Probed {
     /// What it prints as its version.
     Other(String),
     Absent(String),
-    /// It is there, but no program: its file system is mounted without them, or nobody may execute it.
+    /// It is there, but no program: its file system is mounted without them, or nobody may execute
+    /// it.
     NotExecutable,
 }
 

@@ -1,5 +1,5 @@
-//! The other side of a little batch system: `moldflow remote start`, `list` and `end` keep tasks as processes of a host
-//! that outlive the connection.
+//! The other side of a little batch system: `moldflow remote start`, `list` and `end` keep tasks as
+//! processes of a host that outlive the connection.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::there::WorkDir;
 use crate::exec::batched::{ENDED, SCRIPT, SCRIPT_OUTPUT};
 use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
+use crate::host::name::host_name;
 use crate::task::Token;
 
 /// Files in the directory of an attempt: it was started, it was to be ended.
@@ -57,7 +58,8 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     if dir.join(CANCELLED).exists() {
         return Ok(());
     }
-    // Where this process leads a session already, that one has no terminal either, and nothing ends it.
+    // Where this process leads a session already, that one has no terminal either, and nothing ends
+    // it.
     let _ = setsid();
     let output = File::create(dir.join(SCRIPT_OUTPUT))?;
     let environment = Environment::inherited();
@@ -81,7 +83,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
         }
     };
     let started = Started {
-        host: host(),
+        host: host_name(),
         pid: child.id().cast_signed(),
     };
     fs::write(marker, serde_json::to_vec(&started)?)
@@ -175,7 +177,7 @@ fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
     };
     Ok(if dir.join(ENDED).exists() {
         Condition::Ended
-    } else if !at.is_empty() && at != host() {
+    } else if !at.is_empty() && at != host_name() {
         Condition::Elsewhere(at)
     } else if is_leader || is_found(token)? {
         Condition::Running
@@ -189,14 +191,8 @@ fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
     })
 }
 
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
-}
-
-/// Held while processes are started and looked for, so that none is missed between its mark and its start.
+/// Held while processes are started and looked for, so that none is missed between its mark and its
+/// start.
 fn lock(work_dir: &WorkDir) -> io::Result<File> {
     let file = File::create(work_dir.attempts().join(".lock"))?;
     flock(&file, FlockOperation::LockExclusive)?;

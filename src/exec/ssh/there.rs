@@ -1,4 +1,5 @@
-//! The other side: `moldflow remote exchange` keeps the directories of attempts on the host that they run on.
+//! The other side: `moldflow remote exchange` keeps the directories of attempts on the host that
+//! they run on.
 
 use std::fs::{self, File as OpenFile};
 use std::io;
@@ -6,11 +7,10 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use super::message::{Answer, File, Message, Request, decoded};
 use super::processes::is_alive;
 use crate::exec::batched::clear_scratch;
+use crate::host::hash::sha256;
 use crate::task::Token;
 
 /// How long what nobody uses stays.
@@ -18,7 +18,8 @@ const UNUSED: Duration = Duration::from_secs(3600);
 /// How long attempts stay of whose run nothing was heard.
 const FORGOTTEN: Duration = Duration::from_secs(60 * 86_400);
 
-/// A folder for the attempts of many runs: `attempts/<token>`, and `files/<SHA-256>` that they share.
+/// A folder for the attempts of many runs: `attempts/<token>`, and `files/<SHA-256>` that they
+/// share.
 pub struct WorkDir {
     dir: PathBuf,
 }
@@ -193,12 +194,6 @@ impl WorkDir {
 }
 
 const UNFINISHED: &str = ".unfinished-";
-
-/// Lower-case hexadecimal SHA-256.
-pub fn sha256(content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// A path of plain names, so that what comes from another host stays where it belongs.
 pub fn plain(name: &str) -> io::Result<&Path> {
