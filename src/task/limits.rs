@@ -53,3 +53,26 @@ impl Limits {
 pub fn block_time(expected: Duration, walltime: Duration) -> Duration {
     expected.saturating_add(STEP_MARGIN).min(walltime * 9 / 10)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_job_and_a_client_outlast_the_timeout_and_a_job_is_no_longer_than_allowed() {
+        let limits = Limits::new(10 * MINUTE);
+        assert_eq!(limits.job_walltime(60 * MINUTE), 11 * MINUTE);
+        assert_eq!(limits.job_walltime(5 * MINUTE), 5 * MINUTE);
+        assert_eq!(Limits::new(Duration::MAX).job_walltime(MINUTE), MINUTE);
+        assert_eq!(limits.of_client().timeout, 11 * MINUTE);
+        assert_eq!(limits.of_client().expected, limits.expected);
+    }
+
+    #[test]
+    fn a_step_longer_than_every_block_needs_a_fresh_block() {
+        assert_eq!(block_time(MINUTE, 60 * MINUTE), MINUTE + STEP_MARGIN);
+        assert_eq!(block_time(600 * MINUTE, 60 * MINUTE), 54 * MINUTE);
+    }
+}
