@@ -95,7 +95,7 @@ fn a_miss_is_explained_by_the_parts_of_the_key_that_differ() {
     let explained = on(&two, &["explain", &smiles]).with_code(0).out;
     let differing: Vec<_> = explained
         .lines()
-        .filter(|line| line.ends_with(" here"))
+        .filter(|line| line.ends_with(" in this run"))
         .collect();
     assert_eq!(
         differing,
