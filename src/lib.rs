@@ -6,6 +6,7 @@ pub mod chem;
 pub mod learn;
 pub mod task;
 
+pub mod scheduler;
 pub mod simulate;
 
 pub mod config;

@@ -10,11 +10,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
-use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
+use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 use moldflow::task::{TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
@@ -194,16 +193,13 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
         fs::write(server.file("history"), "").expect("a file");
     }
     let number = |n| NonZeroUsize::new(n).expect("a number above zero");
-    let system = match executor {
-        "pbs" => System::Pbs,
-        _ => System::Cobalt,
-    };
-    let terms = Terms {
-        system,
-        batch: Batch {
+    let kind = SchedulerKind::named(executor).expect("a scheduler");
+    let scheduler = (kind.scheduler)(SubmissionParams {
+        scheduler: kind,
+        batch: BatchParams {
             queue: Some("debug".into()),
             account: None,
-            walltime: "10m".parse().expect("a duration"),
+            walltime: Duration::from_secs(600),
             nodes_per_task: number(1),
             max_jobs: number(4),
             options: vec![],
@@ -211,16 +207,12 @@ fn ends(executor: &'static str, history: bool) -> Vec<Exit> {
         cores_per_task: number(1),
         resources: Resources::default(),
         setup: vec![],
-    };
-    let system: Box<dyn BatchSystem> = match system {
-        System::Pbs => Box::new(Pbs::new(terms)),
-        _ => Box::new(Cobalt::new(terms)),
-    };
+    });
     fs::write(server.file("slots"), "8").expect("a file");
     let path = format!("{}:/usr/bin:/bin", server.file("bin").display());
     let here = Here::new(Path::new(env!("CARGO_BIN_EXE_moldflow"))).with("PATH", path);
     let (sender, mut reports) = unbounded_channel();
-    let jobs = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
+    let jobs = JobExecutor::new(scheduler, Box::new(here), 4, "c0ffee", sender);
     let mut jobs = jobs.expect("a thread");
     let token = |task| Token {
         run: "c0ffee".into(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::run_dir;
 use crate::config::site::Submit;
 use crate::driver::Ending;
-use crate::exec::batch::System;
+use crate::scheduler::SchedulerKind;
 
 /// The file of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
@@ -81,7 +81,7 @@ impl Chain {
     pub fn submit(
         &mut self,
         dir: &Path,
-        system: System,
+        system: SchedulerKind,
         after: Option<&str>,
     ) -> Result<usize, crate::exec::submission::SubmissionError> {
         let name = job_name(dir, self.jobs.len() + 1);
@@ -143,7 +143,7 @@ pub fn job_name(dir: &Path, number: usize) -> String {
 /// The job that an engine is in, and the one that goes on after it.
 pub struct Continuation {
     dir: PathBuf,
-    system: System,
+    system: SchedulerKind,
     chain: Chain,
     own: usize,
     /// The jobs that follow, the next first.
@@ -157,10 +157,10 @@ impl Continuation {
     /// The job of this process begins when `ended` tasks have ended. After a job that did not get on, the next one is
     /// submitted only once this one has.
     pub fn begin(dir: &Path, submit: &Submit, ended: u64) -> io::Result<Self> {
-        let system = System::from(submit.system);
+        let system = submit.system;
         let _lock = Chain::lock(dir);
         let mut chain = Chain::load(dir)?;
-        let id = system.own_job().unwrap_or_else(|| "unknown".into());
+        let id = system.own_job_id().unwrap_or_else(|| "unknown".into());
         let (own, gets_on) = chain.begin(&id, ended);
         let next = match chain.up_front {
             true => chain.after(own),
@@ -288,8 +288,8 @@ impl Continuation {
 
 /// What is left of a job of this walltime, as its batch system or else the clock of this process has it.
 pub fn time_left(submit: &Submit, walltime: Duration) -> Duration {
-    let system = System::from(submit.system);
-    let told = system.own_job().and_then(|id| system.time_left(&id));
+    let system = submit.system;
+    let told = system.own_job_id().and_then(|id| system.time_left(&id));
     told.unwrap_or(walltime).min(walltime)
 }
 

@@ -10,9 +10,8 @@ use super::allocation::{self, Shares};
 use super::failure::Failure;
 use super::ways::Ways;
 use crate::config::site;
-use crate::exec::batch::{System, Terms};
-use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
-use crate::exec::slurm::{self, BlockExecutor, Slurm};
+use crate::exec::jobs::{JobExecutor, RemoteHost};
+use crate::exec::slurm::{self, BlockExecutor};
 use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report, cores, gpus};
@@ -58,14 +57,14 @@ fn executor(
     let partition = &site.partitions[name];
     let slots = partition.slot_count(&site.node).unwrap_or(1);
     let here = Here::new(executable);
-    let terms = Terms::of(site, partition);
-    Ok(match (&partition.executor, terms) {
+    let params = partition.submission_params(site);
+    Ok(match (&partition.executor, params) {
         (
-            site::Executor::Slurm {
+            site::Executor::Batch(site::BatchExecutor {
                 blocks: Some(blocks),
                 batch,
                 ..
-            },
+            }),
             Some(terms),
         ) => {
             let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
@@ -88,26 +87,22 @@ fn executor(
         (site::Executor::Allocation { .. }, None) => Box::new(allocation::executor(
             site, name, shares, executable, reports,
         )?),
-        (_, Some(terms)) => {
-            let max_jobs = terms.batch.max_jobs.get().min(slots);
-            let system: Box<dyn BatchSystem> = match terms.system {
-                System::Slurm => Box::new(Slurm::new(terms)),
-                System::Pbs => Box::new(Pbs::new(terms)),
-                System::Cobalt => Box::new(Cobalt::new(terms)),
-            };
+        (_, Some(params)) => {
+            let max_jobs = params.batch.max_jobs.get().min(slots);
+            let scheduler = (params.scheduler.scheduler)(params);
             let via: Box<dyn Transport> = match way {
                 Some(way) => Box::new(way),
                 None => Box::new(here),
             };
-            Box::new(JobExecutor::new(system, via, max_jobs, run, reports)?)
+            Box::new(JobExecutor::new(scheduler, via, max_jobs, run, reports)?)
         }
         (_, None) => match way {
             Some(way) => {
                 let work_dir = way.work_dir().to_owned();
                 let setup = partition.setup.as_ref().unwrap_or(&site.setup).clone();
-                let system = Box::new(Processes { work_dir, setup });
+                let host = Box::new(RemoteHost { work_dir, setup });
                 let via = Box::new(way);
-                Box::new(JobExecutor::new(system, via, slots, run, reports)?)
+                Box::new(JobExecutor::new(host, via, slots, run, reports)?)
             }
             None => {
                 let executor = match taken_before(site, name) {

@@ -10,7 +10,6 @@ use super::failure::Failure;
 use super::start::{self, BatchScript, Start};
 use super::{CampaignArguments, Exit, print};
 use crate::config::campaign::Loaded;
-use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, Planned};
 
 #[derive(Args)]
@@ -175,11 +174,10 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             &[],
             None,
         )?;
-        let system = System::from(submit.system);
         let _ = writeln!(
             text,
             "\n{} job.sh, by `moldflow submit`, {}; job.sh:",
-            system.submit(),
+            submit.system.submit,
             match submit.chain {
                 Some(count) => format!("{count} jobs at once that run one after the other"),
                 None => "a job after the other".to_owned(),

@@ -10,9 +10,9 @@ use super::failure::{Failure, causes};
 use super::sites::hostname;
 use crate::config::campaign::{Loaded, MethodKind};
 use crate::config::site::{Executor, Memory, Partition, Site, Submit, Transport};
-use crate::exec::batch::{Script, Terms};
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::plan::{Plan, Planned};
+use crate::scheduler::{Script, TaskJob};
 use crate::simulate::Ranks;
 use crate::task::{Launch, Shape};
 
@@ -129,7 +129,7 @@ pub fn job_script(
     environment: &[(String, String)],
     commands: Option<&Path>,
 ) -> Result<String, Failure> {
-    let terms = Terms::of_campaign(site, submit);
+    let params = submit.params(site);
     let text = |path: &Path| path.display().to_string();
     let argv = [
         text(executable),
@@ -143,14 +143,14 @@ pub fn job_script(
     let script = Script {
         token: None,
         path: commands.as_deref(),
-        ..terms.script(
-            &name,
-            None,
-            Duration::MAX,
+        ..params.script(&TaskJob {
+            token: &name,
+            shape: None,
+            timeout: Duration::MAX,
             environment,
-            dir.to_owned(),
-            &argv,
-        )
+            dir: dir.to_owned(),
+            argv: &argv,
+        })
     };
     script.render().map_err(|error| {
         let hint = format!("correct `submit` in the site profile `{}`", site.name);
@@ -184,14 +184,8 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
     let launcher = launch.map(argv_of);
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
     let environment = environment(kind, partition);
-    let in_blocks = matches!(
-        &partition.executor,
-        Executor::Slurm {
-            blocks: Some(_),
-            ..
-        }
-    );
-    let terms = Terms::of(site, partition).filter(|_| !in_blocks);
+    let in_blocks = partition.executor.blocks().is_some();
+    let params = partition.submission_params(site).filter(|_| !in_blocks);
     let timeout = loaded.campaign.methods[&stage.method].timeout.into();
     let (host, dir) = match &partition.transport {
         Some(Transport::Ssh(place)) => {
@@ -200,10 +194,16 @@ fn start(loaded: &Loaded, stage: &Planned) -> Result<Start, Failure> {
         }
         None => (None, PathBuf::from(DIRECTORY)),
     };
-    let script = terms.map(|terms| {
-        let dir = dir.clone();
-        let script = terms.script("TOKEN", shape.as_ref(), timeout, &environment, dir, &argv);
-        let submit = terms.system.submit();
+    let script = params.map(|params| {
+        let script = params.script(&TaskJob {
+            token: "TOKEN",
+            shape: shape.as_ref(),
+            timeout,
+            environment: &environment,
+            dir: dir.clone(),
+            argv: &argv,
+        });
+        let submit = params.scheduler.dialect().submit;
         script.render().map(|text| BatchScript { submit, text })
     });
     Ok(Start {

@@ -12,7 +12,6 @@ use super::failure::Failure;
 use super::{Exit, print, run_dir};
 use crate::config::site::Submit;
 use crate::engine::Config;
-use crate::exec::batch::System;
 use crate::report::{self, RunState};
 use crate::store;
 
@@ -130,7 +129,7 @@ fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<Strin
             None => format!("runs in {}{}", job.id, after(job)),
         },
         (RunState::Interrupted | RunState::Running, _, _) => {
-            let system = submit.map(|submit| System::from(submit.system));
+            let system = submit.map(|submit| submit.system);
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {
                 Some(false) => match &chain.trouble {
                     Some(why) => format!("none goes on: {why}"),

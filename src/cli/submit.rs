@@ -14,7 +14,6 @@ use crate::config::campaign::Loaded;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
 use crate::exec::allocation::{Nodes, share};
-use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
 use crate::exec::transport::Here;
 use crate::store::Store;
@@ -73,7 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
         let mut here = Here::new(&super::own_executable()?);
-        super::ways::ask(submit.system.into(), &mut here, &of)?;
+        super::ways::ask(submit.system, &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -113,7 +112,7 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
             "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
         return Err(Failure::with_hint(message, hint));
     };
-    let command = System::from(submit.system).submit();
+    let command = submit.system.program();
     if on_path(command).is_none() {
         let message = format!(
             "the jobs of site `{}` are submitted by `{command}`, which is not on PATH",
@@ -154,7 +153,7 @@ fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Fail
     let executable = super::own_executable()?;
     let passed = start::passed(&loaded.site, std::env::vars());
     // A job's PATH may lack the folder in which its own continuation is submitted.
-    let commands = on_path(System::from(submit.system).submit());
+    let commands = on_path(submit.system.program());
     let commands = commands.as_deref().and_then(Path::parent);
     let text = start::job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
     let path = dir.join(chain::SCRIPT);
@@ -165,7 +164,7 @@ fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Fail
 }
 
 fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure> {
-    let system = System::from(submit.system);
+    let system = submit.system;
     let file = |e| Failure::new(format!("could not read or write the list of jobs: {e}"));
     let _lock = Chain::lock(dir);
     let mut chain = Chain::load(dir).map_err(file)?;

@@ -48,7 +48,7 @@ pub(super) fn run(command: &Command) -> Result<Exit, CommandFailure> {
             Ok(Exit::Task(fault))
         }),
         Command::Exec(ExecArguments { job }) => super::wait(async {
-            let exit = exec::carry_out(job).await;
+            let exit = exec::run_job(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
                 exec::Exit::Code(0) => Ok(Exit::Finished),
                 // The rest is in `exit.json`; the batch system only has to see that it was no success.

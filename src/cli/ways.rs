@@ -7,10 +7,9 @@ use std::sync::Arc;
 use super::failure::Failure;
 use crate::config::campaign::Loaded;
 use crate::config::site::{Site, Transport};
-use crate::exec;
-use crate::exec::batch::System;
 use crate::exec::ssh::{Connection, SshTransport};
 use crate::exec::transport::Here;
+use crate::scheduler::{CommandHost, SchedulerKind, Unreachable};
 
 /// A transport for each such partition, by its name; one connection for each host.
 pub(super) struct Ways(BTreeMap<String, SshTransport>);
@@ -54,14 +53,14 @@ impl Ways {
                 .transport
                 .as_ref()
                 .map(|Transport::Ssh(place)| &place.host);
-            let Some(system) = System::of(&partition.executor) else {
+            let Some(scheduler) = partition.executor.scheduler() else {
                 continue;
             };
-            if asked.insert((host, system.submit(), system.queues())) {
+            if asked.insert((host, scheduler.program(), scheduler.list_queues)) {
                 let of = format!("partition `{name}` of site `{}`", loaded.site.name);
                 match self.0.get_mut(name) {
-                    Some(way) => ask(system, way, &of)?,
-                    None => ask(system, &mut here, &of)?,
+                    Some(way) => ask(scheduler, way, &of)?,
+                    None => ask(scheduler, &mut here, &of)?,
                 }
             }
         }
@@ -76,21 +75,19 @@ impl Ways {
 
 /// Sees to it that a batch system answers; `of`: what needs it.
 pub(super) fn ask(
-    system: System,
-    via: &mut dyn exec::transport::Transport,
+    scheduler: SchedulerKind,
+    host: &mut dyn CommandHost,
     of: &str,
 ) -> Result<(), Failure> {
-    system
-        .ask(via)
-        .map_err(|exec::transport::Unreachable(why)| {
-            let command = system.queues().join(" ");
-            let message = format!(
-                "{of}: its batch system does not answer `{command}`: {}",
-                why.trim()
-            );
-            Failure::with_hint(
-                message,
-                "nothing was written: try again when it answers, or on a login node of the site",
-            )
-        })
+    scheduler.ask(host).map_err(|Unreachable(why)| {
+        let command = scheduler.list_queues.join(" ");
+        let message = format!(
+            "{of}: its batch system does not answer `{command}`: {}",
+            why.trim()
+        );
+        Failure::with_hint(
+            message,
+            "nothing was written: try again when it answers, or on a login node of the site",
+        )
+    })
 }

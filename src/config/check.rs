@@ -202,10 +202,7 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
     let template = site.mpiexec_command.as_deref().unwrap_or_default();
     let template = template.replace(' ', "");
     let told = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
-    if let Executor::Slurm {
-        blocks: Some(blocks),
-        ..
-    } = &found.executor
+    if let Some(blocks) = found.executor.blocks()
         && ranks.total() > 1
         && blocks.nodes.get() > 1
         && !told

@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::one;
-pub use super::batch::{Batch, BatchSystem, Blocks, Ssh, Submit, Transport};
+pub use super::batch::{Batch, Blocks, Ssh, Submit, Transport};
+pub use super::executor::{BatchExecutor, Executor};
 pub use super::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
@@ -177,104 +178,10 @@ impl Partition {
                 nodes_per_task,
                 tasks_per_node,
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
-            Executor::Slurm { slots, batch, .. } => {
-                Some(slots.map_or(batch.max_jobs.get(), NonZeroUsize::get))
+            Executor::Batch(jobs) => {
+                let slots = jobs.slots.unwrap_or(jobs.batch.max_jobs);
+                Some(slots.get())
             }
-            Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
-        }
-    }
-}
-
-/// How a partition starts its work.
-///
-/// Every further executor is a variant with its own settings, which stand beside `executor` in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "executor", rename_all = "snake_case")]
-pub enum Executor {
-    /// Processes on the host that the engine runs on.
-    Local {
-        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
-        slots: Slots,
-        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are confined.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        pin: bool,
-    },
-    /// Nodes of the batch job that the engine runs in.
-    Allocation {
-        /// Nodes of the job that it takes; those that no other partition takes if not given.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        nodes: Option<NonZeroUsize>,
-        #[serde(default = "one")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        nodes_per_task: NonZeroUsize,
-        #[serde(default = "one")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        tasks_per_node: NonZeroUsize,
-    },
-    /// Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.
-    Slurm {
-        /// Tasks that are handed to it at once; as many as there may be jobs if not given.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        slots: Option<NonZeroUsize>,
-        #[serde(flatten)]
-        batch: Batch,
-        /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task is a job.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        blocks: Option<Blocks>,
-    },
-    /// A job of PBS Pro for each task.
-    Pbs {
-        #[serde(flatten)]
-        batch: Batch,
-    },
-    /// A job of Cobalt for each task.
-    Cobalt {
-        #[serde(flatten)]
-        batch: Batch,
-    },
-}
-
-impl Executor {
-    /// The word profiles use.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Local { .. } => "local",
-            Self::Allocation { .. } => "allocation",
-            Self::Slurm { .. } => "slurm",
-            Self::Pbs { .. } => "pbs",
-            Self::Cobalt { .. } => "cobalt",
-        }
-    }
-
-    /// Nodes that it holds at most; none if only the allocation tells.
-    pub fn nodes(&self) -> Option<usize> {
-        match self {
-            Self::Local { .. } => Some(1),
-            Self::Allocation { nodes, .. } => nodes.map(NonZeroUsize::get),
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
-                Some(batch.max_jobs.get() * batch.nodes_per_task.get())
-            }
-        }
-    }
-
-    /// Nodes of a task.
-    pub fn nodes_per_task(&self) -> NonZeroUsize {
-        match self {
-            Self::Local { .. } => NonZeroUsize::MIN,
-            Self::Allocation { nodes_per_task, .. } => *nodes_per_task,
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
-                batch.nodes_per_task
-            }
-        }
-    }
-
-    /// What it asks of a batch system, if it makes jobs of its own.
-    pub fn batch(&self) -> Option<&Batch> {
-        match self {
-            Self::Local { .. } | Self::Allocation { .. } => None,
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => Some(batch),
         }
     }
 }

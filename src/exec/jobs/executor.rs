@@ -1,8 +1,7 @@
-//! The executor of jobs: a thread runs the commands of a batch system and looks at the jobs; what is to be done is
-//! decided in `queue`.
+//! The executor of jobs: a thread runs the commands of a scheduler and polls its jobs; the decisions
+//! are made in `queue`.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fs;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,20 +11,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::queue::{Command, Event, Queue};
-use super::{BatchSystem, Fate, Listed, Ready, State, Submitted, end_all};
-use crate::exec::batched::{self, Traces};
+use super::attempt_dir::{self, JobHost};
+use super::cancel_all;
+use super::queue::{Queue, QueueCommand, QueueEvent};
+use crate::exec::job_wrapper::AttemptFiles;
 use crate::exec::launch::now;
-use crate::exec::transport::{PutError, Transport, Unreachable};
+use crate::exec::transport::Transport;
 use crate::exec::{Executor, Exit, Found, Job, News, Report};
-use crate::task::{HostFault, Token};
+use crate::scheduler::{JobOutcome, JobState, JobStatus, Scheduler, Submission, Unreachable};
+use crate::task::Token;
 
-/// Bytes of what a script printed that a failure quotes.
-const QUOTED: usize = 1000;
-/// The file in an attempt's directory on this host that holds the id of its job.
-const ID: &str = "job.id";
-/// How long further jobs are waited for, so that they are submitted together: those that take the places of several
-/// that ended come one by one.
+/// Time for which further jobs are awaited, such that they are submitted together: the successors of
+/// several jobs that ended arrive one by one.
 const GATHER: Duration = Duration::from_millis(50);
 
 /// Runs each task as a job of its own.
@@ -41,14 +38,18 @@ enum Request {
     Find(Vec<Job>),
     Cancel(Vec<Token>),
     EndOthers(Vec<Token>),
-    DropWaiting,
+    DropPending,
 }
 
 impl JobExecutor {
-    /// An executor that has at most `max_jobs` jobs of the run `run` in the batch system and reports to `reports`.
-    /// Nothing is asked yet.
+    /// Returns an executor that has at most `max_jobs` jobs of the run `run` in the queue and reports
+    /// to `reports`. It runs no command yet.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if its thread cannot be started.
     pub fn new(
-        system: Box<dyn BatchSystem>,
+        scheduler: Box<dyn Scheduler>,
         via: Box<dyn Transport>,
         max_jobs: usize,
         run: &str,
@@ -56,10 +57,10 @@ impl JobExecutor {
     ) -> io::Result<Self> {
         let (sender, requests) = mpsc::channel();
         let held = Arc::new(AtomicUsize::new(0));
-        let pace = system.pace();
         let thread = Thread {
             queue: Queue::new(max_jobs),
-            system,
+            poll: scheduler.info().min_poll,
+            scheduler,
             via,
             run: run.to_owned(),
             requests,
@@ -68,11 +69,9 @@ impl JobExecutor {
             jobs: BTreeMap::new(),
             commands: VecDeque::new(),
             ready: Vec::new(),
-            untraced: Vec::new(),
-            unended: None,
-            poll: pace.0,
+            unread: Vec::new(),
+            uncancelled: None,
             usual: Duration::ZERO,
-            pace,
             polled: Instant::now(),
         };
         let builder = std::thread::Builder::new().name("jobs".into());
@@ -96,8 +95,8 @@ impl Executor for JobExecutor {
         self.request(Request::Submit(jobs));
     }
 
-    /// Says `Adopted` of each: whether the batch system has it can only be told once it answers, and what it turns out
-    /// not to have is submitted then.
+    /// Returns `Adopted` for each: whether the scheduler has it is known only once it answers. Jobs that
+    /// it does not have are submitted then.
     fn find(&mut self, jobs: &[Job]) -> Vec<Found> {
         self.held.fetch_add(jobs.len(), Ordering::SeqCst);
         self.request(Request::Find(jobs.to_vec()));
@@ -113,7 +112,7 @@ impl Executor for JobExecutor {
     }
 
     fn drop_waiting(&mut self) {
-        self.request(Request::DropWaiting);
+        self.request(Request::DropPending);
     }
 
     fn slots(&self) -> usize {
@@ -130,7 +129,7 @@ impl Executor for JobExecutor {
 }
 
 impl JobExecutor {
-    /// Cancels what the batch system still has, and says what may be left of it.
+    /// Cancels the jobs that the scheduler still has. Returns sentences about those that may remain.
     fn close(&mut self) -> Vec<String> {
         self.requests = None;
         let thread = self.thread.take();
@@ -147,7 +146,7 @@ impl Drop for JobExecutor {
 }
 
 struct Thread {
-    system: Box<dyn BatchSystem>,
+    scheduler: Box<dyn Scheduler>,
     via: Box<dyn Transport>,
     run: String,
     queue: Queue,
@@ -155,31 +154,32 @@ struct Thread {
     reports: UnboundedSender<Report>,
     held: Arc<AtomicUsize>,
     jobs: BTreeMap<Token, Job>,
-    commands: VecDeque<Command>,
-    /// Jobs to be submitted when nothing else is to be done.
+    commands: VecDeque<QueueCommand>,
+    /// Jobs that are submitted when there is nothing else to do.
     ready: Vec<Token>,
-    /// What is to be read again, because it could not be reached.
-    untraced: Vec<Command>,
-    /// Attempts to be kept, while others of an earlier engine may run on that could not be reached.
-    unended: Option<Vec<Token>>,
-    /// The shortest and the longest time from one look to the next, and that of now: it grows while nothing changes.
-    pace: (Duration, Duration),
-    /// How long tasks take, those of late more than those before.
+    /// Reads that are repeated at the next poll, because the host was unreachable.
+    unread: Vec<QueueCommand>,
+    /// Attempts to keep, while others of an earlier engine may still run because the scheduler was
+    /// unreachable.
+    uncancelled: Option<Vec<Token>>,
+    /// Moving average of the duration of tasks.
     usual: Duration,
+    /// Time from one poll to the next: it grows while nothing changes.
     poll: Duration,
+    /// Time of the last poll.
     polled: Instant,
 }
 
-/// Looks in the time that a task usually takes, at the most: short tasks are looked at often, long ones are not.
-const LOOKS_A_TASK: u32 = 20;
+/// Most polls in the time that a task usually takes: short tasks are polled often, long ones rarely.
+const POLLS_PER_TASK: u32 = 20;
 
 impl Thread {
-    /// Serves requests until there are no more to come; returns what may be left of the jobs.
+    /// Serves requests until the executor is dropped. Returns sentences about jobs that may remain.
     fn serve(mut self) -> Vec<String> {
         loop {
             let due = self.polled + self.poll;
             let left = due.saturating_duration_since(Instant::now());
-            let waits = !self.queue.is_idle() || self.unended.is_some();
+            let waits = !self.queue.is_idle() || self.uncancelled.is_some();
             let busy = !self.commands.is_empty() || !self.ready.is_empty();
             let request = if busy || waits && left.is_zero() {
                 self.requests
@@ -194,7 +194,7 @@ impl Thread {
             match request {
                 Ok(request) => self.request(request),
                 Err(true) => break,
-                Err(false) if waits && Instant::now() >= due => self.look(),
+                Err(false) if waits && Instant::now() >= due => self.poll(),
                 Err(false) => match self.commands.pop_front() {
                     Some(command) => {
                         self.perform(command);
@@ -207,11 +207,11 @@ impl Thread {
         self.leave()
     }
 
-    /// Cancels what is left, and brings back what it has done: a result may be among it. Returns what there is to say
-    /// of jobs that may still run.
+    /// Cancels the jobs that are left and fetches their files, which may hold results. Returns
+    /// sentences about jobs that may still run.
     fn leave(mut self) -> Vec<String> {
         let Self {
-            system,
+            scheduler,
             via,
             queue,
             jobs,
@@ -222,9 +222,9 @@ impl Thread {
         let names: Vec<String> = left.iter().map(Token::to_string).collect();
         let mut sentences = Vec::new();
         if !names.is_empty() {
-            let cancel = || system.cancel(&mut **via, &names, false);
-            if let Err(rest) = end_all(queue.is_in_doubt(), cancel) {
-                sentences.push(rest.sentence("jobs", system.ender(), queue.ids()));
+            let cancel = || scheduler.cancel(&mut **via, &names, false);
+            if let Err(rest) = cancel_all(queue.has_doubtful_job(), cancel) {
+                sentences.push(rest.sentence("jobs", scheduler.info().cancel, queue.ids()));
             }
         }
         let mut bring = || {
@@ -247,17 +247,17 @@ impl Thread {
             tokens
         };
         let event = match request {
-            Request::Submit(jobs) => Event::Wanted(keep(jobs, &mut self.jobs)),
+            Request::Submit(jobs) => QueueEvent::Submit(keep(jobs, &mut self.jobs)),
             Request::Find(jobs) => {
                 let tokens = keep(jobs, &mut self.jobs).into_iter();
                 let noted = tokens.map(|token| {
-                    let id = self.jobs.get(&token).and_then(noted_id);
+                    let id = self.jobs.get(&token).and_then(attempt_dir::read_id);
                     (token, id)
                 });
-                Event::Perhaps(noted.collect())
+                QueueEvent::Adopt(noted.collect())
             }
-            Request::Cancel(tokens) => Event::Cancel(tokens),
-            Request::DropWaiting => Event::DropWaiting,
+            Request::Cancel(tokens) => QueueEvent::Cancel(tokens),
+            Request::DropPending => QueueEvent::DropPending,
             Request::EndOthers(keep) => {
                 self.end_others(keep, false);
                 return;
@@ -266,27 +266,30 @@ impl Thread {
         self.handle(event);
     }
 
-    /// Ends attempts other than `keep`; `later`: this engine may have submitted some itself by now.
+    /// Cancels attempts other than `keep`; `later`: this engine may have submitted some itself by now.
     fn end_others(&mut self, keep: Vec<Token>, later: bool) {
-        self.unended = None;
-        if let Err(Unreachable(why)) = self.ended_others(&keep, later) {
+        self.uncancelled = None;
+        if let Err(Unreachable(why)) = self.cancel_others_now(&keep, later) {
             tracing::warn!("jobs that an earlier engine cancelled may still be there: {why}");
-            self.unended = Some(keep);
+            self.uncancelled = Some(keep);
         }
     }
 
-    fn ended_others(&mut self, keep: &[Token], later: bool) -> Result<(), Unreachable> {
+    fn cancel_others_now(&mut self, keep: &[Token], later: bool) -> Result<(), Unreachable> {
         let Self {
-            system, via, run, ..
+            scheduler,
+            via,
+            run,
+            ..
         } = self;
         let newest = later.then(|| keep.iter().map(|token| token.task).max());
         let is_old = |token: &Token| newest.is_none_or(|newest| Some(token.task) < newest);
         let keep: Vec<Token> = keep.iter().chain(self.jobs.keys()).cloned().collect();
-        let listing = system.list(&mut **via, run)?;
+        let listing = scheduler.list(&mut **via, run)?;
         let others = others(&listing.jobs, run, &keep).filter(is_old);
         let others: Vec<String> = others.map(|token| token.to_string()).collect();
         if !others.is_empty() {
-            system.cancel(&mut **via, &others, false)?;
+            scheduler.cancel(&mut **via, &others, false)?;
             let names = others.join(", ");
             return Err(Unreachable(format!(
                 "looking again whether these ended: {names}"
@@ -298,88 +301,98 @@ impl Thread {
         via.sweep(run, &keep)
     }
 
-    fn handle(&mut self, event: Event) {
+    fn handle(&mut self, event: QueueEvent) {
         let commands = self.queue.handle(event);
         if !commands.is_empty() {
-            self.poll = (self.usual / LOOKS_A_TASK).clamp(self.pace.0, self.pace.1);
+            let info = self.scheduler.info();
+            self.poll = (self.usual / POLLS_PER_TASK).clamp(info.min_poll, info.max_poll);
         }
         self.commands.extend(commands);
         self.count();
     }
 
-    /// Who sees nothing held must find every end among the reports: those that are still to be told count.
+    /// Counts ends that are not reported yet as well: when the count is zero every end is among the
+    /// reports.
     fn count(&self) {
         let ends = self.commands.iter();
-        let ends = ends.filter(|command| matches!(command, Command::Ended(..)));
+        let ends = ends.filter(|command| matches!(command, QueueCommand::Ended(..)));
         let held = self.queue.held() + ends.count();
         self.held.store(held, Ordering::SeqCst);
     }
 
-    /// Looks at all jobs at once.
-    fn look(&mut self) {
-        self.poll = (self.poll * 3 / 2).min(self.pace.1);
-        self.commands.extend(self.untraced.drain(..));
-        if let Some(keep) = self.unended.take() {
+    /// Polls all jobs at once.
+    fn poll(&mut self) {
+        self.poll = (self.poll * 3 / 2).min(self.scheduler.info().max_poll);
+        self.commands.extend(self.unread.drain(..));
+        if let Some(keep) = self.uncancelled.take() {
             self.end_others(keep, true);
         }
-        match self.system.list(&mut *self.via, &self.run) {
+        match self.scheduler.list(&mut *self.via, &self.run) {
             Ok(listing) => {
                 if !listing.complete {
-                    let name = self.system.name();
+                    let name = self.scheduler.info().name;
                     tracing::warn!(
                         "{name} left jobs out of its answer: nothing is concluded of them"
                     );
                 }
-                self.handle(Event::Listed(listing));
+                self.handle(QueueEvent::Listed(listing));
             }
             Err(why) => self.no_answer(&why),
         }
         self.polled = Instant::now();
     }
 
-    fn perform(&mut self, command: Command) {
+    fn perform(&mut self, command: QueueCommand) {
         match command {
-            Command::Submit(tokens) => self.ready.extend(tokens),
-            Command::Show(jobs) => self.show(jobs),
-            Command::Note(token, id) => self.note(&token, &id),
-            Command::Trace(token, fate) => match self.trace(&token, fate.clone()) {
-                Ok(event) => self.handle(event),
-                Err(why) => {
-                    self.no_answer(&why);
-                    self.untraced.push(Command::Trace(token, fate));
+            QueueCommand::Submit(tokens) => self.ready.extend(tokens),
+            QueueCommand::Show(jobs) => self.request_status(jobs),
+            QueueCommand::Note(token, id) => {
+                if let Some(job) = self.jobs.get(&token) {
+                    attempt_dir::write_id(job, &id);
                 }
-            },
-            Command::Cancel(tokens) => self.cancel(&tokens, false),
-            Command::CancelWaiting(tokens) => self.cancel(&tokens, true),
-            Command::Started(token) => self.report(token, News::Started),
-            Command::Ended(token, exit, traces) => {
-                let exit = match self.jobs.remove(&token) {
-                    Some(job) => with_output(exit, &job),
-                    None => exit,
-                };
-                self.via.forget(&token);
-                if let Some(ended) = &traces.ended {
-                    let took = ended.ended.saturating_sub(ended.started);
-                    let took = Duration::from_millis(took.max(0).cast_unsigned());
-                    self.usual = (self.usual * 3 + took) / 4;
-                }
-                let news = News::Ended {
-                    exit,
-                    result: traces.result,
-                    started: traces.ended.map(|ended| ended.started),
-                };
-                self.report(token, news);
             }
+            QueueCommand::ReadFiles(token, outcome) => {
+                match self.read_files(&token, outcome.clone()) {
+                    Ok(event) => self.handle(event),
+                    Err(why) => {
+                        self.no_answer(&why);
+                        self.unread.push(QueueCommand::ReadFiles(token, outcome));
+                    }
+                }
+            }
+            QueueCommand::Cancel(tokens) => self.cancel(&tokens, false),
+            QueueCommand::CancelPending(tokens) => self.cancel(&tokens, true),
+            QueueCommand::Started(token) => self.report(token, News::Started),
+            QueueCommand::Ended(token, exit, files) => self.report_end(token, exit, files),
         }
     }
 
-    fn show(&mut self, jobs: Vec<(Token, String)>) {
+    fn report_end(&mut self, token: Token, exit: Exit, files: AttemptFiles) {
+        let exit = match self.jobs.remove(&token) {
+            Some(job) => attempt_dir::with_output(exit, &job.dir),
+            None => exit,
+        };
+        self.via.forget(&token);
+        if let Some(end) = &files.ended {
+            let took = end.ended.saturating_sub(end.started);
+            let took = Duration::from_millis(took.max(0).cast_unsigned());
+            self.usual = (self.usual * 3 + took) / 4;
+        }
+        let news = News::Ended {
+            exit,
+            result: files.result,
+            started: files.ended.map(|end| end.started),
+        };
+        self.report(token, news);
+    }
+
+    fn request_status(&mut self, jobs: Vec<(Token, String)>) {
         let ids: Vec<String> = jobs.iter().map(|(_, id)| id.clone()).collect();
-        match self.system.show(&mut *self.via, &ids) {
-            Ok(mut shown) => {
+        match self.scheduler.status(&mut *self.via, &ids) {
+            Ok(mut statuses) => {
                 for (token, id) in jobs {
-                    if let Some(listed) = shown.remove(&id) {
-                        self.handle(Event::Shown(token, listed));
+                    if let Some(status) = statuses.remove(&id) {
+                        self.handle(QueueEvent::Shown(token, status));
                     }
                 }
             }
@@ -387,9 +400,9 @@ impl Thread {
         }
     }
 
-    /// Submits as many of the jobs that are ready as the batch system takes at once.
+    /// Submits as many of the ready jobs as the scheduler takes at once.
     fn submit(&mut self) {
-        if self.ready.len() < self.system.at_once() {
+        if self.ready.len() < self.scheduler.max_submissions() {
             match self.requests.recv_timeout(GATHER) {
                 Ok(request) => return self.request(request),
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -402,30 +415,35 @@ impl Thread {
         self.ready = wanted;
         for token in unwanted {
             // It is as if there had been no room for it.
-            self.handle(Event::Submitted(token, Submitted::Full));
+            self.handle(QueueEvent::Submitted(token, Submission::QueueFull));
         }
-        let count = self.ready.len().min(self.system.at_once());
+        let count = self.ready.len().min(self.scheduler.max_submissions());
         let tokens: Vec<Token> = self.ready.drain(..count).collect();
         let mut answers = self.submitted(&tokens);
-        if answers.iter().any(|(_, answer)| *answer == Submitted::Full) {
+        if answers
+            .iter()
+            .any(|(_, answer)| *answer == Submission::QueueFull)
+        {
             let rest = self.ready.drain(..);
-            answers.extend(rest.map(|token| (token, Submitted::Full)));
+            answers.extend(rest.map(|token| (token, Submission::QueueFull)));
         }
         for (token, answer) in answers {
             tracing::info!("job {token}: {answer:?}");
-            if let Submitted::As(id) = &answer {
-                self.note(&token, id);
+            if let (Submission::Accepted(id), Some(job)) = (&answer, self.jobs.get(&token)) {
+                attempt_dir::write_id(job, id);
             }
-            self.handle(Event::Submitted(token, answer));
+            self.handle(QueueEvent::Submitted(token, answer));
         }
     }
 
-    /// Puts the files of jobs into their directories, submits the jobs, and says what came of each.
-    fn submitted(&mut self, tokens: &[Token]) -> Vec<(Token, Submitted)> {
+    /// Puts the files of jobs into their directories and submits the jobs. Returns the result of each.
+    fn submitted(&mut self, tokens: &[Token]) -> Vec<(Token, Submission)> {
         let mut answers = Vec::new();
         let mut ready = Vec::new();
         for token in tokens {
-            match put(&*self.system, &mut *self.via, self.jobs.get(token)) {
+            let unknown = || Submission::Rejected("the job is not known".into());
+            let job = self.jobs.get(token).ok_or_else(unknown);
+            match job.and_then(|job| attempt_dir::put(&*self.scheduler, &mut *self.via, job)) {
                 Ok(job) => ready.push(job),
                 Err(answer) => answers.push((token.clone(), answer)),
             }
@@ -433,52 +451,54 @@ impl Thread {
         if ready.is_empty() {
             return answers;
         }
-        let came = self.system.submit(&mut *self.via, &ready);
-        let tokens = ready.iter().map(|ready| ready.job.token.clone());
-        answers.extend(tokens.zip(came));
+        let jobs = ready.iter().filter_map(|job| self.jobs.get(job.token));
+        let mut host = JobHost {
+            jobs: jobs.collect(),
+            via: &mut *self.via,
+        };
+        let results = self.scheduler.submit(&mut host, &ready);
+        let tokens = ready.iter().map(|job| job.token.clone());
+        answers.extend(tokens.zip(results));
         answers
     }
 
-    /// Notes the id of a job beside it. An engine that comes later and finds no note asks for the job by its token.
-    fn note(&self, token: &Token, id: &str) {
-        if let Some(job) = self.jobs.get(token)
-            && let Err(e) = fs::create_dir_all(&job.dir)
-                .and_then(|()| batched::write_whole(&job.dir, ID, id.as_bytes()))
-        {
-            tracing::warn!("could not note the id of job {token}: {e}");
-        }
-    }
-
-    /// What a job left that the batch system is done with.
-    fn trace(&mut self, token: &Token, fate: Option<Fate>) -> Result<Event, Unreachable> {
-        let traces = match self.jobs.get(token) {
+    /// Reads the files of a job that the scheduler has finished.
+    fn read_files(
+        &mut self,
+        token: &Token,
+        outcome: Option<JobOutcome>,
+    ) -> Result<QueueEvent, Unreachable> {
+        let files = match self.jobs.get(token) {
             Some(job) => {
                 self.via.get(job)?;
-                Traces::read(job)
+                AttemptFiles::read(job)
             }
-            None => Traces::default(),
+            None => AttemptFiles::default(),
         };
-        let client = self.system.client();
-        let token = token.clone();
-        if traces.is_empty() && self.via.is_at_it(client, &token.to_string())? {
-            return Ok(Event::StillComing(token));
+        if files.is_empty() {
+            let text = token.to_string();
+            for client in self.scheduler.info().clients {
+                if self.via.submission_in_progress(client, &text)? {
+                    return Ok(QueueEvent::SubmissionInProgress(token.clone()));
+                }
+            }
         }
-        Ok(Event::Traced {
-            token,
-            fate,
-            traces,
+        Ok(QueueEvent::FilesRead {
+            token: token.clone(),
+            outcome,
+            files,
         })
     }
 
     fn no_answer(&self, why: &Unreachable) {
-        let name = self.system.name();
+        let name = self.scheduler.info().name;
         tracing::warn!("{name} does not answer, nothing is concluded from that: {why}");
     }
 
     fn cancel(&mut self, tokens: &[Token], waiting: bool) {
         let names: Vec<String> = tokens.iter().map(Token::to_string).collect();
         // Commanded again at the next look, if they are still there.
-        if let Err(Unreachable(why)) = self.system.cancel(&mut *self.via, &names, waiting) {
+        if let Err(Unreachable(why)) = self.scheduler.cancel(&mut *self.via, &names, waiting) {
             tracing::warn!("could not cancel {} jobs: {why}", names.len());
         }
     }
@@ -489,65 +509,15 @@ impl Thread {
     }
 }
 
-/// Puts the files of a job into its directory; if that fails, the outcome of its submission.
-fn put<'j>(
-    system: &dyn BatchSystem,
-    via: &mut dyn Transport,
-    job: Option<&'j Job>,
-) -> Result<Ready<'j>, Submitted> {
-    let refused = |why: String| Submitted::Refused(why);
-    let unreachable = |Unreachable(why)| {
-        let name = system.name();
-        tracing::warn!("{name} does not answer, nothing is concluded from that: {why}");
-        Submitted::Unknown
-    };
-    let job = job.ok_or_else(|| refused("the job is not known".into()))?;
-    // Before the directory, whose place on another host may be known only then.
-    let executable = via.executable().map_err(unreachable)?;
-    let dir = via.directory(job);
-    let script = system.script(job, &dir, &executable);
-    let script = script.map_err(|e| refused(e.to_string()))?;
-    // That of an earlier submission, which the batch system does not have.
-    let _ = fs::remove_file(job.dir.join(ID));
-    match via.put(job, &script) {
-        Ok(()) => Ok(Ready { job, dir, script }),
-        Err(PutError::Unreachable(why)) => Err(unreachable(why)),
-        Err(e @ PutError::Files(_)) => Err(match HostFault::of(&e) {
-            Some(fault) => Submitted::NotStarted(Exit::NotStarted(fault, e.to_string())),
-            None => refused(e.to_string()),
-        }),
-    }
-}
-
-/// The id that an earlier engine noted beside a job.
-fn noted_id(job: &Job) -> Option<String> {
-    let id = fs::read_to_string(job.dir.join(ID)).ok()?;
-    (!id.is_empty()).then_some(id)
-}
-
-/// Attempts of a run that live and are none of `keep`.
+/// Returns the live attempts of a run that are none of `keep`.
 fn others<'l>(
-    list: &'l [Listed],
+    list: &'l [JobStatus],
     run: &'l str,
     keep: &'l [Token],
 ) -> impl Iterator<Item = Token> + 'l {
     let live = list
         .iter()
-        .filter(|job| !matches!(job.state, State::Ended(_) | State::Completing));
+        .filter(|job| !matches!(job.state, JobState::Ended(_) | JobState::Completing));
     let tokens = live.filter_map(|job| job.name.parse().ok());
     tokens.filter(move |token: &Token| token.run == run && !keep.contains(token))
-}
-
-/// Adds what the script printed to an end that has nothing else to explain it.
-fn with_output(exit: Exit, job: &Job) -> Exit {
-    let Exit::Word(word) = exit else {
-        return exit;
-    };
-    let output = fs::read(job.dir.join(batched::SCRIPT_OUTPUT)).unwrap_or_default();
-    let tail = &output[output.len().saturating_sub(QUOTED)..];
-    let tail = String::from_utf8_lossy(tail).trim().to_owned();
-    Exit::Word(match tail.is_empty() {
-        true => word,
-        false => format!("{word}: {tail}"),
-    })
 }

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::message::{Answer, File, Message, Request, decoded};
 use super::processes::is_alive;
-use crate::exec::batched::clear_scratch;
+use crate::exec::job_wrapper::clear_scratch;
 use crate::task::Token;
 
 /// How long what nobody uses stays.
