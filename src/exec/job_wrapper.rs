@@ -165,7 +165,8 @@ pub fn script(setup: &[String], argv: &[String]) -> String {
 }
 
 /// Runs the job specified in the file `spec`; how it ended is on disk afterwards. When the scheduler
-/// sends SIGTERM the task is terminated and nothing is written: then the scheduler's word tells why.
+/// sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the scheduler's word
+/// tells why.
 ///
 /// # Errors
 ///
@@ -173,6 +174,11 @@ pub fn script(setup: &[String], argv: &[String]) -> String {
 pub async fn run_job(spec: &Path) -> io::Result<Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
+    // Flux sends it to the script of a job that is cancelled.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let stopped = async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+    };
     let dir = spec.parent().filter(|dir| *dir != Path::new(""));
     let dir = dir.unwrap_or(Path::new(".")).to_owned();
     let started = now();
@@ -212,7 +218,7 @@ pub async fn run_job(spec: &Path) -> io::Result<Exit> {
             tokio::select! {
                 // A job that is cancelled ends by the same signal as its task, which need not be noticed first.
                 biased;
-                _ = terminate.recv() => {
+                () = stopped => {
                     end_group(leader);
                     super::scratch::remove(&spec.env, &dir);
                     return Ok(Exit::Signal(Signal::TERM.as_raw()));
