@@ -204,7 +204,8 @@ pub async fn run_job(spec: &Path) -> io::Result<Exit> {
                 if !in_time {
                     end_group(leader);
                 }
-                // What the leader left behind; it is not reaped yet, so that its id cannot name another group.
+                // Processes that the leader left behind; it is not reaped yet, so its id cannot name
+                // another group.
                 let _ = kill_process_group(leader, Signal::KILL);
                 let _ = sender.send((in_time, child.wait()));
             };
@@ -216,7 +217,7 @@ pub async fn run_job(spec: &Path) -> io::Result<Exit> {
                 ));
             }
             tokio::select! {
-                // A job that is cancelled ends by the same signal as its task, which need not be noticed first.
+                // The signal that cancels a job may reach its task as well, and must be noticed first.
                 biased;
                 () = stopped => {
                     end_group(leader);
@@ -261,8 +262,12 @@ pub fn nodes_here(variable: impl Fn(&str) -> Option<String>) -> Result<Nodes, No
     nodes_of_job(variable, |path| fs::read_to_string(path), run)
 }
 
-/// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless somebody else did.
+/// Writes the nodes of the job that this process is in, for the launcher of an MPI program, unless the
+/// executor did.
 fn name_hosts(dir: &Path) -> io::Result<()> {
+    if dir.join(HOSTS).exists() {
+        return Ok(());
+    }
     let variable = |name: &str| {
         // A step may have fewer nodes than its job.
         let step = (name == "SLURM_JOB_NODELIST").then(|| std::env::var("SLURM_STEP_NODELIST"));
@@ -270,16 +275,14 @@ fn name_hosts(dir: &Path) -> io::Result<()> {
             .or_else(|| std::env::var(name).ok())
     };
     match nodes_here(variable) {
-        Ok(Nodes::Named(hosts)) if !dir.join(HOSTS).exists() => {
-            write_whole(dir, HOSTS, (hosts.join("\n") + "\n").as_bytes())
-        }
-        // What cannot be told is missed only by a launcher that asks for it.
+        Ok(Nodes::Named(hosts)) => write_whole(dir, HOSTS, (hosts.join("\n") + "\n").as_bytes()),
+        // Unknown nodes are missed only by a launcher that asks for them.
         _ => Ok(()),
     }
 }
 
-/// Removes what an attempt left, so that it counts as not begun. First its end: where the rest cannot be removed, the
-/// attempt counts as lost.
+/// Removes the files of an attempt, such that it counts as not begun. First its end: where the rest
+/// cannot be removed, the attempt counts as lost.
 pub fn discard(dir: &Path, result: &str) {
     for name in [result, END_FILE] {
         let _ = fs::remove_file(dir.join(name));
@@ -298,8 +301,12 @@ fn read<T: DeserializeOwned>(path: &Path) -> io::Result<T> {
     Ok(serde_json::from_slice(&fs::read(path)?)?)
 }
 
-/// A file that is there whole or not at all, as far as its host keeps its power: after that it may be empty, and then
-/// it tells nothing (decision 0022).
+/// Writes a file whole or not at all, unless its host loses power: then it may be empty, and counts
+/// as missing (decision 0022).
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be written.
 pub fn write_whole(dir: &Path, name: &str, content: &[u8]) -> io::Result<()> {
     let new = dir.join(format!(".{name}"));
     fs::write(&new, content)?;
