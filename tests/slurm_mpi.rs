@@ -30,7 +30,7 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Exit, Option<Vec<u8>>)> {
         batch: BatchParams {
             queue: Some("short".into()),
             account: None,
-            walltime: Duration::from_secs(600),
+            walltime: std::time::Duration::from_secs(600),
             nodes_per_task: number(1),
             max_jobs: number(4),
             options: vec![],

@@ -2,11 +2,13 @@
 
 mod attempt_dir;
 mod cancel;
+mod event;
 mod executor;
 mod queue;
 #[cfg(test)]
 mod queue_laws;
 mod remote_host;
+mod runner;
 mod verdict;
 
 pub use self::cancel::cancel_all;

@@ -1,33 +1,35 @@
-//! A job a task: which jobs are submitted, looked for, cancelled and reported. Events in, commands out; no clock, no I/O.
+//! One job per task: which jobs are submitted, polled, cancelled and reported. Events in, commands
+//! out; no clock, no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::event::{QueueCommand, QueueEvent};
 use super::verdict;
 use crate::exec::Exit;
 use crate::exec::job_wrapper::AttemptFiles;
 use crate::scheduler::{JobListing, JobOutcome, JobState, JobStatus, Submission};
 use crate::task::Token;
 
-/// Complete lists in a row that must lack a job whose id nobody knows before it is believed never to have come: the
-/// controller may take in a submission after its client gave up.
+/// Complete listings in a row that must lack a job whose id is not known before it counts as never
+/// submitted: the scheduler may take a submission after its client gave up.
 const ABSENCES: u32 = 2;
-/// How often the batch system must deny a job's id before the job is believed to be gone without a trace: what it left
-/// may take its time to be seen here. No list that lacks it counts.
+/// Times that the scheduler must deny a job's id before the job counts as gone without files: its
+/// files may show late on this host. A listing that lacks the job does not count.
 const DENIALS: u32 = 3;
 
-/// The jobs of a partition.
+/// Jobs of a partition.
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// Jobs in the batch system, at the most.
+    /// Most jobs in the scheduler at once.
     limit: usize,
     next: u64,
     waiting: BTreeMap<u64, Token>,
-    held: BTreeMap<Token, QueuedJob>,
-    /// The batch system takes no more jobs before it is looked at again.
+    active: BTreeMap<Token, QueuedJob>,
+    /// The scheduler takes no more jobs before the next poll.
     full: bool,
 }
 
-/// A job that the batch system has, or may have.
+/// A job that the scheduler has, or may have.
 #[derive(Debug)]
 struct QueuedJob {
     order: u64,
@@ -44,13 +46,13 @@ struct QueuedJob {
 enum JobPhase {
     /// Its submission was commanded.
     Submitting,
-    /// Nobody knows whether the batch system has it: the answer was lost, or an engine died.
+    /// It is not known whether the scheduler has it: the answer was lost, or an engine died.
     Doubtful,
     Known {
         id: String,
     },
-    /// The batch system is done with it; what it left is being read. `id`: the one that it had, if that is known;
-    /// `came`: whether the batch system ever had it, as far as this engine knows.
+    /// The scheduler has finished it; its files are being read. `id`: the one that it had, if that is
+    /// known; `came`: whether the scheduler ever had it, as far as this engine knows.
     Ending {
         id: Option<String>,
         came: bool,
@@ -60,53 +62,13 @@ enum JobPhase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Intent {
     Run,
-    /// Not to start any more; if it runs already, it may go on.
+    /// It must not start; if it runs already, it continues.
     NotStart,
     Cancel,
 }
 
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum QueueEvent {
-    /// Jobs to be run, in this order.
-    Submit(Vec<Token>),
-    /// Jobs that an earlier engine may have submitted, with their ids where it noted them.
-    Adopt(Vec<(Token, Option<String>)>),
-    Cancel(Vec<Token>),
-    /// What has not started is not to start.
-    DropPending,
-    Submitted(Token, Submission),
-    /// The process that submits this job, left by an earlier engine, is still at it.
-    SubmissionInProgress(Token),
-    Listed(JobListing),
-    /// What the batch system says of the id that this job had; None if it does not know the id.
-    Shown(Token, Option<JobStatus>),
-    /// What the directory of a job holds that the batch system is done with.
-    FilesRead {
-        token: Token,
-        outcome: Option<JobOutcome>,
-        files: AttemptFiles,
-    },
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum QueueCommand {
-    Submit(Vec<Token>),
-    /// Ask for jobs by their ids.
-    Show(Vec<(Token, String)>),
-    /// Note the id of a job for an engine that comes later.
-    Note(Token, String),
-    ReadFiles(Token, Option<JobOutcome>),
-    Cancel(Vec<Token>),
-    /// Cancels those that have not started.
-    CancelPending(Vec<Token>),
-    Started(Token),
-    Ended(Token, Exit, AttemptFiles),
-}
-
 impl Queue {
-    /// A queue of which at most `limit` jobs are in the batch system at once.
+    /// Returns a queue of which at most `limit` jobs are in the scheduler at once.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -114,42 +76,43 @@ impl Queue {
         }
     }
 
-    /// Jobs that the batch system has or may have.
-    pub fn held(&self) -> usize {
-        self.held.len()
+    /// Returns the number of jobs that the scheduler has or may have.
+    pub fn active(&self) -> usize {
+        self.active.len()
     }
 
-    /// Whether there is nothing to look for: no job is held, and none waits until the batch system takes more.
+    /// Returns true if there is nothing to poll: the scheduler has no job, and none waits for room.
     pub fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.waiting.is_empty()
+        self.active.is_empty() && self.waiting.is_empty()
     }
 
-    /// Tokens of the jobs that the batch system has or may have.
+    /// Returns the tokens of the jobs that the scheduler has or may have.
     pub fn tokens(&self) -> impl Iterator<Item = &Token> {
-        self.held.keys()
+        self.active.keys()
     }
 
-    /// Ids of those, where they are known.
+    /// Returns the ids of those, where they are known.
     pub fn ids(&self) -> Vec<String> {
-        self.held
+        self.active
             .values()
             .filter_map(|held| held.phase.id())
             .collect()
     }
 
-    /// Whether the batch system may have a job whose id is not known.
+    /// Returns true if the scheduler may have a job whose id is not known.
     pub fn has_doubtful_job(&self) -> bool {
         let unknown =
             |held: &QueuedJob| matches!(held.phase, JobPhase::Submitting | JobPhase::Doubtful);
-        self.held.values().any(unknown)
+        self.active.values().any(unknown)
     }
 
-    /// Whether a job that is about to be submitted is still to run.
+    /// Returns true if a job that is about to be submitted must still run.
     pub fn is_wanted(&self, token: &Token) -> bool {
-        let held = self.held.get(token);
+        let held = self.active.get(token);
         held.is_some_and(|held| held.intent == Intent::Run)
     }
 
+    /// Takes in an event. Returns the commands to perform, in this order.
     pub fn handle(&mut self, event: QueueEvent) -> Vec<QueueCommand> {
         let mut commands = Vec::new();
         match event {
@@ -166,7 +129,7 @@ impl Queue {
                         adopted: true,
                         ..QueuedJob::new(self.next, phase)
                     };
-                    self.held.insert(token, held);
+                    self.active.insert(token, held);
                     self.next += 1;
                 }
             }
@@ -174,7 +137,7 @@ impl Queue {
             QueueEvent::DropPending => self.drop_pending(&mut commands),
             QueueEvent::Submitted(token, answer) => self.submitted(token, answer, &mut commands),
             QueueEvent::SubmissionInProgress(token) => {
-                if let Some(held) = self.held.get_mut(&token) {
+                if let Some(held) = self.active.get_mut(&token) {
                     held.phase = JobPhase::of(held.phase.id());
                     held.absences = 0;
                 }
@@ -199,14 +162,14 @@ impl Queue {
         commands
     }
 
-    /// Submits what there is room for.
+    /// Submits as many waiting jobs as there is room for.
     fn fill(&mut self, commands: &mut Vec<QueueCommand>) {
         let mut tokens = Vec::new();
         while !self.full
-            && self.held.len() < self.limit
+            && self.active.len() < self.limit
             && let Some((order, token)) = self.waiting.pop_first()
         {
-            self.held
+            self.active
                 .insert(token.clone(), QueuedJob::new(order, JobPhase::Submitting));
             tokens.push(token);
         }
@@ -219,7 +182,7 @@ impl Queue {
         let tokens: BTreeSet<&Token> = tokens.iter().collect();
         self.waiting.retain(|_, token| !tokens.contains(token));
         let mut cancelled = Vec::new();
-        for (token, held) in &mut self.held {
+        for (token, held) in &mut self.active {
             if tokens.contains(token) {
                 held.intent = Intent::Cancel;
                 cancelled.push(token.clone());
@@ -233,7 +196,7 @@ impl Queue {
     fn drop_pending(&mut self, commands: &mut Vec<QueueCommand>) {
         self.waiting.clear();
         let mut dropped = Vec::new();
-        for (token, held) in &mut self.held {
+        for (token, held) in &mut self.active {
             if held.intent == Intent::Run && !held.started {
                 held.intent = Intent::NotStart;
                 dropped.push(token.clone());
@@ -245,7 +208,7 @@ impl Queue {
     }
 
     fn submitted(&mut self, token: Token, answer: Submission, commands: &mut Vec<QueueCommand>) {
-        let Some(held) = self.held.get_mut(&token) else {
+        let Some(held) = self.active.get_mut(&token) else {
             return;
         };
         match answer {
@@ -265,7 +228,7 @@ impl Queue {
             }
             Submission::QueueFull => {
                 let (order, intent) = (held.order, held.intent);
-                self.held.remove(&token);
+                self.active.remove(&token);
                 match intent {
                     Intent::Run => {
                         self.full = true;
@@ -283,7 +246,7 @@ impl Queue {
     }
 
     fn refused(&mut self, token: Token, exit: Exit, commands: &mut Vec<QueueCommand>) {
-        let held = self.held.remove(&token);
+        let held = self.active.remove(&token);
         if held.is_some_and(|held| held.intent != Intent::NotStart) {
             commands.push(QueueCommand::Ended(token, exit, AttemptFiles::default()));
         }
@@ -298,7 +261,7 @@ impl Queue {
             }
         }
         let open = self
-            .held
+            .active
             .iter()
             .filter(|(_, held)| matches!(held.phase, JobPhase::Doubtful | JobPhase::Known { .. }));
         let tokens: Vec<Token> = open.map(|(token, _)| token.clone()).collect();
@@ -306,7 +269,7 @@ impl Queue {
         for token in tokens {
             match jobs.get(token.to_string().as_str()) {
                 Some(job) => self.seen(&token, job, commands),
-                None => match self.held.get(&token).map(|held| &held.phase) {
+                None => match self.active.get(&token).map(|held| &held.phase) {
                     Some(JobPhase::Known { id }) => missing.push((token, id.clone())),
                     _ if listing.complete => self.absent(&token, commands),
                     _ => {}
@@ -319,7 +282,7 @@ impl Queue {
     }
 
     fn seen(&mut self, token: &Token, job: &JobStatus, commands: &mut Vec<QueueCommand>) {
-        let Some(held) = self.held.get_mut(token) else {
+        let Some(held) = self.active.get_mut(token) else {
             return;
         };
         if matches!(held.phase, JobPhase::Ending { .. }) {
@@ -364,10 +327,10 @@ impl Queue {
         }
     }
 
-    /// An answer that counts lacked a job. What it left is looked at as soon as the batch system denies an id: with its
-    /// files there, no second look is needed.
+    /// Handles an answer that lacked a job. Its files are read as soon as the scheduler denies its id:
+    /// if they exist, no second answer is needed.
     fn absent(&mut self, token: &Token, commands: &mut Vec<QueueCommand>) {
-        let Some(held) = self.held.get_mut(token) else {
+        let Some(held) = self.active.get_mut(token) else {
             return;
         };
         if !matches!(held.phase, JobPhase::Doubtful | JobPhase::Known { .. }) {
@@ -389,7 +352,7 @@ impl Queue {
         files: AttemptFiles,
         commands: &mut Vec<QueueCommand>,
     ) {
-        let Some(held) = self.held.get_mut(&token) else {
+        let Some(held) = self.active.get_mut(&token) else {
             return;
         };
         let JobPhase::Ending { id, came } = held.phase.clone() else {
@@ -405,7 +368,7 @@ impl Queue {
             return;
         }
         let (intent, order) = (held.intent, held.order);
-        self.held.remove(&token);
+        self.active.remove(&token);
         match intent {
             Intent::Run if !came && files.is_empty() => {
                 self.waiting.insert(order, token);
@@ -451,7 +414,7 @@ impl QueuedJob {
     }
 }
 
-/// Of jobs of one name the greatest counts: one that lives, else the one submitted last.
+/// Returns the precedence of a job among those of one name: a live one counts, else the last one.
 fn precedence(job: &JobStatus) -> (bool, &str, usize, &str) {
     let lives = !matches!(job.state, JobState::Ended(_));
     (lives, &job.submitted, job.id.len(), &job.id)

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::queue::{Queue, QueueCommand, QueueEvent};
+use super::event::{QueueCommand, QueueEvent};
+use super::queue::Queue;
 use crate::exec::Exit;
 use crate::exec::job_wrapper::{AttemptEnd, AttemptFiles};
 use crate::scheduler::{JobListing, JobOutcome, JobState, JobStatus, Submission};
@@ -324,7 +325,7 @@ proptest! {
         }
         world.settle();
         prop_assert_eq!(&world.outstanding, &BTreeSet::new());
-        prop_assert_eq!(world.queue.held(), 0);
+        prop_assert_eq!(world.queue.active(), 0);
         prop_assert_eq!(world.live(), 0);
         for (token, exit) in &world.reported {
             if *exit == Exit::Code(0) {
