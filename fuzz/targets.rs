@@ -21,13 +21,13 @@ use moldflow::scheduler::{
     SubmissionParams, Unreachable, slurm,
 };
 use moldflow::simulate::{Engine, Outputs, Request};
+use moldflow::task::Event;
 use moldflow::task::Shape;
-use moldflow::task::{Event, Token};
 
 /// A target and its name, which is that of its corpus too.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("campaign", campaign),
     ("site_profile", site_profile),
     ("qcengine_file", qcengine_file),
