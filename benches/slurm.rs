@@ -12,11 +12,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 use moldflow::task::{Limits, TaskId, Token};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -92,12 +91,12 @@ fn bare_steps(seconds: &str) -> f64 {
 /// Tasks a second of the executor with one block, from the first start to the last end.
 fn in_blocks(seconds: &str) -> f64 {
     let cluster = Cluster::start();
-    let terms = Terms {
-        system: System::Slurm,
-        batch: Batch {
+    let terms = SubmissionParams {
+        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+        batch: BatchParams {
             queue: None,
             account: None,
-            walltime: "10m".parse().expect("a duration"),
+            walltime: Duration::from_secs(600),
             nodes_per_task: NonZeroUsize::MIN,
             max_jobs: NonZeroUsize::MIN,
             options: vec![],

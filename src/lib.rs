@@ -8,6 +8,7 @@ pub mod chem;
 pub mod learn;
 pub mod task;
 
+pub mod scheduler;
 pub mod simulate;
 
 pub mod config;

@@ -1,4 +1,4 @@
-//! `moldflow submit` on PBS and Cobalt, of which no server can be had here: programs on PATH stand for their commands, and
+//! `moldflow submit` on PBS, Cobalt and Flux, of which no server can be had here: programs on PATH stand for their commands, and
 //! the script that they were given is run by hand.
 
 #[path = "support/mod.rs"]
@@ -369,6 +369,44 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
         job_out(&system)
     );
     assert!(system.status().contains("1, done"), "{}", system.status());
+}
+
+/// Inside a job the commands of the chain are addressed to the instance that runs the job.
+#[test]
+fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_its_job() {
+    let system = System::new("flux", "");
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    fs::write(&site, profile.replace("-l place=excl", "--exclusive")).expect("a profile");
+    let flux = system.dir.path().join("bin/flux");
+    let log = system.dir.path().join("asked");
+    let script = format!(
+        "#!/bin/sh\necho flux \"$@\" >> {}\n\
+         case $* in *batch*) echo ƒM7Zq9AKHno ;; getattr*) echo 'x[1-1]' ;; *timeleft*) echo 5400 ;; esac\n",
+        log.display()
+    );
+    fs::write(&flux, script).expect("a script");
+    fs::set_permissions(&flux, fs::Permissions::from_mode(0o700)).expect("executable");
+    let output = system.submit("campaigns/quickstart.yml");
+    assert_eq!(output.code, Some(0), "{}", output.err);
+    assert!(
+        output.out.contains("job fM7Zq9AKHno: 1 nodes for 1h 30m"),
+        "{}",
+        output.out
+    );
+    insta::assert_snapshot!("script_flux", system.script());
+    let job = system.begin_job(&[("FLUX_ENCLOSING_ID", "ƒM7Zq9AKHno")]);
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    assert_eq!(
+        system.asked(),
+        "flux queue list --no-header --format={queue}\n\
+         flux batch --job-name=moldflow-run.1 RUN_DIR/job.sh\n\
+         flux getattr hostlist\n\
+         flux --parent job timeleft fM7Zq9AKHno\n\
+         flux --parent batch --job-name=moldflow-run.2 --dependency=afterany:fM7Zq9AKHno RUN_DIR/job.sh\n\
+         flux --parent cancel fM7Zq9AKHno\n"
+    );
+    assert!(system.status().contains("quickstart: finished"));
 }
 
 /// A `qsub` that gives each job a number of its own, and knows those that are there.

@@ -10,11 +10,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, Held, Rules};
 use moldflow::exec::transport::Here;
 use moldflow::exec::{Executor, Exit, Job, News, Report};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 use moldflow::task::{Limits, TaskId, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -32,12 +31,12 @@ impl Partition {
     }
 
     fn with(cluster: &Cluster, rules: Rules, change: impl FnOnce(&mut Held)) -> Self {
-        let terms = Terms {
-            system: System::Slurm,
-            batch: Batch {
+        let terms = SubmissionParams {
+            scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+            batch: BatchParams {
                 queue: None,
                 account: None,
-                walltime: "10m".parse().expect("a duration"),
+                walltime: Duration::from_secs(600),
                 nodes_per_task: NonZeroUsize::MIN,
                 max_jobs: NonZeroUsize::MIN,
                 options: vec![],

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use moldflow::config::site::Ssh;
-use moldflow::exec::jobs::{JobExecutor, Processes};
+use moldflow::exec::jobs::{JobExecutor, RemoteHost};
 use moldflow::exec::ssh::{Connection, SshTransport, Trouble};
 use moldflow::exec::{Executor, Exit, Job, News, Report};
 use moldflow::task::{Limits, TaskId, Token};
@@ -70,7 +70,7 @@ impl Away {
         let program = there.install(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let mut way = way(&there, place(&there, Some(program)));
         way.prepare().expect("it is reached");
-        let system = Processes {
+        let system = RemoteHost {
             work_dir: way.work_dir().to_owned(),
             setup: vec!["export FROM_SETUP='it is read'".into()],
         };

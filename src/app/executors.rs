@@ -10,12 +10,12 @@ use super::allocation::{self, Shares};
 use super::error::CommandError;
 use super::remote_hosts::RemoteHosts;
 use crate::config::site;
-use crate::exec::batch::{System, Terms};
-use crate::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs, Processes};
-use crate::exec::slurm::{self, BlockExecutor, Slurm};
+use crate::exec::jobs::{JobExecutor, RemoteHost};
+use crate::exec::slurm::{self, BlockExecutor};
 use crate::exec::ssh::SshTransport;
 use crate::exec::transport::{Here, Transport};
 use crate::exec::{Executor, LocalExecutor, Report, cores, gpus};
+use crate::scheduler::{Scheduler, SubmissionParams};
 
 /// Starts the executors of all partitions of a site, by partition. They report to `reports`.
 ///
@@ -66,17 +66,17 @@ impl ExecutorBuilder<'_> {
         partition: &site::Partition,
         remote: Option<SshTransport>,
     ) -> io::Result<Box<dyn Executor>> {
-        let terms = Terms::of(self.site, partition);
-        match (&partition.executor, terms, remote) {
+        let params = partition.submission_params(self.site);
+        match (&partition.executor, params, remote) {
             (
-                site::Executor::Slurm {
+                site::Executor::Batch(site::BatchExecutor {
                     blocks: Some(blocks),
                     batch,
                     ..
-                },
-                Some(terms),
+                }),
+                Some(params),
                 _,
-            ) => self.blocks(name, partition, blocks, batch, terms),
+            ) => self.blocks(name, partition, blocks, batch, params),
             (site::Executor::Allocation { .. }, None, _) => {
                 let (shares, reports) = (&self.shares, self.reports.clone());
                 let executor = allocation::executor(
@@ -89,7 +89,7 @@ impl ExecutorBuilder<'_> {
                 )?;
                 Ok(Box::new(executor))
             }
-            (_, Some(terms), remote) => self.jobs(partition, terms, remote),
+            (_, Some(params), remote) => self.jobs(partition, params, remote),
             (_, None, Some(remote)) => self.remote_processes(partition, remote),
             (_, None, None) => self.local(name, partition),
         }
@@ -102,7 +102,7 @@ impl ExecutorBuilder<'_> {
         partition: &site::Partition,
         blocks: &site::Blocks,
         batch: &site::Batch,
-        terms: Terms,
+        params: SubmissionParams,
     ) -> io::Result<Box<dyn Executor>> {
         let (nodes, nodes_per_task) = (blocks.nodes.get(), batch.nodes_per_task.get());
         let tasks_per_node = partition.tasks_per_node(&self.site.node);
@@ -111,7 +111,7 @@ impl ExecutorBuilder<'_> {
             several => nodes / several,
         };
         let held = slurm::Held {
-            terms,
+            terms: params,
             nodes,
             nodes_per_task,
             tasks_per_node,
@@ -127,20 +127,16 @@ impl ExecutorBuilder<'_> {
     fn jobs(
         &self,
         partition: &site::Partition,
-        terms: Terms,
+        params: SubmissionParams,
         remote: Option<SshTransport>,
     ) -> io::Result<Box<dyn Executor>> {
-        let max_jobs = terms.batch.max_jobs.get().min(self.slots(partition));
-        let system: Box<dyn BatchSystem> = match terms.system {
-            System::Slurm => Box::new(Slurm::new(terms)),
-            System::Pbs => Box::new(Pbs::new(terms)),
-            System::Cobalt => Box::new(Cobalt::new(terms)),
-        };
+        let max_jobs = params.batch.max_jobs.get().min(self.slots(partition));
+        let scheduler = (params.scheduler.scheduler)(params);
         let transport: Box<dyn Transport> = match remote {
             Some(remote) => Box::new(remote),
             None => Box::new(Here::new(self.executable)),
         };
-        self.job_executor(system, transport, max_jobs)
+        self.job_executor(scheduler, transport, max_jobs)
     }
 
     /// Starts the executor whose tasks are processes on another host.
@@ -151,18 +147,18 @@ impl ExecutorBuilder<'_> {
     ) -> io::Result<Box<dyn Executor>> {
         let work_dir = remote.work_dir().to_owned();
         let setup = partition.setup.as_ref().unwrap_or(&self.site.setup).clone();
-        let system = Box::new(Processes { work_dir, setup });
-        self.job_executor(system, Box::new(remote), self.slots(partition))
+        let host = Box::new(RemoteHost { work_dir, setup });
+        self.job_executor(host, Box::new(remote), self.slots(partition))
     }
 
     fn job_executor(
         &self,
-        system: Box<dyn BatchSystem>,
+        scheduler: Box<dyn Scheduler>,
         transport: Box<dyn Transport>,
         max_jobs: usize,
     ) -> io::Result<Box<dyn Executor>> {
         let reports = self.reports.clone();
-        let executor = JobExecutor::new(system, transport, max_jobs, self.run, reports)?;
+        let executor = JobExecutor::new(scheduler, transport, max_jobs, self.run, reports)?;
         Ok(Box::new(executor))
     }
 

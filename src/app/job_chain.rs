@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::site::Submit;
 use crate::driver::RunEnd;
-use crate::exec::batch::System;
 use crate::host::atomic::{self, Durability};
+use crate::scheduler::SchedulerKind;
 
 /// File of a run directory that lists its jobs.
 const FILE: &str = "jobs.json";
@@ -97,7 +97,7 @@ impl JobChain {
     pub fn submit(
         &mut self,
         dir: &Path,
-        system: System,
+        system: SchedulerKind,
         after: Option<&str>,
     ) -> Result<usize, crate::exec::submission::SubmissionError> {
         let name = job_name(dir, self.jobs.len() + 1);
@@ -160,7 +160,7 @@ pub fn job_name(dir: &Path, number: usize) -> String {
 /// Job in which this process runs, and its dependency jobs.
 pub struct CurrentJob {
     dir: PathBuf,
-    system: System,
+    system: SchedulerKind,
     chain: JobChain,
     own: usize,
     /// Places of the dependency jobs, the next first.
@@ -179,10 +179,10 @@ impl CurrentJob {
     ///
     /// Fails if the list of jobs cannot be read.
     pub fn begin(dir: &Path, submit: &Submit, ended: u64) -> io::Result<Self> {
-        let system = System::from(submit.system);
+        let system = submit.system;
         let _lock = JobChain::lock(dir);
         let mut chain = JobChain::load(dir)?;
-        let id = system.own_job().unwrap_or_else(|| "unknown".into());
+        let id = system.own_job_id().unwrap_or_else(|| "unknown".into());
         let (own, has_progress) = chain.begin(&id, ended);
         let next = match chain.up_front {
             true => chain.after(own),
@@ -318,8 +318,8 @@ impl CurrentJob {
 /// Returns the time left of the job in which this process runs: as the scheduler reports it, or
 /// else all of `walltime`.
 pub fn time_left(submit: &Submit, walltime: Duration) -> Duration {
-    let system = System::from(submit.system);
-    let reported = system.own_job().and_then(|id| system.time_left(&id));
+    let system = submit.system;
+    let reported = system.own_job_id().and_then(|id| system.time_left(&id));
     reported.unwrap_or(walltime).min(walltime)
 }
 

@@ -8,10 +8,9 @@ use super::error::CommandError;
 use super::host::own_executable;
 use crate::config::campaign::Loaded;
 use crate::config::site::{Site, Transport};
-use crate::exec;
-use crate::exec::batch::System;
 use crate::exec::ssh::{Connection, SshTransport};
 use crate::exec::transport::Here;
+use crate::scheduler::{CommandHost, SchedulerKind, Unreachable};
 
 /// Transport of each remote partition by its name, with one connection a host.
 pub struct RemoteHosts(BTreeMap<String, SshTransport>);
@@ -67,14 +66,14 @@ impl RemoteHosts {
                 .transport
                 .as_ref()
                 .map(|Transport::Ssh(place)| &place.host);
-            let Some(system) = System::of(&partition.executor) else {
+            let Some(scheduler) = partition.executor.scheduler() else {
                 continue;
             };
-            if checked.insert((host, system.submit(), system.queues())) {
+            if checked.insert((host, scheduler.program(), scheduler.list_queues)) {
                 let of = format!("partition `{name}` of site `{}`", loaded.site.name);
                 match self.0.get_mut(name) {
-                    Some(transport) => check_scheduler(system, transport, &of)?,
-                    None => check_scheduler(system, &mut here, &of)?,
+                    Some(transport) => check_scheduler(scheduler, transport, &of)?,
+                    None => check_scheduler(scheduler, &mut here, &of)?,
                 }
             }
         }
@@ -93,21 +92,19 @@ impl RemoteHosts {
 ///
 /// Fails if it does not answer.
 pub fn check_scheduler(
-    system: System,
-    via: &mut dyn exec::transport::Transport,
+    scheduler: SchedulerKind,
+    host: &mut dyn CommandHost,
     of: &str,
 ) -> Result<(), CommandError> {
-    system
-        .ask(via)
-        .map_err(|exec::transport::Unreachable(why)| {
-            let command = system.queues().join(" ");
-            let message = format!(
-                "{of}: the scheduler does not answer `{command}`: {}",
-                why.trim()
-            );
-            CommandError::with_hint(
-                message,
-                "nothing was written: try again when it answers, or on a login node of the site",
-            )
-        })
+    scheduler.ask(host).map_err(|Unreachable(why)| {
+        let command = scheduler.list_queues.join(" ");
+        let message = format!(
+            "{of}: the scheduler does not answer `{command}`: {}",
+            why.trim()
+        );
+        CommandError::with_hint(
+            message,
+            "nothing was written: try again when it answers, or on a login node of the site",
+        )
+    })
 }

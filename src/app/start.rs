@@ -8,9 +8,9 @@ use super::error::{CommandError, causes};
 use super::job_chain;
 use crate::config::campaign::Loaded;
 use crate::config::site::{Executor, Site, Submit, Transport};
-use crate::exec::batch::{Script, Terms};
 use crate::host::name::host_name;
 use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
+use crate::scheduler::{Script, TaskJob};
 use crate::task::{Launch, Limits};
 
 /// Directory of an attempt where there is no run yet.
@@ -78,7 +78,7 @@ pub fn job_script(
     environment: &[(String, String)],
     commands: Option<&Path>,
 ) -> Result<String, CommandError> {
-    let terms = Terms::of_campaign(site, submit);
+    let params = submit.params(site);
     let text = |path: &Path| path.display().to_string();
     let argv = [
         text(executable),
@@ -92,14 +92,14 @@ pub fn job_script(
     let script = Script {
         token: None,
         path: commands.as_deref(),
-        ..terms.script(
-            &name,
-            None,
-            Limits::new(Duration::MAX),
+        ..params.script(&TaskJob {
+            token: &name,
+            shape: None,
+            limits: Limits::new(Duration::MAX),
             environment,
-            dir.to_owned(),
-            &argv,
-        )
+            dir: dir.to_owned(),
+            argv: &argv,
+        })
     };
     script.render().map_err(|error| {
         let hint = format!("correct `submit` in the site profile `{}`", site.name);
@@ -132,14 +132,8 @@ fn commands(loaded: &Loaded, stage: &PlannedStage) -> Result<StageCommands, Comm
     let launcher = launch.map(argv_of);
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
     let environment = &stage.environment.defined;
-    let in_blocks = matches!(
-        &partition.executor,
-        Executor::Slurm {
-            blocks: Some(_),
-            ..
-        }
-    );
-    let terms = Terms::of(site, partition).filter(|_| !in_blocks);
+    let in_blocks = partition.executor.blocks().is_some();
+    let params = partition.submission_params(site).filter(|_| !in_blocks);
     let (host, dir) = match &partition.transport {
         Some(Transport::Ssh(place)) => {
             let dir = place.work_dir.join("attempts/TOKEN");
@@ -147,17 +141,16 @@ fn commands(loaded: &Loaded, stage: &PlannedStage) -> Result<StageCommands, Comm
         }
         None => (None, PathBuf::from(DIRECTORY)),
     };
-    let script = terms.map(|terms| {
-        let dir = dir.clone();
-        let script = terms.script(
-            "TOKEN",
-            shape.as_ref(),
-            stage.limits,
+    let script = params.map(|params| {
+        let script = params.script(&TaskJob {
+            token: "TOKEN",
+            shape: shape.as_ref(),
+            limits: stage.limits,
             environment,
-            dir,
-            &argv,
-        );
-        let submit = terms.system.submit();
+            dir: dir.clone(),
+            argv: &argv,
+        });
+        let submit = params.scheduler.dialect().submit;
         script.render().map(|text| BatchScript { submit, text })
     });
     Ok(StageCommands {

@@ -12,7 +12,6 @@ use crate::app::error::CommandError;
 use crate::app::start::{self, BatchScript, StageCommands, host_environment};
 use crate::config::campaign::Loaded;
 use crate::config::site::Partition;
-use crate::exec::batch::System;
 use crate::plan::{self, EdgeKind, Plan, PlannedStage};
 
 #[derive(Args)]
@@ -194,11 +193,10 @@ fn campaign_script(loaded: &Loaded) -> Result<String, CommandError> {
             &[],
             None,
         )?;
-        let system = System::from(submit.system);
         let _ = writeln!(
             text,
             "\n{} job.sh, by `moldflow submit`, {}; job.sh:",
-            system.submit(),
+            submit.system.submit,
             match submit.chain {
                 Some(count) => format!("{count} jobs at once that run one after the other"),
                 None => "one job after the other".to_owned(),

@@ -14,7 +14,6 @@ use crate::app::job_chain::{ChainedJob, JobChain};
 use crate::app::run_dir;
 use crate::config::site::Submit;
 use crate::engine::EngineConfig;
-use crate::exec::batch::System;
 use crate::report::{self, RunState, SlotUse};
 use crate::store;
 
@@ -132,7 +131,7 @@ fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<St
             None => format!("runs in {}{}", job.id, after(job)),
         },
         (RunState::Interrupted | RunState::Running, _, _) => {
-            let system = submit.map(|submit| System::from(submit.system));
+            let system = submit.map(|submit| submit.system);
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {
                 Some(false) => match &chain.trouble {
                     Some(why) => format!("no job continues the run: {why}"),

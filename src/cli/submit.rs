@@ -16,7 +16,6 @@ use crate::config::campaign::Loaded;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
 use crate::exec::allocation::{Nodes, share};
-use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
 use crate::exec::transport::Here;
 use crate::plan::passed_variables;
@@ -77,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
         let mut here = Here::new(&crate::app::host::own_executable()?);
-        remote_hosts::check_scheduler(submit.system.into(), &mut here, &of)?;
+        remote_hosts::check_scheduler(submit.system, &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -117,7 +116,7 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, CommandError>
             "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
         return Err(CommandError::with_hint(message, hint));
     };
-    let command = System::from(submit.system).submit();
+    let command = submit.system.program();
     if on_path(command).is_none() {
         let message = format!(
             "the jobs of site `{}` are submitted by `{command}`, which is not on PATH",
@@ -158,7 +157,7 @@ fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Comm
     let executable = crate::app::host::own_executable()?;
     let passed = passed_variables(&loaded.site, &start::host_environment().variables);
     // A job's PATH may lack the folder in which its own continuation is submitted.
-    let commands = on_path(System::from(submit.system).submit());
+    let commands = on_path(submit.system.program());
     let commands = commands.as_deref().and_then(Path::parent);
     let text = start::job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
     let path = dir.join(job_chain::SCRIPT);
@@ -169,7 +168,7 @@ fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Comm
 }
 
 fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, CommandError> {
-    let system = System::from(submit.system);
+    let system = submit.system;
     let file = |e| CommandError::new(format!("could not read or write the list of jobs: {e}"));
     let _lock = JobChain::lock(dir);
     let mut chain = JobChain::load(dir).map_err(file)?;

@@ -49,7 +49,7 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
             }
         },
         Command::Exec(ExecArguments { job }) => super::wait(async {
-            let exit = exec::carry_out(job).await;
+            let exit = exec::run_job(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
                 exec::Exit::Code(0) => Ok(ExitStatus::Finished),
                 // The rest is in `exit.json`; the batch system only has to see that it was no

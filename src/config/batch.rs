@@ -1,4 +1,4 @@
-//! Batch jobs of a site profile, and the transport to a partition on another host.
+//! Parameters of a scheduler's jobs, and transports to partitions on other hosts.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 use super::memory::Amount;
-use super::site::Site;
+use super::site::{Partition, Site};
+use crate::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 
-/// Submission settings of a partition whose tasks are jobs of their own.
+/// Parameters of the jobs of a partition's tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Batch {
     /// The batch system's queue; its default one if not given.
@@ -36,11 +37,24 @@ pub struct Batch {
     pub options: Vec<String>,
 }
 
-/// Submission settings of the jobs of `moldflow submit`, in which a campaign runs.
+impl From<&Batch> for BatchParams {
+    fn from(batch: &Batch) -> Self {
+        Self {
+            queue: batch.queue.clone(),
+            account: batch.account.clone(),
+            walltime: batch.walltime.get(),
+            nodes_per_task: batch.nodes_per_task,
+            max_jobs: batch.max_jobs,
+            options: batch.options.clone(),
+        }
+    }
+}
+
+/// How `moldflow submit` asks for the job in which a campaign runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submit {
-    pub system: BatchSystem,
+    pub system: SchedulerKind,
     /// The batch system's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
@@ -87,16 +101,47 @@ impl Submit {
         };
         self.gpus_per_node.unwrap_or(used)
     }
+
+    /// Returns the parameters of the jobs in which a campaign runs.
+    pub fn params(&self, site: &Site) -> SubmissionParams {
+        let own = self.system.chain.script_options.iter();
+        let own = own.map(|option| (*option).to_owned());
+        SubmissionParams {
+            scheduler: self.system,
+            batch: BatchParams {
+                queue: self.queue.clone(),
+                account: self.account.clone(),
+                walltime: self.walltime.get(),
+                nodes_per_task: self.nodes,
+                max_jobs: NonZeroUsize::MIN,
+                options: own.chain(self.options.iter().cloned()).collect(),
+            },
+            cores_per_task: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
+            resources: Resources {
+                memory: self.memory_per_node.map(|memory| memory.mebibytes()),
+                gpus: self.gpus(site),
+                constraint: self.constraint.clone(),
+            },
+            setup: site.setup.clone(),
+        }
+    }
 }
 
-/// A batch system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BatchSystem {
-    Slurm,
-    /// PBS Pro.
-    Pbs,
-    Cobalt,
+impl Partition {
+    /// Returns the parameters of the jobs of its tasks, if it makes some.
+    pub fn submission_params(&self, site: &Site) -> Option<SubmissionParams> {
+        Some(SubmissionParams {
+            scheduler: self.executor.scheduler()?,
+            batch: self.executor.batch()?.into(),
+            cores_per_task: self.cores_per_task,
+            resources: Resources {
+                memory: self.memory_per_task.map(|memory| memory.mebibytes()),
+                gpus: self.gpus_per_task,
+                constraint: self.constraint.clone(),
+            },
+            setup: self.setup.as_ref().unwrap_or(&site.setup).clone(),
+        })
+    }
 }
 
 /// Allocations (blocks) that moldflow holds and fills with tasks.

@@ -215,13 +215,7 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
 /// Number of nodes of a block in which the launcher of an MPI program does not learn the nodes of
 /// its task. None where it does, or needs not.
 fn nodes_without_names(site: &Site, partition: &Partition, ranks: &Ranks) -> Option<NonZeroUsize> {
-    let Executor::Slurm {
-        blocks: Some(blocks),
-        ..
-    } = &partition.executor
-    else {
-        return None;
-    };
+    let blocks = partition.executor.blocks()?;
     let template = site.mpiexec_command.as_deref().unwrap_or_default();
     let template = template.replace(' ', "");
     let names_nodes = template.contains("{{hosts}}") || template.contains("{{hostfile}}");

@@ -4,14 +4,13 @@
 mod batch;
 pub mod campaign;
 mod check;
-mod directives;
 pub mod duration;
+mod executor;
 pub mod fault;
 pub mod import;
 mod keywords;
 mod load;
 mod memory;
-pub mod options;
 mod overrides;
 mod params;
 pub mod partitions;

@@ -2,7 +2,7 @@
 
 use super::fault::{Fault, Faults};
 use super::paths::in_home;
-use super::site::{Cores, Executor, Partition, Site, Transport};
+use super::site::{BatchExecutor, Cores, Executor, Partition, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
 
@@ -14,10 +14,7 @@ pub fn nodes_of_job(executor: &Executor) -> usize {
             nodes_per_task,
             ..
         } => nodes.unwrap_or(*nodes_per_task).get(),
-        Executor::Local { .. }
-        | Executor::Slurm { .. }
-        | Executor::Pbs { .. }
-        | Executor::Cobalt { .. } => 0,
+        Executor::Local { .. } | Executor::Batch(_) => 0,
     }
 }
 
@@ -148,10 +145,7 @@ fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str
             format!("`{name}` is on another host, whose cores cannot be divided from here");
         fault("pin", message, "remove `pin`");
     }
-    if let Executor::Slurm {
-        blocks: Some(_), ..
-    } = &partition.executor
-    {
+    if partition.executor.blocks().is_some() {
         let message = format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
         let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
         fault("blocks", message, hint);
@@ -165,7 +159,13 @@ fn jobs_fit(
     partition: &Partition,
     fault: &mut impl FnMut(&str, String, &str),
 ) {
-    let Some(batch) = partition.executor.batch() else {
+    let Executor::Batch(BatchExecutor {
+        slots,
+        batch,
+        blocks,
+        ..
+    }) = &partition.executor
+    else {
         return;
     };
     let cores = partition.cores_per_task;
@@ -180,9 +180,6 @@ fn jobs_fit(
             "lower it, or correct `node.cores`",
         );
     }
-    let Executor::Slurm { slots, blocks, .. } = &partition.executor else {
-        return;
-    };
     match blocks {
         Some(blocks) if batch.nodes_per_task > blocks.nodes => {
             let message = format!(

@@ -11,7 +11,8 @@ use super::tree::{self, Node};
 use super::{partitions, paths, resources, schema, scratch, walk};
 
 /// Profiles that come with the program: file name and text.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 8] = [
+    ("flux.yml", include_str!("../../site-profiles/flux.yml")),
     ("local.yml", include_str!("../../site-profiles/local.yml")),
     (
         "perlmutter.yml",

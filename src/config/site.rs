@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::one;
-pub use super::batch::{Batch, BatchSystem, Blocks, Ssh, Submit, Transport};
+pub use super::batch::{Batch, Blocks, Ssh, Submit, Transport};
+pub use super::executor::{BatchExecutor, Executor};
 pub use super::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
@@ -194,103 +195,10 @@ impl Partition {
                 nodes_per_task,
                 tasks_per_node,
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
-            Executor::Slurm { slots, batch, .. } => {
-                Some(slots.map_or(batch.max_jobs.get(), NonZeroUsize::get))
+            Executor::Batch(jobs) => {
+                let slots = jobs.slots.unwrap_or(jobs.batch.max_jobs);
+                Some(slots.get())
             }
-            Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
-        }
-    }
-}
-
-/// Executor of a partition, with its settings, which stand beside `executor` in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "executor", rename_all = "snake_case")]
-pub enum Executor {
-    /// Processes on the host that the engine runs on.
-    Local {
-        /// Tasks that run at once: a number, or `cores` for one per `cores_per_task` cores.
-        slots: Slots,
-        /// If true, the tasks of each slot are confined to `cores_per_task` cores of its own.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        pin: bool,
-    },
-    /// Nodes of the batch job that the engine runs in.
-    Allocation {
-        /// Nodes of the job that it uses; if not given, those that no other partition uses.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        nodes: Option<NonZeroUsize>,
-        #[serde(default = "one")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        nodes_per_task: NonZeroUsize,
-        #[serde(default = "one")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        tasks_per_node: NonZeroUsize,
-    },
-    /// Slurm: one job per task, or steps in `blocks`. The run directory must be on a file system
-    /// that the nodes share.
-    Slurm {
-        /// Tasks that are submitted at once; if not given, as many as jobs are allowed.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        slots: Option<NonZeroUsize>,
-        #[serde(flatten)]
-        batch: Batch,
-        /// Blocks of nodes in which tasks run as steps; without it each task is a job.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        blocks: Option<Blocks>,
-    },
-    /// A job of PBS Pro for each task.
-    Pbs {
-        #[serde(flatten)]
-        batch: Batch,
-    },
-    /// A job of Cobalt for each task.
-    Cobalt {
-        #[serde(flatten)]
-        batch: Batch,
-    },
-}
-
-impl Executor {
-    /// Name in profiles.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Local { .. } => "local",
-            Self::Allocation { .. } => "allocation",
-            Self::Slurm { .. } => "slurm",
-            Self::Pbs { .. } => "pbs",
-            Self::Cobalt { .. } => "cobalt",
-        }
-    }
-
-    /// Largest number of nodes; none if only the allocation determines it.
-    pub fn nodes(&self) -> Option<usize> {
-        match self {
-            Self::Local { .. } => Some(1),
-            Self::Allocation { nodes, .. } => nodes.map(NonZeroUsize::get),
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
-                Some(batch.max_jobs.get() * batch.nodes_per_task.get())
-            }
-        }
-    }
-
-    /// Nodes of a task.
-    pub fn nodes_per_task(&self) -> NonZeroUsize {
-        match self {
-            Self::Local { .. } => NonZeroUsize::MIN,
-            Self::Allocation { nodes_per_task, .. } => *nodes_per_task,
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
-                batch.nodes_per_task
-            }
-        }
-    }
-
-    /// Submission settings, if it submits jobs.
-    pub fn batch(&self) -> Option<&Batch> {
-        match self {
-            Self::Local { .. } | Self::Allocation { .. } => None,
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => Some(batch),
         }
     }
 }

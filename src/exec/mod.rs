@@ -1,11 +1,10 @@
 //! How work is started: an executor runs jobs of a partition as processes and reports what became of them.
 
 pub mod allocation;
-pub mod batch;
-mod batched;
 pub mod cores;
 pub mod doctor;
 pub mod gpus;
+mod job_wrapper;
 pub mod jobs;
 mod launch;
 mod launcher;
@@ -19,7 +18,7 @@ pub mod ssh;
 pub mod submission;
 pub mod transport;
 
-pub use batched::{carry_out, discard};
+pub use job_wrapper::{discard, run_job};
 pub use launch::now;
 pub use launcher::{HOSTS, LauncherError, render};
 pub use local::LocalExecutor;

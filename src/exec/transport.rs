@@ -6,95 +6,30 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::Job;
-use super::batched;
+use super::job_wrapper;
 use super::process::{Environment, find_clients};
+use crate::scheduler::{Call, CommandHost, Output, SCHEDULERS, Unreachable};
 use crate::task::Token;
 
-/// Variables that the commands of batch systems need besides those of every task.
-const OF_CLIENTS: [&str; 9] = [
-    "SLURM_CONF",
-    "SLURM_CLUSTERS",
-    "SBATCH_ACCOUNT",
-    "SBATCH_QOS",
-    "PBS_CONF_FILE",
-    "PBS_DEFAULT",
-    "PBS_SERVER",
-    "COBALT_CONFIG_FILES",
-    "KRB5CCNAME",
-];
+/// Variable of Kerberos that commands of schedulers and shared file systems need.
+const KERBEROS: &str = "KRB5CCNAME";
 
-/// A way to a host and back.
-pub trait Transport: Send {
-    /// Runs a command there to its end.
-    fn run(&mut self, call: &Call) -> Result<Output, Unreachable>;
-    /// This program, as that host sees it.
-    fn executable(&mut self) -> Result<PathBuf, Unreachable>;
+/// Access to the host of a scheduler: its commands, and the directories of attempts there.
+pub trait Transport: CommandHost + Send {
     /// The directory of a job there.
     fn directory(&self, job: &Job) -> PathBuf;
     /// Puts the files of a job into its directory there: what it starts from, its order and its script. Once or again.
     fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError>;
     /// Brings what the attempt left into `job.dir`, whole or not at all.
     fn get(&mut self, job: &Job) -> Result<(), Unreachable>;
-    /// Whether a command of this name that an engine, now dead, had started for this token is still at it.
-    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
+    /// Returns true if a submit command of this name, started by a previous engine process for this
+    /// attempt, is still running.
+    fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable>;
     /// Has the directory of an attempt removed there by and by: it is over, and what it left was brought back.
     fn forget(&mut self, token: &Token);
     /// Removes what was to be forgotten, and what an engine left there that died: of `run` all but `keep`.
     fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable>;
 }
-
-/// A command to be run.
-#[derive(Clone, Debug, Default)]
-pub struct Call {
-    pub argv: Vec<String>,
-    /// Variables besides those that every command there has.
-    pub env: Vec<(String, String)>,
-    pub stdin: Vec<u8>,
-}
-
-impl Call {
-    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            argv: argv.into_iter().map(Into::into).collect(),
-            ..Self::default()
-        }
-    }
-
-    pub fn arg(mut self, argument: impl Into<String>) -> Self {
-        self.argv.push(argument.into());
-        self
-    }
-
-    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.push((name.to_owned(), value.into()));
-        self
-    }
-
-    pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
-        self.argv.extend(arguments.into_iter().map(Into::into));
-        self
-    }
-}
-
-/// What a command came to.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Output {
-    /// None when a signal ended it.
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Output {
-    pub fn succeeded(&self) -> bool {
-        self.code == Some(0)
-    }
-}
-
-/// There is no answer, and nobody knows what was done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreachable(pub String);
 
 /// Why the files of a job are not where they should be.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +53,10 @@ impl Here {
     pub fn new(executable: &Path) -> Self {
         let mut env = Environment::inherited().pairs().to_vec();
         let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-        env.extend(OF_CLIENTS.into_iter().filter_map(ours));
+        let of_clients = SCHEDULERS
+            .iter()
+            .flat_map(|dialect| dialect.client_variables);
+        env.extend(of_clients.chain([&KERBEROS]).filter_map(|name| ours(name)));
         env.retain(|(name, _)| name != "LC_ALL");
         env.push(("LC_ALL".into(), "C".into()));
         Self {
@@ -140,7 +78,7 @@ impl Here {
     }
 }
 
-impl Transport for Here {
+impl CommandHost for Here {
     fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
         let program = call.argv.first().map_or("", String::as_str);
         let mut command = Command::new(program);
@@ -164,13 +102,15 @@ impl Transport for Here {
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
         Ok(self.executable.clone())
     }
+}
 
+impl Transport for Here {
     fn directory(&self, job: &Job) -> PathBuf {
         job.dir.clone()
     }
 
     fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError> {
-        Ok(batched::write(job, script)?)
+        Ok(job_wrapper::write(job, script)?)
     }
 
     fn get(&mut self, job: &Job) -> Result<(), Unreachable> {
@@ -179,7 +119,7 @@ impl Transport for Here {
         Ok(())
     }
 
-    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
+    fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
         find_clients(program, token)
             .map_err(|e| Unreachable(format!("could not look for clients: {e}")))
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::times::Millis;
-use crate::config::site::{Blocks, Executor, Partition, Site};
+use crate::config::site::{BatchExecutor, Blocks, Executor, Partition, Site};
 
 /// The partitions of a site.
 #[derive(Clone, Debug, PartialEq)]
@@ -105,10 +105,7 @@ impl Supply {
 fn taken(partition: &Partition) -> Option<usize> {
     match &partition.executor {
         Executor::Allocation { nodes, .. } => nodes.map(|nodes| nodes.get()),
-        Executor::Local { .. }
-        | Executor::Slurm { .. }
-        | Executor::Pbs { .. }
-        | Executor::Cobalt { .. } => None,
+        Executor::Local { .. } | Executor::Batch(_) => None,
     }
 }
 
@@ -152,11 +149,11 @@ fn supply(
                 slots: left / needed * tasks_per_node.get(),
             }
         }
-        Executor::Slurm {
+        Executor::Batch(BatchExecutor {
             batch,
             blocks: Some(blocks),
             ..
-        } => {
+        }) => {
             let per_node = partition.tasks_per_node(&site.node);
             let rules = rules(blocks, per_node);
             let most = slots.unwrap_or(batch.max_jobs.get());
@@ -165,13 +162,11 @@ fn supply(
                 rules,
             }
         }
-        Executor::Slurm { batch, .. } | Executor::Pbs { batch } | Executor::Cobalt { batch } => {
-            Supply::Jobs {
-                slots: slots.map_or(batch.max_jobs.get(), |s| s.min(batch.max_jobs.get())),
-                nodes_per_task: batch.nodes_per_task.get(),
-                walltime: millis(batch.walltime.get()),
-            }
-        }
+        Executor::Batch(BatchExecutor { batch, .. }) => Supply::Jobs {
+            slots: slots.map_or(batch.max_jobs.get(), |s| s.min(batch.max_jobs.get())),
+            nodes_per_task: batch.nodes_per_task.get(),
+            walltime: millis(batch.walltime.get()),
+        },
     })
 }
 

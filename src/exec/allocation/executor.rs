@@ -17,11 +17,12 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use super::pool::Pool;
 use super::probe::OnNode;
 use super::share::placed_by;
-use crate::exec::batched::{self, Traces};
 use crate::exec::gpus::VISIBLE;
+use crate::exec::job_wrapper::{self, AttemptFiles};
 use crate::exec::launch::{now, prepare};
 use crate::exec::process::{CLIENT, find_processes, token_of};
 use crate::exec::{Executor, Exit, Found, HOSTS, Job, LocalExecutor, News, Report};
+use crate::scheduler::SCHEDULERS;
 use crate::task::Launch;
 use crate::task::Token;
 
@@ -29,9 +30,6 @@ use crate::task::Token;
 const LEAVE: Duration = Duration::from_secs(5);
 /// Looks, a second apart, for what a task left that its launcher says went well: a file of another host may show late.
 const LOOKS: u32 = 10;
-/// What the variables of batch systems begin with, which launchers need.
-const OF_BATCH_SYSTEMS: [&str; 6] = ["SLURM_", "PBS_", "COBALT_", "ALPS_", "BATCH_", "PALS_"];
-
 /// What a partition has of a batch job.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -68,6 +66,14 @@ enum Input {
     DropWaiting,
 }
 
+/// Returns true for variables of schedulers, which launchers need.
+fn is_of_scheduler(name: &str) -> bool {
+    let mut prefixes = SCHEDULERS
+        .iter()
+        .flat_map(|dialect| dialect.variable_prefixes);
+    prefixes.any(|prefix| name.starts_with(prefix))
+}
+
 /// A client that has ended: what it came to, and which of its nodes do not answer any more.
 #[derive(Clone)]
 struct Ended {
@@ -84,7 +90,7 @@ impl AllocationExecutor {
         let (to_clients, clients) = unbounded_channel();
         let (to_ended, ended) = unbounded_channel();
         let env: Vec<(String, String)> = std::env::vars()
-            .filter(|(name, _)| OF_BATCH_SYSTEMS.iter().any(|part| name.starts_with(part)))
+            .filter(|(name, _)| is_of_scheduler(name))
             .collect();
         let on_node = settings.launch.clone().map(|launch| OnNode {
             launch,
@@ -317,13 +323,13 @@ impl Thread {
         let Settings {
             setup, executable, ..
         } = &self.settings;
-        let script = batched::script_of(&job.dir);
+        let script = job_wrapper::script_of(&job.dir);
         if job.shape.is_some() {
             prepare(job)?;
-            fs::write(&script, batched::script(setup, &job.argv))?;
+            fs::write(&script, job_wrapper::script(setup, &job.argv))?;
         } else {
-            let script = batched::script(setup, &batched::command(executable));
-            batched::write(job, &script)?;
+            let script = job_wrapper::script(setup, &job_wrapper::command(executable));
+            job_wrapper::write(job, &script)?;
         }
         let lines: String = nodes.iter().map(|node| format!("{node}\n")).collect();
         fs::write(job.dir.join(HOSTS), lines)?;
@@ -416,7 +422,7 @@ impl Thread {
         let Some(job) = self.jobs.remove(&token) else {
             return;
         };
-        let traces = Traces::read(&job);
+        let traces = AttemptFiles::read(&job);
         // From the start of its client, so that what is known of durations has the launcher and the lines of setup in it.
         let started = started.or(traces.ended.as_ref().map(|ended| ended.started));
         let (exit, result) = verdict(job.shape.is_some(), cancelled, exit, &lost, traces);
@@ -432,7 +438,7 @@ impl Thread {
 
 /// Whether the end of a client tells that the nodes of its task did their part.
 fn is_orderly(job: &Job, exit: &Exit) -> bool {
-    match Traces::read(job).ended {
+    match AttemptFiles::read(job).ended {
         _ if job.shape.is_some() => matches!(exit, Exit::Code(0) | Exit::NotStarted(..)),
         // It is this host that could not start it.
         _ if matches!(exit, Exit::NotStarted(..)) => true,
@@ -466,9 +472,9 @@ fn verdict(
     cancelled: bool,
     exit: Exit,
     lost: &[String],
-    traces: Traces,
+    traces: AttemptFiles,
 ) -> (Exit, Option<Vec<u8>>) {
-    let Traces { result, ended } = traces;
+    let AttemptFiles { result, ended } = traces;
     let node_lost = || Exit::NodeLost(lost.join(", "));
     match ended.map(|ended| ended.exit) {
         None if launches && !lost.is_empty() && exit != Exit::Unseen => (node_lost(), None),
@@ -510,13 +516,13 @@ fn terminate_clients(tokens: &[Token]) {
 mod tests {
     use super::*;
 
-    fn left(exit: Option<Exit>) -> Traces {
-        let ended = exit.map(|exit| batched::Ended {
+    fn left(exit: Option<Exit>) -> AttemptFiles {
+        let ended = exit.map(|exit| job_wrapper::AttemptEnd {
             exit,
             started: 0,
             ended: 1,
         });
-        Traces {
+        AttemptFiles {
             result: Some(b"{}".to_vec()),
             ended,
         }

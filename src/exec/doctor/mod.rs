@@ -11,7 +11,6 @@ pub use host::on_path;
 use serde::Serialize;
 
 use crate::config::site::{Executor, Site};
-use crate::exec::batch::Terms;
 use probe::Place;
 
 /// What a probe found.
@@ -98,20 +97,15 @@ pub fn examine(site: &Site, host: &Host, engines: &[Engine], tell: &mut dyn FnMu
         match &partition.executor {
             Executor::Local { .. } => {}
             Executor::Allocation { .. } => tell(batch::allocation(&subject)),
-            Executor::Slurm { .. } | Executor::Pbs { .. } | Executor::Cobalt { .. } => {
-                if let Some(terms) = Terms::of(site, partition) {
-                    batch::system(&subject, place, &terms, tell);
+            Executor::Batch(_) => {
+                if let Some(params) = partition.submission_params(site) {
+                    batch::scheduler(&subject, place, &params, tell);
                 }
             }
         }
     }
     if let Some(submit) = &site.submit {
-        batch::system(
-            "submit",
-            Place::Here,
-            &Terms::of_campaign(site, submit),
-            tell,
-        );
+        batch::scheduler("submit", Place::Here, &submit.params(site), tell);
     }
     launcher::check(site, host, tell);
     for engine in engines {

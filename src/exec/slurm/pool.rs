@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::exec::Exit;
-use crate::exec::batched::Traces;
-use crate::exec::jobs::{Fate, Listed, State, Submitted, verdict};
+use crate::exec::job_wrapper::AttemptFiles;
+use crate::exec::jobs::verdict;
+use crate::scheduler::{JobOutcome, JobState, JobStatus, Submission};
 use crate::task::{Token, block_time};
 
 /// Looks in a row that must bear something out before it is believed. A block whose id is known is gone only when Slurm
@@ -49,7 +50,7 @@ struct Step {
     block: String,
     cancelled: bool,
     /// Its client has ended, and what is left is to know why.
-    ended: Option<(Exit, Traces)>,
+    ended: Option<(Exit, AttemptFiles)>,
     /// It outlived its client, which then says nothing of it.
     orphaned: bool,
     /// Looks since then in which its block still lived.
@@ -85,12 +86,12 @@ pub enum Event {
     Cancel(Vec<Token>),
     DropWaiting,
     /// What asking for a block came to.
-    Asked(String, Submitted),
-    Listed(Vec<Listed>),
+    Asked(String, Submission),
+    Listed(Vec<JobStatus>),
     /// What Slurm says of the id that the block of this name had; None if it does not know the id.
-    Shown(String, Option<Listed>),
+    Shown(String, Option<JobStatus>),
     /// The client of a step has ended.
-    StepEnded(Token, Exit, Traces),
+    StepEnded(Token, Exit, AttemptFiles),
     /// Steps whose clients have ended, but which run on.
     RunOn(Vec<Token>),
     Tick,
@@ -112,7 +113,7 @@ pub enum Command {
     },
     /// End the client of a step, and with it the step.
     Kill(Token),
-    Ended(Token, Exit, Traces),
+    Ended(Token, Exit, AttemptFiles),
 }
 
 impl Pool {
@@ -231,31 +232,31 @@ impl Pool {
         }
     }
 
-    fn asked(&mut self, name: &str, answer: Submitted, commands: &mut Vec<Command>) {
+    fn asked(&mut self, name: &str, answer: Submission, commands: &mut Vec<Command>) {
         match answer {
-            Submitted::As(id) => {
+            Submission::Accepted(id) => {
                 if let Some(block) = self.blocks.get_mut(name) {
                     block.id = Some(id);
                 }
             }
             // The next lists tell where it stands, or that it never came.
-            Submitted::NotStarted(_) | Submitted::Unknown | Submitted::Full => {}
-            Submitted::Refused(why) => {
+            Submission::HostFault(..) | Submission::Unknown | Submission::QueueFull => {}
+            Submission::Rejected(why) => {
                 self.blocks.remove(name);
                 if self.blocks.is_empty() {
                     for (_, (token, _)) in std::mem::take(&mut self.waiting) {
                         let exit = Exit::LaunchFailed(why.clone());
-                        commands.push(Command::Ended(token, exit, Traces::default()));
+                        commands.push(Command::Ended(token, exit, AttemptFiles::default()));
                     }
                 }
             }
         }
     }
 
-    fn listed(&mut self, at: Duration, list: &[Listed], commands: &mut Vec<Command>) {
+    fn listed(&mut self, at: Duration, list: &[JobStatus], commands: &mut Vec<Command>) {
         self.looked = true;
         let ours = list.iter().filter(|job| job.name.starts_with(&self.prefix));
-        let ours: Vec<&Listed> = ours.collect();
+        let ours: Vec<&JobStatus> = ours.collect();
         let seen: BTreeSet<&str> = ours.iter().map(|job| job.name.as_str()).collect();
         let (mut gone, mut missing) = (Vec::new(), Vec::new());
         for (name, block) in &mut self.blocks {
@@ -286,7 +287,7 @@ impl Pool {
         &mut self,
         at: Duration,
         name: &str,
-        listed: Option<Listed>,
+        listed: Option<JobStatus>,
         commands: &mut Vec<Command>,
     ) {
         // The id of another job is that of a block which Slurm has forgotten.
@@ -301,8 +302,8 @@ impl Pool {
         }
     }
 
-    fn seen(&mut self, at: Duration, job: &Listed, commands: &mut Vec<Command>) {
-        if let State::Ended(fate) = &job.state {
+    fn seen(&mut self, at: Duration, job: &JobStatus, commands: &mut Vec<Command>) {
+        if let JobState::Ended(fate) = &job.state {
             return self.gone(&job.name, Some(fate), commands);
         }
         let block = self
@@ -313,7 +314,7 @@ impl Pool {
         block.id = Some(job.id.clone());
         match (&block.phase, &job.state) {
             (Phase::Releasing, _) => commands.push(Command::Release(job.name.clone())),
-            (Phase::Asked | Phase::Running { .. }, State::Running) => {
+            (Phase::Asked | Phase::Running { .. }, JobState::Running) => {
                 block.phase = Phase::Running {
                     until: job.left.map(|left| at + left),
                 };
@@ -322,13 +323,13 @@ impl Pool {
         }
     }
 
-    fn gone(&mut self, name: &str, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+    fn gone(&mut self, name: &str, fate: Option<&JobOutcome>, commands: &mut Vec<Command>) {
         self.blocks.remove(name);
         self.conclude(name, fate, commands);
     }
 
     /// Concludes the steps of a block that is gone, as far as their clients have ended.
-    fn conclude(&mut self, block: &str, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+    fn conclude(&mut self, block: &str, fate: Option<&JobOutcome>, commands: &mut Vec<Command>) {
         let ended = self
             .steps
             .iter()
@@ -362,7 +363,7 @@ impl Pool {
         &mut self,
         token: &Token,
         exit: Exit,
-        traces: Traces,
+        traces: AttemptFiles,
         commands: &mut Vec<Command>,
     ) {
         let Some(step) = self.steps.get_mut(token) else {
@@ -377,11 +378,13 @@ impl Pool {
         }
     }
 
-    fn end(&mut self, token: &Token, fate: Option<&Fate>, commands: &mut Vec<Command>) {
+    fn end(&mut self, token: &Token, fate: Option<&JobOutcome>, commands: &mut Vec<Command>) {
         let Some(step) = self.steps.remove(token) else {
             return;
         };
-        let (exit, traces) = step.ended.unwrap_or((Exit::Unseen, Traces::default()));
+        let (exit, traces) = step
+            .ended
+            .unwrap_or((Exit::Unseen, AttemptFiles::default()));
         let exit = match (verdict(fate, &traces, step.cancelled), fate) {
             // A block is no task: who cancels it takes the nodes away from its tasks.
             (Exit::CancelledByHand, _) => Exit::NodeLost("CANCELLED".into()),

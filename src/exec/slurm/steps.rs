@@ -13,15 +13,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::commands::{self, minutes};
 use super::pool::{Command, Event, Pool, Rules};
-use crate::exec::batch::Terms;
-use crate::exec::batched::{self, Traces};
-use crate::exec::jobs::end_all;
+use crate::exec::job_wrapper::{self, AttemptFiles};
+use crate::exec::jobs::cancel_all;
 use crate::exec::launch::now;
 use crate::exec::process::{CLIENT, find_processes};
-use crate::exec::transport::{Here, Transport, Unreachable};
+use crate::exec::transport::Here;
 use crate::exec::{Executor, Exit, Found, Job, LocalExecutor, News, Report};
+use crate::scheduler::slurm::{self as commands, minutes};
+use crate::scheduler::{CommandHost, SubmissionParams, Unreachable};
 use crate::task::Token;
 
 /// From one look at the blocks to the next: while something is awaited, and while all runs as it should.
@@ -32,7 +32,7 @@ const BLOCK: &str = "block";
 /// The blocks of a partition and what runs in them.
 #[derive(Clone, Debug)]
 pub struct Held {
-    pub terms: Terms,
+    pub terms: SubmissionParams,
     /// Nodes of a block.
     pub nodes: usize,
     /// Nodes of a task.
@@ -206,9 +206,9 @@ impl Thread {
             return Vec::new();
         }
         let cancel = || commands::cancel(&mut here, &blocks, false);
-        let ended = end_all(pool.is_in_doubt(), cancel);
+        let ended = cancel_all(pool.is_in_doubt(), cancel);
         let left = ended.err();
-        left.map(|left| left.sentence("blocks", commands::ENDER, pool.ids()))
+        left.map(|left| left.sentence("blocks", commands::CANCEL, pool.ids()))
             .into_iter()
             .collect()
     }
@@ -312,7 +312,7 @@ impl Thread {
             Ok(steps) => {
                 let runs = |token: &Token| {
                     let name = token.to_string();
-                    steps.iter().any(|(_, of)| *of == name)
+                    steps.iter().any(|step| step.name == name)
                 };
                 let run_on = tokens.iter().filter(|token| runs(token)).cloned().collect();
                 self.handle(Event::RunOn(run_on));
@@ -324,7 +324,11 @@ impl Thread {
             }
         }
         for token in tokens {
-            let traces = self.jobs.get(&token).map(Traces::read).unwrap_or_default();
+            let traces = self
+                .jobs
+                .get(&token)
+                .map(AttemptFiles::read)
+                .unwrap_or_default();
             if traces.ended.is_some() {
                 self.handle(Event::StepEnded(token, Exit::Unseen, traces));
             }
@@ -335,7 +339,7 @@ impl Thread {
         match report.news {
             News::Started => self.report(report.token, News::Started),
             News::Ended { exit, .. } => {
-                let traces = self.jobs.get(&report.token).map(Traces::read);
+                let traces = self.jobs.get(&report.token).map(AttemptFiles::read);
                 let traces = traces.unwrap_or_default();
                 self.handle(Event::StepEnded(report.token, exit, traces));
             }
@@ -346,7 +350,7 @@ impl Thread {
         match command {
             Command::Ask(name) => {
                 let options = self.block_options();
-                let answer = commands::ask(&mut self.here, &name, &options);
+                let answer = commands::submit_block(&mut self.here, &name, &options);
                 tracing::info!("block {name}: {answer:?}");
                 self.looked = Some(Instant::now());
                 self.handle(Event::Asked(name, answer));
@@ -417,17 +421,17 @@ impl Thread {
         let nodes = self.held.nodes_per_task;
         let written = self.here.executable().map_err(io::Error::other);
         let written = written
-            .map(|program| step_script(&terms.setup, &batched::command(&program), nodes))
-            .and_then(|script| batched::write(job, &script))
+            .map(|program| step_script(&terms.setup, &job_wrapper::command(&program), nodes))
+            .and_then(|script| job_wrapper::write(job, &script))
             .and_then(|()| fs::write(job.dir.join(BLOCK), block));
         if let Err(e) = written {
             tracing::warn!("could not write the files of {token}: {e}");
             let exit = Exit::of_start(&e);
-            let traces = Traces::of_start(&exit);
+            let traces = AttemptFiles::of_start(&exit);
             self.handle(Event::StepEnded(token.clone(), exit, traces));
             return;
         }
-        let script = batched::script_of(&job.dir);
+        let script = job_wrapper::script_of(&job.dir);
         let mut argv: Vec<String> = [
             "srun",
             "--exact",
@@ -460,7 +464,7 @@ impl Thread {
     }
 
     fn block_options(&self) -> Vec<String> {
-        let Terms {
+        let SubmissionParams {
             batch,
             cores_per_task,
             resources,
@@ -510,7 +514,7 @@ fn step_script(setup: &[String], argv: &[String], nodes: usize) -> String {
     let hold = "[ \"$SLURM_PROCID\" = 0 ] || exec sleep infinity".to_owned();
     lines.extend((nodes > 1).then_some(hold));
     lines.extend(setup.iter().cloned());
-    batched::script(&lines, argv)
+    job_wrapper::script(&lines, argv)
 }
 
 /// The client of a task's step.

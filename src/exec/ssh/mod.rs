@@ -25,10 +25,11 @@ use self::message::{Answer, File, Message, Request, decoded};
 use self::there::plain;
 use self::trouble::last_line;
 use super::scratch::{RUN_DIR, SCRATCH};
-use super::transport::{Call, Output, PutError, Transport, Unreachable};
-use super::{Job, batched};
+use super::transport::{PutError, Transport};
+use super::{Job, job_wrapper};
 use crate::config::site::Ssh;
 use crate::host::hash::sha256;
+use crate::scheduler::{Call, CommandHost, Output, Unreachable};
 use crate::task::Token;
 
 /// The longest that a command may take: that of a batch system whose controller does not answer
@@ -252,7 +253,7 @@ impl SshTransport {
     }
 }
 
-impl Transport for SshTransport {
+impl CommandHost for SshTransport {
     fn run(&mut self, call: &Call) -> Result<Output, Unreachable> {
         // The messages are read.
         let mut argv: Vec<String> = ["env", "LC_ALL=C"].map(Into::into).into();
@@ -270,7 +271,9 @@ impl Transport for SshTransport {
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
         Ok(self.prepare()?)
     }
+}
 
+impl Transport for SshTransport {
     fn directory(&self, job: &Job) -> PathBuf {
         let attempts = self.place.work_dir.join("attempts");
         attempts.join(job.token.to_string())
@@ -291,8 +294,11 @@ impl Transport for SshTransport {
             }
         }
         let mut files = std::mem::take(&mut job.files);
-        files.push((batched::ORDER.into(), batched::order(&job)?));
-        files.push((batched::SCRIPT.into(), script.into()));
+        files.push((
+            job_wrapper::JOB_SPEC_FILE.into(),
+            job_wrapper::job_spec(&job)?,
+        ));
+        files.push((job_wrapper::JOB_SCRIPT.into(), script.into()));
         let links = job.links.iter().map(|(path, name)| {
             let content = fs::read(path)?;
             Ok((sha256(&content), content, &**name))
@@ -321,7 +327,9 @@ impl Transport for SshTransport {
     fn get(&mut self, job: &Job) -> Result<(), Unreachable> {
         let given = job.files.iter().map(|(name, _)| &**name);
         let links = job.links.iter().map(|(_, name)| &**name);
-        let except = given.chain(links).chain([batched::ORDER, batched::SCRIPT]);
+        let except = given
+            .chain(links)
+            .chain([job_wrapper::JOB_SPEC_FILE, job_wrapper::JOB_SCRIPT]);
         let token = job.token.to_string();
         let request = Request::Get {
             token: &token,
@@ -336,7 +344,7 @@ impl Transport for SshTransport {
         })?
     }
 
-    fn is_at_it(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
+    fn submission_in_progress(&mut self, program: &str, token: &str) -> Result<bool, Unreachable> {
         let there = self.executable()?.display().to_string();
         let argv = [&*there, "remote", "find", program, token];
         match self.run(&Call::new(argv))?.code {

@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use serde::{Deserialize, Serialize};
 
 use super::there::WorkDir;
-use crate::exec::batched::{ENDED, SCRIPT, SCRIPT_OUTPUT};
+use crate::exec::job_wrapper::{END_FILE, JOB_SCRIPT, SCRIPT_OUTPUT};
 use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
 use crate::host::name::host_name;
 use crate::task::Token;
@@ -65,7 +65,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     let environment = Environment::inherited();
     let child = Command::new("bash")
         // As the scripts of batch systems: `module` is a function of login shells.
-        .args(["-l", SCRIPT])
+        .args(["-l", JOB_SCRIPT])
         .current_dir(&dir)
         .env_clear()
         .envs(environment.pairs().iter().map(|(k, v)| (k, v)))
@@ -175,13 +175,13 @@ fn condition(dir: &Path, token: &str) -> io::Result<Condition> {
         Some(pid) => token_of(pid, TOKEN)?.is_some_and(|found| found == token),
         None => false,
     };
-    Ok(if dir.join(ENDED).exists() {
+    Ok(if dir.join(END_FILE).exists() {
         Condition::Ended
     } else if !at.is_empty() && at != host_name() {
         Condition::Elsewhere(at)
     } else if is_leader || is_found(token)? {
         Condition::Running
-    } else if dir.join(ENDED).exists() {
+    } else if dir.join(END_FILE).exists() {
         // Since it was looked for.
         Condition::Ended
     } else if dir.join(CANCELLED).exists() {

@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 
 use super::message::{Answer, File, Message, Request, decoded};
 use super::processes::is_alive;
-use crate::exec::batched::clear_scratch;
+use crate::exec::job_wrapper::clear_scratch;
 use crate::host::hash::sha256;
 use crate::task::Token;
 

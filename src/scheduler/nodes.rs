@@ -1,8 +1,10 @@
-//! The nodes of the batch job that this process is in, as Slurm, PBS or Cobalt tells them.
+//! The nodes of the batch job that this process is in, from the sources that schedulers name.
 
 use std::collections::HashSet;
 use std::io;
 use std::path::{Path, PathBuf};
+
+use super::{NodeSource, SCHEDULERS};
 
 /// The most nodes of a job: more is a list that was read wrongly.
 const MOST: usize = 1_000_000;
@@ -21,13 +23,19 @@ pub enum Nodes {
 pub enum NodesError {
     #[error(
         "this is no batch job: none of {} is set",
-        VARIABLES.join(", ")
+        variables().join(", ")
     )]
     NoJob,
     #[error("could not read `{}`, which `{variable}` names", path.display())]
     File {
         variable: &'static str,
         path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("`{command}` does not name the nodes of this job")]
+    Command {
+        command: String,
         #[source]
         source: io::Error,
     },
@@ -38,41 +46,53 @@ pub enum NodesError {
     },
 }
 
-const VARIABLES: [&str; 5] = [
-    "SLURM_JOB_NODELIST",
-    "PBS_NODEFILE",
-    "COBALT_NODEFILE",
-    "COBALT_PARTNAME",
-    "COBALT_JOBSIZE",
-];
+fn sources() -> impl Iterator<Item = NodeSource> {
+    SCHEDULERS
+        .into_iter()
+        .flat_map(|dialect| dialect.nodes)
+        .copied()
+}
 
-/// The nodes of the job whose environment `variable` tells; `read` reads a file.
+fn variables() -> Vec<&'static str> {
+    sources().map(NodeSource::variable).collect()
+}
+
+/// Returns the nodes of the job with these environment variables; `read` reads a file and `run`
+/// returns what a command prints.
+///
+/// # Errors
+///
+/// Returns an error outside a job, and where its nodes cannot be read.
 pub fn nodes_of_job(
     variable: impl Fn(&str) -> Option<String>,
     read: impl Fn(&Path) -> io::Result<String>,
+    run: impl Fn(&[&str]) -> io::Result<String>,
 ) -> Result<Nodes, NodesError> {
-    let set = |name: &'static str| Some((name, variable(name).filter(|value| !value.is_empty())?));
-    let (variable, value) = VARIABLES
-        .into_iter()
-        .find_map(set)
-        .ok_or(NodesError::NoJob)?;
-    let nodes = match variable {
-        "SLURM_JOB_NODELIST" => hostlist(&value).map(Nodes::Named),
-        // Numbers of nodes, as `aprun -L` takes them.
-        "COBALT_PARTNAME" => numbers(&value).map(Nodes::Named),
-        "COBALT_JOBSIZE" => value.trim().parse().ok().map(Nodes::Counted),
-        _ => {
+    let set = |source: NodeSource| {
+        let value = variable(source.variable()).filter(|value| !value.is_empty())?;
+        Some((source, value))
+    };
+    let (source, value) = sources().find_map(set).ok_or(NodesError::NoJob)?;
+    let variable = source.variable();
+    let nodes = match source {
+        NodeSource::HostList(_) => hostlist(&value).map(Nodes::Named),
+        NodeSource::Numbers(_) => numbers(&value).map(Nodes::Named),
+        NodeSource::Count(_) => value.trim().parse().ok().map(Nodes::Counted),
+        NodeSource::File(_) => {
             let path = PathBuf::from(&value);
-            match read(&path) {
-                Ok(text) => Some(Nodes::Named(lines(&text))),
-                Err(source) => {
-                    return Err(NodesError::File {
-                        variable,
-                        path,
-                        source,
-                    });
-                }
-            }
+            let text = read(&path).map_err(|source| NodesError::File {
+                variable,
+                path,
+                source,
+            })?;
+            Some(Nodes::Named(lines(&text)))
+        }
+        NodeSource::Command { argv, .. } => {
+            let text = run(argv).map_err(|source| NodesError::Command {
+                command: argv.join(" "),
+                source,
+            })?;
+            hostlist(&text).map(Nodes::Named)
         }
     };
     let nodes = nodes.filter(|nodes| (1..=MOST).contains(&nodes.count()));
@@ -182,7 +202,8 @@ mod tests {
             Some("nodes") => Ok("x3001c0\nx3001c0\nx3002c0\n".to_owned()),
             _ => Err(io::ErrorKind::NotFound.into()),
         };
-        nodes_of_job(variable, read)
+        let run = |_: &[&str]| Ok("n[1-2]\n".to_owned());
+        nodes_of_job(variable, read, run)
     }
 
     fn named(names: &[&str]) -> Nodes {
@@ -215,6 +236,7 @@ mod tests {
             named(&["3", "4", "5", "10"])
         );
         assert_eq!(nodes("COBALT_JOBSIZE", "8"), Nodes::Counted(8));
+        assert_eq!(nodes("FLUX_ENCLOSING_ID", "f4CV"), named(&["n1", "n2"]));
     }
 
     #[test]

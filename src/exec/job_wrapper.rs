@@ -1,6 +1,6 @@
-//! `moldflow task exec`: what a job of a batch system runs. It starts the task, ends it at its
-//! timeout, and leaves how it ended beside the result, so that the end of a task outlives the batch
-//! system's memory of it.
+//! `moldflow task exec`, the program of a scheduler's job. It starts the task, terminates it at its
+//! timeout, and writes how it ended beside the result: that file outlives the scheduler's memory of
+//! the job.
 
 use std::fs;
 use std::io;
@@ -11,51 +11,54 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use super::allocation::{Nodes, nodes_of_job};
-use super::batch::{BatchError, Terms, quoted};
 use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait};
 use super::launcher::HOSTS;
 use super::process::{CLIENT, TOKEN};
 use super::{Exit, Job, SCRATCH};
 use crate::host::atomic::{self, Durability};
+pub use crate::scheduler::script::JOB_SCRIPT;
+use crate::scheduler::script::quoted;
+use crate::scheduler::{
+    CommandHost, Nodes, NodesError, Scheduler, ScriptError, TaskJob, nodes_of_job,
+};
 use crate::task::{HostFault, explained};
 
 /// Names of the files in the directory of an attempt.
-pub const ORDER: &str = "job.json";
-pub const ENDED: &str = "exit.json";
-pub const SCRIPT: &str = "job.sh";
-/// What the script itself prints; the task's own output is in `stdout` and `stderr`.
+pub const JOB_SPEC_FILE: &str = "job.json";
+pub const END_FILE: &str = "exit.json";
+/// Output of the script itself; the task's own output is in `stdout` and `stderr`.
 pub const SCRIPT_OUTPUT: &str = "job.out";
 
-/// What is to be run.
+/// Command line, environment and timeout of a job's task; contents of `job.json`.
 #[derive(Debug, Serialize, Deserialize)]
-struct Order {
+struct JobSpec {
     token: String,
     argv: Vec<String>,
     env: Vec<(String, String)>,
     timeout: Duration,
 }
 
-/// How a task ended, as its job saw it.
+/// Exit status and times of a task, as its job saw them; contents of `exit.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ended {
+pub struct AttemptEnd {
     pub exit: Exit,
     /// Milliseconds since the Unix epoch.
     pub started: i64,
     pub ended: i64,
 }
 
-/// What the directory of an attempt tells of it.
+/// Result and exit status that an attempt left in its directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Traces {
+pub struct AttemptFiles {
     pub result: Option<Vec<u8>>,
-    pub ended: Option<Ended>,
+    pub ended: Option<AttemptEnd>,
 }
 
-impl Traces {
+impl AttemptFiles {
+    /// Reads them; a file that cannot be read counts as the end of the attempt.
     pub fn read(job: &Job) -> Self {
         let read = || {
-            let ended = read_left(&job.dir.join(ENDED))?;
+            let ended = read_left(&job.dir.join(END_FILE))?;
             Ok(Self {
                 result: read_result(job)?,
                 ended: ended.and_then(|json| serde_json::from_slice(&json).ok()),
@@ -64,13 +67,14 @@ impl Traces {
         read().unwrap_or_else(|unread| Self::of_start(&unread))
     }
 
-    /// Of an attempt that could not be started, or not be looked at.
+    /// Returns the files of an attempt that could not be started, or whose directory could not be
+    /// read.
     pub fn of_start(exit: &Exit) -> Self {
         let at = now();
         let exit = exit.clone();
         Self {
             result: None,
-            ended: Some(Ended {
+            ended: Some(AttemptEnd {
                 exit,
                 started: at,
                 ended: at,
@@ -83,83 +87,113 @@ impl Traces {
     }
 }
 
-/// Makes the directory of a job with what it starts from, its order, and the script that carries it
-/// out.
+/// Makes the directory of a job with its inputs, its specification, and the script that runs it.
+///
+/// # Errors
+///
+/// Returns an error if a file cannot be written.
 pub fn write(job: &Job, script: &str) -> io::Result<()> {
     super::launch::prepare(job)?;
-    fs::write(job.dir.join(ORDER), order(job)?)?;
-    let path = job.dir.join(SCRIPT);
+    fs::write(job.dir.join(JOB_SPEC_FILE), job_spec(job)?)?;
+    let path = job.dir.join(JOB_SCRIPT);
     fs::write(&path, script)?;
     // Cobalt runs it as a program.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o700))
 }
 
-/// What the script of a job carries out, the content of `job.json`.
-pub fn order(job: &Job) -> io::Result<Vec<u8>> {
-    let order = Order {
+/// Returns the contents of `job.json`.
+///
+/// # Errors
+///
+/// Returns an error if they cannot be written as JSON.
+pub fn job_spec(job: &Job) -> io::Result<Vec<u8>> {
+    let spec = JobSpec {
         token: job.token.to_string(),
         argv: job.argv.clone(),
         env: job.env.clone(),
         timeout: job.limits.timeout,
     };
-    Ok(serde_json::to_vec(&order)?)
+    Ok(serde_json::to_vec(&spec)?)
 }
 
-/// The command that carries out the order in its working directory.
+/// Returns the command that runs the job specified in its working directory.
 pub fn command(executable: &Path) -> Vec<String> {
     let executable = executable.to_string_lossy().into_owned();
-    vec![executable, "task".into(), "exec".into(), ORDER.into()]
+    vec![
+        executable,
+        "task".into(),
+        "exec".into(),
+        JOB_SPEC_FILE.into(),
+    ]
 }
 
-/// Path of the script of an attempt in `dir`.
+/// Returns the path of the script of an attempt in `dir`.
 pub fn script_of(dir: &Path) -> std::path::PathBuf {
-    dir.join(SCRIPT)
+    dir.join(JOB_SCRIPT)
 }
 
-/// The script of a job of a batch system in `dir`, which carries out its order by `executable`.
+/// Returns the script of a job in `dir`, which runs its task by `executable`; both as the host of
+/// the scheduler sees them.
+///
+/// # Errors
+///
+/// Returns an error if a value cannot stand in a script.
 pub fn script_of_job(
-    terms: &Terms,
+    scheduler: &dyn Scheduler,
     job: &Job,
     dir: &Path,
     executable: &Path,
-) -> Result<String, BatchError> {
-    let (name, argv) = (job.token.to_string(), command(executable));
-    let (shape, dir) = (job.shape.as_ref(), dir.to_owned());
-    // The scratch folder is the attempt's own: `job.json` tells it, and `plan` cannot.
+) -> Result<String, ScriptError> {
+    // The scratch folder is the attempt's own: it is in `job.json`, and `plan` cannot know it.
     let env = job.env.iter().filter(|(name, _)| name != SCRATCH);
     let env: Vec<_> = env.cloned().collect();
-    let script = terms.script(&name, shape, job.limits, &env, dir, &argv);
-    script.render()
+    scheduler.script(&TaskJob {
+        token: &job.token.to_string(),
+        shape: job.shape.as_ref(),
+        limits: job.limits,
+        environment: &env,
+        dir: dir.to_owned(),
+        argv: &command(executable),
+    })
 }
 
-/// The script of a step, which runs `argv` after the lines of `setup`; that of a job asks for nodes
-/// as well.
+/// Returns the script of a step, which runs `argv` after the lines of `setup`; that of a job asks for
+/// nodes as well.
 pub fn script(setup: &[String], argv: &[String]) -> String {
     let quoted: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
     let setup: String = setup.iter().map(|line| format!("{line}\n")).collect();
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
 }
 
-/// Carries out the order in the file `order`; how it ended is on disk afterwards. When the batch
-/// system sends SIGTERM the task is ended and nothing is written: then the batch system's word
+/// Runs the job specified in the file `spec`; how it ended is on disk afterwards. When the scheduler
+/// sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the scheduler's word
 /// tells why.
-pub async fn carry_out(order: &Path) -> io::Result<Exit> {
+///
+/// # Errors
+///
+/// Returns an error if the file cannot be read, or the end cannot be written.
+pub async fn run_job(spec: &Path) -> io::Result<Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
-    let dir = order.parent().filter(|dir| *dir != Path::new(""));
+    // Flux sends it to the script of a job that is cancelled.
+    let mut hangup = signal(SignalKind::hangup())?;
+    let stopped = async move {
+        tokio::select! { _ = terminate.recv() => {}, _ = hangup.recv() => {} }
+    };
+    let dir = spec.parent().filter(|dir| *dir != Path::new(""));
     let dir = dir.unwrap_or(Path::new(".")).to_owned();
     let started = now();
-    let order: Order = match read(order).and_then(|order| name_hosts(&dir).map(|()| order)) {
+    let spec: JobSpec = match read(spec).and_then(|spec| name_hosts(&dir).map(|()| spec)) {
         Err(e) if HostFault::of(&e).is_some() => {
             let exit = Exit::of_start(&e);
             leave(&dir, &exit, started)?;
             return Ok(exit);
         }
-        order => order?,
+        spec => spec?,
     };
-    let child = spawn(&order.argv, &dir, |command| {
-        command.envs(order.env.iter().map(|(k, v)| (k, v)));
-        command.env(TOKEN, &order.token).env_remove(CLIENT);
+    let child = spawn(&spec.argv, &dir, |command| {
+        command.envs(spec.env.iter().map(|(k, v)| (k, v)));
+        command.env(TOKEN, &spec.token).env_remove(CLIENT);
     });
     let exit = match child {
         Err(e) => Exit::of_start(&e),
@@ -167,11 +201,11 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
             let leader = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
             let (sender, waited) = tokio::sync::oneshot::channel();
             let wait_for_it = move || {
-                let in_time = wait(leader, order.timeout);
+                let in_time = wait(leader, spec.timeout);
                 if !in_time {
                     end_group(leader);
                 }
-                // What the leader left behind; it is not reaped yet, so that its id cannot name
+                // Processes that the leader left behind; it is not reaped yet, so its id cannot name
                 // another group.
                 let _ = kill_process_group(leader, Signal::KILL);
                 let _ = sender.send((in_time, child.wait()));
@@ -184,12 +218,11 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
                 ));
             }
             tokio::select! {
-                // A job that is cancelled ends by the same signal as its task, which need not be
-                // noticed first.
+                // The signal that cancels a job may reach its task as well, and must be noticed first.
                 biased;
-                _ = terminate.recv() => {
+                () = stopped => {
                     end_group(leader);
-                    super::scratch::remove(&order.env, &dir);
+                    super::scratch::remove(&spec.env, &dir);
                     return Ok(Exit::Signal(Signal::TERM.as_raw()));
                 }
                 waited = waited => match waited.map_err(io::Error::other)? {
@@ -199,49 +232,68 @@ pub async fn carry_out(order: &Path) -> io::Result<Exit> {
             }
         }
     };
-    super::scratch::remove(&order.env, &dir);
+    super::scratch::remove(&spec.env, &dir);
     leave(&dir, &exit, started)?;
     Ok(exit)
 }
 
 /// Leaves in `dir` how its task ended.
 fn leave(dir: &Path, exit: &Exit, started: i64) -> io::Result<()> {
-    let ended = Ended {
+    let ended = AttemptEnd {
         exit: exit.clone(),
         started,
         ended: now(),
     };
     // Not synced: after a power cut it may be empty, and is then ignored (decision 0022).
     atomic::write(
-        &dir.join(ENDED),
+        &dir.join(END_FILE),
         &serde_json::to_vec(&ended)?,
         Durability::Unsynced,
     )
 }
 
-/// Names the nodes of the job that this process is in, for the launcher of an MPI program, unless
-/// somebody else did.
+/// Returns the nodes of the job with these environment variables, from files and commands of this
+/// host.
+///
+/// # Errors
+///
+/// Returns an error outside a job, and where its nodes cannot be read.
+pub fn nodes_here(variable: impl Fn(&str) -> Option<String>) -> Result<Nodes, NodesError> {
+    let run = |argv: &[&str]| {
+        let mut here = super::transport::Here::new(Path::new(""));
+        let output = here.run(&crate::scheduler::Call::new(argv.iter().copied()));
+        let text = output.and_then(crate::scheduler::checked);
+        text.map_err(io::Error::other)
+    };
+    nodes_of_job(variable, |path| fs::read_to_string(path), run)
+}
+
+/// Writes the nodes of the job that this process is in, for the launcher of an MPI program, unless the
+/// executor did.
 fn name_hosts(dir: &Path) -> io::Result<()> {
+    if dir.join(HOSTS).exists() {
+        return Ok(());
+    }
     let variable = |name: &str| {
         // A step may have fewer nodes than its job.
         let step = (name == "SLURM_JOB_NODELIST").then(|| std::env::var("SLURM_STEP_NODELIST"));
         step.and_then(Result::ok)
             .or_else(|| std::env::var(name).ok())
     };
-    match nodes_of_job(variable, |path| fs::read_to_string(path)) {
-        Ok(Nodes::Named(hosts)) if !dir.join(HOSTS).exists() => {
+    match nodes_here(variable) {
+        Ok(Nodes::Named(hosts)) => {
             let text = hosts.join("\n") + "\n";
             atomic::write(&dir.join(HOSTS), text.as_bytes(), Durability::Unsynced)
         }
-        // What cannot be told is missed only by a launcher that asks for it.
+        // Unknown nodes are missed only by a launcher that asks for them.
         _ => Ok(()),
     }
 }
 
-/// Removes what an attempt left, so that it counts as not begun. First its end: where the rest
+/// Removes the files of an attempt, such that it counts as not begun. First its end: where the rest
 /// cannot be removed, the attempt counts as lost.
 pub fn discard(dir: &Path, result: &str) {
-    for name in [result, ENDED] {
+    for name in [result, END_FILE] {
         let _ = fs::remove_file(dir.join(name));
     }
     let _ = fs::remove_dir_all(dir);
@@ -249,8 +301,8 @@ pub fn discard(dir: &Path, result: &str) {
 
 /// Deletes the scratch folder of an attempt that was killed together with its job.
 pub fn clear_scratch(dir: &Path) {
-    if let Ok(order) = read::<Order>(&dir.join(ORDER)) {
-        super::scratch::remove(&order.env, dir);
+    if let Ok(spec) = read::<JobSpec>(&dir.join(JOB_SPEC_FILE)) {
+        super::scratch::remove(&spec.env, dir);
     }
 }
 

@@ -5,10 +5,8 @@
 
 use std::fmt::Write;
 
-use crate::exec::batch::quoted;
-use crate::exec::batched::SCRIPT;
-use crate::exec::jobs::Ready;
-use crate::exec::process::TOKEN;
+use crate::scheduler::script::{JOB_SCRIPT, quoted};
+use crate::scheduler::{ReadyJob, TOKEN};
 use crate::task::{TaskId, Token};
 
 /// The name of an array whose element 0 has the token `base`.
@@ -78,21 +76,21 @@ pub fn directives(script: &str) -> String {
 }
 
 /// The script of an array: each element becomes the script of its job, in the directory of that.
-pub fn script(base: &Token, jobs: &[&Ready]) -> String {
+pub fn script(base: &Token, jobs: &[&ReadyJob]) -> String {
     let head = jobs
         .first()
         .map_or_else(String::new, |job| directives(&job.script));
     let mut text = format!("#!/bin/sh\n{head}case $SLURM_ARRAY_TASK_ID in\n");
-    for Ready { job, dir, .. } in jobs {
-        let index = job.token.task.0.saturating_sub(base.task.0);
-        let (token, dir) = (job.token.to_string(), dir.to_string_lossy());
+    for ReadyJob { token, dir, .. } in jobs {
+        let index = token.task.0.saturating_sub(base.task.0);
+        let (token, dir) = (token.to_string(), dir.to_string_lossy());
         let (token, dir) = (quoted(&token), quoted(&dir));
         // To write to a text does not fail.
         let _ = writeln!(text, "{index}) {TOKEN}={token} dir={dir} ;;");
     }
     let _ = write!(
         text,
-        "*) exit 1 ;;\nesac\nexport {TOKEN}\ncd -- \"$dir\" && exec /bin/bash -l {SCRIPT}\n"
+        "*) exit 1 ;;\nesac\nexport {TOKEN}\ncd -- \"$dir\" && exec /bin/bash -l {JOB_SCRIPT}\n"
     );
     text
 }
