@@ -1,6 +1,7 @@
 //! Speed and memory of the engine, each printed beside its floor as measured in this run.
 //!
-//! `cargo bench --bench engine` runs all; `cargo bench --bench engine -- throughput` those whose name contains the word.
+//! `cargo bench --bench engine` runs all; `cargo bench --bench engine -- throughput` those whose
+//! name contains the word.
 
 mod support;
 
@@ -9,10 +10,14 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::driver::{Drawn, Driver, Program, Site, StageSite, Watch};
+use moldflow::config::campaign::Overrides;
+use moldflow::driver::{
+    Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunObserver, TaskProgram,
+};
 use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, LocalExecutor, Scratch, Termination};
-use moldflow::store::{Batch, RunInfo, Store};
+use moldflow::plan::{self, HostEnvironment, PlannedStage};
+use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::{mpsc, watch};
 
@@ -41,7 +46,7 @@ fn main() {
 /// A program whose end alone is its result.
 struct NoOp(Vec<String>);
 
-impl Program for NoOp {
+impl TaskProgram for NoOp {
     fn argv(&self) -> Vec<String> {
         self.0.clone()
     }
@@ -54,8 +59,8 @@ impl Program for NoOp {
 
 struct Nobody;
 
-impl Watch for Nobody {
-    fn tell(&mut self, _: &Progress, _: &[(String, usize, usize)]) {}
+impl RunObserver for Nobody {
+    fn report_progress(&mut self, _: &Progress, _: &[PartitionUsage]) {}
 }
 
 fn energy() -> Outcome {
@@ -73,22 +78,24 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
+/// The stages of the quickstart.
+fn stages() -> BTreeMap<String, PlannedStage> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
+    let host = HostEnvironment::default();
+    match plan::load(&path, &Overrides::default(), &host) {
+        Ok((_, plan)) => plan.stages_by_name(),
+        Err(faults) => panic!("{faults}"),
+    }
+}
+
 /// Seconds that `tasks` tasks of `argv` take through the whole path on two slots.
 fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let (sender, reports) = mpsc::unbounded_channel();
     let executor: Box<dyn Executor> = Box::new(LocalExecutor::new(2, sender).expect("threads"));
-    let stage = StageSite {
-        partition: "qc".into(),
-        timeout: Duration::from_secs(60),
-        env: vec![],
-        launch: None,
-    };
-    let site = Site {
+    let context = ExecutionContext {
         run: "bench".into(),
         run_dir: dir.to_owned(),
-        stages: ["references", "initial", "evaluate"]
-            .map(|name| (name.to_owned(), stage.clone()))
-            .into(),
+        stages: stages(),
         scratch: Scratch::new("scratch".into(), dir.to_owned()),
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
         time: None,
@@ -97,12 +104,19 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
     wait(async {
         let store = Store::create(dir, &info()).await.expect("a database");
-        let driver = Driver::new(Engine::new(config(0)), store, site, reports, program, None)
-            .await
-            .expect("a driver");
+        let driver = Driver::new(
+            Engine::new(config(0)),
+            store,
+            context,
+            reports,
+            program,
+            None,
+        )
+        .await
+        .expect("a driver");
         let (_keep, interrupts) = watch::channel(0);
         let begin = Instant::now();
-        let drawn = Drawn {
+        let drawn = InitialMolecules {
             initial,
             reserve: vec![],
         };
@@ -177,7 +191,8 @@ fn round_trip() {
     );
 }
 
-/// Atomic references of `config`: H, C, N, O, F. They come before all else, as tasks like any other.
+/// Atomic references of `config`: H, C, N, O, F. They come before all else, as tasks like any
+/// other.
 const REFERENCES: usize = 5;
 
 fn busy_slots() {
@@ -313,7 +328,7 @@ fn resume() {
         }];
         while !facts.is_empty() {
             for some in facts.chunks(1000) {
-                let mut batch = Batch::default();
+                let mut batch = Commit::default();
                 for fact in some {
                     let event = Event {
                         at: 0,
@@ -331,7 +346,7 @@ fn resume() {
                 outcome: energy(),
             };
             facts = engine.outstanding().into_iter().map(ended).collect();
-            if engine.measured().len() == RESULTS {
+            if engine.evaluated().len() == RESULTS {
                 break;
             }
         }
@@ -340,7 +355,7 @@ fn resume() {
     let before = memory_mib();
     let (sender, reports) = mpsc::unbounded_channel();
     drop(sender);
-    let site = Site {
+    let context = ExecutionContext {
         run: "bench".into(),
         run_dir: dir.path().to_owned(),
         stages: BTreeMap::new(),
@@ -352,9 +367,16 @@ fn resume() {
         let begin = Instant::now();
         let store = Store::open(dir.path()).await.expect("a database");
         let program = NoOp(vec![]);
-        let driver = Driver::new(Engine::new(config(1)), store, site, reports, program, None)
-            .await
-            .expect("a driver");
+        let driver = Driver::new(
+            Engine::new(config(1)),
+            store,
+            context,
+            reports,
+            program,
+            None,
+        )
+        .await
+        .expect("a driver");
         (begin.elapsed().as_secs_f64(), driver)
     });
     report("seconds to open a run of 100,000 results", seconds, "< 2");

@@ -1,6 +1,8 @@
-//! How time on the CPU and memory grow: of forecasts with tasks and slots, of training with results, of the engine with what is live.
+//! How time on the CPU and memory grow: of forecasts with tasks and slots, of training with
+//! results, of the engine with what is live.
 //!
-//! `cargo bench --bench scale`, or one part of it: `-- forecast`, `-- train`, `-- engine`. `docs/scale.md` has the figures.
+//! `cargo bench --bench scale`, or one part of it: `-- forecast`, `-- train`, `-- engine`.
+//! `docs/scale.md` has the figures.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -9,11 +11,11 @@ use std::path::Path;
 use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
 use moldflow::config::campaign::Overrides;
-use moldflow::design::{TrainInput, TrainSettings, train};
+use moldflow::design::{Observation, TrainInput, TrainSettings, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan;
-use moldflow::task::{Event, Fact, FileRef, Outcome, Predicted};
+use moldflow::task::{Event, Fact, FileRef, Outcome, Prediction, RankedCandidate};
 
 mod support;
 
@@ -48,16 +50,18 @@ fn forecasts() {
         .chain([(1_000_000, 10_000)])
     {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/theta.yml");
-        let Ok((mut loaded, mut plan)) = plan::load(&path, &Overrides::default()) else {
+        let Ok((mut loaded, mut plan)) = plan::load(
+            &path,
+            &Overrides::default(),
+            &plan::HostEnvironment::default(),
+        ) else {
             panic!("a campaign that is right");
         };
         (plan.parallel, plan.select) = (slots, slots);
         loaded.campaign.stop.evaluations = tasks;
         loaded.campaign.stop.wall_time = None;
-        let propose = &plan.generate.method;
-        if let Some(method) = loaded.campaign.methods.get_mut(propose)
-            && let moldflow::config::campaign::MethodKind::Generate { settings } = &mut method.kind
-        {
+        let kind = &mut plan.generate.method.kind;
+        if let moldflow::config::campaign::MethodKind::Generate { settings } = kind {
             settings.episodes = (slots / 10).max(10);
         }
         let held = |slots| Supply::Held { slots };
@@ -102,18 +106,21 @@ fn training() {
         let entry = qm9.get(i * 7_919 % qm9.len());
         let molecule = Molecule::parse(entry.smiles).expect("of QM9");
         let value = -0.16 * molecule.atom_count() as f64 + 1e-3 * entry.u0_hartree;
-        (entry.smiles.to_owned(), value)
+        Observation {
+            smiles: entry.smiles.to_owned(),
+            value,
+        }
     });
-    let all: Vec<(String, f64)> = all.collect();
+    let all: Vec<Observation> = all.collect();
     for results in [1_000, 10_000, 100_000] {
         let dir = tempfile::tempdir().expect("a directory");
         let measured = &all[..results];
         let (old, new) = measured.split_at(results - NEW);
         let path = |name: &str| dir.path().join(name);
-        let call = |statistics: Option<&str>, measured: &[(String, f64)], out: &str| {
+        let call = |statistics: Option<&str>, measured: &[Observation], out: &str| {
             let input = TrainInput {
                 statistics: statistics.map(path),
-                measured: measured.to_vec(),
+                observations: measured.to_vec(),
                 per_atom: false,
                 settings: TrainSettings::default(),
                 model_out: path("model"),
@@ -204,10 +211,12 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
         },
         Some("screen") => Outcome::Screened {
             ranked: (0..2 * slots.max(10))
-                .map(|i| Predicted {
+                .map(|i| RankedCandidate {
                     smiles: format!("{next}-{i}"),
-                    mean: 0.0,
-                    std: 1.0,
+                    prediction: Prediction {
+                        mean: 0.0,
+                        std: 1.0,
+                    },
                 })
                 .collect(),
         },

@@ -12,12 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Job, JobEvent, Termination};
-use moldflow::task::{TaskId, Token};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use moldflow::task::{Limits, TaskId, Token};
 use tokio::sync::mpsc::unbounded_channel;
 
 const TASKS: usize = 500;
@@ -92,12 +91,12 @@ fn bare_steps(seconds: &str) -> f64 {
 /// Tasks a second of the executor with one block, from the first start to the last end.
 fn in_blocks(seconds: &str) -> f64 {
     let cluster = Cluster::start();
-    let terms = Terms {
-        system: System::Slurm,
-        batch: Batch {
+    let terms = SubmissionParams {
+        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+        batch: BatchParams {
             queue: None,
             account: None,
-            walltime: "10m".parse().expect("a duration"),
+            walltime: Duration::from_secs(600),
             nodes_per_task: NonZeroUsize::MIN,
             max_jobs: NonZeroUsize::MIN,
             options: vec![],
@@ -138,8 +137,7 @@ fn in_blocks(seconds: &str) -> f64 {
         files: vec![],
         links: vec![],
         result: "result.json",
-        timeout: Duration::from_secs(60),
-        expected: Duration::from_secs(60),
+        limits: Limits::new(Duration::from_secs(60)),
         shape: None,
     };
     executor.submit((1..=TASKS as u64).map(job).collect());

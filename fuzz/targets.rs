@@ -13,21 +13,21 @@ use std::time::Duration;
 use moldflow::chem::{Geometry, Molecule};
 use moldflow::config::campaign::{Overrides, SearchSpace};
 use moldflow::config::fault::Text;
-use moldflow::config::site::{Batch, Executor};
 use moldflow::config::{import, profiles, source};
-use moldflow::driver::{Program, TaskRun};
-use moldflow::exec::batch::{Resources, Script, System, Terms};
-use moldflow::exec::jobs::{BatchSystem, Cobalt, Pbs};
-use moldflow::exec::transport::{CommandRequest, Output, PutError, Transport, Unreachable};
-use moldflow::exec::{Job, Termination, render, slurm};
+use moldflow::driver::{TaskProgram, TaskRun};
+use moldflow::exec::{Termination, render};
+use moldflow::scheduler::{
+    BatchParams, CommandHost, CommandRequest, Output, Resources, Scheduler, SchedulerKind, Script,
+    SubmissionParams, Unreachable, slurm,
+};
 use moldflow::simulate::{Engine, Outputs, Request};
+use moldflow::task::Event;
 use moldflow::task::Shape;
-use moldflow::task::{Event, Token};
 
 /// A target and its name, which is that of its corpus too.
 pub type Target = (&'static str, fn(&[u8]));
 
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("campaign", campaign),
     ("site_profile", site_profile),
     ("qcengine_file", qcengine_file),
@@ -46,6 +46,7 @@ pub const TARGETS: [Target; 18] = [
     ("scontrol", scontrol),
     ("pbs", pbs),
     ("cobalt", cobalt),
+    ("flux", flux),
 ];
 
 /// Between the parts of an input that stands for several files.
@@ -59,7 +60,11 @@ pub fn campaign(data: &[u8]) {
         drawn: true,
         ..Overrides::default()
     };
-    if let Ok((loaded, plan)) = moldflow::plan::load(&path, &overrides) {
+    if let Ok((loaded, plan)) = moldflow::plan::load(
+        &path,
+        &overrides,
+        &moldflow::plan::HostEnvironment::default(),
+    ) {
         assert!(!loaded.hash().is_empty() && !plan.stages().is_empty());
     }
 }
@@ -178,18 +183,14 @@ pub fn batch_script(data: &[u8]) {
     let mut next = || lines.next().unwrap_or_default();
     let (name, queue, dir) = (next(), next(), next());
     let variable = [(next(), next())];
-    let executor = r#"{"executor": "slurm"}"#;
-    let Ok(Executor::Slurm { batch, .. }) = serde_json::from_str(executor) else {
-        panic!("a batch system with its defaults")
-    };
-    let batch = Batch {
+    let batch = BatchParams {
         queue: Some(queue),
-        ..batch
+        ..batch()
     };
     let argv: Vec<String> = lines.collect();
-    for system in [System::Slurm, System::Pbs, System::Cobalt] {
+    for scheduler in SchedulerKind::all() {
         let script = Script {
-            system,
+            scheduler,
             batch: &batch,
             name: &name,
             token: Some(&name),
@@ -211,35 +212,50 @@ pub fn batch_script(data: &[u8]) {
 /// Lines of `squeue`.
 pub fn squeue(data: &[u8]) {
     for line in String::from_utf8_lossy(data).lines() {
-        let _ = slurm::listed(line);
+        let _ = slurm::parse_status(line);
     }
 }
 
 /// What `scontrol` shows.
 pub fn scontrol(data: &[u8]) {
-    let _ = slurm::shown(&String::from_utf8_lossy(data));
+    let _ = slurm::parse_shown(&String::from_utf8_lossy(data));
 }
 
 /// What `qstat` of PBS Pro prints.
 pub fn pbs(data: &[u8]) {
-    let terms = terms(System::Pbs, r#"{"executor": "pbs"}"#);
-    let _ = Pbs::new(terms).show(&mut Says::new(data), &["1".to_owned()]);
+    let _ = scheduler("pbs").status(&mut Says::new(data), &["1".to_owned()]);
 }
 
 /// What `qstat` of Cobalt prints.
 pub fn cobalt(data: &[u8]) {
-    let terms = terms(System::Cobalt, r#"{"executor": "cobalt"}"#);
-    let _ = Cobalt::new(terms).list(&mut Says::new(data), "1f");
+    let _ = scheduler("cobalt").list(&mut Says::new(data), "1f");
 }
 
-fn terms(system: System, executor: &str) -> Terms {
-    let executor: Executor = serde_json::from_str(executor).expect("an executor");
-    Terms {
-        system,
-        batch: executor.batch().expect("a batch system").clone(),
+/// What `flux jobs --json` prints.
+pub fn flux(data: &[u8]) {
+    let _ = scheduler("flux").list(&mut Says::new(data), "1f");
+    let _ = scheduler("flux").status(&mut Says::new(data), &["f1".to_owned()]);
+}
+
+fn scheduler(key: &str) -> Box<dyn Scheduler> {
+    let kind = SchedulerKind::named(key).expect("a scheduler");
+    (kind.scheduler)(SubmissionParams {
+        scheduler: kind,
+        batch: batch(),
         cores_per_task: NonZeroUsize::MIN,
         resources: Resources::default(),
         setup: Vec::new(),
+    })
+}
+
+fn batch() -> BatchParams {
+    BatchParams {
+        queue: None,
+        account: None,
+        walltime: Duration::from_secs(3600),
+        nodes_per_task: NonZeroUsize::MIN,
+        max_jobs: NonZeroUsize::MIN,
+        options: Vec::new(),
     }
 }
 
@@ -256,35 +272,13 @@ impl Says {
     }
 }
 
-impl Transport for Says {
+impl CommandHost for Says {
     fn run(&mut self, _: &CommandRequest) -> Result<Output, Unreachable> {
         Ok(self.0.clone())
     }
 
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
         Ok("moldflow".into())
-    }
-
-    fn directory(&self, job: &Job) -> PathBuf {
-        job.dir.clone()
-    }
-
-    fn put(&mut self, _: &Job, _: &str) -> Result<(), PutError> {
-        Ok(())
-    }
-
-    fn get(&mut self, _: &Job) -> Result<(), Unreachable> {
-        Ok(())
-    }
-
-    fn submission_in_progress(&mut self, _: &str, _: &str) -> Result<bool, Unreachable> {
-        Ok(false)
-    }
-
-    fn forget(&mut self, _: &Token) {}
-
-    fn sweep(&mut self, _: &str, _: &[Token]) -> Result<(), Unreachable> {
-        Ok(())
     }
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Data flows down this list; `ARCHITECTURE.md` draws it, `tests/architecture.rs` enforces it.
 
+pub mod host;
+
 pub mod chem;
 pub mod learn;
 pub mod task;
 pub mod text;
 
+pub mod scheduler;
 pub mod simulate;
 
 pub mod config;
@@ -22,5 +25,7 @@ pub mod engine;
 pub mod driver;
 pub mod forecast;
 pub mod report;
+
+pub mod app;
 
 pub mod cli;

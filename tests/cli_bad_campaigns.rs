@@ -1,8 +1,11 @@
 //! What `moldflow check` says of the files in `tests/bad`, from the real binary.
 
+#[path = "support/binary.rs"]
+mod binary;
+
 use std::path::PathBuf;
 
-use assert_cmd::Command;
+use binary::{PACKAGE, Said, moldflow_in, said};
 
 fn folder() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "bad"]
@@ -23,20 +26,10 @@ fn bad_files() -> Vec<String> {
 }
 
 /// Standard error and exit status of `moldflow check FILE` in the folder of the bad files.
-fn check(file: &str) -> (String, i32) {
-    let output = Command::cargo_bin("moldflow")
-        .unwrap()
-        .current_dir(folder())
-        .env("HOME", "/nonexistent")
-        .env_remove("XDG_CONFIG_HOME")
-        .args(["check", file])
-        .output()
-        .unwrap();
-    assert!(output.stdout.is_empty(), "{file}: stdout is for data");
-    (
-        String::from_utf8(output.stderr).unwrap(),
-        output.status.code().unwrap(),
-    )
+fn check(file: &str) -> Said {
+    let said = said(&mut moldflow_in(folder(), &["check", file]));
+    assert!(said.out.is_empty(), "{file}: stdout is for data");
+    said
 }
 
 #[test]
@@ -44,42 +37,37 @@ fn every_bad_campaign_is_refused_as_its_snapshot_says() {
     let files = bad_files();
     assert!(files.len() >= 25);
     for file in files {
-        let (stderr, status) = check(&file);
         let name = file.trim_end_matches(".yml");
-        insta::assert_snapshot!(name, format!("{stderr}exit status {status}"));
+        insta::assert_snapshot!(name, check(&file).text());
     }
 }
 
 #[test]
 fn every_fault_has_a_place_and_status_one() {
     for file in bad_files() {
-        let (stderr, status) = check(&file);
-        let faults = stderr
+        let said = check(&file);
+        let faults = said
+            .err
             .lines()
             .filter(|line| line.starts_with("error: "))
             .count();
-        let places = stderr
+        let places = said
+            .err
             .lines()
             .filter(|line| line.starts_with("  --> "))
             .count();
         assert!(faults > 0, "{file}");
         assert_eq!(faults, places, "{file}");
-        assert_eq!(status, 1, "{file}");
+        assert_eq!(said.code, Some(1), "{file}");
     }
 }
 
 #[test]
 fn the_good_campaign_that_they_derive_from_is_right() {
-    let mut command = Command::cargo_bin("moldflow").unwrap();
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .args(["check", "tests/good.yml"])
-        .assert()
-        .success();
+    said(&mut moldflow_in(PACKAGE, &["check", "tests/good.yml"])).with_code(0);
 }
 
 #[test]
 fn a_file_that_is_not_there_is_named() {
-    let (stderr, status) = check("no-such-campaign.yml");
-    insta::assert_snapshot!(format!("{stderr}exit status {status}"));
+    insta::assert_snapshot!(check("no-such-campaign.yml").text());
 }

@@ -1,31 +1,22 @@
 //! What `check`, `plan`, `sites` and `schema` print, from the real binary.
 
-use assert_cmd::Command;
+#[path = "support/binary.rs"]
+mod binary;
+
+use binary::{PACKAGE, moldflow_in, said};
 
 /// Standard output, standard error and exit status of the binary in the folder of the package.
 fn moldflow(arguments: &[&str]) -> String {
-    let output = Command::cargo_bin("moldflow")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("HOME", "/nonexistent")
-        .env_remove("XDG_CONFIG_HOME")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let (stdout, mut stderr) = (text(output.stdout), text(output.stderr));
+    let mut said = said(&mut moldflow_in(PACKAGE, arguments));
     // How many cores this host has is nothing to compare.
-    if let Some(rest) = stderr.strip_prefix("warning: tasks that run at once want ") {
-        stderr = rest
-            .lines()
-            .skip(2)
-            .map(|line| format!("{line}\n"))
-            .collect();
+    if let Some(rest) = said
+        .err
+        .strip_prefix("warning: tasks that run at once want ")
+    {
+        let rest = rest.lines().skip(2).map(|line| format!("{line}\n"));
+        said.err = rest.collect();
     }
-    format!(
-        "{stdout}{stderr}exit status {}",
-        output.status.code().unwrap()
-    )
+    said.text()
 }
 
 const CAMPAIGN: &str = "campaigns/qm9-atomization.yml";
@@ -69,14 +60,10 @@ fn check_judges_what_the_command_line_changes() {
 
 #[test]
 fn check_says_how_to_install_a_program_that_is_missing() {
-    let mut command = Command::cargo_bin("moldflow").unwrap();
-    command
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("PATH", "/nonexistent");
-    command.args(["check", CAMPAIGN, "--set", "methods.energy.engine=xtb"]);
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    insta::assert_snapshot!(String::from_utf8(output.stderr).unwrap());
+    let arguments = ["check", CAMPAIGN, "--set", "methods.energy.engine=xtb"];
+    let mut command = moldflow_in(PACKAGE, &arguments);
+    let said = said(command.env("PATH", "/nonexistent")).with_code(1);
+    insta::assert_snapshot!(said.err);
 }
 
 #[test]
@@ -145,21 +132,10 @@ fn a_site_profile_in_the_home_folder_is_found() {
     std::fs::create_dir_all(&sites).unwrap();
     let profile = "name: mine\nrecognise: {environment: [NO_SUCH_VARIABLE]}\npartitions:\n  qc: {executor: local, slots: cores}\n  ml: {executor: local, slots: 1}\n";
     std::fs::write(sites.join("mine.yml"), profile).unwrap();
-    let command = |arguments: &[&str]| {
-        let mut command = Command::cargo_bin("moldflow").unwrap();
-        command
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .env("HOME", home.path())
-            .env_remove("XDG_CONFIG_HOME");
-        command.args(arguments).output().unwrap()
-    };
-    assert!(
-        command(&["check", CAMPAIGN, "--site", "mine"])
-            .status
-            .success()
-    );
-    let list = command(&["sites", "list", "--json"]).stdout;
-    let list: serde_json::Value = serde_json::from_slice(&list).unwrap();
+    let in_home =
+        |arguments: &[&str]| said(moldflow_in(PACKAGE, arguments).env("HOME", home.path()));
+    in_home(&["check", CAMPAIGN, "--site", "mine"]).with_code(0);
+    let list = in_home(&["sites", "list", "--json"]).json();
     let mine = list
         .as_array()
         .unwrap()

@@ -1,23 +1,12 @@
 //! What `simulate` prints, from the real binary.
 
-use assert_cmd::Command;
+#[path = "support/binary.rs"]
+mod binary;
+
+use binary::{PACKAGE, moldflow_in, said};
 
 fn simulate(arguments: &[&str]) -> String {
-    let output = Command::cargo_bin("moldflow")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("HOME", "/nonexistent")
-        .env_remove("XDG_CONFIG_HOME")
-        .arg("simulate")
-        .args(arguments)
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    let (stdout, stderr) = (text(output.stdout), text(output.stderr));
-    format!(
-        "{stdout}{stderr}exit status {}",
-        output.status.code().unwrap()
-    )
+    said(moldflow_in(PACKAGE, &["simulate"]).args(arguments)).text()
 }
 
 const THETA: &str = "campaigns/theta.yml";

@@ -1,10 +1,13 @@
 //! Shipped profiles and their campaigns, `sites import` and `sites check`, from the real binary.
 
+#[path = "support/binary.rs"]
+mod binary;
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use assert_cmd::Command;
+use binary::{PACKAGE, moldflow_in, said};
 use tempfile::TempDir;
 
 /// A folder with files in it, in which the binary runs.
@@ -44,25 +47,11 @@ impl Folder {
 
     /// Standard output, standard error and exit status, without what this host alone has.
     fn run(&self, arguments: &[&str]) -> String {
-        let mut command = Command::cargo_bin("moldflow").unwrap();
-        command
-            .current_dir(self.dir.path())
-            .env("HOME", "/nonexistent")
-            .env_remove("XDG_CONFIG_HOME");
-        for job in ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"] {
-            command.env_remove(job);
-        }
+        let mut command = moldflow_in(self.dir.path(), arguments);
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        let output = command.args(arguments).output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        format!(
-            "{}{}exit status {}",
-            text(output.stdout),
-            text(output.stderr),
-            output.status.code().unwrap()
-        )
+        said(&mut command).text()
     }
 
     /// What `sites check` says of a profile, but for limits, engines and the count of warnings.
@@ -88,20 +77,7 @@ impl Folder {
 }
 
 fn moldflow(arguments: &[&str]) -> String {
-    let output = Command::cargo_bin("moldflow")
-        .unwrap()
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("HOME", "/nonexistent")
-        .env_remove("XDG_CONFIG_HOME")
-        .args(arguments)
-        .output()
-        .unwrap();
-    assert!(
-        output.status.success(),
-        "{arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
+    said(&mut moldflow_in(PACKAGE, arguments)).with_code(0).out
 }
 
 /// Names of the shipped files of a folder, without their endings.

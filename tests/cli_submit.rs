@@ -1,4 +1,4 @@
-//! `moldflow submit` on PBS and Cobalt, of which no server can be had here: programs on PATH stand for their commands, and
+//! `moldflow submit` on PBS, Cobalt and Flux, of which no server can be had here: programs on PATH stand for their commands, and
 //! the script that they were given is run by hand.
 
 #[path = "support/mod.rs"]
@@ -7,9 +7,10 @@ mod support;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::Command;
 
 use moldflow::task::{Fact, FailureKind, Outcome};
+use support::{Said, said};
 use tempfile::TempDir;
 
 /// A batch system whose commands write down what they were asked.
@@ -64,19 +65,19 @@ impl System {
         command
     }
 
-    fn moldflow(&self, arguments: &[&str]) -> Output {
+    fn moldflow(&self, arguments: &[&str]) -> Said {
         let mut command = self.command(env!("CARGO_BIN_EXE_moldflow"));
-        command.args(arguments).output().expect("it starts")
+        said(command.args(arguments))
     }
 
-    fn submit(&self, what: &str) -> Output {
+    fn submit(&self, what: &str) -> Said {
         let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
         let (site, run) = (site.display().to_string(), run.display().to_string());
         self.moldflow(&["submit", what, "--site", &site, "--run-dir", &run])
     }
 
     /// The quickstart campaign, whose simulations may take three seconds.
-    fn submit_short(&self) -> Output {
+    fn submit_short(&self) -> Said {
         let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
         let (site, run) = (site.display().to_string(), run.display().to_string());
         let mut arguments = vec!["submit", "campaigns/quickstart.yml", "--site", &site];
@@ -99,20 +100,15 @@ impl System {
     }
 
     /// Runs the script as the batch system would.
-    fn begin_job(&self, variables: &[(&str, &str)]) -> Output {
+    fn begin_job(&self, variables: &[(&str, &str)]) -> Said {
         let mut command = self.command(self.run_dir().join("job.sh"));
-        command.envs(variables.iter().copied());
-        command.output().expect("it starts")
+        said(command.envs(variables.iter().copied()))
     }
 
     fn status(&self) -> String {
         let run = self.run_dir().display().to_string();
-        text(&self.moldflow(&["status", &run]).stdout)
+        self.moldflow(&["status", &run]).out
     }
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("text")
 }
 
 fn job_out(system: &System) -> String {
@@ -123,12 +119,12 @@ fn job_out(system: &System) -> String {
 fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end() {
     let system = System::new("pbs", "12.server\\n");
     let output = system.submit("campaigns/quickstart.yml");
-    assert!(output.status.success(), "{output:?}");
-    assert!(text(&output.stdout).contains("job 12.server: 1 nodes for 1h 30m"));
+    assert_eq!(output.code, Some(0), "{output:?}");
+    assert!(output.out.contains("job 12.server: 1 nodes for 1h 30m"));
     insta::assert_snapshot!("script_pbs", system.script());
     assert_eq!(
         system.status(),
-        "quickstart: submitted, job 12.server has not begun\n"
+        "quickstart: submitted, job 12.server has not started\n"
     );
 
     let nodes = system.dir.path().join("nodes");
@@ -136,7 +132,7 @@ fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end()
     fs::write(&nodes, "x1\nx1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     assert_eq!(
         system.asked(),
         "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
@@ -150,10 +146,10 @@ fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end()
 fn a_campaign_is_submitted_to_cobalt_and_its_continuation_is_cancelled_at_its_end() {
     let system = System::new("cobalt", "Job routed to queue debug.\\n\\n266001\\n");
     let output = system.submit("campaigns/quickstart.yml");
-    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
     insta::assert_snapshot!("script_cobalt", system.script());
     let job = system.begin_job(&[("COBALT_JOBID", "266001"), ("COBALT_PARTNAME", "17")]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     assert_eq!(
         system.asked(),
         "qsub --jobname moldflow-run.1 RUN_DIR/job.sh\n\
@@ -165,17 +161,25 @@ fn a_campaign_is_submitted_to_cobalt_and_its_continuation_is_cancelled_at_its_en
 #[test]
 fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
     let system = System::new("pbs", "12.server\\n");
-    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     let run = system.run_dir().display().to_string();
     let submit = || system.moldflow(&["submit", &run, "--walltime", "2h"]);
     let changed = system.moldflow(&["submit", &run, "--seed", "3"]);
-    assert!(text(&changed.stderr).contains("a run that has begun cannot be changed"));
+    assert!(
+        changed
+            .err
+            .contains("the settings of a run that has started cannot be changed")
+    );
     let again = submit();
-    assert!(!again.status.success());
-    assert!(text(&again.stderr).contains("job 12.server of this run waits or runs already"));
+    assert_ne!(again.code, Some(0));
+    assert!(
+        again
+            .err
+            .contains("job 12.server of this run is already waiting or running")
+    );
     fs::write(system.dir.path().join("bin/qstat"), "#!/bin/sh\nexit 153\n").expect("a script");
     let again = submit();
-    assert!(again.status.success(), "{again:?}");
+    assert_eq!(again.code, Some(0), "{again:?}");
     assert!(system.script().contains("walltime=02:00:00"));
     assert!(
         system
@@ -189,7 +193,7 @@ fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
 #[test]
 fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
     let system = System::new("pbs", "12.server\\n");
-    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
@@ -201,15 +205,15 @@ fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
     fs::write(&script, short).expect("a script");
     let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
     let out = job_out(&system);
-    assert!(job.status.success(), "{out}");
+    assert_eq!(job.code, Some(0), "{out}");
     assert!(
-        out.contains("no task ended in job 12.server, so that none follows it"),
+        out.contains("no task ended in job 12.server, therefore no job follows it"),
         "{out}"
     );
     assert!(
         system
             .status()
-            .contains("jobs          none goes on: no task ended in job 12.server")
+            .contains("jobs          no job continues the run: no task ended in job 12.server")
     );
     assert!(
         system.asked().ends_with("qdel 12.server\n"),
@@ -225,12 +229,12 @@ fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
     let profile = fs::read_to_string(&site).expect("a profile");
     let slow = profile.replace("tasks_per_node: 2", "setup: [sleep 60]");
     fs::write(&site, slow.replace("90m", "12s")).expect("a profile");
-    assert!(system.submit_short().status.success());
+    assert_eq!(system.submit_short().code, Some(0));
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     let attempts = support::journal(&system.run_dir()).into_iter();
     let kinds = attempts.filter_map(|event| match event.fact {
         Fact::Ended {
@@ -259,15 +263,15 @@ fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
     let refusing =
         "case \"$*\" in *depend*) echo 'qsub: no dependencies' >&2; exit 1;; esac\nprintf";
     fs::write(&qsub, script.replace("printf", refusing)).expect("a script");
-    assert!(system.submit_short().status.success());
+    assert_eq!(system.submit_short().code, Some(0));
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
     let out = job_out(&system);
-    assert!(job.status.success(), "{out}");
+    assert_eq!(job.code, Some(0), "{out}");
     assert!(out.contains("the time of this job is over"), "{out}");
-    assert!(out.contains("job 12.server goes on"), "{out}");
+    assert!(out.contains("job 12.server continues the run"), "{out}");
     assert_eq!(
         system.asked(),
         "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
@@ -291,7 +295,7 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
         .replace("node: {cores: 2}", "node: {cores: 2, gpus: 4}");
     fs::write(&site, profile).expect("a profile");
     let output = system.submit("campaigns/quickstart.yml");
-    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
     // Tasks of the job want some, so it asks for those of its nodes.
     assert!(
         system.script().contains("mpiprocs=1:ngpus=4\n"),
@@ -302,7 +306,7 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     let seen = fs::read_to_string(seen).expect("tasks wrote it");
     let distinct: std::collections::BTreeSet<&str> = seen.lines().collect();
     assert_eq!(distinct, ["0,1", "2,3"].into());
@@ -311,14 +315,14 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
 #[test]
 fn a_job_whose_path_lacks_the_commands_still_submits_the_next() {
     let system = System::new("pbs", "12.server\\n");
-    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     // The login shell of the job sets a PATH without them.
     fs::write(system.dir.path().join(".profile"), "PATH=/usr/bin:/bin\n").expect("a profile");
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     assert!(
         system
             .asked()
@@ -340,7 +344,7 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
         hold.display()
     );
     fs::write(&site, profile.replace("tasks_per_node: 2", &setup)).expect("a profile");
-    assert!(system.submit("campaigns/quickstart.yml").status.success());
+    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     let qsub =
         "#!/bin/sh\necho 'qsub: Access from host not allowed, or unknown host' >&2\nexit 1\n";
     fs::write(system.dir.path().join("bin/qsub"), qsub).expect("a script");
@@ -365,6 +369,44 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
         job_out(&system)
     );
     assert!(system.status().contains("1, done"), "{}", system.status());
+}
+
+/// Inside a job the commands of the chain are addressed to the instance that runs the job.
+#[test]
+fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_its_job() {
+    let system = System::new("flux", "");
+    let site = system.dir.path().join("site.yml");
+    let profile = fs::read_to_string(&site).expect("a profile");
+    fs::write(&site, profile.replace("-l place=excl", "--exclusive")).expect("a profile");
+    let flux = system.dir.path().join("bin/flux");
+    let log = system.dir.path().join("asked");
+    let script = format!(
+        "#!/bin/sh\necho flux \"$@\" >> {}\n\
+         case $* in *batch*) echo ƒM7Zq9AKHno ;; getattr*) echo 'x[1-1]' ;; *timeleft*) echo 5400 ;; esac\n",
+        log.display()
+    );
+    fs::write(&flux, script).expect("a script");
+    fs::set_permissions(&flux, fs::Permissions::from_mode(0o700)).expect("executable");
+    let output = system.submit("campaigns/quickstart.yml");
+    assert_eq!(output.code, Some(0), "{}", output.err);
+    assert!(
+        output.out.contains("job fM7Zq9AKHno: 1 nodes for 1h 30m"),
+        "{}",
+        output.out
+    );
+    insta::assert_snapshot!("script_flux", system.script());
+    let job = system.begin_job(&[("FLUX_ENCLOSING_ID", "ƒM7Zq9AKHno")]);
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    assert_eq!(
+        system.asked(),
+        "flux queue list --no-header --format={queue}\n\
+         flux batch --job-name=moldflow-run.1 RUN_DIR/job.sh\n\
+         flux getattr hostlist\n\
+         flux --parent job timeleft fM7Zq9AKHno\n\
+         flux --parent batch --job-name=moldflow-run.2 --dependency=afterany:fM7Zq9AKHno RUN_DIR/job.sh\n\
+         flux --parent cancel fM7Zq9AKHno\n"
+    );
+    assert!(system.status().contains("quickstart: finished"));
 }
 
 /// A `qsub` that gives each job a number of its own, and knows those that are there.
@@ -392,9 +434,11 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
         "--chain",
         "3",
     ]);
-    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.code, Some(0), "{output:?}");
     assert!(
-        text(&output.stdout).contains("jobs 21.server, 22.server, 23.server: 1 nodes"),
+        output
+            .out
+            .contains("jobs 21.server, 22.server, 23.server: 1 nodes"),
         "{output:?}"
     );
     let submitted = "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
@@ -403,13 +447,13 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     assert_eq!(system.asked(), submitted);
     assert_eq!(
         system.status(),
-        "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has begun\n"
+        "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has started\n"
     );
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "21.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     // None is submitted from a job, and the last is cancelled first: the end of one begins the next.
     assert_eq!(
         system.asked(),
@@ -417,9 +461,9 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     );
     // One that could not be cancelled begins all the same, and ends at once.
     let job = system.begin_job(&[("PBS_JOBID", "22.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     assert!(
-        job_out(&system).contains("the run had ended before this job"),
+        job_out(&system).contains("the run ended before this job"),
         "{}",
         job_out(&system)
     );
@@ -434,17 +478,19 @@ fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
     let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
     let slow = slow.replace("  walltime: 90m", "  walltime: 12s\n  chain: 1");
     fs::write(&site, slow).expect("a profile");
-    assert!(system.submit_short().status.success());
+    assert_eq!(system.submit_short().code, Some(0));
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
     let nodes = nodes.display().to_string();
     let job = system.begin_job(&[("PBS_JOBID", "21.server"), ("PBS_NODEFILE", &nodes)]);
-    assert!(job.status.success(), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", job_out(&system));
     assert_eq!(system.asked(), "qsub -N moldflow-run.1 RUN_DIR/job.sh\n");
     let says = "this was the last of the jobs that were submitted at once";
     assert!(job_out(&system).contains(says), "{}", job_out(&system));
     assert!(
-        system.status().contains(&format!("none goes on: {says}")),
+        system
+            .status()
+            .contains(&format!("no job continues the run: {says}")),
         "{}",
         system.status()
     );
@@ -470,14 +516,14 @@ fn a_chain_of_which_a_part_is_submitted_says_which() {
         "--chain",
         "4",
     ]);
-    assert_eq!(output.status.code(), Some(1));
-    let said = text(&output.stderr);
+    assert_eq!(output.code, Some(1));
+    let said = output.err;
     assert!(
         said.contains("only 2 of 4 jobs are submitted") && said.contains("would exceed"),
         "{said}"
     );
     assert!(
-        said.contains("the run goes on in 21.server, 22.server"),
+        said.contains("the run continues in 21.server, 22.server"),
         "{said}"
     );
     let list = fs::read_to_string(system.run_dir().join("jobs.json")).expect("a list");
@@ -492,8 +538,8 @@ fn what_cannot_be_submitted_is_refused_before_anything_is_written() {
         let profile = fs::read_to_string(&site).expect("a profile");
         fs::write(&site, text_of).expect("a profile");
         let output = system.submit("campaigns/quickstart.yml");
-        assert!(!output.status.success());
-        let said = text(&output.stderr);
+        assert_ne!(output.code, Some(0));
+        let said = output.err;
         assert!(said.contains(why), "{said}");
         assert!(!system.run_dir().exists());
         fs::write(&site, profile).expect("a profile");

@@ -1,11 +1,15 @@
 //! Options of a profile that would override moldflow's own directives, in the spellings of `man sbatch` (22.05) and of the manual
 //! pages of both `qsub`.
 
-use moldflow::config::options::{Own, constraint, place, refusal};
-use moldflow::config::site::BatchSystem;
+use moldflow::scheduler::SchedulerKind;
+use moldflow::scheduler::options::{OwnRequests, constraint, refusal};
 
-fn is_refused(system: BatchSystem, option: &str) -> bool {
-    refusal(system, option, &Own::default()).is_some()
+fn named(key: &str) -> SchedulerKind {
+    SchedulerKind::named(key).expect("a scheduler")
+}
+
+fn is_refused(system: SchedulerKind, option: &str) -> bool {
+    refusal(system, option, &OwnRequests::default()).is_some()
 }
 
 #[test]
@@ -45,7 +49,7 @@ fn no_spelling_overrides_a_directive() {
         "--test-only",
         "--comment=x",
     ] {
-        assert!(is_refused(BatchSystem::Slurm, option), "{option}");
+        assert!(is_refused(named("slurm"), option), "{option}");
     }
     for option in [
         "-l select=2",
@@ -74,7 +78,7 @@ fn no_spelling_overrides_a_directive() {
         "-S /bin/csh",
         "-q x -N y",
     ] {
-        assert!(is_refused(BatchSystem::Pbs, option), "{option}");
+        assert!(is_refused(named("pbs"), option), "{option}");
     }
     for option in [
         "-n 4",
@@ -88,7 +92,7 @@ fn no_spelling_overrides_a_directive() {
         "--jobname x",
         "--dep=1",
     ] {
-        assert!(is_refused(BatchSystem::Cobalt, option), "{option}");
+        assert!(is_refused(named("cobalt"), option), "{option}");
     }
 }
 
@@ -117,7 +121,7 @@ fn what_overrides_nothing_is_let_through() {
         "--no-kill",
         "-k",
     ] {
-        assert!(!is_refused(BatchSystem::Slurm, option), "{option}");
+        assert!(!is_refused(named("slurm"), option), "{option}");
     }
     for option in [
         "-l filesystems=home:eagle",
@@ -133,7 +137,7 @@ fn what_overrides_nothing_is_let_through() {
         "-V",
         "-l software=g16",
     ] {
-        assert!(!is_refused(BatchSystem::Pbs, option), "{option}");
+        assert!(!is_refused(named("pbs"), option), "{option}");
     }
     for option in [
         "--attrs mcdram=cache:numa=quad",
@@ -142,13 +146,13 @@ fn what_overrides_nothing_is_let_through() {
         "--env A=1",
         "-M me",
     ] {
-        assert!(!is_refused(BatchSystem::Cobalt, option), "{option}");
+        assert!(!is_refused(named("cobalt"), option), "{option}");
     }
 }
 
 #[test]
 fn what_has_a_key_is_refused_once_the_key_is_given() {
-    let own = Own {
+    let own = OwnRequests {
         queue: true,
         account: true,
         memory: true,
@@ -170,19 +174,16 @@ fn what_has_a_key_is_refused_once_the_key_is_given() {
         "--part=x",
         "-A x",
     ] {
-        assert!(
-            refusal(BatchSystem::Slurm, option, &own).is_some(),
-            "{option}"
-        );
+        assert!(refusal(named("slurm"), option, &own).is_some(), "{option}");
     }
-    assert!(refusal(BatchSystem::Cobalt, "--attrs a=b", &own).is_some());
-    let in_blocks = Own {
+    assert!(refusal(named("cobalt"), "--attrs a=b", &own).is_some());
+    let in_blocks = OwnRequests {
         in_blocks: true,
-        ..Own::default()
+        ..OwnRequests::default()
     };
     for option in ["--mem=4G", "--gres=gpu:4", "--gpus-per-node=4"] {
         assert!(
-            refusal(BatchSystem::Slurm, option, &in_blocks).is_some(),
+            refusal(named("slurm"), option, &in_blocks).is_some(),
             "{option}"
         );
     }
@@ -191,7 +192,7 @@ fn what_has_a_key_is_refused_once_the_key_is_given() {
 #[test]
 fn what_is_added_to_the_place_stands_with_it() {
     let options = ["-l place=excl", "-l filesystems=home"].map(str::to_owned);
-    let (value, others) = place(&options);
+    let (value, others) = (named("pbs").options.split)(&options);
     assert_eq!(value, "scatter:excl");
     assert_eq!(others, [&options[1]]);
 }
@@ -200,14 +201,14 @@ fn what_is_added_to_the_place_stands_with_it() {
 fn a_constraint_is_a_word_of_its_batch_system() {
     let is_good = |system, text| constraint(system, text).is_none();
     for text in ["cpu", "a100&80gb", "[rack1|rack2]", "knl*2"] {
-        assert!(is_good(BatchSystem::Slurm, text), "{text}");
+        assert!(is_good(named("slurm"), text), "{text}");
     }
     for text in ["", "-x", "a b", "a\nb", "$(id)", "a;b"] {
-        assert!(!is_good(BatchSystem::Slurm, text), "{text}");
+        assert!(!is_good(named("slurm"), text), "{text}");
     }
-    assert!(is_good(BatchSystem::Pbs, "gpu_model=a100:cpu_type=rome"));
+    assert!(is_good(named("pbs"), "gpu_model=a100:cpu_type=rome"));
     for text in ["a100", "mem=4gb", "a=1+1:ncpus=64", "a=1:ncpus=2", "a="] {
-        assert!(!is_good(BatchSystem::Pbs, text), "{text}");
+        assert!(!is_good(named("pbs"), text), "{text}");
     }
-    assert!(is_good(BatchSystem::Cobalt, "mcdram=cache:numa=quad"));
+    assert!(is_good(named("cobalt"), "mcdram=cache:numa=quad"));
 }

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use moldflow::chem::Molecule;
 use moldflow::design::{
-    Acquisition, Agent, DesignError, GenerateInput, GenerateOutput, GenerateSettings, ScreenInput,
-    ScreenSettings, TrainInput, TrainOutput, TrainSettings, generate, screen, train,
+    Acquisition, Agent, DesignError, GenerateInput, GenerateOutput, GenerateSettings, Observation,
+    ScreenInput, ScreenSettings, TrainInput, TrainOutput, TrainSettings, generate, screen, train,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -41,9 +41,12 @@ impl Desk {
     fn train(&self, measured: &[(&str, f64)]) -> Result<TrainOutput, DesignError> {
         train(&TrainInput {
             statistics: None,
-            measured: measured
+            observations: measured
                 .iter()
-                .map(|(smiles, value)| (smiles.to_string(), *value))
+                .map(|(smiles, value)| Observation {
+                    smiles: smiles.to_string(),
+                    value: *value,
+                })
                 .collect(),
             per_atom: false,
             settings: TrainSettings::default(),
@@ -76,7 +79,7 @@ impl Desk {
             incumbent: Some(-2.1),
         })?;
         for predicted in &output.ranked {
-            assert!(predicted.mean.is_finite() && predicted.std > 0.0);
+            assert!(predicted.prediction.mean.is_finite() && predicted.prediction.std > 0.0);
         }
         Ok(output
             .ranked
@@ -234,8 +237,9 @@ fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
         .unwrap()
         .mean_reward
     };
-    // From nothing there is one step, to the one atom allowed. Its predicted energy is that of average atoms, so that
-    // methane is worth more than hydrogen fluoride, and neither as much as what was measured.
+    // From nothing there is one step, to the one atom allowed. Its predicted energy is that of
+    // average atoms, so that methane is worth more than hydrogen fluoride, and neither as much as
+    // what was measured.
     let (methane, fluoride) = (reward("C"), reward("F"));
     assert!(fluoride < methane && methane < 0.0, "{fluoride} {methane}");
 }
@@ -328,9 +332,9 @@ fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
     }));
     assert!(text.contains("start molecule 2: `x`"), "{text}");
     let text = refusal(desk.train(&[("C", -1.0), ("C=O=C", -2.0)]));
-    assert!(text.contains("measured molecule 2: `C=O=C`"), "{text}");
+    assert!(text.contains("evaluated molecule 2: `C=O=C`"), "{text}");
     let text = refusal(desk.train(&[]));
-    assert!(text.contains("no value was measured yet"), "{text}");
+    assert!(text.contains("no molecule was evaluated yet"), "{text}");
     fs::write(&model, &fs::read(&model).unwrap()[..40]).unwrap();
     let text = refusal(generate(&desk.input()));
     assert!(text.contains("model: this model is damaged"), "{text}");

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{
-    Config, Effect, Engine, GeometryStep, LearnStage, SimulateStage, Step, stream,
+    Effect, Engine, EngineConfig, GeometryStep, LearnStage, SimulateStage, Step, stream,
 };
 use moldflow::simulate;
 use moldflow::task::{
-    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Predicted, Record, Retries,
-    StoppedBy, TaskId,
+    Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
+    Record, Retries, StoppedBy, TaskId,
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// A campaign and the world it meets.
 #[derive(Clone, Debug)]
 struct Plan {
-    config: Config,
+    config: EngineConfig,
     initial: usize,
     /// Decides outcomes and the order in which jobs end.
     world: u64,
@@ -101,7 +101,8 @@ impl World<'_> {
         Some(engine)
     }
 
-    /// Commits facts together, then performs their effects, and so on; none when killed at one of them.
+    /// Commits facts together, then performs their effects, and so on; none when killed at one of
+    /// them.
     fn take(&mut self, engine: &mut Engine, mut facts: Vec<Fact>) -> Option<()> {
         while !facts.is_empty() {
             let mut attempts = Vec::new();
@@ -239,7 +240,7 @@ impl World<'_> {
                 }
             }
             Some("train") => {
-                let new = input["measured"].as_array().expect("a list").len() as u64;
+                let new = input["observations"].as_array().expect("a list").len() as u64;
                 // Statistics are as long as the results are many.
                 let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
                 assert_eq!(
@@ -276,10 +277,12 @@ impl World<'_> {
                     n => format!("m{}", n - 9),
                 };
                 let ranked = (0..6)
-                    .map(|i| Predicted {
+                    .map(|i| RankedCandidate {
                         smiles: pick(i),
-                        mean: i as f64,
-                        std: 0.1,
+                        prediction: Prediction {
+                            mean: i as f64,
+                            std: 0.1,
+                        },
                     })
                     .collect();
                 Outcome::Screened { ranked }
@@ -292,7 +295,7 @@ impl World<'_> {
 /// The results that a batch learns from which began in this step.
 fn learnt_from(step: &Step) -> Option<u64> {
     step.records.iter().find_map(|record| match record {
-        Record::BatchBegun { measured, .. } => Some(*measured as u64),
+        Record::BatchStarted { observations, .. } => Some(*observations as u64),
         _ => None,
     })
 }
@@ -308,7 +311,7 @@ fn geometry_of(input: &Value) -> String {
     format!("relaxed {}", input["smiles"])
 }
 
-fn with_two_steps(mut config: Config) -> Config {
+fn with_two_steps(mut config: EngineConfig) -> EngineConfig {
     for stage in [&mut config.initial, &mut config.evaluate] {
         stage.geometry = Some(GeometryStep {
             stage: format!("{}.relax", stage.stage),
@@ -328,14 +331,14 @@ fn config(
     select: usize,
     initial_count: usize,
     retries: &Retries,
-) -> Config {
+) -> EngineConfig {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
         retries: retries.clone(),
         engine: Default::default(),
         geometry: None,
     };
-    Config {
+    EngineConfig {
         seed: 1,
         schedule,
         per_atom: false,
@@ -456,7 +459,7 @@ proptest! {
         let evaluated = |order: u64| {
             let mut world = World::new(&plan, None);
             let engine = Order { world: &mut world, order }.live();
-            (engine.progress(), engine.measured().iter().map(|m| (m.task, m.smiles.clone())).collect::<BTreeSet<_>>())
+            (engine.progress(), engine.evaluated().iter().map(|m| (m.task, m.smiles.clone())).collect::<BTreeSet<_>>())
         };
         prop_assert_eq!(evaluated(energies), evaluated(other));
     }

@@ -48,7 +48,7 @@ fn an_adopted_process_is_cancelled_and_timed_out_like_any_other() {
         bench.started_before(2, "sleep 1000 & wait"),
     ];
     let (cancelled, mut timed_out) = (bench.job(1, &["false"]), bench.job(2, &["false"]));
-    timed_out.timeout = Duration::from_millis(300);
+    timed_out.limits.timeout = Duration::from_millis(300);
     assert_eq!(
         bench.executor.find(&[cancelled.clone(), timed_out]),
         [Adoption::Adopted, Adoption::Adopted]

@@ -1,15 +1,16 @@
-//! Batch scripts: what is in them, and that no value of a user can be more than a value.
+//! BatchParams scripts: what is in them, and that no value of a user can be more than a value.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, Script, System};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, Script};
 use proptest::prelude::*;
 
-const SYSTEMS: [System; 3] = [System::Slurm, System::Pbs, System::Cobalt];
+fn named(key: &str) -> SchedulerKind {
+    SchedulerKind::named(key).expect("a scheduler")
+}
 
 const NOTHING_MORE: Resources = Resources {
     memory: None,
@@ -17,20 +18,25 @@ const NOTHING_MORE: Resources = Resources {
     constraint: None,
 };
 
-fn batch() -> Batch {
-    Batch {
+fn batch() -> BatchParams {
+    BatchParams {
         queue: Some("debug".into()),
         account: Some("chem".into()),
-        walltime: "2h".parse().unwrap(),
+        walltime: Duration::from_secs(7200),
         nodes_per_task: NonZeroUsize::new(2).unwrap(),
         max_jobs: NonZeroUsize::new(4).unwrap(),
         options: vec!["-l filesystems=home:eagle".into()],
     }
 }
 
-fn script<'a>(system: System, batch: &'a Batch, dir: &Path, argv: &'a [String]) -> Script<'a> {
+fn script<'a>(
+    scheduler: SchedulerKind,
+    batch: &'a BatchParams,
+    dir: &Path,
+    argv: &'a [String],
+) -> Script<'a> {
     Script {
-        system,
+        scheduler,
         batch,
         name: "1a2b.7.0",
         token: Some("1a2b.7.0"),
@@ -56,7 +62,8 @@ fn a_script_asks_for_what_the_partition_says() {
     let (batch, argv) = (batch(), words(&["moldflow", "task", "exec", "job.json"]));
     let setup = words(&["module load nwchem", "source ~/env.sh"]);
     let environment = [("OMP_NUM_THREADS".to_owned(), "2".to_owned())];
-    for (system, name) in SYSTEMS.into_iter().zip(["slurm", "pbs", "cobalt"]) {
+    for system in SchedulerKind::all() {
+        let name = system.dialect().key;
         let script = Script {
             setup: &setup,
             environment: &environment,
@@ -71,7 +78,7 @@ fn a_script_asks_for_what_the_partition_says() {
 fn a_script_asks_for_memory_gpus_and_a_kind_of_node() {
     let argv = words(&["true"]);
     let text = |system, resources: Resources, options: &[&str]| {
-        let batch = Batch {
+        let batch = BatchParams {
             options: words(options),
             ..batch()
         };
@@ -86,11 +93,15 @@ fn a_script_asks_for_memory_gpus_and_a_kind_of_node() {
         gpus: 2,
         constraint: Some(constraint.to_owned()),
     };
-    let slurm = text(System::Slurm, resources("a100&ib"), &[]);
+    let slurm = text(named("slurm"), resources("a100&ib"), &[]);
     for line in ["--mem=4096M", "--gres=gpu:2", "--constraint=a100&ib"] {
         assert!(slurm.contains(&format!("#SBATCH {line}\n")), "{slurm}");
     }
-    let pbs = text(System::Pbs, resources("gpu_model=a100"), &["-l place=excl"]);
+    let pbs = text(
+        named("pbs"),
+        resources("gpu_model=a100"),
+        &["-l place=excl"],
+    );
     let select = "#PBS -l select=2:ncpus=64:mpiprocs=32:mem=4096mb:ngpus=2:gpu_model=a100\n#PBS -l place=scatter:excl\n";
     assert!(pbs.contains(select), "{pbs}");
     assert_eq!(pbs.matches("place=").count(), 1, "{pbs}");
@@ -98,7 +109,7 @@ fn a_script_asks_for_memory_gpus_and_a_kind_of_node() {
         constraint: Some("mcdram=cache:numa=quad".into()),
         ..NOTHING_MORE
     };
-    let cobalt = text(System::Cobalt, cobalt, &[]);
+    let cobalt = text(named("cobalt"), cobalt, &[]);
     assert!(
         cobalt.contains("#COBALT --attrs mcdram=cache:numa=quad\n"),
         "{cobalt}"
@@ -109,9 +120,9 @@ fn a_script_asks_for_memory_gpus_and_a_kind_of_node() {
 fn what_a_constraint_is_not_is_refused() {
     let argv = words(&["true"]);
     for (system, bad) in [
-        (System::Slurm, "a\n#SBATCH --uid=0"),
-        (System::Pbs, "ncpus=128"),
-        (System::Cobalt, "a b"),
+        (named("slurm"), "a\n#SBATCH --uid=0"),
+        (named("pbs"), "ncpus=128"),
+        (named("cobalt"), "a b"),
     ] {
         let resources = Resources {
             constraint: Some(bad.into()),
@@ -136,7 +147,7 @@ fn a_folder_in_the_home_directory_and_one_on_path_are_those_of_the_job() {
     let (batch, bin) = (batch(), bin.display().to_string());
     let script = Script {
         path: Some(&bin),
-        ..script(System::Slurm, &batch, Path::new("~/it's here"), &argv)
+        ..script(named("slurm"), &batch, Path::new("~/it's here"), &argv)
     };
     let mut shell = Command::new("bash");
     shell.arg("-c").arg(script.render().unwrap());
@@ -165,22 +176,22 @@ fn an_odd_walltime_is_rounded_up() {
         };
         script.render().unwrap()
     };
-    assert!(text(System::Slurm).contains("--time=00:01:01\n"));
-    assert!(text(System::Pbs).contains("walltime=00:01:01\n"));
-    assert!(text(System::Cobalt).contains("-t 2\n"));
+    assert!(text(named("slurm")).contains("--time=00:01:01\n"));
+    assert!(text(named("pbs")).contains("walltime=00:01:01\n"));
+    assert!(text(named("cobalt")).contains("-t 2\n"));
 }
 
 #[test]
 fn no_option_takes_away_what_a_job_is_known_by() {
     let argv = words(&["true"]);
     for (system, option) in [
-        (System::Slurm, "-J other"),
-        (System::Slurm, "--job-name=other"),
-        (System::Pbs, "-N other"),
-        (System::Pbs, "-v A=1"),
-        (System::Cobalt, "--jobname other"),
+        (named("slurm"), "-J other"),
+        (named("slurm"), "--job-name=other"),
+        (named("pbs"), "-N other"),
+        (named("pbs"), "-v A=1"),
+        (named("cobalt"), "--jobname other"),
     ] {
-        let batch = Batch {
+        let batch = BatchParams {
             options: words(&[option]),
             ..batch()
         };
@@ -206,16 +217,16 @@ fn what_would_be_another_directive_or_command_is_refused() {
         "a\"b",
         "é",
     ] {
-        let queue = Batch {
+        let queue = BatchParams {
             queue: Some(bad.into()),
             ..batch()
         };
-        let account = Batch {
+        let account = BatchParams {
             account: Some(bad.into()),
             ..batch()
         };
         for batch in [queue, account] {
-            let refused = script(System::Pbs, &batch, Path::new("/d"), &argv).render();
+            let refused = script(named("pbs"), &batch, Path::new("/d"), &argv).render();
             assert!(refused.is_err(), "{bad:?}");
         }
     }
@@ -226,12 +237,12 @@ fn what_would_be_another_directive_or_command_is_refused() {
         "-l a\rb",
         "-l \u{2028}",
     ] {
-        let batch = Batch {
+        let batch = BatchParams {
             options: vec![bad.into()],
             ..batch()
         };
         assert!(
-            script(System::Pbs, &batch, Path::new("/d"), &argv)
+            script(named("pbs"), &batch, Path::new("/d"), &argv)
                 .render()
                 .is_err(),
             "{bad:?}"
@@ -240,7 +251,7 @@ fn what_would_be_another_directive_or_command_is_refused() {
     let batch = batch();
     for bad in [&[][..], &[""], &["-c", "id"], &["a\0b"]] {
         assert!(
-            script(System::Pbs, &batch, Path::new("/d"), &words(bad))
+            script(named("pbs"), &batch, Path::new("/d"), &words(bad))
                 .render()
                 .is_err(),
             "{bad:?}"
@@ -248,7 +259,7 @@ fn what_would_be_another_directive_or_command_is_refused() {
     }
     for dir in ["", "-", "a\0b"] {
         assert!(
-            script(System::Pbs, &batch, Path::new(dir), &argv)
+            script(named("pbs"), &batch, Path::new(dir), &argv)
                 .render()
                 .is_err(),
             "{dir:?}"
@@ -258,7 +269,7 @@ fn what_would_be_another_directive_or_command_is_refused() {
         let environment = [(name.to_owned(), String::new())];
         let script = Script {
             environment: &environment,
-            ..script(System::Pbs, &batch, Path::new("/d"), &argv)
+            ..script(named("pbs"), &batch, Path::new("/d"), &argv)
         };
         assert!(script.render().is_err(), "{name:?}");
     }
@@ -296,7 +307,7 @@ proptest! {
         let mut argv = words(&["sh", "-c", r#"printf '%s\0' "$VALUE" "$@" > said"#, "sh"]);
         argv.extend(arguments.clone());
         let (batch, environment) = (batch(), [("VALUE".to_owned(), value.clone())]);
-        for system in SYSTEMS {
+        for system in SchedulerKind::all() {
             let script = Script { environment: &environment, ..script(system, &batch, &dir, &argv) };
             let text = script.render().unwrap();
             let status = Command::new("bash").arg("-c").arg(&text).current_dir(&parent).status().unwrap();

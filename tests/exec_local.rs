@@ -224,7 +224,7 @@ fn a_time_limit_ends_the_whole_process_group() {
         1,
         "sleep 1000 & sh -c 'trap \"\" TERM; while :; do sleep 1; done' & wait",
     );
-    job.timeout = Duration::from_millis(500);
+    job.limits.timeout = Duration::from_millis(500);
     assert_eq!(bench.exit_of(job), Termination::TimedOut);
     wait_until("the end of the group", || bench.living().is_empty());
 }
@@ -233,7 +233,7 @@ fn a_time_limit_ends_the_whole_process_group() {
 fn a_time_limit_ends_what_does_not_heed_sigterm() {
     let mut bench = Bench::new(1);
     let mut job = bench.shell(1, "trap '' TERM; while :; do sleep 1; done");
-    job.timeout = Duration::from_millis(500);
+    job.limits.timeout = Duration::from_millis(500);
     assert_eq!(bench.exit_of(job), Termination::TimedOut);
     wait_until("its end", || bench.living().is_empty());
 }

@@ -24,7 +24,7 @@ fn campaign() -> (Campaign, Plan) {
     static LOADED: OnceLock<(Campaign, Plan)> = OnceLock::new();
     let (mut campaign, plan) = LOADED
         .get_or_init(|| {
-            let loaded = plan::load(&path, &overrides);
+            let loaded = plan::load(&path, &overrides, &plan::HostEnvironment::default());
             let (loaded, plan) = loaded.unwrap_or_else(|_| panic!("a campaign that is right"));
             (loaded.campaign, plan)
         })

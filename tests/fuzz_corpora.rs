@@ -86,6 +86,7 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
         "campaign" => &["campaigns", "tests/bad"],
         "pbs" => &["tests/goldens/pbs"],
         "cobalt" => &["tests/goldens/cobalt"],
+        "flux" => &["tests/goldens/flux"],
         "site_profile" => &["site-profiles", "tests/bad/sites"],
         _ => &[],
     };
@@ -195,4 +196,5 @@ targets! {
     scontrol: 3_000,
     pbs: 3_000,
     cobalt: 3_000,
+    flux: 3_000,
 }

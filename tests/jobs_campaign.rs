@@ -1,5 +1,5 @@
-//! Campaigns through the real binary on PBS and Cobalt, as far as those can be had: programs that print what their
-//! commands print and run jobs on this host.
+//! Campaigns through the real binary on PBS, Cobalt and Flux, as far as those can be had: programs that
+//! print what their commands print and run jobs on this host.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
-use moldflow::exec::jobs::{BatchSystem, Cobalt, JobExecutor, Pbs};
+use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Job, JobEvent, Termination};
-use moldflow::task::{TaskId, Token};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use moldflow::task::{Limits, TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -38,7 +37,7 @@ impl Server {
         for folder in ["bin", "jobs"] {
             fs::create_dir(dir.path().join(folder)).expect("a directory");
         }
-        for name in ["qsub", "qselect", "qstat", "qdel", "job"] {
+        for name in ["qsub", "qselect", "qstat", "qdel", "flux", "job"] {
             symlink(&program, dir.path().join("bin").join(name)).expect("a link");
         }
         fs::write(dir.path().join("slots"), "3").expect("a file");
@@ -72,7 +71,8 @@ impl Server {
         let jobs = fs::read_dir(self.file("jobs")).expect("jobs").flatten();
         let states = jobs.map(|job| fs::read_to_string(job.path().join("state")));
         let live = states.flatten().map(|state| state.trim().to_owned());
-        live.filter(|state| state != "F").collect()
+        live.filter(|state| !["F", "INACTIVE"].contains(&&**state))
+            .collect()
     }
 
     fn moldflow(&self, arguments: &[&str]) -> Command {
@@ -146,7 +146,7 @@ impl Drop for Server {
                 .parse()
                 .ok()
                 .and_then(rustix::process::Pid::from_raw);
-            if let (Some(group), "R" | "running") = (group, state.as_str()) {
+            if let (Some(group), "R" | "running" | "RUN") = (group, state.as_str()) {
                 let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
             }
         }
@@ -194,16 +194,13 @@ fn ends(executor: &'static str, history: bool) -> Vec<Termination> {
         fs::write(server.file("history"), "").expect("a file");
     }
     let number = |n| NonZeroUsize::new(n).expect("a number above zero");
-    let system = match executor {
-        "pbs" => System::Pbs,
-        _ => System::Cobalt,
-    };
-    let terms = Terms {
-        system,
-        batch: Batch {
+    let kind = SchedulerKind::named(executor).expect("a scheduler");
+    let scheduler = (kind.scheduler)(SubmissionParams {
+        scheduler: kind,
+        batch: BatchParams {
             queue: Some("debug".into()),
             account: None,
-            walltime: "10m".parse().expect("a duration"),
+            walltime: Duration::from_secs(600),
             nodes_per_task: number(1),
             max_jobs: number(4),
             options: vec![],
@@ -211,16 +208,12 @@ fn ends(executor: &'static str, history: bool) -> Vec<Termination> {
         cores_per_task: number(1),
         resources: Resources::default(),
         setup: vec![],
-    };
-    let system: Box<dyn BatchSystem> = match system {
-        System::Pbs => Box::new(Pbs::new(terms)),
-        _ => Box::new(Cobalt::new(terms)),
-    };
+    });
     fs::write(server.file("slots"), "8").expect("a file");
     let path = format!("{}:/usr/bin:/bin", server.file("bin").display());
     let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow"))).with("PATH", path);
     let (sender, mut reports) = unbounded_channel();
-    let jobs = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
+    let jobs = JobExecutor::new(scheduler, Box::new(here), 4, "c0ffee", sender);
     let mut jobs = jobs.expect("a thread");
     let token = |task| Token {
         run: "c0ffee".into(),
@@ -235,8 +228,7 @@ fn ends(executor: &'static str, history: bool) -> Vec<Termination> {
         files: vec![],
         links: vec![],
         result: "result",
-        timeout: Duration::from_secs(300),
-        expected: Duration::from_secs(300),
+        limits: Limits::new(Duration::from_secs(300)),
         shape: None,
     };
     let scripts = ["exit 3", "kill -9 $$", "sleep 100", "sleep 100"];
@@ -257,8 +249,13 @@ fn ends(executor: &'static str, history: bool) -> Vec<Termination> {
                         [file("name"), file("token")].contains(&token(task).to_string())
                     });
                 let id = id.expect("the job").file_name();
-                let ended = Command::new(server.file("bin/qdel")).arg(id).status();
-                assert!(ended.expect("qdel starts").success());
+                let mut cancel = match executor {
+                    "flux" => Command::new(server.file("bin/flux")),
+                    _ => Command::new(server.file("bin/qdel")),
+                };
+                cancel.args((executor == "flux").then_some("cancel"));
+                let ended = cancel.arg(id).status();
+                assert!(ended.expect("it starts").success());
             }
             JobEvent::Started => {}
             JobEvent::Ended { exit, .. } => {
@@ -300,6 +297,23 @@ fn a_job_that_cobalt_forgot_and_that_left_no_trace_is_lost() {
         Termination::Unseen,
     ];
     assert_eq!(ends("cobalt", false), expected);
+}
+
+/// Flux keeps jobs that have ended, with their results.
+#[test]
+fn flux_tells_how_a_job_ended_that_left_no_trace() {
+    let expected = [
+        Termination::Code(3),
+        Termination::Signal(9),
+        Termination::Cancelled,
+        Termination::CancelledByHand,
+    ];
+    assert_eq!(ends("flux", false), expected);
+}
+
+#[test]
+fn a_campaign_on_flux_is_killed_and_resumed_and_no_job_is_doubled_or_lost() {
+    survives("flux", false);
 }
 
 #[test]
@@ -353,7 +367,7 @@ fn a_queue_that_takes_no_more_jobs_is_asked_again_and_nothing_fails() {
 
 #[test]
 fn a_site_whose_server_does_not_answer_is_refused_before_anything_is_written() {
-    for executor in ["pbs", "cobalt"] {
+    for executor in ["pbs", "cobalt", "flux"] {
         let server = Server::start(executor);
         fs::write(server.file("down"), "").expect("a file");
         let output = server.run("true").wait_with_output().expect("its output");

@@ -15,7 +15,12 @@ fn plan(text: &str) -> Result<(Loaded, Plan), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("campaign.yml");
     std::fs::write(&path, text).unwrap();
-    plan::load(&path, &Overrides::default()).map_err(|faults| faults.to_string())
+    plan::load(
+        &path,
+        &Overrides::default(),
+        &plan::HostEnvironment::default(),
+    )
+    .map_err(|faults| faults.to_string())
 }
 
 #[test]
@@ -108,7 +113,12 @@ fn slots_for_each_core_are_counted() {
     std::fs::write(&campaign, good().replace("site: local", "site: ./many.yml")).unwrap();
     let profile = "name: many\nnode: {cores: 64}\npartitions:\n  qc: {executor: local, slots: cores, cores_per_task: 4}\n  ml: {executor: local, slots: 1}\n";
     std::fs::write(&site, profile).unwrap();
-    let (_, plan) = plan::load(&campaign, &Overrides::default()).unwrap();
+    let (_, plan) = plan::load(
+        &campaign,
+        &Overrides::default(),
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
     assert_eq!(
         (plan.evaluate.slots, plan.evaluate.cores, plan.train.slots),
         (Some(16), 4, Some(1))
@@ -131,7 +141,9 @@ fn tasks_that_share_the_cores_of_this_host_are_told_of() {
              qc: {{executor: local, slots: 3}}\n  ml: {{executor: local, slots: 1}}\n  unused: {{executor: local, slots: 99}}\n"
         );
         std::fs::write(&site, profile).unwrap();
-        plan::crowded(&plan::load(&campaign, &Overrides::default()).unwrap().0)
+        let host = plan::HostEnvironment::default();
+        let (loaded, plan) = plan::load(&campaign, &Overrides::default(), &host).unwrap();
+        plan::crowded(&loaded.site, &plan)
     };
     let message = crowded(12).unwrap();
     assert!(

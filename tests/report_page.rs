@@ -1,4 +1,5 @@
-//! `report.html`: its numbers are those of the database, its text is text, and its size has a bound.
+//! `report.html`: its numbers are those of the database, its text is text, and its size has a
+//! bound.
 
 mod support;
 
@@ -9,9 +10,10 @@ use std::path::Path;
 use moldflow::config::campaign::{Objective, Overrides};
 use moldflow::plan;
 use moldflow::report::{About, RunState, page};
-use moldflow::store::{Batch, RunInfo, Store};
+use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{
-    Candidate, EndState, Energy, Event, Fact, Failure, FailureKind, Record, TaskId, Usage,
+    Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
+    Usage,
 };
 use support::{Campaign, Engine, on, rows, wait, wait_until};
 use tempfile::TempDir;
@@ -123,16 +125,18 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     );
 
     let mut computed = rows(&run_dir);
-    computed.retain(|row| row["status"] == "computed");
+    computed.retain(|row| row["status"] == "evaluated");
     let number = |row: &BTreeMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
-    computed.sort_by(|a, b| number(a, "energy_hartree").total_cmp(&number(b, "energy_hartree")));
+    computed.sort_by(|a, b| {
+        number(a, "atomization_energy_hartree").total_cmp(&number(b, "atomization_energy_hartree"))
+    });
     let expected = (1..).zip(&computed).map(|(place, row)| {
         let is_initial = row["batch"] == "0";
         vec![
             place.to_string(),
             row["smiles"].clone(),
-            format!("{:.6}", number(row, "energy_hartree")),
-            format!("{:.2}", number(row, "energy_kcal_mol")),
+            format!("{:.6}", number(row, "atomization_energy_hartree")),
+            format!("{:.2}", number(row, "atomization_energy_kcal_mol")),
             if is_initial {
                 "initial".into()
             } else {
@@ -144,8 +148,8 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
             } else {
                 format!(
                     "{:.6} ± {:.6}",
-                    number(row, "predicted"),
-                    number(row, "predicted_std")
+                    number(row, "prediction_mean_hartree"),
+                    number(row, "prediction_std_hartree")
                 )
             },
         ]
@@ -153,8 +157,9 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     assert_eq!(table(&page, "best"), expected.collect::<Vec<_>>());
 
     let proposed = computed.iter().filter(|row| row["batch"] != "0");
-    let errors =
-        proposed.map(|row| (number(row, "predicted") - number(row, "energy_hartree")).abs());
+    let errors = proposed.map(|row| {
+        (number(row, "prediction_mean_hartree") - number(row, "atomization_energy_hartree")).abs()
+    });
     let errors: Vec<f64> = errors.collect();
     assert_eq!(field(&page, "predictions"), errors.len().to_string());
     let mean = errors.iter().sum::<f64>() / errors.len() as f64;
@@ -169,7 +174,11 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     let store = async { Store::open_to_read(&run_dir).await?.tasks_by_state().await };
     assert_eq!(
         tasks,
-        wait(store).unwrap().iter().map(|(_, n)| n).sum::<i64>()
+        wait(store)
+            .unwrap()
+            .iter()
+            .map(|kind| kind.count)
+            .sum::<i64>()
     );
     let names: BTreeSet<&str> = stages.iter().map(|row| row[0].as_str()).collect();
     assert_eq!(
@@ -254,14 +263,19 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
     let said = on(&run_dir, &["report", "--out", out.to_str().unwrap()]).with_code(1);
     assert!(said.err.contains(out.to_str().unwrap()), "{}", said.err);
     let said = on(&campaign.path("none"), &["report"]).with_code(1);
-    assert!(said.err.contains("is no run directory"), "{}", said.err);
+    assert!(said.err.contains("is not a run directory"), "{}", said.err);
 }
 
 /// The page of a run whose records are these.
 fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
     let dir = TempDir::new().unwrap();
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
-    let (loaded, _) = plan::load(&quickstart, &Overrides::default()).unwrap();
+    let (loaded, _) = plan::load(
+        &quickstart,
+        &Overrides::default(),
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
     let info = RunInfo {
         name: "00c0ffee".into(),
         campaign: campaign.into(),
@@ -272,9 +286,9 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         at: 1_795_000_060_000,
         fact: Fact::Resumed,
     };
-    let batch = Batch {
+    let batch = Commit {
         facts: vec![(event, records)],
-        ..Batch::default()
+        ..Commit::default()
     };
     let about = About {
         state: RunState::Interrupted,
@@ -294,22 +308,20 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
 /// A molecule that was proposed, handed over and computed, or failed so.
 fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record> {
     let (batch, rank, task) = (n / 10, n % 10, TaskId(u64::from(n) + 1));
-    let predicted = (batch > 0).then_some((-1.0 - f64::from(n % 97) / 50.0, 0.25));
+    let prediction = (batch > 0).then_some(Prediction {
+        mean: -1.0 - f64::from(n % 97) / 50.0,
+        std: 0.25,
+    });
     let candidate = Candidate {
         smiles: smiles.into(),
         batch,
         rank,
-        predicted,
+        prediction,
     };
-    let (stage, state, failure) = (
-        "evaluate".into(),
-        EndState::Succeeded,
-        outcome.clone().err(),
-    );
-    let state = if failure.is_some() {
-        EndState::Failed
-    } else {
-        state
+    let (stage, failure) = ("evaluate".into(), outcome.clone().err());
+    let state = match failure.clone() {
+        Some(failure) => EndState::Failed(failure),
+        None => EndState::Succeeded,
     };
     let smiles = Some(smiles.to_owned());
     let mut records = vec![
@@ -331,7 +343,7 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         Ok(value) => Record::Evaluated {
             batch,
             rank,
-            energy: Energy {
+            evaluation: Evaluation {
                 total_energy_hartree: value - 100.0,
                 atomization_energy_hartree: value,
                 atoms: 9,
@@ -343,7 +355,6 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
     records.push(Record::TaskEnded {
         task,
         state,
-        failure,
         usage: Usage::default(),
     });
     records

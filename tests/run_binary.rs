@@ -1,4 +1,5 @@
-//! The program itself on tiny campaigns: what a run ends with, its directory, and the exit statuses.
+//! The program itself on tiny campaigns: what a run ends with, its directory, and the exit
+//! statuses.
 
 mod support;
 
@@ -43,13 +44,13 @@ fn a_run_ends_with_what_was_asked_for() {
     );
 
     let rows = rows(&run_dir);
-    let columns = "smiles energy_hartree energy_kcal_mol total_energy_hartree status failure batch rank predicted method submitted started finished";
+    let columns = "smiles atomization_energy_hartree atomization_energy_kcal_mol total_energy_hartree status failure batch rank prediction_mean_hartree level_of_theory submitted started finished";
     for column in columns.split(' ') {
         assert!(rows[0].contains_key(column), "no column {column}");
     }
     let computed: Vec<_> = rows
         .iter()
-        .filter(|row| row["status"] == "computed")
+        .filter(|row| row["status"] == "evaluated")
         .collect();
     assert_eq!(computed.len(), EVALUATIONS);
     assert_eq!(
@@ -59,8 +60,8 @@ fn a_run_ends_with_what_was_asked_for() {
     let number = |row: &BTreeMap<String, String>, column: &str| row[column].parse::<f64>().unwrap();
     for row in &computed {
         let (energy, kcal) = (
-            number(row, "energy_hartree"),
-            number(row, "energy_kcal_mol"),
+            number(row, "atomization_energy_hartree"),
+            number(row, "atomization_energy_kcal_mol"),
         );
         assert!(
             (kcal - 627.509474 * energy).abs() < 1e-5 * kcal.abs(),
@@ -77,12 +78,15 @@ fn a_run_ends_with_what_was_asked_for() {
     }
     let best = computed
         .iter()
-        .min_by(|a, b| number(a, "energy_hartree").total_cmp(&number(b, "energy_hartree")))
+        .min_by(|a, b| {
+            number(a, "atomization_energy_hartree")
+                .total_cmp(&number(b, "atomization_energy_hartree"))
+        })
         .unwrap();
     assert_eq!(json["best"]["smiles"], best["smiles"].as_str());
     assert_eq!(
         json["best"]["value"].as_f64(),
-        Some(number(best, "energy_hartree"))
+        Some(number(best, "atomization_energy_hartree"))
     );
     for pair in rows
         .windows(2)
@@ -90,7 +94,8 @@ fn a_run_ends_with_what_was_asked_for() {
     {
         assert!(number(&pair[0], "rank") < number(&pair[1], "rank"));
         assert!(
-            number(&pair[0], "predicted") <= number(&pair[1], "predicted"),
+            number(&pair[0], "prediction_mean_hartree")
+                <= number(&pair[1], "prediction_mean_hartree"),
             "rank 0 is the best: {pair:?}"
         );
     }
@@ -129,7 +134,7 @@ fn an_energy_is_that_of_the_molecule_less_those_of_its_atoms() {
             .iter()
             .find(|row| row["total_energy_hartree"] == total)
             .expect("its row");
-        let energy: f64 = row["energy_hartree"].parse().unwrap();
+        let energy: f64 = row["atomization_energy_hartree"].parse().unwrap();
         assert!(
             (energy - (total_energy_hartree - apart)).abs() < 1e-10,
             "{row:?}"
@@ -261,7 +266,9 @@ fn a_directory_that_holds_a_run_is_refused_and_a_finished_run_shows_its_table_ag
 }
 
 fn number(row: &BTreeMap<String, String>) -> f64 {
-    row["energy_hartree"].parse().unwrap_or(f64::INFINITY)
+    row["atomization_energy_hartree"]
+        .parse()
+        .unwrap_or(f64::INFINITY)
 }
 
 #[test]
@@ -270,7 +277,7 @@ fn what_is_no_run_directory_is_exit_1() {
     let dir = tiny.path("");
     for arguments in [&["resume"][..], &["status"], &["export", "--format", "csv"]] {
         let said = on(&dir, arguments).with_code(1);
-        assert!(said.err.contains("no run directory"), "{}", said.err);
+        assert!(said.err.contains("not a run directory"), "{}", said.err);
         on(&tiny.path("nowhere"), arguments).with_code(1);
     }
     assert!(!dir.join("lock").exists());
@@ -355,7 +362,7 @@ fn energy_per_atom_is_minimised_when_asked_for() {
     let json = campaign.run("run", &["--json"]).with_code(0).json();
     let rows = rows(&campaign.path("run"));
     let per_atom = |row: &BTreeMap<String, String>| {
-        row["energy_per_atom_hartree"]
+        row["atomization_energy_hartree_per_atom"]
             .parse()
             .unwrap_or(f64::INFINITY)
     };
@@ -367,7 +374,7 @@ fn energy_per_atom_is_minimised_when_asked_for() {
     assert_eq!(json["best"]["value"].as_f64(), Some(per_atom(best)));
     assert!(per_atom(best) > -0.5, "a bond or two for each atom");
     for row in &rows {
-        if let Ok(predicted) = row["predicted"].parse::<f64>() {
+        if let Ok(predicted) = row["prediction_mean_hartree"].parse::<f64>() {
             assert!(
                 predicted.abs() < 0.6,
                 "predictions are per atom too: {row:?}"

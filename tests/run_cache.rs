@@ -95,17 +95,17 @@ fn a_miss_is_explained_by_the_parts_of_the_key_that_differ() {
     let explained = on(&two, &["explain", &smiles]).with_code(0).out;
     let differing: Vec<_> = explained
         .lines()
-        .filter(|line| line.ends_with(" here"))
+        .filter(|line| line.ends_with(" in this run"))
         .collect();
     assert_eq!(
         differing,
-        ["      settings.embed_timeout_seconds: 60 there, 11 here"],
+        ["      settings.embed_timeout_seconds: 60 in the cache, 11 in this run"],
         "{explained}"
     );
     let one = on(&campaign.path("one"), &["explain", &smiles])
         .with_code(0)
         .out;
-    assert!(one.contains("held nothing of this molecule"), "{one}");
+    assert!(one.contains("had no entry for this molecule"), "{one}");
     on(&two, &["explain", "CCCCCCCCCCC"]).with_code(1);
     on(&two, &["explain", "no molecule"]).with_code(1);
 }
@@ -146,7 +146,7 @@ fn a_cache_that_is_damaged_foreign_or_nowhere_never_harms_a_run() {
             .run(name, &["--cache", cache.to_str().unwrap()])
             .with_code(0);
         let log = fs::read_to_string(campaign.path(name).join("runtime.log")).unwrap();
-        let told = said.err.contains("warning: no answers of earlier runs");
+        let told = said.err.contains("warning: the cache is not used");
         assert!(
             told || log.contains("the cache is not used any more"),
             "{name}: {}{log}",

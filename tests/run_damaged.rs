@@ -1,4 +1,5 @@
-//! The program itself on run directories that are damaged, read, locked, moved, copied, changed, or of an earlier version.
+//! The program itself on run directories that are damaged, read, locked, moved, copied, changed, or
+//! of an earlier version.
 
 mod support;
 
@@ -81,7 +82,8 @@ fn assert_refused_and_repaired(run_dir: &Path) -> String {
         (&json["evaluations"], &json["failures"]),
         (&EVALUATIONS.into(), &0.into())
     );
-    // Files that belong to a later state than the journal tells of are lost with it, and who would read them fails.
+    // Files that belong to a later state than the journal tells of are lost with it, and who would
+    // read them fails.
     let failed = failures(&journal(run_dir));
     assert!(
         failed
@@ -162,7 +164,7 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
     for (name, statement) in [
         (
             "energy",
-            "UPDATE candidates SET value = value - 1 WHERE value IS NOT NULL AND rank = 0;",
+            "UPDATE candidates SET objective_hartree = objective_hartree - 1 WHERE objective_hartree IS NOT NULL AND rank = 0;",
         ),
         (
             "molecule",
@@ -342,7 +344,8 @@ fn a_copy_of_a_run_goes_on_beside_the_original_and_leaves_its_tasks_alone() {
 
 #[test]
 fn a_run_of_an_earlier_version_is_resumed() {
-    // Made by version 0.1.0 (schema 1), killed after 14 facts of `Campaign::tiny` with `--schedule batch`.
+    // Made by version 0.1.0 (schema 1), killed after 14 facts of `Campaign::tiny` with `--schedule
+    // batch`.
     let campaign = Campaign::tiny();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/run-of-0.1.0");
     let run_dir = campaign.path("run");

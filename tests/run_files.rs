@@ -1,5 +1,5 @@
-//! Users' files from end to end: `check` and `run` judge them alike, names are shown wherever a molecule is, and a file that
-//! cannot be read is an error that names it.
+//! Users' files from end to end: `check` and `run` judge them alike, names are shown wherever a
+//! molecule is, and a file that cannot be read is an error that names it.
 
 mod support;
 
@@ -116,7 +116,9 @@ fn names_are_shown_wherever_a_molecule_is() {
     let best = rows(&run_dir);
     let best = best.iter().min_by(|a, b| {
         let energy = |row: &std::collections::BTreeMap<String, String>| {
-            row["energy_hartree"].parse().unwrap_or(f64::INFINITY)
+            row["atomization_energy_hartree"]
+                .parse()
+                .unwrap_or(f64::INFINITY)
         };
         energy(a).total_cmp(&energy(b))
     });
@@ -205,7 +207,7 @@ fn a_pipe_a_device_and_a_folder_are_refused_and_not_waited_for() {
             let name = file.file_name().unwrap().to_str().unwrap();
             assert!(said.contains(name), "{said}");
             assert!(
-                said.contains(what) || said.contains("no run directory"),
+                said.contains(what) || said.contains("not a run directory"),
                 "{said}"
             );
             assert!(said.contains("hint: "), "{said}");

@@ -1,4 +1,5 @@
-//! Free atoms, on which a whole run depends: tried again whatever the failure, and again by `resume`.
+//! Free atoms, on which a whole run depends: tried again whatever the failure, and again by
+//! `resume`.
 
 mod support;
 
@@ -37,7 +38,7 @@ fn free_atoms_that_fail_now_and_then_cost_attempts_and_no_run() {
     assert_eq!(of(FailureKind::Unreadable), 15);
     let computed = rows(&run_dir)
         .iter()
-        .filter(|row| row["status"] == "computed")
+        .filter(|row| row["status"] == "evaluated")
         .count();
     assert_eq!(computed, EVALUATIONS);
 }
@@ -64,7 +65,7 @@ fn a_run_that_ended_for_want_of_a_free_atom_is_taken_up_by_resume() {
     on(&run_dir, &["resume"]).with_code(0);
     let computed = rows(&run_dir)
         .iter()
-        .filter(|row| row["status"] == "computed")
+        .filter(|row| row["status"] == "evaluated")
         .count();
     assert_eq!(computed, EVALUATIONS);
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();

@@ -1,5 +1,5 @@
-//! The program itself on a host that fails it: no file descriptors, a terminal that is gone, files deleted or replaced
-//! while it works, and texts that would steer a terminal or a spreadsheet.
+//! The program itself on a host that fails it: no file descriptors, a terminal that is gone, files
+//! deleted or replaced while it works, and texts that would steer a terminal or a spreadsheet.
 
 mod support;
 
@@ -267,11 +267,15 @@ fn what_a_program_and_a_campaign_say_steers_no_terminal() {
     let told = texts.concat();
     assert!(told.contains("title"), "the message is shown");
     let methods = support::rows(&run_dir);
-    assert!(methods.iter().any(|row| row["method"].starts_with("'=cmd")));
     assert!(
         methods
             .iter()
-            .any(|row| row["energy_hartree"].starts_with('-'))
+            .any(|row| row["level_of_theory"].starts_with("'=cmd"))
+    );
+    assert!(
+        methods
+            .iter()
+            .any(|row| row["atomization_energy_hartree"].starts_with('-'))
     );
 }
 

@@ -1,4 +1,5 @@
-//! Failures as a campaign's policy has them: retries by kind, backoff, quarantine, the limit, on real programs that fail.
+//! Failures as a campaign's policy has them: retries by kind, backoff, quarantine, the limit, on
+//! real programs that fail.
 
 mod support;
 
@@ -100,7 +101,7 @@ fn retries_wait_for_their_backoff_even_if_the_engine_is_killed_meanwhile() {
     for row in &computed {
         assert_eq!(
             (row["status"].as_str(), row["attempts"].as_str()),
-            ("computed", "3")
+            ("evaluated", "3")
         );
     }
     let mut waits = 0;

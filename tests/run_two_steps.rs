@@ -1,4 +1,5 @@
-//! Two-step levels by real programs: xtb on one partition gives the geometry, NWChem on another the energy there.
+//! Two-step levels by real programs: xtb on one partition gives the geometry, NWChem on another the
+//! energy there.
 
 mod support;
 
@@ -44,8 +45,8 @@ fn each_molecule_is_relaxed_in_a_task_of_its_own_and_a_crash_between_the_steps_c
     assert_eq!((rows.len(), relaxed.len()), (4, 4));
     assert!(relaxed.values().all(|xyz| xyz.contains("\nGFN2-xTB\n")));
     for row in &rows {
-        assert_eq!(row["status"], "computed", "{row:?}");
-        assert_eq!(row["method"], "HF/3-21G//GFN2-xTB");
+        assert_eq!(row["status"], "evaluated", "{row:?}");
+        assert_eq!(row["level_of_theory"], "HF/3-21G//GFN2-xTB");
         assert_eq!(row["engine"], "nwchem");
     }
     let left = fs::read_dir(calm.join("scratch")).unwrap().count();

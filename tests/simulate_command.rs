@@ -95,9 +95,9 @@ fn a_campaign_of_the_example_gets_its_free_atoms_in_the_end() {
     campaign.run("run", &[]).with_code(0);
     let computed = rows(&campaign.path("run"))
         .into_iter()
-        .filter(|row| row["status"] == "computed");
+        .filter(|row| row["status"] == "evaluated");
     let energies: Vec<f64> = computed
-        .map(|row| row["energy_hartree"].parse().unwrap())
+        .map(|row| row["atomization_energy_hartree"].parse().unwrap())
         .collect();
     // Bound, but by no more than an hartree for each of five heavy atoms and what they hold.
     assert!(!energies.is_empty());

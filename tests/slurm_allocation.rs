@@ -278,7 +278,10 @@ fn outside_a_job_such_a_site_is_refused_with_a_way_out() {
     command.arg(run_dir(&cluster)).arg("--site").arg(site);
     let output = command.output().expect("the program starts");
     let said = String::from_utf8(output.stderr).expect("text");
-    assert!(said.contains("no batch job here"), "{said}");
+    assert!(
+        said.contains("from a batch job, and this process runs in none"),
+        "{said}"
+    );
     assert!(
         said.contains("moldflow submit CAMPAIGN --site inside"),
         "{said}"

@@ -10,12 +10,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
-use moldflow::task::{TaskId, Token};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use moldflow::task::{Limits, TaskId, Token};
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -32,12 +31,12 @@ impl Partition {
     }
 
     fn with(cluster: &Cluster, policy: BlockPolicy, change: impl FnOnce(&mut BlockParams)) -> Self {
-        let terms = Terms {
-            system: System::Slurm,
-            batch: Batch {
+        let terms = SubmissionParams {
+            scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+            batch: BatchParams {
                 queue: None,
                 account: None,
-                walltime: "10m".parse().expect("a duration"),
+                walltime: Duration::from_secs(600),
                 nodes_per_task: NonZeroUsize::MIN,
                 max_jobs: NonZeroUsize::MIN,
                 options: vec![],
@@ -75,8 +74,7 @@ impl Partition {
             files: vec![],
             links: vec![],
             result: "result",
-            timeout: Duration::from_secs(300),
-            expected: Duration::from_secs(300),
+            limits: Limits::new(Duration::from_secs(300)),
             shape: None,
         };
         self.executor.submit((1..).zip(scripts).map(job).collect());

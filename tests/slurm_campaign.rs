@@ -66,7 +66,7 @@ fn completed(cluster: &Cluster) -> Vec<String> {
             None => "1".to_owned(),
         };
         let line = format!("{id}|{name}|COMPLETED|||");
-        moldflow::exec::slurm::listed(&line)
+        moldflow::scheduler::slurm::parse_status(&line)
             .expect("six fields")
             .name
     };

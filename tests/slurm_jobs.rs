@@ -10,14 +10,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
-use moldflow::config::site::Batch;
-use moldflow::driver::{Program, TaskRun};
-use moldflow::exec::batch::{Resources, System, Terms};
+use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::jobs::JobExecutor;
-use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Adoption, Executor, Job, JobEvent, Report, Termination};
-use moldflow::task::{FailureKind, Outcome, TaskId, Token};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use moldflow::task::{FailureKind, Limits, Outcome, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 /// How a job ended, and its result.
@@ -40,18 +38,22 @@ impl Partition {
         Self::with(cluster, |terms| terms.batch.max_jobs = number(max_jobs))
     }
 
-    fn with(cluster: &Cluster, change: impl FnOnce(&mut Terms)) -> Self {
+    fn with(cluster: &Cluster, change: impl FnOnce(&mut SubmissionParams)) -> Self {
         Self::through(cluster, None, change)
     }
 
     /// One that finds Slurm's clients in a folder.
-    fn through(cluster: &Cluster, clients: Option<&Path>, change: impl FnOnce(&mut Terms)) -> Self {
-        let mut terms = Terms {
-            system: System::Slurm,
-            batch: Batch {
+    fn through(
+        cluster: &Cluster,
+        clients: Option<&Path>,
+        change: impl FnOnce(&mut SubmissionParams),
+    ) -> Self {
+        let mut terms = SubmissionParams {
+            scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+            batch: BatchParams {
                 queue: Some("short".into()),
                 account: None,
-                walltime: "10m".parse().expect("a duration"),
+                walltime: Duration::from_secs(600),
                 nodes_per_task: number(1),
                 max_jobs: number(16),
                 options: vec!["--quiet".into()],
@@ -62,7 +64,7 @@ impl Partition {
         };
         change(&mut terms);
         let max_jobs = terms.batch.max_jobs.get();
-        let system = Box::new(Slurm::new(terms));
+        let scheduler = (terms.scheduler.scheduler)(terms);
         let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let mut here = here
             .with("SLURM_CONF", cluster.conf().to_string_lossy())
@@ -73,7 +75,7 @@ impl Partition {
         }
         let here = Box::new(here);
         let (sender, reports) = unbounded_channel();
-        let executor = JobExecutor::new(system, here, max_jobs, "c0ffee", sender);
+        let executor = JobExecutor::new(scheduler, here, max_jobs, "c0ffee", sender);
         Self {
             executor: executor.expect("a thread"),
             reports,
@@ -96,8 +98,7 @@ impl Partition {
             files: vec![("input".into(), b"four".to_vec())],
             links: vec![],
             result: "result",
-            timeout: Duration::from_secs(300),
-            expected: Duration::from_secs(300),
+            limits: Limits::new(Duration::from_secs(300)),
             shape: None,
         }
     }
@@ -172,7 +173,7 @@ fn jobs_bring_back_their_results_and_how_they_ended() {
         "",
     ]);
     let mut slow = partition.job(6, "echo out; echo err >&2; trap '' TERM; sleep 60");
-    slow.timeout = Duration::from_millis(500);
+    slow.limits.timeout = Duration::from_millis(500);
     let mut missing = partition.job(7, "");
     missing.argv = vec!["/no/such/program".into()];
     partition.executor.submit(vec![slow, missing]);
@@ -269,7 +270,7 @@ fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
 fn what_the_machine_does_to_a_job_is_not_counted() {
     let mut cluster = Cluster::start();
     let mut partition = Partition::with(&cluster, |s| {
-        s.batch.walltime = "1m".parse().expect("a duration");
+        s.batch.walltime = Duration::from_secs(60);
         s.cores_per_task = number(4);
     });
     partition.submit(&[
@@ -390,7 +391,7 @@ fn many_jobs_are_submitted_by_a_few_commands_and_each_is_itself() {
         .map(|task| {
             let script = "echo $MOLDFLOW_TOKEN $(pwd) $SLURM_JOB_ID > result";
             let mut job = partition.job(task, script);
-            job.timeout = Duration::from_secs(if task % 2 == 0 { 200 } else { 400 });
+            job.limits.timeout = Duration::from_secs(if task % 2 == 0 { 200 } else { 400 });
             job
         })
         .collect();

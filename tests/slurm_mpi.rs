@@ -8,14 +8,12 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 
 use cluster::Cluster;
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
-use moldflow::exec::slurm::Slurm;
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Job, JobEvent, Termination};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 use moldflow::task::{Launch, Shape};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -27,12 +25,12 @@ fn number(n: usize) -> NonZeroUsize {
 
 /// Runs jobs to their ends; the exit and the result of each, in the order of `jobs`.
 fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Termination, Option<Vec<u8>>)> {
-    let terms = Terms {
-        system: System::Slurm,
-        batch: Batch {
+    let terms = SubmissionParams {
+        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+        batch: BatchParams {
             queue: Some("short".into()),
             account: None,
-            walltime: "10m".parse().expect("a duration"),
+            walltime: std::time::Duration::from_secs(600),
             nodes_per_task: number(1),
             max_jobs: number(4),
             options: vec![],
@@ -44,8 +42,8 @@ fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Termination, Option<Vec<u8>>)>
     let here = LocalTransport::new(Path::new(MOLDFLOW));
     let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let (sender, mut reports) = unbounded_channel();
-    let system = Box::new(Slurm::new(terms));
-    let executor = JobExecutor::new(system, Box::new(here), 4, "c0ffee", sender);
+    let scheduler = (terms.scheduler.scheduler)(terms);
+    let executor = JobExecutor::new(scheduler, Box::new(here), 4, "c0ffee", sender);
     let mut executor = executor.expect("a thread");
     let mut ends = vec![None; jobs.len()];
     executor.submit(jobs);
@@ -72,8 +70,7 @@ fn job(cluster: &Cluster, task: u64, shape: Shape, argv: &[&str], input: &Value)
         files: vec![("input.json".into(), input.to_string().into_bytes())],
         links: vec![],
         result: "result.json",
-        timeout: std::time::Duration::from_secs(300),
-        expected: std::time::Duration::from_secs(300),
+        limits: Limits::new(std::time::Duration::from_secs(300)),
         shape: Some(shape),
     }
 }

@@ -10,23 +10,22 @@ use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
-use moldflow::config::site::Batch;
-use moldflow::exec::batch::{Resources, System, Terms};
 use moldflow::exec::jobs::JobExecutor;
-use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy, Slurm};
+use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
 use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
-use moldflow::task::{TaskId, Token};
+use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use moldflow::task::{Limits, TaskId, Token};
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
-fn terms(cores: usize, memory: Option<u64>, gpus: usize) -> Terms {
+fn terms(cores: usize, memory: Option<u64>, gpus: usize) -> SubmissionParams {
     let number = |n| NonZeroUsize::new(n).expect("a number above zero");
-    Terms {
-        system: System::Slurm,
-        batch: Batch {
+    SubmissionParams {
+        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
+        batch: BatchParams {
             queue: None,
             account: None,
-            walltime: "10m".parse().expect("a duration"),
+            walltime: Duration::from_secs(600),
             nodes_per_task: number(1),
             max_jobs: number(4),
             options: vec![],
@@ -59,8 +58,7 @@ fn job(cluster: &Cluster, task: u64, script: &str) -> Job {
         files: vec![],
         links: vec![],
         result: "result",
-        timeout: Duration::from_secs(300),
-        expected: Duration::from_secs(300),
+        limits: Limits::new(Duration::from_secs(300)),
         shape: None,
     }
 }
@@ -84,8 +82,9 @@ fn results(reports: &mut UnboundedReceiver<Report>, count: usize) -> Vec<String>
 fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
     let cluster = Cluster::with_gpus();
     let (sender, mut reports) = unbounded_channel();
-    let system = Box::new(Slurm::new(terms(1, Some(1000), 2)));
-    let jobs = JobExecutor::new(system, Box::new(here(&cluster)), 4, "c0ffee", sender);
+    let params = terms(1, Some(1000), 2);
+    let scheduler = (params.scheduler.scheduler)(params);
+    let jobs = JobExecutor::new(scheduler, Box::new(here(&cluster)), 4, "c0ffee", sender);
     let mut jobs = jobs.expect("a thread");
     let tell = "{ scontrol show job $SLURM_JOB_ID; echo visible=$CUDA_VISIBLE_DEVICES; } > result";
     jobs.submit(vec![job(&cluster, 1, tell)]);
@@ -101,7 +100,7 @@ fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
 }
 
 /// Runs as many tasks in a block as its node is to hold, each of which waits for all others; the GPUs of each.
-fn at_once(cluster: &Cluster, terms: Terms, count: usize) -> Vec<String> {
+fn at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<String> {
     let policy = BlockPolicy {
         min: 0,
         init: 1,

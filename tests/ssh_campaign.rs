@@ -15,8 +15,8 @@ use support::{
 
 use sshd::{ALIAS, Sshd};
 
-/// A campaign whose `ml` is on another host, each task of which writes down its token, and waits while there is a file
-/// `hold`.
+/// A campaign whose `ml` is on another host, each task of which writes down its token, and waits
+/// while there is a file `hold`.
 struct Away {
     there: Sshd,
     campaign: Campaign,
@@ -93,7 +93,7 @@ impl Away {
     /// What holds of every run that came to its end.
     fn assert_whole(&self) {
         let rows = rows(&self.run_dir());
-        let computed = rows.iter().filter(|row| row["status"] == "computed");
+        let computed = rows.iter().filter(|row| row["status"] == "evaluated");
         assert_eq!(computed.count(), EVALUATIONS);
         let journal = journal(&self.run_dir());
         answers(&journal);

@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use moldflow::exec::jobs::{JobExecutor, Processes};
+use moldflow::exec::jobs::{JobExecutor, RemoteHost};
 use moldflow::exec::ssh::{ConnectError, Connection, SshParams, SshTransport};
 use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use support::runs::names;
 use support::{wait_for, wait_until};
 use tempfile::TempDir;
@@ -69,7 +69,7 @@ impl Away {
         let program = there.install(Path::new(env!("CARGO_BIN_EXE_moldflow")));
         let mut way = way(&there, place(&there, Some(program)));
         way.prepare().expect("it is reached");
-        let system = Processes {
+        let system = RemoteHost {
             work_dir: way.work_dir().to_owned(),
             setup: vec!["export FROM_SETUP='it is read'".into()],
         };
@@ -97,8 +97,7 @@ impl Away {
             files: vec![("input.json".into(), b"the input".to_vec())],
             links: vec![],
             result: "result.json",
-            timeout: Duration::from_secs(1000),
-            expected: Duration::from_secs(1000),
+            limits: Limits::new(Duration::from_secs(1000)),
             shape: None,
         }
     }
@@ -161,7 +160,7 @@ fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
 fn a_task_past_its_timeout_leaves_no_process_there() {
     let mut away = Away::new();
     let mut job = away.job(1, "sleep 1000 & sleep 1000");
-    job.timeout = Duration::from_millis(300);
+    job.limits.timeout = Duration::from_millis(300);
     away.executor.submit(vec![job]);
     assert_eq!(away.end(), (1, Termination::TimedOut, None));
     assert_eq!(away.there.processes(RUN), 0);

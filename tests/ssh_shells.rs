@@ -1,5 +1,5 @@
-//! Hosts behind SSH as they are: login shells other than bash, greetings, file systems without programs or without room,
-//! and jump hosts. Each is a real sshd with the real shell.
+//! Hosts behind SSH as they are: login shells other than bash, greetings, file systems without
+//! programs or without room, and jump hosts. Each is a real sshd with the real shell.
 
 #[path = "support/sshd.rs"]
 mod sshd;
@@ -52,7 +52,7 @@ impl Away {
         let mut engine = Engine::start(self.command(), self.run_dir());
         assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
         let rows = rows(&self.run_dir());
-        let computed = rows.iter().filter(|row| row["status"] == "computed");
+        let computed = rows.iter().filter(|row| row["status"] == "evaluated");
         assert_eq!(computed.count(), EVALUATIONS);
         assert_eq!(failures(&journal(&self.run_dir())), []);
     }

@@ -1,4 +1,5 @@
-//! Campaigns over a real Slurm and a real sshd: the learning on another host, and Slurm itself behind SSH.
+//! Campaigns over a real Slurm and a real sshd: the learning on another host, and Slurm itself
+//! behind SSH.
 
 #[path = "support/cluster.rs"]
 mod cluster;
@@ -30,7 +31,7 @@ fn run(cluster: &Cluster, there: &Sshd, partitions: &str) -> Campaign {
     said(&mut command).with_code(0);
     let run_dir = campaign.path("run");
     let rows = rows(&run_dir);
-    let computed = rows.iter().filter(|row| row["status"] == "computed");
+    let computed = rows.iter().filter(|row| row["status"] == "evaluated");
     assert_eq!(computed.count(), EVALUATIONS);
     let journal = journal(&run_dir);
     answers(&journal);

@@ -1,4 +1,5 @@
-//! The database of a run: what is committed, what is seen while it is written, and what the journal alone gives back.
+//! The database of a run: what is committed, what is seen while it is written, and what the journal
+//! alone gives back.
 
 mod support;
 
@@ -7,10 +8,10 @@ use std::fs;
 use std::path::Path;
 
 use moldflow::config::campaign::Overrides;
-use moldflow::engine::{Config, Engine};
+use moldflow::engine::{Engine, EngineConfig};
 use moldflow::plan;
-use moldflow::store::{Batch, CandidateRow, FILE, RunInfo, Simulation, Store};
-use moldflow::task::{Candidate, Event, Fact, Outcome, Record, TaskId};
+use moldflow::store::{CandidateRow, Commit, FILE, RunInfo, Simulation, Store};
+use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
 use support::{Campaign, journal, wait};
 use tempfile::TempDir;
 
@@ -33,19 +34,22 @@ fn began(at: i64) -> Event {
 }
 
 fn queued(rank: u32) -> Record {
-    let predicted = Some((-0.1 - 0.2, 1.0 / 3.0));
+    let prediction = Some(Prediction {
+        mean: -0.1 - 0.2,
+        std: 1.0 / 3.0,
+    });
     Record::Queued(Candidate {
         smiles: format!("C{rank}"),
         batch: 1,
         rank,
-        predicted,
+        prediction,
     })
 }
 
-fn batch(event: Event, records: Vec<Record>) -> Batch {
-    Batch {
+fn batch(event: Event, records: Vec<Record>) -> Commit {
+    Commit {
         facts: vec![(event, records)],
-        ..Batch::default()
+        ..Commit::default()
     }
 }
 
@@ -99,7 +103,11 @@ fn what_was_committed_is_there_when_the_database_is_opened_again() {
                 .collect::<Vec<_>>(),
             ["C0", "C1"]
         );
-        assert_eq!(candidates[0].predicted, Some(-0.1 - 0.2), "to the last bit");
+        assert_eq!(
+            candidates[0].prediction_mean_hartree,
+            Some(-0.1 - 0.2),
+            "to the last bit"
+        );
         store.close().await.unwrap();
     });
 }
@@ -117,10 +125,10 @@ fn of_a_batch_all_is_committed_or_nothing() {
             task: TaskId(1),
             engine: "e".into(),
             version: "v".into(),
-            level: "l".into(),
+            level_of_theory: "l".into(),
             xyz: "0\n\n".into(),
         };
-        let bad = Batch {
+        let bad = Commit {
             facts: vec![
                 (
                     Event {
@@ -288,13 +296,14 @@ fn a_fact_that_is_not_as_it_was_written_is_an_error_that_names_it() {
     });
 }
 
-/// Everything that is derived, the rest taken out: what simulations returned besides their energy is beside the journal.
+/// Everything that is derived, the rest taken out: what simulations returned besides their energy
+/// is beside the journal.
 async fn derived(dir: &Path) -> impl PartialEq + std::fmt::Debug {
     let mut store = Store::open_to_read(dir).await.unwrap();
     let candidates = store.candidates().await.unwrap().into_iter();
     let candidates: Vec<_> = candidates
         .map(|row| CandidateRow {
-            level: None,
+            level_of_theory: None,
             engine: None,
             engine_version: None,
             ..row
@@ -321,9 +330,14 @@ fn the_derived_tables_are_what_a_replay_of_the_journal_gives() {
         site: Some(dir.join("site.yml").display().to_string()),
         ..Overrides::default()
     };
-    let (loaded, plan) = plan::load(&dir.join("campaign.yml"), &overrides).unwrap();
+    let (loaded, plan) = plan::load(
+        &dir.join("campaign.yml"),
+        &overrides,
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
     wait(async {
-        let mut engine = Engine::new(Config::new(&loaded.campaign, &plan));
+        let mut engine = Engine::new(EngineConfig::new(&loaded.campaign, &plan));
         let mut store = Store::create(again.path(), &info()).await.unwrap();
         for event in journal {
             let records = engine.handle(&event).unwrap().records;

@@ -1,7 +1,7 @@
 //! What the benchmarks share.
 
 use moldflow::config::campaign::{Schedule, Stop};
-use moldflow::engine::{Config, LearnStage, SimulateStage};
+use moldflow::engine::{EngineConfig, LearnStage, SimulateStage};
 
 /// One line: what was measured, its value, and the floor it is held against.
 #[allow(dead_code)]
@@ -11,14 +11,14 @@ pub fn report(what: &str, value: f64, floor: &str) {
 
 /// A campaign of initial molecules and `evaluations` more.
 #[allow(dead_code)]
-pub fn config(evaluations: usize) -> Config {
+pub fn config(evaluations: usize) -> EngineConfig {
     let simulate = |stage: &str| SimulateStage {
         stage: stage.into(),
         retries: Default::default(),
         engine: Default::default(),
         geometry: None,
     };
-    Config {
+    EngineConfig {
         seed: 1,
         schedule: Schedule::Interleaved,
         per_atom: false,

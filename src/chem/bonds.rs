@@ -1,4 +1,4 @@
-//! Whether a geometry is still that of its molecule: bonds seen in distances, compared with those of the graph.
+//! Comparison of the bonds in a geometry, by distances, with those of the molecular graph.
 
 use std::collections::BTreeMap;
 
@@ -7,10 +7,12 @@ use petgraph::graph::UnGraph;
 
 use super::{ChemError, Geometry, Molecule};
 
-/// A bond of the graph is there up to this multiple of the sum of covalent radii: 2.05 angstrom for C-C, 1.39 for N-H.
+/// A bond of the graph exists up to this multiple of the sum of covalent radii: 2.05 angstrom for
+/// C-C, 1.39 for N-H.
 const BROKEN: f64 = 1.35;
-/// Atoms that the graph does not join are bonded below this multiple: 1.67 angstrom for C-C, 1.52 for O-O. Smaller than
-/// [`BROKEN`], since atoms across a small cage come as near as 1.7 angstrom without a bond.
+/// Atoms that the graph does not join are bonded below this multiple: 1.67 angstrom for C-C, 1.52
+/// for O-O. Smaller than [`BROKEN`], since atoms across a small cage come as near as 1.7 angstrom
+/// without a bond.
 const FORMED: f64 = 1.10;
 
 /// Single-bond covalent radius, angstrom.
@@ -34,8 +36,9 @@ fn covalent_radius(symbol: &str) -> Option<f64> {
     })
 }
 
-/// What became of the bonds of `molecule` in `geometry`, in words, if they make another molecule; none if they are still
-/// those of its graph, up to which of its like atoms are joined. The atoms are in the order of [`super::embed`].
+/// Description of the bonds that differ between `molecule` and `geometry`, if they make another
+/// molecule; none if they are those of the graph, up to permutations of equivalent atoms. The atoms
+/// are in the order of [`super::embed`].
 pub fn rearrangement(
     molecule: &Molecule,
     geometry: &Geometry,
@@ -97,7 +100,8 @@ pub fn rearrangement(
     Ok(Some(parts.join(" and ")))
 }
 
-/// Pairs of bonded atoms, the smaller index first, ascending; none if the radius of an element is not known.
+/// Pairs of bonded atoms, the smaller index first, ascending; none if the radius of an element is
+/// not known.
 fn bonds(geometry: &Geometry, expected: &[(usize, usize)]) -> Option<Vec<(usize, usize)>> {
     let atoms = &geometry.atoms;
     let radii = atoms.iter().map(|(symbol, _)| covalent_radius(symbol));

@@ -1,13 +1,14 @@
 //! The edits an agent may make: the action set of MolDQN.
 //!
-//! Z. Zhou et al., Optimization of Molecules via Deep Reinforcement Learning, Sci. Rep. 9, 10752 (2019).
+//! Z. Zhou et al., Optimization of Molecules via Deep Reinforcement Learning, Sci. Rep. 9, 10752
+//! (2019).
 
 use std::collections::BTreeSet;
 
 use super::Molecule;
 use super::graph::{Atom, Graph};
 
-/// What an edit may not leave.
+/// Limits of edits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditRules {
     /// Symbols of the elements to add; those that [`valence`] does not know are never added.
@@ -30,11 +31,13 @@ pub fn valence(symbol: &str) -> Option<usize> {
 
 /// Every molecule one edit away, distinct, sorted by canonical SMILES.
 ///
-/// From nothing: one atom of each element. Otherwise: an atom added by a bond of order 1 to 3; a bond raised, or two
-/// atoms joined, by 1 to 3, a new ring being of an allowed size; a bond lowered, or removed if one piece remains or the rest is a
-/// single uncharged atom, which is dropped. A bond costs hydrogens: those that no bracket fixes (not `[nH]`, not `[NH3+]`).
-/// Bonds of aromatic rings stay; a Kekulé structure decides what the others may become. Stereo is given up. Not in the
-/// set: staying unchanged, and what does not sanitise or is a radical, which no closed-shell engine can compute.
+/// From nothing: one atom of each element. Otherwise: an atom added by a bond of order 1 to 3; a
+/// bond raised, or two atoms joined, by 1 to 3, a new ring being of an allowed size; a bond
+/// lowered, or removed if one piece remains or the rest is a single uncharged atom, which is
+/// dropped. A bond costs hydrogens: those that no bracket fixes (not `[nH]`, not `[NH3+]`). Bonds
+/// of aromatic rings stay; a Kekulé structure decides what the others may become. Stereo is given
+/// up. Not in the set: staying unchanged, and what does not sanitise or is a radical, which no
+/// closed-shell engine can compute.
 pub fn successors(state: Option<&Molecule>, rules: &EditRules) -> Vec<Molecule> {
     let Some(molecule) = state else {
         return distinct(single_atoms(rules));
@@ -121,8 +124,8 @@ fn lowered_and_cut(graph: &Graph) -> Vec<Graph> {
     edits
 }
 
-/// Each molecule is read again from its name: the fingerprint of one that is written in two ways may differ between them, and
-/// what the agent sees of a molecule must follow from the molecule.
+/// Each molecule is read again from its name: the fingerprint of one that is written in two ways
+/// may differ between them, and what the agent sees of a molecule must follow from the molecule.
 fn distinct(edits: Vec<Graph>) -> Vec<Molecule> {
     let written = edits
         .iter()

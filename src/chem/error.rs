@@ -1,12 +1,13 @@
-//! What can be wrong with a molecule.
+//! Errors of molecules.
 
-/// Why a molecule could not be read, or not be given a structure.
+/// Error of reading a molecule, or of generating its structure.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChemError {
     /// Not SMILES.
     #[error("`{smiles}` is not a molecule: {reason}")]
     Unreadable { smiles: String, reason: String },
-    /// SMILES, but of no molecule: a valence that its element does not have, or rings without a Kekulé structure.
+    /// Valid syntax, but no molecule: a valence that its element does not have, or rings without a
+    /// Kekulé structure.
     #[error("`{smiles}` is not a molecule: {reason}")]
     Impossible { smiles: String, reason: String },
     /// SMILES that is longer than the program reads.

@@ -11,9 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChemError, Molecule};
 
-/// Enough for every molecule of QM9 that can be embedded; the usual 200 leave one in twenty unfinished.
+/// Enough for every molecule of QM9 that can be embedded; the usual 200 leave one in twenty
+/// unfinished.
 const MMFF_ITERATIONS: i32 = 2000;
-/// Difference between the seeds of successive embeddings: those of neighbouring seeds resemble each other.
+/// Difference between the seeds of successive embeddings: those of neighbouring seeds resemble each
+/// other.
 const SEED_STRIDE: u64 = 1_000_003;
 /// A molecule none of whose first embeddings succeeds has no geometry; each takes many attempts.
 const FIRST: u32 = 5;
@@ -76,7 +78,7 @@ fn xyz_atom(line: &str) -> Option<(String, [f64; 3])> {
     Some((symbol, [coordinate()?, coordinate()?, coordinate()?]))
 }
 
-/// How the conformers of a molecule are searched for.
+/// Settings of a conformer search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Embedding {
     pub seed: u64,
@@ -84,32 +86,35 @@ pub struct Embedding {
     pub conformers: NonZeroU32,
     /// Bounds all embeddings of a molecule together, with their relaxations.
     pub time_limit: Duration,
-    /// Whether a molecule for which MMFF94 has no parameters is left as it is embedded instead of being refused: for those
-    /// who relax the geometry themselves. (UFF is no help: from its geometries of boronic acids xtb finds higher minima.)
+    /// If true, a molecule without MMFF94 parameters is returned as embedded instead of being
+    /// refused, for engines that relax the geometry themselves. (UFF is no help: from its
+    /// geometries of boronic acids xtb finds higher minima.)
     pub fallback: bool,
 }
 
 /// The distinct conformers that were found, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conformers {
-    /// Whether they are relaxed with MMFF94, and the one with its lowest energy comes first.
+    /// True if they are relaxed with MMFF94, and the one with the lowest MMFF94 energy comes first.
     pub relaxed: bool,
     pub geometries: Vec<Geometry>,
 }
 
 impl Molecule {
-    /// Whether MMFF94 has parameters for all its atoms; it has none for boron, hydrogen halides, CO, O2 and SF6.
+    /// Returns true if MMFF94 has parameters for all its atoms; it has none for boron, hydrogen
+    /// halides, CO, O2 and SF6.
     pub fn has_mmff94_parameters(&self) -> bool {
         let explicit = self.inner().with_hydrogens();
         explicit.is_ok_and(|it| it.mmff_has_all_molecule_params().unwrap_or(false))
     }
 }
 
-/// Searches for conformers: ETKDG version 3 embeddings, each relaxed with MMFF94. Stereo that the molecule does not specify is
-/// chosen at random by each embedding, so stereoisomers are among them.
+/// Searches for conformers: ETKDG version 3 embeddings, each relaxed with MMFF94. Stereo that the
+/// molecule does not specify is chosen at random by each embedding, so stereoisomers are among
+/// them.
 ///
-/// S. Wang et al., J. Chem. Inf. Model. 60, 2044 (2020); T. A. Halgren, J. Comput. Chem. 17, 490 (1996).
-/// Embeddings that fail are left out. The time limit only ever turns an answer into
+/// S. Wang et al., J. Chem. Inf. Model. 60, 2044 (2020); T. A. Halgren, J. Comput. Chem. 17, 490
+/// (1996). Embeddings that fail are left out. The time limit only ever turns an answer into
 /// [`ChemError::NoGeometry`], never into another answer.
 pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, ChemError> {
     let failed = |reason: String| ChemError::NoGeometry {
@@ -172,7 +177,7 @@ pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, C
 
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
-/// How an embedding ended.
+/// Result of an embedding.
 enum Embedded {
     Found(cosmolkit::Molecule),
     /// All its attempts failed.
@@ -181,7 +186,8 @@ enum Embedded {
     GivenUp,
 }
 
-/// The embedding of a number, from 0, given up after `time_limit`, which is rounded up to whole seconds.
+/// Embedding of a given number, counted from 0, abandoned after `time_limit`, which is rounded up
+/// to whole seconds.
 fn embed_once(
     explicit: &cosmolkit::Molecule,
     seed: u64,

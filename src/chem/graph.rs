@@ -1,4 +1,5 @@
-//! A small kekulised molecular graph: what the agent edits, since editing the toolkit's own molecules is a hundred times slower.
+//! A small kekulised molecular graph for the agent's edits: editing the toolkit's own molecules is
+//! a hundred times slower.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
@@ -15,7 +16,8 @@ pub(super) struct Graph {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Atom {
     symbol: String,
-    /// Bonds that can be added: hydrogens that no bracket fixes. Zero for `[nH]` and `[NH3+]`, as in RDKit.
+    /// Bonds that can be added: hydrogens that no bracket fixes. Zero for `[nH]` and `[NH3+]`, as
+    /// in RDKit.
     pub(super) free: u8,
     /// Charge and hydrogens of an atom written in brackets.
     bracket: Option<(i8, u8)>,
@@ -25,7 +27,8 @@ pub(super) struct Atom {
 pub(super) struct Bond {
     pub(super) ends: [usize; 2],
     pub(super) order: u8,
-    /// Belongs to an aromatic ring of the molecule this graph was made of, so that it is not edited.
+    /// Belongs to an aromatic ring of the molecule this graph was made of, so that it is not
+    /// edited.
     pub(super) aromatic: bool,
 }
 
@@ -39,14 +42,15 @@ impl Atom {
         }
     }
 
-    /// Whether it may be dropped alone: it carries no charge away.
+    /// Returns true if it may be removed alone: it carries no charge.
     pub(super) fn is_plain(&self) -> bool {
         self.bracket.is_none()
     }
 }
 
 impl Graph {
-    /// Kekulises a molecule. The choice among its Kekulé structures depends on its canonical SMILES alone.
+    /// Kekulises a molecule. The choice among its Kekulé structures depends on its canonical SMILES
+    /// alone.
     pub(super) fn of(molecule: &Molecule) -> Result<Self, ChemError> {
         let flat = molecule.reduced(Stereo::Ignore)?;
         let refused = |reason: String| ChemError::Unreadable {
@@ -149,11 +153,12 @@ impl Graph {
         distances
     }
 
-    /// SMILES, far from canonical: atoms one after another, every bond written as a ring closure. `CO` is `C%10.O%10`.
-    /// None if more than ninety bonds would be open at once.
+    /// SMILES, far from canonical: atoms one after another, every bond written as a ring closure.
+    /// `CO` is `C%10.O%10`. None if more than ninety bonds would be open at once.
     pub(super) fn smiles(&self) -> Option<String> {
         let mut text = String::new();
-        // The bond that each ring closure label stands for while it is open; labels from 10 to 99 can be used again.
+        // The bond that each ring closure label stands for while it is open; labels from 10 to 99
+        // can be used again.
         let mut labels: [Option<usize>; 90] = [None; 90];
         for (i, atom) in self.atoms.iter().enumerate() {
             if i > 0 {

@@ -1,7 +1,8 @@
 //! Molecule identity: the one definition of when two SMILES denote the same molecule.
 //!
-//! It is taken where molecules enter the program (source, command line). From there on a molecule is known by its identity,
-//! so the draw, the queue, known results, the agent, cache keys and exports compare plain strings.
+//! It is taken where molecules enter the program (source, command line). From there on a molecule
+//! is known by its identity, so the draw, the queue, known results, the agent, cache keys and
+//! exports compare plain strings.
 
 use cosmolkit::SmilesWriteParams;
 use schemars::JsonSchema;
@@ -10,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::molecule::write_smiles;
 use super::{ChemError, Molecule};
 
-/// Whether stereoisomers and isotopologues are molecules of their own.
+/// Treatment of stereoisomers and isotopologues.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stereo {
@@ -22,7 +23,8 @@ pub enum Stereo {
 }
 
 impl Molecule {
-    /// The canonical SMILES by which a campaign knows the molecule; its own identity when parsed again.
+    /// Canonical SMILES that identifies the molecule in a campaign; parsed again, it is its own
+    /// identity.
     ///
     /// Charges and hydrogens belong to it, atom map numbers never do.
     pub fn identity(&self, stereo: Stereo) -> String {
@@ -32,7 +34,8 @@ impl Molecule {
         }
     }
 
-    /// The same graph without what does not belong to its identity, its atoms in the order of its canonical SMILES.
+    /// The same graph without what does not belong to its identity, its atoms in the order of its
+    /// canonical SMILES.
     pub(super) fn reduced(&self, stereo: Stereo) -> Result<Self, ChemError> {
         let params = SmilesWriteParams {
             isomeric_smiles: stereo == Stereo::Keep,

@@ -1,4 +1,5 @@
-//! Molecules: reading, naming, editing, embedding them. The only place that names the cheminformatics crate.
+//! Molecules: parsing, identity, edits, geometries. The only layer that uses the cheminformatics
+//! crate.
 
 mod bonds;
 pub mod edit;

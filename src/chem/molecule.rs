@@ -38,11 +38,13 @@ pub enum BondKind {
     Aromatic,
 }
 
-/// Letters of SMILES that are read: time and stack of the toolkit grow with them, and hundred atoms need few of them.
+/// Letters of SMILES that are read: time and stack of the toolkit grow with them, and hundred atoms
+/// need few of them.
 const LONGEST: usize = 10_000;
 
 impl Molecule {
-    /// Reads SMILES of one molecule. Charges and radicals are let through; see [`Molecule::charge`] and [`Molecule::radical_electrons`].
+    /// Reads SMILES of one molecule. Charges and radicals are let through; see [`Molecule::charge`]
+    /// and [`Molecule::radical_electrons`].
     pub fn parse(smiles: &str) -> Result<Self, ChemError> {
         let unreadable = |reason: String| ChemError::Unreadable {
             smiles: smiles.to_owned(),
@@ -58,7 +60,8 @@ impl Molecule {
                 longest: LONGEST,
             });
         }
-        // What follows a blank is a name or an extension, which change what is read: callers split lines themselves.
+        // What follows a blank is a name or an extension, which change what is read: callers split
+        // lines themselves.
         if smiles.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
             return Err(unreadable(
                 "SMILES has neither blanks nor letters outside ASCII".into(),
@@ -90,7 +93,8 @@ impl Molecule {
             .iter()
             .map(|atom| usize::from(atom.atomic_number()))
             .sum();
-        // A nucleus cannot lose more electrons than it has protons in any SMILES that sanitises, but `[H+5]` reads.
+        // A nucleus cannot lose more electrons than it has protons in any SMILES that sanitises,
+        // but `[H+5]` reads.
         (protons + self.hydrogens).saturating_add_signed(-self.charge() as isize)
     }
 
@@ -113,7 +117,7 @@ impl Molecule {
         self.inner.num_atoms() + self.hydrogens
     }
 
-    /// How many atoms there are of each element, hydrogens included.
+    /// Number of atoms of each element, hydrogens included.
     pub fn element_counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for atom in &self.inner.topology().atoms {
@@ -127,7 +131,8 @@ impl Molecule {
         counts
     }
 
-    /// The set bits, ascending, of the Morgan fingerprint of `bits` bits (Rogers and Hahn, J. Chem. Inf. Model. 50, 742, 2010), equal to RDKit's.
+    /// The set bits, ascending, of the Morgan fingerprint of `bits` bits (Rogers and Hahn, J. Chem.
+    /// Inf. Model. 50, 742, 2010), equal to RDKit's.
     pub fn morgan_bits(&self, radius: u32, bits: usize) -> Vec<u32> {
         let mut params = MorganFingerprintParams::default();
         params.generator.radius = radius;
@@ -146,8 +151,8 @@ impl Molecule {
         }
     }
 
-    /// Pairs of bonded atoms, hydrogens included and behind all others, as [`super::embed`] orders them: the smaller index first,
-    /// ascending.
+    /// Pairs of bonded atoms, hydrogens included and behind all others, as [`super::embed`] orders
+    /// them: the smaller index first, ascending.
     pub(super) fn bonds_with_hydrogens(&self) -> Result<Vec<(usize, usize)>, ChemError> {
         let explicit = self
             .inner

@@ -8,8 +8,8 @@ use super::{ChemError, Molecule};
 /// Elements of acids `HX` that salts of bases are written with, such as `CCN.Cl`.
 const HALOGENS: [&str; 4] = ["F", "Cl", "Br", "I"];
 
-/// Masses of the most common isotopes, by which RDKit decides between molecules of equal size, hydrogens left out;
-/// AME 2020.
+/// Masses of the most common isotopes, by which RDKit decides between molecules of equal size,
+/// hydrogens left out; AME 2020.
 const MASSES: [(&str, f64); 10] = [
     ("B", 11.009305),
     ("C", 12.0),
@@ -66,15 +66,15 @@ pub fn mixture(smiles: &str) -> Result<Mixture, ChemError> {
 }
 
 impl Mixture {
-    /// Whether it has an ion or a hydrogen halide in it.
+    /// Returns true if it contains an ion or a hydrogen halide.
     pub fn is_salt(&self) -> bool {
         self.fragments
             .iter()
             .any(|fragment| fragment.charge() != 0 || fragment.is_hydrogen_halide())
     }
 
-    /// The organic molecule with the most heavy atoms, of several the one whose are heaviest, as a neutral acid or base where protons alone make it
-    /// one; none if no molecule has carbon.
+    /// The organic molecule with the most heavy atoms, of several the one whose are heaviest, as a
+    /// neutral acid or base where protons alone make it one; none if no molecule has carbon.
     ///
     /// The choice is that of RDKit's `LargestFragmentChooser` with `preferOrganic` and
     /// `largestFragmentChooserCountHeavyAtomsOnly`, the protons are those of its `Uncharger`.
@@ -110,8 +110,9 @@ impl Fragment {
         matches!(self.atoms.as_slice(), [atom] if HALOGENS.contains(&atom.symbol) && atom.hydrogens == 1)
     }
 
-    /// The SMILES with protons added to anions and taken from cations, as many as cations without hydrogen leave to do; as it is
-    /// if it has no net charge. Charges side by side, as in nitro groups, belong to the bond and stay.
+    /// The SMILES with protons added to anions and taken from cations, as many as cations without
+    /// hydrogen leave to do; as it is if it has no net charge. Charges side by side, as in nitro
+    /// groups, belong to the bond and stay.
     fn neutral(&self) -> String {
         let total = self.charge();
         let is_lone = |atom: &Atom| {

@@ -1,4 +1,5 @@
-//! The QM9 data set: 130,831 molecules of up to nine heavy atoms C N O F, with their energies. Provenance: `data/README.md`.
+//! The QM9 data set: 130,831 molecules of up to nine heavy atoms C N O F, with their energies.
+//! Provenance: `data/README.md`.
 //!
 //! R. Ramakrishnan et al., Sci. Data 1, 140022 (2014).
 
@@ -10,7 +11,7 @@ const CSV_BYTES: usize = 4_472_118;
 /// The data set, unpacked: about 5 MiB while it lives.
 pub struct Qm9 {
     csv: String,
-    /// Where each molecule's line starts, and where the last one ends.
+    /// Offset of each molecule's line, and the end of the last one.
     starts: Vec<u32>,
 }
 
@@ -19,7 +20,7 @@ pub struct Qm9 {
 pub struct Qm9Entry<'a> {
     /// Its number in the data set, from 1.
     pub index: u32,
-    /// As the data set has it, not canonical.
+    /// SMILES of the data set, not canonical.
     pub smiles: &'a str,
     /// Internal energy at 0 K, B3LYP/6-31G(2df,p), zero-point energy included, hartree.
     pub u0_hartree: f64,
@@ -36,7 +37,7 @@ impl Qm9 {
         Self { csv, starts }
     }
 
-    /// How many molecules there are.
+    /// Number of molecules.
     pub fn len(&self) -> usize {
         self.starts.len() - 1
     }
@@ -46,7 +47,8 @@ impl Qm9 {
         self.len() == 0
     }
 
-    /// The molecule at `position`, counted from 0 (its index in the data set is higher, for 3,054 were left out).
+    /// The molecule at `position`, counted from 0 (its index in the data set is higher, for 3,054
+    /// were left out).
     ///
     /// Panics if `position` is not below [`Qm9::len`].
     pub fn get(&self, position: usize) -> Qm9Entry<'_> {

@@ -5,14 +5,13 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::failure::Failure;
 use super::terminal::say;
-use super::{CampaignArguments, Exit, print, start};
-use crate::config::campaign::{Campaign, Loaded, MethodKind, Objective};
-use crate::config::fault::{Fault, Faults};
-use crate::config::site::{Executor, Partition, Site};
+use super::{CampaignArguments, ExitStatus, print, wait};
+use crate::app::audit::{Repair, Verification};
+use crate::app::error::CommandError;
+use crate::app::{audit, requirements, run_dir};
+use crate::config::campaign::{Campaign, Loaded, Objective};
 use crate::config::source::{Entry, Reading};
-use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan};
 use crate::report;
 
@@ -23,91 +22,84 @@ pub(super) struct Arguments {
     /// List every duplicate and every skipped entry of the source
     #[arg(long)]
     verbose: bool,
-    /// Make the database of a damaged run anew from its journal; the damaged files are kept
+    /// Rebuild the database of a damaged run from its journal; the damaged files are kept
     #[arg(long)]
     repair: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     if path.is_dir() || arguments.repair {
-        return super::audit::run(path, arguments.repair);
+        return check_run(path, arguments.repair);
     }
-    let (loaded, plan) = checked(&arguments.campaign)?;
-    warn_of_crowding(&loaded);
+    let (loaded, plan) = requirements::checked(path, &arguments.campaign.overrides())?;
+    warn_of_crowding(&loaded, &plan);
     print(&summary(&arguments.campaign.campaign, &loaded, &plan))?;
     if let Some(reading) = loaded.source.as_ref().and_then(|source| source.reading()) {
         print(&entries(reading, arguments.verbose))?;
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-/// A campaign in which everything is right, the programs it needs included.
-pub(crate) fn checked(arguments: &CampaignArguments) -> Result<(Loaded, Plan), Faults> {
-    programs(plan::load(&arguments.campaign, &arguments.overrides())?)
+/// Verifies or repairs the run in `dir`.
+fn check_run(dir: &Path, repair: bool) -> Result<ExitStatus, CommandError> {
+    run_dir::keep_private();
+    let dir = run_dir::existing(dir)?;
+    let _lock = run_dir::lock(&dir)?;
+    let (loaded, plan) = wait(run_dir::load(&dir, &mut say))?;
+    let text = match repair {
+        true => repaired(&dir, &wait(audit::repair(&dir, &loaded, &plan))?),
+        false => verified(&dir, &wait(audit::check(&dir, &loaded, &plan))?),
+    };
+    print(&text)?;
+    Ok(ExitStatus::Finished)
 }
 
-/// The same campaign, if the programs that it needs are installed.
-pub(crate) fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
-    let mut faults = Faults::default();
-    for (name, method) in &loaded.campaign.methods {
-        let MethodKind::Simulate { engine, .. } = &method.kind else {
-            continue;
-        };
-        // What another machine has is the business of `moldflow sites check`.
-        let partition = &loaded.site.partitions[&method.partition];
-        if partition.transport.is_some() || !matches!(partition.executor, Executor::Local { .. }) {
-            continue;
-        }
-        let place = loaded.place(&["methods", name, "engine"]);
-        let needed = engine.simulator().requirement();
-        if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
-            let message = format!(
-                "the engine `{}` needs the program `{}`, which is not installed",
-                engine.name(),
-                missing.program
-            );
-            faults.push(
-                Fault::new(message)
-                    .at(place.clone())
-                    .hint(Some(missing.install.to_owned())),
-            );
-        }
-        if let Some(message) = missing_launcher(&method.kind, &loaded.site, partition) {
-            let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site profile another `mpiexec_command`";
-            faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
-        }
+fn verified(dir: &Path, verification: &Verification) -> String {
+    let Verification { facts, changes } = verification;
+    let mut text = format!(
+        "{} is undamaged: {facts} facts, and all tables that follow from them\n",
+        dir.display()
+    );
+    for change in changes {
+        let _ = writeln!(text, "changed since the run started: {change}");
     }
-    faults.or((loaded, plan))
+    text
 }
 
-/// Says on standard error when tasks will share cores; nothing keeps a run from that.
-pub(super) fn warn_of_crowding(loaded: &Loaded) {
-    if let Some(message) = plan::crowded(loaded) {
+fn repaired(dir: &Path, repair: &Repair) -> String {
+    let Repair {
+        facts,
+        lost_facts,
+        lost_results,
+        has_lost_files,
+        kept,
+    } = repair;
+    let mut text = format!("{}: rebuilt from {facts} facts\n", dir.display());
+    if *lost_facts > 0 {
+        let _ = writeln!(
+            text,
+            "lost: at least {lost_facts} later facts; their results are computed again"
+        );
+    }
+    if *lost_results > 0 {
+        let _ = writeln!(
+            text,
+            "lost: geometry and provenance of {lost_results} results"
+        );
+    }
+    if *has_lost_files {
+        text += "lost: files of the model or the agent; the next batch starts without them\n";
+    }
+    let _ = writeln!(text, "the damaged files are in {}", kept.display());
+    text
+}
+
+/// Warns on stderr if tasks will share cores.
+pub(super) fn warn_of_crowding(loaded: &Loaded, plan: &Plan) {
+    if let Some(message) = plan::crowded(&loaded.site, plan) {
         say(&format!("warning: {message}"));
         say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
-    }
-}
-
-/// What is wrong with the launcher of an MPI program, as far as this host can tell.
-fn missing_launcher(kind: &MethodKind, site: &Site, partition: &Partition) -> Option<String> {
-    let launch = start::launch(kind, site, partition)?;
-    match launch.argv() {
-        Ok(argv)
-            if argv
-                .first()
-                .is_some_and(|program| doctor::on_path(program).is_some()) =>
-        {
-            None
-        }
-        Ok(argv) => Some(format!(
-            "the site `{}` starts MPI programs by `{}`, which is not installed",
-            site.name,
-            argv.join(" ")
-        )),
-        // A batch system tells its hosts only when it starts a task.
-        Err(LauncherError::NotTold(_)) => None,
-        Err(error) => Some(format!("site `{}`: {error}", site.name)),
     }
 }
 
@@ -134,11 +126,16 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
     let mut by = plan.evaluate.engine.clone().unwrap_or_default();
     if let Some(first) = &plan.evaluate_geometry {
         let engine = first.engine.as_deref().unwrap_or_default();
-        by += &format!(" at geometries by {engine} (partition {})", first.partition);
+        by += &format!(
+            " at geometries by {engine} (partition {})",
+            first.partition_name
+        );
     }
     format!(
-        "{} is right: {name} seeks the lowest {objective} among molecules of {} with up to {} heavy atoms, starting from {} of {}. \
-         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in batches of {}.\n",
+        "{} is valid: {name} seeks the lowest {objective} among molecules of {} with up to {} \
+         heavy atoms, starting from {} of {}. \
+         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in \
+         batches of {}.\n",
         path.display(),
         search_space.elements.join(", "),
         search_space.max_heavy_atoms,
@@ -147,7 +144,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
         stop.evaluations,
         by,
         plan.parallel,
-        plan.evaluate.partition,
+        plan.evaluate.partition_name,
         loaded.site.name,
         slots,
         plan.select,
@@ -157,7 +154,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
 /// Entries of a kind that are shown without `--verbose`.
 const SHOWN: usize = 3;
 
-/// What was found in the file that molecules are drawn from, and which entries are left out.
+/// Returns what was found in the source file of molecules, with the entries that are left out.
 fn entries(reading: &Reading, verbose: bool) -> String {
     let mut text = format!("{}: {reading}", reading.file);
     let _ = writeln!(text, "; {} can be drawn", reading.kept.len());

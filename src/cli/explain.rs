@@ -1,4 +1,5 @@
-//! `moldflow explain`: says what became of a molecule or a task, and why its answer was or was not that of an earlier run.
+//! `moldflow explain`: shows what happened to a molecule or a task, and why the cache was hit or
+//! not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -6,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::{Failure, causes};
-use super::{Exit, print, run_dir};
+use super::terminal::say;
+use super::{ExitStatus, print};
+use crate::app::error::{CommandError, causes};
+use crate::app::run_dir;
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
-use crate::store::{Cache, Kept, Parts, Store, TaskRow};
+use crate::store::{Cache, CachedAnswer, KeyParts, Store, TaskRow};
 use crate::task::TaskId;
 
 /// Entries of the cache that are shown beside a task that was not found in it.
@@ -25,13 +28,13 @@ pub(super) struct Arguments {
     pub subject: String,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(explain(arguments))
 }
 
-async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn explain(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
-    let (loaded, _) = run_dir::load(&dir).await?;
+    let (loaded, _) = run_dir::load(&dir, &mut say).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     let subject = arguments.subject.trim();
     // A number may be a name, too, and so may a SMILES: everything that it can mean is shown.
@@ -52,18 +55,19 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
         let is_number = subject.parse::<u64>().is_ok();
         let message = match molecules.first() {
             Some(smiles) if of_smiles.is_err() => {
-                format!("`{subject}` is {smiles}, which no task of this run is of")
+                format!("`{subject}` is {smiles}, for which this run has no task")
             }
             None if !is_number => {
                 format!(
-                    "`{subject}` is neither SMILES, nor a name of the run's source, nor the number of a task"
+                    "`{subject}` is neither SMILES, nor a name of the run's source, nor the \
+                     number of a task"
                 )
             }
-            _ => format!("no task of this run is, or is of, `{subject}`"),
+            _ => format!("this run has no task of this number or molecule: `{subject}`"),
         };
         let hint =
             "`moldflow export` lists the molecules with their names; a superseded one has no task";
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     }
     let mut text = String::new();
     for task in tasks.into_values() {
@@ -78,10 +82,14 @@ async fn explain(arguments: &Arguments) -> Result<Exit, Failure> {
         }
     }
     print(&text)?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Result<(), Failure> {
+async fn describe(
+    task: &TaskRow,
+    store: &mut Store,
+    text: &mut String,
+) -> Result<(), CommandError> {
     let name = task.name.as_deref();
     let of = task
         .smiles
@@ -113,20 +121,20 @@ async fn describe(task: &TaskRow, store: &mut Store, text: &mut String) -> Resul
         );
     }
     if task.cached {
-        text.push_str("  cache: its answer is that of an earlier run\n");
+        text.push_str("  cache: hit, the result is that of an earlier run\n");
     }
     Ok(())
 }
 
-/// Why no answer was found: which parts of the key differ from those of what was there.
+/// Appends the reason for a cache miss: the parts of the key that differ from those of the entries.
 async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     let (Some(parts), Some(at), Some(smiles)) = (&task.parts, task.looked_up, &task.smiles) else {
         if task.smiles.is_some() {
-            text.push_str("  cache: it was not looked for (see runtime.log for why)\n");
+            text.push_str("  cache: not queried (runtime.log tells why)\n");
         }
         return;
     };
-    let parts: Parts = serde_json::from_str(parts).unwrap_or_default();
+    let parts: KeyParts = serde_json::from_str(parts).unwrap_or_default();
     let kept = async {
         Cache::open_to_read(path)
             .await?
@@ -140,7 +148,7 @@ async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
         Ok(kept) if kept.is_empty() => {
             let _ = writeln!(
                 text,
-                "  cache: not found; {} held nothing of this molecule",
+                "  cache: not found; {} had no entry for this molecule",
                 path.display()
             );
         }
@@ -148,7 +156,7 @@ async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     }
 }
 
-fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
+fn nearest(parts: &KeyParts, kept: Vec<CachedAnswer>, text: &mut String) {
     let mut near: Vec<_> = kept
         .into_iter()
         .map(|kept| (differences(parts, &kept.parts), kept))
@@ -163,13 +171,13 @@ fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
             );
         }
         for name in differences {
-            let shown = |parts: &Parts| match parts.get(name.as_str()) {
+            let shown = |parts: &KeyParts| match parts.get(name.as_str()) {
                 Some(value) => value.to_string(),
                 None => "nothing".to_owned(),
             };
             let _ = writeln!(
                 text,
-                "      {name}: {} there, {} here",
+                "      {name}: {} in the cache, {} in this run",
                 shown(&kept.parts),
                 shown(parts)
             );
@@ -178,7 +186,7 @@ fn nearest(parts: &Parts, kept: Vec<Kept>, text: &mut String) {
 }
 
 /// Names of the parts in which two keys differ.
-fn differences(one: &Parts, other: &Parts) -> Vec<String> {
+fn differences(one: &KeyParts, other: &KeyParts) -> Vec<String> {
     let names: BTreeSet<&String> = one.keys().chain(other.keys()).collect();
     let differ = names
         .into_iter()

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
-use super::failure::Failure;
-use super::{Exit, print, run_dir};
-use crate::report;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::run_dir;
+use crate::report::{self, Format};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -17,25 +18,15 @@ pub(super) struct Arguments {
     pub format: Format,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-pub(super) enum Format {
-    Csv,
-    Jsonl,
-}
-
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(write(arguments))
 }
 
-async fn write(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn write(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let rows = run_dir::open_to_read(&dir).await?.candidates().await?;
-    let format = match arguments.format {
-        Format::Csv => report::Format::Csv,
-        Format::Jsonl => report::Format::Jsonl,
-    };
     let mut out = Vec::new();
-    report::export(&rows, format, &mut out)?;
+    report::export(&rows, arguments.format, &mut out)?;
     print(&String::from_utf8_lossy(&out))?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }

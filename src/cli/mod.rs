@@ -1,33 +1,25 @@
-//! The command line: one file a command, and the one place that prints.
+//! Command line: one file per command. It parses arguments, calls `app`, and prints.
 
-mod allocation;
-mod audit;
-mod cache;
-mod chain;
 mod check;
-mod executors;
+mod diagnostics;
 mod explain;
 mod export;
-mod failure;
+mod outcome;
 mod plan;
 mod progress;
 mod remote;
 mod report;
 mod resume;
 mod run;
-mod run_dir;
 mod schema;
-mod session;
-mod settings;
 mod simulate;
 mod sites;
 mod sites_check;
-mod start;
 mod status;
 mod submit;
-mod task;
+mod table;
+mod task_process;
 mod terminal;
-mod ways;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,30 +27,31 @@ use std::process::ExitCode;
 use clap::builder::{PathBufValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand};
 
+use crate::app::error::CommandError;
 use crate::config::campaign::Overrides;
 use crate::config::paths;
 use crate::task::HostFault;
-use failure::Failure;
 use terminal::print;
 
-/// What a command ends with, as the shell sees it.
-pub(crate) enum Exit {
+/// Exit status of a command.
+enum ExitStatus {
     Finished,
-    /// What was asked for was done, and the answer is no.
+    /// The command did what it was asked, and the answer is no; or it failed.
     Refused,
-    /// Finished, but nothing was computed, or a limit on failures was hit.
+    /// The run ended, but no molecule was computed, or a limit on failures was reached.
     NothingComputed,
-    /// Interrupted, and can be resumed.
+    /// The run was interrupted and can be resumed.
     Interrupted,
-    /// The disk is full; once there is room everything can be resumed.
+    /// The disk is full; once there is room, everything can be resumed.
     DiskFull,
-    /// The host refused something else: descriptors, processes, memory, input and output.
+    /// The host refused something else: file descriptors, processes, memory, or input and output.
     HostFault,
-    /// The same of a task, which could not leave a result: its engine has to know which.
+    /// Fault of the host in a task that could not write a result: the status tells its engine
+    /// which.
     Task(HostFault),
 }
 
-impl From<Option<HostFault>> for Exit {
+impl From<Option<HostFault>> for ExitStatus {
     fn from(fault: Option<HostFault>) -> Self {
         match fault {
             None => Self::Refused,
@@ -68,16 +61,16 @@ impl From<Option<HostFault>> for Exit {
     }
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<ExitStatus> for ExitCode {
+    fn from(exit: ExitStatus) -> Self {
         match exit {
-            Exit::Finished => 0.into(),
-            Exit::Refused => 1.into(),
-            Exit::NothingComputed => 3.into(),
-            Exit::DiskFull => 4.into(),
-            Exit::HostFault => 5.into(),
-            Exit::Task(fault) => fault.exit_code().into(),
-            Exit::Interrupted => 130.into(),
+            ExitStatus::Finished => 0.into(),
+            ExitStatus::Refused => 1.into(),
+            ExitStatus::NothingComputed => 3.into(),
+            ExitStatus::DiskFull => 4.into(),
+            ExitStatus::HostFault => 5.into(),
+            ExitStatus::Task(fault) => fault.exit_code().into(),
+            ExitStatus::Interrupted => 130.into(),
         }
     }
 }
@@ -98,19 +91,19 @@ enum Command {
     Submit(submit::Arguments),
     /// Continue a run that was interrupted or killed
     Resume(resume::Arguments),
-    /// Validate a campaign, or whether what a run directory holds is whole
+    /// Validate a campaign, or verify a run directory
     Check(check::Arguments),
     /// Show a campaign's task graph and command lines; run nothing
     Plan(plan::Arguments),
     /// Forecast a campaign on a site: time, node-hours, idle slots; run nothing
     Simulate(simulate::Arguments),
-    /// Show how far a run is
+    /// Show the progress of a run
     Status(status::Arguments),
     /// Print the results of a run
     Export(export::Arguments),
     /// Write a page on a run: report.html
     Report(report::Arguments),
-    /// Say what became of a molecule or a task, and whether an earlier run had its answer
+    /// Show what happened to a molecule or a task, and why the cache was hit or not
     Explain(explain::Arguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]
@@ -119,15 +112,15 @@ enum Command {
     Schema(schema::Arguments),
     /// Work on one task
     #[command(subcommand, hide = true)]
-    Task(task::Command),
+    Task(task_process::Command),
     /// Serve a run on another host
     #[command(subcommand, hide = true)]
     Remote(remote::Command),
 }
 
-/// A campaign and what the command line changes in it.
+/// Campaign, and what the command line changes in it.
 #[derive(Args)]
-pub(crate) struct CampaignArguments {
+struct CampaignArguments {
     /// Campaign file
     #[arg(value_parser = path())]
     pub campaign: PathBuf,
@@ -140,13 +133,13 @@ pub(crate) struct CampaignArguments {
     /// Seed of all random streams
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// How the two loops relate
+    /// Order of the two loops
     #[arg(long, value_enum)]
     pub schedule: Option<Schedule>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-pub(crate) enum Schedule {
+enum Schedule {
     /// Neither loop waits for the other
     Interleaved,
     /// The loops wait for each other: reproducible to the last bit
@@ -170,15 +163,26 @@ impl CampaignArguments {
     }
 }
 
+/// Choice of what a run prints.
+#[derive(Args, Clone, Copy, Debug)]
+struct OutputArguments {
+    /// Print the outcome as one JSON object
+    #[arg(long)]
+    json: bool,
+    /// No progress
+    #[arg(long)]
+    quiet: bool,
+}
+
 /// Runs the command that the arguments name; usage errors end the process with status 2.
 pub fn main() -> ExitCode {
     match run_command(Arguments::parse().command) {
         Ok(exit) => exit.into(),
-        Err(failure) => failure.report(),
+        Err(error) => diagnostics::report(&error),
     }
 }
 
-fn run_command(command: Command) -> Result<Exit, Failure> {
+fn run_command(command: Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::Run(arguments) => run::run(&arguments),
         Command::Submit(arguments) => submit::run(&arguments),
@@ -192,12 +196,13 @@ fn run_command(command: Command) -> Result<Exit, Failure> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
-        Command::Task(command) => task::run(&command),
+        Command::Task(command) => task_process::run(&command),
         Command::Remote(command) => remote::run(&command),
     }
 }
 
-/// Reads a path of the command line, in which `~/` may be left to us: as in `--cache=~/file`.
+/// Parser of a path on the command line. It expands `~/` where the shell does not, as in
+/// `--cache=~/file`.
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match path.to_str() {
         Some(written) => {
@@ -209,16 +214,11 @@ fn path() -> impl TypedValueParser<Value = PathBuf> {
     })
 }
 
-/// Path of this program.
-fn own_executable() -> Result<PathBuf, Failure> {
-    std::env::current_exe().map_err(|e| Failure::io("could not find this program's own file", &e))
-}
-
-/// Waits for a command that awaits.
-fn wait<T>(command: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+/// Runs an asynchronous command to its end.
+fn wait<T>(command: impl Future<Output = Result<T, CommandError>>) -> Result<T, CommandError> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let runtime = runtime.map_err(|e| Failure::io("could not start the runtime", &e))?;
+    let runtime = runtime.map_err(|e| CommandError::io("could not start the runtime", &e))?;
     runtime.block_on(command)
 }

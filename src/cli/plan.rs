@@ -1,17 +1,18 @@
 //! `moldflow plan`: the task graph, each task's partition and command line; runs nothing.
 
 use clap::{Args, ValueEnum};
-use comfy_table::{ContentArrangement, Table, presets};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
-use super::failure::Failure;
-use super::start::{self, BatchScript, Start};
-use super::{CampaignArguments, Exit, print};
+use super::table::{in_words, table, trimmed};
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::start::{self, BatchScript, StageCommands, host_environment};
 use crate::config::campaign::Loaded;
-use crate::exec::batch::System;
-use crate::plan::{self, EdgeKind, Plan, Planned};
+use crate::config::site::Partition;
+use crate::plan::{self, EdgeKind, Plan, PlannedStage};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -34,25 +35,21 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
-    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
-    warn_of_crowding(&loaded);
+    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
+    warn_of_crowding(&loaded, &plan);
     print(&match arguments.format {
         Format::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
         Format::Dot => plan::dot(&plan),
         Format::Mermaid => plan::mermaid(&plan),
         Format::Json => json(&loaded, &plan)?,
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 fn text(loaded: &Loaded, plan: &Plan) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+    let mut table = table([
         "stage",
         "after",
         "method",
@@ -73,10 +70,10 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
         table.add_row([
             stage.stage.clone(),
             after.join(", "),
-            stage.method.clone(),
+            stage.method_name.clone(),
             stage.engine.clone().unwrap_or(stage.kind.to_owned()),
             tasks(loaded, plan, &stage.stage),
-            stage.partition.clone(),
+            stage.partition_name.clone(),
             stage.executor.to_owned(),
             in_words(stage.slots),
             stage.cores.to_string(),
@@ -111,13 +108,22 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
     text
 }
 
-/// The command lines, and the batch scripts of partitions that make jobs.
-fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
+/// Commands of each stage, by its name.
+type Commands = BTreeMap<String, StageCommands>;
+
+/// Returns the command lines, and the batch scripts of partitions whose tasks are jobs.
+fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+    let starts = start::stage_commands(loaded, plan)?;
+    let campaign = campaign_script(loaded)?;
+    Ok(command_lines(plan, &starts) + &batch_scripts(plan, &starts) + &campaign)
+}
+
+/// Returns the command line of each stage.
+fn command_lines(plan: &Plan, starts: &Commands) -> String {
     let mut text =
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
-    let starts = start::starts(loaded, plan)?;
     for stage in plan.stages() {
-        let Start {
+        let StageCommands {
             host,
             dir,
             launcher,
@@ -135,13 +141,19 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
         }
         let in_script = starts[&stage.stage].script.is_some();
-        if let Some(words) = resources(loaded, &stage.partition).filter(|_| !in_script) {
+        if let Some(words) = resources(&stage.partition).filter(|_| !in_script) {
             let _ = writeln!(text, "    each task has {words}");
         }
         if let Some(on_node) = &starts[&stage.stage].on_node {
             let _ = writeln!(text, "    on its node: {} PROGRAM", on_node.join(" "));
         }
     }
+    text
+}
+
+/// Returns each batch script once, with the stages whose tasks it runs.
+fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
+    let mut text = String::new();
     let mut shown: Vec<&BatchScript> = Vec::new();
     for stage in plan.stages() {
         let Some(script) = &starts[&stage.stage].script else {
@@ -166,6 +178,12 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             shown.push(script);
         }
     }
+    text
+}
+
+/// Returns the script of the jobs of `moldflow submit`; empty if the site has none.
+fn campaign_script(loaded: &Loaded) -> Result<String, CommandError> {
+    let mut text = String::new();
     if let Some(submit) = &loaded.site.submit {
         let script = start::job_script(
             &loaded.site,
@@ -175,14 +193,13 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
             &[],
             None,
         )?;
-        let system = System::from(submit.system);
         let _ = writeln!(
             text,
             "\n{} job.sh, by `moldflow submit`, {}; job.sh:",
-            system.submit(),
+            submit.system.submit,
             match submit.chain {
                 Some(count) => format!("{count} jobs at once that run one after the other"),
-                None => "a job after the other".to_owned(),
+                None => "one job after the other".to_owned(),
             }
         );
         for line in script.lines() {
@@ -192,9 +209,8 @@ fn how(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
     Ok(text)
 }
 
-/// What the tasks of a partition have besides cores, if the profile says so.
-fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
-    let partition = &loaded.site.partitions[partition];
+/// Returns the resources of the tasks of a partition besides cores; none if the profile gives none.
+fn resources(partition: &Partition) -> Option<String> {
     let memory = partition
         .memory_per_task
         .map(|memory| format!("{memory} of memory"));
@@ -211,10 +227,11 @@ fn resources(loaded: &Loaded, partition: &str) -> Option<String> {
     (!words.is_empty()).then(|| words.join(", "))
 }
 
-/// How many tasks a stage has.
+/// Returns the number of tasks of a stage in words.
 fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     let elements = loaded.campaign.search_space.elements.len();
-    let is = |step: &Option<Planned>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
+    let is =
+        |step: &Option<PlannedStage>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
     match stage {
         // Hydrogen is in every molecule and in no list of elements.
         stage if stage == plan.references.stage => (elements + 1).to_string(),
@@ -229,23 +246,13 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     }
 }
 
-fn json(loaded: &Loaded, plan: &Plan) -> Result<String, Failure> {
-    let starts = start::starts(loaded, plan)?;
-    let whole = serde_json::json!({"campaign": loaded.campaign.name, "site": loaded.site.name, "plan": plan, "start": starts});
+fn json(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+    let starts = start::stage_commands(loaded, plan)?;
+    let whole = serde_json::json!({
+        "campaign": loaded.campaign.name,
+        "site": loaded.site.name,
+        "plan": plan,
+        "start": starts,
+    });
     Ok(format!("{whole:#}\n"))
-}
-
-/// A number of nodes or slots; that of an allocation is not known before there is one.
-pub(super) fn in_words(count: Option<usize>) -> String {
-    count.map_or_else(|| "the rest".to_owned(), |count| count.to_string())
-}
-
-/// A table without the blanks that end its lines.
-pub(super) fn trimmed(table: &Table) -> String {
-    let lines: Vec<String> = table
-        .to_string()
-        .lines()
-        .map(|line| line.trim_end().to_owned())
-        .collect();
-    lines.join("\n")
 }

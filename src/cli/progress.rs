@@ -8,18 +8,19 @@ use std::time::{Duration, Instant};
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::terminal::{say, visible};
-use crate::driver::{Ending, Watch};
+use crate::app::observer::SessionObserver;
+use crate::driver::{PartitionUsage, RunEnd, RunObserver};
 use crate::engine::Progress;
 use crate::report;
 use crate::task::HostFault;
 
-/// How often a plain line may come.
+/// Shortest time between two plain lines without news.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// What the person at the terminal sees of a run.
+/// Display of a run on stderr.
 pub struct Display {
     kind: Kind,
-    /// The command that goes on with the run.
+    /// Command that resumes the run.
     resume: String,
     /// Names of molecules by their SMILES.
     names: Names,
@@ -49,6 +50,8 @@ struct Live {
 }
 
 impl Display {
+    /// Returns the display that suits stderr: none if `quiet`, a live one on a terminal, plain
+    /// lines elsewhere.
     pub fn new(quiet: bool, run_dir: &Path) -> Self {
         let kind = if quiet {
             Kind::Quiet
@@ -65,13 +68,8 @@ impl Display {
         }
     }
 
-    /// From now on molecules are shown with these names, by their SMILES.
-    pub fn set_names(&mut self, names: Names) {
-        self.names = names;
-    }
-
-    /// A line that stays.
-    pub fn say(&self, line: &str) {
+    /// Prints a line that stays, unless the user asked for silence.
+    fn say(&self, line: &str) {
         match &self.kind {
             Kind::Quiet => {}
             Kind::Lines(_) => say(line),
@@ -79,15 +77,25 @@ impl Display {
         }
     }
 
-    /// A line that has to be read, whatever was asked for.
-    pub fn warn(&self, line: &str) {
+    /// Prints a line that stays, even if the user asked for silence.
+    fn warn(&self, line: &str) {
         match &self.kind {
             Kind::Quiet | Kind::Lines(_) => say(line),
             Kind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
+}
 
-    pub fn finish(&mut self) {
+impl SessionObserver for Display {
+    fn set_names(&mut self, names: Names) {
+        self.names = names;
+    }
+
+    fn notice(&mut self, line: &str) {
+        self.say(line);
+    }
+
+    fn finish(&mut self) {
         if let Kind::Live(live) = &self.kind {
             for bar in [&live.queue, &live.best, &live.bar] {
                 bar.finish_and_clear();
@@ -96,43 +104,41 @@ impl Display {
     }
 }
 
-impl Watch for Display {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)]) {
+impl RunObserver for Display {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]) {
         match &mut self.kind {
             Kind::Quiet => {}
-            Kind::Lines(lines) => lines.tell(progress, slots, &self.names),
-            Kind::Live(live) => live.tell(progress, slots, &self.names),
+            Kind::Lines(lines) => lines.report_progress(progress, usage, &self.names),
+            Kind::Live(live) => live.report_progress(progress, usage, &self.names),
         }
     }
 
     fn halted(&mut self, fault: HostFault) {
-        self.say(&format!(
-            "{fault}: no new tasks, waiting for those that run"
-        ));
-        self.say(&format!("`{}` goes on with it", self.resume));
+        self.say(&format!("{fault}: no new tasks, waiting for running tasks"));
+        self.say(&format!("`{}` resumes the run", self.resume));
     }
 
     fn left_behind(&mut self, what: &str) {
         self.warn(what);
     }
 
-    fn draining(&mut self, why: Ending) {
+    fn draining(&mut self, why: RunEnd) {
         let why = match why {
-            Ending::Interrupted => {
-                "interrupted: no new tasks, waiting for those that run; once more stops them"
+            RunEnd::Interrupted => {
+                "interrupted: no new tasks, waiting for running tasks; interrupt again to stop them"
             }
-            Ending::NodesLost => {
-                "a partition has lost all its nodes: waiting for what runs elsewhere"
+            RunEnd::NodesLost => {
+                "a partition has lost all its nodes: waiting for tasks on other partitions"
             }
-            Ending::JobOver | Ending::Ended(_) => return,
+            RunEnd::JobOver | RunEnd::Stopped(_) => return,
         };
         self.say(why);
-        self.say(&format!("`{}` goes on with it", self.resume));
+        self.say(&format!("`{}` resumes the run", self.resume));
     }
 }
 
 impl Lines {
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
@@ -148,7 +154,7 @@ impl Lines {
                 progress.failures,
                 best(progress, names),
                 queue(progress),
-                busy(slots),
+                busy(usage),
                 progress.phase
             ));
             self.last = Some((Instant::now(), progress.clone()));
@@ -174,7 +180,7 @@ impl Live {
         }
     }
 
-    fn tell(&mut self, progress: &Progress, slots: &[(String, usize, usize)], names: &Names) {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
         let (began, before) = *self
             .began
             .get_or_insert((Instant::now(), progress.evaluations));
@@ -195,12 +201,12 @@ impl Live {
             progress.failures
         );
         self.best.set_message(visible(&best));
-        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(slots));
+        let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(usage));
         self.queue.set_message(visible(&queue));
     }
 }
 
-/// At the pace so far.
+/// Estimates the time left from the pace so far.
 fn time_left(elapsed: Duration, done: usize, left: usize) -> Option<Duration> {
     (done > 0).then(|| elapsed.mul_f64(left as f64 / done as f64))
 }
@@ -231,9 +237,9 @@ fn queue(progress: &Progress) -> String {
     }
 }
 
-fn busy(slots: &[(String, usize, usize)]) -> String {
-    let each = slots
+fn busy(usage: &[PartitionUsage]) -> String {
+    let each = usage
         .iter()
-        .map(|(name, busy, all)| format!("{name} {busy}/{all} busy"));
+        .map(|p| format!("{} {}/{} busy", p.partition, p.busy, p.slots));
     each.collect::<Vec<_>>().join(", ")
 }

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::failure::Failure;
+use super::ExitStatus;
 use super::terminal::say;
-use super::{Exit, run_dir};
+use crate::app::error::CommandError;
+use crate::app::run_dir;
 use crate::exec::find_clients;
 use crate::exec::ssh::{processes, work_dir::WorkDir};
 use crate::task::HostFault;
@@ -32,7 +33,7 @@ pub(super) enum Command {
     },
     /// End attempts
     End(EndArguments),
-    /// Whether a program works for an attempt
+    /// Find out whether a program works for an attempt
     Find { program: String, token: String },
 }
 
@@ -43,16 +44,16 @@ pub(super) struct EndArguments {
     tokens: Vec<String>,
 }
 
-pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     carry_out(command).or_else(|e| {
-        let fault = HostFault::of(&e).ok_or_else(|| Failure::new(e.to_string()))?;
+        let fault = HostFault::of(&e).ok_or_else(|| CommandError::new(e.to_string()))?;
         say(&e.to_string());
-        Ok(Exit::Task(fault))
+        Ok(ExitStatus::Task(fault))
     })
 }
 
-fn carry_out(command: &Command) -> io::Result<Exit> {
+fn carry_out(command: &Command) -> io::Result<ExitStatus> {
     match command {
         Command::Exchange { work_dir } => {
             let mut message = Vec::new();
@@ -68,11 +69,11 @@ fn carry_out(command: &Command) -> io::Result<Exit> {
             processes::end(&WorkDir::new(work_dir), tokens)?;
         }
         Command::Find { program, token } if !find_clients(program, token)? => {
-            return Ok(Exit::Refused);
+            return Ok(ExitStatus::Refused);
         }
         Command::Find { .. } => {}
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
 fn tell(bytes: &[u8]) -> io::Result<()> {

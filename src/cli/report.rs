@@ -1,17 +1,15 @@
 //! `moldflow report`: writes a page on a run, while an engine runs too.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
-use super::{Exit, print, run_dir};
-use crate::config::campaign::Loaded;
-use crate::engine::Config;
-use crate::plan::Plan;
-use crate::report::{self, About, FILE, RunState};
-use crate::store::Store;
+use super::terminal::say;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::{report_page, run_dir};
+use crate::report::{self, FILE, RunState};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -23,18 +21,18 @@ pub(super) struct Arguments {
     pub out: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(show(arguments))
 }
 
-async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_at_work = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir).await?;
+    let (loaded, plan) = run_dir::load(&dir, &mut say).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     store.hold_still().await?;
     let state = RunState::of(&store.summary().await?, is_at_work);
-    let page = report::page(&mut store, &about(&loaded, &plan, state)).await?;
+    let page = report::page(&mut store, &report_page::about(&loaded, &plan, state)).await?;
     match &arguments.out {
         None => {
             run_dir::keep_private();
@@ -43,35 +41,9 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         }
         Some(out) if out.as_os_str() == "-" => print(&page)?,
         Some(out) => {
-            let failed = |e| Failure::new(format!("could not write `{}`: {e}", out.display()));
+            let failed = |e| CommandError::new(format!("could not write `{}`: {e}", out.display()));
             fs::write(out, page).map_err(failed)?;
         }
     }
-    Ok(Exit::Finished)
-}
-
-/// Writes the page of a run that an engine leaves.
-pub async fn leave(
-    store: &mut Store,
-    dir: &Path,
-    loaded: &Loaded,
-    plan: &Plan,
-) -> Result<(), Failure> {
-    let state = RunState::of(&store.summary().await?, false);
-    let page = report::page(store, &about(loaded, plan, state)).await?;
-    Ok(report::write_page(dir, &page)?)
-}
-
-fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
-    let stages = plan.stages().into_iter();
-    About {
-        state,
-        objective: loaded.campaign.objective,
-        level: Config::new(&loaded.campaign, plan).evaluate.level(),
-        site: &loaded.site,
-        partitions: stages
-            .map(|planned| (planned.stage.clone(), planned.partition.clone()))
-            .collect(),
-        at: jiff::Timestamp::now().as_millisecond(),
-    }
+    Ok(ExitStatus::Finished)
 }

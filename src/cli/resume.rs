@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
-use super::session::{self, Output, Told};
-use super::ways::Ways;
-use super::{Exit, check, run_dir};
+use super::progress::Display;
+use super::terminal::say;
+use super::{ExitStatus, OutputArguments, outcome, wait};
+use crate::app::error::CommandError;
+use crate::app::remote_hosts::RemoteHosts;
+use crate::app::run_dir;
+use crate::app::session::{LockedRun, RunOptions};
 use crate::config::duration::Duration;
 
 #[derive(Args)]
@@ -15,33 +18,25 @@ pub(super) struct Arguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
-    /// Go on with settings that were changed in the run directory
+    /// Resume with settings that were changed in the run directory
     #[arg(long)]
     pub accept_changes: bool,
     #[command(flatten)]
-    pub output: Output,
-    /// Go on as a job of `moldflow submit` that has this walltime
+    pub output: OutputArguments,
+    /// Resume as a job of `moldflow submit` that has this walltime
     #[arg(long, value_name = "WALLTIME", hide = true)]
     pub job: Option<Duration>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
-    let dir = run_dir::existing(&arguments.run_dir)?;
-    let lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = check::programs(super::wait(run_dir::load(&dir))?)?;
-    let ways = Ways::open(&loaded.site, true)?;
-    let job = arguments.job.map(Duration::get);
-    super::wait(session::work(
-        &dir,
-        lock,
-        &loaded,
-        &plan,
-        arguments.output,
-        ways,
-        Told {
-            accept_changes: arguments.accept_changes,
-            job,
-        },
-    ))
+    let run = wait(LockedRun::open(&arguments.run_dir, &mut say))?;
+    let hosts = RemoteHosts::connect(run.site(), true)?;
+    let options = RunOptions {
+        accept_changes: arguments.accept_changes,
+        job_walltime: arguments.job.map(Duration::get),
+    };
+    let mut display = Display::new(arguments.output.quiet, run.dir());
+    let ended = wait(run.execute(hosts, options, &mut display))?;
+    outcome::conclude(&ended, arguments.output)
 }

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::failure::Failure;
-use super::session::{self, Output, Told};
-use super::ways::Ways;
-use super::{CampaignArguments, Exit, run_dir};
+use super::progress::Display;
+use super::{CampaignArguments, ExitStatus, OutputArguments, outcome, wait};
+use crate::app::error::CommandError;
+use crate::app::remote_hosts::RemoteHosts;
+use crate::app::session::{LockedRun, RunOptions};
+use crate::app::{allocation, requirements, run_dir};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -19,32 +21,29 @@ pub(super) struct Arguments {
     /// The run directory itself, instead of one named by the time and a hash
     #[arg(long, value_name = "DIR", conflicts_with = "runs_dir", value_parser = super::path())]
     pub run_dir: Option<PathBuf>,
-    /// File in which answers are kept for other runs, and looked for: instead of the campaign's `cache`
+    /// Cache of results that runs share, instead of the campaign's `cache`
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub cache: Option<PathBuf>,
     #[command(flatten)]
-    pub output: Output,
+    pub output: OutputArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
-    let (mut loaded, plan) = super::check::checked(&arguments.campaign)?;
+    let (mut loaded, plan) = requirements::checked(
+        &arguments.campaign.campaign,
+        &arguments.campaign.overrides(),
+    )?;
     if let Some(cache) = &arguments.cache {
         let path = std::path::absolute(cache)
-            .map_err(|e| Failure::new(format!("`--cache {}`: {e}", cache.display())))?;
+            .map_err(|e| CommandError::new(format!("`--cache {}`: {e}", cache.display())))?;
         loaded.campaign.cache = Some(path.display().to_string());
     }
-    super::allocation::shares(&loaded.site)?;
-    let mut ways = Ways::open(&loaded.site, false)?;
-    ways.ask_schedulers(&loaded)?;
-    let (dir, lock) = run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
-    super::wait(session::work(
-        &dir,
-        lock,
-        &loaded,
-        &plan,
-        arguments.output,
-        ways,
-        Told::default(),
-    ))
+    allocation::shares(&loaded.site)?;
+    let mut hosts = RemoteHosts::connect(&loaded.site, false)?;
+    hosts.check_schedulers(&loaded)?;
+    let run = LockedRun::create(loaded, plan, arguments.run_dir.clone(), &arguments.runs_dir)?;
+    let mut display = Display::new(arguments.output.quiet, run.dir());
+    let ended = wait(run.execute(hosts, RunOptions::default(), &mut display))?;
+    outcome::conclude(&ended, arguments.output)
 }

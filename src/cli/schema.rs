@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::failure::Failure;
-use super::{Exit, print};
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
 use crate::config::schema;
 
 #[derive(Args)]
@@ -19,11 +19,11 @@ enum Kind {
     Site,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let schema = match arguments.of {
         Kind::Campaign => schema::campaign_with_params(),
         Kind::Site => schema::site(),
     };
     print(&format!("{schema:#}\n"))?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }

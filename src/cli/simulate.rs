@@ -3,17 +3,19 @@
 use std::fmt::Write;
 
 use clap::Args;
-use comfy_table::{CellAlignment, Table, presets};
 
-use super::failure::{Failure, causes};
-use super::plan::trimmed;
-use super::{CampaignArguments, Exit, print};
+use super::table::{align_numbers, table, trimmed};
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::{CommandError, causes};
+use crate::app::start::host_environment;
 use crate::config::campaign::{Loaded, MethodKind, Schedule};
 use crate::config::duration::Duration;
-use crate::forecast::{self, Assumptions, Forecast, Machine, MachineError, Times, forecast};
+use crate::forecast::{
+    self, Assumptions, Forecast, Machine, MachineError, Search, Times, forecast,
+};
 use crate::plan::{self, Plan};
 
-/// Share of idle slot time from which a remedy is named.
+/// Share of idle slot time from which a note names a remedy.
 const MUCH: f64 = 0.01;
 
 #[derive(Args)]
@@ -35,7 +37,7 @@ pub(super) struct Arguments {
     /// Share of the attempts at a simulation that fail, 0 to 1
     #[arg(long, value_name = "P", default_value = "0", value_parser = share)]
     failures: f64,
-    /// How long a job or a block of nodes waits in the batch system
+    /// Time that a job or a block of nodes waits in the queue
     #[arg(long, value_name = "TIME")]
     queue_wait: Option<Duration>,
     /// Correlation of the model's predictions with the truth, above 0 to 1
@@ -46,9 +48,9 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
-    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides())?;
+    let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
     let nodes = arguments.nodes.map(|nodes| nodes as usize);
     let machine =
         Machine::new(&loaded.site, nodes).map_err(|error| no_machine(&error, &loaded.site.name))?;
@@ -66,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let molecules = plan.initial_count + loaded.campaign.stop.evaluations;
     let table = forecast::Table::open(&loaded.campaign, molecules).ok_or_else(no_molecules)?;
     let forecast = forecast(&loaded.campaign, &plan, &machine, &table, &assumptions)
-        .map_err(|error| Failure::new(causes(&error)))?;
+        .map_err(|error| CommandError::new(causes(&error)))?;
     let notes = notes(&loaded, &plan, &assumptions, &forecast);
     print(&if arguments.json {
         let whole = serde_json::json!({
@@ -80,10 +82,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     } else {
         text(&loaded, &machine, arguments, &forecast, &notes)
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-fn no_machine(error: &MachineError, site: &str) -> Failure {
+fn no_machine(error: &MachineError, site: &str) -> CommandError {
     let hint = match error {
         MachineError::NodesMissing { .. } => {
             "give the nodes of the allocation: `--nodes 256`".into()
@@ -93,11 +95,11 @@ fn no_machine(error: &MachineError, site: &str) -> Failure {
         }
         MachineError::TooFewNodes { .. } => "give more nodes with `--nodes`".into(),
     };
-    Failure::with_hint(error.to_string(), hint)
+    CommandError::with_hint(error.to_string(), hint)
 }
 
-fn no_molecules() -> Failure {
-    Failure::with_hint(
+fn no_molecules() -> CommandError {
+    CommandError::with_hint(
         "no molecule of QM9, whose energies a forecast uses, lies in the search space",
         "allow C, N, O or F, and more heavy atoms",
     )
@@ -111,7 +113,7 @@ fn text(
     notes: &[String],
 ) -> String {
     let mut text = format!(
-        "campaign {} on site {}{}, seed {}\n",
+        "campaign {} on site {}{}, seed {}\n{}\n",
         loaded.campaign.name,
         loaded.site.name,
         match machine.nodes {
@@ -119,35 +121,13 @@ fn text(
             nodes => format!(", {nodes} nodes"),
         },
         loaded.campaign.seed,
+        assumed(arguments),
     );
-    let wait = arguments
-        .queue_wait
-        .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
+    let _ = writeln!(text, "{}\n", partitions(forecast));
     let _ = writeln!(
         text,
-        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait {wait}, skill {}\n",
-        arguments.task_time,
-        arguments.ml_time,
-        arguments.fit_time,
-        arguments.failures,
-        arguments.skill
-    );
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    table.set_header(["partition", "slots", "tasks", "busy"]);
-    for (name, partition) in &forecast.partitions {
-        table.add_row([
-            name.clone(),
-            partition.slots.to_string(),
-            partition.tasks.to_string(),
-            percent(partition.utilisation),
-        ]);
-    }
-    align(&mut table);
-    let _ = writeln!(text, "{}\n", trimmed(&table));
-    let _ = writeln!(
-        text,
-        "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} batches: {}",
+        "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} \
+         batches: {}",
         time(forecast.seconds),
         forecast.node_hours,
         forecast.evaluations,
@@ -158,7 +138,8 @@ fn text(
     if let Some(best) = &forecast.best {
         let _ = writeln!(
             text,
-            "best              {} {:.6} hartree, after {} evaluations and {}; the lowest of {} is {:.6}",
+            "best              {} {:.6} hartree, after {} evaluations and {}; the lowest of {} is \
+             {:.6}",
             best.smiles,
             best.value_hartree,
             best.found_after_evaluations,
@@ -168,38 +149,7 @@ fn text(
         );
     }
     if let Some(search) = &forecast.search {
-        let _ = writeln!(
-            text,
-            "\nfrom the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without candidates, {} idle without nodes",
-            time(search.from_seconds),
-            time(search.until_seconds),
-            search.partition,
-            percent(search.utilisation),
-            percent(search.idle_without_candidates),
-            percent(search.idle_without_nodes),
-        );
-        let _ = writeln!(
-            text,
-            "  candidates      {} queued, {} superseded before their turn\n",
-            search.queued, search.superseded
-        );
-        let mut table = Table::new();
-        table.load_preset(presets::NOTHING);
-        table.set_header(["age of a candidate", "mean", "median", "95 %", "most"]);
-        for (name, age) in [
-            ("in newer batches", search.age_in_batches),
-            ("in newer results", search.age_in_results),
-        ] {
-            table.add_row([
-                name.to_owned(),
-                format!("{:.1}", age.mean),
-                age.median.to_string(),
-                age.ninety_fifth.to_string(),
-                age.most.to_string(),
-            ]);
-        }
-        align(&mut table);
-        let _ = writeln!(text, "{}", trimmed(&table));
+        let _ = writeln!(text, "\n{}", search_phase(search));
     }
     for note in notes {
         let _ = writeln!(text, "\nnote: {note}");
@@ -207,7 +157,70 @@ fn text(
     text
 }
 
-/// Why slots stay idle, and what would help.
+fn assumed(arguments: &Arguments) -> String {
+    let wait = arguments
+        .queue_wait
+        .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
+    format!(
+        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait \
+         {wait}, skill {}\n",
+        arguments.task_time,
+        arguments.ml_time,
+        arguments.fit_time,
+        arguments.failures,
+        arguments.skill
+    )
+}
+
+/// Returns the table of the partitions with their slots, tasks and utilisation.
+fn partitions(forecast: &Forecast) -> String {
+    let mut table = table(["partition", "slots", "tasks", "busy"]);
+    for (name, partition) in &forecast.partitions {
+        table.add_row([
+            name.clone(),
+            partition.slots.to_string(),
+            partition.tasks.to_string(),
+            percent(partition.utilisation),
+        ]);
+    }
+    align_numbers(&mut table);
+    trimmed(&table)
+}
+
+/// Returns what is forecast from the first candidate to the last, with a table of the ages of
+/// candidates.
+fn search_phase(search: &Search) -> String {
+    let mut table = table(["age of a candidate", "mean", "median", "95 %", "most"]);
+    for (name, age) in [
+        ("in newer batches", search.age_in_batches),
+        ("in newer results", search.age_in_results),
+    ] {
+        table.add_row([
+            name.to_owned(),
+            format!("{:.1}", age.mean),
+            age.median.to_string(),
+            age.ninety_fifth.to_string(),
+            age.most.to_string(),
+        ]);
+    }
+    align_numbers(&mut table);
+    format!(
+        "from the first candidate to the last, {} to {}\n  {:<15} {} busy, {} idle without \
+         candidates, {} idle without nodes\n  \
+         candidates      {} queued, {} superseded before their turn\n\n{}",
+        time(search.from_seconds),
+        time(search.until_seconds),
+        search.partition,
+        percent(search.utilisation),
+        percent(search.idle_without_candidates),
+        percent(search.idle_without_nodes),
+        search.queued,
+        search.superseded,
+        trimmed(&table)
+    )
+}
+
+/// Returns the reasons for which slots stay idle, each with a remedy.
 fn notes(
     loaded: &Loaded,
     plan: &Plan,
@@ -215,30 +228,33 @@ fn notes(
     forecast: &Forecast,
 ) -> Vec<String> {
     let mut notes = Vec::new();
-    let (time, method) = (assumptions.task_time, &plan.evaluate.method);
-    let timeout = loaded.campaign.methods[method].timeout;
+    let (time, method) = (assumptions.task_time, &plan.evaluate.method_name);
+    let timeout = plan.evaluate.method.timeout;
     if time.median() >= timeout {
         notes.push(format!(
-            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: say with `--task-time` what they take"
+            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: \
+             give their time with `--task-time`"
         ));
     }
-    let slots = forecast.partitions.get(&plan.evaluate.partition);
+    let slots = forecast.partitions.get(&plan.evaluate.partition_name);
     let slots = slots.map_or(0, |partition| partition.slots);
-    let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition);
+    let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition_name);
     if plan.parallel < slots {
         notes.push(format!(
-            "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others are never used",
+            "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others \
+             are never used",
             plan.parallel
         ));
     }
-    let settings = match &loaded.campaign.methods[&plan.generate.method].kind {
+    let settings = match &plan.generate.method.kind {
         MethodKind::Generate { settings } => settings.clone(),
         _ => Default::default(),
     };
     let visits = settings.episodes * settings.steps;
     if visits < plan.select {
         notes.push(format!(
-            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), and `select` is {}",
+            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), \
+             and `select` is {}",
             settings.episodes, settings.steps, plan.select
         ));
     }
@@ -254,26 +270,19 @@ fn notes(
             ),
         };
         notes.push(format!(
-            "{} of the slot time of `{partition}` is lost for want of candidates: {remedy}",
+            "{} of the slot time of `{partition}` is lost because candidates are missing: {remedy}",
             percent(search.idle_without_candidates)
         ));
     }
     if search.idle_without_nodes > MUCH {
         notes.push(format!(
-            "{} of the slot time of `{partition}` is lost waiting for nodes: hold blocks of nodes for a while, or for longer \
+            "{} of the slot time of `{partition}` is lost waiting for nodes: hold blocks of nodes \
+             for a while, or for longer \
              (`blocks` in the site profile)",
             percent(search.idle_without_nodes)
         ));
     }
     notes
-}
-
-fn align(table: &mut Table) {
-    for column in 1..table.column_count() {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
 }
 
 fn percent(share: f64) -> String {

@@ -5,13 +5,13 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use comfy_table::{ContentArrangement, Table, presets};
 use serde_json::json;
 
-use super::failure::Failure;
-use super::plan::{in_words, trimmed};
+use super::table::{in_words, table, trimmed};
 use super::terminal::say;
-use super::{Exit, print, sites_check};
+use super::{ExitStatus, print, sites_check};
+use crate::app::error::CommandError;
+use crate::app::host::is_here;
 use crate::config::fault::{Faults, Text};
 use crate::config::import::{self, Imported};
 use crate::config::profiles::{self, Found, Origin};
@@ -19,13 +19,13 @@ use crate::config::site::Site;
 
 #[derive(Subcommand)]
 pub(super) enum Command {
-    /// Every profile found, its partitions, and whether it is this machine
+    /// List every profile found, its partitions, and whether it is this machine
     List(ListArguments),
-    /// A profile with every default written out
+    /// Show a profile with every default written out
     Show(ShowArguments),
-    /// Whether a machine is as its profile says, and what to do where it is not
+    /// Check this machine against a profile, and say what to do where it differs
     Check(sites_check::Arguments),
-    /// A profile made from a QCEngine file, and what that file does not say
+    /// Make a profile from a QCEngine file, and list what that file does not contain
     Import(ImportArguments),
 }
 
@@ -50,12 +50,12 @@ pub(super) struct ImportArguments {
     /// Name of the profile; of several machines in the file the one to take
     #[arg(long)]
     name: Option<String>,
-    /// Where it is written, instead of to standard output; no file is overwritten
+    /// Write the profile to this file instead of standard output; no file is overwritten
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
+pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     match command {
         Command::List(arguments) => list(arguments),
         Command::Show(arguments) => show(arguments),
@@ -64,25 +64,25 @@ pub(super) fn run(command: &Command) -> Result<Exit, Failure> {
     }
 }
 
-fn list(arguments: &ListArguments) -> Result<Exit, Failure> {
+fn list(arguments: &ListArguments) -> Result<ExitStatus, CommandError> {
     let found = profiles::all(&profiles::search_path(Path::new(".")));
     print(&if arguments.json {
         as_json(&found)
     } else {
         as_table(&found)
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-fn show(arguments: &ShowArguments) -> Result<Exit, Failure> {
+fn show(arguments: &ShowArguments) -> Result<ExitStatus, CommandError> {
     let (site, origin) = profile(&arguments.name)?;
     let yaml = serde_saphyr::to_string(&site.resolved())
-        .map_err(|error| Failure::new(error.to_string()))?;
+        .map_err(|error| CommandError::new(error.to_string()))?;
     print(&format!("# {origin}\n{yaml}"))?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-/// The profile of that name, or in that file.
+/// Reads the profile of that name, or in that file.
 pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
     match profiles::is_path(name) {
         true => profiles::path(name).and_then(|path| profiles::file(&path)),
@@ -90,10 +90,11 @@ pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
     }
 }
 
-fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
+fn import(arguments: &ImportArguments) -> Result<ExitStatus, CommandError> {
     let Imported { site, notes } =
         import::qcengine(&Text::read(&arguments.file)?, arguments.name.as_deref())?;
-    let yaml = serde_saphyr::to_string(&site).map_err(|error| Failure::new(error.to_string()))?;
+    let yaml =
+        serde_saphyr::to_string(&site).map_err(|error| CommandError::new(error.to_string()))?;
     let text = format!(
         "# From the QCEngine file {}.\n{yaml}",
         arguments.file.display()
@@ -104,28 +105,17 @@ fn import(arguments: &ImportArguments) -> Result<Exit, Failure> {
             let written =
                 File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
             written.map_err(|error| {
-                Failure::new(format!("could not write `{}`: {error}", path.display()))
+                CommandError::new(format!("could not write `{}`: {error}", path.display()))
             })?;
         }
     }
     for note in notes {
         say(&format!("note: {note}"));
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-/// Whether this host is the site.
-pub(super) fn is_here(site: &Site) -> bool {
-    site.is_here(&hostname(), |name| std::env::var_os(name).is_some())
-}
-
-/// What uname(2) reports; empty where there is no such file.
-pub(super) fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    name.trim().to_owned()
-}
-
-/// Whether an earlier profile has the same name.
+/// Returns true if an earlier profile has the same name.
 fn is_shadowed(found: &[Found], index: usize) -> bool {
     found[..index]
         .iter()
@@ -133,11 +123,7 @@ fn is_shadowed(found: &[Found], index: usize) -> bool {
 }
 
 fn as_table(found: &[Found]) -> String {
-    let mut table = Table::new();
-    table
-        .load_preset(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header([
+    let mut table = table([
         "site",
         "here",
         "partition",

@@ -3,11 +3,13 @@
 use clap::Args;
 use serde_json::json;
 
-use super::failure::Failure;
-use super::sites::{hostname, is_here, profile};
-use super::{Exit, print};
+use super::sites::profile;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::host::is_here;
 use crate::exec::doctor::{self, Finding, Host, ProgramRequirement, Verdict};
-use crate::simulate;
+use crate::host::name::host_name;
+use crate::simulate::{self, Requirement};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -18,10 +20,10 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let (site, origin) = profile(&arguments.name)?;
     let host = Host {
-        name: hostname(),
+        name: host_name(),
         recognised: is_here(&site),
     };
     let mut findings: Vec<Finding> = Vec::new();
@@ -51,33 +53,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         false => format!("{failed} failed, {warnings} warnings\n"),
     })?;
     Ok(match failed {
-        0 => Exit::Finished,
-        _ => Exit::Refused,
+        0 => ExitStatus::Finished,
+        _ => ExitStatus::Refused,
     })
 }
 
-/// What the engines need.
+/// Returns the programs that simulation engines need, with the names of the engines.
 fn engines() -> Vec<ProgramRequirement> {
-    // Settings without a default do not matter here.
-    let engines = [
-        json!({"engine": "xtb"}),
-        json!({"engine": "nwchem"}),
-        json!({"engine": "qcengine", "settings": {"program": "psi4", "method": "hf"}}),
-    ];
-    let engines = engines
-        .into_iter()
-        .filter_map(|engine| serde_json::from_value(engine).ok());
-    let engine = |engine: simulate::Engine| {
-        let needed = engine.simulator().requirement()?;
+    let engine = |(name, needed): (&str, Requirement)| {
         let arguments = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
-        Some(ProgramRequirement {
-            name: engine.name().to_owned(),
+        ProgramRequirement {
+            name: name.to_owned(),
             program: needed.program,
             version_args: needed.version_args.map(arguments),
             install: needed.install.to_owned(),
-        })
+        }
     };
-    engines.filter_map(engine).collect()
+    simulate::programs().into_iter().map(engine).collect()
 }
 
 fn line(finding: &Finding) -> String {

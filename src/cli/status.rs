@@ -1,4 +1,4 @@
-//! `moldflow status`: shows how far a run is.
+//! `moldflow status`: shows the progress of a run.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,13 +7,14 @@ use clap::Args;
 
 use serde_json::json;
 
-use super::chain::{Chain, Link};
-use super::failure::Failure;
-use super::{Exit, print, run_dir};
+use super::terminal::say;
+use super::{ExitStatus, print};
+use crate::app::error::CommandError;
+use crate::app::job_chain::{ChainedJob, JobChain};
+use crate::app::run_dir;
 use crate::config::site::Submit;
-use crate::engine::Config;
-use crate::exec::batch::System;
-use crate::report::{self, RunState};
+use crate::engine::EngineConfig;
+use crate::report::{self, RunState, SlotUse};
 use crate::store;
 
 #[derive(Args)]
@@ -26,16 +27,16 @@ pub(super) struct Arguments {
     pub json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     super::wait(show(arguments))
 }
 
-async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
+async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
-    let (loaded, plan) = run_dir::load(&dir).await?;
-    let chain = Chain::load(&dir)
-        .map_err(|e| Failure::new(format!("could not read the list of jobs: {e}")))?;
+    let (loaded, plan) = run_dir::load(&dir, &mut say).await?;
+    let chain = JobChain::load(&dir)
+        .map_err(|e| CommandError::new(format!("could not read the list of jobs: {e}")))?;
     if let (false, Some(job)) = (dir.join(store::FILE).exists(), chain.last()) {
         let waiting = chain
             .jobs
@@ -48,42 +49,42 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
                 json!({"run_dir": dir, "state": "submitted", "job": job.id})
             ),
             (false, [_, _, ..]) => format!(
-                "{}: submitted, none of the jobs {} has begun\n",
+                "{}: submitted, none of the jobs {} has started\n",
                 loaded.campaign.name,
                 waiting.join(", ")
             ),
             (false, _) => format!(
-                "{}: submitted, job {} has not begun\n",
+                "{}: submitted, job {} has not started\n",
                 loaded.campaign.name, job.id
             ),
         };
         print(&text)?;
-        return Ok(Exit::Finished);
+        return Ok(ExitStatus::Finished);
     }
     let mut store = run_dir::open_to_read(&dir).await?;
     let summary = store.summary().await?;
     let state = RunState::of(&summary, is_running);
     let mut busy: BTreeMap<&str, i64> = BTreeMap::new();
     if state == RunState::Running {
-        for (stage, count) in store.running_by_stage().await? {
+        for running in store.running_by_stage().await? {
             let partition = plan
                 .stages()
                 .into_iter()
-                .find(|s| s.stage == stage)
-                .map(|s| s.partition.as_str());
-            *busy.entry(partition.unwrap_or_default()).or_default() += count;
+                .find(|s| s.stage == running.name)
+                .map(|s| s.partition_name.as_str());
+            *busy.entry(partition.unwrap_or_default()).or_default() += running.count;
         }
     }
     let slots = loaded.site.partitions.iter().map(|(name, partition)| {
         let all = partition.slot_count(&loaded.site.node);
-        (
-            name.clone(),
-            busy.get(name.as_str()).copied().unwrap_or(0),
-            all,
-        )
+        SlotUse {
+            partition: name.clone(),
+            busy: busy.get(name.as_str()).copied().unwrap_or(0),
+            slots: all,
+        }
     });
     let slots: Vec<_> = slots.collect();
-    let level = Config::new(&loaded.campaign, &plan).evaluate.level();
+    let level = EngineConfig::new(&loaded.campaign, &plan).evaluate.level();
     let jobs = jobs(&chain, state, loaded.site.submit.as_ref());
     if arguments.json {
         let mut object = report::status_json(&dir, &summary, state, &level, &slots);
@@ -97,19 +98,19 @@ async fn show(arguments: &Arguments) -> Result<Exit, Failure> {
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
         print(&format!("{text}\n{jobs}"))?;
     }
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }
 
-/// The job that a run is in, or waits for; none for one that was not submitted.
-fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<String> {
+/// Returns the job in which a run is, or for which it waits; none for a run that was not submitted.
+fn jobs(chain: &JobChain, state: RunState, submit: Option<&Submit>) -> Option<String> {
     let last = chain.jobs.last()?;
     let begun = chain
         .jobs
         .iter()
         .rev()
         .find(|job| job.ended_before.is_some());
-    let waits = |id: &str| format!("{id} waits to go on");
-    let after = |job: &Link| {
+    let waits = |id: &str| format!("{id} waits to continue the run");
+    let after = |job: &ChainedJob| {
         let place = chain.jobs.iter().position(|other| other == job);
         let rest = chain.jobs[place.map_or(0, |place| place + 1)..].iter();
         let ids: Vec<&str> = rest
@@ -119,22 +120,22 @@ fn jobs(chain: &Chain, state: RunState, submit: Option<&Submit>) -> Option<Strin
         match ids.as_slice() {
             [] => String::new(),
             [id] => format!(", {}", waits(id)),
-            ids => format!(", {} wait to go on", ids.join(", ")),
+            ids => format!(", {} wait to continue the run", ids.join(", ")),
         }
     };
     Some(match (state, &chain.stopped, begun) {
         (RunState::Finished, _, _) => format!("{}, done", chain.jobs.len()),
-        (RunState::Interrupted, Some(why), _) => format!("none goes on: {why}"),
+        (RunState::Interrupted, Some(why), _) => format!("no job continues the run: {why}"),
         (RunState::Running, _, Some(job)) => match &chain.trouble {
             Some(why) => format!("runs in {}; {why}", job.id),
             None => format!("runs in {}{}", job.id, after(job)),
         },
         (RunState::Interrupted | RunState::Running, _, _) => {
-            let system = submit.map(|submit| System::from(submit.system));
+            let system = submit.map(|submit| submit.system);
             match system.and_then(|system| system.has_job(&last.id, &last.name)) {
                 Some(false) => match &chain.trouble {
-                    Some(why) => format!("none goes on: {why}"),
-                    None => format!("none goes on: {} is gone", last.id),
+                    Some(why) => format!("no job continues the run: {why}"),
+                    None => format!("no job continues the run: {} is gone", last.id),
                 },
                 Some(true) | None => waits(&last.id),
             }

@@ -7,23 +7,25 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::chain::{self, Chain};
-use super::failure::{Failure, causes};
-use super::{CampaignArguments, Exit, allocation, check, print, run_dir, start};
+use super::terminal::say;
+use super::{CampaignArguments, ExitStatus, print};
+use crate::app::error::{CommandError, causes};
+use crate::app::job_chain::{self, JobChain};
+use crate::app::{allocation, remote_hosts, requirements, run_dir, start};
 use crate::config::campaign::Loaded;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
 use crate::exec::Nodes;
 use crate::exec::allocation::share;
-use crate::exec::batch::System;
 use crate::exec::doctor::on_path;
 use crate::exec::transport::LocalTransport;
+use crate::plan::passed_variables;
 use crate::store::Store;
 use crate::task::StoppedBy;
 
 #[derive(Args)]
 pub(super) struct Arguments {
-    /// Its campaign file, or a run directory whose run goes on
+    /// Campaign file, or a run directory to resume
     #[command(flatten)]
     pub campaign: CampaignArguments,
     /// Nodes of a job, instead of those of the site profile
@@ -32,7 +34,8 @@ pub(super) struct Arguments {
     /// Time of a job, instead of that of the site profile
     #[arg(long, value_name = "T")]
     pub walltime: Option<Duration>,
-    /// Submit so many jobs at once, each to begin when the one before has ended, for sites where jobs may not submit jobs
+    /// Submit this many jobs at once, each to start when the previous one has ended, for sites
+    /// where jobs cannot submit jobs
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub chain: Option<u16>,
     /// Folder in which the run directory is made
@@ -46,7 +49,7 @@ pub(super) struct Arguments {
     pub json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
+pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let path = &arguments.campaign.campaign;
     let (dir, submit) = if path.is_dir() {
@@ -55,12 +58,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         // Held until the script is written: no engine may be at work on it.
         let _lock = run_dir::lock(&dir)?;
         super::wait(unfinished(&dir))?;
-        let (loaded, _) = super::wait(run_dir::load(&dir))?;
+        let (loaded, _) = super::wait(run_dir::load(&dir, &mut say))?;
         let submit = asked(arguments, &loaded)?;
         write_script(&dir, &loaded, &submit)?;
         (dir, submit)
     } else {
-        let (mut loaded, _) = check::checked(&arguments.campaign)?;
+        let (mut loaded, _) = requirements::checked(path, &arguments.campaign.overrides())?;
         let submit = asked(arguments, &loaded)?;
         loaded.site.submit = Some(submit.clone());
         // Before anything is written.
@@ -73,8 +76,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
             None,
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
-        let mut here = LocalTransport::new(&super::own_executable()?);
-        super::ways::ask(submit.system.into(), &mut here, &of)?;
+        let mut here = LocalTransport::new(&crate::app::host::own_executable()?);
+        remote_hosts::check_scheduler(submit.system, &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
         write_script(&dir, &loaded, &submit)?;
@@ -83,8 +86,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     submit_first(&dir, &submit, arguments.json)
 }
 
-/// A run that has begun stays what it is.
-fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
+/// Refuses changes to the settings of a run that has started.
+fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
     let CampaignArguments {
         site,
         set,
@@ -96,14 +99,14 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), Failure> {
     if same && arguments.run_dir.is_none() {
         return Ok(());
     }
-    Err(Failure::with_hint(
-        "a run that has begun cannot be changed",
-        "of a run directory only `--nodes`, `--walltime` and `--chain` can be given",
+    Err(CommandError::with_hint(
+        "the settings of a run that has started cannot be changed",
+        "with a run directory, only `--nodes`, `--walltime` and `--chain` are allowed",
     ))
 }
 
-/// What to ask for: the profile, and what the command line changes in it.
-fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
+/// Returns the job to submit: that of the profile, with what the command line changes in it.
+fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, CommandError> {
     let site = &loaded.site;
     let Some(mut submit) = site.submit.clone() else {
         let message = format!(
@@ -112,16 +115,16 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
         );
         let hint =
             "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     };
-    let command = System::from(submit.system).submit();
+    let command = submit.system.program();
     if on_path(command).is_none() {
         let message = format!(
             "the jobs of site `{}` are submitted by `{command}`, which is not on PATH",
             site.name
         );
         let hint = "run this on a login node of the site";
-        return Err(Failure::with_hint(message, hint));
+        return Err(CommandError::with_hint(message, hint));
     }
     submit.nodes = arguments.nodes.unwrap_or(submit.nodes);
     submit.walltime = arguments.walltime.unwrap_or(submit.walltime);
@@ -134,8 +137,8 @@ fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, Failure> {
     Ok(submit)
 }
 
-/// That there is something left to do in a run directory.
-async fn unfinished(dir: &Path) -> Result<(), Failure> {
+/// Checks that the run in a directory has not ended.
+async fn unfinished(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(crate::store::FILE).exists() {
         return Ok(());
     }
@@ -144,38 +147,38 @@ async fn unfinished(dir: &Path) -> Result<(), Failure> {
         None => Ok(()),
         // It can be taken up again.
         Some(word) if word == StoppedBy::References.word() => Ok(()),
-        Some(_) => Err(Failure::new(format!(
+        Some(_) => Err(CommandError::new(format!(
             "the run in `{}` has ended",
             dir.display()
         ))),
     }
 }
 
-fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), Failure> {
-    let executable = super::own_executable()?;
-    let passed = start::passed(&loaded.site, std::env::vars());
+fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), CommandError> {
+    let executable = crate::app::host::own_executable()?;
+    let passed = passed_variables(&loaded.site, &start::host_environment().variables);
     // A job's PATH may lack the folder in which its own continuation is submitted.
-    let commands = on_path(System::from(submit.system).submit());
+    let commands = on_path(submit.system.program());
     let commands = commands.as_deref().and_then(Path::parent);
     let text = start::job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
-    let path = dir.join(chain::SCRIPT);
+    let path = dir.join(job_chain::SCRIPT);
     // Cobalt takes only what can be executed.
     fs::write(&path, text)
         .and_then(|()| fs::set_permissions(&path, fs::Permissions::from_mode(0o700)))
-        .map_err(|e| Failure::new(format!("could not write `{}`: {e}", path.display())))
+        .map_err(|e| CommandError::new(format!("could not write `{}`: {e}", path.display())))
 }
 
-fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure> {
-    let system = System::from(submit.system);
-    let file = |e| Failure::new(format!("could not read or write the list of jobs: {e}"));
-    let _lock = Chain::lock(dir);
-    let mut chain = Chain::load(dir).map_err(file)?;
+fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, CommandError> {
+    let system = submit.system;
+    let file = |e| CommandError::new(format!("could not read or write the list of jobs: {e}"));
+    let _lock = JobChain::lock(dir);
+    let mut chain = JobChain::load(dir).map_err(file)?;
     if let Some(job) = chain.last()
         && system.has_job(&job.id, &job.name) == Some(true)
     {
-        let message = format!("job {} of this run waits or runs already", job.id);
-        let hint = format!("look at it with `moldflow status {}`", dir.display());
-        return Err(Failure::with_hint(message, hint));
+        let message = format!("job {} of this run is already waiting or running", job.id);
+        let hint = format!("see `moldflow status {}`", dir.display());
+        return Err(CommandError::with_hint(message, hint));
     }
     let count = submit.chain.map_or(1, NonZeroUsize::get);
     chain.up_front = submit.chain.is_some();
@@ -185,18 +188,18 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure
         let place = chain.submit(dir, system, after).map_err(|error| {
             let again = format!("`moldflow submit {}` tries again", dir.display());
             match ids.is_empty() {
-                true => Failure::with_hint(
+                true => CommandError::with_hint(
                     causes(&error),
-                    format!("the run directory is made, and {again}"),
+                    format!("the run directory exists; {again}"),
                 ),
-                false => Failure::with_hint(
+                false => CommandError::with_hint(
                     format!(
                         "only {} of {count} jobs are submitted: {}",
                         ids.len(),
                         causes(&error)
                     ),
                     format!(
-                        "the run goes on in {}; once they have ended, {again}",
+                        "the run continues in {}; once they have ended, {again}",
                         ids.join(", ")
                     ),
                 ),
@@ -218,11 +221,11 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<Exit, Failure
             ids => format!("jobs {}", ids.join(", ")),
         };
         format!(
-            "run directory {}\n{jobs}: {} nodes for {}; `moldflow status {0}` shows how far it is\n",
+            "run directory {}\n{jobs}: {} nodes for {}; `moldflow status {0}` shows its progress\n",
             dir.display(),
             submit.nodes,
             submit.walltime
         )
     })?;
-    Ok(Exit::Finished)
+    Ok(ExitStatus::Finished)
 }

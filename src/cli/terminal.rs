@@ -1,18 +1,19 @@
-//! The one place that writes to stdout and stderr. What comes from elsewhere, such as names in files and messages of
-//! programs, must not steer the terminal; and a terminal that is gone must not end a run.
+//! Writing to stdout and stderr, nowhere else. What comes from elsewhere, such as names in files
+//! and messages of programs, must not steer the terminal; and a terminal that is gone must not end
+//! a run.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
-use super::failure::Failure;
+use crate::app::error::CommandError;
 
 /// Prints to stdout; a reader that has gone away is no failure.
-pub(crate) fn print(text: &str) -> Result<(), Failure> {
+pub(crate) fn print(text: &str) -> Result<(), CommandError> {
     let mut stdout = io::stdout().lock();
     let written = stdout.write_all(visible(text).as_bytes());
     match written.and_then(|()| stdout.flush()) {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::new(format!("could not write the output: {error}")))
-        }
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Err(CommandError::new(format!(
+            "could not write the output: {error}"
+        ))),
         _ => Ok(()),
     }
 }
@@ -22,13 +23,13 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", visible(line));
 }
 
-/// Text for stderr in which words may be painted.
-pub(crate) struct Painted {
+/// Text for stderr in which words may be coloured.
+pub(crate) struct StyledText {
     text: String,
     has_colours: bool,
 }
 
-impl Painted {
+impl StyledText {
     /// Empty; in colours where stderr is a terminal that wants them.
     pub fn new() -> Self {
         Self {
@@ -59,8 +60,8 @@ impl Painted {
     }
 }
 
-/// A text without what steers a terminal: control characters but for line ends and tabs, and those that override the
-/// direction of writing.
+/// Removes from a text what steers a terminal: control characters but for line ends and tabs, and
+/// those that override the direction of writing.
 pub(crate) fn visible(text: &str) -> String {
     let is_steering = |c: char| {
         c.is_control() && !matches!(c, '\n' | '\t')

@@ -1,4 +1,4 @@
-//! What every batch system is told of a task's job, and how a partition is reached that is not on this host.
+//! Parameters of a scheduler's jobs, and transports to partitions on other hosts.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,16 +8,17 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 use super::memory::Amount;
-use super::site::Site;
+use super::site::{Partition, Site};
+use crate::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 
-/// What a partition that makes its own jobs asks of its batch system.
+/// Parameters of the jobs of a partition's tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Batch {
     /// The batch system's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub queue: Option<String>,
-    /// Project that pays.
+    /// Project that is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub account: Option<String>,
@@ -36,16 +37,29 @@ pub struct Batch {
     pub options: Vec<String>,
 }
 
+impl From<&Batch> for BatchParams {
+    fn from(batch: &Batch) -> Self {
+        Self {
+            queue: batch.queue.clone(),
+            account: batch.account.clone(),
+            walltime: batch.walltime.get(),
+            nodes_per_task: batch.nodes_per_task,
+            max_jobs: batch.max_jobs,
+            options: batch.options.clone(),
+        }
+    }
+}
+
 /// How `moldflow submit` asks for the job in which a campaign runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submit {
-    pub system: BatchSystem,
+    pub system: SchedulerKind,
     /// The batch system's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub queue: Option<String>,
-    /// Project that pays.
+    /// Project that is charged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub account: Option<String>,
@@ -56,19 +70,19 @@ pub struct Submit {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub nodes: NonZeroUsize,
-    /// Memory of each node; what the batch system gives if not given.
+    /// Memory of each node; the scheduler's default if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_per_node: Option<Amount>,
     /// GPUs of each node; those of `node` if tasks in the job use some, and none otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 1024))]
     pub gpus_per_node: Option<usize>,
-    /// What the nodes must be, in the words of the batch system.
+    /// Constraint on the nodes, in the scheduler's syntax.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub constraint: Option<String>,
-    /// Jobs that are submitted at once, each to begin when the one before has ended, for sites where jobs may not submit
-    /// jobs. If not given each job submits the next.
+    /// Jobs that are submitted at once, each starting when the one before has ended, for sites
+    /// where jobs may not submit jobs. If not given, each job submits the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub chain: Option<NonZeroUsize>,
@@ -87,37 +101,68 @@ impl Submit {
         };
         self.gpus_per_node.unwrap_or(used)
     }
+
+    /// Returns the parameters of the jobs in which a campaign runs.
+    pub fn params(&self, site: &Site) -> SubmissionParams {
+        let own = self.system.chain.script_options.iter();
+        let own = own.map(|option| (*option).to_owned());
+        SubmissionParams {
+            scheduler: self.system,
+            batch: BatchParams {
+                queue: self.queue.clone(),
+                account: self.account.clone(),
+                walltime: self.walltime.get(),
+                nodes_per_task: self.nodes,
+                max_jobs: NonZeroUsize::MIN,
+                options: own.chain(self.options.iter().cloned()).collect(),
+            },
+            cores_per_task: NonZeroUsize::new(site.node.cores.count()).unwrap_or(NonZeroUsize::MIN),
+            resources: Resources {
+                memory: self.memory_per_node.map(|memory| memory.mebibytes()),
+                gpus: self.gpus(site),
+                constraint: self.constraint.clone(),
+            },
+            setup: site.setup.clone(),
+        }
+    }
 }
 
-/// A batch system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum BatchSystem {
-    Slurm,
-    /// PBS Pro.
-    Pbs,
-    Cobalt,
+impl Partition {
+    /// Returns the parameters of the jobs of its tasks, if it makes some.
+    pub fn submission_params(&self, site: &Site) -> Option<SubmissionParams> {
+        Some(SubmissionParams {
+            scheduler: self.executor.scheduler()?,
+            batch: self.executor.batch()?.into(),
+            cores_per_task: self.cores_per_task,
+            resources: Resources {
+                memory: self.memory_per_task.map(|memory| memory.mebibytes()),
+                gpus: self.gpus_per_task,
+                constraint: self.constraint.clone(),
+            },
+            setup: self.setup.as_ref().unwrap_or(&site.setup).clone(),
+        })
+    }
 }
 
-/// Allocations that are held for a while.
+/// Allocations (blocks) that moldflow holds and fills with tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Blocks {
     /// Blocks that are kept even when there is nothing to do.
     #[schemars(range(max = 10_000))]
     pub min: usize,
-    /// Blocks that are asked for when the first task comes.
+    /// Blocks that are requested when the first task arrives.
     #[schemars(range(max = 10_000))]
     pub init: usize,
-    /// Blocks at once, at the most.
+    /// Largest number of blocks at once.
     #[schemars(range(min = 1, max = 10_000))]
     pub max: NonZeroUsize,
     /// Nodes of a block.
     #[schemars(range(min = 1, max = 100_000))]
     pub nodes: NonZeroUsize,
-    /// How long a block is asked for. No task is started that may not end before its block does.
+    /// Walltime of a block. No task starts that may not end before its block does.
     pub walltime: Duration,
-    /// How long a block may idle before it is released.
+    /// Longest idle time of a block before it is released.
     pub idle: Duration,
 }
 
@@ -134,7 +179,7 @@ impl Default for Blocks {
     }
 }
 
-/// How a partition on another host is reached.
+/// Transport to a partition on another host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Transport {
@@ -152,7 +197,7 @@ pub struct Ssh {
     /// The program on that host; copied there if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moldflow: Option<PathBuf>,
-    /// Folder on that host in which tasks have theirs.
+    /// Folder on that host for the directories of tasks.
     pub work_dir: PathBuf,
 }
 

@@ -1,4 +1,4 @@
-//! A campaign: what is sought, over which molecules, by which methods, in which stages, and when to stop.
+//! A campaign: objective, search space, methods, stages and stop conditions.
 
 use std::collections::BTreeMap;
 
@@ -20,10 +20,11 @@ pub struct Campaign {
     /// A name for reports.
     #[schemars(length(min = 1))]
     pub name: String,
-    /// What all random streams of a run derive from.
+    /// Seed from which all random streams of a run derive.
     #[serde(default)]
     pub seed: u64,
-    /// Name of a site profile, or the path of one, relative to the campaign file; the name once it is found.
+    /// Name of a site profile, or the path of one, relative to the campaign file; the name once it
+    /// is found.
     #[serde(default = "default_site")]
     #[schemars(length(min = 1))]
     pub site: String,
@@ -41,14 +42,14 @@ pub struct Campaign {
     /// The parts of the campaign, in the order that their `after` gives.
     pub stages: BTreeMap<String, Stage>,
     pub stop: Stop,
-    /// File in which answers are kept for other runs, and looked for, relative to the campaign file; made if there is none.
+    /// Result cache shared between runs: a file, relative to the campaign file, created if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub cache: Option<String>,
 }
 
 impl Campaign {
-    /// Settles what a new campaign leaves open and the file of a run states, unless version 0.1.0 wrote it.
+    /// Fills in defaults that the file of a run states, unless version 0.1.0 wrote it.
     pub(super) fn fill_in_defaults(&mut self) {
         self.search_space.stereo = self.search_space.stereo.or_else(ignore);
         for method in self.methods.values_mut() {
@@ -58,7 +59,7 @@ impl Campaign {
         }
     }
 
-    /// The methods that take MMFF94 geometries as they are, with the names of their engines: their levels of theory say so.
+    /// Names of the methods that use MMFF94 geometries unrelaxed, with the names of their engines.
     pub fn at_mmff94_geometries(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.methods
             .iter()
@@ -109,18 +110,19 @@ pub enum Scalar {
     Text(String),
 }
 
-/// How the two loops relate.
+/// Synchronisation of the two loops.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Schedule {
     /// Neither loop waits for the other.
     #[default]
     Interleaved,
-    /// A batch is generated from all results, then computed whole, in rank order: reproducible to the last bit.
+    /// A batch is generated from all results, then computed whole, in rank order: reproducible to
+    /// the last bit.
     Batch,
 }
 
-/// What is minimised.
+/// Quantity that is minimised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Objective {
@@ -147,11 +149,13 @@ pub struct SearchSpace {
     #[serde(default = "default_ring_sizes")]
     #[schemars(inner(range(min = 3, max = 20)))]
     pub allowed_ring_sizes: Vec<usize>,
-    /// Whether stereoisomers and isotopologues are one molecule (`ignore`) or molecules of their own (`keep`).
+    /// Identity of molecules: stereoisomers and isotopologues are one molecule (`ignore`) or
+    /// different molecules (`keep`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Stereo", default = "ignore")]
     pub stereo: Option<Stereo>,
-    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as neutral acid or base.
+    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as
+    /// neutral acid or base.
     #[serde(default)]
     pub largest_fragment: bool,
 }
@@ -161,7 +165,7 @@ fn ignore() -> Option<Stereo> {
 }
 
 impl SearchSpace {
-    /// What makes two SMILES one molecule. Version 0.1.0, which wrote no such key, kept the stereo of its source.
+    /// Identity of molecules. Version 0.1.0 wrote no such key and kept the stereo of its source.
     pub fn stereo(&self) -> Stereo {
         self.stereo.unwrap_or(Stereo::Keep)
     }
@@ -182,12 +186,12 @@ pub struct Method {
     pub partition: String,
     /// Longest time an attempt may take, e.g. `2m`.
     pub timeout: Duration,
-    /// Further attempts after a failed one: a number, or a block that tells them by kind of failure.
+    /// Further attempts after a failed one: a number, or a number for each kind of failure.
     #[serde(default)]
     pub retries: Retries,
 }
 
-/// What a method does.
+/// Function of a method, with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum MethodKind {
@@ -196,8 +200,8 @@ pub enum MethodKind {
         /// The quantum chemistry engine with its settings.
         #[serde(flatten)]
         engine: Engine,
-        /// The `simulate` method whose geometries it begins with, in a task of its own that comes first; MMFF94's
-        /// if not given. Free atoms need none.
+        /// The `simulate` method that relaxes the geometry first, in a task of its own; MMFF94 if
+        /// not given. Free atoms need none.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         geometry: Option<String>,
     },
@@ -211,7 +215,7 @@ pub enum MethodKind {
         #[serde(default)]
         settings: GenerateSettings,
     },
-    /// Predicts what was proposed and ranks it.
+    /// Predicts the objective of proposed molecules and ranks them.
     Screen {
         #[serde(default)]
         settings: ScreenSettings,
@@ -219,7 +223,7 @@ pub enum MethodKind {
 }
 
 impl MethodKind {
-    /// The word campaigns use.
+    /// Name in campaign files.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Simulate { .. } => "simulate",
@@ -229,7 +233,7 @@ impl MethodKind {
         }
     }
 
-    /// The topic its results belong to.
+    /// Topic of its results.
     pub fn topic(&self) -> Topic {
         match self {
             Self::Simulate { .. } => Topic::Simulator,
@@ -238,7 +242,7 @@ impl MethodKind {
     }
 }
 
-/// Which loop a result belongs to.
+/// Loop that a result belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
@@ -247,7 +251,7 @@ pub enum Topic {
 }
 
 impl Topic {
-    /// The word campaigns use.
+    /// Name in campaign files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Simulator => "simulator",
@@ -262,14 +266,14 @@ impl Topic {
 pub struct Stage {
     /// One of `methods`.
     pub method: String,
-    /// The stage or stages that it comes after.
+    /// Stage or stages that must end first.
     #[serde(default, deserialize_with = "one_or_many")]
     #[schemars(with = "OneOrMany")]
     pub after: Vec<String>,
     /// The loop it is repeated in.
     #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
     pub in_loop: Option<Loop>,
-    /// Where a simulating stage takes its molecules from.
+    /// Origin of the molecules of a simulating stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub molecules: Option<Molecules>,
     /// `molecules: random`: how many.
@@ -306,11 +310,11 @@ fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>
 pub enum Loop {
     /// Trains, generates, screens.
     Generator,
-    /// Evaluates what the queue holds.
+    /// Evaluates the molecules of the queue.
     Consumer,
 }
 
-/// Where molecules come from.
+/// Origin of molecules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Molecules {
@@ -322,7 +326,7 @@ pub enum Molecules {
     Queue,
 }
 
-/// When a run ends. The first that holds ends it.
+/// Stop conditions of a run. The first that holds ends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
@@ -331,12 +335,12 @@ pub struct Stop {
     pub evaluations: usize,
     /// Longest time of a run, e.g. `8h`.
     pub wall_time: Option<Duration>,
-    /// Value of the objective (hartree) that is good enough.
+    /// Value of the objective in hartree at which the run ends.
     pub target: Option<f64>,
-    /// Batches in a row without a better molecule.
+    /// Consecutive batches without a better molecule.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub stale_batches: Option<usize>,
-    /// Batches in a row in which the generator found nothing new.
+    /// Consecutive batches without a new molecule from the generator.
     #[serde(default = "default_barren_batches")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub barren_batches: usize,

@@ -1,18 +1,19 @@
-//! What a schema cannot say of a campaign: that what it names exists, and that it fits together.
+//! Checks of a campaign beyond its JSON Schema: names refer to something, and parts fit together.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::campaign::{Loaded, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
-use super::site::Executor;
+use super::site::{Executor, Partition, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
 use crate::simulate::{Engine, Ranks};
 
-/// Collects the faults of a well-formed campaign, but for those of its stages, which `plan` finds.
+/// Collects the faults of a well-formed campaign, except those of its stages, which `plan` finds.
 ///
-/// The source is opened, and returned for the run to draw from, unless `drawn` says that its molecules have been drawn
-/// already.
+/// Opens and returns the source for the run to draw from, unless `drawn`: then its molecules have
+/// been drawn already.
 pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> Option<Source> {
     if loaded.is_sound("methods") {
         methods(loaded, faults);
@@ -124,7 +125,7 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
     }
 }
 
-/// Whether a method can begin with the geometries of the method `first`.
+/// Checks that a method can start from the geometries of the method `first`.
 fn geometry_fits(
     loaded: &Loaded,
     (name, engine): (&str, &Engine),
@@ -163,9 +164,9 @@ fn geometry_fits(
     }
 }
 
-/// Whether the MPI processes of a method can be started where its tasks run.
+/// Checks that the MPI processes of a method can be started where its tasks run.
 fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
-    let mut fault = |key: &str, message: String, hint: &str| {
+    let mut fault = |(key, message, hint): (&str, String, &str)| {
         let place = loaded.place(&["methods", name, "settings", key]);
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
     };
@@ -176,66 +177,52 @@ fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
             ranks.total(),
             site.name
         );
-        fault(
-            "ranks_per_node",
-            message,
-            "give the site profile an `mpiexec_command`, such as `mpirun -n {{total_ranks}}`, or use one rank",
-        );
+        let hint = "give the site profile an `mpiexec_command`, such as `mpirun -n {{total_ranks}}`, or use one rank";
+        fault(("ranks_per_node", message, hint));
     }
-    let partition = &campaign.methods[name].partition;
-    let Some(found) = site.partitions.get(partition) else {
+    let word = &campaign.methods[name].partition;
+    let Some(partition) = site.partitions.get(word) else {
         return;
     };
-    let nodes = found.executor.nodes_per_task();
+    let nodes = partition.executor.nodes_per_task();
     if ranks.nodes > nodes {
         let message = format!(
-            "the method `{name}` wants {} nodes, but a task of the partition `{partition}` has {nodes}",
+            "the method `{name}` wants {} nodes, but a task of the partition `{word}` has {nodes}",
             ranks.nodes
         );
-        fault(
-            "nodes",
-            message,
-            "lower it, or raise `nodes_per_task` in the site profile",
-        );
+        let hint = "lower it, or raise `nodes_per_task` in the site profile";
+        fault(("nodes", message, hint));
     }
-    // The nodes of a block are more than those of a task, so that its launcher must be told which to use.
-    let template = site.mpiexec_command.as_deref().unwrap_or_default();
-    let template = template.replace(' ', "");
-    let told = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
-    if let Executor::Slurm {
-        blocks: Some(blocks),
-        ..
-    } = &found.executor
-        && ranks.total() > 1
-        && blocks.nodes.get() > 1
-        && !told
-    {
+    if let Some(nodes) = nodes_without_names(site, partition, ranks) {
         let message = format!(
-            "the method `{name}` starts an MPI program in a block of {} nodes, but the site's `mpiexec_command` does not say on which of them",
-            blocks.nodes
+            "the method `{name}` starts an MPI program in a block of {nodes} nodes, but the site's `mpiexec_command` does not say on which of them"
         );
-        fault(
-            "ranks_per_node",
-            message,
-            "let `mpiexec_command` name `{{hosts}}`: `srun --nodelist={{hosts}} --ntasks={{total_ranks}}`",
-        );
+        let hint = "let `mpiexec_command` name `{{hosts}}`: `srun --nodelist={{hosts}} --ntasks={{total_ranks}}`";
+        fault(("ranks_per_node", message, hint));
     }
     // Processes of this host may share its cores.
     let cores = ranks.ranks_per_node.saturating_mul(ranks.cores_per_rank);
-    if cores > found.cores_per_task && !matches!(found.executor, Executor::Local { .. }) {
+    if cores > partition.cores_per_task && !matches!(partition.executor, Executor::Local { .. }) {
         let message = format!(
-            "the method `{name}` wants {cores} cores of a node, but a task of the partition `{partition}` has {}",
-            found.cores_per_task
+            "the method `{name}` wants {cores} cores of a node, but a task of the partition `{word}` has {}",
+            partition.cores_per_task
         );
-        fault(
-            "ranks_per_node",
-            message,
-            "lower it, or raise `cores_per_task` in the site profile",
-        );
+        let hint = "lower it, or raise `cores_per_task` in the site profile";
+        fault(("ranks_per_node", message, hint));
     }
 }
 
-/// Whether MMFF94 has parameters for all elements, where a method takes its geometries as they are.
+/// Number of nodes of a block in which the launcher of an MPI program does not learn the nodes of
+/// its task. None where it does, or needs not.
+fn nodes_without_names(site: &Site, partition: &Partition, ranks: &Ranks) -> Option<NonZeroUsize> {
+    let blocks = partition.executor.blocks()?;
+    let template = site.mpiexec_command.as_deref().unwrap_or_default();
+    let template = template.replace(' ', "");
+    let names_nodes = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
+    (ranks.total() > 1 && blocks.nodes.get() > 1 && !names_nodes).then_some(blocks.nodes)
+}
+
+/// Checks that MMFF94 has parameters for all elements if a method uses its geometries unrelaxed.
 fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     let Some((method, engine)) = loaded.campaign.at_mmff94_geometries().next() else {
         return true;
@@ -257,7 +244,7 @@ fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     faults.0.len() == before
 }
 
-/// Whether all elements are known.
+/// Checks that all elements are known.
 fn elements(loaded: &Loaded, faults: &mut Faults) -> bool {
     let before = faults.0.len();
     let elements = &loaded.campaign.search_space.elements;

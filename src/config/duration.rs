@@ -1,12 +1,11 @@
-//! A length of time as people write it, `90s`, `1h 30m`, `2d`, or as batch systems do, `36:00:00`, `1-12:00:00`.
+//! A length of time: `90s`, `1h 30m`, `2d`, or as schedulers write it: `36:00:00`, `1-12:00:00`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize, de};
+
+use super::text_form::text_form;
 
 /// A length of time, longer than zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,7 +46,7 @@ impl FromStr for Duration {
     }
 }
 
-/// A way out for a number without a unit: Slurm's are minutes, those of PBS seconds.
+/// Hint for a number without a unit: Slurm reads it as minutes, PBS as seconds.
 pub fn hint_for_number(number: impl fmt::Display) -> String {
     format!("write `{number}s`, `{number}m` or `{number}h`")
 }
@@ -56,8 +55,8 @@ fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// Reads `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM` and `D-HH:MM:SS`, the forms of Slurm (`man sbatch`, `--time`); those without
-/// days mean the same to PBS (`man qsub`, `[[HH:]MM:]SS`).
+/// Reads `MM:SS`, `HH:MM:SS`, `D-HH`, `D-HH:MM` and `D-HH:MM:SS`, the forms of Slurm (`man sbatch`,
+/// `--time`); those without days mean the same to PBS (`man qsub`, `[[HH:]MM:]SS`).
 fn clock(text: &str) -> Option<std::time::Duration> {
     let number = |part: &str| {
         let is_plain = !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -81,7 +80,7 @@ fn clock(text: &str) -> Option<std::time::Duration> {
     Some(std::time::Duration::from_secs(seconds))
 }
 
-/// Reads units, of which a day has 24 hours and a week seven days.
+/// Reads numbers with units; a day has 24 hours, a week seven days.
 fn in_words(text: &str) -> Option<std::time::Duration> {
     let mut rest = text;
     let mut whole = std::time::Duration::ZERO;
@@ -101,7 +100,7 @@ fn in_words(text: &str) -> Option<std::time::Duration> {
     }
 }
 
-/// The count of weeks (`w`) or days (`d`) that a text begins with, and what stands behind it.
+/// Count of weeks (`w`) or days (`d`) at the start of a text, and the rest of the text.
 fn leading<'t>(text: &'t str, unit: &str) -> Option<(f64, &'t str)> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
     let (count, rest) = text.split_at(end);
@@ -125,37 +124,15 @@ impl fmt::Display for Duration {
     }
 }
 
-impl Serialize for Duration {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Duration {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Duration {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A length of time: `90s`, `1h 30m`, `2d`, or as Slurm writes it: `HH:MM:SS`, `D-HH:MM:SS`, `MM:SS`.",
-            "type": "string",
-            "format": FORMAT,
-            "pattern": concat!(
-                r"^\s*([0-9][0-9.]*\s*(w|wks?|weeks?|d|days?|h|m|s|ms|us|ns|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?",
-                r"|millis|msecs?)([^A-Za-z]|$)|([0-9]+-)?[0-9]+:[0-9]+(:[0-9]+)?\s*$|[0-9]+-[0-9]+\s*$)"
-            ),
-        })
-    }
-}
+text_form!(Duration, {
+    "description": "A length of time: `90s`, `1h 30m`, `2d`, or as Slurm writes it: `HH:MM:SS`, `D-HH:MM:SS`, `MM:SS`.",
+    "type": "string",
+    "format": FORMAT,
+    "pattern": concat!(
+        r"^\s*([0-9][0-9.]*\s*(w|wks?|weeks?|d|days?|h|m|s|ms|us|ns|hours?|hrs?|minutes?|mins?|seconds?|secs?|milliseconds?",
+        r"|millis|msecs?)([^A-Za-z]|$)|([0-9]+-)?[0-9]+:[0-9]+(:[0-9]+)?\s*$|[0-9]+-[0-9]+\s*$)"
+    ),
+});
 
 #[cfg(test)]
 mod tests {

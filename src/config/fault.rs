@@ -1,4 +1,4 @@
-//! What is wrong with a file, where, and a way out.
+//! Faults of input files: message, place and hint.
 
 use std::fmt;
 use std::io;
@@ -14,7 +14,11 @@ pub struct Text {
 }
 
 impl Text {
-    /// Reads a file, under the name that the user gave it: without a byte order mark, its lines ended by `\n` or `\r\n`.
+    /// Reads a file under the name that the user gave it. Removes a byte order mark; lines end in
+    /// `\n` or `\r\n`.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is too large, or is not UTF-8.
     pub fn read(path: &Path) -> Result<Arc<Self>, Fault> {
         let name = path.display().to_string();
         let bytes = read_file(path).map_err(|(why, hint)| {
@@ -62,10 +66,10 @@ impl Text {
     }
 }
 
-/// The most that is read of a file; no file that people write is longer.
+/// Largest file that is read, bytes; no file that people write is longer.
 const LARGEST: u64 = 4 << 30;
 
-/// The content of a file; why it cannot be had, and a way out.
+/// Content of a file; on failure, the reason and a hint.
 fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
     let failed = |error: io::Error| {
         let hint = match error.kind() {
@@ -93,7 +97,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
     Err((why, Some(hint.to_owned())))
 }
 
-/// A fault at the byte `at` of a file that is perhaps in `encoding`.
+/// Fault at the byte `at` of a file whose encoding may be `encoding`.
 fn not_text(name: String, bytes: &[u8], at: usize, what: &str, encoding: &str) -> Fault {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let line = before.matches('\n').count() + 1;
@@ -120,7 +124,7 @@ fn not_text(name: String, bytes: &[u8], at: usize, what: &str, encoding: &str) -
         .hint(Some(hint))
 }
 
-/// The text with the lone `\r` of old Macs as line ends, if it has no other.
+/// Text with `\r` alone as line ends (old Macs) converted to `\n`.
 fn with_newlines(text: String) -> String {
     match text.contains('\n') || !text.contains('\r') {
         true => text,
@@ -141,25 +145,25 @@ pub struct Place {
 }
 
 impl Place {
-    /// The line that the place is in.
+    /// Line of the place.
     pub fn line_text(&self) -> &str {
         self.text.text.lines().nth(self.line - 1).unwrap_or("")
     }
 
-    /// What is written there.
+    /// Text at the place.
     pub fn written(&self) -> String {
         let line = self.line_text().chars().skip(self.column - 1);
         line.take(self.length).collect()
     }
 }
 
-/// One thing that is wrong.
+/// One error in an input file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub message: String,
-    /// Where; none if the text could not be had at all.
+    /// Place; none if the text could not be read.
     pub place: Option<Place>,
-    /// A way out.
+    /// Hint for the user.
     pub hint: Option<String>,
 }
 
@@ -199,7 +203,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// Everything that is wrong, in the order of the text.
+/// All faults of the input, in the order of the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 
@@ -216,7 +220,7 @@ impl Faults {
         self.0.extend(other.0);
     }
 
-    /// The same faults; those without a place are put where the file that they are about was named.
+    /// Returns the same faults; those without a place get `place`, where the file was named.
     pub fn named_at(mut self, place: &Place) -> Self {
         for fault in self.0.iter_mut().filter(|fault| fault.place.is_none()) {
             fault.place = Some(place.clone());
@@ -226,7 +230,10 @@ impl Faults {
         self
     }
 
-    /// `value` if nothing is wrong, the faults in the order of their lines otherwise.
+    /// Returns `value` if there are no faults.
+    ///
+    /// # Errors
+    /// The faults, in the order of their lines, without duplicates.
     pub fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.is_empty() {
             return Ok(value);
@@ -255,7 +262,7 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// `did you mean ...?`, if one of the known words is near.
+/// Known word nearest to `word`, if one is near enough for `did you mean ...?`.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = word.to_lowercase();
     known
@@ -266,7 +273,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .map(|(_, known)| known)
 }
 
-/// A hint for a word that is not among the known ones: the nearest, or all of them.
+/// Hint for an unknown word: the nearest known word, or all of them.
 pub fn hint_for<'a>(
     word: &str,
     known: impl IntoIterator<Item = &'a str> + Clone,

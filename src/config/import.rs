@@ -1,4 +1,4 @@
-//! From a QCEngine file (`qcengine.yaml`) to a site profile, and what such a file does not say.
+//! Import of a QCEngine file (`qcengine.yaml`) as a site profile.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -18,14 +18,14 @@ use super::{schema, walk, yaml11};
 #[derive(Clone, Debug)]
 pub struct Imported {
     pub site: Site,
-    /// What was assumed, left out, or must be filled in by hand; a sentence each.
+    /// Assumptions, omissions, and values that must be filled in by hand; one sentence each.
     pub notes: Vec<String>,
 }
 
 /// A machine as QCEngine describes it (`NodeDescriptor` in its `config.py`, version 0.52).
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-struct Machine {
+struct QcengineMachine {
     #[serde(default = "anything")]
     hostname_pattern: String,
     #[allow(dead_code, reason = "the key of the machine is its name here")]
@@ -57,7 +57,7 @@ const KEYS: [&str; 10] = [
     "mpiexec_command",
 ];
 
-/// What QCEngine fills in, and its name here.
+/// Template variables of QCEngine, and their names here.
 const VARIABLES: [(&str, &str); 4] = [
     ("total_ranks", "total_ranks"),
     ("nnodes", "nodes"),
@@ -73,9 +73,12 @@ fn one() -> NonZeroUsize {
     NonZeroUsize::MIN
 }
 
-/// The profile of a machine of a QCEngine file, called `name` or as the machine is there.
+/// Converts a machine of a QCEngine file to a profile called `name`, or by the machine's own name.
 ///
-/// Of several machines the one called `name` is taken.
+/// If the file has several machines, `name` selects one.
+///
+/// # Errors
+/// The faults of the file, or that `name` is needed or unknown.
 pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults> {
     let mut faults = Faults::default();
     let Some(mut tree) = tree::parse(text, &mut faults) else {
@@ -88,12 +91,12 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
         settings.for_each(|(_, settings)| convert(settings));
     }
     walk::walk(
-        &schema::of::<BTreeMap<String, Machine>>(),
+        &schema::of::<BTreeMap<String, QcengineMachine>>(),
         &mut tree,
         &mut faults,
     );
     faults.or(())?;
-    let machines: BTreeMap<String, Machine> = serde_json::from_value(tree.to_json())
+    let machines: BTreeMap<String, QcengineMachine> = serde_json::from_value(tree.to_json())
         .map_err(|error| Fault::new(error.to_string()).at(text.whole()))?;
     let keys: Vec<&str> = machines.keys().map(String::as_str).collect();
     let key = match (keys.as_slice(), name) {
@@ -143,7 +146,7 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
     Ok(Imported { site, notes })
 }
 
-/// Takes out what QCEngine does not know either, and says so.
+/// Removes keys that QCEngine does not know, and returns a note for each.
 fn unknown_keys(tree: &mut Tree) -> Vec<String> {
     let mut notes = Vec::new();
     let Value::Map(machines) = &mut tree.value else {
@@ -169,7 +172,8 @@ fn unknown_keys(tree: &mut Tree) -> Vec<String> {
     notes
 }
 
-/// Converts what QCEngine converts: numbers and truth values that are written as texts (pydantic 2, lax mode).
+/// Converts numbers and booleans that are written as texts, as QCEngine does (pydantic 2, lax
+/// mode).
 fn convert(settings: &mut Tree) {
     let Value::Map(entries) = &mut settings.value else {
         return;
@@ -197,7 +201,7 @@ fn convert(settings: &mut Tree) {
     }
 }
 
-fn partitions(machine: &Machine) -> BTreeMap<String, Partition> {
+fn partitions(machine: &QcengineMachine) -> BTreeMap<String, Partition> {
     let jobs = machine.jobs_per_node;
     let cores = machine.ncores.map(|cores| cores.get() / jobs.get());
     let cores = cores.and_then(NonZeroUsize::new).unwrap_or(one());
@@ -261,8 +265,8 @@ fn template(command: &str) -> Result<String, (String, Option<String>)> {
     Ok(filled)
 }
 
-/// What the file does not say or what has no place in a profile.
-fn unknowns(machine: &Machine) -> Vec<String> {
+/// Notes on values that the file lacks or that have no place in a profile.
+fn unknowns(machine: &QcengineMachine) -> Vec<String> {
     let mut notes = Vec::new();
     let mut note = |text: &str| notes.push(text.to_owned());
     match machine.is_batch_node {

@@ -1,4 +1,4 @@
-//! What the keywords of a JSON Schema say, for the schemas that are derived here.
+//! Keywords of the JSON Schemas that are derived here.
 
 use serde_json::Value as Json;
 
@@ -6,14 +6,14 @@ use super::duration;
 use super::site::{AMOUNT_FORMAT, MEMORY_FORMAT};
 use super::tree::Value;
 
-/// The choices of a schema that is one.
+/// Alternatives of a schema (`oneOf`, `anyOf`).
 pub fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
     schema.get("oneOf").or(schema.get("anyOf"))?.as_array()
 }
 
-/// The key that tells the variants of an enum apart, none if there is nothing to tell apart by one.
+/// Key that distinguishes the variants of an enum, if there is one.
 ///
-/// Where an enum stands in a variant of another, the key of the outer one is told first.
+/// Where an enum stands in a variant of another, the key of the outer enum comes first.
 pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
     let (first, others) = choices.split_first()?;
     let properties = first.get("properties")?.as_object()?;
@@ -30,7 +30,8 @@ pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
     properties.keys().find(told).map(String::as_str)
 }
 
-/// Whether these variants are those of an enum within one variant of another: they share that one's word.
+/// Returns true if these variants belong to an enum inside one variant of another enum: they share
+/// the word of that variant.
 pub fn is_inner(choices: &[&Json]) -> bool {
     let word = |choice: &Json, name: &str| choice["properties"][name]["const"].clone();
     let shared = |name: &String| {
@@ -44,7 +45,7 @@ pub fn is_inner(choices: &[&Json]) -> bool {
     choices.len() > 1 && properties.is_some_and(|properties| properties.keys().any(shared))
 }
 
-/// The words that a schema allows, if it is one of words.
+/// Words that a schema allows.
 pub fn words_of(schema: &Json) -> Vec<&str> {
     let listed = schema
         .get("enum")
@@ -65,13 +66,13 @@ fn types_of(schema: &Json) -> Vec<&str> {
     }
 }
 
-/// Whether a schema allows numbers, but only whole ones.
+/// Returns true if a schema allows integers but no other numbers.
 pub fn wants_whole(schema: &Json) -> bool {
     let types = types_of(schema);
     types.contains(&"integer") && !types.contains(&"number")
 }
 
-/// Whether a value is of a type that the schema allows.
+/// Returns true if a value has a type that the schema allows.
 pub fn fits(schema: &Json, value: &Value) -> bool {
     if !words_of(schema).is_empty() {
         return matches!(value, Value::Text(_) | Value::Unknown);
@@ -91,7 +92,7 @@ pub fn fits(schema: &Json, value: &Value) -> bool {
         }
 }
 
-/// What a schema allows, in words.
+/// Description of what a schema allows.
 pub fn expected(schema: &Json) -> Vec<String> {
     let words = words_of(schema);
     if !words.is_empty() {

@@ -1,26 +1,25 @@
-//! From the path of a campaign file to a campaign and its site.
+//! Loading of a campaign file and its site profile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value as Json;
-use sha2::{Digest, Sha256};
 
 use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
 use super::fault::{Fault, Faults, Place, Text};
-use super::overrides::Set;
+use super::overrides::SetOption;
 use super::params;
-use super::paths::{self, Outside};
+use super::paths::{self, PathEscape};
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
 use super::tree::{self, Node};
 use super::{check, schema, walk};
+use crate::host::hash;
 use crate::simulate::Engine;
 
-/// What the command line changes in a campaign.
+/// Changes that the command line makes to a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `KEY=VALUE`, KEY being a param or a dotted path.
@@ -29,56 +28,60 @@ pub struct Overrides {
     pub schedule: Option<Schedule>,
     /// Name or path of a site profile.
     pub site: Option<String>,
-    /// Not a change: the molecules are drawn already, and nobody asks whether their source is still there.
+    /// True if the molecules have been drawn already: the source need not exist any more.
     pub drawn: bool,
-    /// Not a change either: the file is that of a run, and what it does not state was not a setting when it was written.
+    /// True for the file of a run: keys that it lacks were not settings when it was written.
     pub resolved: bool,
 }
 
-/// A campaign that is right, and where it runs.
+/// A validated campaign and its site.
 #[derive(Clone, Debug)]
 pub struct Loaded {
     pub campaign: Campaign,
     /// With `auto` and `cores` replaced by what this host has.
     pub site: Site,
     pub site_origin: Origin,
-    /// The values of the params, which stand in `campaign` where they were referenced.
+    /// Values of the params, which `campaign` holds where they were referenced.
     pub params: BTreeMap<String, Scalar>,
-    /// Where molecules are drawn from; none if they have been drawn already, or if it has faults.
+    /// Source of molecules; none if they have been drawn already, or if the source has faults.
     pub source: Option<Arc<Source>>,
     tree: Node,
     faulty: BTreeSet<String>,
 }
 
 impl Loaded {
-    /// Eight hexadecimal digits that change with anything in the campaign, its methods or its site.
+    /// Hash of the campaign, its methods and its site: eight hexadecimal digits.
     pub fn hash(&self) -> String {
         let whole = serde_json::json!([self.campaign, self.site]);
-        let digest = Sha256::digest(whole.to_string());
-        digest[..4].iter().fold(String::new(), |mut hex, byte| {
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+        hash::hex(&hash::digest([whole.to_string().as_bytes()])[..4])
     }
 
-    /// Where a value stands, by its path; if it is not written, where it would be.
+    /// Place of a value, by its path; if it is not written, the place of its nearest parent.
     pub fn place(&self, path: &[&str]) -> Place {
         self.tree.find(path).clone()
     }
 
-    /// Whether the file is well formed in this section, so that what it says can be judged.
+    /// Returns true if this section of the file is well formed, such that it can be checked
+    /// further.
     pub fn is_sound(&self, section: &str) -> bool {
         !self.faulty.contains(section)
     }
 }
 
-/// Reads a campaign and its site; nothing is left to check in what it returns but the order of the stages.
+/// Reads and validates a campaign and its site; only the order of the stages is left to check.
+///
+/// # Errors
+/// All faults of the campaign, its site and its source.
 pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
     let (loaded, faults) = read(path, overrides)?;
     faults.or(loaded)
 }
 
-/// As [`load`], but a well-formed campaign is returned beside its faults, so that its stages can be judged as well.
+/// Does the same as [`load`], but returns a well-formed campaign together with its faults, such
+/// that its stages can be checked as well.
+///
+/// # Errors
+/// The faults of a campaign that is not well formed.
 pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faults> {
     let text = Text::read(path)?;
     let mut faults = Faults::default();
@@ -148,7 +151,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
     Ok((loaded, faults))
 }
 
-fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
+fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<SetOption> {
     let schedule = overrides
         .schedule
         .map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
@@ -156,13 +159,13 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
     let all = overrides
         .set
         .iter()
-        .map(|argument| Set::parse("--set", argument));
+        .map(|argument| SetOption::parse("--set", argument));
     let all = all.chain(
         overrides
             .seed
-            .map(|seed| Set::parse("--seed", &format!("seed={seed}"))),
+            .map(|seed| SetOption::parse("--seed", &format!("seed={seed}"))),
     );
-    let all = all.chain(schedule.map(|argument| Set::parse("--schedule", &argument)));
+    let all = all.chain(schedule.map(|argument| SetOption::parse("--schedule", &argument)));
     let mut sets = Vec::new();
     for set in all {
         match set {
@@ -173,7 +176,8 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<Set> {
     sets
 }
 
-/// The profile: a path on the command line is one from here, a path in a campaign one from the campaign's folder.
+/// Site profile. A path on the command line is relative to the working directory, one in a campaign
+/// to the campaign's folder.
 fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site, Origin), Faults> {
     match &overrides.site {
         Some(path) if profiles::is_path(path) => profiles::file(&profiles::path(path)?),
@@ -187,7 +191,7 @@ fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site
     }
 }
 
-/// The top-level keys whose lines hold a fault; all of them if a fault is elsewhere.
+/// Top-level keys whose lines hold a fault; all keys if a fault is elsewhere.
 fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> {
     let keys: Vec<(usize, &str)> = tree
         .entries()
@@ -211,7 +215,7 @@ fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> 
     faulty
 }
 
-/// The campaign with the home directory in place of `~/`.
+/// Campaign with `~/` replaced by the home directory.
 fn at_home(mut campaign: Campaign, tree: &Node, faults: &mut Faults) -> Campaign {
     let mut expand = |path: &mut String, place: &[&str]| match paths::expanded(path) {
         Ok(expanded) => *path = expanded,
@@ -241,8 +245,8 @@ fn at_home(mut campaign: Campaign, tree: &Node, faults: &mut Faults) -> Campaign
     campaign
 }
 
-/// The campaign with its paths made absolute, so that it can be read again from another folder and tasks may run in folders
-/// of their own; those that lead out of the campaign's folder are faults.
+/// Campaign with absolute paths, such that it can be read from another folder and tasks can run in
+/// folders of their own; relative paths that lead out of the campaign's folder are faults.
 fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign {
     let mut campaign = loaded.campaign.clone();
     let mut absolute = |path: &mut String, place: Place| match paths::below(base, path.as_ref()) {
@@ -274,8 +278,8 @@ fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign
     campaign
 }
 
-fn led_out(outside: &Outside) -> Fault {
-    Fault::new(outside.to_string()).hint(Some(Outside::HINT.into()))
+fn led_out(outside: &PathEscape) -> Fault {
+    Fault::new(outside.to_string()).hint(Some(PathEscape::HINT.into()))
 }
 
 fn sorted(faults: Faults) -> Faults {

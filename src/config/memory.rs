@@ -1,11 +1,9 @@
-//! An amount of memory as people write it: `192 GiB`.
+//! An amount of memory with a unit: `192 GiB`.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Serialize, de};
+use super::text_form::text_form;
 
 /// Memory of a node: `auto`, or a number of bytes with a unit, `192 GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,7 +12,7 @@ pub enum Memory {
     Bytes(u64),
 }
 
-/// An amount of memory, more than none.
+/// An amount of memory, at least one byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Amount(u64);
 
@@ -23,7 +21,7 @@ impl Amount {
         self.0
     }
 
-    /// Rounded up.
+    /// Amount in MiB, rounded up.
     pub fn mebibytes(self) -> u64 {
         self.0.div_ceil(1 << 20)
     }
@@ -43,7 +41,7 @@ const UNITS: [(&str, u64); 8] = [
 
 /// The `format` by which the JSON Schema marks an amount of memory or `auto`.
 pub const MEMORY_FORMAT: &str = "memory";
-/// The same of an amount that must be given.
+/// The `format` by which the JSON Schema marks an amount of memory.
 pub const AMOUNT_FORMAT: &str = "memory-amount";
 
 impl FromStr for Memory {
@@ -86,34 +84,12 @@ impl fmt::Display for Amount {
     }
 }
 
-impl Serialize for Amount {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Amount {
-    fn schema_name() -> Cow<'static, str> {
-        "Amount".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "A whole number with a unit: `4 GiB`.",
-            "type": "string",
-            "format": AMOUNT_FORMAT,
-            "pattern": r"^\s*[1-9][0-9]*\s*(TiB|TB|GiB|GB|MiB|MB|KiB|kB)\s*$",
-        })
-    }
-}
+text_form!(Amount, {
+    "description": "A whole number with a unit: `4 GiB`.",
+    "type": "string",
+    "format": AMOUNT_FORMAT,
+    "pattern": r"^\s*[1-9][0-9]*\s*(TiB|TB|GiB|GB|MiB|MB|KiB|kB)\s*$",
+});
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -131,34 +107,12 @@ impl fmt::Display for Memory {
     }
 }
 
-impl Serialize for Memory {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-impl<'de> Deserialize<'de> for Memory {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        String::deserialize(deserializer)?
-            .parse()
-            .map_err(de::Error::custom)
-    }
-}
-
-impl JsonSchema for Memory {
-    fn schema_name() -> Cow<'static, str> {
-        "Memory".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({
-            "description": "`auto`, or a whole number with a unit: `192 GiB`.",
-            "type": "string",
-            "format": MEMORY_FORMAT,
-            "pattern": r"^\s*(auto|[1-9][0-9]*\s*(TiB|TB|GiB|GB|MiB|MB|KiB|kB))\s*$",
-        })
-    }
-}
+text_form!(Memory, {
+    "description": "`auto`, or a whole number with a unit: `192 GiB`.",
+    "type": "string",
+    "format": MEMORY_FORMAT,
+    "pattern": r"^\s*(auto|[1-9][0-9]*\s*(TiB|TB|GiB|GB|MiB|MB|KiB|kB))\s*$",
+});
 
 #[cfg(test)]
 mod tests {

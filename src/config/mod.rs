@@ -1,16 +1,16 @@
-//! Campaigns and site profiles: YAML to types whose every field is right, or every fault with its line and a way out.
+//! Campaigns and site profiles: YAML to validated types, or every error with its line and a way
+//! out.
 
 mod batch;
 pub mod campaign;
 mod check;
-mod directives;
 pub mod duration;
+mod executor;
 pub mod fault;
 pub mod import;
 mod keywords;
 mod load;
 mod memory;
-pub mod options;
 mod overrides;
 mod params;
 pub mod partitions;
@@ -24,6 +24,7 @@ pub mod site;
 pub mod source;
 pub mod space;
 mod table;
+mod text_form;
 mod tree;
 mod walk;
 mod yaml11;

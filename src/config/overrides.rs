@@ -1,4 +1,4 @@
-//! `--set KEY=VALUE`: what the command line changes in a file.
+//! `--set KEY=VALUE`: values that the command line sets in a file.
 
 use std::sync::Arc;
 
@@ -7,15 +7,18 @@ use super::tree::{self, Key, Node, Value};
 
 /// One `--set KEY=VALUE`.
 #[derive(Clone, Debug)]
-pub struct Set {
+pub struct SetOption {
     pub key: String,
     pub value: String,
-    /// Of the value, within the argument.
+    /// Place of the value within the argument.
     pub place: Place,
 }
 
-impl Set {
-    /// Reads `KEY=VALUE` as given to the option of that name.
+impl SetOption {
+    /// Parses `KEY=VALUE`, the argument of the option `option`.
+    ///
+    /// # Errors
+    /// If there is no `=`, or no key before it.
     pub fn parse(option: &str, argument: &str) -> Result<Self, Fault> {
         let text = Arc::new(Text {
             name: option.to_owned(),
@@ -39,7 +42,7 @@ impl Set {
         }
     }
 
-    /// The value as YAML, its places being those of the argument.
+    /// Value parsed as YAML, with places in the argument.
     pub fn node(&self, faults: &mut Faults) -> Option<Node> {
         if self.value.is_empty() {
             faults.push(
@@ -57,7 +60,7 @@ impl Set {
         Some(node)
     }
 
-    /// Puts the value at the dotted path that the key is; `known` is what one may begin with.
+    /// Sets the value at the dotted path KEY; `known` lists the top-level keys.
     pub fn apply(&self, root: &mut Node, known: &[&str], faults: &mut Faults) {
         let mut key_place = self.place.clone();
         (key_place.column, key_place.length) = (1, self.key.chars().count());
@@ -78,7 +81,8 @@ impl Set {
 }
 
 impl Node {
-    /// Puts a value at a path, making the maps that are not there; false if something on the way is no map.
+    /// Sets a value at a path, creating missing maps; returns false if a value on the path is no
+    /// map.
     fn put(&mut self, path: &[&str], value: Node, place: &Place) -> bool {
         let [name, rest @ ..] = path else {
             *self = value;
@@ -106,7 +110,7 @@ impl Node {
         true
     }
 
-    /// Says that the node stands in another text, at the same lines and columns.
+    /// Moves the node to another text, at the same lines and columns.
     fn relabel(&mut self, text: &Arc<Text>) {
         self.place.text = Arc::clone(text);
         match &mut self.value {

@@ -1,10 +1,10 @@
-//! The knobs of a campaign: `--set KEY=VALUE`, and the places where `{{name}}` stands.
+//! Params of a campaign: their values, and the replacement of `{{name}}`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::campaign::Scalar;
 use super::fault::{Fault, Faults, Place, hint_for};
-use super::overrides::Set;
+use super::overrides::SetOption;
 use super::template::{Piece, is_name, pieces};
 use super::tree::{Node, Value};
 use super::walk::whole;
@@ -14,19 +14,20 @@ use super::walk::whole;
 /// `top_level` are the keys that a campaign may have, for dotted paths and hints.
 pub fn resolve(
     root: &mut Node,
-    sets: &[Set],
+    sets: &[SetOption],
     top_level: &[&str],
     faults: &mut Faults,
 ) -> BTreeMap<String, Scalar> {
-    let mut knobs = read(root, faults);
-    for (name, knob) in &knobs {
+    let mut params = read(root, faults);
+    for (name, param) in &params {
         if top_level.contains(&name.as_str()) {
             let message = format!("the param `{name}` has the name of a key of campaigns");
             let hint = format!("`--set {name}=...` could mean either: rename the param");
-            faults.push(Fault::new(message).at(knob.place.clone()).hint(Some(hint)));
+            faults.push(Fault::new(message).at(param.place.clone()).hint(Some(hint)));
         }
     }
-    // What is referenced is asked of the file as written: overriding a place does not orphan its param.
+    // What is referenced is asked of the file as written: overriding a place does not orphan its
+    // param.
     let mut used = BTreeSet::new();
     for (key, node) in root.entries() {
         if key.name != "params" {
@@ -34,17 +35,17 @@ pub fn resolve(
         }
     }
     for set in sets {
-        match knobs.get_mut(&set.key) {
-            Some(knob) => knob.set(set, faults),
-            None => set.apply(root, &known(&knobs, top_level), faults),
+        match params.get_mut(&set.key) {
+            Some(param) => param.set(set, faults),
+            None => set.apply(root, &known(&params, top_level), faults),
         }
     }
     // A reference that is misspelt is one fault, not two.
-    let misspelt = used.iter().any(|name| !knobs.contains_key(name));
-    for (name, knob) in &knobs {
+    let misspelt = used.iter().any(|name| !params.contains_key(name));
+    for (name, param) in &params {
         if !misspelt && !used.contains(name) {
             let fault = Fault::new(format!("the param `{name}` is referenced nowhere"))
-                .at(knob.place.clone());
+                .at(param.place.clone());
             let hint = format!("write \"{{{{{name}}}}}\" where it belongs, or remove it");
             faults.push(fault.hint(Some(hint)));
         }
@@ -52,32 +53,32 @@ pub fn resolve(
     if let Value::Map(entries) = &mut root.value {
         for (key, node) in entries.iter_mut() {
             if key.name != "params" {
-                substitute(node, &knobs, faults);
+                substitute(node, &params, faults);
             }
         }
     }
-    let scalars = knobs
+    let scalars = params
         .into_iter()
-        .filter_map(|(name, knob)| Some((name, knob.value.scalar()?)));
+        .filter_map(|(name, param)| Some((name, param.value.scalar()?)));
     scalars.collect()
 }
 
-/// What `--set` may begin with.
-fn known<'a>(knobs: &'a BTreeMap<String, Knob>, top_level: &[&'a str]) -> Vec<&'a str> {
+/// Words with which the key of `--set` may start.
+fn known<'a>(params: &'a BTreeMap<String, ParamState>, top_level: &[&'a str]) -> Vec<&'a str> {
     let keys = top_level.iter().copied().filter(|key| *key != "params");
-    knobs.keys().map(String::as_str).chain(keys).collect()
+    params.keys().map(String::as_str).chain(keys).collect()
 }
 
 #[derive(Clone)]
-struct Knob {
+struct ParamState {
     value: Value,
     place: Place,
     min: Option<f64>,
     max: Option<f64>,
 }
 
-impl Knob {
-    fn set(&mut self, set: &Set, faults: &mut Faults) {
+impl ParamState {
+    fn set(&mut self, set: &SetOption, faults: &mut Faults) {
         let parsed = match &self.value {
             Value::Text(_) => Some(Value::Text(set.value.clone())),
             _ => set.node(faults).map(|node| node.value),
@@ -96,13 +97,13 @@ impl Knob {
             _ => "a number",
         };
         if std::mem::discriminant(&self.value) == std::mem::discriminant(&parsed) {
-            let knob = Self {
+            let param = Self {
                 value: parsed,
                 ..self.clone()
             };
             // A value that is refused here is not refused again where it is used.
-            if knob.judge(&set.key, &set.place, faults) {
-                *self = knob;
+            if param.judge(&set.key, &set.place, faults) {
+                *self = param;
             }
         } else {
             let message = format!("the param `{}` is {wanted}, found `{}`", set.key, set.value);
@@ -110,7 +111,7 @@ impl Knob {
         }
     }
 
-    /// Whether the value lies in its bounds.
+    /// Checks that the value lies within its bounds.
     fn judge(&self, name: &str, place: &Place, faults: &mut Faults) -> bool {
         let value = match self.value {
             Value::Integer(value) => value as f64,
@@ -136,9 +137,9 @@ impl Knob {
     }
 }
 
-/// The params that are well formed; the others are faults that the schema finds.
-fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
-    let mut knobs = BTreeMap::new();
+/// Well-formed params; the schema check reports the others.
+fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, ParamState> {
+    let mut params = BTreeMap::new();
     for (key, node) in root.get("params").map(Node::entries).unwrap_or_default() {
         if !is_name(&key.name) {
             let fault = Fault::new(format!("`{}` cannot be the name of a param", key.name))
@@ -157,13 +158,13 @@ fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
         if !value.is_scalar() || value.value == Value::Null {
             continue;
         }
-        let mut knob = Knob {
+        let mut param = ParamState {
             value: value.value.clone(),
             place: key.place.clone(),
             min: bound("min"),
             max: bound("max"),
         };
-        match (knob.min, knob.max, &knob.value) {
+        match (param.min, param.max, &param.value) {
             (Some(min), Some(max), _) if min > max => {
                 let message = format!(
                     "the param `{}` has a `min` of {min} above its `max` of {max}",
@@ -179,12 +180,12 @@ fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, Knob> {
                         .hint(Some("remove `min` and `max`".into())),
                 );
             }
-            _ if !knob.judge(&key.name, &value.place, faults) => knob.value = Value::Unknown,
+            _ if !param.judge(&key.name, &value.place, faults) => param.value = Value::Unknown,
             _ => {}
         }
-        knobs.insert(key.name.clone(), knob);
+        params.insert(key.name.clone(), param);
     }
-    knobs
+    params
 }
 
 impl Value {
@@ -226,9 +227,9 @@ fn references(node: &Node, used: &mut BTreeSet<String>) {
     }
 }
 
-fn substitute(node: &mut Node, knobs: &BTreeMap<String, Knob>, faults: &mut Faults) {
+fn substitute(node: &mut Node, params: &BTreeMap<String, ParamState>, faults: &mut Faults) {
     match &mut node.value {
-        Value::Text(text) if text.contains("{{") => match rendered(text, knobs) {
+        Value::Text(text) if text.contains("{{") => match rendered(text, params) {
             Ok(value) => node.value = value,
             Err((message, hint)) => {
                 faults.push(Fault::new(message).at(node.place.clone()).hint(hint));
@@ -237,24 +238,27 @@ fn substitute(node: &mut Node, knobs: &BTreeMap<String, Knob>, faults: &mut Faul
         },
         Value::List(nodes) => nodes
             .iter_mut()
-            .for_each(|node| substitute(node, knobs, faults)),
+            .for_each(|node| substitute(node, params, faults)),
         Value::Map(entries) => entries
             .iter_mut()
-            .for_each(|(_, node)| substitute(node, knobs, faults)),
+            .for_each(|(_, node)| substitute(node, params, faults)),
         _ => {}
     }
 }
 
-/// The value of a text; one that is exactly `{{name}}` keeps the type of the param.
-fn rendered(text: &str, knobs: &BTreeMap<String, Knob>) -> Result<Value, (String, Option<String>)> {
+/// Text with references replaced; a text that is exactly `{{name}}` keeps the type of the param.
+fn rendered(
+    text: &str,
+    params: &BTreeMap<String, ParamState>,
+) -> Result<Value, (String, Option<String>)> {
     let pieces =
         pieces(text).map_err(|why| (format!("`{text}` cannot be filled in: {why}"), None))?;
-    let value = |name: &str| match knobs.get(name) {
-        Some(knob) => Ok(&knob.value),
+    let value = |name: &str| match params.get(name) {
+        Some(param) => Ok(&param.value),
         None => {
-            let hint = match knobs.is_empty() {
+            let hint = match params.is_empty() {
                 true => Some(format!("add `{name}` under `params`")),
-                false => hint_for(name, knobs.keys().map(String::as_str)),
+                false => hint_for(name, params.keys().map(String::as_str)),
             };
             Err((format!("`{{{{{name}}}}}` names no param"), hint))
         }

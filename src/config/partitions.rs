@@ -1,12 +1,12 @@
-//! What a schema cannot say of a profile: that the numbers of its partitions fit together, and what a name is.
+//! Checks of the partitions of a profile beyond its JSON Schema.
 
 use super::fault::{Fault, Faults};
 use super::paths::in_home;
-use super::site::{Cores, Executor, Partition, Site, Transport};
+use super::site::{BatchExecutor, Cores, Executor, Partition, Site, Transport};
 use super::template;
 use super::tree::Node as Tree;
 
-/// The fewest nodes of the job that the engine runs in with which an executor can do something.
+/// Smallest number of nodes of the engine's own job that an executor can use.
 pub fn nodes_of_job(executor: &Executor) -> usize {
     match executor {
         Executor::Allocation {
@@ -14,15 +14,38 @@ pub fn nodes_of_job(executor: &Executor) -> usize {
             nodes_per_task,
             ..
         } => nodes.unwrap_or(*nodes_per_task).get(),
-        Executor::Local { .. }
-        | Executor::Slurm { .. }
-        | Executor::Pbs { .. }
-        | Executor::Cobalt { .. } => 0,
+        Executor::Local { .. } | Executor::Batch(_) => 0,
     }
 }
 
 /// Collects the faults of the partitions of a well-formed profile.
 pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+    launcher_is_given(site, tree, faults);
+    variables_have_names(site, tree, faults);
+    let mut takes_the_rest: Option<&str> = None;
+    for (name, partition) in &site.partitions {
+        let mut fault = |key: &str, message: String, hint: &str| {
+            let place = tree.find(&["partitions", name, key]).clone();
+            faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+        };
+        can_be_reached(name, partition, &mut fault);
+        jobs_fit(site, name, partition, &mut fault);
+        nodes_fit(site, name, partition, &mut fault);
+        let Executor::Allocation { nodes: None, .. } = &partition.executor else {
+            continue;
+        };
+        match takes_the_rest {
+            Some(other) => {
+                let message = format!("both `{other}` and `{name}` take the nodes that are left");
+                fault("executor", message, "give one of them a number of `nodes`");
+            }
+            None => takes_the_rest = Some(name),
+        }
+    }
+}
+
+/// Checks that a program can be started on each of several nodes.
+fn launcher_is_given(site: &Site, tree: &Tree, faults: &mut Faults) {
     let nodes = site
         .partitions
         .values()
@@ -36,6 +59,10 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
         let place = tree.find(&["partitions"]).clone();
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
     }
+}
+
+/// Checks the names of the variables that are passed on.
+fn variables_have_names(site: &Site, tree: &Tree, faults: &mut Faults) {
     for (index, word) in site.pass_environment.iter().enumerate() {
         let name = word.strip_suffix('*').unwrap_or(word);
         if !template::is_name(name) {
@@ -47,67 +74,59 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             faults.push(Fault::new(message).at(place).hint(Some(hint)));
         }
     }
-    let mut takes_the_rest: Option<&str> = None;
-    for (name, partition) in &site.partitions {
-        let mut fault = |key: &str, message: String, hint: &str| {
-            let place = tree.find(&["partitions", name, key]).clone();
-            faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
-        };
-        can_be_reached(name, partition, &mut fault);
-        jobs_fit(site, name, partition, &mut fault);
-        let cores = partition.cores_per_task;
-        let Executor::Allocation {
-            nodes,
-            nodes_per_task,
-            tasks_per_node,
-        } = &partition.executor
-        else {
-            continue;
-        };
-        if partition.transport.is_some() {
-            let message = format!("`{name}` takes nodes of this job and cannot be on another host");
-            fault(
-                "transport",
-                message,
-                "remove `transport`, or choose another executor",
-            );
-        }
-        if nodes.is_some_and(|nodes| nodes < *nodes_per_task) {
-            let message =
-                format!("a task of `{name}` needs {nodes_per_task} nodes, but it has fewer");
-            fault("nodes", message, "raise `nodes`, or lower `nodes_per_task`");
-        }
-        if nodes_per_task.get() > 1 && tasks_per_node.get() > 1 {
-            let message = format!("tasks of `{name}` have several nodes and share them as well");
-            fault(
-                "tasks_per_node",
-                message,
-                "one of `nodes_per_task` and `tasks_per_node` is 1",
-            );
-        }
-        let asked = tasks_per_node.get().saturating_mul(cores.get());
-        if let Cores::Count(count) = site.node.cores
-            && asked > count.get()
-        {
-            let message = format!("`{name}` asks for {asked} cores of a node that has {count}");
-            fault(
-                "cores_per_task",
-                message,
-                "lower `cores_per_task` or `tasks_per_node`",
-            );
-        }
-        match takes_the_rest {
-            Some(other) if nodes.is_none() => {
-                let message = format!("both `{other}` and `{name}` take the nodes that are left");
-                fault("executor", message, "give one of them a number of `nodes`");
-            }
-            None if nodes.is_none() => takes_the_rest = Some(name),
-            _ => {}
-        }
+}
+
+/// Checks that the nodes of the job that the engine runs in suit the tasks of a partition.
+fn nodes_fit(
+    site: &Site,
+    name: &str,
+    partition: &Partition,
+    fault: &mut impl FnMut(&str, String, &str),
+) {
+    let Executor::Allocation {
+        nodes,
+        nodes_per_task,
+        tasks_per_node,
+    } = &partition.executor
+    else {
+        return;
+    };
+    if partition.transport.is_some() {
+        let message = format!("`{name}` takes nodes of this job and cannot be on another host");
+        fault(
+            "transport",
+            message,
+            "remove `transport`, or choose another executor",
+        );
+    }
+    if nodes.is_some_and(|nodes| nodes < *nodes_per_task) {
+        let message = format!("a task of `{name}` needs {nodes_per_task} nodes, but it has fewer");
+        fault("nodes", message, "raise `nodes`, or lower `nodes_per_task`");
+    }
+    if nodes_per_task.get() > 1 && tasks_per_node.get() > 1 {
+        let message = format!("tasks of `{name}` have several nodes and share them as well");
+        fault(
+            "tasks_per_node",
+            message,
+            "one of `nodes_per_task` and `tasks_per_node` is 1",
+        );
+    }
+    let asked = tasks_per_node
+        .get()
+        .saturating_mul(partition.cores_per_task.get());
+    if let Cores::Count(count) = site.node.cores
+        && asked > count.get()
+    {
+        let message = format!("`{name}` asks for {asked} cores of a node that has {count}");
+        fault(
+            "cores_per_task",
+            message,
+            "lower `cores_per_task` or `tasks_per_node`",
+        );
     }
 }
 
-/// Whether a partition on another host can be put there.
+/// Checks that a partition can be on another host.
 fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str, String, &str)) {
     let Some(Transport::Ssh(place)) = &partition.transport else {
         return;
@@ -126,24 +145,27 @@ fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str
             format!("`{name}` is on another host, whose cores cannot be divided from here");
         fault("pin", message, "remove `pin`");
     }
-    if let Executor::Slurm {
-        blocks: Some(_), ..
-    } = &partition.executor
-    {
+    if partition.executor.blocks().is_some() {
         let message = format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
         let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
         fault("blocks", message, hint);
     }
 }
 
-/// Whether the jobs of a partition that makes some can be had.
+/// Checks that the jobs of a partition can be requested.
 fn jobs_fit(
     site: &Site,
     name: &str,
     partition: &Partition,
     fault: &mut impl FnMut(&str, String, &str),
 ) {
-    let Some(batch) = partition.executor.batch() else {
+    let Executor::Batch(BatchExecutor {
+        slots,
+        batch,
+        blocks,
+        ..
+    }) = &partition.executor
+    else {
         return;
     };
     let cores = partition.cores_per_task;
@@ -158,9 +180,6 @@ fn jobs_fit(
             "lower it, or correct `node.cores`",
         );
     }
-    let Executor::Slurm { slots, blocks, .. } = &partition.executor else {
-        return;
-    };
     match blocks {
         Some(blocks) if batch.nodes_per_task > blocks.nodes => {
             let message = format!(

@@ -1,20 +1,20 @@
-//! Paths that users write: `~/` is the home directory; those of a campaign lie below the folder of its file, unless
-//! somebody wrote an absolute one.
+//! Paths in input files: `~/` is the home directory; relative paths of a campaign stay below the
+//! folder of its file.
 
 use std::path::{Component, Path, PathBuf};
 
 use super::fault::Fault;
 pub use crate::text::path::{HomeError, expanded, in_home};
 
-/// A relative path that leads out of the folder that it is relative to.
+/// Relative path that leads out of its base folder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` leads out of the folder of the campaign", written.display())]
-pub struct Outside {
+pub struct PathEscape {
     pub written: PathBuf,
 }
 
-impl Outside {
-    /// A way out.
+impl PathEscape {
+    /// Hint for the user.
     pub const HINT: &str = "`..` and symbolic links may not leave that folder; if this is what you want, write the absolute path";
 }
 
@@ -24,12 +24,15 @@ impl From<HomeError> for Fault {
     }
 }
 
-/// The path that is meant, which need not exist. Neither `..` nor a symbolic link leads out of `base`.
-pub fn below(base: &Path, written: &Path) -> Result<PathBuf, Outside> {
+/// Resolves a path below `base`, which need not exist.
+///
+/// # Errors
+/// If `..` or a symbolic link in a relative path leads out of `base`.
+pub fn below(base: &Path, written: &Path) -> Result<PathBuf, PathEscape> {
     if written.is_absolute() {
         return Ok(written.to_owned());
     }
-    let outside = || Outside {
+    let outside = || PathEscape {
         written: written.to_owned(),
     };
     let base = match base.as_os_str().is_empty() {

@@ -1,4 +1,4 @@
-//! Where site profiles are found, and how one is read.
+//! Search and loading of site profiles.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,8 @@ use super::tree::{self, Node};
 use super::{partitions, paths, resources, schema, scratch, walk};
 
 /// Profiles that come with the program: file name and text.
-const BUILT_IN: [(&str, &str); 7] = [
+const BUILT_IN: [(&str, &str); 8] = [
+    ("flux.yml", include_str!("../../site-profiles/flux.yml")),
     ("local.yml", include_str!("../../site-profiles/local.yml")),
     (
         "perlmutter.yml",
@@ -33,7 +34,7 @@ const BUILT_IN: [(&str, &str); 7] = [
     ),
 ];
 
-/// What the template of an MPI command may name.
+/// Variables of the template of an MPI command.
 const LAUNCHER_NAMES: [&str; 9] = [
     "total_ranks",
     "ranks_per_node",
@@ -46,7 +47,7 @@ const LAUNCHER_NAMES: [&str; 9] = [
     "gpus_per_task",
 ];
 
-/// Where a profile comes from.
+/// Origin of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     File(PathBuf),
@@ -65,13 +66,13 @@ impl std::fmt::Display for Origin {
 /// A profile that was found.
 #[derive(Debug)]
 pub struct Found {
-    /// Its name, or that of its file if it cannot be read.
+    /// Name of the profile, or of its file if it cannot be read.
     pub name: String,
     pub origin: Origin,
     pub site: Result<Site, Faults>,
 }
 
-/// The folders that are searched, first to last, for a campaign in the folder `base`.
+/// Folders that are searched, in order, for a campaign in the folder `base`.
 pub fn search_path(base: &Path) -> Vec<PathBuf> {
     let beside = ["sites", "site-profiles", "../site-profiles"].map(|folder| base.join(folder));
     let config = match (
@@ -88,7 +89,7 @@ pub fn search_path(base: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Every profile in these folders and in the program; of those with one name the first counts.
+/// All profiles in these folders and in the program; the first of several with one name is used.
 pub fn all(folders: &[PathBuf]) -> Vec<Found> {
     let mut found: Vec<Found> = Vec::new();
     for folder in folders {
@@ -124,7 +125,10 @@ pub fn all(folders: &[PathBuf]) -> Vec<Found> {
     found
 }
 
-/// The profile of that name in these folders or in the program.
+/// Profile of that name in these folders or in the program.
+///
+/// # Errors
+/// The faults of the profile, or that there is none of that name.
 pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> {
     let found = all(folders);
     let names: BTreeSet<String> = found.iter().map(|found| found.name.clone()).collect();
@@ -156,24 +160,33 @@ fn listed(words: impl Iterator<Item = String>) -> String {
     Vec::from_iter(words).join(", ")
 }
 
-/// The profile in a file.
+/// Profile in a file.
+///
+/// # Errors
+/// The faults of the file.
 pub fn file(path: &Path) -> Result<(Site, Origin), Faults> {
     let site = parse(&Text::read(path)?)?;
     Ok((site, Origin::File(path.to_owned())))
 }
 
-/// The path that is meant by one on the command line.
+/// Path from the command line, with `~/` expanded.
+///
+/// # Errors
+/// If the home directory is not known.
 pub fn path(written: &str) -> Result<PathBuf, Faults> {
     let expanded = paths::expanded(written).map_err(Fault::from)?;
     Ok(expanded.into())
 }
 
-/// Whether `site` is the path of a profile and not the name of one.
+/// Returns true if `site` is the path of a profile, not a name.
 pub fn is_path(site: &str) -> bool {
     site.contains('/') || is_profile(Path::new(site))
 }
 
-/// Reads a profile from its text.
+/// Parses and checks a profile.
+///
+/// # Errors
+/// All faults of the text.
 pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
     let mut faults = Faults::default();
     let Some(mut tree) = tree::parse(text, &mut faults) else {
@@ -194,8 +207,8 @@ pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
     }
 }
 
-/// Puts the home directory in place of `~/` in the variables of tasks, as a shell does. The other paths of a profile are
-/// those of the host where they are used, and read there.
+/// Replaces `~/` by the home directory in the variables of tasks, as a shell does. The other paths
+/// of a profile belong to the host on which they are used, and are expanded there.
 fn at_home(site: &mut Site, tree: &Node, faults: &mut Faults) {
     for (name, partition) in &mut site.partitions {
         let is_elsewhere = partition.transport.is_some();

@@ -1,10 +1,10 @@
-//! Whether the memory and the GPUs that tasks want can be had, and whether `options` leave moldflow's own requests alone.
+//! Checks of memory, GPUs and constraints of partitions, and of `options` that would override them.
 
-use super::batch::BatchSystem;
 use super::fault::{Fault, Faults};
-use super::options::{self, Own, Refusal};
 use super::site::{Executor, Memory, Partition, Site};
 use super::tree::Node as Tree;
+use crate::scheduler::SchedulerKind;
+use crate::scheduler::options::{self, OwnRequests, Refusal};
 
 /// Collects the faults of a well-formed profile.
 pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
@@ -25,7 +25,7 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
         let place = tree.find(&path).clone();
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
     };
-    let own = Own {
+    let own = OwnRequests {
         queue: submit.queue.is_some(),
         account: submit.account.is_some(),
         memory: submit.memory_per_node.is_some(),
@@ -55,28 +55,38 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
             "lower it, or correct `node.memory`",
         );
     }
-    if submit.system == BatchSystem::Cobalt {
-        for (key, is_given) in [
-            ("memory_per_node", submit.memory_per_node.is_some()),
-            (
-                "gpus_per_node",
-                submit.gpus_per_node.is_some_and(|gpus| gpus > 0),
-            ),
-        ] {
-            if is_given {
-                fault(&[key], format!("Cobalt takes no `{key}`"), WHOLE_NODES);
-            }
+    let keys = [
+        ("memory_per_node", submit.memory_per_node.is_some()),
+        (
+            "gpus_per_node",
+            submit.gpus_per_node.is_some_and(|gpus| gpus > 0),
+        ),
+    ];
+    refused_keys(submit.system, keys, &mut fault);
+}
+
+/// Refuses keys for memory and GPUs that are given and that the scheduler has no options for.
+fn refused_keys(
+    scheduler: SchedulerKind,
+    [(memory, has_memory), (gpus, has_gpus)]: [(&str, bool); 2],
+    fault: &mut impl FnMut(&[&str], String, &str),
+) {
+    let keys = [
+        (memory, has_memory, scheduler.no_memory),
+        (gpus, has_gpus, scheduler.no_gpus),
+    ];
+    for (key, is_given, why_not) in keys {
+        if let (true, Some(hint)) = (is_given, why_not) {
+            let message = format!("{} takes no `{key}`", scheduler.info.name);
+            fault(&[key], message, hint);
         }
     }
 }
 
-/// The variable that says which GPUs a program may use.
+/// Variable that lists the GPUs that a program may use.
 const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
-/// Cobalt's `qsub` has no option for either.
-const WHOLE_NODES: &str =
-    "remove it: Cobalt gives whole nodes with all that they have; `constraint` chooses among them";
 
-/// Tasks that share a node of an allocation, or have one to themselves, fit into it.
+/// Checks that tasks fit into a node of an allocation.
 fn fits_node(
     site: &Site,
     name: &str,
@@ -101,13 +111,7 @@ fn fits_node(
         let hint = "lower it or `tasks_per_node`, or correct `node.memory`";
         fault(&["memory_per_task"], message, hint);
     }
-    let in_blocks = matches!(
-        &partition.executor,
-        Executor::Slurm {
-            blocks: Some(_),
-            ..
-        }
-    );
+    let in_blocks = partition.executor.blocks().is_some();
     // Batch systems know their nodes themselves, where the profile says nothing of GPUs.
     let is_known = node.gpus > 0 || in_blocks || partition.executor.batch().is_none();
     let wanted = partition.gpus_per_task.saturating_mul(sharing);
@@ -124,7 +128,7 @@ fn fits_node(
     }
 }
 
-/// What the executor of a partition has no way to ask for.
+/// Checks that the executor of a partition can request its resources.
 fn can_be_asked_for(
     name: &str,
     partition: &Partition,
@@ -139,18 +143,13 @@ fn can_be_asked_for(
                 fault(&["constraint"], message, hint);
             }
         }
-        Executor::Cobalt { .. } => {
-            for (key, is_given) in [
+        Executor::Batch(jobs) => {
+            let keys = [
                 ("memory_per_task", partition.memory_per_task.is_some()),
                 ("gpus_per_task", partition.gpus_per_task > 0),
-            ] {
-                if is_given {
-                    let message = format!("Cobalt takes no `{key}`");
-                    fault(&[key], message, WHOLE_NODES);
-                }
-            }
+            ];
+            refused_keys(jobs.scheduler, keys, fault);
         }
-        Executor::Slurm { .. } | Executor::Pbs { .. } => {}
     }
     if partition.gpus_per_task > 0 && partition.environment.contains_key(VISIBLE) {
         let message = format!("`{name}` sets {VISIBLE}, which is set by `gpus_per_task`");
@@ -172,45 +171,41 @@ fn can_be_asked_for(
 }
 
 fn options_fit(name: &str, partition: &Partition, fault: &mut impl FnMut(&[&str], String, &str)) {
-    let (system, in_blocks) = match &partition.executor {
-        Executor::Local { .. } | Executor::Allocation { .. } => return,
-        Executor::Slurm { blocks, .. } => (BatchSystem::Slurm, blocks.is_some()),
-        Executor::Pbs { .. } => (BatchSystem::Pbs, false),
-        Executor::Cobalt { .. } => (BatchSystem::Cobalt, false),
-    };
-    let Some(batch) = partition.executor.batch() else {
+    let Executor::Batch(jobs) = &partition.executor else {
         return;
     };
-    let own = Own {
+    let (scheduler, batch) = (jobs.scheduler, &jobs.batch);
+    let in_blocks = jobs.blocks.is_some();
+    let own = OwnRequests {
         in_blocks,
-        ..Own::of(
-            batch,
+        ..OwnRequests::new(
+            &batch.into(),
             partition.memory_per_task.is_some(),
             partition.gpus_per_task > 0,
             partition.constraint.is_some(),
         )
     };
     let given = partition.constraint.as_deref();
-    judge_words(name, system, &batch.options, &own, given, fault);
+    judge_words(name, scheduler, &batch.options, &own, given, fault);
 }
 
-/// The words that become directives.
+/// Checks `options` and `constraint`, which become directives of the job script.
 fn judge_words(
     name: &str,
-    system: BatchSystem,
+    scheduler: SchedulerKind,
     given: &[String],
-    own: &Own,
+    own: &OwnRequests,
     constraint: Option<&str>,
     fault: &mut impl FnMut(&[&str], String, &str),
 ) {
     for (index, option) in given.iter().enumerate() {
-        if let Some(Refusal { why, hint }) = options::refusal(system, option, own) {
+        if let Some(Refusal { why, hint }) = options::refusal(scheduler, option, own) {
             let message = format!("the option `{}` of `{name}` {why}", option.escape_default());
             fault(&["options", &index.to_string()], message, hint);
         }
     }
     if let Some(constraint) = constraint
-        && let Some(Refusal { why, hint }) = options::constraint(system, constraint)
+        && let Some(Refusal { why, hint }) = options::constraint(scheduler, constraint)
     {
         let shown = constraint.escape_default();
         fault(
@@ -221,7 +216,7 @@ fn judge_words(
     }
 }
 
-/// The slots of all partitions on this host have GPUs and memory of their own.
+/// Checks that this host has GPUs and memory for the slots of all its partitions.
 fn slots_fit_host(site: &Site, tree: &Tree, faults: &mut Faults) {
     let (mut gpus, mut memory) = (0_usize, 0_u64);
     for (name, partition) in &site.partitions {

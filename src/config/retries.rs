@@ -1,4 +1,4 @@
-//! Further attempts after failed ones, as a campaign writes them.
+//! Retries of a method, as a campaign writes them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -9,7 +9,7 @@ use super::duration::Duration;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Retries {
-    /// After all failures together that count.
+    /// Retries after all failures together that count.
     Same(#[schemars(range(max = 100))] u32),
     ByKind(RetriesByKind),
 }
@@ -22,8 +22,9 @@ impl Default for Retries {
 
 /// Further attempts after a failure of each kind; a kind that is not named shares `others`.
 ///
-/// Not named, `walltime`, `node_lost` and `lost` have 19 of their own, `not_a_number` has 4, and `not_converged`,
-/// `no_geometry` and `unreadable` have none. Free atoms are tried again in any case.
+/// Not named, `walltime`, `node_lost` and `lost` have 19 of their own, `not_a_number` has 4, and
+/// `not_converged`, `no_geometry` and `unreadable` have none. Free atoms are tried again in any
+/// case.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RetriesByKind {
@@ -31,7 +32,7 @@ pub struct RetriesByKind {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub launch: Option<u32>,
-    /// Ended with a status other than zero, or by a signal, and left no result.
+    /// The task ended with a status other than zero, or by a signal, and left no result.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub exit: Option<u32>,
@@ -43,19 +44,19 @@ pub struct RetriesByKind {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub scratch: Option<u32>,
-    /// Ran past the method's timeout.
+    /// The task exceeded the method's timeout.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub timeout: Option<u32>,
-    /// Ended by the batch system at the walltime of its job.
+    /// The scheduler ended the job at its walltime.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub walltime: Option<u32>,
-    /// Its node was lost or taken away.
+    /// The node failed or was taken away.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub node_lost: Option<u32>,
-    /// Gone without a result, and nobody saw it end.
+    /// The task disappeared without a result, and its end was not observed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub lost: Option<u32>,
@@ -63,19 +64,19 @@ pub struct RetriesByKind {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub not_converged: Option<u32>,
-    /// The program computed NaN, or a number that no energy of the molecule can be.
+    /// The program computed NaN, or a number that cannot be an energy of the molecule.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub not_a_number: Option<u32>,
-    /// No 3D structure could be made of the molecule.
+    /// No 3D structure of the molecule could be generated.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub no_geometry: Option<u32>,
-    /// The output exists but cannot be understood.
+    /// The output exists but cannot be parsed.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub unreadable: Option<u32>,
-    /// After all other failures together that count.
+    /// Retries after all other failures together that count.
     #[schemars(range(max = 100))]
     pub others: u32,
     /// Wait before the second attempt, doubled before each further one, up to an hour.

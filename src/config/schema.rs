@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::campaign::Campaign;
 use super::site::Site;
 
-/// What a `{{param}}` looks like to an editor.
+/// Pattern of a `{{param}}`, for editors.
 const REFERENCE: &str = r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}";
 
 /// The schema of a campaign whose `{{param}}`s are replaced.
@@ -43,16 +43,16 @@ pub fn campaign_with_params() -> Value {
 pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with_transform(WholeVariants)
-        .with_transform(Limits);
+        .with_transform(Limits)
+        .with_transform(UnwrappedDescriptions);
     settings
         .into_generator()
         .into_root_schema_for::<T>()
         .to_value()
 }
 
-/// Gives each variant of a flattened, tagged enum the keys that stand beside it.
-///
-/// So a variant says all there is to say: which keys are known, which are required.
+/// Gives each variant of a flattened, tagged enum the keys that stand beside it, such that a
+/// variant lists all known and all required keys.
 #[derive(Clone, Debug)]
 struct WholeVariants;
 
@@ -62,6 +62,20 @@ impl Transform for WholeVariants {
             push_down(object);
         }
         transform_subschemas(self, schema);
+    }
+}
+
+/// Joins the lines of each paragraph of a description, which the source code breaks.
+#[derive(Clone, Debug)]
+struct UnwrappedDescriptions;
+
+impl Transform for UnwrappedDescriptions {
+    fn transform(&mut self, schema: &mut Schema) {
+        if let Some(Value::String(text)) = schema.get_mut("description") {
+            let paragraphs = text.split("\n\n").map(|lines| lines.replace('\n', " "));
+            *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+        }
+        schemars::transform::transform_subschemas(self, schema);
     }
 }
 
@@ -175,7 +189,7 @@ fn is_scalar(name: &str) -> bool {
     matches!(name, "integer" | "number" | "boolean" | "string")
 }
 
-/// Whether a schema is a choice of words: an enum whose variants are described.
+/// Returns true if a schema is a choice of words: an enum whose variants have descriptions.
 fn choices_are_words(object: &Map<String, Value>) -> bool {
     let choices = object.get("oneOf").and_then(Value::as_array);
     choices.is_some_and(|choices| choices.iter().all(|choice| choice.get("const").is_some()))

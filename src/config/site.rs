@@ -1,4 +1,4 @@
-//! A site profile: a machine, its partitions, and how each starts its work.
+//! A site profile: a machine, its partitions and their executors.
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
@@ -8,7 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::one;
-pub use super::batch::{Batch, BatchSystem, Blocks, Ssh, Submit, Transport};
+pub use super::batch::{Batch, Blocks, Ssh, Submit, Transport};
+pub use super::executor::{BatchExecutor, Executor};
 pub use super::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
@@ -25,29 +26,30 @@ pub struct Site {
     pub recognise: Recognise,
     #[serde(default)]
     pub node: Node,
-    /// Where the programs of tasks keep temporary files: `./scratch` is inside the run directory.
+    /// Folder for temporary files of programs: `./scratch` is inside the run directory.
     ///
-    /// It may be or begin with a variable of the host where a task runs: `$SLURM_TMPDIR`, `${TMPDIR}/moldflow`.
+    /// It may start with a variable of the host where a task runs: `$SLURM_TMPDIR`,
+    /// `${TMPDIR}/moldflow`.
     #[serde(default = "default_scratch")]
     pub scratch: PathBuf,
     /// Template of the command that starts an MPI program: `mpirun -n {{total_ranks}}`.
     ///
-    /// It knows `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts` (with commas between them),
-    /// `hostfile` (a file with a host a line), `memory` (of a node, in MiB), `memory_per_task` (MiB, 0 if not given) and
-    /// `gpus_per_task`.
+    /// Its variables: `total_ranks`, `ranks_per_node`, `cores_per_rank`, `nodes`, `hosts`
+    /// (separated by commas), `hostfile` (a file with one host per line), `memory` (of a node, in
+    /// MiB), `memory_per_task` (MiB, 0 if not given) and `gpus_per_task`.
     pub mpiexec_command: Option<String>,
-    /// Shell lines that a task's environment needs first: `module load xtb`.
+    /// Shell lines that prepare the environment of tasks: `module load xtb`.
     #[serde(default)]
     pub setup: Vec<String>,
     /// The job in which `moldflow submit` runs a campaign.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub submit: Option<Submit>,
-    /// Variables of the engine's environment that tasks see besides the usual ones: `OPENMM_HOME`, or all that begin as
-    /// `GAUSS_*` says.
+    /// Variables of the engine's environment that are passed to tasks besides the usual ones:
+    /// `OPENMM_HOME`, or all that match `GAUSS_*`.
     #[serde(default)]
     #[schemars(inner(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*\*?$")))]
     pub pass_environment: Vec<String>,
-    /// Named shares of the site, each with its own way to start work.
+    /// Named shares of the site, each with an executor of its own.
     #[schemars(extend("minProperties" = 1))]
     pub partitions: BTreeMap<String, Partition>,
 }
@@ -56,7 +58,7 @@ fn default_scratch() -> PathBuf {
     "./scratch".into()
 }
 
-/// How to tell that this is the machine; what is not given is not asked.
+/// Conditions by which the machine is recognised; a condition that is not given is not checked.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recognise {
@@ -76,6 +78,16 @@ pub struct Node {
     pub gpus: usize,
 }
 
+impl Node {
+    /// Returns its memory in MiB, where the profile gives it.
+    pub fn memory_mib(&self) -> Option<u64> {
+        match self.memory {
+            Memory::Bytes(bytes) => Some(bytes >> 20),
+            Memory::Auto => None,
+        }
+    }
+}
+
 impl Default for Node {
     fn default() -> Self {
         Self {
@@ -90,7 +102,7 @@ impl Default for Node {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Auto {
-    /// What this host has.
+    /// Value read from this host.
     Auto,
 }
 
@@ -103,7 +115,7 @@ pub enum Cores {
 }
 
 impl Cores {
-    /// The number of cores; `auto` asks this host.
+    /// Number of cores; `auto` is that of this host.
     pub fn count(self) -> usize {
         match self {
             Self::Auto(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -129,17 +141,18 @@ pub struct Partition {
     #[serde(default, skip_serializing_if = "is_zero")]
     #[schemars(range(max = 1024))]
     pub gpus_per_task: usize,
-    /// What its nodes must be, in the words of the batch system: `cpu` to Slurm, `gpu_model=a100` to PBS.
+    /// Constraint on its nodes, in the scheduler's syntax: `cpu` for Slurm, `gpu_model=a100` for
+    /// PBS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub constraint: Option<String>,
-    /// How it is reached; this host if not given.
+    /// Transport to its host; this host if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transport: Option<Transport>,
-    /// Shell lines that its tasks need first, instead of those of the site.
+    /// Shell lines that prepare the environment of its tasks, instead of those of the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<Vec<String>>,
-    /// Set for every task.
+    /// Environment variables of its tasks.
     #[serde(default)]
     pub environment: BTreeMap<String, String>,
 }
@@ -149,7 +162,12 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Partition {
-    /// Tasks for which a node has cores, memory and GPUs, as far as these are known; one at the least.
+    /// Returns whether its tasks are processes of the host that the engine runs on.
+    pub fn runs_on_this_host(&self) -> bool {
+        matches!(self.executor, Executor::Local { .. }) && self.transport.is_none()
+    }
+
+    /// Tasks for which a node has cores, memory and GPUs, as far as these are known; at least one.
     pub fn tasks_per_node(&self, node: &Node) -> usize {
         let by_cores = node.cores.count() / self.cores_per_task.get();
         let by_gpus = node.gpus.checked_div(self.gpus_per_task);
@@ -161,7 +179,7 @@ impl Partition {
         counts.into_iter().flatten().min().unwrap_or(1).max(1)
     }
 
-    /// Tasks that run at once; none if only the allocation tells.
+    /// Number of tasks that run at once; none if only the allocation determines it.
     pub fn slot_count(&self, node: &Node) -> Option<usize> {
         match &self.executor {
             Executor::Local {
@@ -177,104 +195,10 @@ impl Partition {
                 nodes_per_task,
                 tasks_per_node,
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
-            Executor::Slurm { slots, batch, .. } => {
-                Some(slots.map_or(batch.max_jobs.get(), NonZeroUsize::get))
+            Executor::Batch(jobs) => {
+                let slots = jobs.slots.unwrap_or(jobs.batch.max_jobs);
+                Some(slots.get())
             }
-            Executor::Pbs { batch } | Executor::Cobalt { batch } => Some(batch.max_jobs.get()),
-        }
-    }
-}
-
-/// How a partition starts its work.
-///
-/// Every further executor is a variant with its own settings, which stand beside `executor` in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "executor", rename_all = "snake_case")]
-pub enum Executor {
-    /// Processes on the host that the engine runs on.
-    Local {
-        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
-        slots: Slots,
-        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are confined.
-        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-        pin: bool,
-    },
-    /// Nodes of the batch job that the engine runs in.
-    Allocation {
-        /// Nodes of the job that it takes; those that no other partition takes if not given.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        nodes: Option<NonZeroUsize>,
-        #[serde(default = "one")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        nodes_per_task: NonZeroUsize,
-        #[serde(default = "one")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        tasks_per_node: NonZeroUsize,
-    },
-    /// Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.
-    Slurm {
-        /// Tasks that are handed to it at once; as many as there may be jobs if not given.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schemars(range(min = 1, max = 1_000_000))]
-        slots: Option<NonZeroUsize>,
-        #[serde(flatten)]
-        batch: Batch,
-        /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task is a job.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        blocks: Option<Blocks>,
-    },
-    /// A job of PBS Pro for each task.
-    Pbs {
-        #[serde(flatten)]
-        batch: Batch,
-    },
-    /// A job of Cobalt for each task.
-    Cobalt {
-        #[serde(flatten)]
-        batch: Batch,
-    },
-}
-
-impl Executor {
-    /// The word profiles use.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Local { .. } => "local",
-            Self::Allocation { .. } => "allocation",
-            Self::Slurm { .. } => "slurm",
-            Self::Pbs { .. } => "pbs",
-            Self::Cobalt { .. } => "cobalt",
-        }
-    }
-
-    /// Nodes that it holds at most; none if only the allocation tells.
-    pub fn nodes(&self) -> Option<usize> {
-        match self {
-            Self::Local { .. } => Some(1),
-            Self::Allocation { nodes, .. } => nodes.map(NonZeroUsize::get),
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
-                Some(batch.max_jobs.get() * batch.nodes_per_task.get())
-            }
-        }
-    }
-
-    /// Nodes of a task.
-    pub fn nodes_per_task(&self) -> NonZeroUsize {
-        match self {
-            Self::Local { .. } => NonZeroUsize::MIN,
-            Self::Allocation { nodes_per_task, .. } => *nodes_per_task,
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => {
-                batch.nodes_per_task
-            }
-        }
-    }
-
-    /// What it asks of a batch system, if it makes jobs of its own.
-    pub fn batch(&self) -> Option<&Batch> {
-        match self {
-            Self::Local { .. } | Self::Allocation { .. } => None,
-            Self::Slurm { batch, .. } | Self::Pbs { batch } | Self::Cobalt { batch } => Some(batch),
         }
     }
 }
@@ -296,7 +220,7 @@ pub enum PerCore {
 }
 
 impl Site {
-    /// Whether tasks on nodes of the job that the engine runs in want GPUs.
+    /// Returns true if tasks in the engine's own job use GPUs.
     pub fn uses_gpus_here(&self) -> bool {
         let mut partitions = self.partitions.values();
         partitions.any(|partition| {
@@ -305,7 +229,7 @@ impl Site {
         })
     }
 
-    /// The site with `auto` and `cores` replaced by what this host has: what a run directory keeps.
+    /// Replaces `auto` and `cores` by the values of this host, as in the file of a run directory.
     pub fn resolved(mut self) -> Self {
         let cores = NonZeroUsize::new(self.node.cores.count()).unwrap_or(NonZeroUsize::MIN);
         self.node.cores = Cores::Count(cores);
@@ -318,7 +242,7 @@ impl Site {
         self
     }
 
-    /// Whether this host is the site; one that asks nothing is never recognised.
+    /// Returns true if this host is the site; a site without conditions is never recognised.
     pub fn is_here(&self, hostname: &str, is_set: impl Fn(&str) -> bool) -> bool {
         let Recognise {
             hostname: patterns,
@@ -330,7 +254,7 @@ impl Site {
     }
 }
 
-/// Whether a name fits a pattern of letters, `*` (anything) and `?` (one letter).
+/// Returns true if a name matches a pattern with `*` (anything) and `?` (one character).
 fn glob(pattern: &str, name: &str) -> bool {
     let mut chars = pattern.chars();
     match chars.next() {

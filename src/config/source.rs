@@ -1,4 +1,4 @@
-//! Where molecules are drawn from: QM9, or a file of SMILES.
+//! Sources of molecules: QM9, or a file of SMILES.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,8 +11,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::campaign::{Campaign, SearchSpace};
 use super::fault::{Fault, Faults, Place, Text};
-use super::space::Outside;
-use super::table::{self, Row, Table};
+use super::space::SpaceViolation;
+use super::table::{self, MoleculeRow, MoleculeTable};
 use crate::chem::qm9::Qm9;
 use crate::chem::{ChemError, Molecule, mixture};
 
@@ -31,28 +31,28 @@ enum Entries {
     File(Reading),
 }
 
-/// What was found in a file: every entry is kept, a duplicate, or skipped.
+/// Content of a file: every entry is kept, a duplicate, or skipped.
 #[derive(Debug)]
 pub struct Reading {
     /// The path as the campaign names it.
     pub file: String,
-    /// How the file was understood: delimiter, columns.
+    /// Layout that was assumed: delimiter and columns.
     pub layout: String,
-    /// Entries, blank lines and comments left out.
+    /// Number of entries, without blank lines and comments.
     pub read: usize,
     /// Distinct molecules of the search space, in the order of the file.
-    pub kept: Vec<Named>,
-    /// Entries of molecules that an earlier entry has.
+    pub kept: Vec<NamedMolecule>,
+    /// Entries whose molecule an earlier entry has.
     pub duplicates: Vec<Entry>,
-    /// Entries that are SMILES, but of no molecule of the search space.
-    pub skipped: BTreeMap<Skip, Vec<Entry>>,
-    /// Names with the molecules that bear them, in the order of the file; those of duplicates too.
+    /// Valid SMILES outside the search space, by reason.
+    pub skipped: BTreeMap<SkipReason, Vec<Entry>>,
+    /// Names with their molecules, in the order of the file, duplicates included.
     pub names: Vec<(String, String)>,
 }
 
 /// A molecule of a file: its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
+pub struct NamedMolecule {
     pub smiles: String,
     pub name: Option<String>,
 }
@@ -66,9 +66,9 @@ pub struct Entry {
     pub line: usize,
 }
 
-/// Why an entry was skipped; the first that applies counts.
+/// Reason for which an entry was skipped; the first that applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Skip {
+pub enum SkipReason {
     /// The cell is empty.
     NoSmiles,
     Reaction,
@@ -81,12 +81,12 @@ pub enum Skip {
     Salt,
     /// Several molecules.
     Mixture,
-    Outside(Outside),
-    /// MMFF94 cannot relax it, nor does the engine.
+    OutsideSpace(SpaceViolation),
+    /// Neither MMFF94 nor the engine can relax it.
     NoMmff94,
 }
 
-impl fmt::Display for Skip {
+impl fmt::Display for SkipReason {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         match self {
             Self::NoSmiles => f.write_str("without SMILES"),
@@ -96,7 +96,7 @@ impl fmt::Display for Skip {
             Self::Wildcard => f.write_str("wildcard"),
             Self::Bond => f.write_str("unusual bond"),
             Self::Impossible => f.write_str("impossible valence"),
-            Self::Outside(reason) => reason.fmt(f),
+            Self::OutsideSpace(reason) => reason.fmt(f),
             Self::NoMmff94 => f.write_str("without MMFF94 parameters"),
         }
     }
@@ -122,7 +122,10 @@ impl fmt::Display for Reading {
     }
 }
 
-/// Opens the source of a campaign; a path in it is relative to `base`. Each entry of a file is read and judged.
+/// Opens the source of a campaign, reading all entries of a file; its path is relative to `base`.
+///
+/// # Errors
+/// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
 pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
     let space = campaign.search_space.clone();
     let entries = match space.source.as_str() {
@@ -136,7 +139,8 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
 }
 
 impl Source {
-    /// Up to `n` molecules of the search space that `accept` takes, by their identity, drawn without replacement.
+    /// Draws up to `n` molecules that `accept` accepts from the search space, without replacement;
+    /// returns their identities.
     pub fn draw(&self, seed: u64, n: usize, accept: &dyn Fn(&str) -> bool) -> Vec<String> {
         let count = match &self.entries {
             Entries::Qm9(data) => data.len(),
@@ -153,7 +157,7 @@ impl Source {
         drawn.take(n).collect()
     }
 
-    /// How many distinct molecules can be drawn, counted no further than `most`.
+    /// Number of distinct molecules that can be drawn, counted up to `most`.
     pub fn count(&self, most: usize) -> usize {
         match &self.entries {
             Entries::Qm9(_) => self.draw(0, most, &|_| true).len(),
@@ -161,7 +165,7 @@ impl Source {
         }
     }
 
-    /// What was found in the file, if the source is one.
+    /// Content of the file, if the source is one.
     pub fn reading(&self) -> Option<&Reading> {
         match &self.entries {
             Entries::Qm9(_) => None,
@@ -193,7 +197,8 @@ impl fmt::Debug for Entries {
     }
 }
 
-/// What can be told from the letters of a QM9 SMILES, all of whose elements have one letter: whether size and elements fit.
+/// Quick check of a QM9 SMILES, whose elements all have one letter: returns false if its size or
+/// elements do not fit.
 fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     let mut symbols = smiles
         .bytes()
@@ -212,14 +217,18 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
     })
 }
 
-/// The entries of a `.smi`, `.csv` or `.tsv` file. `mmff94`: what MMFF94 has no parameters for is skipped.
+/// Reads the entries of a `.smi`, `.csv` or `.tsv` file. `mmff94`: skips molecules for which MMFF94
+/// has no parameters.
+///
+/// # Errors
+/// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
 pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    let read: fn(&Arc<Text>) -> Result<Table, Faults> = match extension.as_str() {
+    let read: fn(&Arc<Text>) -> Result<MoleculeTable, Faults> = match extension.as_str() {
         "smi" => table::lines,
         "csv" | "tsv" => table::table,
         _ => {
@@ -247,14 +256,15 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, F
     Err(Fault::new(message).hint(Some(hint.into())).into())
 }
 
-/// Sorts the rows of a file into molecules, duplicates and what is skipped; text that is not SMILES is a fault.
+/// Sorts the rows of a file into molecules, duplicates and skipped entries; text that is not SMILES
+/// is a fault.
 fn judge(
     text: &Arc<Text>,
-    table: Table,
+    table: MoleculeTable,
     space: &SearchSpace,
     mmff94: bool,
 ) -> Result<Reading, Faults> {
-    let Table { rows, layout } = table;
+    let MoleculeTable { rows, layout } = table;
     let mut reading = Reading {
         file: space.source.clone(),
         layout,
@@ -283,7 +293,7 @@ fn judge(
         }
         if seen.insert(smiles.clone()) {
             let name = row.name;
-            reading.kept.push(Named { smiles, name });
+            reading.kept.push(NamedMolecule { smiles, name });
         } else {
             reading.duplicates.push(row.into());
         }
@@ -291,8 +301,8 @@ fn judge(
     faults.or(reading)
 }
 
-impl From<Row> for Entry {
-    fn from(row: Row) -> Self {
+impl From<MoleculeRow> for Entry {
+    fn from(row: MoleculeRow) -> Self {
         Self {
             smiles: row.smiles,
             name: row.name,
@@ -308,44 +318,44 @@ fn unreadable(error: &ChemError, place: Place, layout: &str) -> Fault {
     Fault::new(error.to_string()).at(place).hint(Some(hint))
 }
 
-/// The molecule of an entry, why it is skipped, or an error if it is not SMILES.
+/// Molecule of an entry, or the reason for skipping it; an error if it is not SMILES.
 fn molecule(
     smiles: &str,
     space: &SearchSpace,
     mmff94: bool,
-) -> Result<Result<Molecule, Skip>, ChemError> {
+) -> Result<Result<Molecule, SkipReason>, ChemError> {
     if smiles.is_empty() {
-        return Ok(Err(Skip::NoSmiles));
+        return Ok(Err(SkipReason::NoSmiles));
     }
     let molecule = match Molecule::parse(smiles) {
         Err(ChemError::SeveralFragments { .. }) => {
             let Ok(mixture) = mixture(smiles) else {
-                return Ok(Err(Skip::Impossible));
+                return Ok(Err(SkipReason::Impossible));
             };
             match mixture.parent().filter(|_| space.largest_fragment) {
                 Some(parent) => parent,
-                None if mixture.is_salt() => return Ok(Err(Skip::Salt)),
-                None => return Ok(Err(Skip::Mixture)),
+                None if mixture.is_salt() => return Ok(Err(SkipReason::Salt)),
+                None => return Ok(Err(SkipReason::Mixture)),
             }
         }
         parsed => parsed,
     };
     Ok(match molecule {
-        Ok(molecule) => match space.outside(&molecule) {
-            None if mmff94 && !molecule.has_mmff94_parameters() => Err(Skip::NoMmff94),
+        Ok(molecule) => match space.violation(&molecule) {
+            None if mmff94 && !molecule.has_mmff94_parameters() => Err(SkipReason::NoMmff94),
             None => Ok(molecule),
-            Some(reason) => Err(Skip::Outside(reason)),
+            Some(reason) => Err(SkipReason::OutsideSpace(reason)),
         },
-        Err(ChemError::Wildcard { .. }) => Err(Skip::Wildcard),
-        Err(ChemError::Unsupported { .. }) => Err(Skip::Bond),
-        Err(ChemError::Impossible { .. }) => Err(Skip::Impossible),
-        Err(ChemError::TooLong { .. }) => Err(Skip::Outside(Outside::Size)),
-        Err(_) if is_reaction(smiles) => Err(Skip::Reaction),
+        Err(ChemError::Wildcard { .. }) => Err(SkipReason::Wildcard),
+        Err(ChemError::Unsupported { .. }) => Err(SkipReason::Bond),
+        Err(ChemError::Impossible { .. }) => Err(SkipReason::Impossible),
+        Err(ChemError::TooLong { .. }) => Err(SkipReason::OutsideSpace(SpaceViolation::Size)),
+        Err(_) if is_reaction(smiles) => Err(SkipReason::Reaction),
         Err(error) => return Err(error),
     })
 }
 
-/// Whether this is reaction SMILES, `reactants>agents>products`, each of which is SMILES or empty.
+/// Returns true for reaction SMILES, `reactants>agents>products`, each of which is SMILES or empty.
 fn is_reaction(smiles: &str) -> bool {
     // `->` is a dative bond.
     let arrow = |at: usize| smiles[..at].ends_with('-');

@@ -1,4 +1,4 @@
-//! Whether a molecule lies in the search space.
+//! Membership of molecules in the search space.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -9,12 +9,12 @@ use crate::chem::{HeavyAtom, Molecule};
 /// Elements that molecules can be built with; hydrogen is implied.
 pub const ELEMENTS: [&str; 10] = ["B", "C", "N", "O", "F", "P", "S", "Cl", "Br", "I"];
 
-/// Those of them that no molecule can have where MMFF94 is to relax it.
+/// Elements without MMFF94 parameters.
 pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
 
-/// Why a molecule lies outside of the search space.
+/// Reason for which a molecule lies outside the search space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Outside {
+pub enum SpaceViolation {
     /// An element that is not listed.
     Element,
     /// A net charge.
@@ -29,7 +29,7 @@ pub enum Outside {
     Ring,
 }
 
-impl fmt::Display for Outside {
+impl fmt::Display for SpaceViolation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Element => "other element",
@@ -43,13 +43,14 @@ impl fmt::Display for Outside {
 }
 
 impl SearchSpace {
-    /// Whether the molecule has only allowed elements and rings, is small enough, neutral, and without radicals.
+    /// Returns true if the molecule has only allowed elements and rings, is small enough, neutral,
+    /// and has no unpaired electrons.
     pub fn holds(&self, molecule: &Molecule) -> bool {
-        self.outside(molecule).is_none()
+        self.violation(molecule).is_none()
     }
 
-    /// Why the molecule is not one of the search space, if it is not.
-    pub fn outside(&self, molecule: &Molecule) -> Option<Outside> {
+    /// First reason for which the molecule lies outside the search space.
+    pub fn violation(&self, molecule: &Molecule) -> Option<SpaceViolation> {
         let atoms = molecule.heavy_atoms();
         let has_other_element = atoms
             .iter()
@@ -61,17 +62,17 @@ impl SearchSpace {
         };
         // Finding rings takes longest.
         match atoms.len() {
-            _ if has_other_element => Some(Outside::Element),
-            _ if molecule.charge() != 0 => Some(Outside::Charge),
-            _ if molecule.radical_electrons() != 0 => Some(Outside::Radical),
-            0 => Some(Outside::Nothing),
-            size if size > self.max_heavy_atoms => Some(Outside::Size),
-            _ => has_other_ring().then_some(Outside::Ring),
+            _ if has_other_element => Some(SpaceViolation::Element),
+            _ if molecule.charge() != 0 => Some(SpaceViolation::Charge),
+            _ if molecule.radical_electrons() != 0 => Some(SpaceViolation::Radical),
+            0 => Some(SpaceViolation::Nothing),
+            size if size > self.max_heavy_atoms => Some(SpaceViolation::Size),
+            _ => has_other_ring().then_some(SpaceViolation::Ring),
         }
     }
 }
 
-/// The sizes of the smallest rings that the bonds are in.
+/// Sizes of the smallest rings of the bonds.
 fn ring_sizes(atoms: &[HeavyAtom]) -> BTreeSet<usize> {
     let bonds = atoms.iter().enumerate();
     let bonds =
@@ -82,7 +83,7 @@ fn ring_sizes(atoms: &[HeavyAtom]) -> BTreeSet<usize> {
         .collect()
 }
 
-/// Atoms of the smallest ring that a bond is in: the shortest way around it, breadth first.
+/// Number of atoms of the smallest ring of a bond: shortest path around it, breadth first.
 fn ring_of(atoms: &[HeavyAtom], from: usize, to: usize) -> Option<usize> {
     let mut size = vec![0; atoms.len()];
     size[from] = 1;

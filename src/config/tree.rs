@@ -24,7 +24,7 @@ pub enum Value {
     Text(String),
     List(Vec<Node>),
     Map(Vec<(Key, Node)>),
-    /// What could not be filled in: a fault already, so nobody judges it again.
+    /// Reference that could not be replaced: already a fault, so it is not checked again.
     Unknown,
 }
 
@@ -46,7 +46,7 @@ impl Node {
         pair.map(|(key, node)| (key, node))
     }
 
-    /// The entries of a map, nothing for any other value.
+    /// Entries of a map; empty for any other value.
     pub fn entries(&self) -> &[(Key, Node)] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -54,7 +54,8 @@ impl Node {
         }
     }
 
-    /// The place of a value by its path, list entries by their index; of what is nearest around it if there is none.
+    /// Place of a value by its path, list entries by their index; of its nearest parent if there is
+    /// no such value.
     pub fn find(&self, path: &[&str]) -> &Place {
         let [name, rest @ ..] = path else {
             return &self.place;
@@ -82,7 +83,7 @@ impl Node {
         }
     }
 
-    /// Whether something in it could not be filled in.
+    /// Returns true if a reference inside could not be replaced.
     pub fn is_incomplete(&self) -> bool {
         match &self.value {
             Value::Unknown => true,
@@ -119,7 +120,8 @@ impl Node {
     }
 }
 
-/// Parses a text. Duplicate keys and unquoted `{{name}}` are faults beside a tree, a syntax error leaves no tree.
+/// Parses a text. Duplicate keys and unquoted `{{name}}` are faults beside a tree; after a syntax
+/// error there is no tree.
 pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<Node> {
     let whole = text.whole();
     let options = serde_saphyr::options! {
@@ -291,7 +293,7 @@ fn entries(
     entries
 }
 
-/// YAML as the parser gives it.
+/// YAML as the parser returns it.
 enum Raw {
     Null,
     Bool(bool),

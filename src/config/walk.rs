@@ -1,4 +1,4 @@
-//! Holds a tree against the JSON Schema of its type and collects every fault.
+//! Validation of a tree against the JSON Schema of its type, collecting every fault.
 
 use serde_json::Value as Json;
 
@@ -9,7 +9,8 @@ use super::site::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 use super::tree::{Key, Node, Value};
 use crate::simulate::{WORD_FORMAT, Words};
 
-/// Collects the faults of a tree. What can be left out is then taken out of the tree, so that the rest can be judged too.
+/// Collects the faults of a tree. Optional values with faults are removed from the tree, such that
+/// the rest can be checked too.
 pub fn walk(schema: &Json, tree: &mut Node, faults: &mut Faults) {
     let mut walker = Walker {
         root: schema,
@@ -24,7 +25,7 @@ struct Walker<'a> {
 }
 
 impl<'a> Walker<'a> {
-    /// Whether the node is as the schema says.
+    /// Returns true if the node satisfies the schema.
     fn walk(&mut self, schema: &'a Json, node: &mut Node, path: &str) -> bool {
         if node.value == Value::Unknown {
             return false;
@@ -49,7 +50,7 @@ impl<'a> Walker<'a> {
         target.unwrap_or(schema)
     }
 
-    /// The choices of a schema, those of its choices included.
+    /// Alternatives of a schema, including those of its alternatives.
     fn expand(&self, schema: &'a Json) -> Vec<&'a Json> {
         let schema = self.follow(schema);
         match choices_of(schema) {
@@ -66,7 +67,7 @@ impl<'a> Walker<'a> {
         choices.into_iter().any(|choice| fits(choice, &Value::Null))
     }
 
-    /// Judges a node by the one choice that its tag or its type selects.
+    /// Checks a node against the alternative that its tag or its type selects.
     fn choose(&mut self, mut choices: Vec<&'a Json>, node: &mut Node, path: &str) {
         choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
         if let Some(tag) = tag_of(&choices) {
@@ -127,9 +128,9 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// Judges what stands beside the tag of an inner enum that tells no variant, as if it told the first.
-    ///
-    /// What depends on the variant is taken out. An outer enum decides too much for that.
+    /// Checks the keys beside the tag of an inner enum whose tag names no variant, as if it named
+    /// the first; keys that depend on the variant are removed. An outer enum decides too much for
+    /// that.
     fn judge_beside(&mut self, tag: &str, choices: &[&'a Json], node: &mut Node, path: &str) {
         let (Some(first), Value::Map(entries)) = (choices.first(), &mut node.value) else {
             return;
@@ -357,7 +358,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    /// The first sentence of what the schema says of a value.
+    /// First paragraph of the schema's description of a value.
     fn description(&self, schema: &'a Json) -> Option<&'a str> {
         let text = schema
             .get("description")
@@ -402,14 +403,14 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// The whole number that a number such as `1e3` is.
+/// Integer value of a number such as `1e3`, if it is one.
 pub fn whole(value: f64) -> Option<i128> {
-    /// Above it not every whole number is one of this type.
+    /// Above it, `f64` cannot represent every integer.
     const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
     (value.fract() == 0.0 && value.abs() <= LARGEST).then_some(value as i128)
 }
 
-/// Where a value comes from that does not stand where it is used.
+/// Origin of a value that is not written where it is used.
 fn from_param(node: &Node) -> Option<String> {
     let written = node.place.written();
     written.contains("{{").then(|| {

@@ -1,9 +1,9 @@
-//! Scalars as PyYAML reads them, which follows YAML 1.1: `yes`, `010`, `1_000`, `1:30`. Files of Python programs are written
-//! for it. The patterns are those of `yaml/resolver.py`, version 6.0.
+//! Scalars of YAML 1.1 as PyYAML reads them, for which Python programs write their files: `yes`,
+//! `010`, `1_000`, `1:30`. The patterns are those of `yaml/resolver.py`, version 6.0.
 
 use super::tree::{Node, Value};
 
-/// Reads the plain scalars of a tree again, from how they are written.
+/// Interprets the plain scalars of a tree by the rules of YAML 1.1.
 pub fn resolve(node: &mut Node) {
     match &mut node.value {
         Value::List(nodes) => nodes.iter_mut().for_each(resolve),

@@ -25,8 +25,8 @@ pub enum DesignError {
         line: usize,
         source: ChemError,
     },
-    #[error("measured molecule {number}")]
-    Measured { number: usize, source: ChemError },
+    #[error("evaluated molecule {number}")]
+    Observation { number: usize, source: ChemError },
     #[error("start molecule {number}")]
     Start { number: usize, source: ChemError },
     #[error("the statistics in {} are of another objective or another model", .0.display())]

@@ -1,4 +1,5 @@
-//! Where chemistry meets learning: group features, the molecule environment, and the bodies of the `ml` tasks.
+//! Where chemistry meets learning: group features, the molecule environment, and the bodies of the
+//! `ml` tasks.
 
 mod error;
 pub mod generator;
@@ -14,26 +15,60 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::task::RankedCandidate;
+
 pub use error::DesignError;
 pub use ranges::{SettingFault, out_of_range};
 pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
 pub use tasks::{generate, screen, train};
 
-/// Input of `train`: what was measured, in order of submission.
+/// A molecule and the value of its objective, from which the surrogate learns.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "StoredObservation")]
+pub struct Observation {
+    /// Canonical SMILES.
+    pub smiles: String,
+    /// Value of the objective, hartree.
+    pub value: f64,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum StoredObservation {
+    Named {
+        smiles: String,
+        value: f64,
+    },
+    /// The form of 0.1.0.
+    Pair(String, f64),
+}
+
+impl From<StoredObservation> for Observation {
+    fn from(stored: StoredObservation) -> Self {
+        match stored {
+            StoredObservation::Named { smiles, value } | StoredObservation::Pair(smiles, value) => {
+                Self { smiles, value }
+            }
+        }
+    }
+}
+
+/// Input of `train`: the evaluated molecules, in order of submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainInput {
-    /// Statistics of what an earlier call was given; none if `measured` is all there is.
+    /// Statistics of what an earlier call was given; none if `observations` is all there is.
     #[serde(default)]
     pub statistics: Option<PathBuf>,
-    /// What is new since: canonical SMILES and value of the objective in hartree.
-    pub measured: Vec<(String, f64)>,
+    /// Molecules that were evaluated since.
+    #[serde(alias = "measured")]
+    pub observations: Vec<Observation>,
     /// Whether the values are divided by the number of atoms, hydrogen included.
     #[serde(default)]
     pub per_atom: bool,
     pub settings: TrainSettings,
     /// Where the model goes.
     pub model_out: PathBuf,
-    /// Where the statistics of all that was measured go.
+    /// Where the statistics of all observations go.
     pub statistics_out: PathBuf,
 }
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -68,7 +103,8 @@ pub struct GenerateOutput {
     pub candidates: usize,
     pub epsilon: f64,
     pub episodes: usize,
-    /// Mean reward of a step: standard deviations that the prediction lies below the mean of what was measured.
+    /// Mean reward of a step: standard deviations that the prediction lies below the mean of the
+    /// observations.
     pub mean_reward: f64,
     /// Mean loss of the updates, none before the first.
     pub mean_loss: Option<f64>,
@@ -80,18 +116,11 @@ pub struct ScreenInput {
     pub model: PathBuf,
     pub candidates: PathBuf,
     pub settings: ScreenSettings,
-    /// Best value measured so far, hartree, for acquisitions that need it.
+    /// Lowest value so far, hartree, for acquisitions that need it.
     pub incumbent: Option<f64>,
 }
 /// Predictions, best first.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenOutput {
-    pub ranked: Vec<Predicted>,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Predicted {
-    pub smiles: String,
-    pub mean: f64,
-    pub std: f64,
+    pub ranked: Vec<RankedCandidate>,
 }

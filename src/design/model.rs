@@ -1,9 +1,10 @@
 //! The group-contribution model: a sum over groups, fitted by Bayesian ridge regression.
 //!
-//! An energy is that of its atoms: E = N e0 + sum of n_g e_g, with N the number of atoms and n_g the counts of the groups.
-//! Divided by N this is linear in n_g / N with the intercept e0, and all molecules weigh the same. Fitting E on n_g
-//! instead has an intercept that is the same for a molecule of any size: one made of unknown groups is then predicted as an
-//! average molecule, however small, and per atom as the best of all.
+//! An energy is that of its atoms: E = N e0 + sum of n_g e_g, with N the number of atoms and n_g
+//! the counts of the groups. Divided by N this is linear in n_g / N with the intercept e0, and all
+//! molecules weigh the same. Fitting E on n_g instead has an intercept that is the same for a
+//! molecule of any size: one made of unknown groups is then predicted as an average molecule,
+//! however small, and per atom as the best of all.
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,8 @@ pub struct GroupModel {
     vocabulary: Vocabulary,
     ridge: BayesianRidge,
     terms: Terms,
-    /// Mean and standard deviation of the objective as measured; the latter 1 where all values are equal.
+    /// Mean and standard deviation of the observed objective; the latter 1 where all values are
+    /// equal.
     centre: f64,
     spread: f64,
 }
@@ -37,12 +39,12 @@ const MODEL: Kind = Kind {
 impl GroupModel {
     /// Fits the model to molecules and their values of the objective, hartree.
     pub fn fit(
-        measured: &[(Molecule, f64)],
+        observations: &[(Molecule, f64)],
         per_atom: bool,
         settings: &TrainSettings,
     ) -> Result<Self, FitError> {
         let mut statistics = Statistics::new(settings.model, per_atom);
-        statistics.add(measured)?;
+        statistics.add(observations)?;
         Self::of(&statistics, settings)
     }
 
@@ -89,7 +91,7 @@ impl GroupModel {
         fitted.into_iter().zip(factors).map(objective).collect()
     }
 
-    /// How far `value` lies below the mean of what was measured, in standard deviations.
+    /// How far `value` lies below the mean of the observations, in standard deviations.
     pub fn standardised_gain(&self, value: f64) -> f64 {
         (self.centre - value) / self.spread
     }

@@ -1,4 +1,5 @@
-//! The environment of the agent: molecules as states, valence edits as actions, the model's word as reward.
+//! The environment of the agent: molecules as states, valence edits as actions, the model's word as
+//! reward.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -50,8 +51,8 @@ struct Seen {
 const MOST_SEEN: usize = 200_000;
 
 impl MoleculeEnvironment {
-    /// Episode k begins at `starts[k % len]`, or at nothing if there are none. Starts larger than the rules allow are
-    /// left out.
+    /// Episode k begins at `starts[k % len]`, or at nothing if there are none. Starts larger than
+    /// the rules allow are left out.
     pub fn new(
         model: GroupModel,
         rules: EditRules,
@@ -97,8 +98,9 @@ impl Environment for MoleculeEnvironment {
         Ok(neighbours.iter().map(action).collect())
     }
 
-    /// How far the predicted objective lies below the mean of those measured, in their standard deviations: minus the
-    /// prediction, on a scale on which energies per atom can be told apart as well as whole ones.
+    /// How far the predicted objective lies below the mean of the observations, in their standard
+    /// deviations: minus the prediction, on a scale on which energies per atom can be told apart as
+    /// well as whole ones.
     fn reward(&mut self, state: &State) -> Result<f64, Infallible> {
         let predict = |molecule: &Molecule| self.model.predict([molecule])[0].mean;
         Ok(state.as_ref().map_or(0.0, |seen| {

@@ -1,4 +1,4 @@
-//! What was measured so far, as far as the group model needs it: sums to which further results add.
+//! Sums over all observations that the group model is fitted to; further observations add to them.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,16 +10,16 @@ use crate::learn::ridge::BayesianRidge;
 use crate::learn::saved::{Kind, SavedError};
 use crate::learn::surrogate::FitError;
 
-/// Sums over molecules and their values of the objective, hartree. The same molecules in the same order give the same
-/// bits, in however many portions they came.
+/// Sums over molecules and their values of the objective, hartree. The same molecules in the same
+/// order give the same bits, in however many portions they came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     terms: Terms,
     vocabulary: Vocabulary,
     /// Of what is fitted.
     fitted: Moments,
-    /// Of the objective, by the columns of the fit times what makes a fitted value one of the objective; column 0 is that
-    /// factor itself.
+    /// Of the objective, by the columns of the fit times what makes a fitted value one of the
+    /// objective; column 0 is that factor itself.
     objective: Moments,
 }
 
@@ -48,9 +48,9 @@ impl Statistics {
     }
 
     /// Adds molecules and their values of the objective, hartree.
-    pub fn add(&mut self, measured: &[(Molecule, f64)]) -> Result<(), FitError> {
-        self.learn_groups(measured.iter().map(|(molecule, _)| molecule));
-        for (molecule, value) in measured {
+    pub fn add(&mut self, observations: &[(Molecule, f64)]) -> Result<(), FitError> {
+        self.learn_groups(observations.iter().map(|(molecule, _)| molecule));
+        for (molecule, value) in observations {
             let factor = self.terms.objective_of_fitted(molecule);
             let row = self.terms.row(&self.vocabulary, molecule);
             self.fitted.add(&row, value / factor)?;
@@ -108,7 +108,8 @@ impl Statistics {
         }
     }
 
-    /// Columns stay sorted by group, so that those of the fit do not hang on the order in which groups were met.
+    /// Columns stay sorted by group, so that those of the fit do not hang on the order in which
+    /// groups were met.
     fn learn_groups<'a>(&mut self, molecules: impl IntoIterator<Item = &'a Molecule>) {
         let (vocabulary, places) = self.vocabulary.with(molecules);
         let shifted: Vec<usize> = (places.iter().map(|place| place + 1)).collect();

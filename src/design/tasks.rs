@@ -1,4 +1,5 @@
-//! The bodies of the tasks `train`, `generate` and `screen`: each reads and writes the files its input names.
+//! The bodies of the tasks `train`, `generate` and `screen`: each reads and writes the files its
+//! input names.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -11,12 +12,11 @@ use super::molecules::{MoleculeEnvironment, View};
 use super::ranges::SettingFault;
 use super::settings::Model;
 use super::statistics::Statistics;
-use super::{
-    GenerateInput, GenerateOutput, Predicted, ScreenInput, ScreenOutput, TrainInput, TrainOutput,
-};
+use super::{GenerateInput, GenerateOutput, ScreenInput, ScreenOutput, TrainInput, TrainOutput};
 use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
 use crate::learn::acquisition::rank;
+use crate::task::RankedCandidate;
 
 /// Adds the new results to the statistics, fits the surrogate to them, and writes both.
 pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
@@ -26,14 +26,16 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
         Some(path) => read_statistics(path, model, per_atom)?,
         None => Statistics::new(model, per_atom),
     };
-    let measured = (1..)
-        .zip(&input.measured)
-        .map(|(number, (smiles, value))| match Molecule::parse(smiles) {
-            Ok(molecule) => Ok((molecule, *value)),
-            Err(source) => Err(DesignError::Measured { number, source }),
-        })
+    let observations = (1..)
+        .zip(&input.observations)
+        .map(
+            |(number, observation)| match Molecule::parse(&observation.smiles) {
+                Ok(molecule) => Ok((molecule, observation.value)),
+                Err(source) => Err(DesignError::Observation { number, source }),
+            },
+        )
         .collect::<Result<Vec<_>, _>>()?;
-    statistics.add(&measured)?;
+    statistics.add(&observations)?;
     let model = GroupModel::of(&statistics, &input.settings)?;
     write(&input.model_out, model.to_bytes()?)?;
     write(&input.statistics_out, statistics.to_bytes()?)?;
@@ -44,7 +46,8 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
     })
 }
 
-/// Lets the agent explore against the model; writes the states it visited, and the agent as it is afterwards.
+/// Lets the agent explore against the model; writes the states it visited, and the agent as it is
+/// afterwards.
 pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     let settings = &input.settings;
     refuse(settings.faults())?;
@@ -123,11 +126,9 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
         settings.kappa,
         input.incumbent,
     );
-    let ranked = ranked.into_iter().map(|(smiles, prediction)| Predicted {
-        smiles,
-        mean: prediction.mean,
-        std: prediction.std,
-    });
+    let ranked = ranked
+        .into_iter()
+        .map(|(smiles, prediction)| RankedCandidate { smiles, prediction });
     Ok(ScreenOutput {
         ranked: ranked.collect(),
     })

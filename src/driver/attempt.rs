@@ -6,6 +6,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{PROGRAM_ERR, Termination};
+use crate::host::hash::sha256_of_file;
 use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
@@ -14,11 +15,11 @@ use crate::engine::{TaskResult, file};
 /// Bytes of standard error that a failure's message quotes.
 const QUOTED: u64 = 2000;
 
-/// The program that tasks are, and how its end is understood.
-pub trait Program {
-    /// Command line, run in the directory of the attempt.
+/// The program that runs a task, and the meaning of its end.
+pub trait TaskProgram {
+    /// Returns its command line, which runs in the directory of the attempt.
     fn argv(&self) -> Vec<String>;
-    /// What the attempt came to: its own result first, then its exit status.
+    /// Returns the result of an attempt: the one that it left, or else what its exit status means.
     fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult;
 }
 
@@ -28,7 +29,7 @@ pub struct TaskRun {
     pub executable: PathBuf,
 }
 
-impl Program for TaskRun {
+impl TaskProgram for TaskRun {
     fn argv(&self) -> Vec<String> {
         let executable = self.executable.to_string_lossy().into_owned();
         vec![executable, "task".into(), "run".into(), file::INPUT.into()]
@@ -77,7 +78,8 @@ impl Program for TaskRun {
                 FailureKind::NodeLost,
                 format!("its node was lost or taken away (`{word}`)"),
             ),
-            // Not counted: a controller that lost its state cancels jobs too, and the word is the same.
+            // Not counted: a controller that lost its state cancels jobs too, and the word is the
+            // same.
             Termination::CancelledByHand => (
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
@@ -116,7 +118,7 @@ pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
         .join(attempt.to_string())
 }
 
-/// Why the files of a result could not be taken in.
+/// Reason why the files of a result could not be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
     /// The result is not what a task should leave.
@@ -133,11 +135,11 @@ impl AdoptError {
 }
 
 /// The files of a run that are named by their content.
-pub struct Files {
+pub struct StateFiles {
     dir: PathBuf,
 }
 
-impl Files {
+impl StateFiles {
     pub fn open(run_dir: &Path) -> io::Result<Self> {
         let dir = run_dir.join("state");
         fs::create_dir_all(&dir)?;
@@ -148,14 +150,15 @@ impl Files {
         self.dir.join(&file.sha256)
     }
 
-    /// Those of `files` that are missing, or not as they were written; an error where the host keeps one from being read.
+    /// Those of `files` that are missing, or not as they were written; an error where the host
+    /// keeps one from being read.
     pub fn damaged<'f>(
         &self,
         files: impl IntoIterator<Item = &'f FileRef>,
     ) -> io::Result<Vec<&'f FileRef>> {
         let mut damaged = Vec::new();
         for file in files {
-            match sha256(&self.path(file)) {
+            match sha256_of_file(&self.path(file)) {
                 Ok(sha256) if sha256 == file.sha256 => {}
                 Err(e) if HostFault::of(&e).is_some() => {
                     let path = self.path(file);
@@ -167,8 +170,9 @@ impl Files {
         Ok(damaged)
     }
 
-    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut. They stay where they are as
-    /// well, for an engine that finds the attempt again before its end is committed.
+    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut. They
+    /// stay where they are as well, for an engine that finds the attempt again before its end is
+    /// committed.
     pub fn adopt(&self, from: &Path, outcome: &Outcome) -> Result<(), AdoptError> {
         let files = outcome.new_files();
         for (name, file) in &files {
@@ -212,18 +216,6 @@ impl Files {
         }
         Ok(())
     }
-}
-
-/// SHA-256 of a file, lower-case hexadecimal.
-fn sha256(path: &Path) -> io::Result<String> {
-    use sha2::{Digest, Sha256};
-    let mut hash = Sha256::new();
-    io::copy(&mut File::open(path)?, &mut hash)?;
-    Ok(hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
 }
 
 /// The name of a file comes from a result: it must not lead to another folder.

@@ -1,25 +1,25 @@
-//! How long tasks take: what is recorded of each stage, so that none is begun that may not end in time.
+//! Durations of tasks, recorded by stage: no task begins that may not end in time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::task::{FailureKind, Outcome};
+use crate::task::{FailureKind, Limits, Outcome};
 
 /// Successes of a stage from which its longest says something of the next.
 const ENOUGH: u32 = 10;
 
-/// What the tasks of each stage took.
+/// Durations of the tasks of each stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Durations(BTreeMap<String, Stage>);
+pub struct TaskDurations(BTreeMap<String, Stage>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Stage {
     successes: u32,
-    /// Of those that succeeded, and of those whose walltime was too short.
+    /// Longest time of those that succeeded, and of those whose walltime was too short.
     longest: Duration,
 }
 
-impl Durations {
+impl TaskDurations {
     /// Records the end of an attempt at a task of `stage` after `took`.
     pub fn add(&mut self, stage: &str, took: Duration, outcome: &Outcome) {
         let succeeded = match outcome {
@@ -36,12 +36,14 @@ impl Durations {
         stage.longest = stage.longest.max(took);
     }
 
-    /// How long a task of `stage` may take as far as is known: its timeout, or twice the longest so far.
-    pub fn expected(&self, stage: &str, timeout: Duration) -> Duration {
-        match self.0.get(stage) {
-            Some(stage) if stage.successes >= ENOUGH => timeout.min(2 * stage.longest),
-            _ => timeout,
-        }
+    /// Returns the limits of a task of `stage`: it is expected to take its timeout, or twice the
+    /// longest time so far.
+    pub fn limits(&self, stage: &str, limits: Limits) -> Limits {
+        let expected = match self.0.get(stage) {
+            Some(stage) if stage.successes >= ENOUGH => limits.timeout.min(2 * stage.longest),
+            _ => limits.timeout,
+        };
+        Limits { expected, ..limits }
     }
 }
 
@@ -62,8 +64,8 @@ mod tests {
         Outcome::Failed(Failure { kind, message })
     }
 
-    fn after(seconds: &[u64]) -> Durations {
-        let mut durations = Durations::default();
+    fn after(seconds: &[u64]) -> TaskDurations {
+        let mut durations = TaskDurations::default();
         for seconds in seconds {
             durations.add("evaluate", Duration::from_secs(*seconds), &success());
         }
@@ -73,7 +75,9 @@ mod tests {
     #[test]
     fn a_loss_to_the_walltime_makes_a_task_longer_and_other_failures_do_not() {
         let mut durations = after(&[20; 10]);
-        let expected = |durations: &Durations| durations.expected("evaluate", TIMEOUT).as_secs();
+        let limits =
+            |durations: &TaskDurations, stage| durations.limits(stage, Limits::new(TIMEOUT));
+        let expected = |durations: &TaskDurations| limits(durations, "evaluate").expected.as_secs();
         assert_eq!(expected(&durations), 40);
         durations.add(
             "evaluate",
@@ -87,7 +91,7 @@ mod tests {
             &failure(FailureKind::Walltime),
         );
         assert_eq!(expected(&durations), 100);
-        assert_eq!(durations.expected("train", TIMEOUT), TIMEOUT);
+        assert_eq!(limits(&durations, "train").expected, TIMEOUT);
     }
 
     proptest! {
@@ -95,7 +99,7 @@ mod tests {
         fn a_task_is_expected_to_take_its_timeout_until_ten_took_less(
             took in proptest::collection::vec(0..1000u64, 0..30),
         ) {
-            let expected = after(&took).expected("evaluate", TIMEOUT);
+            let expected = after(&took).limits("evaluate", Limits::new(TIMEOUT)).expected;
             let longest = took.iter().max().copied().unwrap_or_default();
             let known = took.len() >= ENOUGH as usize;
             let twice = TIMEOUT.min(Duration::from_secs(2 * longest));

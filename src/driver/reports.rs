@@ -2,29 +2,29 @@
 
 use rustix::fs::statvfs;
 
-use super::attempt::{AdoptError, Program, directory, stderr_tail};
-use super::{Driver, DriverError, Ending, Halt};
+use super::attempt::{AdoptError, TaskProgram, directory, stderr_tail};
+use super::{Driver, DriverError};
 use crate::engine::{TaskResult, file};
 use crate::exec::{JobEvent, Report, Termination, discard};
 use crate::simulate::SimResult;
-use crate::store::{Batch, Entry, LEAST_ROOM, Simulation};
+use crate::store::{CacheEntry, Commit, LEAST_ROOM, Simulation};
 use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
 
 /// Reports taken in before a commit, at the most.
 const MOST_REPORTS: usize = 1000;
 
 /// A fault of the host that an attempt met.
-pub(super) struct Met {
+pub(super) struct AttemptHostFault {
     fault: HostFault,
     why: String,
-    /// Whether the attempt may have left a result, which can be taken in once the host is well.
+    /// The attempt may have left a result, which can be taken in once the host is well.
     left: bool,
 }
 
-impl<P: Program> Driver<P> {
+impl<P: TaskProgram> Driver<P> {
     /// Takes in `first` and what else has come since.
     pub(super) async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
-        let mut batch = Batch::default();
+        let mut batch = Commit::default();
         let mut facts = Vec::new();
         if self.is_ahead() {
             return Ok(());
@@ -36,7 +36,7 @@ impl<P: Program> Driver<P> {
             match report.event {
                 _ if !self.engine.awaits(task, attempt) => {}
                 JobEvent::Started => {
-                    self.turns.started(task, report.at);
+                    self.order.started(task, report.at);
                     batch.started.push((task, attempt, report.at));
                 }
                 JobEvent::Ended {
@@ -46,10 +46,11 @@ impl<P: Program> Driver<P> {
                 } => {
                     let read = match self.read(task, attempt, &exit, result.as_deref()) {
                         Ok(read) => read,
-                        Err(Met { fault, why, left }) => {
+                        Err(AttemptHostFault { fault, why, left }) => {
                             if !left {
-                                // Without its directory it has not begun: the next engine starts it, as the same attempt.
-                                let dir = directory(&self.site.run_dir, task, attempt);
+                                // Without its directory it has not begun: the next engine starts
+                                // it, as the same attempt.
+                                let dir = directory(&self.context.run_dir, task, attempt);
                                 discard(&dir, file::RESULT);
                             }
                             self.halt(fault, why, false);
@@ -83,39 +84,22 @@ impl<P: Program> Driver<P> {
             };
         }
         self.take(facts, batch).await?;
-        if let Some(earlier) = &mut self.earlier {
-            earlier.keep(&entries).await;
+        if let Some(cache) = &mut self.cache {
+            cache.keep(&entries).await;
         }
         Ok(())
     }
 
-    /// Starts nothing new; what runs may still leave its result. `is_ahead`: the journal could not take facts that the
-    /// engine has handled.
-    pub(super) fn halt(&mut self, fault: HostFault, why: String, is_ahead: bool) {
-        tracing::error!("{fault}: {why}");
-        match &mut self.halted {
-            // The first one explains those that follow.
-            Some(halt) => halt.is_ahead |= is_ahead,
-            None => {
-                self.halted = Some(Halt {
-                    fault,
-                    why,
-                    is_ahead,
-                });
-            }
-        }
-        self.drain(Ending::Interrupted);
-    }
-
-    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the attempt is not to blame.
+    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the
+    /// attempt is not to blame.
     pub(super) fn read(
         &self,
         task: TaskId,
         attempt: Attempt,
         exit: &Termination,
         result: Option<&[u8]>,
-    ) -> Result<TaskResult, Met> {
-        let dir = directory(&self.site.run_dir, task, attempt);
+    ) -> Result<TaskResult, AttemptHostFault> {
+        let dir = directory(&self.context.run_dir, task, attempt);
         let mut read = self.program.read(exit, result);
         match self.files.adopt(&dir, &read.outcome) {
             Ok(()) => {}
@@ -126,7 +110,7 @@ impl<P: Program> Driver<P> {
                 });
             }
             Err(AdoptError::Host(e)) => {
-                return Err(Met {
+                return Err(AttemptHostFault {
                     fault: HostFault::of(&e).unwrap_or(HostFault::InputOutput),
                     why: format!("a file of the result could not be taken in: {e}"),
                     left: true,
@@ -140,12 +124,13 @@ impl<P: Program> Driver<P> {
             }
             failure.message = self.secrets.hide(&failure.message);
             // A program that meets a full disk may say anything.
-            let is_full =
-                || statvfs(&self.site.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM);
+            let is_full = || {
+                statvfs(&self.context.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM)
+            };
             let fault = read.host_fault;
             let fault = fault.or_else(|| is_full().then_some(HostFault::DiskFull));
             if let (Some(fault), false) = (fault, *exit == Termination::Cancelled) {
-                return Err(Met {
+                return Err(AttemptHostFault {
                     fault,
                     why: std::mem::take(&mut failure.message),
                     left: matches!(exit, Termination::Unread(..)),
@@ -160,12 +145,12 @@ impl<P: Program> Driver<P> {
         Ok(read)
     }
 
-    /// What the answer of a task leaves in the cache.
-    pub(super) fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<Entry> {
-        let earlier = self.earlier.as_ref()?;
+    /// Returns the cache entry of a task's result, if that can be kept.
+    fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<CacheEntry> {
+        let cache = self.cache.as_ref()?;
         let input = self.engine.input(task)?.0;
-        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
-        earlier.entry(task, key, result, at)
+        let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        cache.entry(task, key, result, at)
     }
 }
 
@@ -175,7 +160,7 @@ pub(super) fn row(task: TaskId, s: SimResult) -> Simulation {
         task,
         engine: s.engine,
         version: s.version,
-        level: s.level,
+        level_of_theory: s.level,
         xyz,
     }
 }

@@ -5,31 +5,33 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::attempt::{Program, directory};
+use super::attempt::{TaskProgram, directory};
 use super::reports::row;
-use super::{Driver, DriverError, StageSite};
+use super::{Driver, DriverError};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Adoption, Job, SCRATCH, now};
-use crate::store::Batch;
-use crate::task::{Attempt, Fact, TaskId};
+use crate::plan::PlannedStage;
+use crate::store::Commit;
+use crate::task::{Attempt, Fact, Limits, TaskId};
 
 /// The longest wait for another attempt, whatever the clock says after a crash.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-impl<P: Program> Driver<P> {
-    /// Looks for every attempt that an earlier engine submitted: what runs or ran is adopted, the rest started.
-    pub(super) async fn take_over(&mut self) -> (Vec<Fact>, Batch) {
+impl<P: TaskProgram> Driver<P> {
+    /// Looks for every attempt that an earlier engine submitted: adopts those that run or ran,
+    /// starts the others.
+    pub(super) async fn adopt_or_start(&mut self) -> (Vec<Fact>, Commit) {
         let mut start = Vec::new();
         let outstanding = self.engine.outstanding();
         for (partition, jobs) in self.jobs(&outstanding) {
-            let Some(executor) = self.site.executors.get_mut(&partition) else {
+            let Some(executor) = self.context.executors.get_mut(&partition) else {
                 continue;
             };
             let found = executor.find(&jobs);
             for (Job { token, .. }, found) in jobs.into_iter().zip(found) {
                 match found {
                     Adoption::NotStarted => start.push((token.task, token.attempt)),
-                    Adoption::Adopted => self.turns.adopt(&partition, token.task, token.attempt),
+                    Adoption::Adopted => self.order.adopt(&partition, token.task, token.attempt),
                 }
             }
         }
@@ -42,7 +44,7 @@ impl<P: Program> Driver<P> {
         self.submit(start).await
     }
 
-    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Batch) {
+    pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Commit) {
         let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
             match *effect {
@@ -57,58 +59,58 @@ impl<P: Program> Driver<P> {
                     }
                 }
                 Effect::Cancel { task, attempt } => {
-                    self.turns.end(task);
+                    self.order.end(task);
                     cancel.push(self.token(task, attempt));
                 }
                 Effect::End => tracing::info!("the run has ended"),
             }
         }
         if !cancel.is_empty() {
-            for executor in self.site.executors.values_mut() {
+            for executor in self.context.executors.values_mut() {
                 executor.cancel(&cancel);
             }
         }
         self.submit(submit).await
     }
 
-    /// Has attempts started, but for those whose answer an earlier run had: these are told.
-    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Batch) {
-        let mut told = (Vec::new(), Batch::default());
+    /// Starts attempts, except those whose result is in the cache: returns these as facts.
+    pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Commit) {
+        let mut cached = (Vec::new(), Commit::default());
         if self.draining.is_some() {
-            return told;
+            return cached;
         }
         let mut start = Vec::new();
         for (task, attempt) in attempts {
-            let found = match attempt {
-                1 => self.look_up(task, &mut told.1).await,
+            let hit = match attempt {
+                1 => self.look_up(task, &mut cached.1).await,
                 _ => None,
             };
-            match found {
-                Some(fact) => told.0.push(fact),
+            match hit {
+                Some(fact) => cached.0.push(fact),
                 None => start.push((task, attempt)),
             }
         }
-        let start = self.turn(start);
+        let start = self.in_order(start);
         for (partition, jobs) in self.jobs(&start) {
-            if let Some(executor) = self.site.executors.get_mut(&partition) {
+            if let Some(executor) = self.context.executors.get_mut(&partition) {
                 executor.submit(jobs);
             }
         }
-        told
+        cached
     }
 
-    /// The answer that an earlier run had to a task that has not been tried.
-    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Batch) -> Option<Fact> {
-        let earlier = self.earlier.as_mut()?;
+    /// Returns the cache hit of a task that has not been tried, as a fact.
+    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Commit) -> Option<Fact> {
+        let cache = self.cache.as_mut()?;
         let input = self.engine.input(task)?.0;
-        let key = earlier.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
         let json = serde_json::to_string(&key).unwrap_or_default();
         batch.lookups.push((task, json, now()));
         let TaskResult {
             outcome,
             simulation,
             ..
-        } = input.answer(earlier.find(&key).await?)?;
+        } = input.answer(cache.find(&key).await?)?;
         batch.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
     }
@@ -125,36 +127,41 @@ impl<P: Program> Driver<P> {
         self.take(found, batch).await
     }
 
-    /// Whether an attempt has to wait until `not_before`, milliseconds since the Unix epoch; if so it is put off.
+    /// Returns whether an attempt has to wait until `not_before`, milliseconds since the Unix
+    /// epoch; keeps it for that time if so.
     pub(super) fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
         let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
         let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
         !wait.is_zero() && self.later.insert((Instant::now() + wait, task, attempt))
     }
 
-    /// Of these attempts, or of those that wait, the ones whose turn it is: in a batch job that has an end, as many as
-    /// there is room and time for.
-    pub(super) fn turn(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
+    /// Adds attempts to those that wait, and returns the ones to submit now: in a batch job that
+    /// has an end, as many as there is room and time for.
+    pub(super) fn in_order(&mut self, attempts: Vec<(TaskId, Attempt)>) -> Vec<(TaskId, Attempt)> {
         let Some((begin, time)) = self.job else {
             return attempts;
         };
         for (task, attempt) in attempts {
-            if let Some(stage) = self.stage_site(task) {
-                let partition = stage.partition.clone();
-                self.turns.wait(&partition, task, attempt);
+            if let Some(stage) = self.planned_stage(task) {
+                let partition = stage.partition_name.clone();
+                self.order.wait(&partition, task, attempt);
             }
         }
         let at = begin.elapsed();
-        let mut turns = std::mem::take(&mut self.turns);
-        let executors = self.site.executors.iter();
-        let begun = executors.flat_map(|(partition, executor)| {
-            turns.begin(partition, executor.slots(), |task| {
-                time.allows(at, self.expected(task).unwrap_or_default())
+        let mut order = std::mem::take(&mut self.order);
+        let executors = self.context.executors.iter();
+        let submitted = executors.flat_map(|(partition, executor)| {
+            order.submit(partition, executor.slots(), |task| {
+                time.allows(
+                    at,
+                    self.limits(task)
+                        .map_or(Duration::ZERO, |limits| limits.expected),
+                )
             })
         });
-        let begun = begun.collect();
-        self.turns = turns;
-        begun
+        let submitted = submitted.collect();
+        self.order = order;
+        submitted
     }
 
     /// The jobs of attempts that are live, by partition, in order.
@@ -169,41 +176,40 @@ impl<P: Program> Driver<P> {
     }
 
     pub(super) fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
-        let stage = self.stage_site(task)?;
+        let stage = self.planned_stage(task)?;
         let (mut input, files) = self.engine.input(task)?;
         if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
             input.launch.clone_from(&stage.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
         let token = self.token(task, attempt);
-        let mut env = stage.env.clone();
-        env.push((SCRATCH.to_owned(), self.site.scratch.told(&token)));
+        let mut env: Vec<_> = stage.environment.variables().collect();
+        env.push((SCRATCH.to_owned(), self.context.scratch.told(&token)));
         let job = Job {
             token,
             argv: self.program.argv(),
             env,
-            dir: directory(&self.site.run_dir, task, attempt),
+            dir: directory(&self.context.run_dir, task, attempt),
             files: vec![(file::INPUT.to_owned(), input)],
             links: files
                 .into_iter()
                 .map(|(file, name)| (self.files.path(&file), name.to_owned()))
                 .collect(),
             result: file::RESULT,
-            timeout: stage.timeout,
-            expected: self.expected(task)?,
+            limits: self.limits(task)?,
             shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
         };
-        Some((stage.partition.clone(), job))
+        Some((stage.partition_name.clone(), job))
     }
 
-    pub(super) fn stage_site(&self, task: TaskId) -> Option<&StageSite> {
-        self.site.stages.get(self.engine.stage_of(task)?)
+    pub(super) fn planned_stage(&self, task: TaskId) -> Option<&PlannedStage> {
+        self.context.stages.get(self.engine.stage_of(task)?)
     }
 
-    /// How long a live task may take as far as is known.
-    pub(super) fn expected(&self, task: TaskId) -> Option<Duration> {
-        let stage = self.engine.stage_of(task)?;
-        let timeout = self.site.stages.get(stage)?.timeout;
-        Some(self.durations.expected(stage, timeout))
+    /// Returns the limits of a live task; its expected time follows from those that its stage took
+    /// so far.
+    pub(super) fn limits(&self, task: TaskId) -> Option<Limits> {
+        let PlannedStage { stage, limits, .. } = self.planned_stage(task)?;
+        Some(self.durations.limits(stage, *limits))
     }
 }

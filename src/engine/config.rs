@@ -1,18 +1,18 @@
-//! All that the engine needs to know of a campaign, as plain values.
+//! Configuration of the engine: the values of a campaign that it needs.
 
 use crate::config::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
 use crate::config::retries;
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
-use crate::plan::{Plan, Planned};
+use crate::plan::{Plan, PlannedStage};
 use crate::simulate;
 use crate::task::{FailureKind, Retries};
 
 /// A campaign as the engine sees it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Config {
+pub struct EngineConfig {
     pub seed: u64,
     pub schedule: Schedule,
-    /// Whether the objective is divided by the number of atoms.
+    /// The objective is divided by the number of atoms.
     pub per_atom: bool,
     /// Heavy elements of the search space.
     pub elements: Vec<String>,
@@ -39,8 +39,8 @@ pub struct SimulateStage {
     pub stage: String,
     pub retries: Retries,
     pub engine: simulate::Engine,
-    /// What gives the geometries of its molecules, in tasks of their own that come first; none where they begin with
-    /// MMFF94's.
+    /// First step, which relaxes its molecules in tasks of their own; none where the geometries are
+    /// those of MMFF94.
     pub geometry: Option<GeometryStep>,
 }
 
@@ -53,7 +53,7 @@ pub struct GeometryStep {
 }
 
 impl SimulateStage {
-    /// The level of theory of its energies, the geometry's included.
+    /// Returns the level of theory of its energies, the geometry's included.
     pub fn level(&self) -> String {
         let geometry = self.geometry.as_ref().map(GeometryStep::level);
         let geometry = geometry.as_deref().unwrap_or(simulate::MMFF94);
@@ -62,7 +62,7 @@ impl SimulateStage {
 }
 
 impl GeometryStep {
-    /// The level of theory of its geometries.
+    /// Returns the level of theory of its geometries.
     pub fn level(&self) -> String {
         self.engine.simulator().level(simulate::MMFF94)
     }
@@ -76,26 +76,20 @@ pub struct LearnStage<S> {
     pub settings: S,
 }
 
-impl Config {
-    /// The configuration of a campaign whose plan this is.
+impl EngineConfig {
+    /// Returns the configuration of a campaign with this plan.
     pub fn new(campaign: &Campaign, plan: &Plan) -> Self {
-        let simulate = |planned: &Planned| {
-            let method = &campaign.methods[&planned.method];
-            SimulateStage {
-                stage: planned.stage.clone(),
-                retries: retries(&method.retries),
-                engine: engine(&method.kind),
-                geometry: None,
-            }
+        let simulate = |planned: &PlannedStage| SimulateStage {
+            stage: planned.stage.clone(),
+            retries: retries(&planned.method.retries),
+            engine: engine(&planned.method.kind),
+            geometry: None,
         };
-        let with_geometry = |planned: &Planned, first: &Option<Planned>| SimulateStage {
-            geometry: first.as_ref().map(|first| {
-                let method = &campaign.methods[&first.method];
-                GeometryStep {
-                    stage: first.stage.clone(),
-                    retries: retries(&method.retries),
-                    engine: engine(&method.kind),
-                }
+        let with_geometry = |planned: &PlannedStage, first: &Option<PlannedStage>| SimulateStage {
+            geometry: first.as_ref().map(|first| GeometryStep {
+                stage: first.stage.clone(),
+                retries: retries(&first.method.retries),
+                engine: engine(&first.method.kind),
             }),
             ..simulate(planned)
         };
@@ -112,15 +106,15 @@ impl Config {
             initial_count: plan.initial_count,
             parallel: plan.parallel,
             select: plan.select,
-            train: learn(campaign, &plan.train, |kind| match kind {
+            train: learn(&plan.train, |kind| match kind {
                 MethodKind::Train { settings } => Some(settings.clone()),
                 _ => None,
             }),
-            generate: learn(campaign, &plan.generate, |kind| match kind {
+            generate: learn(&plan.generate, |kind| match kind {
                 MethodKind::Generate { settings } => Some(settings.clone()),
                 _ => None,
             }),
-            screen: learn(campaign, &plan.screen, |kind| match kind {
+            screen: learn(&plan.screen, |kind| match kind {
                 MethodKind::Screen { settings } => Some(settings.clone()),
                 _ => None,
             }),
@@ -129,7 +123,7 @@ impl Config {
     }
 }
 
-/// The engine of a simulating stage; the plan has seen to it that its method is of that kind.
+/// Returns the engine of a simulating stage; the plan guarantees that its method is of that kind.
 fn engine(kind: &MethodKind) -> simulate::Engine {
     match kind {
         MethodKind::Simulate { engine, .. } => engine.clone(),
@@ -139,17 +133,15 @@ fn engine(kind: &MethodKind) -> simulate::Engine {
     }
 }
 
-/// A stage of the generator loop; the plan has seen to it that its method is of the right kind.
+/// Returns a stage of the generator loop; the plan guarantees that its method is of that kind.
 fn learn<S: Default>(
-    campaign: &Campaign,
-    planned: &Planned,
+    planned: &PlannedStage,
     settings: impl Fn(&MethodKind) -> Option<S>,
 ) -> LearnStage<S> {
-    let method = &campaign.methods[&planned.method];
-    let settings = settings(&method.kind).unwrap_or_default();
+    let settings = settings(&planned.method.kind).unwrap_or_default();
     LearnStage {
         stage: planned.stage.clone(),
-        retries: retries(&method.retries),
+        retries: retries(&planned.method.retries),
         settings,
     }
 }

@@ -1,9 +1,21 @@
-//! The consumer loop: keeps simulations submitted, takes in what they measured.
+//! The consumer loop: keeps simulations submitted and takes in their results.
 
 use crate::config::campaign::Schedule;
-use crate::task::{Candidate, Energy, Outcome, Record, TaskId};
+use crate::task::{Candidate, Evaluation, Outcome, Record, TaskId};
 
-use super::{Engine, Incumbent, Measured, Phase, SimulateStage, Step, Work};
+use super::{Engine, EvaluatedMolecule, Phase, SimulateStage, Step, Work};
+
+/// Task of the second step of an evaluation at a two-step level. Its number is the one after that
+/// of the first step, and it is reserved when the first step is created: so the order in which
+/// first steps end decides nothing.
+struct SecondStep(TaskId);
+
+impl SecondStep {
+    /// Returns the second step that belongs to this first step.
+    fn after(first: TaskId) -> Self {
+        Self(TaskId(first.0 + 1))
+    }
+}
 
 impl Engine {
     /// Fills up to `parallel` simulations from the queue, newest batch first, best rank first.
@@ -24,20 +36,21 @@ impl Engine {
             smiles,
             batch: 0,
             rank,
-            predicted: None,
+            prediction: None,
         };
         self.known.insert(candidate.smiles.clone());
         step.records.push(Record::Queued(candidate.clone()));
         self.evaluate(candidate, step);
     }
 
-    /// Begins an evaluation with its first step. The number of the second is set aside, so that the order in which first
-    /// steps end decides nothing.
+    /// Begins an evaluation with its first step, and reserves the number of the second if there are
+    /// two.
     fn evaluate(&mut self, candidate: Candidate, step: &mut Step) {
         self.simulations += 1;
-        if self.evaluation(&candidate).geometry.is_some() {
+        if self.evaluation_stage(&candidate).geometry.is_some() {
             self.submit(Work::Relax(candidate), step);
-            self.last_task += 1;
+            let SecondStep(second) = SecondStep::after(TaskId(self.last_task));
+            self.last_task = second.0;
         } else {
             let geometry = None;
             self.submit(
@@ -51,7 +64,7 @@ impl Engine {
     }
 
     /// The stage that evaluates a candidate.
-    pub(super) fn evaluation(&self, candidate: &Candidate) -> &SimulateStage {
+    pub(super) fn evaluation_stage(&self, candidate: &Candidate) -> &SimulateStage {
         match candidate.batch {
             0 => &self.config.initial,
             _ => &self.config.evaluate,
@@ -73,7 +86,8 @@ impl Engine {
             candidate,
             geometry: Some(xyz.clone()),
         };
-        self.submit_as(TaskId(task.0 + 1), work, step);
+        let SecondStep(second) = SecondStep::after(task);
+        self.submit_as(second, work, step);
     }
 
     /// Whether this is a moment at which the run may decide to stop.
@@ -100,18 +114,17 @@ impl Engine {
             rank,
             ..
         } = candidate;
-        match answer.and_then(|answer| self.energy(answer)) {
-            Some(energy) => {
+        match answer.and_then(|answer| self.evaluation_of(answer)) {
+            Some(evaluation) => {
                 step.records.push(Record::Evaluated {
                     batch,
                     rank,
-                    energy,
+                    evaluation,
                 });
-                self.improve(&smiles, energy.value, task);
-                self.measured.push(Measured {
+                self.take_in(EvaluatedMolecule {
                     task,
                     smiles,
-                    value: energy.value,
+                    value: evaluation.value,
                 });
             }
             None => {
@@ -121,23 +134,19 @@ impl Engine {
         }
     }
 
-    /// The best is the lowest; of equals the one submitted first, so that the order of arrival does not matter.
-    fn improve(&mut self, smiles: &str, value: f64, task: TaskId) {
-        let better = self
-            .incumbent
-            .as_ref()
-            .is_none_or(|i| (value, task) < (i.value, i.task));
-        if better {
-            self.incumbent = Some(Incumbent {
-                smiles: smiles.to_owned(),
-                value,
-                task,
-            });
+    /// Adds an evaluated molecule. Lower is better. Ties go to the task submitted first, so the
+    /// incumbent does not depend on the order of arrival.
+    fn take_in(&mut self, molecule: EvaluatedMolecule) {
+        let best = self.incumbent.as_ref();
+        if best.is_none_or(|best| (molecule.value, molecule.task) < (best.value, best.task)) {
+            self.incumbent = Some(molecule.clone());
         }
+        self.evaluated.push(molecule);
     }
 
-    /// E(molecule) - sum of E(atoms); none where an element has no reference or the energy is not a number.
-    pub(super) fn energy(&self, answer: &Outcome) -> Option<Energy> {
+    /// E(molecule) - sum of E(atoms); none where an element has no reference or the energy is not a
+    /// number.
+    pub(super) fn evaluation_of(&self, answer: &Outcome) -> Option<Evaluation> {
         let Outcome::Simulated {
             total_energy_hartree,
             atoms,
@@ -156,12 +165,12 @@ impl Engine {
         } else {
             atomization_energy_hartree
         };
-        let energy = Energy {
+        let evaluation = Evaluation {
             total_energy_hartree: *total_energy_hartree,
             atomization_energy_hartree,
             atoms,
             value,
         };
-        value.is_finite().then_some(energy)
+        value.is_finite().then_some(evaluation)
     }
 }

@@ -1,7 +1,8 @@
-//! The generator loop: train, generate, screen, select, push; again when there is something new to learn from.
+//! The generator loop: train, generate, screen, select, push; again when there is something new to
+//! learn from.
 
 use crate::config::campaign::Schedule;
-use crate::task::{Candidate, FileRef, Outcome, Predicted, Record, StoppedBy};
+use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record, StoppedBy};
 
 use super::{Engine, Phase, Step, Work};
 
@@ -15,10 +16,10 @@ pub(super) struct Generator {
     /// The batch being made, or the last one made.
     batch: u32,
     pushed: u32,
-    /// Number of measured molecules that the batch learns from.
+    /// Number of evaluated molecules that the batch learns from.
     trained_on: usize,
-    /// Statistics of the first so many measured molecules, to which the next batch adds; none until there are, and after
-    /// a training failed, for which they may be the reason.
+    /// Statistics of the first so many evaluated molecules, to which the next batch adds; none
+    /// until there are, and after a training failed, for which they may be the reason.
     statistics: Option<(FileRef, usize)>,
     /// The model of the batch being made, and the molecules that the agent visited for it.
     model: Option<FileRef>,
@@ -63,10 +64,10 @@ impl Generator {
         self.agent.as_ref()
     }
 
-    /// Statistics of the first so many measured molecules.
+    /// Statistics of the first so many evaluated molecules.
     pub fn statistics(&self) -> Option<(&FileRef, usize)> {
-        let (file, measured) = self.statistics.as_ref()?;
-        Some((file, *measured))
+        let (file, observations) = self.statistics.as_ref()?;
+        Some((file, *observations))
     }
 
     /// The next batch begins with a new agent, and learns from all results anew.
@@ -95,18 +96,19 @@ impl Engine {
         if self.generator.busy || self.phase != Phase::Loops || !self.batch_is_wanted() {
             return;
         }
-        let measured = self.measured.len();
+        let observations = self.evaluated.len();
         self.generator.busy = true;
         self.generator.batch += 1;
-        self.generator.trained_on = measured;
-        step.records.push(Record::BatchBegun {
+        self.generator.trained_on = observations;
+        step.records.push(Record::BatchStarted {
             batch: self.generator.batch,
-            measured,
+            observations,
         });
-        self.submit(Work::Train { measured }, step);
+        self.submit(Work::Train { observations }, step);
     }
 
-    /// Never far ahead: only with new results to learn from, or when the consumer is about to run dry.
+    /// Never far ahead: only with new results to learn from, or when the consumer is about to run
+    /// dry.
     fn batch_is_wanted(&self) -> bool {
         let left = self.config.stop.evaluations - self.searched.min(self.config.stop.evaluations);
         if left == 0 || self.generator.barren >= self.config.stop.barren_batches {
@@ -115,78 +117,26 @@ impl Engine {
         match self.config.schedule {
             Schedule::Batch => self.queue.is_empty() && self.simulations == 0,
             Schedule::Interleaved => {
-                let learnt_all = self.measured.len() == self.generator.trained_on;
+                let learnt_all = self.evaluated.len() == self.generator.trained_on;
                 !learnt_all || self.queue.len() < self.config.parallel.min(left)
             }
         }
     }
 
-    /// The answer to one of the generator's tasks; none if it failed for good, which costs the batch and no more.
+    /// The answer to one of the generator's tasks; none if it failed for good, which costs the
+    /// batch and no more.
     pub(super) fn generator_task_ended(
         &mut self,
         work: Work,
         answer: Option<&Outcome>,
         step: &mut Step,
     ) {
-        let batch = self.generator.batch;
         match (work, answer) {
-            (
-                Work::Train { measured },
-                Some(Outcome::Trained {
-                    model,
-                    statistics,
-                    groups,
-                    rmse_hartree,
-                    ..
-                }),
-            ) => {
-                let (groups, rmse_hartree) = (*groups, *rmse_hartree);
-                step.records.push(Record::BatchTrained {
-                    batch,
-                    groups,
-                    rmse_hartree,
-                });
-                self.generator.model = Some(model.clone());
-                self.generator.statistics = statistics.clone().map(|file| (file, measured));
-                let (starts, epsilon_at_least) = self.widening();
-                self.submit(
-                    Work::Generate {
-                        model: model.clone(),
-                        starts,
-                        epsilon_at_least,
-                    },
-                    step,
-                );
+            (Work::Train { observations }, Some(trained @ Outcome::Trained { .. })) => {
+                self.trained(observations, trained, step);
             }
-            (
-                Work::Generate { model, .. },
-                Some(Outcome::Generated {
-                    agent,
-                    candidates,
-                    count,
-                    epsilon,
-                    mean_reward,
-                    mean_loss,
-                }),
-            ) => {
-                step.records.push(Record::BatchGenerated {
-                    batch,
-                    candidates: *count,
-                    epsilon: *epsilon,
-                    mean_reward: *mean_reward,
-                    mean_loss: *mean_loss,
-                });
-                self.generator.agent = Some(agent.clone());
-                self.generator.candidates = Some(candidates.clone());
-                let incumbent = self.incumbent.as_ref().map(|i| i.value);
-                self.submit(
-                    Work::Screen {
-                        model,
-                        candidates: candidates.clone(),
-                        incumbent,
-                    },
-                    step,
-                );
+            (Work::Generate { model, .. }, Some(generated @ Outcome::Generated { .. })) => {
+                self.generated(model, generated, step);
             }
             (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => {
                 self.generator.failed = false;
@@ -202,6 +152,65 @@ impl Engine {
         }
     }
 
+    /// Takes in a model that learnt from `observations` evaluated molecules, and lets the agent
+    /// explore against it.
+    fn trained(&mut self, observations: usize, outcome: &Outcome, step: &mut Step) {
+        let Outcome::Trained {
+            model,
+            statistics,
+            groups,
+            rmse_hartree,
+            ..
+        } = outcome
+        else {
+            return;
+        };
+        step.records.push(Record::BatchTrained {
+            batch: self.generator.batch,
+            groups: *groups,
+            rmse_hartree: *rmse_hartree,
+        });
+        self.generator.model = Some(model.clone());
+        self.generator.statistics = statistics.clone().map(|file| (file, observations));
+        let (starts, epsilon_at_least) = self.widening();
+        let work = Work::Generate {
+            model: model.clone(),
+            starts,
+            epsilon_at_least,
+        };
+        self.submit(work, step);
+    }
+
+    /// Takes in the molecules that the agent visited, and has them predicted by `model`.
+    fn generated(&mut self, model: FileRef, outcome: &Outcome, step: &mut Step) {
+        let Outcome::Generated {
+            agent,
+            candidates,
+            count,
+            epsilon,
+            mean_reward,
+            mean_loss,
+        } = outcome
+        else {
+            return;
+        };
+        step.records.push(Record::BatchGenerated {
+            batch: self.generator.batch,
+            candidates: *count,
+            epsilon: *epsilon,
+            mean_reward: *mean_reward,
+            mean_loss: *mean_loss,
+        });
+        self.generator.agent = Some(agent.clone());
+        self.generator.candidates = Some(candidates.clone());
+        let work = Work::Screen {
+            model,
+            candidates: candidates.clone(),
+            incumbent: self.incumbent.as_ref().map(|best| best.value),
+        };
+        self.submit(work, step);
+    }
+
     /// After a barren batch: epsilon up, and fresh start molecules in place of an empty state.
     fn widening(&mut self) -> (Vec<String>, Option<f64>) {
         let barren = self.generator.barren;
@@ -215,7 +224,7 @@ impl Engine {
     }
 
     /// Selects the best new molecules and puts them into the queue as the next batch.
-    fn push(&mut self, ranked: &[Predicted], step: &mut Step) {
+    fn push(&mut self, ranked: &[RankedCandidate], step: &mut Step) {
         self.generator.busy = false;
         self.generator.forget_batch();
         let batch = self.generator.batch;
@@ -227,20 +236,22 @@ impl Engine {
                 .min(self.config.stop.evaluations - self.searched),
         };
         let mut chosen: Vec<Candidate> = Vec::new();
-        for p in ranked {
-            if chosen.len() < room && p.mean.is_finite() && self.known.insert(p.smiles.clone()) {
-                let predicted = Some((p.mean, p.std));
+        for RankedCandidate { smiles, prediction } in ranked {
+            if chosen.len() < room
+                && prediction.mean.is_finite()
+                && self.known.insert(smiles.clone())
+            {
                 chosen.push(Candidate {
-                    smiles: p.smiles.clone(),
+                    smiles: smiles.clone(),
                     batch,
                     rank: chosen.len() as u32,
-                    predicted,
+                    prediction: Some(*prediction),
                 });
             }
         }
-        step.records.push(Record::BatchPushed {
+        step.records.push(Record::BatchFinished {
             batch,
-            new: chosen.len(),
+            new_candidates: chosen.len(),
         });
         if chosen.is_empty() {
             self.generator.barren += 1;

@@ -1,11 +1,13 @@
-//! What a task is given and what it gives back: the JSON between the engine and `moldflow task run`.
+//! What a task is given and what it gives back: the JSON between the engine and `moldflow task
+//! run`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::design::{GenerateInput, ScreenInput, TrainInput};
+use crate::design::{GenerateInput, Observation, ScreenInput, TrainInput};
+use crate::host::hash;
 use crate::simulate::{self, Relaxed, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
@@ -150,44 +152,34 @@ impl Outcome {
 }
 
 impl Engine {
-    /// Input of a live task, with the files it needs and their names beside the input.
+    /// Returns the input of a live task, with the files it needs and their names beside the input.
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
-        let c = &self.config;
-        let simulation =
-            |engine: &simulate::Engine, smiles: String, geometry: Option<Relaxed>| SimulateInput {
-                request: Request {
-                    smiles,
-                    engine: engine.clone(),
-                    seed: EMBEDDING_SEED,
-                    geometry,
-                },
-                launch: None,
-            };
         Some(match &self.live.get(&task)?.work {
             Work::Reference { element } => {
-                let input = simulation(&c.references.engine, format!("[{element}]"), None);
+                let engine = &self.config.references.engine;
+                let input = simulate_input(engine, format!("[{element}]"), None);
                 (TaskInput::Simulate(input), vec![])
             }
             Work::Relax(candidate) => {
-                let step = self.evaluation(candidate).geometry.as_ref()?;
-                let input = simulation(&step.engine, candidate.smiles.clone(), None);
+                let step = self.evaluation_stage(candidate).geometry.as_ref()?;
+                let input = simulate_input(&step.engine, candidate.smiles.clone(), None);
                 (TaskInput::Relax(input), vec![])
             }
             Work::Evaluate {
                 candidate,
                 geometry,
             } => {
-                let stage = self.evaluation(candidate);
+                let stage = self.evaluation_stage(candidate);
                 let from = stage.geometry.as_ref().zip(geometry.as_ref());
                 let geometry = from.map(|(step, xyz)| Relaxed {
                     level: step.level(),
                     xyz: xyz.clone(),
                 });
-                let input = simulation(&stage.engine, candidate.smiles.clone(), geometry);
+                let input = simulate_input(&stage.engine, candidate.smiles.clone(), geometry);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Train { measured } => {
-                let (input, statistics) = self.train_input(*measured);
+            Work::Train { observations } => {
+                let (input, statistics) = self.train_input(*observations);
                 let files = statistics.map(|file| (file, file::STATISTICS));
                 (TaskInput::Train(input), files.into_iter().collect())
             }
@@ -196,24 +188,12 @@ impl Engine {
                 starts,
                 epsilon_at_least,
             } => {
+                let input = self.generate_input(starts.clone(), *epsilon_at_least);
                 let agent = self.generator.agent().cloned();
-                let input = TaskInput::Generate(Box::new(GenerateInput {
-                    model: file::MODEL.into(),
-                    agent: agent.as_ref().map(|_| file::AGENT.into()),
-                    starts: starts.clone(),
-                    elements: c.elements.clone(),
-                    max_heavy_atoms: c.max_heavy_atoms,
-                    allowed_ring_sizes: c.allowed_ring_sizes.clone(),
-                    settings: c.generate.settings.clone(),
-                    epsilon_at_least: *epsilon_at_least,
-                    seed: stream(c.seed, &c.generate.stage, u64::from(self.generator.batch())),
-                    agent_out: PathBuf::from(file::NEW_AGENT),
-                    candidates_out: PathBuf::from(file::NEW_CANDIDATES),
-                }));
                 let files = [(model.clone(), file::MODEL)]
                     .into_iter()
-                    .chain(agent.map(|a| (a, file::AGENT)));
-                (input, files.collect())
+                    .chain(agent.map(|agent| (agent, file::AGENT)));
+                (TaskInput::Generate(Box::new(input)), files.collect())
             }
             Work::Screen {
                 model,
@@ -223,34 +203,54 @@ impl Engine {
                 let input = TaskInput::Screen(ScreenInput {
                     model: file::MODEL.into(),
                     candidates: file::CANDIDATES.into(),
-                    settings: c.screen.settings.clone(),
+                    settings: self.config.screen.settings.clone(),
                     incumbent: *incumbent,
                 });
-                (
-                    input,
-                    vec![
-                        (model.clone(), file::MODEL),
-                        (candidates.clone(), file::CANDIDATES),
-                    ],
-                )
+                let files = [
+                    (model.clone(), file::MODEL),
+                    (candidates.clone(), file::CANDIDATES),
+                ];
+                (input, files.into())
             }
         })
     }
 
-    /// The first `measured` results, those that are in the statistics already as these and the others one by one, in order of
-    /// submission, so that the order of arrival does not reach the model.
-    fn train_input(&self, measured: usize) -> (TrainInput, Option<FileRef>) {
+    fn generate_input(&self, starts: Vec<String>, epsilon_at_least: Option<f64>) -> GenerateInput {
+        let c = &self.config;
+        let batch = u64::from(self.generator.batch());
+        GenerateInput {
+            model: file::MODEL.into(),
+            agent: self.generator.agent().map(|_| file::AGENT.into()),
+            starts,
+            elements: c.elements.clone(),
+            max_heavy_atoms: c.max_heavy_atoms,
+            allowed_ring_sizes: c.allowed_ring_sizes.clone(),
+            settings: c.generate.settings.clone(),
+            epsilon_at_least,
+            seed: stream(c.seed, &c.generate.stage, batch),
+            agent_out: PathBuf::from(file::NEW_AGENT),
+            candidates_out: PathBuf::from(file::NEW_CANDIDATES),
+        }
+    }
+
+    /// Returns the input of a training on the first `observations` evaluated molecules. Those that
+    /// are in the statistics already are passed as these, the others one by one in order of
+    /// submission: the order of arrival does not reach the model.
+    fn train_input(&self, observations: usize) -> (TrainInput, Option<FileRef>) {
         let (statistics, learnt) = match self.generator.statistics() {
             Some((file, learnt)) => (Some(file.clone()), learnt),
             None => (None, 0),
         };
-        let mut results: Vec<_> = self.measured[learnt..measured].iter().collect();
+        let mut results: Vec<_> = self.evaluated[learnt..observations].iter().collect();
         results.sort_by_key(|m| m.task);
         let input = TrainInput {
             statistics: statistics.as_ref().map(|_| file::STATISTICS.into()),
-            measured: results
+            observations: results
                 .into_iter()
-                .map(|m| (m.smiles.clone(), m.value))
+                .map(|molecule| Observation {
+                    smiles: molecule.smiles.clone(),
+                    value: molecule.value,
+                })
                 .collect(),
             per_atom: self.config.per_atom,
             settings: self.config.train.settings.clone(),
@@ -261,9 +261,24 @@ impl Engine {
     }
 }
 
+fn simulate_input(
+    engine: &simulate::Engine,
+    smiles: String,
+    geometry: Option<Relaxed>,
+) -> SimulateInput {
+    SimulateInput {
+        request: Request {
+            smiles,
+            engine: engine.clone(),
+            seed: EMBEDDING_SEED,
+            geometry,
+        },
+        launch: None,
+    }
+}
+
 /// The seed of the random stream `name`, `index` of a run: the first eight bytes of a SHA-256.
 pub fn stream(seed: u64, name: &str, index: u64) -> u64 {
-    use sha2::{Digest, Sha256};
-    let hash = Sha256::digest(format!("{seed}/{name}/{index}"));
+    let hash = hash::digest([format!("{seed}/{name}/{index}").as_bytes()]);
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())
 }

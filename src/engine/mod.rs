@@ -1,8 +1,8 @@
 //! The engine: two loops, as one function from events to records and effects.
 //!
-//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events in
-//! the same order give the same state, which is how a run is resumed. The layer `driver` performs the
-//! effects.
+//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events
+//! in the same order give the same state, which is how a run is resumed. The layer `driver`
+//! performs the effects.
 
 mod config;
 mod consumer;
@@ -14,9 +14,9 @@ mod step;
 mod stop;
 mod tasks;
 
-pub use config::{Config, GeometryStep, LearnStage, SimulateStage};
+pub use config::{EngineConfig, GeometryStep, LearnStage, SimulateStage};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
-pub use progress::Progress;
+pub use progress::{Progress, RunPhase};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
 
@@ -34,7 +34,7 @@ use tasks::{Live, Work};
 /// The live state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
-    config: Config,
+    config: EngineConfig,
     phase: Phase,
     stopping: Option<StoppedBy>,
     last_task: u64,
@@ -47,10 +47,10 @@ pub struct Engine {
     initial: Vec<String>,
     reserve: Vec<String>,
     queue: CandidateQueue,
-    /// Molecules that must not be proposed: queued, in flight, measured or failed.
+    /// Molecules that must not be proposed: queued, in flight, evaluated or failed.
     known: HashSet<String>,
-    /// Molecules measured, in order of arrival.
-    measured: Vec<Measured>,
+    /// Evaluated molecules, in order of arrival.
+    evaluated: Vec<EvaluatedMolecule>,
     /// Molecules that failed for good.
     quarantined: HashSet<String>,
     /// Results that an earlier run had.
@@ -59,25 +59,18 @@ pub struct Engine {
     simulations: usize,
     /// Candidates that left the queue for evaluation.
     searched: usize,
-    incumbent: Option<Incumbent>,
+    incumbent: Option<EvaluatedMolecule>,
     generator: Generator,
 }
 
-/// A molecule with its value.
+/// A molecule whose objective is known.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Measured {
+pub struct EvaluatedMolecule {
     pub task: TaskId,
+    /// Canonical SMILES.
     pub smiles: String,
     /// Value of the objective, hartree.
     pub value: f64,
-}
-
-/// The best measured molecule so far.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Incumbent {
-    pub smiles: String,
-    pub value: f64,
-    task: TaskId,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +83,7 @@ enum Phase {
 }
 
 impl Engine {
-    pub fn new(config: Config) -> Self {
+    pub fn new(config: EngineConfig) -> Self {
         let queue = CandidateQueue::new(config.select.max(2 * config.parallel));
         Self {
             config,
@@ -104,7 +97,7 @@ impl Engine {
             initial: Vec::new(),
             reserve: Vec::new(),
             known: HashSet::new(),
-            measured: Vec::new(),
+            evaluated: Vec::new(),
             quarantined: HashSet::new(),
             cached: 0,
             simulations: 0,
@@ -133,11 +126,11 @@ impl Engine {
                 attempt,
                 usage,
                 outcome,
-            } => self.ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
+            } => self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
             Fact::Cached { task, outcome } => {
                 let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
                 let usage = Usage::default();
-                self.ended(*task, attempt, usage, outcome, event.at, &mut step)?;
+                self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
                 step.records.insert(0, Record::Cached { task: *task });
                 self.cached += 1;
             }
@@ -173,7 +166,8 @@ impl Engine {
             .is_some_and(|live| live.attempt() == Some(attempt))
     }
 
-    /// Before when the present attempt of a live task must not start, milliseconds since the Unix epoch.
+    /// Before when the present attempt of a live task must not start, milliseconds since the Unix
+    /// epoch.
     pub fn not_before(&self, task: TaskId) -> Option<i64> {
         self.live.get(&task)?.not_before
     }
@@ -183,7 +177,8 @@ impl Engine {
         self.live.get(&task).map(|live| self.stage(&live.work).0)
     }
 
-    /// The files that a resumed run can need: the generator has one task at a time, and no other task reads any.
+    /// The files that a resumed run can need: the generator has one task at a time, and no other
+    /// task reads any.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
         self.generator.files().cloned().collect()
     }
@@ -200,9 +195,9 @@ impl Engine {
         }
     }
 
-    /// Molecules measured so far, in order of arrival.
-    pub fn measured(&self) -> &[Measured] {
-        &self.measured
+    /// Molecules evaluated so far, in order of arrival.
+    pub fn evaluated(&self) -> &[EvaluatedMolecule] {
+        &self.evaluated
     }
 
     /// The saved agent, if there is one.
@@ -210,10 +205,9 @@ impl Engine {
         self.generator.agent()
     }
 
-    /// The best measured molecule so far, and its value, hartree.
-    pub fn incumbent(&self) -> Option<(&str, f64)> {
-        let best = self.incumbent.as_ref()?;
-        Some((&best.smiles, best.value))
+    /// Returns the evaluated molecule with the lowest objective so far.
+    pub fn incumbent(&self) -> Option<&EvaluatedMolecule> {
+        self.incumbent.as_ref()
     }
 
     /// The number of the last task that was created; 0 if none was.
@@ -228,7 +222,7 @@ impl Engine {
 
     /// Molecules whose evaluation ended, computed or failed for good.
     fn evaluations(&self) -> usize {
-        self.measured.len() + self.quarantined.len()
+        self.evaluated.len() + self.quarantined.len()
     }
 
     fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
@@ -259,7 +253,8 @@ impl Engine {
         }
     }
 
-    /// Does all that the present state allows: changes phase, fills slots, starts the generator, ends the run.
+    /// Does all that the present state allows: changes phase, fills slots, starts the generator,
+    /// ends the run.
     fn advance(&mut self, step: &mut Step) {
         if self.stopping.is_none() && self.phase == Phase::References && self.live.is_empty() {
             self.phase = Phase::Initial;
@@ -297,7 +292,7 @@ impl Engine {
         if self.stopping.is_some() {
             return;
         }
-        if !self.measured.is_empty() {
+        if !self.evaluated.is_empty() {
             self.phase = Phase::Loops;
         } else if let Some(smiles) = self.draw() {
             let rank = self.initial.len() as u32;

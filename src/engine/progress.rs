@@ -1,7 +1,32 @@
-//! How far a run is, for people who watch.
+//! Progress of a run, for those who observe it.
 
-use super::{Engine, Incumbent, Phase};
-/// Counts for people who watch.
+use std::fmt;
+
+use super::{Engine, EvaluatedMolecule, Phase};
+
+/// Phase of a run as an observer sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunPhase {
+    References,
+    InitialMolecules,
+    WaitingForGenerator,
+    Searching,
+    Ended,
+}
+
+impl fmt::Display for RunPhase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::References => "atomic references",
+            Self::InitialMolecules => "initial molecules",
+            Self::WaitingForGenerator => "waiting for the generator",
+            Self::Searching => "searching",
+            Self::Ended => "ended",
+        })
+    }
+}
+
+/// Counts that tell how far a run is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
     pub evaluations: usize,
@@ -14,13 +39,14 @@ pub struct Progress {
     pub queued: usize,
     pub newest_batch: Option<u32>,
     pub in_flight: usize,
-    pub incumbent: Option<Incumbent>,
-    pub phase: &'static str,
+    pub incumbent: Option<EvaluatedMolecule>,
+    pub phase: RunPhase,
     /// Tasks that have ended, of every kind.
     pub ended: u64,
 }
 
 impl Engine {
+    /// Returns the progress so far.
     pub fn progress(&self) -> Progress {
         Progress {
             evaluations: self.evaluations(),
@@ -33,13 +59,13 @@ impl Engine {
             in_flight: self.simulations,
             incumbent: self.incumbent.clone(),
             phase: match self.phase {
-                Phase::Fresh | Phase::References => "atomic references",
-                Phase::Initial => "initial molecules",
+                Phase::Fresh | Phase::References => RunPhase::References,
+                Phase::Initial => RunPhase::InitialMolecules,
                 Phase::Loops if self.queue.is_empty() && self.simulations == 0 => {
-                    "waiting for the generator"
+                    RunPhase::WaitingForGenerator
                 }
-                Phase::Loops => "searching",
-                Phase::Ended(_) => "ended",
+                Phase::Loops => RunPhase::Searching,
+                Phase::Ended(_) => RunPhase::Ended,
             },
             ended: self.last_task - self.live.len() as u64,
         }

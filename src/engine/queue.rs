@@ -13,6 +13,7 @@ pub struct CandidateQueue {
 }
 
 impl CandidateQueue {
+    /// Returns an empty queue that holds `capacity` candidates at most.
     pub fn new(capacity: usize) -> Self {
         Self {
             waiting: BTreeMap::new(),
@@ -20,7 +21,7 @@ impl CandidateQueue {
         }
     }
 
-    /// Adds a batch; returns what it replaces, the last in line first.
+    /// Adds a batch; returns the candidates that it replaces, the last in the queue first.
     pub fn push(&mut self, batch: Vec<Candidate>) -> Vec<Candidate> {
         self.waiting
             .extend(batch.into_iter().map(|c| ((Reverse(c.batch), c.rank), c)));
@@ -30,25 +31,27 @@ impl CandidateQueue {
             .collect()
     }
 
-    /// Takes the best of the newest batch.
+    /// Removes and returns the best candidate of the newest batch.
     pub fn pop(&mut self) -> Option<Candidate> {
         self.waiting.pop_first().map(|(_, c)| c)
     }
 
-    /// The newest batch that waits.
+    /// Returns the number of the newest batch that waits.
     pub fn newest_batch(&self) -> Option<u32> {
         self.waiting.keys().next().map(|(Reverse(batch), _)| *batch)
     }
 
+    /// Returns the number of candidates.
     pub fn len(&self) -> usize {
         self.waiting.len()
     }
 
+    /// Returns whether it holds no candidate.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
-    /// In the order in which they would be taken.
+    /// Iterates in the order in which `pop` returns the candidates.
     pub fn iter(&self) -> impl Iterator<Item = &Candidate> {
         self.waiting.values()
     }
@@ -65,7 +68,7 @@ mod tests {
                 smiles: format!("{number}-{rank}"),
                 batch: number,
                 rank,
-                predicted: None,
+                prediction: None,
             })
             .collect()
     }

@@ -1,4 +1,4 @@
-//! What one event makes the engine do: records for the store, effects for the driver.
+//! Answer of the engine to one event: records for the store, effects for the driver.
 
 use crate::task::{Attempt, Record, TaskId};
 
@@ -9,7 +9,7 @@ pub struct Step {
     pub effects: Vec<Effect>,
 }
 
-/// Something to be done outside.
+/// An action that the driver performs outside the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// Start this attempt.
@@ -20,7 +20,7 @@ pub enum Effect {
         attempt: Attempt,
         not_before: i64,
     },
-    /// End this attempt; nothing will be heard of it again.
+    /// End this attempt; no report on it is awaited any more.
     Cancel { task: TaskId, attempt: Attempt },
     /// Nothing is left to do.
     End,

@@ -1,4 +1,4 @@
-//! When a run ends, and what is cancelled then.
+//! End of a run: the reasons to stop, and the tasks that are cancelled then.
 
 use crate::task::{Record, StoppedBy, TaskId};
 
@@ -6,9 +6,10 @@ use super::{Effect, Engine, Phase, Step};
 
 /// Evaluations that must have ended before the share of failures is judged.
 const FAILURES_JUDGED_FROM: usize = 10;
+
 impl Engine {
-    /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so that the number of
-    /// slots cannot decide what was computed.
+    /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so
+    /// that the number of slots cannot decide what was computed.
     pub(super) fn reason_to_stop(&self) -> Option<StoppedBy> {
         if !self.may_judge() {
             return None;
@@ -43,7 +44,7 @@ impl Engine {
             .then_some(StoppedBy::FailureShare)
     }
 
-    /// The moment from which on nothing more is taken on: cancels what cannot matter any more.
+    /// Cancels the tasks whose results cannot matter, once no more tasks are submitted.
     pub(super) fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut Step) {
         let at_once = !matches!(
             stopped_by,
@@ -63,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// Once nothing more is taken on and all that matters has been awaited: ends the run.
+    /// Ends the run, once no more tasks are submitted and all have ended.
     pub(super) fn end_if_due(&mut self, step: &mut Step) {
         let Some(stopped_by) = self.stopping else {
             return;

@@ -2,7 +2,7 @@
 
 use crate::task::{
     Attempt, Candidate, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record,
-    Retries, StoppedBy, TaskEvent, TaskId, TaskState, Usage,
+    Retries, StoppedBy, TaskId, TaskState, Usage,
 };
 
 use super::{Effect, Engine, Step};
@@ -28,7 +28,7 @@ pub(super) enum Work {
         geometry: Option<String>,
     },
     Train {
-        measured: usize,
+        observations: usize,
     },
     Generate {
         model: FileRef,
@@ -89,12 +89,12 @@ impl Engine {
         match work {
             Work::Reference { .. } => (&c.references.stage, &self.atom_retries),
             Work::Relax(candidate) => {
-                let stage = self.evaluation(candidate);
+                let stage = self.evaluation_stage(candidate);
                 let first = stage.geometry.as_ref();
                 first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
             }
             Work::Evaluate { candidate, .. } => {
-                let stage = self.evaluation(candidate);
+                let stage = self.evaluation_stage(candidate);
                 (&stage.stage, &stage.retries)
             }
             Work::Train { .. } => (&c.train.stage, &c.train.retries),
@@ -103,7 +103,12 @@ impl Engine {
         }
     }
 
-    pub(super) fn ended(
+    /// Moves a task on after the end of an attempt: to the next attempt, or to its end.
+    ///
+    /// # Errors
+    ///
+    /// The attempt is not under way; nothing has changed then.
+    pub(super) fn attempt_ended(
         &mut self,
         task: TaskId,
         attempt: Attempt,
@@ -112,85 +117,97 @@ impl Engine {
         at: i64,
         step: &mut Step,
     ) -> Result<(), IllegalEvent> {
-        let unknown = Live {
-            state: TaskState::Succeeded,
-            work: Work::Train { measured: 0 },
-            not_before: None,
+        let illegal = IllegalEvent { task, attempt };
+        let Some(live) = self.live.get(&task) else {
+            return Err(illegal);
         };
-        let live = self.live.get(&task).unwrap_or(&unknown);
-        let retries = self.stage(&live.work).1;
         let failure = self.failure(&live.work, outcome);
-        let event = match &failure {
-            Some(failure) => TaskEvent::Failed {
-                attempt,
-                kind: failure.kind,
-                retries: retries.clone(),
-            },
-            None => TaskEvent::Succeeded { attempt },
+        let retries = self.stage(&live.work).1;
+        let Some(state) = live.state.after(attempt, failure.as_ref(), retries) else {
+            return Err(illegal);
         };
-        let state = live.state.next(&event)?;
         step.records
             .extend(failure.clone().map(|failure| Record::AttemptFailed {
                 task,
                 attempt,
                 failure,
             }));
-        if let (TaskState::Submitted { attempt, .. }, Some(failure)) = (&state, &failure) {
-            step.records.push(Record::TaskAgain {
-                task,
-                attempt: *attempt,
-                failure: failure.clone(),
-            });
-            let attempt = *attempt;
-            let wait = retries.wait(attempt as usize - 1).as_millis() as i64;
-            let not_before = (wait > 0).then(|| at.saturating_add(wait));
-            step.effects.push(match not_before {
-                None => Effect::Submit { task, attempt },
-                Some(not_before) => Effect::SubmitLater {
-                    task,
-                    attempt,
-                    not_before,
-                },
-            });
-            if let Some(live) = self.live.get_mut(&task) {
-                live.state = state;
-                live.not_before = not_before;
+        match (state, failure) {
+            (state @ TaskState::Submitted { .. }, Some(failure)) => {
+                self.retry(task, state, failure, at, step);
             }
-            return Ok(());
-        }
-        let Some(Live { work, .. }) = self.live.remove(&task) else {
-            return Ok(());
-        };
-        let state = if failure.is_none() {
-            EndState::Succeeded
-        } else {
-            EndState::Failed
-        };
-        let answer = if failure.is_none() {
-            Some(outcome)
-        } else {
-            None
-        };
-        step.records.push(Record::TaskEnded {
-            task,
-            state,
-            failure,
-            usage,
-        });
-        match work {
-            Work::Reference { element } => self.reference_ended(element, answer, step),
-            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
-            Work::Evaluate { candidate, .. } => {
-                self.evaluation_ended(task, candidate, answer, step)
-            }
-            work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
-                self.generator_task_ended(work, answer, step)
-            }
+            (TaskState::Ended(state), _) => self.task_ended(task, state, usage, outcome, step),
+            // An attempt that succeeded is the last one.
+            (TaskState::Submitted { .. }, None) => {}
         }
         Ok(())
     }
 
-    /// Why `outcome` is no answer to `work`.
+    /// Submits the next attempt of a task, after the backoff of its stage.
+    fn retry(
+        &mut self,
+        task: TaskId,
+        state: TaskState,
+        failure: Failure,
+        at: i64,
+        step: &mut Step,
+    ) {
+        let Some(live) = self.live.get(&task) else {
+            return;
+        };
+        let TaskState::Submitted { attempt, .. } = state else {
+            return;
+        };
+        let wait = self.stage(&live.work).1.wait(attempt as usize - 1);
+        let wait = wait.as_millis() as i64;
+        let not_before = (wait > 0).then(|| at.saturating_add(wait));
+        step.records.push(Record::TaskAgain {
+            task,
+            attempt,
+            failure,
+        });
+        step.effects.push(match not_before {
+            None => Effect::Submit { task, attempt },
+            Some(not_before) => Effect::SubmitLater {
+                task,
+                attempt,
+                not_before,
+            },
+        });
+        if let Some(live) = self.live.get_mut(&task) {
+            live.state = state;
+            live.not_before = not_before;
+        }
+    }
+
+    /// Removes a task that succeeded or failed for good, and hands its answer to the loop that it
+    /// belongs to.
+    fn task_ended(
+        &mut self,
+        task: TaskId,
+        state: EndState,
+        usage: Usage,
+        outcome: &Outcome,
+        step: &mut Step,
+    ) {
+        let Some(Live { work, .. }) = self.live.remove(&task) else {
+            return;
+        };
+        let answer = (state == EndState::Succeeded).then_some(outcome);
+        step.records.push(Record::TaskEnded { task, state, usage });
+        match work {
+            Work::Reference { element } => self.reference_ended(element, answer, step),
+            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
+            Work::Evaluate { candidate, .. } => {
+                self.evaluation_ended(task, candidate, answer, step);
+            }
+            work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
+                self.generator_task_ended(work, answer, step);
+            }
+        }
+    }
+
+    /// Returns the reason for which `outcome` is no answer to `work`; none if it is one.
     pub(super) fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
         let unreadable = |message: &str| {
             Some(Failure {
@@ -201,7 +218,7 @@ impl Engine {
         match (work, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
             (Work::Evaluate { .. }, Outcome::Simulated { .. })
-                if self.energy(outcome).is_none() =>
+                if self.evaluation_of(outcome).is_none() =>
             {
                 unreadable(
                     "the energy is not a number, or an element of the molecule has no reference",
@@ -246,12 +263,10 @@ impl Engine {
             live.attempt()
                 .map(|attempt| Effect::Cancel { task, attempt }),
         );
-        let usage = Usage::default();
         step.records.push(Record::TaskEnded {
             task,
             state: EndState::Cancelled,
-            failure: None,
-            usage,
+            usage: Usage::default(),
         });
         match live.work {
             Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
@@ -280,7 +295,7 @@ impl Live {
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self.state {
             TaskState::Submitted { attempt, .. } => Some(attempt),
-            TaskState::Succeeded | TaskState::Failed(_) | TaskState::Cancelled => None,
+            TaskState::Ended(_) => None,
         }
     }
 }

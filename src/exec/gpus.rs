@@ -1,7 +1,7 @@
 //! GPUs of a node, divided among the slots of a partition: each task sees its own.
 
 /// The variable that names the GPUs that a program may use.
-pub const VISIBLE: &str = "CUDA_VISIBLE_DEVICES";
+pub const VISIBLE: &str = crate::task::VISIBLE_GPUS;
 
 /// There are fewer GPUs than the slots want.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

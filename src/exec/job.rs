@@ -2,12 +2,11 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::launch::now;
-use crate::task::{HostFault, Shape, Token};
+use crate::task::{HostFault, Limits, Shape, Token};
 
 /// Attempt at a task, ready to be started.
 #[derive(Clone, Debug)]
@@ -24,9 +23,8 @@ pub struct Job {
     pub links: Vec<(PathBuf, String)>,
     /// Name of the file in `dir` that holds the result.
     pub result: &'static str,
-    pub timeout: Duration,
-    /// Time that it is expected to take, as far as is known; at most `timeout`.
-    pub expected: Duration,
+    /// Time limits of the attempt.
+    pub limits: Limits,
     /// Shape of the MPI program that it starts; None for one process.
     pub shape: Option<Shape>,
 }

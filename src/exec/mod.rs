@@ -2,18 +2,16 @@
 
 pub mod actor;
 pub mod allocation;
-pub mod batch;
-mod batched;
 mod child;
 pub mod cores;
 pub mod doctor;
 pub mod gpus;
 mod job;
+mod job_wrapper;
 pub mod jobs;
 mod launch;
 mod launcher;
 mod local;
-mod node_list;
 mod process;
 mod program;
 mod scratch;
@@ -24,17 +22,17 @@ pub mod submission;
 pub mod transport;
 mod verdict;
 
-pub use batched::{carry_out, discard};
 pub use job::{Adoption, Job, JobEvent, Report, Termination};
+pub use job_wrapper::{discard, own_nodes, run_job};
 pub use launch::now;
 pub use launcher::{HOSTS, LauncherError, render};
 pub use local::LocalExecutor;
-pub use node_list::{Nodes, NodesError, nodes_of_job, own_nodes};
 pub use process::{Environment, find_clients, peak_memory_kib};
 pub use program::{PROGRAM_ERR, ProgramError, ProgramOutput, run, version};
 pub use scratch::{SCRATCH, Scratch, ScratchError, ScratchFolder};
 pub use secrets::Secrets;
 
+pub use crate::scheduler::{Nodes, NodesError};
 use crate::task::Token;
 
 /// Runs the jobs of a partition. Reports go to the channel that the executor was made with.

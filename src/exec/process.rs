@@ -8,17 +8,13 @@ use std::time::Duration;
 use rustix::process::Pid;
 
 use super::launch::since_boot;
-use super::slurm::is_among;
+use crate::scheduler::slurm::is_among;
+pub use crate::scheduler::{SUBMITS, TOKEN};
 use crate::task::HostFault;
 
-/// The variable that carries the token of an attempt.
-pub const TOKEN: &str = "MOLDFLOW_TOKEN";
 /// The variable that carries the token of a client on this host, whose task runs elsewhere and has
 /// that of every task.
 pub const CLIENT: &str = "MOLDFLOW_STEP";
-
-/// The variable that says of a client on this host which jobs it submits together.
-pub const SUBMITS: &str = "MOLDFLOW_SUBMITS";
 
 /// Variables that every task inherits. Nothing else of the user's environment reaches a task.
 const INHERITED: &[&str] = &[
@@ -145,12 +141,18 @@ fn environ(pid: Pid) -> io::Result<Option<Vec<u8>>> {
     Ok(None)
 }
 
+/// Returns true if this is the program, or a version of it: `python3.11` is `python3`.
+fn is_program(name: &str, program: &str) -> bool {
+    let rest = name.strip_prefix(program);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+}
+
 /// Whether a process of this program name carries this token: a client that an engine, now dead,
 /// had started.
 pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
     let is_client = |process: &Process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
-        name.is_ok_and(|name| name.trim() == program)
+        name.is_ok_and(|name| is_program(name.trim(), program))
     };
     let alone = find_processes(TOKEN, token)?.into_iter();
     let alone = alone.filter(|process| process.token == token);

@@ -7,23 +7,14 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::Job;
-use super::batched;
 use super::child;
+use super::job_wrapper;
 use super::process::{Environment, find_clients};
+use crate::scheduler::{CommandHost, CommandRequest, Output, SCHEDULERS, Unreachable};
 use crate::task::Token;
 
-/// Variables that the commands of batch systems need besides those of every task.
-const OF_CLIENTS: [&str; 9] = [
-    "SLURM_CONF",
-    "SLURM_CLUSTERS",
-    "SBATCH_ACCOUNT",
-    "SBATCH_QOS",
-    "PBS_CONF_FILE",
-    "PBS_DEFAULT",
-    "PBS_SERVER",
-    "COBALT_CONFIG_FILES",
-    "KRB5CCNAME",
-];
+/// Variable of Kerberos that commands of schedulers and shared file systems need.
+const KERBEROS: &str = "KRB5CCNAME";
 
 /// Access to the host on which a scheduler's commands run and the directories of attempts lie.
 ///
@@ -31,20 +22,7 @@ const OF_CLIENTS: [&str; 9] = [
 /// out; callers draw no conclusion from it and repeat the request. Every method may therefore be
 /// called again with the same arguments, and must then have no further effect. Methods may block
 /// for minutes.
-pub trait Transport: Send {
-    /// Runs a command on that host to its end. An exit status other than 0 is no error, nor is a
-    /// missing program, whose status is 127.
-    ///
-    /// # Errors
-    ///
-    /// `Unreachable`: the command may have run, or may still run.
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable>;
-    /// Path of this program on that host, the same version as this one.
-    ///
-    /// # Errors
-    ///
-    /// `Unreachable`, also where the program cannot be installed there.
-    fn executable(&mut self) -> Result<PathBuf, Unreachable>;
+pub trait Transport: CommandHost + Send {
     /// Path of a job's directory on that host.
     fn directory(&self, job: &Job) -> PathBuf;
     /// Writes the files of a job into its directory on that host: its inputs, `job.json` and its
@@ -80,59 +58,6 @@ pub trait Transport: Send {
     fn sweep(&mut self, run: &str, keep: &[Token]) -> Result<(), Unreachable>;
 }
 
-/// Command line with its environment and input.
-#[derive(Clone, Debug, Default)]
-pub struct CommandRequest {
-    pub argv: Vec<String>,
-    /// Variables besides those that every command there has.
-    pub env: Vec<(String, String)>,
-    pub stdin: Vec<u8>,
-}
-
-impl CommandRequest {
-    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
-        Self {
-            argv: argv.into_iter().map(Into::into).collect(),
-            ..Self::default()
-        }
-    }
-
-    pub fn arg(mut self, argument: impl Into<String>) -> Self {
-        self.argv.push(argument.into());
-        self
-    }
-
-    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
-        self.env.push((name.to_owned(), value.into()));
-        self
-    }
-
-    pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
-        self.argv.extend(arguments.into_iter().map(Into::into));
-        self
-    }
-}
-
-/// Exit status and output of a command.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Output {
-    /// None when a signal ended it.
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl Output {
-    pub fn succeeded(&self) -> bool {
-        self.code == Some(0)
-    }
-}
-
-/// No answer came, and nobody knows what was done.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unreachable(pub String);
-
 /// Failure to write the files of a job.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
@@ -156,7 +81,10 @@ impl LocalTransport {
     pub fn new(executable: &Path) -> Self {
         let mut env = Environment::inherited().pairs().to_vec();
         let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
-        env.extend(OF_CLIENTS.into_iter().filter_map(ours));
+        let of_clients = SCHEDULERS
+            .iter()
+            .flat_map(|dialect| dialect.client_variables);
+        env.extend(of_clients.chain([&KERBEROS]).filter_map(|name| ours(name)));
         env.retain(|(name, _)| name != "LC_ALL");
         env.push(("LC_ALL".into(), "C".into()));
         Self {
@@ -178,7 +106,7 @@ impl LocalTransport {
     }
 }
 
-impl Transport for LocalTransport {
+impl CommandHost for LocalTransport {
     fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
         let program = call.argv.first().map_or("", String::as_str);
         let mut command = Command::new(program);
@@ -206,13 +134,15 @@ impl Transport for LocalTransport {
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
         Ok(self.executable.clone())
     }
+}
 
+impl Transport for LocalTransport {
     fn directory(&self, job: &Job) -> PathBuf {
         job.dir.clone()
     }
 
     fn put(&mut self, job: &Job, script: &str) -> Result<(), PutError> {
-        Ok(batched::write(job, script)?)
+        Ok(job_wrapper::write(job, script)?)
     }
 
     fn get(&mut self, job: &Job) -> Result<(), Unreachable> {

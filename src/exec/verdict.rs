@@ -2,7 +2,7 @@
 //! reports, the client that waited for it, and the nodes that were lost.
 
 use super::Termination;
-use super::jobs::Fate;
+use crate::scheduler::JobOutcome;
 
 /// Evidence of the end of an attempt. What is not known is None, empty or false.
 #[derive(Clone, Copy, Debug, Default)]
@@ -11,7 +11,7 @@ pub struct Evidence<'e> {
     pub recorded: Option<&'e Termination>,
     /// Terminal state that the scheduler reports for its job or block; None also once the scheduler
     /// has forgotten it.
-    pub scheduler: Option<&'e Fate>,
+    pub scheduler: Option<&'e JobOutcome>,
     /// End of the client on this host that waited for the attempt, such as `srun`.
     pub client: Option<&'e Termination>,
     /// Nodes of the attempt that do not answer any more.
@@ -36,11 +36,11 @@ impl Evidence<'_> {
         // it outlives the program for a moment.
         let killed = interrupted || matches!(recorded, Some(Termination::Code(137 | 143)));
         match (scheduler, recorded) {
-            (Some(Fate::Cancelled), _) if killed && cancelled => Termination::Cancelled,
-            (Some(Fate::Cancelled), _) if killed => Termination::CancelledByHand,
+            (Some(JobOutcome::Cancelled), _) if killed && cancelled => Termination::Cancelled,
+            (Some(JobOutcome::Cancelled), _) if killed => Termination::CancelledByHand,
             // A signal does not tell who sent it, and a scheduler ends what it ends by signals.
-            (Some(Fate::Walltime), _) if killed => Termination::Walltime,
-            (Some(Fate::NodeLost(word)), _) if killed => Termination::NodeLost(word.clone()),
+            (Some(JobOutcome::Walltime), _) if killed => Termination::Walltime,
+            (Some(JobOutcome::NodeLost(word)), _) if killed => Termination::NodeLost(word.clone()),
             _ if interrupted && !lost_nodes.is_empty() => {
                 Termination::NodeLost(lost_nodes.join(", "))
             }
@@ -52,8 +52,8 @@ impl Evidence<'_> {
             (_, Some(recorded)) => recorded.clone(),
             (scheduler, None) => match (client, scheduler) {
                 (Some(client), _) => client.clone(),
-                (None, Some(Fate::OutOfMemory)) => Termination::Word("OUT_OF_MEMORY".into()),
-                (None, Some(Fate::Failed(word))) => Termination::Word(word.clone()),
+                (None, Some(JobOutcome::OutOfMemory)) => Termination::Word("OUT_OF_MEMORY".into()),
+                (None, Some(JobOutcome::Failed(word))) => Termination::Word(word.clone()),
                 (None, Some(_)) => Termination::Word("COMPLETED".into()),
                 (None, None) => Termination::Unseen,
             },
@@ -68,7 +68,7 @@ mod tests {
 
     /// Verdict on a job of its own.
     fn of_job(
-        scheduler: Option<&Fate>,
+        scheduler: Option<&JobOutcome>,
         recorded: Option<&Termination>,
         cancelled: bool,
     ) -> Termination {
@@ -96,10 +96,10 @@ mod tests {
     fn what_the_job_saw_counts_more_than_what_the_batch_system_says() {
         let seen = Some(&Termination::Code(3));
         for fate in [
-            Fate::Completed,
-            Fate::Walltime,
-            Fate::Cancelled,
-            Fate::NodeLost("NODE_FAIL".into()),
+            JobOutcome::Completed,
+            JobOutcome::Walltime,
+            JobOutcome::Cancelled,
+            JobOutcome::NodeLost("NODE_FAIL".into()),
         ] {
             assert_eq!(of_job(Some(&fate), seen, false), Termination::Code(3));
         }
@@ -109,10 +109,10 @@ mod tests {
     #[test]
     fn a_signal_is_explained_by_the_batch_system() {
         let seen = Some(&Termination::Signal(15));
-        let failed = Fate::Failed("FAILED".into());
-        let cancelled = Some(&Fate::Cancelled);
+        let failed = JobOutcome::Failed("FAILED".into());
+        let cancelled = Some(&JobOutcome::Cancelled);
         assert_eq!(
-            of_job(Some(&Fate::Walltime), seen, false),
+            of_job(Some(&JobOutcome::Walltime), seen, false),
             Termination::Walltime
         );
         assert_eq!(of_job(cancelled, seen, true), Termination::Cancelled);
@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(of_job(Some(&failed), seen, false), Termination::Signal(15));
         let shell = Some(&Termination::Code(143));
         assert_eq!(of_job(cancelled, shell, true), Termination::Cancelled);
-        let completed = of_job(Some(&Fate::Completed), shell, false);
+        let completed = of_job(Some(&JobOutcome::Completed), shell, false);
         assert_eq!(completed, Termination::Code(143));
     }
 
@@ -129,8 +129,8 @@ mod tests {
         let exit = Termination::NotStarted(HostFault::NoProcesses, "fork".into());
         let json = serde_json::to_string(&exit).expect("JSON");
         let exit_of_job: Termination = serde_json::from_str(&json).expect("the same");
-        let failed = Fate::Failed("FAILED".into());
-        for fate in [None, Some(&failed), Some(&Fate::Completed)] {
+        let failed = JobOutcome::Failed("FAILED".into());
+        for fate in [None, Some(&failed), Some(&JobOutcome::Completed)] {
             assert_eq!(of_job(fate, Some(&exit_of_job), false), exit);
         }
     }
@@ -138,9 +138,9 @@ mod tests {
     #[test]
     fn without_traces_no_word_of_a_batch_system_is_a_success() {
         for fate in [
-            Fate::Completed,
-            Fate::Failed("FAILED".into()),
-            Fate::OutOfMemory,
+            JobOutcome::Completed,
+            JobOutcome::Failed("FAILED".into()),
+            JobOutcome::OutOfMemory,
         ] {
             let exit = of_job(Some(&fate), None, false);
             assert!(matches!(exit, Termination::Word(_)));

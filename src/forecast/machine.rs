@@ -1,20 +1,21 @@
-//! What a site profile tells of its partitions: how many tasks each runs at once, on which nodes, for how long.
+//! Partitions of a site profile as a forecast sees them: slots, nodes, walltimes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::times::Millis;
-use crate::config::site::{Blocks, Executor, Partition, Site};
+use crate::config::site::{BatchExecutor, Blocks, Executor, Partition, Site};
 
 /// The partitions of a site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
     pub partitions: BTreeMap<String, Supply>,
-    /// Nodes held from beginning to end: those of an allocation, or this host if there is nothing else.
+    /// Nodes held from beginning to end: those of an allocation, or this host if there is nothing
+    /// else.
     pub nodes: usize,
 }
 
-/// Where the slots of a partition come from.
+/// Origin of the slots of a partition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Supply {
     /// Always there.
@@ -29,7 +30,7 @@ pub enum Supply {
     Blocks { slots: usize, rules: BlockRules },
 }
 
-/// How blocks of nodes are held.
+/// Rules for blocks of nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockRules {
     pub min: usize,
@@ -43,7 +44,7 @@ pub struct BlockRules {
     pub idle: Millis,
 }
 
-/// Why a site cannot be forecast.
+/// Reason for which a site cannot be forecast.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
     #[error("`{partition}` takes its nodes from an allocation, and nobody says how many that has")]
@@ -104,10 +105,7 @@ impl Supply {
 fn taken(partition: &Partition) -> Option<usize> {
     match &partition.executor {
         Executor::Allocation { nodes, .. } => nodes.map(|nodes| nodes.get()),
-        Executor::Local { .. }
-        | Executor::Slurm { .. }
-        | Executor::Pbs { .. }
-        | Executor::Cobalt { .. } => None,
+        Executor::Local { .. } | Executor::Batch(_) => None,
     }
 }
 
@@ -151,11 +149,11 @@ fn supply(
                 slots: left / needed * tasks_per_node.get(),
             }
         }
-        Executor::Slurm {
+        Executor::Batch(BatchExecutor {
             batch,
             blocks: Some(blocks),
             ..
-        } => {
+        }) => {
             let per_node = partition.tasks_per_node(&site.node);
             let rules = rules(blocks, per_node);
             let most = slots.unwrap_or(batch.max_jobs.get());
@@ -164,13 +162,11 @@ fn supply(
                 rules,
             }
         }
-        Executor::Slurm { batch, .. } | Executor::Pbs { batch } | Executor::Cobalt { batch } => {
-            Supply::Jobs {
-                slots: slots.map_or(batch.max_jobs.get(), |s| s.min(batch.max_jobs.get())),
-                nodes_per_task: batch.nodes_per_task.get(),
-                walltime: millis(batch.walltime.get()),
-            }
-        }
+        Executor::Batch(BatchExecutor { batch, .. }) => Supply::Jobs {
+            slots: slots.map_or(batch.max_jobs.get(), |s| s.min(batch.max_jobs.get())),
+            nodes_per_task: batch.nodes_per_task.get(),
+            walltime: millis(batch.walltime.get()),
+        },
     })
 }
 

@@ -1,4 +1,4 @@
-//! A campaign forecast: the engine that runs campaigns, its events from a simulation of the site instead of processes.
+//! Forecast of a campaign: the engine that runs campaigns, with events from a simulated site.
 
 mod machine;
 mod partition;
@@ -23,24 +23,24 @@ use crate::task::{IllegalEvent, StoppedBy};
 
 use simulation::Simulation;
 
-/// What nobody knows before a campaign has run.
+/// Assumptions about a campaign that has not run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
-    /// Of a simulation.
+    /// Duration of a simulation.
     pub task_time: Times,
-    /// Of a `generate` task.
+    /// Duration of a `generate` task.
     pub ml_time: Times,
-    /// Of a `train` and of a `screen` task.
+    /// Duration of a `train` or `screen` task.
     pub fit_time: Times,
-    /// Of 1, the attempts at a simulation that fail.
+    /// Share of attempts at a simulation that fail, 0 to 1.
     pub failures: f64,
-    /// How long a job or a block waits in the batch system's queue.
+    /// Time that a job or a block waits in the scheduler's queue.
     pub queue_wait: Millis,
     /// Correlation of the surrogate's predictions with the truth, of (0, 1].
     pub skill: f64,
 }
 
-/// What is to be expected of a campaign on a machine.
+/// Forecast of a campaign on a machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
     #[serde(serialize_with = "word")]
@@ -94,7 +94,7 @@ pub struct Search {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Best {
     pub smiles: String,
-    /// Of the objective, hartree.
+    /// Value of the objective, hartree.
     pub value_hartree: f64,
     pub found_after_evaluations: usize,
     pub found_after_seconds: f64,
@@ -104,7 +104,7 @@ pub struct Best {
     pub molecules: usize,
 }
 
-/// Why there is no forecast.
+/// Reason for which there is no forecast.
 #[derive(Debug, thiserror::Error)]
 pub enum ForecastError {
     #[error("the table holds {found} molecules, and {asked} are to be drawn at the start")]

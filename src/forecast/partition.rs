@@ -1,19 +1,18 @@
-//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end. Time is an argument.
+//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end.
+//! Time is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
-use super::machine::{BlockRules, Supply};
+use super::machine::{BlockRules, Supply, millis};
 use super::times::Millis;
-use crate::task::{Attempt, TaskId};
-
-/// What a step needs beyond its task's timeout, as in the executor of blocks.
-const MARGIN: Millis = 15_000;
+use crate::task::{Attempt, Limits, TaskId, block_time};
 
 /// The slots of a partition and what is in them.
 #[derive(Debug)]
 pub struct Partition {
     supply: Supply,
-    /// How long a job or a block waits in the batch system.
+    /// Time that a job or a block waits in the scheduler's queue.
     queue_wait: Millis,
     waiting: VecDeque<Waiting>,
     running: BTreeMap<TaskId, Running>,
@@ -33,9 +32,9 @@ pub struct Partition {
 pub struct Waiting {
     pub task: TaskId,
     pub attempt: Attempt,
-    /// What it takes if nothing ends it.
+    /// Duration if nothing terminates it.
     pub time: Millis,
-    pub timeout: Millis,
+    pub limits: Limits,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -65,7 +64,7 @@ pub enum Due {
     BlockChecked(u64),
 }
 
-/// How an attempt ends.
+/// End of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum How {
     Done,
@@ -73,7 +72,7 @@ pub enum How {
     Walltime,
 }
 
-/// What is due when.
+/// Future events by time.
 pub type Agenda = Vec<(Millis, Due)>;
 
 impl Partition {
@@ -101,7 +100,7 @@ impl Partition {
         self.busy
     }
 
-    /// Whether a task is there that could use an idle slot, if only that had its node.
+    /// Returns true if a waiting task could use an idle slot but for its node.
     pub fn wants_nodes(&self) -> bool {
         !self.waiting.is_empty() || self.busy < self.used
     }
@@ -136,7 +135,7 @@ impl Partition {
         }
     }
 
-    /// Whether what is due is news: an attempt that still runs, and ends now.
+    /// Returns true if a due event ends an attempt that still runs.
     pub fn take(&mut self, now: Millis, due: Due) -> Option<(TaskId, Attempt, How)> {
         match due {
             Due::Starts(task, attempt) => {
@@ -210,7 +209,7 @@ impl Partition {
             task,
             attempt,
             time,
-            timeout,
+            limits,
         } = task;
         let wait = match self.supply {
             Supply::Jobs { .. } => self.queue_wait,
@@ -221,11 +220,14 @@ impl Partition {
             agenda.push((begin, Due::Starts(task, attempt)));
         }
         let since = (wait == 0).then_some(now);
-        let (length, how) = [(timeout, How::TimedOut), (left, How::Walltime)]
-            .into_iter()
-            .fold((time, How::Done), |shortest, end| {
-                if end.0 < shortest.0 { end } else { shortest }
-            });
+        let (length, how) = [
+            (millis(limits.timeout), How::TimedOut),
+            (left, How::Walltime),
+        ]
+        .into_iter()
+        .fold((time, How::Done), |shortest, end| {
+            if end.0 < shortest.0 { end } else { shortest }
+        });
         agenda.push((begin + length, Due::Ends(task, attempt, how)));
         let running = Running {
             attempt,
@@ -252,9 +254,10 @@ impl Partition {
         }
     }
 
-    /// Releases blocks that are over, that idled for long, or whose time is too short for what waits.
+    /// Releases blocks whose walltime is over, that idled for too long, or whose remaining time is
+    /// too short for the waiting tasks.
     fn end_blocks(&mut self, now: Millis, rules: &BlockRules) {
-        let first = self.waiting.front().map(|task| task.timeout);
+        let first = self.waiting.front().map(|task| task.limits.expected);
         let mut left = self.blocks.len();
         let node_time = &mut self.node_time;
         self.blocks.retain(|_, block| {
@@ -277,7 +280,8 @@ impl Partition {
         while let Some(task) = self.waiting.front().copied() {
             let room = self.blocks.iter_mut().find_map(|(name, block)| {
                 let (_, until) = block.times?;
-                let fits = block.used < rules.capacity && rules.lasts(now, until, task.timeout);
+                let fits =
+                    block.used < rules.capacity && rules.lasts(now, until, task.limits.expected);
                 fits.then_some((*name, block, until))
             });
             let Some((name, block, until)) = room.filter(|_| self.used < slots) else {
@@ -295,7 +299,10 @@ impl Partition {
         if self.waiting.is_empty() && !self.begun {
             return;
         }
-        let time = self.waiting.front().map_or(0, |task| task.timeout);
+        let time = self
+            .waiting
+            .front()
+            .map_or(Duration::ZERO, |task| task.limits.expected);
         let is_open = |block: &&Block| {
             let until = block.times.map(|(_, until)| until);
             until.is_none_or(|until| rules.lasts(now, until, time))
@@ -330,8 +337,10 @@ impl Partition {
 }
 
 impl BlockRules {
-    /// Whether a block will last for a task that may take `time`, as in the executor of blocks.
-    fn lasts(&self, now: Millis, until: Millis, time: Millis) -> bool {
-        now + (time + MARGIN).min(self.walltime / 10 * 9) <= until
+    /// Returns true if a block lasts long enough for a task that is `expected` to take so long, as in the executor of
+    /// blocks.
+    fn lasts(&self, now: Millis, until: Millis, expected: Duration) -> bool {
+        let walltime = Duration::from_millis(self.walltime);
+        now + millis(block_time(expected, walltime)) <= until
     }
 }

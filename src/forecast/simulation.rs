@@ -1,4 +1,4 @@
-//! The engine and the simulated partitions: events in order of their time, until the campaign ends.
+//! Simulation of the engine and its partitions: events in order of time, until the campaign ends.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -14,10 +14,10 @@ use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
 use super::world::{World, failed};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
-use crate::config::campaign::Campaign;
-use crate::engine::{Config, Effect, Engine, Step, stream};
+use crate::config::campaign::{Campaign, MethodKind};
+use crate::engine::{Effect, Engine, EngineConfig, Step, stream};
 use crate::plan::Plan;
-use crate::task::{Attempt, Event, Fact, FailureKind, StoppedBy, TaskId};
+use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
 /// Molecules drawn beyond the initial ones, as `run` does.
 const RESERVE: usize = 256;
@@ -55,7 +55,7 @@ enum What {
 #[derive(Clone, Copy)]
 struct StageTimes {
     partition: usize,
-    timeout: Millis,
+    limits: Limits,
     times: Times,
 }
 
@@ -67,18 +67,18 @@ impl<'t> Simulation<'t> {
         table: &'t Table,
         assumptions: &Assumptions,
     ) -> Self {
-        let config = Config::new(campaign, plan);
+        let config = EngineConfig::new(campaign, plan);
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
         let stages = plan.stages().into_iter().map(|planned| {
-            let times = match planned.kind {
-                "simulate" => assumptions.task_time,
-                "generate" => assumptions.ml_time,
-                _ => assumptions.fit_time,
+            let times = match planned.method.kind {
+                MethodKind::Simulate { .. } => assumptions.task_time,
+                MethodKind::Generate { .. } => assumptions.ml_time,
+                MethodKind::Train { .. } | MethodKind::Screen { .. } => assumptions.fit_time,
             };
             let stage = StageTimes {
-                partition: place(&planned.partition),
-                timeout: millis(campaign.methods[&planned.method].timeout.get()),
+                partition: place(&planned.partition_name),
+                limits: planned.limits,
                 times,
             };
             (planned.stage.clone(), stage)
@@ -93,7 +93,7 @@ impl<'t> Simulation<'t> {
                 .map(|supply| Partition::new(*supply, assumptions.queue_wait))
                 .collect(),
             stages: stages.collect(),
-            evaluating: place(&plan.evaluate.partition),
+            evaluating: place(&plan.evaluate.partition_name),
             initial: config.initial_count,
             tally: Tally::new(names.len()),
             engine: Engine::new(config),
@@ -213,7 +213,7 @@ impl<'t> Simulation<'t> {
             task,
             attempt,
             time: stage.times.draw(&mut self.random),
-            timeout: stage.timeout,
+            limits: stage.limits,
         });
         Some(stage.partition)
     }
@@ -232,18 +232,18 @@ impl<'t> Simulation<'t> {
     }
 
     fn note_best(&mut self) {
-        let Some((smiles, value)) = self.engine.incumbent() else {
+        let Some(incumbent) = self.engine.incumbent() else {
             return;
         };
         if self
             .best
             .as_ref()
-            .is_none_or(|best| best.value_hartree != value)
+            .is_none_or(|best| best.value_hartree != incumbent.value)
         {
             self.best = Some(Best {
-                smiles: smiles.to_owned(),
-                value_hartree: value,
-                found_after_evaluations: self.engine.measured().len(),
+                smiles: incumbent.smiles.clone(),
+                value_hartree: incumbent.value,
+                found_after_evaluations: self.engine.evaluated().len(),
                 found_after_seconds: seconds(self.now),
                 lowest_hartree: self.world.table.lowest(),
                 molecules: self.world.table.distinct(),
@@ -261,7 +261,7 @@ impl<'t> Simulation<'t> {
         }
     }
 
-    /// What there is to tell once it has ended.
+    /// Result of the simulation once it has ended.
     pub fn forecast(self, machine: &Machine, stopped_by: StoppedBy) -> Forecast {
         let progress = self.engine.progress();
         let held = machine.nodes as u64 * self.now;

@@ -18,8 +18,8 @@ const ATOMS: [(&str, f64); 5] = [
 /// Molecules of QM9, at most: reading a SMILES string takes a good part of a millisecond.
 const MOST: usize = 10_000;
 
-/// Molecules of QM9 that lie in the search space by elements and size, evenly taken from all that do, each in several copies
-/// that the engine takes for different molecules.
+/// Molecules of QM9 that lie in the search space by elements and size, evenly taken from all that
+/// do, each in several copies that the engine takes for different molecules.
 pub struct Table {
     rows: Vec<Row>,
     /// Places in `rows`.
@@ -33,17 +33,18 @@ pub struct Table {
 struct Row {
     smiles: String,
     u0_hartree: f64,
-    /// Of each element of `ATOMS`.
+    /// Total energy of each element of `ATOMS`, hartree.
     counts: [u32; ATOMS.len()],
-    /// Of the objective, hartree.
+    /// Value of the objective, hartree.
     value: f64,
 }
 
-/// What a copy's number stands behind; no SMILES has it.
+/// Separator before the number of a copy; no SMILES contains it.
 const COPY: char = '~';
 
 impl Table {
-    /// So many copies that `molecules` are no more than half of all; none if the search space has nothing of QM9.
+    /// So many copies that `molecules` are no more than half of all; none if the search space has
+    /// nothing of QM9.
     pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
         let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
         let qm9 = Qm9::open();
@@ -83,7 +84,7 @@ impl Table {
         self.rows.len() * self.copies
     }
 
-    /// How many molecules are distinct.
+    /// Number of distinct molecules.
     pub fn distinct(&self) -> usize {
         self.rows.len()
     }
@@ -118,7 +119,7 @@ impl Table {
         values.fold(f64::INFINITY, f64::min)
     }
 
-    /// Total energy, hartree, and atoms of what is called `name`, an atom in brackets or a molecule of the table.
+    /// Total energy in hartree and atoms of `name`, an atom in brackets or a molecule of the table.
     pub fn energy(&self, name: &str) -> Option<(f64, BTreeMap<String, u32>)> {
         let Some(row) = self.row(name) else {
             let symbol = name.strip_prefix('[')?.strip_suffix(']')?;
@@ -133,7 +134,7 @@ impl Table {
         Some((row.u0_hartree, atoms.collect()))
     }
 
-    /// Whether `name` is no molecule of the table.
+    /// Returns true if `name` is no molecule of the table.
     pub fn is_atom(&self, name: &str) -> bool {
         self.row(name).is_none()
     }
@@ -165,7 +166,8 @@ impl Row {
     }
 }
 
-/// What can be told from the letters of a QM9 SMILES, all of whose elements have one letter: whether size and elements fit.
+/// Quick check of a QM9 SMILES, whose elements all have one letter: returns false if its size or
+/// elements do not fit.
 fn lies_in(space: &SearchSpace, smiles: &str) -> bool {
     let letters = smiles.bytes().filter(u8::is_ascii_alphabetic);
     let heavy = letters.filter(|letter| *letter != b'H');

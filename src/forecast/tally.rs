@@ -1,4 +1,4 @@
-//! What is counted in a forecast: time of slots, and the age of what is evaluated.
+//! Counters of a forecast: slot time, and the age of evaluated candidates.
 
 use std::collections::BTreeSet;
 
@@ -20,20 +20,21 @@ pub struct SlotTime {
 /// Idle time and age of candidates, of a whole forecast.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Of each partition.
+    /// Slot times of each partition.
     pub slots: Vec<SlotTime>,
     /// Tasks of each partition.
     pub tasks: Vec<u64>,
-    /// When the first and the last candidate were handed over, and the slot time until then of the partition that evaluates.
+    /// Times at which the first and the last candidate were submitted, and the slot time until then
+    /// of the partition that evaluates.
     pub search: Option<(Moment, Moment)>,
     pub ages: Ages,
     pub queued: u64,
     pub superseded: u64,
     /// Candidates handed over and not ended: each has a task, or two.
     in_flight: BTreeSet<(u32, u32)>,
-    measured: u64,
+    evaluated: u64,
     newest_batch: u32,
-    /// Of each batch, the results that it was made from.
+    /// Number of results that each batch was based on.
     made_from: Vec<u64>,
     last: Millis,
 }
@@ -45,15 +46,15 @@ pub struct Moment {
     pub slots: SlotTime,
 }
 
-/// How old candidates were when they were handed over: in batches that were newer, and in results that came since their
-/// model was fitted.
+/// How old candidates were when they were handed over: in batches that were newer, and in results
+/// that came since their model was fitted.
 #[derive(Debug, Default)]
 pub struct Ages {
     pub batches: Vec<u32>,
     pub results: Vec<u32>,
 }
 
-/// Of many numbers.
+/// Statistics of a set of numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Spread {
     pub mean: f64,
@@ -72,7 +73,7 @@ impl Tally {
         }
     }
 
-    /// Time goes on to `now`; `state`: of each partition its slots, those that are busy, and whether tasks wait for nodes.
+    /// Advances time to `now`; `state`: slots, busy slots and waiting for nodes of each partition.
     pub fn pass(&mut self, now: Millis, state: impl Iterator<Item = (usize, usize, bool)>) {
         let time = now - self.last;
         self.last = now;
@@ -91,10 +92,15 @@ impl Tally {
     pub fn count(&mut self, records: &[Record], evaluating: usize) {
         for record in records {
             match record {
-                Record::BatchBegun { measured, .. } => self.made_from.push(*measured as u64),
-                Record::BatchPushed { batch, new } if *new > 0 => self.newest_batch = *batch,
+                Record::BatchStarted { observations, .. } => {
+                    self.made_from.push(*observations as u64)
+                }
+                Record::BatchFinished {
+                    batch,
+                    new_candidates,
+                } if *new_candidates > 0 => self.newest_batch = *batch,
                 Record::Evaluated { batch, rank, .. } => {
-                    self.measured += 1;
+                    self.evaluated += 1;
                     self.in_flight.remove(&(*batch, *rank));
                 }
                 Record::EvaluationFailed { batch, rank } => {
@@ -106,7 +112,7 @@ impl Tally {
                     if *batch > 0 && self.in_flight.insert((*batch, *rank)) =>
                 {
                     self.ages.batches.push(self.newest_batch - batch);
-                    let since = self.measured - self.made_from[*batch as usize];
+                    let since = self.evaluated - self.made_from[*batch as usize];
                     self.ages.results.push(since as u32);
                     let now = Moment {
                         at: self.last,
@@ -122,7 +128,7 @@ impl Tally {
 }
 
 impl SlotTime {
-    /// What came after `earlier`.
+    /// Difference to `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             busy: self.busy - earlier.busy,

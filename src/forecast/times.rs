@@ -1,4 +1,4 @@
-//! How long tasks take, as a distribution that people can write.
+//! Distributions of task durations, as the command line writes them.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,7 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::duration::Duration;
 
-/// `10m`: always the same; `lognormal:10m,0.5`: the median, and the standard deviation of the logarithm.
+/// `10m`: always the same; `lognormal:10m,0.5`: the median, and the standard deviation of the
+/// logarithm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Times {
     median: Duration,
@@ -80,7 +81,8 @@ impl fmt::Display for Times {
     }
 }
 
-/// A number of the standard normal distribution (Box and Muller, Ann. Math. Statist. 29, 610, 1958).
+/// A number of the standard normal distribution (Box and Muller, Ann. Math. Statist. 29, 610,
+/// 1958).
 pub fn normal(random: &mut ChaCha8Rng) -> f64 {
     let (radius, angle): (f64, f64) = (random.random(), random.random());
     // Of [0, 1), so that the logarithm is finite.

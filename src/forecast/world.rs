@@ -1,4 +1,4 @@
-//! What the tasks of a forecast come to, by their inputs: energies of the table, and a generator that is better than chance.
+//! Simulated outcomes of tasks: energies of the table, and a generator that is better than chance.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -6,16 +6,17 @@ use rand_chacha::ChaCha8Rng;
 use super::table::Table;
 use super::times::normal;
 use crate::engine::TaskInput;
-use crate::task::{Failure, FailureKind, FileRef, Outcome, Predicted};
+use crate::task::{Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate};
 
 const ASSUMED: &str = "one of the failures assumed";
 
 /// The molecules and the chances of a forecast.
 pub struct World<'t> {
     pub table: &'t Table,
-    /// Of 1, the attempts at a simulation that fail.
+    /// Share of attempts at a simulation that fail, 0 to 1.
     failures: f64,
-    /// Standard deviation of the surrogate's error, hartree, and the share of a deviation from the mean that it predicts.
+    /// Standard deviation of the surrogate's error, hartree, and the share of a deviation from the
+    /// mean that it predicts.
     error: f64,
     shrinkage: f64,
     /// Molecules that the agent visits for a batch.
@@ -27,7 +28,8 @@ impl<'t> World<'t> {
     /// `skill`: correlation of the surrogate's predictions with the truth, of (0, 1].
     pub fn new(table: &'t Table, failures: f64, skill: f64) -> Self {
         Self {
-            // The best linear prediction is mean + r^2 (value + error - mean), with an error of this deviation.
+            // The best linear prediction is mean + r^2 (value + error - mean), with an error of
+            // this deviation.
             error: table.deviation() * (skill.powi(-2) - 1.0).sqrt(),
             shrinkage: skill * skill,
             table,
@@ -37,7 +39,7 @@ impl<'t> World<'t> {
         }
     }
 
-    /// What an attempt at this task comes to.
+    /// Outcome of an attempt at this task.
     pub fn outcome(&mut self, input: &TaskInput, random: &mut ChaCha8Rng) -> Outcome {
         match input {
             TaskInput::Simulate(input) => match self.table.energy(&input.request.smiles) {
@@ -78,13 +80,15 @@ impl<'t> World<'t> {
         }
     }
 
-    /// Whether an attempt at a molecule fails. Free atoms do not: nothing could be learnt without them.
+    /// Returns true if an attempt at a molecule fails. Free atoms never do: the campaign needs
+    /// them.
     fn fails(&self, name: &str, random: &mut ChaCha8Rng) -> bool {
         !self.table.is_atom(name) && random.random::<f64>() < self.failures
     }
 
-    /// Molecules visited at random, as many as the agent has steps, by the surrogate's word on them.
-    fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<Predicted> {
+    /// Molecules visited at random, as many as the agent has steps, by the surrogate's word on
+    /// them.
+    fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<RankedCandidate> {
         let mut visited: Vec<(f64, usize)> = (0..self.visits)
             .map(|_| {
                 let molecule = random.random_range(0..self.table.size());
@@ -94,12 +98,12 @@ impl<'t> World<'t> {
             })
             .collect();
         visited.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-        let predicted = visited.into_iter().map(|(mean, molecule)| Predicted {
+        let std = self.error;
+        let ranked = visited.into_iter().map(|(mean, molecule)| RankedCandidate {
             smiles: self.table.name(molecule),
-            mean,
-            std: self.error,
+            prediction: Prediction { mean, std },
         });
-        predicted.collect()
+        ranked.collect()
     }
 
     /// A file that nobody reads, unlike any other.

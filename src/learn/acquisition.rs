@@ -1,4 +1,5 @@
-//! What asking the simulator about a candidate is worth, and the ranking that follows. Low values are sought.
+//! Acquisition: the value of simulating a candidate, and the ranking by it. Lower objectives are
+//! better.
 
 use std::cmp::Ordering;
 use std::f64::consts::PI;
@@ -8,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::surrogate::Prediction;
 
-/// How candidates are scored when the objective is minimised.
+/// Score of candidates when the objective is minimised.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Acquisition {
@@ -17,13 +18,14 @@ pub enum Acquisition {
     Greedy,
     /// The lowest mean less `kappa` standard deviations first.
     LowerConfidenceBound,
-    /// The largest expected improvement on the best value measured first; greedy when nothing was measured yet.
+    /// The largest expected improvement on the best value so far first; greedy when there is none
+    /// yet.
     ExpectedImprovement,
 }
 
 impl Acquisition {
-    /// The score of a prediction, lowest first: `kappa` is used by the confidence bound, `incumbent` (the best
-    /// value measured) by the expected improvement.
+    /// The score of a prediction, lowest first: `kappa` is used by the confidence bound,
+    /// `incumbent` (the best value so far) by the expected improvement.
     pub fn score(self, prediction: Prediction, kappa: f64, incumbent: Option<f64>) -> f64 {
         match (self, incumbent) {
             (Self::Greedy, _) | (Self::ExpectedImprovement, None) => prediction.mean,
@@ -38,20 +40,22 @@ pub fn lower_confidence_bound(prediction: Prediction, kappa: f64) -> f64 {
     prediction.mean - kappa * prediction.std
 }
 
-/// The expectation of max(best - y, 0) for a normal y (Jones et al., J. Global Optim. 13, 455, 1998, eq. 15).
+/// The expectation of max(best - y, 0) for a normal y (Jones et al., J. Global Optim. 13, 455,
+/// 1998, eq. 15).
 pub fn expected_improvement(prediction: Prediction, best: f64) -> f64 {
     let gain = best - prediction.mean;
     if prediction.std <= 0.0 {
         return gain.max(0.0);
     }
     let u = gain / prediction.std;
-    // The difference of two nearly equal terms far below zero, where rounding could make it negative.
+    // The difference of two nearly equal terms far below zero, where rounding could make it
+    // negative.
     let improvement = prediction.std * (u * normal_cdf(u) + normal_pdf(u));
     if improvement < 0.0 { 0.0 } else { improvement }
 }
 
-/// Sorts candidates, the best first: by score, then by predicted mean, then by `key`, so that the order does not
-/// depend on the order of what comes in. What has no number for a score comes last.
+/// Sorts candidates, the best first: by score, then by predicted mean, then by `key`, so that the
+/// order does not depend on the order of what comes in. What has no number for a score comes last.
 pub fn rank<K: Ord>(
     candidates: &mut [(K, Prediction)],
     acquisition: Acquisition,
@@ -75,8 +79,8 @@ fn normal_pdf(z: f64) -> f64 {
     (-0.5 * z * z).exp() / (2.0 * PI).sqrt()
 }
 
-/// The normal distribution function, by its series near zero (Marsaglia, J. Stat. Softw. 11 (4), 2004) and by
-/// Laplace's continued fraction in the tails, where the series would cancel.
+/// The normal distribution function, by its series near zero (Marsaglia, J. Stat. Softw. 11 (4),
+/// 2004) and by Laplace's continued fraction in the tails, where the series would cancel.
 fn normal_cdf(z: f64) -> f64 {
     if z.is_nan() {
         return z;

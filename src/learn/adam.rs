@@ -5,7 +5,8 @@ use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Va
 
 use super::network::QNetwork;
 
-/// The optimiser's state for one network: a first and a second moment for each parameter, and the steps taken.
+/// The optimiser's state for one network: a first and a second moment for each parameter, and the
+/// steps taken.
 #[derive(Debug)]
 pub struct Adam {
     pub first: Vec<Tensor>,

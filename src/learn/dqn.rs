@@ -1,8 +1,9 @@
 //! Deep Q-learning as in MolDQN (Zhou et al., Sci. Rep. 9, 10752, 2019), on any environment.
 //!
-//! The value is one of states reached, Q(s'), and the error of a transition `e = Q(s') - (r + gamma max Q_target(s''))`,
-//! with s'' the states that can be reached from s'. The step limit of an episode cuts it short and ends nothing, so that
-//! only a state with no way on has no second term. `docs/decisions/0002-dqn-corrections.md` has the reasons.
+//! The value is one of states reached, Q(s'), and the error of a transition `e = Q(s') - (r + gamma
+//! max Q_target(s''))`, with s'' the states that can be reached from s'. The step limit of an
+//! episode truncates it and is no terminal state: only a state without successors has no second
+//! term. `docs/decisions/0002-dqn-corrections.md` has the reasons.
 
 use candle_core::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
@@ -26,7 +27,7 @@ pub struct Dqn {
     pub(super) episodes: u64,
 }
 
-/// How an agent sees, explores and learns.
+/// Settings of an agent: state, exploration, learning.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DqnSettings {
     /// Length of an observation.
@@ -38,18 +39,19 @@ pub struct DqnSettings {
     pub gamma: f64,
     /// Share of random actions in the first episode.
     pub epsilon_start: f64,
-    /// What it is multiplied with after each episode.
+    /// Factor by which epsilon is multiplied after each episode.
     pub epsilon_decay: f64,
-    /// What it never falls below.
+    /// Lower bound of epsilon.
     pub epsilon_min: f64,
     /// Transitions of an update; none is made before the replay memory holds as many.
     pub batch_size: usize,
     pub replay_size: usize,
-    /// Episodes, counted over the agent's life, between two copies of the network to the target network.
+    /// Episodes, counted over the agent's life, between two copies of the network to the target
+    /// network.
     pub target_update_episodes: u64,
 }
 
-/// What a call of `run` did.
+/// Summary of a call of `run`.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RunSummary {
     pub episodes: usize,
@@ -60,7 +62,7 @@ pub struct RunSummary {
     pub mean_loss: Option<f64>,
 }
 
-/// Why an agent stopped, `E` being the error of its environment.
+/// Error of an agent; `E` is the error of its environment.
 #[derive(Debug, thiserror::Error)]
 pub enum DqnError<E> {
     #[error(transparent)]
@@ -101,9 +103,10 @@ impl Dqn {
         self.episodes
     }
 
-    /// Plays `episodes` episodes of at most `steps` steps and learns from each step. `visit` is given every state, the
-    /// first of each episode included. Each episode has a random stream of its own, from `seed` and its number in the
-    /// agent's life: two calls do what one of as many episodes does.
+    /// Plays `episodes` episodes of at most `steps` steps and learns from each step. `visit` is
+    /// given every state, the first of each episode included. Each episode has a random stream of
+    /// its own, from `seed` and its number in the agent's life: two calls do what one of as many
+    /// episodes does.
     pub fn run<E: Environment>(
         &mut self,
         environment: &mut E,
@@ -187,7 +190,8 @@ impl Dqn {
         loss.to_scalar()
     }
 
-    /// Asks the target network for the values that the batch needs and that are not known yet, in one pass.
+    /// Asks the target network for the values that the batch needs and that are not known yet, in
+    /// one pass.
     fn fill_bootstraps(&mut self, batch: &[usize]) -> Result<(), candle_core::Error> {
         let unknown = |&position: &usize| {
             let transition = self.replay.get(position);

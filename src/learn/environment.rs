@@ -1,4 +1,4 @@
-//! What an agent acts in: states, the actions that lead from one to the next, and their rewards.
+//! Environment of an agent: states, actions that lead from one to the next, and rewards.
 
 /// A world of states, explored in episodes.
 pub trait Environment {
@@ -8,17 +8,18 @@ pub trait Environment {
     /// Begins an episode and returns its first state.
     fn start(&mut self) -> Result<Self::State, Self::Error>;
 
-    /// All actions possible in `state`, in an order that depends on `state` alone; none where there is no way on.
+    /// All actions possible in `state`, in an order that depends on `state` alone; empty if there
+    /// are none.
     fn actions(&mut self, state: &Self::State) -> Result<Vec<Action<Self::State>>, Self::Error>;
 
-    /// What reaching `state` is worth.
+    /// Reward of reaching `state`.
     fn reward(&mut self, state: &Self::State) -> Result<f64, Self::Error>;
 }
 
 /// A step that may be taken.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Action<S> {
-    /// Where it leads.
+    /// State that the action leads to.
     pub state: S,
     /// That state as the agent sees it.
     pub observation: Observation,

@@ -1,4 +1,4 @@
-//! What a linear fit needs of its rows: sums, to which further rows add, so that no row has to be kept.
+//! Sums over rows that a linear fit needs. Further rows are added to the sums; no row is kept.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::surrogate::{Features, FitError};
 
-/// Sums over rows x and their values y. Its size is that of the pairs of columns that occur together in a row.
+/// Sums over rows x and their values y. Its size is that of the pairs of columns that occur
+/// together in a row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     rows: u64,
@@ -120,7 +121,7 @@ impl Moments {
         columns.map(|column| column.x / self.rows as f64).collect()
     }
 
-    /// Whether column `j` has one value in all rows.
+    /// Returns true if column `j` has the same value in all rows.
     pub fn is_constant(&self, j: usize) -> bool {
         let column = &self.columns[j];
         column.entries == 0 || column.entries == self.rows && column.lowest == column.highest

@@ -20,8 +20,8 @@ struct Layer {
 }
 
 impl QNetwork {
-    /// A network with the given widths of input and hidden layers. Weights and biases are uniform within
-    /// plus or minus 1/sqrt(inputs), PyTorch's default for linear layers.
+    /// A network with the given widths of input and hidden layers. Weights and biases are uniform
+    /// within plus or minus 1/sqrt(inputs), PyTorch's default for linear layers.
     pub fn new(inputs: usize, hidden: &[usize], rng: &mut ChaCha8Rng) -> Result<Self> {
         let mut uniform = |count: usize, bound: f32| -> Vec<f32> {
             (0..count)
@@ -108,8 +108,8 @@ pub fn shapes(inputs: usize, hidden: &[usize]) -> impl Iterator<Item = Parameter
     })
 }
 
-/// The product of zero-one vectors with `weight`: few rows of it summed instead of all multiplied, forwards as well as
-/// backwards.
+/// The product of zero-one vectors with `weight`: few rows of it summed instead of all multiplied,
+/// forwards as well as backwards.
 fn sum_rows(weight: &Tensor, observations: &[&Observation]) -> Result<Tensor> {
     let zeros = Tensor::zeros(
         (observations.len(), weight.dim(1)?),

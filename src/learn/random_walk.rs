@@ -5,14 +5,15 @@ use serde::{Deserialize, Serialize};
 use super::dqn::{Mean, RunSummary, random_action, stream};
 use super::environment::Environment;
 
-/// How many episodes it has walked is all that lasts from call to call.
+/// Its only state is the number of episodes so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RandomWalk {
     pub episodes: u64,
 }
 
 impl RandomWalk {
-    /// Walks `episodes` episodes of at most `steps` steps; streams and `visit` as in [`Dqn::run`](super::dqn::Dqn::run).
+    /// Walks `episodes` episodes of at most `steps` steps; streams and `visit` as in
+    /// [`Dqn::run`](super::dqn::Dqn::run).
     pub fn run<E: Environment>(
         &mut self,
         environment: &mut E,

@@ -22,8 +22,9 @@ pub struct Transition {
     pub reward: f64,
     /// The states that could be reached from there; none if there was no way on.
     pub next: Vec<Observation>,
-    /// The largest value of `next` by the target network as it is now, where it has been asked. It is kept, and saved,
-    /// because a value computed in another company of rows may differ in its last bit.
+    /// The largest value of `next` by the target network as it is now, where it has been asked. It
+    /// is kept, and saved, because a value computed in another company of rows may differ in its
+    /// last bit.
     pub bootstrap: Option<f32>,
 }
 
@@ -44,7 +45,8 @@ impl Replay {
         self.transitions.is_empty()
     }
 
-    /// Positions of `count` transitions drawn uniformly with replacement; none from an empty memory.
+    /// Positions of `count` transitions drawn uniformly with replacement; none from an empty
+    /// memory.
     pub fn sample(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let len = self.len();
         let draws = if len == 0 { 0 } else { count };

@@ -1,9 +1,10 @@
 //! Bayesian ridge regression by evidence maximisation, on standardised columns.
 //!
-//! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both precisions have Gamma
-//! priors and are set where the evidence is largest (MacKay, Neural Comput. 4, 415, 1992, eq. 3.26 to 3.29; Tipping,
-//! J. Mach. Learn. Res. 1, 211, 2001). Everything happens in the eigenbasis of X'X, p x p however many rows there
-//! are: a fit needs their moments and no row.
+//! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both
+//! precisions have Gamma priors and are set where the evidence is largest (MacKay, Neural Comput.
+//! 4, 415, 1992, eq. 3.26 to 3.29; Tipping, J. Mach. Learn. Res. 1, 211, 2001). Everything happens
+//! in the eigenbasis of X'X, p x p however many rows there are: a fit needs their moments and no
+//! row.
 
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
@@ -24,8 +25,8 @@ pub struct BayesianRidge {
     alpha: f64,
     /// Precision of the weights.
     lambda: f64,
-    /// R, p x p by rows, with R R' the posterior covariance of the coefficients divided by the scales: a variance is
-    /// then a sum of squares and never negative.
+    /// R, p x p by rows, with R R' the posterior covariance of the coefficients divided by the
+    /// scales: a variance is then a sum of squares and never negative.
     covariance_root: Vec<f64>,
     /// R' means: what is taken off before squaring.
     root_of_means: Vec<f64>,
@@ -82,63 +83,26 @@ impl Surrogate for BayesianRidge {
 
 impl BayesianRidge {
     /// Fits the model to the rows that `moments` were taken of.
+    ///
+    /// # Errors
+    ///
+    /// There are no rows, or the eigenvalues were not found.
     pub fn of(moments: &Moments, settings: &RidgeSettings) -> Result<Self, FitError> {
         if moments.rows() == 0 {
             return Err(FitError::Empty);
         }
-        let (n, p) = (moments.rows() as f64, moments.columns());
+        let p = moments.columns();
         let columns = Columns::of(moments);
-        let (eigenvalues, basis) = eigen(&columns.gram(moments), moments.rows() - 1)?;
-        let projected = basis.transpose() * columns.projection(moments);
-        // The mean of the posterior in the eigenbasis: (E + lambda / alpha)^-1 V' X'y.
-        let posterior_mean = |ratio: f64| {
-            // Where X has nothing, X'y has nothing but rounding.
-            Col::from_fn(p, |i| match eigenvalues[i] {
-                0.0 => 0.0,
-                eigenvalue => projected[i] / (eigenvalue + ratio),
-            })
-        };
-        // |y - X w|^2 is what least squares leave, and what shrinking adds to it: small sums, that do not cancel.
-        let explained = (0..p).filter(|i| eigenvalues[*i] > 0.0);
-        let explained: f64 = explained
-            .map(|i| projected[i] * projected[i] / eigenvalues[i])
-            .sum();
-        let left = (moments.deviations() - explained).max(0.0);
-        let shrunk = |weights: &Col<f64>, ratio: f64| -> f64 {
-            let determined = (0..p).filter(|i| eigenvalues[*i] > 0.0);
-            determined
-                .map(|i| (ratio * weights[i]).powi(2) / eigenvalues[i])
-                .sum()
-        };
-
-        let variance = moments.deviations() / n;
-        let (mut alpha, mut lambda) = (1.0 / (variance + f64::EPSILON), 1.0);
-        let mut last: Option<Col<f64>> = None;
-        for _ in 0..settings.max_iterations {
-            let weights = posterior_mean(lambda / alpha);
-            let squared_error = left + shrunk(&weights, lambda / alpha);
-            let determined: f64 = eigenvalues
-                .iter()
-                .map(|e| alpha * e / (lambda + alpha * e))
-                .sum();
-            lambda = (determined + 2.0 * PRIOR) / (weights.squared_norm_l2() + 2.0 * PRIOR);
-            alpha = (n - determined + 2.0 * PRIOR) / (squared_error + 2.0 * PRIOR);
-            let coefficients = &basis * weights;
-            let moved = last.as_ref().map(|last| (last - &coefficients).norm_l1());
-            if moved.is_some_and(|moved| moved < settings.tolerance) {
-                break;
-            }
-            last = Some(coefficients);
-        }
-
-        let coefficients = &basis * posterior_mean(lambda / alpha);
+        let regression = Eigenbasis::of(&columns, moments)?;
+        let (alpha, lambda) = regression.largest_evidence(moments, settings);
+        let coefficients = &regression.basis * regression.posterior_mean(lambda / alpha);
+        let eigenvalues = regression.eigenvalues.iter();
         let widths: Vec<f64> = eigenvalues
-            .iter()
             .map(|e| (lambda + alpha * e).sqrt().recip())
             .collect();
         let covariance_root: Vec<f64> = (0..p)
             .flat_map(|row| {
-                let (basis, widths, scale) = (&basis, &widths, columns.scales[row]);
+                let (basis, widths, scale) = (&regression.basis, &widths, columns.scales[row]);
                 (0..p).map(move |k| basis[(row, k)] * widths[k] / scale)
             })
             .collect();
@@ -230,8 +194,83 @@ impl Columns {
     }
 }
 
-/// Eigenvalues, ascending and none below zero, and eigenvectors by columns. At most `rank` eigenvalues are not zero:
-/// what rounding leaves of the others would count as parameters determined by the data once the noise is small.
+/// The regression in the eigenbasis of X'X.
+struct Eigenbasis {
+    /// Ascending, none below zero.
+    eigenvalues: Vec<f64>,
+    /// Eigenvectors by columns, V.
+    basis: Mat<f64>,
+    /// V' X'y.
+    projected: Col<f64>,
+    /// Squared error that least squares leave.
+    residual: f64,
+}
+
+impl Eigenbasis {
+    fn of(columns: &Columns, moments: &Moments) -> Result<Self, FitError> {
+        let p = moments.columns();
+        let (eigenvalues, basis) = eigen(&columns.gram(moments), moments.rows() - 1)?;
+        let projected = basis.transpose() * columns.projection(moments);
+        let explained = (0..p).filter(|i| eigenvalues[*i] > 0.0);
+        let explained: f64 = explained
+            .map(|i| projected[i] * projected[i] / eigenvalues[i])
+            .sum();
+        Ok(Self {
+            residual: (moments.deviations() - explained).max(0.0),
+            eigenvalues,
+            basis,
+            projected,
+        })
+    }
+
+    /// Returns the mean of the posterior, (E + lambda / alpha)^-1 V' X'y, for `ratio` = lambda /
+    /// alpha.
+    fn posterior_mean(&self, ratio: f64) -> Col<f64> {
+        // Where X has nothing, X'y has nothing but rounding.
+        Col::from_fn(self.eigenvalues.len(), |i| match self.eigenvalues[i] {
+            0.0 => 0.0,
+            eigenvalue => self.projected[i] / (eigenvalue + ratio),
+        })
+    }
+
+    /// Returns |y - X w|^2: what least squares leave, and what shrinking adds to it. Both are small
+    /// sums that do not cancel.
+    fn squared_error(&self, weights: &Col<f64>, ratio: f64) -> f64 {
+        let determined = (0..self.eigenvalues.len()).filter(|i| self.eigenvalues[*i] > 0.0);
+        let shrunk: f64 = determined
+            .map(|i| (ratio * weights[i]).powi(2) / self.eigenvalues[i])
+            .sum();
+        self.residual + shrunk
+    }
+
+    /// Returns the precisions of the noise and of the weights (alpha, lambda) with the largest
+    /// evidence.
+    fn largest_evidence(&self, moments: &Moments, settings: &RidgeSettings) -> (f64, f64) {
+        let n = moments.rows() as f64;
+        let variance = moments.deviations() / n;
+        let (mut alpha, mut lambda) = (1.0 / (variance + f64::EPSILON), 1.0);
+        let mut last: Option<Col<f64>> = None;
+        for _ in 0..settings.max_iterations {
+            let weights = self.posterior_mean(lambda / alpha);
+            let squared_error = self.squared_error(&weights, lambda / alpha);
+            let eigenvalues = self.eigenvalues.iter();
+            let determined: f64 = eigenvalues.map(|e| alpha * e / (lambda + alpha * e)).sum();
+            lambda = (determined + 2.0 * PRIOR) / (weights.squared_norm_l2() + 2.0 * PRIOR);
+            alpha = (n - determined + 2.0 * PRIOR) / (squared_error + 2.0 * PRIOR);
+            let coefficients = &self.basis * weights;
+            let moved = last.as_ref().map(|last| (last - &coefficients).norm_l1());
+            if moved.is_some_and(|moved| moved < settings.tolerance) {
+                break;
+            }
+            last = Some(coefficients);
+        }
+        (alpha, lambda)
+    }
+}
+
+/// Eigenvalues, ascending and none below zero, and eigenvectors by columns. At most `rank`
+/// eigenvalues are not zero: what rounding leaves of the others would count as parameters
+/// determined by the data once the noise is small.
 fn eigen(gram: &Mat<f64>, rank: usize) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let size = gram.nrows();
     if size == 0 {

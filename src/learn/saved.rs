@@ -1,13 +1,13 @@
 //! Models and agents as bytes: a line that names the kind and its layout, then the content.
 
-/// What is saved, and the version of its layout.
+/// Kind of saved data, and the version of its layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Kind {
     pub name: &'static str,
     pub layout: u32,
 }
 
-/// Why bytes cannot be read back.
+/// Error of reading saved bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
     #[error("this is no {0} saved by moldflow")]
@@ -38,7 +38,7 @@ impl Kind {
         format!("moldflow {} {}\n", self.name, self.layout)
     }
 
-    /// What follows the first line of `bytes`, if that line is right.
+    /// Rest of `bytes` after a valid first line.
     pub fn content(self, bytes: &[u8]) -> Result<&[u8], SavedError> {
         let not_of_kind = || SavedError::NotOfKind(self.name);
         let start = format!("moldflow {} ", self.name);

@@ -14,8 +14,8 @@ const AGENT: Kind = Kind {
     layout: 1,
 };
 
-/// All but the tensors, which follow as little-endian single precision: online network, target network, first and
-/// second moments.
+/// All but the tensors, which follow as little-endian single precision: online network, target
+/// network, first and second moments.
 #[derive(Serialize, Deserialize)]
 struct Header {
     /// Widths of input and hidden layers.
@@ -49,7 +49,8 @@ impl Dqn {
         Ok(bytes)
     }
 
-    /// The agent that was saved, which goes on with `settings`; their layers must be those it was saved with.
+    /// Restores a saved agent, which continues with `settings`; their layers must be those it was
+    /// saved with.
     pub fn from_bytes(bytes: &[u8], settings: DqnSettings) -> Result<Self, SavedError> {
         let damaged = || SavedError::Damaged(AGENT.name);
         let content = AGENT.content(bytes)?;

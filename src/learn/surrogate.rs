@@ -1,9 +1,9 @@
-//! The cheap model that stands in for the simulator: what it learns from, what it answers, and its trait.
+//! Surrogates: inexpensive models of the simulator.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A model fitted to measured values, which predicts a mean and a standard deviation, always both.
+/// A model fitted to values, which predicts a mean and a standard deviation, always both.
 pub trait Surrogate: Sized + Serialize + DeserializeOwned {
     type Settings;
 
@@ -14,11 +14,12 @@ pub trait Surrogate: Sized + Serialize + DeserializeOwned {
     fn predict(&self, x: &Features) -> Vec<Prediction>;
 }
 
-/// What a surrogate says of one row: in the unit of the values it was fitted to.
+/// Predicted value of one molecule, in the unit of the values that the surrogate was fitted to:
+/// hartree for an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
     pub mean: f64,
-    /// Standard deviation of a new measurement, noise included.
+    /// Standard deviation of a new value, noise included.
     pub std: f64,
 }
 
@@ -29,10 +30,10 @@ pub struct Features {
     rows: Vec<Vec<(usize, f64)>>,
 }
 
-/// Why a surrogate could not be fitted.
+/// Error of fitting a surrogate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FitError {
-    #[error("there is nothing to fit a model to: no value was measured yet")]
+    #[error("there is nothing to fit a model to: no molecule was evaluated yet")]
     Empty,
     #[error("{rows} rows of features but {values} values")]
     Lengths { rows: usize, values: usize },

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{EdgeKind, Plan, Planned};
+use super::{EdgeKind, Plan, PlannedStage};
 
 /// The graph in the language of Graphviz.
 pub fn dot(plan: &Plan) -> String {
@@ -58,9 +58,9 @@ pub fn mermaid(plan: &Plan) -> String {
     text
 }
 
-fn label(stage: &Planned, newline: &str) -> String {
+fn label(stage: &PlannedStage, newline: &str) -> String {
     let what = stage.engine.as_deref().unwrap_or(stage.kind);
-    format!("{}{newline}{what} on {}", stage.stage, stage.partition)
+    format!("{}{newline}{what} on {}", stage.stage, stage.partition_name)
 }
 
 /// A Graphviz string; a backslash before `n` stays a line break.

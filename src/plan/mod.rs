@@ -1,71 +1,62 @@
-//! The task graph of a campaign: which stages play which part, in what order, where, and by what command.
+//! The task graph of a campaign: the roles and the order of its stages, each joined with its method
+//! and its partition.
 
 mod cores;
 mod diagram;
+mod environment;
 mod graph;
+mod launch;
+mod order_check;
 mod role;
+mod stage;
+mod stage_check;
 
 pub use cores::crowded;
 pub use diagram::{dot, mermaid};
+pub use environment::{HostEnvironment, TaskEnvironment, passed_variables};
+pub use launch::launch_on_node;
+pub use stage::PlannedStage;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
 use graph::Roles;
 
-use crate::config::campaign::{Campaign, Loaded, Method, MethodKind, Overrides};
+use crate::config::campaign::{Loaded, Overrides};
 use crate::config::fault::Faults;
-use crate::config::site::Site;
 
-/// A campaign's stages by the part they play.
+/// Stages of a campaign by their roles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
     /// Energies of the free atoms.
-    pub references: Planned,
-    /// What relaxes the molecules of `initial` first, where its level of theory has two steps.
+    pub references: PlannedStage,
+    /// First step that relaxes the molecules of `initial`, where its level of theory has two steps.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub initial_geometry: Option<Planned>,
+    pub initial_geometry: Option<PlannedStage>,
     /// Random molecules, for the first model.
-    pub initial: Planned,
+    pub initial: PlannedStage,
     /// Molecules of `initial`.
     pub initial_count: usize,
-    pub train: Planned,
-    pub generate: Planned,
-    pub screen: Planned,
+    pub train: PlannedStage,
+    pub generate: PlannedStage,
+    pub screen: PlannedStage,
     /// The best of a batch, pushed into the queue.
     pub select: usize,
-    /// What relaxes the molecules of `evaluate` first, where its level of theory has two steps.
+    /// First step that relaxes the molecules of `evaluate`, where its level of theory has two
+    /// steps.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub evaluate_geometry: Option<Planned>,
+    pub evaluate_geometry: Option<PlannedStage>,
     /// Takes from the queue.
-    pub evaluate: Planned,
+    pub evaluate: PlannedStage,
     /// Tasks of `evaluate` kept submitted at once.
     pub parallel: usize,
     /// Every edge of the task graph, what comes first first, by stage name.
     pub edges: Vec<Edge>,
 }
 
-/// A stage and where its tasks run.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Planned {
-    pub stage: String,
-    pub method: String,
-    /// `simulate`, `train`, `generate` or `screen`.
-    pub kind: &'static str,
-    /// Engine of a simulating stage.
-    pub engine: Option<String>,
-    pub partition: String,
-    pub executor: &'static str,
-    /// Tasks that the partition runs at once; none if only the allocation tells.
-    pub slots: Option<usize>,
-    /// Cores of a task.
-    pub cores: usize,
-    /// What starts a task; `RUN_DIR`, `ID` and `ATTEMPT` stand for what a run fills in.
-    pub argv: Vec<String>,
-}
-
-/// An arrow of the task graph.
+/// An edge of the task graph.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Edge {
     pub from: String,
@@ -73,7 +64,7 @@ pub struct Edge {
     pub kind: EdgeKind,
 }
 
-/// What an arrow means.
+/// Meaning of an edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EdgeKind {
@@ -88,8 +79,9 @@ pub enum EdgeKind {
 }
 
 impl Plan {
-    /// The stages in the order in which they first run, with the first steps of two-step levels.
-    pub fn stages(&self) -> Vec<&Planned> {
+    /// Returns the stages in the order in which they first run, with the first steps of two-step
+    /// levels.
+    pub fn stages(&self) -> Vec<&PlannedStage> {
         let mut stages = vec![&self.references];
         stages.extend(&self.initial_geometry);
         stages.extend([&self.initial, &self.train, &self.generate, &self.screen]);
@@ -98,15 +90,23 @@ impl Plan {
         stages
     }
 
-    fn new(loaded: &Loaded, roles: &Roles) -> Self {
+    /// Returns the stages by their names.
+    pub fn stages_by_name(&self) -> BTreeMap<String, PlannedStage> {
+        let stages = self.stages().into_iter();
+        stages
+            .map(|stage| (stage.stage.clone(), stage.clone()))
+            .collect()
+    }
+
+    fn new(loaded: &Loaded, roles: &Roles, host: &HostEnvironment) -> Self {
         let planned = |stage: &str| {
             let method = &loaded.campaign.stages[stage].method;
-            planned(stage, method, &loaded.campaign, &loaded.site)
+            PlannedStage::new(stage, method, loaded, host)
         };
         let geometry = |stage: &str| {
             let method = graph::geometry(&loaded.campaign, stage)?;
             let name = geometry_stage(stage, method);
-            Some(self::planned(&name, method, &loaded.campaign, &loaded.site))
+            Some(PlannedStage::new(&name, method, loaded, host))
         };
         let stage = |name: &str| &loaded.campaign.stages[name];
         Self {
@@ -126,8 +126,16 @@ impl Plan {
     }
 }
 
-/// Reads a campaign with its site and plans it; the faults of the files and of the stages come together.
-pub fn load(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults> {
+/// Reads a campaign with its site and plans it for tasks that `host` starts.
+///
+/// # Errors
+///
+/// The faults of the files and of the stages, all of them at once.
+pub fn load(
+    path: &Path,
+    overrides: &Overrides,
+    host: &HostEnvironment,
+) -> Result<(Loaded, Plan), Faults> {
     let (loaded, mut faults) = crate::config::campaign::read(path, overrides)?;
     let sound = loaded.is_sound("stages") && loaded.is_sound("methods");
     let roles = match sound.then(|| graph::roles(&loaded)) {
@@ -141,42 +149,14 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults
     // Without faults there are roles: what is not sound has faults.
     let plan = roles
         .filter(|_| faults.is_empty())
-        .map(|roles| Plan::new(&loaded, &roles));
+        .map(|roles| Plan::new(&loaded, &roles, host));
     match plan {
         Some(plan) => Ok((loaded, plan)),
         None => faults.or(()).and(Err(Faults::default())),
     }
 }
 
-/// The command that starts a task on the file of its input.
-pub fn task_argv(input: &str) -> Vec<String> {
-    ["moldflow", "task", "run", input]
-        .map(str::to_owned)
-        .to_vec()
-}
-
 /// The name of the first step of the stage `stage`, whose geometries are those of `method`.
 fn geometry_stage(stage: &str, method: &str) -> String {
     format!("{stage}.{method}")
-}
-
-fn planned(stage: &str, name: &str, campaign: &Campaign, site: &Site) -> Planned {
-    let method: &Method = &campaign.methods[name];
-    let partition = &site.partitions[&method.partition];
-    Planned {
-        stage: stage.to_owned(),
-        method: name.to_owned(),
-        kind: method.kind.name(),
-        engine: match &method.kind {
-            MethodKind::Simulate { engine, .. } => Some(engine.name().to_owned()),
-            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
-                None
-            }
-        },
-        partition: method.partition.clone(),
-        executor: partition.executor.name(),
-        slots: partition.slot_count(&site.node),
-        cores: partition.cores_per_task.get(),
-        argv: task_argv("RUN_DIR/tasks/ID/ATTEMPT/input.json"),
-    }
 }

@@ -1,8 +1,8 @@
-//! The parts that the stages of a campaign play.
+//! Roles of the stages of a campaign.
 
 use crate::config::campaign::Loop;
 
-/// The parts that stages play, in the order in which they first run.
+/// Role of a stage, in the order in which the stages first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
     References,
@@ -13,7 +13,7 @@ pub enum Role {
     Evaluate,
 }
 
-/// All of them.
+/// All roles.
 pub const ROLES: [Role; 6] = [
     Role::References,
     Role::Initial,
@@ -24,7 +24,7 @@ pub const ROLES: [Role; 6] = [
 ];
 
 impl Role {
-    /// What a campaign writes for it.
+    /// Returns the words for it that a campaign uses.
     pub fn recipe(self) -> &'static str {
         match self {
             Self::References => "a `simulate` stage with `molecules: atoms`",
@@ -38,7 +38,7 @@ impl Role {
         }
     }
 
-    /// What it is there for.
+    /// Returns its purpose, as the end of a sentence about it.
     pub fn purpose(self) -> &'static str {
         match self {
             Self::References => {
@@ -52,7 +52,7 @@ impl Role {
         }
     }
 
-    /// The loop it is repeated in.
+    /// Returns the loop that repeats it.
     pub fn in_loop(self) -> Option<Loop> {
         match self {
             Self::References | Self::Initial => None,
@@ -61,7 +61,7 @@ impl Role {
         }
     }
 
-    /// The parts, one of which must come directly before it.
+    /// Returns the roles, one of which must come directly before it.
     pub fn after(self) -> &'static [Role] {
         match self {
             Self::References => &[],

@@ -46,7 +46,7 @@ impl Axis {
         }
     }
 
-    /// Where a value lies on it, from 0 to 1; none off it.
+    /// Position of a value on the axis, from 0 to 1; none outside.
     pub fn place(&self, value: f64) -> Option<f64> {
         let place = (value / self.step - self.first as f64) / (self.last - self.first) as f64;
         (-1e-9..=1.0 + 1e-9).contains(&place).then_some(place)

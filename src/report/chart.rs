@@ -1,4 +1,5 @@
-//! A chart as SVG: axes with ticks, and layers of points, lines and bars. Colours are those of the page, by class.
+//! A chart as SVG: axes with ticks, and layers of points, lines and bars. Colours are those of the
+//! page, by class.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -20,9 +21,9 @@ const LETTER: i32 = 7;
 
 /// Two axes and what is drawn over them.
 pub struct Chart<'a> {
-    /// What it shows, for those who cannot see it.
+    /// Description for those who cannot see it.
     pub title: &'a str,
-    /// Of the picture, pixels.
+    /// Size of the picture, pixels.
     pub width: i32,
     pub height: i32,
     pub x: Axis,
@@ -34,7 +35,7 @@ pub struct Chart<'a> {
 pub struct Layer<'a> {
     /// In the legend; none for what needs no word.
     pub name: Option<&'a str>,
-    /// Of the style sheet: it gives the colour.
+    /// Class of the style sheet, which determines the colour.
     pub class: &'a str,
     pub mark: Mark,
     pub points: Vec<(f64, f64)>,
@@ -42,7 +43,7 @@ pub struct Layer<'a> {
     pub titles: Vec<String>,
 }
 
-/// How points are drawn.
+/// Drawing style of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
     Dot,
@@ -206,7 +207,7 @@ fn distinct(
     marks.map(|(x, y)| mark(x * grid, y * grid)).collect()
 }
 
-/// Of the points above one pixel the first, the extremes and the last.
+/// First, lowest, highest and last of the points above each pixel.
 fn line(pixels: impl Iterator<Item = (i32, i32)>) -> String {
     let mut columns: BTreeMap<i32, [i32; 4]> = BTreeMap::new();
     for (x, y) in pixels {
@@ -224,7 +225,7 @@ fn line(pixels: impl Iterator<Item = (i32, i32)>) -> String {
     d
 }
 
-/// Of the bars above one pixel the highest.
+/// Highest of the bars above each pixel.
 fn bars(pixels: impl Iterator<Item = (i32, i32)>, foot: i32) -> String {
     let mut tops: BTreeMap<i32, i32> = BTreeMap::new();
     for (x, y) in pixels {

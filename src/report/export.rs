@@ -8,31 +8,32 @@ use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::CandidateRow;
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// File format of an export.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
     Csv,
     Jsonl,
 }
 
-/// A row of an export. Energies without a unit in their name are the objective, in hartree.
+/// A row of an export. Predictions are of the objective.
 #[derive(Debug, Serialize)]
 struct Row<'a> {
     smiles: &'a str,
     /// In the run's source.
     name: Option<&'a str>,
-    /// Atomization energy: E(molecule) - sum of E(atoms).
-    energy_hartree: Option<f64>,
-    energy_kcal_mol: Option<f64>,
-    energy_per_atom_hartree: Option<f64>,
+    /// E(molecule) - sum of E(atoms).
+    atomization_energy_hartree: Option<f64>,
+    atomization_energy_kcal_mol: Option<f64>,
+    atomization_energy_hartree_per_atom: Option<f64>,
     total_energy_hartree: Option<f64>,
     status: &'a str,
     failure: Option<&'a str>,
     failure_message: Option<&'a str>,
     batch: i64,
     rank: i64,
-    predicted: Option<f64>,
-    predicted_std: Option<f64>,
-    method: Option<&'a str>,
+    prediction_mean_hartree: Option<f64>,
+    prediction_std_hartree: Option<f64>,
+    level_of_theory: Option<&'a str>,
     engine: Option<&'a str>,
     engine_version: Option<&'a str>,
     attempts: Option<i64>,
@@ -49,18 +50,20 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
         Self {
             smiles: &c.smiles,
             name: c.name.as_deref(),
-            energy_hartree: energy,
-            energy_kcal_mol: energy.map(hartree_to_kcal_per_mol),
-            energy_per_atom_hartree: energy.zip(c.atoms).map(|(e, atoms)| e / atoms as f64),
+            atomization_energy_hartree: energy,
+            atomization_energy_kcal_mol: energy.map(hartree_to_kcal_per_mol),
+            atomization_energy_hartree_per_atom: energy
+                .zip(c.atoms)
+                .map(|(e, atoms)| e / atoms as f64),
             total_energy_hartree: c.total_energy_hartree,
             status: &c.status,
             failure: c.failure.as_deref(),
             failure_message: c.failure_message.as_deref(),
             batch: c.batch,
             rank: c.rank,
-            predicted: c.predicted,
-            predicted_std: c.predicted_std,
-            method: c.level.as_deref(),
+            prediction_mean_hartree: c.prediction_mean_hartree,
+            prediction_std_hartree: c.prediction_std_hartree,
+            level_of_theory: c.level_of_theory.as_deref(),
             engine: c.engine.as_deref(),
             engine_version: c.engine_version.as_deref(),
             attempts: c.attempts,
@@ -103,8 +106,8 @@ fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> 
     csv.flush()
 }
 
-/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control characters.
-/// <https://owasp.org/www-community/attacks/CSV_Injection>
+/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control
+/// characters. <https://owasp.org/www-community/attacks/CSV_Injection>
 fn cell(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,

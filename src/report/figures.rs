@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::axis::Axis;
 use super::chart::{Chart, Layer, Mark};
 use crate::store::{BatchRow, CandidateRow};
+use crate::task::Prediction;
 
 const WIDTH: i32 = 860;
 /// Texts under the pointer are for the last so many improvements: a page has a bounded size.
@@ -12,28 +13,46 @@ const TITLED: usize = 200;
 
 /// Molecules whose evaluation has ended, in that order.
 pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
-    let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "computed" | "failed");
+    let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "evaluated" | "failed");
     let mut rows: Vec<_> = rows.iter().filter(ended).collect();
     rows.sort_by_key(|row| (row.finished, row.batch, row.rank));
     rows
 }
 
-/// What the model said of a molecule beside what came out, hartree: predicted, its standard deviation, computed.
-pub fn predictions(rows: &[CandidateRow]) -> Vec<(f64, Option<f64>, f64)> {
-    let both = |row: &CandidateRow| Some((row.predicted?, row.predicted_std, row.value?));
+/// A prediction and the value that the evaluation gave, hartree.
+pub struct PredictedValue {
+    pub prediction: Prediction,
+    pub value: f64,
+}
+
+impl PredictedValue {
+    /// Returns |predicted mean - value|, hartree.
+    pub fn error(&self) -> f64 {
+        (self.prediction.mean - self.value).abs()
+    }
+}
+
+/// Returns the candidates that were both predicted and evaluated.
+pub fn predictions(rows: &[CandidateRow]) -> Vec<PredictedValue> {
+    let both = |row: &CandidateRow| {
+        Some(PredictedValue {
+            prediction: row.prediction()?,
+            value: row.objective_hartree?,
+        })
+    };
     rows.iter().filter_map(both).collect()
 }
 
 /// Every evaluation, and the best value so far.
 pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
-    let values = evaluated.iter().filter_map(|row| row.value);
+    let values = evaluated.iter().filter_map(|row| row.objective_hartree);
     let y = Axis::around(&format!("objective / {unit}"), values);
     let (mut initial, mut searched, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     let (mut best, mut titles) = (Vec::new(), Vec::new());
     let mut steps = Vec::new();
     for (n, row) in (1..).zip(evaluated) {
         let n = f64::from(n);
-        let Some(value) = row.value else {
+        let Some(value) = row.objective_hartree else {
             failed.push((n, y.low()));
             continue;
         };
@@ -87,12 +106,19 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
 }
 
 /// Predicted against computed values: what lies on the line was foreseen.
-pub fn foresight(predictions: &[(f64, Option<f64>, f64)], unit: &str) -> String {
-    let values = || predictions.iter().flat_map(|(p, _, c)| [*p, *c]);
+pub fn foresight(predictions: &[PredictedValue], unit: &str) -> String {
+    let values = || {
+        predictions
+            .iter()
+            .flat_map(|p| [p.prediction.mean, p.value])
+    };
     let x = Axis::around(&format!("predicted / {unit}"), values());
     let y = Axis::around(&format!("computed / {unit}"), values());
     let equal = vec![(x.low(), x.low()), (x.high(), x.high())];
-    let points = predictions.iter().map(|(p, _, c)| (*p, *c)).collect();
+    let points = predictions
+        .iter()
+        .map(|p| (p.prediction.mean, p.value))
+        .collect();
     let chart = Chart {
         title: "Predicted and computed values of the candidates",
         width: 520,

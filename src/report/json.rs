@@ -4,9 +4,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::store::Summary;
+use crate::store::{NamedCount, Summary};
 
-/// Where a run stands.
+/// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
     Running,
@@ -34,28 +34,37 @@ impl RunState {
     }
 }
 
+/// Busy slots of a partition.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotUse {
+    pub partition: String,
+    pub busy: i64,
+    /// Number of all slots, where it is bounded.
+    pub slots: Option<usize>,
+}
+
 /// What `run` and `resume` print at the end.
 pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     common(run_dir, summary, state)
 }
 
-/// What `status` prints.
+/// Output of `status --json`.
 pub fn status_json(
     run_dir: &Path,
     summary: &Summary,
     state: RunState,
     level: &str,
-    slots: &[(String, i64, Option<usize>)],
+    slots: &[SlotUse],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());
-    object["level"] = json!(level);
+    object["level_of_theory"] = json!(level);
     object["queued"] = json!(summary.counts.queued);
     object["newest_batch"] = json!(summary.counts.newest_batch);
     object["in_flight"] = json!(summary.counts.in_flight);
     let slots = slots
         .iter()
-        .map(|(name, busy, all)| (name.clone(), json!({"busy": busy, "all": all})));
+        .map(|s| (s.partition.clone(), json!({"busy": s.busy, "all": s.slots})));
     object["slots"] = Value::Object(slots.collect());
     object
 }
@@ -75,12 +84,12 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
         "cached": summary.counts.cached,
         "batches": summary.counts.batches,
-        "best": best.map(|b| json!({"smiles": b.smiles, "name": b.name, "value": b.value, "unit": "hartree"})),
+        "best": best.map(|b| json!({"smiles": b.smiles, "name": b.name, "value": b.objective_hartree, "unit": "hartree"})),
         "stopped_by": stopped_by,
     })
 }
 
-fn by_kind(counts: &[(String, i64)]) -> Value {
+fn by_kind(counts: &[NamedCount]) -> Value {
     let counts = counts.iter();
-    Value::Object(counts.map(|(kind, n)| (kind.clone(), json!(n))).collect())
+    Value::Object(counts.map(|c| (c.name.clone(), json!(c.count))).collect())
 }

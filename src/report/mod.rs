@@ -1,4 +1,4 @@
-//! What a run has to show: the table of the best, exports, the record files of its directory, and a page.
+//! Reports of a run: table of the best molecules, exports, record files, and a page.
 
 pub mod axis;
 pub mod chart;
@@ -11,7 +11,7 @@ mod records;
 mod table;
 
 pub use export::{Format, export};
-pub use json::{RunState, final_json, status_json};
+pub use json::{RunState, SlotUse, final_json, status_json};
 pub use page::{About, FILE, page};
 pub use records::{write_page, write_records};
 pub use table::{best_table, kinds, named, status_text};

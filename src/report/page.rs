@@ -5,15 +5,15 @@ use std::collections::BTreeMap;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use super::figures;
+use super::figures::{self, PredictedValue};
 use super::json::RunState;
-use super::places::{self, Place, Stage};
+use super::places::{self, PartitionEntry, StageEntry};
 use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::config::campaign::Objective;
 use crate::config::site::Site;
-use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, Store, Summary};
-use crate::task::StoppedBy;
+use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, NamedCount, Store, Summary};
+use crate::task::{Prediction, StoppedBy};
 
 /// Name of the file in a run directory.
 pub const FILE: &str = "report.html";
@@ -22,11 +22,11 @@ const TEMPLATE: &str = include_str!("../../templates/report.html.hbs");
 /// Molecules and failures shown.
 const BEST: u32 = 20;
 const FAILURES: u32 = 10;
-/// Of a message: lines, and characters of a line.
+/// Largest number of lines of a message, and of characters of a line.
 const LINES: usize = 4;
 const LINE: usize = 240;
 
-/// What the database does not say of a run.
+/// Facts on a run that are not in its database.
 pub struct About<'a> {
     pub state: RunState,
     pub objective: Objective,
@@ -39,7 +39,8 @@ pub struct About<'a> {
     pub at: i64,
 }
 
-/// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts, which escape theirs.
+/// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts,
+/// which escape theirs.
 pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, ReportError> {
     let Summary {
         run,
@@ -55,7 +56,7 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
     let stages = store.stages().await?;
     let best = store.best(BEST).await?;
     let (per_atom, objective, unit) = objective(about.objective);
-    let filled = Filled {
+    let filled = PageData {
         campaign: &run.campaign,
         state: about.state.word(),
         why: why(about.state, stopped_by.as_deref()),
@@ -66,13 +67,13 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
         level: &about.level,
         site: &about.site.name,
         retries: store.retries().await?,
-        failures_by_kind: by_kind(failures_by_kind),
-        failed_attempts_by_kind: by_kind(failed_attempts_by_kind),
+        failures_by_kind,
+        failed_attempts_by_kind,
         per_atom,
         is_named: best.iter().any(|row| row.name.is_some()),
         best: (1..).zip(&best).map(molecule).collect(),
         progress: (!evaluated.is_empty()).then(|| figures::progress(&evaluated, unit)),
-        foresight: (!predictions.is_empty()).then(|| Foresight::new(&predictions, unit)),
+        foresight: (!predictions.is_empty()).then(|| PredictionQuality::new(&predictions, unit)),
         batches: figures::batches(&evaluated, &store.batches().await?),
         failures: failures(store.last_failed_attempts(FAILURES).await?),
         places: places::places(about.site, &stages, &about.partitions),
@@ -80,7 +81,7 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
         engines: store.engines().await?,
         begun_by: &run.version,
         version: env!("CARGO_PKG_VERSION"),
-        counts: Counted::from(&counts),
+        counts: PageCounts::from(&counts),
     };
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
@@ -88,9 +89,9 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
     text.map_err(|error| ReportError::Template(Box::new(error)))
 }
 
-/// What the template names.
+/// Data of the template `report.html.hbs`.
 #[derive(Serialize)]
-struct Filled<'a> {
+struct PageData<'a> {
     campaign: &'a str,
     state: &'a str,
     why: String,
@@ -100,27 +101,27 @@ struct Filled<'a> {
     unit: &'a str,
     level: &'a str,
     site: &'a str,
-    counts: Counted,
+    counts: PageCounts,
     retries: i64,
-    failures_by_kind: Vec<Kind>,
-    failed_attempts_by_kind: Vec<Kind>,
+    failures_by_kind: Vec<NamedCount>,
+    failed_attempts_by_kind: Vec<NamedCount>,
     per_atom: bool,
-    /// Whether any molecule of `best` has a name.
+    /// True if any molecule of `best` has a name.
     is_named: bool,
-    best: Vec<Molecule>,
+    best: Vec<MoleculeEntry>,
     progress: Option<String>,
-    foresight: Option<Foresight>,
+    foresight: Option<PredictionQuality>,
     batches: Vec<String>,
-    failures: Vec<Failed>,
-    places: Vec<Place>,
-    stages: Vec<Stage>,
+    failures: Vec<FailureEntry>,
+    places: Vec<PartitionEntry>,
+    stages: Vec<StageEntry>,
     engines: Vec<EngineRow>,
     begun_by: &'a str,
     version: &'a str,
 }
 
 #[derive(Serialize)]
-struct Counted {
+struct PageCounts {
     evaluations: i64,
     failures: i64,
     cached: i64,
@@ -129,7 +130,7 @@ struct Counted {
     in_flight: i64,
 }
 
-impl From<&Counts> for Counted {
+impl From<&Counts> for PageCounts {
     fn from(counts: &Counts) -> Self {
         Self {
             evaluations: counts.evaluations,
@@ -143,13 +144,7 @@ impl From<&Counts> for Counted {
 }
 
 #[derive(Serialize)]
-struct Kind {
-    kind: String,
-    count: i64,
-}
-
-#[derive(Serialize)]
-struct Molecule {
+struct MoleculeEntry {
     place: usize,
     smiles: String,
     name: String,
@@ -162,22 +157,21 @@ struct Molecule {
 }
 
 #[derive(Serialize)]
-struct Foresight {
+struct PredictionQuality {
     svg: String,
     count: usize,
-    /// Mean of |predicted - computed|.
+    /// Mean of |predicted - evaluated|.
     error: String,
     error_kcal_mol: String,
     /// Molecules that came out within one predicted standard deviation.
     within: usize,
 }
 
-impl Foresight {
-    fn new(predictions: &[(f64, Option<f64>, f64)], unit: &str) -> Self {
-        let errors = predictions.iter().map(|(p, _, c)| (p - c).abs());
+impl PredictionQuality {
+    fn new(predictions: &[PredictedValue], unit: &str) -> Self {
+        let errors = predictions.iter().map(PredictedValue::error);
         let error = errors.sum::<f64>() / predictions.len() as f64;
-        let is_within =
-            |(p, std, c): &&(f64, Option<f64>, f64)| std.is_some_and(|s| (p - c).abs() <= s);
+        let is_within = |p: &&PredictedValue| p.error() <= p.prediction.std;
         Self {
             svg: figures::foresight(predictions, unit),
             count: predictions.len(),
@@ -189,7 +183,7 @@ impl Foresight {
 }
 
 #[derive(Serialize)]
-struct Failed {
+struct FailureEntry {
     molecule: String,
     name: String,
     task: i64,
@@ -222,21 +216,16 @@ fn why(state: RunState, stopped_by: Option<&str>) -> String {
     }
 }
 
-fn by_kind(counts: Vec<(String, i64)>) -> Vec<Kind> {
-    let counts = counts.into_iter();
-    counts.map(|(kind, count)| Kind { kind, count }).collect()
-}
-
-fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
+fn molecule((place, row): (usize, &CandidateRow)) -> MoleculeEntry {
     let number = |value: Option<f64>, decimals| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
     };
     let energy = row.atomization_energy_hartree;
-    Molecule {
+    MoleculeEntry {
         place,
         smiles: row.smiles.clone(),
         name: row.name.clone().unwrap_or_default(),
-        value: number(row.value, 6),
+        value: number(row.objective_hartree, 6),
         hartree: number(energy, 6),
         kcal_mol: number(energy.map(hartree_to_kcal_per_mol), 2),
         batch: match row.batch {
@@ -244,15 +233,15 @@ fn molecule((place, row): (usize, &CandidateRow)) -> Molecule {
             batch => batch.to_string(),
         },
         rank: row.rank,
-        predicted: match (row.predicted, row.predicted_std) {
-            (Some(mean), Some(std)) => format!("{mean:.6} ± {std:.6}"),
-            _ => "-".into(),
+        predicted: match row.prediction() {
+            Some(Prediction { mean, std }) => format!("{mean:.6} ± {std:.6}"),
+            None => "-".into(),
         },
     }
 }
 
-fn failures(rows: Vec<FailureRow>) -> Vec<Failed> {
-    let failed = |row: FailureRow| Failed {
+fn failures(rows: Vec<FailureRow>) -> Vec<FailureEntry> {
+    let failed = |row: FailureRow| FailureEntry {
         molecule: row.smiles.unwrap_or_else(|| "-".into()),
         name: row.name.unwrap_or_default(),
         task: row.task,

@@ -1,4 +1,4 @@
-//! Where a run's tasks ran, and how busy that was.
+//! Hosts on which the tasks of a run ran, and their utilisation.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::store::StageRow;
 
 /// The tasks of a stage, as texts.
 #[derive(Debug, Serialize)]
-pub struct Stage {
+pub struct StageEntry {
     stage: String,
     partition: String,
     tasks: i64,
@@ -20,18 +20,18 @@ pub struct Stage {
 
 /// A partition, as texts.
 #[derive(Debug, Serialize)]
-pub struct Place {
+pub struct PartitionEntry {
     partition: String,
     executor: &'static str,
     slots: String,
     took: String,
-    /// Of the time of all slots, from the first submission of the run to its last end.
+    /// Share of the time of all slots, from the first submission of the run to its last end.
     share: String,
 }
 
 /// The stages that have tasks, each in the partition that `partitions` gives it by name.
-pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<Stage> {
-    let stage = |row: &StageRow| Stage {
+pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<StageEntry> {
+    let stage = |row: &StageRow| StageEntry {
         stage: row.stage.clone(),
         partition: partitions.get(&row.stage).cloned().unwrap_or_default(),
         tasks: row.tasks,
@@ -43,7 +43,11 @@ pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<S
 }
 
 /// The partitions of `site`.
-pub fn places(site: &Site, rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<Place> {
+pub fn places(
+    site: &Site,
+    rows: &[StageRow],
+    partitions: &BTreeMap<String, String>,
+) -> Vec<PartitionEntry> {
     let begin = rows.iter().map(|row| row.first).min();
     let end = rows.iter().filter_map(|row| row.last).max();
     let span = begin.zip(end).map_or(0, |(begin, end)| end - begin);
@@ -57,7 +61,7 @@ pub fn places(site: &Site, rows: &[StageRow], partitions: &BTreeMap<String, Stri
             let share = busy as f64 / (slots as f64 * span as f64);
             format!("{:.0} %", 100.0 * share)
         });
-        Place {
+        PartitionEntry {
             partition: name.clone(),
             executor: partition.executor.name(),
             slots: slots.map_or_else(unknown, |slots| slots.to_string()),

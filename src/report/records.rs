@@ -1,13 +1,13 @@
 //! The record files of a run directory, written from the database when an engine leaves.
 
-use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
 
 use super::export::{Format, export};
 use super::{FILE, ReportError, timestamp};
+use crate::host::atomic::{AtomicFile, Durability};
 use crate::store::Store;
 use crate::task::{Event, Fact, Outcome};
 
@@ -62,23 +62,18 @@ fn lines<T: serde::Serialize>(out: &mut dyn Write, rows: &[T]) -> Result<(), Rep
     })
 }
 
-/// Writes a file under another name first, so that there is never half of it; a name of this process, since `moldflow
-/// report` may write while an engine leaves.
+/// Writes a file atomically, since `moldflow report` may write while an engine leaves.
 fn replace(
     dir: &Path,
     name: &str,
     write: impl FnOnce(&mut dyn Write) -> Result<(), ReportError>,
 ) -> Result<(), ReportError> {
-    let (path, new) = (
-        dir.join(name),
-        dir.join(format!(".{name}.{}", std::process::id())),
-    );
+    let path = dir.join(name);
     let failed = |source| ReportError::Write {
         what: path.display().to_string(),
         source,
     };
-    let mut out = BufWriter::new(File::create(&new).map_err(failed)?);
+    let mut out = AtomicFile::create(&path).map_err(failed)?;
     write(&mut out)?;
-    out.flush().map_err(failed)?;
-    std::fs::rename(&new, &path).map_err(failed)
+    out.commit(Durability::Unsynced).map_err(failed)
 }

@@ -2,9 +2,10 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
-use super::json::RunState;
+use super::json::{RunState, SlotUse};
 use crate::chem::units::hartree_to_kcal_per_mol;
-use crate::store::{CandidateRow, Summary};
+use crate::store::{CandidateRow, NamedCount, Summary};
+use crate::task::Prediction;
 
 /// The best molecules: SMILES, energies, and where each came from.
 pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
@@ -32,7 +33,10 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
         cells.push(format!("{energy:.6}"));
         cells.push(format!("{:.2}", hartree_to_kcal_per_mol(energy)));
         if per_atom {
-            cells.push(row.value.map_or_else(String::new, |v| format!("{v:.6}")));
+            cells.push(
+                row.objective_hartree
+                    .map_or_else(String::new, |v| format!("{v:.6}")),
+            );
         }
         let batch = if row.batch == 0 {
             "initial".to_owned()
@@ -41,7 +45,7 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
         };
         cells.push(batch);
         cells.push(row.rank.to_string());
-        cells.push(predicted(row));
+        cells.push(prediction(row));
         table.add_row(cells);
     }
     for column in (0..columns).filter(|c| !(1..texts).contains(c)) {
@@ -52,10 +56,10 @@ pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
     table.trim_fmt()
 }
 
-fn predicted(row: &CandidateRow) -> String {
-    match (row.predicted, row.predicted_std) {
-        (Some(mean), Some(std)) => format!("{mean:.4} ± {std:.4}"),
-        _ => "-".to_owned(),
+fn prediction(row: &CandidateRow) -> String {
+    match row.prediction() {
+        Some(Prediction { mean, std }) => format!("{mean:.4} ± {std:.4}"),
+        None => "-".to_owned(),
     }
 }
 
@@ -83,8 +87,8 @@ pub fn status_text(
     summary: &Summary,
     state: RunState,
     level: &str,
-    slots: &[(String, i64, Option<usize>)],
-    tasks: &[(String, i64)],
+    slots: &[SlotUse],
+    tasks: &[NamedCount],
 ) -> String {
     let counts = &summary.counts;
     let mut lines = vec![format!("{}: {}", summary.run.campaign, state.word())];
@@ -120,20 +124,25 @@ pub fn status_text(
         .map_or_else(String::new, |b| format!(", newest batch {b}"));
     lines.push(format!("queue         {} waiting{newest}", counts.queued));
     lines.push(format!("in flight     {}", counts.in_flight));
-    for (partition, busy, all) in slots {
-        let of = all.map_or_else(String::new, |all| format!(" of {all}"));
+    for SlotUse {
+        partition,
+        busy,
+        slots,
+    } in slots
+    {
+        let of = slots.map_or_else(String::new, |all| format!(" of {all}"));
         lines.push(format!("slots         {partition} {busy}{of} busy"));
     }
     let tasks: Vec<String> = tasks
         .iter()
-        .map(|(state, count)| format!("{count} {state}"))
+        .map(|c| format!("{} {}", c.count, c.name))
         .collect();
     lines.push(format!("tasks         {}", tasks.join(", ")));
     lines.push(match &summary.best {
         Some(best) => format!(
             "best          {}  {:.6} hartree",
             named(&best.smiles, best.name.as_deref()),
-            best.value.unwrap_or(f64::NAN)
+            best.objective_hartree.unwrap_or(f64::NAN)
         ),
         None => "best          none yet".to_owned(),
     });
@@ -141,8 +150,8 @@ pub fn status_text(
 }
 
 /// `: 3 exit, 1 timeout`; nothing if there are none.
-pub fn kinds(before: &str, counts: &[(String, i64)]) -> String {
-    let counts = counts.iter().map(|(kind, n)| format!("{n} {kind}"));
+pub fn kinds(before: &str, counts: &[NamedCount]) -> String {
+    let counts = counts.iter().map(|c| format!("{} {}", c.count, c.name));
     let counts: Vec<String> = counts.collect();
     match counts.is_empty() {
         true => String::new(),

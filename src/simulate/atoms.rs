@@ -7,7 +7,8 @@ use crate::chem::atomic_number;
 /// Boltzmann's constant times the 300 K of GFN2-xTB's electronic temperature, hartree.
 const THERMAL_ENERGY: f64 = 300.0 * 3.166_808_578_545_117e-6;
 
-/// SMILES of the free atoms whose energies are the zero of the atomization energy: the given heavy elements, and hydrogen.
+/// SMILES of the free atoms whose energies are the zero of the atomization energy: the given heavy
+/// elements, and hydrogen.
 pub fn atomic_reference_smiles(elements: &[String]) -> Vec<String> {
     let mut symbols = vec!["H"];
     for element in elements {
@@ -29,12 +30,14 @@ pub fn ground_state_unpaired_electrons(symbol: &str) -> Option<u32> {
     }
 }
 
-/// GFN2-xTB energy of a free main-group atom in its ground state, hartree; none for elements that are not treated.
+/// GFN2-xTB energy of a free main-group atom in its ground state, hartree; none for elements that
+/// are not treated.
 ///
-/// C. Bannwarth et al., J. Chem. Theory Comput. 15, 1652 (2019): a single atom has no repulsion (eq. 9), dispersion (eq. 31) or
-/// anisotropic electrostatics (eq. 24, its p shell being filled evenly), which leaves the levels (eq. 17), the isotropic
-/// second and third order in the shell charges (eqs. 22 and 30) and the electronic free energy (eq. 11). The solver cannot be asked: it fills
-/// every shell with pairs.
+/// C. Bannwarth et al., J. Chem. Theory Comput. 15, 1652 (2019): a single atom has no repulsion
+/// (eq. 9), dispersion (eq. 31) or anisotropic electrostatics (eq. 24, its p shell being filled
+/// evenly), which leaves the levels (eq. 17), the isotropic second and third order in the shell
+/// charges (eqs. 22 and 30) and the electronic free energy (eq. 11). The solver cannot be asked: it
+/// fills every shell with pairs.
 pub(super) fn gfn2_energy(symbol: &str) -> Option<f64> {
     let params = get_gfn2_params(atomic_number(symbol)?)?;
     let unpaired = f64::from(ground_state_unpaired_electrons(symbol)?);

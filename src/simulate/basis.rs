@@ -1,4 +1,5 @@
-//! The basis sets of NWChem's library: for which elements they have functions, and which electrons an effective core potential replaces.
+//! The basis sets of NWChem's library: for which elements they have functions, and which electrons
+//! an effective core potential replaces.
 
 use super::SettingFault;
 
@@ -41,7 +42,7 @@ impl Basis {
         rows.find(|basis| basis.file == name)
     }
 
-    /// How it treats an element; none if it has no functions for it.
+    /// Functions and potential for an element; none if it has no functions for it.
     pub(super) fn core(&self, element: &str) -> Option<Core> {
         self.elements.split(' ').find_map(|word| {
             if let Some((symbol, core)) = word.split_once('-') {
@@ -79,7 +80,7 @@ fn file_name(name: &str) -> String {
     letters.collect()
 }
 
-/// What is wrong with a basis set for hydrogen and these elements.
+/// Problem of a basis set for hydrogen and these elements, if there is one.
 pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
     let fault = |message: String| {
         Some(SettingFault {
@@ -173,8 +174,8 @@ mod tests {
         }
     }
 
-    /// The cores are those of the potentials' authors: 28 electrons of iodine for def2 (Peterson et al. 2003), 46 for LANL2DZ
-    /// (Hay and Wadt 1985).
+    /// The cores are those of the potentials' authors: 28 electrons of iodine for def2 (Peterson et
+    /// al. 2003), 46 for LANL2DZ (Hay and Wadt 1985).
     #[test]
     fn cores_are_those_that_the_potentials_replace() {
         let core = |basis: &str, element: &str| Basis::named(basis).unwrap().core(element);

@@ -24,9 +24,11 @@ const OUTPUT: &str = "energy.json";
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Command {
-    /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the names of the two files.
+    /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the
+    /// names of the two files.
     ///
-    /// A word that begins with `./` is a path relative to the campaign file, and stays below its folder.
+    /// A word that begins with `./` is a path relative to the campaign file, and stays below its
+    /// folder.
     #[schemars(length(min = 1))]
     pub argv: Vec<String>,
     /// The level of theory, for reports: `B3LYP/6-31G*`.
@@ -49,11 +51,13 @@ pub struct Command {
     /// Cores of each process.
     #[serde(default = "one")]
     pub cores_per_rank: NonZeroUsize,
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
+    /// is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
+    /// Whole seconds that the embeddings may take together before the molecule counts as one
+    /// without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -99,10 +103,10 @@ impl EnergyUnit {
     }
 }
 
-/// What the program writes.
+/// Output of the program.
 #[derive(Deserialize)]
 struct Answer {
-    /// Of the molecule, in the unit that the settings declare.
+    /// Total energy of the molecule, in the unit that the settings declare.
     energy: f64,
     /// That unit, if the program says it.
     unit: Option<EnergyUnit>,
@@ -172,67 +176,14 @@ impl Simulator for Command {
 
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         let program = self.argv.first().map_or(NAME, String::as_str);
-        if outputs.exit_code != Some(0) {
-            let how = match outputs.exit_code {
-                Some(code) => format!("`{program}` ended with exit code {code}"),
-                None => format!("`{program}` was ended by a signal"),
-            };
-            return Err(SimError::Exit(match error_sentence(&outputs.stderr) {
-                Some(sentence) => format!("{how}: {sentence}"),
-                None => how,
-            }));
-        }
-        let unreadable =
-            |why: String| SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"));
-        let text = fs::read(outputs.dir.join(OUTPUT))
-            .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
-        // Python writes so what JSON has no word for.
-        if String::from_utf8_lossy(&text).contains("NaN") {
-            return Err(SimError::NotANumber(format!(
-                "`{program}`: {OUTPUT} holds NaN"
-            )));
-        }
-        let answer: Answer =
-            serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))?;
-        if let Some(unit) = answer.unit.filter(|unit| *unit != self.unit) {
-            return Err(unreadable(format!(
-                "`unit` is {}, but the campaign declares {}",
-                unit.name(),
-                self.unit.name()
-            )));
-        }
-        let Given {
-            geometry: given,
-            geometry_level,
-        } = Given::read(outputs)?;
-        let symbols = |geometry: &Geometry| {
-            geometry
-                .atoms
-                .iter()
-                .map(|(symbol, _)| symbol.clone())
-                .collect::<Vec<_>>()
-        };
-        let geometry = match answer.geometry {
-            Some(relaxed) if symbols(&relaxed) != symbols(&given) => {
-                return Err(unreadable(
-                    "`geometry` is of other atoms than the molecule".into(),
-                ));
-            }
-            Some(relaxed) => relaxed,
-            None => match geometry_level {
-                Some(level) if level != MMFF94 => {
-                    return Err(SimError::Unsupported(format!(
-                        "MMFF94 has no parameters for `{}`; the geometry is of {level}, and `{program}` did not relax it",
-                        request.smiles
-                    )));
-                }
-                _ => given,
-            },
-        };
+        require_success(program, outputs)?;
+        let answer = self.answer(program, outputs)?;
         let molecule = Molecule::parse(&request.smiles)?;
+        let given = Given::read(outputs)?;
+        let geometry = resulting_geometry(program, request, given, answer.geometry)?;
         require_same_bonds(&molecule, &geometry, program)?;
         if !answer.energy.is_finite() {
-            return Err(unreadable("`energy` is not finite".into()));
+            return Err(unreadable(program, "`energy` is not finite"));
         }
         let energy = self.unit.to_hartree(answer.energy);
         electrons::require_possible(program, &molecule, energy)?;
@@ -243,6 +194,70 @@ impl Simulator for Command {
             level: self.level.clone(),
             geometry,
         })
+    }
+}
+
+impl Command {
+    /// The output file of the program, in the declared unit.
+    fn answer(&self, program: &str, outputs: &Outputs) -> Result<Answer, SimError> {
+        let text = fs::read(outputs.dir.join(OUTPUT))
+            .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
+        // Python writes so what JSON has no word for.
+        if String::from_utf8_lossy(&text).contains("NaN") {
+            let message = format!("`{program}`: {OUTPUT} holds NaN");
+            return Err(SimError::NotANumber(message));
+        }
+        let answer: Answer =
+            serde_json::from_slice(&text).map_err(|e| unreadable(program, &e.to_string()))?;
+        match answer.unit.filter(|unit| *unit != self.unit) {
+            Some(unit) => {
+                let (unit, declared) = (unit.name(), self.unit.name());
+                let why = format!("`unit` is {unit}, but the campaign declares {declared}");
+                Err(unreadable(program, &why))
+            }
+            None => Ok(answer),
+        }
+    }
+}
+
+fn unreadable(program: &str, why: &str) -> SimError {
+    SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"))
+}
+
+fn require_success(program: &str, outputs: &Outputs) -> Result<(), SimError> {
+    let how = match outputs.exit_code {
+        Some(0) => return Ok(()),
+        Some(code) => format!("`{program}` ended with exit code {code}"),
+        None => format!("`{program}` was ended by a signal"),
+    };
+    Err(SimError::Exit(match error_sentence(&outputs.stderr) {
+        Some(sentence) => format!("{how}: {sentence}"),
+        None => how,
+    }))
+}
+
+/// The geometry that the program returned, or else the one that it was given.
+fn resulting_geometry(
+    program: &str,
+    request: &Request,
+    given: Given,
+    returned: Option<Geometry>,
+) -> Result<Geometry, SimError> {
+    let symbols = |geometry: &Geometry| {
+        let symbols = geometry.atoms.iter().map(|(symbol, _)| symbol.clone());
+        symbols.collect::<Vec<_>>()
+    };
+    match (returned, given.geometry_level) {
+        (Some(relaxed), _) if symbols(&relaxed) != symbols(&given.geometry) => {
+            let why = "`geometry` is of other atoms than the molecule";
+            Err(unreadable(program, why))
+        }
+        (Some(relaxed), _) => Ok(relaxed),
+        (None, Some(level)) if level != MMFF94 => Err(SimError::Unsupported(format!(
+            "MMFF94 has no parameters for `{}`; the geometry is of {level}, and `{program}` did not relax it",
+            request.smiles
+        ))),
+        (None, _) => Ok(given.geometry),
     }
 }
 

@@ -11,14 +11,15 @@ pub(super) const CONFORMERS: NonZeroU32 = NonZeroU32::new(30).unwrap();
 /// Seconds that they may take together, unless a campaign says otherwise.
 pub(super) const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
-/// How the geometry that an engine begins with is found.
+/// Search for the initial geometry of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Search {
     /// Embeddings of a molecule; one if absent, as in what version 0.1.0 wrote.
     pub conformers: Option<NonZeroU32>,
     /// Bounds all of them together.
     pub embed_timeout_seconds: NonZeroU32,
-    /// Whether the level of theory says that the geometry is MMFF94's. Where the engine relaxes it, another one will do.
+    /// True if the level of theory names MMFF94. An engine that relaxes the geometry can start from
+    /// another one.
     pub needs_mmff94: bool,
 }
 
@@ -35,8 +36,8 @@ impl Search {
     }
 }
 
-/// The conformer with the lowest GFN2-xTB energy, and that energy in hartree. MMFF94's own order is no substitute: it puts
-/// another conformer first for a third of the molecules of QM9.
+/// The conformer with the lowest GFN2-xTB energy, and that energy in hartree. MMFF94's own order is
+/// no substitute: it puts another conformer first for a third of the molecules of QM9.
 pub(super) fn lowest(conformers: Conformers) -> Result<(Geometry, f64), SimError> {
     let mut lowest: Option<(Geometry, f64)> = None;
     let mut failed = SimError::NoGeometry("no conformer".to_owned());
@@ -52,7 +53,8 @@ pub(super) fn lowest(conformers: Conformers) -> Result<(Geometry, f64), SimError
     lowest.ok_or(failed)
 }
 
-/// The geometry of [`lowest`]; the first of the force field if GFN2-xTB does not know an element or does not converge.
+/// The geometry of [`lowest`]; the first of the force field if GFN2-xTB does not know an element or
+/// does not converge.
 pub(super) fn lowest_geometry(conformers: Conformers) -> Result<Geometry, SimError> {
     if let [only] = conformers.geometries.as_slice() {
         return Ok(only.clone());

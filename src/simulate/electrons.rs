@@ -1,10 +1,10 @@
-//! Whether a program treated the electrons that a molecule has, and whether its number can be an energy of it at all.
+//! Checks of an answer: the number of electrons, and the magnitude of the energy.
 
 use super::SimError;
 use crate::chem::{Molecule, atomic_number};
 
-/// Refuses a calculation of a neutral molecule of these elements that treated other electrons than it has beyond the
-/// `replaced` ones, those of cores that potentials stand for.
+/// Refuses a calculation of a neutral molecule of these elements that treated other electrons than
+/// it has beyond the `replaced` ones, those of cores that potentials stand for.
 pub(super) fn compare<'s>(
     engine: &str,
     symbols: impl Iterator<Item = &'s str>,
@@ -25,11 +25,12 @@ pub(super) fn compare<'s>(
     )))
 }
 
-/// Hartree an atom: heats of formation, the highest numbers that are called energies, do not reach one.
+/// Hartree an atom: heats of formation, the highest numbers that are called energies, do not reach
+/// one.
 const HIGHEST: f64 = 10.0;
 
-/// Refuses a number that cannot be the energy of the molecule, whatever its zero is: version 6.5.1 of xtb says 3595 hartree
-/// of fluorine in a quarter of identical runs (GFN1), and exits with 0.
+/// Refuses a number that cannot be the energy of the molecule, whatever its zero is: version 6.5.1
+/// of xtb says 3595 hartree of fluorine in a quarter of identical runs (GFN1), and exits with 0.
 pub(super) fn require_possible(
     engine: &str,
     molecule: &Molecule,
@@ -48,7 +49,8 @@ pub(super) fn require_possible(
 mod tests {
     use super::*;
 
-    /// Hartree-Fock energies of PySCF (`tests/goldens/simulate_nwchem.json`), GFN2-xTB's and GFN1-xTB's of xtb 6.5.1.
+    /// Hartree-Fock energies of PySCF (`tests/goldens/simulate_nwchem.json`), GFN2-xTB's and
+    /// GFN1-xTB's of xtb 6.5.1.
     #[test]
     fn energies_are_possible_and_what_xtb_makes_up_is_not() {
         let possible = |smiles: &str, energy: f64| {

@@ -62,7 +62,8 @@ impl Engine {
         }
     }
 
-    /// Settles what a new campaign leaves open: version 0.1.0, which wrote no number of conformers, had one.
+    /// Settles what a new campaign leaves open: version 0.1.0, which wrote no number of conformers,
+    /// had one.
     pub fn fill_in_defaults(&mut self) {
         let conformers = match self {
             Self::Gfn2 { settings } => &mut settings.conformers,
@@ -74,7 +75,7 @@ impl Engine {
         conformers.get_or_insert(CONFORMERS);
     }
 
-    /// What does the work.
+    /// Implementation of the engine.
     pub fn simulator(&self) -> &dyn Simulator {
         match self {
             Self::Gfn2 { settings } => settings,

@@ -1,7 +1,7 @@
 //! The density functionals of NWChem 7.0.2 by the words of its directive `xc`.
 //!
-//! The names are those of its parser (`xc_inp.F`). Each was run once with NWChem 7.0.2 on water at 3-21G: what it refused, what gave no
-//! energy, and what needs a further directive is left out.
+//! The names are those of its parser (`xc_inp.F`). Each was run once with NWChem 7.0.2 on water at
+//! 3-21G: what it refused, what gave no energy, and what needs a further directive is left out.
 
 use super::SettingFault;
 
@@ -21,7 +21,8 @@ const CORRELATION: &str = "lyp perdew81 perdew86 perdew91 pw91lda vwn_1 vwn_2 vw
     cbecke97-1 cft97 cpkzb99 ctpss03 op bc95 cpw6b95 cpwb6k cm05 cm05-2x cvs98 cm06-l cm06-hf cm06 cm06-2x cm08-hx \
     cm08-so cm11 cm11-l csogga csogga11 csogga11-x cvpbe09";
 
-/// Names that NWChem reads and that mean something else without a further directive, or no energy of a molecule.
+/// Names that NWChem reads and that mean something else without a further directive, or no energy
+/// of a molecule.
 const UNUSABLE: &[(&str, &str)] = &[
     (
         "mp2",

@@ -1,15 +1,16 @@
-//! All that an energy depends on, as the parts of a key: what one run computed another need not compute again.
+//! All that an energy depends on, as the parts of a key: what one run computed another need not
+//! compute again.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::{MMFF94, Request};
+use crate::host::hash::sha256;
 
-/// The parts by their names, in which two requests with the same answer agree: molecule, engine, level, every setting,
-/// seed of the embedding, geometry to begin with, and the `versions` of what computes.
+/// The parts by their names, in which two requests with the same answer agree: molecule, engine,
+/// level, every setting, seed of the embedding, geometry to begin with, and the `versions` of what
+/// computes.
 pub fn key_parts(
     request: &Request,
     versions: &BTreeMap<String, String>,
@@ -24,7 +25,7 @@ pub fn key_parts(
         ("embedding_seed".to_owned(), json!(request.seed)),
         (
             "geometry".to_owned(),
-            json!(geometry.map_or(MMFF94.to_owned(), |given| digest(&given.xyz))),
+            json!(geometry.map_or(MMFF94.to_owned(), |given| sha256(&given.xyz))),
         ),
     ]);
     flatten(String::new(), &json!(request.engine), &mut parts);
@@ -48,15 +49,6 @@ fn flatten(name: String, value: &Value, parts: &mut BTreeMap<String, Value>) {
         }
         value => drop(parts.insert(name, value.clone())),
     }
-}
-
-/// SHA-256, hexadecimal.
-fn digest(text: &str) -> String {
-    let hash = Sha256::digest(text);
-    hash.iter().fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
-//! Simulation engines: each renders the inputs of one quantum chemistry method and parses its outputs.
+//! Simulation engines: each renders the inputs of one quantum chemistry method and parses its
+//! outputs.
 
 mod atoms;
 mod basis;
@@ -78,7 +79,7 @@ pub struct Relaxed {
     pub xyz: String,
 }
 
-/// What an engine found.
+/// Result of an engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimResult {
     /// Total energy in hartree.
@@ -92,7 +93,7 @@ pub struct SimResult {
     pub geometry: Geometry,
 }
 
-/// Why there is no energy.
+/// Error of a simulation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SimError {
     /// The SMILES cannot be read, or the molecule has no 3D structure.
@@ -151,7 +152,7 @@ impl From<ChemError> for SimError {
     }
 }
 
-/// What is needed to get an answer from an engine.
+/// Next step of a simulation: done, or a program to run.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Prepared {
     /// A built-in engine has the answer at once.
@@ -163,7 +164,7 @@ pub enum Prepared {
 /// A program to run for an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Whether it is an MPI program, which the site's launcher starts.
+    /// True for an MPI program, which the site's launcher starts.
     pub parallel: bool,
     pub argv: Vec<String>,
     pub env: Vec<(String, String)>,
@@ -171,7 +172,7 @@ pub struct Program {
     pub files: Vec<(String, String)>,
 }
 
-/// What a program left behind.
+/// Output of a program.
 #[derive(Clone, Debug)]
 pub struct Outputs {
     /// The directory it ran in.
@@ -207,7 +208,7 @@ impl Ranks {
     }
 }
 
-/// What is wrong with a setting of an engine, and a way out.
+/// Problem of a setting of an engine, and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingFault {
     /// Name of the setting.
@@ -224,22 +225,23 @@ pub trait Simulator {
     fn requirement(&self) -> Option<Requirement> {
         None
     }
-    /// Whether its geometries are of its own level, so that others can begin with them.
+    /// Returns true if it relaxes geometries at its own level, such that other engines can start
+    /// from them.
     fn relaxes(&self) -> bool {
         false
     }
-    /// What is wrong with its settings for molecules of hydrogen and these elements.
+    /// Problems of its settings for molecules of hydrogen and these elements.
     fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
         Vec::new()
     }
-    /// How many processes an MPI program wants; none for any other.
+    /// Processes of an MPI program; none for other programs.
     fn ranks(&self) -> Option<Ranks> {
         None
     }
-    /// How the geometry that it begins with is found.
+    /// Search for its initial geometry.
     fn search(&self) -> Search;
-    /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder for temporary files,
-    /// to which [`SCRATCH_LINK`] leads where the program runs.
+    /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder
+    /// for temporary files, to which [`SCRATCH_LINK`] leads where the program runs.
     fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError>;
     /// Reads what the program of [`Simulator::prepare`] left.
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
@@ -254,7 +256,8 @@ struct Start {
 }
 
 impl Start {
-    /// The geometry, by default MMFF94's, of a neutral closed-shell molecule, or a free atom in its ground state.
+    /// The geometry, by default MMFF94's, of a neutral closed-shell molecule, or a free atom in its
+    /// ground state.
     fn new(request: &Request, engine: &str, search: Search) -> Result<Self, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
@@ -296,7 +299,8 @@ fn conformers() -> Option<NonZeroU32> {
     Some(CONFORMERS)
 }
 
-/// Refuses what some program wrote in the place of an element: it would go into the input of another.
+/// Refuses what some program wrote in the place of an element: it would go into the input of
+/// another.
 fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
     let mut symbols = geometry.atoms.iter().map(|(symbol, _)| symbol);
     match symbols.find(|symbol| atomic_number(symbol).is_none()) {
@@ -337,7 +341,8 @@ fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(),
     Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
 }
 
-/// The unpaired electrons of a free atom, which must be neutral and of an element whose ground state is known.
+/// The unpaired electrons of a free atom, which must be neutral and of an element whose ground
+/// state is known.
 fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
     match ground_state_unpaired_electrons(symbol) {
         Some(unpaired) if molecule.charge() == 0 => Ok(unpaired),

@@ -1,6 +1,7 @@
 //! Engine `nwchem`: Hartree-Fock and density functional theory by NWChem, an MPI program.
 //!
-//! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152, 184102 (2020).
+//! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152,
+//! 184102 (2020).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -26,7 +27,7 @@ use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "nwchem";
 const INPUT: &str = "molecule.nw";
-/// Where it leaves the Hessian: in its `permanent_dir`, named after `start molecule`.
+/// File of the Hessian: in its `permanent_dir`, named after `start molecule`.
 const HESSIAN: &str = "molecule.hess";
 const TEMPLATE: &str = include_str!("../../templates/nwchem.nw.hbs");
 
@@ -36,12 +37,14 @@ const TEMPLATE: &str = include_str!("../../templates/nwchem.nw.hbs");
 pub struct Nwchem {
     /// `hf`, or a density functional in NWChem's words: `b3lyp`, `pbe0`, `xpbe96 cpbe96`.
     ///
-    /// Hartree-Fock is restricted for molecules and unrestricted for free atoms, and so are the functionals.
+    /// Hartree-Fock is restricted for molecules and unrestricted for free atoms, and so are the
+    /// functionals.
     pub method: Words,
-    /// Name of the basis set in NWChem's library, `3-21G`, `def2-svp`; its effective core potential is added where it has one.
+    /// Name of the basis set in NWChem's library, `3-21G`, `def2-svp`; its effective core potential
+    /// is added where it has one.
     pub basis: Words,
-    /// Whether d and f functions are `cartesian` or `spherical`; by default as the basis was made: cartesian for
-    /// 3-21G and 6-31G with all that is added to them, spherical for every other.
+    /// Whether d and f functions are `cartesian` or `spherical`; by default as the basis was made:
+    /// cartesian for 3-21G and 6-31G with all that is added to them, spherical for every other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
     pub task: Job,
@@ -57,11 +60,13 @@ pub struct Nwchem {
     pub ranks_per_node: NonZeroUsize,
     /// Cores of each MPI process.
     pub cores_per_rank: NonZeroUsize,
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
+    /// is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
+    /// Whole seconds that the embeddings may take together before the molecule counts as one
+    /// without a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -213,7 +218,8 @@ impl Nwchem {
         (!self.method.as_str().eq_ignore_ascii_case("hf")).then_some(&self.method)
     }
 
-    /// Refuses a calculation that treated other electrons than the molecule has beyond the cores of its basis set.
+    /// Refuses a calculation that treated other electrons than the molecule has beyond the cores of
+    /// its basis set.
     fn compare_electrons(&self, geometry: &Geometry, reported: u32) -> Result<(), SimError> {
         let basis = Basis::named(self.basis.as_str());
         let symbols = || geometry.atoms.iter().map(|(symbol, _)| symbol.as_str());
@@ -289,14 +295,14 @@ impl Nwchem {
     }
 }
 
-/// What NWChem printed of each task.
+/// Values that NWChem printed, by task.
 fn tasks(stdout: &str) -> Vec<&str> {
     // It announces its reading of the input before each.
     stdout.split("NWChem Input Module").skip(1).collect()
 }
 
-/// The zero-point energy in hartree, from the Hessian: NWChem's own loses a vibration of molecules that are linear but for
-/// rounding, since it projects six motions out of them.
+/// The zero-point energy in hartree, from the Hessian: NWChem's own loses a vibration of molecules
+/// that are linear but for rounding, since it projects six motions out of them.
 fn vibrational_energy(text: &str, outputs: &Outputs) -> Result<f64, SimError> {
     let unreadable = |what: String| SimError::Unreadable(format!("nwchem: {what}"));
     let nuclei = nuclei(text).ok_or_else(|| unreadable("no masses in its output".into()))?;
@@ -331,7 +337,8 @@ fn fortran_number(word: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// Electrons that the calculation treated, as the modules `scf` (restricted, unrestricted) and `dft` print them.
+/// Electrons that the calculation treated, as the modules `scf` (restricted, unrestricted) and
+/// `dft` print them.
 fn reported_electrons(text: &str) -> Option<u32> {
     let number = |label: &str| -> Option<u32> {
         let mut lines = text
@@ -353,7 +360,8 @@ fn reported_electrons(text: &str) -> Option<u32> {
     Some(2 * number("closed shells")? + number("open shells")?)
 }
 
-/// From the last `Output coordinates in angstroms`, whose lines are number, symbol, charge, x, y, z.
+/// From the last `Output coordinates in angstroms`, whose lines are number, symbol, charge, x, y,
+/// z.
 fn last_geometry(text: &str) -> Option<Geometry> {
     let (_, table) = text.rsplit_once("Output coordinates in angstroms")?;
     let rows = table
@@ -379,7 +387,7 @@ fn version(stdout: &str) -> Option<String> {
 /// Words in the output and the failure that they mean.
 type Sign = (&'static str, fn(String) -> SimError);
 
-/// What the words of a failed run say, in small letters, in the order in which they are looked for.
+/// Failures by the words of a failed run, in lower case, in the order of the search.
 const SIGNS: [Sign; 15] = [
     // Before all else: it prints an energy beside this.
     ("failed to converge", SimError::NotConverged),
@@ -428,7 +436,7 @@ fn refuse_failed(outputs: &Outputs) -> Result<(), SimError> {
     ))
 }
 
-/// What stands in `[0] ARMCI Error: 0:guess_dens: ma_push failed:`, or in a line without such a mark.
+/// Message in `[0] ARMCI Error: 0:guess_dens: ma_push failed:`, or in a line without such a mark.
 fn said(line: &str) -> &str {
     let text = line
         .split_once("ARMCI Error: ")

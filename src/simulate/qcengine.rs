@@ -36,14 +36,17 @@ pub struct Qcengine {
     /// Keywords of the program.
     #[serde(default)]
     pub keywords: BTreeMap<String, Value>,
-    /// Cores that QCEngine gives to the program; how it starts MPI is said in its own `qcengine.yaml`.
+    /// Cores that QCEngine gives to the program; how it starts MPI is said in its own
+    /// `qcengine.yaml`.
     #[serde(default = "one")]
     pub cores: NonZeroUsize,
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
+    /// is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
+    /// Whole seconds that the embeddings may take together before the molecule counts as one
+    /// without a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -263,8 +266,8 @@ impl Qcengine {
         self.program.as_str().eq_ignore_ascii_case(program)
     }
 
-    /// Refuses a calculation that treated other electrons than the molecule has beyond the cores of its basis set. Which
-    /// cores a set leaves out that NWChem does not have is not known here.
+    /// Refuses a calculation that treated other electrons than the molecule has beyond the cores of
+    /// its basis set. Which cores a set leaves out that NWChem does not have is not known here.
     fn compare_electrons(&self, symbols: &[String], reported: u32) -> Result<(), SimError> {
         let name = self.basis.as_ref().map_or("", Words::as_str);
         let Some(basis) = Basis::named(name) else {
@@ -290,7 +293,8 @@ impl QcMolecule {
     }
 }
 
-/// The keywords by which a program treats a free atom unrestricted, where it would not do so by itself.
+/// The keywords by which a program treats a free atom unrestricted, where it would not do so by
+/// itself.
 fn unrestricted(program: &str) -> Vec<(&'static str, Value)> {
     match program {
         "nwchem" => vec![("scf__uhf", json!(true))],

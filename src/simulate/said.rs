@@ -1,12 +1,14 @@
-//! What a program said of its failure: its own sentence, not the addresses of a backtrace.
+//! Error message of a program: its own sentence, not the addresses of a backtrace.
 
-/// The text without the lines of Fortran backtraces and of MPI launchers that repeat that a process has failed.
+/// The text without the lines of Fortran backtraces and of MPI launchers that repeat that a process
+/// has failed.
 pub fn without_backtrace(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !is_backtrace(line)).collect();
     lines.join("\n").trim().to_owned()
 }
 
-/// The sentence in what a program wrote to standard error: the last line that names an error, or else the last line.
+/// The sentence in what a program wrote to standard error: the last line that names an error, or
+/// else the last line.
 pub(super) fn error_sentence(stderr: &str) -> Option<String> {
     let text = without_backtrace(stderr);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -53,7 +55,7 @@ fn is_backtrace(line: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// As gfortran 12 and Python 3.11 write them.
+    /// Backtraces as gfortran 12 and Python 3.11 write them.
     #[test]
     fn a_failure_is_told_in_the_words_of_the_program() {
         for (stderr, sentence) in [

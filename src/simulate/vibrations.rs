@@ -1,7 +1,9 @@
-//! Harmonic vibrations from a Hessian: their number is checked, and their zero-point energy computed here.
+//! Harmonic vibrations from a Hessian: their number is checked, and their zero-point energy
+//! computed here.
 //!
-//! A program that projects six motions out of a molecule takes a vibration with them if the molecule is linear but for rounding: the
-//! rotation about its axis is then the bend. So the sixth is projected out only if the molecule is visibly bent.
+//! A program that projects six motions out of a molecule takes a vibration with them if the
+//! molecule is linear but for rounding: the rotation about its axis is then the bend. So the sixth
+//! is projected out only if the molecule is visibly bent.
 
 use faer::{Mat, Side};
 
@@ -9,8 +11,9 @@ use faer::{Mat, Side};
 const ELECTRON_MASSES_PER_DALTON: f64 = 1_822.888_486_209;
 /// Wavenumber in 1/cm of a vibration whose energy quantum is one hartree, CODATA 2018.
 const PER_CM_PER_HARTREE: f64 = 219_474.631_363_20;
-/// Largest distance of an atom from the axis of a molecule that counts as linear, bohr. A hydrogen in a bend of 5 degrees is
-/// as far from it; a molecule that is truly bent by less has a rotation of nearly no energy instead.
+/// Largest distance of an atom from the axis of a molecule that counts as linear, bohr. A hydrogen
+/// in a bend of 5 degrees is as far from it; a molecule that is truly bent by less has a rotation
+/// of nearly no energy instead.
 const LINEAR: f64 = 0.2;
 /// Imaginary wavenumbers below this, 1/cm, are the noise of soft rotors and count as zero.
 const SADDLE: f64 = 50.0;
@@ -24,7 +27,7 @@ pub(super) struct Nucleus {
     pub position: [f64; 3],
 }
 
-/// Why vibrations have no zero-point energy.
+/// Reason for which there is no zero-point energy.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub(super) enum NoZeroPoint {
     #[error("{found} numbers in the Hessian of {atoms} atoms, which has {expected}")]
@@ -39,7 +42,8 @@ pub(super) enum NoZeroPoint {
     Saddle { per_cm: f64 },
 }
 
-/// The zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row by row.
+/// The zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row
+/// by row.
 pub(super) fn zero_point_energy(nuclei: &[Nucleus], triangle: &[f64]) -> Result<f64, NoZeroPoint> {
     let quanta = quanta(nuclei, triangle)?;
     match quanta.first() {
@@ -83,7 +87,8 @@ fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, NoZeroPoint>
         .collect())
 }
 
-/// Orthonormal translations and rotations, mass-weighted: six, or five of a linear molecule, or three of an atom.
+/// Orthonormal translations and rotations, mass-weighted: six, or five of a linear molecule, or
+/// three of an atom.
 fn rigid_motions(nuclei: &[Nucleus]) -> Option<Vec<Vec<f64>>> {
     let mass: f64 = nuclei.iter().map(|n| n.mass).sum();
     let centre: [f64; 3] =

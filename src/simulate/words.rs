@@ -1,4 +1,5 @@
-//! Words that go from a campaign into the input of a program: one line, and none of the letters that such inputs give a meaning.
+//! Words that go from a campaign into the input of a program: one line, and none of the letters
+//! that such inputs give a meaning.
 
 use std::borrow::Cow;
 use std::fmt;

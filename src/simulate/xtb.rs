@@ -24,11 +24,13 @@ const OPTIMISED: &str = "xtbopt.xyz";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Xtb {
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy is used.
+    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
+    /// is used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one without a geometry.
+    /// Whole seconds that the embeddings may take together before the molecule counts as one
+    /// without a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -67,7 +69,8 @@ impl Simulator for Xtb {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
-        // Version 6.5.1 fails on free atoms now and then, in identical runs; their energy has a closed form.
+        // Version 6.5.1 fails on free atoms now and then, in identical runs; their energy has a
+        // closed form.
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
             return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(Prepared::Done);
@@ -185,7 +188,7 @@ fn total_energy(stdout: &str) -> Option<f64> {
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// Of the valence, from `:  # electrons                        14          :`; an optimisation prints it at each setup.
+/// Number of valence electrons, from `: # electrons 14 :`; an optimisation prints it at each setup.
 fn reported_electrons(stdout: &str) -> Option<u32> {
     let (_, rest) = stdout.split_once("# electrons")?;
     rest.split_whitespace().next()?.parse().ok()

@@ -1,14 +1,15 @@
-//! The cache across runs: answers of simulations, by all that they depend on. A file of its own, which runs share.
+//! The cache across runs: answers of simulations, by all that they depend on. A file of its own,
+//! which runs share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, FromRow, Row};
 
+use crate::host::hash::{digest, hex};
 use crate::task::TaskId;
 
 /// What SQLite's header says of such a file: `MolF`.
@@ -31,17 +32,17 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS entries (
 CREATE INDEX IF NOT EXISTS entries_of_molecule ON entries (molecule);";
 
 /// All that an answer depends on, by name; `molecule` is one of them.
-pub type Parts = BTreeMap<String, Value>;
+pub type KeyParts = BTreeMap<String, Value>;
 
 /// The cache in a file.
 pub struct Cache {
     db: SqliteConnection,
 }
 
-/// An answer to be kept.
+/// An answer to be stored, with its key and origin.
 #[derive(Clone, Debug)]
-pub struct Entry {
-    pub parts: Parts,
+pub struct CacheEntry {
+    pub parts: KeyParts,
     /// JSON.
     pub answer: String,
     /// Random name of the run that it comes from.
@@ -51,10 +52,10 @@ pub struct Entry {
     pub at: i64,
 }
 
-/// An entry as `explain` shows it.
+/// Key and origin of an answer in the cache.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Kept {
-    pub parts: Parts,
+pub struct CachedAnswer {
+    pub parts: KeyParts,
     pub run: String,
     pub at: i64,
 }
@@ -81,7 +82,8 @@ impl Cache {
             path: path.to_owned(),
             source,
         };
-        // SQLite's own journal, no write-ahead log: the file may lie on a file system that several hosts share.
+        // SQLite's own journal, no write-ahead log: the file may lie on a file system that several
+        // hosts share.
         let options = options(path)
             .create_if_missing(true)
             .synchronous(SqliteSynchronous::Normal);
@@ -123,7 +125,7 @@ impl Cache {
     }
 
     /// The answer kept under exactly these parts; none too if what is there has been damaged.
-    pub async fn find(&mut self, parts: &Parts) -> Result<Option<String>, CacheError> {
+    pub async fn find(&mut self, parts: &KeyParts) -> Result<Option<String>, CacheError> {
         let text = text(parts);
         let row = sqlx::query("SELECT parts, answer, digest FROM entries WHERE key = ?")
             .bind(hash(&[&text]))
@@ -139,7 +141,7 @@ impl Cache {
     }
 
     /// Keeps answers; of two under the same parts the later one stays.
-    pub async fn keep(&mut self, entries: &[Entry]) -> Result<(), CacheError> {
+    pub async fn keep(&mut self, entries: &[CacheEntry]) -> Result<(), CacheError> {
         let mut tx = self.db.begin_with("BEGIN IMMEDIATE").await?;
         for entry in entries {
             let parts = text(&entry.parts);
@@ -162,28 +164,29 @@ impl Cache {
         Ok(tx.commit().await?)
     }
 
-    /// What was kept of a molecule before `before`, milliseconds since the Unix epoch, newest first.
+    /// What was kept of a molecule before `before`, milliseconds since the Unix epoch, newest
+    /// first.
     pub async fn of_molecule(
         &mut self,
         molecule: &str,
         before: i64,
-    ) -> Result<Vec<Kept>, CacheError> {
+    ) -> Result<Vec<CachedAnswer>, CacheError> {
         #[derive(FromRow)]
-        struct Found {
+        struct EntryRow {
             parts: String,
             run: String,
             at: i64,
         }
-        let found: Vec<Found> = sqlx::query_as(
+        let found: Vec<EntryRow> = sqlx::query_as(
             "SELECT parts, run, at FROM entries WHERE molecule = ? AND at < ? ORDER BY at DESC LIMIT 1000",
         )
         .bind(molecule)
         .bind(before)
         .fetch_all(&mut self.db)
         .await?;
-        let kept = found.into_iter().filter_map(|Found { parts, run, at }| {
+        let kept = found.into_iter().filter_map(|EntryRow { parts, run, at }| {
             let parts = serde_json::from_str(&parts).ok()?;
-            Some(Kept { parts, run, at })
+            Some(CachedAnswer { parts, run, at })
         });
         Ok(kept.collect())
     }
@@ -220,16 +223,14 @@ async fn pragma(db: &mut SqliteConnection, question: &'static str) -> Result<i64
 }
 
 /// The parts as JSON, in the order of their names.
-fn text(parts: &Parts) -> String {
+fn text(parts: &KeyParts) -> String {
     serde_json::to_string(parts).unwrap_or_default()
 }
 
 fn hash(texts: &[&str]) -> String {
-    let mut hash = Sha256::new();
-    for text in texts {
-        hash.update(text.len().to_be_bytes());
-        hash.update(text);
-    }
-    let bytes = hash.finalize();
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    let lengths: Vec<_> = texts.iter().map(|text| text.len().to_be_bytes()).collect();
+    let parts = lengths.iter().zip(texts);
+    hex(&digest(
+        parts.flat_map(|(length, text)| [&length[..], text.as_bytes()]),
+    ))
 }

@@ -1,21 +1,26 @@
-//! The database of a run: one writer, any number of readers, every fact committed before it is acted on.
+//! The database of a run: one writer, any number of readers, every fact committed before it is
+//! acted on.
 
 mod audit;
 mod cache;
+mod chain;
+mod derived;
 mod names;
 mod read;
+mod repair;
 mod seal;
 mod settings;
 mod tasks;
 mod write;
 
-pub use audit::{Repaired, audit, repair};
-pub use cache::{Cache, CacheError, Entry, Kept, Parts};
-pub use read::{AtomRow, BatchRow, CandidateRow, Counts, Summary};
+pub use audit::audit;
+pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
+pub use read::{AtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
+pub use repair::{RepairReport, repair};
 pub use seal::NOTE;
-pub use settings::Settings;
+pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
-pub use write::{Batch, Simulation};
+pub use write::{Commit, Simulation};
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -156,8 +161,8 @@ impl StoreError {
             || matches!(self.sqlite_code(), Some((11 | 26, _)))
     }
 
-    /// What the host refused, if that is why. SQLite says what it was doing, not what the system answered: the rest is
-    /// asked of the file system.
+    /// What the host refused, if that is why. SQLite says what it was doing, not what the system
+    /// answered: the rest is asked of the file system.
     pub fn host_fault(&self) -> Option<HostFault> {
         let dir = self.path().parent()?;
         let has_room = || statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize >= LEAST_ROOM);
@@ -263,7 +268,8 @@ impl Store {
         Ok(store)
     }
 
-    /// Has every commit fail from now on once the database, or one of these files of the run, is deleted or replaced.
+    /// Has every commit fail from now on once the database, or one of these files of the run, is
+    /// deleted or replaced.
     pub fn hold(&mut self, files: impl IntoIterator<Item = PathBuf>) -> Result<(), StoreError> {
         // SQLite's log is there from the first transaction to the end.
         let log = self.path.with_file_name(format!("{FILE}-wal"));

@@ -3,14 +3,14 @@
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
-use super::audit::Chain;
-use super::{RunInfo, Store, StoreError};
-use crate::task::Event;
+use super::chain::Chain;
+use super::{FailureRow, RunInfo, Store, StoreError};
+use crate::task::{Event, Prediction};
 
 /// Counts of a run.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct Counts {
-    /// Molecules whose evaluation ended, computed or failed for good.
+    /// Molecules whose evaluation ended, evaluated or failed for good.
     pub evaluations: i64,
     /// Molecules that failed for good.
     pub failures: i64,
@@ -24,6 +24,13 @@ pub struct Counts {
     pub in_flight: i64,
 }
 
+/// Number of tasks, molecules or attempts of one kind, state or stage.
+#[derive(Clone, Debug, PartialEq, Eq, FromRow, serde::Serialize)]
+pub struct NamedCount {
+    pub name: String,
+    pub count: i64,
+}
+
 /// All that `status` and the final report say of a run as a whole.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
@@ -32,9 +39,9 @@ pub struct Summary {
     pub stopped_by: Option<String>,
     pub counts: Counts,
     /// Molecules that failed for good, by the kind of their last failure.
-    pub failures_by_kind: Vec<(String, i64)>,
+    pub failures_by_kind: Vec<NamedCount>,
     /// Failed attempts of all tasks, those that were tried again included, by kind.
-    pub failed_attempts_by_kind: Vec<(String, i64)>,
+    pub failed_attempts_by_kind: Vec<NamedCount>,
     pub best: Option<CandidateRow>,
 }
 
@@ -46,14 +53,14 @@ pub struct CandidateRow {
     pub smiles: String,
     /// In the run's source.
     pub name: Option<String>,
-    pub predicted: Option<f64>,
-    pub predicted_std: Option<f64>,
+    pub prediction_mean_hartree: Option<f64>,
+    pub prediction_std_hartree: Option<f64>,
     pub status: String,
     pub total_energy_hartree: Option<f64>,
     pub atomization_energy_hartree: Option<f64>,
     pub atoms: Option<i64>,
-    /// Value of the objective, hartree.
-    pub value: Option<f64>,
+    /// Value of the objective, per atom where the campaign says so.
+    pub objective_hartree: Option<f64>,
     pub failure: Option<String>,
     pub failure_message: Option<String>,
     /// Attempts that were made.
@@ -65,9 +72,19 @@ pub struct CandidateRow {
     pub finished: Option<i64>,
     pub peak_memory_kib: Option<i64>,
     /// Level of theory of the result.
-    pub level: Option<String>,
+    pub level_of_theory: Option<String>,
     pub engine: Option<String>,
     pub engine_version: Option<String>,
+}
+
+impl CandidateRow {
+    /// Returns the prediction made when the batch was made; none for an initial molecule.
+    pub fn prediction(&self) -> Option<Prediction> {
+        let (mean, std) = self
+            .prediction_mean_hartree
+            .zip(self.prediction_std_hartree)?;
+        Some(Prediction { mean, std })
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, FromRow)]
@@ -79,16 +96,17 @@ pub struct AtomRow {
 #[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
 pub struct BatchRow {
     pub batch: i64,
-    pub begun: i64,
-    pub pushed: Option<i64>,
-    pub measured: i64,
+    pub started: i64,
+    pub finished: Option<i64>,
+    /// Evaluated molecules that it learnt from.
+    pub observations: i64,
     pub groups: Option<i64>,
     pub rmse_hartree: Option<f64>,
-    pub generated: Option<i64>,
+    pub visited_molecules: Option<i64>,
     pub epsilon: Option<f64>,
     pub mean_reward: Option<f64>,
     pub mean_loss: Option<f64>,
-    pub new: Option<i64>,
+    pub new_candidates: Option<i64>,
 }
 
 /// `candidates` with what `tasks` and `results` know of them.
@@ -96,10 +114,10 @@ macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, \
-             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.predicted, c.predicted_std, c.status, c.total_energy_hartree, \
-             c.atomization_energy_hartree, c.atoms, c.value, t.failure, t.failure_message, \
+             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean_hartree, c.prediction_std_hartree, c.status, c.total_energy_hartree, \
+             c.atomization_energy_hartree, c.atoms, c.objective_hartree, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
-             t.finished, t.peak_memory_kib, r.level, r.engine, r.version AS engine_version \
+             t.finished, t.peak_memory_kib, r.level_of_theory, r.engine, r.version AS engine_version \
              FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
             $rest
         )
@@ -107,7 +125,8 @@ macro_rules! candidate_rows {
 }
 
 impl Store {
-    /// Hands every fact of the journal, in order, to `take`; an error at the first that is not as it was written.
+    /// Hands every fact of the journal, in order, to `take`; an error at the first that is not as
+    /// it was written.
     pub async fn replay(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
         let read = |source| StoreError::Read {
@@ -173,10 +192,10 @@ impl Store {
 
     async fn counts(&mut self) -> Result<Counts, StoreError> {
         let counts = sqlx::query_as(
-            "SELECT count(*) FILTER (WHERE status IN ('computed', 'failed')) AS evaluations, \
+            "SELECT count(*) FILTER (WHERE status IN ('evaluated', 'failed')) AS evaluations, \
              count(*) FILTER (WHERE status = 'failed') AS failures, \
              (SELECT count(*) FROM tasks WHERE cached = 1) AS cached, \
-             (SELECT count(*) FROM batches WHERE new > 0) AS batches, \
+             (SELECT count(*) FROM batches WHERE new_candidates > 0) AS batches, \
              count(*) FILTER (WHERE status = 'queued') AS queued, \
              max(batch) FILTER (WHERE status = 'queued') AS newest_batch, \
              count(*) FILTER (WHERE status = 'evaluating') AS in_flight FROM candidates",
@@ -187,9 +206,9 @@ impl Store {
     }
 
     /// Tasks that run now, by stage.
-    pub async fn running_by_stage(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+    pub async fn running_by_stage(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT stage, count(*) FROM tasks WHERE state = 'running' GROUP BY stage",
+            "SELECT stage AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY stage",
         )
         .fetch_all(&mut self.db)
         .await;
@@ -197,22 +216,25 @@ impl Store {
     }
 
     /// Tasks by state.
-    pub async fn tasks_by_state(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
-        let rows =
-            sqlx::query_as("SELECT state, count(*) FROM tasks GROUP BY state ORDER BY state")
-                .fetch_all(&mut self.db)
-                .await;
+    pub async fn tasks_by_state(&mut self) -> Result<Vec<NamedCount>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT state AS name, count(*) AS count FROM tasks GROUP BY state ORDER BY state",
+        )
+        .fetch_all(&mut self.db)
+        .await;
         self.reading(rows)
     }
 
-    /// The last failed task: stage, molecule with its name, attempt, kind and message.
-    pub async fn last_failure(
-        &mut self,
-    ) -> Result<Option<(i64, String, Option<String>, i64, String, String)>, StoreError> {
+    /// Returns the last failure of the task that failed last.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
+    pub async fn last_failure(&mut self) -> Result<Option<FailureRow>, StoreError> {
         let row = sqlx::query_as(
-            "SELECT task, stage, smiles || coalesce(' (' || \
-             (SELECT n.name FROM names n WHERE n.smiles = tasks.smiles ORDER BY n.entry LIMIT 1) || ')', ''), \
-             attempt, failure, failure_message FROM tasks \
+            "SELECT task, stage, smiles, \
+             (SELECT n.name FROM names n WHERE n.smiles = tasks.smiles ORDER BY n.entry LIMIT 1) AS name, \
+             attempt, failure AS kind, failure_message AS message, finished AS at FROM tasks \
              WHERE state = 'failed' ORDER BY finished DESC, task DESC LIMIT 1",
         )
         .fetch_optional(&mut self.db)
@@ -223,7 +245,7 @@ impl Store {
     /// The `n` best molecules.
     pub async fn best(&mut self, n: u32) -> Result<Vec<CandidateRow>, StoreError> {
         let rows = sqlx::query_as(candidate_rows!(
-            "WHERE c.value IS NOT NULL ORDER BY c.value, c.batch, c.rank LIMIT ?"
+            "WHERE c.objective_hartree IS NOT NULL ORDER BY c.objective_hartree, c.batch, c.rank LIMIT ?"
         ))
         .bind(n)
         .fetch_all(&mut self.db)

@@ -1,12 +1,12 @@
-//! What shows that the journal is whole: a checksum of each fact and all before it, and a note of the last one beside
-//! the database.
+//! What shows that the journal is whole: a checksum of each fact and all before it, and a note of
+//! the last one beside the database.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
+use crate::host::hash::{self, hex};
 
 /// Name of the note in a run directory.
 pub const NOTE: &str = "journal.head";
@@ -24,19 +24,23 @@ pub fn next(before: &Seal, event: &str) -> Seal {
 
 /// A checksum of several texts.
 pub fn digest(parts: &[&[u8]]) -> Seal {
-    let mut hash = Sha256::new();
-    for part in parts {
-        // With its length, so that no two lists of parts are the same text.
-        hash.update((part.len() as u64).to_le_bytes());
-        hash.update(part);
-    }
+    // Each part with its length: no two lists of parts are the same text.
+    let lengths: Vec<_> = parts
+        .iter()
+        .map(|part| (part.len() as u64).to_le_bytes())
+        .collect();
+    let whole = lengths
+        .iter()
+        .zip(parts)
+        .flat_map(|(length, part)| [&length[..], part]);
     let mut seal = BEGINNING;
-    seal.copy_from_slice(&hash.finalize()[..16]);
+    seal.copy_from_slice(&hash::digest(whole)[..16]);
     seal
 }
 
-/// The last fact that was committed, as a file. It is not synced: it survives the engine, and after a power cut it may be
-/// behind the database, but never before it. So SQLite's log cannot lose its end, or be left behind in a copy, unnoticed.
+/// The last fact that was committed, as a file. It is not synced: it survives the engine, and after
+/// a power cut it may be behind the database, but never before it. So SQLite's log cannot lose its
+/// end, or be left behind in a copy, unnoticed.
 #[derive(Debug)]
 pub struct Note(File);
 
@@ -53,7 +57,8 @@ impl Note {
     }
 }
 
-/// What the note says; None when there is none, or when it was written by halves and so says nothing.
+/// What the note says; None when there is none, or when it was written by halves and so says
+/// nothing.
 pub fn read(dir: &Path) -> io::Result<Option<(i64, String)>> {
     let mut text = Vec::new();
     match File::open(dir.join(NOTE)) {
@@ -75,14 +80,11 @@ fn parsed(text: &str) -> Option<(i64, String)> {
     (is_whole && has_shape).then_some((seq.parse().ok()?, seal.to_owned()))
 }
 
-pub fn hex(seal: &[u8]) -> String {
-    seal.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 /// Bytes of a note.
 const LENGTH: u64 = 20 + 1 + 32 + 1 + 8 + 1;
 
-/// Always of the same length. It ends with a checksum of its own: one that was written over another by halves is known.
+/// Always of the same length. It ends with a checksum of its own: one that was written over another
+/// by halves is known.
 fn line(seq: i64, seal: &Seal) -> String {
     let text = format!("{seq:020} {}", hex(seal));
     let check = check_of(&text);

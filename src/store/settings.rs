@@ -7,12 +7,12 @@ use super::{Store, StoreError};
 
 /// `campaign.yml` and `site.yml`, as they stand in the run directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Settings {
+pub struct StoredSettings {
     pub campaign: String,
     pub site: String,
 }
 
-impl Settings {
+impl StoredSettings {
     fn seal(&self) -> Seal {
         seal::digest(&[self.campaign.as_bytes(), self.site.as_bytes()])
     }
@@ -20,7 +20,7 @@ impl Settings {
 
 pub(super) async fn insert(
     db: &mut SqliteConnection,
-    settings: &Settings,
+    settings: &StoredSettings,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO settings (campaign, site, checksum) VALUES (?, ?, ?)")
         .bind(&settings.campaign)
@@ -33,23 +33,23 @@ pub(super) async fn insert(
 
 impl Store {
     /// Every version of the settings, the oldest first.
-    pub async fn settings(&mut self) -> Result<Vec<Settings>, StoreError> {
+    pub async fn settings(&mut self) -> Result<Vec<StoredSettings>, StoreError> {
         let rows = sqlx::query_as("SELECT campaign, site, checksum FROM settings ORDER BY version")
             .fetch_all(&mut self.db)
             .await;
         let rows: Vec<(String, String, Vec<u8>)> = self.reading(rows)?;
         let whole = rows.into_iter().map(|(campaign, site, checksum)| {
-            let settings = Settings { campaign, site };
+            let settings = StoredSettings { campaign, site };
             (settings.seal() == *checksum).then_some(settings)
         });
-        let whole: Option<Vec<Settings>> = whole.collect();
+        let whole: Option<Vec<StoredSettings>> = whole.collect();
         whole.ok_or_else(|| {
             self.damaged("the settings that the run was begun with are not as they were written")
         })
     }
 
     /// Keeps one more version of them.
-    pub async fn keep_settings(&mut self, settings: &Settings) -> Result<(), StoreError> {
+    pub async fn keep_settings(&mut self, settings: &StoredSettings) -> Result<(), StoreError> {
         let kept = insert(&mut self.db, settings).await;
         self.writing(kept)
     }

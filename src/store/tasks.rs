@@ -2,7 +2,7 @@
 
 use sqlx::FromRow;
 
-use super::{Store, StoreError};
+use super::{NamedCount, Store, StoreError};
 use crate::task::TaskId;
 
 /// A task and what became of it.
@@ -69,7 +69,7 @@ pub struct StageRow {
 pub struct EngineRow {
     pub engine: String,
     pub version: String,
-    pub level: String,
+    pub level_of_theory: String,
     pub results: i64,
 }
 
@@ -113,8 +113,8 @@ impl Store {
     /// The engines that gave results, most first.
     pub async fn engines(&mut self) -> Result<Vec<EngineRow>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT engine, version, level, count(*) AS results FROM results \
-             GROUP BY engine, version, level ORDER BY results DESC, engine, version, level",
+            "SELECT engine, version, level_of_theory, count(*) AS results FROM results \
+             GROUP BY engine, version, level_of_theory ORDER BY results DESC, engine, version, level_of_theory",
         )
         .fetch_all(&mut self.db)
         .await;
@@ -122,10 +122,10 @@ impl Store {
     }
 
     /// Molecules that failed for good, by the kind of their last failure, most first.
-    pub async fn failures_by_kind(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+    pub async fn failures_by_kind(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT t.failure, count(*) AS n FROM candidates c JOIN tasks t ON t.task = c.task \
-             WHERE c.status = 'failed' GROUP BY t.failure ORDER BY n DESC, t.failure",
+            "SELECT t.failure AS name, count(*) AS count FROM candidates c JOIN tasks t ON t.task = c.task \
+             WHERE c.status = 'failed' GROUP BY t.failure ORDER BY count(*) DESC, t.failure",
         )
         .fetch_all(&mut self.db)
         .await;
@@ -133,9 +133,9 @@ impl Store {
     }
 
     /// Failed attempts of all tasks, by kind, most first.
-    pub async fn failed_attempts_by_kind(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+    pub async fn failed_attempts_by_kind(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT kind, count(*) AS n FROM failures GROUP BY kind ORDER BY n DESC, kind",
+            "SELECT kind AS name, count(*) AS count FROM failures GROUP BY kind ORDER BY count(*) DESC, kind",
         )
         .fetch_all(&mut self.db)
         .await;

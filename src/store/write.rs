@@ -2,13 +2,14 @@
 
 use sqlx::{Connection, SqliteConnection};
 
+use super::derived::apply;
 use super::seal::{self, Seal};
 use super::{RunInfo, Store, StoreError};
-use crate::task::{Attempt, Candidate, EndState, Event, Record, TaskId};
+use crate::task::{Attempt, Event, Record, TaskId};
 
-/// What is committed together.
+/// Facts and other data that are committed in one transaction.
 #[derive(Debug, Default)]
-pub struct Batch {
+pub struct Commit {
     /// Each fact with the records it led to.
     pub facts: Vec<(Event, Vec<Record>)>,
     pub simulations: Vec<Simulation>,
@@ -24,7 +25,7 @@ pub struct Simulation {
     pub task: TaskId,
     pub engine: String,
     pub version: String,
-    pub level: String,
+    pub level_of_theory: String,
     /// Geometry in the XYZ format, angstrom.
     pub xyz: String,
 }
@@ -36,7 +37,7 @@ impl Simulation {
             task: TaskId(task.cast_unsigned()),
             engine: String::new(),
             version: String::new(),
-            level: String::new(),
+            level_of_theory: String::new(),
             xyz: String::new(),
         }
     }
@@ -46,7 +47,7 @@ impl Simulation {
             task,
             engine,
             version,
-            level,
+            level_of_theory,
             xyz,
         } = self;
         let task = task.0.to_le_bytes();
@@ -54,13 +55,13 @@ impl Simulation {
             &task,
             engine.as_bytes(),
             version.as_bytes(),
-            level.as_bytes(),
+            level_of_theory.as_bytes(),
             xyz.as_bytes(),
         ])
     }
 }
 
-impl Batch {
+impl Commit {
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
             && self.simulations.is_empty()
@@ -84,7 +85,7 @@ impl Store {
     }
 
     /// Commits all of `batch` or nothing of it; on success it is on the disk.
-    pub async fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+    pub async fn commit(&mut self, batch: &Commit) -> Result<(), StoreError> {
         self.check_held()?;
         let (before, note) = match self.head.take() {
             Some((before, note)) => (before, Some(note)),
@@ -110,7 +111,7 @@ impl Store {
 /// The number of the last fact, if there is one, and the checksum of the journal.
 async fn commit(
     db: &mut SqliteConnection,
-    batch: &Batch,
+    batch: &Commit,
     mut last: Seal,
 ) -> Result<(Option<i64>, Seal), sqlx::Error> {
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
@@ -155,12 +156,12 @@ pub(super) async fn insert_result(
     s: &Simulation,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT OR REPLACE INTO results (task, engine, version, level, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO results (task, engine, version, level_of_theory, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(id(s.task))
     .bind(&s.engine)
     .bind(&s.version)
-    .bind(&s.level)
+    .bind(&s.level_of_theory)
     .bind(&s.xyz)
     .bind(s.seal().to_vec())
     .execute(db)
@@ -198,132 +199,7 @@ async fn looked_up(
         .map(drop)
 }
 
-/// One record, in the tables derived from the journal. `at` is when its fact became known.
-pub(super) async fn apply(
-    db: &mut SqliteConnection,
-    record: &Record,
-    at: i64,
-) -> Result<(), sqlx::Error> {
-    let query = match record {
-        Record::TaskCreated { task, stage, smiles, batch } => sqlx::query(
-            "INSERT INTO tasks (task, stage, smiles, batch, state, attempt, submitted) VALUES (?, ?, ?, ?, 'submitted', 1, ?)",
-        )
-        .bind(id(*task))
-        .bind(stage)
-        .bind(smiles)
-        .bind(batch)
-        .bind(at),
-        Record::Cached { task } => {
-            sqlx::query("UPDATE tasks SET cached = 1 WHERE task = ?").bind(id(*task))
-        }
-        Record::AttemptFailed { task, attempt, failure } => sqlx::query(
-            "INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)",
-        )
-        .bind(id(*task))
-        .bind(attempt)
-        .bind(failure.kind.word())
-        .bind(&failure.message)
-        .bind(at),
-        Record::TaskAgain { task, attempt, failure } => sqlx::query(
-            "UPDATE tasks SET state = 'submitted', attempt = ?, failure = ?, failure_message = ?, started = NULL WHERE task = ?",
-        )
-        .bind(attempt)
-        .bind(failure.kind.word())
-        .bind(&failure.message)
-        .bind(id(*task)),
-        Record::TaskEnded { task, state, failure, usage } => sqlx::query(
-            "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), \
-             peak_memory_kib = ?, finished = ? WHERE task = ?",
-        )
-        .bind(match state {
-            EndState::Succeeded => "succeeded",
-            EndState::Failed => "failed",
-            EndState::Cancelled => "cancelled",
-        })
-        .bind(failure.as_ref().map(|f| f.kind.word()))
-        .bind(failure.as_ref().map(|f| &f.message))
-        .bind(usage.started)
-        .bind(usage.peak_memory_kib.map(u64::cast_signed))
-        .bind(at)
-        .bind(id(*task)),
-        Record::Reference { element, total_energy_hartree } => {
-            sqlx::query("INSERT INTO atoms (element, total_energy_hartree) VALUES (?, ?)")
-                .bind(element)
-                .bind(total_energy_hartree)
-        }
-        Record::Queued(Candidate { smiles, batch, rank, predicted }) => sqlx::query(
-            "INSERT INTO candidates (batch, rank, smiles, predicted, predicted_std, status) VALUES (?, ?, ?, ?, ?, 'queued')",
-        )
-        .bind(batch)
-        .bind(rank)
-        .bind(smiles)
-        .bind(predicted.map(|(mean, _)| mean))
-        .bind(predicted.map(|(_, std)| std)),
-        Record::Evaluating { batch, rank, task } => {
-            sqlx::query("UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?")
-                .bind(id(*task))
-                .bind(batch)
-                .bind(rank)
-        }
-        Record::Evaluated { batch, rank, energy } => sqlx::query(
-            "UPDATE candidates SET status = 'computed', total_energy_hartree = ?, atomization_energy_hartree = ?, \
-             atoms = ?, value = ? WHERE batch = ? AND rank = ?",
-        )
-        .bind(energy.total_energy_hartree)
-        .bind(energy.atomization_energy_hartree)
-        .bind(energy.atoms)
-        .bind(energy.value)
-        .bind(batch)
-        .bind(rank),
-        Record::Superseded { batch, rank } => with_status("superseded", *batch, *rank),
-        Record::EvaluationFailed { batch, rank } => with_status("failed", *batch, *rank),
-        Record::EvaluationCancelled { batch, rank } => with_status("cancelled", *batch, *rank),
-        Record::BatchBegun { batch, measured } => {
-            sqlx::query("INSERT INTO batches (batch, begun, measured) VALUES (?, ?, ?)")
-                .bind(batch)
-                .bind(at)
-                .bind(count(*measured))
-        }
-        Record::BatchTrained { batch, groups, rmse_hartree } => {
-            sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
-                .bind(count(*groups))
-                .bind(rmse_hartree)
-                .bind(batch)
-        }
-        Record::BatchGenerated { batch, candidates, epsilon, mean_reward, mean_loss } => sqlx::query(
-            "UPDATE batches SET generated = ?, epsilon = ?, mean_reward = ?, mean_loss = ? WHERE batch = ?",
-        )
-        .bind(count(*candidates))
-        .bind(epsilon)
-        .bind(mean_reward)
-        .bind(mean_loss)
-        .bind(batch),
-        Record::BatchPushed { batch, new } => {
-            sqlx::query("UPDATE batches SET pushed = ?, new = ? WHERE batch = ?")
-                .bind(at)
-                .bind(count(*new))
-                .bind(batch)
-        }
-        Record::RunEnded { stopped_by } => sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word()),
-        Record::RunReopened => sqlx::query("UPDATE run SET stopped_by = NULL"),
-    };
-    query.execute(db).await.map(drop)
-}
-
-type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
-
-fn with_status(status: &'static str, batch: u32, rank: u32) -> Query<'static> {
-    sqlx::query("UPDATE candidates SET status = ? WHERE batch = ? AND rank = ?")
-        .bind(status)
-        .bind(batch)
-        .bind(rank)
-}
-
 /// SQLite's integers are signed.
-fn id(task: TaskId) -> i64 {
+pub(super) fn id(task: TaskId) -> i64 {
     task.0.cast_signed()
-}
-
-fn count(n: usize) -> i64 {
-    n as i64
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Failure, FileRef, TaskId};
+use super::{Attempt, Failure, FileRef, Prediction, TaskId};
 
 /// A fact and when it became known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,7 +29,8 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_zero")]
         atom_retries: u32,
     },
-    /// The run had ended because an atomic reference was missing: the missing ones are computed again.
+    /// The run had ended because an atomic reference was missing: the missing ones are computed
+    /// again.
     ReferencesAgain,
     /// An attempt ended.
     Ended {
@@ -45,7 +46,8 @@ pub enum Fact {
     Resumed,
     /// The wall time of the campaign is over.
     TimeIsUp,
-    /// The user changed settings of the run in its directory: what changed, for people, and when it stops from now on.
+    /// The user changed settings of the run in its directory: what changed, for people, and when it
+    /// stops from now on.
     SettingsChanged {
         changes: Vec<String>,
         stop: serde_json::Value,
@@ -97,21 +99,22 @@ pub enum Outcome {
         candidates: FileRef,
         count: usize,
         epsilon: f64,
-        /// Mean reward a step, in standard deviations of the measured values.
+        /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
         mean_reward: f64,
         mean_loss: Option<f64>,
     },
     /// Predictions, best first.
     Screened {
-        ranked: Vec<Predicted>,
+        ranked: Vec<RankedCandidate>,
     },
     Failed(Failure),
 }
 
-/// A molecule and what the surrogate says of its objective, hartree.
+/// A molecule that the agent visited, with the predicted value of its objective in hartree.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Predicted {
+pub struct RankedCandidate {
+    /// Canonical SMILES.
     pub smiles: String,
-    pub mean: f64,
-    pub std: f64,
+    #[serde(flatten)]
+    pub prediction: Prediction,
 }

@@ -1,20 +1,25 @@
-//! What a task is: its identity, its states, and the events that move it. Leaves: nothing here knows the rest.
+//! What a task is: its identity, its states, and the events that move it. Leaves: nothing here
+//! knows the rest.
 
 mod event;
 mod failure;
 mod host;
 mod launch;
+mod limits;
 mod record;
 mod retries;
 mod state;
 
-pub use event::{Event, Fact, Outcome, Predicted, Usage};
+pub use event::{Event, Fact, Outcome, RankedCandidate, Usage};
 pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
-pub use launch::{Launch, Shape};
-pub use record::{Candidate, EndState, Energy, Record, StoppedBy};
+pub use launch::{Launch, Shape, VISIBLE_GPUS};
+pub use limits::{Limits, RUNNER_MARGIN, STEP_MARGIN, block_time};
+pub use record::{Candidate, Evaluation, Record, StoppedBy};
 pub use retries::Retries;
-pub use state::{IllegalEvent, TaskEvent, TaskState};
+pub use state::{EndState, IllegalEvent, TaskState};
+
+pub use crate::learn::surrogate::Prediction;
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -28,7 +33,8 @@ pub struct TaskId(pub u64);
 /// The number of a try at a task, counted from 1.
 pub type Attempt = u32;
 
-/// The name of one attempt, known before it starts and carried by its process: by it an attempt is found again.
+/// The name of one attempt, known before it starts and carried by its process: by it an attempt is
+/// found again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Token {
     /// Random name of the run, hexadecimal.

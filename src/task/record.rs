@@ -1,6 +1,6 @@
 //! What one event changes in the tables that are derived from the journal.
 
-use super::{Attempt, Failure, TaskId, Usage};
+use super::{Attempt, EndState, Failure, Prediction, TaskId, Usage};
 
 /// A proposed molecule.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,8 +11,8 @@ pub struct Candidate {
     pub batch: u32,
     /// Its place in the batch; 0 is the best.
     pub rank: u32,
-    /// The surrogate's mean and standard deviation, hartree; none for the initial draw.
-    pub predicted: Option<(f64, f64)>,
+    /// Predicted value of the objective, hartree; none for the initial draw.
+    pub prediction: Option<Prediction>,
 }
 
 /// A change to the tables that are derived from the journal.
@@ -42,7 +42,6 @@ pub enum Record {
     TaskEnded {
         task: TaskId,
         state: EndState,
-        failure: Option<Failure>,
         usage: Usage,
     },
     /// Energy of a free atom, hartree.
@@ -65,7 +64,7 @@ pub enum Record {
     Evaluated {
         batch: u32,
         rank: u32,
-        energy: Energy,
+        evaluation: Evaluation,
     },
     EvaluationFailed {
         batch: u32,
@@ -75,10 +74,10 @@ pub enum Record {
         batch: u32,
         rank: u32,
     },
-    /// The generator began a batch.
-    BatchBegun {
+    /// The generator started a batch, which learns from so many evaluated molecules.
+    BatchStarted {
         batch: u32,
-        measured: usize,
+        observations: usize,
     },
     BatchTrained {
         batch: u32,
@@ -93,9 +92,9 @@ pub enum Record {
         mean_loss: Option<f64>,
     },
     /// The generator ended a batch with this many new candidates.
-    BatchPushed {
+    BatchFinished {
         batch: u32,
-        new: usize,
+        new_candidates: usize,
     },
     RunEnded {
         stopped_by: StoppedBy,
@@ -104,25 +103,17 @@ pub enum Record {
     RunReopened,
 }
 
-/// The measured energy of a molecule.
+/// Energies of an evaluated molecule, hartree.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Energy {
-    /// Of the molecule, at the level of the campaign.
+pub struct Evaluation {
+    /// Total energy at the level of theory of the campaign.
     pub total_energy_hartree: f64,
     /// E(molecule) - sum of E(atoms).
     pub atomization_energy_hartree: f64,
     /// Number of atoms, hydrogen included.
     pub atoms: u32,
-    /// Value of the objective.
+    /// Value of the objective: the atomization energy, per atom where the campaign says so.
     pub value: f64,
-}
-
-/// How a task ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EndState {
-    Succeeded,
-    Failed,
-    Cancelled,
 }
 
 /// Why a run ended.

@@ -1,46 +1,57 @@
 //! The one function that moves a task from state to state.
 
-use super::{Attempt, FailureKind, Retries};
+use super::{Attempt, Failure, FailureKind, Retries, TaskId};
 
-/// Where a task stands.
+/// State of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum TaskState {
     /// An attempt is journalled: it runs, is about to, or waits for a slot.
     Submitted {
         attempt: Attempt,
-        /// How the attempts before failed.
+        /// Failures of the attempts before.
         failed: Vec<FailureKind>,
     },
+    Ended(EndState),
+}
+
+/// State in which a task ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EndState {
     Succeeded,
     /// Failed for good.
-    Failed(FailureKind),
+    Failed(Failure),
     Cancelled,
 }
 
-/// What can happen to a task.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum TaskEvent {
-    Succeeded {
-        attempt: Attempt,
-    },
-    Failed {
-        attempt: Attempt,
-        kind: FailureKind,
-        retries: Retries,
-    },
-    Cancelled,
-}
-
-/// An event that no task in this state can meet.
+/// The end of an attempt that is not under way.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
-#[error("a task that is {state:?} cannot meet {event:?}")]
+#[error("attempt {attempt} of task {task} ended, but it is not under way")]
 pub struct IllegalEvent {
-    pub state: TaskState,
-    pub event: TaskEvent,
+    pub task: TaskId,
+    pub attempt: Attempt,
+}
+
+impl EndState {
+    /// Returns the word used in the database.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Succeeded => "succeeded",
+            Self::Failed(_) => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+
+    /// Returns the last failure of a task that failed for good.
+    pub fn failure(&self) -> Option<&Failure> {
+        match self {
+            Self::Failed(failure) => Some(failure),
+            Self::Succeeded | Self::Cancelled => None,
+        }
+    }
 }
 
 impl TaskState {
-    /// A new task: its first attempt.
+    /// Returns the state of a new task: its first attempt is submitted.
     pub fn first() -> Self {
         Self::Submitted {
             attempt: 1,
@@ -48,44 +59,35 @@ impl TaskState {
         }
     }
 
-    /// The state after `event`.
-    pub fn next(&self, event: &TaskEvent) -> Result<Self, IllegalEvent> {
-        match (self, event) {
-            (Self::Submitted { attempt, .. }, TaskEvent::Succeeded { attempt: of })
-                if of == attempt =>
-            {
-                Ok(Self::Succeeded)
-            }
-            (
-                Self::Submitted { attempt, failed },
-                TaskEvent::Failed {
-                    attempt: of,
-                    kind,
-                    retries,
-                },
-            ) if of == attempt => {
-                let mut failed = failed.clone();
-                failed.push(*kind);
-                Ok(if retries.allow(&failed) {
-                    Self::Submitted {
-                        attempt: attempt + 1,
-                        failed,
-                    }
-                } else {
-                    Self::Failed(*kind)
-                })
-            }
-            (Self::Submitted { .. }, TaskEvent::Cancelled) => Ok(Self::Cancelled),
-            (Self::Submitted { .. } | Self::Succeeded | Self::Failed(_) | Self::Cancelled, _) => {
-                Err(IllegalEvent {
-                    state: self.clone(),
-                    event: event.clone(),
-                })
-            }
+    /// Returns the state after the end of an attempt, which succeeded where there is no failure;
+    /// none if that attempt is not under way.
+    pub fn after(
+        &self,
+        ended: Attempt,
+        failure: Option<&Failure>,
+        retries: &Retries,
+    ) -> Option<Self> {
+        let Self::Submitted { attempt, failed } = self else {
+            return None;
+        };
+        if ended != *attempt {
+            return None;
         }
+        let Some(failure) = failure else {
+            return Some(Self::Ended(EndState::Succeeded));
+        };
+        let mut failed = failed.clone();
+        failed.push(failure.kind);
+        Some(match retries.allow(&failed) {
+            true => Self::Submitted {
+                attempt: attempt + 1,
+                failed,
+            },
+            false => Self::Ended(EndState::Failed(failure.clone())),
+        })
     }
 
-    /// Whether nothing more can happen to it.
+    /// Returns true if the task has ended.
     pub fn is_final(&self) -> bool {
         !matches!(self, Self::Submitted { .. })
     }
@@ -96,19 +98,29 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn failed(attempt: Attempt, kind: FailureKind, retries: u32) -> TaskEvent {
-        TaskEvent::Failed {
-            attempt,
+    fn failure(kind: FailureKind) -> Failure {
+        Failure {
             kind,
-            retries: Retries::of(retries),
+            message: String::new(),
         }
+    }
+
+    fn failed(
+        state: &TaskState,
+        attempt: Attempt,
+        kind: FailureKind,
+        retries: u32,
+    ) -> Option<TaskState> {
+        state.after(attempt, Some(&failure(kind)), &Retries::of(retries))
+    }
+
+    fn failed_for_good(kind: FailureKind) -> TaskState {
+        TaskState::Ended(EndState::Failed(failure(kind)))
     }
 
     #[test]
     fn an_attempt_lost_by_the_machine_is_not_counted_against_the_retries() {
-        let state = TaskState::first()
-            .next(&failed(1, FailureKind::Lost, 0))
-            .unwrap();
+        let state = failed(&TaskState::first(), 1, FailureKind::Lost, 0).unwrap();
         assert_eq!(
             state,
             TaskState::Submitted {
@@ -117,17 +129,15 @@ mod tests {
             }
         );
         assert_eq!(
-            state.next(&failed(2, FailureKind::Exit, 0)).unwrap(),
-            TaskState::Failed(FailureKind::Exit)
+            failed(&state, 2, FailureKind::Exit, 0).unwrap(),
+            failed_for_good(FailureKind::Exit)
         );
     }
 
     #[test]
     fn what_cannot_pass_next_time_is_not_tried_again() {
-        let state = TaskState::first()
-            .next(&failed(1, FailureKind::NotConverged, 9))
-            .unwrap();
-        assert_eq!(state, TaskState::Failed(FailureKind::NotConverged));
+        let state = failed(&TaskState::first(), 1, FailureKind::NotConverged, 9).unwrap();
+        assert_eq!(state, failed_for_good(FailureKind::NotConverged));
     }
 
     #[test]
@@ -136,8 +146,8 @@ mod tests {
             attempt: 2,
             failed: vec![FailureKind::Exit],
         };
-        assert!(second.next(&TaskEvent::Succeeded { attempt: 1 }).is_err());
-        assert!(second.next(&failed(1, FailureKind::Exit, 9)).is_err());
+        assert!(second.after(1, None, &Retries::default()).is_none());
+        assert!(failed(&second, 1, FailureKind::Exit, 9).is_none());
     }
 
     fn kinds() -> impl Strategy<Value = FailureKind> {
@@ -159,7 +169,7 @@ mod tests {
                 let TaskState::Submitted { attempt, .. } = state else { break };
                 prop_assert_eq!(attempt, attempts + 1);
                 attempts = attempt;
-                state = state.next(&failed(attempt, kind, retries)).unwrap();
+                state = failed(&state, attempt, kind, retries).unwrap();
             }
             prop_assert!(state.is_final());
             prop_assert!(attempts <= 20 + retries + 1);
@@ -167,10 +177,10 @@ mod tests {
 
         #[test]
         fn a_final_state_meets_no_event(kind in kinds(), attempt in 1u32..4) {
-            for state in [TaskState::Succeeded, TaskState::Failed(kind), TaskState::Cancelled] {
-                for event in [TaskEvent::Succeeded { attempt }, failed(attempt, kind, 3), TaskEvent::Cancelled] {
-                    prop_assert!(state.next(&event).is_err());
-                }
+            for end in [EndState::Succeeded, EndState::Failed(failure(kind)), EndState::Cancelled] {
+                let state = TaskState::Ended(end);
+                prop_assert!(state.after(attempt, None, &Retries::default()).is_none());
+                prop_assert!(failed(&state, attempt, kind, 3).is_none());
             }
         }
     }

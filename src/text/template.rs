@@ -9,7 +9,10 @@ pub enum Piece {
     Reference(String),
 }
 
-/// The pieces of a text, or why it is no template.
+/// Splits a text into pieces.
+///
+/// # Errors
+/// The reason for which the text is no template.
 pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     let template = Template::compile(text).map_err(|error| error.reason().to_string())?;
     let piece = |element| match element {

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use moldflow::exec::{Executor, Job, JobEvent, LocalExecutor, Report, Termination};
-use moldflow::task::{TaskId, Token};
+use moldflow::task::{Limits, TaskId, Token};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
@@ -55,8 +55,7 @@ impl Bench {
             files: vec![],
             links: vec![],
             result: "result.json",
-            timeout: Duration::from_secs(1000),
-            expected: Duration::from_secs(1000),
+            limits: Limits::new(Duration::from_secs(1000)),
             shape: None,
         }
     }

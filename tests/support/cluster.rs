@@ -134,7 +134,7 @@ impl Cluster {
             "--format=%i|%j|%T|%V|%r|%L",
         ]);
         let jobs = list.lines().map(|line| {
-            let job = moldflow::exec::slurm::listed(line).expect("six fields");
+            let job = moldflow::scheduler::slurm::parse_status(line).expect("six fields");
             let state = line.split('|').nth(2).expect("six fields").trim();
             (job.id, job.name, state.to_owned())
         });

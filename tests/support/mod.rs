@@ -4,18 +4,20 @@
 #![allow(dead_code)]
 
 pub mod bench;
+pub mod binary;
 pub mod runs;
+
+pub use binary::{Said, moldflow, said};
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use moldflow::store::Store;
 use moldflow::task::Event;
-use serde_json::Value;
 use tempfile::TempDir;
 
 /// No test is about time: this only keeps one that has gone wrong from hanging.
@@ -172,53 +174,6 @@ impl Campaign {
     /// Starts it, with what it says in a file `<name>.err`.
     pub fn start(&self, name: &str, arguments: &[&str]) -> Engine {
         Engine::start(self.run_command(name, arguments), self.path(name))
-    }
-}
-
-/// The program with these arguments.
-pub fn moldflow(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_moldflow"));
-    command.args(arguments).stdin(Stdio::null());
-    command
-}
-
-/// What a command said, and its exit status.
-#[derive(Debug)]
-pub struct Said {
-    pub code: Option<i32>,
-    pub out: String,
-    pub err: String,
-}
-
-impl Said {
-    #[track_caller]
-    pub fn with_code(self, code: i32) -> Self {
-        assert_eq!(
-            self.code,
-            Some(code),
-            "stdout:\n{}\nstderr:\n{}",
-            self.out,
-            self.err
-        );
-        self
-    }
-
-    pub fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|e| panic!("{e}: {}", self.out))
-    }
-}
-
-pub fn said(command: &mut Command) -> Said {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command.output().expect("it starts");
-    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Said {
-        code: status.code(),
-        out: text(stdout),
-        err: text(stderr),
     }
 }
 

@@ -88,7 +88,7 @@ pub fn assert_whole(run_dir: &Path) {
     let rows = rows(run_dir);
     let evaluated: Vec<_> = rows
         .iter()
-        .filter(|row| row["status"] == "computed")
+        .filter(|row| row["status"] == "evaluated")
         .cloned()
         .collect();
     assert_eq!(evaluated.len(), EVALUATIONS);
@@ -147,8 +147,8 @@ pub fn contents(run_dir: &Path) -> String {
         let batches = store.batches().await.expect("rows").into_iter();
         let batches: Vec<_> = batches
             .map(|row| BatchRow {
-                begun: 0,
-                pushed: row.pushed.map(|_| 0),
+                started: 0,
+                finished: row.finished.map(|_| 0),
                 ..row
             })
             .collect();

@@ -9,8 +9,8 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process_group};
 
 use super::probe::NodeProbe;
-use crate::exec::batched::Traces;
 use crate::exec::gpus::VISIBLE;
+use crate::exec::job_wrapper::AttemptFiles;
 use crate::exec::process::{CLIENT, find_processes, token_of};
 use crate::exec::verdict::Evidence;
 use crate::exec::{Job, Termination};
@@ -22,7 +22,7 @@ const POLLS: u32 = 10;
 
 /// Returns true if the end of a client shows that the nodes of its task did their part.
 pub fn is_orderly(job: &Job, exit: &Termination) -> bool {
-    match Traces::read(job).ended {
+    match AttemptFiles::read(job).ended {
         _ if job.shape.is_some() => {
             matches!(exit, Termination::Code(0) | Termination::NotStarted(..))
         }
@@ -63,9 +63,9 @@ pub fn verdict(
     cancelled: bool,
     client: &Termination,
     lost_nodes: &[String],
-    traces: Traces,
+    traces: AttemptFiles,
 ) -> (Termination, Option<Vec<u8>>) {
-    let Traces { result, ended } = traces;
+    let AttemptFiles { result, ended } = traces;
     let evidence = Evidence {
         recorded: ended.as_ref().map(|ended| &ended.exit),
         client: Some(client),
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn the_failure_of_an_mpi_program_on_a_lost_node_is_no_result() {
-        let left = || Traces {
+        let left = || AttemptFiles {
             result: Some(b"{}".to_vec()),
             ended: None,
         };

@@ -18,21 +18,17 @@ use super::pool::NodePool;
 use super::probe::NodeProbe;
 use super::share::placed_by;
 use crate::exec::actor::{Actor, Backend, SignalSender};
-use crate::exec::batched::{self, Traces};
 use crate::exec::gpus::VISIBLE;
+use crate::exec::job_wrapper::{self, AttemptFiles};
 use crate::exec::launch::prepare;
 use crate::exec::process::CLIENT;
 use crate::exec::{Adoption, Executor, HOSTS, Job, JobEvent, LocalExecutor, Report, Termination};
+use crate::scheduler::SCHEDULERS;
 use crate::task::Launch;
 use crate::task::Token;
 
-/// Time that a launcher has beyond the timeout of its task, which is ended where it runs.
-const MARGIN: Duration = Duration::from_secs(60);
 /// Time that clients have to terminate what they started, when the engine leaves.
 const LEAVE: Duration = Duration::from_secs(5);
-/// First parts of the names of variables of batch systems, which launchers need.
-const OF_BATCH_SYSTEMS: [&str; 6] = ["SLURM_", "PBS_", "COBALT_", "ALPS_", "BATCH_", "PALS_"];
-
 /// Share that a partition has of a batch job.
 #[derive(Clone, Debug)]
 pub struct AllocationParams {
@@ -54,6 +50,14 @@ pub struct AllocationParams {
 /// Executor that runs tasks on the nodes of the batch job in which this program runs.
 pub type AllocationExecutor = Actor<AllocationBackend>;
 
+/// Returns true for variables of schedulers, which launchers need.
+fn is_of_scheduler(name: &str) -> bool {
+    let mut prefixes = SCHEDULERS
+        .iter()
+        .flat_map(|dialect| dialect.variable_prefixes);
+    prefixes.any(|prefix| name.starts_with(prefix))
+}
+
 impl AllocationExecutor {
     /// Creates an executor that reports to `reports`.
     ///
@@ -62,7 +66,7 @@ impl AllocationExecutor {
     /// The launcher's template does not render, or the host starts no thread.
     pub fn new(params: AllocationParams, reports: UnboundedSender<Report>) -> io::Result<Self> {
         let env: Vec<(String, String)> = std::env::vars()
-            .filter(|(name, _)| OF_BATCH_SYSTEMS.iter().any(|part| name.starts_with(part)))
+            .filter(|(name, _)| is_of_scheduler(name))
             .collect();
         let probe = params.launch.clone().map(|launch| NodeProbe {
             launch,
@@ -272,13 +276,13 @@ impl AllocationBackend {
         let AllocationParams {
             setup, executable, ..
         } = &self.params;
-        let script = batched::script_of(&job.dir);
+        let script = job_wrapper::script_of(&job.dir);
         if job.shape.is_some() {
             prepare(job)?;
-            fs::write(&script, batched::script(setup, &job.argv))?;
+            fs::write(&script, job_wrapper::script(setup, &job.argv))?;
         } else {
-            let script = batched::script(setup, &batched::command(executable));
-            batched::write(job, &script)?;
+            let script = job_wrapper::script(setup, &job_wrapper::command(executable));
+            job_wrapper::write(job, &script)?;
         }
         let lines: String = nodes.iter().map(|node| format!("{node}\n")).collect();
         fs::write(job.dir.join(HOSTS), lines)?;
@@ -298,17 +302,16 @@ impl AllocationBackend {
     }
 
     fn client_of(&self, job: &Job, argv: Vec<String>) -> Job {
-        let margin = if job.shape.is_some() {
-            Duration::ZERO
-        } else {
-            MARGIN
+        let limits = match job.shape {
+            Some(_) => job.limits,
+            None => job.limits.of_client(),
         };
         Job {
             argv,
             env: self.env.iter().chain(&job.env).cloned().collect(),
             files: Vec::new(),
             links: Vec::new(),
-            timeout: job.timeout + margin,
+            limits,
             ..job.clone()
         }
     }
@@ -374,7 +377,7 @@ impl AllocationBackend {
         let Some(job) = self.jobs.remove(&token) else {
             return;
         };
-        let traces = Traces::read(&job);
+        let traces = AttemptFiles::read(&job);
         // The start of the client, so that the durations that are learned include the launcher and
         // the lines of `setup`.
         let started = end.started;

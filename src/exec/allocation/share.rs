@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::config::partitions::nodes_of_job;
 use crate::config::site::{Executor, Site};
-use crate::config::template::names;
 use crate::exec::Nodes;
+use crate::text::template::names;
 
 /// Reason why a batch job does not suit a site.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

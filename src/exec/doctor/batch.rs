@@ -1,20 +1,17 @@
-//! Probes of a batch system: are its commands there, does it answer, would it take our jobs.
+//! Probes of a scheduler: are its commands installed, does it answer, would it take our jobs.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Finding;
 use super::probe::{ProbeHost, ProbeOutcome};
-use crate::exec::batch::{System, Terms};
-use crate::exec::jobs::says_history;
+use crate::scheduler::{SCHEDULERS, ServerCheck, SubmissionParams, TaskJob};
+use crate::task::Limits;
 
-/// Variables that say that this is a batch job.
-const JOBS: [&str; 3] = ["SLURM_JOB_ID", "PBS_JOBID", "COBALT_JOBID"];
-
-/// The variable of the batch job that this process is in.
+/// Returns the variable of the batch job that this process is in.
 pub fn job() -> Option<&'static str> {
-    JOBS.into_iter()
-        .find(|name| std::env::var_os(name).is_some())
+    let mut variables = SCHEDULERS.iter().map(|dialect| dialect.own_job);
+    variables.find(|name| std::env::var_os(name).is_some())
 }
 
 pub fn allocation(subject: &str) -> Finding {
@@ -28,14 +25,15 @@ pub fn allocation(subject: &str) -> Finding {
     }
 }
 
-/// Whether the batch system answers, and would take jobs on these terms.
-pub fn system(subject: &str, place: ProbeHost<'_>, terms: &Terms, tell: &mut dyn FnMut(Finding)) {
+/// Examines whether the scheduler answers, and would take jobs with these parameters.
+pub fn scheduler(
+    subject: &str,
+    place: ProbeHost<'_>,
+    params: &SubmissionParams,
+    tell: &mut dyn FnMut(Finding),
+) {
     let there = place.suffix();
-    let (name, list) = match terms.system {
-        System::Slurm => ("Slurm", System::Slurm.queues()),
-        System::Pbs => ("PBS", System::Pbs.queues()),
-        System::Cobalt => ("Cobalt", System::Cobalt.queues()),
-    };
+    let (name, list) = (params.scheduler.info.name, params.scheduler.list_queues);
     let outcome = place.ask(list, "");
     let Some(queues) = outcome.success() else {
         let (what, advice) = match outcome {
@@ -53,8 +51,8 @@ pub fn system(subject: &str, place: ProbeHost<'_>, terms: &Terms, tell: &mut dyn
         return tell(Finding::failed(subject, what, advice));
     };
     tell(Finding::ok(subject, format!("{name}{there} answers")));
-    if let Some(queue) = &terms.batch.queue {
-        // The first word of a line is the name of a queue, in all three.
+    if let Some(queue) = &params.batch.queue {
+        // The first word of a line is the name of a queue, for all schedulers.
         let found: Vec<&str> = queues
             .lines()
             .filter_map(|line| line.split_whitespace().next())
@@ -69,59 +67,60 @@ pub fn system(subject: &str, place: ProbeHost<'_>, terms: &Terms, tell: &mut dyn
             ),
         });
     }
-    if terms.system == System::Pbs {
-        tell(history(subject, place));
+    if let Some(check) = &params.scheduler.server_check {
+        tell(setting(subject, place, check));
     }
-    tell(accepted(subject, place, terms));
+    tell(accepted(subject, place, params));
 }
 
-/// Whether a PBS server keeps a history of jobs that have ended.
-fn history(subject: &str, place: ProbeHost<'_>) -> Finding {
-    let outcome = place.ask(&["qstat", "-B", "-f"], "");
+/// Reports a setting of the server.
+fn setting(subject: &str, place: ProbeHost<'_>, check: &ServerCheck) -> Finding {
+    let outcome = place.ask(check.command, "");
     match outcome.success() {
-        Some(server) if says_history(server) => Finding::ok(
-            subject,
-            "the server keeps a history (job_history_enable): it tells how jobs ended",
-        ),
-        Some(_) => Finding::ok(
-            subject,
-            "the server keeps no history (job_history_enable): how jobs ended is told by their own files alone",
-        ),
+        Some(text) => Finding::ok(subject, (check.describe)(text)),
         None => Finding::warning(
             subject,
-            format!(
-                "whether the server keeps a history is not known: {}",
-                outcome.failure()
-            ),
-            "nothing need be done: then jobs are taken for ended when the server does not know them, and judged by their own files",
+            format!("{}: {}", check.unknown, outcome.failure()),
+            check.advice,
         ),
     }
 }
 
-/// Whether a job would be taken.
-fn accepted(subject: &str, place: ProbeHost<'_>, terms: &Terms) -> Finding {
-    let (argv, dir) = (["true".to_owned()], PathBuf::from("/"));
-    let script = terms.script("moldflow-check", None, Duration::MAX, &[], dir, &argv);
+/// Examines whether a job would be accepted.
+fn accepted(subject: &str, place: ProbeHost<'_>, params: &SubmissionParams) -> Finding {
+    let argv = ["true".to_owned()];
+    let script = params.script(&TaskJob {
+        token: "moldflow-check",
+        shape: None,
+        limits: Limits::new(Duration::MAX),
+        environment: &[],
+        dir: PathBuf::from("/"),
+        argv: &argv,
+    });
     let script = match script.render() {
         Ok(script) => script,
         Err(error) => return Finding::failed(subject, error.to_string(), "correct the profile"),
     };
-    match terms.system {
-        System::Slurm => {
-            let outcome = place.ask(&["sbatch", "--test-only"], &script);
-            match outcome.success() {
-                Some(_) => Finding::ok(subject, "a job would be accepted (sbatch --test-only)"),
-                None => Finding::failed(
-                    subject,
-                    format!("a job would not be accepted: {}", outcome.failure()),
-                    "correct `queue`, `account`, `walltime`, nodes or `options`; `moldflow plan` shows the script",
-                ),
-            }
-        }
-        System::Pbs | System::Cobalt => Finding::warning(
+    let Some(test) = params.scheduler.test_submission else {
+        let submit = params.scheduler.submit;
+        return Finding::warning(
             subject,
-            "whether account and limits are accepted is not known: qsub has no test-only submission",
+            format!(
+                "whether account and limits are accepted is not known: {submit} has no test-only submission"
+            ),
             "submit the script that `moldflow plan` shows by hand once",
+        );
+    };
+    let outcome = place.ask(test, &script);
+    match outcome.success() {
+        Some(_) => Finding::ok(
+            subject,
+            format!("a job would be accepted ({})", test.join(" ")),
+        ),
+        None => Finding::failed(
+            subject,
+            format!("a job would not be accepted: {}", outcome.failure()),
+            "correct `queue`, `account`, `walltime`, nodes or `options`; `moldflow plan` shows the script",
         ),
     }
 }

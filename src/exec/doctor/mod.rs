@@ -12,7 +12,6 @@ pub use host::on_path;
 use serde::Serialize;
 
 use crate::config::site::{Executor, Site};
-use crate::exec::batch::Terms;
 use probe::ProbeHost;
 
 /// Result of a probe.
@@ -104,20 +103,15 @@ pub fn examine(
         match &partition.executor {
             Executor::Local { .. } => {}
             Executor::Allocation { .. } => tell(batch::allocation(&subject)),
-            Executor::Slurm { .. } | Executor::Pbs { .. } | Executor::Cobalt { .. } => {
-                if let Some(terms) = Terms::of(site, partition) {
-                    batch::system(&subject, place, &terms, tell);
+            Executor::Batch(_) => {
+                if let Some(params) = partition.submission_params(site) {
+                    batch::scheduler(&subject, place, &params, tell);
                 }
             }
         }
     }
     if let Some(submit) = &site.submit {
-        batch::system(
-            "submit",
-            ProbeHost::Local,
-            &Terms::of_campaign(site, submit),
-            tell,
-        );
+        batch::scheduler("submit", ProbeHost::Local, &submit.params(site), tell);
     }
     launcher::check(site, host, tell);
     for engine in engines {

@@ -1,38 +1,40 @@
-//! A job a task: which jobs are submitted, looked for, cancelled and reported. Events in, commands out; no clock, no I/O.
+//! One job per task: which jobs are submitted, polled, cancelled and reported. Events in, commands
+//! out; no clock, no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Fate, Listed, Listing, State, Submitted};
+use super::event::{QueueCommand, QueueEvent};
 use crate::exec::Termination;
-use crate::exec::batched::Traces;
+use crate::exec::job_wrapper::AttemptFiles;
 use crate::exec::verdict::Evidence;
+use crate::scheduler::{JobListing, JobOutcome, JobState, JobStatus, Submission};
 use crate::task::Token;
 
-/// Complete lists in a row that must lack a job whose id nobody knows before it is believed never to have come: the
-/// controller may take in a submission after its client gave up.
+/// Complete listings in a row that must lack a job whose id is not known before it counts as never
+/// submitted: the scheduler may take a submission after its client gave up.
 const ABSENCES: u32 = 2;
-/// How often the batch system must deny a job's id before the job is believed to be gone without a trace: what it left
-/// may take its time to be seen here. No list that lacks it counts.
+/// Times that the scheduler must deny a job's id before the job counts as gone without files: its
+/// files may show late on this host. A listing that lacks the job does not count.
 const DENIALS: u32 = 3;
 
-/// The jobs of a partition.
+/// Jobs of a partition.
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// Jobs in the batch system, at the most.
+    /// Most jobs in the scheduler at once.
     limit: usize,
     next: u64,
     waiting: BTreeMap<u64, Token>,
-    held: BTreeMap<Token, Held>,
-    /// The batch system takes no more jobs before it is looked at again.
+    active: BTreeMap<Token, QueuedJob>,
+    /// The scheduler takes no more jobs before the next poll.
     full: bool,
 }
 
-/// A job that the batch system has, or may have.
+/// A job that the scheduler has, or may have.
 #[derive(Debug)]
-struct Held {
+struct QueuedJob {
     order: u64,
-    phase: Phase,
-    wish: Wish,
+    phase: JobPhase,
+    intent: Intent,
     started: bool,
     /// Answers in a row that lacked it.
     absences: u32,
@@ -41,16 +43,16 @@ struct Held {
 }
 
 #[derive(Clone, Debug, PartialEq)]
-enum Phase {
+enum JobPhase {
     /// Its submission was commanded.
     Submitting,
-    /// Nobody knows whether the batch system has it: the answer was lost, or an engine died.
+    /// It is not known whether the scheduler has it: the answer was lost, or an engine died.
     Doubtful,
     Known {
         id: String,
     },
-    /// The batch system is done with it; what it left is being read. `id`: the one that it had, if that is known;
-    /// `came`: whether the batch system ever had it, as far as this engine knows.
+    /// The scheduler has finished it; its files are being read. `id`: the one that it had, if that is
+    /// known; `came`: whether the scheduler ever had it, as far as this engine knows.
     Ending {
         id: Option<String>,
         came: bool,
@@ -58,55 +60,15 @@ enum Phase {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Wish {
+enum Intent {
     Run,
-    /// Not to start any more; if it runs already, it may go on.
+    /// It must not start; if it runs already, it continues.
     NotStart,
     Cancel,
 }
 
-/// What happened.
-#[derive(Clone, Debug)]
-pub enum Event {
-    /// Jobs to be run, in this order.
-    Wanted(Vec<Token>),
-    /// Jobs that an earlier engine may have submitted, with their ids where it noted them.
-    Perhaps(Vec<(Token, Option<String>)>),
-    Cancel(Vec<Token>),
-    /// What has not started is not to start.
-    DropWaiting,
-    Submitted(Token, Submitted),
-    /// The process that submits this job, left by an earlier engine, is still at it.
-    StillComing(Token),
-    Listed(Listing),
-    /// What the batch system says of the id that this job had; None if it does not know the id.
-    Shown(Token, Option<Listed>),
-    /// What the directory of a job holds that the batch system is done with.
-    Traced {
-        token: Token,
-        fate: Option<Fate>,
-        traces: Traces,
-    },
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Command {
-    Submit(Vec<Token>),
-    /// Ask for jobs by their ids.
-    Show(Vec<(Token, String)>),
-    /// Note the id of a job for an engine that comes later.
-    Note(Token, String),
-    Trace(Token, Option<Fate>),
-    Cancel(Vec<Token>),
-    /// Cancels those that have not started.
-    CancelWaiting(Vec<Token>),
-    Started(Token),
-    Ended(Token, Termination, Traces),
-}
-
 impl Queue {
-    /// A queue of which at most `limit` jobs are in the batch system at once.
+    /// Returns a queue of which at most `limit` jobs are in the scheduler at once.
     pub fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -114,165 +76,173 @@ impl Queue {
         }
     }
 
-    /// Jobs that the batch system has or may have.
-    pub fn held(&self) -> usize {
-        self.held.len()
+    /// Returns the number of jobs that the scheduler has or may have.
+    pub fn active(&self) -> usize {
+        self.active.len()
     }
 
-    /// Whether there is nothing to look for: no job is held, and none waits until the batch system takes more.
+    /// Returns true if there is nothing to poll: the scheduler has no job, and none waits for room.
     pub fn is_idle(&self) -> bool {
-        self.held.is_empty() && self.waiting.is_empty()
+        self.active.is_empty() && self.waiting.is_empty()
     }
 
-    /// Tokens of the jobs that the batch system has or may have.
+    /// Returns the tokens of the jobs that the scheduler has or may have.
     pub fn tokens(&self) -> impl Iterator<Item = &Token> {
-        self.held.keys()
+        self.active.keys()
     }
 
-    /// Ids of those, where they are known.
+    /// Returns the ids of those, where they are known.
     pub fn ids(&self) -> Vec<String> {
-        self.held
+        self.active
             .values()
             .filter_map(|held| held.phase.id())
             .collect()
     }
 
-    /// Whether the batch system may have a job whose id is not known.
-    pub fn is_in_doubt(&self) -> bool {
-        let unknown = |held: &Held| matches!(held.phase, Phase::Submitting | Phase::Doubtful);
-        self.held.values().any(unknown)
+    /// Returns true if the scheduler may have a job whose id is not known.
+    pub fn has_doubtful_job(&self) -> bool {
+        let unknown =
+            |held: &QueuedJob| matches!(held.phase, JobPhase::Submitting | JobPhase::Doubtful);
+        self.active.values().any(unknown)
     }
 
-    /// Whether a job that is about to be submitted is still to run.
+    /// Returns true if a job that is about to be submitted must still run.
     pub fn is_wanted(&self, token: &Token) -> bool {
-        let held = self.held.get(token);
-        held.is_some_and(|held| held.wish == Wish::Run)
+        let held = self.active.get(token);
+        held.is_some_and(|held| held.intent == Intent::Run)
     }
 
-    pub fn handle(&mut self, event: Event) -> Vec<Command> {
+    /// Takes in an event. Returns the commands to perform, in this order.
+    pub fn handle(&mut self, event: QueueEvent) -> Vec<QueueCommand> {
         let mut commands = Vec::new();
         match event {
-            Event::Wanted(tokens) => {
+            QueueEvent::Submit(tokens) => {
                 for token in tokens {
                     self.waiting.insert(self.next, token);
                     self.next += 1;
                 }
             }
-            Event::Perhaps(tokens) => {
+            QueueEvent::Adopt(tokens) => {
                 for (token, id) in tokens {
-                    let phase = Phase::of(id);
-                    let held = Held {
+                    let phase = JobPhase::of(id);
+                    let held = QueuedJob {
                         adopted: true,
-                        ..Held::new(self.next, phase)
+                        ..QueuedJob::new(self.next, phase)
                     };
-                    self.held.insert(token, held);
+                    self.active.insert(token, held);
                     self.next += 1;
                 }
             }
-            Event::Cancel(tokens) => self.cancel(&tokens, &mut commands),
-            Event::DropWaiting => self.drop_waiting(&mut commands),
-            Event::Submitted(token, answer) => self.submitted(token, answer, &mut commands),
-            Event::StillComing(token) => {
-                if let Some(held) = self.held.get_mut(&token) {
-                    held.phase = Phase::of(held.phase.id());
+            QueueEvent::Cancel(tokens) => self.cancel(&tokens, &mut commands),
+            QueueEvent::DropPending => self.drop_pending(&mut commands),
+            QueueEvent::Submitted(token, answer) => self.submitted(token, answer, &mut commands),
+            QueueEvent::SubmissionInProgress(token) => {
+                if let Some(held) = self.active.get_mut(&token) {
+                    held.phase = JobPhase::of(held.phase.id());
                     held.absences = 0;
                 }
             }
-            Event::Listed(listing) => {
+            QueueEvent::Listed(listing) => {
                 self.full = false;
                 self.listed(&listing, &mut commands);
             }
-            Event::Shown(token, listed) => match listed.filter(|job| job.name == token.to_string())
-            {
-                Some(job) => self.seen(&token, &job, &mut commands),
-                None => self.absent(&token, &mut commands),
-            },
-            Event::Traced {
+            QueueEvent::Shown(token, listed) => {
+                match listed.filter(|job| job.name == token.to_string()) {
+                    Some(job) => self.seen(&token, &job, &mut commands),
+                    None => self.absent(&token, &mut commands),
+                }
+            }
+            QueueEvent::FilesRead {
                 token,
-                fate,
-                traces,
-            } => self.traced(token, fate.as_ref(), traces, &mut commands),
+                outcome,
+                files,
+            } => self.files_read(token, outcome.as_ref(), files, &mut commands),
         }
         self.fill(&mut commands);
         commands
     }
 
-    /// Submits what there is room for.
-    fn fill(&mut self, commands: &mut Vec<Command>) {
+    /// Submits as many waiting jobs as there is room for.
+    fn fill(&mut self, commands: &mut Vec<QueueCommand>) {
         let mut tokens = Vec::new();
         while !self.full
-            && self.held.len() < self.limit
+            && self.active.len() < self.limit
             && let Some((order, token)) = self.waiting.pop_first()
         {
-            self.held
-                .insert(token.clone(), Held::new(order, Phase::Submitting));
+            self.active
+                .insert(token.clone(), QueuedJob::new(order, JobPhase::Submitting));
             tokens.push(token);
         }
         if !tokens.is_empty() {
-            commands.push(Command::Submit(tokens));
+            commands.push(QueueCommand::Submit(tokens));
         }
     }
 
-    fn cancel(&mut self, tokens: &[Token], commands: &mut Vec<Command>) {
+    fn cancel(&mut self, tokens: &[Token], commands: &mut Vec<QueueCommand>) {
         let tokens: BTreeSet<&Token> = tokens.iter().collect();
         self.waiting.retain(|_, token| !tokens.contains(token));
         let mut cancelled = Vec::new();
-        for (token, held) in &mut self.held {
+        for (token, held) in &mut self.active {
             if tokens.contains(token) {
-                held.wish = Wish::Cancel;
+                held.intent = Intent::Cancel;
                 cancelled.push(token.clone());
             }
         }
         if !cancelled.is_empty() {
-            commands.push(Command::Cancel(cancelled));
+            commands.push(QueueCommand::Cancel(cancelled));
         }
     }
 
-    fn drop_waiting(&mut self, commands: &mut Vec<Command>) {
+    fn drop_pending(&mut self, commands: &mut Vec<QueueCommand>) {
         self.waiting.clear();
         let mut dropped = Vec::new();
-        for (token, held) in &mut self.held {
-            if held.wish == Wish::Run && !held.started {
-                held.wish = Wish::NotStart;
+        for (token, held) in &mut self.active {
+            if held.intent == Intent::Run && !held.started {
+                held.intent = Intent::NotStart;
                 dropped.push(token.clone());
             }
         }
         if !dropped.is_empty() {
-            commands.push(Command::CancelWaiting(dropped));
+            commands.push(QueueCommand::CancelPending(dropped));
         }
     }
 
-    fn submitted(&mut self, token: Token, answer: Submitted, commands: &mut Vec<Command>) {
-        let Some(held) = self.held.get_mut(&token) else {
+    fn submitted(&mut self, token: Token, answer: Submission, commands: &mut Vec<QueueCommand>) {
+        let Some(held) = self.active.get_mut(&token) else {
             return;
         };
         match answer {
-            Submitted::As(id) => {
-                held.phase = Phase::Known { id };
-                match held.wish {
-                    Wish::Run => {}
+            Submission::Accepted(id) => {
+                held.phase = JobPhase::Known { id };
+                match held.intent {
+                    Intent::Run => {}
                     // It was not in the queue yet when its cancellation was commanded.
-                    Wish::NotStart => commands.push(Command::CancelWaiting(vec![token])),
-                    Wish::Cancel => commands.push(Command::Cancel(vec![token])),
+                    Intent::NotStart => commands.push(QueueCommand::CancelPending(vec![token])),
+                    Intent::Cancel => commands.push(QueueCommand::Cancel(vec![token])),
                 }
             }
-            Submitted::Unknown => held.phase = Phase::Doubtful,
-            Submitted::Refused(why) => {
+            Submission::Unknown => held.phase = JobPhase::Doubtful,
+            Submission::Rejected(why) => {
                 self.refused(token, Termination::LaunchFailed(why), commands)
             }
-            Submitted::NotStarted(exit) => self.refused(token, exit, commands),
-            Submitted::Full => {
-                let (order, wish) = (held.order, held.wish);
-                self.held.remove(&token);
-                match wish {
-                    Wish::Run => {
+            Submission::HostFault(fault, why) => {
+                self.refused(token, Termination::NotStarted(fault, why), commands)
+            }
+            Submission::QueueFull => {
+                let (order, intent) = (held.order, held.intent);
+                self.active.remove(&token);
+                match intent {
+                    Intent::Run => {
                         self.full = true;
                         self.waiting.insert(order, token);
                     }
-                    Wish::NotStart => {}
-                    Wish::Cancel => {
-                        let ended =
-                            Command::Ended(token, Termination::Cancelled, Traces::default());
+                    Intent::NotStart => {}
+                    Intent::Cancel => {
+                        let ended = QueueCommand::Ended(
+                            token,
+                            Termination::Cancelled,
+                            AttemptFiles::default(),
+                        );
                         commands.push(ended);
                     }
                 }
@@ -280,149 +250,155 @@ impl Queue {
         }
     }
 
-    fn refused(&mut self, token: Token, exit: Termination, commands: &mut Vec<Command>) {
-        let held = self.held.remove(&token);
-        if held.is_some_and(|held| held.wish != Wish::NotStart) {
-            commands.push(Command::Ended(token, exit, Traces::default()));
+    fn refused(&mut self, token: Token, exit: Termination, commands: &mut Vec<QueueCommand>) {
+        let held = self.active.remove(&token);
+        if held.is_some_and(|held| held.intent != Intent::NotStart) {
+            commands.push(QueueCommand::Ended(token, exit, AttemptFiles::default()));
         }
     }
 
-    fn listed(&mut self, listing: &Listing, commands: &mut Vec<Command>) {
-        let mut jobs: BTreeMap<&str, &Listed> = BTreeMap::new();
+    fn listed(&mut self, listing: &JobListing, commands: &mut Vec<QueueCommand>) {
+        let mut jobs: BTreeMap<&str, &JobStatus> = BTreeMap::new();
         for job in &listing.jobs {
             let best = jobs.entry(&job.name).or_insert(job);
-            if standing(job) > standing(best) {
+            if precedence(job) > precedence(best) {
                 *best = job;
             }
         }
         let open = self
-            .held
+            .active
             .iter()
-            .filter(|(_, held)| matches!(held.phase, Phase::Doubtful | Phase::Known { .. }));
+            .filter(|(_, held)| matches!(held.phase, JobPhase::Doubtful | JobPhase::Known { .. }));
         let tokens: Vec<Token> = open.map(|(token, _)| token.clone()).collect();
         let mut missing = Vec::new();
         for token in tokens {
             match jobs.get(token.to_string().as_str()) {
                 Some(job) => self.seen(&token, job, commands),
-                None => match self.held.get(&token).map(|held| &held.phase) {
-                    Some(Phase::Known { id }) => missing.push((token, id.clone())),
+                None => match self.active.get(&token).map(|held| &held.phase) {
+                    Some(JobPhase::Known { id }) => missing.push((token, id.clone())),
                     _ if listing.complete => self.absent(&token, commands),
                     _ => {}
                 },
             }
         }
         if !missing.is_empty() {
-            commands.push(Command::Show(missing));
+            commands.push(QueueCommand::Show(missing));
         }
     }
 
-    fn seen(&mut self, token: &Token, job: &Listed, commands: &mut Vec<Command>) {
-        let Some(held) = self.held.get_mut(token) else {
+    fn seen(&mut self, token: &Token, job: &JobStatus, commands: &mut Vec<QueueCommand>) {
+        let Some(held) = self.active.get_mut(token) else {
             return;
         };
-        if matches!(held.phase, Phase::Ending { .. }) {
+        if matches!(held.phase, JobPhase::Ending { .. }) {
             return;
         }
-        let adopted = held.adopted || held.phase == Phase::Doubtful;
+        let adopted = held.adopted || held.phase == JobPhase::Doubtful;
         let noted = held.phase.id().is_some_and(|id| id == job.id);
         held.absences = 0;
-        held.phase = Phase::Known { id: job.id.clone() };
+        held.phase = JobPhase::Known { id: job.id.clone() };
         if !noted {
-            commands.push(Command::Note(token.clone(), job.id.clone()));
+            commands.push(QueueCommand::Note(token.clone(), job.id.clone()));
         }
         match &job.state {
-            State::Ended(fate) => {
-                held.phase = Phase::Ending {
+            JobState::Ended(outcome) => {
+                held.phase = JobPhase::Ending {
                     id: Some(job.id.clone()),
                     came: true,
                 };
-                // Cancelled while no engine was there: an engine that ends cancels its jobs, which is nobody's wish.
-                let orphaned = adopted && *fate == Fate::Cancelled && held.wish == Wish::Run;
-                let fate = (!orphaned).then(|| fate.clone());
-                commands.push(Command::Trace(token.clone(), fate));
+                // Cancelled while no engine was there: an engine that ends cancels its jobs, which is nobody's intent.
+                let orphaned =
+                    adopted && *outcome == JobOutcome::Cancelled && held.intent == Intent::Run;
+                let outcome = (!orphaned).then(|| outcome.clone());
+                commands.push(QueueCommand::ReadFiles(token.clone(), outcome));
                 return;
             }
-            State::Running if !held.started => {
+            JobState::Running if !held.started => {
                 held.started = true;
-                if held.wish == Wish::NotStart {
-                    held.wish = Wish::Run;
+                if held.intent == Intent::NotStart {
+                    held.intent = Intent::Run;
                 }
-                commands.push(Command::Started(token.clone()));
+                commands.push(QueueCommand::Started(token.clone()));
             }
-            State::Running | State::Waiting | State::Completing | State::Unknown(_) => {}
+            JobState::Running | JobState::Pending | JobState::Completing | JobState::Unknown(_) => {
+            }
         }
         held.adopted = false;
-        match held.wish {
-            Wish::Run => {}
+        match held.intent {
+            Intent::Run => {}
             // The command was lost, or came before the job.
-            Wish::NotStart => commands.push(Command::CancelWaiting(vec![token.clone()])),
-            Wish::Cancel => commands.push(Command::Cancel(vec![token.clone()])),
+            Intent::NotStart => commands.push(QueueCommand::CancelPending(vec![token.clone()])),
+            Intent::Cancel => commands.push(QueueCommand::Cancel(vec![token.clone()])),
         }
     }
 
-    /// An answer that counts lacked a job. What it left is looked at as soon as the batch system denies an id: with its
-    /// files there, no second look is needed.
-    fn absent(&mut self, token: &Token, commands: &mut Vec<Command>) {
-        let Some(held) = self.held.get_mut(token) else {
+    /// Handles an answer that lacked a job. Its files are read as soon as the scheduler denies its id:
+    /// if they exist, no second answer is needed.
+    fn absent(&mut self, token: &Token, commands: &mut Vec<QueueCommand>) {
+        let Some(held) = self.active.get_mut(token) else {
             return;
         };
-        if !matches!(held.phase, Phase::Doubtful | Phase::Known { .. }) {
+        if !matches!(held.phase, JobPhase::Doubtful | JobPhase::Known { .. }) {
             return;
         }
         held.absences += 1;
         let id = held.phase.id();
         if id.is_some() || held.absences >= ABSENCES {
             let came = id.is_some() && !held.adopted;
-            held.phase = Phase::Ending { id, came };
-            commands.push(Command::Trace(token.clone(), None));
+            held.phase = JobPhase::Ending { id, came };
+            commands.push(QueueCommand::ReadFiles(token.clone(), None));
         }
     }
 
-    fn traced(
+    fn files_read(
         &mut self,
         token: Token,
-        fate: Option<&Fate>,
-        traces: Traces,
-        commands: &mut Vec<Command>,
+        outcome: Option<&JobOutcome>,
+        files: AttemptFiles,
+        commands: &mut Vec<QueueCommand>,
     ) {
-        let Some(held) = self.held.get_mut(&token) else {
+        let Some(held) = self.active.get_mut(&token) else {
             return;
         };
-        let Phase::Ending { id, came } = held.phase.clone() else {
+        let JobPhase::Ending { id, came } = held.phase.clone() else {
             return;
         };
-        let patience = if held.wish == Wish::Run { DENIALS } else { 1 };
-        if id.is_some() && (1..patience).contains(&held.absences) && traces.is_empty() {
-            held.phase = Phase::of(id);
+        let patience = if held.intent == Intent::Run {
+            DENIALS
+        } else {
+            1
+        };
+        if id.is_some() && (1..patience).contains(&held.absences) && files.is_empty() {
+            held.phase = JobPhase::of(id);
             return;
         }
-        let (wish, order) = (held.wish, held.order);
-        self.held.remove(&token);
-        match wish {
-            Wish::Run if !came && traces.is_empty() => {
+        let (intent, order) = (held.intent, held.order);
+        self.active.remove(&token);
+        match intent {
+            Intent::Run if !came && files.is_empty() => {
                 self.waiting.insert(order, token);
             }
             // At the end of a run: the next engine looks for it and starts it.
-            Wish::NotStart if traces.is_empty() => {}
-            Wish::Run | Wish::NotStart | Wish::Cancel => {
+            Intent::NotStart if files.is_empty() => {}
+            Intent::Run | Intent::NotStart | Intent::Cancel => {
                 let evidence = Evidence {
-                    recorded: traces.ended.as_ref().map(|ended| &ended.exit),
-                    scheduler: fate,
-                    cancelled: wish == Wish::Cancel,
+                    recorded: files.ended.as_ref().map(|ended| &ended.exit),
+                    scheduler: outcome,
+                    cancelled: intent == Intent::Cancel,
                     ..Evidence::default()
                 };
                 let exit = evidence.verdict();
                 if exit == Termination::Unseen {
                     // Its task is tried again: should the job be there after all, it must not run beside that.
-                    commands.push(Command::Cancel(vec![token.clone()]));
+                    commands.push(QueueCommand::Cancel(vec![token.clone()]));
                 }
-                commands.push(Command::Ended(token, exit, traces));
+                commands.push(QueueCommand::Ended(token, exit, files));
             }
         }
     }
 }
 
-impl Phase {
+impl JobPhase {
     fn of(id: Option<String>) -> Self {
         id.map_or(Self::Doubtful, |id| Self::Known { id })
     }
@@ -436,12 +412,12 @@ impl Phase {
     }
 }
 
-impl Held {
-    fn new(order: u64, phase: Phase) -> Self {
+impl QueuedJob {
+    fn new(order: u64, phase: JobPhase) -> Self {
         Self {
             order,
             phase,
-            wish: Wish::Run,
+            intent: Intent::Run,
             started: false,
             absences: 0,
             adopted: false,
@@ -449,8 +425,8 @@ impl Held {
     }
 }
 
-/// Of jobs of one name the greatest counts: one that lives, else the one submitted last.
-fn standing(job: &Listed) -> (bool, &str, usize, &str) {
-    let lives = !matches!(job.state, State::Ended(_));
+/// Returns the precedence of a job among those of one name: a live one counts, else the last one.
+fn precedence(job: &JobStatus) -> (bool, &str, usize, &str) {
+    let lives = !matches!(job.state, JobState::Ended(_));
     (lives, &job.submitted, job.id.len(), &job.id)
 }

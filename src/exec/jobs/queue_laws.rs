@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use proptest::prelude::*;
 
-use super::queue::{Command, Event, Queue};
-use super::{Fate, Listed, Listing, State, Submitted};
+use super::event::{QueueCommand, QueueEvent};
+use super::queue::Queue;
 use crate::exec::Termination;
-use crate::exec::batched::{Ended, Traces};
+use crate::exec::job_wrapper::{AttemptEnd, AttemptFiles};
+use crate::scheduler::{JobListing, JobOutcome, JobState, JobStatus, Submission};
 use crate::task::{TaskId, Token};
 
 fn token(task: u64) -> Token {
@@ -37,7 +38,7 @@ enum Chance {
     /// An answer about ids that leaves some of them out.
     ShowPart(u16),
     Start(usize),
-    End(usize, Fate),
+    End(usize, JobOutcome),
     /// A state is worded in a way that is not known.
     Odd(usize),
     /// The controller forgets what has ended.
@@ -49,11 +50,11 @@ enum Chance {
 
 fn chances() -> impl Strategy<Value = Chance> {
     let fate = prop::sample::select(vec![
-        Fate::Completed,
-        Fate::Failed("FAILED".into()),
-        Fate::Walltime,
-        Fate::Cancelled,
-        Fate::NodeLost("NODE_FAIL".into()),
+        JobOutcome::Completed,
+        JobOutcome::Failed("FAILED".into()),
+        JobOutcome::Walltime,
+        JobOutcome::Cancelled,
+        JobOutcome::NodeLost("NODE_FAIL".into()),
     ]);
     prop_oneof![
         6 => (1usize..9).prop_map(Chance::Carry),
@@ -85,8 +86,8 @@ fn lacking() -> impl Strategy<Value = Chance> {
 struct World {
     queue: Queue,
     limit: usize,
-    commands: VecDeque<Command>,
-    listed: BTreeMap<String, Listed>,
+    commands: VecDeque<QueueCommand>,
+    listed: BTreeMap<String, JobStatus>,
     /// Ids start again after the controller forgot.
     next_id: u32,
     lose: Option<bool>,
@@ -94,7 +95,7 @@ struct World {
     unsaid: u16,
     /// Ids beside the jobs, which outlive an engine.
     noted: BTreeMap<Token, String>,
-    traces: BTreeMap<Token, Traces>,
+    files: BTreeMap<Token, AttemptFiles>,
     /// How often each was submitted and taken in.
     taken: BTreeMap<Token, u32>,
     order: Vec<u64>,
@@ -111,49 +112,49 @@ impl World {
             ..Self::default()
         };
         world.outstanding = (1..=tasks).map(token).collect();
-        world.event(Event::Wanted((1..=tasks).map(token).collect()));
+        world.event(QueueEvent::Submit((1..=tasks).map(token).collect()));
         world
     }
 
     /// The live jobs of each token are one.
     fn no_job_is_doubled(&self) -> Result<(), TestCaseError> {
         let mut names = BTreeSet::new();
-        let lives = |job: &&Listed| !matches!(job.state, State::Ended(_));
+        let lives = |job: &&JobStatus| !matches!(job.state, JobState::Ended(_));
         for job in self.listed.values().filter(lives) {
             prop_assert!(names.insert(&job.name), "{} is there twice", job.name);
         }
         Ok(())
     }
 
-    fn event(&mut self, event: Event) {
+    fn event(&mut self, event: QueueEvent) {
         let commands = self.queue.handle(event);
         self.commands.extend(commands);
     }
 
     fn live(&self) -> usize {
-        let lives = |job: &&Listed| !matches!(job.state, State::Ended(_));
+        let lives = |job: &&JobStatus| !matches!(job.state, JobState::Ended(_));
         self.listed.values().filter(lives).count()
     }
 
-    fn nth_live(&mut self, n: usize) -> Option<&mut Listed> {
-        let lives = |job: &&mut Listed| !matches!(job.state, State::Ended(_));
+    fn nth_live(&mut self, n: usize) -> Option<&mut JobStatus> {
+        let lives = |job: &&mut JobStatus| !matches!(job.state, JobState::Ended(_));
         let mut live: Vec<_> = self.listed.values_mut().filter(lives).collect();
         (!live.is_empty())
             .then(|| n % live.len())
             .map(|n| live.swap_remove(n))
     }
 
-    fn submit(&mut self, token: &Token) -> Submitted {
+    fn submit(&mut self, token: &Token) -> Submission {
         self.noted.remove(token);
         let lose = self.lose.take();
         if lose != Some(false) {
             self.next_id += 1;
             *self.taken.entry(token.clone()).or_default() += 1;
             self.order.push(token.task.0);
-            let job = Listed {
+            let job = JobStatus {
                 id: self.next_id.to_string(),
                 name: token.to_string(),
-                state: State::Waiting,
+                state: JobState::Pending,
                 submitted: format!("{:05}", self.order.len()),
                 reason: String::new(),
                 left: None,
@@ -161,15 +162,15 @@ impl World {
             self.listed.insert(job.id.clone(), job);
         }
         match lose {
-            None => Submitted::As(self.next_id.to_string()),
-            Some(_) => Submitted::Unknown,
+            None => Submission::Accepted(self.next_id.to_string()),
+            Some(_) => Submission::Unknown,
         }
     }
 
     /// A list without the jobs whose bits are set in `lacking`; one that does not say so lacks only noted ones.
     fn poll(&mut self, lacking: u16, told: bool) {
         let jobs = self.listed.values().zip((0..16).cycle());
-        let is_noted = |job: &Listed| {
+        let is_noted = |job: &JobStatus| {
             let token: Token = job.name.parse().expect("a token");
             self.noted.get(&token) == Some(&job.id)
         };
@@ -179,49 +180,49 @@ impl World {
         });
         let jobs = listed.map(|(job, _)| job.clone()).collect();
         let complete = !told;
-        self.event(Event::Listed(Listing { jobs, complete }));
+        self.event(QueueEvent::Listed(JobListing { jobs, complete }));
     }
 
-    fn carry_out(&mut self, command: Command) {
+    fn carry_out(&mut self, command: QueueCommand) {
         match command {
-            Command::Submit(tokens) => {
+            QueueCommand::Submit(tokens) => {
                 for token in tokens {
                     let answer = self.submit(&token);
-                    if let Submitted::As(id) = &answer {
+                    if let Submission::Accepted(id) = &answer {
                         self.noted.insert(token.clone(), id.clone());
                     }
-                    self.event(Event::Submitted(token, answer));
+                    self.event(QueueEvent::Submitted(token, answer));
                 }
             }
-            Command::Show(jobs) => {
+            QueueCommand::Show(jobs) => {
                 let unsaid = std::mem::take(&mut self.unsaid);
                 for ((token, id), bit) in jobs.into_iter().zip((0..16).cycle()) {
                     if unsaid & (1 << bit) == 0 {
                         let shown = self.listed.get(&id).cloned();
-                        self.event(Event::Shown(token, shown));
+                        self.event(QueueEvent::Shown(token, shown));
                     }
                 }
             }
-            Command::Note(token, id) => drop(self.noted.insert(token, id)),
-            Command::Trace(token, fate) => {
-                let traces = self.traces.get(&token).cloned().unwrap_or_default();
-                self.event(Event::Traced {
+            QueueCommand::Note(token, id) => drop(self.noted.insert(token, id)),
+            QueueCommand::ReadFiles(token, outcome) => {
+                let files = self.files.get(&token).cloned().unwrap_or_default();
+                self.event(QueueEvent::FilesRead {
                     token,
-                    fate,
-                    traces,
+                    outcome,
+                    files,
                 });
             }
-            Command::Cancel(tokens) => {
+            QueueCommand::Cancel(tokens) => {
                 let names: BTreeSet<String> = tokens.iter().map(Token::to_string).collect();
                 for job in self.listed.values_mut() {
-                    if names.contains(&job.name) && !matches!(job.state, State::Ended(_)) {
-                        job.state = State::Ended(Fate::Cancelled);
+                    if names.contains(&job.name) && !matches!(job.state, JobState::Ended(_)) {
+                        job.state = JobState::Ended(JobOutcome::Cancelled);
                     }
                 }
             }
-            Command::CancelWaiting(_) => unreachable!("nothing is dropped here"),
-            Command::Started(_) => {}
-            Command::Ended(token, exit, _) => {
+            QueueCommand::CancelPending(_) => unreachable!("nothing is dropped here"),
+            QueueCommand::Started(_) => {}
+            QueueCommand::Ended(token, exit, _) => {
                 self.outstanding.remove(&token);
                 assert_eq!(self.reported.insert(token, exit), None, "reported twice");
             }
@@ -243,36 +244,36 @@ impl World {
             Chance::ShowPart(unsaid) => self.unsaid = unsaid,
             Chance::Start(n) => {
                 if let Some(job) = self.nth_live(n) {
-                    job.state = State::Running;
+                    job.state = JobState::Running;
                 }
             }
-            Chance::End(n, fate) => {
+            Chance::End(n, outcome) => {
                 if let Some(job) = self.nth_live(n) {
-                    job.state = State::Ended(fate.clone());
+                    job.state = JobState::Ended(outcome.clone());
                     let token: Token = job.name.parse().expect("a token");
-                    let code = i32::from(fate != Fate::Completed);
-                    let ended = Some(Ended {
+                    let code = i32::from(outcome != JobOutcome::Completed);
+                    let ended = Some(AttemptEnd {
                         exit: Termination::Code(code),
                         started: 0,
                         ended: 1,
                     });
-                    if matches!(fate, Fate::Completed | Fate::Failed(_)) {
+                    if matches!(outcome, JobOutcome::Completed | JobOutcome::Failed(_)) {
                         let result = None;
-                        self.traces.insert(token, Traces { result, ended });
+                        self.files.insert(token, AttemptFiles { result, ended });
                     }
                 }
             }
             Chance::Odd(n) => {
                 if let Some(job) = self.nth_live(n) {
-                    job.state = State::Unknown("HUH".into());
+                    job.state = JobState::Unknown("HUH".into());
                 }
             }
             Chance::Forget => {
-                let (traces, taken) = (&self.traces, &mut self.taken);
+                let (files, taken) = (&self.files, &mut self.taken);
                 self.listed.retain(|_, job| {
                     let token: Token = job.name.parse().expect("a token");
-                    let forgotten = matches!(job.state, State::Ended(_));
-                    if forgotten && !traces.contains_key(&token) {
+                    let forgotten = matches!(job.state, JobState::Ended(_));
+                    if forgotten && !files.contains_key(&token) {
                         // Nothing is left of it: that it starts anew is right.
                         taken.remove(&token);
                     }
@@ -287,12 +288,12 @@ impl World {
                 self.commands.clear();
                 let note = |token: &Token| (token.clone(), self.noted.get(token).cloned());
                 let outstanding = self.outstanding.iter().map(note).collect();
-                self.event(Event::Perhaps(outstanding));
+                self.event(QueueEvent::Adopt(outstanding));
             }
             Chance::Cancel(task) => {
                 if self.outstanding.remove(&token(task)) {
                     self.cancelled.insert(token(task));
-                    self.event(Event::Cancel(vec![token(task)]));
+                    self.event(QueueEvent::Cancel(vec![token(task)]));
                 }
             }
         }
@@ -305,7 +306,7 @@ impl World {
             self.meet(Chance::Poll);
             self.meet(Chance::Carry(1000));
             self.meet(Chance::Start(0));
-            self.meet(Chance::End(0, Fate::Completed));
+            self.meet(Chance::End(0, JobOutcome::Completed));
         }
     }
 }
@@ -324,7 +325,7 @@ proptest! {
         }
         world.settle();
         prop_assert_eq!(&world.outstanding, &BTreeSet::new());
-        prop_assert_eq!(world.queue.held(), 0);
+        prop_assert_eq!(world.queue.active(), 0);
         prop_assert_eq!(world.live(), 0);
         for (token, exit) in &world.reported {
             if *exit == Termination::Code(0) {

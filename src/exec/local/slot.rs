@@ -150,7 +150,7 @@ impl Shared {
                 r.cancelled
             })
         };
-        let ended_in_time = !cancelled_early && wait(leader, job.timeout);
+        let ended_in_time = !cancelled_early && wait(leader, job.limits.timeout);
         if !ended_in_time && !cancelled_early {
             end_group(leader);
         }
@@ -168,7 +168,7 @@ impl Shared {
 
     /// Watches a process that has been there for `age`; its timeout began with it.
     fn watch(&self, job: &Job, leader: Pid, fd: &OwnedFd, age: Duration) -> Termination {
-        let ended_in_time = wait_fd(fd, job.timeout.saturating_sub(age));
+        let ended_in_time = wait_fd(fd, job.limits.timeout.saturating_sub(age));
         if !ended_in_time {
             let _ = kill_process_group(leader, Signal::TERM);
             wait_fd(fd, GRACE);

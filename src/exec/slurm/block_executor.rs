@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use rustix::process::{Signal, kill_process};
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::commands;
 use super::pool::{BlockCommand, BlockEvent, BlockPolicy, BlockPool};
 use super::step;
 use crate::exec::actor::{Actor, Backend};
-use crate::exec::batch::Terms;
-use crate::exec::batched::{self, Traces};
-use crate::exec::jobs::end_all;
+use crate::exec::job_wrapper::{self, AttemptFiles};
+use crate::exec::jobs::cancel_all;
 use crate::exec::process::{CLIENT, find_processes};
-use crate::exec::transport::{LocalTransport, Transport, Unreachable};
+use crate::exec::transport::LocalTransport;
 use crate::exec::{Adoption, Executor, Job, JobEvent, LocalExecutor, Report, Termination};
+use crate::scheduler::slurm as commands;
+use crate::scheduler::{CommandHost, SubmissionParams, Unreachable};
 use crate::task::Token;
 
 /// Period of the polls while something is expected to change.
@@ -32,7 +32,7 @@ const BLOCK: &str = "block";
 /// Blocks of a partition, and the tasks that run in them.
 #[derive(Clone, Debug)]
 pub struct BlockParams {
-    pub terms: Terms,
+    pub terms: SubmissionParams,
     /// Nodes of a block.
     pub nodes: usize,
     /// Nodes of a task.
@@ -97,7 +97,9 @@ impl Backend for BlockBackend {
     const ADOPTS_AT_ONCE: bool = false;
 
     fn submit(&mut self, jobs: Vec<Job>) -> Vec<BlockEvent> {
-        let tasks = jobs.iter().map(|job| (job.token.clone(), job.expected));
+        let tasks = jobs
+            .iter()
+            .map(|job| (job.token.clone(), job.limits.expected));
         let tasks = tasks.collect();
         self.jobs
             .extend(jobs.into_iter().map(|job| (job.token.clone(), job)));
@@ -155,7 +157,7 @@ impl Backend for BlockBackend {
                 Vec::new()
             }
             JobEvent::Ended { exit, .. } => {
-                let traces = self.jobs.get(&report.token).map(Traces::read);
+                let traces = self.jobs.get(&report.token).map(AttemptFiles::read);
                 let traces = traces.unwrap_or_default();
                 vec![BlockEvent::ClientEnded(report.token, exit, traces)]
             }
@@ -166,7 +168,7 @@ impl Backend for BlockBackend {
         match command {
             BlockCommand::Submit(name) => {
                 let options = step::block_options(&self.params);
-                let answer = commands::ask(&mut self.here, &name, &options);
+                let answer = commands::submit_block(&mut self.here, &name, &options);
                 tracing::info!("block {name}: {answer:?}");
                 self.polled = Some(Instant::now());
                 return vec![BlockEvent::BlockSubmitted(name, answer)];
@@ -239,8 +241,8 @@ impl Backend for BlockBackend {
             return Vec::new();
         }
         let cancel = || commands::cancel(&mut here, &blocks, false);
-        let left = end_all(pool.is_in_doubt(), cancel).err();
-        left.map(|left| left.sentence("blocks", commands::ENDER, pool.ids()))
+        let left = cancel_all(pool.is_in_doubt(), cancel).err();
+        left.map(|left| left.sentence("blocks", commands::CANCEL, pool.ids()))
             .into_iter()
             .collect()
     }
@@ -254,7 +256,7 @@ impl BlockBackend {
             Ok(steps) => {
                 let runs = |token: &&Token| {
                     let name = token.to_string();
-                    steps.iter().any(|(_, of)| *of == name)
+                    steps.iter().any(|step| step.name == name)
                 };
                 tokens.iter().filter(runs).cloned().collect()
             }
@@ -266,7 +268,11 @@ impl BlockBackend {
         };
         let mut events = vec![BlockEvent::StepsRunning(running)];
         for token in tokens {
-            let traces = self.jobs.get(&token).map(Traces::read).unwrap_or_default();
+            let traces = self
+                .jobs
+                .get(&token)
+                .map(AttemptFiles::read)
+                .unwrap_or_default();
             if traces.ended.is_some() {
                 events.push(BlockEvent::ClientEnded(token, Termination::Unseen, traces));
             }
@@ -295,13 +301,13 @@ impl BlockBackend {
         };
         let written = self.here.executable().map_err(io::Error::other);
         let written = written
-            .map(|program| step::script(&self.params, &batched::command(&program)))
-            .and_then(|script| batched::write(job, &script))
+            .map(|program| step::script(&self.params, &job_wrapper::command(&program)))
+            .and_then(|script| job_wrapper::write(job, &script))
             .and_then(|()| fs::write(job.dir.join(BLOCK), block));
         if let Err(e) = written {
             tracing::warn!("could not write the files of {token}: {e}");
             let exit = Termination::of_start(&e);
-            let traces = Traces::of_start(&exit);
+            let traces = AttemptFiles::of_start(&exit);
             return vec![BlockEvent::ClientEnded(token.clone(), exit, traces)];
         }
         let argv = step::srun(&self.params, &token.to_string(), id, &job.dir);

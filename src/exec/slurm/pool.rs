@@ -8,9 +8,9 @@ use std::time::Duration;
 
 use crate::exec::Termination;
 use crate::exec::actor::Core;
-use crate::exec::batched::Traces;
-use crate::exec::jobs::{Fate, Listed, State, Submitted};
+use crate::exec::job_wrapper::AttemptFiles;
 use crate::exec::verdict::Evidence;
+use crate::scheduler::{JobOutcome, JobState, JobStatus, Submission};
 use crate::task::Token;
 
 /// Looks in a row that must bear something out before it is believed. A block whose id is known is
@@ -54,7 +54,7 @@ struct BlockStep {
     block: String,
     cancelled: bool,
     /// Its client has ended, and what is left is to know why.
-    ended: Option<(Termination, Traces)>,
+    ended: Option<(Termination, AttemptFiles)>,
     /// It outlived its client, which then says nothing of it.
     orphaned: bool,
     /// Looks since then in which its block still lived.
@@ -90,13 +90,13 @@ pub enum BlockEvent {
     Cancel(Vec<Token>),
     DropWaiting,
     /// Outcome of the submission of a block.
-    BlockSubmitted(String, Submitted),
+    BlockSubmitted(String, Submission),
     /// Slurm's list of jobs, which may lack jobs that live.
-    Listed(Vec<Listed>),
+    Listed(Vec<JobStatus>),
     /// Slurm's answer for the job id of the block of this name; None if it does not know the id.
-    Shown(String, Option<Listed>),
+    Shown(String, Option<JobStatus>),
     /// The client of a step has ended; what the step has left by now.
-    ClientEnded(Token, Termination, Traces),
+    ClientEnded(Token, Termination, AttemptFiles),
     /// Steps that still run although their clients have ended.
     StepsRunning(Vec<Token>),
     /// Time has passed.
@@ -121,7 +121,7 @@ pub enum BlockCommand {
     /// Terminate the client of a step, and with it the step.
     Terminate(Token),
     /// Report the end of a task.
-    Report(Token, Termination, Traces),
+    Report(Token, Termination, AttemptFiles),
 }
 
 impl BlockPool {
@@ -190,31 +190,36 @@ impl BlockPool {
         }
     }
 
-    fn block_submitted(&mut self, name: &str, answer: Submitted, commands: &mut Vec<BlockCommand>) {
+    fn block_submitted(
+        &mut self,
+        name: &str,
+        answer: Submission,
+        commands: &mut Vec<BlockCommand>,
+    ) {
         match answer {
-            Submitted::As(id) => {
+            Submission::Accepted(id) => {
                 if let Some(block) = self.blocks.get_mut(name) {
                     block.id = Some(id);
                 }
             }
             // The next lists tell where it stands, or that it never came.
-            Submitted::NotStarted(_) | Submitted::Unknown | Submitted::Full => {}
-            Submitted::Refused(why) => {
+            Submission::HostFault(..) | Submission::Unknown | Submission::QueueFull => {}
+            Submission::Rejected(why) => {
                 self.blocks.remove(name);
                 if self.blocks.is_empty() {
                     for (_, (token, _)) in std::mem::take(&mut self.waiting) {
                         let exit = Termination::LaunchFailed(why.clone());
-                        commands.push(BlockCommand::Report(token, exit, Traces::default()));
+                        commands.push(BlockCommand::Report(token, exit, AttemptFiles::default()));
                     }
                 }
             }
         }
     }
 
-    fn listed(&mut self, at: Duration, list: &[Listed], commands: &mut Vec<BlockCommand>) {
+    fn listed(&mut self, at: Duration, list: &[JobStatus], commands: &mut Vec<BlockCommand>) {
         self.looked = true;
         let ours = list.iter().filter(|job| job.name.starts_with(&self.prefix));
-        let ours: Vec<&Listed> = ours.collect();
+        let ours: Vec<&JobStatus> = ours.collect();
         let seen: BTreeSet<&str> = ours.iter().map(|job| job.name.as_str()).collect();
         let (mut gone, mut missing) = (Vec::new(), Vec::new());
         for (name, block) in &mut self.blocks {
@@ -245,7 +250,7 @@ impl BlockPool {
         &mut self,
         at: Duration,
         name: &str,
-        listed: Option<Listed>,
+        listed: Option<JobStatus>,
         commands: &mut Vec<BlockCommand>,
     ) {
         // The id of another job is that of a block which Slurm has forgotten.
@@ -260,8 +265,8 @@ impl BlockPool {
         }
     }
 
-    fn seen(&mut self, at: Duration, job: &Listed, commands: &mut Vec<BlockCommand>) {
-        if let State::Ended(fate) = &job.state {
+    fn seen(&mut self, at: Duration, job: &JobStatus, commands: &mut Vec<BlockCommand>) {
+        if let JobState::Ended(fate) = &job.state {
             return self.gone(&job.name, Some(fate), commands);
         }
         let block = self
@@ -272,7 +277,7 @@ impl BlockPool {
         block.id = Some(job.id.clone());
         match (&block.phase, &job.state) {
             (BlockPhase::Releasing, _) => commands.push(BlockCommand::Release(job.name.clone())),
-            (BlockPhase::Submitted | BlockPhase::Running { .. }, State::Running) => {
+            (BlockPhase::Submitted | BlockPhase::Running { .. }, JobState::Running) => {
                 block.phase = BlockPhase::Running {
                     until: job.left.map(|left| at + left),
                 };
@@ -281,13 +286,18 @@ impl BlockPool {
         }
     }
 
-    fn gone(&mut self, name: &str, fate: Option<&Fate>, commands: &mut Vec<BlockCommand>) {
+    fn gone(&mut self, name: &str, fate: Option<&JobOutcome>, commands: &mut Vec<BlockCommand>) {
         self.blocks.remove(name);
         self.conclude(name, fate, commands);
     }
 
     /// Concludes the steps of a block that is gone, as far as their clients have ended.
-    fn conclude(&mut self, block: &str, fate: Option<&Fate>, commands: &mut Vec<BlockCommand>) {
+    fn conclude(
+        &mut self,
+        block: &str,
+        fate: Option<&JobOutcome>,
+        commands: &mut Vec<BlockCommand>,
+    ) {
         let ended = self
             .steps
             .iter()
@@ -321,7 +331,7 @@ impl BlockPool {
         &mut self,
         token: &Token,
         exit: Termination,
-        traces: Traces,
+        traces: AttemptFiles,
         commands: &mut Vec<BlockCommand>,
     ) {
         let Some(step) = self.steps.get_mut(token) else {
@@ -336,17 +346,17 @@ impl BlockPool {
         }
     }
 
-    fn end(&mut self, token: &Token, fate: Option<&Fate>, commands: &mut Vec<BlockCommand>) {
+    fn end(&mut self, token: &Token, fate: Option<&JobOutcome>, commands: &mut Vec<BlockCommand>) {
         let Some(step) = self.steps.remove(token) else {
             return;
         };
         let (client, traces) = step
             .ended
-            .unwrap_or((Termination::Unseen, Traces::default()));
+            .unwrap_or((Termination::Unseen, AttemptFiles::default()));
         // A block is no task: who cancels it takes the nodes away from its tasks.
-        let taken_away = Fate::NodeLost("CANCELLED".into());
+        let taken_away = JobOutcome::NodeLost("CANCELLED".into());
         let scheduler = match fate {
-            Some(Fate::Cancelled) if !step.cancelled => Some(&taken_away),
+            Some(JobOutcome::Cancelled) if !step.cancelled => Some(&taken_away),
             fate => fate,
         };
         let evidence = Evidence {

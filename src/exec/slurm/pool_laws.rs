@@ -9,8 +9,8 @@ use proptest::prelude::*;
 use super::pool::{BlockCommand, BlockEvent, BlockPolicy, BlockPool};
 use crate::exec::Termination;
 use crate::exec::actor::Core;
-use crate::exec::batched::{Ended, Traces};
-use crate::exec::jobs::{Fate, Listed, State, Submitted};
+use crate::exec::job_wrapper::{AttemptEnd, AttemptFiles};
+use crate::scheduler::{JobOutcome, JobState, JobStatus, Submission};
 use crate::task::{TaskId, Token};
 
 const PREFIX: &str = "1f.qc.block.";
@@ -63,7 +63,7 @@ struct World {
     pool: BlockPool,
     policy: BlockPolicy,
     now: Duration,
-    blocks: BTreeMap<String, (State, Option<Duration>)>,
+    blocks: BTreeMap<String, (JobState, Option<Duration>)>,
     forgotten: BTreeSet<String>,
     steps: BTreeMap<Token, String>,
     started: BTreeSet<Token>,
@@ -115,17 +115,17 @@ impl World {
         match command {
             BlockCommand::Submit(name) => {
                 if std::mem::take(&mut self.lose) {
-                    return Some(BlockEvent::BlockSubmitted(name, Submitted::Unknown));
+                    return Some(BlockEvent::BlockSubmitted(name, Submission::Unknown));
                 }
-                let known = self.blocks.insert(name.clone(), (State::Waiting, None));
+                let known = self.blocks.insert(name.clone(), (JobState::Pending, None));
                 assert_eq!(known, None, "two blocks of one name");
                 let id = id(&name);
-                Some(BlockEvent::BlockSubmitted(name, Submitted::As(id)))
+                Some(BlockEvent::BlockSubmitted(name, Submission::Accepted(id)))
             }
             BlockCommand::Release(name) => {
                 if self.blocks.contains_key(&name) {
                     self.blocks
-                        .insert(name.clone(), (State::Ended(Fate::Cancelled), None));
+                        .insert(name.clone(), (JobState::Ended(JobOutcome::Cancelled), None));
                 }
                 assert!(
                     self.steps.values().all(|block| *block != name),
@@ -138,7 +138,7 @@ impl World {
                     self.started.insert(token.clone()),
                     "{token} is started twice"
                 );
-                if let Some((State::Running, Some(until))) = self.blocks.get(&block) {
+                if let Some((JobState::Running, Some(until))) = self.blocks.get(&block) {
                     let needed = self.timeout.min(self.policy.walltime * 9 / 10);
                     // What is known of a block is as old as the last look.
                     assert!(
@@ -157,7 +157,7 @@ impl World {
                 Some(BlockEvent::ClientEnded(
                     token,
                     Termination::Signal(15),
-                    Traces::default(),
+                    AttemptFiles::default(),
                 ))
             }
             BlockCommand::Report(token, exit, _) => {
@@ -168,16 +168,16 @@ impl World {
     }
 
     fn live(&self) -> usize {
-        let ended = |state: &State| matches!(state, State::Ended(_));
+        let ended = |state: &JobState| matches!(state, JobState::Ended(_));
         self.blocks
             .values()
             .filter(|(state, _)| !ended(state))
             .count()
     }
 
-    fn end_block(&mut self, name: &str, fate: Fate) {
+    fn end_block(&mut self, name: &str, fate: JobOutcome) {
         self.blocks
-            .insert(name.to_owned(), (State::Ended(fate), None));
+            .insert(name.to_owned(), (JobState::Ended(fate), None));
         let steps = self.steps.iter().filter(|(_, block)| *block == name);
         let steps: Vec<Token> = steps.map(|(token, _)| token.clone()).collect();
         for token in steps {
@@ -185,14 +185,14 @@ impl World {
             self.event(BlockEvent::ClientEnded(
                 token,
                 Termination::Code(1),
-                Traces::default(),
+                AttemptFiles::default(),
             ));
         }
     }
 
-    fn listed(&self, name: &str) -> Option<Listed> {
+    fn listed(&self, name: &str) -> Option<JobStatus> {
         let (state, until) = self.blocks.get(name)?;
-        (!self.forgotten.contains(name)).then(|| Listed {
+        (!self.forgotten.contains(name)).then(|| JobStatus {
             id: id(name),
             name: name.to_owned(),
             state: state.clone(),
@@ -214,8 +214,8 @@ impl World {
         match chance {
             Chance::Pass(count) => {
                 self.now += seconds(count);
-                let over = |(_, (state, until)): &(&String, &(State, Option<Duration>))| {
-                    *state == State::Running && until.is_some_and(|until| until <= self.now)
+                let over = |(_, (state, until)): &(&String, &(JobState, Option<Duration>))| {
+                    *state == JobState::Running && until.is_some_and(|until| until <= self.now)
                 };
                 let over: Vec<String> = self
                     .blocks
@@ -224,7 +224,7 @@ impl World {
                     .map(|(name, _)| name.clone())
                     .collect();
                 for name in over {
-                    self.end_block(&name, Fate::Walltime);
+                    self.end_block(&name, JobOutcome::Walltime);
                 }
                 self.event(BlockEvent::Tick);
             }
@@ -235,19 +235,19 @@ impl World {
                 let waiting = self
                     .blocks
                     .values_mut()
-                    .filter(|(state, _)| *state == State::Waiting);
+                    .filter(|(state, _)| *state == JobState::Pending);
                 if let Some(block) = waiting.into_iter().nth(n) {
-                    *block = (State::Running, Some(until));
+                    *block = (JobState::Running, Some(until));
                 }
             }
             Chance::LoseBlock(n, forget) => {
                 let running = self
                     .blocks
                     .iter()
-                    .filter(|(_, (state, _))| *state == State::Running);
+                    .filter(|(_, (state, _))| *state == JobState::Running);
                 let name = running.map(|(name, _)| name.clone()).nth(n);
                 if let Some(name) = name {
-                    self.end_block(&name, Fate::NodeLost("NODE_FAIL".into()));
+                    self.end_block(&name, JobOutcome::NodeLost("NODE_FAIL".into()));
                     if forget {
                         self.forgotten.insert(name);
                     }
@@ -257,12 +257,12 @@ impl World {
                 let token = self.steps.keys().nth(n).cloned();
                 if let Some(token) = token {
                     self.steps.remove(&token);
-                    let ended = Some(Ended {
+                    let ended = Some(AttemptEnd {
                         exit: Termination::Code(0),
                         started: 0,
                         ended: 1,
                     });
-                    let traces = Traces {
+                    let traces = AttemptFiles {
                         result: None,
                         ended,
                     };

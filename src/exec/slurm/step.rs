@@ -1,15 +1,11 @@
 //! Command lines of blocks and steps: the options of a block's job, and the `srun` of a task in it.
 
 use std::path::Path;
-use std::time::Duration;
 
 use super::block_executor::BlockParams;
-use super::commands::minutes;
 use crate::exec::process::CLIENT;
-use crate::exec::{Job, batched};
-
-/// Time that a client has beyond the timeout of its task, which is ended where it runs.
-const MARGIN: Duration = Duration::from_secs(60);
+use crate::exec::{Job, job_wrapper};
+use crate::scheduler::slurm::minutes;
 
 /// Options of the job that holds a block.
 pub fn block_options(params: &BlockParams) -> Vec<String> {
@@ -67,7 +63,7 @@ pub fn srun(params: &BlockParams, name: &str, id: &str, dir: &Path) -> Vec<Strin
     ]);
     argv.extend(gres(resources.gpus));
     argv.push("/bin/sh".into());
-    argv.push(batched::script_of(dir).display().to_string());
+    argv.push(job_wrapper::script_of(dir).display().to_string());
     argv
 }
 
@@ -82,7 +78,7 @@ pub fn script(params: &BlockParams, argv: &[String]) -> String {
     let hold = "[ \"$SLURM_PROCID\" = 0 ] || exec sleep infinity".to_owned();
     lines.extend((params.nodes_per_task > 1).then_some(hold));
     lines.extend(params.terms.setup.iter().cloned());
-    batched::script(&lines, argv)
+    job_wrapper::script(&lines, argv)
 }
 
 /// Job of the client of a task's step.
@@ -92,7 +88,7 @@ pub fn client_job(job: &Job, argv: Vec<String>) -> Job {
         env: Vec::new(),
         files: Vec::new(),
         links: Vec::new(),
-        timeout: job.timeout + MARGIN,
+        limits: job.limits.of_client(),
         shape: None,
         ..job.clone()
     }

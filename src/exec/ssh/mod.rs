@@ -24,10 +24,12 @@ pub use connection::{Connection, NO_QUESTION};
 
 use self::connect_error::last_line;
 use self::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFile, decoded};
-use self::work_dir::{plain, sha256};
+use self::work_dir::plain;
 use super::scratch::{RUN_DIR, SCRATCH};
-use super::transport::{CommandRequest, Output, PutError, Transport, Unreachable};
-use super::{Job, batched};
+use super::transport::{PutError, Transport};
+use super::{Job, job_wrapper};
+use crate::host::hash::sha256;
+use crate::scheduler::{CommandHost, CommandRequest, Output, Unreachable};
 use crate::task::Token;
 
 /// The longest that a command may take: that of a batch system whose controller does not answer
@@ -264,7 +266,7 @@ impl SshTransport {
     }
 }
 
-impl Transport for SshTransport {
+impl CommandHost for SshTransport {
     fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
         // The messages are read.
         let mut argv: Vec<String> = ["env", "LC_ALL=C"].map(Into::into).into();
@@ -282,7 +284,9 @@ impl Transport for SshTransport {
     fn executable(&mut self) -> Result<PathBuf, Unreachable> {
         Ok(self.prepare()?)
     }
+}
 
+impl Transport for SshTransport {
     fn directory(&self, job: &Job) -> PathBuf {
         let attempts = self.place.work_dir.join("attempts");
         attempts.join(job.token.to_string())
@@ -303,8 +307,11 @@ impl Transport for SshTransport {
             }
         }
         let mut files = std::mem::take(&mut job.files);
-        files.push((batched::ORDER.into(), batched::order(&job)?));
-        files.push((batched::SCRIPT.into(), script.into()));
+        files.push((
+            job_wrapper::JOB_SPEC_FILE.into(),
+            job_wrapper::job_spec(&job)?,
+        ));
+        files.push((job_wrapper::JOB_SCRIPT.into(), script.into()));
         let links = job.links.iter().map(|(path, name)| {
             let content = fs::read(path)?;
             Ok((sha256(&content), content, &**name))
@@ -333,7 +340,9 @@ impl Transport for SshTransport {
     fn get(&mut self, job: &Job) -> Result<(), Unreachable> {
         let given = job.files.iter().map(|(name, _)| &**name);
         let links = job.links.iter().map(|(_, name)| &**name);
-        let except = given.chain(links).chain([batched::ORDER, batched::SCRIPT]);
+        let except = given
+            .chain(links)
+            .chain([job_wrapper::JOB_SPEC_FILE, job_wrapper::JOB_SCRIPT]);
         let token = job.token.to_string();
         let request = ExchangeRequest::Get {
             token: &token,

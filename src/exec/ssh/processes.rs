@@ -13,8 +13,9 @@ use rustix::process::{Pid, Signal, kill_process_group, setsid};
 use serde::{Deserialize, Serialize};
 
 use super::work_dir::WorkDir;
-use crate::exec::batched::{ENDED, SCRIPT, SCRIPT_OUTPUT};
+use crate::exec::job_wrapper::{END_FILE, JOB_SCRIPT, SCRIPT_OUTPUT};
 use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
+use crate::host::name::host_name;
 use crate::task::Token;
 
 /// Files in the directory of an attempt: it was started, it was to be ended.
@@ -64,7 +65,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     let environment = Environment::inherited();
     let child = Command::new("bash")
         // As the scripts of batch systems: `module` is a function of login shells.
-        .args(["-l", SCRIPT])
+        .args(["-l", JOB_SCRIPT])
         .current_dir(&dir)
         .env_clear()
         .envs(environment.pairs().iter().map(|(k, v)| (k, v)))
@@ -82,7 +83,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
         }
     };
     let started = StartRecord {
-        host: host(),
+        host: host_name(),
         pid: child.id().cast_signed(),
     };
     fs::write(marker, serde_json::to_vec(&started)?)
@@ -174,13 +175,13 @@ fn condition(dir: &Path, token: &str) -> io::Result<ProcessState> {
         Some(pid) => token_of(pid, TOKEN)?.is_some_and(|found| found == token),
         None => false,
     };
-    Ok(if dir.join(ENDED).exists() {
+    Ok(if dir.join(END_FILE).exists() {
         ProcessState::Ended
-    } else if !at.is_empty() && at != host() {
+    } else if !at.is_empty() && at != host_name() {
         ProcessState::Elsewhere(at)
     } else if is_leader || is_found(token)? {
         ProcessState::Running
-    } else if dir.join(ENDED).exists() {
+    } else if dir.join(END_FILE).exists() {
         // Since it was looked for.
         ProcessState::Ended
     } else if dir.join(CANCELLED).exists() {
@@ -188,13 +189,6 @@ fn condition(dir: &Path, token: &str) -> io::Result<ProcessState> {
     } else {
         ProcessState::Gone
     })
-}
-
-fn host() -> String {
-    rustix::system::uname()
-        .nodename()
-        .to_string_lossy()
-        .into_owned()
 }
 
 /// Held while processes are started and looked for, so that none is missed between its mark and its

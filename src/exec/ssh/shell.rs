@@ -2,7 +2,7 @@
 //! alike, and on its input a script for `sh`, whose output comes after a mark. What the shell
 //! prints by itself comes before the mark.
 
-use crate::exec::batch::quoted;
+use crate::scheduler::script::quoted;
 
 /// Reads the length of a script, the script, and carries it out; the rest of the input is the
 /// script's own. There is no newline, backslash or exclamation mark in it, which csh would read

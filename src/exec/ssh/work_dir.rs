@@ -7,10 +7,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use sha2::{Digest, Sha256};
-
 use super::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFile, decoded};
-use crate::exec::batched::clear_scratch;
+use crate::exec::job_wrapper::clear_scratch;
+use crate::host::hash::sha256;
 use crate::task::Token;
 
 /// Time that unused files and directories are kept.
@@ -213,12 +212,6 @@ impl WorkDir {
 }
 
 const UNFINISHED: &str = ".unfinished-";
-
-/// Lower-case hexadecimal SHA-256.
-pub fn sha256(content: &[u8]) -> String {
-    let digest = Sha256::digest(content);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// A path of plain names, so that what comes from another host stays where it belongs.
 pub fn plain(name: &str) -> io::Result<&Path> {

@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use super::{Block, BlockCommand, BlockPhase, BlockPool, BlockStep};
-
-/// Time that a step needs beyond its task's timeout, to start and to be terminated.
-const MARGIN: Duration = Duration::from_secs(15);
+use crate::task::block_time;
 
 impl BlockPool {
     fn used(&self, block: &str) -> usize {
@@ -18,7 +16,7 @@ impl BlockPool {
     /// Returns true if a block lasts long enough for a task that may take `time`. One that may take
     /// longer than any block lasts needs a block that has hardly begun.
     fn lasts(&self, at: Duration, until: Option<Duration>, time: Duration) -> bool {
-        let needed = (time + MARGIN).min(self.policy.walltime * 9 / 10);
+        let needed = block_time(time, self.policy.walltime);
         until.is_none_or(|until| at + needed <= until)
     }
 

@@ -1,0 +1,97 @@
+//! Cache of a campaign, and the versions of the programs that compute energies on this host.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use super::error::causes;
+use crate::config::campaign::{Loaded, MethodKind};
+use crate::config::site::Partition;
+use crate::driver::ResultCache;
+use crate::exec::{self, doctor};
+use crate::host::hash::sha256_of_file;
+use crate::plan::Plan;
+use crate::simulate::{Engine, LIBRARIES};
+use crate::store::Cache;
+
+type Versions = BTreeMap<String, String>;
+
+/// Opens the cache for the run of this name; none if the campaign has none. `notify` receives a
+/// warning if the cache cannot be used; the run then computes everything itself.
+pub async fn open(
+    loaded: &Loaded,
+    plan: &Plan,
+    run: &str,
+    notify: &mut dyn FnMut(&str),
+) -> Option<ResultCache> {
+    let path = loaded.campaign.cache.as_deref()?;
+    let cache = match Cache::open(Path::new(path)).await {
+        Ok(cache) => cache,
+        Err(error) => {
+            notify(&format!(
+                "warning: the cache is not used: {}",
+                causes(&error)
+            ));
+            return None;
+        }
+    };
+    let mut versions = BTreeMap::new();
+    for stage in plan.stages() {
+        let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
+            continue;
+        };
+        match versions_of(engine, &stage.partition) {
+            Ok(found) => drop(versions.insert(stage.stage.clone(), found)),
+            Err(why) => notify(&format!(
+                "warning: stage `{}` does not use the cache: {why}",
+                stage.stage
+            )),
+        }
+    }
+    Some(ResultCache::new(Some(cache), run, versions))
+}
+
+/// Returns the versions of the programs by which an engine computes energies on a partition, or the
+/// reason for which they are unknown.
+fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, String> {
+    let mut versions = Versions::from([
+        ("moldflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
+        ("its libraries".to_owned(), LIBRARIES.to_owned()),
+    ]);
+    if let Some(needed) = engine.simulator().requirement() {
+        if !partition.runs_on_this_host() {
+            return Err(format!(
+                "its program `{}` may be another version on other hosts",
+                needed.program
+            ));
+        }
+        let unknown = |e: &dyn std::error::Error| format!("`{}`: {}", needed.program, causes(e));
+        let path = doctor::on_path(&needed.program)
+            .ok_or_else(|| format!("`{}` is not installed", needed.program))?;
+        // Not every program tells its version, and not every build of one version computes the
+        // same.
+        let mut version = digest(&path).map_err(|e| unknown(&e))?;
+        if let Some(arguments) = needed.version_args {
+            let version_text =
+                exec::version(&needed.program, arguments).map_err(|e| unknown(&e))?;
+            version = format!("{version_text} ({version})");
+        }
+        versions.insert(needed.program, version);
+    }
+    // A script is the program as much as its interpreter is.
+    if let Engine::Command { settings } = engine {
+        for word in settings.argv.iter().skip(1) {
+            let path = Path::new(word);
+            if path.is_absolute() && path.is_file() {
+                let version = digest(path).map_err(|e| format!("`{word}`: {e}"))?;
+                versions.insert(word.clone(), version);
+            }
+        }
+    }
+    Ok(versions)
+}
+
+/// Returns the first half of the SHA-256 of a file.
+fn digest(path: &Path) -> io::Result<String> {
+    Ok(format!("sha256:{}", &sha256_of_file(path)?[..32]))
+}

@@ -1,0 +1,21 @@
+//! Application logic of the commands. It parses no arguments and prints nothing: notices go to
+//! observers.
+
+pub mod allocation;
+pub mod audit;
+pub mod cache;
+pub mod error;
+pub mod executors;
+pub mod host;
+pub mod job_chain;
+pub mod observer;
+pub mod outcome;
+pub mod remote_hosts;
+pub mod report_page;
+pub mod requirements;
+pub mod run_dir;
+pub mod session;
+pub mod settings_changes;
+pub mod signals;
+pub mod start;
+pub mod task;

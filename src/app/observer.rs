@@ -1,0 +1,45 @@
+//! Observers of a run: the user interface, and the job that the run is in.
+
+use std::collections::BTreeMap;
+
+use super::job_chain::CurrentJob;
+use crate::driver::{PartitionUsage, RunEnd, RunObserver};
+use crate::engine::Progress;
+use crate::task::HostFault;
+
+/// Observer of a run: receives its progress, as `RunObserver`, and notices for the user.
+pub trait SessionObserver: RunObserver {
+    /// Sets the names of molecules by their SMILES. Called once, before the first progress.
+    fn set_names(&mut self, names: BTreeMap<String, String>);
+    /// Receives a notice, one line without its end.
+    fn notice(&mut self, line: &str);
+    /// Called once when no further progress comes, before the outcome is known.
+    fn finish(&mut self);
+}
+
+/// Passes the progress of a run to its observer and to the job that it runs in.
+pub struct RunMonitor<'a> {
+    pub observer: &'a mut dyn SessionObserver,
+    pub job: Option<CurrentJob>,
+}
+
+impl RunObserver for RunMonitor<'_> {
+    fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]) {
+        self.observer.report_progress(progress, usage);
+        if let Some(job) = &mut self.job {
+            job.record_progress(progress.ended);
+        }
+    }
+
+    fn draining(&mut self, why: RunEnd) {
+        self.observer.draining(why);
+    }
+
+    fn halted(&mut self, fault: HostFault) {
+        self.observer.halted(fault);
+    }
+
+    fn left_behind(&mut self, what: &str) {
+        self.observer.left_behind(what);
+    }
+}

@@ -1,0 +1,62 @@
+//! Outcome of a run, or of the part of it that this process executed.
+
+use std::path::{Path, PathBuf};
+
+use super::error::CommandError;
+use crate::config::campaign::Objective;
+use crate::driver::RunEnd;
+use crate::store::{CandidateRow, FailureRow, Store, Summary};
+
+/// Molecules in the list of the best.
+const BEST: u32 = 10;
+
+/// End of a run and its results.
+pub struct RunOutcome {
+    pub dir: PathBuf,
+    pub objective: Objective,
+    pub ending: RunEnd,
+    pub summary: Summary,
+    /// Best molecules, the best first.
+    pub best: Vec<CandidateRow>,
+    /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has
+    /// ended.
+    pub next: Option<String>,
+    /// Last task that failed; none if the run found molecules.
+    pub last_failure: Option<FailureRow>,
+}
+
+impl RunOutcome {
+    /// Reads the outcome of the run in `dir` from its database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn read(
+        dir: &Path,
+        store: &mut Store,
+        objective: Objective,
+        ending: RunEnd,
+        next: Option<String>,
+    ) -> Result<Self, CommandError> {
+        let mut outcome = Self {
+            dir: dir.to_owned(),
+            objective,
+            ending,
+            summary: store.summary().await?,
+            best: store.best(BEST).await?,
+            next,
+            last_failure: None,
+        };
+        if !outcome.has_molecules() {
+            outcome.last_failure = store.last_failure().await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Returns true if the run has ended as its campaign asks, with at least one molecule computed.
+    pub fn has_molecules(&self) -> bool {
+        let counts = &self.summary.counts;
+        matches!(self.ending, RunEnd::Stopped(stopped_by) if stopped_by.is_success())
+            && counts.evaluations > counts.failures
+    }
+}

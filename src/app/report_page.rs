@@ -1,0 +1,40 @@
+//! Report page of a run directory.
+
+use std::path::Path;
+
+use super::error::CommandError;
+use crate::config::campaign::Loaded;
+use crate::engine::EngineConfig;
+use crate::plan::Plan;
+use crate::report::{self, About, RunState};
+use crate::store::Store;
+
+/// Writes the report page of a run on which no process works any more.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read or the page cannot be written.
+pub async fn write(
+    store: &mut Store,
+    dir: &Path,
+    loaded: &Loaded,
+    plan: &Plan,
+) -> Result<(), CommandError> {
+    let state = RunState::of(&store.summary().await?, false);
+    let page = report::page(store, &about(loaded, plan, state)).await?;
+    Ok(report::write_page(dir, &page)?)
+}
+
+pub fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
+    let stages = plan.stages().into_iter();
+    About {
+        state,
+        objective: loaded.campaign.objective,
+        level: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),
+        site: &loaded.site,
+        partitions: stages
+            .map(|planned| (planned.stage.clone(), planned.partition_name.clone()))
+            .collect(),
+        at: jiff::Timestamp::now().as_millisecond(),
+    }
+}

@@ -1,0 +1,397 @@
+//! Steps of a run from its locked directory to its outcome, for `run` and `resume`.
+//!
+//! Each step takes the state that the step before it returned: `LockedRun` -> `VerifiedRun` ->
+//! `PreparedRun` -> `FinishedRun` -> `RunOutcome`. So no task starts before the run directory is
+//! verified, and dependency jobs are settled only after the files of the run are written.
+
+use std::fs::{self, File, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+use super::error::CommandError;
+use super::executors::executors;
+use super::host::own_executable;
+use super::job_chain::{self, CurrentJob};
+use super::observer::{RunMonitor, SessionObserver};
+use super::outcome::RunOutcome;
+use super::remote_hosts::RemoteHosts;
+use super::settings_changes::SettingsChanges;
+use super::{audit, cache, report_page, requirements, run_dir, signals, start};
+use crate::config::campaign::{Campaign, Loaded};
+use crate::config::site;
+use crate::config::site::Submit;
+use crate::config::source::{self, Source};
+use crate::driver::{Driver, ExecutionContext, InitialMolecules, RunEnd, TaskRun};
+use crate::engine::{Engine, EngineConfig, stream};
+use crate::exec::{Scratch, Secrets};
+use crate::plan::Plan;
+use crate::report;
+use crate::store::{RunInfo, Store};
+
+/// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
+/// generator.
+const RESERVE: usize = 256;
+
+/// Choices of the user for a run that is resumed; the default for a new one.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RunOptions {
+    /// Accepts settings that were changed in the run directory.
+    pub accept_changes: bool,
+    /// Walltime of the job of `moldflow submit` in which this process runs.
+    pub job_walltime: Option<Duration>,
+}
+
+/// Run directory that this process has locked, with its campaign, site and plan.
+pub struct LockedRun {
+    dir: PathBuf,
+    /// Lock of the directory.
+    _lock: File,
+    loaded: Loaded,
+    plan: Plan,
+}
+
+impl LockedRun {
+    /// Makes and locks the directory of a new run: `dir`, or a new folder in `runs_dir`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `dir` holds a run already or cannot be written.
+    pub fn create(
+        loaded: Loaded,
+        plan: Plan,
+        dir: Option<PathBuf>,
+        runs_dir: &Path,
+    ) -> Result<Self, CommandError> {
+        let (dir, lock) = run_dir::create(&loaded, dir, runs_dir)?;
+        Ok(Self {
+            dir,
+            _lock: lock,
+            loaded,
+            plan,
+        })
+    }
+
+    /// Locks and reads the directory of an existing run. `notify` receives one line for each file
+    /// that was restored.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign or
+    /// site is wrong, or if a program that the campaign needs is missing.
+    pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
+        let dir = run_dir::existing(dir)?;
+        let lock = run_dir::lock(&dir)?;
+        let (loaded, plan) = requirements::programs(run_dir::load(&dir, notify).await?)?;
+        Ok(Self {
+            dir,
+            _lock: lock,
+            loaded,
+            plan,
+        })
+    }
+
+    /// Path of the run directory.
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Resolved site profile of the run.
+    pub fn site(&self) -> &site::Site {
+        &self.loaded.site
+    }
+
+    /// Executes the run until it ends or stops, and returns its outcome.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the run directory is damaged, if its settings were changed and the changes are not
+    /// accepted, if an executor cannot start, or if the host refuses something on which the run
+    /// depends.
+    pub async fn execute(
+        self,
+        hosts: RemoteHosts,
+        options: RunOptions,
+        observer: &mut dyn SessionObserver,
+    ) -> Result<RunOutcome, CommandError> {
+        // First, so that Ctrl-C is heard while molecules are drawn or a journal is replayed.
+        let interrupts = signals::interrupts()?;
+        let verified = self.verify(options.accept_changes).await?;
+        let prepared = verified
+            .prepare(hosts, options.job_walltime, observer)
+            .await?;
+        let finished = prepared.drive(interrupts, observer).await?;
+        finished.conclude().await
+    }
+
+    /// Opens the log and the database, and compares both journal and settings with what was written
+    /// before.
+    async fn verify(self, accept_changes: bool) -> Result<VerifiedRun, CommandError> {
+        let Self {
+            dir, loaded, plan, ..
+        } = &self;
+        start_log(dir)?;
+        audit::verify_if_small(dir, loaded, plan).await?;
+        let mut store = open_store(dir, &loaded.campaign).await?;
+        store.hold([dir.join(run_dir::LOCK)])?;
+        let campaign = &loaded.campaign;
+        let settings = SettingsChanges::find(dir, &mut store, campaign, accept_changes).await?;
+        Ok(VerifiedRun {
+            run: self,
+            store,
+            settings,
+        })
+    }
+}
+
+/// Run whose directory is undamaged and whose settings may be used.
+struct VerifiedRun {
+    run: LockedRun,
+    store: Store,
+    settings: SettingsChanges,
+}
+
+impl VerifiedRun {
+    /// Starts the executors, replays the journal and draws the molecules of a new run.
+    async fn prepare(
+        mut self,
+        hosts: RemoteHosts,
+        job_walltime: Option<Duration>,
+        observer: &mut dyn SessionObserver,
+    ) -> Result<PreparedRun, CommandError> {
+        let source = match self.store.facts().await? {
+            0 => Some(source(&self.run.loaded)?),
+            _ => None,
+        };
+        let reading = source.as_ref().and_then(|source| source.reading());
+        if let Some(reading) = reading {
+            self.store.keep_names(&reading.names).await?;
+        }
+        observer.set_names(self.store.names().await?);
+        let submit = self.run.loaded.site.submit.clone();
+        let job = submit.zip(job_walltime);
+        let Self {
+            run,
+            store,
+            settings,
+        } = self;
+        let driver = driver(&run, store, &settings, hosts, job.as_ref(), observer).await?;
+        let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
+            Some(source) => draw(source, &run)?,
+            None => InitialMolecules::default(),
+        };
+        observer.notice(&format!("run directory {}", run.dir.display()));
+        if let Some(reading) = reading {
+            observer.notice(&format!("{}: {reading}", reading.file));
+        }
+        if job.is_some() && driver.is_ended() {
+            observer.notice("the run ended before this job started: nothing is left to do");
+        }
+        Ok(PreparedRun {
+            run,
+            driver,
+            drawn,
+            settings,
+            submit: job.map(|(submit, _)| submit),
+        })
+    }
+}
+
+/// Run that is ready to start or to resume its tasks.
+struct PreparedRun {
+    run: LockedRun,
+    driver: Driver<TaskRun>,
+    drawn: InitialMolecules,
+    settings: SettingsChanges,
+    /// Settings of the job in which this process runs; none outside of one.
+    submit: Option<Submit>,
+}
+
+impl PreparedRun {
+    /// Runs tasks until the run ends or stops.
+    async fn drive(
+        self,
+        interrupts: watch::Receiver<u32>,
+        observer: &mut dyn SessionObserver,
+    ) -> Result<FinishedRun, CommandError> {
+        let Self {
+            run,
+            driver,
+            drawn,
+            settings,
+            submit,
+        } = self;
+        let job = match submit.filter(|_| !driver.is_ended()) {
+            Some(submit) => {
+                let job = CurrentJob::begin(&run.dir, &submit, driver.progress().ended);
+                let failed = |e| CommandError::new(format!("could not read the list of jobs: {e}"));
+                Some(job.map_err(failed)?)
+            }
+            None => None,
+        };
+        let mut monitor = RunMonitor { observer, job };
+        let (ending, mut store) = driver.run(drawn, interrupts, &mut monitor).await?;
+        monitor.observer.finish();
+        if settings.fact.is_some() {
+            settings.save(&mut store).await?;
+        }
+        Ok(FinishedRun {
+            job: monitor.job,
+            run,
+            store,
+            ending,
+        })
+    }
+}
+
+/// Run whose tasks this process no longer drives.
+struct FinishedRun {
+    run: LockedRun,
+    store: Store,
+    ending: RunEnd,
+    job: Option<CurrentJob>,
+}
+
+impl FinishedRun {
+    /// Writes the record files and the report page, then settles the dependency jobs.
+    async fn conclude(self) -> Result<RunOutcome, CommandError> {
+        let Self {
+            run,
+            mut store,
+            ending,
+            job,
+        } = self;
+        report::write_records(&mut store, &run.dir).await?;
+        report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
+        // Last: the next job must not begin while this process works on the run.
+        let next = job.and_then(|job| job.end(ending));
+        let objective = run.loaded.campaign.objective;
+        let outcome = RunOutcome::read(&run.dir, &mut store, objective, ending, next).await?;
+        store.close().await?;
+        Ok(outcome)
+    }
+}
+
+/// Starts the executors of a run and makes its driver, which replays the journal.
+async fn driver(
+    run: &LockedRun,
+    mut store: Store,
+    settings: &SettingsChanges,
+    hosts: RemoteHosts,
+    job: Option<&(Submit, Duration)>,
+    observer: &mut dyn SessionObserver,
+) -> Result<Driver<TaskRun>, CommandError> {
+    let LockedRun {
+        dir, loaded, plan, ..
+    } = run;
+    let info = store.run_info().await?;
+    let (reports, received) = mpsc::unbounded_channel();
+    let executable = own_executable()?;
+    let executors = executors(&loaded.site, &executable, &info.name, &reports, hosts)?;
+    let mut notify = |line: &str| {
+        tracing::warn!("{line}");
+        observer.notice(line);
+    };
+    let cache = cache::open(loaded, plan, &info.name, &mut notify).await;
+    let context = ExecutionContext {
+        run: info.name,
+        run_dir: dir.clone(),
+        stages: plan.stages_by_name(),
+        scratch: Scratch::new(loaded.site.scratch.clone(), dir.clone()),
+        executors,
+        time: job.map(|(submit, walltime)| job_chain::time_left(submit, *walltime)),
+    };
+    let config = EngineConfig {
+        stop: settings.initial_stop.clone(),
+        ..EngineConfig::new(&loaded.campaign, plan)
+    };
+    let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
+    let (engine, program) = (Engine::new(config), TaskRun { executable });
+    let mut driver = Driver::new(engine, store, context, received, program, wall_time).await?;
+    if driver.is_ended() && settings.fact.is_some() {
+        let message = format!(
+            "the run in `{}` has ended: its settings cannot change any more",
+            dir.display()
+        );
+        let hint = "restore the old ones, or start a new run";
+        return Err(CommandError::with_hint(message, hint));
+    }
+    driver.change(settings.fact.clone());
+    let variables = start::host_environment().variables;
+    let given = loaded.site.partitions.values();
+    let given = given.flat_map(|partition| partition.environment.clone());
+    let driver = driver.with_secrets(Secrets::among(variables.into_iter().chain(given)));
+    Ok(match cache {
+        Some(cache) => driver.with_cache(cache),
+        None => driver,
+    })
+}
+
+/// Returns the source of molecules that was read when the campaign was checked, or else reads it.
+fn source(loaded: &Loaded) -> Result<Arc<Source>, CommandError> {
+    match &loaded.source {
+        Some(source) => Ok(Arc::clone(source)),
+        // The database is there, but a crash kept the draw out of it.
+        None => Ok(Arc::new(source::open(&loaded.campaign, Path::new("."))?)),
+    }
+}
+
+/// Draws the initial molecules and some more.
+fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandError> {
+    let (seed, count) = (run.loaded.campaign.seed, run.plan.initial_count);
+    let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
+    if initial.len() < count {
+        let message = format!(
+            "the source has only {} molecules of the search space, but {count} are to be drawn",
+            initial.len()
+        );
+        return Err(CommandError::with_hint(
+            message,
+            "lower the count of the initial stage, or widen the search space",
+        ));
+    }
+    let reserve = initial.split_off(count);
+    Ok(InitialMolecules { initial, reserve })
+}
+
+/// Opens the database of the run; makes it if the run is new.
+async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandError> {
+    let info = RunInfo {
+        // Hash keys are random.
+        name: format!("{:016x}", RandomState::new().build_hasher().finish()),
+        campaign: campaign.name.clone(),
+        created: jiff::Timestamp::now().as_millisecond(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+    };
+    let mut store = Store::create(dir, &info).await?;
+    let home = fs::metadata(dir)
+        .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
+    // By its number, not by its path: a run directory may be moved while its tasks run.
+    if store.settle(&home.ino().to_string(), &info.name).await? {
+        tracing::info!(
+            "this directory is a copy of the one that the run was in: its tasks get another name"
+        );
+    }
+    Ok(store)
+}
+
+/// Writes what this process logs from now on to `runtime.log`.
+fn start_log(dir: &Path) -> Result<(), CommandError> {
+    let path = dir.join(run_dir::LOG);
+    let log = OpenOptions::new().create(true).append(true).open(&path);
+    let log =
+        log.map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(Mutex::new(log))
+        .with_ansi(false)
+        // They would be printed to a terminal that may be gone.
+        .log_internal_errors(false)
+        .with_target(false);
+    // A second call, in one process, keeps the first log.
+    let _ = tracing::subscriber::set_global_default(subscriber.finish());
+    Ok(())
+}

@@ -1,0 +1,163 @@
+//! Launchers and batch scripts by which the tasks of a campaign start on its site.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::error::{CommandError, causes};
+use super::job_chain;
+use crate::config::campaign::Loaded;
+use crate::config::site::{Executor, Site, Submit, Transport};
+use crate::host::name::host_name;
+use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
+use crate::scheduler::{Script, TaskJob};
+use crate::task::{Launch, Limits};
+
+/// Directory of an attempt where there is no run yet.
+const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
+
+/// Commands that start the tasks of a stage.
+#[derive(Clone, Debug, serde::Serialize)]
+pub struct StageCommands {
+    /// Remote host of the tasks.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// Directory of an attempt.
+    #[serde(skip)]
+    pub dir: PathBuf,
+    /// Command line in front of an MPI program.
+    pub launcher: Option<Vec<String>>,
+    /// Command line in front of the task itself, in an allocation.
+    pub on_node: Option<Vec<String>>,
+    pub script: Option<BatchScript>,
+}
+
+/// Script of a job, and the command that submits it.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct BatchScript {
+    pub submit: &'static str,
+    pub text: String,
+}
+
+/// Returns the commands that start the tasks of each stage, by its name.
+///
+/// # Errors
+///
+/// Fails if a launcher or a batch script cannot be rendered.
+pub fn stage_commands(
+    loaded: &Loaded,
+    plan: &Plan,
+) -> Result<BTreeMap<String, StageCommands>, CommandError> {
+    let stages = plan.stages().into_iter();
+    stages
+        .map(|stage| Ok((stage.stage.clone(), commands(loaded, stage)?)))
+        .collect()
+}
+
+/// Returns the host name and the environment variables of this process.
+pub fn host_environment() -> HostEnvironment {
+    let variables = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+    HostEnvironment {
+        host_name: host_name(),
+        variables: variables.collect(),
+    }
+}
+
+/// Returns the script of the jobs that run the run in `dir`. `environment` holds further variables
+/// of tasks; `commands` is the folder of the scheduler's commands, which is appended to PATH.
+///
+/// # Errors
+///
+/// Fails if a value of the profile cannot stand in a script.
+pub fn job_script(
+    site: &Site,
+    submit: &Submit,
+    dir: &Path,
+    executable: &Path,
+    environment: &[(String, String)],
+    commands: Option<&Path>,
+) -> Result<String, CommandError> {
+    let params = submit.params(site);
+    let text = |path: &Path| path.display().to_string();
+    let argv = [
+        text(executable),
+        "resume".into(),
+        text(dir),
+        "--job".into(),
+        submit.walltime.to_string().replace(' ', ""),
+    ];
+    let name = job_chain::job_name(dir, 1);
+    let commands = commands.map(text);
+    let script = Script {
+        token: None,
+        path: commands.as_deref(),
+        ..params.script(&TaskJob {
+            token: &name,
+            shape: None,
+            limits: Limits::new(Duration::MAX),
+            environment,
+            dir: dir.to_owned(),
+            argv: &argv,
+        })
+    };
+    script.render().map_err(|error| {
+        let hint = format!("correct `submit` in the site profile `{}`", site.name);
+        CommandError::with_hint(causes(&error), hint)
+    })
+}
+
+fn commands(loaded: &Loaded, stage: &PlannedStage) -> Result<StageCommands, CommandError> {
+    let site = &loaded.site;
+    let partition = &stage.partition;
+    let failed = |error: &dyn std::error::Error| {
+        let message = format!(
+            "the tasks of stage `{}` cannot be started: {}",
+            stage.stage,
+            causes(error)
+        );
+        CommandError::with_hint(message, format!("correct the site profile `{}`", site.name))
+    };
+    let launch = stage.launch.clone();
+    let shape = launch.as_ref().map(|launch| launch.shape.clone());
+    let argv_of = |mut launch: Launch| {
+        let nodes = launch.shape.nodes.get();
+        launch.shape.hosts = (1..=nodes).map(|number| format!("HOST{number}")).collect();
+        launch.shape.hostfile = Some("HOSTFILE".into());
+        launch.argv()
+    };
+    let allocated = matches!(partition.executor, Executor::Allocation { .. });
+    let on_node = (allocated && launch.is_none()).then(|| launch_on_node(site, partition));
+    let on_node = on_node.flatten().map(argv_of);
+    let launcher = launch.map(argv_of);
+    let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
+    let environment = &stage.environment.defined;
+    let in_blocks = partition.executor.blocks().is_some();
+    let params = partition.submission_params(site).filter(|_| !in_blocks);
+    let (host, dir) = match &partition.transport {
+        Some(Transport::Ssh(place)) => {
+            let dir = place.work_dir.join("attempts/TOKEN");
+            (Some(place.host.clone()), dir)
+        }
+        None => (None, PathBuf::from(DIRECTORY)),
+    };
+    let script = params.map(|params| {
+        let script = params.script(&TaskJob {
+            token: "TOKEN",
+            shape: shape.as_ref(),
+            limits: stage.limits,
+            environment,
+            dir: dir.clone(),
+            argv: &argv,
+        });
+        let submit = params.scheduler.dialect().submit;
+        script.render().map(|text| BatchScript { submit, text })
+    });
+    Ok(StageCommands {
+        host,
+        dir,
+        launcher: launcher.transpose().map_err(|error| failed(&error))?,
+        on_node: on_node.transpose().map_err(|error| failed(&error))?,
+        script: script.transpose().map_err(|error| failed(&error))?,
+    })
+}

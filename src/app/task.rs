@@ -1,0 +1,156 @@
+//! Body of a task, which runs in a process and a directory of its own.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::Path;
+
+use super::error::causes;
+use crate::design::{self, DesignError};
+use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
+use crate::exec::{self, LauncherError, ProgramError, SCRATCH, ScratchError, ScratchFolder};
+use crate::host::atomic::{self, Durability};
+use crate::host::hash::sha256_of_reader;
+use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
+use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
+
+#[derive(Debug, thiserror::Error)]
+enum TaskError {
+    #[error(transparent)]
+    Simulate(#[from] SimError),
+    #[error(transparent)]
+    Design(#[from] DesignError),
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    #[error(transparent)]
+    Launcher(#[from] LauncherError),
+    #[error(transparent)]
+    Scratch(#[from] ScratchError),
+    #[error("could not write a file of the result: {0}")]
+    File(#[from] io::Error),
+}
+
+/// Runs the task whose input is `path`, and returns its outcome. The result is written beside the
+/// input, under its final name only once it is complete.
+///
+/// # Errors
+///
+/// Fails if the input cannot be read or the result cannot be written.
+pub fn run(path: &Path) -> io::Result<Outcome> {
+    let input = serde_json::from_slice(&fs::read(path)?)?;
+    let dir = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let result = work(input, dir).unwrap_or_else(|error| {
+        let message = causes(&error);
+        if let Some(fault) = HostFault::of(&error) {
+            return TaskResult::of_host(fault, message);
+        }
+        let kind = kind(&error);
+        TaskResult::bare(Outcome::Failed(Failure { kind, message }))
+    });
+    let result = TaskResult {
+        peak_memory_kib: exec::peak_memory_kib(),
+        ..result
+    };
+    // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs
+    // more than short tasks do.
+    let text = serde_json::to_vec(&result)?;
+    atomic::write(&dir.join(file::RESULT), &text, Durability::Unsynced)?;
+    Ok(result.outcome)
+}
+
+fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
+    let outcome = match &input {
+        TaskInput::Simulate(simulation) | TaskInput::Relax(simulation) => {
+            let answer = input.answer(simulate(simulation, dir)?);
+            return answer.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into());
+        }
+        TaskInput::Train(input) => {
+            let out = design::train(input)?;
+            Outcome::Trained {
+                model: file_ref(&dir.join(&input.model_out))?,
+                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
+                molecules: out.molecules,
+                groups: out.groups,
+                rmse_hartree: out.rmse_hartree,
+            }
+        }
+        TaskInput::Generate(input) => {
+            let out = design::generate(input)?;
+            Outcome::Generated {
+                agent: file_ref(&dir.join(&input.agent_out))?,
+                candidates: file_ref(&dir.join(&input.candidates_out))?,
+                count: out.candidates,
+                epsilon: out.epsilon,
+                mean_reward: out.mean_reward,
+                mean_loss: out.mean_loss,
+            }
+        }
+        TaskInput::Screen(input) => {
+            let ranked = design::screen(input)?.ranked;
+            Outcome::Screened { ranked }
+        }
+    };
+    Ok(TaskResult::bare(outcome))
+}
+
+fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
+    let SimulateInput { request, launch } = input;
+    let engine = request.engine.simulator();
+    let scratch = match engine.requirement() {
+        Some(_) => ScratchFolder::make(dir, SCRATCH_LINK)?,
+        None => None,
+    };
+    let scratch = scratch.as_ref().map(ScratchFolder::path);
+    match engine.prepare(request, scratch)? {
+        Prepared::Done(result) => Ok(result),
+        Prepared::Program(program) => {
+            let mut argv = match launch {
+                Some(launch) if program.parallel => launch.argv_in(dir)?,
+                _ => Vec::new(),
+            };
+            argv.extend(program.argv);
+            let mut env = program.env;
+            env.extend(scratch.map(|path| (SCRATCH.to_owned(), path.display().to_string())));
+            let run = exec::run(&argv, &env, &program.files, dir)?;
+            let outputs = Outputs {
+                dir: dir.to_owned(),
+                stdout: run.stdout,
+                stderr: run.stderr,
+                exit_code: run.exit_code,
+            };
+            Ok(engine.parse(request, &outputs)?)
+        }
+    }
+}
+
+/// Name of a file by its content, which is on the disk afterwards.
+fn file_ref(path: &Path) -> io::Result<FileRef> {
+    let mut file = File::open(path)?;
+    file.sync_all()?;
+    let (sha256, bytes) = sha256_of_reader(&mut file)?;
+    Ok(FileRef { sha256, bytes })
+}
+
+fn kind(error: &TaskError) -> FailureKind {
+    match error {
+        TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
+        TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
+        TaskError::Simulate(SimError::NotANumber(_)) => FailureKind::NotANumber,
+        TaskError::Simulate(SimError::Rearranged(_)) => FailureKind::Rearranged,
+        TaskError::Simulate(SimError::Unsupported(_)) => FailureKind::Unsupported,
+        TaskError::Simulate(SimError::Unreadable(_) | SimError::File(..)) => {
+            FailureKind::Unreadable
+        }
+        TaskError::Simulate(SimError::Memory(_)) => FailureKind::Memory,
+        TaskError::Simulate(SimError::Scratch(_)) | TaskError::Scratch(_) => FailureKind::Scratch,
+        TaskError::Simulate(SimError::Exit(_))
+        | TaskError::Design(_)
+        | TaskError::Program(ProgramError::Endless { .. })
+        | TaskError::File(_) => FailureKind::Exit,
+        TaskError::Program(ProgramError::Run { .. }) | TaskError::Launcher(_) => {
+            FailureKind::Launch
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! Rendering of a failed command on stderr: each diagnostic with its line, a caret and a hint.
+
+use std::process::ExitCode;
+
+use super::ExitStatus;
+use super::terminal::StyledText;
+use crate::app::error::CommandError;
+use crate::config::fault::{Fault, Faults, Place};
+
+/// Prints an error to stderr and returns the exit status of the process.
+pub(super) fn report(error: &CommandError) -> ExitCode {
+    rendered(error.diagnostics()).print();
+    ExitStatus::from(error.host_fault()).into()
+}
+
+/// Faults shown in full; of the others only the number.
+const SHOWN: usize = 20;
+
+fn rendered(faults: &Faults) -> StyledText {
+    let mut text = StyledText::new();
+    for fault in faults.0.iter().take(SHOWN) {
+        render(fault, &mut text);
+    }
+    let count = faults.0.len();
+    if count > SHOWN {
+        text.add(&format!("... and {} more\n", count - SHOWN));
+    }
+    if count > 1 {
+        text.add(&format!("{count} faults\n"));
+    }
+    text
+}
+
+fn render(fault: &Fault, text: &mut StyledText) {
+    text.paint("1;31", "error").add(": ");
+    text.paint("1", &fault.message).add("\n");
+    if let Some(place) = &fault.place {
+        snippet(place, text);
+    }
+    if let Some(hint) = &fault.hint {
+        text.add("  ").paint("1;36", "hint");
+        text.add(&format!(": {hint}\n"));
+    }
+    text.add("\n");
+}
+
+/// Columns of a line that are shown; a longer one is cut around the fault.
+const WIDTH: usize = 100;
+
+fn snippet(place: &Place, text: &mut StyledText) {
+    let Place { line, column, .. } = place;
+    let name = &place.text.name;
+    // An option of the command line has no lines to count.
+    let position = match name.starts_with("--") {
+        true => name.clone(),
+        false => format!("{name}:{line}:{column}"),
+    };
+    let number = line.to_string();
+    let gutter = " ".repeat(number.len());
+    let chars: Vec<char> = place.line_text().chars().collect();
+    let start = (column - 1).saturating_sub(WIDTH / 2);
+    let start = if chars.len() <= WIDTH {
+        0
+    } else {
+        start.min(chars.len() - WIDTH)
+    };
+    // A tab is shown as one blank, so that the caret stands under its letter.
+    let shown: String = chars
+        .iter()
+        .skip(start)
+        .take(WIDTH)
+        .map(|c| if c.is_control() { ' ' } else { *c })
+        .collect();
+    let indent = " ".repeat(column - 1 - start);
+    let carets = "^".repeat(place.length.min(WIDTH - indent.len().min(WIDTH - 1)));
+    text.add("  ").paint("1;34", "-->");
+    text.add(&format!(" {position}\n {gutter} "));
+    text.paint("1;34", "|").add("\n ");
+    text.paint("1;34", &number).add(" ").paint("1;34", "|");
+    text.add(&format!(" {}\n {gutter} ", shown.trim_end()));
+    text.paint("1;34", "|").add(&format!(" {indent}"));
+    text.paint("1;31", &carets).add("\n");
+}

@@ -1,0 +1,35 @@
+//! Tables on the terminal.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+/// Returns an empty table with these column headings, without borders.
+pub(super) fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING).set_header(header);
+    table
+}
+
+/// Aligns all columns but the first to the right.
+pub(super) fn align_numbers(table: &mut Table) {
+    for column in 1..table.column_count() {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+/// Returns a number of nodes or slots in words; that of an allocation is not known before there is
+/// one.
+pub(super) fn in_words(count: Option<usize>) -> String {
+    count.map_or_else(|| "the rest".to_owned(), |count| count.to_string())
+}
+
+/// Returns the text of a table without the blanks that end its lines.
+pub(super) fn trimmed(table: &Table) -> String {
+    let lines: Vec<String> = table
+        .to_string()
+        .lines()
+        .map(|line| line.trim_end().to_owned())
+        .collect();
+    lines.join("\n")
+}

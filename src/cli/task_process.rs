@@ -1,0 +1,65 @@
+//! `moldflow task run`: computes one task, in a process and a directory of its own. `moldflow task
+//! exec`: starts one as a job of a batch system.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, Subcommand};
+
+use super::ExitStatus;
+use super::terminal::say;
+use crate::app::error::CommandError;
+use crate::app::{run_dir, task};
+use crate::exec;
+use crate::task::{HostFault, Outcome};
+
+#[derive(Subcommand)]
+pub(super) enum Command {
+    /// Do the task whose input is in a file
+    Run(RunArguments),
+    /// Start a task as a job of a batch system, and keep how it ends
+    Exec(ExecArguments),
+}
+
+#[derive(Args)]
+pub(super) struct ExecArguments {
+    /// The job's `job.json`
+    pub job: PathBuf,
+}
+
+#[derive(Args)]
+pub(super) struct RunArguments {
+    /// The task's `input.json`
+    pub input: PathBuf,
+}
+
+pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
+    // A batch system or another host may have begun with its own mask.
+    run_dir::keep_private();
+    match command {
+        Command::Run(RunArguments { input }) => match task::run(input) {
+            // An executor that cannot read results may find out by the exit status what became of
+            // the node.
+            Ok(Outcome::Failed(_)) => Ok(ExitStatus::Refused),
+            Ok(_) => Ok(ExitStatus::Finished),
+            Err(e) => {
+                let fault = HostFault::of(&e).ok_or(of_file("run the task", input, &e))?;
+                say(&format!("{fault}: {e}"));
+                Ok(ExitStatus::Task(fault))
+            }
+        },
+        Command::Exec(ExecArguments { job }) => super::wait(async {
+            let exit = exec::run_job(job).await;
+            match exit.map_err(|e| of_file("start the job", job, &e))? {
+                exec::Termination::Code(0) => Ok(ExitStatus::Finished),
+                // The rest is in `exit.json`; the batch system only has to see that it was no
+                // success.
+                exit => Err(CommandError::new(format!("the task ended: {exit:?}"))),
+            }
+        }),
+    }
+}
+
+fn of_file(what: &str, path: &Path, error: &io::Error) -> CommandError {
+    CommandError::io(&format!("could not {what} of `{}`", path.display()), error)
+}

@@ -1,0 +1,65 @@
+//! Begin of a driver's work: a new run begins, an old one resumes.
+
+use super::attempt::TaskProgram;
+use super::{Driver, DriverError, InitialMolecules};
+use crate::store::Commit;
+use crate::task::{Fact, StoppedBy, Token};
+
+/// Further attempts at a free atom, on which everything depends: where four attempts in ten fail,
+/// as with xtb 6.5.1, one run in 90 million ends because of it.
+const ATOM_RETRIES: u32 = 19;
+
+impl<P: TaskProgram> Driver<P> {
+    /// Begins a new run, or resumes one; does nothing for a run that has ended for good.
+    pub(super) async fn begin(&mut self, molecules: InitialMolecules) -> Result<(), DriverError> {
+        if self.engine.is_fresh() {
+            return self.begin_fresh(molecules).await;
+        }
+        self.end_obsolete_attempts();
+        match self.engine.stopped_by() {
+            Some(StoppedBy::References) => self.begin_references_again().await,
+            Some(_) => Ok(()),
+            None => self.resume().await,
+        }
+    }
+
+    async fn begin_fresh(&mut self, molecules: InitialMolecules) -> Result<(), DriverError> {
+        let InitialMolecules { initial, reserve } = molecules;
+        let began = Fact::Began {
+            initial,
+            reserve,
+            atom_retries: ATOM_RETRIES,
+        };
+        self.take(vec![began], Commit::default()).await
+    }
+
+    /// Reopens a run that ended because a free atom could not be computed.
+    async fn begin_references_again(&mut self) -> Result<(), DriverError> {
+        let changed = self.changed.take();
+        let facts = [Fact::Resumed].into_iter().chain(changed);
+        let facts = facts.chain([Fact::ReferencesAgain]).collect();
+        self.take(facts, Commit::default()).await
+    }
+
+    async fn resume(&mut self) -> Result<(), DriverError> {
+        let (cached, batch) = self.adopt_or_start().await;
+        let changed = self.changed.take();
+        let facts = [Fact::Resumed].into_iter().chain(changed).chain(cached);
+        self.take(facts.collect(), batch).await
+    }
+
+    /// Ends the attempts of an engine that died after it had journalled that nobody needs them, and
+    /// deletes their temporary files.
+    fn end_obsolete_attempts(&mut self) {
+        let keep: Vec<Token> = self
+            .engine
+            .outstanding()
+            .into_iter()
+            .map(|(task, attempt)| self.token(task, attempt))
+            .collect();
+        for executor in self.context.executors.values_mut() {
+            executor.end_others(&self.context.run, &keep);
+        }
+        self.context.scratch.sweep(&self.context.run, &keep);
+    }
+}

@@ -1,0 +1,154 @@
+//! From facts to effects: the engine handles facts, the store commits what they change, then the
+//! effects are performed.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::attempt::{TaskProgram, directory};
+use super::durations::TaskDurations;
+use super::{Driver, DriverError};
+use crate::engine::{Effect, Engine};
+use crate::exec::now;
+use crate::store::Commit;
+use crate::task::{Attempt, Event, Fact, Outcome, TaskId, Token};
+
+/// Work that follows the commit of facts.
+#[derive(Default)]
+struct AfterCommit {
+    effects: Vec<Effect>,
+    /// Directories of attempts that succeeded, and scratch folders of those that failed.
+    obsolete: Vec<PathBuf>,
+    /// An outcome brought new files with it.
+    files_changed: bool,
+}
+
+impl<P: TaskProgram> Driver<P> {
+    /// Handles facts, commits them with all that they change, and only then acts; again for the
+    /// facts that acting brings.
+    pub(super) async fn take(
+        &mut self,
+        facts: Vec<Fact>,
+        batch: Commit,
+    ) -> Result<(), DriverError> {
+        let mut next = (facts, batch);
+        if self.is_ahead() {
+            return Ok(());
+        }
+        while !(next.0.is_empty() && next.1.is_empty()) {
+            next = self.take_once(next.0, next.1).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_once(
+        &mut self,
+        facts: Vec<Fact>,
+        mut batch: Commit,
+    ) -> Result<(Vec<Fact>, Commit), DriverError> {
+        let after = self.handle(facts, &mut batch);
+        if !batch.is_empty() {
+            self.store.commit(&batch).await?;
+        }
+        let answered = self.perform(&after.effects).await;
+        for dir in after.obsolete {
+            self.cleaner.remove(dir);
+        }
+        if after.files_changed
+            && let Err(e) = self.files.keep_only(&self.engine.live_files())
+        {
+            tracing::warn!("could not delete an agent state that is no longer needed: {e}");
+        }
+        Ok(answered)
+    }
+
+    /// Has the engine handle facts, and adds them to `batch` with their records.
+    fn handle(&mut self, facts: Vec<Fact>, batch: &mut Commit) -> AfterCommit {
+        let at = now();
+        let mut after = AfterCommit::default();
+        for fact in facts {
+            let event = Event { at, fact };
+            record_duration(&mut self.durations, &self.engine, &event);
+            if let Fact::Ended { task, .. } = &event.fact {
+                self.order.end(*task);
+            }
+            match self.engine.handle(&event) {
+                Ok(step) => {
+                    self.note_ended(&event.fact, &mut after);
+                    after.effects.extend(step.effects);
+                    batch.facts.push((event, step.records));
+                }
+                Err(illegal) => tracing::warn!("ignored: {illegal}"),
+            }
+        }
+        after
+    }
+
+    /// Notes the files and directories of an attempt that ended, if `fact` tells of one.
+    fn note_ended(&mut self, fact: &Fact, after: &mut AfterCommit) {
+        let Fact::Ended {
+            task,
+            attempt,
+            outcome,
+            ..
+        } = fact
+        else {
+            return;
+        };
+        after.files_changed |= !outcome.new_files().is_empty();
+        match failed_attempt(fact) {
+            Some(failed) => {
+                self.failed.insert(failed);
+                let scratch = self.context.scratch.here(&self.token(*task, *attempt));
+                after.obsolete.extend(scratch);
+            }
+            None => after
+                .obsolete
+                .push(directory(&self.context.run_dir, *task, *attempt)),
+        }
+    }
+
+    pub(super) fn token(&self, task: TaskId, attempt: Attempt) -> Token {
+        Token {
+            run: self.context.run.clone(),
+            task,
+            attempt,
+        }
+    }
+}
+
+/// Records how long the attempt took that this event ends.
+pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, event: &Event) {
+    if let Fact::Ended {
+        task,
+        attempt,
+        usage,
+        outcome,
+    } = &event.fact
+        && let Some(started) = usage.started
+        && engine.awaits(*task, *attempt)
+        && let Some(stage) = engine.stage_of(*task)
+    {
+        let took = event.at.saturating_sub(started).max(0).cast_unsigned();
+        durations.add(stage, Duration::from_millis(took), outcome);
+    }
+}
+
+/// Returns the attempt that failed, if this fact says so.
+pub(super) fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
+    match fact {
+        Fact::Ended {
+            task,
+            attempt,
+            outcome: Outcome::Failed(_),
+            ..
+        } => Some((*task, *attempt)),
+        Fact::Began { .. }
+        | Fact::Ended { .. }
+        | Fact::Cached { .. }
+        | Fact::Resumed
+        | Fact::ReferencesAgain
+        | Fact::TimeIsUp
+        | Fact::SettingsChanged { .. }
+        | Fact::StateLost => None,
+    }
+}

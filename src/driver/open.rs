@@ -1,0 +1,122 @@
+//! Opening of a run: its journal is replayed, and its saved files are checked.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::time::Instant;
+
+use super::attempt::{StateFiles, TaskProgram};
+use super::commit::{failed_attempt, record_duration};
+use super::directory_cleaner::DirectoryCleaner;
+use super::durations::TaskDurations;
+use super::submission_order::{JobTime, SubmissionOrder};
+use super::{Driver, DriverError, ExecutionContext};
+use crate::engine::Engine;
+use crate::exec::{Report, Secrets, now};
+use crate::store::Store;
+use crate::task::{Attempt, Event, Fact, TaskId};
+
+/// Facts of a journal that the engine itself does not keep.
+#[derive(Default)]
+struct History {
+    time_at_work: TimeAtWork,
+    failed: BTreeSet<(TaskId, Attempt)>,
+    durations: TaskDurations,
+}
+
+impl<P: TaskProgram> Driver<P> {
+    /// Opens a run whose database may already hold a journal. `wall_time` is how long the run may
+    /// be at work.
+    ///
+    /// # Errors
+    ///
+    /// The journal cannot be read or holds an impossible fact; a file that the run saved is missing
+    /// or damaged.
+    pub async fn new(
+        mut engine: Engine,
+        mut store: Store,
+        context: ExecutionContext,
+        reports: UnboundedReceiver<Report>,
+        program: P,
+        wall_time: Option<Duration>,
+    ) -> Result<Self, DriverError> {
+        let history = replay(&mut engine, &mut store).await?;
+        let path = context.run_dir.clone();
+        let files = open_files(&engine, &context)?;
+        let left = wall_time.map(|limit| limit.saturating_sub(history.time_at_work.time));
+        Ok(Self {
+            deadline: left.map(|left| now().saturating_add(left.as_millis() as i64)),
+            cleaner: DirectoryCleaner::start(path.join("tasks")),
+            failed: history.failed,
+            draining: None,
+            changed: None,
+            halted: None,
+            durations: history.durations,
+            job: context.time.map(|time| (Instant::now(), JobTime(time))),
+            order: SubmissionOrder::default(),
+            later: BTreeSet::new(),
+            cache: None,
+            secrets: Secrets::default(),
+            engine,
+            store,
+            context,
+            reports,
+            program,
+            files,
+        })
+    }
+}
+
+/// Has the engine handle all events of the journal.
+async fn replay(engine: &mut Engine, store: &mut Store) -> Result<History, DriverError> {
+    let mut history = History::default();
+    let mut illegal = None;
+    store
+        .replay(|seq, event| {
+            history.time_at_work.add(&event);
+            record_duration(&mut history.durations, engine, &event);
+            history.failed.extend(failed_attempt(&event.fact));
+            if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
+                illegal = Some(DriverError::Journal { seq, source });
+            }
+        })
+        .await?;
+    illegal.map_or(Ok(history), Err)
+}
+
+/// Opens the files of the run, and checks those that the engine needs.
+fn open_files(engine: &Engine, context: &ExecutionContext) -> Result<StateFiles, DriverError> {
+    let path = context.run_dir.clone();
+    let files = StateFiles::open(&path).map_err(|source| DriverError::Files {
+        path: path.clone(),
+        source,
+    })?;
+    let live = engine.live_files();
+    let damaged = files.damaged(&live);
+    let damaged = damaged.map_err(|source| DriverError::Read { path, source })?;
+    match damaged.first() {
+        Some(file) => Err(DriverError::State {
+            path: files.path(file),
+        }),
+        None => Ok(files),
+    }
+}
+
+/// Time that a run was at work, the pauses before it was resumed left out.
+#[derive(Default)]
+struct TimeAtWork {
+    time: Duration,
+    /// Time of the last event, milliseconds since the Unix epoch.
+    last: Option<i64>,
+}
+
+impl TimeAtWork {
+    fn add(&mut self, event: &Event) {
+        if let (Some(last), false) = (self.last, event.fact == Fact::Resumed) {
+            self.time +=
+                Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
+        }
+        self.last = Some(event.at);
+    }
+}

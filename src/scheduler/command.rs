@@ -1,0 +1,86 @@
+//! Commands of a scheduler, and the host that runs them.
+
+use std::path::PathBuf;
+
+/// A host on which commands of a scheduler run.
+pub trait CommandHost {
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Unreachable`] if it is not known whether the command ran. A missing program is an
+    /// [`Output`] with exit code 127.
+    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable>;
+
+    /// Returns the path of this program on that host.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`Unreachable`] if the host does not answer.
+    fn executable(&mut self) -> Result<PathBuf, Unreachable>;
+}
+
+/// A command to run.
+#[derive(Clone, Debug, Default)]
+pub struct CommandRequest {
+    pub argv: Vec<String>,
+    /// Variables besides those that every command on that host has.
+    pub env: Vec<(String, String)>,
+    pub stdin: Vec<u8>,
+}
+
+impl CommandRequest {
+    pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
+        Self {
+            argv: argv.into_iter().map(Into::into).collect(),
+            ..Self::default()
+        }
+    }
+
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.argv.push(argument.into());
+        self
+    }
+
+    pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.env.push((name.to_owned(), value.into()));
+        self
+    }
+
+    pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
+        self.argv.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+}
+
+/// Output and exit code of a command.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Output {
+    /// `None` if a signal terminated it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Output {
+    pub fn succeeded(&self) -> bool {
+        self.code == Some(0)
+    }
+}
+
+/// No answer: it is not known what was done.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Unreachable(pub String);
+
+/// Returns what a command printed.
+///
+/// # Errors
+///
+/// Returns [`Unreachable`] with the error output if it failed.
+pub fn checked(output: Output) -> Result<String, Unreachable> {
+    match output.succeeded() {
+        true => Ok(output.stdout),
+        false => Err(Unreachable(output.stderr)),
+    }
+}

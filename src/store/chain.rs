@@ -1,0 +1,152 @@
+//! The chain of checksums of a journal, and what is checked when a database is opened.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{Connection, Row};
+
+use super::seal::{self, Seal};
+use super::{FILE, MIGRATIONS, NOTE, Store, StoreError};
+use crate::host::hash::hex;
+use crate::task::Event;
+
+/// Position in a journal that is being read: each fact has to follow from the one before.
+pub(super) struct Chain {
+    pub(super) path: PathBuf,
+    pub(super) seq: i64,
+    pub(super) seal: Seal,
+}
+
+impl Chain {
+    pub fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            seq: 0,
+            seal: seal::BEGINNING,
+        }
+    }
+
+    /// The fact of a row of `seq, event, checksum`.
+    pub fn follow(&mut self, row: &SqliteRow) -> Result<(i64, Event), StoreError> {
+        let damaged = |what: String| StoreError::Damaged {
+            path: self.path.clone(),
+            what,
+        };
+        let (seq, expected): (i64, i64) = (row.get_unchecked(0), self.seq + 1);
+        if seq != expected {
+            return Err(damaged(format!("fact {expected} is missing")));
+        }
+        let event: Option<&str> = row.try_get(1).ok();
+        let seal = event.map(|event| seal::next(&self.seal, event));
+        let (Some(event), Some(seal)) = (event, seal) else {
+            return Err(damaged(format!("fact {seq} is no text")));
+        };
+        if row.try_get::<&[u8], _>(2).ok() != Some(&seal[..]) {
+            return Err(damaged(format!("fact {seq} is not as it was written")));
+        }
+        let event = serde_json::from_str(event).map_err(|source| StoreError::Journal {
+            path: self.path.clone(),
+            seq,
+            source,
+        })?;
+        (self.seq, self.seal) = (seq, seal);
+        Ok((seq, event))
+    }
+}
+
+impl Store {
+    /// Refuses a file whose structure is damaged.
+    pub(super) async fn check_structure(&mut self) -> Result<(), StoreError> {
+        let said = sqlx::query_scalar("PRAGMA integrity_check(1)")
+            .fetch_all(&mut self.db)
+            .await;
+        match self.reading::<Vec<String>>(said)?.first() {
+            Some(said) if said != "ok" => Err(self.damaged(said.replace('\n', " "))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a journal that ends before the last fact that was noted.
+    pub(super) async fn check_end(
+        &mut self,
+        noted: io::Result<Option<(i64, String)>>,
+    ) -> Result<(), StoreError> {
+        let noted = noted.map_err(|e| StoreError::Read {
+            path: self.path.with_file_name(NOTE),
+            source: sqlx::Error::Io(e),
+        });
+        let Some((seq, seal)) = noted? else {
+            return Ok(());
+        };
+        let found = sqlx::query_scalar("SELECT checksum FROM journal WHERE seq = ?")
+            .bind(seq)
+            .fetch_optional(&mut self.db)
+            .await;
+        let found: Option<Vec<u8>> = self.reading(found)?;
+        match found.map(|found| hex(&found)) {
+            None => Err(self.damaged(format!(
+                "its journal ends before fact {seq}, which was written: its log `{FILE}-wal` is damaged, or was left behind"
+            ))),
+            Some(found) if found != seal => Err(self.damaged(format!(
+                "fact {seq} is not the one that `{NOTE}` tells of"
+            ))),
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Gives the facts of a database of an earlier version their checksums; that of the last fact.
+    pub(super) async fn seal_facts(&mut self) -> Result<Seal, StoreError> {
+        let sealed = seal_facts(&mut self.db).await;
+        self.writing(sealed)
+    }
+
+    pub(super) async fn refuse_other_versions(&mut self) -> Result<(), StoreError> {
+        let there = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
+            .fetch_all(&mut self.db)
+            .await;
+        let there: Vec<i64> = self.reading(there)?;
+        let ours: Vec<i64> = MIGRATIONS.iter().map(|m| m.version).collect();
+        let path = || self.path.clone();
+        if there.iter().any(|version| !ours.contains(version)) {
+            return Err(StoreError::Newer { path: path() });
+        }
+        if ours.iter().any(|version| !there.contains(version)) {
+            return Err(StoreError::Older { path: path() });
+        }
+        Ok(())
+    }
+}
+
+async fn seal_facts(db: &mut SqliteConnection) -> Result<Seal, sqlx::Error> {
+    let mut tx = db.begin().await?;
+    let first: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT checksum FROM journal ORDER BY seq LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await?;
+    if let Some(None) = first {
+        let facts: Vec<(i64, String)> =
+            sqlx::query_as("SELECT seq, event FROM journal ORDER BY seq")
+                .fetch_all(&mut *tx)
+                .await?;
+        let mut seal = seal::BEGINNING;
+        for (seq, event) in facts {
+            seal = seal::next(&seal, &event);
+            sqlx::query("UPDATE journal SET checksum = ? WHERE seq = ?")
+                .bind(&seal[..])
+                .bind(seq)
+                .execute(&mut *tx)
+                .await?;
+        }
+    }
+    let last: Option<Option<Vec<u8>>> =
+        sqlx::query_scalar("SELECT checksum FROM journal ORDER BY seq DESC LIMIT 1")
+            .fetch_optional(&mut *tx)
+            .await?;
+    tx.commit().await?;
+    // One of another length is found to be wrong when the journal is read.
+    Ok(last
+        .flatten()
+        .and_then(|last| last.try_into().ok())
+        .unwrap_or(seal::BEGINNING))
+}
