@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::error::causes;
-use crate::config::campaign::{Loaded, MethodKind};
+use crate::config::campaign::{LoadedCampaign, MethodKind};
 use crate::config::site::Partition;
 use crate::driver::ResultCache;
 use crate::exec::{self, doctor};
@@ -19,7 +19,7 @@ type Versions = BTreeMap<String, String>;
 /// Opens the cache for the run of this name; none if the campaign has none. `notify` receives a
 /// warning if the cache cannot be used; the run then computes everything itself.
 pub async fn open(
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     plan: &Plan,
     run: &str,
     notify: &mut dyn FnMut(&str),

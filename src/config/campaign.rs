@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Duration;
-pub use super::load::{Loaded, Overrides, load, read};
+pub use super::load::{LoadedCampaign, Overrides, load, read};
 use super::retries::Retries;
 use crate::chem::Stereo;
 use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};

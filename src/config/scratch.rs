@@ -5,7 +5,7 @@ use std::path::{Component, Path};
 use super::fault::{Fault, Faults};
 use super::paths::{HomeError, in_home};
 use super::site::Site;
-use super::tree::Node as Tree;
+use super::tree::TreeNode;
 
 /// Variable with which a directory starts, and the path after it: `$NAME`, `${NAME}/folder`.
 /// `~/folder` starts with HOME.
@@ -26,7 +26,7 @@ pub fn variable(dir: &Path) -> Option<(&str, &str)> {
 }
 
 /// Collects the faults of the scratch directory of a well-formed profile.
-pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+pub fn check(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     let shown = site.scratch.display();
     let rest = variable(&site.scratch).map(|(_, rest)| Path::new(rest));
     let mut fault = |message: String, hint: &str| {
