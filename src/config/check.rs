@@ -8,7 +8,7 @@ use super::fault::{Fault, Faults, hint_for};
 use super::site::{Executor, Partition, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
-use crate::simulate::{Engine, Ranks};
+use crate::simulate::{QcEngine, Ranks};
 
 /// Collects the faults of a well-formed campaign, except those of its stages, which `plan` finds.
 ///
@@ -133,7 +133,7 @@ fn methods(loaded: &LoadedCampaign, faults: &mut Faults) {
 /// Checks that a method can start from the geometries of the method `first`.
 fn geometry_fits(
     loaded: &LoadedCampaign,
-    (name, engine): (&str, &Engine),
+    (name, engine): (&str, &QcEngine),
     first: &str,
     faults: &mut Faults,
 ) {
@@ -141,7 +141,7 @@ fn geometry_fits(
         let place = loaded.place(&["methods", name, "geometry"]);
         faults.push(Fault::new(message).at(place).hint(hint));
     };
-    if let Engine::Gfn2 { .. } = engine {
+    if let QcEngine::Gfn2 { .. } = engine {
         let message = format!(
             "the method `{name}` names a `geometry`, but `{}` has its own",
             engine.name()

@@ -17,7 +17,7 @@ use super::source::Source;
 use super::tree::{self, TreeNode};
 use super::{check, schema, walk};
 use crate::host::hash;
-use crate::simulate::Engine;
+use crate::simulate::QcEngine;
 
 /// Changes that the command line makes to a campaign.
 #[derive(Clone, Debug, Default)]
@@ -231,7 +231,7 @@ fn at_home(mut campaign: Campaign, tree: &TreeNode, faults: &mut Faults) -> Camp
     }
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
-            engine: Engine::Command { settings },
+            engine: QcEngine::Command { settings },
             ..
         } = &mut method.kind
         {
@@ -262,7 +262,7 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, faults: &mut Faults) -> 
     }
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
-            engine: Engine::Command { settings },
+            engine: QcEngine::Command { settings },
             ..
         } = &mut method.kind
         {
