@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::campaign::Scalar;
 use super::fault::{Fault, Faults, Place, hint_for};
+use super::keywords::whole;
 use super::overrides::SetOption;
 use super::template::{Piece, is_name, pieces};
 use super::tree::{TreeNode, Value};
-use super::walk::whole;
 
 /// Applies the overrides and replaces every `{{name}}`; returns the values of the params.
 ///

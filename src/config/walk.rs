@@ -4,7 +4,9 @@ use serde_json::Value as Json;
 
 use super::duration::{self, Duration};
 use super::fault::{Fault, Faults, hint_for, nearest};
-use super::keywords::{choices_of, expected, fits, is_inner, plain, tag_of, wants_whole, words_of};
+use super::keywords::{
+    choices_of, expected, fits, is_inner, plain, tag_of, wants_whole, whole, words_of,
+};
 use super::site::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 use super::tree::{Key, TreeNode, Value};
 use crate::simulate::{WORD_FORMAT, Words};
@@ -414,13 +416,6 @@ impl<'a> Walker<'a> {
         self.faults
             .push(Fault::new(message).at(node.place.clone()).hint(hint));
     }
-}
-
-/// Integer value of a number such as `1e3`, if it is one.
-pub fn whole(value: f64) -> Option<i128> {
-    /// Above it, `f64` cannot represent every integer.
-    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-    (value.fract() == 0.0 && value.abs() <= LARGEST).then_some(value as i128)
 }
 
 /// Origin of a value that is not written where it is used.
