@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
 use moldflow::chem::{self, Embedding, Molecule};
-use moldflow::simulate::{Engine, Gfn2, Prepared, Request};
+use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request};
 use support::report;
 
 fn main() {
@@ -17,7 +17,7 @@ fn main() {
         .map(|entry| entry.smiles.to_owned())
         .take(100)
         .collect();
-    let engine = Engine::Gfn2 {
+    let engine = QcEngine::Gfn2 {
         settings: Gfn2 {
             conformers: Some(NonZeroU32::MIN),
             ..Gfn2::default()
@@ -38,7 +38,8 @@ fn main() {
             geometry: None,
         };
         let begin = Instant::now();
-        let Ok(Prepared::Done(result)) = engine.simulator().prepare(&request, None) else {
+        let Ok(PreparedSimulation::Done(result)) = engine.simulator().prepare(&request, None)
+        else {
             continue;
         };
         whole += begin.elapsed();

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::time::Instant;
 
 use moldflow::chem::qm9::Qm9;
-use moldflow::simulate::{Engine, Gfn2, Prepared, Request};
+use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
@@ -69,12 +69,12 @@ fn energy(smiles: &str, conformers: u32, seed: u64) -> Option<f64> {
     };
     let request = Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Gfn2 { settings },
+        engine: QcEngine::Gfn2 { settings },
         seed,
         geometry: None,
     };
     match request.engine.simulator().prepare(&request, None) {
-        Ok(Prepared::Done(result)) => Some(result.total_energy_hartree),
-        Ok(Prepared::Program(_)) | Err(_) => None,
+        Ok(PreparedSimulation::Done(result)) => Some(result.total_energy_hartree),
+        Ok(PreparedSimulation::Program(_)) | Err(_) => None,
     }
 }

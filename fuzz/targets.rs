@@ -20,7 +20,7 @@ use moldflow::scheduler::{
     BatchParams, CommandHost, CommandRequest, Output, Resources, Scheduler, SchedulerKind, Script,
     SubmissionParams, Unreachable, slurm,
 };
-use moldflow::simulate::{Engine, Outputs, Request};
+use moldflow::simulate::{Outputs, QcEngine, Request};
 use moldflow::task::Event;
 use moldflow::task::Shape;
 
@@ -284,7 +284,7 @@ impl CommandHost for Says {
 
 /// Has the engine of these settings read `data`: its output, then files of these names.
 fn parse(settings: &str, data: &[u8], files: &[&str]) {
-    let engine: Engine = serde_json::from_str(settings).expect("settings");
+    let engine: QcEngine = serde_json::from_str(settings).expect("settings");
     let text = String::from_utf8_lossy(data);
     let mut parts = text.split(SEPARATOR);
     let stdout = parts.next().unwrap_or_default().to_owned();

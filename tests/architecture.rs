@@ -35,6 +35,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
+            "text",
             "chem",
             "task",
             "scheduler",

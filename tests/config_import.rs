@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use moldflow::config::fault::{Faults, Text};
-use moldflow::config::import::{Imported, qcengine};
+use moldflow::config::import::{ImportedSite, qcengine};
 use moldflow::config::profiles;
 
 /// The file for Theta in the README of the reference application, word for word.
@@ -17,7 +17,7 @@ const THETA: &str = r#"all:
   memory: 192
 "#;
 
-fn import(text: &str, name: Option<&str>) -> Result<Imported, Faults> {
+fn import(text: &str, name: Option<&str>) -> Result<ImportedSite, Faults> {
     let text = Text {
         name: "qcengine.yaml".into(),
         text: text.into(),
@@ -35,7 +35,7 @@ fn parse(text: String) -> moldflow::config::site::Site {
 
 #[test]
 fn the_file_of_the_reference_application_becomes_the_profile_of_theta() {
-    let Imported { site, notes } = import(THETA, Some("theta")).unwrap();
+    let ImportedSite { site, notes } = import(THETA, Some("theta")).unwrap();
     let shipped = parse(include_str!("../site-profiles/theta.yml").to_owned());
     assert_eq!(site.mpiexec_command, shipped.mpiexec_command);
     assert_eq!(site.node, shipped.node);
@@ -56,7 +56,7 @@ fn what_is_imported_is_a_profile_that_can_be_read() {
         "bare: {}",
     ];
     for file in files {
-        let Imported { site, .. } = import(file, None).unwrap();
+        let ImportedSite { site, .. } = import(file, None).unwrap();
         assert_eq!(
             parse(serde_saphyr::to_string(&site).unwrap()),
             site,

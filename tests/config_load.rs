@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use moldflow::config::campaign::{Campaign, Loaded, MethodKind, Overrides, Scalar, Schedule, load};
+use moldflow::config::campaign::{
+    Campaign, LoadedCampaign, MethodKind, Overrides, Scalar, Schedule, load,
+};
 use moldflow::config::fault::Faults;
 use proptest::prelude::*;
 
@@ -10,7 +12,7 @@ fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn with(set: &[&str]) -> Result<Loaded, Faults> {
+fn with(set: &[&str]) -> Result<LoadedCampaign, Faults> {
     let overrides = Overrides {
         set: set.iter().map(|set| (*set).to_owned()).collect(),
         ..Overrides::default()
@@ -209,7 +211,7 @@ fn the_hash_changes_with_the_campaign_its_methods_and_its_site() {
 }
 
 /// Writes campaign and site as a run directory keeps them, and reads them back.
-fn written_and_read(loaded: &Loaded) -> Loaded {
+fn written_and_read(loaded: &LoadedCampaign) -> LoadedCampaign {
     let folder = tempfile::tempdir().unwrap();
     let (campaign, site) = (
         folder.path().join("campaign.yml"),

@@ -7,7 +7,7 @@ use moldflow::chem::{Molecule, Stereo};
 use moldflow::config::campaign::MethodKind;
 use moldflow::config::campaign::{Campaign, Overrides, load};
 use moldflow::config::source::{self, Source};
-use moldflow::simulate::{Engine, Xtb};
+use moldflow::simulate::{QcEngine, Xtb};
 
 fn campaign() -> Campaign {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/qm9-atomization.yml");
@@ -317,7 +317,7 @@ fn judged_by_rdkit() -> Vec<Judged> {
 fn relaxing(campaign: &mut Campaign) {
     for method in campaign.methods.values_mut() {
         if let MethodKind::Simulate { engine, .. } = &mut method.kind {
-            *engine = Engine::Xtb {
+            *engine = QcEngine::Xtb {
                 settings: Xtb::default(),
             };
         }

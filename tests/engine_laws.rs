@@ -316,7 +316,7 @@ fn with_two_steps(mut config: EngineConfig) -> EngineConfig {
         stage.geometry = Some(GeometryStep {
             stage: format!("{}.relax", stage.stage),
             retries: Retries::of(2),
-            engine: simulate::Engine::Xtb {
+            engine: simulate::QcEngine::Xtb {
                 settings: Default::default(),
             },
         });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use moldflow::config::campaign::{Loaded, Overrides};
+use moldflow::config::campaign::{LoadedCampaign, Overrides};
 use moldflow::plan::{self, EdgeKind, Plan};
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
@@ -11,7 +11,7 @@ fn good() -> String {
     std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/good.yml")).unwrap()
 }
 
-fn plan(text: &str) -> Result<(Loaded, Plan), String> {
+fn plan(text: &str) -> Result<(LoadedCampaign, Plan), String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("campaign.yml");
     std::fs::write(&path, text).unwrap();

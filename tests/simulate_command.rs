@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use moldflow::exec;
 use moldflow::simulate::{
-    Command, Engine, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator,
+    Command, Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult,
+    Simulator,
 };
 use serde_json::{Value, json};
 use support::{Campaign, rows};
@@ -32,7 +33,7 @@ fn request(engine: &Command, smiles: &str) -> Request {
     let settings = engine.clone();
     Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Command { settings },
+        engine: QcEngine::Command { settings },
         seed: 42,
         geometry: None,
     }
@@ -40,8 +41,8 @@ fn request(engine: &Command, smiles: &str) -> Request {
 
 fn prepare(engine: &Command, smiles: &str) -> Program {
     match engine.prepare(&request(engine, smiles), None).unwrap() {
-        Prepared::Program(program) => program,
-        Prepared::Done(result) => panic!("a command is not built in: {result:?}"),
+        PreparedSimulation::Program(program) => program,
+        PreparedSimulation::Done(result) => panic!("a command is not built in: {result:?}"),
     }
 }
 

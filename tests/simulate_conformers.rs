@@ -2,7 +2,7 @@
 
 use std::num::NonZeroU32;
 
-use moldflow::simulate::{Engine, Gfn2, Prepared, Request, SimError, SimResult};
+use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request, SimError, SimResult};
 use serde_json::{Value, json};
 
 /// From RDKit and tblite; `goldens/simulate_conformers.py` says how.
@@ -17,13 +17,15 @@ fn compute(smiles: &str, conformers: Option<u32>, seed: u64) -> Result<SimResult
     };
     let request = Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Gfn2 { settings },
+        engine: QcEngine::Gfn2 { settings },
         seed,
         geometry: None,
     };
     match request.engine.simulator().prepare(&request, None)? {
-        Prepared::Done(result) => Ok(result),
-        Prepared::Program(program) => panic!("a built-in engine wants to run {program:?}"),
+        PreparedSimulation::Done(result) => Ok(result),
+        PreparedSimulation::Program(program) => {
+            panic!("a built-in engine wants to run {program:?}")
+        }
     }
 }
 
@@ -98,7 +100,8 @@ fn settings_without_a_number_of_conformers_mean_one() {
     // As version 0.1.0 wrote them.
     let stored = json!({"smiles": "CCCCO", "engine": "gfn2//mmff94", "settings": {"embed_timeout_seconds": 10}, "seed": 42});
     let request: Request = serde_json::from_value(stored.clone()).unwrap();
-    let Ok(Prepared::Done(result)) = request.engine.simulator().prepare(&request, None) else {
+    let Ok(PreparedSimulation::Done(result)) = request.engine.simulator().prepare(&request, None)
+    else {
         panic!("no result");
     };
     assert_eq!(

@@ -1,9 +1,9 @@
 //! The list of engines, their settings, and the free atoms they are asked for.
 
-use moldflow::simulate::{Engine, Request, atomic_reference_smiles};
+use moldflow::simulate::{QcEngine, Request, atomic_reference_smiles};
 use serde_json::{Value, json};
 
-fn engine(value: Value) -> Result<Engine, serde_json::Error> {
+fn engine(value: Value) -> Result<QcEngine, serde_json::Error> {
     serde_json::from_value(value)
 }
 

@@ -1,6 +1,6 @@
 //! The built-in engine, against tblite and against what it must refuse.
 
-use moldflow::simulate::{Engine, Gfn2, Prepared, Request, SimError, SimResult};
+use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request, SimError, SimResult};
 use serde_json::Value;
 
 /// From tblite; `goldens/simulate_gfn2.py` says how.
@@ -13,7 +13,7 @@ fn golden() -> Value {
 fn compute(smiles: &str) -> Result<SimResult, SimError> {
     let request = Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Gfn2 {
+        engine: QcEngine::Gfn2 {
             // As the geometries of the golden file were made.
             settings: Gfn2 {
                 conformers: None,
@@ -24,8 +24,10 @@ fn compute(smiles: &str) -> Result<SimResult, SimError> {
         geometry: None,
     };
     match request.engine.simulator().prepare(&request, None)? {
-        Prepared::Done(result) => Ok(result),
-        Prepared::Program(program) => panic!("a built-in engine wants to run {program:?}"),
+        PreparedSimulation::Done(result) => Ok(result),
+        PreparedSimulation::Program(program) => {
+            panic!("a built-in engine wants to run {program:?}")
+        }
     }
 }
 

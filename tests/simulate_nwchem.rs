@@ -9,7 +9,7 @@ use moldflow::chem::Geometry;
 use moldflow::config::profiles;
 use moldflow::exec::{self, render};
 use moldflow::simulate::{
-    Engine, Nwchem, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator,
+    Nwchem, Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult, Simulator,
 };
 use moldflow::task::Shape;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ fn engine(settings: Value) -> Nwchem {
 fn request(engine: &Nwchem, smiles: &str) -> Request {
     Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Nwchem {
+        engine: QcEngine::Nwchem {
             settings: engine.clone(),
         },
         seed: 42,
@@ -36,8 +36,8 @@ fn request(engine: &Nwchem, smiles: &str) -> Request {
 
 fn prepare(engine: &Nwchem, smiles: &str) -> Result<Program, SimError> {
     match engine.prepare(&request(engine, smiles), None)? {
-        Prepared::Program(program) => Ok(program),
-        Prepared::Done(result) => panic!("NWChem is not built in: {result:?}"),
+        PreparedSimulation::Program(program) => Ok(program),
+        PreparedSimulation::Done(result) => panic!("NWChem is not built in: {result:?}"),
     }
 }
 

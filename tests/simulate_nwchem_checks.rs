@@ -4,7 +4,8 @@
 use moldflow::chem::Geometry;
 use moldflow::exec;
 use moldflow::simulate::{
-    Engine, Nwchem, Outputs, Prepared, Relaxed, Request, SimError, SimResult, Simulator,
+    Nwchem, Outputs, PreparedSimulation, QcEngine, RelaxedGeometry, Request, SimError, SimResult,
+    Simulator,
 };
 use serde_json::{Value, json};
 
@@ -21,16 +22,16 @@ fn compute(
     let engine: Nwchem = serde_json::from_value(settings).unwrap();
     let request = Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Nwchem {
+        engine: QcEngine::Nwchem {
             settings: engine.clone(),
         },
         seed: 42,
-        geometry: geometry.map(|geometry| Relaxed {
+        geometry: geometry.map(|geometry| RelaxedGeometry {
             level: "given".into(),
             xyz: geometry.to_xyz(""),
         }),
     };
-    let Prepared::Program(mut program) = engine.prepare(&request, None)? else {
+    let PreparedSimulation::Program(mut program) = engine.prepare(&request, None)? else {
         panic!("NWChem is not built in")
     };
     program.files[0].1 = edit(&program.files[0].1);

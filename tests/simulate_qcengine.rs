@@ -5,7 +5,8 @@ use std::path::Path;
 
 use moldflow::exec;
 use moldflow::simulate::{
-    Engine, Outputs, Prepared, Program, Qcengine, Request, SimError, SimResult, Simulator,
+    Outputs, PreparedSimulation, Program, QcEngine, Qcengine, Request, SimError, SimResult,
+    Simulator,
 };
 use serde_json::{Value, json};
 
@@ -18,7 +19,7 @@ fn request(engine: &Qcengine, smiles: &str) -> Request {
     let settings = engine.clone();
     Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Qcengine { settings },
+        engine: QcEngine::Qcengine { settings },
         seed: 42,
         geometry: None,
     }
@@ -30,8 +31,8 @@ fn prepare(engine: &Qcengine, smiles: &str) -> Program {
 
 fn prepare_with(engine: &Qcengine, smiles: &str, scratch: Option<&Path>) -> Program {
     match engine.prepare(&request(engine, smiles), scratch).unwrap() {
-        Prepared::Program(program) => program,
-        Prepared::Done(result) => panic!("QCEngine is not built in: {result:?}"),
+        PreparedSimulation::Program(program) => program,
+        PreparedSimulation::Done(result) => panic!("QCEngine is not built in: {result:?}"),
     }
 }
 
@@ -106,7 +107,7 @@ fn free_atoms_at_gfn2_need_no_program() {
     let engine: Qcengine = serde_json::from_value(settings).unwrap();
     let golden: Value = serde_json::from_str(include_str!("goldens/simulate_gfn2.json")).unwrap();
     let prepared = engine.prepare(&request(&engine, "[N]"), None).unwrap();
-    let Prepared::Done(result) = prepared else {
+    let PreparedSimulation::Done(result) = prepared else {
         panic!("{prepared:?}")
     };
     let error = result.total_energy_hartree - golden["atoms"]["N"].as_f64().unwrap();

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use moldflow::simulate::{
-    Engine, Outputs, Prepared, Program, Request, SimError, SimResult, Simulator, Xtb,
+    Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult, Simulator, Xtb,
 };
 use serde_json::Value;
 
@@ -15,7 +15,7 @@ const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
 fn request(smiles: &str) -> Request {
     Request {
         smiles: smiles.to_owned(),
-        engine: Engine::Xtb {
+        engine: QcEngine::Xtb {
             settings: Xtb::default(),
         },
         seed: 7,
@@ -25,8 +25,8 @@ fn request(smiles: &str) -> Request {
 
 fn prepare(smiles: &str) -> Result<Program, SimError> {
     match Xtb::default().prepare(&request(smiles), None)? {
-        Prepared::Program(program) => Ok(program),
-        Prepared::Done(result) => panic!("xtb is not built in: {result:?}"),
+        PreparedSimulation::Program(program) => Ok(program),
+        PreparedSimulation::Done(result) => panic!("xtb is not built in: {result:?}"),
     }
 }
 
@@ -112,7 +112,7 @@ fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
 fn free_atoms_have_the_energies_of_the_golden_file_without_the_program() {
     for symbol in ["H", "C", "N", "O", "F"] {
         let prepared = Xtb::default().prepare(&request(&format!("[{symbol}]")), None);
-        let Ok(Prepared::Done(result)) = prepared else {
+        let Ok(PreparedSimulation::Done(result)) = prepared else {
             panic!("{symbol}: {prepared:?}")
         };
         let expected = golden()["atoms"][symbol].as_f64().unwrap();
@@ -165,7 +165,7 @@ fn cages_of_qm9_keep_their_bonds_or_are_told_to_have_opened() {
             seed: 42,
             ..request(smiles)
         };
-        let Ok(Prepared::Program(program)) = engine.prepare(&request, None) else {
+        let Ok(PreparedSimulation::Program(program)) = engine.prepare(&request, None) else {
             panic!("{smiles}");
         };
         let dir = tempfile::tempdir().unwrap();

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
 use super::settings_changes;
-use crate::config::campaign::Loaded;
+use crate::config::campaign::LoadedCampaign;
 use crate::driver::StateFiles;
 use crate::engine::{Engine, EngineConfig};
 use crate::plan::Plan;
@@ -43,7 +43,11 @@ pub struct Repair {
 /// # Errors
 ///
 /// Fails if the run is damaged or cannot be read.
-pub async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Verification, CommandError> {
+pub async fn check(
+    dir: &Path,
+    loaded: &LoadedCampaign,
+    plan: &Plan,
+) -> Result<Verification, CommandError> {
     let facts = verify(dir, loaded, plan).await?;
     let mut store = Store::open_to_read(dir).await?;
     let changes = settings_changes::list(dir, &mut store).await?;
@@ -55,7 +59,11 @@ pub async fn check(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Verificat
 /// # Errors
 ///
 /// Fails if the run is damaged or cannot be read.
-pub async fn verify_if_small(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<(), CommandError> {
+pub async fn verify_if_small(
+    dir: &Path,
+    loaded: &LoadedCampaign,
+    plan: &Plan,
+) -> Result<(), CommandError> {
     if dir.join(store::FILE).exists() {
         let mut store = Store::open(dir).await?;
         let facts = store.facts().await?;
@@ -68,7 +76,7 @@ pub async fn verify_if_small(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result
 }
 
 /// Verifies a run and returns the number of its facts.
-async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, CommandError> {
+async fn verify(dir: &Path, loaded: &LoadedCampaign, plan: &Plan) -> Result<i64, CommandError> {
     let mut store = Store::open(dir).await?;
     let mut replayed = ReplayedEngine::new(&mut store, loaded, plan).await?;
     store.close().await?;
@@ -93,7 +101,11 @@ async fn verify(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<i64, Command
 /// # Errors
 ///
 /// Fails if the journal cannot be read, or the new database cannot be written.
-pub async fn repair(dir: &Path, loaded: &Loaded, plan: &Plan) -> Result<Repair, CommandError> {
+pub async fn repair(
+    dir: &Path,
+    loaded: &LoadedCampaign,
+    plan: &Plan,
+) -> Result<Repair, CommandError> {
     // Damaged ones are those of the run directory from now on.
     let settings = match Store::open_to_read(dir).await {
         Ok(mut store) => store.settings().await.unwrap_or_default(),
@@ -141,7 +153,11 @@ struct ReplayedEngine {
 impl ReplayedEngine {
     /// Returns the engine before the first fact, with the stop conditions with which the run
     /// started.
-    async fn new(store: &mut Store, loaded: &Loaded, plan: &Plan) -> Result<Self, CommandError> {
+    async fn new(
+        store: &mut Store,
+        loaded: &LoadedCampaign,
+        plan: &Plan,
+    ) -> Result<Self, CommandError> {
         let mut config = EngineConfig::new(&loaded.campaign, plan);
         if let Some(stop) = store
             .settings()

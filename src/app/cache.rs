@@ -5,13 +5,13 @@ use std::io;
 use std::path::Path;
 
 use super::error::causes;
-use crate::config::campaign::{Loaded, MethodKind};
+use crate::config::campaign::{LoadedCampaign, MethodKind};
 use crate::config::site::Partition;
 use crate::driver::ResultCache;
 use crate::exec::{self, doctor};
 use crate::host::hash::sha256_of_file;
 use crate::plan::Plan;
-use crate::simulate::{Engine, LIBRARIES};
+use crate::simulate::{LIBRARIES, QcEngine};
 use crate::store::Cache;
 
 type Versions = BTreeMap<String, String>;
@@ -19,7 +19,7 @@ type Versions = BTreeMap<String, String>;
 /// Opens the cache for the run of this name; none if the campaign has none. `notify` receives a
 /// warning if the cache cannot be used; the run then computes everything itself.
 pub async fn open(
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     plan: &Plan,
     run: &str,
     notify: &mut dyn FnMut(&str),
@@ -53,7 +53,7 @@ pub async fn open(
 
 /// Returns the versions of the programs by which an engine computes energies on a partition, or the
 /// reason for which they are unknown.
-fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, String> {
+fn versions_of(engine: &QcEngine, partition: &Partition) -> Result<Versions, String> {
     let mut versions = Versions::from([
         ("moldflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("its libraries".to_owned(), LIBRARIES.to_owned()),
@@ -79,7 +79,7 @@ fn versions_of(engine: &Engine, partition: &Partition) -> Result<Versions, Strin
         versions.insert(needed.program, version);
     }
     // A script is the program as much as its interpreter is.
-    if let Engine::Command { settings } = engine {
+    if let QcEngine::Command { settings } = engine {
         for word in settings.argv.iter().skip(1) {
             let path = Path::new(word);
             if path.is_absolute() && path.is_file() {

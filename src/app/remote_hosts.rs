@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::error::CommandError;
 use super::host::own_executable;
-use crate::config::campaign::Loaded;
+use crate::config::campaign::LoadedCampaign;
 use crate::config::site::{Site, Transport};
 use crate::exec::ssh::{Connection, SshParams, SshTransport};
 use crate::exec::transport::LocalTransport;
@@ -58,7 +58,7 @@ impl RemoteHosts {
     /// # Errors
     ///
     /// Fails if one does not answer.
-    pub fn check_schedulers(&mut self, loaded: &Loaded) -> Result<(), CommandError> {
+    pub fn check_schedulers(&mut self, loaded: &LoadedCampaign) -> Result<(), CommandError> {
         let mut here = LocalTransport::new(&own_executable()?);
         let mut checked = BTreeSet::new();
         let used = loaded.campaign.methods.values();

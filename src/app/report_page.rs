@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::error::CommandError;
-use crate::config::campaign::Loaded;
+use crate::config::campaign::LoadedCampaign;
 use crate::engine::EngineConfig;
 use crate::plan::Plan;
 use crate::report::{self, About, RunState};
@@ -17,7 +17,7 @@ use crate::store::Store;
 pub async fn write(
     store: &mut Store,
     dir: &Path,
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     plan: &Plan,
 ) -> Result<(), CommandError> {
     let state = RunState::of(&store.summary().await?, false);
@@ -25,7 +25,7 @@ pub async fn write(
     Ok(report::write_page(dir, &page)?)
 }
 
-pub fn about<'a>(loaded: &'a Loaded, plan: &Plan, state: RunState) -> About<'a> {
+pub fn about<'a>(loaded: &'a LoadedCampaign, plan: &Plan, state: RunState) -> About<'a> {
     let stages = plan.stages().into_iter();
     About {
         state,

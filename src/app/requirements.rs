@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::start::host_environment;
-use crate::config::campaign::{Loaded, MethodKind, Overrides};
+use crate::config::campaign::{LoadedCampaign, MethodKind, Overrides};
 use crate::config::fault::{Fault, Faults};
 use crate::config::site::Site;
 use crate::exec::{LauncherError, doctor};
@@ -14,7 +14,7 @@ use crate::plan::{self, Plan, PlannedStage};
 /// # Errors
 ///
 /// Fails with every fault of the campaign and its site, or with every program that is missing.
-pub fn checked(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Faults> {
+pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Plan), Faults> {
     programs(plan::load(path, overrides, &host_environment())?)
 }
 
@@ -23,7 +23,7 @@ pub fn checked(path: &Path, overrides: &Overrides) -> Result<(Loaded, Plan), Fau
 /// # Errors
 ///
 /// Fails with every program that is missing.
-pub fn programs((loaded, plan): (Loaded, Plan)) -> Result<(Loaded, Plan), Faults> {
+pub fn programs((loaded, plan): (LoadedCampaign, Plan)) -> Result<(LoadedCampaign, Plan), Faults> {
     let mut faults = Faults::default();
     for stage in plan.stages() {
         let MethodKind::Simulate { engine, .. } = &stage.method.kind else {

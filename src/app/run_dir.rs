@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::error::CommandError;
 use super::start::host_environment;
-use crate::config::campaign::{Campaign, Loaded, MethodKind, Overrides};
+use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, Overrides};
 use crate::config::source::QM9;
 use crate::host::atomic::{self, Durability};
 use crate::host::name::host_name;
@@ -38,7 +38,7 @@ pub fn keep_private() {
 ///
 /// Fails if `dir` holds a run already or cannot be written.
 pub fn create(
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     dir: Option<PathBuf>,
     runs_dir: &Path,
 ) -> Result<(PathBuf, File), CommandError> {
@@ -90,7 +90,7 @@ fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
 }
 
 /// Writes what the run is about; `campaign.yml` last, by which a run directory is known.
-fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
+fn describe(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
     let params = serde_json::to_value(&loaded.params)?;
     write(dir, "run_params.json", &pretty(&params))?;
     write(dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
@@ -101,7 +101,7 @@ fn describe(loaded: &Loaded, dir: &Path) -> io::Result<()> {
 
 /// Copies the source into the run directory and returns the campaign with that path: the original
 /// may change.
-fn self_contained(loaded: &Loaded, dir: &Path) -> io::Result<Campaign> {
+fn self_contained(loaded: &LoadedCampaign, dir: &Path) -> io::Result<Campaign> {
     let mut campaign = loaded.campaign.clone();
     let source = &mut campaign.search_space.source;
     if source != QM9 {
@@ -210,7 +210,7 @@ async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), Command
 pub async fn load(
     dir: &Path,
     notify: &mut dyn FnMut(&str),
-) -> Result<(Loaded, Plan), CommandError> {
+) -> Result<(LoadedCampaign, Plan), CommandError> {
     restore(dir, notify).await?;
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
@@ -316,7 +316,7 @@ fn pretty(value: &serde_json::Value) -> String {
 }
 
 /// Returns the methods that compute energies, with all their settings.
-fn qc_spec(loaded: &Loaded) -> serde_json::Value {
+fn qc_spec(loaded: &LoadedCampaign) -> serde_json::Value {
     let methods = loaded.campaign.methods.iter();
     let simulating =
         methods.filter(|(_, method)| matches!(method.kind, MethodKind::Simulate { .. }));

@@ -22,7 +22,7 @@ use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
 use super::settings_changes::SettingsChanges;
 use super::{audit, cache, report_page, requirements, run_dir, signals, start};
-use crate::config::campaign::{Campaign, Loaded};
+use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
 use crate::config::site::Submit;
 use crate::config::source::{self, Source};
@@ -51,7 +51,7 @@ pub struct LockedRun {
     dir: PathBuf,
     /// Lock of the directory.
     _lock: File,
-    loaded: Loaded,
+    loaded: LoadedCampaign,
     plan: Plan,
 }
 
@@ -62,7 +62,7 @@ impl LockedRun {
     ///
     /// Fails if `dir` holds a run already or cannot be written.
     pub fn create(
-        loaded: Loaded,
+        loaded: LoadedCampaign,
         plan: Plan,
         dir: Option<PathBuf>,
         runs_dir: &Path,
@@ -332,7 +332,7 @@ async fn driver(
 }
 
 /// Returns the source of molecules that was read when the campaign was checked, or else reads it.
-fn source(loaded: &Loaded) -> Result<Arc<Source>, CommandError> {
+fn source(loaded: &LoadedCampaign) -> Result<Arc<Source>, CommandError> {
     match &loaded.source {
         Some(source) => Ok(Arc::clone(source)),
         // The database is there, but a crash kept the draw out of it.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::error::{CommandError, causes};
 use super::job_chain;
-use crate::config::campaign::Loaded;
+use crate::config::campaign::LoadedCampaign;
 use crate::config::site::{Executor, Site, Submit, Transport};
 use crate::host::name::host_name;
 use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
@@ -45,7 +45,7 @@ pub struct BatchScript {
 ///
 /// Fails if a launcher or a batch script cannot be rendered.
 pub fn stage_commands(
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     plan: &Plan,
 ) -> Result<BTreeMap<String, StageCommands>, CommandError> {
     let stages = plan.stages().into_iter();
@@ -107,7 +107,7 @@ pub fn job_script(
     })
 }
 
-fn commands(loaded: &Loaded, stage: &PlannedStage) -> Result<StageCommands, CommandError> {
+fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageCommands, CommandError> {
     let site = &loaded.site;
     let partition = &stage.partition;
     let failed = |error: &dyn std::error::Error| {

@@ -10,7 +10,7 @@ use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, LauncherError, ProgramError, SCRATCH, ScratchError, ScratchFolder};
 use crate::host::atomic::{self, Durability};
 use crate::host::hash::sha256_of_reader;
-use crate::simulate::{Outputs, Prepared, SCRATCH_LINK, SimError, SimResult};
+use crate::simulate::{Outputs, PreparedSimulation, SCRATCH_LINK, SimError, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
 
 #[derive(Debug, thiserror::Error)]
@@ -104,8 +104,8 @@ fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
     };
     let scratch = scratch.as_ref().map(ScratchFolder::path);
     match engine.prepare(request, scratch)? {
-        Prepared::Done(result) => Ok(result),
-        Prepared::Program(program) => {
+        PreparedSimulation::Done(result) => Ok(result),
+        PreparedSimulation::Program(program) => {
             let mut argv = match launch {
                 Some(launch) if program.parallel => launch.argv_in(dir)?,
                 _ => Vec::new(),

@@ -10,8 +10,8 @@ use super::{CampaignArguments, ExitStatus, print, wait};
 use crate::app::audit::{Repair, Verification};
 use crate::app::error::CommandError;
 use crate::app::{audit, requirements, run_dir};
-use crate::config::campaign::{Campaign, Loaded, Objective};
-use crate::config::source::{Entry, Reading};
+use crate::config::campaign::{Campaign, LoadedCampaign, Objective};
+use crate::config::source::{SourceEntry, SourceReport};
 use crate::plan::{self, Plan};
 use crate::report;
 
@@ -96,14 +96,14 @@ fn repaired(dir: &Path, repair: &Repair) -> String {
 }
 
 /// Warns on stderr if tasks will share cores.
-pub(super) fn warn_of_crowding(loaded: &Loaded, plan: &Plan) {
+pub(super) fn warn_of_crowding(loaded: &LoadedCampaign, plan: &Plan) {
     if let Some(message) = plan::crowded(&loaded.site, plan) {
         say(&format!("warning: {message}"));
         say("  hint: lower `slots` in the site profile, or the ranks and cores of the method");
     }
 }
 
-fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
+fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
     let Campaign {
         name,
         objective,
@@ -155,7 +155,7 @@ fn summary(path: &Path, loaded: &Loaded, plan: &Plan) -> String {
 const SHOWN: usize = 3;
 
 /// Returns what was found in the source file of molecules, with the entries that are left out.
-fn entries(reading: &Reading, verbose: bool) -> String {
+fn entries(reading: &SourceReport, verbose: bool) -> String {
     let mut text = format!("{}: {reading}", reading.file);
     let _ = writeln!(text, "; {} can be drawn", reading.kept.len());
     let _ = writeln!(text, "  read as {}", reading.layout);
@@ -164,7 +164,7 @@ fn entries(reading: &Reading, verbose: bool) -> String {
     let kinds = duplicates.chain(skipped.map(|(reason, entries)| (reason.to_string(), entries)));
     let most = if verbose { usize::MAX } else { SHOWN };
     for (kind, entries) in kinds {
-        for Entry { smiles, name, line } in entries.iter().take(most) {
+        for SourceEntry { smiles, name, line } in entries.iter().take(most) {
             let molecule = report::named(smiles, name.as_deref());
             let _ = writeln!(text, "  {kind}: {}:{line}: {molecule}", reading.file);
         }

@@ -10,7 +10,7 @@ use super::table::{in_words, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::start::{self, BatchScript, StageCommands, host_environment};
-use crate::config::campaign::Loaded;
+use crate::config::campaign::LoadedCampaign;
 use crate::config::site::Partition;
 use crate::plan::{self, EdgeKind, Plan, PlannedStage};
 
@@ -48,7 +48,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     Ok(ExitStatus::Finished)
 }
 
-fn text(loaded: &Loaded, plan: &Plan) -> String {
+fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
     let mut table = table([
         "stage",
         "after",
@@ -112,7 +112,7 @@ fn text(loaded: &Loaded, plan: &Plan) -> String {
 type Commands = BTreeMap<String, StageCommands>;
 
 /// Returns the command lines, and the batch scripts of partitions whose tasks are jobs.
-fn how(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+fn how(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
     let starts = start::stage_commands(loaded, plan)?;
     let campaign = campaign_script(loaded)?;
     Ok(command_lines(plan, &starts) + &batch_scripts(plan, &starts) + &campaign)
@@ -182,7 +182,7 @@ fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
 }
 
 /// Returns the script of the jobs of `moldflow submit`; empty if the site has none.
-fn campaign_script(loaded: &Loaded) -> Result<String, CommandError> {
+fn campaign_script(loaded: &LoadedCampaign) -> Result<String, CommandError> {
     let mut text = String::new();
     if let Some(submit) = &loaded.site.submit {
         let script = start::job_script(
@@ -228,7 +228,7 @@ fn resources(partition: &Partition) -> Option<String> {
 }
 
 /// Returns the number of tasks of a stage in words.
-fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
+fn tasks(loaded: &LoadedCampaign, plan: &Plan, stage: &str) -> String {
     let elements = loaded.campaign.search_space.elements.len();
     let is =
         |step: &Option<PlannedStage>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
@@ -246,7 +246,7 @@ fn tasks(loaded: &Loaded, plan: &Plan, stage: &str) -> String {
     }
 }
 
-fn json(loaded: &Loaded, plan: &Plan) -> Result<String, CommandError> {
+fn json(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
     let starts = start::stage_commands(loaded, plan)?;
     let whole = serde_json::json!({
         "campaign": loaded.campaign.name,

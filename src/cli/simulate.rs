@@ -8,7 +8,7 @@ use super::table::{align_numbers, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
 use crate::app::start::host_environment;
-use crate::config::campaign::{Loaded, MethodKind, Schedule};
+use crate::config::campaign::{LoadedCampaign, MethodKind, Schedule};
 use crate::config::duration::Duration;
 use crate::forecast::{
     self, Assumptions, Forecast, Machine, MachineError, Search, Times, forecast,
@@ -106,7 +106,7 @@ fn no_molecules() -> CommandError {
 }
 
 fn text(
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     machine: &Machine,
     arguments: &Arguments,
     forecast: &Forecast,
@@ -222,7 +222,7 @@ fn search_phase(search: &Search) -> String {
 
 /// Returns the reasons for which slots stay idle, each with a remedy.
 fn notes(
-    loaded: &Loaded,
+    loaded: &LoadedCampaign,
     plan: &Plan,
     assumptions: &Assumptions,
     forecast: &Forecast,

@@ -13,8 +13,8 @@ use super::{ExitStatus, print, sites_check};
 use crate::app::error::CommandError;
 use crate::app::host::is_here;
 use crate::config::fault::{Faults, Text};
-use crate::config::import::{self, Imported};
-use crate::config::profiles::{self, Found, Origin};
+use crate::config::import::{self, ImportedSite};
+use crate::config::profiles::{self, FoundProfile, Origin};
 use crate::config::site::Site;
 
 #[derive(Subcommand)]
@@ -91,7 +91,7 @@ pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
 }
 
 fn import(arguments: &ImportArguments) -> Result<ExitStatus, CommandError> {
-    let Imported { site, notes } =
+    let ImportedSite { site, notes } =
         import::qcengine(&Text::read(&arguments.file)?, arguments.name.as_deref())?;
     let yaml =
         serde_saphyr::to_string(&site).map_err(|error| CommandError::new(error.to_string()))?;
@@ -116,13 +116,13 @@ fn import(arguments: &ImportArguments) -> Result<ExitStatus, CommandError> {
 }
 
 /// Returns true if an earlier profile has the same name.
-fn is_shadowed(found: &[Found], index: usize) -> bool {
+fn is_shadowed(found: &[FoundProfile], index: usize) -> bool {
     found[..index]
         .iter()
         .any(|earlier| earlier.name == found[index].name)
 }
 
-fn as_table(found: &[Found]) -> String {
+fn as_table(found: &[FoundProfile]) -> String {
     let mut table = table([
         "site",
         "here",
@@ -179,7 +179,7 @@ fn as_table(found: &[Found]) -> String {
     format!("{}\n{faults}", trimmed(&table))
 }
 
-fn as_json(found: &[Found]) -> String {
+fn as_json(found: &[FoundProfile]) -> String {
     let profiles = found.iter().enumerate().map(|(index, profile)| {
         let partitions = profile.site.as_ref().map(|site| {
             let partitions = site.partitions.iter().map(|(name, partition)| {

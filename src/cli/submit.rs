@@ -12,7 +12,7 @@ use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
 use crate::app::job_chain::{self, JobChain};
 use crate::app::{allocation, remote_hosts, requirements, run_dir, start};
-use crate::config::campaign::Loaded;
+use crate::config::campaign::LoadedCampaign;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
 use crate::exec::Nodes;
@@ -106,7 +106,7 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
 }
 
 /// Returns the job to submit: that of the profile, with what the command line changes in it.
-fn asked(arguments: &Arguments, loaded: &Loaded) -> Result<Submit, CommandError> {
+fn asked(arguments: &Arguments, loaded: &LoadedCampaign) -> Result<Submit, CommandError> {
     let site = &loaded.site;
     let Some(mut submit) = site.submit.clone() else {
         let message = format!(
@@ -154,7 +154,7 @@ async fn unfinished(dir: &Path) -> Result<(), CommandError> {
     }
 }
 
-fn write_script(dir: &Path, loaded: &Loaded, submit: &Submit) -> Result<(), CommandError> {
+fn write_script(dir: &Path, loaded: &LoadedCampaign, submit: &Submit) -> Result<(), CommandError> {
     let executable = crate::app::host::own_executable()?;
     let passed = passed_variables(&loaded.site, &start::host_environment().variables);
     // A job's PATH may lack the folder in which its own continuation is submitted.

@@ -6,11 +6,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Duration;
-pub use super::load::{Loaded, Overrides, load, read};
+pub use super::load::{LoadedCampaign, Overrides, load, read};
 use super::retries::Retries;
 use crate::chem::Stereo;
 use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};
-use crate::simulate::Engine;
+use crate::simulate::QcEngine;
 
 /// A campaign with every default filled in and every `{{param}}` replaced.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -199,7 +199,7 @@ pub enum MethodKind {
     Simulate {
         /// The quantum chemistry engine with its settings.
         #[serde(flatten)]
-        engine: Engine,
+        engine: QcEngine,
         /// The `simulate` method that relaxes the geometry first, in a task of its own; MMFF94 if
         /// not given. Free atoms need none.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,18 +3,23 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::campaign::{Loaded, MethodKind};
+use super::campaign::{LoadedCampaign, MethodKind};
 use super::fault::{Fault, Faults, hint_for};
 use super::site::{Executor, Partition, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
-use crate::simulate::{Engine, Ranks};
+use crate::simulate::{QcEngine, Ranks};
 
 /// Collects the faults of a well-formed campaign, except those of its stages, which `plan` finds.
 ///
 /// Opens and returns the source for the run to draw from, unless `drawn`: then its molecules have
 /// been drawn already.
-pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> Option<Source> {
+pub fn check(
+    loaded: &LoadedCampaign,
+    base: &Path,
+    drawn: bool,
+    faults: &mut Faults,
+) -> Option<Source> {
     if loaded.is_sound("methods") {
         methods(loaded, faults);
     }
@@ -25,7 +30,7 @@ pub fn check(loaded: &Loaded, base: &Path, drawn: bool, faults: &mut Faults) -> 
         .flatten()
 }
 
-fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Option<Source> {
+fn source(loaded: &LoadedCampaign, base: &Path, faults: &mut Faults) -> Option<Source> {
     let place = loaded.place(&["search_space", "source"]);
     let source = match source::open(&loaded.campaign, base) {
         Ok(source) => source,
@@ -58,7 +63,7 @@ fn source(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Option<Source> {
     Some(source)
 }
 
-fn methods(loaded: &Loaded, faults: &mut Faults) {
+fn methods(loaded: &LoadedCampaign, faults: &mut Faults) {
     for (name, method) in &loaded.campaign.methods {
         let place = |key| loaded.place(&["methods", name, key]);
         let partitions = loaded.site.partitions.keys().map(String::as_str);
@@ -127,8 +132,8 @@ fn methods(loaded: &Loaded, faults: &mut Faults) {
 
 /// Checks that a method can start from the geometries of the method `first`.
 fn geometry_fits(
-    loaded: &Loaded,
-    (name, engine): (&str, &Engine),
+    loaded: &LoadedCampaign,
+    (name, engine): (&str, &QcEngine),
     first: &str,
     faults: &mut Faults,
 ) {
@@ -136,7 +141,7 @@ fn geometry_fits(
         let place = loaded.place(&["methods", name, "geometry"]);
         faults.push(Fault::new(message).at(place).hint(hint));
     };
-    if let Engine::Gfn2 { .. } = engine {
+    if let QcEngine::Gfn2 { .. } = engine {
         let message = format!(
             "the method `{name}` names a `geometry`, but `{}` has its own",
             engine.name()
@@ -165,12 +170,12 @@ fn geometry_fits(
 }
 
 /// Checks that the MPI processes of a method can be started where its tasks run.
-fn ranks_fit(loaded: &Loaded, name: &str, ranks: &Ranks, faults: &mut Faults) {
+fn ranks_fit(loaded: &LoadedCampaign, name: &str, ranks: &Ranks, faults: &mut Faults) {
     let mut fault = |(key, message, hint): (&str, String, &str)| {
         let place = loaded.place(&["methods", name, "settings", key]);
         faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
     };
-    let Loaded { campaign, site, .. } = loaded;
+    let LoadedCampaign { campaign, site, .. } = loaded;
     if ranks.total() > 1 && site.mpiexec_command.is_none() {
         let message = format!(
             "the method `{name}` wants {} MPI ranks, but the site `{}` does not say how MPI programs are started",
@@ -223,7 +228,7 @@ fn nodes_without_names(site: &Site, partition: &Partition, ranks: &Ranks) -> Opt
 }
 
 /// Checks that MMFF94 has parameters for all elements if a method uses its geometries unrelaxed.
-fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
+fn mmff94_elements(loaded: &LoadedCampaign, faults: &mut Faults) -> bool {
     let Some((method, engine)) = loaded.campaign.at_mmff94_geometries().next() else {
         return true;
     };
@@ -245,7 +250,7 @@ fn mmff94_elements(loaded: &Loaded, faults: &mut Faults) -> bool {
 }
 
 /// Checks that all elements are known.
-fn elements(loaded: &Loaded, faults: &mut Faults) -> bool {
+fn elements(loaded: &LoadedCampaign, faults: &mut Faults) -> bool {
     let before = faults.0.len();
     let elements = &loaded.campaign.search_space.elements;
     for (index, element) in elements.iter().enumerate() {

@@ -11,12 +11,12 @@ use serde::Deserialize;
 use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::scratch::variable;
 use super::site::{Cores, Executor, Memory, Node, Partition, Recognise, Site, Slots};
-use super::tree::{self, Node as Tree, Value};
+use super::tree::{self, TreeNode, Value};
 use super::{schema, walk, yaml11};
 
 /// A profile made from a QCEngine file.
 #[derive(Clone, Debug)]
-pub struct Imported {
+pub struct ImportedSite {
     pub site: Site,
     /// Assumptions, omissions, and values that must be filled in by hand; one sentence each.
     pub notes: Vec<String>,
@@ -79,7 +79,7 @@ fn one() -> NonZeroUsize {
 ///
 /// # Errors
 /// The faults of the file, or that `name` is needed or unknown.
-pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults> {
+pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<ImportedSite, Faults> {
     let mut faults = Faults::default();
     let Some(mut tree) = tree::parse(text, &mut faults) else {
         return Err(faults);
@@ -143,11 +143,11 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<Imported, Faults
         pass_environment: Vec::new(),
         partitions: partitions(machine),
     };
-    Ok(Imported { site, notes })
+    Ok(ImportedSite { site, notes })
 }
 
 /// Removes keys that QCEngine does not know, and returns a note for each.
-fn unknown_keys(tree: &mut Tree) -> Vec<String> {
+fn unknown_keys(tree: &mut TreeNode) -> Vec<String> {
     let mut notes = Vec::new();
     let Value::Map(machines) = &mut tree.value else {
         return notes;
@@ -174,7 +174,7 @@ fn unknown_keys(tree: &mut Tree) -> Vec<String> {
 
 /// Converts numbers and booleans that are written as texts, as QCEngine does (pydantic 2, lax
 /// mode).
-fn convert(settings: &mut Tree) {
+fn convert(settings: &mut TreeNode) {
     let Value::Map(entries) = &mut settings.value else {
         return;
     };

@@ -124,3 +124,10 @@ pub fn plain(number: &Json) -> String {
         None => number.to_string(),
     }
 }
+
+/// Integer value of a number such as `1e3`, if it is one.
+pub fn whole(value: f64) -> Option<i128> {
+    /// Above it, `f64` cannot represent every integer.
+    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
+    (value.fract() == 0.0 && value.abs() <= LARGEST).then_some(value as i128)
+}

@@ -14,10 +14,10 @@ use super::paths::{self, PathEscape};
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
-use super::tree::{self, Node};
+use super::tree::{self, TreeNode};
 use super::{check, schema, walk};
 use crate::host::hash;
-use crate::simulate::Engine;
+use crate::simulate::QcEngine;
 
 /// Changes that the command line makes to a campaign.
 #[derive(Clone, Debug, Default)]
@@ -36,7 +36,7 @@ pub struct Overrides {
 
 /// A validated campaign and its site.
 #[derive(Clone, Debug)]
-pub struct Loaded {
+pub struct LoadedCampaign {
     pub campaign: Campaign,
     /// With `auto` and `cores` replaced by what this host has.
     pub site: Site,
@@ -45,11 +45,11 @@ pub struct Loaded {
     pub params: BTreeMap<String, Scalar>,
     /// Source of molecules; none if they have been drawn already, or if the source has faults.
     pub source: Option<Arc<Source>>,
-    tree: Node,
+    tree: TreeNode,
     faulty: BTreeSet<String>,
 }
 
-impl Loaded {
+impl LoadedCampaign {
     /// Hash of the campaign, its methods and its site: eight hexadecimal digits.
     pub fn hash(&self) -> String {
         let whole = serde_json::json!([self.campaign, self.site]);
@@ -72,7 +72,7 @@ impl Loaded {
 ///
 /// # Errors
 /// All faults of the campaign, its site and its source.
-pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
+pub fn load(path: &Path, overrides: &Overrides) -> Result<LoadedCampaign, Faults> {
     let (loaded, faults) = read(path, overrides)?;
     faults.or(loaded)
 }
@@ -82,7 +82,7 @@ pub fn load(path: &Path, overrides: &Overrides) -> Result<Loaded, Faults> {
 ///
 /// # Errors
 /// The faults of a campaign that is not well formed.
-pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faults> {
+pub fn read(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Faults), Faults> {
     let text = Text::read(path)?;
     let mut faults = Faults::default();
     let Some(mut tree) = tree::parse(&text, &mut faults) else {
@@ -130,7 +130,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(Loaded, Faults), Faul
             return Err(sorted(faults));
         }
     };
-    let mut loaded = Loaded {
+    let mut loaded = LoadedCampaign {
         campaign,
         site: site.resolved(),
         site_origin,
@@ -192,7 +192,7 @@ fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site
 }
 
 /// Top-level keys whose lines hold a fault; all keys if a fault is elsewhere.
-fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> {
+fn sections(tree: &TreeNode, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> {
     let keys: Vec<(usize, &str)> = tree
         .entries()
         .iter()
@@ -216,7 +216,7 @@ fn sections(tree: &Node, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> 
 }
 
 /// Campaign with `~/` replaced by the home directory.
-fn at_home(mut campaign: Campaign, tree: &Node, faults: &mut Faults) -> Campaign {
+fn at_home(mut campaign: Campaign, tree: &TreeNode, faults: &mut Faults) -> Campaign {
     let mut expand = |path: &mut String, place: &[&str]| match paths::expanded(path) {
         Ok(expanded) => *path = expanded,
         Err(error) => faults.push(Fault::from(error).at(tree.find(place).clone())),
@@ -231,7 +231,7 @@ fn at_home(mut campaign: Campaign, tree: &Node, faults: &mut Faults) -> Campaign
     }
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
-            engine: Engine::Command { settings },
+            engine: QcEngine::Command { settings },
             ..
         } = &mut method.kind
         {
@@ -247,7 +247,7 @@ fn at_home(mut campaign: Campaign, tree: &Node, faults: &mut Faults) -> Campaign
 
 /// Campaign with absolute paths, such that it can be read from another folder and tasks can run in
 /// folders of their own; relative paths that lead out of the campaign's folder are faults.
-fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign {
+fn absolute_paths(loaded: &LoadedCampaign, base: &Path, faults: &mut Faults) -> Campaign {
     let mut campaign = loaded.campaign.clone();
     let mut absolute = |path: &mut String, place: Place| match paths::below(base, path.as_ref()) {
         Ok(found) => *path = found.display().to_string(),
@@ -262,7 +262,7 @@ fn absolute_paths(loaded: &Loaded, base: &Path, faults: &mut Faults) -> Campaign
     }
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
-            engine: Engine::Command { settings },
+            engine: QcEngine::Command { settings },
             ..
         } = &mut method.kind
         {

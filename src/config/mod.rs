@@ -30,5 +30,3 @@ mod walk;
 mod yaml11;
 
 pub use fault::{Fault, Faults};
-
-pub use crate::text::template;

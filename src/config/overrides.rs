@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::fault::{Fault, Faults, Place, Text, hint_for};
-use super::tree::{self, Key, Node, Value};
+use super::tree::{self, Key, TreeNode, Value};
 
 /// One `--set KEY=VALUE`.
 #[derive(Clone, Debug)]
@@ -43,7 +43,7 @@ impl SetOption {
     }
 
     /// Value parsed as YAML, with places in the argument.
-    pub fn node(&self, faults: &mut Faults) -> Option<Node> {
+    pub fn node(&self, faults: &mut Faults) -> Option<TreeNode> {
         if self.value.is_empty() {
             faults.push(
                 Fault::new(format!("`{}` is given no value", self.key)).at(self.place.clone()),
@@ -61,7 +61,7 @@ impl SetOption {
     }
 
     /// Sets the value at the dotted path KEY; `known` lists the top-level keys.
-    pub fn apply(&self, root: &mut Node, known: &[&str], faults: &mut Faults) {
+    pub fn apply(&self, root: &mut TreeNode, known: &[&str], faults: &mut Faults) {
         let mut key_place = self.place.clone();
         (key_place.column, key_place.length) = (1, self.key.chars().count());
         let path: Vec<&str> = self.key.split('.').collect();
@@ -80,10 +80,10 @@ impl SetOption {
     }
 }
 
-impl Node {
+impl TreeNode {
     /// Sets a value at a path, creating missing maps; returns false if a value on the path is no
     /// map.
-    fn put(&mut self, path: &[&str], value: Node, place: &Place) -> bool {
+    fn put(&mut self, path: &[&str], value: TreeNode, place: &Place) -> bool {
         let [name, rest @ ..] = path else {
             *self = value;
             return true;
@@ -101,7 +101,7 @@ impl Node {
             name: (*name).to_owned(),
             place: place.clone(),
         };
-        let mut child = Node {
+        let mut child = TreeNode {
             value: Value::Null,
             place: place.clone(),
         };

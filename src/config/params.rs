@@ -4,16 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::campaign::Scalar;
 use super::fault::{Fault, Faults, Place, hint_for};
+use super::keywords::whole;
 use super::overrides::SetOption;
-use super::template::{Piece, is_name, pieces};
-use super::tree::{Node, Value};
-use super::walk::whole;
+use super::tree::{TreeNode, Value};
+use crate::text::template::{Piece, is_name, pieces};
 
 /// Applies the overrides and replaces every `{{name}}`; returns the values of the params.
 ///
 /// `top_level` are the keys that a campaign may have, for dotted paths and hints.
 pub fn resolve(
-    root: &mut Node,
+    root: &mut TreeNode,
     sets: &[SetOption],
     top_level: &[&str],
     faults: &mut Faults,
@@ -138,9 +138,13 @@ impl ParamState {
 }
 
 /// Well-formed params; the schema check reports the others.
-fn read(root: &Node, faults: &mut Faults) -> BTreeMap<String, ParamState> {
+fn read(root: &TreeNode, faults: &mut Faults) -> BTreeMap<String, ParamState> {
     let mut params = BTreeMap::new();
-    for (key, node) in root.get("params").map(Node::entries).unwrap_or_default() {
+    for (key, node) in root
+        .get("params")
+        .map(TreeNode::entries)
+        .unwrap_or_default()
+    {
         if !is_name(&key.name) {
             let fault = Fault::new(format!("`{}` cannot be the name of a param", key.name))
                 .at(key.place.clone());
@@ -212,7 +216,7 @@ impl Value {
     }
 }
 
-fn references(node: &Node, used: &mut BTreeSet<String>) {
+fn references(node: &TreeNode, used: &mut BTreeSet<String>) {
     match &node.value {
         Value::Text(text) if text.contains("{{") => {
             for piece in pieces(text).unwrap_or_default() {
@@ -227,7 +231,7 @@ fn references(node: &Node, used: &mut BTreeSet<String>) {
     }
 }
 
-fn substitute(node: &mut Node, params: &BTreeMap<String, ParamState>, faults: &mut Faults) {
+fn substitute(node: &mut TreeNode, params: &BTreeMap<String, ParamState>, faults: &mut Faults) {
     match &mut node.value {
         Value::Text(text) if text.contains("{{") => match rendered(text, params) {
             Ok(value) => node.value = value,

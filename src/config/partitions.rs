@@ -3,8 +3,8 @@
 use super::fault::{Fault, Faults};
 use super::paths::in_home;
 use super::site::{BatchExecutor, Cores, Executor, Partition, Site, Transport};
-use super::template;
-use super::tree::Node as Tree;
+use super::tree::TreeNode;
+use crate::text::template;
 
 /// Smallest number of nodes of the engine's own job that an executor can use.
 pub fn nodes_of_job(executor: &Executor) -> usize {
@@ -19,7 +19,7 @@ pub fn nodes_of_job(executor: &Executor) -> usize {
 }
 
 /// Collects the faults of the partitions of a well-formed profile.
-pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+pub fn check(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     launcher_is_given(site, tree, faults);
     variables_have_names(site, tree, faults);
     let mut takes_the_rest: Option<&str> = None;
@@ -45,7 +45,7 @@ pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
 }
 
 /// Checks that a program can be started on each of several nodes.
-fn launcher_is_given(site: &Site, tree: &Tree, faults: &mut Faults) {
+fn launcher_is_given(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     let nodes = site
         .partitions
         .values()
@@ -62,7 +62,7 @@ fn launcher_is_given(site: &Site, tree: &Tree, faults: &mut Faults) {
 }
 
 /// Checks the names of the variables that are passed on.
-fn variables_have_names(site: &Site, tree: &Tree, faults: &mut Faults) {
+fn variables_have_names(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     for (index, word) in site.pass_environment.iter().enumerate() {
         let name = word.strip_suffix('*').unwrap_or(word);
         if !template::is_name(name) {

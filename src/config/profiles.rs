@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::fault::{Fault, Faults, Text, hint_for, nearest};
 use super::site::Site;
-use super::template::{Piece, pieces};
-use super::tree::{self, Node};
+use super::tree::{self, TreeNode};
 use super::{partitions, paths, resources, schema, scratch, walk};
+use crate::text::template::{Piece, pieces};
 
 /// Profiles that come with the program: file name and text.
 const BUILT_IN: [(&str, &str); 8] = [
@@ -65,7 +65,7 @@ impl std::fmt::Display for Origin {
 
 /// A profile that was found.
 #[derive(Debug)]
-pub struct Found {
+pub struct FoundProfile {
     /// Name of the profile, or of its file if it cannot be read.
     pub name: String,
     pub origin: Origin,
@@ -90,8 +90,8 @@ pub fn search_path(base: &Path) -> Vec<PathBuf> {
 }
 
 /// All profiles in these folders and in the program; the first of several with one name is used.
-pub fn all(folders: &[PathBuf]) -> Vec<Found> {
-    let mut found: Vec<Found> = Vec::new();
+pub fn all(folders: &[PathBuf]) -> Vec<FoundProfile> {
+    let mut found: Vec<FoundProfile> = Vec::new();
     for folder in folders {
         let entries = std::fs::read_dir(folder)
             .into_iter()
@@ -104,7 +104,7 @@ pub fn all(folders: &[PathBuf]) -> Vec<Found> {
             let site = Text::read(&path)
                 .map_err(Faults::from)
                 .and_then(|text| parse(&text));
-            found.push(Found {
+            found.push(FoundProfile {
                 name: name_of(&site, &path),
                 origin: Origin::File(path),
                 site,
@@ -116,7 +116,7 @@ pub fn all(folders: &[PathBuf]) -> Vec<Found> {
             name: format!("{file} (built in)"),
             text: text.into(),
         }));
-        found.push(Found {
+        found.push(FoundProfile {
             name: name_of(&site, Path::new(file)),
             origin: Origin::BuiltIn,
             site,
@@ -133,7 +133,7 @@ pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> 
     let found = all(folders);
     let names: BTreeSet<String> = found.iter().map(|found| found.name.clone()).collect();
     match found.into_iter().find(|found| found.name == name) {
-        Some(Found { origin, site, .. }) => site.map(|site| (site, origin)),
+        Some(FoundProfile { origin, site, .. }) => site.map(|site| (site, origin)),
         None => {
             let names = names.iter().map(String::as_str);
             let hint = match nearest(name, names.clone()) {
@@ -209,7 +209,7 @@ pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
 
 /// Replaces `~/` by the home directory in the variables of tasks, as a shell does. The other paths
 /// of a profile belong to the host on which they are used, and are expanded there.
-fn at_home(site: &mut Site, tree: &Node, faults: &mut Faults) {
+fn at_home(site: &mut Site, tree: &TreeNode, faults: &mut Faults) {
     for (name, partition) in &mut site.partitions {
         let is_elsewhere = partition.transport.is_some();
         for (variable, value) in &mut partition.environment {
@@ -236,7 +236,7 @@ fn at_home(site: &mut Site, tree: &Node, faults: &mut Faults) {
     }
 }
 
-fn check_launcher(tree: &Node, faults: &mut Faults) {
+fn check_launcher(tree: &TreeNode, faults: &mut Faults) {
     let Some(node) = tree.get("mpiexec_command") else {
         return;
     };

@@ -2,12 +2,12 @@
 
 use super::fault::{Fault, Faults};
 use super::site::{Executor, Memory, Partition, Site};
-use super::tree::Node as Tree;
+use super::tree::TreeNode;
 use crate::scheduler::SchedulerKind;
 use crate::scheduler::options::{self, OwnRequests, Refusal};
 
 /// Collects the faults of a well-formed profile.
-pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+pub fn check(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     for (name, partition) in &site.partitions {
         let mut fault = |path: &[&str], message: String, hint: &str| {
             let path = [&["partitions", name], path].concat();
@@ -217,7 +217,7 @@ fn judge_words(
 }
 
 /// Checks that this host has GPUs and memory for the slots of all its partitions.
-fn slots_fit_host(site: &Site, tree: &Tree, faults: &mut Faults) {
+fn slots_fit_host(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     let (mut gpus, mut memory) = (0_usize, 0_u64);
     for (name, partition) in &site.partitions {
         if !matches!(partition.executor, Executor::Local { .. }) || partition.transport.is_some() {

@@ -5,11 +5,11 @@ use std::path::{Component, Path};
 use super::fault::{Fault, Faults};
 use super::paths::HomeError;
 use super::site::Site;
-use super::tree::Node as Tree;
+use super::tree::TreeNode;
 pub use crate::text::path::variable;
 
 /// Collects the faults of the scratch directory of a well-formed profile.
-pub fn check(site: &Site, tree: &Tree, faults: &mut Faults) {
+pub fn check(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     let shown = site.scratch.display();
     let rest = variable(&site.scratch).map(|(_, rest)| Path::new(rest));
     let mut fault = |message: String, hint: &str| {

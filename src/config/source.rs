@@ -28,12 +28,12 @@ pub struct Source {
 
 enum Entries {
     Qm9(Qm9),
-    File(Reading),
+    File(SourceReport),
 }
 
 /// Content of a file: every entry is kept, a duplicate, or skipped.
 #[derive(Debug)]
-pub struct Reading {
+pub struct SourceReport {
     /// The path as the campaign names it.
     pub file: String,
     /// Layout that was assumed: delimiter and columns.
@@ -43,9 +43,9 @@ pub struct Reading {
     /// Distinct molecules of the search space, in the order of the file.
     pub kept: Vec<NamedMolecule>,
     /// Entries whose molecule an earlier entry has.
-    pub duplicates: Vec<Entry>,
+    pub duplicates: Vec<SourceEntry>,
     /// Valid SMILES outside the search space, by reason.
-    pub skipped: BTreeMap<SkipReason, Vec<Entry>>,
+    pub skipped: BTreeMap<SkipReason, Vec<SourceEntry>>,
     /// Names with their molecules, in the order of the file, duplicates included.
     pub names: Vec<(String, String)>,
 }
@@ -59,7 +59,7 @@ pub struct NamedMolecule {
 
 /// An entry as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
+pub struct SourceEntry {
     pub smiles: String,
     pub name: Option<String>,
     /// Counted from 1.
@@ -103,7 +103,7 @@ impl fmt::Display for SkipReason {
 }
 
 /// `30 read, 2 duplicates, 4 skipped: 2 charged, 1 salt, 1 wildcard`
-impl fmt::Display for Reading {
+impl fmt::Display for SourceReport {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         let duplicates = self.duplicates.len();
         let s = if duplicates == 1 { "" } else { "s" };
@@ -166,7 +166,7 @@ impl Source {
     }
 
     /// Content of the file, if the source is one.
-    pub fn reading(&self) -> Option<&Reading> {
+    pub fn reading(&self) -> Option<&SourceReport> {
         match &self.entries {
             Entries::Qm9(_) => None,
             Entries::File(reading) => Some(reading),
@@ -222,7 +222,7 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
 ///
 /// # Errors
 /// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
-pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<Reading, Faults> {
+pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceReport, Faults> {
     let extension = path
         .extension()
         .unwrap_or_default()
@@ -263,9 +263,9 @@ fn judge(
     table: MoleculeTable,
     space: &SearchSpace,
     mmff94: bool,
-) -> Result<Reading, Faults> {
+) -> Result<SourceReport, Faults> {
     let MoleculeTable { rows, layout } = table;
-    let mut reading = Reading {
+    let mut reading = SourceReport {
         file: space.source.clone(),
         layout,
         read: rows.len(),
@@ -301,7 +301,7 @@ fn judge(
     faults.or(reading)
 }
 
-impl From<MoleculeRow> for Entry {
+impl From<MoleculeRow> for SourceEntry {
     fn from(row: MoleculeRow) -> Self {
         Self {
             smiles: row.smiles,

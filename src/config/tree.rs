@@ -10,7 +10,7 @@ use super::fault::{Fault, Faults, Place, Text};
 
 /// A value and where it stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Node {
+pub struct TreeNode {
     pub value: Value,
     pub place: Place,
 }
@@ -22,8 +22,8 @@ pub enum Value {
     Integer(i128),
     Number(f64),
     Text(String),
-    List(Vec<Node>),
-    Map(Vec<(Key, Node)>),
+    List(Vec<TreeNode>),
+    Map(Vec<(Key, TreeNode)>),
     /// Reference that could not be replaced: already a fault, so it is not checked again.
     Unknown,
 }
@@ -35,19 +35,19 @@ pub struct Key {
     pub place: Place,
 }
 
-impl Node {
+impl TreeNode {
     /// The value under a key of a map.
-    pub fn get(&self, name: &str) -> Option<&Node> {
+    pub fn get(&self, name: &str) -> Option<&TreeNode> {
         self.entry(name).map(|(_, node)| node)
     }
 
-    pub fn entry(&self, name: &str) -> Option<(&Key, &Node)> {
+    pub fn entry(&self, name: &str) -> Option<(&Key, &TreeNode)> {
         let pair = self.entries().iter().find(|(key, _)| key.name == name);
         pair.map(|(key, node)| (key, node))
     }
 
     /// Entries of a map; empty for any other value.
-    pub fn entries(&self) -> &[(Key, Node)] {
+    pub fn entries(&self) -> &[(Key, TreeNode)] {
         match &self.value {
             Value::Map(entries) => entries,
             _ => &[],
@@ -87,7 +87,7 @@ impl Node {
     pub fn is_incomplete(&self) -> bool {
         match &self.value {
             Value::Unknown => true,
-            Value::List(nodes) => nodes.iter().any(Node::is_incomplete),
+            Value::List(nodes) => nodes.iter().any(TreeNode::is_incomplete),
             Value::Map(entries) => entries.iter().any(|(_, node)| node.is_incomplete()),
             _ => false,
         }
@@ -109,7 +109,7 @@ impl Node {
             },
             Value::Number(value) => (*value).into(),
             Value::Text(value) => value.as_str().into(),
-            Value::List(nodes) => nodes.iter().map(Node::to_json).collect(),
+            Value::List(nodes) => nodes.iter().map(TreeNode::to_json).collect(),
             Value::Map(entries) => {
                 let pairs = entries
                     .iter()
@@ -122,7 +122,7 @@ impl Node {
 
 /// Parses a text. Duplicate keys and unquoted `{{name}}` are faults beside a tree; after a syntax
 /// error there is no tree.
-pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<Node> {
+pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<TreeNode> {
     let whole = text.whole();
     let options = serde_saphyr::options! {
         // They are found here, so that all of them are, with their places.
@@ -215,7 +215,7 @@ fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Ra
     }
 }
 
-fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> Node {
+fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> TreeNode {
     let place = placed(text, raw.referenced, Some(&raw.value));
     let value = match raw.value {
         Raw::Null => Value::Null,
@@ -241,7 +241,7 @@ fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> Node {
             None => Value::Map(entries(pairs, text, faults)),
         },
     };
-    Node { value, place }
+    TreeNode { value, place }
 }
 
 /// The name in an unquoted `{{name}}`, which YAML takes for a map with a map as its only key.
@@ -263,8 +263,8 @@ fn entries(
     pairs: Vec<(Spanned<Raw>, Spanned<Raw>)>,
     text: &Arc<Text>,
     faults: &mut Faults,
-) -> Vec<(Key, Node)> {
-    let mut entries: Vec<(Key, Node)> = Vec::new();
+) -> Vec<(Key, TreeNode)> {
+    let mut entries: Vec<(Key, TreeNode)> = Vec::new();
     for (key, value) in pairs {
         let place = placed(text, key.referenced, Some(&key.value));
         let mut value = node(value, text, faults);

@@ -4,14 +4,16 @@ use serde_json::Value as Json;
 
 use super::duration::{self, Duration};
 use super::fault::{Fault, Faults, hint_for, nearest};
-use super::keywords::{choices_of, expected, fits, is_inner, plain, tag_of, wants_whole, words_of};
+use super::keywords::{
+    choices_of, expected, fits, is_inner, plain, tag_of, wants_whole, whole, words_of,
+};
 use super::site::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
-use super::tree::{Key, Node, Value};
+use super::tree::{Key, TreeNode, Value};
 use crate::simulate::{WORD_FORMAT, Words};
 
 /// Collects the faults of a tree. Optional values with faults are removed from the tree, such that
 /// the rest can be checked too.
-pub fn walk(schema: &Json, tree: &mut Node, faults: &mut Faults) {
+pub fn walk(schema: &Json, tree: &mut TreeNode, faults: &mut Faults) {
     let mut walker = Walker {
         root: schema,
         faults,
@@ -26,7 +28,7 @@ struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     /// Returns true if the node satisfies the schema.
-    fn walk(&mut self, schema: &'a Json, node: &mut Node, path: &str) -> bool {
+    fn walk(&mut self, schema: &'a Json, node: &mut TreeNode, path: &str) -> bool {
         if node.value == Value::Unknown {
             return false;
         }
@@ -68,7 +70,7 @@ impl<'a> Walker<'a> {
     }
 
     /// Checks a node against the alternative that its tag or its type selects.
-    fn choose(&mut self, mut choices: Vec<&'a Json>, node: &mut Node, path: &str) {
+    fn choose(&mut self, mut choices: Vec<&'a Json>, node: &mut TreeNode, path: &str) {
         choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
         if let Some(tag) = tag_of(&choices) {
             return self.choose_by_tag(tag, &choices, node, path);
@@ -94,7 +96,13 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn choose_by_tag(&mut self, tag: &'a str, choices: &[&'a Json], node: &mut Node, path: &str) {
+    fn choose_by_tag(
+        &mut self,
+        tag: &'a str,
+        choices: &[&'a Json],
+        node: &mut TreeNode,
+        path: &str,
+    ) {
         if !matches!(node.value, Value::Map(_)) {
             return self.wrong_type(&["a block of keys".into()], node, path);
         }
@@ -131,7 +139,7 @@ impl<'a> Walker<'a> {
     /// Checks the keys beside the tag of an inner enum whose tag names no variant, as if it named
     /// the first; keys that depend on the variant are removed. An outer enum decides too much for
     /// that.
-    fn judge_beside(&mut self, tag: &str, choices: &[&'a Json], node: &mut Node, path: &str) {
+    fn judge_beside(&mut self, tag: &str, choices: &[&'a Json], node: &mut TreeNode, path: &str) {
         let (Some(first), Value::Map(entries)) = (choices.first(), &mut node.value) else {
             return;
         };
@@ -151,11 +159,11 @@ impl<'a> Walker<'a> {
             place: place.clone(),
         };
         let value = Value::Text(word.unwrap_or_default().to_owned());
-        entries.push((name, Node { value, place }));
+        entries.push((name, TreeNode { value, place }));
         self.judge(first, node, path);
     }
 
-    fn judge(&mut self, schema: &'a Json, node: &mut Node, path: &str) {
+    fn judge(&mut self, schema: &'a Json, node: &mut TreeNode, path: &str) {
         let words = words_of(schema);
         if !words.is_empty() && matches!(node.value, Value::Text(_)) {
             return self.judge_word(&words, node, path);
@@ -198,7 +206,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn judge_word(&mut self, words: &[&str], node: &mut Node, path: &str) {
+    fn judge_word(&mut self, words: &[&str], node: &mut TreeNode, path: &str) {
         match &node.value {
             Value::Text(word) if words.contains(&word.as_str()) => {}
             Value::Text(word) => {
@@ -215,7 +223,14 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn judge_number(&mut self, schema: &Json, value: f64, spelling: &str, node: &Node, path: &str) {
+    fn judge_number(
+        &mut self,
+        schema: &Json,
+        value: f64,
+        spelling: &str,
+        node: &TreeNode,
+        path: &str,
+    ) {
         let (min, max) = (&schema["minimum"], &schema["maximum"]);
         let low = min.as_f64().is_some_and(|min| value < min);
         let high = max.as_f64().is_some_and(|max| value > max);
@@ -248,7 +263,7 @@ impl<'a> Walker<'a> {
             .push(Fault::new(message).at(node.place.clone()).hint(hint));
     }
 
-    fn judge_text(&mut self, schema: &Json, node: &Node, path: &str) {
+    fn judge_text(&mut self, schema: &Json, node: &TreeNode, path: &str) {
         let Value::Text(text) = &node.value else {
             return;
         };
@@ -287,7 +302,7 @@ impl<'a> Walker<'a> {
         }
     }
 
-    fn judge_map(&mut self, schema: &'a Json, node: &mut Node, path: &str) {
+    fn judge_map(&mut self, schema: &'a Json, node: &mut TreeNode, path: &str) {
         let place = node.place.clone();
         let Value::Map(entries) = &mut node.value else {
             return;
@@ -366,7 +381,7 @@ impl<'a> Walker<'a> {
         text.as_str()?.lines().next()
     }
 
-    fn wrong_type(&mut self, kinds: &[String], node: &Node, path: &str) {
+    fn wrong_type(&mut self, kinds: &[String], node: &TreeNode, path: &str) {
         let mut kinds = kinds.to_vec();
         kinds.dedup();
         let found = match &node.value {
@@ -403,15 +418,8 @@ impl<'a> Walker<'a> {
     }
 }
 
-/// Integer value of a number such as `1e3`, if it is one.
-pub fn whole(value: f64) -> Option<i128> {
-    /// Above it, `f64` cannot represent every integer.
-    const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;
-    (value.fract() == 0.0 && value.abs() <= LARGEST).then_some(value as i128)
-}
-
 /// Origin of a value that is not written where it is used.
-fn from_param(node: &Node) -> Option<String> {
+fn from_param(node: &TreeNode) -> Option<String> {
     let written = node.place.written();
     written.contains("{{").then(|| {
         format!(

@@ -1,10 +1,10 @@
 //! Scalars of YAML 1.1 as PyYAML reads them, for which Python programs write their files: `yes`,
 //! `010`, `1_000`, `1:30`. The patterns are those of `yaml/resolver.py`, version 6.0.
 
-use super::tree::{Node, Value};
+use super::tree::{TreeNode, Value};
 
 /// Interprets the plain scalars of a tree by the rules of YAML 1.1.
-pub fn resolve(node: &mut Node) {
+pub fn resolve(node: &mut TreeNode) {
     match &mut node.value {
         Value::List(nodes) => nodes.iter_mut().for_each(resolve),
         Value::Map(entries) => entries.iter_mut().for_each(|(_, node)| resolve(node)),

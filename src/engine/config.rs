@@ -38,7 +38,7 @@ pub struct EngineConfig {
 pub struct SimulateStage {
     pub stage: String,
     pub retries: Retries,
-    pub engine: simulate::Engine,
+    pub engine: simulate::QcEngine,
     /// First step, which relaxes its molecules in tasks of their own; none where the geometries are
     /// those of MMFF94.
     pub geometry: Option<GeometryStep>,
@@ -49,7 +49,7 @@ pub struct SimulateStage {
 pub struct GeometryStep {
     pub stage: String,
     pub retries: Retries,
-    pub engine: simulate::Engine,
+    pub engine: simulate::QcEngine,
 }
 
 impl SimulateStage {
@@ -124,11 +124,11 @@ impl EngineConfig {
 }
 
 /// Returns the engine of a simulating stage; the plan guarantees that its method is of that kind.
-fn engine(kind: &MethodKind) -> simulate::Engine {
+fn engine(kind: &MethodKind) -> simulate::QcEngine {
     match kind {
         MethodKind::Simulate { engine, .. } => engine.clone(),
         MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
-            simulate::Engine::default()
+            simulate::QcEngine::default()
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::design::{GenerateInput, Observation, ScreenInput, TrainInput};
 use crate::host::hash;
-use crate::simulate::{self, Relaxed, Request, SimResult};
+use crate::simulate::{self, RelaxedGeometry, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
 use super::{Engine, Work};
@@ -171,7 +171,7 @@ impl Engine {
             } => {
                 let stage = self.evaluation_stage(candidate);
                 let from = stage.geometry.as_ref().zip(geometry.as_ref());
-                let geometry = from.map(|(step, xyz)| Relaxed {
+                let geometry = from.map(|(step, xyz)| RelaxedGeometry {
                     level: step.level(),
                     xyz: xyz.clone(),
                 });
@@ -262,9 +262,9 @@ impl Engine {
 }
 
 fn simulate_input(
-    engine: &simulate::Engine,
+    engine: &simulate::QcEngine,
     smiles: String,
-    geometry: Option<Relaxed>,
+    geometry: Option<RelaxedGeometry>,
 ) -> SimulateInput {
     SimulateInput {
         request: Request {

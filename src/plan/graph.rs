@@ -3,7 +3,7 @@
 use super::role::Role;
 use super::stage_check::StageCheck;
 use super::{Edge, EdgeKind, geometry_stage};
-use crate::config::campaign::{Campaign, Loaded, MethodKind, Molecules};
+use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, Molecules};
 use crate::config::fault::Faults;
 
 /// Names of the stages by their roles.
@@ -21,7 +21,7 @@ pub struct Roles<'a> {
 /// # Errors
 ///
 /// Everything that is wrong with the stages.
-pub fn roles(loaded: &Loaded) -> Result<Roles<'_>, Faults> {
+pub fn roles(loaded: &LoadedCampaign) -> Result<Roles<'_>, Faults> {
     let check = StageCheck {
         loaded,
         campaign: &loaded.campaign,

@@ -24,7 +24,7 @@ use serde::Serialize;
 
 use graph::Roles;
 
-use crate::config::campaign::{Loaded, Overrides};
+use crate::config::campaign::{LoadedCampaign, Overrides};
 use crate::config::fault::Faults;
 
 /// Stages of a campaign by their roles.
@@ -98,7 +98,7 @@ impl Plan {
             .collect()
     }
 
-    fn new(loaded: &Loaded, roles: &Roles, host: &HostEnvironment) -> Self {
+    fn new(loaded: &LoadedCampaign, roles: &Roles, host: &HostEnvironment) -> Self {
         let planned = |stage: &str| {
             let method = &loaded.campaign.stages[stage].method;
             PlannedStage::new(stage, method, loaded, host)
@@ -135,7 +135,7 @@ pub fn load(
     path: &Path,
     overrides: &Overrides,
     host: &HostEnvironment,
-) -> Result<(Loaded, Plan), Faults> {
+) -> Result<(LoadedCampaign, Plan), Faults> {
     let (loaded, mut faults) = crate::config::campaign::read(path, overrides)?;
     let sound = loaded.is_sound("stages") && loaded.is_sound("methods");
     let roles = match sound.then(|| graph::roles(&loaded)) {

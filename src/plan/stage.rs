@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::environment::{HostEnvironment, TaskEnvironment};
 use super::launch::{launch, ranks};
-use crate::config::campaign::{Loaded, Method, MethodKind};
+use crate::config::campaign::{LoadedCampaign, Method, MethodKind};
 use crate::config::site::Partition;
 use crate::task::{Launch, Limits};
 
@@ -46,7 +46,7 @@ impl PlannedStage {
     pub(super) fn new(
         stage: &str,
         method_name: &str,
-        Loaded { campaign, site, .. }: &Loaded,
+        LoadedCampaign { campaign, site, .. }: &LoadedCampaign,
         host: &HostEnvironment,
     ) -> Self {
         let method = &campaign.methods[method_name];

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::geometry_stage;
 use super::graph::geometry;
 use super::role::{ROLES, Role};
-use crate::config::campaign::{Campaign, Loaded, Loop, MethodKind, Molecules, Stage};
+use crate::config::campaign::{Campaign, LoadedCampaign, Loop, MethodKind, Molecules, Stage};
 use crate::config::fault::{Fault, Faults};
 
 /// Checks of the stages of a campaign; each adds what is wrong to the faults.
 pub(super) struct StageCheck<'a> {
-    pub(super) loaded: &'a Loaded,
+    pub(super) loaded: &'a LoadedCampaign,
     pub(super) campaign: &'a Campaign,
 }
 

@@ -1,4 +1,4 @@
-//! Engine `command`: any program that reads a molecule as JSON and writes its energy as JSON.
+//! QcEngine `command`: any program that reads a molecule as JSON and writes its energy as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::said::error_sentence;
-use super::{EMBED_TIMEOUT, MMFF94, Outputs, Prepared, Program, Ranks, Request, Requirement};
+use super::{
+    EMBED_TIMEOUT, MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement,
+};
 use super::{Search, SimError, SimResult, Simulator, Start, conformers};
 use super::{electrons, require_same_bonds};
 use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
@@ -150,7 +152,7 @@ impl Simulator for Command {
         }
     }
 
-    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
         let start = Start::new(request, NAME, self.search())?;
         let input = json!({
             "smiles": request.smiles,
@@ -163,7 +165,7 @@ impl Simulator for Command {
             "settings": self.settings,
         });
         let word = |word: &String| word.replace("{input}", INPUT).replace("{output}", OUTPUT);
-        Ok(Prepared::Program(Program {
+        Ok(PreparedSimulation::Program(Program {
             parallel: self.parallel,
             argv: self.argv.iter().map(word).collect(),
             env: vec![(

@@ -19,7 +19,7 @@ pub fn programs() -> Vec<(&'static str, Requirement)> {
 /// An engine and its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "engine", rename_all = "snake_case")]
-pub enum Engine {
+pub enum QcEngine {
     /// GFN2-xTB energies at MMFF94 geometries, built in.
     #[serde(rename = "gfn2//mmff94")]
     Gfn2 {
@@ -42,7 +42,7 @@ pub enum Engine {
     Command { settings: Command },
 }
 
-impl Default for Engine {
+impl Default for QcEngine {
     fn default() -> Self {
         Self::Gfn2 {
             settings: Gfn2::default(),
@@ -50,7 +50,7 @@ impl Default for Engine {
     }
 }
 
-impl Engine {
+impl QcEngine {
     /// The word campaigns use.
     pub fn name(&self) -> &'static str {
         match self {

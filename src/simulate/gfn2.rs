@@ -1,4 +1,4 @@
-//! Engine `gfn2//mmff94`, built in: GFN2-xTB at an MMFF94 geometry.
+//! QcEngine `gfn2//mmff94`, built in: GFN2-xTB at an MMFF94 geometry.
 //!
 //! C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::require_same_bonds;
 use super::{CONFORMERS, EMBED_TIMEOUT, MMFF94, Search, atom_at_origin, atoms};
-use super::{Outputs, Prepared, Request, SimError, SimResult, Simulator};
+use super::{Outputs, PreparedSimulation, Request, SimError, SimResult, Simulator};
 use super::{conformer, conformers, free_atom_spin, require_neutral_closed_shell};
 use crate::chem::{Geometry, Molecule, atomic_number};
 
@@ -57,13 +57,15 @@ impl Simulator for Gfn2 {
         }
     }
 
-    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         let (geometry, total_energy_hartree) = match molecule.free_atom() {
-            Some(symbol) => return free_atom(&molecule, symbol, NAME, LEVEL).map(Prepared::Done),
+            Some(symbol) => {
+                return free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
+            }
             None => self.closed_shell(&molecule, request)?,
         };
-        Ok(Prepared::Done(SimResult {
+        Ok(PreparedSimulation::Done(SimResult {
             total_energy_hartree,
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),

@@ -54,9 +54,9 @@ fn flatten(name: String, value: &Value, parts: &mut BTreeMap<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::{Command, Engine, Gfn2, Nwchem, Relaxed};
+    use crate::simulate::{Command, Gfn2, Nwchem, QcEngine, RelaxedGeometry};
 
-    fn request(engine: Engine) -> Request {
+    fn request(engine: QcEngine) -> Request {
         Request {
             smiles: "CO".into(),
             engine,
@@ -73,7 +73,7 @@ mod tests {
     fn every_setting_and_every_other_thing_that_matters_is_a_part() {
         let nwchem = |settings: Value| {
             let settings: Nwchem = serde_json::from_value(settings).unwrap();
-            request(Engine::Nwchem { settings })
+            request(QcEngine::Nwchem { settings })
         };
         let plain = nwchem(json!({}));
         let mut others: Vec<BTreeMap<String, Value>> = [
@@ -94,13 +94,13 @@ mod tests {
         other.seed = 1;
         others.push(parts(&other));
         let mut other = plain.clone();
-        other.geometry = Some(Relaxed {
+        other.geometry = Some(RelaxedGeometry {
             level: MMFF94.into(),
             xyz: "1\n\nC 0 0 0\n".into(),
         });
         others.push(parts(&other));
         let settings = Gfn2::default();
-        others.push(parts(&request(Engine::Gfn2 { settings })));
+        others.push(parts(&request(QcEngine::Gfn2 { settings })));
         let versions = BTreeMap::from([("nwchem".to_owned(), "7.0.2".to_owned())]);
         others.push(key_parts(&plain, &versions));
         for other in others {
@@ -114,7 +114,7 @@ mod tests {
             let text =
                 json!({"argv": ["p"], "level": "l", "unit": "hartree", "settings": settings});
             let settings: Command = serde_json::from_value(text).unwrap();
-            parts(&request(Engine::Command { settings }))
+            parts(&request(QcEngine::Command { settings }))
         };
         assert_eq!(
             command(json!({"a": {"x": 1, "y": []}, "b": {}})),

@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
 pub use command::{Command, EnergyUnit};
 pub use conformer::Search;
-pub use engine::{Engine, programs};
+pub use engine::{QcEngine, programs};
 pub use gfn2::{Gfn2, VERSION as LIBRARIES};
 pub use key::key_parts;
 pub use nwchem::{Functions, Job, Nwchem};
@@ -46,12 +46,12 @@ pub struct Request {
     pub smiles: String,
     /// The engine and its settings, validated by `config`.
     #[serde(flatten)]
-    pub engine: Engine,
+    pub engine: QcEngine,
     /// Seed of the embedding.
     pub seed: u64,
     /// The geometry to begin with, where another engine gives it; none for MMFF94's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub geometry: Option<Relaxed>,
+    pub geometry: Option<RelaxedGeometry>,
 }
 
 impl Request {
@@ -72,7 +72,7 @@ const ETKDG: &str = "ETKDG";
 
 /// A geometry that another engine found: the first step of a two-step level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Relaxed {
+pub struct RelaxedGeometry {
     /// Its level of theory.
     pub level: String,
     /// In the XYZ format, angstrom.
@@ -154,7 +154,7 @@ impl From<ChemError> for SimError {
 
 /// Next step of a simulation: done, or a program to run.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Prepared {
+pub enum PreparedSimulation {
     /// A built-in engine has the answer at once.
     Done(SimResult),
     /// A program must be run in an empty directory with these files in it.
@@ -242,7 +242,11 @@ pub trait Simulator {
     fn search(&self) -> Search;
     /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder
     /// for temporary files, to which [`SCRATCH_LINK`] leads where the program runs.
-    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError>;
+    fn prepare(
+        &self,
+        request: &Request,
+        scratch: Option<&Path>,
+    ) -> Result<PreparedSimulation, SimError>;
     /// Reads what the program of [`Simulator::prepare`] left.
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
 }
@@ -270,7 +274,7 @@ impl Start {
         // Some programs take an odd number of electrons without a word.
         require_neutral_closed_shell(&molecule, engine)?;
         let (geometry, level) = match &request.geometry {
-            Some(Relaxed { xyz, level }) => {
+            Some(RelaxedGeometry { xyz, level }) => {
                 let given = of_elements(Geometry::from_xyz(xyz)?)?;
                 require_same_bonds(&molecule, &given, level)?;
                 (given, None)

@@ -1,4 +1,4 @@
-//! Engine `nwchem`: Hartree-Fock and density functional theory by NWChem, an MPI program.
+//! QcEngine `nwchem`: Hartree-Fock and density functional theory by NWChem, an MPI program.
 //!
 //! M. Valiev et al., Comput. Phys. Commun. 181, 1477 (2010); E. Aprà et al., J. Chem. Phys. 152,
 //! 184102 (2020).
@@ -20,7 +20,7 @@ use super::said::error_sentence;
 use super::vibrations::{Nucleus, zero_point_energy};
 use super::words::Words;
 use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
-use super::{Outputs, Prepared, Program, Ranks, Request, Requirement, SimError};
+use super::{Outputs, PreparedSimulation, Program, Ranks, Request, Requirement, SimError};
 use super::{SCRATCH_LINK, SettingFault, SimResult, Simulator, Start};
 use super::{electrons, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
@@ -160,9 +160,13 @@ impl Simulator for Nwchem {
         }
     }
 
-    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
+    fn prepare(
+        &self,
+        request: &Request,
+        scratch: Option<&Path>,
+    ) -> Result<PreparedSimulation, SimError> {
         let start = Start::new(request, NAME, self.search())?;
-        Ok(Prepared::Program(Program {
+        Ok(PreparedSimulation::Program(Program {
             parallel: true,
             argv: vec!["nwchem".to_owned(), INPUT.to_owned()],
             env: vec![(

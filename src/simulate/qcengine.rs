@@ -1,4 +1,4 @@
-//! Engine `qcengine`: any program that QCEngine drives, through QCSchema on files.
+//! QcEngine `qcengine`: any program that QCEngine drives, through QCSchema on files.
 //!
 //! D. G. A. Smith et al., J. Chem. Phys. 155, 204801 (2021).
 
@@ -14,7 +14,7 @@ use super::basis::{self, Basis};
 use super::said::error_sentence;
 use super::words::Words;
 use super::{EMBED_TIMEOUT, MMFF94, Search, conformers};
-use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
 use super::{SettingFault, Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
 use crate::chem::{Geometry, Molecule};
@@ -149,7 +149,11 @@ impl Simulator for Qcengine {
         found.into_iter().chain(without).collect()
     }
 
-    fn prepare(&self, request: &Request, scratch: Option<&Path>) -> Result<Prepared, SimError> {
+    fn prepare(
+        &self,
+        request: &Request,
+        scratch: Option<&Path>,
+    ) -> Result<PreparedSimulation, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom()
             && self.drives("xtb")
@@ -157,7 +161,7 @@ impl Simulator for Qcengine {
         {
             // As for the engine `xtb`, which fails on free atoms now and then.
             let level = self.level(MMFF94);
-            return gfn2::free_atom(&molecule, symbol, NAME, &level).map(Prepared::Done);
+            return gfn2::free_atom(&molecule, symbol, NAME, &level).map(PreparedSimulation::Done);
         }
         let start = Start::new(request, NAME, self.search())?;
         let atoms = &start.geometry.atoms;
@@ -194,7 +198,7 @@ impl Simulator for Qcengine {
         if let Some(scratch) = scratch {
             argv.extend(["--scratch-directory".into(), scratch.display().to_string()]);
         }
-        Ok(Prepared::Program(Program {
+        Ok(PreparedSimulation::Program(Program {
             parallel: false,
             argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), self.cores.to_string())],

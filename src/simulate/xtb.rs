@@ -1,4 +1,4 @@
-//! Engine `xtb`: GFN2-xTB energy and geometry from the program of its authors.
+//! QcEngine `xtb`: GFN2-xTB energy and geometry from the program of its authors.
 //!
 //! C. Bannwarth et al., WIREs Comput. Mol. Sci. 11, e1493 (2021).
 
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::said::error_sentence;
 use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
-use super::{Outputs, Prepared, Program, Request, Requirement, SimError, SimResult};
+use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
 
@@ -68,18 +68,18 @@ impl Simulator for Xtb {
         }
     }
 
-    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<Prepared, SimError> {
+    fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
         // Version 6.5.1 fails on free atoms now and then, in identical runs; their energy has a
         // closed form.
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
-            return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(Prepared::Done);
+            return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
         }
         let start = Start::new(request, NAME, self.search())?;
         let argv = ["xtb", INPUT, "--gfn", "2", "--opt"]
             .map(str::to_owned)
             .into();
-        Ok(Prepared::Program(Program {
+        Ok(PreparedSimulation::Program(Program {
             parallel: false,
             argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],

@@ -45,12 +45,7 @@ pub(super) async fn apply(
             .bind(element)
             .bind(total_energy_hartree),
         Record::Queued(candidate) => insert_candidate(candidate),
-        Record::Evaluating { batch, rank, task } => sqlx::query(
-            "UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?",
-        )
-        .bind(id(*task))
-        .bind(batch)
-        .bind(rank),
+        Record::Evaluating { batch, rank, task } => start_evaluation(*task, *batch, *rank),
         Record::Evaluated {
             batch,
             rank,
@@ -62,18 +57,12 @@ pub(super) async fn apply(
         Record::BatchStarted {
             batch,
             observations,
-        } => sqlx::query("INSERT INTO batches (batch, started, observations) VALUES (?, ?, ?)")
-            .bind(batch)
-            .bind(at)
-            .bind(count(*observations)),
+        } => insert_batch(*batch, *observations, at),
         Record::BatchTrained {
             batch,
             groups,
             rmse_hartree,
-        } => sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
-            .bind(count(*groups))
-            .bind(rmse_hartree)
-            .bind(batch),
+        } => describe_fit(*batch, *groups, *rmse_hartree),
         Record::BatchGenerated {
             batch,
             candidates,
@@ -84,16 +73,43 @@ pub(super) async fn apply(
         Record::BatchFinished {
             batch,
             new_candidates,
-        } => sqlx::query("UPDATE batches SET finished = ?, new_candidates = ? WHERE batch = ?")
-            .bind(at)
-            .bind(count(*new_candidates))
-            .bind(batch),
+        } => finish_batch(*batch, *new_candidates, at),
         Record::RunEnded { stopped_by } => {
             sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word())
         }
         Record::RunReopened => sqlx::query("UPDATE run SET stopped_by = NULL"),
     };
     query.execute(db).await.map(drop)
+}
+
+fn start_evaluation<'q>(task: TaskId, batch: u32, rank: u32) -> Query<'q> {
+    sqlx::query(
+        "UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?",
+    )
+    .bind(id(task))
+    .bind(batch)
+    .bind(rank)
+}
+
+fn insert_batch<'q>(batch: u32, observations: usize, at: i64) -> Query<'q> {
+    sqlx::query("INSERT INTO batches (batch, started, observations) VALUES (?, ?, ?)")
+        .bind(batch)
+        .bind(at)
+        .bind(count(observations))
+}
+
+fn describe_fit<'q>(batch: u32, groups: usize, rmse_hartree: f64) -> Query<'q> {
+    sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
+        .bind(count(groups))
+        .bind(rmse_hartree)
+        .bind(batch)
+}
+
+fn finish_batch<'q>(batch: u32, new_candidates: usize, at: i64) -> Query<'q> {
+    sqlx::query("UPDATE batches SET finished = ?, new_candidates = ? WHERE batch = ?")
+        .bind(at)
+        .bind(count(new_candidates))
+        .bind(batch)
 }
 
 /// The time of submission is to be bound yet.
