@@ -296,12 +296,12 @@ impl QueueRunner {
             let took = Duration::from_millis(took.max(0).cast_unsigned());
             self.usual = (self.usual * 3 + took) / 4;
         }
-        let news = JobEvent::Ended {
+        let event = JobEvent::Ended {
             exit,
             result: files.result,
             started: files.ended.map(|end| end.started),
         };
-        self.report(token, news);
+        self.report(token, event);
     }
 
     fn request_status(&mut self, jobs: Vec<(Token, String)>) {

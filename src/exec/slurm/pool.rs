@@ -266,8 +266,8 @@ impl BlockPool {
     }
 
     fn seen(&mut self, at: Duration, job: &JobStatus, commands: &mut Vec<BlockCommand>) {
-        if let JobState::Ended(fate) = &job.state {
-            return self.gone(&job.name, Some(fate), commands);
+        if let JobState::Ended(outcome) = &job.state {
+            return self.gone(&job.name, Some(outcome), commands);
         }
         let block = self
             .blocks
@@ -286,16 +286,16 @@ impl BlockPool {
         }
     }
 
-    fn gone(&mut self, name: &str, fate: Option<&JobOutcome>, commands: &mut Vec<BlockCommand>) {
+    fn gone(&mut self, name: &str, outcome: Option<&JobOutcome>, commands: &mut Vec<BlockCommand>) {
         self.blocks.remove(name);
-        self.conclude(name, fate, commands);
+        self.conclude(name, outcome, commands);
     }
 
     /// Concludes the steps of a block that is gone, as far as their clients have ended.
     fn conclude(
         &mut self,
         block: &str,
-        fate: Option<&JobOutcome>,
+        outcome: Option<&JobOutcome>,
         commands: &mut Vec<BlockCommand>,
     ) {
         let ended = self
@@ -304,7 +304,7 @@ impl BlockPool {
             .filter(|(_, s)| s.block == block && s.ended.is_some());
         let ended: Vec<Token> = ended.map(|(token, _)| token.clone()).collect();
         for token in ended {
-            self.end(&token, fate, commands);
+            self.end(&token, outcome, commands);
         }
     }
 
@@ -346,7 +346,12 @@ impl BlockPool {
         }
     }
 
-    fn end(&mut self, token: &Token, fate: Option<&JobOutcome>, commands: &mut Vec<BlockCommand>) {
+    fn end(
+        &mut self,
+        token: &Token,
+        outcome: Option<&JobOutcome>,
+        commands: &mut Vec<BlockCommand>,
+    ) {
         let Some(step) = self.steps.remove(token) else {
             return;
         };
@@ -355,9 +360,9 @@ impl BlockPool {
             .unwrap_or((Termination::Unseen, AttemptFiles::default()));
         // A block is no task: who cancels it takes the nodes away from its tasks.
         let taken_away = JobOutcome::NodeLost("CANCELLED".into());
-        let scheduler = match fate {
+        let scheduler = match outcome {
             Some(JobOutcome::Cancelled) if !step.cancelled => Some(&taken_away),
-            fate => fate,
+            outcome => outcome,
         };
         let evidence = Evidence {
             recorded: traces.ended.as_ref().map(|ended| &ended.exit),

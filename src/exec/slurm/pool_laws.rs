@@ -175,9 +175,9 @@ impl World {
             .count()
     }
 
-    fn end_block(&mut self, name: &str, fate: JobOutcome) {
+    fn end_block(&mut self, name: &str, outcome: JobOutcome) {
         self.blocks
-            .insert(name.to_owned(), (JobState::Ended(fate), None));
+            .insert(name.to_owned(), (JobState::Ended(outcome), None));
         let steps = self.steps.iter().filter(|(_, block)| *block == name);
         let steps: Vec<Token> = steps.map(|(token, _)| token.clone()).collect();
         for token in steps {
