@@ -53,7 +53,7 @@ impl Scheduler for RemoteHost {
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {
         one_by_one(jobs, |job| {
             let token = job.token.to_string();
-            match self.ask(host, "start", &[token.clone()]) {
+            match self.ask(host, "start", std::slice::from_ref(&token)) {
                 Ok(output) if output.succeeded() => Submission::Accepted(token),
                 Ok(output) => match output.code.and_then(HostFault::of_exit_code) {
                     Some(fault) => Submission::HostFault(fault, output.stderr),
