@@ -19,9 +19,11 @@ use crate::scheduler::SchedulerKind;
 pub enum Executor {
     /// Processes on the host that the engine runs on.
     Local {
-        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of them).
+        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of
+        /// them).
         slots: Slots,
-        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are confined.
+        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are
+        /// confined.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pin: bool,
     },
@@ -55,7 +57,8 @@ pub struct BatchExecutor {
     pub slots: Option<NonZeroUsize>,
     #[serde(flatten)]
     pub batch: Batch,
-    /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task is a job.
+    /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task
+    /// is a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
 }

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::chem::{BondKind, HeavyAtom, Molecule};
 
-/// The group of each heavy atom, in atom order: the atom, then its heavy neighbours, each with its bond, sorted.
+/// The group of each heavy atom, in atom order: the atom, then its heavy neighbours, each with its
+/// bond, sorted.
 ///
-/// An atom is `[<symbol>D<degree>]` with the heavy neighbours as its degree; all neighbours but the last stand in
-/// parentheses. The carbonyl carbon of acetamide is `[CD3](=[OD1])([CD1])[ND1]`.
+/// An atom is `[<symbol>D<degree>]` with the heavy neighbours as its degree; all neighbours but the
+/// last stand in parentheses. The carbonyl carbon of acetamide is `[CD3](=[OD1])([CD1])[ND1]`.
 pub fn groups(molecule: &Molecule) -> Vec<String> {
     let atoms = molecule.heavy_atoms();
     let group = |atom: &HeavyAtom| {
@@ -64,7 +65,8 @@ impl Vocabulary {
         self.groups.is_empty()
     }
 
-    /// How often `molecule` has each group, as (column, count), ascending; groups that are not listed are dropped.
+    /// How often `molecule` has each group, as (column, count), ascending; groups that are not
+    /// listed are dropped.
     pub fn counts(&self, molecule: &Molecule) -> Vec<(usize, f64)> {
         let mut columns: Vec<usize> = groups(molecule)
             .iter()

@@ -70,7 +70,8 @@ pub struct GenerateSettings {
     /// Transitions remembered.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub replay_size: usize,
-    /// Episodes between two copies of the network to the target network, counted over the agent's life.
+    /// Episodes between two copies of the network to the target network, counted over the agent's
+    /// life.
     #[schemars(range(min = 1, max = 100_000))]
     pub target_update_episodes: usize,
 }

@@ -157,17 +157,17 @@ pub fn script_of_job(
     })
 }
 
-/// Returns the script of a step, which runs `argv` after the lines of `setup`; that of a job asks for
-/// nodes as well.
+/// Returns the script of a step, which runs `argv` after the lines of `setup`; that of a job asks
+/// for nodes as well.
 pub fn script(setup: &[String], argv: &[String]) -> String {
     let quoted: Vec<String> = argv.iter().map(|word| quoted(word)).collect();
     let setup: String = setup.iter().map(|line| format!("{line}\n")).collect();
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
 }
 
-/// Runs the job specified in the file `spec`; how it ended is on disk afterwards. When the scheduler
-/// sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the scheduler's word
-/// tells why.
+/// Runs the job specified in the file `spec`; how it ended is on disk afterwards. When the
+/// scheduler sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the
+/// scheduler's word tells why.
 ///
 /// # Errors
 ///
@@ -205,8 +205,8 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
                 if !in_time {
                     end_group(leader);
                 }
-                // Processes that the leader left behind; it is not reaped yet, so its id cannot name
-                // another group.
+                // Processes that the leader left behind; it is not reaped yet, so its id cannot
+                // name another group.
                 let _ = kill_process_group(leader, Signal::KILL);
                 let _ = sender.send((in_time, child.wait()));
             };
@@ -218,7 +218,8 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
                 ));
             }
             tokio::select! {
-                // The signal that cancels a job may reach its task as well, and must be noticed first.
+                // The signal that cancels a job may reach its task as well, and must be noticed
+                // first.
                 biased;
                 () = stopped => {
                     end_group(leader);
@@ -277,8 +278,8 @@ pub fn own_nodes() -> Result<Nodes, NodesError> {
     nodes_here(|name| std::env::var(name).ok())
 }
 
-/// Writes the nodes of the job that this process is in, for the launcher of an MPI program, unless the
-/// executor did.
+/// Writes the nodes of the job that this process is in, for the launcher of an MPI program, unless
+/// the executor did.
 fn name_hosts(dir: &Path) -> io::Result<()> {
     if dir.join(HOSTS).exists() {
         return Ok(());

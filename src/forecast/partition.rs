@@ -337,8 +337,8 @@ impl Partition {
 }
 
 impl BlockRules {
-    /// Returns true if a block lasts long enough for a task that is `expected` to take so long, as in the executor of
-    /// blocks.
+    /// Returns true if a block lasts long enough for a task that is `expected` to take so long, as
+    /// in the executor of blocks.
     fn lasts(&self, now: Millis, until: Millis, expected: Duration) -> bool {
         let walltime = Duration::from_millis(self.walltime);
         now + millis(block_time(expected, walltime)) <= until

@@ -1,5 +1,5 @@
-//! Cobalt: its commands, and what they print. It forgets a job as soon as that has ended, so that only the job's own
-//! files tell how.
+//! Cobalt: its commands, and what they print. It forgets a job as soon as that has ended, so that
+//! only the job's own files tell how.
 
 use std::collections::BTreeMap;
 
@@ -191,7 +191,8 @@ fn parse_jobs(text: &str) -> Vec<JobStatus> {
             id: field("jobid")?,
             name: field("jobname").unwrap_or_default(),
             state: state(job.get("state")?),
-            // As it is written it does not sort; a job that has ended is not listed, so that no two have one name.
+            // As it is written it does not sort; a job that has ended is not listed, so that no two
+            // have one name.
             submitted: String::new(),
             reason: String::new(),
             left: None,

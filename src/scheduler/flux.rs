@@ -151,8 +151,8 @@ impl Scheduler for Flux {
         })
     }
 
-    /// Lists live jobs, and those that ended in the last hour: a job whose id was noted is asked for
-    /// by that.
+    /// Lists live jobs, and those that ended in the last hour: a job whose id was noted is asked
+    /// for by that.
     fn list(&mut self, host: &mut dyn CommandHost, _: &str) -> Result<JobListing, Unreachable> {
         let call =
             CommandRequest::new(["flux", "jobs", "--json", "-a", "--count=0", "--since=-1h"]);

@@ -34,7 +34,8 @@ pub struct JobStatus {
     /// The token of its attempt, or the name of a block.
     pub name: String,
     pub state: JobState,
-    /// Time of submission in the scheduler's format, which sorts by time. An id may be issued again.
+    /// Time of submission in the scheduler's format, which sorts by time. An id may be issued
+    /// again.
     pub submitted: String,
     /// Why it is pending, or ended, in the scheduler's words; not to be relied upon.
     pub reason: String,

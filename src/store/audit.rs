@@ -17,7 +17,8 @@ use crate::task::{Event, Record, TaskId};
 /// Facts that are taken in at a time.
 const CHUNK: usize = 1000;
 
-/// Tables that follow from the journal, with the columns that do not: a start is no fact, only its attempt's end is.
+/// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
+/// attempt's end is.
 const DERIVED: [(&str, &[&str]); 5] = [
     ("tasks", &["state", "started"]),
     ("failures", &[]),
@@ -26,8 +27,9 @@ const DERIVED: [(&str, &[&str]); 5] = [
     ("batches", &[]),
 ];
 
-/// Returns the number of facts, and everything in which the database of `dir` is not what its journal gives. `records` are those
-/// of a fact. Its structure and its end were checked when it was opened.
+/// Returns the number of facts, and everything in which the database of `dir` is not what its
+/// journal gives. `records` are those of a fact. Its structure and its end were checked when it was
+/// opened.
 pub async fn audit(
     dir: &Path,
     records: impl FnMut(i64, &Event) -> Vec<Record>,
@@ -64,7 +66,8 @@ impl DerivedDatabase {
         };
         let mut db = options.connect().await.map_err(open)?;
         super::migrate(&mut db, path).await?;
-        // A table whose definition is damaged, of which only those of the truth are needed, must not keep the others away.
+        // A table whose definition is damaged, of which only those of the truth are needed, must
+        // not keep the others away.
         let tolerant = sqlx::query("PRAGMA writable_schema = ON")
             .execute(&mut db)
             .await;
@@ -144,7 +147,8 @@ impl DerivedDatabase {
         let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
             .execute(&mut self.db)
             .await;
-        // Of an earlier version, or damaged: then those in the run directory are accepted as they are.
+        // Of an earlier version, or damaged: then those in the run directory are accepted as they
+        // are.
         for settings in settings {
             let copied = settings::insert(&mut self.db, settings).await;
             self.reading(copied)?;

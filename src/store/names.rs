@@ -7,7 +7,8 @@ use sqlx::Connection;
 use super::{Store, StoreError};
 
 impl Store {
-    /// Keeps names with the molecules that bear them, in the order of their source; what is there already stays.
+    /// Keeps names with the molecules that bear them, in the order of their source; what is there
+    /// already stays.
     pub async fn keep_names(&mut self, names: &[(String, String)]) -> Result<(), StoreError> {
         let kept = async {
             let mut tx = self.db.begin().await?;

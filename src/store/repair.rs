@@ -23,8 +23,8 @@ pub struct RepairReport {
     pub kept: PathBuf,
 }
 
-/// Makes the database of `dir` anew from its journal, as far as that can be read, with the settings that it was found to
-/// have; the damaged files are kept.
+/// Makes the database of `dir` anew from its journal, as far as that can be read, with the settings
+/// that it was found to have; the damaged files are kept.
 pub async fn repair(
     dir: &Path,
     settings: &[StoredSettings],
@@ -102,7 +102,8 @@ const PAGE: u64 = 4096;
 /// <https://www.sqlite.org/fileformat.html>, section 1.3.
 const HEADER: &[u8; 24] = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20";
 
-/// Writes the first bytes again and fills up a file that is too short: else SQLite does not look at what there is.
+/// Writes the first bytes again and fills up a file that is too short: else SQLite does not look at
+/// what there is.
 fn mend_file(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;

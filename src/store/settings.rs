@@ -54,8 +54,9 @@ impl Store {
         self.writing(kept)
     }
 
-    /// Where the run is at home; the first that asks says so. In any other directory it is a copy: it takes the name
-    /// `other`, so that its tokens are not those of the original, and true is returned.
+    /// Where the run is at home; the first that asks says so. In any other directory it is a copy:
+    /// it takes the name `other`, so that its tokens are not those of the original, and true is
+    /// returned.
     pub async fn settle(&mut self, home: &str, other: &str) -> Result<bool, StoreError> {
         let found = sqlx::query_scalar("SELECT home FROM run")
             .fetch_one(&mut self.db)

@@ -88,7 +88,8 @@ impl FailureKind {
         }
     }
 
-    /// Whether the attempt counts against the method's retries: what the machine did to it does not.
+    /// Whether the attempt counts against the method's retries: what the machine did to it does
+    /// not.
     pub fn counts_against_retries(self) -> bool {
         !matches!(self, Self::Walltime | Self::NodeLost | Self::Lost)
     }

@@ -19,7 +19,8 @@ pub enum HostFault {
     NoProcesses,
     /// No memory for the kernel's own work (ENOMEM).
     NoMemory,
-    /// A device or a file system that fails (EIO, ESTALE, ENXIO and the like), or breaks off (EINTR).
+    /// A device or a file system that fails (EIO, ESTALE, ENXIO and the like), or breaks off
+    /// (EINTR).
     InputOutput,
     /// A file system that was remounted read-only (EROFS), as Linux does after an error.
     ReadOnly,

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use super::FailureKind::{self, Cancelled, Memory, NoGeometry, NotANumber, Timeout, Unsupported};
 
-/// Further attempts after those that the machine, not the method, cost a task, unless a campaign says otherwise.
+/// Further attempts after those that the machine, not the method, cost a task, unless a campaign
+/// says otherwise.
 const AFTER_THE_MACHINE: u32 = 19;
-/// Further attempts after a result that is not a number, unless a campaign says otherwise: programs that read memory that they never
-/// wrote come to another one next time.
+/// Further attempts after a result that is not a number, unless a campaign says otherwise: programs
+/// that read memory that they never wrote come to another one next time.
 const AFTER_NOT_A_NUMBER: u32 = 4;
-/// Further attempts at a free atom after a failure that is the same next time, or that may take long.
+/// Further attempts at a free atom after a failure that is the same next time, or that may take
+/// long.
 const AT_ATOM_IN_VAIN: u32 = 2;
 /// A backoff is doubled up to this, or stays what it is if it is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(3600);
@@ -55,7 +57,8 @@ impl Retries {
         }
     }
 
-    /// Whether a task may be tried again whose attempts failed like this, the last of them just now.
+    /// Whether a task may be tried again whose attempts failed like this, the last of them just
+    /// now.
     pub fn allow(&self, failed: &[FailureKind]) -> bool {
         let Some(last) = failed.last() else {
             return true;

@@ -12,8 +12,8 @@ const POLL: Duration = Duration::from_millis(500);
 /// queue after its client gave up.
 const CLEAN_POLLS: u32 = 2;
 
-/// Cancels jobs by `cancel`, which returns the ids of those that it cancelled, repeatedly until none
-/// is left. `doubtful`: whether a job of which nothing is known may still come into the queue.
+/// Cancels jobs by `cancel`, which returns the ids of those that it cancelled, repeatedly until
+/// none is left. `doubtful`: whether a job of which nothing is known may still come into the queue.
 ///
 /// # Errors
 ///
@@ -54,8 +54,8 @@ pub struct RemainingJobs {
 }
 
 impl RemainingJobs {
-    /// Returns a sentence for the user: `what` they are, and the command `cancel` that cancels them.
-    /// `known`: ids to name where the scheduler does not tell which are left.
+    /// Returns a sentence for the user: `what` they are, and the command `cancel` that cancels
+    /// them. `known`: ids to name where the scheduler does not tell which are left.
     pub fn sentence(self, what: &str, cancel: &str, known: Vec<String>) -> String {
         let why = self
             .why

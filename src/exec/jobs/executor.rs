@@ -24,8 +24,8 @@ pub struct JobExecutor {
 }
 
 impl JobExecutor {
-    /// Returns an executor that has at most `max_jobs` jobs of the run `run` in the queue and reports
-    /// to `reports`. It runs no command yet.
+    /// Returns an executor that has at most `max_jobs` jobs of the run `run` in the queue and
+    /// reports to `reports`. It runs no command yet.
     ///
     /// # Errors
     ///
@@ -62,8 +62,8 @@ impl Executor for JobExecutor {
         self.request(Request::Submit(jobs));
     }
 
-    /// Returns `Adopted` for each: whether the scheduler has it is known only once it answers. Jobs that
-    /// it does not have are submitted then.
+    /// Returns `Adopted` for each: whether the scheduler has it is known only once it answers. Jobs
+    /// that it does not have are submitted then.
     fn find(&mut self, jobs: &[Job]) -> Vec<Adoption> {
         self.held.fetch_add(jobs.len(), Ordering::SeqCst);
         self.request(Request::Find(jobs.to_vec()));
@@ -96,7 +96,8 @@ impl Executor for JobExecutor {
 }
 
 impl JobExecutor {
-    /// Cancels the jobs that the scheduler still has. Returns sentences about those that may remain.
+    /// Cancels the jobs that the scheduler still has. Returns sentences about those that may
+    /// remain.
     fn close(&mut self) -> Vec<String> {
         self.requests = None;
         let thread = self.thread.take();

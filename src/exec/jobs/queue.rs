@@ -51,8 +51,8 @@ enum JobPhase {
     Known {
         id: String,
     },
-    /// The scheduler has finished it; its files are being read. `id`: the one that it had, if that is
-    /// known; `came`: whether the scheduler ever had it, as far as this engine knows.
+    /// The scheduler has finished it; its files are being read. `id`: the one that it had, if that
+    /// is known; `came`: whether the scheduler ever had it, as far as this engine knows.
     Ending {
         id: Option<String>,
         came: bool,
@@ -306,7 +306,8 @@ impl Queue {
                     id: Some(job.id.clone()),
                     came: true,
                 };
-                // Cancelled while no engine was there: an engine that ends cancels its jobs, which is nobody's intent.
+                // Cancelled while no engine was there: an engine that ends cancels its jobs, which
+                // is nobody's intent.
                 let orphaned =
                     adopted && *outcome == JobOutcome::Cancelled && held.intent == Intent::Run;
                 let outcome = (!orphaned).then(|| outcome.clone());
@@ -332,8 +333,8 @@ impl Queue {
         }
     }
 
-    /// Handles an answer that lacked a job. Its files are read as soon as the scheduler denies its id:
-    /// if they exist, no second answer is needed.
+    /// Handles an answer that lacked a job. Its files are read as soon as the scheduler denies its
+    /// id: if they exist, no second answer is needed.
     fn absent(&mut self, token: &Token, commands: &mut Vec<QueueCommand>) {
         let Some(held) = self.active.get_mut(token) else {
             return;
@@ -389,7 +390,8 @@ impl Queue {
                 };
                 let exit = evidence.verdict();
                 if exit == Termination::Unseen {
-                    // Its task is tried again: should the job be there after all, it must not run beside that.
+                    // Its task is tried again: should the job be there after all, it must not run
+                    // beside that.
                     commands.push(QueueCommand::Cancel(vec![token.clone()]));
                 }
                 commands.push(QueueCommand::Ended(token, exit, files));

@@ -1,4 +1,5 @@
-//! Laws of the queue against a batch system that loses answers, forgets jobs, issues ids again and words states in its own way.
+//! Laws of the queue against a batch system that loses answers, forgets jobs, issues ids again and
+//! words states in its own way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -29,8 +30,8 @@ enum Chance {
         taken: bool,
     },
     Poll,
-    /// A list that lacks jobs. `told`: it says so. If not, it lacks only jobs whose ids were noted: of another nobody
-    /// could ask.
+    /// A list that lacks jobs. `told`: it says so. If not, it lacks only jobs whose ids were noted:
+    /// of another nobody could ask.
     PollPart {
         lacking: u16,
         told: bool,
@@ -167,7 +168,8 @@ impl World {
         }
     }
 
-    /// A list without the jobs whose bits are set in `lacking`; one that does not say so lacks only noted ones.
+    /// A list without the jobs whose bits are set in `lacking`; one that does not say so lacks only
+    /// noted ones.
     fn poll(&mut self, lacking: u16, told: bool) {
         let jobs = self.listed.values().zip((0..16).cycle());
         let is_noted = |job: &JobStatus| {
@@ -362,8 +364,8 @@ proptest! {
         let mut world = World::new(limit, tasks);
         for chance in chances {
             match chance {
-                // What an engine leaves behind is taken over, whatever the limit; and an order that was lost with an
-                // answer cannot be kept.
+                // What an engine leaves behind is taken over, whatever the limit; and an order that
+                // was lost with an answer cannot be kept.
                 Chance::Die | Chance::LoseAnswer { .. } => continue,
                 chance => world.meet(chance),
             }

@@ -1,4 +1,5 @@
-//! Processes of a host behind SSH as a scheduler without a queue: a job starts when it is submitted.
+//! Processes of a host behind SSH as a scheduler without a queue: a job starts when it is
+//! submitted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

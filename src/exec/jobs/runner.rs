@@ -1,5 +1,5 @@
-//! The thread of a job executor: it polls the scheduler, hands events to the queue, and performs the
-//! commands that the queue returns.
+//! The thread of a job executor: it polls the scheduler, hands events to the queue, and performs
+//! the commands that the queue returns.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -20,11 +20,12 @@ use crate::exec::{Job, JobEvent, Report, Termination};
 use crate::scheduler::{JobOutcome, JobState, JobStatus, Scheduler, Submission, Unreachable};
 use crate::task::Token;
 
-/// Time for which further jobs are awaited, such that they are submitted together: the successors of
-/// several jobs that ended arrive one by one.
+/// Time for which further jobs are awaited, such that they are submitted together: the successors
+/// of several jobs that ended arrive one by one.
 const GATHER: Duration = Duration::from_millis(50);
 
-/// Most polls in the time that a task usually takes: short tasks are polled often, long ones rarely.
+/// Most polls in the time that a task usually takes: short tasks are polled often, long ones
+/// rarely.
 const POLLS_PER_TASK: u32 = 20;
 
 /// Request of the driver.
@@ -184,7 +185,8 @@ impl QueueRunner {
         self.handle(event);
     }
 
-    /// Cancels attempts other than `keep`; `later`: this engine may have submitted some itself by now.
+    /// Cancels attempts other than `keep`; `later`: this engine may have submitted some itself by
+    /// now.
     fn end_others(&mut self, keep: Vec<Token>, later: bool) {
         self.uncancelled = None;
         if let Err(Unreachable(why)) = self.cancel_others_now(&keep, later) {
@@ -354,7 +356,8 @@ impl QueueRunner {
         }
     }
 
-    /// Puts the files of jobs into their directories and submits the jobs. Returns the result of each.
+    /// Puts the files of jobs into their directories and submits the jobs. Returns the result of
+    /// each.
     fn submitted(&mut self, tokens: &[Token]) -> Vec<(Token, Submission)> {
         let mut answers = Vec::new();
         let mut ready = Vec::new();

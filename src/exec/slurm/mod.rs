@@ -1,4 +1,5 @@
-//! The `slurm` executor: tasks as jobs of their own, or as steps in blocks of nodes that are held for a while.
+//! The `slurm` executor: tasks as jobs of their own, or as steps in blocks of nodes that are held
+//! for a while.
 
 mod block_executor;
 mod pool;

@@ -1,9 +1,11 @@
-//! PBS Pro and OpenPBS: their commands, and what they print. A job carries its token in a variable, because names may be
-//! as short as 15 characters; its name is that of its run, by which the jobs of a run are selected.
+//! PBS Pro and OpenPBS: their commands, and what they print. A job carries its token in a variable,
+//! because names may be as short as 15 characters; its name is that of its run, by which the jobs
+//! of a run are selected.
 //!
-//! A server forgets a job that has ended, unless it keeps a history, which by default it does not. Without history an id
-//! that it does not know is that of a job that has ended, and only the job's own files tell how. `-x`, which asks for the
-//! history too, hides jobs that live where there is none.
+//! A server forgets a job that has ended, unless it keeps a history, which by default it does not.
+//! Without history an id that it does not know is that of a job that has ended, and only the job's
+//! own files tell how. `-x`, which asks for the history too, hides jobs that live where there is
+//! none.
 
 mod options;
 mod parse;
@@ -89,7 +91,8 @@ pub static DIALECT: Dialect = Dialect {
 
 /// Jobs that one `qstat` gets.
 const ASKED_AT_ONCE: usize = 500;
-/// What every command that was given `-x` prints where the server keeps no history; it succeeds all the same.
+/// What every command that was given `-x` prints where the server keeps no history; it succeeds all
+/// the same.
 const NO_HISTORY: &str = "not configured to maintain job history";
 
 /// Submits a job by the `qsub` of PBS or Cobalt.
@@ -105,8 +108,8 @@ pub(super) fn qsub(
 /// Jobs that one `qdel` gets.
 const CANCELLED_AT_ONCE: usize = 100;
 
-/// Cancels jobs of PBS or Cobalt by their ids, which have to be fresh. It is no failure if a job has
-/// ended meanwhile.
+/// Cancels jobs of PBS or Cobalt by their ids, which have to be fresh. It is no failure if a job
+/// has ended meanwhile.
 pub(super) fn qdel(
     host: &mut dyn CommandHost,
     ids: &[String],
@@ -165,8 +168,8 @@ impl Pbs {
         Ok(output)
     }
 
-    /// What `qstat` says of jobs: None for an id of which it says that it does not know it or that its job has ended.
-    /// Of an id that it does not mention nothing is known.
+    /// What `qstat` says of jobs: None for an id of which it says that it does not know it or that
+    /// its job has ended. Of an id that it does not mention nothing is known.
     fn stat(
         &mut self,
         host: &mut dyn CommandHost,
@@ -255,8 +258,8 @@ impl Scheduler for Pbs {
     }
 }
 
-/// Whether the server keeps a history of jobs that have ended. Every user may read that; where it was never set,
-/// nothing is printed, and there is none.
+/// Whether the server keeps a history of jobs that have ended. Every user may read that; where it
+/// was never set, nothing is printed, and there is none.
 fn keeps_history(host: &mut dyn CommandHost) -> Result<bool, Unreachable> {
     let output = host.run(&CommandRequest::new(["qstat", "-B", "-f"]))?;
     match output.succeeded() {

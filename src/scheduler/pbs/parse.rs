@@ -127,7 +127,8 @@ impl Attributes<'_> {
         }
     }
 
-    /// How a finished job ended: its state does not tell. Negative codes are PBS's own, 128 and above a signal's.
+    /// How a finished job ended: its state does not tell. Negative codes are PBS's own, 128 and
+    /// above a signal's.
     fn outcome(&self) -> JobOutcome {
         /// Substate of a job that was deleted.
         const TERMINATED: i64 = 91;
@@ -144,7 +145,8 @@ impl Attributes<'_> {
         }
     }
 
-    /// Whether it was killed by SIGTERM or SIGKILL when its time was used up: as some versions put it.
+    /// Whether it was killed by SIGTERM or SIGKILL when its time was used up: as some versions put
+    /// it.
     fn is_past_walltime(&self) -> bool {
         let times = (self.used.and_then(seconds), self.asked.and_then(seconds));
         matches!(self.exit_status, Some(265 | 271 | 137 | 143))

@@ -1,7 +1,9 @@
-//! Job arrays: many jobs that one `sbatch` submits. Which attempt an element is follows from what Slurm itself says of it,
-//! the name of the array and the index of the element, so that it is found again when nothing else is left.
+//! Job arrays: many jobs that one `sbatch` submits. Which attempt an element is follows from what
+//! Slurm itself says of it, the name of the array and the index of the element, so that it is found
+//! again when nothing else is left.
 //!
-//! The array `1f.12+.1` holds first attempts of the run `1f`; its element 3 is that of task 15, the token `1f.15.1`.
+//! The array `1f.12+.1` holds first attempts of the run `1f`; its element 3 is that of task 15, the
+//! token `1f.15.1`.
 
 use std::fmt::Write;
 
@@ -43,7 +45,8 @@ pub fn ranges(indices: &[u64]) -> String {
     ranges.collect::<Vec<_>>().join(",")
 }
 
-/// What the client that submits an array carries in its environment, for an engine that comes later.
+/// What the client that submits an array carries in its environment, for an engine that comes
+/// later.
 pub fn mark(name: &str, ranges: &str) -> String {
     format!("{name}:{ranges}")
 }
@@ -67,8 +70,8 @@ pub fn is_among(mark: &str, token: &str) -> bool {
     })
 }
 
-/// The lines of a script that Slurm reads, without the name of its job: jobs in which these are equal may be elements of
-/// one array.
+/// The lines of a script that Slurm reads, without the name of its job: jobs in which these are
+/// equal may be elements of one array.
 pub fn directives(script: &str) -> String {
     let head = script.lines().take_while(|line| line.starts_with('#'));
     let head = head.filter(|line| line.starts_with("#SBATCH ") && !line.contains("--job-name="));

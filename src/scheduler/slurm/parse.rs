@@ -22,8 +22,8 @@ pub fn parse_id(line: &str) -> Option<String> {
     (is_number && is_name(cluster)).then(|| id.to_owned())
 }
 
-/// Reads what `scontrol` says of jobs. An id that never was an element of an array is not found; of another one it says
-/// that it is invalid, but not which.
+/// Reads what `scontrol` says of jobs. An id that never was an element of an array is not found; of
+/// another one it says that it is invalid, but not which.
 pub fn parse_answers(
     ids: &[String],
     output: &Output,
