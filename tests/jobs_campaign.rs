@@ -172,7 +172,7 @@ fn survives(executor: &'static str, history: bool) {
         let begin = Instant::now();
         let lines = |log: &Path| {
             let text = fs::read_to_string(log).unwrap_or_default();
-            text.matches("does not answer").count()
+            text.matches("is unreachable").count()
         };
         let before = lines(&log);
         while lines(&log) < before + 2 {

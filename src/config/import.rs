@@ -282,7 +282,7 @@ fn unknowns(machine: &QcengineMachine) -> Vec<String> {
             "both partitions run on this host, `ml` in one slot: QCEngine does not know machine learning tasks",
         ),
     }
-    note("the nodes of a task (`nodes_per_task`) are 1: QCEngine is told them with each task");
+    note("`nodes_per_task` is 1: QCEngine receives the number of nodes with each task");
     note(
         "what the environment of tasks needs, such as modules, goes into `setup`: it is not in the file",
     );

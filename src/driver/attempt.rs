@@ -94,7 +94,7 @@ impl TaskProgram for TaskRun {
             ),
             Termination::Unseen => (
                 FailureKind::Lost,
-                "gone without a result, and nobody saw it end".to_owned(),
+                "gone without a result; its end was not observed".to_owned(),
             ),
         };
         failed(kind, message)

@@ -47,7 +47,7 @@ pub struct BlockRules {
 /// Reason for which a site cannot be forecast.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
-    #[error("`{partition}` takes its nodes from an allocation, and nobody says how many that has")]
+    #[error("`{partition}` takes its nodes from an allocation of unknown size")]
     NodesMissing { partition: String },
     #[error(
         "{nodes} nodes were asked for, but no partition of this site takes nodes of an allocation"

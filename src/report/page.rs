@@ -209,7 +209,9 @@ fn objective(objective: Objective) -> (bool, &'static str, &'static str) {
 fn why(state: RunState, stopped_by: Option<&str>) -> String {
     match (state, stopped_by) {
         (RunState::Running, _) => "an engine is at work".into(),
-        (RunState::Interrupted, _) => "no engine is at work; `moldflow resume` goes on".into(),
+        (RunState::Interrupted, _) => {
+            "no engine is at work; `moldflow resume` continues the run".into()
+        }
         (RunState::Finished, Some(word)) => StoppedBy::of_word(word)
             .map_or_else(|| word.to_owned(), |reason| reason.sentence().to_owned()),
         (RunState::Finished, None) => String::new(),

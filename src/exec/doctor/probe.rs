@@ -137,7 +137,8 @@ impl ProbeOutcome {
             Self::Ended { stdout, stderr, .. } => {
                 let mut lines = stderr.lines().chain(stdout.lines()).map(str::trim);
                 let said = lines.find(|line| line.chars().any(char::is_alphanumeric));
-                said.unwrap_or("it failed without a word").to_owned()
+                said.unwrap_or("the command failed without any output")
+                    .to_owned()
             }
             Self::Missing => "there is no such program".to_owned(),
             Self::TookTooLong => format!("it did not end within {} s", LIMIT.as_secs()),

@@ -73,7 +73,7 @@ fn configured(subject: &str, host: &str) -> Vec<Finding> {
     if value("stricthostkeychecking").is_some_and(|value| ["false", "no", "off"].contains(&value)) {
         findings.push(Finding::warning(
             subject,
-            format!("whoever says that it is `{host}` is believed"),
+            format!("host key checking is disabled for `{host}`: its identity is not verified"),
             "remove `StrictHostKeyChecking no` from ~/.ssh/config",
         ));
     }

@@ -29,7 +29,7 @@ pub fn put<'j>(
 ) -> Result<ReadyJob<'j>, Submission> {
     let unreachable = |Unreachable(why)| {
         let name = scheduler.info().name;
-        tracing::warn!("{name} does not answer, nothing is concluded from that: {why}");
+        tracing::warn!("{name} is unreachable; job states are left unchanged: {why}");
         Submission::Unknown
     };
     // Before the directory, whose place on another host may be known only then.

@@ -252,7 +252,7 @@ impl QueueRunner {
                 if !listing.complete {
                     let name = self.scheduler.info().name;
                     tracing::warn!(
-                        "{name} left jobs out of its answer: nothing is concluded of them"
+                        "{name} left jobs out of its answer; their states are left unchanged"
                     );
                 }
                 self.handle(QueueEvent::Listed(listing));
@@ -413,7 +413,7 @@ impl QueueRunner {
 
     fn no_answer(&self, why: &Unreachable) {
         let name = self.scheduler.info().name;
-        tracing::warn!("{name} does not answer, nothing is concluded from that: {why}");
+        tracing::warn!("{name} is unreachable; job states are left unchanged: {why}");
     }
 
     fn cancel(&mut self, tokens: &[Token], waiting: bool) {

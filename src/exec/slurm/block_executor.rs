@@ -218,7 +218,7 @@ impl Backend for BlockBackend {
         events.push(match commands::list(&mut self.here) {
             Ok(list) => BlockEvent::Listed(list),
             Err(Unreachable(why)) => {
-                tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}");
+                tracing::warn!("Slurm is unreachable; job states are left unchanged: {why}");
                 BlockEvent::Tick
             }
         });
@@ -288,7 +288,7 @@ impl BlockBackend {
                 blocks.into_iter().filter_map(event).collect()
             }
             Err(Unreachable(why)) => {
-                tracing::warn!("Slurm does not answer, nothing is concluded from that: {why}");
+                tracing::warn!("Slurm is unreachable; job states are left unchanged: {why}");
                 Vec::new()
             }
         }

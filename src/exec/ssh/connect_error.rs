@@ -210,5 +210,6 @@ pub fn hung_up(said: &str) -> bool {
 pub fn last_line(said: &str) -> String {
     let mut lines = said.lines().rev().map(str::trim);
     let line = lines.find(|line| line.chars().any(char::is_alphanumeric));
-    line.unwrap_or("it failed without a word").to_owned()
+    line.unwrap_or("the command failed without any output")
+        .to_owned()
 }

@@ -80,7 +80,7 @@ pub static DIALECT: Dialect = Dialect {
         describe: |server| match has_history(server) {
             true => "the server keeps a history (job_history_enable): it tells how jobs ended",
             false => {
-                "the server keeps no history (job_history_enable): how jobs ended is told by their own files alone"
+                "the server keeps no history (job_history_enable): the end of a job is known from its own files only"
             }
         },
         unknown: "whether the server keeps a history is not known",
