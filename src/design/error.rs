@@ -10,7 +10,7 @@ use crate::learn::dqn::DqnError;
 use crate::learn::saved::SavedError;
 use crate::learn::surrogate::FitError;
 
-/// Why a task has no output.
+/// Error of an `ml` task.
 #[derive(Debug, thiserror::Error)]
 pub enum DesignError {
     #[error("could not read {}", path.display())]

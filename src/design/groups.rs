@@ -65,7 +65,7 @@ impl Vocabulary {
         self.groups.is_empty()
     }
 
-    /// How often `molecule` has each group, as (column, count), ascending; groups that are not
+    /// Counts of the groups of `molecule`, as (column, count), ascending; groups that are not
     /// listed are dropped.
     pub fn counts(&self, molecule: &Molecule) -> Vec<(usize, f64)> {
         let mut columns: Vec<usize> = groups(molecule)

@@ -62,13 +62,13 @@ pub struct TrainInput {
     /// Molecules that were evaluated since.
     #[serde(alias = "measured")]
     pub observations: Vec<Observation>,
-    /// Whether the values are divided by the number of atoms, hydrogen included.
+    /// True if the values are divided by the number of atoms, hydrogen included.
     #[serde(default)]
     pub per_atom: bool,
     pub settings: TrainSettings,
-    /// Where the model goes.
+    /// Output file of the model.
     pub model_out: PathBuf,
-    /// Where the statistics of all observations go.
+    /// Output file of the statistics of all observations.
     pub statistics_out: PathBuf,
 }
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

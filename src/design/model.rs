@@ -91,12 +91,12 @@ impl GroupModel {
         fitted.into_iter().zip(factors).map(objective).collect()
     }
 
-    /// How far `value` lies below the mean of the observations, in standard deviations.
+    /// Distance of `value` below the mean of the observations, in standard deviations.
     pub fn standardised_gain(&self, value: f64) -> f64 {
         (self.centre - value) / self.spread
     }
 
-    /// How many groups it knows.
+    /// Number of groups.
     pub fn groups(&self) -> usize {
         self.vocabulary.len()
     }

@@ -24,7 +24,7 @@ pub struct MoleculeEnvironment {
 /// A molecule, or nothing at all.
 pub type State = Option<Rc<SeenMolecule>>;
 
-/// How the agent sees a molecule: a Morgan fingerprint.
+/// Representation of a molecule for the agent: a Morgan fingerprint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct View {
     pub radius: u32,
@@ -98,7 +98,7 @@ impl Environment for MoleculeEnvironment {
         Ok(neighbours.iter().map(action).collect())
     }
 
-    /// How far the predicted objective lies below the mean of the observations, in their standard
+    /// Distance of the predicted objective below the mean of the observations, in their standard
     /// deviations: minus the prediction, on a scale on which energies per atom can be told apart as
     /// well as whole ones.
     fn reward(&mut self, state: &State) -> Result<f64, Infallible> {

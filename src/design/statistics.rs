@@ -16,18 +16,18 @@ use crate::learn::surrogate::FitError;
 pub struct Statistics {
     terms: Terms,
     vocabulary: Vocabulary,
-    /// Of what is fitted.
+    /// Sums for the fit.
     fitted: Moments,
-    /// Of the objective, by the columns of the fit times what makes a fitted value one of the
-    /// objective; column 0 is that factor itself.
+    /// Sums for the objective, by the columns of the fit times the factor that makes a fitted value
+    /// one of the objective; column 0 is that factor itself.
     objective: Moments,
 }
 
-/// What is asked for, and what is fitted.
+/// Objective and fitted quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Terms {
     pub model: Model,
-    /// Whether the objective is divided by the number of atoms.
+    /// True if the objective is divided by the number of atoms.
     pub per_atom: bool,
 }
 
@@ -37,7 +37,8 @@ const STATISTICS: Kind = Kind {
 };
 
 impl Statistics {
-    /// Of nothing, for the objective (`per_atom`: divided by the number of atoms) by this model.
+    /// Empty statistics for the objective (`per_atom`: divided by the number of atoms) and this
+    /// model.
     pub fn new(model: Model, per_atom: bool) -> Self {
         Self {
             terms: Terms { model, per_atom },
@@ -61,12 +62,12 @@ impl Statistics {
         Ok(())
     }
 
-    /// How many molecules were added.
+    /// Number of molecules that were added.
     pub fn molecules(&self) -> usize {
         self.fitted.rows()
     }
 
-    /// Whether they are of this objective and this model.
+    /// Returns true if they are of this objective and this model.
     pub fn are_of(&self, model: Model, per_atom: bool) -> bool {
         self.terms == Terms { model, per_atom }
     }
@@ -133,7 +134,7 @@ impl Terms {
             .collect()
     }
 
-    /// What a fitted value of a molecule is multiplied with to be that of the objective.
+    /// Factor that converts a fitted value of a molecule to one of the objective.
     pub fn objective_of_fitted(self, molecule: &Molecule) -> f64 {
         match (self.model, self.per_atom) {
             (Model::GroupContribution, true) | (Model::GroupCounts, false) => 1.0,

@@ -90,7 +90,7 @@ impl Engine {
         self.submit_as(second, work, step);
     }
 
-    /// Whether this is a moment at which the run may decide to stop.
+    /// Returns true if the run may decide to stop now.
     pub(super) fn may_judge(&self) -> bool {
         match self.config.schedule {
             Schedule::Interleaved => self.phase == Phase::Loops,

@@ -9,7 +9,7 @@ use super::{Engine, Phase, Step, Work};
 /// Start molecules handed to the agent once it found nothing new.
 const FRESH_STARTS: usize = 8;
 
-/// Where the generator stands.
+/// Phase of the generator.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Generator {
     busy: bool,
@@ -27,7 +27,7 @@ pub(super) struct Generator {
     agent: Option<FileRef>,
     /// Batches in a row without a new candidate.
     barren: usize,
-    /// Whether one of the tasks of the last batch failed for good.
+    /// True if a task of the last batch failed permanently.
     failed: bool,
     /// Batches in a row without a better molecule.
     stale: usize,
@@ -47,7 +47,7 @@ impl Generator {
         self.barren
     }
 
-    /// Why the last batches were barren.
+    /// Reason for which the last batches were barren.
     pub fn why_barren(&self) -> StoppedBy {
         if self.failed {
             StoppedBy::GeneratorFailed

@@ -33,12 +33,12 @@ pub enum TaskInput {
 pub struct SimulateInput {
     #[serde(flatten)]
     pub request: Request,
-    /// How an MPI program is started, where the site says so.
+    /// Launcher of an MPI program, where the site has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,
 }
 
-/// What a task leaves, `result.json` beside its input.
+/// Result of a task, `result.json` beside its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
     #[serde(flatten)]
@@ -49,7 +49,7 @@ pub struct TaskResult {
     /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
-    /// What the host of the task refused: then the outcome says nothing about its molecule.
+    /// Fault of the task's host: then the outcome says nothing about its molecule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_fault: Option<HostFault>,
 }
@@ -63,7 +63,7 @@ impl TaskInput {
         }
     }
 
-    /// What a task with this input answers when this was found; none if it is no simulation.
+    /// Result of a task with this input for a cached answer; none if it is no simulation.
     pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
         let outcome = match self {
             Self::Simulate(_) => energy(&found),

@@ -42,7 +42,7 @@ pub struct Engine {
     live: BTreeMap<TaskId, Live>,
     /// Total energies of the free atoms, hartree, by element.
     references: BTreeMap<String, f64>,
-    /// Of the tasks that compute them.
+    /// Retries of the tasks that compute them.
     atom_retries: Retries,
     initial: Vec<String>,
     reserve: Vec<String>,
@@ -159,7 +159,7 @@ impl Engine {
             .collect()
     }
 
-    /// Whether the end of this attempt would be news.
+    /// Returns true if the engine waits for the end of this attempt.
     pub fn awaits(&self, task: TaskId, attempt: Attempt) -> bool {
         self.live
             .get(&task)
@@ -187,7 +187,7 @@ impl Engine {
         self.stopped_by().is_some()
     }
 
-    /// Why the run ended, once it has.
+    /// Reason for the end of the run, once it has ended.
     pub fn stopped_by(&self) -> Option<StoppedBy> {
         match self.phase {
             Phase::Ended(stopped_by) => Some(stopped_by),
@@ -215,7 +215,7 @@ impl Engine {
         self.last_task
     }
 
-    /// Whether nothing has happened yet.
+    /// Returns true if no event was handled yet.
     pub fn is_fresh(&self) -> bool {
         self.phase == Phase::Fresh
     }

@@ -14,7 +14,7 @@ pub(super) struct Live {
     pub not_before: Option<i64>,
 }
 
-/// What a task is for, with all that its input is made of.
+/// Purpose of a task, with all that its input is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Work {
     Reference {

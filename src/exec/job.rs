@@ -61,7 +61,7 @@ pub enum JobEvent {
     },
 }
 
-/// How an attempt ended.
+/// End of an attempt, as its executor observed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Termination {
     Code(i32),

@@ -104,7 +104,7 @@ pub fn age(pid: Pid) -> Option<Duration> {
     Some(since_boot().saturating_sub(started))
 }
 
-/// What a process carries in this variable, a token as a rule; none of one that has ended.
+/// Value of this variable in the environment of a process, usually a token; none if it has ended.
 pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
     let environ = environ(pid)?.unwrap_or_default();
     let mut variables = environ.split(|byte| *byte == 0);

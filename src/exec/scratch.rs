@@ -39,8 +39,8 @@ impl Scratch {
         Self { dir, run_dir }
     }
 
-    /// What the task of an attempt is told. Only where it runs are variables known, and the run
-    /// directory may have another path there.
+    /// Environment variables for the task of an attempt. Only where it runs are variables known,
+    /// and the run directory may have another path there.
     pub fn told(&self, token: &Token) -> String {
         let is_elsewhere = self.dir.is_absolute() || variable(&self.dir).is_some();
         let base = Path::new(if is_elsewhere { "" } else { RUN_DIR });

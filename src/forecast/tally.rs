@@ -46,7 +46,7 @@ pub struct Moment {
     pub slots: SlotTime,
 }
 
-/// How old candidates were when they were handed over: in batches that were newer, and in results
+/// Age of candidates when they were submitted: in batches that were newer, and in results
 /// that came since their model was fitted.
 #[derive(Debug, Default)]
 pub struct Ages {

@@ -43,7 +43,7 @@ pub struct SlotUse {
     pub slots: Option<usize>,
 }
 
-/// What `run` and `resume` print at the end.
+/// Output of `run --json` and `resume --json`.
 pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     common(run_dir, summary, state)
 }

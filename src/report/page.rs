@@ -194,7 +194,7 @@ struct FailureEntry {
     message: String,
 }
 
-/// Whether it is per atom, what it is, and its unit.
+/// Objective: per atom or not, name, unit.
 fn objective(objective: Objective) -> (bool, &'static str, &'static str) {
     match objective {
         Objective::AtomizationEnergy => (false, "lowest atomization energy", "hartree"),

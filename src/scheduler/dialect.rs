@@ -26,7 +26,7 @@ pub struct Dialect {
     pub client_variables: &'static [&'static str],
     /// Prefixes of variables that launchers need inside a job.
     pub variable_prefixes: &'static [&'static str],
-    /// Where the nodes of a job are named, the first that is set counts.
+    /// Sources of the nodes of a job; the first that is set is used.
     pub nodes: &'static [NodeSource],
     /// Messages by which the result of a command is known.
     pub messages: Messages,
@@ -36,11 +36,11 @@ pub struct Dialect {
     pub chain: ChainCommands,
     pub options: OptionRules,
     pub constraints: Constraints,
-    /// Why a profile cannot ask for memory, if it cannot.
+    /// Reason for which a profile cannot request memory, if it cannot.
     pub no_memory: Option<&'static str>,
-    /// Why a profile cannot ask for GPUs, if it cannot.
+    /// Reason for which a profile cannot request GPUs, if it cannot.
     pub no_gpus: Option<&'static str>,
-    /// Whether its allocations can be held as `blocks`.
+    /// True if its allocations can be held as `blocks`.
     pub holds_blocks: bool,
     /// A setting of the server that `moldflow sites check` reports.
     pub server_check: Option<ServerCheck>,
@@ -134,7 +134,7 @@ pub struct ChainCommands {
     /// Makes it start when the job `{id}` has ended, in whatever way.
     pub after: &'static [&'static str],
     pub cancel: &'static [&'static str],
-    /// Whether `cancel` may succeed without cancelling, such that the job is polled afterwards.
+    /// True if `cancel` may succeed without cancelling, such that the job is polled afterwards.
     pub confirm_cancel: bool,
     pub presence: JobPresence,
     pub time_left: Option<TimeLeft>,
@@ -143,7 +143,7 @@ pub struct ChainCommands {
     pub enclosing: Option<&'static str>,
 }
 
-/// How a command tells whether a job is pending or running.
+/// Meaning of the output of a command that shows if a job is pending or running.
 pub enum JobPresence {
     /// It prints the ids of live jobs.
     Listed(&'static [&'static str]),
@@ -181,7 +181,7 @@ pub struct ServerCheck {
     pub command: &'static [&'static str],
     /// Describes the setting, from what the command printed.
     pub describe: fn(&str) -> &'static str,
-    /// What is not known if the command fails.
+    /// Information that is missing if the command fails.
     pub unknown: &'static str,
     pub advice: &'static str,
 }

@@ -18,7 +18,7 @@ pub enum Nodes {
     Counted(usize),
 }
 
-/// Why the nodes are not known.
+/// Reason for which the nodes are not known.
 #[derive(Debug, thiserror::Error)]
 pub enum NodesError {
     #[error(

@@ -11,7 +11,7 @@ pub struct OwnRequests {
     pub memory: bool,
     pub gpus: bool,
     pub constraint: bool,
-    /// Whether tasks share the nodes of a block, which these options would divide.
+    /// True if tasks share the nodes of a block, which these options would divide.
     pub in_blocks: bool,
 }
 
@@ -29,7 +29,7 @@ impl OwnRequests {
     }
 }
 
-/// Why an option is refused, and a way out.
+/// Reason for which an option is refused, and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
     pub why: &'static str,

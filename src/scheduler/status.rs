@@ -37,7 +37,7 @@ pub struct JobStatus {
     /// Time of submission in the scheduler's format, which sorts by time. An id may be issued
     /// again.
     pub submitted: String,
-    /// Why it is pending, or ended, in the scheduler's words; not to be relied upon.
+    /// Reason for which it is pending or ended, in the scheduler's words; not to be relied upon.
     pub reason: String,
     /// Time until its walltime ends; `None` where there is no end.
     pub left: Option<Duration>,
@@ -47,7 +47,7 @@ pub struct JobStatus {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct JobListing {
     pub jobs: Vec<JobStatus>,
-    /// Whether all jobs that were to be listed are in `jobs`. If not, a missing job may be live.
+    /// True if all jobs that were to be listed are in `jobs`. If not, a missing job may be live.
     pub complete: bool,
 }
 

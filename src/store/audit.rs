@@ -132,7 +132,7 @@ impl DerivedDatabase {
         }
     }
 
-    /// What cannot be derived besides results.
+    /// Tables that cannot be derived, besides results.
     pub async fn copy_run(&mut self, settings: &[StoredSettings]) -> Result<(), StoreError> {
         let columns = "INSERT INTO main.run (only, name, campaign, created, version, home) \
                        SELECT only, name, campaign, created, version, home FROM disk.run";

@@ -12,11 +12,11 @@ use sqlx::{ConnectOptions, Connection, FromRow, Row};
 use crate::host::hash::{digest, hex};
 use crate::task::TaskId;
 
-/// What SQLite's header says of such a file: `MolF`.
+/// Application id in SQLite's header of such a file: `MolF`.
 const APPLICATION: i64 = 0x4d6f_6c46;
 /// The form of the tables; a file of another form is left alone.
 const VERSION: i64 = 1;
-/// How long another run's writing is waited for.
+/// Longest wait for another run that writes.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS entries (
@@ -60,7 +60,7 @@ pub struct CachedAnswer {
     pub at: i64,
 }
 
-/// Why a cache is of no use at the moment; a run goes on without.
+/// Reason for which a cache cannot be used now; a run continues without it.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
     #[error("could not use the cache {}", path.display())]
@@ -164,7 +164,7 @@ impl Cache {
         Ok(tx.commit().await?)
     }
 
-    /// What was kept of a molecule before `before`, milliseconds since the Unix epoch, newest
+    /// Entries of a molecule from before `before`, milliseconds since the Unix epoch, newest
     /// first.
     pub async fn of_molecule(
         &mut self,

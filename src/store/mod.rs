@@ -72,7 +72,7 @@ impl HeldFile {
         })
     }
 
-    /// Whether the name still leads to the file: else what is written to it is lost.
+    /// Returns true if the name still leads to the file: otherwise writes to it are lost.
     fn is_there(&self) -> io::Result<bool> {
         match fs::symlink_metadata(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -82,7 +82,7 @@ impl HeldFile {
     }
 }
 
-/// What a run is called and where it comes from.
+/// Name and origin of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {
     /// Random name, the first part of every token.
@@ -154,15 +154,15 @@ impl StoreError {
         }
     }
 
-    /// Whether the database, or a part of it, is not as it was written.
+    /// Returns true if the database, or a part of it, is damaged.
     pub fn is_damage(&self) -> bool {
         // SQLITE_CORRUPT, SQLITE_NOTADB.
         matches!(self, Self::Damaged { .. } | Self::Journal { .. })
             || matches!(self.sqlite_code(), Some((11 | 26, _)))
     }
 
-    /// What the host refused, if that is why. SQLite says what it was doing, not what the system
-    /// answered: the rest is asked of the file system.
+    /// Fault of the host, if that is the cause. SQLite reports what it was doing, not what the
+    /// system answered: the rest is asked of the file system.
     pub fn host_fault(&self) -> Option<HostFault> {
         let dir = self.path().parent()?;
         let has_room = || statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize >= LEAST_ROOM);

@@ -65,7 +65,7 @@ pub struct CandidateRow {
     pub failure_message: Option<String>,
     /// Attempts that were made.
     pub attempts: Option<i64>,
-    /// Whether the answer is that of an earlier run.
+    /// True for a cache hit.
     pub cached: Option<bool>,
     pub submitted: Option<i64>,
     pub started: Option<i64>,

@@ -19,7 +19,7 @@ pub struct RepairReport {
     /// Facts that are known to be lost; there may have been more where nobody noted them.
     pub lost: i64,
     pub results_lost: usize,
-    /// Where the damaged files are kept.
+    /// Folder of the damaged files.
     pub kept: PathBuf,
 }
 

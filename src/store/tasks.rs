@@ -11,13 +11,13 @@ pub struct TaskRow {
     pub task: i64,
     pub stage: String,
     pub smiles: Option<String>,
-    /// Of the molecule, in the run's source.
+    /// Name of the molecule in the run's source.
     pub name: Option<String>,
     pub batch: Option<i64>,
     pub state: String,
     /// The last one.
     pub attempt: i64,
-    /// Whether the answer is that of an earlier run.
+    /// True for a cache hit.
     pub cached: bool,
     /// Key by which it was looked for in the cache, JSON, and when.
     pub parts: Option<String>,
@@ -39,7 +39,7 @@ pub struct FailureRow {
     pub task: i64,
     pub stage: String,
     pub smiles: Option<String>,
-    /// Of the molecule, in the run's source.
+    /// Name of the molecule in the run's source.
     pub name: Option<String>,
     pub attempt: i64,
     pub kind: String,

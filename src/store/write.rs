@@ -15,11 +15,11 @@ pub struct Commit {
     pub simulations: Vec<Simulation>,
     /// Attempts that began to run, and when.
     pub started: Vec<(TaskId, Attempt, i64)>,
-    /// What was looked for in the cache: the parts of the key as JSON, and when.
+    /// Lookups in the cache: the parts of the key as JSON, and the time.
     pub lookups: Vec<(TaskId, String, i64)>,
 }
 
-/// What a simulation returned besides its energy.
+/// Result of a simulation besides its energy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Simulation {
     pub task: TaskId,

@@ -15,7 +15,7 @@ pub struct Event {
     pub fact: Fact,
 }
 
-/// What the engine learns from outside.
+/// Information for the engine from outside.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]
 pub enum Fact {
@@ -52,7 +52,8 @@ pub enum Fact {
         changes: Vec<String>,
         stop: serde_json::Value,
     },
-    /// What the generator saved is damaged or gone: the next batch begins with a new agent.
+    /// The saved state of the generator is damaged or missing: the next batch starts with a new
+    /// agent.
     StateLost,
 }
 
@@ -60,7 +61,7 @@ fn is_zero(number: &u32) -> bool {
     *number == 0
 }
 
-/// What an attempt took, where known.
+/// Resources that an attempt used, where known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// When its process started, milliseconds since the Unix epoch.
@@ -71,7 +72,7 @@ pub struct Usage {
     pub peak_memory_kib: Option<u64>,
 }
 
-/// What an attempt came to.
+/// Outcome of an attempt.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {

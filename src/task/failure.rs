@@ -67,7 +67,7 @@ impl FailureKind {
         }
     }
 
-    /// Whether another attempt may give another answer.
+    /// Returns true if another attempt may succeed.
     pub fn may_pass_next_time(self) -> bool {
         match self {
             Self::Launch
@@ -88,8 +88,8 @@ impl FailureKind {
         }
     }
 
-    /// Whether the attempt counts against the method's retries: what the machine did to it does
-    /// not.
+    /// Returns true if the attempt counts against the method's retries: what the machine did to it
+    /// does not.
     pub fn counts_against_retries(self) -> bool {
         !matches!(self, Self::Walltime | Self::NodeLost | Self::Lost)
     }

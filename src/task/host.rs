@@ -7,7 +7,7 @@ use std::io;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-/// What a host refused: the run stops, and resumes once the host is well.
+/// Fault of a host: the run stops, and can be resumed once the fault is fixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum HostFault {
@@ -93,7 +93,7 @@ impl HostFault {
         Self::ReadOnly,
     ];
 
-    /// What a person has to do before the run can resume.
+    /// Action of the user before the run can be resumed.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::DiskFull => "make room on the disk",

@@ -12,7 +12,7 @@ pub const RUNNER_MARGIN: Duration = Duration::from_secs(60);
 /// to terminate it.
 pub const STEP_MARGIN: Duration = Duration::from_secs(15);
 
-/// How long a task may run. The timeout is that of its method, from the campaign to the signal that
+/// Time limits of a task. The timeout is that of its method, from the campaign to the signal that
 /// terminates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {

@@ -116,7 +116,7 @@ pub struct Evaluation {
     pub value: f64,
 }
 
-/// Why a run ended.
+/// Reason for the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
     Evaluations,
@@ -181,7 +181,7 @@ impl StoppedBy {
         }
     }
 
-    /// Whether the campaign got what it asked for, as far as the search space went.
+    /// Returns true if the campaign was completed, as far as its search space allowed.
     pub fn is_success(self) -> bool {
         !matches!(
             self,

@@ -57,7 +57,7 @@ impl Retries {
         }
     }
 
-    /// Whether a task may be tried again whose attempts failed like this, the last of them just
+    /// Returns true if a task may be retried whose attempts failed like this, the last of them just
     /// now.
     pub fn allow(&self, failed: &[FailureKind]) -> bool {
         let Some(last) = failed.last() else {
@@ -87,7 +87,7 @@ impl Retries {
         spent.count() <= limit as usize
     }
 
-    /// How long the next attempt waits after so many failed ones.
+    /// Wait before the next attempt after so many failed ones.
     pub fn wait(&self, failed: usize) -> Duration {
         let doublings = failed.saturating_sub(1).min(31) as u32;
         let longest = self.backoff.max(LONGEST_BACKOFF);

@@ -46,7 +46,7 @@ fn told(subject: &str, trouble: &ConnectError) -> Finding {
     Finding::failed(subject, trouble.to_string(), trouble.hint())
 }
 
-/// What the user's configuration makes of the name; nothing where ssh does not tell.
+/// Host name and port after the user's ssh configuration; empty if ssh does not report them.
 fn configured(subject: &str, host: &str) -> Vec<Finding> {
     let outcome = ProbeHost::Local.ask(&["ssh", "-G", "--", host], "");
     let text = outcome.success().unwrap_or_default();

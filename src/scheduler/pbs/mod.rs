@@ -128,7 +128,7 @@ pub(super) fn qdel(
 #[derive(Clone, Debug)]
 struct Pbs {
     params: SubmissionParams,
-    /// Whether the server keeps a history; `None` before it was asked.
+    /// True if the server keeps a history; `None` before it was asked.
     history: Option<bool>,
     /// Jobs that have ended, by their ids: they are not asked for again.
     ended: BTreeMap<String, JobStatus>,

@@ -51,7 +51,7 @@ pub fn mark(name: &str, ranges: &str) -> String {
     format!("{name}:{ranges}")
 }
 
-/// Whether a client with this mark submits the job of a token.
+/// Returns true if a client with this mark submits the job of a token.
 pub fn is_among(mark: &str, token: &str) -> bool {
     let Some((name, ranges)) = mark.split_once(':') else {
         return false;

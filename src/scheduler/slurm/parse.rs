@@ -117,7 +117,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(days.checked_add(seconds)?))
 }
 
-/// What `scontrol` shows of a job.
+/// A job as `scontrol` shows it.
 pub fn parse_shown(line: &str) -> Option<JobStatus> {
     let field = |name: &str| {
         let words = line.split_whitespace();
