@@ -1,7 +1,10 @@
 //! Pool of blocks: which blocks are submitted and released, and which task starts in which. Events
 //! in, commands out; time is an argument.
 
+mod event;
 mod placement;
+
+pub use event::{BlockCommand, BlockEvent};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -78,50 +81,6 @@ enum BlockPhase {
         until: Option<Duration>,
     },
     Releasing,
-}
-
-/// Fact about blocks and the steps in them.
-#[derive(Clone, Debug)]
-pub enum BlockEvent {
-    /// Tasks to be run, in this order, and the time that each may take.
-    Submitted(Vec<(Token, Duration)>),
-    /// Step that an earlier engine started in the block of this name.
-    Adopted(Token, String),
-    Cancel(Vec<Token>),
-    DropWaiting,
-    /// Outcome of the submission of a block.
-    BlockSubmitted(String, Submission),
-    /// Slurm's list of jobs, which may lack jobs that live.
-    Listed(Vec<JobStatus>),
-    /// Slurm's answer for the job id of the block of this name; None if it does not know the id.
-    Shown(String, Option<JobStatus>),
-    /// The client of a step has ended; what the step has left by now.
-    ClientEnded(Token, Termination, AttemptFiles),
-    /// Steps that still run although their clients have ended.
-    StepsRunning(Vec<Token>),
-    /// Time has passed.
-    Tick,
-}
-
-/// Action on blocks and steps.
-#[derive(Clone, Debug, PartialEq)]
-pub enum BlockCommand {
-    /// Submit a block of this name.
-    Submit(String),
-    /// Cancel the job that holds a block.
-    Release(String),
-    /// Ask for blocks by their job ids: name and id.
-    Show(Vec<(String, String)>),
-    /// Start a task in the block of this name and job id.
-    Start {
-        token: Token,
-        block: String,
-        id: String,
-    },
-    /// Terminate the client of a step, and with it the step.
-    Terminate(Token),
-    /// Report the end of a task.
-    Report(Token, Termination, AttemptFiles),
 }
 
 impl BlockPool {
