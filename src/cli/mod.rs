@@ -18,7 +18,7 @@ mod sites_check;
 mod status;
 mod submit;
 mod table;
-mod task_process;
+mod task;
 mod terminal;
 
 use std::path::PathBuf;
@@ -112,7 +112,7 @@ enum Command {
     Schema(schema::Arguments),
     /// Work on one task
     #[command(subcommand, hide = true)]
-    Task(task_process::Command),
+    Task(task::Command),
     /// Serve a run on another host
     #[command(subcommand, hide = true)]
     Remote(remote::Command),
@@ -196,7 +196,7 @@ fn run_command(command: Command) -> Result<ExitStatus, CommandError> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Sites(command) => sites::run(&command),
         Command::Schema(arguments) => schema::run(&arguments),
-        Command::Task(command) => task_process::run(&command),
+        Command::Task(command) => task::run(&command),
         Command::Remote(command) => remote::run(&command),
     }
 }
