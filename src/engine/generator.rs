@@ -70,7 +70,7 @@ impl Generator {
         Some((file, *observations))
     }
 
-    /// The next batch begins with a new agent, and learns from all results anew.
+    /// The next batch begins with a new agent, and learns from all results again.
     pub fn forget_saved(&mut self) {
         self.agent = None;
         self.statistics = None;

@@ -74,7 +74,7 @@ impl Scratch {
 pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
-    /// Makes, for its owner alone, the folder that the task whose directory is `dir` was told of,
+    /// Makes, for its owner alone, the scratch folder of the task whose directory is `dir`,
     /// if it was, and the symbolic link `link` to it in `dir`.
     pub fn make(dir: &Path, link: &str) -> Result<Option<Self>, ScratchError> {
         let Some(told) = inherited(SCRATCH) else {

@@ -215,7 +215,7 @@ fn state(word: &str) -> JobState {
 mod tests {
     use super::*;
 
-    // Its origin is told beside it.
+    // Its origin is stated beside it.
     const LISTING: &str = include_str!("../../tests/goldens/cobalt/long.txt");
 
     #[test]
@@ -250,6 +250,7 @@ mod tests {
 
     #[test]
     fn a_submission_is_refused_only_when_cobalt_says_so() {
+        let answer = |message: &str| DIALECT.messages.submission(message.to_owned());
         assert_eq!(
             DIALECT
                 .messages
@@ -257,14 +258,8 @@ mod tests {
             Submission::Unknown
         );
         let full = "The limit of 20 jobs per user in the 'default' queue has been reached";
-        assert_eq!(
-            DIALECT.messages.submission(full.into()),
-            Submission::QueueFull
-        );
+        assert_eq!(answer(full), Submission::QueueFull);
         let wrong = "'no-such' does not exist.";
-        assert_eq!(
-            DIALECT.messages.submission(wrong.into()),
-            Submission::Rejected(wrong.into())
-        );
+        assert_eq!(answer(wrong), Submission::Rejected(wrong.into()));
     }
 }

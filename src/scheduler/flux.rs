@@ -298,7 +298,7 @@ fn failure(job: &Value) -> JobOutcome {
 mod tests {
     use super::*;
 
-    // Its origin is told beside it.
+    // Its origin is stated beside it.
     const JOBS: &str = include_str!("../../tests/goldens/flux/jobs.json");
 
     #[test]

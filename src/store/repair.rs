@@ -23,7 +23,7 @@ pub struct RepairReport {
     pub kept: PathBuf,
 }
 
-/// Makes the database of `dir` anew from its journal, as far as that can be read, with the settings
+/// Rebuilds the database of `dir` from its journal, as far as that can be read, with the settings
 /// that it was found to have; the damaged files are kept.
 pub async fn repair(
     dir: &Path,

@@ -230,14 +230,9 @@ impl Core for AllocationCore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::TaskId;
 
     fn token(task: u64) -> Token {
-        Token {
-            run: "r".into(),
-            task: TaskId(task),
-            attempt: 1,
-        }
+        format!("r.{task}.1").parse().expect("a token")
     }
 
     fn end() -> ClientEnd {

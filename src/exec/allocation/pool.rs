@@ -105,16 +105,11 @@ impl NodePool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::task::TaskId;
     use proptest::prelude::*;
     use std::collections::HashSet;
 
     fn token(task: u64) -> Token {
-        Token {
-            run: "r".into(),
-            task: TaskId(task),
-            attempt: 1,
-        }
+        format!("r.{task}.1").parse().expect("a token")
     }
 
     fn names(count: usize) -> Vec<String> {

@@ -88,7 +88,7 @@ pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>
     Ok(shares)
 }
 
-/// The variable by which a launcher is told on which nodes it starts a program; without one that is
+/// Template variable that names the nodes on which a launcher starts a program; without one that is
 /// its own choice.
 pub fn placed_by(template: &str) -> Option<&'static str> {
     let named = |variable: &&str| names(template, variable);

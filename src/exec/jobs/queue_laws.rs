@@ -276,7 +276,7 @@ impl World {
                     let token: Token = job.name.parse().expect("a token");
                     let forgotten = matches!(job.state, JobState::Ended(_));
                     if forgotten && !files.contains_key(&token) {
-                        // Nothing is left of it: that it starts anew is right.
+                        // Nothing is left of it: it rightly starts again.
                         taken.remove(&token);
                     }
                     !forgotten

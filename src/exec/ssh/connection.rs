@@ -24,8 +24,8 @@ const FRESH: Duration = Duration::from_secs(20);
 /// The exit status by which ssh says that something is wrong with the connection.
 const LOST: i32 = 255;
 
-/// What the master and its clients are told. The rest is as the user's configuration has it: names,
-/// keys, jump hosts.
+/// Options of the master connection and its clients. The rest is as the user's configuration has
+/// it: names, keys, jump hosts.
 const OPTIONS: [&str; 9] = [
     "BatchMode=yes",
     "ConnectTimeout=15",

@@ -69,7 +69,7 @@ impl WorkDir {
         })
     }
 
-    /// Directory of an attempt. A token is no path: it is told by its form.
+    /// Directory of an attempt. A token is no path: its form is checked.
     pub fn attempt(&self, token: &str) -> io::Result<PathBuf> {
         let is_token = token.parse::<Token>().is_ok_and(|token| {
             !token.run.is_empty() && token.run.chars().all(|c| c.is_ascii_alphanumeric())

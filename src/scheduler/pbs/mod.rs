@@ -274,26 +274,15 @@ mod tests {
 
     #[test]
     fn a_submission_is_refused_only_when_pbs_says_so() {
+        let answer = |message: &str| DIALECT.messages.submission(message.to_owned());
         let lost = "Connection refused\nqsub: cannot connect to server pbs01 (errno=111)";
-        assert_eq!(
-            DIALECT.messages.submission(lost.into()),
-            Submission::Unknown
-        );
+        assert_eq!(answer(lost), Submission::Unknown);
         let full = "qsub: would exceed queue workq's per-user limit of jobs in 'Q' state";
-        assert_eq!(
-            DIALECT.messages.submission(full.into()),
-            Submission::QueueFull
-        );
+        assert_eq!(answer(full), Submission::QueueFull);
         let full = "qsub: Maximum number of jobs for user me already in queue workq";
-        assert_eq!(
-            DIALECT.messages.submission(full.into()),
-            Submission::QueueFull
-        );
+        assert_eq!(answer(full), Submission::QueueFull);
         let wrong = "qsub: Unknown queue";
-        assert_eq!(
-            DIALECT.messages.submission(wrong.into()),
-            Submission::Rejected(wrong.into())
-        );
+        assert_eq!(answer(wrong), Submission::Rejected(wrong.into()));
     }
 
     #[test]

@@ -172,7 +172,7 @@ fn sortable_time(ctime: &str) -> Option<String> {
 mod tests {
     use super::*;
 
-    // Their origin is told beside them.
+    // Their origin is stated beside them.
     const RUNNING: &str = include_str!("../../../tests/goldens/pbs/running.dsv");
     const FINISHED: &str = include_str!("../../../tests/goldens/pbs/finished.dsv");
 

@@ -386,22 +386,14 @@ mod tests {
 
     #[test]
     fn a_submission_is_refused_only_when_slurm_says_so() {
+        let answer = |message: &str| DIALECT.messages.submission(message.to_owned());
         let lost = "sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)";
-        assert_eq!(
-            DIALECT.messages.submission(lost.into()),
-            Submission::Unknown
-        );
+        assert_eq!(answer(lost), Submission::Unknown);
         let full = "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates \
                     accounting/QOS policy (job submit limit, user's size and/or time limits)";
-        assert_eq!(
-            DIALECT.messages.submission(full.into()),
-            Submission::QueueFull
-        );
+        assert_eq!(answer(full), Submission::QueueFull);
         let wrong = "sbatch: error: invalid partition specified: nosuch";
-        assert_eq!(
-            DIALECT.messages.submission(wrong.into()),
-            Submission::Rejected(wrong.into())
-        );
+        assert_eq!(answer(wrong), Submission::Rejected(wrong.into()));
     }
 
     #[test]
