@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use candle_core::{Device, Tensor};
 use moldflow::learn::adam::Adam;
 use moldflow::learn::dqn::{Dqn, DqnError, DqnSettings, loss};
-use moldflow::learn::environment::{Action, Environment, Observation};
+use moldflow::learn::environment::{Action, AgentEnvironment, StateObservation};
 use moldflow::learn::network::QNetwork;
 use moldflow::learn::saved::SavedError;
 use proptest::prelude::*;
@@ -19,7 +19,7 @@ struct Corridor {
     length: usize,
 }
 
-impl Environment for Corridor {
+impl AgentEnvironment for Corridor {
     type State = usize;
     type Error = Infallible;
 
@@ -85,7 +85,7 @@ struct Golden {
     learning_rate: f64,
     shapes: Vec<Vec<usize>>,
     parameters: Vec<Vec<f32>>,
-    observations: Vec<Observation>,
+    observations: Vec<StateObservation>,
     targets: Vec<f32>,
     values: Vec<f32>,
     losses: Vec<f32>,
@@ -100,7 +100,7 @@ fn network_loss_and_optimiser_are_those_of_jax() {
         .collect();
     let network = QNetwork::from_parameters(&parameters).unwrap();
     let mut optimiser = Adam::new(&network).unwrap();
-    let observations: Vec<&Observation> = golden.observations.iter().collect();
+    let observations: Vec<&StateObservation> = golden.observations.iter().collect();
     let targets = Tensor::new(golden.targets, &Device::Cpu).unwrap();
 
     assert_all_close(&network.values(&observations).unwrap(), &golden.values);
@@ -225,7 +225,7 @@ fn a_step_limit_is_no_end_but_a_dead_end_is() {
     struct Loop {
         way_on: bool,
     }
-    impl Environment for Loop {
+    impl AgentEnvironment for Loop {
         type State = bool;
         type Error = Infallible;
         fn start(&mut self) -> Result<bool, Infallible> {
@@ -268,7 +268,7 @@ fn a_step_limit_is_no_end_but_a_dead_end_is() {
 #[test]
 fn an_agent_that_diverges_says_so() {
     struct Abyss;
-    impl Environment for Abyss {
+    impl AgentEnvironment for Abyss {
         type State = ();
         type Error = Infallible;
         fn start(&mut self) -> Result<(), Infallible> {

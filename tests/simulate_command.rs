@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use moldflow::exec;
 use moldflow::simulate::{
-    Command, Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult,
+    CommandEngine, Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult,
     Simulator,
 };
 use serde_json::{Value, json};
@@ -20,16 +20,16 @@ fn example() -> &'static str {
     rest.split_once("```").unwrap().0
 }
 
-fn command(argv: &[&str]) -> Command {
+fn command(argv: &[&str]) -> CommandEngine {
     let settings = json!({"argv": argv, "level": "GFN1-xTB//MMFF94", "unit": "hartree", "settings": {"a": [1, "b"]}});
     serde_json::from_value(settings).unwrap()
 }
 
-fn python(script: &Path) -> Command {
+fn python(script: &Path) -> CommandEngine {
     command(&["python3", script.to_str().unwrap(), "{input}", "{output}"])
 }
 
-fn request(engine: &Command, smiles: &str) -> Request {
+fn request(engine: &CommandEngine, smiles: &str) -> Request {
     let settings = engine.clone();
     Request {
         smiles: smiles.to_owned(),
@@ -39,14 +39,14 @@ fn request(engine: &Command, smiles: &str) -> Request {
     }
 }
 
-fn prepare(engine: &Command, smiles: &str) -> Program {
+fn prepare(engine: &CommandEngine, smiles: &str) -> Program {
     match engine.prepare(&request(engine, smiles), None).unwrap() {
         PreparedSimulation::Program(program) => program,
         PreparedSimulation::Done(result) => panic!("a command is not built in: {result:?}"),
     }
 }
 
-fn compute(engine: &Command, smiles: &str) -> Result<SimResult, SimError> {
+fn compute(engine: &CommandEngine, smiles: &str) -> Result<SimResult, SimError> {
     let program = prepare(engine, smiles);
     let dir = tempfile::tempdir().unwrap();
     let run = exec::run(&program.argv, &program.env, &program.files, dir.path()).unwrap();
@@ -129,17 +129,17 @@ fn an_energy_is_converted_from_the_unit_that_is_declared() {
         let script = script(folder.path(), &json!({"energy": energy, "unit": unit}));
         let mut engine = json!(python(&script));
         engine["unit"] = json!(unit);
-        let engine: Command = serde_json::from_value(engine).unwrap();
+        let engine: CommandEngine = serde_json::from_value(engine).unwrap();
         let result = compute(&engine, "O").unwrap();
         let error = result.total_energy_hartree + 76.0;
         assert!(error.abs() < 1e-6, "{unit}: {error}");
     }
     for wrong in ["Hartree", "Eh", "", "kcal"] {
         let text = json!({"argv": ["p"], "level": "l", "unit": wrong});
-        assert!(serde_json::from_value::<Command>(text).is_err(), "{wrong}");
+        assert!(serde_json::from_value::<CommandEngine>(text).is_err(), "{wrong}");
     }
     let without = json!({"argv": ["p"], "level": "l"});
-    assert!(serde_json::from_value::<Command>(without).is_err());
+    assert!(serde_json::from_value::<CommandEngine>(without).is_err());
 }
 
 #[test]

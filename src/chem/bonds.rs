@@ -7,12 +7,12 @@ use petgraph::graph::UnGraph;
 
 use super::{ChemError, Geometry, Molecule};
 
-/// A bond of the graph exists up to this multiple of the sum of covalent radii: 2.05 angstrom for
-/// C-C, 1.39 for N-H.
+/// Longest distance of atoms that the graph bonds, as a multiple of the sum of their covalent
+/// radii: 2.05 angstrom for C-C, 1.39 for N-H.
 const BROKEN: f64 = 1.35;
-/// Atoms that the graph does not join are bonded below this multiple: 1.67 angstrom for C-C, 1.52
-/// for O-O. Smaller than [`BROKEN`], since atoms across a small cage come as near as 1.7 angstrom
-/// without a bond.
+/// Distance below which atoms that the graph does not bond count as bonded, as such a multiple: 1.67
+/// angstrom for C-C, 1.52 for O-O. Smaller than [`BROKEN`], since atoms across a small cage come as
+/// near as 1.7 angstrom without a bond.
 const FORMED: f64 = 1.10;
 
 /// Single-bond covalent radius, angstrom.
@@ -36,9 +36,13 @@ fn covalent_radius(symbol: &str) -> Option<f64> {
     })
 }
 
-/// Description of the bonds that differ between `molecule` and `geometry`, if they make another
-/// molecule; none if they are those of the graph, up to permutations of equivalent atoms. The atoms
-/// are in the order of [`super::embed`].
+/// Description of the bonds in which `geometry` differs from `molecule`; None if they are those of
+/// the graph, up to permutations of equivalent atoms, or if the radius of an element is not known.
+/// The atoms are in the order of [`super::embed`].
+///
+/// # Errors
+///
+/// The hydrogens of the molecule cannot be placed.
 pub fn rearrangement(
     molecule: &Molecule,
     geometry: &Geometry,
@@ -78,11 +82,11 @@ pub fn rearrangement(
     ) {
         return Ok(None);
     }
-    let listed = |bonds: Vec<&(usize, usize)>| {
-        let words = bonds
+    let list = |bonds: Vec<&(usize, usize)>| {
+        let names = bonds
             .iter()
             .map(|(a, b)| format!("{}{}-{}{}", symbols[*a], a + 1, symbols[*b], b + 1));
-        words.collect::<Vec<_>>().join(", ")
+        names.collect::<Vec<_>>().join(", ")
     };
     let lost: Vec<_> = expected
         .iter()
@@ -95,18 +99,18 @@ pub fn rearrangement(
     let parts = [("lost the bonds", lost), ("formed the bonds", new)];
     let parts = parts.into_iter().filter(|(_, bonds)| !bonds.is_empty());
     let parts: Vec<_> = parts
-        .map(|(what, bonds)| format!("{what} {}", listed(bonds)))
+        .map(|(change, bonds)| format!("{change} {}", list(bonds)))
         .collect();
     Ok(Some(parts.join(" and ")))
 }
 
-/// Pairs of bonded atoms, the smaller index first, ascending; none if the radius of an element is
+/// Pairs of bonded atoms, the smaller index first, ascending; None if the radius of an element is
 /// not known.
 fn bonds(geometry: &Geometry, expected: &[(usize, usize)]) -> Option<Vec<(usize, usize)>> {
     let atoms = &geometry.atoms;
     let radii = atoms.iter().map(|(symbol, _)| covalent_radius(symbol));
     let radii = radii.collect::<Option<Vec<f64>>>()?;
-    // The distance as a multiple of the sum of the radii.
+    // Distance as a multiple of the sum of the radii.
     let ratio = |a: usize, b: usize| {
         let squares = (0..3).map(|x| (atoms[a].1[x] - atoms[b].1[x]).powi(2));
         squares.sum::<f64>().sqrt() / (radii[a] + radii[b])

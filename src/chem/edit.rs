@@ -1,4 +1,4 @@
-//! The edits an agent may make: the action set of MolDQN.
+//! The edits of a molecule that an agent may choose: the action set of MolDQN.
 //!
 //! Z. Zhou et al., Optimization of Molecules via Deep Reinforcement Learning, Sci. Rep. 9, 10752
 //! (2019).
@@ -6,19 +6,20 @@
 use std::collections::BTreeSet;
 
 use super::Molecule;
-use super::graph::{Atom, Graph};
+use super::graph::{Graph, GraphAtom};
 
-/// Limits of edits.
+/// Limits of the search space that edits respect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EditRules {
-    /// Symbols of the elements to add; those that [`valence`] does not know are never added.
+    /// Symbols of the elements to add; those without a [`valence`] are never added.
     pub elements: Vec<String>,
+    /// Atoms other than hydrogen that a molecule may have.
     pub max_heavy_atoms: usize,
-    /// Sizes that a newly closed ring may have.
+    /// Numbers of atoms that a newly closed ring may have.
     pub allowed_ring_sizes: Vec<usize>,
 }
 
-/// The most bonds of an uncharged added atom, none for an element that cannot be added.
+/// Number of bonds that an added, uncharged atom can form; None for elements that are never added.
 pub fn valence(symbol: &str) -> Option<usize> {
     match symbol {
         "C" => Some(4),
@@ -29,20 +30,25 @@ pub fn valence(symbol: &str) -> Option<usize> {
     }
 }
 
-/// Every molecule one edit away, distinct, sorted by canonical SMILES.
+/// All molecules one edit away from `state`, distinct, sorted by canonical SMILES.
 ///
-/// From nothing: one atom of each element. Otherwise: an atom added by a bond of order 1 to 3; a
-/// bond raised, or two atoms joined, by 1 to 3, a new ring being of an allowed size; a bond
-/// lowered, or removed if one piece remains or the rest is a single uncharged atom, which is
-/// dropped. A bond costs hydrogens: those that no bracket fixes (not `[nH]`, not `[NH3+]`). Bonds
-/// of aromatic rings stay; a Kekulé structure decides what the others may become. Stereo is given
-/// up. Not in the set: staying unchanged, and what does not sanitise or is a radical, which no
-/// closed-shell engine can compute.
+/// From nothing (None): one atom of each element. From a molecule:
+///
+/// * an atom is added by a bond of order 1 to 3;
+/// * the order of a bond is raised, or two atoms are bonded, by 1 to 3; a new ring has an allowed
+///   size;
+/// * the order of a bond is lowered, or the bond is removed, if one piece remains or the other is a
+///   single uncharged atom, which is dropped.
+///
+/// New bonds replace hydrogens, except those fixed by a bracket (`[nH]`, `[NH3+]`). Bonds of
+/// aromatic rings are kept; the others are edited in a Kekulé structure. Stereo is dropped. The
+/// unchanged molecule, molecules that do not sanitise, and radicals, which no closed-shell engine
+/// can compute, are left out.
 pub fn successors(state: Option<&Molecule>, rules: &EditRules) -> Vec<Molecule> {
     let Some(molecule) = state else {
         return distinct(single_atoms(rules));
     };
-    let Ok(graph) = Graph::of(molecule) else {
+    let Ok(graph) = Graph::from_molecule(molecule) else {
         return Vec::new();
     };
     let mut edits = additions(&graph, rules);
@@ -59,10 +65,10 @@ fn single_atoms(rules: &EditRules) -> Vec<Graph> {
     atoms.filter(|_| rules.max_heavy_atoms > 0).collect()
 }
 
-fn new_atoms(rules: &EditRules) -> impl Iterator<Item = (Atom, u8)> {
+fn new_atoms(rules: &EditRules) -> impl Iterator<Item = (GraphAtom, u8)> {
     rules.elements.iter().filter_map(|symbol| {
         let valence = valence(symbol)? as u8;
-        Some((Atom::free(symbol, valence), valence))
+        Some((GraphAtom::free(symbol, valence), valence))
     })
 }
 
@@ -124,13 +130,13 @@ fn lowered_and_cut(graph: &Graph) -> Vec<Graph> {
     edits
 }
 
-/// Each molecule is read again from its name: the fingerprint of one that is written in two ways
-/// may differ between them, and what the agent sees of a molecule must follow from the molecule.
+/// Parses each molecule from its canonical SMILES: fingerprints of two spellings of one molecule may
+/// differ, and the agent's observation of a molecule must not depend on the spelling.
 fn distinct(edits: Vec<Graph>) -> Vec<Molecule> {
-    let written = edits
+    let parsed = edits
         .iter()
         .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
-    let names: BTreeSet<String> = written
+    let names: BTreeSet<String> = parsed
         .filter(|molecule| molecule.radical_electrons() == 0)
         .map(|molecule| molecule.canonical_smiles())
         .collect();

@@ -1,34 +1,74 @@
-//! Errors of molecules.
+//! Errors of molecules and their geometries.
 
-/// Error of reading a molecule, or of generating its structure.
+/// Error of parsing a molecule or generating its geometry.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ChemError {
-    /// Not SMILES.
+    /// Text that is not SMILES.
     #[error("`{smiles}` is not a molecule: {reason}")]
-    Unreadable { smiles: String, reason: String },
-    /// Valid syntax, but no molecule: a valence that its element does not have, or rings without a
-    /// Kekulé structure.
+    Unreadable {
+        /// The text.
+        smiles: String,
+        /// Message of the parser.
+        reason: String,
+    },
+    /// Valid syntax, but no molecule: an impossible valence, or rings without a Kekulé structure.
     #[error("`{smiles}` is not a molecule: {reason}")]
-    Impossible { smiles: String, reason: String },
-    /// SMILES that is longer than the program reads.
+    Impossible {
+        /// The molecule as given.
+        smiles: String,
+        /// Message of the toolkit.
+        reason: String,
+    },
+    /// SMILES beyond the length limit.
     #[error("`{smiles}` is longer than {longest} letters")]
-    TooLong { smiles: String, longest: usize },
+    TooLong {
+        /// Beginning of the text.
+        smiles: String,
+        /// Length limit, in bytes.
+        longest: usize,
+    },
     /// Several molecules in one SMILES.
     #[error("`{smiles}` is {count} molecules; write one a line")]
-    SeveralFragments { smiles: String, count: usize },
-    /// A place holder for any atom: `*`.
+    SeveralFragments {
+        /// The molecules as given.
+        smiles: String,
+        /// Number of molecules.
+        count: usize,
+    },
+    /// A placeholder for any atom: `*`.
     #[error("`{smiles}` has a wildcard atom, which moldflow does not treat")]
-    Wildcard { smiles: String },
-    /// Readable, but outside of what is modelled here: dative bonds.
+    Wildcard {
+        /// The molecule as given.
+        smiles: String,
+    },
+    /// A valid molecule with a feature that is not modelled here, such as a dative bond.
     #[error("`{smiles}` has {what}, which moldflow does not treat")]
-    Unsupported { smiles: String, what: String },
-    /// No 3D structure was found.
+    Unsupported {
+        /// The molecule as given.
+        smiles: String,
+        /// The feature.
+        what: String,
+    },
+    /// No embedding succeeded.
     #[error("no geometry for `{smiles}`: {reason}")]
-    NoGeometry { smiles: String, reason: String },
-    /// MMFF94 cannot relax the molecule.
+    NoGeometry {
+        /// Canonical SMILES.
+        smiles: String,
+        /// Failure of the last embedding.
+        reason: String,
+    },
+    /// MMFF94 has no parameters for one of its atoms.
     #[error("MMFF94 has no parameters for `{smiles}`")]
-    NoForceField { smiles: String },
+    NoForceField {
+        /// Canonical SMILES.
+        smiles: String,
+    },
     /// A malformed XYZ file.
     #[error("XYZ line {line}: {reason}")]
-    Xyz { line: usize, reason: String },
+    Xyz {
+        /// Line number, counted from 1.
+        line: usize,
+        /// Problem of the line.
+        reason: String,
+    },
 }

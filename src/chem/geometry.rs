@@ -11,26 +11,27 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChemError, Molecule};
 
-/// Enough for every molecule of QM9 that can be embedded; the usual 200 leave one in twenty
-/// unfinished.
+/// Iterations of a relaxation: enough for every molecule of QM9 that can be embedded. RDKit's 200
+/// leave one in twenty unconverged.
 const MMFF_ITERATIONS: i32 = 2000;
-/// Difference between the seeds of successive embeddings: those of neighbouring seeds resemble each
-/// other.
+/// Difference between the seeds of successive embeddings, since adjacent seeds give similar ones.
 const SEED_STRIDE: u64 = 1_000_003;
-/// A molecule none of whose first embeddings succeeds has no geometry; each takes many attempts.
-const FIRST: u32 = 5;
-/// Conformers whose energies differ by less, in kcal/mol, are the same or mirror images.
+/// Embeddings after which a molecule without a success counts as one without a geometry; each is
+/// many attempts of the toolkit.
+const MAX_FAILED_EMBEDDINGS: u32 = 5;
+/// MMFF94 energy difference in kcal/mol below which conformers are the same or mirror images.
 const SAME_KCAL_PER_MOL: f64 = 1e-4;
 
-/// Element symbols and positions in angstrom, hydrogens included.
+/// Positions of all atoms of a molecule, hydrogens included.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Geometry {
+    /// Element symbol and Cartesian coordinates in angstrom of each atom.
     pub atoms: Vec<(String, [f64; 3])>,
 }
 
 impl Geometry {
-    /// The text of an XYZ file; `comment` is its second line.
+    /// Formats an XYZ file; `comment` becomes its second line.
     pub fn to_xyz(&self, comment: &str) -> String {
         let mut text = format!("{}\n{}\n", self.atoms.len(), comment.replace('\n', " "));
         for (symbol, [x, y, z]) in &self.atoms {
@@ -40,7 +41,11 @@ impl Geometry {
         text
     }
 
-    /// Reads the first structure of an XYZ file.
+    /// Parses the first structure of an XYZ file.
+    ///
+    /// # Errors
+    ///
+    /// [`ChemError::Xyz`] for a malformed line, or a file with fewer atoms than its first line says.
     pub fn from_xyz(text: &str) -> Result<Self, ChemError> {
         let fault = |line: usize, reason: &str| ChemError::Xyz {
             line,
@@ -78,44 +83,51 @@ fn xyz_atom(line: &str) -> Option<(String, [f64; 3])> {
     Some((symbol, [coordinate()?, coordinate()?, coordinate()?]))
 }
 
-/// Settings of a conformer search.
+/// Parameters of a conformer search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Embedding {
+    /// Seed of the first embedding; the other seeds follow from it.
     pub seed: u64,
-    /// Number of embeddings, each from a seed of its own.
+    /// Number of embeddings.
     pub conformers: NonZeroU32,
-    /// Bounds all embeddings of a molecule together, with their relaxations.
+    /// Time limit of all embeddings of a molecule together, relaxations included.
     pub time_limit: Duration,
-    /// If true, a molecule without MMFF94 parameters is returned as embedded instead of being
-    /// refused, for engines that relax the geometry themselves. (UFF is no help: from its
-    /// geometries of boronic acids xtb finds higher minima.)
+    /// If true, a molecule without MMFF94 parameters is returned as embedded instead of refused, for
+    /// engines that relax the geometry themselves. (UFF is no alternative: started from its
+    /// geometries of boronic acids, xtb finds higher minima.)
     pub fallback: bool,
 }
 
-/// The distinct conformers that were found, at least one.
+/// Distinct conformers of a molecule, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Conformers {
-    /// True if they are relaxed with MMFF94, and the one with the lowest MMFF94 energy comes first.
+    /// True if they are relaxed with MMFF94 and sorted by MMFF94 energy, lowest first.
     pub relaxed: bool,
+    /// Geometry of each conformer.
     pub geometries: Vec<Geometry>,
 }
 
 impl Molecule {
-    /// Returns true if MMFF94 has parameters for all its atoms; it has none for boron, hydrogen
-    /// halides, CO, O2 and SF6.
+    /// Returns true if MMFF94 has parameters for all atoms; it has none for boron, hydrogen halides,
+    /// CO, O2 and SF6.
     pub fn has_mmff94_parameters(&self) -> bool {
         let explicit = self.inner().with_hydrogens();
         explicit.is_ok_and(|it| it.mmff_has_all_molecule_params().unwrap_or(false))
     }
 }
 
-/// Searches for conformers: ETKDG version 3 embeddings, each relaxed with MMFF94. Stereo that the
-/// molecule does not specify is chosen at random by each embedding, so stereoisomers are among
-/// them.
+/// Searches for conformers: ETKDG version 3 embeddings, each relaxed with MMFF94. Failed embeddings
+/// are left out. Each embedding chooses stereo that the molecule does not specify at random, so the
+/// conformers may be stereoisomers.
 ///
 /// S. Wang et al., J. Chem. Inf. Model. 60, 2044 (2020); T. A. Halgren, J. Comput. Chem. 17, 490
-/// (1996). Embeddings that fail are left out. The time limit only ever turns an answer into
-/// [`ChemError::NoGeometry`], never into another answer.
+/// (1996).
+///
+/// # Errors
+///
+/// [`ChemError::NoForceField`] if MMFF94 has no parameters and there is no fallback;
+/// [`ChemError::NoGeometry`] if all embeddings fail or the time limit expires. The time limit never
+/// changes the conformers that are returned.
 pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, ChemError> {
     let failed = |reason: String| ChemError::NoGeometry {
         smiles: molecule.canonical_smiles(),
@@ -133,9 +145,9 @@ pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, C
     }
     let (begin, limit) = (Instant::now(), embedding.time_limit.max(ONE_SECOND));
     let mut reason = String::new();
-    let mut found: Vec<(f64, Geometry)> = Vec::new();
+    let mut found: Vec<RelaxedConformer> = Vec::new();
     for number in 0..embedding.conformers.get() {
-        if number == FIRST && found.is_empty() {
+        if number == MAX_FAILED_EMBEDDINGS && found.is_empty() {
             break;
         }
         let left = limit.saturating_sub(begin.elapsed());
@@ -155,39 +167,50 @@ pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, C
                 Err("no distances between its atoms fit together in three dimensions".to_owned())
             }
             Embedded::Found(embedded) if relaxed => relax(&embedded),
-            Embedded::Found(embedded) => Ok((0.0, geometry(&embedded))),
+            Embedded::Found(embedded) => Ok(RelaxedConformer {
+                kcal_per_mol: 0.0,
+                geometry: geometry(&embedded),
+            }),
         };
         match conformer {
             Ok(conformer) => found.push(conformer),
-            Err(why) => reason = why,
+            Err(failure) => reason = failure,
         }
     }
     if relaxed {
-        found.sort_by(|(one, _), (other, _)| one.total_cmp(other));
-        found.dedup_by(|(next, _), (kept, _)| *next - *kept < SAME_KCAL_PER_MOL);
+        found.sort_by(|a, b| a.kcal_per_mol.total_cmp(&b.kcal_per_mol));
+        found.dedup_by(|next, kept| next.kcal_per_mol - kept.kcal_per_mol < SAME_KCAL_PER_MOL);
     }
     match found.is_empty() {
         true => Err(failed(reason)),
         false => Ok(Conformers {
             relaxed,
-            geometries: found.into_iter().map(|(_, geometry)| geometry).collect(),
+            geometries: found
+                .into_iter()
+                .map(|conformer| conformer.geometry)
+                .collect(),
         }),
     }
 }
 
 const ONE_SECOND: Duration = Duration::from_secs(1);
 
-/// Result of an embedding.
+/// A conformer relaxed with MMFF94, and its MMFF94 energy.
+struct RelaxedConformer {
+    kcal_per_mol: f64,
+    geometry: Geometry,
+}
+
+/// Result of one embedding.
 enum Embedded {
     Found(cosmolkit::Molecule),
-    /// All its attempts failed.
+    /// All attempts failed.
     Impossible,
-    /// It took too long.
+    /// The time limit expired.
     GivenUp,
 }
 
-/// Embedding of a given number, counted from 0, abandoned after `time_limit`, which is rounded up
-/// to whole seconds.
+/// Computes embedding `number`, counted from 0. `time_limit` is rounded up to whole seconds.
 fn embed_once(
     explicit: &cosmolkit::Molecule,
     seed: u64,
@@ -213,8 +236,8 @@ fn embed_once(
     })
 }
 
-/// The MMFF94 energy in kcal/mol and the geometry of an embedded molecule once it is relaxed.
-fn relax(embedded: &cosmolkit::Molecule) -> Result<(f64, Geometry), String> {
+/// Relaxes an embedded molecule with MMFF94.
+fn relax(embedded: &cosmolkit::Molecule) -> Result<RelaxedConformer, String> {
     let params = MmffOptimizationParams {
         mmff_variant: MmffVariant::Mmff94,
         max_iterations: MMFF_ITERATIONS,
@@ -223,7 +246,10 @@ fn relax(embedded: &cosmolkit::Molecule) -> Result<(f64, Geometry), String> {
     let relaxed = embedded.with_mmff_optimized_with_params(&params);
     let relaxed = relaxed.map_err(|e| format!("MMFF94: {e}"))?;
     match relaxed.outcome {
-        OptimizationOutcome::Converged { energy } => Ok((energy, geometry(&relaxed.molecule))),
+        OptimizationOutcome::Converged { energy } => Ok(RelaxedConformer {
+            kcal_per_mol: energy,
+            geometry: geometry(&relaxed.molecule),
+        }),
         OptimizationOutcome::NotConverged { .. } => Err(format!(
             "MMFF94 did not converge in {MMFF_ITERATIONS} iterations"
         )),

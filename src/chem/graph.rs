@@ -1,39 +1,40 @@
-//! A small kekulised molecular graph for the agent's edits: editing the toolkit's own molecules is
-//! a hundred times slower.
+//! A small kekulised molecular graph for the agent's edits; editing the toolkit's molecules is a
+//! hundred times slower.
 
 use std::collections::VecDeque;
 use std::fmt::Write;
 
 use super::{ChemError, Molecule, Stereo};
 
-/// Heavy atoms with localised bonds; stereo is not kept.
+/// Heavy atoms with localised bonds, without stereo.
 #[derive(Clone, Debug)]
 pub(super) struct Graph {
-    pub(super) atoms: Vec<Atom>,
+    pub(super) atoms: Vec<GraphAtom>,
     pub(super) bonds: Vec<Bond>,
 }
 
+/// A heavy atom and its free valences.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Atom {
+pub(super) struct GraphAtom {
     symbol: String,
-    /// Bonds that can be added: hydrogens that no bracket fixes. Zero for `[nH]` and `[NH3+]`, as
-    /// in RDKit.
+    /// Number of bonds that can be added: hydrogens not fixed by a bracket. Zero for `[nH]` and
+    /// `[NH3+]`, as in RDKit.
     pub(super) free: u8,
-    /// Charge and hydrogens of an atom written in brackets.
+    /// Charge and number of hydrogens of an atom written in brackets.
     bracket: Option<(i8, u8)>,
 }
 
+/// A bond between the atoms at two indices.
 #[derive(Clone, Debug)]
 pub(super) struct Bond {
     pub(super) ends: [usize; 2],
     pub(super) order: u8,
-    /// Belongs to an aromatic ring of the molecule this graph was made of, so that it is not
-    /// edited.
+    /// True for bonds of aromatic rings, which are not edited.
     pub(super) aromatic: bool,
 }
 
-impl Atom {
-    /// An uncharged atom of the organic subset, every bond of it still free.
+impl GraphAtom {
+    /// Creates an uncharged atom of the organic subset without bonds.
     pub(super) fn free(symbol: &str, valence: u8) -> Self {
         Self {
             symbol: symbol.to_owned(),
@@ -42,16 +43,16 @@ impl Atom {
         }
     }
 
-    /// Returns true if it may be removed alone: it carries no charge.
+    /// Returns true for an atom that may be removed alone: it is uncharged.
     pub(super) fn is_plain(&self) -> bool {
         self.bracket.is_none()
     }
 }
 
 impl Graph {
-    /// Kekulises a molecule. The choice among its Kekulé structures depends on its canonical SMILES
-    /// alone.
-    pub(super) fn of(molecule: &Molecule) -> Result<Self, ChemError> {
+    /// Kekulises a molecule. The choice among its Kekulé structures depends only on its canonical
+    /// SMILES.
+    pub(super) fn from_molecule(molecule: &Molecule) -> Result<Self, ChemError> {
         let flat = molecule.reduced(Stereo::Ignore)?;
         let refused = |reason: String| ChemError::Unreadable {
             smiles: flat.canonical_smiles(),
@@ -68,7 +69,7 @@ impl Graph {
             let bracket = atom
                 .no_implicit()
                 .then(|| (atom.formal_charge(), atom.explicit_hydrogens()));
-            Ok(Atom {
+            Ok(GraphAtom {
                 symbol: atom.element().symbol().to_owned(),
                 free,
                 bracket,
@@ -89,8 +90,8 @@ impl Graph {
         })
     }
 
-    /// Adds an atom bonded to `to`.
-    pub(super) fn with_atom(&self, to: usize, atom: Atom, order: u8) -> Self {
+    /// Copy with an atom bonded to `to`.
+    pub(super) fn with_atom(&self, to: usize, atom: GraphAtom, order: u8) -> Self {
         let mut graph = self.clone();
         graph.atoms.push(atom);
         graph.bonds.push(Bond {
@@ -101,7 +102,7 @@ impl Graph {
         graph
     }
 
-    /// Joins two atoms that are not bonded.
+    /// Copy with a bond between two atoms that are not bonded.
     pub(super) fn with_bond(&self, ends: [usize; 2], order: u8) -> Self {
         let mut graph = self.clone();
         graph.bonds.push(Bond {
@@ -112,14 +113,14 @@ impl Graph {
         graph
     }
 
-    /// Gives a bond another order.
+    /// Copy in which a bond has another order.
     pub(super) fn with_order(&self, bond: usize, order: u8) -> Self {
         let mut graph = self.clone();
         graph.bonds[bond].order = order;
         graph
     }
 
-    /// Removes a bond, and returns the pieces: one, or two with that of the first end first.
+    /// Pieces that remain without a bond: one, or two, the one with the bond's first end first.
     pub(super) fn cut(&self, bond: usize) -> Vec<Self> {
         let mut graph = self.clone();
         let [a, b] = graph.bonds.swap_remove(bond).ends;
@@ -131,12 +132,13 @@ impl Graph {
         vec![piece(true), piece(false)]
     }
 
+    /// Index of the bond between two atoms.
     pub(super) fn bond_between(&self, a: usize, b: usize) -> Option<usize> {
         let between = |bond: &Bond| bond.ends == [a, b] || bond.ends == [b, a];
         self.bonds.iter().position(between)
     }
 
-    /// Bonds on the shortest path from one atom to each other, none where there is no path.
+    /// Number of bonds on the shortest path from one atom to each atom; None without a path.
     pub(super) fn distances(&self, from: usize) -> Vec<Option<usize>> {
         let mut distances = vec![None; self.atoms.len()];
         distances[from] = Some(0);
@@ -153,12 +155,11 @@ impl Graph {
         distances
     }
 
-    /// SMILES, far from canonical: atoms one after another, every bond written as a ring closure.
-    /// `CO` is `C%10.O%10`. None if more than ninety bonds would be open at once.
+    /// SMILES that is not canonical: atoms in order, every bond written as a ring closure, so `CO`
+    /// is `C%10.O%10`. None if more than 90 bonds would be open at once.
     pub(super) fn smiles(&self) -> Option<String> {
         let mut text = String::new();
-        // The bond that each ring closure label stands for while it is open; labels from 10 to 99
-        // can be used again.
+        // Open bond of each ring closure label; labels 10 to 99 are reused.
         let mut labels: [Option<usize>; 90] = [None; 90];
         for (i, atom) in self.atoms.iter().enumerate() {
             if i > 0 {

@@ -1,8 +1,8 @@
 //! Molecule identity: the one definition of when two SMILES denote the same molecule.
 //!
-//! It is taken where molecules enter the program (source, command line). From there on a molecule
-//! is known by its identity, so the draw, the queue, known results, the agent, cache keys and
-//! exports compare plain strings.
+//! It is computed where molecules enter the program (source, command line). Everything behind that,
+//! the draw, the queue, known results, the agent, cache keys and exports, compares identities as
+//! plain strings.
 
 use cosmolkit::SmilesWriteParams;
 use schemars::JsonSchema;
@@ -11,22 +11,20 @@ use serde::{Deserialize, Serialize};
 use super::molecule::write_smiles;
 use super::{ChemError, Molecule};
 
-/// Treatment of stereoisomers and isotopologues.
+/// Treatment of stereoisomers and isotopologues in a molecule's identity.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stereo {
-    /// No: a molecule is its graph, and its stereoisomers count as conformers.
+    /// A molecule is its graph; its stereoisomers count as conformers.
     #[default]
     Ignore,
-    /// Yes: a specified stereocentre, double bond or isotope is part of the molecule.
+    /// A specified stereocentre, double bond or isotope makes another molecule.
     Keep,
 }
 
 impl Molecule {
-    /// Canonical SMILES that identifies the molecule in a campaign; parsed again, it is its own
-    /// identity.
-    ///
-    /// Charges and hydrogens belong to it, atom map numbers never do.
+    /// Canonical SMILES that identifies the molecule in a campaign. It contains charges and
+    /// hydrogens, but no atom map numbers. The identity of a parsed identity is the same text.
     pub fn identity(&self, stereo: Stereo) -> String {
         match self.reduced(stereo) {
             Ok(molecule) => molecule.canonical_smiles(),
@@ -34,15 +32,14 @@ impl Molecule {
         }
     }
 
-    /// The same graph without what does not belong to its identity, its atoms in the order of its
-    /// canonical SMILES.
+    /// Molecule of the identity, its atoms in the order of its canonical SMILES.
     pub(super) fn reduced(&self, stereo: Stereo) -> Result<Self, ChemError> {
         let params = SmilesWriteParams {
             isomeric_smiles: stereo == Stereo::Keep,
             ignore_atom_map_numbers: true,
             ..SmilesWriteParams::default()
         };
-        // Read again: without isotope or map, a bracket atom or a hydrogen may be an ordinary one.
+        // Parsed again: without isotope or map, a bracket atom or a hydrogen may be an ordinary one.
         Self::parse(&without_maps(&write_smiles(self.inner(), &params)))
     }
 }

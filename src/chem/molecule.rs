@@ -22,29 +22,39 @@ pub struct Molecule {
 /// An atom other than hydrogen; its degree is `neighbours.len()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeavyAtom {
+    /// Symbol of the element.
     pub symbol: String,
-    /// Hydrogens bonded to it.
+    /// Number of hydrogens bonded to it.
     pub hydrogens: usize,
-    /// Bonds to other heavy atoms, by their index in [`Molecule::heavy_atoms`].
+    /// Bonds to other heavy atoms, and the indices of those in [`Molecule::heavy_atoms`].
     pub neighbours: Vec<(BondKind, usize)>,
 }
 
-/// The kind of a bond as RDKit's aromaticity model sees it.
+/// Kind of a bond in RDKit's aromaticity model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum BondKind {
+    /// Order 1.
     Single,
+    /// Order 2.
     Double,
+    /// Order 3.
     Triple,
+    /// Order 1.5, in an aromatic ring.
     Aromatic,
 }
 
-/// Letters of SMILES that are read: time and stack of the toolkit grow with them, and hundred atoms
-/// need few of them.
+/// Length limit of SMILES, in bytes: the toolkit's time and stack grow with it, and molecules of a
+/// hundred atoms need much less.
 const LONGEST: usize = 10_000;
 
 impl Molecule {
-    /// Reads SMILES of one molecule. Charges and radicals are let through; see [`Molecule::charge`]
+    /// Parses SMILES of one molecule. Charges and radicals are accepted; see [`Molecule::charge`]
     /// and [`Molecule::radical_electrons`].
+    ///
+    /// # Errors
+    ///
+    /// The text is not SMILES, is too long, or denotes several molecules, a wildcard atom, an
+    /// impossible valence or a kind of bond that is not modelled.
     pub fn parse(smiles: &str) -> Result<Self, ChemError> {
         let unreadable = |reason: String| ChemError::Unreadable {
             smiles: smiles.to_owned(),
@@ -60,8 +70,8 @@ impl Molecule {
                 longest: LONGEST,
             });
         }
-        // What follows a blank is a name or an extension, which change what is read: callers split
-        // lines themselves.
+        // Text after a blank is a name or an extension, which would change the molecule: callers
+        // split lines themselves.
         if smiles.contains(|c: char| c.is_whitespace() || !c.is_ascii()) {
             return Err(unreadable(
                 "SMILES has neither blanks nor letters outside ASCII".into(),
@@ -86,7 +96,7 @@ impl Molecule {
             .sum()
     }
 
-    /// Electrons, hydrogens included.
+    /// Number of electrons, those of hydrogens included.
     pub fn electrons(&self) -> usize {
         let atoms = &self.inner.topology().atoms;
         let protons: usize = atoms
@@ -98,7 +108,7 @@ impl Molecule {
         (protons + self.hydrogens).saturating_add_signed(-self.charge() as isize)
     }
 
-    /// Unpaired electrons that the valences leave.
+    /// Number of unpaired electrons according to the valences.
     pub fn radical_electrons(&self) -> usize {
         let atoms = &self.inner.topology().atoms;
         atoms
@@ -107,17 +117,17 @@ impl Molecule {
             .sum()
     }
 
-    /// The atoms other than hydrogen, in the order of the SMILES.
+    /// Atoms other than hydrogen, in the order of the SMILES.
     pub fn heavy_atoms(&self) -> &[HeavyAtom] {
         &self.heavy_atoms
     }
 
-    /// Atoms, hydrogens included.
+    /// Number of atoms, hydrogens included.
     pub fn atom_count(&self) -> usize {
         self.inner.num_atoms() + self.hydrogens
     }
 
-    /// Number of atoms of each element, hydrogens included.
+    /// Number of atoms of each element, by symbol, hydrogens included.
     pub fn element_counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
         for atom in &self.inner.topology().atoms {
@@ -131,8 +141,8 @@ impl Molecule {
         counts
     }
 
-    /// The set bits, ascending, of the Morgan fingerprint of `bits` bits (Rogers and Hahn, J. Chem.
-    /// Inf. Model. 50, 742, 2010), equal to RDKit's.
+    /// Indices of the set bits, ascending, of the Morgan fingerprint of `bits` bits and `radius`
+    /// bonds (Rogers and Hahn, J. Chem. Inf. Model. 50, 742, 2010), equal to RDKit's.
     pub fn morgan_bits(&self, radius: u32, bits: usize) -> Vec<u32> {
         let mut params = MorganFingerprintParams::default();
         params.generator.radius = radius;
@@ -143,7 +153,7 @@ impl Molecule {
             .on_bits()
     }
 
-    /// The symbol of the element if this is a single atom without bonds, such as `[C]`.
+    /// Symbol of the element if the molecule is a single atom without bonds, such as `[C]`.
     pub fn free_atom(&self) -> Option<&'static str> {
         match self.inner.topology().atoms.as_slice() {
             [atom] if self.hydrogens == 0 => Some(atom.element().symbol()),
@@ -151,8 +161,8 @@ impl Molecule {
         }
     }
 
-    /// Pairs of bonded atoms, hydrogens included and behind all others, as [`super::embed`] orders
-    /// them: the smaller index first, ascending.
+    /// Pairs of indices of bonded atoms, the smaller first, ascending. Hydrogens come after all
+    /// other atoms, as in [`super::embed`].
     pub(super) fn bonds_with_hydrogens(&self) -> Result<Vec<(usize, usize)>, ChemError> {
         let explicit = self
             .inner
@@ -228,7 +238,7 @@ impl Molecule {
                 (None, None) => {}
             }
         }
-        let count = fragments(&inner);
+        let count = count_fragments(&inner);
         if count != 1 {
             return Err(ChemError::SeveralFragments {
                 smiles: smiles.to_owned(),
@@ -250,14 +260,14 @@ impl fmt::Debug for Molecule {
     }
 }
 
-/// The atomic number of an element.
+/// Atomic number of an element; None if the symbol is not one.
 pub fn atomic_number(symbol: &str) -> Option<u8> {
     cosmolkit::Element::from_symbol(symbol)
         .map(|element| element.atomic_number())
         .filter(|z| *z > 0)
 }
 
-/// The toolkit's molecule of a SMILES without blanks; it may have several fragments.
+/// Parses SMILES without blanks; the molecule may have several fragments.
 pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError> {
     let params = SmilesParseParams {
         allow_cxsmiles: false,
@@ -268,7 +278,7 @@ pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError
         let (smiles, reason) = (smiles.to_owned(), error.to_string());
         match error {
             SmilesError::Parse(_) => ChemError::Unreadable { smiles, reason },
-            // The text was read; what it denotes has no valence structure.
+            // The syntax is valid, but there is no valence structure.
             SmilesError::Hydrogen(_)
             | SmilesError::Sanitize(_)
             | SmilesError::Stereo(_)
@@ -277,6 +287,7 @@ pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError
     })
 }
 
+/// Writes SMILES of a molecule.
 pub(super) fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWriteParams) -> String {
     let text = inner
         .to_smiles_with_params(params)
@@ -284,8 +295,8 @@ pub(super) fn write_smiles(inner: &cosmolkit::Molecule, params: &SmilesWritePara
     String::from_utf8(text.into_bytes()).expect("SMILES is ASCII")
 }
 
-/// Connected components of the graph.
-fn fragments(inner: &cosmolkit::Molecule) -> usize {
+/// Number of connected components of the graph.
+fn count_fragments(inner: &cosmolkit::Molecule) -> usize {
     let mut component: Vec<usize> = (0..inner.num_atoms()).collect();
     let mut count = component.len();
     for bond in inner.bonds() {

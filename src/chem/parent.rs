@@ -1,15 +1,15 @@
-//! Salts, hydrates and mixtures: SMILES of several molecules, and the one that matters in it.
+//! Salts, hydrates and mixtures: SMILES of several molecules, and the parent molecule among them.
 
 use std::cmp::Reverse;
 
 use super::molecule::read_smiles;
 use super::{ChemError, Molecule};
 
-/// Elements of acids `HX` that salts of bases are written with, such as `CCN.Cl`.
+/// Elements of the acids `HX` in salts of bases, such as `CCN.Cl`.
 const HALOGENS: [&str; 4] = ["F", "Cl", "Br", "I"];
 
-/// Masses of the most common isotopes, by which RDKit decides between molecules of equal size,
-/// hydrogens left out; AME 2020.
+/// Masses of the most common isotopes in dalton (AME 2020), by which RDKit decides between molecules
+/// with equally many heavy atoms.
 const MASSES: [(&str, f64); 10] = [
     ("B", 11.009305),
     ("C", 12.0),
@@ -30,42 +30,45 @@ pub struct Mixture {
 
 struct Fragment {
     smiles: String,
-    atoms: Vec<Atom>,
+    atoms: Vec<FragmentAtom>,
 }
 
-struct Atom {
+struct FragmentAtom {
     symbol: &'static str,
     charge: i32,
     hydrogens: i32,
-    /// Charges of its neighbours.
-    beside: Vec<i32>,
+    neighbour_charges: Vec<i32>,
     mass: f64,
 }
 
-/// The molecules of a SMILES that [`Molecule::parse`] refuses as several.
-pub fn mixture(smiles: &str) -> Result<Mixture, ChemError> {
-    let impossible = |reason: String| ChemError::Impossible {
-        smiles: smiles.to_owned(),
-        reason,
-    };
-    let all = read_smiles(smiles)?;
-    let fragments = all.fragments().map_err(|e| impossible(e.to_string()))?;
-    let fragments = fragments.iter().map(|fragment| {
-        let written = fragment
-            .to_smiles()
-            .map_err(|e| impossible(e.to_string()))?;
-        let smiles =
-            String::from_utf8(written.into_bytes()).map_err(|e| impossible(e.to_string()))?;
-        // Read again, so that the atoms are in the order of the SMILES.
-        let atoms = atoms(&read_smiles(&smiles)?).map_err(impossible)?;
-        Ok(Fragment { smiles, atoms })
-    });
-    Ok(Mixture {
-        fragments: fragments.collect::<Result<_, ChemError>>()?,
-    })
-}
-
 impl Mixture {
+    /// Parses SMILES that [`Molecule::parse`] refuses as several molecules.
+    ///
+    /// # Errors
+    ///
+    /// The text is not SMILES of possible molecules.
+    pub fn parse(smiles: &str) -> Result<Self, ChemError> {
+        let impossible = |reason: String| ChemError::Impossible {
+            smiles: smiles.to_owned(),
+            reason,
+        };
+        let all = read_smiles(smiles)?;
+        let fragments = all.fragments().map_err(|e| impossible(e.to_string()))?;
+        let fragments = fragments.iter().map(|fragment| {
+            let written = fragment
+                .to_smiles()
+                .map_err(|e| impossible(e.to_string()))?;
+            let smiles =
+                String::from_utf8(written.into_bytes()).map_err(|e| impossible(e.to_string()))?;
+            // Read again, so that the atoms are in the order of the SMILES.
+            let atoms = atoms(&read_smiles(&smiles)?).map_err(impossible)?;
+            Ok(Fragment { smiles, atoms })
+        });
+        Ok(Self {
+            fragments: fragments.collect::<Result<_, ChemError>>()?,
+        })
+    }
+
     /// Returns true if it contains an ion or a hydrogen halide.
     pub fn is_salt(&self) -> bool {
         self.fragments
@@ -73,11 +76,11 @@ impl Mixture {
             .any(|fragment| fragment.charge() != 0 || fragment.is_hydrogen_halide())
     }
 
-    /// The organic molecule with the most heavy atoms, of several the one whose are heaviest, as a
-    /// neutral acid or base where protons alone make it one; none if no molecule has carbon.
+    /// Organic molecule with the most heavy atoms, the heaviest if there are several, neutralised by
+    /// adding or removing protons where possible; None if no molecule has carbon.
     ///
     /// The choice is that of RDKit's `LargestFragmentChooser` with `preferOrganic` and
-    /// `largestFragmentChooserCountHeavyAtomsOnly`, the protons are those of its `Uncharger`.
+    /// `largestFragmentChooserCountHeavyAtomsOnly`; protons are moved as by its `Uncharger`.
     pub fn parent(&self) -> Option<Result<Molecule, ChemError>> {
         let organic = self.fragments.iter().filter(|fragment| {
             let mut atoms = fragment.atoms.iter();
@@ -89,7 +92,7 @@ impl Mixture {
             let masses = b.mass().total_cmp(&a.mass());
             sizes.then(masses).then_with(|| a.smiles.cmp(&b.smiles))
         })?;
-        Some(Molecule::parse(&largest.neutral()))
+        Some(Molecule::parse(&largest.neutral_smiles()))
     }
 }
 
@@ -110,14 +113,18 @@ impl Fragment {
         matches!(self.atoms.as_slice(), [atom] if HALOGENS.contains(&atom.symbol) && atom.hydrogens == 1)
     }
 
-    /// The SMILES with protons added to anions and taken from cations, as many as cations without
-    /// hydrogen leave to do; as it is if it has no net charge. Charges side by side, as in nitro
-    /// groups, belong to the bond and stay.
-    fn neutral(&self) -> String {
+    /// SMILES with protons added to anions and removed from cations; unchanged without a net charge.
+    /// Anions that balance cations without hydrogen are kept, as are opposite charges on bonded
+    /// atoms, as in nitro groups.
+    fn neutral_smiles(&self) -> String {
         let total = self.charge();
-        let is_lone = |atom: &Atom| {
+        let is_lone = |atom: &FragmentAtom| {
             let sign = atom.charge.signum();
-            sign != 0 && !atom.beside.iter().any(|charge| charge.signum() == -sign)
+            sign != 0
+                && !atom
+                    .neighbour_charges
+                    .iter()
+                    .any(|charge| charge.signum() == -sign)
         };
         let mut fixed: i32 = self
             .atoms
@@ -134,7 +141,6 @@ impl Fragment {
                 if atom.charge > 0 {
                     *change = -atom.charge.min(atom.hydrogens);
                 } else {
-                    // Anions that balance cations without hydrogen stay.
                     let kept = fixed.min(-atom.charge);
                     fixed -= kept;
                     *change = -atom.charge - kept;
@@ -145,32 +151,32 @@ impl Fragment {
     }
 }
 
-fn atoms(molecule: &cosmolkit::Molecule) -> Result<Vec<Atom>, String> {
+fn atoms(molecule: &cosmolkit::Molecule) -> Result<Vec<FragmentAtom>, String> {
     let mut atoms = Vec::new();
     for atom in molecule.atoms() {
         let hydrogens = atom.total_hydrogens().map_err(|e| e.to_string())?;
         let symbol = atom.element().symbol();
         let known = MASSES.iter().find(|(known, _)| *known == symbol);
-        // Of other elements, with which no molecule is computed, roughly.
+        // Other elements, with which no molecule is computed, get a rough mass.
         let mass = known.map_or(2.0 * f64::from(atom.atomic_number()), |(_, mass)| *mass);
-        atoms.push(Atom {
+        atoms.push(FragmentAtom {
             symbol,
             charge: i32::from(atom.formal_charge()),
             hydrogens,
-            beside: Vec::new(),
+            neighbour_charges: Vec::new(),
             mass,
         });
     }
     let charges: Vec<i32> = atoms.iter().map(|atom| atom.charge).collect();
     for bond in molecule.bonds() {
         let (a, b) = (bond.begin().index(), bond.end().index());
-        atoms[a].beside.push(charges[b]);
-        atoms[b].beside.push(charges[a]);
+        atoms[a].neighbour_charges.push(charges[b]);
+        atoms[b].neighbour_charges.push(charges[a]);
     }
     Ok(atoms)
 }
 
-/// Changes the hydrogens and the charge of bracket atoms; `changes` are in the order of the atoms.
+/// SMILES with protons added to bracket atoms; `changes` holds their numbers, one for each atom.
 fn with_protons(smiles: &str, changes: &[i32]) -> String {
     let mut text = String::with_capacity(smiles.len());
     let mut changes = changes.iter();
@@ -180,14 +186,14 @@ fn with_protons(smiles: &str, changes: &[i32]) -> String {
             '[' => rest.find(']').map_or(rest.len(), |end| end + 1),
             'C' if rest.starts_with("Cl") => 2,
             'B' if rest.starts_with("Br") => 2,
-            // Two digits of a ring bond.
+            // A ring bond with two digits.
             '%' => 3.min(rest.len()),
             _ => 1,
         };
         let (token, after) = rest.split_at(end);
         let is_atom = letter == '[' || letter == '*' || letter.is_ascii_alphabetic();
         match is_atom.then(|| changes.next().copied().unwrap_or(0)) {
-            Some(change) if change != 0 => text.push_str(&bracket(token, change)),
+            Some(change) if change != 0 => text.push_str(&with_more_protons(token, change)),
             _ => text.push_str(token),
         }
         rest = after;
@@ -195,12 +201,12 @@ fn with_protons(smiles: &str, changes: &[i32]) -> String {
     text
 }
 
-/// A bracket atom with `change` more protons.
-fn bracket(token: &str, change: i32) -> String {
+/// Bracket atom with `change` more protons.
+fn with_more_protons(token: &str, change: i32) -> String {
     let inner = token.trim_start_matches('[').trim_end_matches(']');
     let core_end = inner.find(['+', '-']).unwrap_or(inner.len());
     let (core, charge) = inner.split_at(core_end);
-    // `H` that is not the element: behind its letters.
+    // The `H` after the letters of the element.
     let from = core.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(0) + 1;
     let (body, hydrogens) = match core[from..].find('H') {
         Some(at) => core.split_at(from + at),

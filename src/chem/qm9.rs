@@ -1,14 +1,14 @@
 //! The QM9 data set: 130,831 molecules of up to nine heavy atoms C N O F, with their energies.
-//! Provenance: `data/README.md`.
+//! `data/README.md` describes its provenance.
 //!
 //! R. Ramakrishnan et al., Sci. Data 1, 140022 (2014).
 
 /// Zstandard-compressed CSV: index, SMILES, U0 in hartree.
 static PACKED: &[u8] = include_bytes!("../../data/qm9.csv.zst");
-/// Bytes of the CSV, so that it is unpacked into a buffer of the right size at once.
+/// Size of the CSV in bytes, for the buffer that it is unpacked into.
 const CSV_BYTES: usize = 4_472_118;
 
-/// The data set, unpacked: about 5 MiB while it lives.
+/// The unpacked data set, about 5 MiB.
 pub struct Qm9 {
     csv: String,
     /// Offset of each molecule's line, and the end of the last one.
@@ -18,7 +18,7 @@ pub struct Qm9 {
 /// A molecule of the data set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Qm9Entry<'a> {
-    /// Its number in the data set, from 1.
+    /// Its number in the data set, counted from 1.
     pub index: u32,
     /// SMILES of the data set, not canonical.
     pub smiles: &'a str,
@@ -42,13 +42,12 @@ impl Qm9 {
         self.starts.len() - 1
     }
 
-    /// Never: the data set is part of the program.
+    /// Always false.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The molecule at `position`, counted from 0 (its index in the data set is higher, for 3,054
-    /// were left out).
+    /// Molecule at `position`, counted from 0; its index is larger, since 3,054 were left out.
     ///
     /// Panics if `position` is not below [`Qm9::len`].
     pub fn get(&self, position: usize) -> Qm9Entry<'_> {
@@ -57,7 +56,7 @@ impl Qm9 {
         parse(line).expect("the embedded data set is well-formed")
     }
 
-    /// All molecules in the order of their index.
+    /// All molecules, by ascending index.
     pub fn molecules(&self) -> impl ExactSizeIterator<Item = Qm9Entry<'_>> {
         (0..self.len()).map(|position| self.get(position))
     }

@@ -3,13 +3,13 @@
 //! E. Tiesinga et al., Rev. Mod. Phys. 93, 025010 (2021).
 
 /// kcal/mol in one hartree (with the thermochemical calorie of 4.184 J).
-pub const KCAL_PER_MOL_PER_HARTREE: f64 = 627.509_474;
-/// kJ in one kcal, the thermochemical one.
+const KCAL_PER_MOL_PER_HARTREE: f64 = 627.509_474;
+/// kJ in one thermochemical kcal.
 pub const KJ_PER_KCAL: f64 = 4.184;
-/// Electronvolt in one hartree.
-pub const EV_PER_HARTREE: f64 = 27.211_386_245_988;
+/// Electronvolts in one hartree.
+const EV_PER_HARTREE: f64 = 27.211_386_245_988;
 /// Angstrom in one bohr.
-pub const ANGSTROM_PER_BOHR: f64 = 0.529_177_210_903;
+const ANGSTROM_PER_BOHR: f64 = 0.529_177_210_903;
 
 /// Hartree to kcal/mol.
 pub fn hartree_to_kcal_per_mol(hartree: f64) -> f64 {
@@ -24,11 +24,6 @@ pub fn kcal_per_mol_to_hartree(kcal_per_mol: f64) -> f64 {
 /// Electronvolt to hartree.
 pub fn ev_to_hartree(ev: f64) -> f64 {
     ev / EV_PER_HARTREE
-}
-
-/// Hartree to electronvolt.
-pub fn hartree_to_ev(hartree: f64) -> f64 {
-    hartree * EV_PER_HARTREE
 }
 
 /// Bohr to angstrom.

@@ -67,7 +67,7 @@ impl Campaign {
                 MethodKind::Simulate {
                     engine,
                     geometry: None,
-                } if engine.simulator().search().needs_mmff94 => {
+                } if engine.simulator().conformer_search().needs_mmff94 => {
                     Some((name.as_str(), engine.name()))
                 }
                 _ => None,

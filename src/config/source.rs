@@ -14,7 +14,7 @@ use super::fault::{Fault, Faults, Place, Text};
 use super::space::SpaceViolation;
 use super::table::{self, MoleculeRow, MoleculeTable};
 use crate::chem::qm9::Qm9;
-use crate::chem::{ChemError, Molecule, mixture};
+use crate::chem::{ChemError, Mixture, Molecule};
 
 /// The name of the data set that comes with the program.
 pub const QM9: &str = "qm9";
@@ -329,7 +329,7 @@ fn molecule(
     }
     let molecule = match Molecule::parse(smiles) {
         Err(ChemError::SeveralFragments { .. }) => {
-            let Ok(mixture) = mixture(smiles) else {
+            let Ok(mixture) = Mixture::parse(smiles) else {
                 return Ok(Err(SkipReason::Impossible));
             };
             match mixture.parent().filter(|_| space.largest_fragment) {

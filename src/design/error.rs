@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::ranges::SettingFault;
+use super::ranges::RangeFault;
 use crate::chem::ChemError;
 use crate::learn::dqn::DqnError;
 use crate::learn::saved::SavedError;
@@ -38,7 +38,7 @@ pub enum DesignError {
     #[error("the agent could not be made")]
     Network(#[from] SavedError),
     #[error("settings: {}", list(.0))]
-    Settings(Vec<SettingFault>),
+    Settings(Vec<RangeFault>),
 }
 
 impl DesignError {
@@ -61,7 +61,7 @@ impl DesignError {
     }
 }
 
-fn list(faults: &[SettingFault]) -> String {
+fn list(faults: &[RangeFault]) -> String {
     let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
     faults.join("; ")
 }

@@ -6,7 +6,7 @@ use super::molecules::{MoleculeEnvironment, State};
 use super::settings::{Agent, GenerateSettings};
 use crate::learn::dqn::{Dqn, DqnError, DqnSettings, RunSummary};
 use crate::learn::random_walk::RandomWalk;
-use crate::learn::saved::{Kind, SavedError};
+use crate::learn::saved::{SavedError, SavedFormat};
 
 /// A source of molecules, whose memory lasts from call to call.
 pub trait Generator {
@@ -91,7 +91,7 @@ impl Generator for RandomWalk {
     }
 }
 
-const WALK: Kind = Kind {
+const WALK: SavedFormat = SavedFormat {
     name: "walker",
     layout: 1,
 };

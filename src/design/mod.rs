@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::task::RankedCandidate;
 
 pub use error::DesignError;
-pub use ranges::{SettingFault, out_of_range};
+pub use ranges::{RangeFault, out_of_range};
 pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
 pub use tasks::{generate, screen, train};
 

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::groups::Vocabulary;
 use super::settings::TrainSettings;
-use super::statistics::{Statistics, Terms};
+use super::statistics::{RegressionTarget, Statistics};
 use crate::chem::Molecule;
 use crate::learn::ridge::{BayesianRidge, RidgeSettings};
-use crate::learn::saved::{Kind, SavedError};
+use crate::learn::saved::{SavedError, SavedFormat};
 use crate::learn::surrogate::{Features, FitError, Prediction, Surrogate};
 
 /// A fitted model of the objective, in hartree.
@@ -21,7 +21,7 @@ use crate::learn::surrogate::{Features, FitError, Prediction, Surrogate};
 pub struct GroupModel {
     vocabulary: Vocabulary,
     ridge: BayesianRidge,
-    terms: Terms,
+    target: RegressionTarget,
     /// Mean and standard deviation of the observed objective; the latter 1 where all values are
     /// equal.
     centre: f64,
@@ -31,7 +31,7 @@ pub struct GroupModel {
 /// Values that differ by less than this are equal: no simulation is as precise, hartree.
 const SMALLEST_SPREAD: f64 = 1e-6;
 
-const MODEL: Kind = Kind {
+const MODEL: SavedFormat = SavedFormat {
     name: "model",
     layout: 1,
 };
@@ -58,7 +58,7 @@ impl GroupModel {
         Ok(Self {
             vocabulary: statistics.vocabulary().clone(),
             ridge: BayesianRidge::of(statistics.fitted(), &settings)?,
-            terms: statistics.terms(),
+            target: statistics.target(),
             centre,
             spread: match deviation > SMALLEST_SPREAD {
                 true => deviation,
@@ -80,8 +80,8 @@ impl GroupModel {
         let mut rows = Features::new(self.vocabulary.len());
         let mut factors = Vec::new();
         for molecule in molecules {
-            rows.push(self.terms.row(&self.vocabulary, molecule));
-            factors.push(self.terms.objective_of_fitted(molecule));
+            rows.push(self.target.row(&self.vocabulary, molecule));
+            factors.push(self.target.objective_of_fitted(molecule));
         }
         let fitted = self.ridge.predict(&rows);
         let objective = |(fitted, factor): (Prediction, f64)| Prediction {

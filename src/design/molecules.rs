@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::model::GroupModel;
 use crate::chem::Molecule;
 use crate::chem::edit::{EditRules, successors};
-use crate::learn::environment::{Action, Environment, Observation};
+use crate::learn::environment::{Action, AgentEnvironment, StateObservation};
 
 /// Molecules that may be reached from the start molecules, or from nothing.
 pub struct MoleculeEnvironment {
@@ -35,7 +35,7 @@ pub struct View {
 pub struct SeenMolecule {
     pub smiles: String,
     molecule: Molecule,
-    observation: Observation,
+    observation: StateObservation,
     /// Predicted objective, hartree, once asked for.
     predicted: OnceCell<f64>,
 }
@@ -76,7 +76,7 @@ impl MoleculeEnvironment {
     }
 }
 
-impl Environment for MoleculeEnvironment {
+impl AgentEnvironment for MoleculeEnvironment {
     type State = State;
     type Error = Infallible;
 

@@ -7,14 +7,14 @@ use serde_json::Value;
 /// A setting outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}` is {value}, allowed is {allowed}")]
-pub struct SettingFault {
+pub struct RangeFault {
     pub setting: String,
     pub value: String,
     pub allowed: String,
 }
 
 /// The settings of `settings`, a struct, that its schema does not allow.
-pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<SettingFault> {
+pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<RangeFault> {
     let schema = schema_for!(T);
     let (Some(Value::Object(properties)), Ok(Value::Object(values))) =
         (schema.get("properties"), serde_json::to_value(settings))
@@ -24,7 +24,7 @@ pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<SettingFault
     let mut faults = Vec::new();
     for (setting, value) in &values {
         let property = &properties[setting];
-        let fault = |value: &Value, allowed: String| SettingFault {
+        let fault = |value: &Value, allowed: String| RangeFault {
             setting: setting.clone(),
             value: value.to_string(),
             allowed,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 pub use crate::learn::acquisition::Acquisition;
 
-use super::ranges::{SettingFault, out_of_range};
+use super::ranges::{RangeFault, out_of_range};
 
 /// Settings of `train`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -139,17 +139,17 @@ impl Default for ScreenSettings {
 
 impl TrainSettings {
     /// What is out of range.
-    pub fn faults(&self) -> Vec<SettingFault> {
+    pub fn faults(&self) -> Vec<RangeFault> {
         out_of_range(self)
     }
 }
 
 impl GenerateSettings {
     /// What is out of range, or would keep the agent from ever learning.
-    pub fn faults(&self) -> Vec<SettingFault> {
+    pub fn faults(&self) -> Vec<RangeFault> {
         let mut faults = out_of_range(self);
         if self.replay_size < self.batch_size {
-            faults.push(SettingFault {
+            faults.push(RangeFault {
                 setting: "replay_size".into(),
                 value: self.replay_size.to_string(),
                 allowed: format!("at least `batch_size`, {}", self.batch_size),
@@ -161,7 +161,7 @@ impl GenerateSettings {
 
 impl ScreenSettings {
     /// What is out of range.
-    pub fn faults(&self) -> Vec<SettingFault> {
+    pub fn faults(&self) -> Vec<RangeFault> {
         out_of_range(self)
     }
 }

@@ -7,14 +7,14 @@ use super::settings::Model;
 use crate::chem::Molecule;
 use crate::learn::moments::Moments;
 use crate::learn::ridge::BayesianRidge;
-use crate::learn::saved::{Kind, SavedError};
+use crate::learn::saved::{SavedError, SavedFormat};
 use crate::learn::surrogate::FitError;
 
 /// Sums over molecules and their values of the objective, hartree. The same molecules in the same
 /// order give the same bits, in however many portions they came.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
-    terms: Terms,
+    target: RegressionTarget,
     vocabulary: Vocabulary,
     /// Sums for the fit.
     fitted: Moments,
@@ -25,13 +25,13 @@ pub struct Statistics {
 
 /// Objective and fitted quantity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Terms {
+pub(super) struct RegressionTarget {
     pub model: Model,
     /// True if the objective is divided by the number of atoms.
     pub per_atom: bool,
 }
 
-const STATISTICS: Kind = Kind {
+const STATISTICS: SavedFormat = SavedFormat {
     name: "statistics",
     layout: 1,
 };
@@ -41,7 +41,7 @@ impl Statistics {
     /// model.
     pub fn new(model: Model, per_atom: bool) -> Self {
         Self {
-            terms: Terms { model, per_atom },
+            target: RegressionTarget { model, per_atom },
             vocabulary: Vocabulary::default(),
             fitted: Moments::default(),
             objective: Moments::new(1),
@@ -52,8 +52,8 @@ impl Statistics {
     pub fn add(&mut self, observations: &[(Molecule, f64)]) -> Result<(), FitError> {
         self.learn_groups(observations.iter().map(|(molecule, _)| molecule));
         for (molecule, value) in observations {
-            let factor = self.terms.objective_of_fitted(molecule);
-            let row = self.terms.row(&self.vocabulary, molecule);
+            let factor = self.target.objective_of_fitted(molecule);
+            let row = self.target.row(&self.vocabulary, molecule);
             self.fitted.add(&row, value / factor)?;
             let scaled = row.iter().map(|(column, x)| (column + 1, x * factor));
             let scaled: Vec<_> = [(0, factor)].into_iter().chain(scaled).collect();
@@ -69,7 +69,7 @@ impl Statistics {
 
     /// Returns true if they are of this objective and this model.
     pub fn are_of(&self, model: Model, per_atom: bool) -> bool {
-        self.terms == Terms { model, per_atom }
+        self.target == RegressionTarget { model, per_atom }
     }
 
     /// Root mean square error of a fit to them, hartree, of the values as they were given.
@@ -85,8 +85,8 @@ impl Statistics {
         (self.objective.mean(), squares.sqrt())
     }
 
-    pub(super) fn terms(&self) -> Terms {
-        self.terms
+    pub(super) fn target(&self) -> RegressionTarget {
+        self.target
     }
 
     pub(super) fn vocabulary(&self) -> &Vocabulary {
@@ -121,7 +121,7 @@ impl Statistics {
     }
 }
 
-impl Terms {
+impl RegressionTarget {
     /// The features of a molecule.
     pub fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
         let share = match self.model {

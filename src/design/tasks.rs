@@ -9,7 +9,7 @@ use super::error::DesignError;
 use super::generator::generator;
 use super::model::GroupModel;
 use super::molecules::{MoleculeEnvironment, View};
-use super::ranges::SettingFault;
+use super::ranges::RangeFault;
 use super::settings::Model;
 use super::statistics::Statistics;
 use super::{GenerateInput, GenerateOutput, ScreenInput, ScreenOutput, TrainInput, TrainOutput};
@@ -134,7 +134,7 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     })
 }
 
-fn refuse(faults: Vec<SettingFault>) -> Result<(), DesignError> {
+fn refuse(faults: Vec<RangeFault>) -> Result<(), DesignError> {
     match faults.is_empty() {
         true => Ok(()),
         false => Err(DesignError::Settings(faults)),

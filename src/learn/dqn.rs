@@ -10,7 +10,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::adam::Adam;
-use super::environment::{Action, Environment, Observation};
+use super::environment::{Action, AgentEnvironment, StateObservation};
 use super::network::QNetwork;
 use super::replay::{Replay, Transition};
 
@@ -107,7 +107,7 @@ impl Dqn {
     /// given every state, the first of each episode included. Each episode has a random stream of
     /// its own, from `seed` and its number in the agent's life: two calls do what one of as many
     /// episodes does.
-    pub fn run<E: Environment>(
+    pub fn run<E: AgentEnvironment>(
         &mut self,
         environment: &mut E,
         episodes: usize,
@@ -160,7 +160,7 @@ impl Dqn {
         if rng.random::<f64>() < self.epsilon {
             return Ok(random_action(actions, rng));
         }
-        let observations: Vec<&Observation> = actions.iter().map(|a| &a.observation).collect();
+        let observations: Vec<&StateObservation> = actions.iter().map(|a| &a.observation).collect();
         let values = self.online.values(&observations)?;
         let best =
             (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best });
@@ -179,7 +179,7 @@ impl Dqn {
                 (transition.reward + self.settings.gamma * later) as f32
             })
             .collect();
-        let observations: Vec<&Observation> = batch
+        let observations: Vec<&StateObservation> = batch
             .iter()
             .map(|&position| &self.replay.get(position).observation)
             .collect();
@@ -200,7 +200,7 @@ impl Dqn {
         let mut missing: Vec<usize> = batch.iter().copied().filter(unknown).collect();
         missing.sort_unstable();
         missing.dedup();
-        let observations: Vec<&Observation> = missing
+        let observations: Vec<&StateObservation> = missing
             .iter()
             .flat_map(|&position| &self.replay.get(position).next)
             .collect();

@@ -1,7 +1,7 @@
 //! Environment of an agent: states, actions that lead from one to the next, and rewards.
 
 /// A world of states, explored in episodes.
-pub trait Environment {
+pub trait AgentEnvironment {
     type State;
     type Error;
 
@@ -22,8 +22,8 @@ pub struct Action<S> {
     /// State that the action leads to.
     pub state: S,
     /// That state as the agent sees it.
-    pub observation: Observation,
+    pub observation: StateObservation,
 }
 
 /// The positions of the ones in a vector of zeros and ones.
-pub type Observation = Vec<u32>;
+pub type StateObservation = Vec<u32>;

@@ -4,7 +4,7 @@ use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::environment::Observation;
+use super::environment::StateObservation;
 
 /// Fully connected layers with ReLU between them; one output. On the CPU, in single precision.
 #[derive(Clone, Debug)]
@@ -73,7 +73,7 @@ impl QNetwork {
     }
 
     /// The values of some observations, in order.
-    pub fn values(&self, observations: &[&Observation]) -> Result<Vec<f32>> {
+    pub fn values(&self, observations: &[&StateObservation]) -> Result<Vec<f32>> {
         if observations.is_empty() {
             return Ok(Vec::new());
         }
@@ -81,7 +81,7 @@ impl QNetwork {
     }
 
     /// The values of at least one observation, as a tensor that gradients can be taken of.
-    pub fn forward(&self, observations: &[&Observation]) -> Result<Tensor> {
+    pub fn forward(&self, observations: &[&StateObservation]) -> Result<Tensor> {
         let Some((first, rest)) = self.layers.split_first() else {
             bail!("a network without layers has no values");
         };
@@ -110,7 +110,7 @@ pub fn shapes(inputs: usize, hidden: &[usize]) -> impl Iterator<Item = Parameter
 
 /// The product of zero-one vectors with `weight`: few rows of it summed instead of all multiplied,
 /// forwards as well as backwards.
-fn sum_rows(weight: &Tensor, observations: &[&Observation]) -> Result<Tensor> {
+fn sum_rows(weight: &Tensor, observations: &[&StateObservation]) -> Result<Tensor> {
     let zeros = Tensor::zeros(
         (observations.len(), weight.dim(1)?),
         DType::F32,

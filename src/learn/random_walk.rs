@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::dqn::{Mean, RunSummary, random_action, stream};
-use super::environment::Environment;
+use super::environment::AgentEnvironment;
 
 /// Its only state is the number of episodes so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ pub struct RandomWalk {
 impl RandomWalk {
     /// Walks `episodes` episodes of at most `steps` steps; streams and `visit` as in
     /// [`Dqn::run`](super::dqn::Dqn::run).
-    pub fn run<E: Environment>(
+    pub fn run<E: AgentEnvironment>(
         &mut self,
         environment: &mut E,
         episodes: usize,

@@ -6,7 +6,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use super::environment::Observation;
+use super::environment::StateObservation;
 
 /// The latest transitions, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -18,10 +18,10 @@ pub struct Replay {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
     /// The state reached.
-    pub observation: Observation,
+    pub observation: StateObservation,
     pub reward: f64,
     /// The states that could be reached from there; none if there was no way on.
-    pub next: Vec<Observation>,
+    pub next: Vec<StateObservation>,
     /// The largest value of `next` by the target network as it is now, where it has been asked. It
     /// is kept, and saved, because a value computed in another company of rows may differ in its
     /// last bit.

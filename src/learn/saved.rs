@@ -1,8 +1,8 @@
 //! Models and agents as bytes: a line that names the kind and its layout, then the content.
 
-/// Kind of saved data, and the version of its layout.
+/// SavedFormat of saved data, and the version of its layout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kind {
+pub struct SavedFormat {
     pub name: &'static str,
     pub layout: u32,
 }
@@ -32,7 +32,7 @@ pub enum SavedError {
     Network(#[from] candle_core::Error),
 }
 
-impl Kind {
+impl SavedFormat {
     /// The first line of what is saved.
     pub fn line(self) -> String {
         format!("moldflow {} {}\n", self.name, self.layout)

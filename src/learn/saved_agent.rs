@@ -7,9 +7,9 @@ use super::adam::Adam;
 use super::dqn::{Dqn, DqnSettings};
 use super::network::{QNetwork, shapes};
 use super::replay::Replay;
-use super::saved::{Kind, SavedError};
+use super::saved::{SavedError, SavedFormat};
 
-const AGENT: Kind = Kind {
+const AGENT: SavedFormat = SavedFormat {
     name: "agent",
     layout: 1,
 };

@@ -18,7 +18,7 @@ pub(super) struct Basis {
 
 /// The electrons of an element that a basis set treats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Core {
+pub(super) enum CoreTreatment {
     /// All of them.
     None,
     /// All but those that an effective core potential replaces.
@@ -43,14 +43,15 @@ impl Basis {
     }
 
     /// Functions and potential for an element; none if it has no functions for it.
-    pub(super) fn core(&self, element: &str) -> Option<Core> {
+    pub(super) fn core(&self, element: &str) -> Option<CoreTreatment> {
         self.elements.split(' ').find_map(|word| {
             if let Some((symbol, core)) = word.split_once('-') {
-                return (symbol == element).then(|| Core::Replaced(core.parse().unwrap_or(0)));
+                return (symbol == element)
+                    .then(|| CoreTreatment::Replaced(core.parse().unwrap_or(0)));
             }
             match word.strip_suffix('?') {
-                Some(symbol) => (symbol == element).then_some(Core::Missing),
-                None => (word == element).then_some(Core::None),
+                Some(symbol) => (symbol == element).then_some(CoreTreatment::Missing),
+                None => (word == element).then_some(CoreTreatment::AllElectron),
             }
         })
     }
@@ -58,8 +59,8 @@ impl Basis {
     /// The electrons of an element that its effective core potential replaces.
     pub(super) fn replaced(&self, element: &str) -> u32 {
         match self.core(element) {
-            Some(Core::Replaced(core)) => core,
-            Some(Core::None | Core::Missing) | None => 0,
+            Some(CoreTreatment::Replaced(core)) => core,
+            Some(CoreTreatment::AllElectron | CoreTreatment::Missing) | None => 0,
         }
     }
 
@@ -107,7 +108,7 @@ pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
         };
     };
     let bare: Vec<&str> = elements()
-        .filter(|e| basis.core(e) == Some(Core::Missing))
+        .filter(|e| basis.core(e) == Some(CoreTreatment::Missing))
         .collect();
     if !bare.is_empty() {
         return fault(format!(
@@ -179,12 +180,12 @@ mod tests {
     #[test]
     fn cores_are_those_that_the_potentials_replace() {
         let core = |basis: &str, element: &str| Basis::named(basis).unwrap().core(element);
-        assert_eq!(core("def2-svp", "I"), Some(Core::Replaced(28)));
-        assert_eq!(core("def2-svp", "Br"), Some(Core::None));
-        assert_eq!(core("lanl2dz_ecp", "I"), Some(Core::Replaced(46)));
-        assert_eq!(core("lanl2dz_ecp", "Cl"), Some(Core::Replaced(10)));
-        assert_eq!(core("lanl2dz_ecp", "C"), Some(Core::None));
-        assert_eq!(core("cc-pvdz-pp", "I"), Some(Core::Missing));
+        assert_eq!(core("def2-svp", "I"), Some(CoreTreatment::Replaced(28)));
+        assert_eq!(core("def2-svp", "Br"), Some(CoreTreatment::AllElectron));
+        assert_eq!(core("lanl2dz_ecp", "I"), Some(CoreTreatment::Replaced(46)));
+        assert_eq!(core("lanl2dz_ecp", "Cl"), Some(CoreTreatment::Replaced(10)));
+        assert_eq!(core("lanl2dz_ecp", "C"), Some(CoreTreatment::AllElectron));
+        assert_eq!(core("cc-pvdz-pp", "I"), Some(CoreTreatment::Missing));
         assert_eq!(core("6-31G*", "I"), None);
     }
 

@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::said::error_sentence;
+use super::{ConformerSearch, SimError, SimResult, Simulator, Start, conformers};
 use super::{
     EMBED_TIMEOUT, MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement,
 };
-use super::{Search, SimError, SimResult, Simulator, Start, conformers};
 use super::{electrons, require_same_bonds};
 use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
 use crate::chem::{Geometry, Molecule};
@@ -25,7 +25,7 @@ const OUTPUT: &str = "energy.json";
 /// The engine `command` with its settings.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Command {
+pub struct CommandEngine {
     /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the
     /// names of the two files.
     ///
@@ -107,7 +107,7 @@ impl EnergyUnit {
 
 /// Output of the program.
 #[derive(Deserialize)]
-struct Answer {
+struct EnergyFile {
     /// Total energy of the molecule, in the unit that the settings declare.
     energy: f64,
     /// That unit, if the program says it.
@@ -117,7 +117,7 @@ struct Answer {
     version: Option<String>,
 }
 
-impl Simulator for Command {
+impl Simulator for CommandEngine {
     fn level(&self, _: &str) -> String {
         self.level.clone()
     }
@@ -144,8 +144,8 @@ impl Simulator for Command {
     }
 
     /// It may relax the geometry; where it does not, `parse` refuses any other than MMFF94's.
-    fn search(&self) -> Search {
-        Search {
+    fn conformer_search(&self) -> ConformerSearch {
+        ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
             needs_mmff94: false,
@@ -153,7 +153,7 @@ impl Simulator for Command {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
-        let start = Start::new(request, NAME, self.search())?;
+        let start = Start::new(request, NAME, self.conformer_search())?;
         let input = json!({
             "smiles": request.smiles,
             "charge": 0,
@@ -199,9 +199,9 @@ impl Simulator for Command {
     }
 }
 
-impl Command {
+impl CommandEngine {
     /// The output file of the program, in the declared unit.
-    fn answer(&self, program: &str, outputs: &Outputs) -> Result<Answer, SimError> {
+    fn answer(&self, program: &str, outputs: &Outputs) -> Result<EnergyFile, SimError> {
         let text = fs::read(outputs.dir.join(OUTPUT))
             .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
         // Python writes so what JSON has no word for.
@@ -209,7 +209,7 @@ impl Command {
             let message = format!("`{program}`: {OUTPUT} holds NaN");
             return Err(SimError::NotANumber(message));
         }
-        let answer: Answer =
+        let answer: EnergyFile =
             serde_json::from_slice(&text).map_err(|e| unreadable(program, &e.to_string()))?;
         match answer.unit.filter(|unit| *unit != self.unit) {
             Some(unit) => {

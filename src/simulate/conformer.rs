@@ -11,9 +11,9 @@ pub(super) const CONFORMERS: NonZeroU32 = NonZeroU32::new(30).unwrap();
 /// Seconds that they may take together, unless a campaign says otherwise.
 pub(super) const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
-/// Search for the initial geometry of an engine.
+/// ConformerSearch for the initial geometry of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Search {
+pub struct ConformerSearch {
     /// Embeddings of a molecule; one if absent, as in what version 0.1.0 wrote.
     pub conformers: Option<NonZeroU32>,
     /// Bounds all of them together.
@@ -23,7 +23,7 @@ pub struct Search {
     pub needs_mmff94: bool,
 }
 
-impl Search {
+impl ConformerSearch {
     /// Finds the conformers of a molecule.
     pub(super) fn run(self, molecule: &Molecule, seed: u64) -> Result<Conformers, SimError> {
         let embedding = Embedding {

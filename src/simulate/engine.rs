@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CONFORMERS, Command, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
+use super::{CONFORMERS, CommandEngine, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
 
 /// The programs of the engines that always need the same one, by the name of the engine.
 pub fn programs() -> Vec<(&'static str, Requirement)> {
@@ -39,7 +39,7 @@ pub enum QcEngine {
     /// Any program that QCEngine drives.
     Qcengine { settings: Qcengine },
     /// Any program at all.
-    Command { settings: Command },
+    Command { settings: CommandEngine },
 }
 
 impl Default for QcEngine {

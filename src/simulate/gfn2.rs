@@ -11,7 +11,7 @@ use sci_form::xtb::solve_gfn2;
 use serde::{Deserialize, Serialize};
 
 use super::require_same_bonds;
-use super::{CONFORMERS, EMBED_TIMEOUT, MMFF94, Search, atom_at_origin, atoms};
+use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, MMFF94, atom_at_origin, atoms};
 use super::{Outputs, PreparedSimulation, Request, SimError, SimResult, Simulator};
 use super::{conformer, conformers, free_atom_spin, require_neutral_closed_shell};
 use crate::chem::{Geometry, Molecule, atomic_number};
@@ -49,8 +49,8 @@ impl Simulator for Gfn2 {
         LEVEL.to_owned()
     }
 
-    fn search(&self) -> Search {
-        Search {
+    fn conformer_search(&self) -> ConformerSearch {
+        ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
             needs_mmff94: true,
@@ -92,7 +92,8 @@ impl Gfn2 {
         for symbol in molecule.element_counts().keys() {
             supported_number(symbol)?;
         }
-        let (geometry, energy) = conformer::lowest(self.search().run(molecule, request.seed)?)?;
+        let (geometry, energy) =
+            conformer::lowest(self.conformer_search().run(molecule, request.seed)?)?;
         require_same_bonds(molecule, &geometry, MMFF94)?;
         Ok((geometry, energy))
     }

@@ -54,7 +54,7 @@ fn flatten(name: String, value: &Value, parts: &mut BTreeMap<String, Value>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::simulate::{Command, Gfn2, Nwchem, QcEngine, RelaxedGeometry};
+    use crate::simulate::{CommandEngine, Gfn2, Nwchem, QcEngine, RelaxedGeometry};
 
     fn request(engine: QcEngine) -> Request {
         Request {
@@ -113,7 +113,7 @@ mod tests {
         let command = |settings: Value| {
             let text =
                 json!({"argv": ["p"], "level": "l", "unit": "hartree", "settings": settings});
-            let settings: Command = serde_json::from_value(text).unwrap();
+            let settings: CommandEngine = serde_json::from_value(text).unwrap();
             parts(&request(QcEngine::Command { settings }))
         };
         assert_eq!(

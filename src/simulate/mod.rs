@@ -25,12 +25,12 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
-pub use command::{Command, EnergyUnit};
-pub use conformer::Search;
+pub use command::{CommandEngine, EnergyUnit};
+pub use conformer::ConformerSearch;
 pub use engine::{QcEngine, programs};
 pub use gfn2::{Gfn2, VERSION as LIBRARIES};
 pub use key::key_parts;
-pub use nwchem::{Functions, Job, Nwchem};
+pub use nwchem::{Functions, Nwchem, NwchemTask};
 pub use qcengine::Qcengine;
 pub use said::without_backtrace;
 pub use words::{WORD_FORMAT, Words};
@@ -238,8 +238,8 @@ pub trait Simulator {
     fn ranks(&self) -> Option<Ranks> {
         None
     }
-    /// Search for its initial geometry.
-    fn search(&self) -> Search;
+    /// ConformerSearch for its initial geometry.
+    fn conformer_search(&self) -> ConformerSearch;
     /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder
     /// for temporary files, to which [`SCRATCH_LINK`] leads where the program runs.
     fn prepare(
@@ -262,7 +262,7 @@ struct Start {
 impl Start {
     /// The geometry, by default MMFF94's, of a neutral closed-shell molecule, or a free atom in its
     /// ground state.
-    fn new(request: &Request, engine: &str, search: Search) -> Result<Self, SimError> {
+    fn new(request: &Request, engine: &str, search: ConformerSearch) -> Result<Self, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
             return Ok(Self {

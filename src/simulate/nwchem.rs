@@ -19,7 +19,7 @@ use super::functional;
 use super::said::error_sentence;
 use super::vibrations::{Nucleus, zero_point_energy};
 use super::words::Words;
-use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
+use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, conformers};
 use super::{Outputs, PreparedSimulation, Program, Ranks, Request, Requirement, SimError};
 use super::{SCRATCH_LINK, SettingFault, SimResult, Simulator, Start};
 use super::{electrons, require_same_bonds};
@@ -47,7 +47,7 @@ pub struct Nwchem {
     /// cartesian for 3-21G and 6-31G with all that is added to them, spherical for every other.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
-    pub task: Job,
+    pub task: NwchemTask,
     /// Iterations of the self-consistent field, at the most.
     pub max_iterations: NonZeroU32,
     /// Steps of an optimisation, at the most.
@@ -73,7 +73,7 @@ pub struct Nwchem {
 /// What is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Job {
+pub enum NwchemTask {
     /// The energy at the geometry that it begins with.
     Energy,
     /// The energy at a geometry relaxed at this level.
@@ -99,7 +99,7 @@ impl Default for Nwchem {
             method: Words::fixed("hf"),
             basis: Words::fixed("3-21G"),
             functions: None,
-            task: Job::Energy,
+            task: NwchemTask::Energy,
             max_iterations: number(100),
             max_steps: number(100),
             memory_mb: number(600),
@@ -116,9 +116,9 @@ impl Simulator for Nwchem {
     fn level(&self, geometry: &str) -> String {
         let level = format!("{}/{}", self.method.as_str().to_uppercase(), self.basis);
         match self.task {
-            Job::Energy => format!("{level}//{geometry}"),
-            Job::Optimize => level,
-            Job::Frequencies => format!("{level}+ZPE"),
+            NwchemTask::Energy => format!("{level}//{geometry}"),
+            NwchemTask::Optimize => level,
+            NwchemTask::Frequencies => format!("{level}+ZPE"),
         }
     }
 
@@ -132,7 +132,7 @@ impl Simulator for Nwchem {
     }
 
     fn relaxes(&self) -> bool {
-        self.task == Job::Optimize
+        self.task == NwchemTask::Optimize
     }
 
     fn ranks(&self) -> Option<Ranks> {
@@ -152,11 +152,11 @@ impl Simulator for Nwchem {
         functional.into_iter().chain(basis).collect()
     }
 
-    fn search(&self) -> Search {
-        Search {
+    fn conformer_search(&self) -> ConformerSearch {
+        ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
-            needs_mmff94: self.task == Job::Energy,
+            needs_mmff94: self.task == NwchemTask::Energy,
         }
     }
 
@@ -165,7 +165,7 @@ impl Simulator for Nwchem {
         request: &Request,
         scratch: Option<&Path>,
     ) -> Result<PreparedSimulation, SimError> {
-        let start = Start::new(request, NAME, self.search())?;
+        let start = Start::new(request, NAME, self.conformer_search())?;
         Ok(PreparedSimulation::Program(Program {
             parallel: true,
             argv: vec!["nwchem".to_owned(), INPUT.to_owned()],
@@ -195,7 +195,7 @@ impl Simulator for Nwchem {
         let reported =
             reported_electrons(first).ok_or_else(|| unreadable("number of electrons"))?;
         self.compare_electrons(&geometry, reported)?;
-        if self.job(geometry.atoms.len()) == Job::Frequencies {
+        if self.job(geometry.atoms.len()) == NwchemTask::Frequencies {
             let second = tasks.get(1).ok_or_else(|| unreadable("second task"))?;
             energy += vibrational_energy(second, outputs)?;
         }
@@ -214,8 +214,12 @@ impl Simulator for Nwchem {
 
 impl Nwchem {
     /// A free atom has neither a geometry to relax nor vibrations.
-    fn job(&self, atoms: usize) -> Job {
-        if atoms == 1 { Job::Energy } else { self.task }
+    fn job(&self, atoms: usize) -> NwchemTask {
+        if atoms == 1 {
+            NwchemTask::Energy
+        } else {
+            self.task
+        }
     }
 
     fn functional(&self) -> Option<&Words> {
@@ -271,12 +275,12 @@ impl Nwchem {
             "basis": self.basis,
             "functional": self.functional(),
             "functions": self.functions(),
-            "frequencies": job == Job::Frequencies,
+            "frequencies": job == NwchemTask::Frequencies,
             "max_iterations": self.max_iterations,
             "max_steps": self.max_steps,
             "memory_mb": self.memory_mb,
             "multiplicity": start.multiplicity(),
-            "optimize": job != Job::Energy,
+            "optimize": job != NwchemTask::Energy,
             "potentials": self.potentials(start),
             // It knows no way to write a path with a blank, `:`, `;` or `#`.
             "scratch": scratch.map_or(".", |_| SCRATCH_LINK),

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::basis::{self, Basis};
 use super::said::error_sentence;
 use super::words::Words;
-use super::{EMBED_TIMEOUT, MMFF94, Search, conformers};
+use super::{ConformerSearch, EMBED_TIMEOUT, MMFF94, conformers};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
 use super::{SettingFault, Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
@@ -70,7 +70,7 @@ fn embed_timeout() -> NonZeroU32 {
 
 /// The part of a QCSchema result that is read, be it an `AtomicResult` or a `FailedOperation`.
 #[derive(Deserialize)]
-struct Answer {
+struct QcResult {
     success: bool,
     return_result: Option<f64>,
     molecule: Option<QcMolecule>,
@@ -121,8 +121,8 @@ impl Simulator for Qcengine {
         Some(requirement())
     }
 
-    fn search(&self) -> Search {
-        Search {
+    fn conformer_search(&self) -> ConformerSearch {
+        ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
             needs_mmff94: true,
@@ -163,7 +163,7 @@ impl Simulator for Qcengine {
             let level = self.level(MMFF94);
             return gfn2::free_atom(&molecule, symbol, NAME, &level).map(PreparedSimulation::Done);
         }
-        let start = Start::new(request, NAME, self.search())?;
+        let start = Start::new(request, NAME, self.conformer_search())?;
         let atoms = &start.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
         let positions = atoms.iter().flat_map(|(_, position)| *position);
@@ -222,7 +222,7 @@ impl Simulator for Qcengine {
         // Programs may print before the answer, which is one line.
         let line = outputs.stdout.lines().rfind(|line| line.starts_with('{'));
         let line = line.ok_or_else(|| unreadable("no JSON in its output"))?;
-        let answer: Answer =
+        let answer: QcResult =
             serde_json::from_str(line).map_err(|e| match line.contains("NaN") {
                 true => SimError::NotANumber(said("its answer holds NaN".to_owned())),
                 false => unreadable(&e.to_string()),

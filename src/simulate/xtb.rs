@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::said::error_sentence;
-use super::{CONFORMERS, EMBED_TIMEOUT, Search, conformers};
+use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, conformers};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
 use super::{Simulator, Start, electrons, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
@@ -60,8 +60,8 @@ impl Simulator for Xtb {
         })
     }
 
-    fn search(&self) -> Search {
-        Search {
+    fn conformer_search(&self) -> ConformerSearch {
+        ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
             needs_mmff94: false,
@@ -75,7 +75,7 @@ impl Simulator for Xtb {
         if let Some(symbol) = molecule.free_atom() {
             return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
         }
-        let start = Start::new(request, NAME, self.search())?;
+        let start = Start::new(request, NAME, self.conformer_search())?;
         let argv = ["xtb", INPUT, "--gfn", "2", "--opt"]
             .map(str::to_owned)
             .into();
