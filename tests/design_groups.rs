@@ -40,7 +40,7 @@ fn groups_are_those_of_an_independent_program() {
 
 #[test]
 fn counts_follow_the_sorted_vocabulary_and_unknown_groups_are_dropped() {
-    let vocabulary = Vocabulary::of(&[molecule("CC(N)=O"), molecule("CC")]);
+    let vocabulary = Vocabulary::from_molecules(&[molecule("CC(N)=O"), molecule("CC")]);
     // [CD1][CD1]; [CD1][CD3]; [CD3](=[OD1])([CD1])[ND1]; [ND1][CD3]; [OD1]=[CD3].
     assert_eq!(vocabulary.len(), 5);
     assert_eq!(vocabulary.counts(&molecule("CC")), [(0, 2.0)]);
@@ -148,7 +148,7 @@ proptest! {
             rest = later;
         }
         statistics.add(rest).unwrap();
-        let in_portions = GroupModel::of(&statistics, &settings).unwrap();
+        let in_portions = GroupModel::from_statistics(&statistics, &settings).unwrap();
         let at_once = GroupModel::fit(&measured, per_atom, &settings).unwrap();
         prop_assert_eq!(&in_portions, &at_once);
 

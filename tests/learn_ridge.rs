@@ -1,6 +1,6 @@
 //! Bayesian ridge regression: equal to scikit-learn, and unbroken by the smallest of inputs.
 
-use moldflow::learn::ridge::{BayesianRidge, RidgeSettings};
+use moldflow::learn::ridge::{BayesianRidge, Precisions, RidgeSettings};
 use moldflow::learn::surrogate::{Features, FitError, Surrogate};
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -54,7 +54,7 @@ fn mean_std_and_precisions_are_those_of_scikit_learn() {
     assert_eq!(golden.cases.len(), 11);
     for case in golden.cases {
         let model = fit(&features(&case.x), &case.y);
-        let (alpha, lambda) = model.precisions();
+        let Precisions { alpha, lambda } = model.precisions();
         // Precisions of a nearly exact fit hang on the last digits of the error.
         assert!(
             (alpha / case.alpha - 1.0).abs() < 1e-5,

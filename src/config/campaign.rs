@@ -9,7 +9,7 @@ use super::duration::Duration;
 pub use super::load::{LoadedCampaign, Overrides, load, read};
 use super::retries::Retries;
 use crate::chem::Stereo;
-use crate::design::settings::{GenerateSettings, ScreenSettings, TrainSettings};
+use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::simulate::QcEngine;
 
 /// A campaign with every default filled in and every `{{param}}` replaced.

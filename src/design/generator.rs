@@ -1,4 +1,4 @@
-//! What proposes molecules: the agent that learns, and the walker that does not.
+//! Generators, which propose molecules: the DQN agent and the random walk.
 
 use std::convert::Infallible;
 
@@ -8,9 +8,13 @@ use crate::learn::dqn::{Dqn, DqnError, DqnSettings, RunSummary};
 use crate::learn::random_walk::RandomWalk;
 use crate::learn::saved::{SavedError, SavedFormat};
 
-/// A source of molecules, whose memory lasts from call to call.
+/// A source of new molecules, saved between calls.
 pub trait Generator {
-    /// Explores `environment` as `settings` say and gives every state to `visit`, in order.
+    /// Explores `environment`; calls `visit` with every state, in order.
+    ///
+    /// # Errors
+    ///
+    /// The network fails or diverges.
     fn propose(
         &mut self,
         environment: &mut MoleculeEnvironment,
@@ -19,26 +23,34 @@ pub trait Generator {
         visit: &mut dyn FnMut(&State),
     ) -> Result<RunSummary, DqnError<Infallible>>;
 
-    /// Explores at random at least this much from now on.
+    /// Raises the fraction of random actions to `epsilon` if it is lower.
     fn explore_at_least(&mut self, epsilon: f64);
 
-    /// Share of random actions in the next episode.
+    /// Fraction of random actions in the next episode.
     fn epsilon(&self) -> f64;
 
-    /// The memory.
+    /// Encodes the generator.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be allocated.
     fn to_bytes(&self) -> Result<Vec<u8>, SavedError>;
 }
 
-/// The generator that `settings` name: as it was saved, or a new one from `seed`.
-pub fn generator(
+/// Restores the generator that `settings` name, or creates one from `seed` if `saved` is None.
+///
+/// # Errors
+///
+/// The saved bytes are damaged or of another kind, or the networks cannot be allocated.
+pub fn load_generator(
     settings: &GenerateSettings,
     saved: Option<&[u8]>,
     seed: u64,
 ) -> Result<Box<dyn Generator>, SavedError> {
     Ok(match (settings.agent, saved) {
-        (Agent::Moldqn, Some(bytes)) => Box::new(Dqn::from_bytes(bytes, dqn(settings))?),
-        (Agent::Moldqn, None) => Box::new(Dqn::new(dqn(settings), seed)?),
-        (Agent::Random, Some(bytes)) => Box::new(walk_from_bytes(bytes)?),
+        (Agent::Moldqn, Some(bytes)) => Box::new(Dqn::from_bytes(bytes, dqn_settings(settings))?),
+        (Agent::Moldqn, None) => Box::new(Dqn::new(dqn_settings(settings), seed)?),
+        (Agent::Random, Some(bytes)) => Box::new(WALK.decode::<RandomWalk>(bytes)?),
         (Agent::Random, None) => Box::new(RandomWalk::default()),
     })
 }
@@ -86,8 +98,7 @@ impl Generator for RandomWalk {
     }
 
     fn to_bytes(&self) -> Result<Vec<u8>, SavedError> {
-        postcard::to_extend(self, WALK.line().into_bytes())
-            .map_err(|_| SavedError::Damaged(WALK.name))
+        WALK.encode(self)
     }
 }
 
@@ -96,14 +107,7 @@ const WALK: SavedFormat = SavedFormat {
     layout: 1,
 };
 
-fn walk_from_bytes(bytes: &[u8]) -> Result<RandomWalk, SavedError> {
-    match postcard::take_from_bytes(WALK.content(bytes)?) {
-        Ok((walk, [])) => Ok(walk),
-        _ => Err(SavedError::Damaged(WALK.name)),
-    }
-}
-
-fn dqn(settings: &GenerateSettings) -> DqnSettings {
+fn dqn_settings(settings: &GenerateSettings) -> DqnSettings {
     DqnSettings {
         inputs: settings.fingerprint_bits,
         hidden: settings.hidden.clone(),

@@ -1,4 +1,4 @@
-//! Atom-centred groups: what the group-contribution model counts.
+//! Atom-centred groups, the features of the group-contribution model.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::chem::{BondKind, HeavyAtom, Molecule};
 
-/// The group of each heavy atom, in atom order: the atom, then its heavy neighbours, each with its
-/// bond, sorted.
+/// Group of each heavy atom, in atom order: the atom, followed by its heavy neighbours with their
+/// bonds, sorted.
 ///
-/// An atom is `[<symbol>D<degree>]` with the heavy neighbours as its degree; all neighbours but the
-/// last stand in parentheses. The carbonyl carbon of acetamide is `[CD3](=[OD1])([CD1])[ND1]`.
+/// An atom is written `[<symbol>D<degree>]`, its degree being the number of heavy neighbours; all
+/// neighbours but the last are in parentheses. The carbonyl carbon of acetamide is
+/// `[CD3](=[OD1])([CD1])[ND1]`.
 pub fn groups(molecule: &Molecule) -> Vec<String> {
     let atoms = molecule.heavy_atoms();
     let group = |atom: &HeavyAtom| {
@@ -28,45 +29,56 @@ pub fn groups(molecule: &Molecule) -> Vec<String> {
     atoms.iter().map(group).collect()
 }
 
-/// The distinct groups of some molecules, sorted: the columns of the model.
+/// Distinct groups of a set of molecules, sorted; each is a column of the model.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vocabulary {
     groups: Vec<String>,
 }
 
+/// Vocabulary with added groups.
+pub(super) struct ExtendedVocabulary {
+    pub vocabulary: Vocabulary,
+    /// New column of each old column, ascending.
+    pub places: Vec<usize>,
+}
+
 impl Vocabulary {
-    /// All groups of `molecules`.
-    pub fn of<'a>(molecules: impl IntoIterator<Item = &'a Molecule>) -> Self {
+    /// Collects the groups of `molecules`.
+    pub fn from_molecules<'a>(molecules: impl IntoIterator<Item = &'a Molecule>) -> Self {
         let groups: BTreeSet<String> = molecules.into_iter().flat_map(groups).collect();
         Self {
             groups: groups.into_iter().collect(),
         }
     }
 
-    /// This with the groups of `molecules` as well, and where each of its own columns is in it.
-    pub fn with<'a>(
+    /// Vocabulary with the groups of `molecules` added.
+    pub(super) fn extended<'a>(
         &self,
         molecules: impl IntoIterator<Item = &'a Molecule>,
-    ) -> (Self, Vec<usize>) {
-        let mut all = Self::of(molecules).groups;
+    ) -> ExtendedVocabulary {
+        let mut all = Self::from_molecules(molecules).groups;
         all.extend_from_slice(&self.groups);
         all.sort_unstable();
         all.dedup();
         let place = |group| all.partition_point(|other| other < group);
-        let places = self.groups.iter().map(place).collect();
-        (Self { groups: all }, places)
+        ExtendedVocabulary {
+            places: self.groups.iter().map(place).collect(),
+            vocabulary: Self { groups: all },
+        }
     }
 
+    /// Number of groups.
     pub fn len(&self) -> usize {
         self.groups.len()
     }
 
+    /// Returns true if there are no groups.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
     }
 
-    /// Counts of the groups of `molecule`, as (column, count), ascending; groups that are not
-    /// listed are dropped.
+    /// Counts of the groups of `molecule`, as (column, count), by ascending column; unknown groups are
+    /// dropped.
     pub fn counts(&self, molecule: &Molecule) -> Vec<(usize, f64)> {
         let mut columns: Vec<usize> = groups(molecule)
             .iter()

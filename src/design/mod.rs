@@ -1,13 +1,13 @@
-//! Where chemistry meets learning: group features, the molecule environment, and the bodies of the
-//! `ml` tasks.
+//! Learning on molecules: group features, the molecule environment, and the bodies of the `ml`
+//! tasks.
 
 mod error;
-pub mod generator;
+mod generator;
 pub mod groups;
 pub mod model;
-pub mod molecules;
+mod molecules;
 mod ranges;
-pub mod settings;
+mod settings;
 pub mod statistics;
 mod tasks;
 
@@ -18,11 +18,11 @@ use serde::{Deserialize, Serialize};
 use crate::task::RankedCandidate;
 
 pub use error::DesignError;
-pub use ranges::{RangeFault, out_of_range};
+pub use ranges::RangeFault;
 pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
 pub use tasks::{generate, screen, train};
 
-/// A molecule and the value of its objective, from which the surrogate learns.
+/// An evaluated molecule and its value, to which the surrogate is fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(from = "StoredObservation")]
 pub struct Observation {
@@ -39,7 +39,7 @@ enum StoredObservation {
         smiles: String,
         value: f64,
     },
-    /// The form of 0.1.0.
+    /// Form written by version 0.1.0.
     Pair(String, f64),
 }
 
@@ -56,71 +56,94 @@ impl From<StoredObservation> for Observation {
 /// Input of `train`: the evaluated molecules, in order of submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainInput {
-    /// Statistics of what an earlier call was given; none if `observations` is all there is.
+    /// File with the statistics of earlier observations; None if `observations` holds all.
     #[serde(default)]
     pub statistics: Option<PathBuf>,
-    /// Molecules that were evaluated since.
+    /// Observations that are not in the statistics.
     #[serde(alias = "measured")]
     pub observations: Vec<Observation>,
-    /// True if the values are divided by the number of atoms, hydrogen included.
+    /// True if the values are per atom, hydrogens included.
     #[serde(default)]
     pub per_atom: bool,
+    /// Settings of the method.
     pub settings: TrainSettings,
     /// Output file of the model.
     pub model_out: PathBuf,
     /// Output file of the statistics of all observations.
     pub statistics_out: PathBuf,
 }
+
+/// Output of `train`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainOutput {
+    /// Number of molecules that the model is fitted to.
     pub molecules: usize,
+    /// Number of distinct groups in them.
     pub groups: usize,
-    /// Root mean square error on the training set, hartree, of the values as they were given.
+    /// Root mean square error of the objective on these molecules, hartree.
     pub rmse_hartree: f64,
 }
 
 /// Input of `generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerateInput {
+    /// File of the model.
     pub model: PathBuf,
-    /// The agent left by the call before, none at first.
+    /// File of the agent as the previous call saved it; None in the first call.
     pub agent: Option<PathBuf>,
-    /// Start molecules of the episodes, used in turn; empty: from nothing.
+    /// SMILES of the start molecules, used in turn; without any, episodes start from nothing.
     pub starts: Vec<String>,
+    /// Symbols of the elements that may be added.
     pub elements: Vec<String>,
+    /// Largest number of atoms other than hydrogen.
     pub max_heavy_atoms: usize,
+    /// Sizes that a new ring may have.
     pub allowed_ring_sizes: Vec<usize>,
+    /// Settings of the method.
     pub settings: GenerateSettings,
-    /// Raises epsilon to at least this before the first episode.
+    /// Value to which epsilon is raised before the first episode if it is lower.
     pub epsilon_at_least: Option<f64>,
+    /// Seed of weights and actions.
     pub seed: u64,
+    /// Output file of the agent.
     pub agent_out: PathBuf,
-    /// Every distinct state visited, canonical SMILES, one a line, in order of first visit.
+    /// Output file of the visited molecules: canonical SMILES, one per line, each once, in order of
+    /// the first visit.
     pub candidates_out: PathBuf,
 }
+
+/// Output of `generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerateOutput {
+    /// Number of distinct molecules that were visited.
     pub candidates: usize,
+    /// Fraction of random actions in the next episode.
     pub epsilon: f64,
+    /// Number of episodes in this call.
     pub episodes: usize,
-    /// Mean reward of a step: standard deviations that the prediction lies below the mean of the
-    /// observations.
+    /// Mean reward of a step: distance of the prediction below the mean of the observations, in
+    /// standard deviations.
     pub mean_reward: f64,
-    /// Mean loss of the updates, none before the first.
+    /// Mean loss of the updates; None without updates.
     pub mean_loss: Option<f64>,
 }
 
 /// Input of `screen`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenInput {
+    /// File of the model.
     pub model: PathBuf,
+    /// File of the candidates: SMILES, one per line.
     pub candidates: PathBuf,
+    /// Settings of the method.
     pub settings: ScreenSettings,
-    /// Lowest value so far, hartree, for acquisitions that need it.
+    /// Lowest value so far, hartree; None before the first.
     pub incumbent: Option<f64>,
 }
-/// Predictions, best first.
+
+/// Output of `screen`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenOutput {
+    /// Distinct candidates with their predictions, best first.
     pub ranked: Vec<RankedCandidate>,
 }

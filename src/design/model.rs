@@ -1,16 +1,15 @@
 //! The group-contribution model: a sum over groups, fitted by Bayesian ridge regression.
 //!
-//! An energy is that of its atoms: E = N e0 + sum of n_g e_g, with N the number of atoms and n_g
-//! the counts of the groups. Divided by N this is linear in n_g / N with the intercept e0, and all
-//! molecules weigh the same. Fitting E on n_g instead has an intercept that is the same for a
-//! molecule of any size: one made of unknown groups is then predicted as an average molecule,
-//! however small, and per atom as the best of all.
+//! The energy is E = N e0 + sum of n_g e_g, with N the number of atoms and n_g the counts of the
+//! groups. E / N is linear in n_g / N with the intercept e0, and all molecules have the same weight.
+//! A fit of E on n_g would have one intercept for molecules of any size: a small molecule of unknown
+//! groups would be predicted as an average molecule, and per atom as the best of all.
 
 use serde::{Deserialize, Serialize};
 
 use super::groups::Vocabulary;
 use super::settings::TrainSettings;
-use super::statistics::{RegressionTarget, Statistics};
+use super::statistics::{ObjectiveDistribution, RegressionTarget, Statistics};
 use crate::chem::Molecule;
 use crate::learn::ridge::{BayesianRidge, RidgeSettings};
 use crate::learn::saved::{SavedError, SavedFormat};
@@ -22,13 +21,14 @@ pub struct GroupModel {
     vocabulary: Vocabulary,
     ridge: BayesianRidge,
     target: RegressionTarget,
-    /// Mean and standard deviation of the observed objective; the latter 1 where all values are
-    /// equal.
+    /// Mean of the observations.
     centre: f64,
+    /// Standard deviation of the observations; 1 if all values are equal.
     spread: f64,
 }
 
-/// Values that differ by less than this are equal: no simulation is as precise, hartree.
+/// Standard deviation in hartree below which all values count as equal: no simulation is more
+/// precise.
 const SMALLEST_SPREAD: f64 = 1e-6;
 
 const MODEL: SavedFormat = SavedFormat {
@@ -38,6 +38,10 @@ const MODEL: SavedFormat = SavedFormat {
 
 impl GroupModel {
     /// Fits the model to molecules and their values of the objective, hartree.
+    ///
+    /// # Errors
+    ///
+    /// There are no observations, a value is not finite, or the fit fails.
     pub fn fit(
         observations: &[(Molecule, f64)],
         per_atom: bool,
@@ -45,21 +49,28 @@ impl GroupModel {
     ) -> Result<Self, FitError> {
         let mut statistics = Statistics::new(settings.model, per_atom);
         statistics.add(observations)?;
-        Self::of(&statistics, settings)
+        Self::from_statistics(&statistics, settings)
     }
 
-    /// Fits the model to what `statistics` were taken of.
-    pub fn of(statistics: &Statistics, settings: &TrainSettings) -> Result<Self, FitError> {
+    /// Fits the model to the observations in `statistics`.
+    ///
+    /// # Errors
+    ///
+    /// There are no observations, or the fit fails.
+    pub fn from_statistics(
+        statistics: &Statistics,
+        settings: &TrainSettings,
+    ) -> Result<Self, FitError> {
         let settings = RidgeSettings {
             max_iterations: settings.max_iterations,
             tolerance: settings.tolerance,
         };
-        let (centre, deviation) = statistics.centre_and_deviation();
+        let ObjectiveDistribution { mean, deviation } = statistics.objective_distribution();
         Ok(Self {
             vocabulary: statistics.vocabulary().clone(),
-            ridge: BayesianRidge::of(statistics.fitted(), &settings)?,
+            ridge: BayesianRidge::from_moments(statistics.fitted(), &settings)?,
             target: statistics.target(),
-            centre,
+            centre: mean,
             spread: match deviation > SMALLEST_SPREAD {
                 true => deviation,
                 false => 1.0,
@@ -67,12 +78,12 @@ impl GroupModel {
         })
     }
 
-    /// Root mean square error on what `statistics` were taken of, hartree.
+    /// Root mean square error on the observations in `statistics`, hartree.
     pub fn rmse(&self, statistics: &Statistics) -> f64 {
         statistics.rmse(&self.ridge)
     }
 
-    /// The objective of each molecule, hartree.
+    /// Predicted objective of each molecule, hartree.
     pub fn predict<'a>(
         &self,
         molecules: impl IntoIterator<Item = &'a Molecule>,
@@ -101,16 +112,21 @@ impl GroupModel {
         self.vocabulary.len()
     }
 
+    /// Encodes the model.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be allocated.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SavedError> {
-        postcard::to_extend(self, MODEL.line().into_bytes())
-            .map_err(|_| SavedError::Damaged(MODEL.name))
+        MODEL.encode(self)
     }
 
+    /// Restores a saved model.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are damaged, or of another kind or layout.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedError> {
-        let damaged = || SavedError::Damaged(MODEL.name);
-        match postcard::take_from_bytes(MODEL.content(bytes)?) {
-            Ok((model, [])) => Ok(model),
-            _ => Err(damaged()),
-        }
+        MODEL.decode(bytes)
     }
 }

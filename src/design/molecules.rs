@@ -1,5 +1,5 @@
-//! The environment of the agent: molecules as states, valence edits as actions, the model's word as
-//! reward.
+//! Environment of the agent: molecules as states, edits of molecules as actions, predictions of the
+//! surrogate as rewards.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
@@ -11,67 +11,70 @@ use crate::chem::Molecule;
 use crate::chem::edit::{EditRules, successors};
 use crate::learn::environment::{Action, AgentEnvironment, StateObservation};
 
-/// Molecules that may be reached from the start molecules, or from nothing.
+/// Molecules that can be reached from the start molecules, or from nothing.
 pub struct MoleculeEnvironment {
-    pub model: GroupModel,
-    pub rules: EditRules,
-    pub view: View,
+    model: GroupModel,
+    rules: EditRules,
+    fingerprint: Fingerprint,
     starts: Vec<State>,
     episodes: usize,
-    seen: Seen,
+    cache: MoleculeCache,
 }
 
-/// A molecule, or nothing at all.
-pub type State = Option<Rc<SeenMolecule>>;
+/// A molecule, or None for nothing, to which the first action adds an atom.
+pub type State = Option<Rc<CachedMolecule>>;
 
-/// Representation of a molecule for the agent: a Morgan fingerprint.
+/// Morgan fingerprint by which the agent observes a molecule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct View {
+pub struct Fingerprint {
+    /// Radius, in bonds.
     pub radius: u32,
+    /// Length.
     pub bits: usize,
 }
 
-/// A molecule with what was worked out about it.
-pub struct SeenMolecule {
+/// A molecule with its observation and prediction.
+pub struct CachedMolecule {
+    /// Canonical SMILES.
     pub smiles: String,
     molecule: Molecule,
     observation: StateObservation,
-    /// Predicted objective, hartree, once asked for.
+    /// Predicted objective, hartree, computed when it is first needed.
     predicted: OnceCell<f64>,
 }
 
-/// Molecules met in this call by canonical SMILES, and the neighbours of those the agent stood on.
+/// Molecules of this call by canonical SMILES, and the neighbours of those that the agent visited.
 #[derive(Default)]
-struct Seen {
-    molecules: BTreeMap<String, Rc<SeenMolecule>>,
-    neighbours: BTreeMap<String, Vec<Rc<SeenMolecule>>>,
+struct MoleculeCache {
+    molecules: BTreeMap<String, Rc<CachedMolecule>>,
+    neighbours: BTreeMap<String, Vec<Rc<CachedMolecule>>>,
 }
 
-/// More molecules than this are not kept: about half a gigabyte.
-const MOST_SEEN: usize = 200_000;
+/// Number of molecules, about half a gigabyte, beyond which the cache is emptied.
+const MOST_CACHED: usize = 200_000;
 
 impl MoleculeEnvironment {
-    /// Episode k begins at `starts[k % len]`, or at nothing if there are none. Starts larger than
-    /// the rules allow are left out.
+    /// Creates an environment in which episode k begins at `starts[k % len]`, or at nothing if there
+    /// are none. Start molecules larger than the rules allow are left out.
     pub fn new(
         model: GroupModel,
         rules: EditRules,
-        view: View,
+        fingerprint: Fingerprint,
         starts: impl IntoIterator<Item = Molecule>,
     ) -> Self {
-        let mut seen = Seen::default();
+        let mut cache = MoleculeCache::default();
         let starts = starts
             .into_iter()
             .filter(|start| start.heavy_atoms().len() <= rules.max_heavy_atoms)
-            .map(|start| Some(seen.molecule(start, view)))
+            .map(|start| Some(cache.molecule(start, fingerprint)))
             .collect();
         Self {
             model,
             rules,
-            view,
+            fingerprint,
             starts,
             episodes: 0,
-            seen,
+            cache,
         }
     }
 }
@@ -90,8 +93,8 @@ impl AgentEnvironment for MoleculeEnvironment {
     }
 
     fn actions(&mut self, state: &State) -> Result<Vec<Action<State>>, Infallible> {
-        let neighbours = self.seen.neighbours(state, &self.rules, self.view);
-        let action = |molecule: &Rc<SeenMolecule>| Action {
+        let neighbours = self.cache.neighbours(state, &self.rules, self.fingerprint);
+        let action = |molecule: &Rc<CachedMolecule>| Action {
             observation: molecule.observation.clone(),
             state: Some(Rc::clone(molecule)),
         };
@@ -99,43 +102,49 @@ impl AgentEnvironment for MoleculeEnvironment {
     }
 
     /// Distance of the predicted objective below the mean of the observations, in their standard
-    /// deviations: minus the prediction, on a scale on which energies per atom can be told apart as
-    /// well as whole ones.
+    /// deviations. Unlike in hartree, rewards have the same scale for energies per atom and total
+    /// energies.
     fn reward(&mut self, state: &State) -> Result<f64, Infallible> {
         let predict = |molecule: &Molecule| self.model.predict([molecule])[0].mean;
-        Ok(state.as_ref().map_or(0.0, |seen| {
+        Ok(state.as_ref().map_or(0.0, |cached| {
             self.model
-                .standardised_gain(*seen.predicted.get_or_init(|| predict(&seen.molecule)))
+                .standardised_gain(*cached.predicted.get_or_init(|| predict(&cached.molecule)))
         }))
     }
 }
 
-impl Seen {
-    fn molecule(&mut self, molecule: Molecule, view: View) -> Rc<SeenMolecule> {
+impl MoleculeCache {
+    /// The cached molecule, added if it is new.
+    fn molecule(&mut self, molecule: Molecule, fingerprint: Fingerprint) -> Rc<CachedMolecule> {
         let smiles = molecule.canonical_smiles();
-        let seen = self.molecules.entry(smiles).or_insert_with_key(|smiles| {
-            Rc::new(SeenMolecule {
+        let cached = self.molecules.entry(smiles).or_insert_with_key(|smiles| {
+            Rc::new(CachedMolecule {
                 smiles: smiles.clone(),
-                observation: molecule.morgan_bits(view.radius, view.bits),
+                observation: molecule.morgan_bits(fingerprint.radius, fingerprint.bits),
                 molecule,
                 predicted: OnceCell::new(),
             })
         });
-        Rc::clone(seen)
+        Rc::clone(cached)
     }
 
     /// The molecules one edit away from `state`, sorted by SMILES.
-    fn neighbours(&mut self, state: &State, rules: &EditRules, view: View) -> &[Rc<SeenMolecule>] {
-        // Nothing has the empty SMILES.
-        let smiles = state.as_ref().map_or("", |seen| &seen.smiles);
+    fn neighbours(
+        &mut self,
+        state: &State,
+        rules: &EditRules,
+        fingerprint: Fingerprint,
+    ) -> &[Rc<CachedMolecule>] {
+        // The empty SMILES stands for nothing.
+        let smiles = state.as_ref().map_or("", |cached| &cached.smiles);
         if !self.neighbours.contains_key(smiles) {
-            if self.molecules.len() > MOST_SEEN {
+            if self.molecules.len() > MOST_CACHED {
                 *self = Self::default();
             }
-            let molecule = state.as_ref().map(|seen| &seen.molecule);
+            let molecule = state.as_ref().map(|cached| &cached.molecule);
             let neighbours = successors(molecule, rules)
                 .into_iter()
-                .map(|molecule| self.molecule(molecule, view))
+                .map(|molecule| self.molecule(molecule, fingerprint))
                 .collect();
             self.neighbours.insert(smiles.to_owned(), neighbours);
         }

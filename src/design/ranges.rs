@@ -1,4 +1,4 @@
-//! Settings held against the ranges of their own JSON Schema, so that a range is written once.
+//! Check of settings against the ranges in their JSON Schema, so that each range is written once.
 
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
@@ -8,12 +8,15 @@ use serde_json::Value;
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}` is {value}, allowed is {allowed}")]
 pub struct RangeFault {
+    /// Name of the setting.
     pub setting: String,
+    /// Its value, as JSON.
     pub value: String,
+    /// Description of the allowed values.
     pub allowed: String,
 }
 
-/// The settings of `settings`, a struct, that its schema does not allow.
+/// Fields of the struct `settings` whose values its schema does not allow.
 pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<RangeFault> {
     let schema = schema_for!(T);
     let (Some(Value::Object(properties)), Ok(Value::Object(values))) =
@@ -34,10 +37,10 @@ pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<RangeFault> 
             if items.len() as u64 > most {
                 faults.push(fault(value, format!("at most {most} items")));
             }
-            let wrong = items
+            let faulty = items
                 .iter()
                 .filter_map(|item| outside(&property["items"], item));
-            faults.extend(wrong.map(|(item, allowed)| fault(item, allowed)));
+            faults.extend(faulty.map(|(item, allowed)| fault(item, allowed)));
         } else if let Some((value, allowed)) = outside(property, value) {
             faults.push(fault(value, allowed));
         }
@@ -45,11 +48,11 @@ pub fn out_of_range<T: Serialize + JsonSchema>(settings: &T) -> Vec<RangeFault> 
     faults
 }
 
-/// `value` and its range, if it is a number outside of it or no number where one belongs.
+/// `value` and a description of its range, if the schema has a range and the value is not in it.
 fn outside<'a>(schema: &Value, value: &'a Value) -> Option<(&'a Value, String)> {
     let least = schema["minimum"].as_f64()?;
     let most = schema["maximum"].as_f64()?;
-    // JSON has no word for infinities and what is not a number: they become null.
+    // Infinities and NaN are null in JSON.
     let inside = value
         .as_f64()
         .is_some_and(|value| (least..=most).contains(&value));

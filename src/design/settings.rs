@@ -11,23 +11,25 @@ use super::ranges::{RangeFault, out_of_range};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainSettings {
+    /// Form of the surrogate.
     pub model: Model,
-    /// Most rounds of evidence maximisation.
+    /// Maximum number of iterations of evidence maximisation; scikit-learn's default.
     #[schemars(range(min = 1, max = 100_000))]
     pub max_iterations: usize,
-    /// The fit has converged when the coefficients move by less than this, summed, in a round.
+    /// Sum of the absolute changes of the coefficients in an iteration below which the fit has
+    /// converged; scikit-learn's default.
     #[schemars(range(min = 1e-12, max = 1.0))]
     pub tolerance: f64,
 }
 
-/// The surrogate of the simulator.
+/// Form of the surrogate.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
-    /// Bayesian ridge regression of the energy per atom on counts of atom-centred groups per atom.
+    /// Bayesian ridge regression of the energy per atom on the counts of atom-centred groups per atom.
     #[default]
     GroupContribution,
-    /// The same of the whole energy on whole counts, as in the reference application.
+    /// Bayesian ridge regression of the total energy on the counts, as in the reference application.
     GroupCounts,
 }
 
@@ -35,55 +37,58 @@ pub enum Model {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GenerateSettings {
+    /// Agent that generates molecules.
     pub agent: Agent,
-    /// Episodes of a call.
+    /// Number of episodes in a call.
     #[schemars(range(min = 1, max = 100_000))]
     pub episodes: usize,
-    /// Steps of an episode.
+    /// Maximum number of steps in an episode; each step is one edit of the molecule.
     #[schemars(range(min = 1, max = 10_000))]
     pub steps: usize,
-    /// Radius of the Morgan fingerprint that the agent sees, in bonds.
+    /// Radius, in bonds, of the Morgan fingerprint by which the agent observes a molecule.
     #[schemars(range(min = 0, max = 10))]
     pub fingerprint_radius: u32,
-    /// Length of the fingerprint.
+    /// Length of the fingerprint, in bits; the number of inputs of the Q-network.
     #[schemars(range(min = 16, max = 65_536))]
     pub fingerprint_bits: usize,
     /// Widths of the hidden layers of the Q-network.
     #[schemars(length(max = 8), inner(range(min = 1, max = 16_384)))]
     pub hidden: Vec<usize>,
+    /// Learning rate of the optimiser, Adam.
     #[schemars(range(min = 1e-8, max = 1.0))]
     pub learning_rate: f64,
-    /// Discount of the reward a step later.
+    /// Discount factor of the reward one step later.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub gamma: f64,
-    /// Share of random actions in the agent's first episode.
+    /// Fraction of random actions in the agent's first episode.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub epsilon_start: f64,
-    /// What epsilon is multiplied with after each episode.
+    /// Factor by which epsilon is multiplied after each episode.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub epsilon_decay: f64,
+    /// Lower bound of epsilon.
     #[schemars(range(min = 0.0, max = 1.0))]
     pub epsilon_min: f64,
-    /// Transitions of an update; none is made before the replay memory holds as many.
+    /// Number of transitions in an update; updates begin once the replay memory holds as many.
     #[schemars(range(min = 1, max = 4_096))]
     pub batch_size: usize,
-    /// Transitions remembered.
+    /// Capacity of the replay memory, in transitions; at least `batch_size`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub replay_size: usize,
-    /// Episodes between two copies of the network to the target network, counted over the agent's
-    /// life.
+    /// Number of episodes between copies of the network to the target network, counted over all
+    /// calls.
     #[schemars(range(min = 1, max = 100_000))]
     pub target_update_episodes: usize,
 }
 
-/// What generates molecules.
+/// Agent that generates molecules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Agent {
     /// Deep Q-learning on valence edits (Zhou et al., Sci. Rep. 9, 10752, 2019).
     #[default]
     Moldqn,
-    /// A random walk over the same edits, which learns nothing: the baseline.
+    /// Random walk over the same edits, without learning: the baseline.
     Random,
 }
 
@@ -91,8 +96,9 @@ pub enum Agent {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ScreenSettings {
+    /// Acquisition function by which candidates are ranked.
     pub acquisition: Acquisition,
-    /// Standard deviations that `lower_confidence_bound` subtracts from the mean.
+    /// Number of standard deviations that `lower_confidence_bound` subtracts from the mean.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub kappa: f64,
 }
@@ -138,14 +144,14 @@ impl Default for ScreenSettings {
 }
 
 impl TrainSettings {
-    /// What is out of range.
+    /// Settings that are out of range.
     pub fn faults(&self) -> Vec<RangeFault> {
         out_of_range(self)
     }
 }
 
 impl GenerateSettings {
-    /// What is out of range, or would keep the agent from ever learning.
+    /// Settings that are out of range, or with which the agent could never learn.
     pub fn faults(&self) -> Vec<RangeFault> {
         let mut faults = out_of_range(self);
         if self.replay_size < self.batch_size {
@@ -160,7 +166,7 @@ impl GenerateSettings {
 }
 
 impl ScreenSettings {
-    /// What is out of range.
+    /// Settings that are out of range.
     pub fn faults(&self) -> Vec<RangeFault> {
         out_of_range(self)
     }

@@ -1,8 +1,8 @@
-//! Sums over all observations that the group model is fitted to; further observations add to them.
+//! Sums over all observations, from which the group model is fitted.
 
 use serde::{Deserialize, Serialize};
 
-use super::groups::Vocabulary;
+use super::groups::{ExtendedVocabulary, Vocabulary};
 use super::settings::Model;
 use crate::chem::Molecule;
 use crate::learn::moments::Moments;
@@ -10,25 +10,32 @@ use crate::learn::ridge::BayesianRidge;
 use crate::learn::saved::{SavedError, SavedFormat};
 use crate::learn::surrogate::FitError;
 
-/// Sums over molecules and their values of the objective, hartree. The same molecules in the same
-/// order give the same bits, in however many portions they came.
+/// Sums over molecules and their values of the objective, hartree. They depend, to the last bit, only
+/// on the observations and their order, not on the portions in which they are added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     target: RegressionTarget,
     vocabulary: Vocabulary,
-    /// Sums for the fit.
+    /// Sums over the fitted quantity.
     fitted: Moments,
-    /// Sums for the objective, by the columns of the fit times the factor that makes a fitted value
-    /// one of the objective; column 0 is that factor itself.
+    /// Sums over the objective. Column 0 is the factor that converts a fitted value to the objective;
+    /// the others are the columns of the fit times this factor.
     objective: Moments,
 }
 
-/// Objective and fitted quantity.
+/// Objective of the campaign and quantity that the model is fitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RegressionTarget {
+    /// Determines the fitted quantity.
     pub model: Model,
     /// True if the objective is divided by the number of atoms.
     pub per_atom: bool,
+}
+
+/// Mean and standard deviation of the objective, hartree.
+pub(super) struct ObjectiveDistribution {
+    pub mean: f64,
+    pub deviation: f64,
 }
 
 const STATISTICS: SavedFormat = SavedFormat {
@@ -37,8 +44,8 @@ const STATISTICS: SavedFormat = SavedFormat {
 };
 
 impl Statistics {
-    /// Empty statistics for the objective (`per_atom`: divided by the number of atoms) and this
-    /// model.
+    /// Creates statistics without observations. `per_atom`: the objective is divided by the number of
+    /// atoms.
     pub fn new(model: Model, per_atom: bool) -> Self {
         Self {
             target: RegressionTarget { model, per_atom },
@@ -49,8 +56,12 @@ impl Statistics {
     }
 
     /// Adds molecules and their values of the objective, hartree.
+    ///
+    /// # Errors
+    ///
+    /// A value is not finite.
     pub fn add(&mut self, observations: &[(Molecule, f64)]) -> Result<(), FitError> {
-        self.learn_groups(observations.iter().map(|(molecule, _)| molecule));
+        self.add_groups(observations.iter().map(|(molecule, _)| molecule));
         for (molecule, value) in observations {
             let factor = self.target.objective_of_fitted(molecule);
             let row = self.target.row(&self.vocabulary, molecule);
@@ -62,27 +73,30 @@ impl Statistics {
         Ok(())
     }
 
-    /// Number of molecules that were added.
+    /// Number of observations.
     pub fn molecules(&self) -> usize {
         self.fitted.rows()
     }
 
-    /// Returns true if they are of this objective and this model.
-    pub fn are_of(&self, model: Model, per_atom: bool) -> bool {
+    /// Returns true for statistics of this objective and model.
+    pub fn matches(&self, model: Model, per_atom: bool) -> bool {
         self.target == RegressionTarget { model, per_atom }
     }
 
-    /// Root mean square error of a fit to them, hartree, of the values as they were given.
+    /// Root mean square error of a fit, in the objective, hartree.
     pub fn rmse(&self, ridge: &BayesianRidge) -> f64 {
         let slopes = (0..self.vocabulary.len()).map(|column| ridge.slope(column));
         let slopes: Vec<f64> = [ridge.at_zero()].into_iter().chain(slopes).collect();
         (self.objective.squared_error(&slopes) / self.molecules() as f64).sqrt()
     }
 
-    /// Mean and standard deviation of the objective, hartree.
-    pub fn centre_and_deviation(&self) -> (f64, f64) {
-        let squares = self.objective.deviations() / self.molecules() as f64;
-        (self.objective.mean(), squares.sqrt())
+    /// Distribution of the observed objective; not a number without observations.
+    pub(super) fn objective_distribution(&self) -> ObjectiveDistribution {
+        let variance = self.objective.squared_deviations() / self.molecules() as f64;
+        ObjectiveDistribution {
+            mean: self.objective.mean(),
+            deviation: variance.sqrt(),
+        }
     }
 
     pub(super) fn target(&self) -> RegressionTarget {
@@ -97,22 +111,28 @@ impl Statistics {
         &self.fitted
     }
 
+    /// Encodes the statistics.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be allocated.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SavedError> {
-        postcard::to_extend(self, STATISTICS.line().into_bytes())
-            .map_err(|_| SavedError::Damaged(STATISTICS.name))
+        STATISTICS.encode(self)
     }
 
+    /// Restores saved statistics.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are damaged, or of another kind or layout.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SavedError> {
-        match postcard::take_from_bytes(STATISTICS.content(bytes)?) {
-            Ok((statistics, [])) => Ok(statistics),
-            _ => Err(SavedError::Damaged(STATISTICS.name)),
-        }
+        STATISTICS.decode(bytes)
     }
 
-    /// Columns stay sorted by group, so that those of the fit do not hang on the order in which
-    /// groups were met.
-    fn learn_groups<'a>(&mut self, molecules: impl IntoIterator<Item = &'a Molecule>) {
-        let (vocabulary, places) = self.vocabulary.with(molecules);
+    /// Adds the groups of `molecules` as columns. Columns are sorted by group, so they do not depend on
+    /// the order in which groups are first seen.
+    fn add_groups<'a>(&mut self, molecules: impl IntoIterator<Item = &'a Molecule>) {
+        let ExtendedVocabulary { vocabulary, places } = self.vocabulary.extended(molecules);
         let shifted: Vec<usize> = (places.iter().map(|place| place + 1)).collect();
         let shifted = [vec![0], shifted].concat();
         self.fitted = self.fitted.rearranged(&places, vocabulary.len());
@@ -122,7 +142,7 @@ impl Statistics {
 }
 
 impl RegressionTarget {
-    /// The features of a molecule.
+    /// Features of a molecule, as (column, value).
     pub fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
         let share = match self.model {
             Model::GroupContribution => atoms(molecule),
@@ -134,7 +154,7 @@ impl RegressionTarget {
             .collect()
     }
 
-    /// Factor that converts a fitted value of a molecule to one of the objective.
+    /// Factor that converts a fitted value of a molecule to its objective.
     pub fn objective_of_fitted(self, molecule: &Molecule) -> f64 {
         match (self.model, self.per_atom) {
             (Model::GroupContribution, true) | (Model::GroupCounts, false) => 1.0,

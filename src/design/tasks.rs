@@ -1,14 +1,14 @@
-//! The bodies of the tasks `train`, `generate` and `screen`: each reads and writes the files its
-//! input names.
+//! Bodies of the tasks `train`, `generate` and `screen`, which read and write the files named in
+//! their inputs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use super::error::DesignError;
-use super::generator::generator;
+use super::generator::load_generator;
 use super::model::GroupModel;
-use super::molecules::{MoleculeEnvironment, View};
+use super::molecules::{Fingerprint, MoleculeEnvironment};
 use super::ranges::RangeFault;
 use super::settings::Model;
 use super::statistics::Statistics;
@@ -18,7 +18,12 @@ use crate::chem::edit::EditRules;
 use crate::learn::acquisition::rank;
 use crate::task::RankedCandidate;
 
-/// Adds the new results to the statistics, fits the surrogate to them, and writes both.
+/// Adds observations to the statistics, fits the surrogate, and writes both.
+///
+/// # Errors
+///
+/// Settings are out of range, a molecule is malformed, the statistics are of another campaign, the
+/// fit fails, or a file cannot be read or written.
 pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
     refuse(input.settings.faults())?;
     let (model, per_atom) = (input.settings.model, input.per_atom);
@@ -36,7 +41,7 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
         )
         .collect::<Result<Vec<_>, _>>()?;
     statistics.add(&observations)?;
-    let model = GroupModel::of(&statistics, &input.settings)?;
+    let model = GroupModel::from_statistics(&statistics, &input.settings)?;
     write(&input.model_out, model.to_bytes()?)?;
     write(&input.statistics_out, statistics.to_bytes()?)?;
     Ok(TrainOutput {
@@ -46,8 +51,12 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
     })
 }
 
-/// Lets the agent explore against the model; writes the states it visited, and the agent as it is
-/// afterwards.
+/// Lets the agent explore with rewards from the model; writes the visited molecules and the agent.
+///
+/// # Errors
+///
+/// Settings are out of range, a start molecule is malformed, the agent diverges, or a file cannot be
+/// read or written.
 pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     let settings = &input.settings;
     refuse(settings.faults())?;
@@ -62,35 +71,36 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
         max_heavy_atoms: input.max_heavy_atoms,
         allowed_ring_sizes: input.allowed_ring_sizes.clone(),
     };
-    let view = View {
+    let fingerprint = Fingerprint {
         radius: settings.fingerprint_radius,
         bits: settings.fingerprint_bits,
     };
-    let mut environment = MoleculeEnvironment::new(read_model(&input.model)?, rules, view, starts);
+    let mut environment =
+        MoleculeEnvironment::new(read_model(&input.model)?, rules, fingerprint, starts);
 
     let mut agent = match &input.agent {
         Some(path) => {
             let bytes = fs::read(path).map_err(DesignError::read(path))?;
-            generator(settings, Some(&bytes), input.seed).map_err(DesignError::saved(path))?
+            load_generator(settings, Some(&bytes), input.seed).map_err(DesignError::saved(path))?
         }
-        None => generator(settings, None, input.seed)?,
+        None => load_generator(settings, None, input.seed)?,
     };
     if let Some(epsilon) = input.epsilon_at_least {
         agent.explore_at_least(epsilon.clamp(0.0, 1.0));
     }
-    let (mut visited, mut known) = (String::new(), BTreeSet::new());
+    let (mut visited, mut distinct) = (String::new(), BTreeSet::new());
     let summary = agent.propose(&mut environment, settings, input.seed, &mut |state| {
-        if let Some(seen) = state
-            && known.insert(seen.smiles.clone())
+        if let Some(cached) = state
+            && distinct.insert(cached.smiles.clone())
         {
-            visited.push_str(&seen.smiles);
+            visited.push_str(&cached.smiles);
             visited.push('\n');
         }
     })?;
     write(&input.candidates_out, visited)?;
     write(&input.agent_out, agent.to_bytes()?)?;
     Ok(GenerateOutput {
-        candidates: known.len(),
+        candidates: distinct.len(),
         epsilon: agent.epsilon(),
         episodes: summary.episodes,
         mean_reward: summary.mean_reward,
@@ -98,7 +108,11 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     })
 }
 
-/// Predicts the candidates and ranks them, the best first.
+/// Predicts and ranks the candidates, best first.
+///
+/// # Errors
+///
+/// Settings are out of range, a candidate is malformed, or a file cannot be read.
 pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     refuse(input.settings.faults())?;
     let model = read_model(&input.model)?;
@@ -134,6 +148,7 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     })
 }
 
+/// Refuses settings with faults.
 fn refuse(faults: Vec<RangeFault>) -> Result<(), DesignError> {
     match faults.is_empty() {
         true => Ok(()),
@@ -149,7 +164,7 @@ fn read_model(path: &Path) -> Result<GroupModel, DesignError> {
 fn read_statistics(path: &Path, model: Model, per_atom: bool) -> Result<Statistics, DesignError> {
     let bytes = fs::read(path).map_err(DesignError::read(path))?;
     let statistics = Statistics::from_bytes(&bytes).map_err(DesignError::saved(path))?;
-    match statistics.are_of(model, per_atom) {
+    match statistics.matches(model, per_atom) {
         true => Ok(statistics),
         false => Err(DesignError::OtherStatistics(path.to_owned())),
     }

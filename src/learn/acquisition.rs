@@ -1,5 +1,5 @@
-//! Acquisition: the value of simulating a candidate, and the ranking by it. Lower objectives are
-//! better.
+//! Acquisition functions: the value of simulating a candidate, and the ranking by it. The objective
+//! is minimised.
 
 use std::cmp::Ordering;
 use std::f64::consts::PI;
@@ -9,23 +9,22 @@ use serde::{Deserialize, Serialize};
 
 use super::surrogate::Prediction;
 
-/// Score of candidates when the objective is minimised.
+/// Acquisition function by which candidates are ranked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Acquisition {
-    /// The lowest predicted mean first.
+    /// Lowest predicted mean first.
     #[default]
     Greedy,
-    /// The lowest mean less `kappa` standard deviations first.
+    /// Lowest mean minus `kappa` standard deviations first.
     LowerConfidenceBound,
-    /// The largest expected improvement on the best value so far first; greedy when there is none
-    /// yet.
+    /// Largest expected improvement on the best value so far first; greedy while there is no value.
     ExpectedImprovement,
 }
 
 impl Acquisition {
-    /// The score of a prediction, lowest first: `kappa` is used by the confidence bound,
-    /// `incumbent` (the best value so far) by the expected improvement.
+    /// Score of a prediction; lower is better. The confidence bound uses `kappa`, the expected
+    /// improvement the `incumbent`, which is the best value so far.
     pub fn score(self, prediction: Prediction, kappa: f64, incumbent: Option<f64>) -> f64 {
         match (self, incumbent) {
             (Self::Greedy, _) | (Self::ExpectedImprovement, None) => prediction.mean,
@@ -35,27 +34,26 @@ impl Acquisition {
     }
 }
 
-/// Mean less `kappa` standard deviations.
-pub fn lower_confidence_bound(prediction: Prediction, kappa: f64) -> f64 {
+/// Mean minus `kappa` standard deviations.
+fn lower_confidence_bound(prediction: Prediction, kappa: f64) -> f64 {
     prediction.mean - kappa * prediction.std
 }
 
-/// The expectation of max(best - y, 0) for a normal y (Jones et al., J. Global Optim. 13, 455,
-/// 1998, eq. 15).
+/// Expectation of max(best - y, 0) for a normally distributed y (Jones et al., J. Global Optim. 13,
+/// 455, 1998, eq. 15).
 pub fn expected_improvement(prediction: Prediction, best: f64) -> f64 {
     let gain = best - prediction.mean;
     if prediction.std <= 0.0 {
         return gain.max(0.0);
     }
     let u = gain / prediction.std;
-    // The difference of two nearly equal terms far below zero, where rounding could make it
-    // negative.
+    // Far below zero the two terms nearly cancel, and rounding could make the sum negative.
     let improvement = prediction.std * (u * normal_cdf(u) + normal_pdf(u));
     if improvement < 0.0 { 0.0 } else { improvement }
 }
 
-/// Sorts candidates, the best first: by score, then by predicted mean, then by `key`, so that the
-/// order does not depend on the order of what comes in. What has no number for a score comes last.
+/// Sorts candidates, best first: by score, then by predicted mean, then by key, so the result does
+/// not depend on their order before. Scores that are not a number come last.
 pub fn rank<K: Ord>(
     candidates: &mut [(K, Prediction)],
     acquisition: Acquisition,
@@ -79,8 +77,8 @@ fn normal_pdf(z: f64) -> f64 {
     (-0.5 * z * z).exp() / (2.0 * PI).sqrt()
 }
 
-/// The normal distribution function, by its series near zero (Marsaglia, J. Stat. Softw. 11 (4),
-/// 2004) and by Laplace's continued fraction in the tails, where the series would cancel.
+/// Normal distribution function, by its series near zero (Marsaglia, J. Stat. Softw. 11 (4), 2004)
+/// and by Laplace's continued fraction in the tails, where the terms of the series cancel.
 fn normal_cdf(z: f64) -> f64 {
     if z.is_nan() {
         return z;

@@ -5,12 +5,14 @@ use candle_core::{CpuStorage, InplaceOp2, InplaceOp3, Layout, Result, Tensor, Va
 
 use super::network::QNetwork;
 
-/// The optimiser's state for one network: a first and a second moment for each parameter, and the
-/// steps taken.
+/// Optimiser state of one network.
 #[derive(Debug)]
 pub struct Adam {
+    /// First moment of each parameter, with its shape.
     pub first: Vec<Tensor>,
+    /// Second moment of each parameter, with its shape.
     pub second: Vec<Tensor>,
+    /// Number of steps taken.
     pub steps: u64,
 }
 
@@ -19,7 +21,11 @@ const BETA_2: f64 = 0.999;
 const EPSILON: f64 = 1e-8;
 
 impl Adam {
-    /// No step taken: all moments are zero.
+    /// Creates the state before the first step: all moments are zero.
+    ///
+    /// # Errors
+    ///
+    /// A tensor cannot be allocated.
     pub fn new(network: &QNetwork) -> Result<Self> {
         let zeros = || {
             let moments = network.parameters().map(|parameter| parameter.zeros_like());
@@ -32,7 +38,11 @@ impl Adam {
         })
     }
 
-    /// Moves every parameter of `network` against its gradient.
+    /// Updates every parameter of `network`; `rate` is the learning rate.
+    ///
+    /// # Errors
+    ///
+    /// The moments or gradients do not have the shapes of the parameters.
     pub fn step(&mut self, network: &QNetwork, gradients: &GradStore, rate: f64) -> Result<()> {
         self.steps += 1;
         let steps = self.steps as f64;
@@ -51,7 +61,7 @@ impl Adam {
     }
 }
 
-/// A parameter that took no part in the loss has the gradient zero.
+/// Gradient of a parameter, zero if the loss does not depend on it.
 fn gradient_of(parameter: &Var, gradients: &GradStore) -> Result<Tensor> {
     match gradients.get(parameter) {
         Some(gradient) => gradient.contiguous(),
@@ -59,15 +69,15 @@ fn gradient_of(parameter: &Var, gradients: &GradStore) -> Result<Tensor> {
     }
 }
 
-/// m = beta_1 m + (1 - beta_1) g
+/// The operation m = beta_1 m + (1 - beta_1) g.
 struct FirstMoment;
 
-/// v = beta_2 v + (1 - beta_2) g^2
+/// The operation v = beta_2 v + (1 - beta_2) g^2.
 struct SecondMoment;
 
-/// w = w - rate m / (sqrt(v) root_correction + epsilon)
+/// The operation w = w - rate m / (sqrt(v) root_correction + epsilon).
 struct Update {
-    /// Learning rate over 1 - beta_1^t.
+    /// Learning rate divided by 1 - beta_1^t.
     rate: f32,
     /// 1 / sqrt(1 - beta_2^t).
     root_correction: f32,
@@ -123,7 +133,7 @@ impl InplaceOp3 for Update {
     }
 }
 
-/// All tensors here own their whole storage, so that layouts need no look.
+/// The numbers of a tensor. All tensors here own their whole storage, so their layout is ignored.
 fn writable(storage: &mut CpuStorage) -> Result<&mut [f32]> {
     match storage {
         CpuStorage::F32(values) => Ok(values),

@@ -1,9 +1,9 @@
 //! Deep Q-learning as in MolDQN (Zhou et al., Sci. Rep. 9, 10752, 2019), on any environment.
 //!
-//! The value is one of states reached, Q(s'), and the error of a transition `e = Q(s') - (r + gamma
-//! max Q_target(s''))`, with s'' the states that can be reached from s'. The step limit of an
-//! episode truncates it and is no terminal state: only a state without successors has no second
-//! term. `docs/decisions/0002-dqn-corrections.md` has the reasons.
+//! The network estimates the value Q(s') of a reached state. The error of a transition is `e = Q(s')
+//! - (r + gamma max Q_target(s''))`, with s'' the states that can be reached from s'. The step limit
+//! truncates an episode without making its last state terminal: the second term is absent only if
+//! s' has no successors. `docs/decisions/0002-dqn-corrections.md` gives the reasons.
 
 use candle_core::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
@@ -14,7 +14,7 @@ use super::environment::{Action, AgentEnvironment, StateObservation};
 use super::network::QNetwork;
 use super::replay::{Replay, Transition};
 
-/// An agent: all that lasts from call to call.
+/// An agent: settings, networks, optimiser, replay memory and counters.
 #[derive(Debug)]
 pub struct Dqn {
     pub(super) settings: DqnSettings,
@@ -23,58 +23,69 @@ pub struct Dqn {
     pub(super) optimiser: Adam,
     pub(super) replay: Replay,
     pub(super) epsilon: f64,
-    /// Episodes of the agent's whole life.
+    /// Number of episodes since the agent was created.
     pub(super) episodes: u64,
 }
 
-/// Settings of an agent: state, exploration, learning.
+/// Settings of an agent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DqnSettings {
     /// Length of an observation.
     pub inputs: usize,
     /// Widths of the hidden layers.
     pub hidden: Vec<usize>,
+    /// Learning rate of the optimiser.
     pub learning_rate: f64,
-    /// Discount of the reward a step later.
+    /// Discount factor of the reward one step later.
     pub gamma: f64,
-    /// Share of random actions in the first episode.
+    /// Fraction of random actions in the first episode.
     pub epsilon_start: f64,
     /// Factor by which epsilon is multiplied after each episode.
     pub epsilon_decay: f64,
     /// Lower bound of epsilon.
     pub epsilon_min: f64,
-    /// Transitions of an update; none is made before the replay memory holds as many.
+    /// Number of transitions in an update; updates begin once the replay memory holds as many.
     pub batch_size: usize,
+    /// Capacity of the replay memory, in transitions.
     pub replay_size: usize,
-    /// Episodes, counted over the agent's life, between two copies of the network to the target
+    /// Number of episodes, counted over all calls, between copies of the network to the target
     /// network.
     pub target_update_episodes: u64,
 }
 
-/// Summary of a call of `run`.
+/// Summary of one call of [`Dqn::run`].
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RunSummary {
+    /// Number of episodes.
     pub episodes: usize,
+    /// Number of steps in all episodes.
     pub steps: usize,
     /// Mean reward of a step, zero without steps.
     pub mean_reward: f64,
-    /// Mean loss of the updates, none without updates.
+    /// Mean loss of the updates; None without updates.
     pub mean_loss: Option<f64>,
 }
 
 /// Error of an agent; `E` is the error of its environment.
 #[derive(Debug, thiserror::Error)]
 pub enum DqnError<E> {
+    /// Error of the environment.
     #[error(transparent)]
     Environment(E),
+    /// Loss that is not finite, and the number of updates so far.
     #[error("the loss of the agent is {0} after {1} updates: lower `learning_rate`")]
     Diverged(f32, u64),
+    /// Error of a tensor operation.
     #[error("the Q-network failed")]
     Network(#[from] candle_core::Error),
 }
 
 impl Dqn {
-    /// A new agent, its weights drawn from `seed`.
+    /// Creates an agent with random weights, drawn from `seed`.
+    ///
+    /// # Errors
+    ///
+    /// The networks cannot be allocated.
     pub fn new(settings: DqnSettings, seed: u64) -> Result<Self, candle_core::Error> {
         let online = QNetwork::new(settings.inputs, &settings.hidden, &mut stream(seed, 0))?;
         Ok(Self {
@@ -88,25 +99,30 @@ impl Dqn {
         })
     }
 
-    /// Share of random actions in the next episode.
+    /// Fraction of random actions in the next episode.
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
-    /// Raises epsilon to `least` if it is lower; it decays from there.
+    /// Raises epsilon to `least` if it is lower; it decays from there as before.
     pub fn explore_at_least(&mut self, least: f64) {
         self.epsilon = self.epsilon.max(least);
     }
 
-    /// Episodes of the agent's whole life.
+    /// Number of episodes since the agent was created.
     pub fn episodes(&self) -> u64 {
         self.episodes
     }
 
-    /// Plays `episodes` episodes of at most `steps` steps and learns from each step. `visit` is
-    /// given every state, the first of each episode included. Each episode has a random stream of
-    /// its own, from `seed` and its number in the agent's life: two calls do what one of as many
-    /// episodes does.
+    /// Plays `episodes` episodes of at most `steps` steps and learns from each step. Calls `visit`
+    /// with every state, the first of each episode included.
+    ///
+    /// Each episode has its own random stream, from `seed` and its number since the agent was
+    /// created. So two calls give the same result as one call with the sum of their episodes.
+    ///
+    /// # Errors
+    ///
+    /// The environment fails, the loss is not finite, or a tensor operation fails.
     pub fn run<E: AgentEnvironment>(
         &mut self,
         environment: &mut E,
@@ -148,10 +164,10 @@ impl Dqn {
             }
             self.end_episode()?;
         }
-        Ok(RunSummary::of(episodes, &rewards, &losses))
+        Ok(RunSummary::new(episodes, &rewards, &losses))
     }
 
-    /// A random action with the chance epsilon, else the first of the best.
+    /// Index of a random action with probability epsilon, else of the first of the best.
     fn choose<S>(
         &self,
         actions: &[Action<S>],
@@ -167,7 +183,7 @@ impl Dqn {
         Ok(best)
     }
 
-    /// One step of the optimiser on a random batch; returns its loss.
+    /// Takes one step of the optimiser on a random batch; returns the loss of the batch.
     fn update(&mut self, rng: &mut ChaCha8Rng) -> Result<f32, candle_core::Error> {
         let batch = self.replay.sample(self.settings.batch_size, rng);
         self.fill_bootstraps(&batch)?;
@@ -190,8 +206,8 @@ impl Dqn {
         loss.to_scalar()
     }
 
-    /// Asks the target network for the values that the batch needs and that are not known yet, in
-    /// one pass.
+    /// Evaluates the target network, in one pass, for those transitions of the batch whose bootstrap
+    /// value is not known.
     fn fill_bootstraps(&mut self, batch: &[usize]) -> Result<(), candle_core::Error> {
         let unknown = |&position: &usize| {
             let transition = self.replay.get(position);
@@ -229,14 +245,18 @@ impl Dqn {
     }
 }
 
-/// mean(sqrt(1 + e^2) - 1) of the errors e = values - targets.
+/// Mean of sqrt(1 + e^2) - 1 over the errors e = values - targets, all of the same length.
+///
+/// # Errors
+///
+/// The lengths differ.
 pub fn loss(values: &Tensor, targets: &Tensor) -> Result<Tensor, candle_core::Error> {
     let error = (values - targets)?;
     ((error.sqr()? + 1.0)?.sqrt()? - 1.0)?.mean_all()
 }
 
 impl RunSummary {
-    pub(super) fn of(episodes: usize, rewards: &Mean, losses: &Mean) -> Self {
+    pub(super) fn new(episodes: usize, rewards: &Mean, losses: &Mean) -> Self {
         Self {
             episodes,
             steps: rewards.count,
@@ -246,12 +266,12 @@ impl RunSummary {
     }
 }
 
-/// The position of one of `actions`, which are at least one, all with the same chance.
+/// Index of an action, drawn uniformly. Panics if there are none.
 pub(super) fn random_action<S>(actions: &[Action<S>], rng: &mut ChaCha8Rng) -> usize {
     rng.random_range(0..actions.len())
 }
 
-/// Random stream `number` of `seed`.
+/// Random number generator: stream `number` of `seed`.
 pub(super) fn stream(seed: u64, number: u64) -> ChaCha8Rng {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     rng.set_stream(number);

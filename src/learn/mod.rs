@@ -1,14 +1,14 @@
-//! Learning: numbers in, numbers out. It knows no chemistry.
+//! Machine learning on numbers, without chemistry: surrogates, acquisition, reinforcement learning.
 
 pub mod acquisition;
 pub mod adam;
 pub mod dqn;
 pub mod environment;
-pub mod moments;
+pub(crate) mod moments;
 pub mod network;
-pub mod random_walk;
-pub mod replay;
+pub(crate) mod random_walk;
+mod replay;
 pub mod ridge;
 pub mod saved;
-pub mod saved_agent;
+mod saved_agent;
 pub mod surrogate;

@@ -1,4 +1,4 @@
-//! Sums over rows that a linear fit needs. Further rows are added to the sums; no row is kept.
+//! Sums over rows from which a linear model is fitted; no row is kept.
 
 use std::collections::BTreeMap;
 
@@ -6,19 +6,19 @@ use serde::{Deserialize, Serialize};
 
 use super::surrogate::{Features, FitError};
 
-/// Sums over rows x and their values y. Its size is that of the pairs of columns that occur
-/// together in a row.
+/// Sums over sparse rows x and their values y. Its size grows with the pairs of columns that are both
+/// nonzero in some row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     rows: u64,
     y: f64,
     y_squared: f64,
     columns: Vec<Column>,
-    /// Sums of x_j x_k, j <= k, where both are there.
+    /// Sums of x_j x_k by (j, k), j <= k, over the rows that have both entries.
     products: BTreeMap<(u32, u32), f64>,
 }
 
-/// Sums over the entries of a column that are there; the others are zero.
+/// Sums over the stored entries of a column; the others are zero.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 struct Column {
     entries: u64,
@@ -28,8 +28,16 @@ struct Column {
     xy: f64,
 }
 
+/// Sum of x_j x_k over all rows, j <= k.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ColumnProduct {
+    pub j: usize,
+    pub k: usize,
+    pub sum: f64,
+}
+
 impl Moments {
-    /// No rows yet, of `columns` columns.
+    /// Creates the sums of no rows, with `columns` columns.
     pub fn new(columns: usize) -> Self {
         Self {
             columns: vec![Column::EMPTY; columns],
@@ -37,8 +45,12 @@ impl Moments {
         }
     }
 
-    /// Those of the rows of `x` with the values `y`.
-    pub fn of(x: &Features, y: &[f64]) -> Result<Self, FitError> {
+    /// Sums over the rows of `x` with the values `y`.
+    ///
+    /// # Errors
+    ///
+    /// The lengths differ, or a number is not finite.
+    pub fn from_rows(x: &Features, y: &[f64]) -> Result<Self, FitError> {
         if x.rows().len() != y.len() {
             return Err(FitError::Lengths {
                 rows: x.rows().len(),
@@ -55,6 +67,10 @@ impl Moments {
     /// Adds a row of (column, value) pairs, each column at most once, and its value.
     ///
     /// Panics if a column is not below [`Moments::columns`].
+    ///
+    /// # Errors
+    ///
+    /// A number is not finite; the row is then not added.
     pub fn add(&mut self, row: &[(usize, f64)], y: f64) -> Result<(), FitError> {
         let mut numbers = row.iter().map(|(_, x)| *x).chain([y]);
         if let Some(value) = numbers.find(|number| !number.is_finite()) {
@@ -78,15 +94,17 @@ impl Moments {
         Ok(())
     }
 
+    /// Number of rows.
     pub fn rows(&self) -> usize {
         self.rows as usize
     }
 
+    /// Number of columns.
     pub fn columns(&self) -> usize {
         self.columns.len()
     }
 
-    /// The same sums with column j as column `to[j]` of `columns`, the order of columns being kept.
+    /// Same sums with column j moved to column `to[j]` of `columns`; `to` is ascending.
     pub fn rearranged(&self, to: &[usize], columns: usize) -> Self {
         let mut moments = Self::new(columns);
         for (column, to) in self.columns.iter().zip(to) {
@@ -105,17 +123,17 @@ impl Moments {
         }
     }
 
-    /// The mean of the values.
+    /// Mean of the values.
     pub fn mean(&self) -> f64 {
         self.y / self.rows as f64
     }
 
     /// Sum of the squared deviations of the values from their mean.
-    pub fn deviations(&self) -> f64 {
+    pub fn squared_deviations(&self) -> f64 {
         (self.y_squared - self.y * self.mean()).max(0.0)
     }
 
-    /// The means of the columns.
+    /// Means of the columns.
     pub fn means(&self) -> Vec<f64> {
         let columns = self.columns.iter();
         columns.map(|column| column.x / self.rows as f64).collect()
@@ -127,25 +145,31 @@ impl Moments {
         column.entries == 0 || column.entries == self.rows && column.lowest == column.highest
     }
 
-    /// Sum of x_j y, with y centred.
+    /// Sum of x_j (y - mean of y).
     pub fn projection(&self, j: usize) -> f64 {
         self.columns[j].xy - self.columns[j].x * self.mean()
     }
 
-    /// Sums of x_j x_k, by j <= k, where they are not zero.
-    pub fn products(&self) -> impl Iterator<Item = (usize, usize, f64)> {
-        let products = self.products.iter();
-        products.map(|(&(j, k), sum)| (j as usize, k as usize, *sum))
+    /// Sums of x_j x_k over the pairs j <= k that occur together in a row.
+    pub fn products(&self) -> impl Iterator<Item = ColumnProduct> {
+        self.products.iter().map(|(&(j, k), sum)| ColumnProduct {
+            j: j as usize,
+            k: k as usize,
+            sum: *sum,
+        })
     }
 
-    /// Sum of the squares of y - slopes . x, to within the rounding of the sum of y^2.
+    /// Sum of the squares of y - slopes . x, to within the rounding error of the sum of y^2.
     pub fn squared_error(&self, slopes: &[f64]) -> f64 {
         let of_values: f64 = (self.columns.iter().zip(slopes))
             .map(|(column, slope)| 2.0 * slope * column.xy)
             .sum();
         let of_products: f64 = self
             .products()
-            .map(|(j, k, sum)| slopes[j] * slopes[k] * sum * if j == k { 1.0 } else { 2.0 })
+            .map(|product| {
+                let ColumnProduct { j, k, sum } = product;
+                slopes[j] * slopes[k] * sum * if j == k { 1.0 } else { 2.0 }
+            })
             .sum();
         (self.y_squared - of_values + of_products).max(0.0)
     }

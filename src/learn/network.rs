@@ -1,4 +1,4 @@
-//! The Q-network: a multilayer perceptron from an observation to the value of having reached it.
+//! The Q-network: a multilayer perceptron from an observation to the value of the reached state.
 
 use candle_core::{DType, Device, Result, Tensor, Var, bail};
 use rand::RngExt;
@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::environment::StateObservation;
 
-/// Fully connected layers with ReLU between them; one output. On the CPU, in single precision.
+/// Fully connected layers with ReLU between them and one output, on the CPU, in single precision.
 #[derive(Clone, Debug)]
 pub struct QNetwork {
     layers: Vec<Layer>,
@@ -14,14 +14,18 @@ pub struct QNetwork {
 
 #[derive(Clone, Debug)]
 struct Layer {
-    /// Inputs x outputs, so that the first layer sums the rows of an observation's ones.
+    /// Inputs x outputs: the first layer sums the rows at an observation's ones.
     weight: Var,
     bias: Var,
 }
 
 impl QNetwork {
-    /// A network with the given widths of input and hidden layers. Weights and biases are uniform
-    /// within plus or minus 1/sqrt(inputs), PyTorch's default for linear layers.
+    /// Creates a network with these widths of input and hidden layers. Weights and biases are drawn
+    /// uniformly from plus or minus 1/sqrt(inputs), PyTorch's default for linear layers.
+    ///
+    /// # Errors
+    ///
+    /// A tensor cannot be allocated.
     pub fn new(inputs: usize, hidden: &[usize], rng: &mut ChaCha8Rng) -> Result<Self> {
         let mut uniform = |count: usize, bound: f32| -> Vec<f32> {
             (0..count)
@@ -30,7 +34,7 @@ impl QNetwork {
         };
         let parameters = shapes(inputs, hidden)
             .map(|shape| {
-                // A bias has the bound of its layer's weights, which its own shape does not tell.
+                // A bias has the bound of the weights of its layer.
                 let bound = (shape.fan_in as f32).sqrt().recip();
                 Tensor::from_vec(
                     uniform(shape.dims.iter().product(), bound),
@@ -42,7 +46,11 @@ impl QNetwork {
         Self::from_parameters(&parameters)
     }
 
-    /// A network with these parameters: weight and bias of each layer in turn.
+    /// Creates a network with these parameters: weight and bias of each layer in turn.
+    ///
+    /// # Errors
+    ///
+    /// A tensor cannot be allocated.
     pub fn from_parameters(parameters: &[Tensor]) -> Result<Self> {
         let layers = parameters
             .chunks_exact(2)
@@ -56,7 +64,11 @@ impl QNetwork {
         Ok(Self { layers })
     }
 
-    /// A network of its own with the same parameters.
+    /// Independent copy with the same parameters.
+    ///
+    /// # Errors
+    ///
+    /// A tensor cannot be allocated.
     pub fn duplicate(&self) -> Result<Self> {
         let parameters = self
             .parameters()
@@ -72,7 +84,11 @@ impl QNetwork {
             .flat_map(|layer| [&layer.weight, &layer.bias])
     }
 
-    /// The values of some observations, in order.
+    /// Value of each observation, in order.
+    ///
+    /// # Errors
+    ///
+    /// The network has no layers, or an index is not below its number of inputs.
     pub fn values(&self, observations: &[&StateObservation]) -> Result<Vec<f32>> {
         if observations.is_empty() {
             return Ok(Vec::new());
@@ -80,7 +96,11 @@ impl QNetwork {
         self.forward(observations)?.to_vec1()
     }
 
-    /// The values of at least one observation, as a tensor that gradients can be taken of.
+    /// Values of one or more observations, as a vector that gradients can be computed of.
+    ///
+    /// # Errors
+    ///
+    /// The network has no layers, or an index is not below its number of inputs.
     pub fn forward(&self, observations: &[&StateObservation]) -> Result<Tensor> {
         let Some((first, rest)) = self.layers.split_first() else {
             bail!("a network without layers has no values");
@@ -93,14 +113,15 @@ impl QNetwork {
     }
 }
 
-/// Dimensions of a parameter, and the inputs of its layer.
-pub struct ParameterShape {
+/// Shape of a parameter.
+pub(super) struct ParameterShape {
     pub dims: Vec<usize>,
+    /// Number of inputs of its layer.
     fan_in: usize,
 }
 
-/// The shapes of a network's parameters: weight and bias of each layer in turn.
-pub fn shapes(inputs: usize, hidden: &[usize]) -> impl Iterator<Item = ParameterShape> {
+/// Shapes of a network's parameters: weight and bias of each layer in turn.
+pub(super) fn shapes(inputs: usize, hidden: &[usize]) -> impl Iterator<Item = ParameterShape> {
     let widths: Vec<usize> = [inputs].iter().chain(hidden).chain(&[1]).copied().collect();
     (1..widths.len()).flat_map(move |i| {
         let (fan_in, outputs) = (widths[i - 1], widths[i]);
@@ -108,8 +129,8 @@ pub fn shapes(inputs: usize, hidden: &[usize]) -> impl Iterator<Item = Parameter
     })
 }
 
-/// The product of zero-one vectors with `weight`: few rows of it summed instead of all multiplied,
-/// forwards as well as backwards.
+/// Product of the observations, as rows of zeros and ones, with `weight`. Only the rows of `weight`
+/// at the ones are summed, in the forward and the backward pass.
 fn sum_rows(weight: &Tensor, observations: &[&StateObservation]) -> Result<Tensor> {
     let zeros = Tensor::zeros(
         (observations.len(), weight.dim(1)?),

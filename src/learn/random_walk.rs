@@ -1,18 +1,19 @@
-//! A walker that takes random actions and learns nothing: what an agent must do better than.
+//! A random walk: the baseline that a learning agent must beat.
 
 use serde::{Deserialize, Serialize};
 
 use super::dqn::{Mean, RunSummary, random_action, stream};
 use super::environment::AgentEnvironment;
 
-/// Its only state is the number of episodes so far.
+/// Agent that takes random actions and learns nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RandomWalk {
+    /// Number of episodes since it was created.
     pub episodes: u64,
 }
 
 impl RandomWalk {
-    /// Walks `episodes` episodes of at most `steps` steps; streams and `visit` as in
+    /// Plays `episodes` episodes of at most `steps` steps; random streams and `visit` are as in
     /// [`Dqn::run`](super::dqn::Dqn::run).
     pub fn run<E: AgentEnvironment>(
         &mut self,
@@ -38,6 +39,6 @@ impl RandomWalk {
             }
             self.episodes += 1;
         }
-        Ok(RunSummary::of(episodes, &rewards, &Mean::default()))
+        Ok(RunSummary::new(episodes, &rewards, &Mean::default()))
     }
 }

@@ -1,4 +1,4 @@
-//! The replay memory: the latest transitions of an agent, from which it learns in random order.
+//! Replay memory: the latest transitions of an agent, from which it learns in random order.
 
 use std::collections::VecDeque;
 
@@ -8,28 +8,27 @@ use serde::{Deserialize, Serialize};
 
 use super::environment::StateObservation;
 
-/// The latest transitions, oldest first.
+/// Latest transitions, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Replay {
     transitions: VecDeque<Transition>,
 }
 
-/// A step that was taken, and what could be done after it.
+/// A step that was taken, and the possible next states.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transition {
-    /// The state reached.
+    /// The reached state.
     pub observation: StateObservation,
     pub reward: f64,
-    /// The states that could be reached from there; none if there was no way on.
+    /// States that can be reached from there; empty for a terminal state.
     pub next: Vec<StateObservation>,
-    /// The largest value of `next` by the target network as it is now, where it has been asked. It
-    /// is kept, and saved, because a value computed in another company of rows may differ in its
-    /// last bit.
+    /// Largest value of `next` by the current target network; None until it is needed. It is saved
+    /// with the agent: computed again in a batch of another size, its last bit may differ.
     pub bootstrap: Option<f32>,
 }
 
 impl Replay {
-    /// Remembers a transition and forgets the oldest beyond `capacity`.
+    /// Adds a transition and drops the oldest ones beyond `capacity`.
     pub fn push(&mut self, transition: Transition, capacity: usize) {
         self.transitions.push_back(transition);
         while self.transitions.len() > capacity {
@@ -45,15 +44,14 @@ impl Replay {
         self.transitions.is_empty()
     }
 
-    /// Positions of `count` transitions drawn uniformly with replacement; none from an empty
-    /// memory.
+    /// Positions of `count` transitions, drawn uniformly with replacement; empty if the memory is.
     pub fn sample(&self, count: usize, rng: &mut ChaCha8Rng) -> Vec<usize> {
         let len = self.len();
         let draws = if len == 0 { 0 } else { count };
         (0..draws).map(|_| rng.random_range(0..len)).collect()
     }
 
-    /// The transition at a position that `sample` gave.
+    /// Transition at a position returned by `sample`.
     pub fn get(&self, position: usize) -> &Transition {
         &self.transitions[position]
     }
@@ -62,7 +60,7 @@ impl Replay {
         &mut self.transitions[position]
     }
 
-    /// Forgets what the target network said: it is another one now.
+    /// Drops all bootstrap values, as the target network has changed.
     pub fn forget_bootstraps(&mut self) {
         for transition in &mut self.transitions {
             transition.bootstrap = None;

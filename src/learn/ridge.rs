@@ -1,15 +1,14 @@
 //! Bayesian ridge regression by evidence maximisation, on standardised columns.
 //!
 //! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both
-//! precisions have Gamma priors and are set where the evidence is largest (MacKay, Neural Comput.
-//! 4, 415, 1992, eq. 3.26 to 3.29; Tipping, J. Mach. Learn. Res. 1, 211, 2001). Everything happens
-//! in the eigenbasis of X'X, p x p however many rows there are: a fit needs their moments and no
-//! row.
+//! precisions have Gamma priors and maximise the evidence (MacKay, Neural Comput. 4, 415, 1992, eq.
+//! 3.26 to 3.29; Tipping, J. Mach. Learn. Res. 1, 211, 2001). All computations are in the eigenbasis
+//! of X'X, which is p x p for p columns and any number of rows, so a fit needs only moments.
 
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
 
-use super::moments::Moments;
+use super::moments::{ColumnProduct, Moments};
 use super::surrogate::{Features, FitError, Prediction, Surrogate};
 
 /// A fitted model: y = intercept + coefficients . (x - means) / scales.
@@ -18,25 +17,32 @@ pub struct BayesianRidge {
     means: Vec<f64>,
     /// Population standard deviations of the columns; 1 where a column is constant.
     scales: Vec<f64>,
-    /// On standardised columns.
+    /// Weights of the standardised columns.
     coefficients: Vec<f64>,
     intercept: f64,
-    /// Precision of the noise.
-    alpha: f64,
-    /// Precision of the weights.
-    lambda: f64,
+    precisions: Precisions,
     /// R, p x p by rows, with R R' the posterior covariance of the coefficients divided by the
     /// scales: a variance is then a sum of squares and never negative.
     covariance_root: Vec<f64>,
-    /// R' means: what is taken off before squaring.
+    /// R' means, which is subtracted from R' x before squaring.
     root_of_means: Vec<f64>,
 }
 
-/// When the fit has converged.
+/// Precisions, or inverse variances, of a Bayesian ridge regression.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Precisions {
+    /// Of the noise.
+    pub alpha: f64,
+    /// Of the weights of the standardised columns.
+    pub lambda: f64,
+}
+
+/// Convergence criteria of a fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct RidgeSettings {
+    /// Maximum number of iterations.
     pub max_iterations: usize,
-    /// Sum of the absolute changes of the coefficients in a round.
+    /// Sum of the absolute changes of the coefficients in an iteration below which it has converged.
     pub tolerance: f64,
 }
 
@@ -56,7 +62,7 @@ impl Surrogate for BayesianRidge {
     type Settings = RidgeSettings;
 
     fn fit(x: &Features, y: &[f64], settings: &RidgeSettings) -> Result<Self, FitError> {
-        Self::of(&Moments::of(x, y)?, settings)
+        Self::from_moments(&Moments::from_rows(x, y)?, settings)
     }
 
     fn predict(&self, x: &Features) -> Vec<Prediction> {
@@ -71,7 +77,8 @@ impl Surrogate for BayesianRidge {
                     mean += self.slope(j) * value;
                     add_scaled(&mut root, value, &self.covariance_root[j * p..][..p]);
                 }
-                let variance = root.iter().map(|r| r * r).sum::<f64>() + 1.0 / self.alpha;
+                let variance =
+                    root.iter().map(|r| r * r).sum::<f64>() + 1.0 / self.precisions.alpha;
                 Prediction {
                     mean,
                     std: variance.sqrt(),
@@ -82,19 +89,23 @@ impl Surrogate for BayesianRidge {
 }
 
 impl BayesianRidge {
-    /// Fits the model to the rows that `moments` were taken of.
+    /// Fits the model to rows with these moments.
     ///
     /// # Errors
     ///
-    /// There are no rows, or the eigenvalues were not found.
-    pub fn of(moments: &Moments, settings: &RidgeSettings) -> Result<Self, FitError> {
+    /// There are no rows, or the eigenvalues do not converge.
+    pub(crate) fn from_moments(
+        moments: &Moments,
+        settings: &RidgeSettings,
+    ) -> Result<Self, FitError> {
         if moments.rows() == 0 {
             return Err(FitError::Empty);
         }
         let p = moments.columns();
-        let columns = Columns::of(moments);
-        let regression = Eigenbasis::of(&columns, moments)?;
-        let (alpha, lambda) = regression.largest_evidence(moments, settings);
+        let columns = Columns::new(moments);
+        let regression = Eigenbasis::new(&columns, moments)?;
+        let precisions = regression.largest_evidence(moments, settings);
+        let Precisions { alpha, lambda } = precisions;
         let coefficients = &regression.basis * regression.posterior_mean(lambda / alpha);
         let eigenvalues = regression.eigenvalues.iter();
         let widths: Vec<f64> = eigenvalues
@@ -115,51 +126,50 @@ impl BayesianRidge {
             scales: columns.scales,
             coefficients: coefficients.iter().copied().collect(),
             intercept: moments.mean(),
-            alpha,
-            lambda,
+            precisions,
             covariance_root,
             root_of_means,
         })
     }
 
-    /// Value of a row of zeros.
-    pub fn at_zero(&self) -> f64 {
+    /// Mean prediction for a row of zeros.
+    pub(crate) fn at_zero(&self) -> f64 {
         let means = self.means.iter().enumerate();
         self.intercept - means.map(|(j, mean)| self.slope(j) * mean).sum::<f64>()
     }
 
-    /// Change of the mean with column `j` as it is, not standardised.
-    pub fn slope(&self, j: usize) -> f64 {
+    /// Change of the mean prediction per unit of column `j`, which is not standardised.
+    pub(crate) fn slope(&self, j: usize) -> f64 {
         self.coefficients[j] / self.scales[j]
     }
 
     /// Precisions of the noise and of the weights.
-    pub fn precisions(&self) -> (f64, f64) {
-        (self.alpha, self.lambda)
+    pub fn precisions(&self) -> Precisions {
+        self.precisions
     }
 
-    /// Weights on standardised columns, in the unit of the values.
+    /// Weights of the standardised columns, in the unit of the values.
     pub fn coefficients(&self) -> &[f64] {
         &self.coefficients
     }
 }
 
-/// Means and scales of the columns, and the products of the standardised matrix that a fit needs.
+/// Means and scales by which the columns are standardised.
 struct Columns {
     means: Vec<f64>,
     scales: Vec<f64>,
-    /// Columns of one value throughout, whose standardised values are all zero.
+    /// True for columns with one value in all rows; their standardised values are zero.
     constant: Vec<bool>,
 }
 
 impl Columns {
-    fn of(moments: &Moments) -> Self {
+    fn new(moments: &Moments) -> Self {
         let n = moments.rows() as f64;
         let means = moments.means();
         let constant: Vec<bool> = (0..means.len()).map(|j| moments.is_constant(j)).collect();
         let mut scales = vec![1.0; means.len()];
-        for (j, _, square) in moments.products().filter(|(j, k, _)| j == k) {
-            let variance = square / n - means[j] * means[j];
+        for ColumnProduct { j, sum, .. } in moments.products().filter(|p| p.j == p.k) {
+            let variance = sum / n - means[j] * means[j];
             if !constant[j] && variance > 0.0 {
                 scales[j] = variance.sqrt();
             }
@@ -175,7 +185,7 @@ impl Columns {
     fn gram(&self, moments: &Moments) -> Mat<f64> {
         let (n, p) = (moments.rows() as f64, self.means.len());
         let mut gram = Mat::from_fn(p, p, |j, k| -n * self.means[j] * self.means[k]);
-        for (j, k, sum) in moments.products() {
+        for ColumnProduct { j, k, sum } in moments.products() {
             gram[(j, k)] += sum;
             gram[(k, j)] = gram[(j, k)];
         }
@@ -198,16 +208,16 @@ impl Columns {
 struct Eigenbasis {
     /// Ascending, none below zero.
     eigenvalues: Vec<f64>,
-    /// Eigenvectors by columns, V.
+    /// V, the eigenvectors as columns.
     basis: Mat<f64>,
     /// V' X'y.
     projected: Col<f64>,
-    /// Squared error that least squares leave.
+    /// Squared error of the least-squares fit.
     residual: f64,
 }
 
 impl Eigenbasis {
-    fn of(columns: &Columns, moments: &Moments) -> Result<Self, FitError> {
+    fn new(columns: &Columns, moments: &Moments) -> Result<Self, FitError> {
         let p = moments.columns();
         let (eigenvalues, basis) = eigen(&columns.gram(moments), moments.rows() - 1)?;
         let projected = basis.transpose() * columns.projection(moments);
@@ -216,25 +226,24 @@ impl Eigenbasis {
             .map(|i| projected[i] * projected[i] / eigenvalues[i])
             .sum();
         Ok(Self {
-            residual: (moments.deviations() - explained).max(0.0),
+            residual: (moments.squared_deviations() - explained).max(0.0),
             eigenvalues,
             basis,
             projected,
         })
     }
 
-    /// Returns the mean of the posterior, (E + lambda / alpha)^-1 V' X'y, for `ratio` = lambda /
-    /// alpha.
+    /// Mean of the posterior, (E + ratio)^-1 V' X'y, for `ratio` = lambda / alpha.
     fn posterior_mean(&self, ratio: f64) -> Col<f64> {
-        // Where X has nothing, X'y has nothing but rounding.
+        // X'y is zero but for rounding where X is.
         Col::from_fn(self.eigenvalues.len(), |i| match self.eigenvalues[i] {
             0.0 => 0.0,
             eigenvalue => self.projected[i] / (eigenvalue + ratio),
         })
     }
 
-    /// Returns |y - X w|^2: what least squares leave, and what shrinking adds to it. Both are small
-    /// sums that do not cancel.
+    /// |y - X w|^2, as the sum of the error of least squares and the error that shrinking adds, which
+    /// do not cancel.
     fn squared_error(&self, weights: &Col<f64>, ratio: f64) -> f64 {
         let determined = (0..self.eigenvalues.len()).filter(|i| self.eigenvalues[*i] > 0.0);
         let shrunk: f64 = determined
@@ -243,11 +252,10 @@ impl Eigenbasis {
         self.residual + shrunk
     }
 
-    /// Returns the precisions of the noise and of the weights (alpha, lambda) with the largest
-    /// evidence.
-    fn largest_evidence(&self, moments: &Moments, settings: &RidgeSettings) -> (f64, f64) {
+    /// Precisions with the largest evidence.
+    fn largest_evidence(&self, moments: &Moments, settings: &RidgeSettings) -> Precisions {
         let n = moments.rows() as f64;
-        let variance = moments.deviations() / n;
+        let variance = moments.squared_deviations() / n;
         let (mut alpha, mut lambda) = (1.0 / (variance + f64::EPSILON), 1.0);
         let mut last: Option<Col<f64>> = None;
         for _ in 0..settings.max_iterations {
@@ -264,13 +272,13 @@ impl Eigenbasis {
             }
             last = Some(coefficients);
         }
-        (alpha, lambda)
+        Precisions { alpha, lambda }
     }
 }
 
-/// Eigenvalues, ascending and none below zero, and eigenvectors by columns. At most `rank`
-/// eigenvalues are not zero: what rounding leaves of the others would count as parameters
-/// determined by the data once the noise is small.
+/// Eigenvalues, ascending and none below zero, and eigenvectors as columns. At most `rank` eigenvalues
+/// are nonzero: the rounding errors of the others would count as parameters determined by the data
+/// once the noise is small.
 fn eigen(gram: &Mat<f64>, rank: usize) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let size = gram.nrows();
     if size == 0 {

@@ -1,44 +1,69 @@
-//! Models and agents as bytes: a line that names the kind and its layout, then the content.
+//! Format of saved models and agents: a line with the kind of content and its layout, then the
+//! content.
 
-/// SavedFormat of saved data, and the version of its layout.
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Format of one kind of saved content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct SavedFormat {
+pub(crate) struct SavedFormat {
+    /// Kind of content, one word.
     pub name: &'static str,
+    /// Version of the layout.
     pub layout: u32,
 }
 
 /// Error of reading saved bytes.
 #[derive(Debug, thiserror::Error)]
 pub enum SavedError {
+    /// Bytes of another kind.
     #[error("this is no {0} saved by moldflow")]
     NotOfKind(&'static str),
+    /// Layout of another version.
     #[error("this {name} has layout {found}, this version of moldflow reads layout {known}")]
     Layout {
+        /// Kind of content.
         name: &'static str,
+        /// Layout of the bytes.
         found: String,
+        /// Layout of this version.
         known: u32,
     },
+    /// Content that cannot be decoded.
     #[error("this {0} is damaged or cut short")]
     Damaged(&'static str),
+    /// Agent with another network.
     #[error(
         "this agent has layers of {saved:?} units, the settings ask for {asked:?}: \
          restore `fingerprint_bits` and `hidden`, or begin without it"
     )]
     Layers {
+        /// Widths of the saved input and hidden layers.
         saved: Vec<usize>,
+        /// Widths of the requested input and hidden layers.
         asked: Vec<usize>,
     },
+    /// Error of a tensor operation.
     #[error("the network could not be rebuilt")]
     Network(#[from] candle_core::Error),
 }
 
 impl SavedFormat {
-    /// The first line of what is saved.
-    pub fn line(self) -> String {
-        format!("moldflow {} {}\n", self.name, self.layout)
+    /// Encodes `value` after the first line.
+    pub fn encode<T: Serialize>(self, value: &T) -> Result<Vec<u8>, SavedError> {
+        let line = format!("moldflow {} {}\n", self.name, self.layout);
+        postcard::to_extend(value, line.into_bytes()).map_err(|_| SavedError::Damaged(self.name))
     }
 
-    /// Rest of `bytes` after a valid first line.
+    /// Decodes all of `bytes`.
+    pub fn decode<T: DeserializeOwned>(self, bytes: &[u8]) -> Result<T, SavedError> {
+        match postcard::take_from_bytes(self.content(bytes)?) {
+            Ok((value, [])) => Ok(value),
+            _ => Err(SavedError::Damaged(self.name)),
+        }
+    }
+
+    /// Content of `bytes`, behind a valid first line.
     pub fn content(self, bytes: &[u8]) -> Result<&[u8], SavedError> {
         let not_of_kind = || SavedError::NotOfKind(self.name);
         let start = format!("moldflow {} ", self.name);

@@ -1,4 +1,4 @@
-//! An agent as bytes, and back, to the last bit.
+//! Saving and restoring an agent, exact to the last bit.
 
 use candle_core::{DType, Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ const AGENT: SavedFormat = SavedFormat {
     layout: 1,
 };
 
-/// All but the tensors, which follow as little-endian single precision: online network, target
+/// All data but the tensors, which follow in little-endian single precision: online network, target
 /// network, first and second moments.
 #[derive(Serialize, Deserialize)]
 struct Header {
@@ -27,7 +27,11 @@ struct Header {
 }
 
 impl Dqn {
-    /// The whole agent: weights, moments, epsilon, counters and replay memory.
+    /// Encodes weights, moments, epsilon, counters and replay memory.
+    ///
+    /// # Errors
+    ///
+    /// The bytes cannot be allocated.
     pub fn to_bytes(&self) -> Result<Vec<u8>, SavedError> {
         let header = Header {
             layers: layers(&self.settings),
@@ -36,8 +40,7 @@ impl Dqn {
             episodes: self.episodes,
             replay: self.replay.clone(),
         };
-        let bytes = postcard::to_extend(&header, AGENT.line().into_bytes());
-        let mut bytes = bytes.map_err(|_| SavedError::Damaged(AGENT.name))?;
+        let mut bytes = AGENT.encode(&header)?;
         let networks = self.online.parameters().chain(self.target.parameters());
         let tensors = networks.map(|parameter| parameter.as_tensor());
         for tensor in tensors
@@ -49,8 +52,11 @@ impl Dqn {
         Ok(bytes)
     }
 
-    /// Restores a saved agent, which continues with `settings`; their layers must be those it was
-    /// saved with.
+    /// Restores a saved agent, which continues with `settings`.
+    ///
+    /// # Errors
+    ///
+    /// The bytes are damaged, of another kind or layout, or of other layers than `settings` has.
     pub fn from_bytes(bytes: &[u8], settings: DqnSettings) -> Result<Self, SavedError> {
         let damaged = || SavedError::Damaged(AGENT.name);
         let content = AGENT.content(bytes)?;

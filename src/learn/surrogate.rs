@@ -1,16 +1,21 @@
-//! Surrogates: inexpensive models of the simulator.
+//! Surrogates: inexpensive approximations of the simulation.
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-/// A model fitted to values, which predicts a mean and a standard deviation, always both.
+/// A model that is fitted to values and predicts a mean and a standard deviation.
 pub trait Surrogate: Sized + Serialize + DeserializeOwned {
+    /// Settings of a fit.
     type Settings;
 
     /// Fits the model to the values `y`, one for each row of `x`.
+    ///
+    /// # Errors
+    ///
+    /// There are no rows, the lengths differ, a number is not finite, or the fit fails.
     fn fit(x: &Features, y: &[f64], settings: &Self::Settings) -> Result<Self, FitError>;
 
-    /// Predicts every row of `x`, in order. Columns beyond those fitted are ignored.
+    /// Prediction for each row of `x`, in order. Columns beyond those of the fit are ignored.
     fn predict(&self, x: &Features) -> Vec<Prediction>;
 }
 
@@ -18,12 +23,13 @@ pub trait Surrogate: Sized + Serialize + DeserializeOwned {
 /// hartree for an objective.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Prediction {
+    /// Expected value.
     pub mean: f64,
     /// Standard deviation of a new value, noise included.
     pub std: f64,
 }
 
-/// A matrix of features, of which each row holds few that are not zero.
+/// A sparse matrix of features, by rows.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Features {
     columns: usize,
@@ -33,18 +39,35 @@ pub struct Features {
 /// Error of fitting a surrogate.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum FitError {
+    /// No rows.
     #[error("there is nothing to fit a model to: no molecule was evaluated yet")]
     Empty,
+    /// Numbers of rows and values that differ.
     #[error("{rows} rows of features but {values} values")]
-    Lengths { rows: usize, values: usize },
+    Lengths {
+        /// Number of rows.
+        rows: usize,
+        /// Number of values.
+        values: usize,
+    },
+    /// A feature or value that is infinite or not a number.
     #[error("value {value} of row {row} is not a finite number")]
-    NotFinite { row: usize, value: f64 },
+    NotFinite {
+        /// Index of the row, from 0.
+        row: usize,
+        /// The number.
+        value: f64,
+    },
+    /// An eigenvalue decomposition that did not converge.
     #[error("the eigenvalues of a {size} x {size} matrix of features were not found")]
-    Eigenvalues { size: usize },
+    Eigenvalues {
+        /// Number of features.
+        size: usize,
+    },
 }
 
 impl Features {
-    /// No rows yet, of `columns` columns.
+    /// Creates a matrix without rows, of `columns` columns.
     pub fn new(columns: usize) -> Self {
         Self {
             columns,
@@ -52,7 +75,8 @@ impl Features {
         }
     }
 
-    /// Adds a row of (column, value) pairs, each column at most once; the others are zero.
+    /// Adds a row of (column, value) pairs, each column at most once; other entries are zero.
+    /// Columns that the matrix does not have are dropped.
     pub fn push(&mut self, row: impl IntoIterator<Item = (usize, f64)>) {
         let columns = self.columns;
         self.rows.push(
@@ -62,10 +86,12 @@ impl Features {
         );
     }
 
+    /// Number of columns.
     pub fn columns(&self) -> usize {
         self.columns
     }
 
+    /// Rows of (column, value) pairs.
     pub fn rows(&self) -> &[Vec<(usize, f64)>] {
         &self.rows
     }
