@@ -1,35 +1,35 @@
-//! The basis sets of NWChem's library: for which elements they have functions, and which electrons
-//! an effective core potential replaces.
+//! Basis sets of NWChem's library: the elements that they have functions for, and the electrons
+//! replaced by effective core potentials.
 
 use super::SettingFault;
 
-/// Written by `data/nwchem-bases.py` from the library of NWChem 7.0.2.
+/// Table of basis sets, written by `data/nwchem-bases.py` from the library of NWChem 7.0.2.
 const LIBRARY: &str = include_str!("../../data/nwchem-bases.tsv");
 
 /// A basis set of NWChem's library.
 #[derive(Clone, Debug)]
 pub(super) struct Basis {
-    /// Its file, which is its name in another spelling.
+    /// Name of its file, as spelled by [`file_name`].
     file: &'static str,
     elements: &'static str,
-    /// The file with its effective core potentials, for the elements that have one.
+    /// Name of the file with its effective core potentials.
     potentials: &'static str,
 }
 
-/// The electrons of an element that a basis set treats.
+/// Treatment of the core electrons of an element by a basis set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CoreTreatment {
-    /// All of them.
+    /// All electrons are treated.
     None,
-    /// All but those that an effective core potential replaces.
+    /// An effective core potential replaces this number of electrons.
     Replaced(u32),
-    /// All but those of a core whose potential the library lacks.
+    /// The core needs a potential that the library lacks.
     Missing,
 }
 
 impl Basis {
-    /// The basis set of a name as NWChem understands it; none if version 7.0.2 has no such set.
-    pub(super) fn named(name: &str) -> Option<Self> {
+    /// Finds a basis set by its name in NWChem; None if version 7.0.2 has no such set.
+    pub(super) fn find(name: &str) -> Option<Self> {
         let name = file_name(name);
         let mut rows = LIBRARY.lines().filter_map(|line| {
             let mut columns = line.split('\t');
@@ -42,7 +42,7 @@ impl Basis {
         rows.find(|basis| basis.file == name)
     }
 
-    /// Functions and potential for an element; none if it has no functions for it.
+    /// Treatment of an element's core; None if the set has no functions for the element.
     pub(super) fn core(&self, element: &str) -> Option<CoreTreatment> {
         self.elements.split(' ').find_map(|word| {
             if let Some((symbol, core)) = word.split_once('-') {
@@ -56,7 +56,7 @@ impl Basis {
         })
     }
 
-    /// The electrons of an element that its effective core potential replaces.
+    /// Number of electrons of an element that its effective core potential replaces.
     pub(super) fn replaced(&self, element: &str) -> u32 {
         match self.core(element) {
             Some(CoreTreatment::Replaced(core)) => core,
@@ -64,13 +64,13 @@ impl Basis {
         }
     }
 
-    /// The name of its effective core potentials in NWChem's library.
+    /// Name of its effective core potentials in NWChem's library.
     pub(super) fn potentials(&self) -> &'static str {
         self.potentials
     }
 }
 
-/// The file of a name: NWChem 7.0.2 was tried with each of these letters.
+/// Name of the file of a basis set, by the rules of NWChem 7.0.2 as observed.
 fn file_name(name: &str) -> String {
     let letters = name.trim().chars().filter(|c| !"()".contains(*c));
     let letters = letters.map(|c| match c.to_ascii_lowercase() {
@@ -81,7 +81,7 @@ fn file_name(name: &str) -> String {
     letters.collect()
 }
 
-/// Problem of a basis set for hydrogen and these elements, if there is one.
+/// Problem of a basis set for hydrogen and these elements; None if there is none.
 pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
     let fault = |message: String| {
         Some(SettingFault {
@@ -95,8 +95,8 @@ pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
         symbols.join(", ")
     };
     let elements = || ["H"].into_iter().chain(elements.iter().map(String::as_str));
-    let Some(basis) = Basis::named(name) else {
-        // Beyond neon a set may leave a core to a potential; for lighter elements hardly any does.
+    let Some(basis) = Basis::find(name) else {
+        // Sets replace cores by potentials for elements beyond neon, and hardly ever for lighter ones.
         let light = ["H", "B", "C", "N", "O", "F"];
         let heavy: Vec<&str> = elements().filter(|e| !light.contains(e)).collect();
         return match heavy.as_slice() {
@@ -126,7 +126,7 @@ pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
     }
 }
 
-/// Common sets that have all of these elements.
+/// Hint that lists common sets with functions for all of these elements.
 fn hint(elements: &[String]) -> String {
     let common = [
         "3-21G",
@@ -138,7 +138,7 @@ fn hint(elements: &[String]) -> String {
         "lanl2dz_ecp",
     ];
     let fits = |name: &str| {
-        let basis = Basis::named(name);
+        let basis = Basis::find(name);
         basis.is_some_and(|basis| elements.iter().all(|e| basis.core(e).is_some()))
     };
     let names: Vec<String> = common
@@ -168,10 +168,10 @@ mod tests {
             ("Def2-TZVP", "def2-tzvp"),
             ("cc-pV(T+d)Z+", "cc-pvt+dz+"),
         ] {
-            assert_eq!(Basis::named(name).unwrap().file, file);
+            assert_eq!(Basis::find(name).unwrap().file, file);
         }
         for unknown in ["6-31G(d)", "def2_tzvp", "lanl2dz"] {
-            assert!(Basis::named(unknown).is_none(), "{unknown}");
+            assert!(Basis::find(unknown).is_none(), "{unknown}");
         }
     }
 
@@ -179,7 +179,7 @@ mod tests {
     /// al. 2003), 46 for LANL2DZ (Hay and Wadt 1985).
     #[test]
     fn cores_are_those_that_the_potentials_replace() {
-        let core = |basis: &str, element: &str| Basis::named(basis).unwrap().core(element);
+        let core = |basis: &str, element: &str| Basis::find(basis).unwrap().core(element);
         assert_eq!(core("def2-svp", "I"), Some(CoreTreatment::Replaced(28)));
         assert_eq!(core("def2-svp", "Br"), Some(CoreTreatment::AllElectron));
         assert_eq!(core("lanl2dz_ecp", "I"), Some(CoreTreatment::Replaced(46)));

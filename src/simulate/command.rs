@@ -1,4 +1,4 @@
-//! QcEngine `command`: any program that reads a molecule as JSON and writes its energy as JSON.
+//! Engine `command`: any program that reads a molecule and writes its energy, both as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,8 +9,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::said::error_sentence;
-use super::{ConformerSearch, SimError, SimResult, Simulator, Start, conformers};
+use super::program_error::error_sentence;
+use super::{
+    ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, default_conformers,
+};
 use super::{
     EMBED_TIMEOUT, MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement,
 };
@@ -22,44 +24,45 @@ pub(super) const NAME: &str = "command";
 const INPUT: &str = "molecule.json";
 const OUTPUT: &str = "energy.json";
 
-/// The engine `command` with its settings.
+/// Settings of the engine `command`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandEngine {
-    /// The program and its arguments, no shell between; `{input}` and `{output}` stand for the
+    /// Program and arguments, started without a shell. `{input}` and `{output}` are replaced by the
     /// names of the two files.
     ///
-    /// A word that begins with `./` is a path relative to the campaign file, and stays below its
-    /// folder.
+    /// A word that begins with `./` is a path relative to the folder of the campaign file, and must
+    /// stay below it.
     #[schemars(length(min = 1))]
     pub argv: Vec<String>,
-    /// The level of theory, for reports: `B3LYP/6-31G*`.
+    /// Level of theory, for reports: `B3LYP/6-31G*`.
     #[schemars(length(min = 1))]
     pub level: String,
-    /// The unit of the energies that the program writes.
+    /// Unit of the energies that the program writes.
     pub unit: EnergyUnit,
-    /// Passed on to the program under `settings`.
+    /// Settings that are passed to the program, under the key `settings` of its input.
     #[serde(default)]
     pub settings: BTreeMap<String, Value>,
-    /// Whether it is an MPI program, started by the site's launcher.
+    /// True for an MPI program, which is started by the site's launcher.
     #[serde(default)]
     pub parallel: bool,
-    /// Nodes that a calculation runs on.
+    /// Number of nodes for a calculation; used if `parallel` is true.
     #[serde(default = "one")]
     pub nodes: NonZeroUsize,
-    /// MPI processes on each node.
+    /// Number of MPI processes on each node; used if `parallel` is true.
     #[serde(default = "one")]
     pub ranks_per_node: NonZeroUsize,
-    /// Cores of each process.
+    /// Number of cores for each process, passed as `OMP_NUM_THREADS`.
     #[serde(default = "one")]
     pub cores_per_rank: NonZeroUsize,
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
-    /// is used.
+    /// Number of embeddings of a molecule, each relaxed with MMFF94; the conformer with the lowest
+    /// GFN2-xTB energy is used. With the default, 98.5 % of 200 molecules of QM9 are within 0.001
+    /// hartree of the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one
-    /// without a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
+    /// it fails for want of a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -72,15 +75,19 @@ fn embed_timeout() -> NonZeroU32 {
     EMBED_TIMEOUT
 }
 
-/// A unit of the energy of one molecule, or of one mole of them.
+/// Unit of energy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub enum EnergyUnit {
+    /// Hartree per molecule.
     #[serde(rename = "hartree")]
     Hartree,
+    /// Electronvolt per molecule.
     #[serde(rename = "eV")]
     Ev,
+    /// Kilocalories per mole, thermochemical.
     #[serde(rename = "kcal/mol")]
     KcalPerMol,
+    /// Kilojoules per mole.
     #[serde(rename = "kJ/mol")]
     KjPerMol,
 }
@@ -105,14 +112,14 @@ impl EnergyUnit {
     }
 }
 
-/// Output of the program.
+/// Content of the output file.
 #[derive(Deserialize)]
-struct EnergyFile {
-    /// Total energy of the molecule, in the unit that the settings declare.
+struct CommandOutput {
+    /// Total energy of the molecule, in the unit of the settings.
     energy: f64,
-    /// That unit, if the program says it.
+    /// That unit; None if the program does not write it.
     unit: Option<EnergyUnit>,
-    /// Symbols and angstrom, if it relaxed the molecule.
+    /// Relaxed geometry, angstrom; None if the program does not relax the molecule.
     geometry: Option<Geometry>,
     version: Option<String>,
 }
@@ -130,7 +137,7 @@ impl Simulator for CommandEngine {
         })
     }
 
-    /// It may return a geometry, and then it is of the level that the campaign says.
+    /// The program may return a geometry, which is then of the declared level.
     fn relaxes(&self) -> bool {
         true
     }
@@ -143,7 +150,8 @@ impl Simulator for CommandEngine {
         })
     }
 
-    /// It may relax the geometry; where it does not, `parse` refuses any other than MMFF94's.
+    /// The program may relax the geometry; if it does not, `parse` refuses geometries of other levels
+    /// than MMFF94.
     fn conformer_search(&self) -> ConformerSearch {
         ConformerSearch {
             conformers: self.conformers,
@@ -153,15 +161,15 @@ impl Simulator for CommandEngine {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
-        let start = Start::new(request, NAME, self.conformer_search())?;
+        let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
         let input = json!({
             "smiles": request.smiles,
             "charge": 0,
             "unit": self.unit,
-            "multiplicity": start.multiplicity(),
-            "geometry": start.geometry,
-            "geometry_xyz": start.geometry.to_xyz(&request.smiles),
-            "geometry_level": start.level,
+            "multiplicity": prepared.multiplicity(),
+            "geometry": prepared.geometry,
+            "geometry_xyz": prepared.geometry.to_xyz(&request.smiles),
+            "geometry_level": prepared.level,
             "settings": self.settings,
         });
         let word = |word: &String| word.replace("{input}", INPUT).replace("{output}", OUTPUT);
@@ -179,20 +187,20 @@ impl Simulator for CommandEngine {
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         let program = self.argv.first().map_or(NAME, String::as_str);
         require_success(program, outputs)?;
-        let answer = self.answer(program, outputs)?;
+        let output = self.read_output(program, outputs)?;
         let molecule = Molecule::parse(&request.smiles)?;
-        let given = Given::read(outputs)?;
-        let geometry = resulting_geometry(program, request, given, answer.geometry)?;
+        let input = CommandInput::read(outputs)?;
+        let geometry = resulting_geometry(program, request, input, output.geometry)?;
         require_same_bonds(&molecule, &geometry, program)?;
-        if !answer.energy.is_finite() {
+        if !output.energy.is_finite() {
             return Err(unreadable(program, "`energy` is not finite"));
         }
-        let energy = self.unit.to_hartree(answer.energy);
+        let energy = self.unit.to_hartree(output.energy);
         electrons::require_possible(program, &molecule, energy)?;
         Ok(SimResult {
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
-            version: answer.version.unwrap_or_else(|| program.to_owned()),
+            version: output.version.unwrap_or_else(|| program.to_owned()),
             level: self.level.clone(),
             geometry,
         })
@@ -200,82 +208,81 @@ impl Simulator for CommandEngine {
 }
 
 impl CommandEngine {
-    /// The output file of the program, in the declared unit.
-    fn answer(&self, program: &str, outputs: &Outputs) -> Result<EnergyFile, SimError> {
+    /// Reads the output file, whose unit must be the declared one.
+    fn read_output(&self, program: &str, outputs: &Outputs) -> Result<CommandOutput, SimError> {
         let text = fs::read(outputs.dir.join(OUTPUT))
-            .map_err(|e| SimError::of_file(format!("`{program}`: {OUTPUT}"), &e))?;
-        // Python writes so what JSON has no word for.
+            .map_err(|e| SimError::from_file_error(format!("`{program}`: {OUTPUT}"), &e))?;
+        // Python writes `NaN`, which is not JSON.
         if String::from_utf8_lossy(&text).contains("NaN") {
             let message = format!("`{program}`: {OUTPUT} holds NaN");
             return Err(SimError::NotANumber(message));
         }
-        let answer: EnergyFile =
+        let output: CommandOutput =
             serde_json::from_slice(&text).map_err(|e| unreadable(program, &e.to_string()))?;
-        match answer.unit.filter(|unit| *unit != self.unit) {
+        match output.unit.filter(|unit| *unit != self.unit) {
             Some(unit) => {
                 let (unit, declared) = (unit.name(), self.unit.name());
-                let why = format!("`unit` is {unit}, but the campaign declares {declared}");
-                Err(unreadable(program, &why))
+                let problem = format!("`unit` is {unit}, but the campaign declares {declared}");
+                Err(unreadable(program, &problem))
             }
-            None => Ok(answer),
+            None => Ok(output),
         }
     }
 }
 
-fn unreadable(program: &str, why: &str) -> SimError {
-    SimError::Unreadable(format!("`{program}`: {OUTPUT}: {why}"))
+fn unreadable(program: &str, problem: &str) -> SimError {
+    SimError::Unreadable(format!("`{program}`: {OUTPUT}: {problem}"))
 }
 
 fn require_success(program: &str, outputs: &Outputs) -> Result<(), SimError> {
-    let how = match outputs.exit_code {
+    let exit = match outputs.exit_code {
         Some(0) => return Ok(()),
         Some(code) => format!("`{program}` ended with exit code {code}"),
         None => format!("`{program}` was ended by a signal"),
     };
     Err(SimError::Exit(match error_sentence(&outputs.stderr) {
-        Some(sentence) => format!("{how}: {sentence}"),
-        None => how,
+        Some(sentence) => format!("{exit}: {sentence}"),
+        None => exit,
     }))
 }
 
-/// The geometry that the program returned, or else the one that it was given.
+/// Geometry that the program returned, or else its input geometry.
 fn resulting_geometry(
     program: &str,
     request: &Request,
-    given: Given,
+    input: CommandInput,
     returned: Option<Geometry>,
 ) -> Result<Geometry, SimError> {
     let symbols = |geometry: &Geometry| {
         let symbols = geometry.atoms.iter().map(|(symbol, _)| symbol.clone());
         symbols.collect::<Vec<_>>()
     };
-    match (returned, given.geometry_level) {
-        (Some(relaxed), _) if symbols(&relaxed) != symbols(&given.geometry) => {
-            let why = "`geometry` is of other atoms than the molecule";
-            Err(unreadable(program, why))
+    match (returned, input.geometry_level) {
+        (Some(relaxed), _) if symbols(&relaxed) != symbols(&input.geometry) => {
+            let problem = "`geometry` is of other atoms than the molecule";
+            Err(unreadable(program, problem))
         }
         (Some(relaxed), _) => Ok(relaxed),
         (None, Some(level)) if level != MMFF94 => Err(SimError::Unsupported(format!(
             "MMFF94 has no parameters for `{}`; the geometry is of {level}, and `{program}` did not relax it",
             request.smiles
         ))),
-        (None, _) => Ok(given.geometry),
+        (None, _) => Ok(input.geometry),
     }
 }
 
-/// The geometry that the program was given.
+/// Geometry in the input file.
 #[derive(Deserialize)]
-struct Given {
+struct CommandInput {
     geometry: Geometry,
-    /// None for a free atom and for what another engine relaxed.
+    /// None for a free atom and for a geometry of another engine.
     geometry_level: Option<String>,
 }
 
-impl Given {
+impl CommandInput {
     fn read(outputs: &Outputs) -> Result<Self, SimError> {
-        let unreadable = |why: String| SimError::Unreadable(format!("{INPUT}: {why}"));
-        let text =
-            fs::read(outputs.dir.join(INPUT)).map_err(|e| SimError::of_file(INPUT.into(), &e))?;
-        serde_json::from_slice(&text).map_err(|e| unreadable(e.to_string()))
+        let text = fs::read(outputs.dir.join(INPUT))
+            .map_err(|e| SimError::from_file_error(INPUT.into(), &e))?;
+        serde_json::from_slice(&text).map_err(|e| SimError::Unreadable(format!("{INPUT}: {e}")))
     }
 }

@@ -1,4 +1,4 @@
-//! The geometry that an engine begins with: the lowest of several conformers.
+//! Initial geometry of an engine: the lowest of several conformers.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -6,20 +6,20 @@ use std::time::Duration;
 use super::{SimError, gfn2};
 use crate::chem::{Conformers, Embedding, Geometry, Molecule, embed};
 
-/// Embeddings of a molecule, unless a campaign says otherwise. Measured: `docs/algorithm.md`.
+/// Default number of embeddings of a molecule; `docs/algorithm.md` has the measurements.
 pub(super) const CONFORMERS: NonZeroU32 = NonZeroU32::new(30).unwrap();
-/// Seconds that they may take together, unless a campaign says otherwise.
+/// Default time limit of the embeddings of a molecule together, in seconds.
 pub(super) const EMBED_TIMEOUT: NonZeroU32 = NonZeroU32::new(60).unwrap();
 
-/// ConformerSearch for the initial geometry of an engine.
+/// Search for the initial geometry of an engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConformerSearch {
-    /// Embeddings of a molecule; one if absent, as in what version 0.1.0 wrote.
+    /// Number of embeddings; None, as in runs of version 0.1.0, is one.
     pub conformers: Option<NonZeroU32>,
-    /// Bounds all of them together.
+    /// Time limit of all embeddings together, in seconds.
     pub embed_timeout_seconds: NonZeroU32,
-    /// True if the level of theory names MMFF94. An engine that relaxes the geometry can start from
-    /// another one.
+    /// True if the level of theory includes MMFF94. An engine that relaxes the geometry can start from
+    /// one of another level.
     pub needs_mmff94: bool,
 }
 
@@ -36,15 +36,28 @@ impl ConformerSearch {
     }
 }
 
-/// The conformer with the lowest GFN2-xTB energy, and that energy in hartree. MMFF94's own order is
-/// no substitute: it puts another conformer first for a third of the molecules of QM9.
-pub(super) fn lowest(conformers: Conformers) -> Result<(Geometry, f64), SimError> {
-    let mut lowest: Option<(Geometry, f64)> = None;
+/// A conformer and its GFN2-xTB energy.
+pub(super) struct LowestConformer {
+    pub geometry: Geometry,
+    pub energy_hartree: f64,
+}
+
+/// Conformer with the lowest GFN2-xTB energy. MMFF94 energies are no substitute: for a third of the
+/// molecules of QM9 another conformer is the lowest.
+pub(super) fn lowest(conformers: Conformers) -> Result<LowestConformer, SimError> {
+    let mut lowest: Option<LowestConformer> = None;
     let mut failed = SimError::NoGeometry("no conformer".to_owned());
     for geometry in conformers.geometries {
         match gfn2::energy_hartree(&geometry) {
-            Ok(energy) if lowest.as_ref().is_none_or(|(_, least)| energy < *least) => {
-                lowest = Some((geometry, energy));
+            Ok(energy_hartree)
+                if lowest
+                    .as_ref()
+                    .is_none_or(|lowest| energy_hartree < lowest.energy_hartree) =>
+            {
+                lowest = Some(LowestConformer {
+                    geometry,
+                    energy_hartree,
+                });
             }
             Ok(_) => {}
             Err(error) => failed = error,
@@ -53,15 +66,15 @@ pub(super) fn lowest(conformers: Conformers) -> Result<(Geometry, f64), SimError
     lowest.ok_or(failed)
 }
 
-/// The geometry of [`lowest`]; the first of the force field if GFN2-xTB does not know an element or
-/// does not converge.
+/// Geometry of [`lowest`], or of the conformer with the lowest MMFF94 energy if GFN2-xTB lacks an
+/// element or does not converge.
 pub(super) fn lowest_geometry(conformers: Conformers) -> Result<Geometry, SimError> {
     if let [only] = conformers.geometries.as_slice() {
         return Ok(only.clone());
     }
     let first = conformers.geometries.first().cloned();
     match (lowest(conformers), first) {
-        (Ok((geometry, _)), _) | (Err(_), Some(geometry)) => Ok(geometry),
+        (Ok(LowestConformer { geometry, .. }), _) | (Err(_), Some(geometry)) => Ok(geometry),
         (Err(error), None) => Err(error),
     }
 }

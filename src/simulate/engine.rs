@@ -1,12 +1,12 @@
-//! The engines by the names that campaigns use, each with its own settings.
+//! Engines by the names used in campaigns, each with its own settings.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CONFORMERS, CommandEngine, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
 
-/// The programs of the engines that always need the same one, by the name of the engine.
-pub fn programs() -> Vec<(&'static str, Requirement)> {
+/// Programs of the engines that always use the same one, by the name of the engine.
+pub(crate) fn programs() -> Vec<(&'static str, Requirement)> {
     let fixed = [
         (super::xtb::NAME, Xtb::default().requirement()),
         (super::nwchem::NAME, Nwchem::default().requirement()),
@@ -23,23 +23,32 @@ pub enum QcEngine {
     /// GFN2-xTB energies at MMFF94 geometries, built in.
     #[serde(rename = "gfn2//mmff94")]
     Gfn2 {
+        /// Settings of the engine.
         #[serde(default)]
         settings: Gfn2,
     },
     /// GFN2-xTB energies and geometries, by the program xtb.
     Xtb {
+        /// Settings of the engine.
         #[serde(default)]
         settings: Xtb,
     },
     /// Hartree-Fock and density functional theory, by the program NWChem.
     Nwchem {
+        /// Settings of the engine.
         #[serde(default)]
         settings: Nwchem,
     },
     /// Any program that QCEngine drives.
-    Qcengine { settings: Qcengine },
-    /// Any program at all.
-    Command { settings: CommandEngine },
+    Qcengine {
+        /// Settings of the engine.
+        settings: Qcengine,
+    },
+    /// Any other program, which reads and writes JSON.
+    Command {
+        /// Settings of the engine.
+        settings: CommandEngine,
+    },
 }
 
 impl Default for QcEngine {
@@ -51,7 +60,7 @@ impl Default for QcEngine {
 }
 
 impl QcEngine {
-    /// The word campaigns use.
+    /// Name used in campaigns.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Gfn2 { .. } => super::gfn2::NAME,
@@ -62,8 +71,8 @@ impl QcEngine {
         }
     }
 
-    /// Settles what a new campaign leaves open: version 0.1.0, which wrote no number of conformers,
-    /// had one.
+    /// Fills in the number of conformers of a new campaign. In a stored campaign of version 0.1.0 its
+    /// absence means one.
     pub fn fill_in_defaults(&mut self) {
         let conformers = match self {
             Self::Gfn2 { settings } => &mut settings.conformers,

@@ -1,28 +1,27 @@
-//! The density functionals of NWChem 7.0.2 by the words of its directive `xc`.
+//! Density functionals of NWChem 7.0.2, by the names in its directive `xc`.
 //!
-//! The names are those of its parser (`xc_inp.F`). Each was run once with NWChem 7.0.2 on water at
-//! 3-21G: what it refused, what gave no energy, and what needs a further directive is left out.
+//! The names are those of its parser (`xc_inp.F`). Each was run with NWChem 7.0.2 on water at 3-21G;
+//! names that it refused, that gave no energy, or that need a further directive are left out.
 
 use super::SettingFault;
 
-/// Exchange and correlation in one word.
+/// Exchange and correlation functionals in one name.
 const COMPLETE: &str = "acm b3lyp beckehandh hcth becke97 becke97-1 hcth120 hcth147 becke98 pbe0 becke97gga1 hcth407 hcthp14 becke97-2 \
     ft97 mpw1k hcth407p xctpssh becke97-3 bop pbeop mpw1b95 mpwb1k b1b95 bb1k pw6b95 pwb6k m05 m05-2x vs98 m06-l \
     m06-hf m06 revm06 revm06-l m06-2x m08-hx m08-so m11 m11-l sogga sogga11 sogga11-x becke97-d ssb-d kt1 kt2 \
     bhlyp b3p86 b3pw91 pbe96 dldf s12g s12h mvs hle16 scan scanl scan0 rscan ncap";
 
-/// Exchange; a factor may follow.
+/// Exchange functionals; a factor may follow.
 const EXCHANGE: &str = "hfexch becke88 slater xpbe96 gill96 xperdew91 xhcth xbecke97 xbecke97-1 optx mpw91 xft97 xpkzb99 xtpss03 rpbe \
     revpbe xpw6b95 xpwb6k xm05 xm05-2x xvs98 xm06-l xm06-hf xm06 xm06-2x xm08-hx xm08-so xm11 xm11-l xsogga \
     xsogga11 xsogga11-x becke86b xperdew86 xmvs15 xncap";
 
-/// Correlation; a factor may follow.
+/// Correlation functionals; a factor may follow.
 const CORRELATION: &str = "lyp perdew81 perdew86 perdew91 pw91lda vwn_1 vwn_2 vwn_3 vwn_4 vwn_5 vwn_1_rpa cpbe96 chcth cbecke97 \
     cbecke97-1 cft97 cpkzb99 ctpss03 op bc95 cpw6b95 cpwb6k cm05 cm05-2x cvs98 cm06-l cm06-hf cm06 cm06-2x cm08-hx \
     cm08-so cm11 cm11-l csogga csogga11 csogga11-x cvpbe09";
 
-/// Names that NWChem reads and that mean something else without a further directive, or no energy
-/// of a molecule.
+/// Names that NWChem accepts and that do not give the energy of the functional, and the reasons.
 const UNUSABLE: &[(&str, &str)] = &[
     (
         "mp2",
@@ -47,8 +46,8 @@ const UNUSABLE: &[(&str, &str)] = &[
 ];
 const NEEDS_CAM: &str = "its range separation needs the directive `cam`, which is not written";
 
-/// Names in use elsewhere, without `-` and `_`, and NWChem's words for them.
-const ELSEWHERE: &[(&str, &str)] = &[
+/// Names in other programs, without `-` and `_`, and the same functionals in NWChem.
+const SYNONYMS: &[(&str, &str)] = &[
     ("pbe", "xpbe96 cpbe96"),
     ("pbepbe", "xpbe96 cpbe96"),
     ("blyp", "becke88 lyp"),
@@ -86,7 +85,7 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("mpw1pw91", "HFexch 0.25 mpw91 0.75 perdew91"),
 ];
 
-/// Refuses what is no functional in the words of NWChem 7.0.2; upper and lower case are the same.
+/// Refuses text that is not a functional of NWChem 7.0.2; case does not matter.
 pub(super) fn check(functional: &str) -> Result<(), SettingFault> {
     let words: Vec<String> = functional
         .split_whitespace()
@@ -104,7 +103,7 @@ pub(super) fn check(functional: &str) -> Result<(), SettingFault> {
             ));
         } else if is_in(EXCHANGE, word) {
             (may_be_scaled, exchange) = (true, true);
-            // These are methods of their own.
+            // These are complete methods by themselves.
             correlation |= ["hfexch", "slater"].contains(&word.as_str());
         } else if is_in(CORRELATION, word) {
             (may_be_scaled, correlation) = (true, true);
@@ -119,7 +118,7 @@ pub(super) fn check(functional: &str) -> Result<(), SettingFault> {
         (true, true) => Ok(()),
         (true, false) => Err(fault(
             format!("`{functional}` is exchange without correlation"),
-            match elsewhere(&plain(functional)) {
+            match synonym(&plain(functional)) {
                 Some(whole) => format!("write `{whole}`"),
                 None => format!("name a correlation functional too: `{functional} lyp`"),
             },
@@ -139,7 +138,7 @@ fn fault(message: String, hint: String) -> SettingFault {
     }
 }
 
-/// A name without what is written differently elsewhere.
+/// A name in lower case without separators, whose use differs between programs.
 fn plain(functional: &str) -> String {
     let small = functional.to_ascii_lowercase();
     small.replace(['-', '_', ' ', '(', ')'], "")
@@ -149,7 +148,7 @@ fn is_in(names: &str, word: &str) -> bool {
     names.split(' ').any(|name| name == word)
 }
 
-/// A number as Fortran reads it: `0.2`, `1d0`.
+/// A number in Fortran syntax: `0.2`, `1d0`.
 fn factor(word: &str) -> Option<f64> {
     word.replace('d', "e")
         .parse()
@@ -168,9 +167,9 @@ fn unknown(functional: &str, word: &str) -> SettingFault {
     ]
     .iter()
     .find_map(|ending| plain.strip_suffix(ending));
-    let hint = if let Some(words) = elsewhere(&plain) {
+    let hint = if let Some(words) = synonym(&plain) {
         format!("NWChem spells it `{words}`")
-    } else if let Some(words) = undispersed.and_then(elsewhere) {
+    } else if let Some(words) = undispersed.and_then(synonym) {
         format!("NWChem spells it `{words}`, and this engine adds no dispersion correction")
     } else if plain.starts_with("wb97") || plain.starts_with("cam") {
         "its range separation is not available here: choose `pbe0`, `m06-2x`, or run another program by `engine: qcengine` or `engine: command`".to_owned()
@@ -190,9 +189,9 @@ fn unknown(functional: &str, word: &str) -> SettingFault {
     fault(message, hint)
 }
 
-/// NWChem's words for a name without `-` and `_`.
-fn elsewhere(plain: &str) -> Option<&'static str> {
-    let known = ELSEWHERE.iter().find(|(name, _)| *name == plain);
+/// NWChem's spelling of a name without `-` and `_`.
+fn synonym(plain: &str) -> Option<&'static str> {
+    let known = SYNONYMS.iter().find(|(name, _)| *name == plain);
     let same = || {
         let mut names = COMPLETE.split(' ');
         names.find(|name| name.replace('-', "") == plain)

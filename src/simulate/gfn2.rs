@@ -1,4 +1,4 @@
-//! QcEngine `gfn2//mmff94`, built in: GFN2-xTB at an MMFF94 geometry.
+//! Engine `gfn2//mmff94`, built in: GFN2-xTB at an MMFF94 geometry.
 //!
 //! C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 
@@ -10,28 +10,30 @@ use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, get_gfn2_params, is_gfn2_support
 use sci_form::xtb::solve_gfn2;
 use serde::{Deserialize, Serialize};
 
+use super::conformer::{self, LowestConformer};
 use super::require_same_bonds;
 use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, MMFF94, atom_at_origin, atoms};
 use super::{Outputs, PreparedSimulation, Request, SimError, SimResult, Simulator};
-use super::{conformer, conformers, free_atom_spin, require_neutral_closed_shell};
+use super::{default_conformers, free_atom_spin, require_neutral_closed_shell};
 use crate::chem::{Geometry, Molecule, atomic_number};
 
 pub(super) const NAME: &str = "gfn2//mmff94";
 const LEVEL: &str = "GFN2-xTB//MMFF94";
-/// The libraries whose numbers these are; a test holds them to `Cargo.lock`.
-pub const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
+/// Libraries that compute the energies; a test compares their versions with `Cargo.lock`.
+pub(crate) const VERSION: &str = "cosmolkit 0.6.1, sci-form 0.15.2";
 
-/// The engine `gfn2//mmff94` with its settings.
+/// Settings of the engine `gfn2//mmff94`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gfn2 {
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
-    /// is used.
+    /// Number of embeddings of a molecule, each relaxed with MMFF94; the conformer with the lowest
+    /// GFN2-xTB energy is used. With the default, 98.5 % of 200 molecules of QM9 are within 0.001
+    /// hartree of the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one
-    /// without a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
+    /// it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -59,18 +61,18 @@ impl Simulator for Gfn2 {
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
-        let (geometry, total_energy_hartree) = match molecule.free_atom() {
+        let lowest = match molecule.free_atom() {
             Some(symbol) => {
                 return free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
             }
             None => self.closed_shell(&molecule, request)?,
         };
         Ok(PreparedSimulation::Done(SimResult {
-            total_energy_hartree,
+            total_energy_hartree: lowest.energy_hartree,
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
             level: LEVEL.to_owned(),
-            geometry,
+            geometry: lowest.geometry,
         }))
     }
 
@@ -86,20 +88,19 @@ impl Gfn2 {
         &self,
         molecule: &Molecule,
         request: &Request,
-    ) -> Result<(Geometry, f64), SimError> {
+    ) -> Result<LowestConformer, SimError> {
         require_neutral_closed_shell(molecule, NAME)?;
-        // Before the embedding, which is the longer part.
+        // Checked before the embeddings, which take longer.
         for symbol in molecule.element_counts().keys() {
             supported_number(symbol)?;
         }
-        let (geometry, energy) =
-            conformer::lowest(self.conformer_search().run(molecule, request.seed)?)?;
-        require_same_bonds(molecule, &geometry, MMFF94)?;
-        Ok((geometry, energy))
+        let lowest = conformer::lowest(self.conformer_search().run(molecule, request.seed)?)?;
+        require_same_bonds(molecule, &lowest.geometry, MMFF94)?;
+        Ok(lowest)
     }
 }
 
-/// A free atom in closed form, for any engine whose level is GFN2-xTB.
+/// Result for a free atom in closed form, for any engine whose level is GFN2-xTB.
 pub(super) fn free_atom(
     molecule: &Molecule,
     symbol: &str,
@@ -116,13 +117,14 @@ pub(super) fn free_atom(
     })
 }
 
-/// Electrons that GFN2-xTB treats of an element: those of its valence.
+/// Number of valence electrons of an element, which are those that GFN2-xTB treats; None for elements
+/// without parameters.
 pub(super) fn valence_electrons(symbol: &str) -> Option<u32> {
     let params = get_gfn2_params(atomic_number(symbol)?)?;
     Some(u32::from(params.n_valence))
 }
 
-/// The GFN2-xTB energy of a neutral closed-shell molecule.
+/// GFN2-xTB energy of a neutral closed-shell molecule.
 pub(super) fn energy_hartree(geometry: &Geometry) -> Result<f64, SimError> {
     let symbols = geometry
         .atoms
@@ -135,7 +137,7 @@ pub(super) fn energy_hartree(geometry: &Geometry) -> Result<f64, SimError> {
         .map(|(_, position)| *position)
         .collect();
     let result = solve_gfn2(&numbers, &positions).map_err(SimError::Unsupported)?;
-    // The library's own electronvolt (CODATA 2010), which undoes exactly what it multiplied by.
+    // The library's electronvolt (CODATA 2010), with which it converted from hartree.
     let energy = result.total_energy * EV_TO_HARTREE;
     if !result.converged || !energy.is_finite() {
         let steps = result.scc_iterations;

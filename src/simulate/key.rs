@@ -1,5 +1,4 @@
-//! All that an energy depends on, as the parts of a key: what one run computed another need not
-//! compute again.
+//! Key of a result in the cache: everything that an energy depends on.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +7,10 @@ use serde_json::{Value, json};
 use super::{MMFF94, Request};
 use crate::host::hash::sha256;
 
-/// The parts by their names, in which two requests with the same answer agree: molecule, engine,
-/// level, every setting, seed of the embedding, geometry to begin with, and the `versions` of what
-/// computes.
-pub fn key_parts(
+/// Parts of the key by name: molecule, engine, level, every setting, seed of the embeddings, initial
+/// geometry, and the version of each program or library in `versions`. Requests with equal parts have
+/// the same result.
+pub(crate) fn key_parts(
     request: &Request,
     versions: &BTreeMap<String, String>,
 ) -> BTreeMap<String, Value> {
@@ -35,7 +34,7 @@ pub fn key_parts(
     parts
 }
 
-/// Nested settings by their dotted names, so that neither order nor nesting matters.
+/// Adds nested settings by their dotted names, so the order of settings does not matter.
 fn flatten(name: String, value: &Value, parts: &mut BTreeMap<String, Value>) {
     match value {
         Value::Object(entries) if !entries.is_empty() || name.is_empty() => {

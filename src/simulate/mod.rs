@@ -11,8 +11,8 @@ mod functional;
 mod gfn2;
 mod key;
 mod nwchem;
+mod program_error;
 mod qcengine;
-mod said;
 mod vibrations;
 mod words;
 mod xtb;
@@ -24,58 +24,62 @@ use std::path::{Path, PathBuf};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-pub use atoms::{atomic_reference_smiles, ground_state_unpaired_electrons};
+pub use atoms::atomic_reference_smiles;
+pub(crate) use atoms::ground_state_unpaired_electrons;
 pub use command::{CommandEngine, EnergyUnit};
 pub use conformer::ConformerSearch;
-pub use engine::{QcEngine, programs};
-pub use gfn2::{Gfn2, VERSION as LIBRARIES};
-pub use key::key_parts;
+pub use engine::QcEngine;
+pub(crate) use engine::programs;
+pub use gfn2::Gfn2;
+pub(crate) use gfn2::VERSION as LIBRARIES;
+pub(crate) use key::key_parts;
 pub use nwchem::{Functions, Nwchem, NwchemTask};
+pub(crate) use program_error::without_backtrace;
 pub use qcengine::Qcengine;
-pub use said::without_backtrace;
-pub use words::{WORD_FORMAT, Words};
+pub(crate) use words::WORD_FORMAT;
+pub use words::Words;
 pub use xtb::Xtb;
 
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
-/// One molecule, or one atom for the atomic references, to have its energy computed.
+/// Request for the energy of one molecule, or of a free atom.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Request {
-    /// Canonical SMILES; a single free atom is written `[H]`, `[C]`, ...
+    /// Canonical SMILES; a free atom is written `[H]`, `[C]`, ...
     pub smiles: String,
     /// The engine and its settings, validated by `config`.
     #[serde(flatten)]
     pub engine: QcEngine,
-    /// Seed of the embedding.
+    /// Seed of the embeddings.
     pub seed: u64,
-    /// The geometry to begin with, where another engine gives it; none for MMFF94's.
+    /// Initial geometry from another engine; None to start from the lowest conformer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub geometry: Option<RelaxedGeometry>,
 }
 
 impl Request {
-    /// The level of theory of the geometry to begin with.
+    /// Level of theory of the initial geometry.
     fn geometry_level(&self) -> &str {
         self.geometry.as_ref().map_or(MMFF94, |given| &given.level)
     }
 }
 
-/// Name of the symbolic link to the scratch folder beside a program's files.
-pub const SCRATCH_LINK: &str = "scratch";
+/// Name of the symbolic link to the scratch folder in a program's directory.
+pub(crate) const SCRATCH_LINK: &str = "scratch";
 
-/// The level of the geometries that engines begin with unless told otherwise.
-pub const MMFF94: &str = "MMFF94";
+/// Level of theory of the initial geometries that are not from another engine.
+pub(crate) const MMFF94: &str = "MMFF94";
 
-/// The level of those that MMFF94 cannot treat.
+/// Level of the initial geometries of molecules that MMFF94 cannot treat.
 const ETKDG: &str = "ETKDG";
 
-/// A geometry that another engine found: the first step of a two-step level.
+/// Geometry relaxed by another engine: result of the first step of a two-step level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelaxedGeometry {
-    /// Its level of theory.
+    /// Level of theory.
     pub level: String,
-    /// In the XYZ format, angstrom.
+    /// Text of an XYZ file, angstrom.
     pub xyz: String,
 }
 
@@ -84,12 +88,13 @@ pub struct RelaxedGeometry {
 pub struct SimResult {
     /// Total energy in hartree.
     pub total_energy_hartree: f64,
+    /// Name of the engine, as in campaigns.
     pub engine: String,
-    /// Version of the program or libraries that computed it.
+    /// Version of the program or libraries.
     pub version: String,
     /// Level of theory, e.g. `GFN2-xTB//MMFF94`.
     pub level: String,
-    /// Element symbols and positions in angstrom, in atom order.
+    /// Geometry of the energy.
     pub geometry: Geometry,
 }
 
@@ -99,23 +104,25 @@ pub enum SimError {
     /// The SMILES cannot be read, or the molecule has no 3D structure.
     #[error("{0}")]
     NoGeometry(String),
+    /// The self-consistent field, the optimisation or the frequencies did not converge.
     #[error("{0}")]
     NotConverged(String),
-    /// The program computed NaN, or a number that no energy of the molecule can be.
+    /// The program computed NaN, or an impossible energy.
     #[error("{0}")]
     NotANumber(String),
     /// The relaxed geometry is that of another molecule.
     #[error("{0}")]
     Rearranged(String),
-    /// The method cannot treat the molecule: charge, spin, element.
+    /// The method cannot treat the molecule: its charge, spin or an element.
     #[error("{0}")]
     Unsupported(String),
+    /// The output of the program is missing or malformed.
     #[error("{0}")]
     Unreadable(String),
-    /// A file of the program, named first, that is there and could not be read.
+    /// A file of the program, named first, exists and could not be read.
     #[error("{0}")]
     File(String, #[source] Errno),
-    /// The program was given too little memory.
+    /// The program ran out of memory.
     #[error("{0}")]
     Memory(String),
     /// The program could not write its temporary files.
@@ -127,8 +134,8 @@ pub enum SimError {
 }
 
 impl SimError {
-    /// A file that could not be read: missing, or kept from being read by the system.
-    fn of_file(name: String, error: &io::Error) -> Self {
+    /// Error of reading the file `name`.
+    fn from_file_error(name: String, error: &io::Error) -> Self {
         match Errno::from_io_error(error) {
             Some(errno) if errno != Errno::NOENT => Self::File(name, errno),
             _ => Self::Unreadable(format!("{name}: {error}")),
@@ -152,116 +159,133 @@ impl From<ChemError> for SimError {
     }
 }
 
-/// Next step of a simulation: done, or a program to run.
+/// Result of [`Simulator::prepare`].
 #[derive(Clone, Debug, PartialEq)]
 pub enum PreparedSimulation {
-    /// A built-in engine has the answer at once.
+    /// Energy that was computed without a program.
     Done(SimResult),
-    /// A program must be run in an empty directory with these files in it.
+    /// Program to run, in an empty directory.
     Program(Program),
 }
 
-/// A program to run for an engine.
+/// Command line, environment and input files of a program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
     /// True for an MPI program, which the site's launcher starts.
     pub parallel: bool,
+    /// Program and arguments.
     pub argv: Vec<String>,
+    /// Environment variables to set, name and value.
     pub env: Vec<(String, String)>,
-    /// File name and content, written before the program starts.
+    /// Name and content of each file to write before the program starts.
     pub files: Vec<(String, String)>,
 }
 
 /// Output of a program.
 #[derive(Clone, Debug)]
 pub struct Outputs {
-    /// The directory it ran in.
+    /// Directory that it ran in.
     pub dir: PathBuf,
+    /// Standard output.
     pub stdout: String,
+    /// Standard error.
     pub stderr: String,
-    /// None if a signal ended it.
+    /// None if a signal terminated it.
     pub exit_code: Option<i32>,
 }
 
-/// A program an engine cannot do without.
+/// A program that an engine requires.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Requirement {
-    /// Its name on PATH, or the path of its file.
+    /// Name on PATH, or path of the file.
     pub program: String,
-    /// Arguments that make it print its version and end; none if there are no such.
+    /// Arguments with which it prints its version and exits; None if there are none.
     pub version_args: Option<&'static [&'static str]>,
+    /// Hint how to install it.
     pub install: &'static str,
 }
 
-/// The MPI processes of a program.
+/// MPI processes of a program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ranks {
+    /// Number of nodes.
     pub nodes: NonZeroUsize,
+    /// Number of processes on each node.
     pub ranks_per_node: NonZeroUsize,
+    /// Number of cores for each process.
     pub cores_per_rank: NonZeroUsize,
 }
 
 impl Ranks {
-    /// Processes on all nodes together.
+    /// Number of processes on all nodes.
     pub fn total(&self) -> usize {
         self.nodes.get().saturating_mul(self.ranks_per_node.get())
     }
 }
 
-/// Problem of a setting of an engine, and a hint.
+/// Problem with a setting of an engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SettingFault {
     /// Name of the setting.
     pub setting: &'static str,
+    /// Description of the problem.
     pub message: String,
+    /// Hint how to solve it.
     pub hint: String,
 }
 
 /// A quantum chemistry engine with its settings.
 pub trait Simulator {
-    /// The level of theory of its energies when it begins with geometries of the level `geometry`.
+    /// Level of theory of its energies if initial geometries are of the level `geometry`.
     fn level(&self, geometry: &str) -> String;
-    /// The program that must be installed, none for a built-in engine.
+    /// Program that must be installed; None for a built-in engine.
     fn requirement(&self) -> Option<Requirement> {
         None
     }
-    /// Returns true if it relaxes geometries at its own level, such that other engines can start
+    /// Returns true if its geometries are relaxed at its own level, so that other engines can start
     /// from them.
     fn relaxes(&self) -> bool {
         false
     }
-    /// Problems of its settings for molecules of hydrogen and these elements.
+    /// Problems of its settings for molecules of hydrogen and the given elements.
     fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
         Vec::new()
     }
-    /// Processes of an MPI program; none for other programs.
+    /// MPI processes; None if the program is not an MPI program.
     fn ranks(&self) -> Option<Ranks> {
         None
     }
-    /// ConformerSearch for its initial geometry.
+    /// Search for the initial geometry.
     fn conformer_search(&self) -> ConformerSearch;
-    /// Checks the molecule, and answers at once or says which program to run. `scratch`: the folder
-    /// for temporary files, to which [`SCRATCH_LINK`] leads where the program runs.
+    /// Checks the molecule, and computes its energy or prepares a program. `scratch` is the folder for
+    /// temporary files; where the program runs it can be reached by [`SCRATCH_LINK`].
+    ///
+    /// # Errors
+    ///
+    /// The molecule has no geometry, or the engine cannot treat it.
     fn prepare(
         &self,
         request: &Request,
         scratch: Option<&Path>,
     ) -> Result<PreparedSimulation, SimError>;
-    /// Reads what the program of [`Simulator::prepare`] left.
+    /// Parses the output of the program from [`Simulator::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// The program failed, its output is incomplete, or the result is not one of this molecule.
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
 }
 
-/// A molecule as a program needs it.
-struct Start {
+/// A molecule for which a program's input is written.
+struct PreparedMolecule {
     geometry: Geometry,
-    /// The level of theory of its geometry; none for a free atom and for what another engine gave.
+    /// Level of theory of the geometry; None for a free atom and for a geometry of another engine.
     level: Option<&'static str>,
     unpaired_electrons: u32,
 }
 
-impl Start {
-    /// The geometry, by default MMFF94's, of a neutral closed-shell molecule, or a free atom in its
-    /// ground state.
+impl PreparedMolecule {
+    /// Prepares a neutral closed-shell molecule, or a free atom in its ground state.
     fn new(request: &Request, engine: &str, search: ConformerSearch) -> Result<Self, SimError> {
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
@@ -271,15 +295,15 @@ impl Start {
                 level: None,
             });
         }
-        // Some programs take an odd number of electrons without a word.
+        // Some programs accept an odd number of electrons without an error.
         require_neutral_closed_shell(&molecule, engine)?;
         let (geometry, level) = match &request.geometry {
             Some(RelaxedGeometry { xyz, level }) => {
-                let given = of_elements(Geometry::from_xyz(xyz)?)?;
+                let given = require_elements(Geometry::from_xyz(xyz)?)?;
                 require_same_bonds(&molecule, &given, level)?;
                 (given, None)
             }
-            // Its bonds are compared once it may have been relaxed.
+            // Its bonds are compared after the calculation, which may relax it.
             None => {
                 let conformers = search.run(&molecule, request.seed)?;
                 let level = if conformers.relaxed { MMFF94 } else { ETKDG };
@@ -298,14 +322,14 @@ impl Start {
     }
 }
 
-/// The number of embeddings that the schema shows as the default.
-fn conformers() -> Option<NonZeroU32> {
+/// Default number of embeddings, for the schema.
+fn default_conformers() -> Option<NonZeroU32> {
     Some(CONFORMERS)
 }
 
-/// Refuses what some program wrote in the place of an element: it would go into the input of
-/// another.
-fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
+/// Refuses a geometry with a symbol that is not an element: programs write symbols, and they are
+/// copied into the input of another program.
+fn require_elements(geometry: Geometry) -> Result<Geometry, SimError> {
     let mut symbols = geometry.atoms.iter().map(|(symbol, _)| symbol);
     match symbols.find(|symbol| atomic_number(symbol).is_none()) {
         Some(symbol) => Err(SimError::Unreadable(format!(
@@ -316,22 +340,22 @@ fn of_elements(geometry: Geometry) -> Result<Geometry, SimError> {
     }
 }
 
-/// Refuses a geometry that `what` relaxed into that of another molecule.
+/// Refuses a geometry that `method` has relaxed to another molecule.
 fn require_same_bonds(
     molecule: &Molecule,
     geometry: &Geometry,
-    what: &str,
+    method: &str,
 ) -> Result<(), SimError> {
     match rearrangement(molecule, geometry)? {
         None => Ok(()),
-        Some(how) => Err(SimError::Rearranged(format!(
-            "{what} turned `{}` into another molecule: it {how}",
+        Some(difference) => Err(SimError::Rearranged(format!(
+            "{method} turned `{}` into another molecule: it {difference}",
             molecule.canonical_smiles()
         ))),
     }
 }
 
-/// Refuses what a closed-shell method without charge cannot treat.
+/// Refuses charged and open-shell molecules.
 fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(), SimError> {
     let (charge, electrons) = (molecule.charge(), molecule.electrons());
     let reason = if charge != 0 {
@@ -345,8 +369,8 @@ fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(),
     Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
 }
 
-/// The unpaired electrons of a free atom, which must be neutral and of an element whose ground
-/// state is known.
+/// Number of unpaired electrons of a free atom, which must be neutral and of an element with a known
+/// ground state.
 fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
     match ground_state_unpaired_electrons(symbol) {
         Some(unpaired) if molecule.charge() == 0 => Ok(unpaired),
@@ -357,7 +381,7 @@ fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
     }
 }
 
-/// A single atom at the origin.
+/// Geometry of a single atom, at the origin.
 fn atom_at_origin(symbol: &str) -> Geometry {
     Geometry {
         atoms: vec![(symbol.to_owned(), [0.0; 3])],

@@ -1,35 +1,33 @@
-//! Harmonic vibrations from a Hessian: their number is checked, and their zero-point energy
-//! computed here.
+//! Zero-point energy of the harmonic vibrations, from a Hessian.
 //!
-//! A program that projects six motions out of a molecule takes a vibration with them if the
-//! molecule is linear but for rounding: the rotation about its axis is then the bend. So the sixth
-//! is projected out only if the molecule is visibly bent.
+//! Programs that always project six motions out of the Hessian lose a vibration of molecules that are
+//! linear but for rounding errors: the rotation about the axis is then the bend. Here the sixth motion
+//! is projected out only if the molecule is clearly bent.
 
 use faer::{Mat, Side};
 
-/// Electron masses in a unified atomic mass unit, CODATA 2018.
+/// Electron masses per dalton, CODATA 2018.
 const ELECTRON_MASSES_PER_DALTON: f64 = 1_822.888_486_209;
 /// Wavenumber in 1/cm of a vibration whose energy quantum is one hartree, CODATA 2018.
 const PER_CM_PER_HARTREE: f64 = 219_474.631_363_20;
-/// Largest distance of an atom from the axis of a molecule that counts as linear, bohr. A hydrogen
-/// in a bend of 5 degrees is as far from it; a molecule that is truly bent by less has a rotation
-/// of nearly no energy instead.
+/// Largest distance, in bohr, of an atom from the axis of a molecule that counts as linear. It is the
+/// distance of a hydrogen in a bend of 5 degrees.
 const LINEAR: f64 = 0.2;
-/// Imaginary wavenumbers below this, 1/cm, are the noise of soft rotors and count as zero.
+/// Imaginary wavenumber, in 1/cm, below which a vibration counts as numerical noise of a soft rotor.
 const SADDLE: f64 = 50.0;
 
-/// An atom of a molecule at rest.
+/// Mass and position of an atom.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Nucleus {
-    /// Dalton.
+    /// Mass in dalton.
     pub mass: f64,
-    /// Bohr.
+    /// Position in bohr.
     pub position: [f64; 3],
 }
 
-/// Reason for which there is no zero-point energy.
+/// Reason for a missing zero-point energy.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub(super) enum NoZeroPoint {
+pub(super) enum ZeroPointError {
     #[error("{found} numbers in the Hessian of {atoms} atoms, which has {expected}")]
     Size {
         atoms: usize,
@@ -42,25 +40,27 @@ pub(super) enum NoZeroPoint {
     Saddle { per_cm: f64 },
 }
 
-/// The zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row
-/// by row.
-pub(super) fn zero_point_energy(nuclei: &[Nucleus], triangle: &[f64]) -> Result<f64, NoZeroPoint> {
+/// Zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row by row.
+pub(super) fn zero_point_energy(
+    nuclei: &[Nucleus],
+    triangle: &[f64],
+) -> Result<f64, ZeroPointError> {
     let quanta = quanta(nuclei, triangle)?;
     match quanta.first() {
-        Some(lowest) if -lowest * PER_CM_PER_HARTREE > SADDLE => Err(NoZeroPoint::Saddle {
+        Some(lowest) if -lowest * PER_CM_PER_HARTREE > SADDLE => Err(ZeroPointError::Saddle {
             per_cm: -lowest * PER_CM_PER_HARTREE,
         }),
         _ => Ok(quanta.iter().filter(|quantum| **quantum > 0.0).sum::<f64>() / 2.0),
     }
 }
 
-/// The energy quanta of all vibrations in hartree, ascending; an imaginary one is negative.
-fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, NoZeroPoint> {
+/// Energy quanta of all vibrations in hartree, ascending; those of imaginary ones are negative.
+fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, ZeroPointError> {
     let (atoms, size) = (nuclei.len(), 3 * nuclei.len());
     let expected = size * (size + 1) / 2;
     if triangle.len() != expected {
         let found = triangle.len();
-        return Err(NoZeroPoint::Size {
+        return Err(ZeroPointError::Size {
             atoms,
             found,
             expected,
@@ -71,15 +71,15 @@ fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, NoZeroPoint>
         let (row, column) = (i.max(j), i.min(j));
         triangle[row * (row + 1) / 2 + column] / (weight(i) * weight(j))
     });
-    let rigid = rigid_motions(nuclei).ok_or(NoZeroPoint::Eigenvalues)?;
-    // Rigid motions get a curvature beyond that of any vibration, to be told from them.
+    let rigid = rigid_motions(nuclei).ok_or(ZeroPointError::Eigenvalues)?;
+    // Rigid motions get a curvature larger than that of any vibration, so they come last.
     const APART: f64 = 1e3;
     let out = Mat::from_fn(size, rigid.len(), |i, k| rigid[k][i]);
     let inside = Mat::<f64>::identity(size, size) - &out * out.transpose();
     let projected = &inside * hessian * &inside + (&out * out.transpose()) * faer::Scale(APART);
     let curvatures = projected
         .self_adjoint_eigenvalues(Side::Lower)
-        .map_err(|_| NoZeroPoint::Eigenvalues)?;
+        .map_err(|_| ZeroPointError::Eigenvalues)?;
     let vibrations = &curvatures[..size - rigid.len()];
     Ok(vibrations
         .iter()
@@ -87,8 +87,8 @@ fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, NoZeroPoint>
         .collect())
 }
 
-/// Orthonormal translations and rotations, mass-weighted: six, or five of a linear molecule, or
-/// three of an atom.
+/// Orthonormal mass-weighted translations and rotations: six, or five of a linear molecule, or three
+/// of an atom.
 fn rigid_motions(nuclei: &[Nucleus]) -> Option<Vec<Vec<f64>>> {
     let mass: f64 = nuclei.iter().map(|n| n.mass).sum();
     let centre: [f64; 3] =
@@ -104,7 +104,7 @@ fn rigid_motions(nuclei: &[Nucleus]) -> Option<Vec<Vec<f64>>> {
     });
     let axes = inertia.self_adjoint_eigen(Side::Lower).ok()?;
     let axis = |k: usize| -> [f64; 3] { std::array::from_fn(|x| axes.U()[(x, k)]) };
-    // Of the smallest moment of inertia.
+    // The axis with the smallest moment of inertia.
     let long = axis(0);
     let is_linear = nuclei.iter().all(|n| {
         let off = cross(arm(n), long);
@@ -144,7 +144,7 @@ fn cross(a: [f64; 3], b: [f64; 3]) -> [f64; 3] {
     ]
 }
 
-/// By Gram and Schmidt: about principal axes they are orthogonal but for rounding.
+/// Gram-Schmidt orthonormalisation.
 fn orthonormal(vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
     let mut found: Vec<Vec<f64>> = Vec::new();
     for mut vector in vectors {
@@ -219,11 +219,14 @@ mod tests {
         [triangle[5], triangle[17], triangle[20]] = [-0.37, 0.37, -0.37];
         let found = zero_point_energy(&nuclei, &triangle);
         assert!(
-            matches!(found, Err(NoZeroPoint::Saddle { .. })),
+            matches!(found, Err(ZeroPointError::Saddle { .. })),
             "{found:?}"
         );
         let found = zero_point_energy(&nuclei, &triangle[..20]);
-        assert!(matches!(found, Err(NoZeroPoint::Size { .. })), "{found:?}");
+        assert!(
+            matches!(found, Err(ZeroPointError::Size { .. })),
+            "{found:?}"
+        );
         assert_eq!(zero_point_energy(&nuclei[..1], &[0.0; 6]), Ok(0.0));
     }
 }

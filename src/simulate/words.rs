@@ -1,5 +1,5 @@
-//! Words that go from a campaign into the input of a program: one line, and none of the letters
-//! that such inputs give a meaning.
+//! Names that are copied from a campaign into the input of a program: one line, without characters
+//! that have a meaning there.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,27 +7,27 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
-/// The `format` by which the JSON Schema marks such words.
-pub const WORD_FORMAT: &str = "program-words";
+/// The `format` of such names in the JSON Schema.
+pub(crate) const WORD_FORMAT: &str = "program-words";
 
-/// The name of a basis, of a functional, of a method: `6-31G*`, `HFexch 0.2 slater 0.8`.
+/// Name of a basis set, functional, method or program: `6-31G*`, `HFexch 0.2 slater 0.8`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Words(String);
 
-/// A text that is no such name.
+/// Error for text that is not such a name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("is no name: letters, digits, blanks and `+-*/(),._` may stand in it")]
-pub struct NoWords;
+pub struct InvalidWords;
 
 impl TryFrom<String> for Words {
-    type Error = NoWords;
+    type Error = InvalidWords;
 
-    fn try_from(text: String) -> Result<Self, NoWords> {
+    fn try_from(text: String) -> Result<Self, InvalidWords> {
         let plain = |c: char| c.is_ascii_alphanumeric() || " +-*/(),._".contains(c);
         match text.chars().all(plain) && !text.trim().is_empty() {
             true => Ok(Self(text)),
-            false => Err(NoWords),
+            false => Err(InvalidWords),
         }
     }
 }
@@ -39,11 +39,12 @@ impl From<Words> for String {
 }
 
 impl Words {
-    /// Words of this program's own.
+    /// Name that is known to be valid.
     pub(super) fn fixed(words: &'static str) -> Self {
         Self(words.to_owned())
     }
 
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

