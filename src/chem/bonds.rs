@@ -10,9 +10,9 @@ use super::{ChemError, Geometry, Molecule};
 /// Longest distance of atoms that the graph bonds, as a multiple of the sum of their covalent
 /// radii: 2.05 angstrom for C-C, 1.39 for N-H.
 const BROKEN: f64 = 1.35;
-/// Distance below which atoms that the graph does not bond count as bonded, as such a multiple: 1.67
-/// angstrom for C-C, 1.52 for O-O. Smaller than [`BROKEN`], since atoms across a small cage come as
-/// near as 1.7 angstrom without a bond.
+/// Distance below which atoms that the graph does not bond count as bonded, as such a multiple:
+/// 1.67 angstrom for C-C, 1.52 for O-O. Smaller than [`BROKEN`], since atoms across a small cage
+/// come as near as 1.7 angstrom without a bond.
 const FORMED: f64 = 1.10;
 
 /// Single-bond covalent radius, angstrom.

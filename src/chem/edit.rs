@@ -130,8 +130,8 @@ fn lowered_and_cut(graph: &Graph) -> Vec<Graph> {
     edits
 }
 
-/// Parses each molecule from its canonical SMILES: fingerprints of two spellings of one molecule may
-/// differ, and the agent's observation of a molecule must not depend on the spelling.
+/// Parses each molecule from its canonical SMILES: fingerprints of two spellings of one molecule
+/// may differ, and the agent's observation of a molecule must not depend on the spelling.
 fn distinct(edits: Vec<Graph>) -> Vec<Molecule> {
     let parsed = edits
         .iter()

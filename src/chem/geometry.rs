@@ -45,7 +45,8 @@ impl Geometry {
     ///
     /// # Errors
     ///
-    /// [`ChemError::Xyz`] for a malformed line, or a file with fewer atoms than its first line says.
+    /// [`ChemError::Xyz`] for a malformed line, or a file with fewer atoms than its first line
+    /// says.
     pub fn from_xyz(text: &str) -> Result<Self, ChemError> {
         let fault = |line: usize, reason: &str| ChemError::Xyz {
             line,
@@ -92,8 +93,8 @@ pub struct Embedding {
     pub conformers: NonZeroU32,
     /// Time limit of all embeddings of a molecule together, relaxations included.
     pub time_limit: Duration,
-    /// If true, a molecule without MMFF94 parameters is returned as embedded instead of refused, for
-    /// engines that relax the geometry themselves. (UFF is no alternative: started from its
+    /// If true, a molecule without MMFF94 parameters is returned as embedded instead of refused,
+    /// for engines that relax the geometry themselves. (UFF is no alternative: started from its
     /// geometries of boronic acids, xtb finds higher minima.)
     pub fallback: bool,
 }
@@ -108,8 +109,8 @@ pub struct Conformers {
 }
 
 impl Molecule {
-    /// Returns true if MMFF94 has parameters for all atoms; it has none for boron, hydrogen halides,
-    /// CO, O2 and SF6.
+    /// Returns true if MMFF94 has parameters for all atoms; it has none for boron, hydrogen
+    /// halides, CO, O2 and SF6.
     pub fn has_mmff94_parameters(&self) -> bool {
         let explicit = self.inner().with_hydrogens();
         explicit.is_ok_and(|it| it.mmff_has_all_molecule_params().unwrap_or(false))

@@ -39,7 +39,8 @@ impl Molecule {
             ignore_atom_map_numbers: true,
             ..SmilesWriteParams::default()
         };
-        // Parsed again: without isotope or map, a bracket atom or a hydrogen may be an ordinary one.
+        // Parsed again: without isotope or map, a bracket atom or a hydrogen may be an ordinary
+        // one.
         Self::parse(&without_maps(&write_smiles(self.inner(), &params)))
     }
 }

@@ -8,8 +8,8 @@ use super::{ChemError, Molecule};
 /// Elements of the acids `HX` in salts of bases, such as `CCN.Cl`.
 const HALOGENS: [&str; 4] = ["F", "Cl", "Br", "I"];
 
-/// Masses of the most common isotopes in dalton (AME 2020), by which RDKit decides between molecules
-/// with equally many heavy atoms.
+/// Masses of the most common isotopes in dalton (AME 2020), by which RDKit decides between
+/// molecules with equally many heavy atoms.
 const MASSES: [(&str, f64); 10] = [
     ("B", 11.009305),
     ("C", 12.0),
@@ -76,8 +76,8 @@ impl Mixture {
             .any(|fragment| fragment.charge() != 0 || fragment.is_hydrogen_halide())
     }
 
-    /// Organic molecule with the most heavy atoms, the heaviest if there are several, neutralised by
-    /// adding or removing protons where possible; None if no molecule has carbon.
+    /// Organic molecule with the most heavy atoms, the heaviest if there are several, neutralised
+    /// by adding or removing protons where possible; None if no molecule has carbon.
     ///
     /// The choice is that of RDKit's `LargestFragmentChooser` with `preferOrganic` and
     /// `largestFragmentChooserCountHeavyAtomsOnly`; protons are moved as by its `Uncharger`.
@@ -113,9 +113,9 @@ impl Fragment {
         matches!(self.atoms.as_slice(), [atom] if HALOGENS.contains(&atom.symbol) && atom.hydrogens == 1)
     }
 
-    /// SMILES with protons added to anions and removed from cations; unchanged without a net charge.
-    /// Anions that balance cations without hydrogen are kept, as are opposite charges on bonded
-    /// atoms, as in nitro groups.
+    /// SMILES with protons added to anions and removed from cations; unchanged without a net
+    /// charge. Anions that balance cations without hydrogen are kept, as are opposite charges on
+    /// bonded atoms, as in nitro groups.
     fn neutral_smiles(&self) -> String {
         let total = self.charge();
         let is_lone = |atom: &FragmentAtom| {

@@ -77,8 +77,8 @@ impl Vocabulary {
         self.groups.is_empty()
     }
 
-    /// Counts of the groups of `molecule`, as (column, count), by ascending column; unknown groups are
-    /// dropped.
+    /// Counts of the groups of `molecule`, as (column, count), by ascending column; unknown groups
+    /// are dropped.
     pub fn counts(&self, molecule: &Molecule) -> Vec<(usize, f64)> {
         let mut columns: Vec<usize> = groups(molecule)
             .iter()

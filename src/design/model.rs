@@ -1,9 +1,9 @@
 //! The group-contribution model: a sum over groups, fitted by Bayesian ridge regression.
 //!
 //! The energy is E = N e0 + sum of n_g e_g, with N the number of atoms and n_g the counts of the
-//! groups. E / N is linear in n_g / N with the intercept e0, and all molecules have the same weight.
-//! A fit of E on n_g would have one intercept for molecules of any size: a small molecule of unknown
-//! groups would be predicted as an average molecule, and per atom as the best of all.
+//! groups. E / N is linear in n_g / N with the intercept e0, and all molecules have the same
+//! weight. A fit of E on n_g would have one intercept for molecules of any size: a small molecule
+//! of unknown groups would be predicted as an average molecule, and per atom as the best of all.
 
 use serde::{Deserialize, Serialize};
 

@@ -54,8 +54,8 @@ struct MoleculeCache {
 const MOST_CACHED: usize = 200_000;
 
 impl MoleculeEnvironment {
-    /// Creates an environment in which episode k begins at `starts[k % len]`, or at nothing if there
-    /// are none. Start molecules larger than the rules allow are left out.
+    /// Creates an environment in which episode k begins at `starts[k % len]`, or at nothing if
+    /// there are none. Start molecules larger than the rules allow are left out.
     pub fn new(
         model: GroupModel,
         rules: EditRules,

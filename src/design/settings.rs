@@ -26,10 +26,12 @@ pub struct TrainSettings {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Model {
-    /// Bayesian ridge regression of the energy per atom on the counts of atom-centred groups per atom.
+    /// Bayesian ridge regression of the energy per atom on the counts of atom-centred groups per
+    /// atom.
     #[default]
     GroupContribution,
-    /// Bayesian ridge regression of the total energy on the counts, as in the reference application.
+    /// Bayesian ridge regression of the total energy on the counts, as in the reference
+    /// application.
     GroupCounts,
 }
 

@@ -10,16 +10,16 @@ use crate::learn::ridge::BayesianRidge;
 use crate::learn::saved::{SavedError, SavedFormat};
 use crate::learn::surrogate::FitError;
 
-/// Sums over molecules and their values of the objective, hartree. They depend, to the last bit, only
-/// on the observations and their order, not on the portions in which they are added.
+/// Sums over molecules and their values of the objective, hartree. They depend, to the last bit,
+/// only on the observations and their order, not on the portions in which they are added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
     target: RegressionTarget,
     vocabulary: Vocabulary,
     /// Sums over the fitted quantity.
     fitted: Moments,
-    /// Sums over the objective. Column 0 is the factor that converts a fitted value to the objective;
-    /// the others are the columns of the fit times this factor.
+    /// Sums over the objective. Column 0 is the factor that converts a fitted value to the
+    /// objective; the others are the columns of the fit times this factor.
     objective: Moments,
 }
 
@@ -44,8 +44,8 @@ const STATISTICS: SavedFormat = SavedFormat {
 };
 
 impl Statistics {
-    /// Creates statistics without observations. `per_atom`: the objective is divided by the number of
-    /// atoms.
+    /// Creates statistics without observations. `per_atom`: the objective is divided by the number
+    /// of atoms.
     pub fn new(model: Model, per_atom: bool) -> Self {
         Self {
             target: RegressionTarget { model, per_atom },
@@ -129,8 +129,8 @@ impl Statistics {
         STATISTICS.decode(bytes)
     }
 
-    /// Adds the groups of `molecules` as columns. Columns are sorted by group, so they do not depend on
-    /// the order in which groups are first seen.
+    /// Adds the groups of `molecules` as columns. Columns are sorted by group, so they do not
+    /// depend on the order in which groups are first seen.
     fn add_groups<'a>(&mut self, molecules: impl IntoIterator<Item = &'a Molecule>) {
         let ExtendedVocabulary { vocabulary, places } = self.vocabulary.extended(molecules);
         let shifted: Vec<usize> = (places.iter().map(|place| place + 1)).collect();

@@ -55,8 +55,8 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
 ///
 /// # Errors
 ///
-/// Settings are out of range, a start molecule is malformed, the agent diverges, or a file cannot be
-/// read or written.
+/// Settings are out of range, a start molecule is malformed, the agent diverges, or a file cannot
+/// be read or written.
 pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     let settings = &input.settings;
     refuse(settings.faults())?;

@@ -1,9 +1,10 @@
 //! Deep Q-learning as in MolDQN (Zhou et al., Sci. Rep. 9, 10752, 2019), on any environment.
 //!
-//! The network estimates the value Q(s') of a reached state. The error of a transition is `e = Q(s')
-//! - (r + gamma max Q_target(s''))`, with s'' the states that can be reached from s'. The step limit
-//! truncates an episode without making its last state terminal: the second term is absent only if
-//! s' has no successors. `docs/decisions/0002-dqn-corrections.md` gives the reasons.
+//! The network estimates the value Q(s') of a reached state. The error of a transition is `e =
+//! Q(s')
+//! - (r + gamma max Q_target(s''))`, with s'' the states that can be reached from s'. The step
+//! limit truncates an episode without making its last state terminal: the second term is absent
+//! only if s' has no successors. `docs/decisions/0002-dqn-corrections.md` gives the reasons.
 
 use candle_core::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
@@ -206,8 +207,8 @@ impl Dqn {
         loss.to_scalar()
     }
 
-    /// Evaluates the target network, in one pass, for those transitions of the batch whose bootstrap
-    /// value is not known.
+    /// Evaluates the target network, in one pass, for those transitions of the batch whose
+    /// bootstrap value is not known.
     fn fill_bootstraps(&mut self, batch: &[usize]) -> Result<(), candle_core::Error> {
         let unknown = |&position: &usize| {
             let transition = self.replay.get(position);

@@ -14,7 +14,8 @@ pub trait AgentEnvironment {
     /// The state cannot be computed.
     fn start(&mut self) -> Result<Self::State, Self::Error>;
 
-    /// All actions in `state`, in an order that depends only on `state`; empty for a terminal state.
+    /// All actions in `state`, in an order that depends only on `state`; empty for a terminal
+    /// state.
     ///
     /// # Errors
     ///

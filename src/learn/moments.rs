@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::surrogate::{Features, FitError};
 
-/// Sums over sparse rows x and their values y. Its size grows with the pairs of columns that are both
-/// nonzero in some row.
+/// Sums over sparse rows x and their values y. Its size grows with the pairs of columns that are
+/// both nonzero in some row.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Moments {
     rows: u64,

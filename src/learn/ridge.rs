@@ -2,8 +2,9 @@
 //!
 //! The weights have the prior N(0, 1/lambda) and the noise has the variance 1/alpha; both
 //! precisions have Gamma priors and maximise the evidence (MacKay, Neural Comput. 4, 415, 1992, eq.
-//! 3.26 to 3.29; Tipping, J. Mach. Learn. Res. 1, 211, 2001). All computations are in the eigenbasis
-//! of X'X, which is p x p for p columns and any number of rows, so a fit needs only moments.
+//! 3.26 to 3.29; Tipping, J. Mach. Learn. Res. 1, 211, 2001). All computations are in the
+//! eigenbasis of X'X, which is p x p for p columns and any number of rows, so a fit needs only
+//! moments.
 
 use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
@@ -42,7 +43,8 @@ pub struct Precisions {
 pub struct RidgeSettings {
     /// Maximum number of iterations.
     pub max_iterations: usize,
-    /// Sum of the absolute changes of the coefficients in an iteration below which it has converged.
+    /// Sum of the absolute changes of the coefficients in an iteration below which it has
+    /// converged.
     pub tolerance: f64,
 }
 
@@ -242,8 +244,8 @@ impl Eigenbasis {
         })
     }
 
-    /// |y - X w|^2, as the sum of the error of least squares and the error that shrinking adds, which
-    /// do not cancel.
+    /// |y - X w|^2, as the sum of the error of least squares and the error that shrinking adds,
+    /// which do not cancel.
     fn squared_error(&self, weights: &Col<f64>, ratio: f64) -> f64 {
         let determined = (0..self.eigenvalues.len()).filter(|i| self.eigenvalues[*i] > 0.0);
         let shrunk: f64 = determined
@@ -276,9 +278,9 @@ impl Eigenbasis {
     }
 }
 
-/// Eigenvalues, ascending and none below zero, and eigenvectors as columns. At most `rank` eigenvalues
-/// are nonzero: the rounding errors of the others would count as parameters determined by the data
-/// once the noise is small.
+/// Eigenvalues, ascending and none below zero, and eigenvectors as columns. At most `rank`
+/// eigenvalues are nonzero: the rounding errors of the others would count as parameters determined
+/// by the data once the noise is small.
 fn eigen(gram: &Mat<f64>, rank: usize) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let size = gram.nrows();
     if size == 0 {

@@ -7,7 +7,8 @@ use crate::chem::atomic_number;
 /// Boltzmann's constant times the 300 K of GFN2-xTB's electronic temperature, hartree.
 const THERMAL_ENERGY: f64 = 300.0 * 3.166_808_578_545_117e-6;
 
-/// SMILES of the free atoms whose energies are the atomic references: hydrogen and the given elements.
+/// SMILES of the free atoms whose energies are the atomic references: hydrogen and the given
+/// elements.
 pub fn atomic_reference_smiles(elements: &[String]) -> Vec<String> {
     let mut symbols = vec!["H"];
     for element in elements {
@@ -18,8 +19,8 @@ pub fn atomic_reference_smiles(elements: &[String]) -> Vec<String> {
     symbols.iter().map(|symbol| format!("[{symbol}]")).collect()
 }
 
-/// Number of unpaired electrons of a main-group atom in its ground state, by Hund's first rule; None
-/// for other elements.
+/// Number of unpaired electrons of a main-group atom in its ground state, by Hund's first rule;
+/// None for other elements.
 pub(crate) fn ground_state_unpaired_electrons(symbol: &str) -> Option<u32> {
     match symbol {
         "H" | "Li" | "Na" | "B" | "Al" | "F" | "Cl" | "Br" | "I" => Some(1),
@@ -30,14 +31,14 @@ pub(crate) fn ground_state_unpaired_electrons(symbol: &str) -> Option<u32> {
     }
 }
 
-/// GFN2-xTB energy of a free main-group atom in its ground state, hartree; None for elements without
-/// parameters or a known ground state.
+/// GFN2-xTB energy of a free main-group atom in its ground state, hartree; None for elements
+/// without parameters or a known ground state.
 ///
 /// C. Bannwarth et al., J. Chem. Theory Comput. 15, 1652 (2019): a single atom has no repulsion
 /// (eq. 9), dispersion (eq. 31) or anisotropic electrostatics (eq. 24, since its p shell is filled
-/// evenly). The remaining terms are the levels (eq. 17), the isotropic second and third order in the
-/// shell charges (eqs. 22 and 30) and the electronic free energy (eq. 11). The library's solver cannot
-/// compute them, as it fills every shell with pairs.
+/// evenly). The remaining terms are the levels (eq. 17), the isotropic second and third order in
+/// the shell charges (eqs. 22 and 30) and the electronic free energy (eq. 11). The library's solver
+/// cannot compute them, as it fills every shell with pairs.
 pub(super) fn gfn2_energy(symbol: &str) -> Option<f64> {
     let params = get_gfn2_params(atomic_number(symbol)?)?;
     let unpaired = f64::from(ground_state_unpaired_electrons(symbol)?);
@@ -58,7 +59,8 @@ pub(super) fn gfn2_energy(symbol: &str) -> Option<f64> {
     Some(energy)
 }
 
-/// Number of electrons in each shell: s is filled, p has the rest, d is empty. None if p is too small.
+/// Number of electrons in each shell: s is filled, p has the rest, d is empty. None if p is too
+/// small.
 fn s_then_p(params: &Gfn2ElementParams) -> Option<[f64; 3]> {
     let mut left = f64::from(params.n_valence);
     let mut occupations = [0.0; 3];

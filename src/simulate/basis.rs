@@ -96,7 +96,8 @@ pub(super) fn check(name: &str, elements: &[String]) -> Option<SettingFault> {
     };
     let elements = || ["H"].into_iter().chain(elements.iter().map(String::as_str));
     let Some(basis) = Basis::find(name) else {
-        // Sets replace cores by potentials for elements beyond neon, and hardly ever for lighter ones.
+        // Sets replace cores by potentials for elements beyond neon, and hardly ever for lighter
+        // ones.
         let light = ["H", "B", "C", "N", "O", "F"];
         let heavy: Vec<&str> = elements().filter(|e| !light.contains(e)).collect();
         return match heavy.as_slice() {

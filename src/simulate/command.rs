@@ -61,8 +61,8 @@ pub struct CommandEngine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
-    /// it fails for want of a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
+    /// exceeds it fails for want of a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -150,8 +150,8 @@ impl Simulator for CommandEngine {
         })
     }
 
-    /// The program may relax the geometry; if it does not, `parse` refuses geometries of other levels
-    /// than MMFF94.
+    /// The program may relax the geometry; if it does not, `parse` refuses geometries of other
+    /// levels than MMFF94.
     fn conformer_search(&self) -> ConformerSearch {
         ConformerSearch {
             conformers: self.conformers,

@@ -18,8 +18,8 @@ pub struct ConformerSearch {
     pub conformers: Option<NonZeroU32>,
     /// Time limit of all embeddings together, in seconds.
     pub embed_timeout_seconds: NonZeroU32,
-    /// True if the level of theory includes MMFF94. An engine that relaxes the geometry can start from
-    /// one of another level.
+    /// True if the level of theory includes MMFF94. An engine that relaxes the geometry can start
+    /// from one of another level.
     pub needs_mmff94: bool,
 }
 

@@ -3,8 +3,9 @@
 use super::SimError;
 use crate::chem::{Molecule, atomic_number};
 
-/// Refuses a calculation of a neutral molecule of these elements whose number of electrons, `reported`,
-/// is not that of the molecule without the `replaced` ones of effective core potentials.
+/// Refuses a calculation of a neutral molecule of these elements whose number of electrons,
+/// `reported`, is not that of the molecule without the `replaced` ones of effective core
+/// potentials.
 pub(super) fn compare<'s>(
     engine: &str,
     symbols: impl Iterator<Item = &'s str>,
@@ -25,12 +26,12 @@ pub(super) fn compare<'s>(
     )))
 }
 
-/// Highest possible energy per atom, in hartree. Heats of formation, the highest numbers that programs
-/// may report, are below 1.
+/// Highest possible energy per atom, in hartree. Heats of formation, the highest numbers that
+/// programs may report, are below 1.
 const HIGHEST: f64 = 10.0;
 
-/// Refuses a number that cannot be an energy of the molecule, whatever its zero is. xtb 6.5.1 prints
-/// 3595 hartree for fluorine in a quarter of identical runs (GFN1), and exits with 0.
+/// Refuses a number that cannot be an energy of the molecule, whatever its zero is. xtb 6.5.1
+/// prints 3595 hartree for fluorine in a quarter of identical runs (GFN1), and exits with 0.
 pub(super) fn require_possible(
     engine: &str,
     molecule: &Molecule,

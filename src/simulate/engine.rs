@@ -71,8 +71,8 @@ impl QcEngine {
         }
     }
 
-    /// Fills in the number of conformers of a new campaign. In a stored campaign of version 0.1.0 its
-    /// absence means one.
+    /// Fills in the number of conformers of a new campaign. In a stored campaign of version 0.1.0
+    /// its absence means one.
     pub fn fill_in_defaults(&mut self) {
         let conformers = match self {
             Self::Gfn2 { settings } => &mut settings.conformers,

@@ -1,7 +1,8 @@
 //! Density functionals of NWChem 7.0.2, by the names in its directive `xc`.
 //!
-//! The names are those of its parser (`xc_inp.F`). Each was run with NWChem 7.0.2 on water at 3-21G;
-//! names that it refused, that gave no energy, or that need a further directive are left out.
+//! The names are those of its parser (`xc_inp.F`). Each was run with NWChem 7.0.2 on water at
+//! 3-21G; names that it refused, that gave no energy, or that need a further directive are left
+//! out.
 
 use super::SettingFault;
 

@@ -32,8 +32,8 @@ pub struct Gfn2 {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
-    /// it fails for want of a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
+    /// exceeds it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -117,8 +117,8 @@ pub(super) fn free_atom(
     })
 }
 
-/// Number of valence electrons of an element, which are those that GFN2-xTB treats; None for elements
-/// without parameters.
+/// Number of valence electrons of an element, which are those that GFN2-xTB treats; None for
+/// elements without parameters.
 pub(super) fn valence_electrons(symbol: &str) -> Option<u32> {
     let params = get_gfn2_params(atomic_number(symbol)?)?;
     Some(u32::from(params.n_valence))

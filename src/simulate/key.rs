@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 use super::{MMFF94, Request};
 use crate::host::hash::sha256;
 
-/// Parts of the key by name: molecule, engine, level, every setting, seed of the embeddings, initial
-/// geometry, and the version of each program or library in `versions`. Requests with equal parts have
-/// the same result.
+/// Parts of the key by name: molecule, engine, level, every setting, seed of the embeddings,
+/// initial geometry, and the version of each program or library in `versions`. Requests with equal
+/// parts have the same result.
 pub(crate) fn key_parts(
     request: &Request,
     versions: &BTreeMap<String, String>,

@@ -257,8 +257,8 @@ pub trait Simulator {
     }
     /// Search for the initial geometry.
     fn conformer_search(&self) -> ConformerSearch;
-    /// Checks the molecule, and computes its energy or prepares a program. `scratch` is the folder for
-    /// temporary files; where the program runs it can be reached by [`SCRATCH_LINK`].
+    /// Checks the molecule, and computes its energy or prepares a program. `scratch` is the folder
+    /// for temporary files; where the program runs it can be reached by [`SCRATCH_LINK`].
     ///
     /// # Errors
     ///
@@ -369,8 +369,8 @@ fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(),
     Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
 }
 
-/// Number of unpaired electrons of a free atom, which must be neutral and of an element with a known
-/// ground state.
+/// Number of unpaired electrons of a free atom, which must be neutral and of an element with a
+/// known ground state.
 fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
     match ground_state_unpaired_electrons(symbol) {
         Some(unpaired) if molecule.charge() == 0 => Ok(unpaired),

@@ -31,11 +31,12 @@ pub struct Nwchem {
     ///
     /// Calculations are restricted for molecules and unrestricted for free atoms.
     pub method: Words,
-    /// Name of the basis set in NWChem's library: `3-21G`, `def2-svp`. Its effective core potential is
-    /// added for elements that have one.
+    /// Name of the basis set in NWChem's library: `3-21G`, `def2-svp`. Its effective core potential
+    /// is added for elements that have one.
     pub basis: Words,
-    /// Angular part of d and f functions. The default is that for which the basis set was developed:
-    /// cartesian for 3-21G and 6-31G, with or without further functions, spherical for all others.
+    /// Angular part of d and f functions. The default is that for which the basis set was
+    /// developed: cartesian for 3-21G and 6-31G, with or without further functions, spherical for
+    /// all others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub functions: Option<Functions>,
     /// Calculation to run.
@@ -58,8 +59,8 @@ pub struct Nwchem {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
-    /// it fails for want of a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
+    /// exceeds it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -206,8 +207,8 @@ impl Simulator for Nwchem {
 }
 
 impl Nwchem {
-    /// Calculation for a molecule of this number of atoms: a free atom has neither a geometry to relax
-    /// nor vibrations.
+    /// Calculation for a molecule of this number of atoms: a free atom has neither a geometry to
+    /// relax nor vibrations.
     fn task_for(&self, atoms: usize) -> NwchemTask {
         if atoms == 1 {
             NwchemTask::Energy
@@ -221,8 +222,8 @@ impl Nwchem {
         (!self.method.as_str().eq_ignore_ascii_case("hf")).then_some(&self.method)
     }
 
-    /// Refuses a calculation whose number of electrons is not that of the molecule, without the cores
-    /// that its basis set replaces.
+    /// Refuses a calculation whose number of electrons is not that of the molecule, without the
+    /// cores that its basis set replaces.
     fn compare_electrons(&self, geometry: &Geometry, reported: u32) -> Result<(), SimError> {
         let basis = Basis::find(self.basis.as_str());
         let symbols = || geometry.atoms.iter().map(|(symbol, _)| symbol.as_str());

@@ -1,14 +1,14 @@
 //! Extraction of the error message from the output of a failed program.
 
-/// Text without the lines of Fortran backtraces, and without those in which MPI launchers repeat that
-/// a process failed.
+/// Text without the lines of Fortran backtraces, and without those in which MPI launchers repeat
+/// that a process failed.
 pub(crate) fn without_backtrace(text: &str) -> String {
     let lines: Vec<&str> = text.lines().filter(|line| !is_backtrace(line)).collect();
     lines.join("\n").trim().to_owned()
 }
 
-/// Error message in the standard error of a program: the last line that contains `error`, or else the
-/// last line; None if there is no line.
+/// Error message in the standard error of a program: the last line that contains `error`, or else
+/// the last line; None if there is no line.
 pub(super) fn error_sentence(stderr: &str) -> Option<String> {
     let text = without_backtrace(stderr);
     let lines = || text.lines().map(str::trim).filter(|line| !line.is_empty());

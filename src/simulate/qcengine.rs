@@ -46,8 +46,8 @@ pub struct Qcengine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
-    /// it fails for want of a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
+    /// exceeds it fails for want of a geometry.
     #[serde(default = "embed_timeout")]
     pub embed_timeout_seconds: NonZeroU32,
 }
@@ -272,8 +272,8 @@ impl Qcengine {
         self.program.as_str().eq_ignore_ascii_case(program)
     }
 
-    /// Refuses a calculation whose number of electrons is not that of the molecule, without the cores
-    /// that its basis set replaces. Sets that NWChem does not have are not checked.
+    /// Refuses a calculation whose number of electrons is not that of the molecule, without the
+    /// cores that its basis set replaces. Sets that NWChem does not have are not checked.
     fn compare_electrons(&self, symbols: &[String], reported: u32) -> Result<(), SimError> {
         let name = self.basis.as_ref().map_or("", Words::as_str);
         let Some(basis) = Basis::find(name) else {

@@ -1,8 +1,8 @@
 //! Zero-point energy of the harmonic vibrations, from a Hessian.
 //!
-//! Programs that always project six motions out of the Hessian lose a vibration of molecules that are
-//! linear but for rounding errors: the rotation about the axis is then the bend. Here the sixth motion
-//! is projected out only if the molecule is clearly bent.
+//! Programs that always project six motions out of the Hessian lose a vibration of molecules that
+//! are linear but for rounding errors: the rotation about the axis is then the bend. Here the sixth
+//! motion is projected out only if the molecule is clearly bent.
 
 use faer::{Mat, Side};
 
@@ -10,10 +10,11 @@ use faer::{Mat, Side};
 const ELECTRON_MASSES_PER_DALTON: f64 = 1_822.888_486_209;
 /// Wavenumber in 1/cm of a vibration whose energy quantum is one hartree, CODATA 2018.
 const PER_CM_PER_HARTREE: f64 = 219_474.631_363_20;
-/// Largest distance, in bohr, of an atom from the axis of a molecule that counts as linear. It is the
-/// distance of a hydrogen in a bend of 5 degrees.
+/// Largest distance, in bohr, of an atom from the axis of a molecule that counts as linear. It is
+/// the distance of a hydrogen in a bend of 5 degrees.
 const LINEAR: f64 = 0.2;
-/// Imaginary wavenumber, in 1/cm, below which a vibration counts as numerical noise of a soft rotor.
+/// Imaginary wavenumber, in 1/cm, below which a vibration counts as numerical noise of a soft
+/// rotor.
 const SADDLE: f64 = 50.0;
 
 /// Mass and position of an atom.
@@ -40,7 +41,8 @@ pub(super) enum ZeroPointError {
     Saddle { per_cm: f64 },
 }
 
-/// Zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row by row.
+/// Zero-point energy in hartree, from the lower triangle of the Hessian in hartree/bohr^2, row by
+/// row.
 pub(super) fn zero_point_energy(
     nuclei: &[Nucleus],
     triangle: &[f64],
@@ -87,8 +89,8 @@ fn quanta(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64>, ZeroPointErr
         .collect())
 }
 
-/// Orthonormal mass-weighted translations and rotations: six, or five of a linear molecule, or three
-/// of an atom.
+/// Orthonormal mass-weighted translations and rotations: six, or five of a linear molecule, or
+/// three of an atom.
 fn rigid_motions(nuclei: &[Nucleus]) -> Option<Vec<Vec<f64>>> {
     let mass: f64 = nuclei.iter().map(|n| n.mass).sum();
     let centre: [f64; 3] =

@@ -30,8 +30,8 @@ pub struct Xtb {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "NonZeroU32", default = "default_conformers", range(max = 1000))]
     pub conformers: Option<NonZeroU32>,
-    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that exceeds
-    /// it fails for want of a geometry.
+    /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
+    /// exceeds it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
 }
 
@@ -144,7 +144,8 @@ fn compare_electrons(molecule: &Molecule, reported: u32) -> Result<(), SimError>
     )))
 }
 
-/// Refuses an optimisation that did not converge: xtb exits with 0 and prints an energy nevertheless.
+/// Refuses an optimisation that did not converge: xtb exits with 0 and prints an energy
+/// nevertheless.
 fn refuse_unconverged(stdout: &str) -> Result<(), SimError> {
     const PHRASES: [&str; 3] = [
         "FAILED TO CONVERGE",

@@ -55,7 +55,8 @@ impl Nwchem {
             .map_err(|e| SimError::Unsupported(format!("nwchem: its input cannot be written: {e}")))
     }
 
-    /// Lines of the block `ecp`, one for each element with a potential: `*` would fail for the others.
+    /// Lines of the block `ecp`, one for each element with a potential: `*` would fail for the
+    /// others.
     fn potentials(&self, prepared: &PreparedMolecule) -> Vec<String> {
         let Some(basis) = Basis::find(self.basis.as_str()) else {
             return Vec::new();

@@ -12,8 +12,8 @@ use crate::simulate::{Outputs, SimError};
 const HESSIAN: &str = "molecule.hess";
 
 impl Nwchem {
-    /// Electronic energy in hartree, from the last line `Total SCF energy =    -75.585536585013`; an
-    /// optimisation prints one for each step.
+    /// Electronic energy in hartree, from the last line `Total SCF energy =    -75.585536585013`;
+    /// an optimisation prints one for each step.
     pub(super) fn electronic_energy(&self, text: &str) -> Option<f64> {
         let label = match self.functional() {
             Some(_) => "Total DFT energy =",
@@ -30,8 +30,8 @@ pub(super) fn tasks(stdout: &str) -> Vec<&str> {
     stdout.split("NWChem Input Module").skip(1).collect()
 }
 
-/// Zero-point energy in hartree, from the Hessian. NWChem's own lacks a vibration for molecules that
-/// are linear but for rounding errors, since it projects out six motions.
+/// Zero-point energy in hartree, from the Hessian. NWChem's own lacks a vibration for molecules
+/// that are linear but for rounding errors, since it projects out six motions.
 pub(super) fn vibrational_energy(text: &str, outputs: &Outputs) -> Result<f64, SimError> {
     let unreadable = |what: String| SimError::Unreadable(format!("nwchem: {what}"));
     let nuclei = nuclei(text).ok_or_else(|| unreadable("no masses in its output".into()))?;
@@ -44,8 +44,8 @@ pub(super) fn vibrational_energy(text: &str, outputs: &Outputs) -> Result<f64, S
         .map_err(|e| SimError::NotConverged(format!("nwchem: {e}")))
 }
 
-/// Masses and positions from the last table `Atom information`, whose columns are symbol, number, x,
-/// y, z in bohr, and mass in dalton.
+/// Masses and positions from the last table `Atom information`, whose columns are symbol, number,
+/// x, y, z in bohr, and mass in dalton.
 fn nuclei(text: &str) -> Option<Vec<Nucleus>> {
     let (_, table) = text.rsplit_once("Atom information")?;
     let rows = table.lines().skip(3).map_while(|line| {
@@ -67,8 +67,8 @@ fn fortran_number(word: &str) -> Option<f64> {
     number.is_finite().then_some(number)
 }
 
-/// Number of electrons in the calculation, as printed by the modules `scf` (restricted, unrestricted)
-/// and `dft`.
+/// Number of electrons in the calculation, as printed by the modules `scf` (restricted,
+/// unrestricted) and `dft`.
 pub(super) fn reported_electrons(text: &str) -> Option<u32> {
     let number = |label: &str| -> Option<u32> {
         let mut lines = text
@@ -90,8 +90,8 @@ pub(super) fn reported_electrons(text: &str) -> Option<u32> {
     Some(2 * number("closed shells")? + number("open shells")?)
 }
 
-/// Geometry from the last table `Output coordinates in angstroms`, whose columns are number, symbol,
-/// charge, x, y, z.
+/// Geometry from the last table `Output coordinates in angstroms`, whose columns are number,
+/// symbol, charge, x, y, z.
 pub(super) fn last_geometry(text: &str) -> Option<Geometry> {
     let (_, table) = text.rsplit_once("Output coordinates in angstroms")?;
     let rows = table
