@@ -1,5 +1,5 @@
-//! How time on the CPU and memory grow: of forecasts with tasks and slots, of training with
-//! results, of the engine with what is live.
+//! Growth of CPU time and memory: of forecasts with tasks and slots, of training with results, of
+//! the engine with live tasks.
 //!
 //! `cargo bench --bench scale`, or one part of it: `-- forecast`, `-- train`, `-- engine`.
 //! `docs/scale.md` has the figures.
@@ -186,7 +186,7 @@ fn engine() {
     }
 }
 
-/// What a task of the engine comes to, at no cost.
+/// Outcome of a task of the engine, at no cost.
 fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mut u64) -> Outcome {
     *next += 1;
     let file = FileRef {

@@ -4,19 +4,18 @@
 
 #[path = "../tests/support/cluster.rs"]
 mod cluster;
+#[path = "../tests/support/jobs.rs"]
+mod jobs;
 
-use std::num::NonZeroUsize;
-use std::path::Path;
 use std::process::Stdio;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use cluster::Cluster;
+use jobs::{shell_job, slurm_transport, submission_params};
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
-use moldflow::exec::transport::LocalTransport;
 use moldflow::exec::{Executor, Job, JobEvent, Termination};
-use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
-use moldflow::task::{Limits, TaskId, Token};
+use moldflow::task::Limits;
 use tokio::sync::mpsc::unbounded_channel;
 
 const TASKS: usize = 500;
@@ -91,22 +90,6 @@ fn bare_steps(seconds: &str) -> f64 {
 /// Tasks a second of the executor with one block, from the first start to the last end.
 fn in_blocks(seconds: &str) -> f64 {
     let cluster = Cluster::start();
-    let terms = SubmissionParams {
-        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
-        batch: BatchParams {
-            queue: None,
-            account: None,
-            walltime: Duration::from_secs(600),
-            nodes_per_task: NonZeroUsize::MIN,
-            max_jobs: NonZeroUsize::MIN,
-            options: vec![],
-        },
-        cores_per_task: NonZeroUsize::new(1).expect("a number above zero"),
-        resources: Resources::default(),
-        setup: vec![],
-    };
-    let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-    let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
     let policy = BlockPolicy {
         min: 0,
         init: 1,
@@ -116,7 +99,7 @@ fn in_blocks(seconds: &str) -> f64 {
         idle: Duration::from_secs(60),
     };
     let params = BlockParams {
-        terms,
+        terms: submission_params("slurm", 1),
         nodes: 2,
         nodes_per_task: 1,
         tasks_per_node: SLOTS / 2,
@@ -124,21 +107,14 @@ fn in_blocks(seconds: &str) -> f64 {
         policy,
     };
     let (sender, mut reports) = unbounded_channel();
-    let mut executor = BlockExecutor::new(params, here, "bench.qc", sender).expect("a thread");
+    let transport = slurm_transport(&cluster.conf());
+    let executor = BlockExecutor::new(params, transport, "c0ffee.qc", sender);
+    let mut executor = executor.expect("a thread");
+    let tasks = cluster.dir().join("tasks");
     let job = |task| Job {
-        token: Token {
-            run: "bench".into(),
-            task: TaskId(task),
-            attempt: 1,
-        },
         argv: ["/bin/sleep", seconds].map(str::to_owned).into(),
-        env: vec![],
-        dir: cluster.dir().join("tasks").join(task.to_string()),
-        files: vec![],
-        links: vec![],
-        result: "result.json",
         limits: Limits::new(Duration::from_secs(60)),
-        shape: None,
+        ..shell_job(&tasks, task, "")
     };
     executor.submit((1..=TASKS as u64).map(job).collect());
     let mut begin = None;

@@ -1,21 +1,25 @@
-//! Measures how far energies of `gfn2//mmff94` lie above the lowest of twenty conformers: the figures of `docs/benchmarks.md`.
+//! Measures the energies of `gfn2//mmff94` above the lowest of twenty conformers, for
+//! `docs/benchmarks.md`.
 //!
 //!     cargo run --release --example conformers -- 200 1 5 10 20 30
 //!
-//! The first number is that of random molecules of QM9, the others are values of `conformers`. The twenty conformers come from
-//! another seed, so that none of them is among those judged.
+//! The first number is that of random molecules of QM9, the others are values of `conformers`. The
+//! twenty conformers come from another seed, so that none of them is among those measured.
 
-use std::num::NonZeroU32;
+#[path = "../tests/support/gfn2.rs"]
+mod gfn2;
+
 use std::time::Instant;
 
+use gfn2::compute_gfn2;
 use moldflow::chem::qm9::Qm9;
-use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request};
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+/// Number of conformers and seed of the reference.
 const REFERENCE: (u32, u64) = (20, 2026);
-/// The seed of every run of moldflow.
+/// Seed of the embeddings in every run of moldflow.
 const SEED: u64 = 42;
 
 fn main() {
@@ -63,18 +67,6 @@ fn main() {
 }
 
 fn energy(smiles: &str, conformers: u32, seed: u64) -> Option<f64> {
-    let settings = Gfn2 {
-        conformers: NonZeroU32::new(conformers),
-        ..Gfn2::default()
-    };
-    let request = Request {
-        smiles: smiles.to_owned(),
-        engine: QcEngine::Gfn2 { settings },
-        seed,
-        geometry: None,
-    };
-    match request.engine.simulator().prepare(&request, None) {
-        Ok(PreparedSimulation::Done(result)) => Some(result.total_energy_hartree),
-        Ok(PreparedSimulation::Program(_)) | Err(_) => None,
-    }
+    let result = compute_gfn2(smiles, Some(conformers), seed).ok()?;
+    Some(result.total_energy_hartree)
 }

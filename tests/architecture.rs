@@ -89,7 +89,7 @@ const KEPT: &[(&str, &str)] = &[
     ("tokio::process", "exec"),
 ];
 
-/// What makes the engine's answer depend on more than its events: files, clocks, threads,
+/// Paths by which the engine's result would depend on more than its events: files, clocks, threads,
 /// randomness.
 const IMPURE: &[&str] = &[
     "std::fs",

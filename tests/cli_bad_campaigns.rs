@@ -1,11 +1,11 @@
-//! What `moldflow check` says of the files in `tests/bad`, from the real binary.
+//! Output of `moldflow check` on the files in `tests/bad`, from the real binary.
 
 #[path = "support/binary.rs"]
 mod binary;
 
 use std::path::PathBuf;
 
-use binary::{PACKAGE, Said, moldflow_in, said};
+use binary::{PACKAGE, ProgramOutput, moldflow_in, run_to_end};
 
 fn folder() -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests", "bad"]
@@ -26,10 +26,10 @@ fn bad_files() -> Vec<String> {
 }
 
 /// Standard error and exit status of `moldflow check FILE` in the folder of the bad files.
-fn check(file: &str) -> Said {
-    let said = said(&mut moldflow_in(folder(), &["check", file]));
-    assert!(said.out.is_empty(), "{file}: stdout is for data");
-    said
+fn check(file: &str) -> ProgramOutput {
+    let output = run_to_end(&mut moldflow_in(folder(), &["check", file]));
+    assert!(output.out.is_empty(), "{file}: stdout is for data");
+    output
 }
 
 #[test]
@@ -45,26 +45,26 @@ fn every_bad_campaign_is_refused_as_its_snapshot_says() {
 #[test]
 fn every_fault_has_a_place_and_status_one() {
     for file in bad_files() {
-        let said = check(&file);
-        let faults = said
+        let output = check(&file);
+        let faults = output
             .err
             .lines()
             .filter(|line| line.starts_with("error: "))
             .count();
-        let places = said
+        let places = output
             .err
             .lines()
             .filter(|line| line.starts_with("  --> "))
             .count();
         assert!(faults > 0, "{file}");
         assert_eq!(faults, places, "{file}");
-        assert_eq!(said.code, Some(1), "{file}");
+        assert_eq!(output.code, Some(1), "{file}");
     }
 }
 
 #[test]
 fn the_good_campaign_that_they_derive_from_is_right() {
-    said(&mut moldflow_in(PACKAGE, &["check", "tests/good.yml"])).with_code(0);
+    run_to_end(&mut moldflow_in(PACKAGE, &["check", "tests/good.yml"])).with_code(0);
 }
 
 #[test]

@@ -1,22 +1,22 @@
-//! What `check`, `plan`, `sites` and `schema` print, from the real binary.
+//! Output of `check`, `plan`, `sites` and `schema`, from the real binary.
 
 #[path = "support/binary.rs"]
 mod binary;
 
-use binary::{PACKAGE, moldflow_in, said};
+use binary::{PACKAGE, moldflow_in, run_to_end};
 
 /// Standard output, standard error and exit status of the binary in the folder of the package.
 fn moldflow(arguments: &[&str]) -> String {
-    let mut said = said(&mut moldflow_in(PACKAGE, arguments));
-    // How many cores this host has is nothing to compare.
-    if let Some(rest) = said
+    let mut output = run_to_end(&mut moldflow_in(PACKAGE, arguments));
+    // The number of cores differs between hosts.
+    if let Some(rest) = output
         .err
         .strip_prefix("warning: tasks that run at once want ")
     {
         let rest = rest.lines().skip(2).map(|line| format!("{line}\n"));
-        said.err = rest.collect();
+        output.err = rest.collect();
     }
-    said.text()
+    output.text()
 }
 
 const CAMPAIGN: &str = "campaigns/qm9-atomization.yml";
@@ -62,8 +62,8 @@ fn check_judges_what_the_command_line_changes() {
 fn check_says_how_to_install_a_program_that_is_missing() {
     let arguments = ["check", CAMPAIGN, "--set", "methods.energy.engine=xtb"];
     let mut command = moldflow_in(PACKAGE, &arguments);
-    let said = said(command.env("PATH", "/nonexistent")).with_code(1);
-    insta::assert_snapshot!(said.err);
+    let output = run_to_end(command.env("PATH", "/nonexistent")).with_code(1);
+    insta::assert_snapshot!(output.err);
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_site_profile_in_the_home_folder_is_found() {
     let profile = "name: mine\nrecognise: {environment: [NO_SUCH_VARIABLE]}\npartitions:\n  qc: {executor: local, slots: cores}\n  ml: {executor: local, slots: 1}\n";
     std::fs::write(sites.join("mine.yml"), profile).unwrap();
     let in_home =
-        |arguments: &[&str]| said(moldflow_in(PACKAGE, arguments).env("HOME", home.path()));
+        |arguments: &[&str]| run_to_end(moldflow_in(PACKAGE, arguments).env("HOME", home.path()));
     in_home(&["check", CAMPAIGN, "--site", "mine"]).with_code(0);
     let list = in_home(&["sites", "list", "--json"]).json();
     let mine = list

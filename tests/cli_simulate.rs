@@ -1,12 +1,12 @@
-//! What `simulate` prints, from the real binary.
+//! Output of `simulate`, from the real binary.
 
 #[path = "support/binary.rs"]
 mod binary;
 
-use binary::{PACKAGE, moldflow_in, said};
+use binary::{PACKAGE, moldflow_in, run_to_end};
 
 fn simulate(arguments: &[&str]) -> String {
-    said(moldflow_in(PACKAGE, &["simulate"]).args(arguments)).text()
+    run_to_end(moldflow_in(PACKAGE, &["simulate"]).args(arguments)).text()
 }
 
 const THETA: &str = "campaigns/theta.yml";

@@ -7,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use binary::{PACKAGE, moldflow_in, said};
+use binary::{PACKAGE, moldflow_in, run_to_end};
 use tempfile::TempDir;
 
 /// A folder with files in it, in which the binary runs.
@@ -51,10 +51,10 @@ impl Folder {
         if let Some(path) = &self.path {
             command.env("PATH", path);
         }
-        said(&mut command).text()
+        run_to_end(&mut command).text()
     }
 
-    /// What `sites check` says of a profile, but for limits, engines and the count of warnings.
+    /// Output of `sites check` on a profile, without limits, engines and the count of warnings.
     fn check(&self, profile: &str) -> String {
         let text = self.run(&["sites", "check", profile]);
         let mut kept = String::new();
@@ -77,7 +77,9 @@ impl Folder {
 }
 
 fn moldflow(arguments: &[&str]) -> String {
-    said(&mut moldflow_in(PACKAGE, arguments)).with_code(0).out
+    run_to_end(&mut moldflow_in(PACKAGE, arguments))
+        .with_code(0)
+        .out
 }
 
 /// Names of the shipped files of a folder, without their endings.
@@ -130,8 +132,8 @@ fn what_cannot_run_yet_is_refused_before_anything_is_written() {
     let folder = Folder::new();
     for name in ["theta", "multi-site"] {
         let file = campaigns.join(format!("{name}.yml"));
-        let said = folder.run(&["run", file.to_str().unwrap()]);
-        insta::assert_snapshot!(format!("refused_{name}"), said);
+        let output = folder.run(&["run", file.to_str().unwrap()]);
+        insta::assert_snapshot!(format!("refused_{name}"), output);
     }
     assert!(!folder.dir.path().join("runs").exists());
 }
@@ -244,8 +246,8 @@ fn a_batch_system_is_asked_for_its_queue() {
 #[test]
 fn the_reasons_why_a_host_is_not_reached_are_told_apart() {
     let profile = "name: far\nrecognise: {hostname: [\"*\"]}\npartitions:\n  qc: {executor: local, slots: 1}\n  ml:\n    executor: local\n    slots: 1\n    transport: {ssh: {host: gpu, moldflow: /opt/moldflow, work_dir: /scratch/me}}\n";
-    // What OpenSSH 9.2 says.
-    let said = [
+    // Messages of OpenSSH 9.2.
+    let output = [
         ("key", "Host key verification failed."),
         ("refused", "me@gpu: Permission denied (publickey,password)."),
         (
@@ -257,7 +259,7 @@ fn the_reasons_why_a_host_is_not_reached_are_told_apart() {
             "ssh: connect to host gpu port 22: Connection refused",
         ),
     ];
-    for (name, words) in said {
+    for (name, words) in output {
         let folder = Folder::new().file("far.yml", profile);
         let folder = folder.program("ssh", &format!("echo '{words}' >&2; exit 255"));
         insta::assert_snapshot!(format!("ssh_{name}"), folder.check("far.yml"));
@@ -274,10 +276,10 @@ fn the_gpus_of_this_host_are_counted_where_slots_divide_them() {
     let folder = Folder::new()
         .file("some.yml", &profile(", gpus_per_task: 512"))
         .file("none.yml", &profile(""));
-    let said = folder.check("some.yml");
+    let output = folder.check("some.yml");
     assert!(
-        said.contains("gpus: the profile has 1024 GPUs (`node.gpus`), this host shows "),
-        "{said}"
+        output.contains("gpus: the profile has 1024 GPUs (`node.gpus`), this host shows "),
+        "{output}"
     );
     assert!(!folder.check("none.yml").contains("gpus:"));
 }
@@ -292,9 +294,9 @@ fn a_host_behind_ssh_is_looked_at_from_there() {
     // The other host is this one: its last argument is what a shell there is given.
     let ssh = "case \"$*\" in *'-O check'*) exit;; esac; while [ $# -gt 1 ]; do shift; done; PATH=/usr/bin:/bin exec /bin/sh -c \"$1\"";
     let folder = Folder::new().file("far.yml", &profile).program("ssh", ssh);
-    let said = folder
+    let output = folder
         .check("far.yml")
         .replace(&dir.path().display().to_string(), "DIR");
-    insta::assert_snapshot!(said);
+    insta::assert_snapshot!(output);
     assert!(dir.path().join("it's here").is_dir());
 }

@@ -10,15 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use moldflow::task::{Fact, FailureKind, Outcome};
-use support::{Said, said};
+use support::{ProgramOutput, run_to_end};
 use tempfile::TempDir;
 
-/// A batch system whose commands write down what they were asked.
-struct System {
+/// A scheduler whose commands record their arguments.
+struct RecordingScheduler {
     dir: TempDir,
 }
 
-impl System {
+impl RecordingScheduler {
     fn new(name: &str, prints: &str) -> Self {
         let dir = tempfile::tempdir().expect("a directory");
         let log = dir.path().join("asked");
@@ -65,19 +65,19 @@ impl System {
         command
     }
 
-    fn moldflow(&self, arguments: &[&str]) -> Said {
+    fn moldflow(&self, arguments: &[&str]) -> ProgramOutput {
         let mut command = self.command(env!("CARGO_BIN_EXE_moldflow"));
-        said(command.args(arguments))
+        run_to_end(command.args(arguments))
     }
 
-    fn submit(&self, what: &str) -> Said {
+    fn submit(&self, what: &str) -> ProgramOutput {
         let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
         let (site, run) = (site.display().to_string(), run.display().to_string());
         self.moldflow(&["submit", what, "--site", &site, "--run-dir", &run])
     }
 
     /// The quickstart campaign, whose simulations may take three seconds.
-    fn submit_short(&self) -> Said {
+    fn submit_short(&self) -> ProgramOutput {
         let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
         let (site, run) = (site.display().to_string(), run.display().to_string());
         let mut arguments = vec!["submit", "campaigns/quickstart.yml", "--site", &site];
@@ -85,7 +85,7 @@ impl System {
         self.moldflow(&arguments)
     }
 
-    /// What the commands were asked about jobs, the run directory shortened.
+    /// Commands about jobs and their arguments, with the run directory shortened.
     fn asked(&self) -> String {
         let text = fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default();
         let text = text.replace("qstat -Q\n", "");
@@ -100,9 +100,9 @@ impl System {
     }
 
     /// Runs the script as the batch system would.
-    fn begin_job(&self, variables: &[(&str, &str)]) -> Said {
+    fn begin_job(&self, variables: &[(&str, &str)]) -> ProgramOutput {
         let mut command = self.command(self.run_dir().join("job.sh"));
-        said(command.envs(variables.iter().copied()))
+        run_to_end(command.envs(variables.iter().copied()))
     }
 
     fn status(&self) -> String {
@@ -111,13 +111,13 @@ impl System {
     }
 }
 
-fn job_out(system: &System) -> String {
+fn job_out(system: &RecordingScheduler) -> String {
     fs::read_to_string(system.run_dir().join("job.out")).unwrap_or_default()
 }
 
 #[test]
 fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     let output = system.submit("campaigns/quickstart.yml");
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(output.out.contains("job 12.server: 1 nodes for 1h 30m"));
@@ -144,7 +144,7 @@ fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end()
 
 #[test]
 fn a_campaign_is_submitted_to_cobalt_and_its_continuation_is_cancelled_at_its_end() {
-    let system = System::new("cobalt", "Job routed to queue debug.\\n\\n266001\\n");
+    let system = RecordingScheduler::new("cobalt", "Job routed to queue debug.\\n\\n266001\\n");
     let output = system.submit("campaigns/quickstart.yml");
     assert_eq!(output.code, Some(0), "{output:?}");
     insta::assert_snapshot!("script_cobalt", system.script());
@@ -160,7 +160,7 @@ fn a_campaign_is_submitted_to_cobalt_and_its_continuation_is_cancelled_at_its_en
 
 #[test]
 fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     let run = system.run_dir().display().to_string();
     let submit = || system.moldflow(&["submit", &run, "--walltime", "2h"]);
@@ -192,7 +192,7 @@ fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
 
 #[test]
 fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     let nodes = system.dir.path().join("nodes");
     fs::write(&nodes, "x1\n").expect("a node file");
@@ -224,7 +224,7 @@ fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
 
 #[test]
 fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     let site = system.dir.path().join("site.yml");
     let profile = fs::read_to_string(&site).expect("a profile");
     let slow = profile.replace("tasks_per_node: 2", "setup: [sleep 60]");
@@ -253,7 +253,7 @@ fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
 
 #[test]
 fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     let site = system.dir.path().join("site.yml");
     let profile = fs::read_to_string(&site).expect("a profile");
     let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
@@ -282,7 +282,7 @@ fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
 
 #[test]
 fn the_tasks_of_a_node_have_gpus_of_their_own() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     let site = system.dir.path().join("site.yml");
     let profile = fs::read_to_string(&site).expect("a profile");
     let seen = system.dir.path().join("seen");
@@ -314,7 +314,7 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
 
 #[test]
 fn a_job_whose_path_lacks_the_commands_still_submits_the_next() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
     // The login shell of the job sets a PATH without them.
     fs::write(system.dir.path().join(".profile"), "PATH=/usr/bin:/bin\n").expect("a profile");
@@ -334,7 +334,7 @@ fn a_job_whose_path_lacks_the_commands_still_submits_the_next() {
 
 #[test]
 fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     let site = system.dir.path().join("site.yml");
     let profile = fs::read_to_string(&site).expect("a profile");
     let hold = system.dir.path().join("hold");
@@ -374,7 +374,7 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
 /// Inside a job the commands of the chain are addressed to the instance that runs the job.
 #[test]
 fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_its_job() {
-    let system = System::new("flux", "");
+    let system = RecordingScheduler::new("flux", "");
     let site = system.dir.path().join("site.yml");
     let profile = fs::read_to_string(&site).expect("a profile");
     fs::write(&site, profile.replace("-l place=excl", "--exclusive")).expect("a profile");
@@ -410,7 +410,7 @@ fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_i
 }
 
 /// A `qsub` that gives each job a number of its own, and knows those that are there.
-fn numbering(system: &System) {
+fn numbering(system: &RecordingScheduler) {
     let dir = system.dir.path().display();
     let qsub = format!(
         "#!/bin/sh\necho qsub \"$@\" >> {dir}/asked\nn=$(($(cat {dir}/last 2>/dev/null || echo 20) + 1))\necho $n > {dir}/last\necho $n.server\n"
@@ -420,7 +420,7 @@ fn numbering(system: &System) {
 
 #[test]
 fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
-    let system = System::new("pbs", "");
+    let system = RecordingScheduler::new("pbs", "");
     numbering(&system);
     let (site, run) = (system.dir.path().join("site.yml"), system.run_dir());
     let (site, run) = (site.display().to_string(), run.display().to_string());
@@ -471,7 +471,7 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
 
 #[test]
 fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
-    let system = System::new("pbs", "");
+    let system = RecordingScheduler::new("pbs", "");
     numbering(&system);
     let site = system.dir.path().join("site.yml");
     let profile = fs::read_to_string(&site).expect("a profile");
@@ -498,7 +498,7 @@ fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
 
 #[test]
 fn a_chain_of_which_a_part_is_submitted_says_which() {
-    let system = System::new("pbs", "");
+    let system = RecordingScheduler::new("pbs", "");
     numbering(&system);
     let qsub = system.dir.path().join("bin/qsub");
     let script = fs::read_to_string(&qsub).expect("a script");
@@ -517,14 +517,14 @@ fn a_chain_of_which_a_part_is_submitted_says_which() {
         "4",
     ]);
     assert_eq!(output.code, Some(1));
-    let said = output.err;
+    let printed = output.err;
     assert!(
-        said.contains("only 2 of 4 jobs are submitted") && said.contains("would exceed"),
-        "{said}"
+        printed.contains("only 2 of 4 jobs are submitted") && printed.contains("would exceed"),
+        "{printed}"
     );
     assert!(
-        said.contains("the run continues in 21.server, 22.server"),
-        "{said}"
+        printed.contains("the run continues in 21.server, 22.server"),
+        "{printed}"
     );
     let list = fs::read_to_string(system.run_dir().join("jobs.json")).expect("a list");
     assert!(list.contains("22.server"), "{list}");
@@ -532,15 +532,15 @@ fn a_chain_of_which_a_part_is_submitted_says_which() {
 
 #[test]
 fn what_cannot_be_submitted_is_refused_before_anything_is_written() {
-    let system = System::new("pbs", "12.server\\n");
+    let system = RecordingScheduler::new("pbs", "12.server\\n");
     let site = system.dir.path().join("site.yml");
     let refused = |text_of: &str, why: &str| {
         let profile = fs::read_to_string(&site).expect("a profile");
         fs::write(&site, text_of).expect("a profile");
         let output = system.submit("campaigns/quickstart.yml");
         assert_ne!(output.code, Some(0));
-        let said = output.err;
-        assert!(said.contains(why), "{said}");
+        let printed = output.err;
+        assert!(printed.contains(why), "{printed}");
         assert!(!system.run_dir().exists());
         fs::write(&site, profile).expect("a profile");
     };

@@ -1,4 +1,4 @@
-//! What is read from a campaign file, and what its written-out form keeps.
+//! Values read from a campaign file, and those that its written form keeps.
 
 use std::path::{Path, PathBuf};
 
@@ -169,8 +169,8 @@ fn a_time_without_a_unit_is_refused_with_a_way_out() {
         ("stop.wall_time='60'", "write `60s`, `60m` or `60h`"),
         ("methods.energy.timeout=90", "write `90s`, `90m` or `90h`"),
     ] {
-        let said = with(&[set]).unwrap_err().to_string();
-        assert!(said.contains(hint), "{said}");
+        let error = with(&[set]).unwrap_err().to_string();
+        assert!(error.contains(hint), "{error}");
     }
     for (set, seconds) in [
         ("stop.wall_time=2d", 172_800),

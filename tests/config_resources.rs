@@ -179,16 +179,16 @@ fn what_cannot_be_had_is_refused_with_its_line_and_a_way_out() {
             "--qos=shared",
         ),
     ] {
-        let said = with(qc).expect_err(qc);
-        assert!(said.starts_with("site.yml:"), "{said}");
-        let line = if said.contains("`ml`") { 5 } else { 4 };
+        let error = with(qc).expect_err(qc);
+        assert!(error.starts_with("site.yml:"), "{error}");
+        let line = if error.contains("`ml`") { 5 } else { 4 };
         assert!(
-            said.starts_with(&format!("site.yml:{line}:"))
-                || said.contains("`qc` and those before"),
-            "{said}"
+            error.starts_with(&format!("site.yml:{line}:"))
+                || error.contains("`qc` and those before"),
+            "{error}"
         );
-        assert!(said.contains(message), "{qc}: {said}");
-        assert!(said.contains(hint), "{qc}: {said}");
+        assert!(error.contains(message), "{qc}: {error}");
+        assert!(error.contains(hint), "{qc}: {error}");
     }
     // The batch system knows its nodes, where the profile says nothing of GPUs; blocks are counted by it.
     let unknown = |more: &str| {
@@ -228,10 +228,10 @@ fn the_job_of_a_campaign_asks_for_what_its_tasks_use() {
             "the option `-C b` of `submit`",
         ),
     ] {
-        let said = submit(more, "executor: allocation").expect_err(more);
+        let error = submit(more, "executor: allocation").expect_err(more);
         assert!(
-            said.starts_with("site.yml:3:") && said.contains(message),
-            "{said}"
+            error.starts_with("site.yml:3:") && error.contains(message),
+            "{error}"
         );
     }
 }

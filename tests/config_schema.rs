@@ -29,7 +29,7 @@ fn as_json(path: &Path) -> Option<Value> {
     serde_saphyr::from_str_with_options(&text, options).ok()
 }
 
-/// What an independent validator says.
+/// Errors reported by an independent validator.
 fn complaints(schema: &Value, instance: &Value) -> Vec<String> {
     let mut compiler = boon::Compiler::new();
     compiler
@@ -115,7 +115,7 @@ fn schema_and_parser_agree_on_the_bad_campaigns() {
     let schema = schema::campaign_with_params();
     for path in yaml_files("tests/bad") {
         let name = path.file_stem().unwrap().to_str().unwrap();
-        // What is no YAML, or no JSON, no schema ever sees.
+        // Text that is not YAML, or not JSON, is not checked against a schema.
         let Some(instance) = as_json(&path) else {
             continue;
         };

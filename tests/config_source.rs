@@ -80,7 +80,7 @@ fn a_molecule_that_is_written_twice_is_drawn_once() {
     );
 }
 
-/// How many entries there are of each reason to skip one, as `moldflow check` prints them.
+/// Number of entries skipped for each reason, as `moldflow check` prints it.
 fn summary(name: &str, content: impl AsRef<[u8]>, change: impl Fn(&mut Campaign)) -> String {
     of_file(name, content, change)
         .map(|source| source.reading().unwrap().to_string())
@@ -287,8 +287,8 @@ fn charged_radical_and_strange_molecules_are_left_out() {
     assert_eq!(all(&source), ["CCO"]);
 }
 
-/// An entry as RDKit judges it: see `tests/goldens/config_source.py`.
-struct Judged {
+/// An entry as classified by RDKit; see `tests/goldens/config_source.py`.
+struct RdkitEntry {
     smiles: String,
     class: String,
     identity: String,
@@ -296,13 +296,13 @@ struct Judged {
     class_of_parent: String,
 }
 
-fn judged_by_rdkit() -> Vec<Judged> {
+fn rdkit_entries() -> Vec<RdkitEntry> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/config_source.csv");
     let rows = csv::Reader::from_path(path).unwrap().into_records();
     let rows = rows.map(|row| {
         let row = row.unwrap();
         let cell = |index: usize| row[index].to_owned();
-        Judged {
+        RdkitEntry {
             smiles: cell(0),
             class: cell(1),
             identity: cell(2),
@@ -332,10 +332,10 @@ fn as_rdkit_does(campaign: &mut Campaign) {
     space.allowed_ring_sizes = (3..=7).collect();
 }
 
-/// What `expected` says of each line beside what is found: the molecules, and each other line with its class.
+/// Compares the molecules, and the classes of all other lines, with those of `expected`.
 fn assert_sorted(
-    entries: &[Judged],
-    expected: impl Fn(&Judged) -> (&str, &str),
+    entries: &[RdkitEntry],
+    expected: impl Fn(&RdkitEntry) -> (&str, &str),
     with_parents: bool,
 ) {
     let (mut kept, mut others) = (Vec::new(), Vec::new());
@@ -373,7 +373,7 @@ fn assert_sorted(
 
 #[test]
 fn entries_are_sorted_as_rdkit_sorts_them() {
-    let mut entries = judged_by_rdkit();
+    let mut entries = rdkit_entries();
     assert!(entries.len() > 150);
     entries.retain(|entry| entry.class != "error");
     assert_sorted(&entries, |entry| (&entry.class, &entry.identity), false);
@@ -381,11 +381,11 @@ fn entries_are_sorted_as_rdkit_sorts_them() {
 
 #[test]
 fn parents_of_salts_and_mixtures_are_those_of_rdkit() {
-    let mut entries = judged_by_rdkit();
+    let mut entries = rdkit_entries();
     entries.retain(|entry| entry.class != "error");
-    let with_parent = |entry: &Judged| !entry.class_of_parent.is_empty();
+    let with_parent = |entry: &RdkitEntry| !entry.class_of_parent.is_empty();
     assert!(entries.iter().filter(|entry| with_parent(entry)).count() > 15);
-    fn expected(entry: &Judged) -> (&str, &str) {
+    fn expected(entry: &RdkitEntry) -> (&str, &str) {
         match entry.class_of_parent.is_empty() {
             false => (&entry.class_of_parent, &entry.parent),
             true => (&entry.class, &entry.identity),
@@ -396,7 +396,7 @@ fn parents_of_salts_and_mixtures_are_those_of_rdkit() {
 
 #[test]
 fn what_rdkit_cannot_read_is_a_fault_and_nothing_else_is() {
-    let entries = judged_by_rdkit();
+    let entries = rdkit_entries();
     let mut file = String::new();
     let mut unreadable = Vec::new();
     for (line, entry) in (1..).zip(&entries) {

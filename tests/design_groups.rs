@@ -10,11 +10,11 @@ use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {
-    molecules: Vec<Named>,
+    molecules: Vec<MoleculeGroups>,
 }
 
 #[derive(Deserialize)]
-struct Named {
+struct MoleculeGroups {
     name: String,
     smiles: String,
     groups: Vec<String>,
@@ -28,7 +28,7 @@ fn molecule(smiles: &str) -> Molecule {
 fn groups_are_those_of_an_independent_program() {
     let golden: Golden = serde_json::from_str(include_str!("goldens/design_groups.json")).unwrap();
     assert_eq!(golden.molecules.len(), 12);
-    for Named {
+    for MoleculeGroups {
         name,
         smiles,
         groups: expected,

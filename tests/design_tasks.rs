@@ -19,11 +19,11 @@ const MEASURED: [(&str, f64); 5] = [
     ("CCCC", -1.9),
 ];
 
-struct Desk {
+struct TaskFolder {
     dir: TempDir,
 }
 
-impl Desk {
+impl TaskFolder {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
@@ -101,10 +101,10 @@ fn small() -> GenerateSettings {
     }
 }
 
-fn trained() -> Desk {
-    let desk = Desk::new();
-    desk.train(&MEASURED).unwrap();
-    desk
+fn trained() -> TaskFolder {
+    let folder = TaskFolder::new();
+    folder.train(&MEASURED).unwrap();
+    folder
 }
 
 fn refusal<T: std::fmt::Debug>(result: Result<T, DesignError>) -> String {
@@ -117,20 +117,20 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, DesignError>) -> String {
 
 #[test]
 fn training_tells_how_well_it_fits() {
-    let output = Desk::new().train(&MEASURED).unwrap();
+    let output = TaskFolder::new().train(&MEASURED).unwrap();
     assert_eq!((output.molecules, output.groups), (5, 11));
     assert!(output.rmse_hartree < 0.2, "{output:?}");
 }
 
 #[test]
 fn every_candidate_is_a_distinct_molecule_within_the_rules() {
-    let desk = trained();
+    let folder = trained();
     let output = generate(&GenerateInput {
         starts: vec!["CCO".into()],
-        ..desk.input()
+        ..folder.input()
     })
     .unwrap();
-    let text = desk.text("candidates");
+    let text = folder.text("candidates");
     let candidates: Vec<&str> = text.lines().collect();
     assert_eq!(candidates.len(), output.candidates);
     assert_eq!(candidates[0], "CCO");
@@ -154,15 +154,15 @@ fn every_candidate_is_a_distinct_molecule_within_the_rules() {
 #[test]
 fn the_same_seed_gives_the_same_files_and_another_seed_others() {
     let run = |seed| {
-        let desk = trained();
+        let folder = trained();
         generate(&GenerateInput {
             seed,
-            ..desk.input()
+            ..folder.input()
         })
         .unwrap();
         (
-            desk.text("candidates"),
-            fs::read(desk.path("agent")).unwrap(),
+            folder.text("candidates"),
+            fs::read(folder.path("agent")).unwrap(),
         )
     };
     assert!(run(3) == run(3));
@@ -202,7 +202,7 @@ fn the_agent_goes_on_where_it_stopped() {
 
 #[test]
 fn starts_are_used_in_turn_and_those_too_large_are_left_out() {
-    let desk = trained();
+    let folder = trained();
     let starts = ["CCO", "CCCCCCCC", "CCN"].map(String::from).to_vec();
     let settings = GenerateSettings {
         episodes: 2,
@@ -212,16 +212,16 @@ fn starts_are_used_in_turn_and_those_too_large_are_left_out() {
     generate(&GenerateInput {
         starts,
         settings,
-        ..desk.input()
+        ..folder.input()
     })
     .unwrap();
-    let text = desk.text("candidates");
+    let text = folder.text("candidates");
     assert!(text.contains("CCO\n") && text.contains("CCN\n") && !text.contains("CCCCCCCC"));
 }
 
 #[test]
 fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
-    let desk = trained();
+    let folder = trained();
     let reward = |element: &str| {
         let settings = GenerateSettings {
             episodes: 1,
@@ -232,7 +232,7 @@ fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
         generate(&GenerateInput {
             elements,
             settings,
-            ..desk.input()
+            ..folder.input()
         })
         .unwrap()
         .mean_reward
@@ -246,7 +246,7 @@ fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
 
 #[test]
 fn the_random_walker_neither_learns_nor_calms_down() {
-    let desk = trained();
+    let folder = trained();
     let settings = GenerateSettings {
         agent: Agent::Random,
         episodes: 20,
@@ -254,7 +254,7 @@ fn the_random_walker_neither_learns_nor_calms_down() {
     };
     let output = generate(&GenerateInput {
         settings,
-        ..desk.input()
+        ..folder.input()
     })
     .unwrap();
     assert_eq!((output.epsilon, output.mean_loss), (1.0, None));
@@ -263,7 +263,7 @@ fn the_random_walker_neither_learns_nor_calms_down() {
 
 #[test]
 fn epsilon_can_be_raised_from_outside() {
-    let desk = trained();
+    let folder = trained();
     let calm = GenerateSettings {
         epsilon_start: 0.2,
         epsilon_decay: 1.0,
@@ -273,7 +273,7 @@ fn epsilon_can_be_raised_from_outside() {
         let input = GenerateInput {
             settings: calm.clone(),
             epsilon_at_least,
-            ..desk.input()
+            ..folder.input()
         };
         generate(&input).unwrap().epsilon
     };
@@ -284,59 +284,59 @@ fn epsilon_can_be_raised_from_outside() {
 
 #[test]
 fn the_best_prediction_is_ranked_first() {
-    let desk = trained();
-    fs::write(desk.path("candidates"), "CCO\nc1ccccc1\n\nC#N\nOCC\n").unwrap();
+    let folder = trained();
+    fs::write(folder.path("candidates"), "CCO\nc1ccccc1\n\nC#N\nOCC\n").unwrap();
     assert_eq!(
-        desk.screen(ScreenSettings::default()).unwrap(),
+        folder.screen(ScreenSettings::default()).unwrap(),
         ["c1ccccc1", "CCO", "C#N"]
     );
 }
 
 #[test]
 fn an_empty_file_of_candidates_has_an_empty_ranking() {
-    let desk = trained();
-    fs::write(desk.path("candidates"), "").unwrap();
-    assert!(desk.screen(ScreenSettings::default()).unwrap().is_empty());
+    let folder = trained();
+    fs::write(folder.path("candidates"), "").unwrap();
+    assert!(folder.screen(ScreenSettings::default()).unwrap().is_empty());
 }
 
 #[test]
 fn where_nothing_can_be_built_nothing_is_proposed() {
-    let desk = trained();
+    let folder = trained();
     let nothing = GenerateInput {
         elements: vec![],
-        ..desk.input()
+        ..folder.input()
     };
     let output: GenerateOutput = generate(&nothing).unwrap();
     assert_eq!((output.candidates, output.mean_reward), (0, 0.0));
-    assert_eq!(desk.text("candidates"), "");
+    assert_eq!(folder.text("candidates"), "");
 }
 
 #[test]
 fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
-    let desk = trained();
-    let model = desk.path("model");
-    fs::write(desk.path("candidates"), "CCO\nC(C\n").unwrap();
-    let text = refusal(desk.screen(ScreenSettings::default()));
+    let folder = trained();
+    let model = folder.path("model");
+    fs::write(folder.path("candidates"), "CCO\nC(C\n").unwrap();
+    let text = refusal(folder.screen(ScreenSettings::default()));
     assert!(
         text.contains("candidates, line 2: `C(C` is not a molecule"),
         "{text}"
     );
     let text = refusal(generate(&GenerateInput {
         agent: Some(model.clone()),
-        ..desk.input()
+        ..folder.input()
     }));
     assert!(text.contains("model: this is no agent"), "{text}");
     let text = refusal(generate(&GenerateInput {
         starts: vec!["CC".into(), "x".into()],
-        ..desk.input()
+        ..folder.input()
     }));
     assert!(text.contains("start molecule 2: `x`"), "{text}");
-    let text = refusal(desk.train(&[("C", -1.0), ("C=O=C", -2.0)]));
+    let text = refusal(folder.train(&[("C", -1.0), ("C=O=C", -2.0)]));
     assert!(text.contains("evaluated molecule 2: `C=O=C`"), "{text}");
-    let text = refusal(desk.train(&[]));
+    let text = refusal(folder.train(&[]));
     assert!(text.contains("no molecule was evaluated yet"), "{text}");
     fs::write(&model, &fs::read(&model).unwrap()[..40]).unwrap();
-    let text = refusal(generate(&desk.input()));
+    let text = refusal(generate(&folder.input()));
     assert!(text.contains("model: this model is damaged"), "{text}");
     let settings = GenerateSettings {
         gamma: 1.5,
@@ -345,7 +345,7 @@ fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
     };
     let text = refusal(generate(&GenerateInput {
         settings,
-        ..desk.input()
+        ..folder.input()
     }));
     assert_eq!(
         text,
@@ -380,26 +380,26 @@ proptest! {
             Just(Acquisition::Greedy), Just(Acquisition::LowerConfidenceBound), Just(Acquisition::ExpectedImprovement),
         ],
     ) {
-        let desk = Desk::new();
-        let output = desk.train(&measured).unwrap();
+        let folder = TaskFolder::new();
+        let output = folder.train(&measured).unwrap();
         prop_assert!(output.rmse_hartree.is_finite());
         let starts = match from_nothing {
             true => vec![],
             false => measured.iter().map(|(smiles, _)| smiles.to_string()).collect(),
         };
-        let output = generate(&GenerateInput { starts, max_heavy_atoms, ..desk.input() }).unwrap();
+        let output = generate(&GenerateInput { starts, max_heavy_atoms, ..folder.input() }).unwrap();
         prop_assert!(output.mean_reward.is_finite());
-        let ranked = desk.screen(ScreenSettings { acquisition, ..ScreenSettings::default() }).unwrap();
+        let ranked = folder.screen(ScreenSettings { acquisition, ..ScreenSettings::default() }).unwrap();
         prop_assert_eq!(ranked.len(), output.candidates);
     }
 }
 
 #[test]
 fn a_file_that_cannot_be_written_is_named() {
-    let desk = trained();
+    let folder = trained();
     let input = GenerateInput {
         candidates_out: Path::new("/nowhere/candidates").into(),
-        ..desk.input()
+        ..folder.input()
     };
     assert!(refusal(generate(&input)).contains("could not write /nowhere/candidates"));
 }

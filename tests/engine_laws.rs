@@ -15,25 +15,25 @@ use moldflow::task::{
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-/// A campaign and the world it meets.
+/// A campaign and the outcomes of its attempts.
 #[derive(Clone, Debug)]
-struct Plan {
+struct Scenario {
     config: EngineConfig,
     initial: usize,
     /// Decides outcomes and the order in which jobs end.
     world: u64,
-    /// Of 100 attempts.
+    /// Number of failures in 100 attempts.
     failing: u64,
-    /// Of 100 simulations, those whose answer an earlier run had.
+    /// Number of cache hits in 100 simulations.
     cached: u64,
     /// Distinct molecules that the generator can find.
     molecules: u64,
 }
 
-/// The machine: it outlives the engine, as processes and result files do.
-struct World<'p> {
-    plan: &'p Plan,
-    jobs: BTreeMap<(TaskId, Attempt), Job>,
+/// The host, whose processes and result files outlive the engine.
+struct SimulatedHost<'p> {
+    scenario: &'p Scenario,
+    jobs: BTreeMap<(TaskId, Attempt), SimulatedJob>,
     journal: Vec<Event>,
     /// Submissions until the engine is killed.
     fuse: Option<usize>,
@@ -42,15 +42,15 @@ struct World<'p> {
 }
 
 #[derive(PartialEq)]
-enum Job {
+enum SimulatedJob {
     Running(Outcome),
     Ended,
 }
 
-impl World<'_> {
-    fn new(plan: &Plan, fuse: Option<usize>) -> World<'_> {
-        World {
-            plan,
+impl SimulatedHost<'_> {
+    fn new(scenario: &Scenario, fuse: Option<usize>) -> SimulatedHost<'_> {
+        SimulatedHost {
+            scenario,
             jobs: BTreeMap::new(),
             journal: Vec::new(),
             fuse,
@@ -60,7 +60,7 @@ impl World<'_> {
 
     /// Runs an engine on what the journal holds until it ends (true) or is killed.
     fn live(&mut self) -> Option<Engine> {
-        let mut engine = Engine::new(self.plan.config.clone());
+        let mut engine = Engine::new(self.scenario.config.clone());
         for event in &self.journal {
             let step = engine.handle(event);
             let step = step.expect("the journal was legal when it was written");
@@ -70,7 +70,7 @@ impl World<'_> {
             let name = |i| format!("initial{i}");
             let reserve = (0..40).map(|i| format!("reserve{i}")).collect();
             let fact = Fact::Began {
-                initial: (0..self.plan.initial).map(name).collect(),
+                initial: (0..self.scenario.initial).map(name).collect(),
                 reserve,
                 atom_retries: 0,
             };
@@ -84,8 +84,8 @@ impl World<'_> {
         }
         while !engine.is_ended() {
             let (task, attempt) = self.next_to_end();
-            let job = self.jobs.insert((task, attempt), Job::Ended);
-            let Some(Job::Running(outcome)) = job else {
+            let job = self.jobs.insert((task, attempt), SimulatedJob::Ended);
+            let Some(SimulatedJob::Running(outcome)) = job else {
                 panic!("only what runs can end")
             };
             if engine.awaits(task, attempt) {
@@ -133,7 +133,7 @@ impl World<'_> {
                             attempts.push((task, attempt));
                         }
                         Effect::Cancel { task, attempt } => {
-                            self.jobs.insert((task, attempt), Job::Ended);
+                            self.jobs.insert((task, attempt), SimulatedJob::Ended);
                         }
                         Effect::End => {}
                     }
@@ -165,7 +165,7 @@ impl World<'_> {
     }
 
     fn earlier(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Option<Outcome> {
-        let has = self.chance(&format!("cached{task}")) % 100 < self.plan.cached;
+        let has = self.chance(&format!("cached{task}")) % 100 < self.scenario.cached;
         let outcome = || self.outcome(engine, task, attempt);
         (attempt == 1 && has)
             .then(outcome)
@@ -174,19 +174,21 @@ impl World<'_> {
 
     fn start(&mut self, engine: &Engine, task: TaskId, attempt: Attempt) {
         let outcome = self.outcome(engine, task, attempt);
-        let before = self.jobs.insert((task, attempt), Job::Running(outcome));
+        let before = self
+            .jobs
+            .insert((task, attempt), SimulatedJob::Running(outcome));
         assert!(
             before.is_none(),
             "task {task}, attempt {attempt} was started twice"
         );
     }
 
-    /// The same whatever was killed before: decided by token and plan alone.
+    /// The same whatever was killed before: decided by token and scenario alone.
     fn next_to_end(&self) -> (TaskId, Attempt) {
         let running = self
             .jobs
             .iter()
-            .filter(|(_, job)| matches!(job, Job::Running(_)))
+            .filter(|(_, job)| matches!(job, SimulatedJob::Running(_)))
             .map(|(token, _)| *token);
         running
             .min_by_key(|(task, attempt)| self.chance(&format!("order{task}.{attempt}")))
@@ -194,7 +196,7 @@ impl World<'_> {
     }
 
     fn chance(&self, what: &str) -> u64 {
-        stream(self.plan.world, what, 0)
+        stream(self.scenario.world, what, 0)
     }
 
     fn outcome(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Outcome {
@@ -202,7 +204,7 @@ impl World<'_> {
         let (input, files) = engine.input(task).expect("live");
         let input = serde_json::to_value(&input).expect("inputs are JSON");
         if input["smiles"].as_str().is_none_or(|s| !s.starts_with('['))
-            && roll("fail") % 100 < self.plan.failing
+            && roll("fail") % 100 < self.scenario.failing
         {
             let kinds = [
                 FailureKind::Exit,
@@ -213,7 +215,7 @@ impl World<'_> {
             let kind = kinds[(roll("kind") % 4) as usize];
             return Outcome::Failed(Failure {
                 kind,
-                message: "as the plan has it".into(),
+                message: "as the scenario has it".into(),
             });
         }
         let file = |what: &str| FileRef {
@@ -227,7 +229,7 @@ impl World<'_> {
             Some("simulate") => {
                 let smiles = input["smiles"].as_str().expect("a molecule");
                 let stage = engine.stage_of(task).expect("live");
-                if stage == "references" || !self.plan.has_two_steps() {
+                if stage == "references" || !self.scenario.has_two_steps() {
                     assert!(input["geometry"].is_null(), "{input}");
                 } else {
                     let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(&input)});
@@ -271,7 +273,7 @@ impl World<'_> {
             Some("screen") => {
                 // Some of what is found lies in the reserve, and fails there or here.
                 let pick = |i: u64| match self.chance(&format!("{task}/{i}"))
-                    % (self.plan.molecules + 9)
+                    % (self.scenario.molecules + 9)
                 {
                     n if n < 9 => format!("reserve{}", 39 - n),
                     n => format!("m{}", n - 9),
@@ -300,13 +302,13 @@ fn learnt_from(step: &Step) -> Option<u64> {
     })
 }
 
-impl Plan {
+impl Scenario {
     fn has_two_steps(&self) -> bool {
         self.config.evaluate.geometry.is_some()
     }
 }
 
-/// What the first step of a molecule gives.
+/// Result of the first step of a molecule.
 fn geometry_of(input: &Value) -> String {
     format!("relaxed {}", input["smiles"])
 }
@@ -396,7 +398,7 @@ fn retries() -> impl Strategy<Value = Retries> {
     })
 }
 
-fn plans() -> impl Strategy<Value = Plan> {
+fn scenarios() -> impl Strategy<Value = Scenario> {
     let schedules = prop::sample::select(vec![Schedule::Interleaved, Schedule::Batch]);
     let shape = (1usize..5, 1usize..5, 1usize..6);
     let chances = (0u64..60, 0u64..60, 1u64..60);
@@ -405,7 +407,7 @@ fn plans() -> impl Strategy<Value = Plan> {
         |(schedule, stop, (parallel, select, initial), world, retries)| {
             let (world, (failing, cached, molecules), has_two_steps) = world;
             let config = config(schedule, stop, parallel, select, initial, &retries);
-            Plan {
+            Scenario {
                 config: if has_two_steps {
                     with_two_steps(config)
                 } else {
@@ -422,8 +424,8 @@ fn plans() -> impl Strategy<Value = Plan> {
 }
 
 /// The records of a whole journal, as the store sees them.
-fn records(plan: &Plan, journal: &[Event]) -> Vec<Record> {
-    let mut engine = Engine::new(plan.config.clone());
+fn records(scenario: &Scenario, journal: &[Event]) -> Vec<Record> {
+    let mut engine = Engine::new(scenario.config.clone());
     journal
         .iter()
         .flat_map(|event| engine.handle(event).expect("legal").records)
@@ -434,10 +436,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_crash_anywhere_changes_nothing(plan in plans(), fuses in prop::collection::vec(0usize..30, 1..6)) {
-        let mut calm = World::new(&plan, None);
+    fn a_crash_anywhere_changes_nothing(scenario in scenarios(), fuses in prop::collection::vec(0usize..30, 1..6)) {
+        let mut calm = SimulatedHost::new(&scenario, None);
         let expected = calm.live().expect("nothing kills it");
-        let mut world = World::new(&plan, None);
+        let mut world = SimulatedHost::new(&scenario, None);
         for fuse in fuses {
             world.fuse = Some(fuse);
             if world.live().is_some() {
@@ -448,25 +450,25 @@ proptest! {
         let engine = world.live().expect("nothing kills it any more");
         prop_assert_eq!(&engine, &expected);
         prop_assert_eq!(world.jobs.keys().collect::<Vec<_>>(), calm.jobs.keys().collect::<Vec<_>>());
-        prop_assert_eq!(records(&plan, &world.journal), records(&plan, &calm.journal));
+        prop_assert_eq!(records(&scenario, &world.journal), records(&scenario, &calm.journal));
     }
 
     #[test]
-    fn with_schedule_batch_the_order_of_arrival_changes_nothing_that_is_computed(mut plan in plans(), other in any::<u64>()) {
-        plan.config.schedule = Schedule::Batch;
-        plan.failing = 0;
-        let energies = plan.world;
+    fn with_schedule_batch_the_order_of_arrival_changes_nothing_that_is_computed(mut scenario in scenarios(), other in any::<u64>()) {
+        scenario.config.schedule = Schedule::Batch;
+        scenario.failing = 0;
+        let energies = scenario.world;
         let evaluated = |order: u64| {
-            let mut world = World::new(&plan, None);
-            let engine = Order { world: &mut world, order }.live();
+            let mut world = SimulatedHost::new(&scenario, None);
+            let engine = ReorderedHost { world: &mut world, order }.live();
             (engine.progress(), engine.evaluated().iter().map(|m| (m.task, m.smiles.clone())).collect::<BTreeSet<_>>())
         };
         prop_assert_eq!(evaluated(energies), evaluated(other));
     }
 
     #[test]
-    fn every_run_ends_and_evaluates_no_molecule_twice_and_no_more_than_asked(plan in plans()) {
-        let mut world = World::new(&plan, None);
+    fn every_run_ends_and_evaluates_no_molecule_twice_and_no_more_than_asked(scenario in scenarios()) {
+        let mut world = SimulatedHost::new(&scenario, None);
         let engine = world.live().expect("nothing kills it");
         let progress = engine.progress();
         prop_assert!(progress.evaluations <= progress.asked_for);
@@ -475,35 +477,35 @@ proptest! {
         if reason == StoppedBy::Evaluations {
             prop_assert_eq!(progress.evaluations, progress.asked_for);
         }
-        prop_assert!(progress.evaluations >= plan.initial || initial_failed.contains(&reason));
+        prop_assert!(progress.evaluations >= scenario.initial || initial_failed.contains(&reason));
         let hits = world.journal.iter().filter(|event| matches!(event.fact, Fact::Cached { .. }));
         prop_assert_eq!(progress.cached, hits.count());
         let mut evaluated = BTreeSet::new();
-        for record in records(&plan, &world.journal) {
+        for record in records(&scenario, &world.journal) {
             if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), stage, .. } = record {
                 let step = stage.ends_with(".relax");
                 prop_assert!(evaluated.insert((smiles.clone(), step)), "{} was evaluated twice", smiles);
-                prop_assert!(step || !plan.has_two_steps() || evaluated.contains(&(smiles, true)));
+                prop_assert!(step || !scenario.has_two_steps() || evaluated.contains(&(smiles, true)));
             }
         }
     }
 
     #[test]
-    fn any_prefix_of_a_journal_replays_and_goes_on_to_an_end(plan in plans(), share in 0.0..1.0f64) {
-        let mut world = World::new(&plan, None);
+    fn any_prefix_of_a_journal_replays_and_goes_on_to_an_end(scenario in scenarios(), share in 0.0..1.0f64) {
+        let mut world = SimulatedHost::new(&scenario, None);
         world.live().expect("nothing kills it");
         let length = (world.journal.len() as f64 * share) as usize;
-        let mut again = World::new(&plan, None);
+        let mut again = SimulatedHost::new(&scenario, None);
         again.journal = world.journal[..length].to_vec();
         let engine = again.live().expect("nothing kills it");
         prop_assert!(engine.is_ended());
     }
 
     #[test]
-    fn a_molecule_that_failed_for_good_is_never_proposed_again(plan in plans()) {
-        let mut world = World::new(&plan, None);
+    fn a_molecule_that_failed_for_good_is_never_proposed_again(scenario in scenarios()) {
+        let mut world = SimulatedHost::new(&scenario, None);
         world.live().expect("nothing kills it");
-        let mut engine = Engine::new(plan.config.clone());
+        let mut engine = Engine::new(scenario.config.clone());
         let mut proposed = BTreeMap::new();
         let mut quarantined = BTreeSet::new();
         for event in &world.journal {
@@ -531,10 +533,10 @@ proptest! {
     }
 
     #[test]
-    fn the_queue_records_add_up(plan in plans()) {
-        let mut world = World::new(&plan, None);
+    fn the_queue_records_add_up(scenario in scenarios()) {
+        let mut world = SimulatedHost::new(&scenario, None);
         world.live().expect("nothing kills it");
-        let records = records(&plan, &world.journal);
+        let records = records(&scenario, &world.journal);
         let count = |f: fn(&Record) -> bool| records.iter().filter(|r| f(r)).count();
         let queued = count(|r| matches!(r, Record::Queued(_)));
         let left = count(|r| matches!(r, Record::Superseded { .. }));
@@ -549,17 +551,17 @@ proptest! {
     }
 }
 
-/// Runs a world with another order of arrival but the same energies.
-struct Order<'w, 'p> {
-    world: &'w mut World<'p>,
+/// A host whose jobs end in another order, with the same energies.
+struct ReorderedHost<'w, 'p> {
+    world: &'w mut SimulatedHost<'p>,
     order: u64,
 }
 
-impl Order<'_, '_> {
+impl ReorderedHost<'_, '_> {
     fn live(&mut self) -> Engine {
         let world = &mut *self.world;
-        let mut engine = Engine::new(world.plan.config.clone());
-        let initial = (0..world.plan.initial)
+        let mut engine = Engine::new(world.scenario.config.clone());
+        let initial = (0..world.scenario.initial)
             .map(|i| format!("initial{i}"))
             .collect();
         let reserve = vec![];
@@ -577,12 +579,14 @@ impl Order<'_, '_> {
             let running = world
                 .jobs
                 .iter()
-                .filter(|(_, job)| matches!(job, Job::Running(_)))
+                .filter(|(_, job)| matches!(job, SimulatedJob::Running(_)))
                 .map(|(token, _)| *token);
             let (task, attempt) = running
                 .min_by_key(|(t, a)| stream(self.order, &format!("{t}.{a}"), 0))
                 .expect("runs");
-            let Some(Job::Running(outcome)) = world.jobs.insert((task, attempt), Job::Ended) else {
+            let Some(SimulatedJob::Running(outcome)) =
+                world.jobs.insert((task, attempt), SimulatedJob::Ended)
+            else {
                 panic!("it runs")
             };
             if engine.awaits(task, attempt) {

@@ -153,8 +153,8 @@ fn a_folder_in_the_home_directory_and_one_on_path_are_those_of_the_job() {
     shell.arg("-c").arg(script.render().unwrap());
     let status = shell.env("HOME", home.path()).status().unwrap();
     assert!(status.success());
-    let said = std::fs::read_to_string(dir.join("job.out")).unwrap();
-    let (place, path) = said.trim().split_once('\n').unwrap();
+    let output = std::fs::read_to_string(dir.join("job.out")).unwrap();
+    let (place, path) = output.trim().split_once('\n').unwrap();
     assert_eq!(
         Path::new(place).canonicalize().unwrap(),
         dir.canonicalize().unwrap()
@@ -304,7 +304,7 @@ proptest! {
         let parent = tempfile::tempdir().unwrap();
         let dir = parent.path().join(format!("-{folder}"));
         prop_assume!(std::fs::create_dir(&dir).is_ok());
-        let mut argv = words(&["sh", "-c", r#"printf '%s\0' "$VALUE" "$@" > said"#, "sh"]);
+        let mut argv = words(&["sh", "-c", r#"printf '%s\0' "$VALUE" "$@" > output"#, "sh"]);
         argv.extend(arguments.clone());
         let (batch, environment) = (batch(), [("VALUE".to_owned(), value.clone())]);
         for system in SchedulerKind::all() {
@@ -312,10 +312,10 @@ proptest! {
             let text = script.render().unwrap();
             let status = Command::new("bash").arg("-c").arg(&text).current_dir(&parent).status().unwrap();
             prop_assert!(status.success());
-            let said = std::fs::read_to_string(dir.join("said")).unwrap();
-            let said: Vec<&str> = said.strip_suffix('\0').unwrap().split('\0').collect();
-            prop_assert_eq!(said[0], value.as_str());
-            prop_assert_eq!(&said[1..], arguments.as_slice());
+            let output = std::fs::read_to_string(dir.join("output")).unwrap();
+            let output: Vec<&str> = output.strip_suffix('\0').unwrap().split('\0').collect();
+            prop_assert_eq!(output[0], value.as_str());
+            prop_assert_eq!(&output[1..], arguments.as_slice());
             prop_assert!(!dir.join("broken").exists() && !parent.path().join("broken").exists());
         }
     }

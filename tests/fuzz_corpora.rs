@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use targets::TARGETS;
 
-/// What has a meaning somewhere, or is too much of it.
+/// Words that have a meaning in some input, and extreme values.
 const WORDS: &[&str] = &[
     "{{",
     "}}",

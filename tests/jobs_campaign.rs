@@ -1,20 +1,21 @@
 //! Campaigns through the real binary on PBS, Cobalt and Flux, as far as those can be had: programs that
 //! print what their commands print and run jobs on this host.
 
+#[path = "support/jobs.rs"]
+mod jobs;
+
 use std::collections::BTreeSet;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use jobs::{ReportLog, shell_job, submission_params, token};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::transport::LocalTransport;
-use moldflow::exec::{Executor, Job, JobEvent, Termination};
-use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
-use moldflow::task::{Limits, TaskId, Token};
+use moldflow::exec::{Executor, Termination};
 use tempfile::TempDir;
 use tokio::sync::mpsc::unbounded_channel;
 
@@ -123,6 +124,27 @@ impl Server {
         assert_eq!(submitted.len(), TASKS, "{submitted:?}");
     }
 
+    /// Cancels a job by the scheduler's own command.
+    fn cancel(&self, token: &str) {
+        let jobs = fs::read_dir(self.file("jobs")).expect("jobs").flatten();
+        let has_token = |job: &fs::DirEntry| {
+            let file = |name| fs::read_to_string(job.path().join(name)).unwrap_or_default();
+            [file("name"), file("token")].contains(&token.to_owned())
+        };
+        let id = jobs
+            .into_iter()
+            .find(has_token)
+            .expect("the job")
+            .file_name();
+        let mut command = match self.executor {
+            "flux" => Command::new(self.file("bin/flux")),
+            _ => Command::new(self.file("bin/qdel")),
+        };
+        command.args((self.executor == "flux").then_some("cancel"));
+        let status = command.arg(id).status();
+        assert!(status.expect("it starts").success());
+    }
+
     fn wait_for_jobs(&self, count: usize) {
         let begin = Instant::now();
         while self.submitted().len() < count {
@@ -187,83 +209,38 @@ fn survives(executor: &'static str, history: bool) {
     server.finish(engine);
 }
 
-/// How jobs end that fail, are cancelled, and are ended by `qdel`.
+/// Ends of jobs that fail, are killed, are cancelled, and are cancelled by hand.
 fn ends(executor: &'static str, history: bool) -> Vec<Termination> {
     let server = Server::start(executor);
     if history {
         fs::write(server.file("history"), "").expect("a file");
     }
-    let number = |n| NonZeroUsize::new(n).expect("a number above zero");
-    let kind = SchedulerKind::named(executor).expect("a scheduler");
-    let scheduler = (kind.scheduler)(SubmissionParams {
-        scheduler: kind,
-        batch: BatchParams {
-            queue: Some("debug".into()),
-            account: None,
-            walltime: Duration::from_secs(600),
-            nodes_per_task: number(1),
-            max_jobs: number(4),
-            options: vec![],
-        },
-        cores_per_task: number(1),
-        resources: Resources::default(),
-        setup: vec![],
-    });
+    let mut params = submission_params(executor, 1);
+    params.batch.queue = Some("debug".into());
+    let scheduler = (params.scheduler.scheduler)(params);
     fs::write(server.file("slots"), "8").expect("a file");
     let path = format!("{}:/usr/bin:/bin", server.file("bin").display());
     let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow"))).with("PATH", path);
-    let (sender, mut reports) = unbounded_channel();
-    let jobs = JobExecutor::new(scheduler, Box::new(here), 4, "c0ffee", sender);
+    let (sender, reports) = unbounded_channel();
+    let jobs = JobExecutor::new(scheduler, Box::new(here), 4, jobs::RUN, sender);
     let mut jobs = jobs.expect("a thread");
-    let token = |task| Token {
-        run: "c0ffee".into(),
-        task: TaskId(task),
-        attempt: 1,
-    };
-    let job = |(task, script): (u64, &str)| Job {
-        token: token(task),
-        argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
-        env: vec![],
-        dir: server.file("tasks").join(task.to_string()),
-        files: vec![],
-        links: vec![],
-        result: "result",
-        limits: Limits::new(Duration::from_secs(300)),
-        shape: None,
-    };
+    let tasks = server.file("tasks");
     let scripts = ["exit 3", "kill -9 $$", "sleep 100", "sleep 100"];
-    jobs.submit((0..).zip(scripts).map(job).collect());
-    let mut ends = vec![None; 4];
-    while ends.contains(&None) {
-        let report = reports.blocking_recv().expect("a report");
-        let task = report.token.task.0;
-        match report.event {
-            JobEvent::Started if task == 2 => jobs.cancel(&[token(task)]),
-            JobEvent::Started if task == 3 => {
-                let id = fs::read_dir(server.file("jobs"))
-                    .expect("jobs")
-                    .flatten()
-                    .find(|job| {
-                        let file =
-                            |name| fs::read_to_string(job.path().join(name)).unwrap_or_default();
-                        [file("name"), file("token")].contains(&token(task).to_string())
-                    });
-                let id = id.expect("the job").file_name();
-                let mut cancel = match executor {
-                    "flux" => Command::new(server.file("bin/flux")),
-                    _ => Command::new(server.file("bin/qdel")),
-                };
-                cancel.args((executor == "flux").then_some("cancel"));
-                let ended = cancel.arg(id).status();
-                assert!(ended.expect("it starts").success());
-            }
-            JobEvent::Started => {}
-            JobEvent::Ended { exit, .. } => {
-                ends[usize::try_from(task).expect("small")] = Some(exit)
-            }
+    let numbered = (0..).zip(scripts);
+    let submitted = numbered.map(|(task, script)| shell_job(&tasks, task, script));
+    jobs.submit(submitted.collect());
+    let mut log = ReportLog::new(reports);
+    while log.ended.len() < scripts.len() {
+        match log.next_start() {
+            Some(2) => jobs.cancel(&[token(2)]),
+            Some(3) => server.cancel(&token(3).to_string()),
+            _ => {}
         }
     }
-    ends.into_iter().flatten().collect()
+    log.into_ends(scripts.len())
+        .into_iter()
+        .map(|(exit, _)| exit)
+        .collect()
 }
 
 #[test]

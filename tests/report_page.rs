@@ -25,7 +25,7 @@ const ELEMENTS: &[&str] = &[
     "pre", "svg", "path", "text", "circle",
 ];
 
-/// What a reader sees of escaped text.
+/// Escaped text as a reader sees it.
 fn text(html: &str) -> String {
     let entities = [
         ("&lt;", "<"),
@@ -69,7 +69,7 @@ fn table(page: &str, id: &str) -> Vec<Vec<String>> {
         .collect()
 }
 
-/// Whether every tag is one of ours and nothing is fetched or run.
+/// Requires that every tag is one of ours and nothing is fetched or run.
 #[track_caller]
 fn assert_inert(page: &str) {
     for tag in page.split('<').skip(1) {
@@ -226,9 +226,9 @@ fn a_page_is_written_while_an_engine_runs_after_a_kill_and_at_the_end() {
     let run_dir = campaign.path("run");
     let engine = campaign.start("run", &[]);
     wait_until("the task", || campaign.path("waits").exists());
-    let said = on(&run_dir, &["report"]).with_code(0);
+    let output = on(&run_dir, &["report"]).with_code(0);
     assert_eq!(
-        Path::new(said.out.trim_end()),
+        Path::new(output.out.trim_end()),
         run_dir.canonicalize().unwrap().join("report.html")
     );
     assert_eq!(field(&read(&run_dir), "state"), "running");
@@ -260,10 +260,14 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
     let campaign = Campaign::tiny();
     let run_dir = campaign.completed("run", &[]);
     let out = campaign.path("nowhere/page.html");
-    let said = on(&run_dir, &["report", "--out", out.to_str().unwrap()]).with_code(1);
-    assert!(said.err.contains(out.to_str().unwrap()), "{}", said.err);
-    let said = on(&campaign.path("none"), &["report"]).with_code(1);
-    assert!(said.err.contains("is not a run directory"), "{}", said.err);
+    let output = on(&run_dir, &["report", "--out", out.to_str().unwrap()]).with_code(1);
+    assert!(output.err.contains(out.to_str().unwrap()), "{}", output.err);
+    let output = on(&campaign.path("none"), &["report"]).with_code(1);
+    assert!(
+        output.err.contains("is not a run directory"),
+        "{}",
+        output.err
+    );
 }
 
 /// The page of a run whose records are these.

@@ -10,13 +10,13 @@ use std::path::Path;
 
 use moldflow::task::{Fact, FailureKind, Outcome};
 use support::runs::{assert_same, export_without_usage, failures, files_below, molecules, names};
-use support::{Campaign, EVALUATIONS, Said, journal, moldflow, on, rows, said};
+use support::{Campaign, EVALUATIONS, ProgramOutput, journal, moldflow, on, rows, run_to_end};
 
 #[test]
 fn a_run_ends_with_what_was_asked_for() {
     let tiny = Campaign::tiny();
-    let said = tiny.run("run", &["--json"]).with_code(0);
-    let json = said.json();
+    let output = tiny.run("run", &["--json"]).with_code(0);
+    let json = output.json();
     let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
     assert_eq!(
         keys,
@@ -168,10 +168,10 @@ fn with_schedule_batch_a_seed_gives_the_same_run_on_any_number_of_slots() {
 #[test]
 fn a_wrong_campaign_is_exit_1_and_makes_nothing() {
     let wrong = Campaign::tiny().with("kind: train", "kind: tarin");
-    let said = wrong.run("run", &[]).with_code(1);
-    assert!(said.err.contains("tarin"), "{}", said.err);
+    let output = wrong.run("run", &[]).with_code(1);
+    assert!(output.err.contains("tarin"), "{}", output.err);
     assert!(!wrong.path("run").exists());
-    let missing = said_of(&["run", "no-such-campaign.yml", "--run-dir", "x"]).with_code(1);
+    let missing = run_program(&["run", "no-such-campaign.yml", "--run-dir", "x"]).with_code(1);
     assert!(
         missing.err.contains("no-such-campaign.yml"),
         "{}",
@@ -179,11 +179,11 @@ fn a_wrong_campaign_is_exit_1_and_makes_nothing() {
     );
     let greedy = Campaign::tiny().with("source: qm9", "source: few.smi");
     fs::write(greedy.path("few.smi"), "C\nCC\n").unwrap();
-    let said = greedy.run("run", &[]).with_code(1);
+    let output = greedy.run("run", &[]).with_code(1);
     assert!(
-        said.err.contains('3') && said.err.contains('2'),
+        output.err.contains('3') && output.err.contains('2'),
         "{}",
-        said.err
+        output.err
     );
     assert!(
         !greedy.path("run").exists(),
@@ -192,8 +192,8 @@ fn a_wrong_campaign_is_exit_1_and_makes_nothing() {
     );
 }
 
-fn said_of(arguments: &[&str]) -> Said {
-    said(&mut moldflow(arguments))
+fn run_program(arguments: &[&str]) -> ProgramOutput {
+    run_to_end(&mut moldflow(arguments))
 }
 
 #[test]
@@ -205,8 +205,8 @@ fn a_wrong_command_line_is_exit_2() {
         &["export", "runs", "--format", "xls"],
         &[],
     ] {
-        let said = said_of(arguments).with_code(2);
-        assert!(!said.err.is_empty(), "{arguments:?}");
+        let output = run_program(arguments).with_code(2);
+        assert!(!output.err.is_empty(), "{arguments:?}");
     }
 }
 
@@ -221,11 +221,11 @@ fn when_nothing_can_be_computed_it_is_exit_3_with_the_last_failure() {
         "C1#CC#C1\nC1#CO1\nC1=C2CC=12\n",
     )
     .unwrap();
-    let said = hopeless.run("run", &["--json"]).with_code(3);
-    assert_eq!(said.json()["stopped_by"], "nothing_computed");
-    assert_eq!(said.json()["best"], serde_json::Value::Null);
-    assert_eq!(said.json()["evaluations"], said.json()["failures"]);
-    assert!(said.err.contains("last failure"), "{}", said.err);
+    let output = hopeless.run("run", &["--json"]).with_code(3);
+    assert_eq!(output.json()["stopped_by"], "nothing_computed");
+    assert_eq!(output.json()["best"], serde_json::Value::Null);
+    assert_eq!(output.json()["evaluations"], output.json()["failures"]);
+    assert!(output.err.contains("last failure"), "{}", output.err);
     let run_dir = hopeless.path("run");
     let failed = rows(&run_dir);
     assert!(
@@ -234,7 +234,7 @@ fn when_nothing_can_be_computed_it_is_exit_3_with_the_last_failure() {
             .all(|row| row["status"] == "failed" && !row["failure"].is_empty()),
         "{failed:?}"
     );
-    // Of each failed attempt everything is kept.
+    // All files of failed attempts are kept.
     let kept = files_below(&run_dir.join("tasks"));
     for name in ["stdout", "stderr", "input.json", "result.json"] {
         assert_eq!(
@@ -243,7 +243,7 @@ fn when_nothing_can_be_computed_it_is_exit_3_with_the_last_failure() {
             "{name}: {kept:?}"
         );
     }
-    assert!(said.err.contains("kept in tasks/"), "{}", said.err);
+    assert!(output.err.contains("kept in tasks/"), "{}", output.err);
     on(&run_dir, &["resume"]).with_code(3);
 }
 
@@ -252,8 +252,8 @@ fn a_directory_that_holds_a_run_is_refused_and_a_finished_run_shows_its_table_ag
     let tiny = Campaign::tiny();
     let run_dir = tiny.completed("run", &[]);
     let before = fs::read(run_dir.join("campaign.yml")).unwrap();
-    let said = tiny.run("run", &["--seed", "9"]).with_code(1);
-    assert!(said.err.contains("moldflow resume"), "{}", said.err);
+    let output = tiny.run("run", &["--seed", "9"]).with_code(1);
+    assert!(output.err.contains("moldflow resume"), "{}", output.err);
     assert_eq!(fs::read(run_dir.join("campaign.yml")).unwrap(), before);
     let facts = journal(&run_dir);
     let again = on(&run_dir, &["resume"]).with_code(0);
@@ -276,8 +276,8 @@ fn what_is_no_run_directory_is_exit_1() {
     let tiny = Campaign::tiny();
     let dir = tiny.path("");
     for arguments in [&["resume"][..], &["status"], &["export", "--format", "csv"]] {
-        let said = on(&dir, arguments).with_code(1);
-        assert!(said.err.contains("not a run directory"), "{}", said.err);
+        let output = on(&dir, arguments).with_code(1);
+        assert!(output.err.contains("not a run directory"), "{}", output.err);
         on(&tiny.path("nowhere"), arguments).with_code(1);
     }
     assert!(!dir.join("lock").exists());
@@ -290,13 +290,13 @@ fn a_generator_that_always_fails_ends_the_run_and_says_why() {
         "topic: ml, partition: ml, timeout: 1ms}\n  rank",
     );
     let campaign = campaign.with("barren_batches: 10", "barren_batches: 2");
-    let said = campaign.run("run", &["--json"]).with_code(3);
-    assert_eq!(said.json()["stopped_by"], "generator_failed");
-    assert_eq!(said.json()["evaluations"], 3);
+    let output = campaign.run("run", &["--json"]).with_code(3);
+    assert_eq!(output.json()["stopped_by"], "generator_failed");
+    assert_eq!(output.json()["evaluations"], 3);
     assert!(
-        said.err.contains("generator failed") && said.err.contains("timeout"),
+        output.err.contains("generator failed") && output.err.contains("timeout"),
         "{}",
-        said.err
+        output.err
     );
     let journal = journal(&campaign.path("run"));
     assert_eq!(failures(&journal), [FailureKind::Timeout; 2]);

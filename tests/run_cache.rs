@@ -142,15 +142,15 @@ fn a_cache_that_is_damaged_foreign_or_nowhere_never_harms_a_run() {
         ("four", &truncated),
         ("five", &nowhere),
     ] {
-        let said = campaign
+        let output = campaign
             .run(name, &["--cache", cache.to_str().unwrap()])
             .with_code(0);
         let log = fs::read_to_string(campaign.path(name).join("runtime.log")).unwrap();
-        let told = said.err.contains("warning: the cache is not used");
+        let told = output.err.contains("warning: the cache is not used");
         assert!(
             told || log.contains("the cache is not used any more"),
             "{name}: {}{log}",
-            said.err
+            output.err
         );
         assert_eq!(
             export_without_usage(&campaign.path(name)),

@@ -67,12 +67,12 @@ fn flip(bytes: &mut [u8], words: &[u8], behind: usize) {
 /// It is refused with a way out, the way out works, and the run goes on to its end.
 fn assert_refused_and_repaired(run_dir: &Path) -> String {
     for command in ["resume", "check"] {
-        let said = on(run_dir, &[command]).with_code(1);
+        let printed = on(run_dir, &[command]).with_code(1);
         let way_out = format!(
             "moldflow check --repair {}",
             run_dir.canonicalize().unwrap().display()
         );
-        assert!(said.err.contains(&way_out), "{command}: {}", said.err);
+        assert!(printed.err.contains(&way_out), "{command}: {}", printed.err);
     }
     let repaired = on(run_dir, &["check", "--repair"]).with_code(0).out;
     assert!(names(run_dir).contains("damaged-1"), "{repaired}");
@@ -119,8 +119,8 @@ fn a_damaged_database_is_refused_and_repaired() {
         change(&run_dir.join("moldflow.db"), damage);
         if name == "truncated" {
             // Even the tables may be out of reach: then it says so, and changes nothing.
-            let said = on(&run_dir, &["resume"]).with_code(1);
-            assert!(said.err.contains("check --repair"), "{}", said.err);
+            let printed = on(&run_dir, &["resume"]).with_code(1);
+            assert!(printed.err.contains("check --repair"), "{}", printed.err);
             continue;
         }
         let repaired = assert_refused_and_repaired(&run_dir);
@@ -148,8 +148,8 @@ fn a_log_that_is_damaged_or_left_behind_loses_no_fact_unnoticed() {
         }
         if name == "gone" {
             // Nothing was in the one file yet: there is nothing to make it anew from.
-            let said = on(&run_dir, &["resume"]).with_code(1);
-            assert!(said.err.contains("moldflow.db"), "{}", said.err);
+            let printed = on(&run_dir, &["resume"]).with_code(1);
+            assert!(printed.err.contains("moldflow.db"), "{}", printed.err);
             continue;
         }
         let repaired = assert_refused_and_repaired(&run_dir);
@@ -204,16 +204,20 @@ fn a_bit_that_flips_anywhere_never_gives_another_answer() {
             let at = rng.random_range(0..bytes.len());
             bytes[at] ^= 1 << rng.random_range(0..8);
         });
-        let said = on(&run_dir, &["resume"]);
-        match said.code {
+        let printed = on(&run_dir, &["resume"]);
+        match printed.code {
             Some(0) => assert_eq!(export_without_usage(&run_dir), answer, "flip {n}"),
             Some(1) => {
                 refused += 1;
-                assert!(said.err.contains("--repair"), "flip {n}: {}", said.err);
+                assert!(
+                    printed.err.contains("--repair"),
+                    "flip {n}: {}",
+                    printed.err
+                );
                 on(&run_dir, &["check", "--repair"]).with_code(0);
                 on(&run_dir, &["resume"]).with_code(0);
             }
-            code => panic!("flip {n}: {code:?}: {}", said.err),
+            code => panic!("flip {n}: {code:?}: {}", printed.err),
         }
     }
     assert!(refused > 0, "not one flip was noticed");
@@ -371,11 +375,11 @@ fn a_database_of_a_later_version_is_refused() {
         "INSERT INTO _sqlx_migrations SELECT 9999, 'later', installed_on, 1, checksum, 1 FROM _sqlx_migrations LIMIT 1;",
     );
     for command in ["resume", "status", "export"] {
-        let said = on(&run_dir, &[command]).with_code(1);
+        let printed = on(&run_dir, &[command]).with_code(1);
         assert!(
-            said.err.contains("later version"),
+            printed.err.contains("later version"),
             "{command}: {}",
-            said.err
+            printed.err
         );
     }
 }
@@ -394,7 +398,7 @@ fn changed_settings_are_listed_and_need_to_be_accepted() {
     let before = journal(&run_dir);
     edit(&run_dir, "campaign.yml", "evaluations: 6", "evaluations: 8");
     edit(&run_dir, "site.yml", "slots: 2", "slots: 3");
-    let said = on(&run_dir, &["resume"]).with_code(1);
+    let printed = on(&run_dir, &["resume"]).with_code(1);
     for expected in [
         "campaign.yml: stop.evaluations: 6 became 8",
         "site.yml: partitions.qc.executor.slots: 2 became 3",
@@ -402,9 +406,9 @@ fn changed_settings_are_listed_and_need_to_be_accepted() {
     ] {
         let other = expected.replace(".executor", "");
         assert!(
-            said.err.contains(expected) || said.err.contains(&other),
+            printed.err.contains(expected) || printed.err.contains(&other),
             "{expected}: {}",
-            said.err
+            printed.err
         );
     }
     assert_eq!(journal(&run_dir), before, "nothing happened");
@@ -430,8 +434,8 @@ fn what_results_depend_on_cannot_change_in_the_middle_of_a_run() {
     let run_dir = killed(&campaign, "run", 10);
     edit(&run_dir, "campaign.yml", "seed: 7", "seed: 8");
     for arguments in [&["resume"][..], &["resume", "--accept-changes"]] {
-        let said = on(&run_dir, arguments).with_code(1);
-        assert!(said.err.contains("seed: 7 became 8"), "{}", said.err);
+        let printed = on(&run_dir, arguments).with_code(1);
+        assert!(printed.err.contains("seed: 7 became 8"), "{}", printed.err);
     }
     edit(&run_dir, "campaign.yml", "seed: 8", "# as it was\nseed: 7");
     on(&run_dir, &["resume"]).with_code(0);

@@ -66,7 +66,7 @@ fn a_run_stops_when_the_disk_is_full_and_goes_on_when_there_is_room() {
         engine.wait_for_facts(facts);
         disk.fill();
         assert_eq!(engine.exit_code(), Some(4), "{}", engine.err());
-        // What it said did not find room either; it is said again, to a pipe.
+        // The message was written to the full disk and lost; it is repeated, to a pipe.
         let again = on(&run_dir, &["resume"]).with_code(4);
         assert_says_so(&again.err, &run_dir);
         let kept = journal(&run_dir).len();
@@ -88,10 +88,10 @@ fn a_full_disk_is_not_blamed_on_the_molecules() {
         .with("retries: 1", "retries: 0")
         .with_fault(fault);
     let disk = Disk::of_kib(campaign.path("disk"), 4096);
-    let said = campaign.run("disk/run", &[]).with_code(4);
+    let printed = campaign.run("disk/run", &[]).with_code(4);
     let run_dir = campaign.path("disk/run");
     assert!(campaign.path("filled").exists());
-    assert_says_so(&said.err, &run_dir);
+    assert_says_so(&printed.err, &run_dir);
     assert_eq!(failures(&journal(&run_dir)), []);
     disk.make_room();
     on(&run_dir, &["resume"]).with_code(0);
@@ -103,8 +103,8 @@ fn a_run_that_finds_no_room_at_its_start_can_be_started_again() {
     let campaign = Campaign::tiny();
     let disk = Disk::of_kib(campaign.path("disk"), 4096);
     disk.fill();
-    let said = campaign.run("disk/run", &[]).with_code(4);
-    assert!(said.err.contains("No space left"), "{}", said.err);
+    let printed = campaign.run("disk/run", &[]).with_code(4);
+    assert!(printed.err.contains("No space left"), "{}", printed.err);
     disk.make_room();
     campaign.completed("disk/run", &[]);
     assert_whole(&campaign.path("disk/run"));

@@ -9,7 +9,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use support::runs::{assert_same, assert_whole};
-use support::{Campaign, Said, on, said};
+use support::{Campaign, ProgramOutput, on, run_to_end};
 
 /// Which processes are meant.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,36 +18,36 @@ enum Side {
     Task,
 }
 
-/// What the system answers to one call.
+/// Outcome of one system call.
 #[derive(Clone, Copy, Debug)]
-enum Answer {
+enum CallOutcome {
     Error(i32),
-    /// Half of what was to be read or written.
+    /// Half of the bytes are read or written.
     Short,
 }
 
 /// The `at`th call of a kind fails; none if that is 0.
 #[derive(Clone, Copy, Debug)]
-struct Fault {
+struct InjectedFault {
     side: Side,
     call: &'static str,
-    answer: Answer,
+    outcome: CallOutcome,
     at: u64,
-    /// Whether all later calls fail as well.
+    /// True if all later calls fail as well.
     is_sticky: bool,
 }
 
 const SIDES: [Side; 2] = [Side::Engine, Side::Task];
 const CALLS: [&str; 6] = ["open", "read", "write", "sync", "rename", "spawn"];
 
-fn answers(call: &str) -> Vec<Answer> {
+fn outcomes(call: &str) -> Vec<CallOutcome> {
     let codes: &[i32] = match call {
         "spawn" => &[libc::EAGAIN, libc::ENOMEM, libc::EMFILE],
         "open" => &[libc::EMFILE, libc::EIO, libc::ENOSPC, libc::EINTR],
         _ => &[libc::EIO, libc::ENOSPC, libc::EINTR],
     };
-    let short = matches!(call, "read" | "write").then_some(Answer::Short);
-    let errors = codes.iter().map(|code| Answer::Error(*code));
+    let short = matches!(call, "read" | "write").then_some(CallOutcome::Short);
+    let errors = codes.iter().map(|code| CallOutcome::Error(*code));
     errors.chain(short).collect()
 }
 
@@ -78,7 +78,7 @@ fn campaign() -> Campaign {
 }
 
 /// Runs the campaign with a fault, and the number of calls that could have been hit.
-fn run_with(campaign: &Campaign, name: &str, fault: Fault) -> (Said, u64) {
+fn run_with(campaign: &Campaign, name: &str, fault: InjectedFault) -> (ProgramOutput, u64) {
     let count = campaign.path(&format!("{name}.count"));
     let file = File::create(&count).expect("a file");
     file.set_len(8).expect("a file");
@@ -96,9 +96,9 @@ fn run_with(campaign: &Campaign, name: &str, fault: Fault) -> (Said, u64) {
         .env("FAULT_AT", fault.at.to_string())
         .env(
             "FAULT_ERRNO",
-            match fault.answer {
-                Answer::Error(code) => code.to_string(),
-                Answer::Short => "short".to_owned(),
+            match fault.outcome {
+                CallOutcome::Error(code) => code.to_string(),
+                CallOutcome::Short => "short".to_owned(),
             },
         )
         .env("FAULT_BELOW", campaign.path(name))
@@ -106,60 +106,64 @@ fn run_with(campaign: &Campaign, name: &str, fault: Fault) -> (Said, u64) {
     if fault.is_sticky {
         command.env("FAULT_STICKY", "1");
     }
-    let said = said(&mut command);
+    let printed = run_to_end(&mut command);
     let calls = fs::read(count).expect("a file");
     (
-        said,
+        printed,
         u64::from_le_bytes(calls.try_into().expect("eight bytes")),
     )
 }
 
 /// With this fault the run ends as it would have, or stops with an error and resumes to the same end.
-fn assert_survives(campaign: &Campaign, calm: &Path, fault: Fault) {
+fn assert_survives(campaign: &Campaign, calm: &Path, fault: InjectedFault) {
     let name = "faulty";
     let run_dir = campaign.path(name);
-    let (said, _) = run_with(campaign, name, fault);
+    let (printed, _) = run_with(campaign, name, fault);
     // Neither a panic nor an end for good.
     assert!(
-        matches!(said.code, Some(0 | 1 | 4 | 5)) && !said.err.contains("panicked"),
-        "{fault:?}: {said:?}"
+        matches!(printed.code, Some(0 | 1 | 4 | 5)) && !printed.err.contains("panicked"),
+        "{fault:?}: {printed:?}"
     );
-    if said.code != Some(0) {
-        assert!(said.err.contains("error"), "{fault:?}: {said:?}");
+    if printed.code != Some(0) {
+        assert!(printed.err.contains("error"), "{fault:?}: {printed:?}");
         let is_run = run_dir.join("campaign.yml").exists() || run_dir.join("moldflow.db").exists();
         let again = match is_run {
             true => on(&run_dir, &["resume"]),
             // It failed before there was a run.
             false => campaign.run(name, &["--schedule", "batch"]),
         };
-        assert_eq!(again.code, Some(0), "{fault:?}: {said:?}\nthen {again:?}");
+        assert_eq!(
+            again.code,
+            Some(0),
+            "{fault:?}: {printed:?}\nthen {again:?}"
+        );
     }
     let checked = std::panic::catch_unwind(|| {
         assert_same(&run_dir, calm);
         assert_whole(&run_dir);
     });
-    assert!(checked.is_ok(), "{fault:?}: {said:?}");
+    assert!(checked.is_ok(), "{fault:?}: {printed:?}");
     fs::remove_dir_all(run_dir).expect("a run directory");
 }
 
-/// How many calls of a kind there are.
+/// Number of calls of a kind.
 fn calls(campaign: &Campaign, side: Side, call: &'static str) -> u64 {
-    let fault = Fault {
+    let fault = InjectedFault {
         side,
         call,
-        answer: Answer::Error(libc::EIO),
+        outcome: CallOutcome::Error(libc::EIO),
         at: 0,
         is_sticky: false,
     };
-    let (said, calls) = run_with(campaign, "counted", fault);
-    assert_eq!(said.code, Some(0), "{said:?}");
+    let (printed, calls) = run_with(campaign, "counted", fault);
+    assert_eq!(printed.code, Some(0), "{printed:?}");
     fs::remove_dir_all(campaign.path("counted")).expect("a run directory");
     // Tasks sync what they leave and rename it; nothing of theirs is in no call.
     assert!(calls > 0, "{side:?} never calls {call}");
     calls
 }
 
-/// Every `stride`th call of every kind, with one answer after another, beginning with the `first`.
+/// Every `stride`th call of every kind, with one outcome after another, beginning with the `first`.
 fn sweep(stride: impl Fn(u64) -> u64, first: u64) {
     let campaign = campaign();
     let calm = campaign.completed("calm", &["--schedule", "batch"]);
@@ -168,14 +172,14 @@ fn sweep(stride: impl Fn(u64) -> u64, first: u64) {
         for call in CALLS {
             let calls = calls(&campaign, side, call);
             let stride = stride(calls).max(1);
-            for answer in answers(call) {
-                // Another answer hits other calls.
+            for outcome in outcomes(call) {
+                // Another outcome hits other calls.
                 let first = (first + tried) % stride + 1;
                 for at in (first..=calls).step_by(stride as usize) {
-                    let fault = Fault {
+                    let fault = InjectedFault {
                         side,
                         call,
-                        answer,
+                        outcome,
                         at,
                         is_sticky: false,
                     };
@@ -194,7 +198,7 @@ fn a_call_that_fails_here_and_there_costs_nothing() {
     sweep(|calls| calls, 17);
 }
 
-/// What a job of a batch system runs.
+/// By `moldflow task exec`, which jobs run.
 #[test]
 fn a_job_whose_task_cannot_be_started_leaves_that_it_was_the_host() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -218,7 +222,7 @@ fn a_job_whose_task_cannot_be_started_leaves_that_it_was_the_host() {
             .env("FAULT_ERRNO", libc::EAGAIN.to_string())
             .env("FAULT_BELOW", dir.path())
             .env("FAULT_COUNT", path("count"));
-        said(&mut command);
+        run_to_end(&mut command);
         let json = fs::read(path("exit.json")).expect("how it ended");
         serde_json::from_slice::<serde_json::Value>(&json).expect("JSON")["exit"].clone()
     };
@@ -234,10 +238,10 @@ fn an_end_that_is_not_in_the_database_is_no_success() {
     let calls = calls(&campaign, Side::Engine, "sync");
     // The last commit and what is written when the database is closed; a disk that fails goes on failing.
     for at in calls - 5..=calls {
-        let fault = Fault {
+        let fault = InjectedFault {
             side: Side::Engine,
             call: "sync",
-            answer: Answer::Error(libc::EIO),
+            outcome: CallOutcome::Error(libc::EIO),
             at,
             is_sticky: true,
         };
@@ -250,10 +254,10 @@ fn a_thread_that_cannot_be_started_costs_nothing() {
     let campaign = campaign();
     let calm = campaign.completed("calm", &["--schedule", "batch"]);
     for at in 1..=calls(&campaign, Side::Engine, "thread") {
-        let fault = Fault {
+        let fault = InjectedFault {
             side: Side::Engine,
             call: "thread",
-            answer: Answer::Error(libc::EAGAIN),
+            outcome: CallOutcome::Error(libc::EAGAIN),
             at,
             is_sticky: false,
         };

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use support::{Campaign, Said, moldflow, on, rows, said};
+use support::{Campaign, ProgramOutput, moldflow, on, rows, run_to_end};
 
 const MESSY: &str = "SMILES\tName\n\
     CCO\tethanol\n\
@@ -27,11 +27,11 @@ fn with_source(name: &str, content: impl AsRef<[u8]>, count: usize) -> Campaign 
     campaign
 }
 
-fn check(campaign: &Campaign, arguments: &[&str]) -> Said {
+fn check(campaign: &Campaign, arguments: &[&str]) -> ProgramOutput {
     // Writes the campaign's file.
     campaign.run_command("unused", &[]);
     let file = campaign.path("campaign-file.yml");
-    said(moldflow(&["check"]).arg(file).args(arguments))
+    run_to_end(moldflow(&["check"]).arg(file).args(arguments))
 }
 
 #[test]
@@ -71,23 +71,23 @@ fn check_and_run_find_the_same_molecules() {
 fn check_counts_the_entries_and_lists_them_on_demand() {
     let many = format!("{MESSY}{}", "[NH4+]\tammonium\n".repeat(5));
     let campaign = with_source("molecules.smi", many, 3);
-    let said = check(&campaign, &[]).with_code(0).out;
+    let output = check(&campaign, &[]).with_code(0).out;
     let counts = "11 read, 1 duplicate, 7 skipped: 1 salt, 6 charged; 3 can be drawn";
-    assert!(said.contains(counts), "{said}");
-    assert!(said.contains("separated by tabs"), "{said}");
+    assert!(output.contains(counts), "{output}");
+    assert!(output.contains("separated by tabs"), "{output}");
     assert!(
-        said.contains("molecules.smi:3: OCC (spirit of wine)"),
-        "{said}"
+        output.contains("molecules.smi:3: OCC (spirit of wine)"),
+        "{output}"
     );
-    assert!(said.contains("molecules.smi:4: CC(=O)[O-].[Na+] (sodium acetate)"));
+    assert!(output.contains("molecules.smi:4: CC(=O)[O-].[Na+] (sodium acetate)"));
     assert!(
-        said.contains("charged: 3 more, listed by `check --verbose`"),
-        "{said}"
+        output.contains("charged: 3 more, listed by `check --verbose`"),
+        "{output}"
     );
-    let said = check(&campaign, &["--verbose"]).with_code(0).out;
+    let output = check(&campaign, &["--verbose"]).with_code(0).out;
     assert!(
-        said.contains("molecules.smi:12: [NH4+] (ammonium)"),
-        "{said}"
+        output.contains("molecules.smi:12: [NH4+] (ammonium)"),
+        "{output}"
     );
 }
 
@@ -168,9 +168,9 @@ fn what_is_no_utf8_text_is_an_error_that_names_the_file_and_a_way_out() {
     let file = campaign.path("odd.yaml");
     for (content, place) in [(&latin1, ":1:10"), (&utf16, ":1:1"), (&marked, ":1:1")] {
         fs::write(&file, content).unwrap();
-        for said in told_of(&campaign, &file) {
-            assert!(said.contains(&format!("odd.yaml{place}")), "{said}");
-            assert!(said.contains("hint: save the file as UTF-8"), "{said}");
+        for output in told_of(&campaign, &file) {
+            assert!(output.contains(&format!("odd.yaml{place}")), "{output}");
+            assert!(output.contains("hint: save the file as UTF-8"), "{output}");
         }
     }
     for content in [
@@ -182,8 +182,8 @@ fn what_is_no_utf8_text_is_an_error_that_names_the_file_and_a_way_out() {
         &"x".repeat(1 << 20),
     ] {
         fs::write(&file, content).unwrap();
-        for said in told_of(&campaign, &file) {
-            assert!(said.contains("odd.yaml:1:"), "{content:.9}: {said}");
+        for output in told_of(&campaign, &file) {
+            assert!(output.contains("odd.yaml:1:"), "{content:.9}: {output}");
         }
     }
 }
@@ -203,14 +203,14 @@ fn a_pipe_a_device_and_a_folder_are_refused_and_not_waited_for() {
         (&folder, "folder"),
         (&device, "a device"),
     ] {
-        for said in told_of(&campaign, file) {
+        for output in told_of(&campaign, file) {
             let name = file.file_name().unwrap().to_str().unwrap();
-            assert!(said.contains(name), "{said}");
+            assert!(output.contains(name), "{output}");
             assert!(
-                said.contains(what) || said.contains("not a run directory"),
-                "{said}"
+                output.contains(what) || output.contains("not a run directory"),
+                "{output}"
             );
-            assert!(said.contains("hint: "), "{said}");
+            assert!(output.contains("hint: "), "{output}");
         }
     }
 }
@@ -229,12 +229,12 @@ fn campaigns_and_profiles_of_other_systems_are_read() {
             text.trim_end().to_owned(),
         ] {
             fs::write(&file, other).unwrap();
-            said(moldflow(&["check"]).arg(campaign.path("campaign-file.yml"))).with_code(0);
+            run_to_end(moldflow(&["check"]).arg(campaign.path("campaign-file.yml"))).with_code(0);
         }
     }
 }
 
-/// What is said of a file given as campaign, as site profile, and as a file of QCEngine.
+/// Errors for a file that is given as campaign, as site profile, and as a file of QCEngine.
 fn told_of(campaign: &Campaign, file: &Path) -> Vec<String> {
     campaign.run_command("unused", &[]);
     let mut as_site = moldflow(&["check", "--site"]);
@@ -243,6 +243,6 @@ fn told_of(campaign: &Campaign, file: &Path) -> Vec<String> {
     let mut as_qcengine = moldflow(&["sites", "import"]);
     let commands = [as_campaign.arg(file), &mut as_site, as_qcengine.arg(file)];
     commands
-        .map(|command| said(command).with_code(1).err)
+        .map(|command| run_to_end(command).with_code(1).err)
         .into()
 }

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use support::runs::names;
-use support::{Campaign, moldflow, said};
+use support::{Campaign, moldflow, run_to_end};
 
 /// A campaign whose molecules, cache, program, site and scratch are in a home directory.
 fn at_home() -> (Campaign, PathBuf) {
@@ -30,13 +30,13 @@ fn at_home() -> (Campaign, PathBuf) {
 #[test]
 fn a_run_finds_and_puts_everything_in_the_home_directory() {
     let (campaign, home) = at_home();
-    // What scratch and the environment are is written down by the program.
+    // The program writes its scratch folder and environment to a file.
     let told = "#!/bin/sh\necho \"$MOLDFLOW_SCRATCH $ANSWERS\" >> \"$(dirname \"$0\")/told\"\n";
     let program = fs::read_to_string(home.join("bin/program")).expect("a script");
     let program = program.replacen("#!/bin/sh\n", told, 1);
     fs::write(home.join("bin/program"), program).expect("a script");
     let mut command = campaign.run_command("run", &[]);
-    said(command.env("HOME", &home)).with_code(0);
+    run_to_end(command.env("HOME", &home)).with_code(0);
     assert!(names(&home).contains("cache.db"));
     let told = fs::read_to_string(home.join("bin/told")).expect("the program ran");
     let (scratch, answers) = (home.join("scratch"), home.join("answers"));
@@ -62,7 +62,7 @@ fn paths_of_the_command_line_are_expanded_where_a_shell_leaves_them() {
     fs::rename(campaign.path("campaign-file.yml"), &file).expect("a file");
     let run = |arguments: &[&str]| {
         let mut command = moldflow(arguments);
-        said(command.current_dir(campaign.path("")).env("HOME", &home))
+        run_to_end(command.current_dir(campaign.path("")).env("HOME", &home))
     };
     let arguments = [
         "--site=~/site.yml",
@@ -127,7 +127,7 @@ fn what_only_a_shell_would_expand_is_refused_with_its_line() {
         let text = fs::read_to_string(&file).expect("a file").replace(from, to);
         fs::write(&file, text).expect("a file");
         let mut command = moldflow(&["check"]);
-        let told = said(command.arg(&file).env("HOME", &home)).with_code(1);
+        let told = run_to_end(command.arg(&file).env("HOME", &home)).with_code(1);
         assert!(
             told.err.contains(message) && told.err.contains(hint),
             "{}",

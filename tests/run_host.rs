@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use support::runs::{assert_same, assert_whole, failures};
-use support::{Campaign, Engine, journal, moldflow, on, processes, run_name, said, wait_until};
+use support::{
+    Campaign, Engine, journal, moldflow, on, processes, run_name, run_to_end, wait_until,
+};
 
 fn shell(script: &str, command: &Command) -> Command {
     let mut shell = Command::new("bash");
@@ -58,16 +60,16 @@ fn a_terminal_that_is_gone_ends_no_run() {
         ("head", "\"$@\" 2>&1 | head -1"),
     ] {
         let command = campaign.run_command(name, &[]);
-        said(&mut shell(script, &command)).with_code(0);
+        run_to_end(&mut shell(script, &command)).with_code(0);
         assert_whole(&campaign.path(name));
     }
-    // What was asked for could not be printed: the run has ended, and it says so.
+    // The result could not be printed: the run has ended, and an error says so.
     let command = campaign.run_command("out", &[]);
-    let said = said(&mut shell("\"$@\" >/dev/full", &command)).with_code(1);
+    let printed = run_to_end(&mut shell("\"$@\" >/dev/full", &command)).with_code(1);
     assert!(
-        said.err.contains("could not write the output"),
+        printed.err.contains("could not write the output"),
         "{}",
-        said.err
+        printed.err
     );
     assert_whole(&campaign.path("out"));
 }
@@ -145,8 +147,8 @@ fn settings_that_are_missing_are_written_again() {
         for file in missing {
             fs::remove_file(&files[file]).unwrap();
         }
-        let said = on(&run_dir, &["check"]).with_code(0);
-        assert!(said.err.contains("was missing"), "{}", said.err);
+        let printed = on(&run_dir, &["check"]).with_code(0);
+        assert!(printed.err.contains("was missing"), "{}", printed.err);
         assert_eq!(files.clone().map(|file| fs::read(file).unwrap()), before);
     }
     on(&run_dir, &["resume"]).with_code(0);
@@ -218,9 +220,13 @@ fn no_link_is_followed_out_of_a_run_directory() {
         fs::create_dir_all(link.parent().unwrap()).unwrap();
         symlink(target(name), &link).unwrap();
         for command in ["check", "resume", "status"] {
-            let said = on(&run_dir, &[command]).with_code(1);
-            assert!(said.err.contains("symbolic link"), "{name}: {}", said.err);
-            assert!(!said.err.contains("a secret"), "{}", said.err);
+            let printed = on(&run_dir, &[command]).with_code(1);
+            assert!(
+                printed.err.contains("symbolic link"),
+                "{name}: {}",
+                printed.err
+            );
+            assert!(!printed.err.contains("a secret"), "{}", printed.err);
         }
         assert_eq!(fs::read(outside.join("secret")).unwrap(), b"a secret");
         assert!(outside.join("1").is_dir());
@@ -228,7 +234,7 @@ fn no_link_is_followed_out_of_a_run_directory() {
     }
 }
 
-/// What steers a terminal: C0 but for line ends and tabs, DEL, and C1.
+/// Returns true for text with control characters of terminals: C0 except line ends and tabs, DEL, and C1.
 fn steers(text: &str) -> bool {
     text.chars()
         .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))
@@ -258,8 +264,8 @@ fn what_a_program_and_a_campaign_say_steers_no_terminal() {
         &["report", "--out", "-"],
         &["check"],
     ] {
-        let said = on(&run_dir, command).with_code(0);
-        texts.extend([said.out, said.err]);
+        let printed = on(&run_dir, command).with_code(0);
+        texts.extend([printed.out, printed.err]);
     }
     for text in &texts {
         assert!(!steers(text), "{text:?}");
@@ -290,8 +296,8 @@ fn what_is_wrong_with_a_file_is_said_without_its_control_characters() {
         "\u{1b}",
     ] {
         fs::write(&path, text).unwrap();
-        let said = said(moldflow(&["check"]).arg(&path)).with_code(1);
-        assert!(!said.err.is_empty());
-        assert!(!steers(&said.err), "{:?}", said.err);
+        let printed = run_to_end(moldflow(&["check"]).arg(&path)).with_code(1);
+        assert!(!printed.err.is_empty());
+        assert!(!steers(&printed.err), "{:?}", printed.err);
     }
 }

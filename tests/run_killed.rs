@@ -110,7 +110,7 @@ fn kill_tasks(run_dir: &Path) {
     }
 }
 
-/// How many computations of this run were of a molecule that had been computed before.
+/// Number of computations of this run that repeat an earlier one.
 fn computed_again(campaign: &Campaign, run_dir: &Path) -> usize {
     let run = run_name(run_dir);
     let done = fs::read_to_string(campaign.path("done")).unwrap();

@@ -11,7 +11,7 @@ use std::process::Command;
 
 use moldflow::task::{Event, Fact, FailureKind, TaskId};
 use support::runs::{failures, molecules};
-use support::{Campaign, EVALUATIONS, Engine, journal, on, processes, rows, run_name, said};
+use support::{Campaign, EVALUATIONS, Engine, journal, on, processes, rows, run_name, run_to_end};
 
 const ENERGY: &str =
     "engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1";
@@ -47,10 +47,14 @@ fn an_engine_that_is_broken_stops_the_run_and_its_last_words_are_shown() {
     let script = "case \" $* \" in *' --opt '*) echo 'the licence has expired' >&2; exit 1;; esac";
     let (campaign, path) = with_broken_xtb(script, "0");
     let campaign = campaign.with("count: 3", "count: 60");
-    let said = said(&mut run_with_path(&campaign, &path, &["--json"])).with_code(3);
-    assert!(said.err.contains("too large a share"), "{}", said.err);
-    assert!(said.err.contains("the licence has expired"), "{}", said.err);
-    let json = said.json();
+    let output = run_to_end(&mut run_with_path(&campaign, &path, &["--json"])).with_code(3);
+    assert!(output.err.contains("too large a share"), "{}", output.err);
+    assert!(
+        output.err.contains("the licence has expired"),
+        "{}",
+        output.err
+    );
+    let json = output.json();
     assert_eq!(json["stopped_by"], "failure_share");
     assert_eq!(json["failures"], json["failures_by_kind"]["exit"]);
     assert_eq!(json["failures"], json["evaluations"]);
@@ -93,7 +97,7 @@ fn retries_wait_for_their_backoff_even_if_the_engine_is_killed_meanwhile() {
     engine.wait_for_journal(|journal| failures(journal).len() >= 2);
     engine.kill();
     let mut resume = support::moldflow(&["resume", "--quiet"]);
-    said(resume.arg(&run_dir).env("PATH", &path)).with_code(0);
+    run_to_end(resume.arg(&run_dir).env("PATH", &path)).with_code(0);
 
     let mut computed = rows(&run_dir);
     computed.retain(|row| row["status"] != "superseded");
@@ -139,7 +143,7 @@ fn a_molecule_that_fails_for_good_is_kept_out_and_its_kind_is_told() {
         "barren_batches: 10",
         "barren_batches: 10, failure_share: 1.0",
     );
-    said(&mut run_with_path(&campaign, &path, &["--quiet"])).with_code(0);
+    run_to_end(&mut run_with_path(&campaign, &path, &["--quiet"])).with_code(0);
     let run_dir = campaign.path("run");
     let rows = rows(&run_dir);
     let names = molecules(&rows);

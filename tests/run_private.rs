@@ -1,4 +1,4 @@
-//! What a run keeps to itself: files for their owner alone, no secret in messages, a short environment, words that stay words.
+//! Privacy of a run: files readable by their owner only, no secrets in messages, a short environment, words that stay words.
 
 mod support;
 
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::runs::files_below;
-use support::{Campaign, moldflow, on, said};
+use support::{Campaign, moldflow, on, run_to_end};
 
 const ENERGY: &str =
     "engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1";
@@ -63,7 +63,7 @@ fn a_run_directory_is_its_owners_alone_whatever_the_mask_and_whoever_made_it() {
         .arg(run.get_program())
         .args(run.get_args());
     open.current_dir(run.get_current_dir().unwrap());
-    said(&mut open).with_code(3);
+    run_to_end(&mut open).with_code(3);
     let (files, folders) = (files_below(&run_dir), folders_below(&run_dir));
     let name = |path: &&PathBuf, name: &str| path.file_name().unwrap() == name;
     for expected in [
@@ -97,7 +97,7 @@ fn no_secret_reaches_the_messages_and_no_variable_reaches_a_task_unasked() {
         .env("GREETING_WORD", "hello")
         .env("ANOTHER_PASSWORD", "never-passed-on")
         .env("ANOTHER", "thing");
-    let said = said(&mut run).with_code(3);
+    let output = run_to_end(&mut run).with_code(3);
     let run_dir = campaign.path("run");
     let read = |path: &Path| String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned();
     let told = files_below(&run_dir.join("tasks"));
@@ -106,16 +106,16 @@ fn no_secret_reaches_the_messages_and_no_variable_reaches_a_task_unasked() {
         .find(|path| path.ends_with("program.err"))
         .unwrap();
     let told = read(told);
-    // What the program itself wrote is its own affair, and readable by its owner alone.
+    // The program's own output is kept as it is, readable by its owner only.
     for line in [&format!("GREETING_TOKEN={SECRET}"), "GREETING_WORD=hello"] {
         assert!(told.lines().any(|it| it == line), "{told}");
     }
     assert!(!told.contains("ANOTHER"), "{told}");
-    assert!(said.err.contains("GREETING_TOKEN=***"), "{}", said.err);
+    assert!(output.err.contains("GREETING_TOKEN=***"), "{}", output.err);
     assert!(
-        said.err.contains("https://***@host/?token=***&x=1"),
+        output.err.contains("https://***@host/?token=***&x=1"),
         "{}",
-        said.err
+        output.err
     );
     let kept: Vec<PathBuf> = files_below(&run_dir);
     let kept = kept
@@ -135,8 +135,8 @@ fn no_secret_reaches_the_messages_and_no_variable_reaches_a_task_unasked() {
         ["status", "--json"],
         ["explain", "1"],
     ] {
-        let said = on(&run_dir, &command).with_code(0);
-        assert!(!said.out.contains(SECRET), "{}", said.out);
+        let output = on(&run_dir, &command).with_code(0);
+        assert!(!output.out.contains(SECRET), "{}", output.out);
     }
 }
 
@@ -159,7 +159,7 @@ fn the_words_of_a_command_stay_words_whatever_they_hold() {
     let script = "printf '%s|' \"$@\" > \"$OUT\"; echo '{\"energy\": -1.0}' > energy.json";
     let campaign = scripted(script, &words);
     let out = campaign.path("words");
-    said(campaign.run_command("run", &["--quiet"]).env("OUT", &out)).with_code(0);
+    run_to_end(campaign.run_command("run", &["--quiet"]).env("OUT", &out)).with_code(0);
     let told = fs::read_to_string(out).unwrap();
     let expected = words.map(|word| word.replace("{input}", "molecule.json"));
     assert_eq!(told, format!("{}|", expected.join("|")));
@@ -188,16 +188,16 @@ fn a_molecule_cannot_be_a_command_an_option_or_a_line() {
         format!("CCO\nCC\nCN\n{}\n", hostile.join("\n")),
     )
     .unwrap();
-    let said = said(&mut campaign.run_command("run", &[])).with_code(1);
+    let output = run_to_end(&mut campaign.run_command("run", &[])).with_code(1);
     for line in 4..4 + hostile.len() {
         assert!(
-            said.err.contains(&format!("mine.smi:{line}:1")),
+            output.err.contains(&format!("mine.smi:{line}:1")),
             "line {line}: {}",
-            said.err
+            output.err
         );
     }
     fs::write(campaign.path("mine.smi"), "CCO\nC\\nC\u{0}\n").unwrap();
-    let zero = support::said(&mut campaign.run_command("run", &[])).with_code(1);
+    let zero = support::run_to_end(&mut campaign.run_command("run", &[])).with_code(1);
     assert!(zero.err.contains("mine.smi:2:5"), "{}", zero.err);
     assert!(!campaign.path("run").exists() && !campaign.path("pwned").exists());
     // A task by hand is no way around: its molecule is read before anything is started.
@@ -209,7 +209,7 @@ fn a_molecule_cannot_be_a_command_an_option_or_a_line() {
         let input = serde_json::json!({"method": "simulate", "smiles": smiles, "engine": "nwchem", "seed": 1});
         let path = dir.path().join("input.json");
         fs::write(&path, input.to_string()).unwrap();
-        support::said(
+        support::run_to_end(
             moldflow(&["task", "run"])
                 .arg(&path)
                 .current_dir(dir.path()),
@@ -233,7 +233,7 @@ fn a_geometry_that_a_program_wrote_brings_no_words_into_the_input_of_another() {
     });
     let path = dir.path().join("input.json");
     fs::write(&path, input.to_string()).unwrap();
-    said(
+    run_to_end(
         moldflow(&["task", "run"])
             .arg(&path)
             .current_dir(dir.path()),

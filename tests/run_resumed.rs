@@ -9,7 +9,8 @@ use std::path::PathBuf;
 use moldflow::task::{Event, Fact, FailureKind, Outcome};
 use support::runs::{assert_same, assert_whole, failures, files_below, names};
 use support::{
-    Campaign, EVALUATIONS, Engine, Said, journal, on, processes, rows, run_name, said, wait_until,
+    Campaign, EVALUATIONS, Engine, ProgramOutput, journal, on, processes, rows, run_name,
+    run_to_end, wait_until,
 };
 
 #[test]
@@ -122,7 +123,7 @@ fn a_second_engine_is_refused_and_the_run_can_be_watched() {
     let campaign = slow();
     let (mut engine, run_dir) = at_work(&campaign, "run");
     for second in [on(&run_dir, &["resume"]), campaign.run("run", &[])] {
-        let Said { err, .. } = second.with_code(1);
+        let ProgramOutput { err, .. } = second.with_code(1);
         assert!(
             err.contains("another moldflow process works") || err.contains("there is a run in"),
             "{err}"
@@ -260,8 +261,8 @@ fn two_runs_started_in_one_directory_at_once_are_one_run() {
     );
     let codes = std::thread::scope(|scope| {
         let runs = [
-            scope.spawn(|| said(&mut one).code),
-            scope.spawn(|| said(&mut other).code),
+            scope.spawn(|| run_to_end(&mut one).code),
+            scope.spawn(|| run_to_end(&mut other).code),
         ];
         runs.map(|run| run.join().unwrap())
             .into_iter()

@@ -68,7 +68,7 @@ fn scratch_may_be_in_a_variable_and_is_emptied_of_a_task_past_its_timeout() {
     let campaign = campaign("${SCRATCH_OF_TESTS}/mine", "5s");
     let scratch = campaign.path("elsewhere");
     let mut command = campaign.run_command("run", &[]);
-    let run = support::said(command.env("SCRATCH_OF_TESTS", &scratch)).with_code(3);
+    let run = support::run_to_end(command.env("SCRATCH_OF_TESTS", &scratch)).with_code(3);
     assert!(run.err.contains("(timeout)"), "{}", run.err);
     let place = fs::read_to_string(campaign.path("where")).unwrap();
     assert!(

@@ -99,9 +99,9 @@ fn a_plan_shows_both_steps_and_where_each_runs() {
     );
     let mermaid = on(&file, &["plan", "--format", "mermaid"]).with_code(0).out;
     assert!(mermaid.contains("-- geometry -->"), "{mermaid}");
-    let said = on(&file, &["check"]).with_code(0).out;
+    let output = on(&file, &["check"]).with_code(0).out;
     assert!(
-        said.contains("by nwchem at geometries by xtb (partition ml)"),
-        "{said}"
+        output.contains("by nwchem at geometries by xtb (partition ml)"),
+        "{output}"
     );
 }

@@ -136,7 +136,10 @@ fn an_energy_is_converted_from_the_unit_that_is_declared() {
     }
     for wrong in ["Hartree", "Eh", "", "kcal"] {
         let text = json!({"argv": ["p"], "level": "l", "unit": wrong});
-        assert!(serde_json::from_value::<CommandEngine>(text).is_err(), "{wrong}");
+        assert!(
+            serde_json::from_value::<CommandEngine>(text).is_err(),
+            "{wrong}"
+        );
     }
     let without = json!({"argv": ["p"], "level": "l"});
     assert!(serde_json::from_value::<CommandEngine>(without).is_err());

@@ -1,36 +1,21 @@
-//! The conformer that decides the energy: against RDKit and tblite.
+//! Energies of the lowest conformers, compared with RDKit and tblite.
+
+#[path = "support/gfn2.rs"]
+mod gfn2;
 
 use std::num::NonZeroU32;
 
-use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request, SimError, SimResult};
+use gfn2::compute_gfn2;
+use moldflow::simulate::{Gfn2, PreparedSimulation, Request, SimError};
 use serde_json::{Value, json};
 
 /// From RDKit and tblite; `goldens/simulate_conformers.py` says how.
 const GOLDEN: &str = include_str!("goldens/simulate_conformers.json");
-/// The most by which the built-in GFN2-xTB differs from tblite's at one geometry, hartree.
+/// Largest difference of the built-in GFN2-xTB from tblite at one geometry, hartree.
 const METHOD: f64 = 5e-4;
 
-fn compute(smiles: &str, conformers: Option<u32>, seed: u64) -> Result<SimResult, SimError> {
-    let settings = Gfn2 {
-        conformers: conformers.and_then(NonZeroU32::new),
-        ..Gfn2::default()
-    };
-    let request = Request {
-        smiles: smiles.to_owned(),
-        engine: QcEngine::Gfn2 { settings },
-        seed,
-        geometry: None,
-    };
-    match request.engine.simulator().prepare(&request, None)? {
-        PreparedSimulation::Done(result) => Ok(result),
-        PreparedSimulation::Program(program) => {
-            panic!("a built-in engine wants to run {program:?}")
-        }
-    }
-}
-
 fn energy(smiles: &str, conformers: Option<u32>, seed: u64) -> f64 {
-    compute(smiles, conformers, seed)
+    compute_gfn2(smiles, conformers, seed)
         .unwrap()
         .total_energy_hartree
 }
@@ -57,7 +42,7 @@ fn energies_are_those_of_the_lowest_of_twenty_conformers() {
         .iter()
         .filter(|(_, error)| *error > 1e-3 + METHOD)
         .collect();
-    // Of molecules drawn at random at most one in twenty may be farther off; some of these are chosen, and flexible.
+    // One in fifteen may be farther off: some of these molecules were chosen because they are flexible.
     assert!(far.len() * 15 <= above.len(), "{far:?}");
     assert!(above.iter().all(|(_, error)| *error < 1e-2), "{far:?}");
 }
@@ -114,7 +99,7 @@ fn settings_without_a_number_of_conformers_mean_one() {
 #[test]
 fn what_mmff94_cannot_treat_has_no_energy_at_its_geometry() {
     for smiles in ["OB(O)C", "F", "O=O", "[C-]#[O+]", "FS(F)(F)(F)(F)F"] {
-        let error = compute(smiles, Some(2), 1).unwrap_err();
+        let error = compute_gfn2(smiles, Some(2), 1).unwrap_err();
         assert!(
             matches!(&error, SimError::Unsupported(why) if why.contains("MMFF94 has no parameters")),
             "{smiles}: {error}"

@@ -1,6 +1,10 @@
-//! The built-in engine, against tblite and against what it must refuse.
+//! The built-in engine: its energies compared with tblite, and refused molecules.
 
-use moldflow::simulate::{Gfn2, PreparedSimulation, QcEngine, Request, SimError, SimResult};
+#[path = "support/gfn2.rs"]
+mod gfn2;
+
+use gfn2::compute_gfn2;
+use moldflow::simulate::{SimError, SimResult};
 use serde_json::Value;
 
 /// From tblite; `goldens/simulate_gfn2.py` says how.
@@ -10,25 +14,9 @@ fn golden() -> Value {
     serde_json::from_str(GOLDEN).unwrap()
 }
 
+/// With the conformers of the golden file's geometries.
 fn compute(smiles: &str) -> Result<SimResult, SimError> {
-    let request = Request {
-        smiles: smiles.to_owned(),
-        engine: QcEngine::Gfn2 {
-            // As the geometries of the golden file were made.
-            settings: Gfn2 {
-                conformers: None,
-                ..Gfn2::default()
-            },
-        },
-        seed: 7,
-        geometry: None,
-    };
-    match request.engine.simulator().prepare(&request, None)? {
-        PreparedSimulation::Done(result) => Ok(result),
-        PreparedSimulation::Program(program) => {
-            panic!("a built-in engine wants to run {program:?}")
-        }
-    }
+    compute_gfn2(smiles, None, 7)
 }
 
 #[test]

@@ -1,5 +1,5 @@
-//! What is checked of the answers of the real NWChem, on one process: electrons, core potentials, vibrations, memory. These tests
-//! fail where it is not installed (Debian: `apt install nwchem openmpi-bin`).
+//! Checks of the results of the real NWChem, on one process: electrons, core potentials, vibrations, memory. These tests fail if
+//! it is not installed (Debian: `apt install nwchem openmpi-bin`).
 
 use moldflow::chem::Geometry;
 use moldflow::exec;

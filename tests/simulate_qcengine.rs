@@ -138,7 +138,7 @@ fn a_program_that_qcengine_does_not_know_is_unsupported() {
     );
 }
 
-/// What the engine makes of an output; the shapes are those of QCElemental 0.51 (`AtomicResult`, `FailedOperation`).
+/// Result of parsing an output; the shapes are those of QCElemental 0.51 (`AtomicResult`, `FailedOperation`).
 fn parse(stdout: &str, exit_code: Option<i32>) -> Result<SimResult, SimError> {
     let engine = engine("hf", "3-21g");
     let outputs = Outputs {

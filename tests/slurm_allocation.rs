@@ -160,11 +160,11 @@ fn without_a_node_left_the_run_drains_says_so_and_goes_on_in_another_job() {
     });
     cluster.kill_node(2);
     let output = engine.wait_with_output().expect("its output");
-    let said = String::from_utf8(output.stderr).expect("text");
-    assert_eq!(output.status.code(), Some(130), "{said}");
+    let printed = String::from_utf8(output.stderr).expect("text");
+    assert_eq!(output.status.code(), Some(130), "{printed}");
     assert!(
-        said.contains("a partition has lost all its nodes"),
-        "{said}"
+        printed.contains("a partition has lost all its nodes"),
+        "{printed}"
     );
     let mut command = inside(&cluster, 3, env!("CARGO_BIN_EXE_moldflow"));
     command
@@ -277,14 +277,14 @@ fn outside_a_job_such_a_site_is_refused_with_a_way_out() {
     let mut command = moldflow(&cluster, &["run", "campaigns/quickstart.yml", "--run-dir"]);
     command.arg(run_dir(&cluster)).arg("--site").arg(site);
     let output = command.output().expect("the program starts");
-    let said = String::from_utf8(output.stderr).expect("text");
+    let printed = String::from_utf8(output.stderr).expect("text");
     assert!(
-        said.contains("from a batch job, and this process runs in none"),
-        "{said}"
+        printed.contains("from a batch job, and this process runs in none"),
+        "{printed}"
     );
     assert!(
-        said.contains("moldflow submit CAMPAIGN --site inside"),
-        "{said}"
+        printed.contains("moldflow submit CAMPAIGN --site inside"),
+        "{printed}"
     );
     assert!(!run_dir(&cluster).exists());
 }

@@ -2,53 +2,33 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/jobs.rs"]
+mod jobs;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
+use jobs::{ReportLog, number, shell_job, slurm_transport, submission_params, token};
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
-use moldflow::exec::transport::LocalTransport;
-use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
-use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
-use moldflow::task::{Limits, TaskId, Token};
+use moldflow::exec::{Executor, Termination};
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use tokio::sync::mpsc::unbounded_channel;
 
-struct Partition {
+/// The executor of a partition whose tasks are steps in blocks.
+struct BlockPartition {
     executor: BlockExecutor,
-    reports: UnboundedReceiver<Report>,
-    ended: BTreeMap<u64, Termination>,
-    started: usize,
+    log: ReportLog,
 }
 
-impl Partition {
+impl BlockPartition {
     fn new(cluster: &Cluster, policy: BlockPolicy) -> Self {
         Self::with(cluster, policy, |_| ())
     }
 
     fn with(cluster: &Cluster, policy: BlockPolicy, change: impl FnOnce(&mut BlockParams)) -> Self {
-        let terms = SubmissionParams {
-            scheduler: SchedulerKind::named("slurm").expect("Slurm"),
-            batch: BatchParams {
-                queue: None,
-                account: None,
-                walltime: Duration::from_secs(600),
-                nodes_per_task: NonZeroUsize::MIN,
-                max_jobs: NonZeroUsize::MIN,
-                options: vec![],
-            },
-            cores_per_task: NonZeroUsize::new(2).expect("a number above zero"),
-            resources: Resources::default(),
-            setup: vec![],
-        };
-        let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-        let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
         let mut params = BlockParams {
-            terms,
+            terms: submission_params("slurm", 2),
             nodes: 1,
             nodes_per_task: 1,
             tasks_per_node: 2,
@@ -57,54 +37,25 @@ impl Partition {
         };
         change(&mut params);
         let (sender, reports) = unbounded_channel();
+        let transport = slurm_transport(&cluster.conf());
+        let executor = BlockExecutor::new(params, transport, "c0ffee.qc", sender);
         Self {
-            executor: BlockExecutor::new(params, here, "c0ffee.qc", sender).expect("a thread"),
-            reports,
-            ended: BTreeMap::new(),
-            started: 0,
+            executor: executor.expect("a thread"),
+            log: ReportLog::new(reports),
         }
     }
 
     fn submit(&mut self, cluster: &Cluster, scripts: &[&str]) {
-        let job = |(task, script): (u64, &&str)| Job {
-            token: token(task),
-            argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
-            env: vec![],
-            dir: cluster.dir().join("tasks").join(task.to_string()),
-            files: vec![],
-            links: vec![],
-            result: "result",
-            limits: Limits::new(Duration::from_secs(300)),
-            shape: None,
-        };
+        let tasks = cluster.dir().join("tasks");
+        let job = |(task, script): (u64, &&str)| shell_job(&tasks, task, script);
         self.executor.submit((1..).zip(scripts).map(job).collect());
-    }
-
-    fn listen(&mut self) {
-        while let Ok(report) = self.reports.try_recv() {
-            match report.event {
-                JobEvent::Started => self.started += 1,
-                JobEvent::Ended { exit, .. } => {
-                    let earlier = self.ended.insert(report.token.task.0, exit);
-                    assert_eq!(earlier, None, "{} ended twice", report.token);
-                }
-            }
-        }
     }
 
     fn wait(&mut self, what: &str, seconds: u64, holds: impl Fn(&Self) -> bool) {
         wait_long(what, Duration::from_secs(seconds), || {
-            self.listen();
+            self.log.collect();
             holds(self)
         });
-    }
-}
-
-fn token(task: u64) -> Token {
-    Token {
-        run: "c0ffee".into(),
-        task: TaskId(task),
-        attempt: 1,
     }
 }
 
@@ -126,17 +77,18 @@ fn live(cluster: &Cluster) -> usize {
 #[test]
 fn blocks_grow_with_the_queue_and_are_released_when_idle() {
     let cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, policy(3));
+    let mut partition = BlockPartition::new(&cluster, policy(3));
     partition.submit(&cluster, &["sleep 1"; 8]);
     partition.wait("end of all", 60, |p| {
         assert!(live(&cluster) <= 3);
-        p.ended.len() == 8
+        p.log.ended.len() == 8
     });
     assert!(
         partition
+            .log
             .ended
             .values()
-            .all(|exit| *exit == Termination::Code(0))
+            .all(|(exit, _)| *exit == Termination::Code(0))
     );
     assert_eq!(cluster.jobs().len(), 3);
     partition.wait("release of all", 60, |_| live(&cluster) == 0);
@@ -150,24 +102,24 @@ fn an_executor_that_goes_leaves_no_block_and_says_when_one_may_be_left() {
         idle: Duration::from_secs(600),
         ..policy(3)
     };
-    let mut partition = Partition::new(&cluster, kept.clone());
+    let mut partition = BlockPartition::new(&cluster, kept.clone());
     partition.submit(&cluster, &["sleep 1"; 6]);
-    partition.wait("end of all", 60, |p| p.ended.len() == 6);
+    partition.wait("end of all", 60, |p| p.log.ended.len() == 6);
     assert_eq!(live(&cluster), 3);
     assert_eq!(Box::new(partition.executor).end(), [""; 0]);
     assert_eq!(live(&cluster), 0);
 
-    let mut partition = Partition::new(&cluster, kept);
+    let mut partition = BlockPartition::new(&cluster, kept);
     partition.submit(&cluster, &["sleep 1"; 6]);
-    partition.wait("end of all", 60, |p| p.ended.len() == 6);
+    partition.wait("end of all", 60, |p| p.log.ended.len() == 6);
     let blocks = cluster.live();
     cluster.stop_controller();
-    let said = Box::new(partition.executor).end().join("\n");
+    let output = Box::new(partition.executor).end().join("\n");
     cluster.start_controller();
     cluster.wait_for_controller();
-    assert!(said.starts_with("3 blocks may still run"), "{said}");
+    assert!(output.starts_with("3 blocks may still run"), "{output}");
     for id in &blocks {
-        assert!(said.contains(id), "{said}");
+        assert!(output.contains(id), "{output}");
     }
     assert_eq!(cluster.live(), blocks);
 }
@@ -175,18 +127,19 @@ fn an_executor_that_goes_leaves_no_block_and_says_when_one_may_be_left() {
 #[test]
 fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     let mut cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, policy(1));
+    let mut partition = BlockPartition::new(&cluster, policy(1));
     partition.submit(&cluster, &["exit 3", "kill -9 $$", "sleep 100"]);
-    partition.wait("start of all", 60, |p| p.started == 3 && p.ended.len() == 2);
-    assert_eq!(partition.ended[&1], Termination::Code(3));
-    assert_eq!(partition.ended[&2], Termination::Signal(9));
+    partition.wait("start of all", 60, |p| {
+        p.log.started.len() == 3 && p.log.ended.len() == 2
+    });
+    assert_eq!(*partition.log.exit(1), Termination::Code(3));
+    assert_eq!(*partition.log.exit(2), Termination::Signal(9));
     partition.executor.cancel(&[token(3)]);
-    partition.wait("end of the third", 60, |p| p.ended.len() == 3);
-    assert_eq!(partition.ended[&3], Termination::Cancelled);
+    partition.wait("end of the third", 60, |p| p.log.ended.len() == 3);
+    assert_eq!(*partition.log.exit(3), Termination::Cancelled);
 
     let node = cluster.dir().join("tasks/5/node");
-    partition.ended.clear();
-    partition.started = 0;
+    partition.log.clear();
     partition.submit(
         &cluster,
         &[
@@ -207,16 +160,16 @@ fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
             .parse()
             .expect("a number"),
     );
-    partition.wait("end of all", 90, |p| p.ended.len() == 5);
+    partition.wait("end of all", 90, |p| p.log.ended.len() == 5);
     assert!(
-        matches!(&partition.ended[&5], Termination::NodeLost(_)),
+        matches!(partition.log.exit(5), Termination::NodeLost(_)),
         "{:?}",
-        partition.ended
+        partition.log.ended
     );
-    partition.ended.clear();
+    partition.log.clear();
     partition.submit(&cluster, &["true"]);
-    partition.wait("end of one more", 60, |p| p.ended.len() == 1);
-    assert_eq!(partition.ended[&1], Termination::Code(0));
+    partition.wait("end of one more", 60, |p| p.log.ended.len() == 1);
+    assert_eq!(*partition.log.exit(1), Termination::Code(0));
 }
 
 /// Kills the client of a step as the loss of its host would. It has two processes, of which one ends the step when the
@@ -243,7 +196,7 @@ fn steps(cluster: &Cluster) -> Vec<String> {
 #[test]
 fn the_end_of_a_client_is_not_that_of_its_step() {
     let cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, policy(1));
+    let mut partition = BlockPartition::new(&cluster, policy(1));
     let go = cluster.dir().join("go");
     let waits = format!(
         "echo > begun; until [ -e {} ]; do sleep 0.1; done",
@@ -256,24 +209,24 @@ fn the_end_of_a_client_is_not_that_of_its_step() {
     fs::write(&go, "").expect("a file");
     kill_client(2);
     partition.executor.cancel(&[token(2)]);
-    partition.wait("end of both", 60, |p| p.ended.len() == 2);
-    assert_eq!(partition.ended[&1], Termination::Code(0));
-    assert_eq!(partition.ended[&2], Termination::Cancelled);
+    partition.wait("end of both", 60, |p| p.log.ended.len() == 2);
+    assert_eq!(*partition.log.exit(1), Termination::Code(0));
+    assert_eq!(*partition.log.exit(2), Termination::Cancelled);
     partition.wait("end of the steps", 60, |_| steps(&cluster).is_empty());
 
-    partition.ended.clear();
+    partition.log.clear();
     partition.submit(&cluster, &["true", "true", "echo > begun; sleep 6; exit 4"]);
     partition.wait("start of the third", 60, |_| begun(3));
     kill_client(3);
-    partition.wait("end of the third", 60, |p| p.ended.len() == 3);
+    partition.wait("end of the third", 60, |p| p.log.ended.len() == 3);
     // It was waited for, longer than the end of a client is looked into.
-    assert_eq!(partition.ended[&3], Termination::Code(4));
+    assert_eq!(*partition.log.exit(3), Termination::Code(4));
 }
 
 #[test]
 fn a_task_of_two_nodes_has_them_to_itself_and_its_launcher_reaches_both() {
     let cluster = Cluster::start();
-    let mut partition = Partition::with(
+    let mut partition = BlockPartition::with(
         &cluster,
         BlockPolicy {
             capacity: 1,
@@ -283,14 +236,14 @@ fn a_task_of_two_nodes_has_them_to_itself_and_its_launcher_reaches_both() {
             params.nodes = 3;
             params.nodes_per_task = 2;
             params.tasks_per_node = 1;
-            params.terms.cores_per_task = NonZeroUsize::new(4).expect("a number above zero");
+            params.terms.cores_per_task = number(4);
         },
     );
     let there = "srun --mpi=none --nodelist=$(paste -sd, hosts) --ntasks=2 --ntasks-per-node=1 printenv SLURMD_NODENAME | sort > there";
     partition.submit(&cluster, &[there; 2]);
-    partition.wait("end of both", 60, |p| p.ended.len() == 2);
+    partition.wait("end of both", 60, |p| p.log.ended.len() == 2);
     for task in [1, 2] {
-        assert_eq!(partition.ended[&task], Termination::Code(0));
+        assert_eq!(*partition.log.exit(task), Termination::Code(0));
         let file = |name: &str| {
             let path = cluster.dir().join(format!("tasks/{task}/{name}"));
             fs::read_to_string(path).expect("a file")
@@ -307,14 +260,14 @@ fn what_a_block_takes_with_it_at_its_walltime_is_not_counted() {
         walltime: Duration::from_secs(60),
         ..policy(1)
     };
-    let mut partition = Partition::new(&cluster, short);
+    let mut partition = BlockPartition::new(&cluster, short);
     partition.submit(&cluster, &["sleep 250"]);
-    partition.wait("end of the block", 200, |p| p.ended.len() == 1);
-    assert_eq!(partition.ended[&1], Termination::Walltime);
+    partition.wait("end of the block", 200, |p| p.log.ended.len() == 1);
+    assert_eq!(*partition.log.exit(1), Termination::Walltime);
     // The engine tries it again: in a block of its own.
-    partition.ended.clear();
+    partition.log.clear();
     partition.submit(&cluster, &["true"]);
-    partition.wait("end of the second", 60, |p| p.ended.len() == 1);
-    assert_eq!(partition.ended[&1], Termination::Code(0));
+    partition.wait("end of the second", 60, |p| p.log.ended.len() == 1);
+    assert_eq!(*partition.log.exit(1), Termination::Code(0));
     assert_eq!(cluster.jobs().len(), 2);
 }

@@ -98,9 +98,12 @@ fn a_site_whose_controller_does_not_answer_is_refused_before_anything_is_written
     let output = run(&cluster, &site, &[])
         .output()
         .expect("the program starts");
-    let said = String::from_utf8_lossy(&output.stderr);
+    let printed = String::from_utf8_lossy(&output.stderr);
     assert!(!output.status.success());
-    assert!(said.contains("`sinfo --noheader --format=%R`"), "{said}");
+    assert!(
+        printed.contains("`sinfo --noheader --format=%R`"),
+        "{printed}"
+    );
     assert!(!cluster.dir().join("run").exists());
 }
 

@@ -7,16 +7,16 @@ use std::process::Command;
 
 use cluster::Cluster;
 
-/// Exit status, and what is said of a partition that makes jobs.
+/// Exit status of `sites check` and the lines about a partition whose tasks are jobs.
 fn check(cluster: &Cluster, settings: &str) -> (i32, String) {
     let profile = format!(
         "name: cluster\nrecognise: {{environment: [SLURM_CONF]}}\npartitions:\n  qc: {{executor: slurm, {settings}}}\n  ml: {{executor: local, slots: 1}}\n"
     );
-    said(cluster, &profile, "partition qc")
+    check_profile(cluster, &profile, "partition qc")
 }
 
-/// Exit status, and what is said of this subject.
-fn said(cluster: &Cluster, profile: &str, subject: &str) -> (i32, String) {
+/// Exit status of `sites check` and the lines that contain `subject`.
+fn check_profile(cluster: &Cluster, profile: &str, subject: &str) -> (i32, String) {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("cluster.yml"), profile).unwrap();
     let output = Command::new(assert_cmd::cargo::cargo_bin("moldflow"))
@@ -41,11 +41,11 @@ fn slurm_itself_says_what_is_wrong_with_a_partition() {
         "nodes_per_task: 9",
         "options: [\"--constraint=gpu\"]",
     ];
-    let said = cases.map(|settings| {
+    let lines = cases.map(|settings| {
         let (status, text) = check(&cluster, settings);
         format!("{settings}: exit status {status}\n{text}\n")
     });
-    insta::assert_snapshot!(said.join("\n"));
+    insta::assert_snapshot!(lines.join("\n"));
 }
 
 #[test]
@@ -56,7 +56,7 @@ fn the_job_of_a_campaign_is_examined_too() {
         let profile = format!(
             "name: cluster\nmpiexec_command: srun\nsubmit: {{system: slurm, {settings}}}\npartitions:\n  qc: {{executor: allocation}}\n  ml: {{executor: allocation, nodes: 1}}\n"
         );
-        let (status, text) = said(&cluster, &profile, "submit:");
+        let (status, text) = check_profile(&cluster, &profile, "submit:");
         format!("{settings}: exit status {status}\n{text}\n")
     });
     insta::assert_snapshot!(about.join("\n"));

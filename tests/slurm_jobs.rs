@@ -2,38 +2,31 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/jobs.rs"]
+mod jobs;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
+use jobs::{JobEnd, ReportLog, number, shell_job, slurm_transport, submission_params};
 use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::jobs::JobExecutor;
-use moldflow::exec::transport::LocalTransport;
-use moldflow::exec::{Adoption, Executor, Job, JobEvent, Report, Termination};
-use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
-use moldflow::task::{FailureKind, Limits, Outcome, TaskId, Token};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use moldflow::exec::{Adoption, Executor, Job, Termination};
+use moldflow::scheduler::SubmissionParams;
+use moldflow::task::{FailureKind, Outcome};
+use tokio::sync::mpsc::unbounded_channel;
 
-/// How a job ended, and its result.
-type End = (Termination, Option<String>);
-
-fn number(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("a number above zero")
-}
-
-struct Partition {
+/// The executor of a partition whose tasks are jobs of Slurm.
+struct SlurmPartition {
     executor: JobExecutor,
-    reports: UnboundedReceiver<Report>,
+    log: ReportLog,
     dir: PathBuf,
-    started: Vec<u64>,
-    ended: BTreeMap<u64, End>,
 }
 
-impl Partition {
+impl SlurmPartition {
     fn new(cluster: &Cluster, max_jobs: usize) -> Self {
         Self::with(cluster, |terms| terms.batch.max_jobs = number(max_jobs))
     }
@@ -42,64 +35,41 @@ impl Partition {
         Self::through(cluster, None, change)
     }
 
-    /// One that finds Slurm's clients in a folder.
+    /// `clients`: the folder of Slurm's commands, if they are not those on PATH.
     fn through(
         cluster: &Cluster,
         clients: Option<&Path>,
         change: impl FnOnce(&mut SubmissionParams),
     ) -> Self {
-        let mut terms = SubmissionParams {
-            scheduler: SchedulerKind::named("slurm").expect("Slurm"),
-            batch: BatchParams {
-                queue: Some("short".into()),
-                account: None,
-                walltime: Duration::from_secs(600),
-                nodes_per_task: number(1),
-                max_jobs: number(16),
-                options: vec!["--quiet".into()],
-            },
-            cores_per_task: number(1),
-            resources: Resources::default(),
-            setup: vec!["export SET_UP=yes".into()],
-        };
+        let mut terms = submission_params("slurm", 1);
+        terms.batch.queue = Some("short".into());
+        terms.batch.max_jobs = number(16);
+        terms.batch.options = vec!["--quiet".into()];
+        terms.setup = vec!["export SET_UP=yes".into()];
         change(&mut terms);
         let max_jobs = terms.batch.max_jobs.get();
         let scheduler = (terms.scheduler.scheduler)(terms);
-        let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-        let mut here = here
-            .with("SLURM_CONF", cluster.conf().to_string_lossy())
-            // The login shells of jobs read no profile of whoever runs the tests.
+        let mut transport = slurm_transport(&cluster.conf())
+            // Login shells of jobs do not read the profile of the user who runs the tests.
             .with("HOME", cluster.dir().to_string_lossy());
         if let Some(clients) = clients {
-            here = here.with("PATH", format!("{}:/usr/bin:/bin", clients.display()));
+            transport = transport.with("PATH", format!("{}:/usr/bin:/bin", clients.display()));
         }
-        let here = Box::new(here);
         let (sender, reports) = unbounded_channel();
-        let executor = JobExecutor::new(scheduler, here, max_jobs, "c0ffee", sender);
+        let executor =
+            JobExecutor::new(scheduler, Box::new(transport), max_jobs, jobs::RUN, sender);
         Self {
             executor: executor.expect("a thread"),
-            reports,
+            log: ReportLog::new(reports),
             dir: cluster.dir().join("tasks"),
-            started: Vec::new(),
-            ended: BTreeMap::new(),
         }
     }
 
     fn job(&self, task: u64, script: &str) -> Job {
         Job {
-            token: Token {
-                run: "c0ffee".into(),
-                task: TaskId(task),
-                attempt: 1,
-            },
-            argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
             env: vec![("COLOUR".into(), "blue".into())],
-            dir: self.dir.join(task.to_string()),
             files: vec![("input".into(), b"four".to_vec())],
-            links: vec![],
-            result: "result",
-            limits: Limits::new(Duration::from_secs(300)),
-            shape: None,
+            ..shell_job(&self.dir, task, script)
         }
     }
 
@@ -111,46 +81,32 @@ impl Partition {
         self.executor.submit(jobs);
     }
 
-    fn listen(&mut self) {
-        while let Ok(report) = self.reports.try_recv() {
-            let task = report.token.task.0;
-            match report.event {
-                JobEvent::Started => self.started.push(task),
-                JobEvent::Ended { exit, result, .. } => {
-                    let result = result.map(|text| String::from_utf8(text).expect("text"));
-                    let earlier = self.ended.insert(task, (exit, result));
-                    assert_eq!(earlier, None, "task {task} ended twice");
-                }
-            }
-        }
-    }
-
-    fn wait_for_ends(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, End> {
+    fn wait_for_ends(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, JobEnd> {
         self.wait_for_some(count, limit);
         assert_eq!(self.executor.busy(), 0);
-        &self.ended
+        &self.log.ended
     }
 
-    /// While others go on.
-    fn wait_for_some(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, End> {
+    /// Other jobs may still run.
+    fn wait_for_some(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, JobEnd> {
         wait_long("end of jobs", limit, || {
-            self.listen();
-            self.ended.len() >= count
+            self.log.collect();
+            self.log.ended.len() >= count
         });
-        &self.ended
+        &self.log.ended
     }
 
     fn wait_for_starts(&mut self, count: usize) {
         wait_for("start of all jobs", || {
-            self.listen();
-            self.started.len() >= count
+            self.log.collect();
+            self.log.started.len() >= count
         });
     }
 }
 
 const SOON: Duration = Duration::from_secs(40);
 
-/// What a failure is to the engine.
+/// Kind of failure that the engine records for an exit.
 fn kind(exit: &Termination) -> FailureKind {
     let program = TaskRun {
         executable: "moldflow".into(),
@@ -164,7 +120,7 @@ fn kind(exit: &Termination) -> FailureKind {
 #[test]
 fn jobs_bring_back_their_results_and_how_they_ended() {
     let cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, 16);
+    let mut partition = SlurmPartition::new(&cluster, 16);
     partition.submit(&[
         "cat input > result; echo $COLOUR $SET_UP $MOLDFLOW_TOKEN >> result",
         "exit 3",
@@ -178,8 +134,8 @@ fn jobs_bring_back_their_results_and_how_they_ended() {
     missing.argv = vec!["/no/such/program".into()];
     partition.executor.submit(vec![slow, missing]);
     wait_for("start of the fourth", || {
-        partition.listen();
-        partition.started.contains(&4)
+        partition.log.collect();
+        partition.log.started.contains(&4)
     });
     let fourth = partition.job(4, "").token;
     partition.executor.cancel(&[fourth]);
@@ -202,14 +158,14 @@ fn jobs_bring_back_their_results_and_how_they_ended() {
 #[test]
 fn there_are_never_more_jobs_than_the_limit_and_they_start_in_order() {
     let cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, 2);
+    let mut partition = SlurmPartition::new(&cluster, 2);
     let scripts = ["sleep 0.3"; 6];
     partition.submit(&scripts);
     wait_long("end of all jobs", SOON, || {
         // By what Slurm says: `busy` counts ends that are not reported yet, too.
         assert!(cluster.live().len() <= 2, "{:?}", cluster.jobs());
-        partition.listen();
-        partition.ended.len() == scripts.len()
+        partition.log.collect();
+        partition.log.ended.len() == scripts.len()
     });
     assert_eq!(partition.executor.busy(), 0);
     let names: Vec<String> = cluster
@@ -237,14 +193,15 @@ fn there_are_never_more_jobs_than_the_limit_and_they_start_in_order() {
 #[test]
 fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
     let cluster = Cluster::start();
-    let mut refused = Partition::with(&cluster, |s| s.batch.queue = Some("no-such-queue".into()));
+    let mut refused =
+        SlurmPartition::with(&cluster, |s| s.batch.queue = Some("no-such-queue".into()));
     refused.submit(&["true"]);
     let ended = refused.wait_for_ends(1, SOON);
     assert!(
         matches!(&ended[&1].0, Termination::LaunchFailed(why) if why.contains("invalid partition"))
     );
 
-    let mut partition = Partition::new(&cluster, 16);
+    let mut partition = SlurmPartition::new(&cluster, 16);
     partition.submit(&["sleep 60"]);
     partition.wait_for_starts(1);
     cluster.ask(&["scancel", "--name=c0ffee.1.1"]);
@@ -253,7 +210,7 @@ fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
     assert!(kind(&exit).may_pass_next_time() && !kind(&exit).counts_against_retries());
 
     // An executor that goes leaves no job behind.
-    let mut partition = Partition::new(&cluster, 16);
+    let mut partition = SlurmPartition::new(&cluster, 16);
     partition
         .executor
         .submit(vec![partition.job(9, "sleep 60")]);
@@ -269,7 +226,7 @@ fn a_refused_job_says_why_and_one_cancelled_by_hand_is_tried_again() {
 #[test]
 fn what_the_machine_does_to_a_job_is_not_counted() {
     let mut cluster = Cluster::start();
-    let mut partition = Partition::with(&cluster, |s| {
+    let mut partition = SlurmPartition::with(&cluster, |s| {
         s.batch.walltime = Duration::from_secs(60);
         s.cores_per_task = number(4);
     });
@@ -300,7 +257,7 @@ fn what_the_machine_does_to_a_job_is_not_counted() {
 #[test]
 fn a_controller_that_forgot_and_issues_an_id_again_makes_no_job_a_success() {
     let mut cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, 16);
+    let mut partition = SlurmPartition::new(&cluster, 16);
     partition.submit(&["sleep 100", "sleep 100"]);
     partition.wait_for_starts(2);
     let ids: Vec<String> = cluster.jobs().into_iter().map(|(id, ..)| id).collect();
@@ -326,7 +283,7 @@ fn a_controller_that_forgot_and_issues_an_id_again_makes_no_job_a_success() {
 #[test]
 fn a_controller_that_is_away_for_a_while_changes_nothing() {
     let mut cluster = Cluster::start();
-    let mut partition = Partition::new(&cluster, 2);
+    let mut partition = SlurmPartition::new(&cluster, 2);
     partition.submit(&[
         "sleep 3; echo 1 > result",
         "sleep 3; echo 2 > result",
@@ -350,7 +307,7 @@ fn a_controller_that_is_away_for_a_while_changes_nothing() {
 #[test]
 fn what_an_earlier_engine_submitted_is_adopted_and_the_rest_started() {
     let cluster = Cluster::start();
-    let earlier = Partition::new(&cluster, 2);
+    let earlier = SlurmPartition::new(&cluster, 2);
     let mut earlier = earlier;
     earlier.submit(&["echo 1 > result", "sleep 5; echo 2 > result"]);
     wait_for("end of the first", || {
@@ -360,7 +317,7 @@ fn what_an_earlier_engine_submitted_is_adopted_and_the_rest_started() {
     // Its thread keeps running, as no engine's does, but nobody receives its reports.
     std::mem::forget(earlier.executor);
 
-    let mut later = Partition::new(&cluster, 16);
+    let mut later = SlurmPartition::new(&cluster, 16);
     let jobs: Vec<Job> = (1..=3)
         .map(|task| later.job(task, &format!("echo {task} > result")))
         .collect();
@@ -385,7 +342,7 @@ fn what_an_earlier_engine_submitted_is_adopted_and_the_rest_started() {
 fn many_jobs_are_submitted_by_a_few_commands_and_each_is_itself() {
     let cluster = Cluster::start();
     let clients = cluster.noted_clients("", "");
-    let mut partition = Partition::through(&cluster, Some(&clients), |_| ());
+    let mut partition = SlurmPartition::through(&cluster, Some(&clients), |_| ());
     // Two shapes in turns, of which the second asks for more time.
     let jobs: Vec<Job> = (1..=12)
         .map(|task| {
@@ -425,7 +382,7 @@ fn many_jobs_are_submitted_by_a_few_commands_and_each_is_itself() {
 fn jobs_are_cancelled_together_whether_they_wait_or_run_and_no_other_is() {
     let cluster = Cluster::start();
     // A node each: four run, and two wait.
-    let mut partition = Partition::with(&cluster, |terms| terms.cores_per_task = number(4));
+    let mut partition = SlurmPartition::with(&cluster, |terms| terms.cores_per_task = number(4));
     partition.submit(&["sleep 100"; 6]);
     partition.wait_for_starts(4);
     let cancelled = [1, 3, 5, 6];
@@ -456,7 +413,7 @@ fn a_controller_with_small_arrays_or_none_gets_them_or_jobs_alone() {
     for (settings, commands) in [("MaxArraySize=3\n", 3), ("MaxArraySize=1\n", 7)] {
         let cluster = Cluster::start_with(settings);
         let clients = cluster.noted_clients("", "");
-        let mut partition = Partition::through(&cluster, Some(&clients), |_| ());
+        let mut partition = SlurmPartition::through(&cluster, Some(&clients), |_| ());
         partition.submit(&["echo $MOLDFLOW_TOKEN > result"; 7]);
         let ended = partition.wait_for_ends(7, SOON);
         for task in 1..=7 {
@@ -475,7 +432,7 @@ fn a_job_is_known_by_its_id_whatever_is_printed_around_it() {
         "echo; echo ------; echo '  Welcome to cluster 7  '; echo '--> Checking allocation (CHM-001)...OK'",
         "echo; echo '--> 2 jobs in the queue'",
     );
-    let mut partition = Partition::through(&cluster, Some(&clients), |_| ());
+    let mut partition = SlurmPartition::through(&cluster, Some(&clients), |_| ());
     partition.submit(&["echo 1 > result", "echo 2 > result"]);
     let third = partition.job(3, "echo 3 > result");
     let ended = partition.wait_for_ends(2, SOON).clone();
@@ -492,7 +449,7 @@ fn a_job_is_known_by_its_id_whatever_is_printed_around_it() {
 fn a_job_whose_id_was_noted_is_not_submitted_again_when_a_list_lacks_it() {
     let cluster = Cluster::start();
     let clients = cluster.noted_clients("", "");
-    let mut earlier = Partition::new(&cluster, 16);
+    let mut earlier = SlurmPartition::new(&cluster, 16);
     earlier.submit(&["sleep 5; echo 1 > result", "sleep 5; echo 2 > result"]);
     earlier.wait_for_starts(2);
     // Its thread keeps running, as no engine's does, but nobody receives its reports.
@@ -500,7 +457,7 @@ fn a_job_whose_id_was_noted_is_not_submitted_again_when_a_list_lacks_it() {
 
     let list = clients.join("squeue");
     fs::write(&list, "#!/bin/sh\n").expect("a script");
-    let mut later = Partition::through(&cluster, Some(&clients), |_| ());
+    let mut later = SlurmPartition::through(&cluster, Some(&clients), |_| ());
     let jobs: Vec<Job> = (1..=2)
         .map(|task| later.job(task, "echo again > result"))
         .collect();

@@ -2,76 +2,43 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/jobs.rs"]
+mod jobs;
 
 use std::fs;
-use std::num::NonZeroUsize;
-use std::path::Path;
 
 use cluster::Cluster;
+use jobs::{JobEnd, ReportLog, number, shell_job, slurm_transport, submission_params};
 use moldflow::exec::jobs::JobExecutor;
-use moldflow::exec::transport::LocalTransport;
-use moldflow::exec::{Executor, Job, JobEvent, Termination};
-use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use moldflow::exec::{Executor, Job, Termination};
 use moldflow::task::{Launch, Shape};
-use moldflow::task::{Limits, TaskId, Token};
 use serde_json::{Value, json};
 use tokio::sync::mpsc::unbounded_channel;
 
 const MOLDFLOW: &str = env!("CARGO_BIN_EXE_moldflow");
 
-fn number(n: usize) -> NonZeroUsize {
-    NonZeroUsize::new(n).expect("a number above zero")
-}
-
-/// Runs jobs to their ends; the exit and the result of each, in the order of `jobs`.
-fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<(Termination, Option<Vec<u8>>)> {
-    let terms = SubmissionParams {
-        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
-        batch: BatchParams {
-            queue: Some("short".into()),
-            account: None,
-            walltime: std::time::Duration::from_secs(600),
-            nodes_per_task: number(1),
-            max_jobs: number(4),
-            options: vec![],
-        },
-        cores_per_task: number(2),
-        resources: Resources::default(),
-        setup: vec![],
-    };
-    let here = LocalTransport::new(Path::new(MOLDFLOW));
-    let here = here.with("SLURM_CONF", cluster.conf().to_string_lossy());
-    let (sender, mut reports) = unbounded_channel();
-    let scheduler = (terms.scheduler.scheduler)(terms);
-    let executor = JobExecutor::new(scheduler, Box::new(here), 4, "c0ffee", sender);
+/// Runs jobs to their ends, in the order of `jobs`.
+fn run(cluster: &Cluster, jobs: Vec<Job>) -> Vec<JobEnd> {
+    let mut params = submission_params("slurm", 2);
+    params.batch.queue = Some("short".into());
+    let scheduler = (params.scheduler.scheduler)(params);
+    let transport = Box::new(slurm_transport(&cluster.conf()));
+    let (sender, reports) = unbounded_channel();
+    let executor = JobExecutor::new(scheduler, transport, 4, jobs::RUN, sender);
     let mut executor = executor.expect("a thread");
-    let mut ends = vec![None; jobs.len()];
+    let count = jobs.len();
     executor.submit(jobs);
-    while ends.contains(&None) {
-        let report = reports.blocking_recv().expect("a report");
-        if let JobEvent::Ended { exit, result, .. } = report.event {
-            let task = usize::try_from(report.token.task.0).expect("a small number");
-            ends[task] = Some((exit, result));
-        }
-    }
-    ends.into_iter().flatten().collect()
+    ReportLog::new(reports).into_ends(count)
 }
 
 fn job(cluster: &Cluster, task: u64, shape: Shape, argv: &[&str], input: &Value) -> Job {
     Job {
-        token: Token {
-            run: "c0ffee".into(),
-            task: TaskId(task),
-            attempt: 1,
-        },
         argv: argv.iter().map(|word| (*word).to_owned()).collect(),
         env: vec![("OMP_NUM_THREADS".into(), "1".into())],
-        dir: cluster.dir().join("tasks").join(task.to_string()),
         files: vec![("input.json".into(), input.to_string().into_bytes())],
-        links: vec![],
         result: "result.json",
-        limits: Limits::new(std::time::Duration::from_secs(300)),
         shape: Some(shape),
+        ..shell_job(&cluster.dir().join("tasks"), task, "")
     }
 }
 
@@ -111,7 +78,7 @@ fn nwchem_runs_on_two_ranks_of_a_job_and_a_job_of_two_nodes_names_them() {
     let mut text = || {
         let (exit, result) = ends.next().expect("an end");
         assert_eq!(exit, Termination::Code(0));
-        String::from_utf8(result.expect("a result")).expect("text")
+        result.expect("a result")
     };
     let (energy, nodes) = (text(), text());
 

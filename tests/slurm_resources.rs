@@ -2,105 +2,76 @@
 
 #[path = "support/cluster.rs"]
 mod cluster;
+#[path = "support/jobs.rs"]
+mod jobs;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::num::NonZeroUsize;
-use std::path::Path;
 use std::time::Duration;
 
 use cluster::{Cluster, wait_long};
+use jobs::{ReportLog, shell_job, slurm_transport, submission_params};
 use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::slurm::{BlockExecutor, BlockParams, BlockPolicy};
-use moldflow::exec::transport::LocalTransport;
-use moldflow::exec::{Executor, Job, JobEvent, Report, Termination};
-use moldflow::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
-use moldflow::task::{Limits, TaskId, Token};
-use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
+use moldflow::exec::{Executor, Job, Termination};
+use moldflow::scheduler::{Resources, SubmissionParams};
+use tokio::sync::mpsc::unbounded_channel;
 
-fn terms(cores: usize, memory: Option<u64>, gpus: usize) -> SubmissionParams {
-    let number = |n| NonZeroUsize::new(n).expect("a number above zero");
+/// `memory` in MiB.
+fn params(cores: usize, memory: Option<u64>, gpus: usize) -> SubmissionParams {
     SubmissionParams {
-        scheduler: SchedulerKind::named("slurm").expect("Slurm"),
-        batch: BatchParams {
-            queue: None,
-            account: None,
-            walltime: Duration::from_secs(600),
-            nodes_per_task: number(1),
-            max_jobs: number(4),
-            options: vec![],
-        },
-        cores_per_task: number(cores),
         resources: Resources {
             memory,
             gpus,
             constraint: Some("a100".into()),
         },
-        setup: vec![],
+        ..submission_params("slurm", cores)
     }
-}
-
-fn here(cluster: &Cluster) -> LocalTransport {
-    let here = LocalTransport::new(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-    here.with("SLURM_CONF", cluster.conf().to_string_lossy())
 }
 
 fn job(cluster: &Cluster, task: u64, script: &str) -> Job {
-    Job {
-        token: Token {
-            run: "c0ffee".into(),
-            task: TaskId(task),
-            attempt: 1,
-        },
-        argv: ["/bin/sh", "-c", script].map(str::to_owned).into(),
-        env: vec![],
-        dir: cluster.dir().join("tasks").join(task.to_string()),
-        files: vec![],
-        links: vec![],
-        result: "result",
-        limits: Limits::new(Duration::from_secs(300)),
-        shape: None,
-    }
+    shell_job(&cluster.dir().join("tasks"), task, script)
 }
 
-/// What each of so many tasks left.
-fn results(reports: &mut UnboundedReceiver<Report>, count: usize) -> Vec<String> {
-    let mut results = Vec::new();
+/// Results of all tasks, which must succeed.
+fn results(mut log: ReportLog, count: usize) -> Vec<String> {
     wait_long("the end of all tasks", Duration::from_secs(100), || {
-        while let Ok(report) = reports.try_recv() {
-            if let JobEvent::Ended { exit, result, .. } = report.event {
-                assert_eq!(exit, Termination::Code(0), "{}", report.token);
-                results.push(String::from_utf8(result.expect("a result")).expect("text"));
-            }
+        log.collect();
+        let ended = log.ended.iter();
+        for (task, (exit, _)) in ended {
+            assert_eq!(*exit, Termination::Code(0), "task {task}");
         }
-        results.len() == count
+        log.ended.len() == count
     });
-    results
+    let results = log.ended.into_values().map(|(_, result)| result);
+    results.map(|result| result.expect("a result")).collect()
 }
 
 #[test]
 fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
     let cluster = Cluster::with_gpus();
-    let (sender, mut reports) = unbounded_channel();
-    let params = terms(1, Some(1000), 2);
+    let (sender, reports) = unbounded_channel();
+    let params = params(1, Some(1000), 2);
     let scheduler = (params.scheduler.scheduler)(params);
-    let jobs = JobExecutor::new(scheduler, Box::new(here(&cluster)), 4, "c0ffee", sender);
+    let transport = Box::new(slurm_transport(&cluster.conf()));
+    let jobs = JobExecutor::new(scheduler, transport, 4, jobs::RUN, sender);
     let mut jobs = jobs.expect("a thread");
-    let tell = "{ scontrol show job $SLURM_JOB_ID; echo visible=$CUDA_VISIBLE_DEVICES; } > result";
-    jobs.submit(vec![job(&cluster, 1, tell)]);
-    let told = results(&mut reports, 1).concat();
+    let script =
+        "{ scontrol show job $SLURM_JOB_ID; echo visible=$CUDA_VISIBLE_DEVICES; } > result";
+    jobs.submit(vec![job(&cluster, 1, script)]);
+    let shown = results(ReportLog::new(reports), 1).concat();
     for part in [
         "MinMemoryNode=1000M",
         "gpu:2",
         "Features=a100",
         "visible=0,1",
     ] {
-        assert!(told.contains(part), "no `{part}` in {told}");
+        assert!(shown.contains(part), "no `{part}` in {shown}");
     }
 }
 
-/// Runs as many tasks in a block as its node is to hold, each of which waits for all others; the GPUs of each.
-fn at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<String> {
+/// Runs `count` tasks in a block of one node, each of which waits until all others run. Returns the GPUs that each sees.
+fn run_at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<String> {
     let policy = BlockPolicy {
         min: 0,
         init: 1,
@@ -117,8 +88,9 @@ fn at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<Stri
         slots: count,
         policy,
     };
-    let (sender, mut reports) = unbounded_channel();
-    let blocks = BlockExecutor::new(params, here(cluster), "c0ffee.qc", sender);
+    let (sender, reports) = unbounded_channel();
+    let transport = slurm_transport(&cluster.conf());
+    let blocks = BlockExecutor::new(params, transport, "c0ffee.qc", sender);
     let mut blocks = blocks.expect("a thread");
     let dir = cluster.dir().join("tasks").display().to_string();
     let all: String = (1..=count)
@@ -129,7 +101,7 @@ fn at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<Stri
     );
     let jobs = (1..=count as u64).map(|task| job(cluster, task, &script));
     blocks.submit(jobs.collect());
-    let results = results(&mut reports, count);
+    let results = results(ReportLog::new(reports), count);
     drop(blocks);
     fs::remove_dir_all(dir).expect("the directories of the tasks");
     results
@@ -139,11 +111,11 @@ fn at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<Stri
 fn steps_share_the_memory_and_the_gpus_of_their_block() {
     let cluster = Cluster::with_gpus();
     // All of its memory, and all of its GPUs.
-    let seen = at_once(&cluster, terms(1, Some(1000), 1), 4);
+    let seen = run_at_once(&cluster, params(1, Some(1000), 1), 4);
     let distinct: BTreeSet<&str> = seen.iter().map(|visible| visible.trim()).collect();
     assert_eq!(distinct, ["0", "1", "2", "3"].into());
     // Neither is asked for: no step takes what the others need.
-    at_once(&cluster, terms(2, None, 0), 2);
+    run_at_once(&cluster, params(2, None, 0), 2);
 }
 
 #[test]

@@ -10,19 +10,19 @@ use std::path::{Path, PathBuf};
 
 use support::runs::{answers, failures, names};
 use support::{
-    Campaign, EVALUATIONS, Engine, journal, moldflow, on, rows, run_name, said, wait_until,
+    Campaign, EVALUATIONS, Engine, journal, moldflow, on, rows, run_name, run_to_end, wait_until,
 };
 
 use sshd::{ALIAS, Sshd};
 
 /// A campaign whose `ml` is on another host, each task of which writes down its token, and waits
 /// while there is a file `hold`.
-struct Away {
+struct RemoteCampaign {
     there: Sshd,
     campaign: Campaign,
 }
 
-impl Away {
+impl RemoteCampaign {
     /// The other host has the program that the profile names, or none.
     fn new(installed: bool) -> Self {
         let there = Sshd::start();
@@ -90,7 +90,7 @@ impl Away {
         });
     }
 
-    /// What holds of every run that came to its end.
+    /// Requires the properties of every run that has ended.
     fn assert_whole(&self) {
         let rows = rows(&self.run_dir());
         let computed = rows.iter().filter(|row| row["status"] == "evaluated");
@@ -129,83 +129,83 @@ fn mode(path: &Path) -> u32 {
 
 #[test]
 fn a_campaign_learns_on_a_host_that_has_no_moldflow() {
-    let away = Away::new(false);
-    let mut engine = away.start();
+    let remote = RemoteCampaign::new(false);
+    let mut engine = remote.start();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    away.assert_whole();
-    let work_dir = away.there.work_dir();
+    remote.assert_whole();
+    let work_dir = remote.there.work_dir();
     assert_eq!(mode(&work_dir), 0o700);
     assert_eq!(names(&work_dir.join("bin")).len(), 1);
 }
 
 #[test]
 fn a_cut_longer_than_the_keep_alive_changes_nothing() {
-    let away = Away::new(true);
-    away.hold();
-    let mut engine = away.start();
-    away.wait_for_a_task(&mut engine);
-    away.there.cut();
-    away.wait_for_trouble();
+    let remote = RemoteCampaign::new(true);
+    remote.hold();
+    let mut engine = remote.start();
+    remote.wait_for_a_task(&mut engine);
+    remote.there.cut();
+    remote.wait_for_trouble();
     // The task ends while nobody can know.
-    away.release();
-    away.there.mend();
+    remote.release();
+    remote.there.mend();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    away.assert_whole();
+    remote.assert_whole();
 }
 
 #[test]
 fn an_engine_killed_and_resumed_while_the_link_is_down_takes_its_tasks_over() {
-    let away = Away::new(true);
-    away.hold();
-    let mut engine = away.start();
-    away.wait_for_a_task(&mut engine);
-    away.there.cut();
+    let remote = RemoteCampaign::new(true);
+    remote.hold();
+    let mut engine = remote.start();
+    remote.wait_for_a_task(&mut engine);
+    remote.there.cut();
     engine.kill();
-    let mut engine = away.resume();
-    away.wait_for_trouble();
-    away.there.mend();
-    away.release();
+    let mut engine = remote.resume();
+    remote.wait_for_trouble();
+    remote.there.mend();
+    remote.release();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    away.assert_whole();
+    remote.assert_whole();
 }
 
 #[test]
 fn an_engine_killed_while_its_tasks_run_there_doubles_none() {
-    let away = Away::new(true);
-    away.hold();
-    let mut engine = away.start();
-    away.wait_for_a_task(&mut engine);
+    let remote = RemoteCampaign::new(true);
+    remote.hold();
+    let mut engine = remote.start();
+    remote.wait_for_a_task(&mut engine);
     engine.kill();
-    let mut engine = away.resume();
-    away.release();
+    let mut engine = remote.resume();
+    remote.release();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    away.assert_whole();
+    remote.assert_whole();
 }
 
 #[test]
 fn an_interrupted_run_leaves_no_process_there() {
-    let away = Away::new(true);
-    away.hold();
-    let mut engine = away.start();
-    away.wait_for_a_task(&mut engine);
-    let run = run_name(&away.run_dir());
-    assert!(away.there.processes(&run) > 0);
+    let remote = RemoteCampaign::new(true);
+    remote.hold();
+    let mut engine = remote.start();
+    remote.wait_for_a_task(&mut engine);
+    let run = run_name(&remote.run_dir());
+    assert!(remote.there.processes(&run) > 0);
     engine.interrupt_twice();
     assert_eq!(engine.exit_code(), Some(130), "{}", engine.err());
-    assert_eq!(away.there.processes(&run), 0);
-    assert_eq!(away.left(), BTreeSet::new());
-    away.release();
-    let mut engine = away.resume();
+    assert_eq!(remote.there.processes(&run), 0);
+    assert_eq!(remote.left(), BTreeSet::new());
+    remote.release();
+    let mut engine = remote.resume();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    assert_eq!(failures(&journal(&away.run_dir())), []);
+    assert_eq!(failures(&journal(&remote.run_dir())), []);
 }
 
 #[test]
 fn a_host_with_another_key_is_refused_before_anything_is_written() {
-    let away = Away::new(true);
-    away.there.forge_known_key();
-    let mut command = away.campaign.run_command("run", &[]);
-    let refused = said(command.env("PATH", away.there.path())).with_code(1);
+    let remote = RemoteCampaign::new(true);
+    remote.there.forge_known_key();
+    let mut command = remote.campaign.run_command("run", &[]);
+    let refused = run_to_end(command.env("PATH", remote.there.path())).with_code(1);
     assert!(
         refused
             .err
@@ -214,37 +214,37 @@ fn a_host_with_another_key_is_refused_before_anything_is_written() {
         refused.err
     );
     assert!(refused.err.contains("compare the key"), "{}", refused.err);
-    assert!(!away.run_dir().exists());
-    assert!(!away.there.work_dir().exists());
+    assert!(!remote.run_dir().exists());
+    assert!(!remote.there.work_dir().exists());
 }
 
 #[test]
 fn a_host_that_is_down_is_told_before_anything_is_written() {
-    let away = Away::new(true);
-    away.there.cut();
-    let mut command = away.campaign.run_command("run", &[]);
-    let refused = said(command.env("PATH", away.there.path())).with_code(1);
+    let remote = RemoteCampaign::new(true);
+    remote.there.cut();
+    let mut command = remote.campaign.run_command("run", &[]);
+    let refused = run_to_end(command.env("PATH", remote.there.path())).with_code(1);
     assert!(
         refused.err.contains("`there` is not reached"),
         "{}",
         refused.err
     );
-    assert!(!away.run_dir().exists());
-    assert!(on(&away.run_dir(), &["status"]).code != Some(0));
+    assert!(!remote.run_dir().exists());
+    assert!(on(&remote.run_dir(), &["status"]).code != Some(0));
 }
 
 #[test]
 fn a_copy_that_is_cut_short_is_not_taken_for_the_program() {
-    let away = Away::new(false);
-    let mut engine = away.start();
-    let bin = away.there.work_dir().join("bin");
+    let remote = RemoteCampaign::new(false);
+    let mut engine = remote.start();
+    let bin = remote.there.work_dir().join("bin");
     let copies = || {
         let dirs = fs::read_dir(&bin).into_iter().flatten().flatten();
         let files = dirs.flat_map(|dir| names(&dir.path()));
         files.collect::<Vec<_>>()
     };
     wait_until("a copy under way", || !copies().is_empty());
-    away.there.cut();
+    remote.there.cut();
     assert_eq!(copies().iter().find(|name| *name == "moldflow"), None);
     assert_eq!(engine.exit_code(), Some(1));
     assert!(
@@ -252,22 +252,22 @@ fn a_copy_that_is_cut_short_is_not_taken_for_the_program() {
         "{}",
         engine.err()
     );
-    assert!(!away.run_dir().exists());
-    away.there.mend();
+    assert!(!remote.run_dir().exists());
+    remote.there.mend();
     wait_until("the end of the copy", || copies().is_empty());
-    let mut engine = away.start();
+    let mut engine = remote.start();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    away.assert_whole();
+    remote.assert_whole();
 }
 
 #[test]
 fn sites_check_tells_how_another_host_is_reached() {
-    let away = Away::new(false);
+    let remote = RemoteCampaign::new(false);
     let mut command = moldflow(&["sites", "check"]);
-    command.arg(away.campaign.path("site2.yml"));
-    let told = said(
+    command.arg(remote.campaign.path("site2.yml"));
+    let told = run_to_end(
         command
-            .env("PATH", away.there.path())
+            .env("PATH", remote.there.path())
             .env_remove("SSH_AUTH_SOCK"),
     );
     for part in [

@@ -21,7 +21,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use sshd::{ALIAS, Sshd};
 
 /// An executor of four slots on another host.
-struct Away {
+struct RemoteBench {
     _alone: MutexGuard<'static, ()>,
     there: Sshd,
     dir: TempDir,
@@ -53,7 +53,7 @@ fn way(there: &Sshd, place: SshParams) -> SshTransport {
     SshTransport::new(connection, place, Path::new("/nowhere/moldflow"))
 }
 
-/// Whether this process has a master of ssh.
+/// Returns true if this process has a master connection of ssh.
 fn is_connected() -> bool {
     let user = rustix::process::getuid().as_raw();
     let base = std::env::var("XDG_RUNTIME_DIR").unwrap_or("/tmp".into());
@@ -62,7 +62,7 @@ fn is_connected() -> bool {
     sockets.iter().any(|name| name.starts_with(&own))
 }
 
-impl Away {
+impl RemoteBench {
     fn new() -> Self {
         let alone = alone();
         let there = Sshd::start();
@@ -120,20 +120,20 @@ impl Away {
 
 #[test]
 fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
-    let mut away = Away::new();
-    let large = away.dir.path().join("large");
+    let mut bench = RemoteBench::new();
+    let large = bench.dir.path().join("large");
     fs::write(&large, vec![7; 3_000_000]).expect("a file");
     let script = "cat input.json >result.json; printf '%s|%s' \"$FROM_SETUP\" \"$WORD\" >word; mkdir below; \
                   wc -c <model >below/size; printf %s $MOLDFLOW_SCRATCH >below/scratch; ln -s /etc/passwd stolen";
     for task in [1, 2] {
-        let mut job = away.job(task, script);
+        let mut job = bench.job(task, script);
         job.links.push((large.clone(), "model".into()));
         let scratch = format!("../../../scratch/{}", job.token);
         job.env.push(("MOLDFLOW_SCRATCH".into(), scratch));
         let dir = job.dir.clone();
-        away.executor.submit(vec![job]);
+        bench.executor.submit(vec![job]);
         assert_eq!(
-            away.end(),
+            bench.end(),
             (task, Termination::Code(0), Some("the input".into()))
         );
         let text = |name: &str| fs::read_to_string(dir.join(name)).expect("it was fetched");
@@ -152,102 +152,102 @@ fn what_an_attempt_left_is_brought_back_but_for_what_it_was_given() {
         );
     }
     // One copy of it is there, for both.
-    assert_eq!(names(&away.there.work_dir().join("files")).len(), 1);
-    drop(away.executor);
+    assert_eq!(names(&bench.there.work_dir().join("files")).len(), 1);
+    drop(bench.executor);
 }
 
 #[test]
 fn a_task_past_its_timeout_leaves_no_process_there() {
-    let mut away = Away::new();
-    let mut job = away.job(1, "sleep 1000 & sleep 1000");
+    let mut bench = RemoteBench::new();
+    let mut job = bench.job(1, "sleep 1000 & sleep 1000");
     job.limits.timeout = Duration::from_millis(300);
-    away.executor.submit(vec![job]);
-    assert_eq!(away.end(), (1, Termination::TimedOut, None));
-    assert_eq!(away.there.processes(RUN), 0);
+    bench.executor.submit(vec![job]);
+    assert_eq!(bench.end(), (1, Termination::TimedOut, None));
+    assert_eq!(bench.there.processes(RUN), 0);
 }
 
 #[test]
 fn a_cancelled_task_leaves_no_process_and_no_file_there() {
-    let mut away = Away::new();
-    let job = away.job(
+    let mut bench = RemoteBench::new();
+    let job = bench.job(
         1,
         "trap '' TERM; touch begun; sleep 1000 & sleep 1000; sleep 1000",
     );
     let token = job.token.clone();
-    away.executor.submit(vec![job]);
-    let attempt = away
+    bench.executor.submit(vec![job]);
+    let attempt = bench
         .there
         .work_dir()
         .join("attempts")
         .join(token.to_string());
     wait_until("it runs", || attempt.join("begun").exists());
-    away.executor.cancel(&[token]);
-    assert_eq!(away.end(), (1, Termination::Cancelled, None));
-    assert_eq!(away.there.processes(RUN), 0);
+    bench.executor.cancel(&[token]);
+    assert_eq!(bench.end(), (1, Termination::Cancelled, None));
+    assert_eq!(bench.there.processes(RUN), 0);
     // Removed with the next request.
-    let next = away.job(2, "true");
-    away.executor.submit(vec![next]);
-    assert_eq!(away.end(), (2, Termination::Code(0), None));
-    wait_until("only the last is left", || away.left() == ["5ead.2.1"]);
+    let next = bench.job(2, "true");
+    bench.executor.submit(vec![next]);
+    assert_eq!(bench.end(), (2, Termination::Code(0), None));
+    wait_until("only the last is left", || bench.left() == ["5ead.2.1"]);
 }
 
 #[test]
 fn a_task_that_an_engine_could_not_end_when_it_came_is_ended_once_the_link_is_back() {
-    let mut away = Away::new();
-    let left = away.there.work_dir().join("attempts/5ead.1.1");
+    let mut bench = RemoteBench::new();
+    let left = bench.there.work_dir().join("attempts/5ead.1.1");
     fs::create_dir_all(&left).expect("a directory");
     fs::write(left.join("job.sh"), "touch begun; sleep 1000\n").expect("a script");
-    let work_dir = away.there.work_dir();
-    let program = away.there.dir().join("installed-moldflow");
+    let work_dir = bench.there.work_dir();
+    let program = bench.there.dir().join("installed-moldflow");
     let start = format!(
         "'{}' remote start \"{}\" 5ead.1.1",
         program.display(),
         work_dir.display()
     );
-    assert!(away.there.run(&start).status.success());
+    assert!(bench.there.run(&start).status.success());
     wait_until("it runs", || left.join("begun").exists());
-    away.there.cut();
+    bench.there.cut();
     let kept = Token {
         run: RUN.into(),
         task: TaskId(2),
         attempt: 1,
     };
-    away.executor.end_others(RUN, &[kept]);
+    bench.executor.end_others(RUN, &[kept]);
     wait_until("the end of the connection", || !is_connected());
-    away.there.mend();
+    bench.there.mend();
     wait_until("the end of what was left", || {
-        away.there.processes(RUN) == 0
+        bench.there.processes(RUN) == 0
     });
 }
 
 #[test]
 fn a_task_that_somebody_kills_there_is_lost_and_not_failed() {
-    let mut away = Away::new();
-    let job = away.job(1, "touch begun; sleep 1000");
-    let attempt = away
+    let mut bench = RemoteBench::new();
+    let job = bench.job(1, "touch begun; sleep 1000");
+    let attempt = bench
         .there
         .work_dir()
         .join("attempts")
         .join(job.token.to_string());
-    away.executor.submit(vec![job]);
+    bench.executor.submit(vec![job]);
     wait_until("it runs", || attempt.join("begun").exists());
     let all = "kill -9 $(grep -lz '^MOLDFLOW_TOKEN=5ead' /proc/[0-9]*/environ | cut -d/ -f3)";
-    away.there.run(all);
-    assert_eq!(away.end(), (1, Termination::NodeLost("gone".into()), None));
+    bench.there.run(all);
+    assert_eq!(bench.end(), (1, Termination::NodeLost("gone".into()), None));
 }
 
 #[test]
 fn no_more_tasks_run_than_there_are_slots() {
-    let mut away = Away::new();
-    let dir = away.dir.path().display().to_string();
+    let mut bench = RemoteBench::new();
+    let dir = bench.dir.path().display().to_string();
     // The fifth begins only when another has ended.
     let script = format!(
         "touch {dir}/on-$$; ls {dir} | grep -c on- >result.json; sleep 0.5; rm {dir}/on-$$"
     );
-    let jobs = (1..=9).map(|task| away.job(task, &script)).collect();
-    away.executor.submit(jobs);
+    let jobs = (1..=9).map(|task| bench.job(task, &script)).collect();
+    bench.executor.submit(jobs);
     for _ in 0..9 {
-        let (_, exit, result) = away.end();
+        let (_, exit, result) = bench.end();
         assert_eq!(exit, Termination::Code(0));
         let at_once: usize = result.expect("a result").trim().parse().expect("a number");
         assert!(at_once <= 4, "{at_once} at once");

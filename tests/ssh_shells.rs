@@ -11,23 +11,25 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use support::runs::{failures, names};
-use support::{Campaign, EVALUATIONS, Engine, Said, journal, moldflow, rows, said, wait_until};
+use support::{
+    Campaign, EVALUATIONS, Engine, ProgramOutput, journal, moldflow, rows, run_to_end, wait_until,
+};
 
 use sshd::{ALIAS, Sshd};
 
 /// A host, and a campaign whose `ml` is on it.
-struct Away {
+struct RemoteCampaign {
     there: Sshd,
     campaign: Campaign,
 }
 
-impl Away {
+impl RemoteCampaign {
     /// Settings of the transport besides its host.
     fn new(there: Sshd, settings: &str) -> Self {
         let campaign = Campaign::tiny();
-        let away = Self { there, campaign };
-        away.set(ALIAS, settings);
-        away
+        let remote = Self { there, campaign };
+        remote.set(ALIAS, settings);
+        remote
     }
 
     fn set(&self, host: &str, settings: &str) {
@@ -57,20 +59,20 @@ impl Away {
         assert_eq!(failures(&journal(&self.run_dir())), []);
     }
 
-    fn refused(&self) -> Said {
-        let refused = said(&mut self.command()).with_code(1);
+    fn refused(&self) -> ProgramOutput {
+        let refused = run_to_end(&mut self.command()).with_code(1);
         assert!(!self.run_dir().exists(), "{}", refused.err);
         refused
     }
 
-    fn check(&self) -> Said {
+    fn check(&self) -> ProgramOutput {
         let mut command = moldflow(&["sites", "check"]);
         command.arg(self.campaign.path("site2.yml"));
-        said(command.env("PATH", self.there.path()))
+        run_to_end(command.env("PATH", self.there.path()))
     }
 }
 
-/// What shells print that nobody asked, on both of their outputs.
+/// Text that login shells print, to both of their outputs.
 const NOISE: &str =
     "echo 'Welcome to the cluster!'; echo 12345\nsh -c 'echo \"quota: 95 % used\" >&2'\n";
 
@@ -89,13 +91,13 @@ fn tasks_run_whatever_the_login_shell_is_and_prints() {
             "{shell}: {told}"
         );
         // A folder whose name each of these shells would read in its own way.
-        let away = Away::new(there, "work_dir: \"~/it's work! $HOME\"");
-        away.assert_runs();
-        let work_dir = away.there.home().join("it's work! $HOME");
+        let remote = RemoteCampaign::new(there, "work_dir: \"~/it's work! $HOME\"");
+        remote.assert_runs();
+        let work_dir = remote.there.home().join("it's work! $HOME");
         let mut left = names(&work_dir.join("attempts"));
         left.remove(".lock");
         assert_eq!(left, BTreeSet::new(), "{shell}");
-        let checked = away.check();
+        let checked = remote.check();
         for part in [
             "`there` is reached by ssh without a question",
             "can be written to",
@@ -114,8 +116,8 @@ fn tasks_run_whatever_the_login_shell_is_and_prints() {
 #[test]
 fn a_login_shell_that_runs_nothing_is_told() {
     let there = Sshd::of_user("/usr/sbin/nologin", &[("file", "")], ":");
-    let away = Away::new(there, "work_dir: /tmp/nowhere");
-    let refused = away.refused();
+    let remote = RemoteCampaign::new(there, "work_dir: /tmp/nowhere");
+    let refused = remote.refused();
     assert!(
         refused
             .err
@@ -131,17 +133,17 @@ fn a_file_system_without_programs_is_told_and_can_hold_the_work_of_one_that_lies
     let there = Sshd::of_user("/bin/bash", &[("file", "")], mount);
     let folder = there.dir().join("noexec/w").display().to_string();
     let program = there.install(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-    let away = Away::new(there, &format!("work_dir: {folder}"));
-    for text in [away.refused().err, away.check().out] {
+    let remote = RemoteCampaign::new(there, &format!("work_dir: {folder}"));
+    for text in [remote.refused().err, remote.check().out] {
         let about = format!("no program can be executed in `{folder}` on `there`");
         assert!(text.contains(&about) && text.contains("noexec"), "{text}");
         assert!(text.contains("another file system in `work_dir`"), "{text}");
     }
-    away.set(
+    remote.set(
         ALIAS,
         &format!("work_dir: {folder}, moldflow: {}", program.display()),
     );
-    away.assert_runs();
+    remote.assert_runs();
 }
 
 #[test]
@@ -150,10 +152,10 @@ fn a_full_disk_there_is_told_as_that_and_waited_for_by_a_run() {
     let there = Sshd::of_user("/bin/bash", &[("file", "")], mount);
     let program = there.install(Path::new(env!("CARGO_BIN_EXE_moldflow")));
     let disk = there.dir().join("full").display().to_string();
-    let away = Away::new(there, &format!("work_dir: {disk}/w"));
+    let remote = RemoteCampaign::new(there, &format!("work_dir: {disk}/w"));
     let about = format!("the disk of `{disk}/w` on `there` is full");
     // There is no room for the program.
-    for text in [away.refused().err, away.check().out] {
+    for text in [remote.refused().err, remote.check().out] {
         assert!(
             text.contains(&about) && text.contains("No space left"),
             "{text}"
@@ -161,22 +163,22 @@ fn a_full_disk_there_is_told_as_that_and_waited_for_by_a_run() {
         assert!(text.contains("make room there"), "{text}");
     }
     // There is room for an empty folder, but not for the files of a task.
-    away.set(
+    remote.set(
         ALIAS,
         &format!("work_dir: {disk}/w, moldflow: {}", program.display()),
     );
-    let mut engine = Engine::start(away.command(), away.run_dir());
-    let log = away.run_dir().join("runtime.log");
+    let mut engine = Engine::start(remote.command(), remote.run_dir());
+    let log = remote.run_dir().join("runtime.log");
     wait_until("the full disk in the log", || {
         assert!(!engine.has_ended(), "{}", engine.err());
         fs::read_to_string(&log).is_ok_and(|log| log.contains(&about))
     });
-    let more = away
+    let more = remote
         .there
         .run(&format!("mount -o remount,size=100m '{disk}'"));
     assert!(more.status.success(), "{more:?}");
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
-    assert_eq!(failures(&journal(&away.run_dir())), []);
+    assert_eq!(failures(&journal(&remote.run_dir())), []);
 }
 
 #[test]
@@ -194,7 +196,7 @@ fn the_trouble_of_a_jump_host_is_not_that_of_the_host_behind_it() {
          Host gateway-unknown\n  UserKnownHostsFile {dir}/known_to_nobody\n  StrictHostKeyChecking ask\nIT\n\
          Host gateway-denied\n  PubkeyAuthentication no\nIT\n"
     ));
-    let away = Away::new(there, "work_dir: /tmp/nowhere");
+    let remote = RemoteCampaign::new(there, "work_dir: /tmp/nowhere");
     for (host, message, hint) in [
         (
             "behind-unknown",
@@ -212,16 +214,16 @@ fn the_trouble_of_a_jump_host_is_not_that_of_the_host_behind_it() {
             "ProxyJump",
         ),
     ] {
-        away.set(host, "work_dir: /tmp/nowhere");
-        for text in [away.refused().err, away.check().out] {
+        remote.set(host, "work_dir: /tmp/nowhere");
+        for text in [remote.refused().err, remote.check().out] {
             assert!(text.contains(message), "{text}");
             assert!(text.contains(hint), "{text}");
         }
     }
-    let work_dir = away.there.work_dir();
-    away.set(
+    let work_dir = remote.there.work_dir();
+    remote.set(
         "behind-good",
         &format!("work_dir: \"{}\"", work_dir.display()),
     );
-    away.assert_runs();
+    remote.assert_runs();
 }

@@ -11,7 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use support::runs::{answers, failures, names};
-use support::{Campaign, EVALUATIONS, journal, rows, said};
+use support::{Campaign, EVALUATIONS, journal, rows, run_to_end};
 
 use cluster::Cluster;
 use sshd::{ALIAS, Sshd};
@@ -28,7 +28,7 @@ fn run(cluster: &Cluster, there: &Sshd, partitions: &str) -> Campaign {
     command
         .env("PATH", there.path())
         .env("SLURM_CONF", cluster.conf());
-    said(&mut command).with_code(0);
+    run_to_end(&mut command).with_code(0);
     let run_dir = campaign.path("run");
     let rows = rows(&run_dir);
     let computed = rows.iter().filter(|row| row["status"] == "evaluated");

@@ -1,4 +1,4 @@
-//! What the benchmarks share.
+//! Output and configuration of the benchmarks.
 
 use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{EngineConfig, LearnStage, SimulateStage};

@@ -32,9 +32,9 @@ pub struct BayesianRidge {
 /// Precisions, or inverse variances, of a Bayesian ridge regression.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Precisions {
-    /// Of the noise.
+    /// Precision of the noise.
     pub alpha: f64,
-    /// Of the weights of the standardised columns.
+    /// Precision of the weights of the standardised columns.
     pub lambda: f64,
 }
 

@@ -1,4 +1,4 @@
-//! A local executor with the jobs that tests give it.
+//! A local executor and its jobs.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -13,7 +13,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 
 use super::{processes, wait_for};
 
-/// An executor in a directory of its own.
+/// An executor with its own directory.
 pub struct Bench {
     pub dir: TempDir,
     pub run: String,
@@ -21,8 +21,8 @@ pub struct Bench {
     pub reports: UnboundedReceiver<Report>,
 }
 
-/// How a job ended: its task, its exit, its result.
-pub type Ended = (u64, Termination, Option<String>);
+/// Task, exit and result of a job that has ended.
+pub type TaskEnd = (u64, Termination, Option<String>);
 
 impl Bench {
     pub fn new(slots: usize) -> Self {
@@ -94,7 +94,7 @@ impl Bench {
         self.end().1
     }
 
-    /// Whatever it is about: the next thing reported is the end of a job submitted only now.
+    /// Requires that the next report is of a job that is submitted only now.
     pub fn assert_nothing_more_is_reported(&mut self) {
         let last = self.job(999, &["true"]);
         self.submit([last]);
@@ -105,7 +105,7 @@ impl Bench {
         processes(&format!("{}.", self.run))
     }
 
-    /// What an executor that is dead by now has started.
+    /// A process as an earlier executor has started it.
     pub fn started_before(&self, task: u64, script: &str) -> Child {
         let dir = self.attempt(task);
         fs::create_dir_all(&dir).expect("a directory");
@@ -125,13 +125,13 @@ impl Bench {
 }
 
 impl Drop for Bench {
-    /// Nothing is left of a test that fails.
+    /// Terminates the processes of a test that fails.
     fn drop(&mut self) {
         self.executor.end_others(&self.run, &[]);
     }
 }
 
-/// A script that goes on when the file `name` appears beside the directories of the attempts.
+/// A script that waits for the file `name` beside the directories of the attempts.
 pub fn until(name: &str) -> String {
     format!("while ! test -e ../{name}; do sleep 0.01; done")
 }

@@ -17,13 +17,13 @@ pub fn moldflow(arguments: &[&str]) -> Command {
 
 /// Output and exit status of a command.
 #[derive(Debug)]
-pub struct Said {
+pub struct ProgramOutput {
     pub code: Option<i32>,
     pub out: String,
     pub err: String,
 }
 
-impl Said {
+impl ProgramOutput {
     #[track_caller]
     pub fn with_code(self, code: i32) -> Self {
         assert_eq!(
@@ -49,14 +49,14 @@ impl Said {
 }
 
 /// Runs a command to its end.
-pub fn said(command: &mut Command) -> Said {
+pub fn run_to_end(command: &mut Command) -> ProgramOutput {
     let Output {
         status,
         stdout,
         stderr,
     } = command.output().expect("it starts");
     let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
-    Said {
+    ProgramOutput {
         code: status.code(),
         out: text(stdout),
         err: text(stderr),

@@ -1,4 +1,4 @@
-//! What tests share: a Slurm cluster of four nodes on this machine, started and ended by the test itself.
+//! A Slurm cluster of four nodes on this machine, started and ended by the test itself.
 
 use std::fs;
 use std::net::TcpListener;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
 
-/// A private cluster. Everything of it lies in one directory and dies with this value.
+/// A private cluster. Its files are in one directory, and its processes end when it is dropped.
 pub struct Cluster {
     dir: TempDir,
     ports: Vec<u16>,
@@ -77,7 +77,7 @@ impl Cluster {
             nodes: (0..NODES).map(|_| None).collect(),
         };
         let configuration = cluster.configuration(of_node);
-        // Of two lines with one key Slurm takes the last.
+        // Slurm uses the last of two lines with one key.
         fs::write(cluster.conf(), configuration + lines).expect("slurm.conf");
         if lines.contains("GresTypes") {
             cluster.make_gpus();
@@ -107,14 +107,14 @@ impl Cluster {
     /// A client of the cluster.
     pub fn client(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        // The login shells of jobs read no profile of whoever runs the tests.
+        // Login shells of jobs do not read the profile of the user who runs the tests.
         command
             .env("SLURM_CONF", self.conf())
             .env("HOME", self.dir.path());
         command
     }
 
-    /// What a client prints.
+    /// Output of a client, which must succeed.
     pub fn ask(&self, argv: &[&str]) -> String {
         let output = self.client(argv[0]).args(&argv[1..]).output();
         let output = output.expect("Slurm's clients are installed by scripts/test");
@@ -181,7 +181,7 @@ impl Cluster {
         folder
     }
 
-    /// How often a client of this name was started among those that note it.
+    /// Number of starts of a client, if it is one that notes them.
     #[allow(dead_code)]
     pub fn commands(&self, name: &str) -> usize {
         let text = fs::read_to_string(self.dir.path().join("commands")).unwrap_or_default();

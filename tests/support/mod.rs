@@ -1,4 +1,4 @@
-//! What tests of real processes share: waiting on a condition, processes that carry a token, and a tiny campaign.
+//! Support for tests of real processes: waiting for a condition, processes that carry a token, and a tiny campaign.
 
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
@@ -7,7 +7,7 @@ pub mod bench;
 pub mod binary;
 pub mod runs;
 
-pub use binary::{Said, moldflow, said};
+pub use binary::{ProgramOutput, moldflow, run_to_end};
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -20,7 +20,7 @@ use moldflow::store::Store;
 use moldflow::task::Event;
 use tempfile::TempDir;
 
-/// No test is about time: this only keeps one that has gone wrong from hanging.
+/// Time limit of a wait, so that a failing test does not hang.
 const DEADLINE: Duration = Duration::from_secs(100);
 
 /// Waits until `is_true`.
@@ -28,7 +28,7 @@ pub fn wait_until(what: &str, mut is_true: impl FnMut() -> bool) {
     wait_for(what, || is_true().then_some(()));
 }
 
-/// Waits until `look` finds something.
+/// Waits until `look` returns a value.
 pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -47,7 +47,7 @@ pub fn processes(prefix: &str) -> Vec<i32> {
         .expect("/proc")
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     let carries = |id: &i32| {
-        // That of a process that has ended is empty.
+        // The environment of a process that has ended is empty.
         let environment = fs::read(format!("/proc/{id}/environ")).unwrap_or_default();
         environment
             .split(|byte| *byte == 0)
@@ -56,7 +56,7 @@ pub fn processes(prefix: &str) -> Vec<i32> {
     ids.filter(carries).collect()
 }
 
-/// A campaign so small that it ends in a second or two, in a directory of its own.
+/// A campaign that ends in a second or two, in its own directory.
 pub struct Campaign {
     dir: TempDir,
     text: String,
@@ -84,8 +84,8 @@ stages:
 stop: {evaluations: 6, barren_batches: 10}
 ";
 
-/// The program of `Campaign::of_a_program`: an energy made of the molecule's name, and a line in the file `done` beside
-/// the program. What stands in the file `fault` is done before, for the first molecule that finds it.
+/// Program of `Campaign::of_a_program`: computes an energy from the molecule's SMILES, and adds a line to the file `done`
+/// beside the program. For one molecule it first runs the script in the file `fault`, if there is one.
 const PROGRAM: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 smiles=$(sed -n 's/^ *"smiles": "\(.*\)",$/\1/p' "$1")
@@ -119,7 +119,7 @@ impl Campaign {
         }
     }
 
-    /// The same whose energies come from a program, which can be told to go wrong.
+    /// Tiny campaign whose energies come from a program, which can be made to fail.
     pub fn of_a_program() -> Self {
         let campaign = Self::tiny().with(
             "engine: gfn2//mmff94",
@@ -133,13 +133,13 @@ impl Campaign {
         campaign
     }
 
-    /// What the program does wrong, once.
+    /// Script that the program runs once.
     pub fn with_fault(self, script: &str) -> Self {
         fs::write(self.path("fault"), script).expect("a file");
         self
     }
 
-    /// The same with something else in place of `from`.
+    /// Replaces `from`, which must occur, in the text of the campaign.
     pub fn with(mut self, from: &str, to: &str) -> Self {
         assert!(self.text.contains(from), "the campaign has no `{from}`");
         self.text = self.text.replace(from, to);
@@ -150,7 +150,7 @@ impl Campaign {
         self.dir.path().join(name)
     }
 
-    /// The command that runs it in the directory `name`.
+    /// Command that runs it in the directory `name`.
     pub fn run_command(&self, name: &str, arguments: &[&str]) -> Command {
         let file = self.path("campaign-file.yml");
         fs::write(&file, &self.text).expect("a file");
@@ -161,29 +161,29 @@ impl Campaign {
     }
 
     /// Runs it to its end.
-    pub fn run(&self, name: &str, arguments: &[&str]) -> Said {
-        said(&mut self.run_command(name, arguments))
+    pub fn run(&self, name: &str, arguments: &[&str]) -> ProgramOutput {
+        run_to_end(&mut self.run_command(name, arguments))
     }
 
-    /// Runs it to its end, which has to be a good one.
+    /// Runs it to its end, which must be a success.
     pub fn completed(&self, name: &str, arguments: &[&str]) -> PathBuf {
         self.run(name, arguments).with_code(0);
         self.path(name)
     }
 
-    /// Starts it, with what it says in a file `<name>.err`.
+    /// Starts it, with its standard error in the file `<name>.err`.
     pub fn start(&self, name: &str, arguments: &[&str]) -> Engine {
         Engine::start(self.run_command(name, arguments), self.path(name))
     }
 }
 
-/// A command on a run directory: `resume`, `status --json`, `export --format csv`.
-pub fn on(run_dir: &Path, arguments: &[&str]) -> Said {
+/// Runs a command on a run directory: `resume`, `status --json`, `export --format csv`.
+pub fn on(run_dir: &Path, arguments: &[&str]) -> ProgramOutput {
     let (command, rest) = arguments.split_first().expect("a command");
-    said(moldflow(&[command]).arg(run_dir).args(rest))
+    run_to_end(moldflow(&[command]).arg(run_dir).args(rest))
 }
 
-/// An engine at work. Nothing is left of it when it goes out of scope.
+/// A running engine, killed when it is dropped.
 pub struct Engine {
     child: Child,
     run_dir: PathBuf,
@@ -206,7 +206,7 @@ impl Engine {
         Self::start(command, run_dir.to_owned())
     }
 
-    /// Waits until the journal holds `n` facts, or the engine has ended before.
+    /// Waits until the journal holds `n` facts or the engine has ended.
     pub fn wait_for_facts(&mut self, n: usize) {
         self.wait_for_journal(|journal| journal.len() >= n);
     }
@@ -242,7 +242,7 @@ impl Engine {
         );
     }
 
-    /// Ctrl-C twice; the second once the first was heard, for two of a kind that wait are one.
+    /// Sends Ctrl-C twice, the second after the response to the first, since two pending signals count as one.
     pub fn interrupt_twice(&mut self) {
         self.signal("INT");
         wait_until("the answer to Ctrl-C", || {
@@ -267,7 +267,7 @@ impl Drop for Engine {
     }
 }
 
-/// Every fact of the journal of a run; none while there is no database.
+/// All events of a run's journal; empty without a database.
 pub fn journal(run_dir: &Path) -> Vec<Event> {
     let mut events = Vec::new();
     let read = async {
@@ -291,7 +291,7 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(future)
 }
 
-/// The rows of `export --format csv`, each by the names of its columns.
+/// Rows of `export --format csv`, by the names of the columns.
 pub fn rows(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
     let text = on(run_dir, &["export", "--format", "csv"]).with_code(0).out;
     let mut reader = csv::Reader::from_reader(text.as_bytes());

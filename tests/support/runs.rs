@@ -1,4 +1,4 @@
-//! What runs that have ended have in common, and what holds of every one of them.
+//! Properties of runs that have ended.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -9,7 +9,7 @@ use moldflow::task::{Event, Fact, FailureKind, Outcome, TaskId};
 
 use super::{EVALUATIONS, journal, processes, rows, run_name, wait_until};
 
-/// Columns of an export that tell what an answer cost.
+/// Columns of an export that show the cost of a result.
 const USAGE: [&str; 6] = [
     "attempts",
     "cached",
@@ -19,7 +19,7 @@ const USAGE: [&str; 6] = [
     "peak_memory_mib",
 ];
 
-/// A run without what it cost: what two runs of the same campaign have in common.
+/// Rows of an export without the columns of [`USAGE`], which are equal in two runs of a campaign.
 pub fn export_without_usage(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
     let mut rows = rows(run_dir);
     for row in &mut rows {
@@ -28,7 +28,7 @@ pub fn export_without_usage(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
     rows
 }
 
-/// The answer of every task that succeeded; fails if one was computed twice.
+/// Outcome of every task that succeeded. Panics if one was computed twice.
 pub fn answers(journal: &[Event]) -> BTreeMap<TaskId, Outcome> {
     let mut answers = BTreeMap::new();
     for event in journal {
@@ -42,7 +42,7 @@ pub fn answers(journal: &[Event]) -> BTreeMap<TaskId, Outcome> {
     answers
 }
 
-/// Attempts that failed, by what.
+/// Kind of failure of each failed attempt.
 pub fn failures(journal: &[Event]) -> Vec<FailureKind> {
     let failed = journal.iter().filter_map(|event| match &event.fact {
         Fact::Ended {
@@ -83,7 +83,7 @@ pub fn names(dir: &Path) -> BTreeSet<String> {
         .collect()
 }
 
-/// What holds of every run that was resumed to its end.
+/// Requires the properties of every run that was resumed to its end.
 pub fn assert_whole(run_dir: &Path) {
     let rows = rows(run_dir);
     let evaluated: Vec<_> = rows
@@ -99,7 +99,7 @@ pub fn assert_whole(run_dir: &Path) {
     );
     let journal = journal(run_dir);
     answers(&journal);
-    // The machine took a few attempts; no task is to blame.
+    // Attempts are lost with the engine or the machine, but none failed by itself.
     assert!(
         failures(&journal)
             .iter()
@@ -111,7 +111,7 @@ pub fn assert_whole(run_dir: &Path) {
         processes(&format!("{}.", run_name(run_dir))).is_empty()
     });
     assert!(
-        // Of the generator: its agent, and the statistics of its model.
+        // The generator's agent, and the statistics of its model.
         names(&run_dir.join("state")).len() <= 2,
         "{:?}",
         names(&run_dir.join("state"))
@@ -128,7 +128,7 @@ pub fn assert_whole(run_dir: &Path) {
     );
 }
 
-/// All that is in the database of a run but times and memory, and its state files.
+/// Content of a run's database, without times and memory, and its state files.
 pub fn contents(run_dir: &Path) -> String {
     let mut text = super::wait(async {
         let mut store = Store::open_to_read(run_dir).await.expect("a database");
@@ -139,7 +139,7 @@ pub fn contents(run_dir: &Path) -> String {
                 started: None,
                 finished: None,
                 peak_memory_kib: None,
-                // Those that the machine lost are among them.
+                // Lost attempts are counted too.
                 attempts: None,
                 ..row
             })
@@ -170,6 +170,6 @@ pub fn contents(run_dir: &Path) -> String {
 
 pub fn assert_same(run_dir: &Path, calm: &Path) {
     assert_eq!(export_without_usage(run_dir), export_without_usage(calm));
-    // Agents, models and predictions included: files are named by their content.
+    // This includes agents, models and predictions: files are named by their content.
     assert_eq!(answers(&journal(run_dir)), answers(&journal(calm)));
 }

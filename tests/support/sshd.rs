@@ -1,4 +1,4 @@
-//! What tests share: another host, a real sshd in namespaces of its own behind a virtual cable that can be cut.
+//! Another host: a real sshd in its own namespaces, behind a virtual cable that can be cut.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -82,7 +82,7 @@ impl Sshd {
         let config = fs::read_to_string(&path).expect("a file");
         let (_, it) = config.split_once('\n').expect("the name, and the rest");
         let text = text.replace("IT", it.trim_end());
-        // Of two values of one key ssh takes the first.
+        // ssh uses the first of two values of a key.
         fs::write(path, format!("{text}\n{config}")).expect("a file");
     }
 
@@ -213,7 +213,7 @@ impl Sshd {
         self.trust("other_key", address);
     }
 
-    /// What sshd said.
+    /// Log of sshd.
     pub fn log(&self) -> String {
         fs::read_to_string(self.dir.path().join("sshd.log")).unwrap_or_default()
     }
@@ -261,7 +261,7 @@ impl Sshd {
         fs::write(known, format!("{address} {key}")).expect("a file");
     }
 
-    /// What the user does who logs in by hand, with a connection that others may share, and a key that does not last.
+    /// Logs in as a user does by hand, with a connection that others may share, and removes the key.
     #[allow(dead_code)]
     pub fn log_in_by_hand(&self) {
         let mut command = Command::new("ssh");
