@@ -1,124 +1,21 @@
-//! `moldflow submit` on PBS, Cobalt and Flux, of which no server can be had here: programs on PATH stand for their commands, and
-//! the script that they were given is run by hand.
+//! `moldflow submit` on PBS, Cobalt and Flux, of which no server is available here: programs on PATH replace their commands, and
+//! the submitted script is run by hand.
 
+#[path = "support/recording_scheduler.rs"]
+mod recording_scheduler;
 #[path = "support/mod.rs"]
 mod support;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use moldflow::task::{Fact, FailureKind, Outcome};
-use support::{ProgramOutput, run_to_end};
-use tempfile::TempDir;
-
-/// A scheduler whose commands record their arguments.
-struct RecordingScheduler {
-    dir: TempDir,
-}
-
-impl RecordingScheduler {
-    fn new(name: &str, prints: &str) -> Self {
-        let dir = tempfile::tempdir().expect("a directory");
-        let log = dir.path().join("asked");
-        fs::create_dir(dir.path().join("bin")).expect("a directory");
-        for (command, prints) in [("qsub", prints), ("qdel", ""), ("qstat", "")] {
-            let path = dir.path().join("bin").join(command);
-            let script = format!(
-                "#!/bin/sh\necho {command} \"$@\" >> {}\nprintf '{prints}'\n",
-                log.display()
-            );
-            fs::write(&path, script).expect("a script");
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("executable");
-        }
-        // The login shell of a job sets its own PATH.
-        let profile = format!("PATH={}:$PATH\n", dir.path().join("bin").display());
-        fs::write(dir.path().join(".profile"), profile).expect("a profile of the shell");
-        let site = format!(
-            "name: one\nnode: {{cores: 2}}\npass_environment: [PASSED_*]\nsubmit:\n  system: {name}\n  queue: debug\n  account: chem\n  \
-             walltime: 90m\n  options: [\"-l place=excl\"]\npartitions:\n  \
-             qc: {{executor: allocation, tasks_per_node: 2}}\n  ml: {{executor: local, slots: 1}}\n"
-        );
-        fs::write(dir.path().join("site.yml"), site).expect("a profile");
-        Self { dir }
-    }
-
-    fn run_dir(&self) -> PathBuf {
-        self.dir
-            .path()
-            .canonicalize()
-            .expect("it exists")
-            .join("run")
-    }
-
-    fn command(&self, program: impl AsRef<Path>) -> Command {
-        let mut command = Command::new(program.as_ref());
-        let path = std::env::var("PATH").unwrap_or_default();
-        let bin = self.dir.path().join("bin");
-        command
-            .env("PATH", format!("{}:{path}", bin.display()))
-            .env("HOME", self.dir.path())
-            .env("PASSED_ON", "it's here")
-            .env("NOT_PASSED", "secret")
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        command
-    }
-
-    fn moldflow(&self, arguments: &[&str]) -> ProgramOutput {
-        let mut command = self.command(env!("CARGO_BIN_EXE_moldflow"));
-        run_to_end(command.args(arguments))
-    }
-
-    fn submit(&self, what: &str) -> ProgramOutput {
-        let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
-        let (site, run) = (site.display().to_string(), run.display().to_string());
-        self.moldflow(&["submit", what, "--site", &site, "--run-dir", &run])
-    }
-
-    /// The quickstart campaign, whose simulations may take three seconds.
-    fn submit_short(&self) -> ProgramOutput {
-        let (site, run) = (self.dir.path().join("site.yml"), self.run_dir());
-        let (site, run) = (site.display().to_string(), run.display().to_string());
-        let mut arguments = vec!["submit", "campaigns/quickstart.yml", "--site", &site];
-        arguments.extend(["--run-dir", &run, "--set", "methods.energy.timeout=3s"]);
-        self.moldflow(&arguments)
-    }
-
-    /// Commands about jobs and their arguments, with the run directory shortened.
-    fn asked(&self) -> String {
-        let text = fs::read_to_string(self.dir.path().join("asked")).unwrap_or_default();
-        let text = text.replace("qstat -Q\n", "");
-        text.replace(&self.run_dir().display().to_string(), "RUN_DIR")
-    }
-
-    fn script(&self) -> String {
-        let text = fs::read_to_string(self.run_dir().join("job.sh")).expect("a script");
-        text.replace(&self.run_dir().display().to_string(), "RUN_DIR")
-            .replace(env!("CARGO_BIN_EXE_moldflow"), "moldflow")
-            .replace(&self.dir.path().join("bin").display().to_string(), "BIN")
-    }
-
-    /// Runs the script as the batch system would.
-    fn begin_job(&self, variables: &[(&str, &str)]) -> ProgramOutput {
-        let mut command = self.command(self.run_dir().join("job.sh"));
-        run_to_end(command.envs(variables.iter().copied()))
-    }
-
-    fn status(&self) -> String {
-        let run = self.run_dir().display().to_string();
-        self.moldflow(&["status", &run]).out
-    }
-}
-
-fn job_out(system: &RecordingScheduler) -> String {
-    fs::read_to_string(system.run_dir().join("job.out")).unwrap_or_default()
-}
+use recording_scheduler::RecordingScheduler;
 
 #[test]
 fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    let output = system.submit("campaigns/quickstart.yml");
+    let output = system.submit(&[]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(output.out.contains("job 12.server: 1 nodes for 1h 30m"));
     insta::assert_snapshot!("script_pbs", system.script());
@@ -127,12 +24,9 @@ fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end()
         "quickstart: submitted, job 12.server has not started\n"
     );
 
-    let nodes = system.dir.path().join("nodes");
-    // A line a rank.
-    fs::write(&nodes, "x1\nx1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    // One line per rank.
+    let job = system.begin_pbs_job("12.server", "x1\nx1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert_eq!(
         system.asked(),
         "qsub -N moldflow-run.1 RUN_DIR/job.sh\n\
@@ -145,11 +39,11 @@ fn a_campaign_is_submitted_to_pbs_and_its_continuation_is_cancelled_at_its_end()
 #[test]
 fn a_campaign_is_submitted_to_cobalt_and_its_continuation_is_cancelled_at_its_end() {
     let system = RecordingScheduler::new("cobalt", "Job routed to queue debug.\\n\\n266001\\n");
-    let output = system.submit("campaigns/quickstart.yml");
+    let output = system.submit(&[]);
     assert_eq!(output.code, Some(0), "{output:?}");
     insta::assert_snapshot!("script_cobalt", system.script());
     let job = system.begin_job(&[("COBALT_JOBID", "266001"), ("COBALT_PARTNAME", "17")]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert_eq!(
         system.asked(),
         "qsub --jobname moldflow-run.1 RUN_DIR/job.sh\n\
@@ -161,7 +55,7 @@ fn a_campaign_is_submitted_to_cobalt_and_its_continuation_is_cancelled_at_its_en
 #[test]
 fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
+    system.submit(&[]).with_code(0);
     let run = system.run_dir().display().to_string();
     let submit = || system.moldflow(&["submit", &run, "--walltime", "2h"]);
     let changed = system.moldflow(&["submit", &run, "--seed", "3"]);
@@ -193,18 +87,15 @@ fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
 #[test]
 fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
+    system.submit(&[]).with_code(0);
     // Too short for any task: it ends in good order, and says why nothing follows.
     let script = system.run_dir().join("job.sh");
     let short = fs::read_to_string(&script)
         .expect("a script")
         .replace("1h30m", "5s");
     fs::write(&script, short).expect("a script");
-    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    let out = job_out(&system);
+    let job = system.begin_pbs_job("12.server", "x1\n");
+    let out = system.job_out();
     assert_eq!(job.code, Some(0), "{out}");
     assert!(
         out.contains("no task ended in job 12.server, therefore no job follows it"),
@@ -225,16 +116,13 @@ fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
 #[test]
 fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    let site = system.dir.path().join("site.yml");
-    let profile = fs::read_to_string(&site).expect("a profile");
-    let slow = profile.replace("tasks_per_node: 2", "setup: [sleep 60]");
-    fs::write(&site, slow.replace("90m", "12s")).expect("a profile");
-    assert_eq!(system.submit_short().code, Some(0));
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    system.change_site(|profile| {
+        let slow = profile.replace("tasks_per_node: 2", "setup: [sleep 60]");
+        slow.replace("90m", "12s")
+    });
+    system.submit_short().with_code(0);
+    let job = system.begin_pbs_job("12.server", "x1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     let attempts = support::journal(&system.run_dir()).into_iter();
     let kinds = attempts.filter_map(|event| match event.fact {
         Fact::Ended {
@@ -254,21 +142,18 @@ fn what_the_end_of_its_job_cuts_short_is_tried_again_and_not_counted() {
 #[test]
 fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    let site = system.dir.path().join("site.yml");
-    let profile = fs::read_to_string(&site).expect("a profile");
-    let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
-    fs::write(&site, slow.replace("90m", "12s")).expect("a profile");
+    system.change_site(|profile| {
+        let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
+        slow.replace("90m", "12s")
+    });
     let qsub = system.dir.path().join("bin/qsub");
     let script = fs::read_to_string(&qsub).expect("a script");
     let refusing =
         "case \"$*\" in *depend*) echo 'qsub: no dependencies' >&2; exit 1;; esac\nprintf";
     fs::write(&qsub, script.replace("printf", refusing)).expect("a script");
-    assert_eq!(system.submit_short().code, Some(0));
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    let out = job_out(&system);
+    system.submit_short().with_code(0);
+    let job = system.begin_pbs_job("12.server", "x1\n");
+    let out = system.job_out();
     assert_eq!(job.code, Some(0), "{out}");
     assert!(out.contains("the time of this job is over"), "{out}");
     assert!(out.contains("job 12.server continues the run"), "{out}");
@@ -283,18 +168,17 @@ fn where_no_job_may_wait_for_another_the_next_is_submitted_at_the_end() {
 #[test]
 fn the_tasks_of_a_node_have_gpus_of_their_own() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    let site = system.dir.path().join("site.yml");
-    let profile = fs::read_to_string(&site).expect("a profile");
     let seen = system.dir.path().join("seen");
     let setup = format!(
         "tasks_per_node: 2, gpus_per_task: 2, setup: [\"echo $CUDA_VISIBLE_DEVICES >> {}\"]",
         seen.display()
     );
-    let profile = profile
-        .replace("tasks_per_node: 2", &setup)
-        .replace("node: {cores: 2}", "node: {cores: 2, gpus: 4}");
-    fs::write(&site, profile).expect("a profile");
-    let output = system.submit("campaigns/quickstart.yml");
+    system.change_site(|profile| {
+        profile
+            .replace("tasks_per_node: 2", &setup)
+            .replace("node: {cores: 2}", "node: {cores: 2, gpus: 4}")
+    });
+    let output = system.submit(&[]);
     assert_eq!(output.code, Some(0), "{output:?}");
     // Tasks of the job want some, so it asks for those of its nodes.
     assert!(
@@ -302,11 +186,8 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
         "{}",
         system.script()
     );
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    let job = system.begin_pbs_job("12.server", "x1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     let seen = fs::read_to_string(seen).expect("tasks wrote it");
     let distinct: std::collections::BTreeSet<&str> = seen.lines().collect();
     assert_eq!(distinct, ["0,1", "2,3"].into());
@@ -315,14 +196,11 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
 #[test]
 fn a_job_whose_path_lacks_the_commands_still_submits_the_next() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
+    system.submit(&[]).with_code(0);
     // The login shell of the job sets a PATH without them.
     fs::write(system.dir.path().join(".profile"), "PATH=/usr/bin:/bin\n").expect("a profile");
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "12.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    let job = system.begin_pbs_job("12.server", "x1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert!(
         system
             .asked()
@@ -335,16 +213,14 @@ fn a_job_whose_path_lacks_the_commands_still_submits_the_next() {
 #[test]
 fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
-    let site = system.dir.path().join("site.yml");
-    let profile = fs::read_to_string(&site).expect("a profile");
     let hold = system.dir.path().join("hold");
     fs::write(&hold, "").expect("a file");
     let setup = format!(
         "setup: [\"while test -e {}; do sleep 0.1; done\"]",
         hold.display()
     );
-    fs::write(&site, profile.replace("tasks_per_node: 2", &setup)).expect("a profile");
-    assert_eq!(system.submit("campaigns/quickstart.yml").code, Some(0));
+    system.change_site(|profile| profile.replace("tasks_per_node: 2", &setup));
+    system.submit(&[]).with_code(0);
     let qsub =
         "#!/bin/sh\necho 'qsub: Access from host not allowed, or unknown host' >&2\nexit 1\n";
     fs::write(system.dir.path().join("bin/qsub"), qsub).expect("a script");
@@ -358,7 +234,7 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
     let says = "runs in 12.server; the next job could not be submitted from job 12.server: `qsub";
     support::wait_until("the trouble in status", || {
         let ended = job.try_wait().expect("a child");
-        assert_eq!(ended, None, "{}", job_out(&system));
+        assert_eq!(ended, None, "{}", system.job_out());
         let status = system.status();
         status.contains(says) && status.contains("Access from host not allowed")
     });
@@ -366,7 +242,7 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
     assert!(
         job.wait().expect("it ends").success(),
         "{}",
-        job_out(&system)
+        system.job_out()
     );
     assert!(system.status().contains("1, done"), "{}", system.status());
 }
@@ -375,9 +251,7 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
 #[test]
 fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_its_job() {
     let system = RecordingScheduler::new("flux", "");
-    let site = system.dir.path().join("site.yml");
-    let profile = fs::read_to_string(&site).expect("a profile");
-    fs::write(&site, profile.replace("-l place=excl", "--exclusive")).expect("a profile");
+    system.change_site(|profile| profile.replace("-l place=excl", "--exclusive"));
     let flux = system.dir.path().join("bin/flux");
     let log = system.dir.path().join("asked");
     let script = format!(
@@ -387,7 +261,7 @@ fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_i
     );
     fs::write(&flux, script).expect("a script");
     fs::set_permissions(&flux, fs::Permissions::from_mode(0o700)).expect("executable");
-    let output = system.submit("campaigns/quickstart.yml");
+    let output = system.submit(&[]);
     assert_eq!(output.code, Some(0), "{}", output.err);
     assert!(
         output.out.contains("job fM7Zq9AKHno: 1 nodes for 1h 30m"),
@@ -396,7 +270,7 @@ fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_i
     );
     insta::assert_snapshot!("script_flux", system.script());
     let job = system.begin_job(&[("FLUX_ENCLOSING_ID", "ƒM7Zq9AKHno")]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert_eq!(
         system.asked(),
         "flux queue list --no-header --format={queue}\n\
@@ -422,18 +296,7 @@ fn numbering(system: &RecordingScheduler) {
 fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     let system = RecordingScheduler::new("pbs", "");
     numbering(&system);
-    let (site, run) = (system.dir.path().join("site.yml"), system.run_dir());
-    let (site, run) = (site.display().to_string(), run.display().to_string());
-    let output = system.moldflow(&[
-        "submit",
-        "campaigns/quickstart.yml",
-        "--site",
-        &site,
-        "--run-dir",
-        &run,
-        "--chain",
-        "3",
-    ]);
+    let output = system.submit(&["--chain", "3"]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(
         output
@@ -449,23 +312,20 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
         system.status(),
         "quickstart: submitted, none of the jobs 21.server, 22.server, 23.server has started\n"
     );
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "21.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    let job = system.begin_pbs_job("21.server", "x1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     // None is submitted from a job, and the last is cancelled first: the end of one begins the next.
     assert_eq!(
         system.asked(),
         format!("{submitted}qdel 23.server\nqdel 22.server\n")
     );
     // One that could not be cancelled begins all the same, and ends at once.
-    let job = system.begin_job(&[("PBS_JOBID", "22.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    let job = system.begin_pbs_job("22.server", "x1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert!(
-        job_out(&system).contains("the run ended before this job"),
+        system.job_out().contains("the run ended before this job"),
         "{}",
-        job_out(&system)
+        system.job_out()
     );
 }
 
@@ -473,20 +333,16 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
 fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
     let system = RecordingScheduler::new("pbs", "");
     numbering(&system);
-    let site = system.dir.path().join("site.yml");
-    let profile = fs::read_to_string(&site).expect("a profile");
-    let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
-    let slow = slow.replace("  walltime: 90m", "  walltime: 12s\n  chain: 1");
-    fs::write(&site, slow).expect("a profile");
-    assert_eq!(system.submit_short().code, Some(0));
-    let nodes = system.dir.path().join("nodes");
-    fs::write(&nodes, "x1\n").expect("a node file");
-    let nodes = nodes.display().to_string();
-    let job = system.begin_job(&[("PBS_JOBID", "21.server"), ("PBS_NODEFILE", &nodes)]);
-    assert_eq!(job.code, Some(0), "{}", job_out(&system));
+    system.change_site(|profile| {
+        let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
+        slow.replace("  walltime: 90m", "  walltime: 12s\n  chain: 1")
+    });
+    system.submit_short().with_code(0);
+    let job = system.begin_pbs_job("21.server", "x1\n");
+    assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert_eq!(system.asked(), "qsub -N moldflow-run.1 RUN_DIR/job.sh\n");
     let says = "this was the last of the jobs that were submitted at once";
-    assert!(job_out(&system).contains(says), "{}", job_out(&system));
+    assert!(system.job_out().contains(says), "{}", system.job_out());
     assert!(
         system
             .status()
@@ -504,18 +360,7 @@ fn a_chain_of_which_a_part_is_submitted_says_which() {
     let script = fs::read_to_string(&qsub).expect("a script");
     let limit = "case \"$*\" in *run.3*) echo \"qsub: would exceed queue debug's per-user limit of jobs in 'Q' state\" >&2; exit 188;; esac\necho qsub";
     fs::write(&qsub, script.replacen("echo qsub", limit, 1)).expect("a script");
-    let (site, run) = (system.dir.path().join("site.yml"), system.run_dir());
-    let (site, run) = (site.display().to_string(), run.display().to_string());
-    let output = system.moldflow(&[
-        "submit",
-        "campaigns/quickstart.yml",
-        "--site",
-        &site,
-        "--run-dir",
-        &run,
-        "--chain",
-        "4",
-    ]);
+    let output = system.submit(&["--chain", "4"]);
     assert_eq!(output.code, Some(1));
     let printed = output.err;
     assert!(
@@ -537,7 +382,7 @@ fn what_cannot_be_submitted_is_refused_before_anything_is_written() {
     let refused = |text_of: &str, why: &str| {
         let profile = fs::read_to_string(&site).expect("a profile");
         fs::write(&site, text_of).expect("a profile");
-        let output = system.submit("campaigns/quickstart.yml");
+        let output = system.submit(&[]);
         assert_ne!(output.code, Some(0));
         let printed = output.err;
         assert!(printed.contains(why), "{printed}");

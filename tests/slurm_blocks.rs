@@ -153,13 +153,7 @@ fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     partition.wait("start of the fifth", 60, |_| {
         fs::read_to_string(&node).is_ok_and(|n| n.ends_with('\n'))
     });
-    let name = fs::read_to_string(&node).expect("a node");
-    cluster.kill_node(
-        name.trim()
-            .trim_start_matches('n')
-            .parse()
-            .expect("a number"),
-    );
+    cluster.kill_node_named_in(&node);
     partition.wait("end of all", 90, |p| p.log.ended.len() == 5);
     assert!(
         matches!(partition.log.exit(5), Termination::NodeLost(_)),

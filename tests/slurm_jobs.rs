@@ -239,13 +239,7 @@ fn what_the_machine_does_to_a_job_is_not_counted() {
     wait_for("second job", || {
         fs::read_to_string(&node).is_ok_and(|name| name.ends_with('\n'))
     });
-    let name = fs::read_to_string(&node).expect("a node");
-    cluster.kill_node(
-        name.trim()
-            .trim_start_matches('n')
-            .parse()
-            .expect("a number"),
-    );
+    cluster.kill_node_named_in(&node);
     let ended = partition.wait_for_ends(2, Duration::from_secs(150));
     assert_eq!(ended[&1].0, Termination::Walltime);
     assert_eq!(kind(&ended[&1].0), FailureKind::Walltime);

@@ -53,6 +53,13 @@ fn batch(event: Event, records: Vec<Record>) -> Commit {
     }
 }
 
+fn resumed(at: i64) -> Event {
+    Event {
+        at,
+        fact: Fact::Resumed,
+    }
+}
+
 async fn facts(store: &mut Store) -> Vec<Event> {
     let mut events = Vec::new();
     store
@@ -72,29 +79,14 @@ fn what_was_committed_is_there_when_the_database_is_opened_again() {
             .await
             .unwrap();
         store
-            .commit(&batch(
-                Event {
-                    at: 2,
-                    fact: Fact::Resumed,
-                },
-                vec![queued(1)],
-            ))
+            .commit(&batch(resumed(2), vec![queued(1)]))
             .await
             .unwrap();
         // Dropped, not closed: as by a kill.
         drop(store);
         let mut store = Store::open(dir.path()).await.unwrap();
         assert_eq!(store.run_info().await.unwrap(), info());
-        assert_eq!(
-            facts(&mut store).await,
-            [
-                began(1),
-                Event {
-                    at: 2,
-                    fact: Fact::Resumed
-                }
-            ]
-        );
+        assert_eq!(facts(&mut store).await, [began(1), resumed(2)]);
         let candidates = store.candidates().await.unwrap();
         assert_eq!(
             candidates
@@ -130,21 +122,9 @@ fn of_a_batch_all_is_committed_or_nothing() {
         };
         let bad = Commit {
             facts: vec![
-                (
-                    Event {
-                        at: 2,
-                        fact: Fact::Resumed,
-                    },
-                    vec![queued(1)],
-                ),
+                (resumed(2), vec![queued(1)]),
                 // A second candidate in the place of the first.
-                (
-                    Event {
-                        at: 3,
-                        fact: Fact::Resumed,
-                    },
-                    vec![queued(2), queued(0)],
-                ),
+                (resumed(3), vec![queued(2), queued(0)]),
             ],
             simulations: vec![simulation],
             started: vec![],
@@ -159,13 +139,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
         assert_eq!(store.candidates().await.unwrap().len(), 1);
         // And the database goes on as before.
         store
-            .commit(&batch(
-                Event {
-                    at: 4,
-                    fact: Fact::Resumed,
-                },
-                vec![queued(1)],
-            ))
+            .commit(&batch(resumed(4), vec![queued(1)]))
             .await
             .unwrap();
         assert_eq!(store.candidates().await.unwrap().len(), 2);

@@ -230,7 +230,15 @@ impl Cluster {
         self.nodes[node - 1] = Some(child.expect("slurmd starts"));
     }
 
-    /// Cuts the power of a node: its daemon and all its jobs are gone.
+    /// Kills the node whose name is in `file`.
+    #[allow(dead_code)]
+    pub fn kill_node_named_in(&mut self, file: &Path) {
+        let name = fs::read_to_string(file).expect("a node");
+        let number = name.trim().trim_start_matches('n').parse();
+        self.kill_node(number.expect("a number"));
+    }
+
+    /// Kills the daemon and all jobs of a node, as a power cut does.
     #[allow(dead_code)]
     pub fn kill_node(&mut self, node: usize) {
         end(self.nodes[node - 1].take());
@@ -238,7 +246,7 @@ impl Cluster {
         kill_all(&self.conf(), |pid| {
             let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let arguments = String::from_utf8_lossy(&arguments).into_owned();
-            // The daemon of a step is called by its step, `slurmstepd: [12.batch]`: told by its spool directory.
+            // The daemon of a step is named after its step, `slurmstepd: [12.batch]`: its spool directory tells the node.
             let variable = format!("SLURMD_NODENAME={name}");
             has_variable(pid, &variable)
                 || arguments.starts_with("slurmstepd") && holds_spool(pid, &name)
