@@ -4,105 +4,18 @@
 mod cluster;
 #[path = "support/jobs.rs"]
 mod jobs;
+#[path = "support/slurm_partition.rs"]
+mod slurm_partition;
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cluster::{Cluster, wait_for, wait_long};
-use jobs::{JobEnd, ReportLog, number, shell_job, slurm_transport, submission_params};
+use jobs::number;
 use moldflow::driver::{TaskProgram, TaskRun};
-use moldflow::exec::jobs::JobExecutor;
 use moldflow::exec::{Adoption, Executor, Job, Termination};
-use moldflow::scheduler::SubmissionParams;
 use moldflow::task::{FailureKind, Outcome};
-use tokio::sync::mpsc::unbounded_channel;
-
-/// The executor of a partition whose tasks are jobs of Slurm.
-struct SlurmPartition {
-    executor: JobExecutor,
-    log: ReportLog,
-    dir: PathBuf,
-}
-
-impl SlurmPartition {
-    fn new(cluster: &Cluster, max_jobs: usize) -> Self {
-        Self::with(cluster, |terms| terms.batch.max_jobs = number(max_jobs))
-    }
-
-    fn with(cluster: &Cluster, change: impl FnOnce(&mut SubmissionParams)) -> Self {
-        Self::through(cluster, None, change)
-    }
-
-    /// `clients`: the folder of Slurm's commands, if they are not those on PATH.
-    fn through(
-        cluster: &Cluster,
-        clients: Option<&Path>,
-        change: impl FnOnce(&mut SubmissionParams),
-    ) -> Self {
-        let mut terms = submission_params("slurm", 1);
-        terms.batch.queue = Some("short".into());
-        terms.batch.max_jobs = number(16);
-        terms.batch.options = vec!["--quiet".into()];
-        terms.setup = vec!["export SET_UP=yes".into()];
-        change(&mut terms);
-        let max_jobs = terms.batch.max_jobs.get();
-        let scheduler = (terms.scheduler.scheduler)(terms);
-        let mut transport = slurm_transport(&cluster.conf())
-            // Login shells of jobs do not read the profile of the user who runs the tests.
-            .with("HOME", cluster.dir().to_string_lossy());
-        if let Some(clients) = clients {
-            transport = transport.with("PATH", format!("{}:/usr/bin:/bin", clients.display()));
-        }
-        let (sender, reports) = unbounded_channel();
-        let executor =
-            JobExecutor::new(scheduler, Box::new(transport), max_jobs, jobs::RUN, sender);
-        Self {
-            executor: executor.expect("a thread"),
-            log: ReportLog::new(reports),
-            dir: cluster.dir().join("tasks"),
-        }
-    }
-
-    fn job(&self, task: u64, script: &str) -> Job {
-        Job {
-            env: vec![("COLOUR".into(), "blue".into())],
-            files: vec![("input".into(), b"four".to_vec())],
-            ..shell_job(&self.dir, task, script)
-        }
-    }
-
-    fn submit(&mut self, scripts: &[&str]) {
-        let numbered = (1..).zip(scripts);
-        let jobs = numbered
-            .map(|(task, script)| self.job(task, script))
-            .collect();
-        self.executor.submit(jobs);
-    }
-
-    fn wait_for_ends(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, JobEnd> {
-        self.wait_for_some(count, limit);
-        assert_eq!(self.executor.busy(), 0);
-        &self.log.ended
-    }
-
-    /// Other jobs may still run.
-    fn wait_for_some(&mut self, count: usize, limit: Duration) -> &BTreeMap<u64, JobEnd> {
-        wait_long("end of jobs", limit, || {
-            self.log.collect();
-            self.log.ended.len() >= count
-        });
-        &self.log.ended
-    }
-
-    fn wait_for_starts(&mut self, count: usize) {
-        wait_for("start of all jobs", || {
-            self.log.collect();
-            self.log.started.len() >= count
-        });
-    }
-}
+use slurm_partition::SlurmPartition;
 
 const SOON: Duration = Duration::from_secs(40);
 
