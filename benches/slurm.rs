@@ -1,4 +1,5 @@
-//! Short tasks in blocks, against bare `srun` steps in one allocation of the same size, on a Slurm started for it.
+//! Short tasks in blocks, against bare `srun` steps in one allocation of the same size, on a Slurm
+//! started for it.
 //!
 //! `cargo bench --bench slurm`; as root, with Slurm and munge installed.
 

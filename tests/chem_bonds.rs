@@ -65,7 +65,7 @@ fn the_geometry_of_an_isomer_is_not_that_of_the_molecule() {
     assert!(change("CCO", &mmff94("COC")).is_some());
 }
 
-/// A hydrogen that passes from one oxygen of an acid to the other is where it was, as far as the molecule goes.
+/// A hydrogen that moves from one oxygen of an acid to the other does not change the molecule.
 #[test]
 fn like_atoms_may_change_places() {
     let mut acid = mmff94("CC(=O)O");

@@ -137,7 +137,8 @@ fn ring_sizes(molecule: &Molecule) -> Vec<usize> {
     sizes
 }
 
-/// Bonds of an atom outside of aromatic rings, none within, where they are not countable one by one.
+/// Bonds of an atom outside of aromatic rings, none within, where they are not countable one by
+/// one.
 fn localised_valence(molecule: &Molecule, atom: usize) -> Option<usize> {
     let atom = &molecule.heavy_atoms()[atom];
     let orders = atom.neighbours.iter().map(|(kind, _)| match kind {
@@ -179,7 +180,8 @@ proptest! {
                 }
                 let before = state.as_ref().map_or(0, rings);
                 prop_assert!(rings(molecule) <= before + 1);
-                // A join closes the shortest ring through the new bond at an allowed size; every ring of a QM9 start is left alone.
+                // A join closes the shortest ring through the new bond at an allowed size; every
+                // ring of a QM9 start is left alone.
                 if rings(molecule) > before {
                     let old: Vec<usize> = state.as_ref().map(ring_sizes).unwrap_or_default();
                     let new = ring_sizes(molecule);

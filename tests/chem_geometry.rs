@@ -105,7 +105,8 @@ fn stereoisomers_are_conformers_where_the_stereo_is_not_specified() {
     assert!(one.iter().all(|kind| *kind == one[0]) && other.iter().all(|kind| *kind != one[0]));
 }
 
-/// Boron, hydrogen halides and the like, and sulfur with six bonds, as RDKit 2026.09.1 has it (`MMFFHasAllMoleculeParams`).
+/// Boron, hydrogen halides and the like, and sulfur with six bonds, as RDKit 2026.09.1 has it
+/// (`MMFFHasAllMoleculeParams`).
 const WITHOUT_MMFF94: [&str; 11] = [
     "OB(O)C",
     "CB(C)C",
@@ -168,7 +169,8 @@ fn what_mmff94_treats_is_relaxed_with_it_in_any_case() {
 
 #[test]
 fn embeddings_are_given_up_at_their_time_limit_however_many_there_are() {
-    // It cannot be embedded, and forty times its size takes far more than the least limit of a second to be known.
+    // It cannot be embedded, and forty times its size takes far more than the least limit of a
+    // second to be known.
     let cage =
         Molecule::parse(&"C1NC23C1NC1C2OC13".replace("C1N", &format!("{}C1N", "C".repeat(60))))
             .unwrap();

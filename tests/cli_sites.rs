@@ -205,7 +205,8 @@ fn a_launcher_that_does_not_start_two_ranks_fails() {
 
 const PBS: &str = "name: pbs\nrecognise: {hostname: [\"*\"]}\npartitions:\n  qc: {executor: pbs, queue: QUEUE, account: chem, walltime: 1h, max_jobs: 4}\n  ml: {executor: local, slots: 1}\n";
 
-/// The form in which qstat of PBS Professional lists queues, written from memory of it: not a capture.
+/// The form in which qstat of PBS Professional lists queues, written from memory of it: not a
+/// capture.
 const QUEUES_OF_PBS: &str = "cat <<'END'
 Queue              Max   Tot Ena Str   Que   Run   Hld   Wat   Trn   Ext Type
 ---------------- ----- ----- --- --- ----- ----- ----- ----- ----- ----- ----

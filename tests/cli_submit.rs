@@ -1,5 +1,5 @@
-//! `moldflow submit` on PBS, Cobalt and Flux, of which no server is available here: programs on PATH replace their commands, and
-//! the submitted script is run by hand.
+//! `moldflow submit` on PBS, Cobalt and Flux, of which no server is available here: programs on
+//! PATH replace their commands, and the submitted script is run by hand.
 
 #[path = "support/recording_scheduler.rs"]
 mod recording_scheduler;
@@ -88,7 +88,7 @@ fn a_job_that_waits_already_is_not_submitted_again_and_one_that_is_gone_is() {
 fn a_job_in_which_no_task_can_end_is_the_last_and_says_so() {
     let system = RecordingScheduler::new("pbs", "12.server\\n");
     system.submit(&[]).with_code(0);
-    // Too short for any task: it ends in good order, and says why nothing follows.
+    // The job is too short for any task: it exits with 0 and prints the reason why none follows.
     let script = system.run_dir().join("job.sh");
     let short = fs::read_to_string(&script)
         .expect("a script")
@@ -180,7 +180,7 @@ fn the_tasks_of_a_node_have_gpus_of_their_own() {
     });
     let output = system.submit(&[]);
     assert_eq!(output.code, Some(0), "{output:?}");
-    // Tasks of the job want some, so it asks for those of its nodes.
+    // The tasks need GPUs, so the job requests those of its nodes.
     assert!(
         system.script().contains("mpiprocs=1:ngpus=4\n"),
         "{}",
@@ -247,7 +247,7 @@ fn status_says_at_once_that_the_next_job_could_not_be_submitted() {
     assert!(system.status().contains("1, done"), "{}", system.status());
 }
 
-/// Inside a job the commands of the chain are addressed to the instance that runs the job.
+/// Inside a job the commands of the job chain go to the instance that runs the job.
 #[test]
 fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_its_job() {
     let system = RecordingScheduler::new("flux", "");
@@ -283,8 +283,8 @@ fn a_campaign_is_submitted_to_flux_and_its_continuation_to_the_instance_around_i
     assert!(system.status().contains("quickstart: finished"));
 }
 
-/// A `qsub` that gives each job a number of its own, and knows those that are there.
-fn numbering(system: &RecordingScheduler) {
+/// Replaces `qsub` by one that gives each job its own number.
+fn number_jobs(system: &RecordingScheduler) {
     let dir = system.dir.path().display();
     let qsub = format!(
         "#!/bin/sh\necho qsub \"$@\" >> {dir}/asked\nn=$(($(cat {dir}/last 2>/dev/null || echo 20) + 1))\necho $n > {dir}/last\necho $n.server\n"
@@ -295,7 +295,7 @@ fn numbering(system: &RecordingScheduler) {
 #[test]
 fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     let system = RecordingScheduler::new("pbs", "");
-    numbering(&system);
+    number_jobs(&system);
     let output = system.submit(&["--chain", "3"]);
     assert_eq!(output.code, Some(0), "{output:?}");
     assert!(
@@ -314,12 +314,13 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
     );
     let job = system.begin_pbs_job("21.server", "x1\n");
     assert_eq!(job.code, Some(0), "{}", system.job_out());
-    // None is submitted from a job, and the last is cancelled first: the end of one begins the next.
+    // Jobs submit no further ones, and the last is cancelled first, since the end of a job starts
+    // the next.
     assert_eq!(
         system.asked(),
         format!("{submitted}qdel 23.server\nqdel 22.server\n")
     );
-    // One that could not be cancelled begins all the same, and ends at once.
+    // A job that could not be cancelled starts nevertheless, and ends at once.
     let job = system.begin_pbs_job("22.server", "x1\n");
     assert_eq!(job.code, Some(0), "{}", system.job_out());
     assert!(
@@ -332,7 +333,7 @@ fn jobs_that_are_submitted_at_once_follow_each_other_and_end_with_the_run() {
 #[test]
 fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
     let system = RecordingScheduler::new("pbs", "");
-    numbering(&system);
+    number_jobs(&system);
     system.change_site(|profile| {
         let slow = profile.replace("tasks_per_node: 2", "tasks_per_node: 2, setup: [sleep 1]");
         slow.replace("  walltime: 90m", "  walltime: 12s\n  chain: 1")
@@ -355,7 +356,7 @@ fn the_last_of_the_jobs_that_were_submitted_at_once_says_how_the_run_goes_on() {
 #[test]
 fn a_chain_of_which_a_part_is_submitted_says_which() {
     let system = RecordingScheduler::new("pbs", "");
-    numbering(&system);
+    number_jobs(&system);
     let qsub = system.dir.path().join("bin/qsub");
     let script = fs::read_to_string(&qsub).expect("a script");
     let limit = "case \"$*\" in *run.3*) echo \"qsub: would exceed queue debug's per-user limit of jobs in 'Q' state\" >&2; exit 188;; esac\necho qsub";

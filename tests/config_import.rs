@@ -74,7 +74,8 @@ fn what_cannot_be_known_is_said() {
     ));
 }
 
-/// As QCEngine 0.52.0 with PyYAML 6.0.2 and pydantic 2 reads them, asked by `NodeDescriptor(**yaml.safe_load(text))`.
+/// As QCEngine 0.52.0 with PyYAML 6.0.2 and pydantic 2 reads them, asked by
+/// `NodeDescriptor(**yaml.safe_load(text))`.
 #[test]
 fn what_qcengine_takes_for_a_number_or_a_truth_value_is_one() {
     for (text, cores) in [

@@ -1,5 +1,5 @@
-//! Options of a profile that would override moldflow's own directives, in the spellings of `man sbatch` (22.05) and of the manual
-//! pages of both `qsub`.
+//! Options of a profile that would override moldflow's own directives, in the spellings of `man
+//! sbatch` (22.05) and of the manual pages of both `qsub`.
 
 use moldflow::scheduler::SchedulerKind;
 use moldflow::scheduler::options::{OwnRequests, constraint, refusal};

@@ -3,15 +3,15 @@
 #[path = "support/simulated_host.rs"]
 mod simulated_host;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{Engine, EngineConfig, GeometryStep, LearnStage, SimulateStage};
 use moldflow::simulate;
-use moldflow::task::{Event, Fact, FailureKind, Outcome, Record, Retries, StoppedBy, TaskId};
+use moldflow::task::{Event, Fact, FailureKind, Record, Retries, StoppedBy};
 use proptest::prelude::*;
-use simulated_host::{ReorderedHost, Scenario, SimulatedHost, SimulatedJob};
+use simulated_host::{ReorderedHost, Scenario, SimulatedHost};
 
 fn with_two_steps(mut config: EngineConfig) -> EngineConfig {
     for stage in [&mut config.initial, &mut config.evaluate] {

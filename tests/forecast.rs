@@ -1,4 +1,5 @@
-//! The forecast: what the engine does on a simulated site. Its time is simulated too, so that nothing here waits.
+//! The forecast: what the engine does on a simulated site. Its time is simulated too, so that
+//! nothing here waits.
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The fuzz targets as ordinary tests: over their corpora, and over a bounded number of seeded mutations of them.
+//! The fuzz targets as ordinary tests: over their corpora, and over a bounded number of seeded
+//! mutations of them.
 
 #[path = "../fuzz/targets.rs"]
 mod targets;
@@ -110,7 +111,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     paths.filter(|path| path.is_file()).collect()
 }
 
-/// One to four changes of a text: a letter, a piece less or twice, a word more, an end of another text.
+/// One to four changes of a text: a letter, a piece less or twice, a word more, an end of another
+/// text.
 fn mutated(corpus: &[Vec<u8>], rng: &mut ChaCha8Rng) -> Vec<u8> {
     let mut data = corpus[rng.random_range(0..corpus.len())].clone();
     for _ in 0..rng.random_range(1..=4) {

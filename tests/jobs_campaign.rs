@@ -1,5 +1,5 @@
-//! Campaigns through the real binary on PBS, Cobalt and Flux, as far as those can be had: programs that
-//! print what their commands print and run jobs on this host.
+//! Campaigns through the real binary on PBS, Cobalt and Flux, as far as those can be had: programs
+//! that print what their commands print and run jobs on this host.
 
 #[path = "support/jobs.rs"]
 mod jobs;
@@ -175,8 +175,8 @@ impl Drop for Server {
     }
 }
 
-/// A campaign whose first answer is lost, whose server is away for a while, and whose engine is killed twice while its
-/// jobs run.
+/// A campaign whose first response is lost, whose server is unreachable for a while, and whose
+/// engine is killed twice while its jobs run.
 fn survives(executor: &'static str, history: bool) {
     let server = Server::start(executor);
     if history {
@@ -308,8 +308,8 @@ fn a_campaign_on_cobalt_is_killed_and_resumed_and_no_job_is_doubled_or_lost() {
     survives("cobalt", false);
 }
 
-/// Jobs of which an answer says nothing are not gone, whatever becomes of the engine; nor is one job asked for by one
-/// command.
+/// Jobs that a list leaves out have not ended, also for a resumed engine. Jobs are polled together,
+/// not one per command.
 #[test]
 fn jobs_that_pbs_leaves_out_of_its_answers_are_neither_lost_nor_submitted_again() {
     let server = Server::start("pbs");
@@ -335,7 +335,7 @@ fn a_queue_that_takes_no_more_jobs_is_asked_again_and_nothing_fails() {
     fs::write(server.file("limit"), "1").expect("a file");
     server.finish(server.run("sleep 0.3"));
     let refused = server.asked("qsub").len() - TASKS;
-    // Each look allows one more attempt, not one for each job that waits.
+    // Each poll allows one more attempt, not one for each waiting job.
     assert!(
         refused >= 1 && refused <= 1 + server.asked("qselect").len(),
         "{refused} refusals"
@@ -353,7 +353,7 @@ fn a_site_whose_server_does_not_answer_is_refused_before_anything_is_written() {
     }
 }
 
-/// Whoever stops a run twice gets back a queue without its jobs.
+/// After a second Ctrl-C no job of the run is left in the queue.
 #[test]
 fn no_job_is_left_in_the_queue_when_a_run_is_stopped() {
     let server = Server::start("pbs");

@@ -22,7 +22,8 @@ fn ranked(
 
 #[test]
 fn expected_improvement_is_exact_far_into_the_tails() {
-    // std * (u * ncdf(u) + npdf(u)) with u = -mean / std, the best value being zero, in 50 digits by mpmath 1.4.1.
+    // std * (u * ncdf(u) + npdf(u)) with u = -mean / std, the best value being zero, in 50 digits
+    // by mpmath 1.4.1.
     for (mean, std, expected) in [
         (0.0, 1.0, 0.39894228040143268),
         (-1.0, 0.5, 1.0042453513084148),

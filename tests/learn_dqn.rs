@@ -1,4 +1,5 @@
-//! The agent: its network and optimiser equal an independent one, it learns, and it survives being saved.
+//! The agent: its network and optimiser equal an independent one, it learns, and it survives being
+//! saved.
 
 use std::convert::Infallible;
 
@@ -13,8 +14,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-/// A corridor of `length` places walked from its middle; only its right end is worth anything, and from its left end
-/// there is no way on.
+/// A corridor of `length` places walked from its middle; only its right end is worth anything, and
+/// from its left end there is no way on.
 struct Corridor {
     length: usize,
 }
@@ -220,8 +221,8 @@ fn an_episode_without_a_way_on_ends_early() {
 
 #[test]
 fn a_step_limit_is_no_end_but_a_dead_end_is() {
-    // With one place to go to and no discount the value of the place grows with every copy to the target network; where
-    // there is no way on it stays at the reward.
+    // With one place to go to and no discount the value of the place grows with every copy to the
+    // target network; where there is no way on it stays at the reward.
     struct Loop {
         way_on: bool,
     }

@@ -1,4 +1,5 @@
-//! The cache across runs, on real runs: hits cost no task, misses are explained, and nothing wrong with it harms a run.
+//! The cache across runs, on real runs: hits cost no task, misses are explained, and nothing wrong
+//! with it harms a run.
 
 mod support;
 
@@ -187,7 +188,7 @@ fn a_locked_cache_never_harms_a_run() {
 #[test]
 fn runs_at_the_same_time_share_a_cache() {
     let campaign = campaign();
-    // All commands first: each writes the campaign's file anew.
+    // All commands first: each writes the campaign's file again.
     let commands = ["a", "b", "c"].map(|name| (campaign.run_command(name, &["--quiet"]), name));
     let mut engines = commands.map(|(command, name)| Engine::start(command, campaign.path(name)));
     for engine in &mut engines {

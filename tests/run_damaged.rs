@@ -64,7 +64,7 @@ fn flip(bytes: &mut [u8], words: &[u8], behind: usize) {
     }
 }
 
-/// It is refused with a way out, the way out works, and the run goes on to its end.
+/// It is refused with a hint, the hint works, and the run continues to its end.
 fn assert_refused_and_repaired(run_dir: &Path) -> String {
     for command in ["resume", "check"] {
         let printed = on(run_dir, &[command]).with_code(1);
@@ -118,7 +118,7 @@ fn a_damaged_database_is_refused_and_repaired() {
         copy(&whole, &run_dir);
         change(&run_dir.join("moldflow.db"), damage);
         if name == "truncated" {
-            // Even the tables may be out of reach: then it says so, and changes nothing.
+            // The tables may be unreadable too: then an error says so, and nothing changes.
             let printed = on(&run_dir, &["resume"]).with_code(1);
             assert!(printed.err.contains("check --repair"), "{}", printed.err);
             continue;
@@ -147,7 +147,7 @@ fn a_log_that_is_damaged_or_left_behind_loses_no_fact_unnoticed() {
             _ => fs::remove_file(&log).unwrap(),
         }
         if name == "gone" {
-            // Nothing was in the one file yet: there is nothing to make it anew from.
+            // The one file was still empty: nothing can be restored from it.
             let printed = on(&run_dir, &["resume"]).with_code(1);
             assert!(printed.err.contains("moldflow.db"), "{}", printed.err);
             continue;
@@ -242,7 +242,7 @@ fn a_damaged_agent_is_refused_and_replaced() {
     );
 }
 
-/// Another program with the database open, until it is told to end.
+/// Another program that keeps the database open until it is terminated.
 fn holding(run_dir: &Path, begin: &str) -> Child {
     let script = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60); c.execute(sys.argv[2]); \
                   print(c.execute('SELECT count(*) FROM journal').fetchall(), flush=True); sys.stdin.read()";

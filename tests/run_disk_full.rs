@@ -1,4 +1,5 @@
-//! The program itself on a disk without room: a small file system of its own, which the test mounts (as root).
+//! The program itself on a disk without room: a small file system of its own, which the test mounts
+//! (as root).
 
 mod support;
 
@@ -81,7 +82,7 @@ fn a_run_stops_when_the_disk_is_full_and_goes_on_when_there_is_room() {
 
 #[test]
 fn a_full_disk_is_not_blamed_on_the_molecules() {
-    // The program meets it first, and says nothing that anybody understands.
+    // The program meets the full disk first, and its error message is not helpful.
     let fault =
         r#"touch "$here/filled"; head -c 100000000 /dev/zero > "$here/disk/ballast"; exit 3"#;
     let campaign = Campaign::of_a_program()

@@ -1,5 +1,6 @@
-//! Every system call of a short campaign fails once: whatever fails, the run resumes to the same end, and no molecule is
-//! blamed. The calls are made to fail by a library of our own (`support/faults.c`), which the test compiles.
+//! Every system call of a short campaign fails once: whatever fails, the run resumes to the same
+//! end, and no molecule is blamed. The calls are made to fail by a library of our own
+//! (`support/faults.c`), which the test compiles.
 
 mod support;
 
@@ -114,7 +115,8 @@ fn run_with(campaign: &Campaign, name: &str, fault: InjectedFault) -> (ProgramOu
     )
 }
 
-/// With this fault the run ends as it would have, or stops with an error and resumes to the same end.
+/// With this fault the run ends as it would have, or stops with an error and resumes to the same
+/// end.
 fn assert_survives(campaign: &Campaign, calm: &Path, fault: InjectedFault) {
     let name = "faulty";
     let run_dir = campaign.path(name);
@@ -236,7 +238,8 @@ fn an_end_that_is_not_in_the_database_is_no_success() {
     let campaign = campaign();
     let calm = campaign.completed("calm", &["--schedule", "batch"]);
     let calls = calls(&campaign, Side::Engine, "sync");
-    // The last commit and what is written when the database is closed; a disk that fails goes on failing.
+    // The last commit and what is written when the database is closed; a failing disk keeps
+    // failing.
     for at in calls - 5..=calls {
         let fault = InjectedFault {
             side: Side::Engine,

@@ -234,7 +234,8 @@ fn no_link_is_followed_out_of_a_run_directory() {
     }
 }
 
-/// Returns true for text with control characters of terminals: C0 except line ends and tabs, DEL, and C1.
+/// Returns true for text with control characters of terminals: C0 except line ends and tabs, DEL,
+/// and C1.
 fn steers(text: &str) -> bool {
     text.chars()
         .any(|c| c.is_control() && !matches!(c, '\n' | '\t'))

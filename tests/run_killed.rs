@@ -29,7 +29,8 @@ fn killed_two_hundred_times_a_campaign_loses_nothing_and_computes_nothing_twice(
         }
         let name = format!("run{run}");
         let schedule = ["batch", "interleaved"][run % 2];
-        // In every other pair of runs the tasks are killed now and then as well, as when the machine goes down.
+        // In every other pair of runs the tasks are killed now and then as well, as when the
+        // machine goes down.
         let machine_fails = run % 4 >= 2;
         kills += killed_to_the_end(&campaign, &name, schedule, machine_fails, &mut rng);
         let run_dir = campaign.path(&name);

@@ -1,4 +1,5 @@
-//! Privacy of a run: files readable by their owner only, no secrets in messages, a short environment, words that stay words.
+//! Privacy of a run: files readable by their owner only, no secrets in messages, a short
+//! environment, words that stay words.
 
 mod support;
 

@@ -95,7 +95,7 @@ fn an_interleaved_run_that_is_killed_and_resumed_loses_nothing_and_doubles_nothi
     }
 }
 
-/// A campaign whose generator takes long, so that there is time to look at the run.
+/// A campaign with a slow generator, so that the run can be inspected.
 fn slow() -> Campaign {
     Campaign::tiny().with("episodes: 2, steps: 6", "episodes: 30, steps: 20")
 }
@@ -242,7 +242,8 @@ fn ctrl_c_twice_stops_at_once_and_the_run_can_be_resumed() {
 
 #[test]
 fn a_generator_that_was_cancelled_leaves_neither_process_nor_file() {
-    // Once the last evaluation has ended the generator is of no use any more: it is cancelled in the middle.
+    // Once the last evaluation has ended the generator is of no use any more: it is cancelled in
+    // the middle.
     let campaign = slow()
         .with("evaluations: 6", "evaluations: 1")
         .with("barren_batches: 10", "barren_batches: 10, target: -0.01");

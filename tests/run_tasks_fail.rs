@@ -1,4 +1,5 @@
-//! The program itself on tasks that go wrong in every way: each costs the attempt it hits, and nothing is left of it.
+//! The program itself on tasks that go wrong in every way: each costs the attempt it hits, and
+//! nothing is left of it.
 
 mod support;
 
@@ -90,7 +91,8 @@ fn a_program_that_crashes_costs_one_attempt() {
 
 #[test]
 fn a_task_that_crashes_costs_one_attempt() {
-    // Rust's handler takes the first one for a stack overflow that it is not, and lets the second through.
+    // Rust's handler takes the first one for a stack overflow that it is not, and lets the second
+    // through.
     let (run_dir, failure, _campaign) = run_with(
         Campaign::of_a_program(),
         "kill -SEGV $PPID; sleep 0.2; kill -SEGV $PPID; sleep 1000",
@@ -189,7 +191,7 @@ fn success_without_a_result_is_a_failure() {
     assert_one_given_up(&run_dir);
 }
 
-/// A run whose engine was killed while the first molecule waits in its program, which has said so.
+/// A run whose engine was killed while the program waits, as it has noted, with the first molecule.
 fn killed_while_a_task_waits(campaign: &Campaign) -> PathBuf {
     let engine = campaign.start("run", &[]);
     wait_until("the task", || campaign.path("waits").exists());
@@ -250,7 +252,8 @@ fn a_task_that_is_gone_without_a_result_is_tried_again_and_not_counted() {
 
 #[test]
 fn a_timeout_goes_on_counting_when_another_engine_takes_over() {
-    // Every engine is killed before the timeout, which would never be over if it began anew with each.
+    // Every engine is killed before the timeout, which would never expire if each engine restarted
+    // it.
     let campaign = Campaign::of_a_program()
         .with("qc, timeout: 5m", "qc, timeout: 6s")
         .with_fault(r#"touch "$here/waits"; sleep 1000"#);

@@ -42,14 +42,16 @@ fn energies_are_those_of_the_lowest_of_twenty_conformers() {
         .iter()
         .filter(|(_, error)| *error > 1e-3 + METHOD)
         .collect();
-    // One in fifteen may be farther off: some of these molecules were chosen because they are flexible.
+    // One in fifteen may be farther off: some of these molecules were chosen because they are
+    // flexible.
     assert!(far.len() * 15 <= above.len(), "{far:?}");
     assert!(above.iter().all(|(_, error)| *error < 1e-2), "{far:?}");
 }
 
 #[test]
 fn one_embedding_may_be_far_off_and_more_are_never_worse() {
-    // GFN2-xTB energies of five MMFF94 conformers lie between -26.444 and -26.455 hartree (RDKit and tblite).
+    // GFN2-xTB energies of five MMFF94 conformers lie between -26.444 and -26.455 hartree (RDKit
+    // and tblite).
     let smiles = "CC1C2C(O)C(C#N)C12";
     let energies = [1, 5, 20].map(|conformers| energy(smiles, Some(conformers), 42));
     assert!(

@@ -1,5 +1,5 @@
-//! The engine `nwchem`, with the real program on two MPI ranks: these tests fail where it is not installed
-//! (Debian: `apt install nwchem openmpi-bin`).
+//! The engine `nwchem`, with the real program on two MPI ranks: these tests fail where it is not
+//! installed (Debian: `apt install nwchem openmpi-bin`).
 
 use std::fs;
 use std::num::NonZeroUsize;
@@ -344,7 +344,7 @@ fn a_campaign_of_two_and_two_molecules_is_computed_by_the_program() {
     }
 }
 
-/// The result that `moldflow task run` leaves of this input for water, told of a scratch folder.
+/// Result of `moldflow task run` on this input for water, with a scratch folder.
 fn task(input: Value) -> Value {
     let dir = tempfile::tempdir().unwrap();
     fs::write(dir.path().join("input.json"), input.to_string()).unwrap();

@@ -1,5 +1,6 @@
-//! Checks of the results of the real NWChem, on one process: electrons, core potentials, vibrations, memory. These tests fail if
-//! it is not installed (Debian: `apt install nwchem openmpi-bin`).
+//! Checks of the results of the real NWChem, on one process: electrons, core potentials,
+//! vibrations, memory. These tests fail if it is not installed (Debian: `apt install nwchem
+//! openmpi-bin`).
 
 use moldflow::chem::Geometry;
 use moldflow::exec;
@@ -121,12 +122,14 @@ fn energies_with_zero_point_vibrations_are_those_of_pyscf() {
         let total = energy(json!({"task": "frequencies"}), smiles, given.as_ref());
         let number = |key: &str| molecule[key].as_f64().unwrap();
         let error = total - number("energy_hartree") - number("zero_point_hartree");
-        // 0.1 kcal/mol, since NWChem relaxes less tightly; a lost bend is 0.2 kcal/mol of C3O2 and 1 of the others.
+        // 0.1 kcal/mol, since NWChem relaxes less tightly; a lost bend is 0.2 kcal/mol of C3O2 and
+        // 1 of the others.
         assert!(error.abs() < 1.5e-4, "{smiles}: {error} hartree off");
     }
 }
 
-/// From what it refuses at once to what is too little for its guess, and for the grid of a functional.
+/// From what it refuses at once to what is too little for its guess, and for the grid of a
+/// functional.
 #[test]
 fn too_little_memory_is_known_however_little_it_is() {
     for memory in [1, 3, 10, 20] {
@@ -141,7 +144,8 @@ fn too_little_memory_is_known_however_little_it_is() {
     }
 }
 
-/// Every name that `check` offers for one of another program is accepted by the program, upper and lower case alike.
+/// Every name that `check` offers for one of another program is accepted by the program, upper and
+/// lower case alike.
 #[test]
 fn functionals_that_check_accepts_are_run_and_those_that_it_refuses_are_not() {
     let faults = |method: &str| {

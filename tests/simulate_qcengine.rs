@@ -1,5 +1,5 @@
-//! The engine `qcengine`, with the real QCEngine driving the real NWChem: these tests fail where `scripts/test` has not
-//! installed them (tests/requirements.txt; Debian: `apt install nwchem`).
+//! The engine `qcengine`, with the real QCEngine driving the real NWChem: these tests fail where
+//! `scripts/test` has not installed them (tests/requirements.txt; Debian: `apt install nwchem`).
 
 use std::path::Path;
 
@@ -38,7 +38,7 @@ fn prepare_with(engine: &Qcengine, smiles: &str, scratch: Option<&Path>) -> Prog
 
 fn run(program: &Program, dir: &Path) -> Outputs {
     let mut env = program.env.clone();
-    // Open MPI, which NWChem is linked with, refuses to start as root unless told otherwise.
+    // Open MPI, which NWChem is linked with, refuses to start as root by default.
     let allowed = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"];
     env.extend(allowed.map(|name| (name.to_owned(), "1".to_owned())));
     let run = exec::run(&program.argv, &env, &program.files, dir)
@@ -86,7 +86,8 @@ fn energies_through_qcengine_are_those_of_pyscf() {
     }
 }
 
-/// QCEngine's NWChem has no block `ecp`: with a basis set of the valence alone it treats all 53 electrons in it.
+/// QCEngine's NWChem has no block `ecp`: with a basis set of the valence alone it treats all 53
+/// electrons in it.
 #[test]
 fn a_calculation_without_the_core_potential_of_its_basis_set_is_no_result() {
     let engine = engine("hf", "def2-tzvp");
@@ -138,7 +139,8 @@ fn a_program_that_qcengine_does_not_know_is_unsupported() {
     );
 }
 
-/// Result of parsing an output; the shapes are those of QCElemental 0.51 (`AtomicResult`, `FailedOperation`).
+/// Result of parsing an output; the shapes are those of QCElemental 0.51 (`AtomicResult`,
+/// `FailedOperation`).
 fn parse(stdout: &str, exit_code: Option<i32>) -> Result<SimResult, SimError> {
     let engine = engine("hf", "3-21g");
     let outputs = Outputs {
@@ -171,7 +173,7 @@ fn failures_have_the_kinds_that_qcengine_tells() {
         "memory 1342177\nguess_dens: ma_push failed",
     );
     assert!(matches!(error, SimError::Memory(_)));
-    // NWChem's input names memory and convergence, whatever went wrong.
+    // NWChem's input contains the words memory and convergence, whatever the error.
     let error = failed("unknown_error", "memory 1342177\nConvergence threshold");
     assert!(matches!(error, SimError::Exit(_)));
     let long = failed("random_error", &"x".repeat(100_000)).to_string();

@@ -1,4 +1,5 @@
-//! The engine `xtb`, with the real program: these tests fail where it is not installed (Debian: `apt install xtb`).
+//! The engine `xtb`, with the real program: these tests fail where it is not installed (Debian:
+//! `apt install xtb`).
 
 use std::fs;
 use std::path::Path;
@@ -107,7 +108,8 @@ fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
     assert!((again - relaxed.total_energy_hartree).abs() < 1e-6);
 }
 
-/// The program is not asked: version 6.5.1 of Debian fails on free atoms in a third of identical runs.
+/// The program is not asked: version 6.5.1 of Debian fails on free atoms in a third of identical
+/// runs.
 #[test]
 fn free_atoms_have_the_energies_of_the_golden_file_without_the_program() {
     for symbol in ["H", "C", "N", "O", "F"] {
@@ -140,9 +142,9 @@ fn a_zwitterion_that_becomes_neutral_is_a_rearrangement_and_its_neutral_form_is_
     }
 }
 
-/// From 300 random molecules of QM9: of 295 relaxed by xtb five lost bonds, as RDKit 2026.9's `DetermineConnectivity` finds too
-/// (2.25 angstrom and more), and no other was flagged. RDKit sees bonds across the first cages, which are 1.8 to 1.9
-/// angstrom wide.
+/// From 300 random molecules of QM9: of 295 relaxed by xtb five lost bonds, as RDKit 2026.9's
+/// `DetermineConnectivity` finds too (2.25 angstrom and more), and no other was flagged. RDKit sees
+/// bonds across the first cages, which are 1.8 to 1.9 angstrom wide.
 #[test]
 fn cages_of_qm9_keep_their_bonds_or_are_told_to_have_opened() {
     for smiles in [
@@ -177,7 +179,8 @@ fn cages_of_qm9_keep_their_bonds_or_are_told_to_have_opened() {
     }
 }
 
-/// Elements of all numbers of valence electrons that a search space may have, and a charge that no molecule here has.
+/// Elements of all numbers of valence electrons that a search space may have, and a charge that no
+/// molecule here has.
 #[test]
 fn the_electrons_that_the_program_treats_are_those_of_the_molecule() {
     for smiles in ["BrC(F)Cl", "CI", "CSC", "CP"] {

@@ -18,8 +18,8 @@ use moldflow::task::{Attempt, Fact, FailureKind, Outcome, TaskId};
 const LAUNCHER: &str = "srun --exact --mpi=none --nodes={{nodes}} --ntasks={{total_ranks}} \
      --ntasks-per-node={{ranks_per_node}} --cpus-per-task={{cores_per_rank}} --nodelist={{hosts}}";
 
-/// A site of one job of this cluster. Tasks of `qc` write down their node, and whether another is there, before the lines
-/// of `setup`.
+/// A site of one job of this cluster. Tasks of `qc` write down their node, and whether another is
+/// there, before the lines of `setup`.
 fn site(cluster: &Cluster, setup: &str, more: &str) -> PathBuf {
     let dir = cluster.dir().display();
     let text = format!(
@@ -203,7 +203,8 @@ fn an_engine_killed_and_resumed_in_its_job_takes_its_tasks_over() {
     assert_eq!(lines(&cluster, "shared"), [""; 0], "two tasks had one node");
 }
 
-/// A launcher of the nodes of this cluster: `srun` finds the node, and Open MPI starts the ranks there.
+/// A launcher of the nodes of this cluster: `srun` finds the node, and Open MPI starts the ranks
+/// there.
 fn mpi(cluster: &Cluster) -> PathBuf {
     let path = cluster.dir().join("mpi");
     let log = cluster.dir().join("programs");
@@ -289,8 +290,8 @@ fn outside_a_job_such_a_site_is_refused_with_a_way_out() {
     assert!(!run_dir(&cluster).exists());
 }
 
-/// Submits the quickstart campaign with so many molecules to evaluate, each for at least so many seconds, in jobs of one
-/// minute on three nodes, two of them for simulations.
+/// Submits the quickstart campaign with so many molecules to evaluate, each for at least so many
+/// seconds, in jobs of one minute on three nodes, two of them for simulations.
 fn submit(cluster: &Cluster, molecules: usize, seconds: usize) {
     let submit = "submit: {system: slurm, queue: short, nodes: 3, walltime: 1m}";
     let site = site(cluster, &format!("sleep {seconds}"), submit);

@@ -166,8 +166,8 @@ fn steps_end_as_they_end_and_a_lost_block_is_asked_for_again() {
     assert_eq!(*partition.log.exit(1), Termination::Code(0));
 }
 
-/// Kills the client of a step as the loss of its host would. It has two processes, of which one ends the step when the
-/// other is killed before it: none of them may act any more.
+/// Kills the client of a step as the loss of its host would. It has two processes, of which one
+/// ends the step when the other is killed before it: none of them may act any more.
 fn kill_client(task: u64) {
     let variable = format!("MOLDFLOW_STEP={}", token(task));
     for signal in [Signal::STOP, Signal::KILL] {
@@ -213,7 +213,7 @@ fn the_end_of_a_client_is_not_that_of_its_step() {
     partition.wait("start of the third", 60, |_| begun(3));
     kill_client(3);
     partition.wait("end of the third", 60, |p| p.log.ended.len() == 3);
-    // It was waited for, longer than the end of a client is looked into.
+    // The step was waited for, longer than the end of its client is investigated.
     assert_eq!(*partition.log.exit(3), Termination::Code(4));
 }
 

@@ -75,7 +75,7 @@ fn there_are_never_more_jobs_than_the_limit_and_they_start_in_order() {
     let scripts = ["sleep 0.3"; 6];
     partition.submit(&scripts);
     wait_long("end of all jobs", SOON, || {
-        // By what Slurm says: `busy` counts ends that are not reported yet, too.
+        // According to Slurm, as `busy` also counts ends that are not reported yet.
         assert!(cluster.live().len() <= 2, "{:?}", cluster.jobs());
         partition.log.collect();
         partition.log.ended.len() == scripts.len()
@@ -331,7 +331,7 @@ fn a_controller_with_small_arrays_or_none_gets_them_or_jobs_alone() {
     }
 }
 
-/// Sites put a script of their own before `sbatch`, which greets and checks on the same output.
+/// Sites wrap `sbatch` in scripts that print greetings and checks to the same output.
 #[test]
 fn a_job_is_known_by_its_id_whatever_is_printed_around_it() {
     let cluster = Cluster::start();
@@ -351,7 +351,8 @@ fn a_job_is_known_by_its_id_whatever_is_printed_around_it() {
     assert_eq!(cluster.jobs().len(), 3);
 }
 
-/// The first of two engines dies while it submits; the list of jobs that the second is given lacks them.
+/// The first of two engines is killed while it submits; the list of jobs that the second reads
+/// lacks them.
 #[test]
 fn a_job_whose_id_was_noted_is_not_submitted_again_when_a_list_lacks_it() {
     let cluster = Cluster::start();

@@ -1,4 +1,5 @@
-//! MPI programs in jobs of a real Slurm: ranks, nodes, and what the site's `mpiexec_command` is told of them.
+//! MPI programs in jobs of a real Slurm: ranks, nodes, and their values in the site's
+//! `mpiexec_command`.
 
 #[path = "support/cluster.rs"]
 mod cluster;

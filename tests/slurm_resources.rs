@@ -1,4 +1,4 @@
-//! Memory, GPUs and kinds of nodes, asked of a real Slurm whose nodes have some.
+//! Requests for memory, GPUs and kinds of nodes, with a real Slurm.
 
 #[path = "support/cluster.rs"]
 mod cluster;
@@ -70,7 +70,8 @@ fn a_job_has_the_memory_and_the_gpus_that_its_partition_says() {
     }
 }
 
-/// Runs `count` tasks in a block of one node, each of which waits until all others run. Returns the GPUs that each sees.
+/// Runs `count` tasks in a block of one node, each of which waits until all others run. Returns the
+/// GPUs that each sees.
 fn run_at_once(cluster: &Cluster, terms: SubmissionParams, count: usize) -> Vec<String> {
     let policy = BlockPolicy {
         min: 0,
@@ -146,8 +147,8 @@ fn slurm_says_whether_it_has_nodes_with_so_much() {
     }
 }
 
-/// Measured with Slurm 22.05: two `srun --exact` in one job wait for each other unless each says what it takes of the
-/// job's memory and of its GPUs.
+/// Measured with Slurm 22.05: two `srun --exact` in one job wait for each other unless each
+/// requests its share of the job's memory and GPUs.
 #[test]
 fn tasks_of_an_allocation_share_the_memory_and_the_gpus_of_its_nodes() {
     let cluster = Cluster::with_gpus();

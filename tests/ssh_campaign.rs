@@ -146,7 +146,7 @@ fn a_cut_longer_than_the_keep_alive_changes_nothing() {
     remote.wait_for_a_task(&mut engine);
     remote.there.cut();
     remote.wait_for_trouble();
-    // The task ends while nobody can know.
+    // The task ends while its host is unreachable.
     remote.release();
     remote.there.mend();
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());

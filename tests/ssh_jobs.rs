@@ -259,7 +259,7 @@ fn a_connection_that_the_user_holds_open_is_used() {
     let _alone = alone();
     let there = Sshd::start();
     let program = there.install(Path::new(env!("CARGO_BIN_EXE_moldflow")));
-    // From now on nobody gets in by a key.
+    // From now on logins by key fail.
     there.log_in_by_hand();
     let mut way = way(&there, place(&there, Some(program.clone())));
     assert_eq!(way.prepare().expect("it is reached"), program);

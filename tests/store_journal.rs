@@ -137,7 +137,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
         assert!(error.to_string().contains(FILE), "{error}");
         assert_eq!(facts(&mut store).await, [began(1)]);
         assert_eq!(store.candidates().await.unwrap().len(), 1);
-        // And the database goes on as before.
+        // The database still works.
         store
             .commit(&batch(resumed(4), vec![queued(1)]))
             .await

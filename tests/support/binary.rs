@@ -1,6 +1,6 @@
-//! The real binary, run to its end.
+//! The real binary and its output.
 
-// Each test binary uses its own part of it.
+// Each test binary uses a part of it.
 #![allow(dead_code)]
 
 use std::path::Path;
@@ -66,8 +66,7 @@ pub fn run_to_end(command: &mut Command) -> ProgramOutput {
 /// Folder of the package, which holds the shipped campaigns.
 pub const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
 
-/// The program in a folder, outside of batch jobs and without the site profiles of whoever runs the
-/// tests.
+/// The program in a folder, outside of batch jobs and without the user's site profiles.
 pub fn moldflow_in(folder: impl AsRef<Path>, arguments: &[&str]) -> Command {
     let mut command = moldflow(arguments);
     command

@@ -33,7 +33,8 @@ impl Cluster {
         Self::with(settings, "")
     }
 
-    /// The same whose nodes have 4000 MiB, which jobs share, and four GPUs: device files without a device.
+    /// The same whose nodes have 4000 MiB, which jobs share, and four GPUs: device files without a
+    /// device.
     #[allow(dead_code)]
     pub fn with_gpus() -> Self {
         Self::with(
@@ -122,8 +123,8 @@ impl Cluster {
         String::from_utf8(output.stdout).expect("text")
     }
 
-    /// The jobs that the controller holds: id, name and state of each. An element of an array has the name that its
-    /// job would have alone.
+    /// The jobs that the controller holds: id, name and state of each. An element of an array has
+    /// the name that its job would have alone.
     #[allow(dead_code)]
     pub fn jobs(&self) -> Vec<(String, String, String)> {
         let list = self.ask(&[
@@ -158,8 +159,8 @@ impl Cluster {
         live.map(|(id, ..)| id).collect()
     }
 
-    /// A folder of clients that note each command before they carry it out, for the beginning of PATH. `before` and
-    /// `after` are lines of shell around `sbatch`.
+    /// A folder of clients that note each command before they carry it out, for the beginning of
+    /// PATH. `before` and `after` are lines of shell around `sbatch`.
     #[allow(dead_code)]
     pub fn noted_clients(&self, before: &str, after: &str) -> PathBuf {
         let folder = self.dir.path().join("clients");
@@ -203,7 +204,8 @@ impl Cluster {
         }
     }
 
-    /// Kills the controller and takes its state away: it will know of no job when it is started again.
+    /// Kills the controller and takes its state away: it will know of no job when it is started
+    /// again.
     #[allow(dead_code)]
     pub fn kill_controller(&mut self) {
         end(self.controller.take());
@@ -246,7 +248,8 @@ impl Cluster {
         kill_all(&self.conf(), |pid| {
             let arguments = fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
             let arguments = String::from_utf8_lossy(&arguments).into_owned();
-            // The daemon of a step is named after its step, `slurmstepd: [12.batch]`: its spool directory tells the node.
+            // The daemon of a step is named after its step, `slurmstepd: [12.batch]`: its spool
+            // directory tells the node.
             let variable = format!("SLURMD_NODENAME={name}");
             has_variable(pid, &variable)
                 || arguments.starts_with("slurmstepd") && holds_spool(pid, &name)

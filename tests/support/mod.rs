@@ -1,4 +1,5 @@
-//! Support for tests of real processes: waiting for a condition, processes that carry a token, and a tiny campaign.
+//! Support for tests of real processes: waiting for a condition, processes that carry a token, and
+//! a tiny campaign.
 
 // Each test binary uses its own part of it.
 #![allow(dead_code)]
@@ -84,8 +85,9 @@ stages:
 stop: {evaluations: 6, barren_batches: 10}
 ";
 
-/// Program of `Campaign::of_a_program`: computes an energy from the molecule's SMILES, and adds a line to the file `done`
-/// beside the program. For one molecule it first runs the script in the file `fault`, if there is one.
+/// Program of `Campaign::of_a_program`: computes an energy from the molecule's SMILES, and adds a
+/// line to the file `done` beside the program. For one molecule it first runs the script in the
+/// file `fault`, if there is one.
 const PROGRAM: &str = r#"#!/bin/sh
 here=$(dirname "$0")
 smiles=$(sed -n 's/^ *"smiles": "\(.*\)",$/\1/p' "$1")
@@ -242,7 +244,8 @@ impl Engine {
         );
     }
 
-    /// Sends Ctrl-C twice, the second after the response to the first, since two pending signals count as one.
+    /// Sends Ctrl-C twice, the second after the response to the first, since two pending signals
+    /// count as one.
     pub fn interrupt_twice(&mut self) {
         self.signal("INT");
         wait_until("the answer to Ctrl-C", || {

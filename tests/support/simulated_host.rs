@@ -95,7 +95,8 @@ impl SimulatedHost<'_> {
         Some(engine)
     }
 
-    /// Commits facts together, then performs their effects, and so on. None if the engine is killed.
+    /// Commits facts together, then performs their effects, and so on. None if the engine is
+    /// killed.
     pub fn take(&mut self, engine: &mut Engine, mut facts: Vec<Fact>) -> Option<()> {
         while !facts.is_empty() {
             let mut attempts = Vec::new();
@@ -138,7 +139,8 @@ impl SimulatedHost<'_> {
         Some(())
     }
 
-    /// Starts attempts, except those with a cache hit, whose facts are returned. None if the engine is killed.
+    /// Starts attempts, except those with a cache hit, whose facts are returned. None if the engine
+    /// is killed.
     fn submit(&mut self, engine: &Engine, attempts: Vec<(TaskId, Attempt)>) -> Option<Vec<Fact>> {
         let mut hits = Vec::new();
         for (task, attempt) in attempts {

@@ -14,7 +14,8 @@ pub const ALIAS: &str = "there";
 
 const BASH: &str = "/bin/bash";
 
-/// Another host: its own network, processes and name, the same files. Everything of it dies with this value.
+/// Another host: its own network, processes and name, the same files. Everything of it dies with
+/// this value.
 pub struct Sshd {
     dir: TempDir,
     /// This side of the cable; None where the network is this host's.
@@ -24,7 +25,8 @@ pub struct Sshd {
 }
 
 impl Sshd {
-    /// A host behind a cable that answers under `ALIAS` to programs that run with `path()` as their PATH.
+    /// A host behind a cable that answers under `ALIAS` to programs that run with `path()` as their
+    /// PATH.
     #[allow(dead_code)]
     pub fn start() -> Self {
         let (cable, ours, theirs) = cable();
@@ -158,8 +160,8 @@ impl Sshd {
         wait_for("sshd", answers, &|| self.log());
     }
 
-    /// A PATH on which `ssh` reads this host's configuration: OpenSSH takes a user's from the home directory that
-    /// the password file names, whatever HOME says.
+    /// A PATH on which `ssh` reads this host's configuration: OpenSSH takes a user's from the home
+    /// directory that the password file names, whatever HOME says.
     pub fn path(&self) -> String {
         let own = self.dir.path().join("bin");
         let path = std::env::var("PATH").unwrap_or_default();
@@ -261,7 +263,8 @@ impl Sshd {
         fs::write(known, format!("{address} {key}")).expect("a file");
     }
 
-    /// Logs in as a user does by hand, with a connection that others may share, and removes the key.
+    /// Logs in as a user does by hand, with a connection that others may share, and removes the
+    /// key.
     #[allow(dead_code)]
     pub fn log_in_by_hand(&self) {
         let mut command = Command::new("ssh");
@@ -294,7 +297,8 @@ impl Drop for Sshd {
     }
 }
 
-/// Name of a cable of its own, and the addresses of its ends: networks of four from those that RFC 6598 keeps free.
+/// Name of a cable of its own, and the addresses of its ends: networks of four from those that RFC
+/// 6598 keeps free.
 #[allow(dead_code)]
 fn cable() -> (String, String, String) {
     static NEXT: AtomicU32 = AtomicU32::new(0);
