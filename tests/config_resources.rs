@@ -56,130 +56,133 @@ fn a_node_of_blocks_has_as_many_tasks_as_it_has_cores_memory_and_gpus_for() {
     );
 }
 
+/// Partition `qc`, and parts of the message and of the hint.
+const IMPOSSIBLE: [(&str, &str, &str); 24] = [
+    (
+        "executor: local, slots: 4, gpus_per_task: 1",
+        "want 5 GPUs of a node that has 4",
+        "`slots`",
+    ),
+    (
+        "executor: local, slots: cores, gpus_per_task: 1",
+        "want 9 GPUs",
+        "`slots`",
+    ),
+    (
+        "executor: local, slots: 5, memory_per_task: 4 GiB",
+        "want 20 GiB of a node that has 16 GiB",
+        "`slots`",
+    ),
+    (
+        "executor: allocation, tasks_per_node: 2, gpus_per_task: 3",
+        "asks for 6 GPUs",
+        "node.gpus",
+    ),
+    (
+        "executor: allocation, tasks_per_node: 2, memory_per_task: 9 GiB",
+        "2 tasks of `qc` with 9 GiB each",
+        "tasks_per_node",
+    ),
+    (
+        "executor: slurm, memory_per_task: 17 GiB",
+        "with 17 GiB each",
+        "node.memory",
+    ),
+    (
+        "executor: pbs, gpus_per_task: 5",
+        "asks for 5 GPUs",
+        "node.gpus",
+    ),
+    (
+        "executor: cobalt, memory_per_task: 1 GiB",
+        "Cobalt takes no `memory_per_task`",
+        "whole nodes",
+    ),
+    (
+        "executor: cobalt, gpus_per_task: 1",
+        "Cobalt takes no `gpus_per_task`",
+        "whole nodes",
+    ),
+    (
+        "executor: local, slots: 1, constraint: a100",
+        "chooses no nodes",
+        "`submit`",
+    ),
+    (
+        "executor: allocation, constraint: a100",
+        "chooses no nodes",
+        "`submit`",
+    ),
+    (
+        "executor: slurm, constraint: a b",
+        "the constraint `a b` of `qc`",
+        "a100&80gb",
+    ),
+    (
+        "executor: pbs, constraint: a100",
+        "the constraint `a100` of `qc`",
+        "gpu_model=a100",
+    ),
+    (
+        "executor: slurm, memory_per_task: 4",
+        "an amount of memory such as `4 GiB`",
+        "",
+    ),
+    (
+        "executor: slurm, memory_per_task: auto",
+        "is not an amount of memory",
+        "4 GiB",
+    ),
+    (
+        "executor: local, slots: 1, gpus_per_task: 1, environment: {CUDA_VISIBLE_DEVICES: \"0\"}",
+        "sets CUDA_VISIBLE_DEVICES",
+        "one of the two",
+    ),
+    (
+        "executor: local, slots: 2, gpus_per_task: 1, transport: {ssh: {host: gpu, work_dir: ~/w}}",
+        "are on another host",
+        "slots: 1",
+    ),
+    (
+        "executor: slurm, options: [\"--nodes=4\"]",
+        "the option `--nodes=4` of `qc`",
+        "nodes_per_task",
+    ),
+    (
+        "executor: slurm, memory_per_task: 1 GiB, options: [\"--mem 4G\"]",
+        "the option `--mem 4G`",
+        "memory_per_task",
+    ),
+    (
+        "executor: slurm, blocks: {}, options: [\"--gres=gpu:4\"]",
+        "the option `--gres=gpu:4`",
+        "gpus_per_task",
+    ),
+    (
+        "executor: pbs, options: [\"-l select=2\"]",
+        "the option `-l select=2`",
+        "nodes_per_task",
+    ),
+    (
+        "executor: pbs, options: [\"-l mem=4gb\"]",
+        "the option `-l mem=4gb`",
+        "memory_per_task",
+    ),
+    (
+        "executor: cobalt, options: [\"-t 60\"]",
+        "the option `-t 60`",
+        "walltime",
+    ),
+    (
+        "executor: slurm, options: [\"nodes=4\"]",
+        "the option `nodes=4`",
+        "--qos=shared",
+    ),
+];
+
 #[test]
 fn what_cannot_be_had_is_refused_with_its_line_and_a_way_out() {
-    for (qc, message, hint) in [
-        (
-            "executor: local, slots: 4, gpus_per_task: 1",
-            "want 5 GPUs of a node that has 4",
-            "`slots`",
-        ),
-        (
-            "executor: local, slots: cores, gpus_per_task: 1",
-            "want 9 GPUs",
-            "`slots`",
-        ),
-        (
-            "executor: local, slots: 5, memory_per_task: 4 GiB",
-            "want 20 GiB of a node that has 16 GiB",
-            "`slots`",
-        ),
-        (
-            "executor: allocation, tasks_per_node: 2, gpus_per_task: 3",
-            "asks for 6 GPUs",
-            "node.gpus",
-        ),
-        (
-            "executor: allocation, tasks_per_node: 2, memory_per_task: 9 GiB",
-            "2 tasks of `qc` with 9 GiB each",
-            "tasks_per_node",
-        ),
-        (
-            "executor: slurm, memory_per_task: 17 GiB",
-            "with 17 GiB each",
-            "node.memory",
-        ),
-        (
-            "executor: pbs, gpus_per_task: 5",
-            "asks for 5 GPUs",
-            "node.gpus",
-        ),
-        (
-            "executor: cobalt, memory_per_task: 1 GiB",
-            "Cobalt takes no `memory_per_task`",
-            "whole nodes",
-        ),
-        (
-            "executor: cobalt, gpus_per_task: 1",
-            "Cobalt takes no `gpus_per_task`",
-            "whole nodes",
-        ),
-        (
-            "executor: local, slots: 1, constraint: a100",
-            "chooses no nodes",
-            "`submit`",
-        ),
-        (
-            "executor: allocation, constraint: a100",
-            "chooses no nodes",
-            "`submit`",
-        ),
-        (
-            "executor: slurm, constraint: a b",
-            "the constraint `a b` of `qc`",
-            "a100&80gb",
-        ),
-        (
-            "executor: pbs, constraint: a100",
-            "the constraint `a100` of `qc`",
-            "gpu_model=a100",
-        ),
-        (
-            "executor: slurm, memory_per_task: 4",
-            "an amount of memory such as `4 GiB`",
-            "",
-        ),
-        (
-            "executor: slurm, memory_per_task: auto",
-            "is not an amount of memory",
-            "4 GiB",
-        ),
-        (
-            "executor: local, slots: 1, gpus_per_task: 1, environment: {CUDA_VISIBLE_DEVICES: \"0\"}",
-            "sets CUDA_VISIBLE_DEVICES",
-            "one of the two",
-        ),
-        (
-            "executor: local, slots: 2, gpus_per_task: 1, transport: {ssh: {host: gpu, work_dir: ~/w}}",
-            "are on another host",
-            "slots: 1",
-        ),
-        (
-            "executor: slurm, options: [\"--nodes=4\"]",
-            "the option `--nodes=4` of `qc`",
-            "nodes_per_task",
-        ),
-        (
-            "executor: slurm, memory_per_task: 1 GiB, options: [\"--mem 4G\"]",
-            "the option `--mem 4G`",
-            "memory_per_task",
-        ),
-        (
-            "executor: slurm, blocks: {}, options: [\"--gres=gpu:4\"]",
-            "the option `--gres=gpu:4`",
-            "gpus_per_task",
-        ),
-        (
-            "executor: pbs, options: [\"-l select=2\"]",
-            "the option `-l select=2`",
-            "nodes_per_task",
-        ),
-        (
-            "executor: pbs, options: [\"-l mem=4gb\"]",
-            "the option `-l mem=4gb`",
-            "memory_per_task",
-        ),
-        (
-            "executor: cobalt, options: [\"-t 60\"]",
-            "the option `-t 60`",
-            "walltime",
-        ),
-        (
-            "executor: slurm, options: [\"nodes=4\"]",
-            "the option `nodes=4`",
-            "--qos=shared",
-        ),
-    ] {
+    for (qc, message, hint) in IMPOSSIBLE {
         let error = with(qc).expect_err(qc);
         assert!(error.starts_with("site.yml:"), "{error}");
         let line = if error.contains("`ml`") { 5 } else { 4 };

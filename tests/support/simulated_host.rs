@@ -221,41 +221,10 @@ impl SimulatedHost<'_> {
             Some("relax") => Outcome::Relaxed {
                 xyz: geometry_of(&input),
             },
-            Some("simulate") => {
-                let smiles = input["smiles"].as_str().expect("a molecule");
-                let stage = engine.stage_of(task).expect("live");
-                if stage == "references" || !self.scenario.has_two_steps() {
-                    assert!(input["geometry"].is_null(), "{input}");
-                } else {
-                    let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(&input)});
-                    assert_eq!(input["geometry"], first);
-                }
-                let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
-                Outcome::Simulated {
-                    total_energy_hartree: energy,
-                    atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
-                }
-            }
+            Some("simulate") => self.simulated(engine, task, &input),
             Some("train") => {
-                let new = input["observations"].as_array().expect("a list").len() as u64;
-                // The size of the statistics is the number of results.
-                let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
-                assert_eq!(
-                    Some(counted),
-                    self.learnt_from,
-                    "a model learns from each result once"
-                );
-                let statistics = FileRef {
-                    bytes: counted,
-                    ..file("statistics")
-                };
-                Outcome::Trained {
-                    model: file("model"),
-                    statistics: Some(statistics),
-                    molecules: 1,
-                    groups: 1,
-                    rmse_hartree: 0.0,
-                }
+                let files: Vec<FileRef> = files.into_iter().map(|(file, _)| file).collect();
+                self.trained(&input, &files, file)
             }
             Some("generate") => Outcome::Generated {
                 agent: file("agent"),
@@ -265,27 +234,67 @@ impl SimulatedHost<'_> {
                 mean_reward: 0.0,
                 mean_loss: None,
             },
-            Some("screen") => {
-                // Some candidates are also in the reserve, and fail in either place.
-                let pick = |i: u64| match self.chance(&format!("{task}/{i}"))
-                    % (self.scenario.molecules + 9)
-                {
-                    n if n < 9 => format!("reserve{}", 39 - n),
-                    n => format!("m{}", n - 9),
-                };
-                let ranked = (0..6)
-                    .map(|i| RankedCandidate {
-                        smiles: pick(i),
-                        prediction: Prediction {
-                            mean: i as f64,
-                            std: 0.1,
-                        },
-                    })
-                    .collect();
-                Outcome::Screened { ranked }
-            }
+            Some("screen") => self.screened(task),
             other => panic!("no such method: {other:?}"),
         }
+    }
+
+    fn simulated(&self, engine: &Engine, task: TaskId, input: &Value) -> Outcome {
+        let smiles = input["smiles"].as_str().expect("a molecule");
+        let stage = engine.stage_of(task).expect("live");
+        if stage == "references" || !self.scenario.has_two_steps() {
+            assert!(input["geometry"].is_null(), "{input}");
+        } else {
+            let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(input)});
+            assert_eq!(input["geometry"], first);
+        }
+        let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
+        Outcome::Simulated {
+            total_energy_hartree: energy,
+            atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
+        }
+    }
+
+    /// `files` has the statistics of earlier results.
+    fn trained(&self, input: &Value, files: &[FileRef], file: impl Fn(&str) -> FileRef) -> Outcome {
+        let new = input["observations"].as_array().expect("a list").len() as u64;
+        // The size of the statistics is the number of results.
+        let counted = files.iter().map(|file| file.bytes).sum::<u64>() + new;
+        assert_eq!(
+            Some(counted),
+            self.learnt_from,
+            "a model learns from each result once"
+        );
+        let statistics = FileRef {
+            bytes: counted,
+            ..file("statistics")
+        };
+        Outcome::Trained {
+            model: file("model"),
+            statistics: Some(statistics),
+            molecules: 1,
+            groups: 1,
+            rmse_hartree: 0.0,
+        }
+    }
+
+    fn screened(&self, task: TaskId) -> Outcome {
+        // Some candidates are also in the reserve, and fail in either place.
+        let pick =
+            |i: u64| match self.chance(&format!("{task}/{i}")) % (self.scenario.molecules + 9) {
+                n if n < 9 => format!("reserve{}", 39 - n),
+                n => format!("m{}", n - 9),
+            };
+        let ranked = (0..6)
+            .map(|i| RankedCandidate {
+                smiles: pick(i),
+                prediction: Prediction {
+                    mean: i as f64,
+                    std: 0.1,
+                },
+            })
+            .collect();
+        Outcome::Screened { ranked }
     }
 }
 
