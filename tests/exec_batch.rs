@@ -204,6 +204,10 @@ fn no_option_takes_away_what_a_job_is_known_by() {
 #[test]
 fn what_would_be_another_directive_or_command_is_refused() {
     let argv = words(&["true"]);
+    let is_refused = |batch: &BatchParams, dir: &str, argv: &[String]| {
+        let script = script(named("pbs"), batch, Path::new(dir), argv);
+        script.render().is_err()
+    };
     for bad in [
         "",
         "-x",
@@ -226,8 +230,7 @@ fn what_would_be_another_directive_or_command_is_refused() {
             ..batch()
         };
         for batch in [queue, account] {
-            let refused = script(named("pbs"), &batch, Path::new("/d"), &argv).render();
-            assert!(refused.is_err(), "{bad:?}");
+            assert!(is_refused(&batch, "/d", &argv), "{bad:?}");
         }
     }
     for bad in [
@@ -241,29 +244,14 @@ fn what_would_be_another_directive_or_command_is_refused() {
             options: vec![bad.into()],
             ..batch()
         };
-        assert!(
-            script(named("pbs"), &batch, Path::new("/d"), &argv)
-                .render()
-                .is_err(),
-            "{bad:?}"
-        );
+        assert!(is_refused(&batch, "/d", &argv), "{bad:?}");
     }
     let batch = batch();
     for bad in [&[][..], &[""], &["-c", "id"], &["a\0b"]] {
-        assert!(
-            script(named("pbs"), &batch, Path::new("/d"), &words(bad))
-                .render()
-                .is_err(),
-            "{bad:?}"
-        );
+        assert!(is_refused(&batch, "/d", &words(bad)), "{bad:?}");
     }
     for dir in ["", "-", "a\0b"] {
-        assert!(
-            script(named("pbs"), &batch, Path::new(dir), &argv)
-                .render()
-                .is_err(),
-            "{dir:?}"
-        );
+        assert!(is_refused(&batch, dir, &argv), "{dir:?}");
     }
     for name in ["", "1A", "A B", "A=B", "A\nB"] {
         let environment = [(name.to_owned(), String::new())];
