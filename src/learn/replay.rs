@@ -19,6 +19,7 @@ pub struct Replay {
 pub struct Transition {
     /// The reached state.
     pub observation: StateObservation,
+    /// Reward of reaching it.
     pub reward: f64,
     /// States that can be reached from there; empty for a terminal state.
     pub next: Vec<StateObservation>,

@@ -41,7 +41,7 @@ pub(super) fn require_possible(
         return Ok(());
     }
     Err(SimError::NotANumber(format!(
-        "{engine} computed {energy_hartree} hartree for `{}`, which no energy of it can be",
+        "{engine} computed {energy_hartree} hartree for `{}`, which is not a possible energy",
         molecule.canonical_smiles()
     )))
 }

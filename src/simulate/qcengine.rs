@@ -217,7 +217,7 @@ impl Simulator for Qcengine {
                 .map_or("a signal".to_owned(), |code| format!("exit code {code}"));
             return Err(SimError::Exit(message(format!(
                 "ended by {code}: {}",
-                sentence.unwrap_or_else(|| "it said nothing".to_owned())
+                sentence.unwrap_or_else(|| "no error message".to_owned())
             ))));
         }
         let unreadable = |problem: &str| SimError::Unreadable(message(problem.to_owned()));
@@ -315,7 +315,7 @@ fn failure(error: Option<QcError>, message: &dyn Fn(String) -> String) -> SimErr
         error_message,
     }) = error
     else {
-        return SimError::Exit(message("no success, and no word why".to_owned()));
+        return SimError::Exit(message("no success and no error message".to_owned()));
     };
     // Some messages contain the whole input and output of the program, so phrases must be specific.
     let text = error_message.to_lowercase();
