@@ -258,7 +258,7 @@ pub trait Simulator {
     /// Search for the initial geometry.
     fn conformer_search(&self) -> ConformerSearch;
     /// Checks the molecule, and computes its energy or prepares a program. `scratch` is the folder
-    /// for temporary files; where the program runs it can be reached by [`SCRATCH_LINK`].
+    /// for temporary files; the link `scratch` in the program's directory leads to it.
     ///
     /// # Errors
     ///
