@@ -1,4 +1,4 @@
-//! Bonds seen in geometries, against those of the molecule.
+//! Bonds in geometries, compared with those of the molecule.
 
 use std::num::NonZeroU32;
 use std::time::Duration;

@@ -1,11 +1,11 @@
-//! The action set, against an independent implementation and against its own rules.
+//! The action set, compared with an independent implementation and its own rules.
 
 use moldflow::chem::edit::{EditRules, successors, valence};
 use moldflow::chem::{BondKind, Molecule, qm9::Qm9};
 use proptest::prelude::*;
 use serde_json::Value;
 
-/// From RDKit; `goldens/chem_actions.py` says how.
+/// Results of RDKit, written by `goldens/chem_actions.py`.
 const GOLDEN: &str = include_str!("goldens/chem_actions.json");
 
 fn rules() -> EditRules {
@@ -137,8 +137,7 @@ fn ring_sizes(molecule: &Molecule) -> Vec<usize> {
     sizes
 }
 
-/// Bonds of an atom outside of aromatic rings, none within, where they are not countable one by
-/// one.
+/// Sum of the bond orders of an atom; None in aromatic rings, where orders are not integers.
 fn localised_valence(molecule: &Molecule, atom: usize) -> Option<usize> {
     let atom = &molecule.heavy_atoms()[atom];
     let orders = atom.neighbours.iter().map(|(kind, _)| match kind {

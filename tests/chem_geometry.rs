@@ -169,8 +169,8 @@ fn what_mmff94_treats_is_relaxed_with_it_in_any_case() {
 
 #[test]
 fn embeddings_are_given_up_at_their_time_limit_however_many_there_are() {
-    // It cannot be embedded, and forty times its size takes far more than the least limit of a
-    // second to be known.
+    // It cannot be embedded, which takes much more than the shortest time limit of a second to find
+    // out at forty times its size.
     let cage =
         Molecule::parse(&"C1NC23C1NC1C2OC13".replace("C1N", &format!("{}C1N", "C".repeat(60))))
             .unwrap();

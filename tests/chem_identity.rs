@@ -1,9 +1,9 @@
-//! When two SMILES are one molecule: against RDKit.
+//! Identity of molecules, compared with RDKit.
 
 use moldflow::chem::qm9::Qm9;
 use moldflow::chem::{Molecule, Stereo};
 
-/// From RDKit; `goldens/chem_identity.py` says how.
+/// Results of RDKit, written by `goldens/chem_identity.py`.
 const GOLDEN: &str = include_str!("goldens/chem_identity.csv");
 
 /// Spelling, identity without stereo, identity with stereo.

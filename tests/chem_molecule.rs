@@ -1,11 +1,11 @@
-//! Molecules against RDKit, and against anything that might be called SMILES.
+//! Molecules, compared with RDKit, and arbitrary text as SMILES.
 
 use std::collections::BTreeMap;
 
 use moldflow::chem::{BondKind, ChemError, Molecule};
 use proptest::prelude::*;
 
-/// From RDKit; `goldens/chem_rdkit.py` says how.
+/// Results of RDKit, written by `goldens/chem_rdkit.py`.
 const GOLDEN: &str = include_str!("goldens/chem_rdkit.csv");
 
 fn golden() -> impl Iterator<Item = (&'static str, &'static str, &'static str)> {

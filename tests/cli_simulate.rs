@@ -10,7 +10,7 @@ fn simulate(arguments: &[&str]) -> String {
 }
 
 const THETA: &str = "campaigns/theta.yml";
-/// So that few molecules have to be read.
+/// Few molecules, so that the test is fast.
 const SMALL: [&str; 2] = ["--set", "search_space.max_heavy_atoms=5"];
 
 #[test]

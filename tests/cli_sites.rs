@@ -29,7 +29,7 @@ impl Folder {
         self
     }
 
-    /// Puts a shell script on PATH, where nothing else is then but what it needs itself.
+    /// Puts a shell script on PATH, which then contains nothing else but what the script needs.
     fn program(mut self, name: &str, text: &str) -> Self {
         let folder = self.dir.path().join("bin");
         fs::create_dir_all(&folder).unwrap();
@@ -45,7 +45,7 @@ impl Folder {
         self
     }
 
-    /// Standard output, standard error and exit status, without what this host alone has.
+    /// Standard output, standard error and exit status, without details of this host.
     fn run(&self, arguments: &[&str]) -> String {
         let mut command = moldflow_in(self.dir.path(), arguments);
         if let Some(path) = &self.path {
@@ -205,8 +205,7 @@ fn a_launcher_that_does_not_start_two_ranks_fails() {
 
 const PBS: &str = "name: pbs\nrecognise: {hostname: [\"*\"]}\npartitions:\n  qc: {executor: pbs, queue: QUEUE, account: chem, walltime: 1h, max_jobs: 4}\n  ml: {executor: local, slots: 1}\n";
 
-/// The form in which qstat of PBS Professional lists queues, written from memory of it: not a
-/// capture.
+/// Queue list in the format of qstat of PBS Professional, written from memory, not captured.
 const QUEUES_OF_PBS: &str = "cat <<'END'
 Queue              Max   Tot Ena Str   Que   Run   Hld   Wat   Trn   Ext Type
 ---------------- ----- ----- --- --- ----- ----- ----- ----- ----- ----- ----
@@ -223,7 +222,7 @@ fn a_batch_system_is_asked_for_its_queue() {
     );
     let system = |queue: &str, history: &str| {
         let queues = QUEUES_OF_PBS.replace("cat", "/bin/cat");
-        // As OpenPBS 23.06 prints it, shortened: a setting is printed once somebody has made it.
+        // As OpenPBS 23.06 prints it, shortened: only settings that were made are printed.
         let server = format!(
             "Server: pbs\\n    server_state = Active\\n{history}    pbs_version = 23.06.06\\n"
         );
@@ -292,7 +291,7 @@ fn a_host_behind_ssh_is_looked_at_from_there() {
         "name: far\nrecognise: {{hostname: [\"*\"]}}\npartitions:\n  qc: {{executor: local, slots: 1}}\n  ml:\n    executor: local\n    slots: 1\n    transport: {{ssh: {{host: gpu, moldflow: /no/moldflow, work_dir: \"{}\"}}}}\n",
         dir.path().join("it's here").display()
     );
-    // The other host is this one: its last argument is what a shell there is given.
+    // The other host is this one: the last argument is the command for its shell.
     let ssh = "case \"$*\" in *'-O check'*) exit;; esac; while [ $# -gt 1 ]; do shift; done; PATH=/usr/bin:/bin exec /bin/sh -c \"$1\"";
     let folder = Folder::new().file("far.yml", &profile).program("ssh", ssh);
     let output = folder

@@ -1,5 +1,5 @@
-//! Memory, GPUs and constraints of a profile, and the options that would override what moldflow
-//! asks for.
+//! Memory, GPUs and constraints of a profile, and the options that would override moldflow's
+//! requests.
 
 use std::sync::Arc;
 
@@ -194,8 +194,7 @@ fn what_cannot_be_had_is_refused_with_its_line_and_a_way_out() {
         assert!(error.contains(message), "{qc}: {error}");
         assert!(error.contains(hint), "{qc}: {error}");
     }
-    // The batch system knows its nodes, where the profile says nothing of GPUs; blocks are counted
-    // by it.
+    // Without GPUs in the profile the scheduler decides; blocks need the number.
     let unknown = |more: &str| {
         read(&format!(
             "name: x\npartitions: {{qc: {{executor: slurm, gpus_per_task: 2{more}}}}}\n"

@@ -1,4 +1,4 @@
-//! The printed schemas, held against the shipped files and against the parser.
+//! The printed schemas, compared with the shipped files and the parser.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ fn yaml_files(folder: &str) -> Vec<PathBuf> {
     files
 }
 
-/// The file as an editor sees it; none if it is no YAML.
+/// The file as an editor parses it; None if it is not YAML.
 fn as_json(path: &Path) -> Option<Value> {
     let text = std::fs::read_to_string(path).ok()?;
     let options = serde_saphyr::options! { strict_booleans: true };
@@ -74,7 +74,7 @@ fn the_shipped_schemas_are_those_that_the_program_prints() {
     );
 }
 
-/// The bad campaigns whose fault is one that a schema can see.
+/// Bad campaigns with faults that a schema can express.
 const STRUCTURAL: [&str; 32] = [
     "bad_basis",
     "bad_duration",
@@ -139,13 +139,13 @@ fn schema_and_parser_agree_on_the_bad_site_profiles() {
         .is_empty()
     };
     assert!(!fits("faulty.yml"));
-    // The names in a template are no matter of a schema.
+    // A schema does not check the names in a template.
     assert!(fits("launcher.yml"));
-    // Nor is whether numbers fit together.
+    // Nor relations between numbers.
     assert!(fits("partitions.yml"));
 }
 
-/// The keywords that `config` judges by, and those that only inform.
+/// Keywords that `config` checks, and those that only inform.
 const KNOWN: [&str; 22] = [
     "$ref",
     "type",

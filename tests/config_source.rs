@@ -313,7 +313,7 @@ fn rdkit_entries() -> Vec<RdkitEntry> {
     rows.collect()
 }
 
-/// With an engine that needs no geometry of MMFF94.
+/// Changes the engine to one that does not need MMFF94 geometries.
 fn relaxing(campaign: &mut Campaign) {
     for method in campaign.methods.values_mut() {
         if let MethodKind::Simulate { engine, .. } = &mut method.kind {

@@ -1,4 +1,4 @@
-//! The bodies of the `ml` tasks, through their files.
+//! Bodies of the `ml` tasks, with their files.
 
 use std::fs;
 use std::path::Path;
@@ -238,8 +238,8 @@ fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
         .mean_reward
     };
     // From nothing there is one step, to the one atom allowed. Its predicted energy is that of
-    // average atoms, so that methane is worth more than hydrogen fluoride, and neither as much as
-    // what was measured.
+    // average atoms, so methane is better than hydrogen fluoride, and neither as good as the
+    // observations.
     let (methane, fluoride) = (reward("C"), reward("F"));
     assert!(fluoride < methane && methane < 0.0, "{fluoride} {methane}");
 }

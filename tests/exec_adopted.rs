@@ -82,7 +82,7 @@ fn more_adopted_processes_than_slots_are_all_reported() {
         [Adoption::Adopted, Adoption::Adopted, Adoption::Adopted]
     );
     touch(bench.dir.path(), "go");
-    // Reaped before anybody watches the last ones, so that their ids are free.
+    // Reaped before the last ones are watched, so that their ids are free.
     for child in &mut children {
         child.wait().unwrap();
     }

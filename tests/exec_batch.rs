@@ -1,4 +1,4 @@
-//! BatchParams scripts: what is in them, and that no value of a user can be more than a value.
+//! Batch scripts: their content, and that a user's value is never interpreted.
 
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -263,7 +263,7 @@ fn what_would_be_another_directive_or_command_is_refused() {
     }
 }
 
-/// Letters that mean something to a shell or to a batch system, more often than others.
+/// Text rich in characters with a meaning in shells and schedulers.
 fn hostile() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         Just("'".to_owned()),

@@ -1,4 +1,4 @@
-//! The local executor with real programs: order and slots, how jobs end, what reaches them.
+//! The local executor with real programs: order and slots, ends of jobs, signals and environment.
 
 mod support;
 

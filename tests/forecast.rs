@@ -1,5 +1,4 @@
-//! The forecast: what the engine does on a simulated site. Its time is simulated too, so that
-//! nothing here waits.
+//! Forecasts: the engine on a simulated site, with simulated time.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -34,13 +33,13 @@ fn campaign() -> (Campaign, Plan) {
     (campaign, plan)
 }
 
-/// Its molecules: more than any test asks for.
+/// Its molecules, more than any test needs.
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
     TABLE.get_or_init(|| Table::open(&campaign().0, 30_000).unwrap())
 }
 
-/// That campaign with so many evaluations, so many of them at once, and batches of as many.
+/// That campaign with this number of evaluations, and batches as large as the number of slots.
 fn sized(evaluations: usize, parallel: usize) -> (Campaign, Plan) {
     let (mut campaign, mut plan) = campaign();
     campaign.stop.evaluations = evaluations;

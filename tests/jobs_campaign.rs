@@ -1,5 +1,5 @@
-//! Campaigns through the real binary on PBS, Cobalt and Flux, as far as those can be had: programs
-//! that print what their commands print and run jobs on this host.
+//! Campaigns through the real binary on PBS, Cobalt and Flux, which are not available here:
+//! programs that print what their commands print, and run jobs on this host.
 
 #[path = "support/jobs.rs"]
 mod jobs;
@@ -22,7 +22,7 @@ use tokio::sync::mpsc::unbounded_channel;
 /// Simulations of the quickstart campaign: five elements, four initial molecules, six more.
 const TASKS: usize = 15;
 
-/// A batch system of this host. Its jobs die with it.
+/// A scheduler on this host. Its jobs are killed when it is dropped.
 struct Server {
     dir: TempDir,
     executor: &'static str,
@@ -49,25 +49,25 @@ impl Server {
         self.dir.path().join(name)
     }
 
-    /// Tokens of the jobs that it took in, in this order.
+    /// Tokens of the submitted jobs, in order.
     fn submitted(&self) -> Vec<String> {
         let text = fs::read_to_string(self.file("submitted")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Tokens that two live jobs had at once, as a submission saw them.
+    /// Tokens of two live jobs at the time of a submission.
     fn doubled(&self) -> String {
         fs::read_to_string(self.file("doubled")).unwrap_or_default()
     }
 
-    /// The commands that it was given of this name.
+    /// Commands of this name that it received.
     fn asked(&self, command: &str) -> Vec<String> {
         let text = fs::read_to_string(self.file("asked")).unwrap_or_default();
         let lines = text.lines().filter(|line| line.starts_with(command));
         lines.map(str::to_owned).collect()
     }
 
-    /// Jobs that wait or run.
+    /// States of pending and running jobs.
     fn live(&self) -> Vec<String> {
         let jobs = fs::read_dir(self.file("jobs")).expect("jobs").flatten();
         let states = jobs.map(|job| fs::read_to_string(job.path().join("state")));
@@ -90,7 +90,7 @@ impl Server {
         command
     }
 
-    /// A run of the quickstart campaign whose tasks are jobs that first run `setup`.
+    /// Starts a run of the quickstart campaign whose jobs first run `setup`.
     fn run(&self, setup: &str) -> Child {
         let site = format!(
             "name: test\nnode: {{cores: 4}}\nsetup: [{setup}]\npartitions:\n  \
@@ -110,7 +110,7 @@ impl Server {
         command.spawn().expect("the program starts")
     }
 
-    /// The end of a run that succeeds, with each of its jobs submitted once.
+    /// Requires that the run succeeds with each job submitted once.
     fn finish(&self, engine: Child) {
         let output = engine.wait_with_output().expect("its output");
         assert!(output.status.success(), "{output:?}");

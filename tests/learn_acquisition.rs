@@ -1,6 +1,6 @@
 //! Acquisition functions and the ranking by them.
 
-// Reference values keep all the digits they came with.
+// Reference values keep all their digits.
 #![allow(clippy::excessive_precision)]
 
 use moldflow::learn::acquisition::{Acquisition, expected_improvement, rank};

@@ -1,5 +1,5 @@
-//! The agent: its network and optimiser equal an independent one, it learns, and it survives being
-//! saved.
+//! The agent: its network and optimiser equal an independent implementation, it learns, and it can
+//! be saved.
 
 use std::convert::Infallible;
 
@@ -14,8 +14,8 @@ use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 use serde::Deserialize;
 
-/// A corridor of `length` places walked from its middle; only its right end is worth anything, and
-/// from its left end there is no way on.
+/// A corridor of `length` places with the start in the middle. Only the right end has a reward; the
+/// left end is terminal.
 struct Corridor {
     length: usize,
 }
@@ -222,7 +222,7 @@ fn an_episode_without_a_way_on_ends_early() {
 #[test]
 fn a_step_limit_is_no_end_but_a_dead_end_is() {
     // With one place to go to and no discount the value of the place grows with every copy to the
-    // target network; where there is no way on it stays at the reward.
+    // target network; for a terminal state it stays at the reward.
     struct Loop {
         way_on: bool,
     }

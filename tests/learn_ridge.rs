@@ -1,4 +1,4 @@
-//! Bayesian ridge regression: equal to scikit-learn, and unbroken by the smallest of inputs.
+//! Bayesian ridge regression: equal to scikit-learn, also for the smallest inputs.
 
 use moldflow::learn::ridge::{BayesianRidge, Precisions, RidgeSettings};
 use moldflow::learn::surrogate::{Features, FitError, Surrogate};
@@ -55,7 +55,7 @@ fn mean_std_and_precisions_are_those_of_scikit_learn() {
     for case in golden.cases {
         let model = fit(&features(&case.x), &case.y);
         let Precisions { alpha, lambda } = model.precisions();
-        // Precisions of a nearly exact fit hang on the last digits of the error.
+        // Precisions of a nearly exact fit depend on the last digits of the error.
         assert!(
             (alpha / case.alpha - 1.0).abs() < 1e-5,
             "{}: alpha {alpha}",

@@ -284,7 +284,7 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
     );
 }
 
-/// The page of a run whose records are these.
+/// Page of a run with these records.
 fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
     let dir = TempDir::new().unwrap();
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");

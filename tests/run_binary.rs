@@ -1,5 +1,4 @@
-//! The program itself on tiny campaigns: what a run ends with, its directory, and the exit
-//! statuses.
+//! The program itself on tiny campaigns: results of a run, its directory, and exit statuses.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! The cache across runs, on real runs: hits cost no task, misses are explained, and nothing wrong
-//! with it harms a run.
+//! The cache across runs, on real runs: hits cost no task, misses are explained, and a faulty cache
+//! harms no run.
 
 mod support;
 
@@ -26,7 +26,7 @@ fn cached(journal: &[Event]) -> usize {
     hits.count()
 }
 
-/// Simulations that a process did.
+/// Simulations that ran as processes.
 fn computed(journal: &[Event]) -> usize {
     let simulated = |event: &&Event| {
         matches!(

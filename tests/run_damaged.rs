@@ -53,7 +53,7 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
     fs::write(path, bytes).unwrap();
 }
 
-/// Flips a bit behind every occurrence of `words`: what SQLite moved elsewhere is there twice.
+/// Flips a bit behind every occurrence of `words`, since SQLite leaves copies of moved rows.
 fn flip(bytes: &mut [u8], words: &[u8], behind: usize) {
     let found: Vec<usize> = (0..bytes.len() - words.len())
         .filter(|at| bytes[*at..].starts_with(words))
@@ -82,8 +82,7 @@ fn assert_refused_and_repaired(run_dir: &Path) -> String {
         (&json["evaluations"], &json["failures"]),
         (&EVALUATIONS.into(), &0.into())
     );
-    // Files that belong to a later state than the journal tells of are lost with it, and who would
-    // read them fails.
+    // Files of a later state than the journal's are lost with it, and tasks that need them fail.
     let failed = failures(&journal(run_dir));
     assert!(
         failed
@@ -100,7 +99,7 @@ fn a_damaged_database_is_refused_and_repaired() {
     let campaign = Campaign::tiny();
     let calm = campaign.completed("calm", &["--schedule", "batch"]);
     let whole = killed(&campaign, "whole", 14);
-    // Into the one file: its log has a test of its own.
+    // Into one file: the log has its own test.
     sql(&whole, "PRAGMA wal_checkpoint(TRUNCATE);");
     let facts = journal(&whole).len();
     type Damage = fn(&mut Vec<u8>);
@@ -317,7 +316,7 @@ fn a_copy_of_a_run_goes_on_beside_the_original_and_leaves_its_tasks_alone() {
     let mut engine = campaign.start("run", &["--schedule", "batch"]);
     wait_until("the task", || campaign.path("waits").exists());
     let original = campaign.path("run");
-    // A moment's standstill, so that the copy is that of one moment.
+    // The engine is stopped, so that the copy is consistent.
     engine.signal("STOP");
     let copied = campaign.path("copied");
     copy(&original, &copied);

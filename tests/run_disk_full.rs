@@ -1,5 +1,4 @@
-//! The program itself on a disk without room: a small file system of its own, which the test mounts
-//! (as root).
+//! The program itself on a full disk: a small file system that the test mounts (as root).
 
 mod support;
 
@@ -29,7 +28,7 @@ impl Disk {
         Self(path)
     }
 
-    /// Takes all the room that is left.
+    /// Fills the remaining space.
     fn fill(&self) {
         let mut ballast = File::create(self.0.join("ballast")).unwrap();
         while ballast.write_all(&[0; 1024]).is_ok() {}

@@ -1,6 +1,6 @@
-//! Every system call of a short campaign fails once: whatever fails, the run resumes to the same
-//! end, and no molecule is blamed. The calls are made to fail by a library of our own
-//! (`support/faults.c`), which the test compiles.
+//! Every system call of a short campaign fails once: the run always resumes to the same end, and no
+//! molecule fails. The calls are made to fail by a library of our own (`support/faults.c`), which
+//! the test compiles.
 
 mod support;
 
@@ -12,7 +12,7 @@ use std::sync::OnceLock;
 use support::runs::{assert_same, assert_whole};
 use support::{Campaign, ProgramOutput, on, run_to_end};
 
-/// Which processes are meant.
+/// Processes whose calls fail.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Side {
     Engine,
@@ -78,7 +78,7 @@ fn campaign() -> Campaign {
     campaign
 }
 
-/// Runs the campaign with a fault, and the number of calls that could have been hit.
+/// Runs the campaign with a fault. Also returns the number of calls that it could have hit.
 fn run_with(campaign: &Campaign, name: &str, fault: InjectedFault) -> (ProgramOutput, u64) {
     let count = campaign.path(&format!("{name}.count"));
     let file = File::create(&count).expect("a file");
@@ -115,13 +115,13 @@ fn run_with(campaign: &Campaign, name: &str, fault: InjectedFault) -> (ProgramOu
     )
 }
 
-/// With this fault the run ends as it would have, or stops with an error and resumes to the same
+/// Requires that the run ends as without the fault, or stops with an error and resumes to the same
 /// end.
 fn assert_survives(campaign: &Campaign, calm: &Path, fault: InjectedFault) {
     let name = "faulty";
     let run_dir = campaign.path(name);
     let (printed, _) = run_with(campaign, name, fault);
-    // Neither a panic nor an end for good.
+    // Neither a panic nor a permanent end.
     assert!(
         matches!(printed.code, Some(0 | 1 | 4 | 5)) && !printed.err.contains("panicked"),
         "{fault:?}: {printed:?}"

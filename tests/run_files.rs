@@ -1,5 +1,5 @@
-//! Users' files from end to end: `check` and `run` judge them alike, names are shown wherever a
-//! molecule is, and a file that cannot be read is an error that names it.
+//! Users' files from end to end: `check` and `run` treat them alike, molecules are shown with their
+//! names, and an unreadable file is an error that names it.
 
 mod support;
 

@@ -1,5 +1,4 @@
-//! Free atoms, on which a whole run depends: tried again whatever the failure, and again by
-//! `resume`.
+//! Free atoms, on which a whole run depends: retried after any failure, and again by `resume`.
 
 mod support;
 
@@ -55,7 +54,7 @@ fn a_run_that_ended_for_want_of_a_free_atom_is_taken_up_by_resume() {
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["stopped_by"], "references");
 
-    // Not repaired: the same end, and nothing else is computed again.
+    // Without a repair: the same end, and nothing else is computed again.
     on(&run_dir, &["resume"]).with_code(3);
     assert_eq!(failures(&journal(&run_dir)), [FailureKind::Exit; 40]);
     let done = fs::read_to_string(campaign.path("done")).unwrap();

@@ -1,5 +1,6 @@
-//! The program itself on a host that fails it: no file descriptors, a terminal that is gone, files
-//! deleted or replaced while it works, and texts that would steer a terminal or a spreadsheet.
+//! The program itself on a faulty host: no file descriptors, a closed terminal, files deleted or
+//! replaced during a run, and texts with control characters of terminals or formulas of
+//! spreadsheets.
 
 mod support;
 
@@ -108,7 +109,7 @@ fn a_run_under_nohup_outlives_its_terminal() {
     assert_whole(&campaign.path("run"));
 }
 
-/// A run killed in the middle, all its tasks gone.
+/// A run that was killed halfway, with all its tasks.
 fn killed(campaign: &Campaign, name: &str) -> PathBuf {
     let mut engine = campaign.start(name, &["--schedule", "batch"]);
     engine.wait_for_facts(12);

@@ -14,7 +14,7 @@ use rand_chacha::rand_core::SeedableRng;
 use support::runs::{answers, assert_same, assert_whole, contents, failures};
 use support::{Campaign, Engine, journal, on, processes, run_name};
 
-/// Kills in all.
+/// Total number of kills.
 const KILLS: usize = 200;
 
 #[test]
@@ -29,8 +29,7 @@ fn killed_two_hundred_times_a_campaign_loses_nothing_and_computes_nothing_twice(
         }
         let name = format!("run{run}");
         let schedule = ["batch", "interleaved"][run % 2];
-        // In every other pair of runs the tasks are killed now and then as well, as when the
-        // machine goes down.
+        // In every other pair of runs tasks are sometimes killed too, as when the machine crashes.
         let machine_fails = run % 4 >= 2;
         kills += killed_to_the_end(&campaign, &name, schedule, machine_fails, &mut rng);
         let run_dir = campaign.path(&name);
@@ -59,7 +58,7 @@ fn killed_two_hundred_times_a_campaign_loses_nothing_and_computes_nothing_twice(
     println!("{kills} kills, {lost} attempts lost");
 }
 
-/// Kills and resumes a run until it ends; how often.
+/// Kills and resumes a run until it ends; returns the number of kills.
 fn killed_to_the_end(
     campaign: &Campaign,
     name: &str,

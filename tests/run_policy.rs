@@ -1,5 +1,5 @@
-//! Failures as a campaign's policy has them: retries by kind, backoff, quarantine, the limit, on
-//! real programs that fail.
+//! Handling of failures by a campaign's policy: retries by kind, backoff, quarantine, the limit,
+//! with real programs that fail.
 
 mod support;
 
@@ -16,7 +16,7 @@ use support::{Campaign, EVALUATIONS, Engine, journal, on, processes, rows, run_n
 const ENERGY: &str =
     "engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1";
 
-/// A campaign on xtb, before which stands a script that handles some calls itself.
+/// A campaign on xtb, wrapped in a script that handles some calls itself.
 fn with_broken_xtb(script: &str, retries: &str) -> (Campaign, String) {
     let energy =
         format!("engine: xtb, topic: simulator, partition: qc, timeout: 5m, retries: {retries}");

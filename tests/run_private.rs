@@ -16,7 +16,7 @@ const ENERGY: &str =
     "engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1";
 const SECRET: &str = "correct-horse-battery";
 
-/// A campaign whose energies come from a script, which is called with these words behind it.
+/// A campaign whose energies come from a script, which is called with these further words.
 fn scripted(script: &str, words: &[&str]) -> Campaign {
     let words = serde_json::to_string(&words).unwrap();
     let argv = words.replacen('[', "[./energy.sh, ", 1);
@@ -156,7 +156,7 @@ fn the_words_of_a_command_stay_words_whatever_they_hold() {
         "$HOME",
         "&& touch pwned",
     ];
-    // Each word and a bar behind it, so that line breaks in them count.
+    // Each word is followed by a bar, so that line breaks in words are visible.
     let script = "printf '%s|' \"$@\" > \"$OUT\"; echo '{\"energy\": -1.0}' > energy.json";
     let campaign = scripted(script, &words);
     let out = campaign.path("words");
@@ -201,7 +201,7 @@ fn a_molecule_cannot_be_a_command_an_option_or_a_line() {
     let zero = support::run_to_end(&mut campaign.run_command("run", &[])).with_code(1);
     assert!(zero.err.contains("mine.smi:2:5"), "{}", zero.err);
     assert!(!campaign.path("run").exists() && !campaign.path("pwned").exists());
-    // A task by hand is no way around: its molecule is read before anything is started.
+    // A task that is started by hand is refused too: its molecule is parsed before anything starts.
     for smiles in hostile
         .into_iter()
         .chain(["C;task", "C\nC", "C C", "CC\r", "C\u{0}"])

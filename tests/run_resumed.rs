@@ -37,7 +37,7 @@ fn killed_again_and_again_a_run_is_the_same() {
     let run_dir = tiny.path("killed");
     let mut engine = tiny.start("killed", &["--schedule", "batch"]);
     for n in 0.. {
-        // Now and then the whole machine fails, and its tasks with it.
+        // Sometimes the whole machine fails, with its tasks.
         let machine_fails = n % 3 == 2;
         let before = journal(&run_dir).len();
         engine.wait_for_facts(before + 2);
@@ -100,7 +100,7 @@ fn slow() -> Campaign {
     Campaign::tiny().with("episodes: 2, steps: 6", "episodes: 30, steps: 20")
 }
 
-/// A run whose generator is at work.
+/// A run whose generator is running.
 fn at_work(campaign: &Campaign, name: &str) -> (Engine, PathBuf) {
     let mut engine = campaign.start(name, &["--schedule", "batch"]);
     let trained = |event: &Event| {
@@ -242,8 +242,7 @@ fn ctrl_c_twice_stops_at_once_and_the_run_can_be_resumed() {
 
 #[test]
 fn a_generator_that_was_cancelled_leaves_neither_process_nor_file() {
-    // Once the last evaluation has ended the generator is of no use any more: it is cancelled in
-    // the middle.
+    // After the last evaluation the generator is no longer needed: it is cancelled.
     let campaign = slow()
         .with("evaluations: 6", "evaluations: 1")
         .with("barren_batches: 10", "barren_batches: 10, target: -0.01");

@@ -1,4 +1,4 @@
-//! Scratch folders of real tasks: whose they are, where, and that none is left.
+//! Scratch folders of real tasks: their owners, their places, and their removal.
 
 mod support;
 
@@ -10,8 +10,7 @@ use support::{Campaign, Engine, on, processes, rows, run_name, wait_until};
 
 const SITE: &str = "name: tests\nscratch: SCRATCH\npartitions:\n  qc: {executor: local, slots: 2}\n  ml: {executor: local, slots: 1}\n";
 
-/// Energies by a program that writes into its scratch folder, and runs on for ever until there is a
-/// file `go`.
+/// Energies by a program that writes to its scratch folder, and runs until there is a file `go`.
 fn campaign(scratch: &str, timeout: &str) -> Campaign {
     let plain = Campaign::tiny();
     let program = plain.path("program");

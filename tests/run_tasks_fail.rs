@@ -1,5 +1,5 @@
-//! The program itself on tasks that go wrong in every way: each costs the attempt it hits, and
-//! nothing is left of it.
+//! The program itself with tasks that fail in every way: each failure costs one attempt and leaves
+//! no process or file.
 
 mod support;
 
@@ -21,7 +21,7 @@ fn failed(journal: &[Event]) -> Vec<Failure> {
     failed.collect()
 }
 
-/// A run of which one attempt goes wrong by `fault`, and its failure.
+/// A run in which one attempt fails by `fault`, and that failure.
 fn run_with(campaign: Campaign, fault: &str) -> (PathBuf, Failure, Campaign) {
     let campaign = campaign.with_fault(fault);
     let run_dir = campaign.completed("run", &[]);
@@ -36,7 +36,7 @@ fn nothing_is_left(run_dir: &std::path::Path) {
     assert_eq!(processes(&run), Vec::<i32>::new(), "something is left");
 }
 
-/// All molecules were computed, that of the failed attempt by the next one.
+/// Requires that all molecules were computed, that of the failed attempt by the next one.
 fn assert_all_computed(run_dir: &std::path::Path) {
     let status = on(run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(
@@ -45,7 +45,7 @@ fn assert_all_computed(run_dir: &std::path::Path) {
     );
 }
 
-/// The molecule of the failed attempt is given up, and all others were computed.
+/// Requires that the molecule of the failed attempt failed, and all others were computed.
 fn assert_one_given_up(run_dir: &std::path::Path) {
     let status = on(run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(
@@ -143,7 +143,7 @@ fn half_a_result_is_no_result() {
     let (run_dir, failure, _campaign) = run_with(Campaign::of_a_program(), fault);
     assert_eq!(failure.kind, FailureKind::Unreadable);
     assert_one_given_up(&run_dir);
-    // The same of the file that a task leaves, which moldflow itself never leaves half.
+    // The same for the result of a task, which moldflow itself never leaves incomplete.
     let fault = r#"printf '{"outcome": "simulated", "total_' > result.json; kill -9 $PPID"#;
     let (run_dir, failure, _campaign) = run_with(Campaign::of_a_program(), fault);
     assert_eq!(failure.kind, FailureKind::Unreadable);

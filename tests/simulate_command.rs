@@ -1,4 +1,4 @@
-//! The engine `command`, with the program that `docs/engines.md` shows (it needs python3 and xtb).
+//! The engine `command`, with the program in `docs/engines.md`, which needs python3 and xtb.
 
 mod support;
 
@@ -59,7 +59,7 @@ fn compute(engine: &CommandEngine, smiles: &str) -> Result<SimResult, SimError> 
     engine.parse(&request(engine, smiles), &outputs)
 }
 
-/// The answer of a script that does no more than writing this.
+/// Result of a script that writes this output.
 fn answered(answer: &Value) -> Result<SimResult, SimError> {
     answered_for("O", answer)
 }
@@ -85,7 +85,7 @@ fn the_example_of_the_manual_is_ten_lines_and_computes_energies() {
     assert_eq!(water.geometry.atoms.len(), 3);
 }
 
-/// Free atoms, on which xtb 6.5.1 fails now and then, are tried again.
+/// Free atoms are retried, since xtb 6.5.1 sometimes fails on them.
 #[test]
 fn a_campaign_of_the_example_gets_its_free_atoms_in_the_end() {
     let campaign = Campaign::tiny().with(
@@ -100,7 +100,7 @@ fn a_campaign_of_the_example_gets_its_free_atoms_in_the_end() {
     let energies: Vec<f64> = computed
         .map(|row| row["atomization_energy_hartree"].parse().unwrap())
         .collect();
-    // Bound, but by no more than an hartree for each of five heavy atoms and what they hold.
+    // Bound, by at most a hartree for each of five heavy atoms with their hydrogens.
     assert!(!energies.is_empty());
     assert!(
         energies.iter().all(|energy| (-10.0..-0.1).contains(energy)),
@@ -108,7 +108,7 @@ fn a_campaign_of_the_example_gets_its_free_atoms_in_the_end() {
     );
 }
 
-/// Writes this as the answer of a script in `folder`.
+/// Script in `folder` that writes this output.
 fn script(folder: &Path, answer: &Value) -> PathBuf {
     let script = folder.join("answer.py");
     let text = format!("import sys\nopen(sys.argv[2], 'w').write('''{answer}''')\n");

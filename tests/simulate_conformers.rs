@@ -9,7 +9,7 @@ use gfn2::compute_gfn2;
 use moldflow::simulate::{Gfn2, PreparedSimulation, Request, SimError};
 use serde_json::{Value, json};
 
-/// From RDKit and tblite; `goldens/simulate_conformers.py` says how.
+/// Results of RDKit and tblite, written by `goldens/simulate_conformers.py`.
 const GOLDEN: &str = include_str!("goldens/simulate_conformers.json");
 /// Largest difference of the built-in GFN2-xTB from tblite at one geometry, hartree.
 const METHOD: f64 = 5e-4;

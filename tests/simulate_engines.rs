@@ -1,4 +1,4 @@
-//! The list of engines, their settings, and the free atoms they are asked for.
+//! The list of engines, their settings, and the atomic references.
 
 use moldflow::simulate::{QcEngine, Request, atomic_reference_smiles};
 use serde_json::{Value, json};
@@ -7,7 +7,7 @@ fn engine(value: Value) -> Result<QcEngine, serde_json::Error> {
     serde_json::from_value(value)
 }
 
-/// Each engine with no more settings than it needs.
+/// Each engine with only its required settings.
 fn all() -> Vec<Value> {
     let command = json!({"argv": ["energy"], "level": "a level", "unit": "hartree"});
     let qcengine = json!({"program": "psi4", "method": "hf", "basis": "sto-3g"});

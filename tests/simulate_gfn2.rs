@@ -7,7 +7,7 @@ use gfn2::compute_gfn2;
 use moldflow::simulate::{SimError, SimResult};
 use serde_json::Value;
 
-/// From tblite; `goldens/simulate_gfn2.py` says how.
+/// Results of tblite, written by `goldens/simulate_gfn2.py`.
 const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
 
 fn golden() -> Value {

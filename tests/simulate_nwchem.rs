@@ -1,4 +1,4 @@
-//! The engine `nwchem`, with the real program on two MPI ranks: these tests fail where it is not
+//! The engine `nwchem`, with the real program on two MPI ranks: these tests fail if it is not
 //! installed (Debian: `apt install nwchem openmpi-bin`).
 
 use std::fs;
@@ -14,7 +14,7 @@ use moldflow::simulate::{
 use moldflow::task::Shape;
 use serde_json::{Value, json};
 
-/// From PySCF; `goldens/simulate_nwchem.py` says how.
+/// Results of PySCF, written by `goldens/simulate_nwchem.py`.
 fn golden() -> Value {
     serde_json::from_str(include_str!("goldens/simulate_nwchem.json")).unwrap()
 }

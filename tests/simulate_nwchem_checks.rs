@@ -10,7 +10,7 @@ use moldflow::simulate::{
 };
 use serde_json::{Value, json};
 
-/// From PySCF; `goldens/simulate_ecp.py` says how.
+/// Results of PySCF, written by `goldens/simulate_ecp.py`.
 const GOLDEN: &str = include_str!("goldens/simulate_ecp.json");
 
 /// The answer to an input that was changed by hand.

@@ -10,7 +10,7 @@ use moldflow::simulate::{
 };
 use serde_json::Value;
 
-/// From tblite; `goldens/simulate_gfn2.py` says how.
+/// Results of tblite, written by `goldens/simulate_gfn2.py`.
 const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
 
 fn request(smiles: &str) -> Request {

@@ -162,7 +162,7 @@ fn no_parameters(symbol: &str) -> SimError {
 mod tests {
     use super::*;
 
-    /// From tblite; `tests/goldens/simulate_gfn2.py` says how.
+    /// Results of tblite, written by `tests/goldens/simulate_gfn2.py`.
     const GOLDEN: &str = include_str!("../../tests/goldens/simulate_gfn2.json");
 
     #[test]

@@ -168,7 +168,7 @@ fn orthonormal(vectors: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
 mod tests {
     use super::*;
 
-    /// From PySCF; `tests/goldens/simulate_vibrations.py` says how.
+    /// Results of PySCF, written by `tests/goldens/simulate_vibrations.py`.
     const GOLDEN: &str = include_str!("../../tests/goldens/simulate_vibrations.json");
 
     fn numbers(value: &serde_json::Value) -> Vec<f64> {
