@@ -20,7 +20,7 @@ pub(super) struct Basis {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CoreTreatment {
     /// All electrons are treated.
-    None,
+    AllElectron,
     /// An effective core potential replaces this number of electrons.
     Replaced(u32),
     /// The core needs a potential that the library lacks.

@@ -344,5 +344,5 @@ fn failure(error: Option<QcError>, message: &dyn Fn(String) -> String) -> SimErr
 fn tail(text: &str) -> String {
     let text = text.trim();
     let start = text.char_indices().rev().nth(600).map_or(0, |(at, _)| at);
-    text[prepared..].to_owned()
+    text[start..].to_owned()
 }
