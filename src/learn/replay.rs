@@ -37,12 +37,9 @@ impl Replay {
         }
     }
 
+    /// Number of transitions.
     pub fn len(&self) -> usize {
         self.transitions.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.transitions.is_empty()
     }
 
     /// Positions of `count` transitions, drawn uniformly with replacement; empty if the memory is.

@@ -76,7 +76,7 @@ impl Bench {
         wait_for("a report", || self.reports.try_recv().ok())
     }
 
-    pub fn end(&mut self) -> Ended {
+    pub fn end(&mut self) -> TaskEnd {
         loop {
             let Report { token, event, .. } = self.report();
             if let JobEvent::Ended { exit, result, .. } = event {
