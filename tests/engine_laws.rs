@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use moldflow::config::campaign::{Schedule, Stop};
 use moldflow::engine::{
-    Effect, Engine, EngineConfig, GeometryStep, LearnStage, SimulateStage, Step, stream,
+    Effect, Engine, EngineConfig, EngineStep, GeometryStep, LearnStage, SimulateStage, stream,
 };
 use moldflow::simulate;
 use moldflow::task::{
@@ -230,7 +230,7 @@ impl World<'_> {
                 if stage == "references" || !self.plan.has_two_steps() {
                     assert!(input["geometry"].is_null(), "{input}");
                 } else {
-                    let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(&input)});
+                    let first = json!({"level_of_theory": "GFN2-xTB", "xyz": geometry_of(&input)});
                     assert_eq!(input["geometry"], first);
                 }
                 let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
@@ -293,7 +293,7 @@ impl World<'_> {
 }
 
 /// The results that a batch learns from which began in this step.
-fn learnt_from(step: &Step) -> Option<u64> {
+fn learnt_from(step: &EngineStep) -> Option<u64> {
     step.records.iter().find_map(|record| match record {
         Record::BatchStarted { observations, .. } => Some(*observations as u64),
         _ => None,

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use moldflow::config::campaign::{Objective, Overrides};
 use moldflow::plan;
-use moldflow::report::{About, RunState, page};
+use moldflow::report::{PageContext, RunState, page};
 use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{
     Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
@@ -290,7 +290,7 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         facts: vec![(event, records)],
         ..Commit::default()
     };
-    let about = About {
+    let about = PageContext {
         state: RunState::Interrupted,
         objective,
         level: "GFN2-xTB//MMFF94".into(),

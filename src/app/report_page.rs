@@ -6,7 +6,7 @@ use super::error::CommandError;
 use crate::config::campaign::LoadedCampaign;
 use crate::engine::EngineConfig;
 use crate::plan::Plan;
-use crate::report::{self, About, RunState};
+use crate::report::{self, PageContext, RunState};
 use crate::store::Store;
 
 /// Writes the report page of a run on which no process works any more.
@@ -25,9 +25,9 @@ pub async fn write(
     Ok(report::write_page(dir, &page)?)
 }
 
-pub fn about<'a>(loaded: &'a LoadedCampaign, plan: &Plan, state: RunState) -> About<'a> {
+pub fn about<'a>(loaded: &'a LoadedCampaign, plan: &Plan, state: RunState) -> PageContext<'a> {
     let stages = plan.stages().into_iter();
-    About {
+    PageContext {
         state,
         objective: loaded.campaign.objective,
         level: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),

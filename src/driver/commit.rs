@@ -12,19 +12,19 @@ use crate::exec::now;
 use crate::store::Commit;
 use crate::task::{Attempt, Event, Fact, Outcome, TaskId, Token};
 
-/// Work that follows the commit of facts.
+/// Actions that follow the commit of facts.
 #[derive(Default)]
 struct AfterCommit {
     effects: Vec<Effect>,
     /// Directories of attempts that succeeded, and scratch folders of those that failed.
     obsolete: Vec<PathBuf>,
-    /// An outcome brought new files with it.
+    /// True if an outcome brought new files.
     files_changed: bool,
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Handles facts, commits them with all that they change, and only then acts; again for the
-    /// facts that acting brings.
+    /// Handles facts, commits them with their records, and only then performs the effects; repeats
+    /// this for the facts that result.
     pub(super) async fn take(
         &mut self,
         facts: Vec<Fact>,
@@ -83,7 +83,7 @@ impl<P: TaskProgram> Driver<P> {
         after
     }
 
-    /// Notes the files and directories of an attempt that ended, if `fact` tells of one.
+    /// Notes the files and directories of an attempt, if `fact` is its end.
     fn note_ended(&mut self, fact: &Fact, after: &mut AfterCommit) {
         let Fact::Ended {
             task,
@@ -107,6 +107,7 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
+    /// Returns the token of an attempt of this run.
     pub(super) fn token(&self, task: TaskId, attempt: Attempt) -> Token {
         Token {
             run: self.context.run.clone(),
@@ -116,7 +117,7 @@ impl<P: TaskProgram> Driver<P> {
     }
 }
 
-/// Records how long the attempt took that this event ends.
+/// Records the duration of the attempt that this event ends.
 pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, event: &Event) {
     if let Fact::Ended {
         task,
@@ -133,7 +134,7 @@ pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, ev
     }
 }
 
-/// Returns the attempt that failed, if this fact says so.
+/// Returns the attempt that failed, if the fact is its failure.
 pub(super) fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
     match fact {
         Fact::Ended {

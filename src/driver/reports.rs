@@ -1,4 +1,4 @@
-//! From reports of executors to facts: what attempts came to, with their files taken in.
+//! From reports of executors to facts: outcomes of attempts, with their files taken in.
 
 use rustix::fs::statvfs;
 
@@ -7,22 +7,22 @@ use super::{Driver, DriverError};
 use crate::engine::{TaskResult, file};
 use crate::exec::{JobEvent, Report, Termination, discard};
 use crate::simulate::SimResult;
-use crate::store::{CacheEntry, Commit, LEAST_ROOM, Simulation};
+use crate::store::{CacheEntry, Commit, LEAST_ROOM, SimulationRow, StartedAttempt};
 use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
 
-/// Reports taken in before a commit, at the most.
+/// Most reports taken in before a commit.
 const MOST_REPORTS: usize = 1000;
 
 /// A fault of the host that an attempt met.
 pub(super) struct AttemptHostFault {
     fault: HostFault,
     why: String,
-    /// The attempt may have left a result, which can be taken in once the host is well.
+    /// The attempt may have left a result, which can be taken in once the host is repaired.
     left: bool,
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Takes in `first` and what else has come since.
+    /// Takes in `first` and the reports that came since.
     pub(super) async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
         let mut batch = Commit::default();
         let mut facts = Vec::new();
@@ -37,7 +37,11 @@ impl<P: TaskProgram> Driver<P> {
                 _ if !self.engine.awaits(task, attempt) => {}
                 JobEvent::Started => {
                     self.order.started(task, report.at);
-                    batch.started.push((task, attempt, report.at));
+                    batch.started.push(StartedAttempt {
+                        task,
+                        attempt,
+                        at: report.at,
+                    });
                 }
                 JobEvent::Ended {
                     exit,
@@ -90,8 +94,11 @@ impl<P: TaskProgram> Driver<P> {
         Ok(())
     }
 
-    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the
-    /// attempt is not to blame.
+    /// Returns the result of an attempt, with its files adopted.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a fault of the host, not the attempt, is the cause of the outcome.
     pub(super) fn read(
         &self,
         task: TaskId,
@@ -123,7 +130,7 @@ impl<P: TaskProgram> Driver<P> {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
             failure.message = self.secrets.hide(&failure.message);
-            // A program that meets a full disk may say anything.
+            // A program that meets a full disk may report any error.
             let is_full = || {
                 statvfs(&self.context.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM)
             };
@@ -154,13 +161,14 @@ impl<P: TaskProgram> Driver<P> {
     }
 }
 
-pub(super) fn row(task: TaskId, s: SimResult) -> Simulation {
-    let xyz = s.geometry.to_xyz(&s.level);
-    Simulation {
+/// Row of the store for the result of a task.
+pub(super) fn row(task: TaskId, s: SimResult) -> SimulationRow {
+    let xyz = s.geometry.to_xyz(&s.level_of_theory);
+    SimulationRow {
         task,
         engine: s.engine,
         version: s.version,
-        level_of_theory: s.level,
+        level_of_theory: s.level_of_theory,
         xyz,
     }
 }

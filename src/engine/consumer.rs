@@ -3,7 +3,7 @@
 use crate::config::campaign::Schedule;
 use crate::task::{Candidate, Evaluation, Outcome, Record, TaskId};
 
-use super::{Engine, EvaluatedMolecule, Phase, SimulateStage, Step, Work};
+use super::{Engine, EngineStep, EvaluatedMolecule, Phase, SimulateStage, TaskSpec};
 
 /// Task of the second step of an evaluation at a two-step level. Its number is the one after that
 /// of the first step, and it is reserved when the first step is created: so the order in which
@@ -19,7 +19,7 @@ impl SecondStep {
 
 impl Engine {
     /// Fills up to `parallel` simulations from the queue, newest batch first, best rank first.
-    pub(super) fn consume(&mut self, step: &mut Step) {
+    pub(super) fn consume(&mut self, step: &mut EngineStep) {
         while self.simulations < self.config.parallel
             && self.searched < self.config.stop.evaluations
         {
@@ -31,7 +31,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn evaluate_initial(&mut self, smiles: String, rank: u32, step: &mut Step) {
+    pub(super) fn evaluate_initial(&mut self, smiles: String, rank: u32, step: &mut EngineStep) {
         let candidate = Candidate {
             smiles,
             batch: 0,
@@ -45,16 +45,16 @@ impl Engine {
 
     /// Begins an evaluation with its first step, and reserves the number of the second if there are
     /// two.
-    fn evaluate(&mut self, candidate: Candidate, step: &mut Step) {
+    fn evaluate(&mut self, candidate: Candidate, step: &mut EngineStep) {
         self.simulations += 1;
         if self.evaluation_stage(&candidate).geometry.is_some() {
-            self.submit(Work::Relax(candidate), step);
+            self.submit(TaskSpec::Relax(candidate), step);
             let SecondStep(second) = SecondStep::after(TaskId(self.last_task));
             self.last_task = second.0;
         } else {
             let geometry = None;
             self.submit(
-                Work::Evaluate {
+                TaskSpec::Evaluate {
                     candidate,
                     geometry,
                 },
@@ -77,17 +77,17 @@ impl Engine {
         task: TaskId,
         candidate: Candidate,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         let Some(Outcome::Relaxed { xyz }) = answer else {
             return self.evaluation_ended(task, candidate, None, step);
         };
-        let work = Work::Evaluate {
+        let spec = TaskSpec::Evaluate {
             candidate,
             geometry: Some(xyz.clone()),
         };
         let SecondStep(second) = SecondStep::after(task);
-        self.submit_as(second, work, step);
+        self.submit_as(second, spec, step);
     }
 
     /// Returns true if the run may decide to stop now.
@@ -105,7 +105,7 @@ impl Engine {
         task: TaskId,
         candidate: Candidate,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         self.simulations -= 1;
         let Candidate {

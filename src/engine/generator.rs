@@ -4,14 +4,14 @@
 use crate::config::campaign::Schedule;
 use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record, StoppedBy};
 
-use super::{Engine, Phase, Step, Work};
+use super::{Engine, EngineStep, Phase, TaskSpec};
 
 /// Start molecules handed to the agent once it found nothing new.
 const FRESH_STARTS: usize = 8;
 
 /// Phase of the generator.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Generator {
+pub(super) struct GeneratorLoop {
     busy: bool,
     /// The batch being made, or the last one made.
     batch: u32,
@@ -34,7 +34,7 @@ pub(super) struct Generator {
     best_at_last_push: Option<f64>,
 }
 
-impl Generator {
+impl GeneratorLoop {
     pub fn batch(&self) -> u32 {
         self.batch
     }
@@ -92,7 +92,7 @@ impl Generator {
 
 impl Engine {
     /// Begins a batch when there is a reason to.
-    pub(super) fn generate(&mut self, step: &mut Step) {
+    pub(super) fn generate(&mut self, step: &mut EngineStep) {
         if self.generator.busy || self.phase != Phase::Loops || !self.batch_is_wanted() {
             return;
         }
@@ -104,7 +104,7 @@ impl Engine {
             batch: self.generator.batch,
             observations,
         });
-        self.submit(Work::Train { observations }, step);
+        self.submit(TaskSpec::Train { observations }, step);
     }
 
     /// Never far ahead: only with new results to learn from, or when the consumer is about to run
@@ -127,23 +127,23 @@ impl Engine {
     /// batch and no more.
     pub(super) fn generator_task_ended(
         &mut self,
-        work: Work,
+        spec: TaskSpec,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
-        match (work, answer) {
-            (Work::Train { observations }, Some(trained @ Outcome::Trained { .. })) => {
+        match (spec, answer) {
+            (TaskSpec::Train { observations }, Some(trained @ Outcome::Trained { .. })) => {
                 self.trained(observations, trained, step);
             }
-            (Work::Generate { model, .. }, Some(generated @ Outcome::Generated { .. })) => {
+            (TaskSpec::Generate { model, .. }, Some(generated @ Outcome::Generated { .. })) => {
                 self.generated(model, generated, step);
             }
-            (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => {
+            (TaskSpec::Screen { .. }, Some(Outcome::Screened { ranked })) => {
                 self.generator.failed = false;
                 self.push(ranked, step);
             }
-            (work, _) => {
-                if matches!(work, Work::Train { .. }) {
+            (spec, _) => {
+                if matches!(spec, TaskSpec::Train { .. }) {
                     self.generator.statistics = None;
                 }
                 self.generator.failed = true;
@@ -154,7 +154,7 @@ impl Engine {
 
     /// Takes in a model that learnt from `observations` evaluated molecules, and lets the agent
     /// explore against it.
-    fn trained(&mut self, observations: usize, outcome: &Outcome, step: &mut Step) {
+    fn trained(&mut self, observations: usize, outcome: &Outcome, step: &mut EngineStep) {
         let Outcome::Trained {
             model,
             statistics,
@@ -173,16 +173,16 @@ impl Engine {
         self.generator.model = Some(model.clone());
         self.generator.statistics = statistics.clone().map(|file| (file, observations));
         let (starts, epsilon_at_least) = self.widening();
-        let work = Work::Generate {
+        let spec = TaskSpec::Generate {
             model: model.clone(),
             starts,
             epsilon_at_least,
         };
-        self.submit(work, step);
+        self.submit(spec, step);
     }
 
     /// Takes in the molecules that the agent visited, and has them predicted by `model`.
-    fn generated(&mut self, model: FileRef, outcome: &Outcome, step: &mut Step) {
+    fn generated(&mut self, model: FileRef, outcome: &Outcome, step: &mut EngineStep) {
         let Outcome::Generated {
             agent,
             candidates,
@@ -203,12 +203,12 @@ impl Engine {
         });
         self.generator.agent = Some(agent.clone());
         self.generator.candidates = Some(candidates.clone());
-        let work = Work::Screen {
+        let spec = TaskSpec::Screen {
             model,
             candidates: candidates.clone(),
             incumbent: self.incumbent.as_ref().map(|best| best.value),
         };
-        self.submit(work, step);
+        self.submit(spec, step);
     }
 
     /// After a barren batch: epsilon up, and fresh start molecules in place of an empty state.
@@ -224,7 +224,7 @@ impl Engine {
     }
 
     /// Selects the best new molecules and puts them into the queue as the next batch.
-    fn push(&mut self, ranked: &[RankedCandidate], step: &mut Step) {
+    fn push(&mut self, ranked: &[RankedCandidate], step: &mut EngineStep) {
         self.generator.busy = false;
         self.generator.forget_batch();
         let batch = self.generator.batch;

@@ -11,7 +11,7 @@ use crate::host::hash;
 use crate::simulate::{self, RelaxedGeometry, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
-use super::{Engine, Work};
+use super::{Engine, TaskSpec};
 
 /// One seed for every embedding, so that an energy depends on molecule and method alone.
 const EMBEDDING_SEED: u64 = 42;
@@ -68,7 +68,7 @@ impl TaskInput {
         let outcome = match self {
             Self::Simulate(_) => energy(&found),
             Self::Relax(_) => Outcome::Relaxed {
-                xyz: found.geometry.to_xyz(&found.level),
+                xyz: found.geometry.to_xyz(&found.level_of_theory),
             },
             Self::Train(_) | Self::Generate(_) | Self::Screen(_) => return None,
         };
@@ -154,36 +154,36 @@ impl Outcome {
 impl Engine {
     /// Returns the input of a live task, with the files it needs and their names beside the input.
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
-        Some(match &self.live.get(&task)?.work {
-            Work::Reference { element } => {
+        Some(match &self.live.get(&task)?.spec {
+            TaskSpec::Reference { element } => {
                 let engine = &self.config.references.engine;
                 let input = simulate_input(engine, format!("[{element}]"), None);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Relax(candidate) => {
+            TaskSpec::Relax(candidate) => {
                 let step = self.evaluation_stage(candidate).geometry.as_ref()?;
                 let input = simulate_input(&step.engine, candidate.smiles.clone(), None);
                 (TaskInput::Relax(input), vec![])
             }
-            Work::Evaluate {
+            TaskSpec::Evaluate {
                 candidate,
                 geometry,
             } => {
                 let stage = self.evaluation_stage(candidate);
                 let from = stage.geometry.as_ref().zip(geometry.as_ref());
                 let geometry = from.map(|(step, xyz)| RelaxedGeometry {
-                    level: step.level(),
+                    level_of_theory: step.level(),
                     xyz: xyz.clone(),
                 });
                 let input = simulate_input(&stage.engine, candidate.smiles.clone(), geometry);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Train { observations } => {
+            TaskSpec::Train { observations } => {
                 let (input, statistics) = self.train_input(*observations);
                 let files = statistics.map(|file| (file, file::STATISTICS));
                 (TaskInput::Train(input), files.into_iter().collect())
             }
-            Work::Generate {
+            TaskSpec::Generate {
                 model,
                 starts,
                 epsilon_at_least,
@@ -195,7 +195,7 @@ impl Engine {
                     .chain(agent.map(|agent| (agent, file::AGENT)));
                 (TaskInput::Generate(Box::new(input)), files.collect())
             }
-            Work::Screen {
+            TaskSpec::Screen {
                 model,
                 candidates,
                 incumbent,

@@ -18,7 +18,7 @@ pub use config::{EngineConfig, GeometryStep, LearnStage, SimulateStage};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use progress::{Progress, RunPhase};
 pub use queue::CandidateQueue;
-pub use step::{Effect, Step};
+pub use step::{Effect, EngineStep};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -28,8 +28,8 @@ use crate::task::{
     Attempt, Event, Fact, FileRef, IllegalEvent, Record, Retries, StoppedBy, TaskId, Usage,
 };
 
-use generator::Generator;
-use tasks::{Live, Work};
+use generator::GeneratorLoop;
+use tasks::{LiveTask, TaskSpec};
 
 /// The live state of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,7 +39,7 @@ pub struct Engine {
     stopping: Option<StoppedBy>,
     last_task: u64,
     /// Tasks that have not ended.
-    live: BTreeMap<TaskId, Live>,
+    live: BTreeMap<TaskId, LiveTask>,
     /// Total energies of the free atoms, hartree, by element.
     references: BTreeMap<String, f64>,
     /// Retries of the tasks that compute them.
@@ -60,7 +60,7 @@ pub struct Engine {
     /// Candidates that left the queue for evaluation.
     searched: usize,
     incumbent: Option<EvaluatedMolecule>,
-    generator: Generator,
+    generator: GeneratorLoop,
 }
 
 /// A molecule whose objective is known.
@@ -103,13 +103,13 @@ impl Engine {
             simulations: 0,
             searched: 0,
             incumbent: None,
-            generator: Generator::default(),
+            generator: GeneratorLoop::default(),
         }
     }
 
     /// Takes in one fact. An event that the state does not allow changes nothing.
-    pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
-        let mut step = Step::default();
+    pub fn handle(&mut self, event: &Event) -> Result<EngineStep, IllegalEvent> {
+        let mut step = EngineStep::default();
         let went_on = self.stopping.is_none();
         match &event.fact {
             Fact::Began {
@@ -128,7 +128,7 @@ impl Engine {
                 outcome,
             } => self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
             Fact::Cached { task, outcome } => {
-                let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
+                let attempt = self.live.get(task).and_then(LiveTask::attempt).unwrap_or(1);
                 let usage = Usage::default();
                 self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
                 step.records.insert(0, Record::Cached { task: *task });
@@ -174,7 +174,7 @@ impl Engine {
 
     /// Name of the stage of a live task.
     pub fn stage_of(&self, task: TaskId) -> Option<&str> {
-        self.live.get(&task).map(|live| self.stage(&live.work).0)
+        self.live.get(&task).map(|live| self.stage(&live.spec).0)
     }
 
     /// The files that a resumed run can need: the generator has one task at a time, and no other
@@ -225,7 +225,7 @@ impl Engine {
         self.evaluated.len() + self.quarantined.len()
     }
 
-    fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
+    fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut EngineStep) {
         self.initial = initial.to_vec();
         self.reserve = reserve.iter().rev().cloned().collect();
         self.phase = Phase::References;
@@ -233,7 +233,7 @@ impl Engine {
     }
 
     /// Reopens a run that ended because a free atom was missing.
-    fn begin_references_again(&mut self, step: &mut Step) {
+    fn begin_references_again(&mut self, step: &mut EngineStep) {
         if self.stopped_by() != Some(StoppedBy::References) {
             return;
         }
@@ -244,18 +244,18 @@ impl Engine {
     }
 
     /// Has the free atoms computed that have no energy yet.
-    fn submit_references(&mut self, step: &mut Step) {
+    fn submit_references(&mut self, step: &mut EngineStep) {
         for smiles in atomic_reference_smiles(&self.config.elements) {
             let element = smiles.trim_matches(['[', ']']).to_owned();
             if !self.references.contains_key(&element) {
-                self.submit(Work::Reference { element }, step);
+                self.submit(TaskSpec::Reference { element }, step);
             }
         }
     }
 
     /// Does all that the present state allows: changes phase, fills slots, starts the generator,
     /// ends the run.
-    fn advance(&mut self, step: &mut Step) {
+    fn advance(&mut self, step: &mut EngineStep) {
         if self.stopping.is_none() && self.phase == Phase::References && self.live.is_empty() {
             self.phase = Phase::Initial;
             let initial = self.initial.clone();
@@ -287,7 +287,7 @@ impl Engine {
     }
 
     /// From the initial molecules to the loops; while none could be computed, one more is drawn.
-    fn leave_initial(&mut self, step: &mut Step) {
+    fn leave_initial(&mut self, step: &mut EngineStep) {
         self.stopping = self.failed_too_often();
         if self.stopping.is_some() {
             return;

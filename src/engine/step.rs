@@ -4,7 +4,7 @@ use crate::task::{Attempt, Record, TaskId};
 
 /// The answer to one event. The records are committed before any of the effects is performed.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Step {
+pub struct EngineStep {
     pub records: Vec<Record>,
     pub effects: Vec<Effect>,
 }

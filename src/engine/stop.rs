@@ -2,7 +2,7 @@
 
 use crate::task::{Record, StoppedBy, TaskId};
 
-use super::{Effect, Engine, Phase, Step};
+use super::{Effect, Engine, EngineStep, Phase};
 
 /// Evaluations that must have ended before the share of failures is judged.
 const FAILURES_JUDGED_FROM: usize = 10;
@@ -45,7 +45,7 @@ impl Engine {
     }
 
     /// Cancels the tasks whose results cannot matter, once no more tasks are submitted.
-    pub(super) fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut Step) {
+    pub(super) fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut EngineStep) {
         let at_once = !matches!(
             stopped_by,
             StoppedBy::Evaluations
@@ -56,7 +56,7 @@ impl Engine {
         let pointless: Vec<TaskId> = self
             .live
             .iter()
-            .filter(|(_, live)| at_once || !live.work.is_of_a_candidate())
+            .filter(|(_, live)| at_once || !live.spec.is_evaluation())
             .map(|(id, _)| *id)
             .collect();
         for task in pointless {
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// Ends the run, once no more tasks are submitted and all have ended.
-    pub(super) fn end_if_due(&mut self, step: &mut Step) {
+    pub(super) fn end_if_due(&mut self, step: &mut EngineStep) {
         let Some(stopped_by) = self.stopping else {
             return;
         };

@@ -5,18 +5,18 @@ use crate::task::{
     Retries, StoppedBy, TaskId, TaskState, Usage,
 };
 
-use super::{Effect, Engine, Step};
+use super::{Effect, Engine, EngineStep};
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Live {
+pub(super) struct LiveTask {
     pub state: TaskState,
-    pub work: Work,
+    pub spec: TaskSpec,
     /// Before this the present attempt must not start, milliseconds since the Unix epoch.
     pub not_before: Option<i64>,
 }
 
 /// Purpose of a task, with all that its input is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Work {
+pub(super) enum TaskSpec {
     Reference {
         element: String,
     },
@@ -44,28 +44,28 @@ pub(super) enum Work {
 
 impl Engine {
     /// Creates a task and has its first attempt started.
-    pub(super) fn submit(&mut self, work: Work, step: &mut Step) {
+    pub(super) fn submit(&mut self, spec: TaskSpec, step: &mut EngineStep) {
         self.last_task += 1;
-        self.submit_as(TaskId(self.last_task), work, step);
+        self.submit_as(TaskId(self.last_task), spec, step);
     }
 
-    pub(super) fn submit_as(&mut self, task: TaskId, work: Work, step: &mut Step) {
-        let (smiles, batch) = match &work {
-            Work::Reference { element } => (Some(format!("[{element}]")), None),
-            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+    pub(super) fn submit_as(&mut self, task: TaskId, spec: TaskSpec, step: &mut EngineStep) {
+        let (smiles, batch) = match &spec {
+            TaskSpec::Reference { element } => (Some(format!("[{element}]")), None),
+            TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } => {
                 (Some(c.smiles.clone()), Some(c.batch))
             }
-            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+            TaskSpec::Train { .. } | TaskSpec::Generate { .. } | TaskSpec::Screen { .. } => {
                 (None, Some(self.generator.batch()))
             }
         };
         step.records.push(Record::TaskCreated {
             task,
-            stage: self.stage(&work).0.to_owned(),
+            stage: self.stage(&spec).0.to_owned(),
             smiles,
             batch,
         });
-        if let Work::Relax(c) | Work::Evaluate { candidate: c, .. } = &work {
+        if let TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } = &spec {
             step.records.push(Record::Evaluating {
                 batch: c.batch,
                 rank: c.rank,
@@ -75,31 +75,31 @@ impl Engine {
         step.effects.push(Effect::Submit { task, attempt: 1 });
         self.live.insert(
             task,
-            Live {
+            LiveTask {
                 state: TaskState::first(),
-                work,
+                spec,
                 not_before: None,
             },
         );
     }
 
-    /// Name of the stage that `work` belongs to, and its retries.
-    pub(super) fn stage(&self, work: &Work) -> (&str, &Retries) {
+    /// Name of the stage that `spec` belongs to, and its retries.
+    pub(super) fn stage(&self, spec: &TaskSpec) -> (&str, &Retries) {
         let c = &self.config;
-        match work {
-            Work::Reference { .. } => (&c.references.stage, &self.atom_retries),
-            Work::Relax(candidate) => {
+        match spec {
+            TaskSpec::Reference { .. } => (&c.references.stage, &self.atom_retries),
+            TaskSpec::Relax(candidate) => {
                 let stage = self.evaluation_stage(candidate);
                 let first = stage.geometry.as_ref();
                 first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
             }
-            Work::Evaluate { candidate, .. } => {
+            TaskSpec::Evaluate { candidate, .. } => {
                 let stage = self.evaluation_stage(candidate);
                 (&stage.stage, &stage.retries)
             }
-            Work::Train { .. } => (&c.train.stage, &c.train.retries),
-            Work::Generate { .. } => (&c.generate.stage, &c.generate.retries),
-            Work::Screen { .. } => (&c.screen.stage, &c.screen.retries),
+            TaskSpec::Train { .. } => (&c.train.stage, &c.train.retries),
+            TaskSpec::Generate { .. } => (&c.generate.stage, &c.generate.retries),
+            TaskSpec::Screen { .. } => (&c.screen.stage, &c.screen.retries),
         }
     }
 
@@ -115,14 +115,14 @@ impl Engine {
         usage: Usage,
         outcome: &Outcome,
         at: i64,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) -> Result<(), IllegalEvent> {
         let illegal = IllegalEvent { task, attempt };
         let Some(live) = self.live.get(&task) else {
             return Err(illegal);
         };
-        let failure = self.failure(&live.work, outcome);
-        let retries = self.stage(&live.work).1;
+        let failure = self.failure(&live.spec, outcome);
+        let retries = self.stage(&live.spec).1;
         let Some(state) = live.state.after(attempt, failure.as_ref(), retries) else {
             return Err(illegal);
         };
@@ -150,7 +150,7 @@ impl Engine {
         state: TaskState,
         failure: Failure,
         at: i64,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         let Some(live) = self.live.get(&task) else {
             return;
@@ -158,7 +158,7 @@ impl Engine {
         let TaskState::Submitted { attempt, .. } = state else {
             return;
         };
-        let wait = self.stage(&live.work).1.wait(attempt as usize - 1);
+        let wait = self.stage(&live.spec).1.wait(attempt as usize - 1);
         let wait = wait.as_millis() as i64;
         let not_before = (wait > 0).then(|| at.saturating_add(wait));
         step.records.push(Record::TaskAgain {
@@ -188,47 +188,49 @@ impl Engine {
         state: EndState,
         usage: Usage,
         outcome: &Outcome,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
-        let Some(Live { work, .. }) = self.live.remove(&task) else {
+        let Some(LiveTask { spec, .. }) = self.live.remove(&task) else {
             return;
         };
         let answer = (state == EndState::Succeeded).then_some(outcome);
         step.records.push(Record::TaskEnded { task, state, usage });
-        match work {
-            Work::Reference { element } => self.reference_ended(element, answer, step),
-            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
-            Work::Evaluate { candidate, .. } => {
+        match spec {
+            TaskSpec::Reference { element } => self.reference_ended(element, answer, step),
+            TaskSpec::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
+            TaskSpec::Evaluate { candidate, .. } => {
                 self.evaluation_ended(task, candidate, answer, step);
             }
-            work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
-                self.generator_task_ended(work, answer, step);
+            spec @ (TaskSpec::Train { .. }
+            | TaskSpec::Generate { .. }
+            | TaskSpec::Screen { .. }) => {
+                self.generator_task_ended(spec, answer, step);
             }
         }
     }
 
-    /// Returns the reason for which `outcome` is no answer to `work`; none if it is one.
-    pub(super) fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
+    /// Returns the reason for which `outcome` is no answer to `spec`; none if it is one.
+    pub(super) fn failure(&self, spec: &TaskSpec, outcome: &Outcome) -> Option<Failure> {
         let unreadable = |message: &str| {
             Some(Failure {
                 kind: FailureKind::Unreadable,
                 message: message.to_owned(),
             })
         };
-        match (work, outcome) {
+        match (spec, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
-            (Work::Evaluate { .. }, Outcome::Simulated { .. })
+            (TaskSpec::Evaluate { .. }, Outcome::Simulated { .. })
                 if self.evaluation_of(outcome).is_none() =>
             {
                 unreadable(
                     "the energy is not a number, or an element of the molecule has no reference",
                 )
             }
-            (Work::Reference { .. } | Work::Evaluate { .. }, Outcome::Simulated { .. })
-            | (Work::Relax(_), Outcome::Relaxed { .. })
-            | (Work::Train { .. }, Outcome::Trained { .. })
-            | (Work::Generate { .. }, Outcome::Generated { .. })
-            | (Work::Screen { .. }, Outcome::Screened { .. }) => None,
+            (TaskSpec::Reference { .. } | TaskSpec::Evaluate { .. }, Outcome::Simulated { .. })
+            | (TaskSpec::Relax(_), Outcome::Relaxed { .. })
+            | (TaskSpec::Train { .. }, Outcome::Trained { .. })
+            | (TaskSpec::Generate { .. }, Outcome::Generated { .. })
+            | (TaskSpec::Screen { .. }, Outcome::Screened { .. }) => None,
             _ => unreadable("the result is not of the kind that was asked for"),
         }
     }
@@ -237,7 +239,7 @@ impl Engine {
         &mut self,
         element: String,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         match answer {
             Some(Outcome::Simulated {
@@ -255,7 +257,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn cancel(&mut self, task: TaskId, step: &mut Step) {
+    pub(super) fn cancel(&mut self, task: TaskId, step: &mut EngineStep) {
         let Some(live) = self.live.remove(&task) else {
             return;
         };
@@ -268,8 +270,8 @@ impl Engine {
             state: EndState::Cancelled,
             usage: Usage::default(),
         });
-        match live.work {
-            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+        match live.spec {
+            TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } => {
                 self.simulations -= 1;
                 self.known.remove(&c.smiles);
                 step.records.push(Record::EvaluationCancelled {
@@ -277,21 +279,21 @@ impl Engine {
                     rank: c.rank,
                 });
             }
-            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+            TaskSpec::Train { .. } | TaskSpec::Generate { .. } | TaskSpec::Screen { .. } => {
                 self.generator.forget_batch()
             }
-            Work::Reference { .. } => {}
+            TaskSpec::Reference { .. } => {}
         }
     }
 }
 
-impl Work {
-    pub(super) fn is_of_a_candidate(&self) -> bool {
+impl TaskSpec {
+    pub(super) fn is_evaluation(&self) -> bool {
         matches!(self, Self::Relax(_) | Self::Evaluate { .. })
     }
 }
 
-impl Live {
+impl LiveTask {
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self.state {
             TaskState::Submitted { attempt, .. } => Some(attempt),

@@ -1,12 +1,12 @@
 //! Forecast of a campaign: the engine that runs campaigns, with events from a simulated site.
 
 mod machine;
+mod outcomes;
 mod partition;
 mod simulation;
 mod table;
 mod tally;
 mod times;
-mod world;
 
 pub use machine::{BlockRules, Machine, MachineError, Supply};
 pub use table::Table;
@@ -21,7 +21,7 @@ use crate::config::campaign::Campaign;
 use crate::plan::Plan;
 use crate::task::{IllegalEvent, StoppedBy};
 
-use simulation::Simulation;
+use simulation::SimulatedRun;
 
 /// Assumptions about a campaign that has not run.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -57,7 +57,7 @@ pub struct Forecast {
     pub batches: u32,
     pub partitions: BTreeMap<String, PartitionForecast>,
     /// From the first candidate handed over to the last; none without candidates.
-    pub search: Option<Search>,
+    pub search: Option<SearchForecast>,
     pub best: Option<Best>,
 }
 
@@ -72,7 +72,7 @@ pub struct PartitionForecast {
 
 /// The partition that evaluates candidates, while there are candidates to come.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Search {
+pub struct SearchForecast {
     pub partition: String,
     pub from_seconds: f64,
     pub until_seconds: f64,
@@ -123,7 +123,7 @@ pub fn forecast(
     table: &Table,
     assumptions: &Assumptions,
 ) -> Result<Forecast, ForecastError> {
-    let mut simulation = Simulation::new(campaign, plan, machine, table, assumptions);
+    let mut simulation = SimulatedRun::new(campaign, plan, machine, table, assumptions);
     let stopped_by = simulation.run()?;
     Ok(simulation.forecast(machine, stopped_by))
 }

@@ -10,17 +10,17 @@ use crate::task::{Attempt, Limits, TaskId, block_time};
 
 /// The slots of a partition and what is in them.
 #[derive(Debug)]
-pub struct Partition {
+pub struct SimulatedPartition {
     supply: Supply,
     /// Time that a job or a block waits in the scheduler's queue.
     queue_wait: Millis,
-    waiting: VecDeque<Waiting>,
-    running: BTreeMap<TaskId, Running>,
+    waiting: VecDeque<WaitingTask>,
+    running: BTreeMap<TaskId, SimulatedTask>,
     /// Tasks in slots, those whose job waits included.
     used: usize,
     /// Tasks that compute.
     busy: usize,
-    blocks: BTreeMap<u64, Block>,
+    blocks: BTreeMap<u64, SimulatedBlock>,
     next_block: u64,
     begun: bool,
     /// Milliseconds of nodes, those that are held throughout left out.
@@ -29,7 +29,7 @@ pub struct Partition {
 
 /// A task that is handed to a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingTask {
     pub task: TaskId,
     pub attempt: Attempt,
     /// Duration if nothing terminates it.
@@ -38,7 +38,7 @@ pub struct Waiting {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Running {
+struct SimulatedTask {
     attempt: Attempt,
     block: Option<u64>,
     /// When its nodes came; none while its job waits.
@@ -46,7 +46,7 @@ struct Running {
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Block {
+struct SimulatedBlock {
     /// Once it runs.
     times: Option<(Millis, Millis)>,
     used: usize,
@@ -58,7 +58,7 @@ struct Block {
 pub enum Due {
     /// The job of a task gets its nodes.
     Starts(TaskId, Attempt),
-    Ends(TaskId, Attempt, How),
+    Ends(TaskId, Attempt, SimulatedEnd),
     BlockStarts(u64),
     /// It may have idled long enough, or be at its end.
     BlockChecked(u64),
@@ -66,7 +66,7 @@ pub enum Due {
 
 /// End of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum How {
+pub enum SimulatedEnd {
     Done,
     TimedOut,
     Walltime,
@@ -75,7 +75,7 @@ pub enum How {
 /// Future events by time.
 pub type Agenda = Vec<(Millis, Due)>;
 
-impl Partition {
+impl SimulatedPartition {
     pub fn new(supply: Supply, queue_wait: Millis) -> Self {
         Self {
             supply,
@@ -122,7 +122,7 @@ impl Partition {
     }
 
     /// Takes a task on.
-    pub fn submit(&mut self, task: Waiting) {
+    pub fn submit(&mut self, task: WaitingTask) {
         self.waiting.push_back(task);
     }
 
@@ -136,7 +136,7 @@ impl Partition {
     }
 
     /// Returns true if a due event ends an attempt that still runs.
-    pub fn take(&mut self, now: Millis, due: Due) -> Option<(TaskId, Attempt, How)> {
+    pub fn take(&mut self, now: Millis, due: Due) -> Option<(TaskId, Attempt, SimulatedEnd)> {
         match due {
             Due::Starts(task, attempt) => {
                 let running = self.running.get_mut(&task);
@@ -200,12 +200,12 @@ impl Partition {
     fn start(
         &mut self,
         now: Millis,
-        task: Waiting,
+        task: WaitingTask,
         block: Option<u64>,
         left: Millis,
         agenda: &mut Agenda,
     ) {
-        let Waiting {
+        let WaitingTask {
             task,
             attempt,
             time,
@@ -221,15 +221,15 @@ impl Partition {
         }
         let since = (wait == 0).then_some(now);
         let (length, how) = [
-            (millis(limits.timeout), How::TimedOut),
-            (left, How::Walltime),
+            (millis(limits.timeout), SimulatedEnd::TimedOut),
+            (left, SimulatedEnd::Walltime),
         ]
         .into_iter()
-        .fold((time, How::Done), |shortest, end| {
+        .fold((time, SimulatedEnd::Done), |shortest, end| {
             if end.0 < shortest.0 { end } else { shortest }
         });
         agenda.push((begin + length, Due::Ends(task, attempt, how)));
-        let running = Running {
+        let running = SimulatedTask {
             attempt,
             block,
             since,
@@ -303,11 +303,11 @@ impl Partition {
             .waiting
             .front()
             .map_or(Duration::ZERO, |task| task.limits.expected);
-        let is_open = |block: &&Block| {
+        let is_open = |block: &&SimulatedBlock| {
             let until = block.times.map(|(_, until)| until);
             until.is_none_or(|until| rules.lasts(now, until, time))
         };
-        let open: Vec<&Block> = self.blocks.values().filter(is_open).collect();
+        let open: Vec<&SimulatedBlock> = self.blocks.values().filter(is_open).collect();
         let demand = self.waiting.len() + open.iter().map(|block| block.used).sum::<usize>();
         let first = if self.begun { 0 } else { rules.init };
         let target = demand.div_ceil(rules.capacity).max(rules.min).max(first);
@@ -315,7 +315,8 @@ impl Partition {
         let missing = target.saturating_sub(open.len()).min(room);
         self.begun = true;
         for _ in 0..missing {
-            self.blocks.insert(self.next_block, Block::default());
+            self.blocks
+                .insert(self.next_block, SimulatedBlock::default());
             agenda.push((now + self.queue_wait, Due::BlockStarts(self.next_block)));
             self.next_block += 1;
         }

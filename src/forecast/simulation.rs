@@ -8,14 +8,14 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::machine::{Machine, millis};
-use super::partition::{Agenda, Due, How, Partition, Waiting};
+use super::outcomes::{OutcomeModel, failed};
+use super::partition::{Agenda, Due, SimulatedEnd, SimulatedPartition, WaitingTask};
 use super::table::Table;
 use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
-use super::world::{World, failed};
-use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
+use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, SearchForecast};
 use crate::config::campaign::{Campaign, MethodKind};
-use crate::engine::{Effect, Engine, EngineConfig, Step, stream};
+use crate::engine::{Effect, Engine, EngineConfig, EngineStep, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
@@ -23,15 +23,15 @@ use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 const RESERVE: usize = 256;
 
 /// An engine, its partitions, and what is due.
-pub struct Simulation<'t> {
+pub struct SimulatedRun<'t> {
     engine: Engine,
-    world: World<'t>,
+    outcomes: OutcomeModel<'t>,
     random: ChaCha8Rng,
     now: Millis,
-    agenda: BinaryHeap<Reverse<Entry>>,
+    agenda: BinaryHeap<Reverse<AgendaEntry>>,
     entries: u64,
     names: Vec<String>,
-    partitions: Vec<Partition>,
+    partitions: Vec<SimulatedPartition>,
     stages: BTreeMap<String, StageTimes>,
     /// The partition that evaluates candidates.
     evaluating: usize,
@@ -41,10 +41,10 @@ pub struct Simulation<'t> {
 }
 
 /// When, in which order of those of the same time, and what.
-type Entry = (Millis, u64, What);
+type AgendaEntry = (Millis, u64, PendingEvent);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
+enum PendingEvent {
     Due(usize, Due),
     /// The back-off of an attempt is over.
     Submit(TaskId, Attempt),
@@ -59,7 +59,7 @@ struct StageTimes {
     times: Times,
 }
 
-impl<'t> Simulation<'t> {
+impl<'t> SimulatedRun<'t> {
     pub fn new(
         campaign: &Campaign,
         plan: &Plan,
@@ -85,12 +85,12 @@ impl<'t> Simulation<'t> {
         });
         let mut simulation = Self {
             random: ChaCha8Rng::seed_from_u64(stream(config.seed, "forecast", 0)),
-            world: World::new(table, assumptions.failures, assumptions.skill),
+            outcomes: OutcomeModel::new(table, assumptions.failures, assumptions.skill),
             now: 0,
             agenda: BinaryHeap::new(),
             entries: 0,
             partitions: (machine.partitions.values())
-                .map(|supply| Partition::new(*supply, assumptions.queue_wait))
+                .map(|supply| SimulatedPartition::new(*supply, assumptions.queue_wait))
                 .collect(),
             stages: stages.collect(),
             evaluating: place(&plan.evaluate.partition_name),
@@ -101,7 +101,7 @@ impl<'t> Simulation<'t> {
             names,
         };
         if let Some(limit) = campaign.stop.wall_time {
-            simulation.enter(millis(limit.get()), What::TimeIsUp);
+            simulation.enter(millis(limit.get()), PendingEvent::TimeIsUp);
         }
         simulation
     }
@@ -126,15 +126,15 @@ impl<'t> Simulation<'t> {
             self.tally.pass(at, state);
             self.now = at;
             match what {
-                What::TimeIsUp => self.take(Fact::TimeIsUp)?,
-                What::Submit(task, attempt) => {
+                PendingEvent::TimeIsUp => self.take(Fact::TimeIsUp)?,
+                PendingEvent::Submit(task, attempt) => {
                     if self.engine.awaits(task, attempt)
                         && let Some(place) = self.submit(task, attempt)
                     {
                         self.advance(place);
                     }
                 }
-                What::Due(place, due) => {
+                PendingEvent::Due(place, due) => {
                     if let Some((task, attempt, how)) = self.partitions[place].take(at, due) {
                         self.ended(task, attempt, how)?;
                     }
@@ -146,25 +146,30 @@ impl<'t> Simulation<'t> {
 
     /// The initial molecules and some more, without repetition.
     fn draw(&mut self) -> Result<(Vec<String>, Vec<String>), ForecastError> {
-        let (found, asked) = (self.world.table.size(), self.initial);
+        let (found, asked) = (self.outcomes.table.size(), self.initial);
         if found < asked {
             return Err(ForecastError::TooFewMolecules { found, asked });
         }
         let mut all: Vec<usize> = (0..found).collect();
         let (drawn, _) = all.partial_shuffle(&mut self.random, asked + RESERVE.min(found - asked));
-        let mut initial: Vec<String> = drawn.iter().map(|m| self.world.table.name(*m)).collect();
+        let mut initial: Vec<String> = drawn.iter().map(|m| self.outcomes.table.name(*m)).collect();
         let reserve = initial.split_off(asked);
         Ok((initial, reserve))
     }
 
-    fn ended(&mut self, task: TaskId, attempt: Attempt, how: How) -> Result<(), ForecastError> {
+    fn ended(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        how: SimulatedEnd,
+    ) -> Result<(), ForecastError> {
         let Some((input, _)) = self.engine.input(task) else {
             return Ok(());
         };
         let outcome = match how {
-            How::Done => self.world.outcome(&input, &mut self.random),
-            How::TimedOut => failed(FailureKind::Timeout, "ran past its timeout"),
-            How::Walltime => failed(FailureKind::Walltime, "ended at the walltime"),
+            SimulatedEnd::Done => self.outcomes.outcome(&input, &mut self.random),
+            SimulatedEnd::TimedOut => failed(FailureKind::Timeout, "ran past its timeout"),
+            SimulatedEnd::Walltime => failed(FailureKind::Walltime, "ended at the walltime"),
         };
         self.take(Fact::Ended {
             task,
@@ -177,7 +182,7 @@ impl<'t> Simulation<'t> {
     /// Tells the engine, counts what that changed, and does what it wants.
     fn take(&mut self, fact: Fact) -> Result<(), ForecastError> {
         let at = self.now as i64;
-        let Step { records, effects } = self.engine.handle(&Event { at, fact })?;
+        let EngineStep { records, effects } = self.engine.handle(&Event { at, fact })?;
         self.tally.count(&records, self.evaluating);
         self.note_best();
         let mut cancelled = BTreeSet::new();
@@ -189,7 +194,7 @@ impl<'t> Simulation<'t> {
                     task,
                     attempt,
                     not_before,
-                } => self.enter(not_before as Millis, What::Submit(task, attempt)),
+                } => self.enter(not_before as Millis, PendingEvent::Submit(task, attempt)),
                 Effect::Cancel { task, .. } => drop(cancelled.insert(task)),
                 Effect::End => {}
             }
@@ -209,7 +214,7 @@ impl<'t> Simulation<'t> {
     fn submit(&mut self, task: TaskId, attempt: Attempt) -> Option<usize> {
         let stage = self.stages.get(self.engine.stage_of(task)?)?;
         self.tally.tasks[stage.partition] += u64::from(attempt == 1);
-        self.partitions[stage.partition].submit(Waiting {
+        self.partitions[stage.partition].submit(WaitingTask {
             task,
             attempt,
             time: stage.times.draw(&mut self.random),
@@ -222,11 +227,11 @@ impl<'t> Simulation<'t> {
         let mut agenda = Agenda::new();
         self.partitions[place].advance(self.now, &mut agenda);
         for (at, due) in agenda {
-            self.enter(at, What::Due(place, due));
+            self.enter(at, PendingEvent::Due(place, due));
         }
     }
 
-    fn enter(&mut self, at: Millis, what: What) {
+    fn enter(&mut self, at: Millis, what: PendingEvent) {
         self.entries += 1;
         self.agenda.push(Reverse((at, self.entries, what)));
     }
@@ -245,8 +250,8 @@ impl<'t> Simulation<'t> {
                 value_hartree: incumbent.value,
                 found_after_evaluations: self.engine.evaluated().len(),
                 found_after_seconds: seconds(self.now),
-                lowest_hartree: self.world.table.lowest(),
-                molecules: self.world.table.distinct(),
+                lowest_hartree: self.outcomes.table.lowest(),
+                molecules: self.outcomes.table.distinct(),
             });
         }
     }
@@ -288,7 +293,7 @@ impl<'t> Simulation<'t> {
         let search = search.map(|((first, last), (age_in_batches, age_in_results))| {
             let [utilisation, idle_without_candidates, idle_without_nodes] =
                 last.slots.since(first.slots).shares();
-            Search {
+            SearchForecast {
                 partition: self.names[self.evaluating].clone(),
                 from_seconds: seconds(first.at),
                 until_seconds: seconds(last.at),

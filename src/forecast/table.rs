@@ -21,7 +21,7 @@ const MOST: usize = 10_000;
 /// Molecules of QM9 that lie in the search space by elements and size, evenly taken from all that
 /// do, each in several copies that the engine takes for different molecules.
 pub struct Table {
-    rows: Vec<Row>,
+    rows: Vec<TableMolecule>,
     /// Places in `rows`.
     by_smiles: HashMap<String, usize>,
     copies: usize,
@@ -30,7 +30,7 @@ pub struct Table {
     deviation: f64,
 }
 
-struct Row {
+struct TableMolecule {
     smiles: String,
     u0_hartree: f64,
     /// Total energy of each element of `ATOMS`, hartree.
@@ -57,7 +57,7 @@ impl Table {
             let Ok(molecule) = Molecule::parse(entry.smiles) else {
                 continue;
             };
-            let row = Row::new(&molecule, entry, per_atom);
+            let row = TableMolecule::new(&molecule, entry, per_atom);
             by_smiles.entry(row.smiles.clone()).or_insert_with(|| {
                 rows.push(row);
                 rows.len() - 1
@@ -139,13 +139,13 @@ impl Table {
         self.row(name).is_none()
     }
 
-    fn row(&self, name: &str) -> Option<&Row> {
+    fn row(&self, name: &str) -> Option<&TableMolecule> {
         let smiles = name.split(COPY).next()?;
         Some(&self.rows[*self.by_smiles.get(smiles)?])
     }
 }
 
-impl Row {
+impl TableMolecule {
     fn new(molecule: &Molecule, entry: Qm9Entry<'_>, per_atom: bool) -> Self {
         let u0_hartree = entry.u0_hartree;
         let of_molecule = molecule.element_counts();

@@ -28,11 +28,11 @@ pub struct Chart<'a> {
     pub height: i32,
     pub x: Axis,
     pub y: Axis,
-    pub layers: Vec<Layer<'a>>,
+    pub layers: Vec<ChartLayer<'a>>,
 }
 
 /// Points that are drawn alike. Those that lie off the axes are left out.
-pub struct Layer<'a> {
+pub struct ChartLayer<'a> {
     /// In the legend; none for what needs no word.
     pub name: Option<&'a str>,
     /// Class of the style sheet, which determines the colour.
@@ -140,7 +140,7 @@ impl Chart<'_> {
         }
     }
 
-    fn draw(&self, layer: &Layer, svg: &mut String) {
+    fn draw(&self, layer: &ChartLayer, svg: &mut String) {
         let pixels = |&(x, y): &(f64, f64)| Some((self.pixel_x(x)?, self.pixel_y(y)?));
         for (point, title) in layer.points.iter().zip(&layer.titles) {
             if let Some((x, y)) = pixels(point) {
@@ -172,7 +172,7 @@ fn add(svg: &mut String, element: &str) {
     svg.push('\n');
 }
 
-fn path(layer: &Layer, d: &str) -> String {
+fn path(layer: &ChartLayer, d: &str) -> String {
     let kind = match layer.mark {
         Mark::Dot => "dot",
         Mark::Cross => "cross",

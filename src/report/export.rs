@@ -10,14 +10,14 @@ use crate::store::CandidateRow;
 
 /// File format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub enum ExportFormat {
     Csv,
     Jsonl,
 }
 
 /// A row of an export. Predictions are of the objective.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct ExportRow<'a> {
     smiles: &'a str,
     /// In the run's source.
     name: Option<&'a str>,
@@ -44,7 +44,7 @@ struct Row<'a> {
     peak_memory_mib: Option<f64>,
 }
 
-impl<'a> From<&'a CandidateRow> for Row<'a> {
+impl<'a> From<&'a CandidateRow> for ExportRow<'a> {
     fn from(c: &'a CandidateRow) -> Self {
         let energy = c.atomization_energy_hartree;
         Self {
@@ -79,12 +79,12 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
 /// Writes `rows` to `out`.
 pub fn export(
     rows: &[CandidateRow],
-    format: Format,
+    format: ExportFormat,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let written = match format {
-        Format::Csv => write_csv(rows, out),
-        Format::Jsonl => write_jsonl(rows, out),
+        ExportFormat::Csv => write_csv(rows, out),
+        ExportFormat::Jsonl => write_jsonl(rows, out),
     };
     written.map_err(|source| ReportError::Write {
         what: "the export".into(),
@@ -95,7 +95,7 @@ pub fn export(
 fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
     let mut plain = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        plain.serialize(Row::from(row))?;
+        plain.serialize(ExportRow::from(row))?;
     }
     let plain = plain.into_inner().map_err(|e| e.into_error())?;
     let mut reader = csv::ReaderBuilder::new();
@@ -131,7 +131,7 @@ fn cell(text: &str) -> String {
 
 fn write_jsonl(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
     for row in rows {
-        let line = serde_json::to_string(&Row::from(row))?;
+        let line = serde_json::to_string(&ExportRow::from(row))?;
         writeln!(out, "{}", escaped(&line))?;
     }
     out.flush()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::axis::Axis;
-use super::chart::{Chart, Layer, Mark};
+use super::chart::{Chart, ChartLayer, Mark};
 use crate::store::{BatchRow, CandidateRow};
 use crate::task::Prediction;
 
@@ -92,7 +92,7 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
         // Improvements first: what is drawn over them leaves a ring.
         layers: vec![
             layer("best so far", "best", Mark::Line, steps),
-            Layer {
+            ChartLayer {
                 name: None,
                 titles: titles.split_off(untitled),
                 ..layer("", "best", Mark::Dot, best.split_off(untitled))
@@ -182,8 +182,8 @@ pub fn batches(evaluated: &[&CandidateRow], batches: &[BatchRow]) -> Vec<String>
     drawn.map(chart).collect()
 }
 
-fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> Layer<'a> {
-    Layer {
+fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> ChartLayer<'a> {
+    ChartLayer {
         name: Some(name),
         class,
         mark,

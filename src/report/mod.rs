@@ -10,9 +10,9 @@ mod places;
 mod records;
 mod table;
 
-pub use export::{Format, export};
+pub use export::{ExportFormat, export};
 pub use json::{RunState, SlotUse, final_json, status_json};
-pub use page::{About, FILE, page};
+pub use page::{FILE, PageContext, page};
 pub use records::{write_page, write_records};
 pub use table::{best_table, kinds, named, status_text};
 

@@ -12,7 +12,7 @@ use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::config::campaign::Objective;
 use crate::config::site::Site;
-use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, NamedCount, Store, Summary};
+use crate::store::{CandidateRow, EngineRow, FailureRow, NamedCount, RunCounts, Store, Summary};
 use crate::task::{Prediction, StoppedBy};
 
 /// Name of the file in a run directory.
@@ -27,7 +27,7 @@ const LINES: usize = 4;
 const LINE: usize = 240;
 
 /// Facts on a run that are not in its database.
-pub struct About<'a> {
+pub struct PageContext<'a> {
     pub state: RunState,
     pub objective: Objective,
     /// Level of theory.
@@ -41,7 +41,7 @@ pub struct About<'a> {
 
 /// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts,
 /// which escape theirs.
-pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, ReportError> {
+pub async fn page(store: &mut Store, about: &PageContext<'_>) -> Result<String, ReportError> {
     let Summary {
         run,
         stopped_by,
@@ -130,8 +130,8 @@ struct PageCounts {
     in_flight: i64,
 }
 
-impl From<&Counts> for PageCounts {
-    fn from(counts: &Counts) -> Self {
+impl From<&RunCounts> for PageCounts {
+    fn from(counts: &RunCounts) -> Self {
         Self {
             evaluations: counts.evaluations,
             failures: counts.failures,

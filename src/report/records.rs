@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::export::{Format, export};
+use super::export::{ExportFormat, export};
 use super::{FILE, ReportError, timestamp};
 use crate::host::atomic::{AtomicFile, Durability};
 use crate::store::Store;
@@ -15,7 +15,7 @@ use crate::task::{Event, Fact, Outcome};
 pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
     let candidates = store.candidates().await?;
     replace(run_dir, "simulation_records.jsonl", |out| {
-        export(&candidates, Format::Jsonl, out)
+        export(&candidates, ExportFormat::Jsonl, out)
     })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;

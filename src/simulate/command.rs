@@ -193,7 +193,7 @@ impl Simulator for Command {
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: answer.version.unwrap_or_else(|| program.to_owned()),
-            level: self.level.clone(),
+            level_of_theory: self.level.clone(),
             geometry,
         })
     }

@@ -57,7 +57,9 @@ pub struct Request {
 impl Request {
     /// The level of theory of the geometry to begin with.
     fn geometry_level(&self) -> &str {
-        self.geometry.as_ref().map_or(MMFF94, |given| &given.level)
+        self.geometry
+            .as_ref()
+            .map_or(MMFF94, |given| &given.level_of_theory)
     }
 }
 
@@ -73,8 +75,9 @@ const ETKDG: &str = "ETKDG";
 /// A geometry that another engine found: the first step of a two-step level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelaxedGeometry {
-    /// Its level of theory.
-    pub level: String,
+    /// Its level of theory; `level` in files of version 0.1.0.
+    #[serde(alias = "level")]
+    pub level_of_theory: String,
     /// In the XYZ format, angstrom.
     pub xyz: String,
 }
@@ -87,8 +90,9 @@ pub struct SimResult {
     pub engine: String,
     /// Version of the program or libraries that computed it.
     pub version: String,
-    /// Level of theory, e.g. `GFN2-xTB//MMFF94`.
-    pub level: String,
+    /// Level of theory, e.g. `GFN2-xTB//MMFF94`; `level` in results and caches of version 0.1.0.
+    #[serde(alias = "level")]
+    pub level_of_theory: String,
     /// Element symbols and positions in angstrom, in atom order.
     pub geometry: Geometry,
 }
@@ -274,9 +278,12 @@ impl Start {
         // Some programs take an odd number of electrons without a word.
         require_neutral_closed_shell(&molecule, engine)?;
         let (geometry, level) = match &request.geometry {
-            Some(RelaxedGeometry { xyz, level }) => {
+            Some(RelaxedGeometry {
+                xyz,
+                level_of_theory,
+            }) => {
                 let given = of_elements(Geometry::from_xyz(xyz)?)?;
-                require_same_bonds(&molecule, &given, level)?;
+                require_same_bonds(&molecule, &given, level_of_theory)?;
                 (given, None)
             }
             // Its bonds are compared once it may have been relaxed.

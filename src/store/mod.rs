@@ -15,12 +15,12 @@ mod write;
 
 pub use audit::audit;
 pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
-pub use read::{AtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
+pub use read::{AtomRow, BatchRow, CandidateRow, NamedCount, RunCounts, Summary};
 pub use repair::{RepairReport, repair};
 pub use seal::NOTE;
 pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
-pub use write::{Commit, Simulation};
+pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
 
 use std::fs::{self, OpenOptions};
 use std::io;
@@ -37,7 +37,7 @@ use std::time::Duration;
 
 use crate::task::HostFault;
 
-/// With less room than this, in bytes, a disk counts as full.
+/// Free space below which a disk counts as full, bytes.
 pub const LEAST_ROOM: u64 = 256 << 10;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -49,13 +49,20 @@ pub const FILE: &str = "moldflow.db";
 pub struct Store {
     db: SqliteConnection,
     path: PathBuf,
-    /// Checksum of the last fact, and the note of it; of a store that writes.
-    head: Option<(seal::Seal, seal::Note)>,
-    /// Files that must stay what they were when the run began to work.
+    /// End of the journal; None if the store only reads.
+    head: Option<JournalHead>,
+    /// Files that must not be deleted or replaced while the run is at work.
     held: Vec<HeldFile>,
 }
 
-/// A file by its name and what it was when it was opened.
+/// End of a journal that is being written.
+struct JournalHead {
+    /// Checksum of the last fact.
+    seal: seal::Seal,
+    note: seal::Note,
+}
+
+/// A file with its identity at the time it was first seen.
 struct HeldFile {
     path: PathBuf,
     device: u64,
@@ -72,7 +79,7 @@ impl HeldFile {
         })
     }
 
-    /// Returns true if the name still leads to the file: otherwise writes to it are lost.
+    /// Returns true if the path still leads to the file; if not, writes to it are lost.
     fn is_there(&self) -> io::Result<bool> {
         match fs::symlink_metadata(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -85,16 +92,17 @@ impl HeldFile {
 /// Name and origin of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {
-    /// Random name, the first part of every token.
+    /// Random name, first part of every token.
     pub name: String,
     /// Name of the campaign.
     pub campaign: String,
-    /// Milliseconds since the Unix epoch.
+    /// Time of creation, milliseconds since the Unix epoch.
     pub created: i64,
-    /// Version of the program.
+    /// Version of the program that created it.
     pub version: String,
 }
 
+/// Reason for which the database of a run could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("could not open the database {}", path.display())]
@@ -139,7 +147,7 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// The file that it is about.
+    /// Returns the path of the database or file that the error is about.
     pub fn path(&self) -> &Path {
         match self {
             Self::Open { path, .. }
@@ -161,8 +169,8 @@ impl StoreError {
             || matches!(self.sqlite_code(), Some((11 | 26, _)))
     }
 
-    /// Fault of the host, if that is the cause. SQLite reports what it was doing, not what the
-    /// system answered: the rest is asked of the file system.
+    /// Returns the fault of the host, if that is the cause. SQLite reports the operation, not the
+    /// error of the system: the file system is asked for the rest.
     pub fn host_fault(&self) -> Option<HostFault> {
         let dir = self.path().parent()?;
         let has_room = || statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize >= LEAST_ROOM);
@@ -187,7 +195,7 @@ impl StoreError {
         }
     }
 
-    /// SQLite's primary and extended code.
+    /// Returns SQLite's primary and extended error code.
     fn sqlite_code(&self) -> Option<(i32, i32)> {
         let source = match self {
             Self::Open { source, .. } | Self::Write { source, .. } | Self::Read { source, .. } => {
@@ -205,19 +213,31 @@ impl StoreError {
 }
 
 impl Store {
-    /// The database of a run, made and named after `info` if there is none.
+    /// Opens the database in the run directory `dir`; creates it with `info` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, migrated or written, or is damaged.
     pub async fn create(dir: &Path, info: &RunInfo) -> Result<Self, StoreError> {
         let mut store = Self::connect(dir, |options| options.create_if_missing(true)).await?;
         store.insert_run(info).await?;
         Ok(store)
     }
 
-    /// Opens the database of an existing run for writing.
+    /// Opens the database of an existing run for writing, and migrates it to the present schema.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, migrated or written, or is damaged.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::connect(dir, |options| options).await
     }
 
     /// Opens the database of a run for reading, while an engine may be writing to it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, is of another version, or lost the end of its journal.
     pub async fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
         // The note first: the database may be ahead of it, but not behind.
         let noted = seal::read(dir);
@@ -264,12 +284,15 @@ impl Store {
         let last = store.seal_facts().await?;
         store.check_end(noted).await?;
         let note = seal::Note::open(dir).map_err(|e| store.could_not_note(e))?;
-        store.head = Some((last, note));
+        store.head = Some(JournalHead { seal: last, note });
         Ok(store)
     }
 
-    /// Has every commit fail from now on once the database, or one of these files of the run, is
-    /// deleted or replaced.
+    /// Makes every later commit fail once the database or one of `files` is deleted or replaced.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of the files is missing now.
     pub fn hold(&mut self, files: impl IntoIterator<Item = PathBuf>) -> Result<(), StoreError> {
         // SQLite's log is there from the first transaction to the end.
         let log = self.path.with_file_name(format!("{FILE}-wal"));
@@ -283,7 +306,7 @@ impl Store {
         Ok(())
     }
 
-    /// An error once a file that is held is another, or none.
+    /// Fails if a held file was deleted or replaced.
     fn check_held(&self) -> Result<(), StoreError> {
         for held in &self.held {
             let path = held.path.clone();
@@ -300,6 +323,10 @@ impl Store {
     }
 
     /// Writes everything into the main file and closes the database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a held file is gone or the database cannot be written.
     pub async fn close(self) -> Result<(), StoreError> {
         self.check_held()?;
         self.db.close().await.map_err(|source| StoreError::Write {

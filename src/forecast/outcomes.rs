@@ -11,7 +11,7 @@ use crate::task::{Failure, FailureKind, FileRef, Outcome, Prediction, RankedCand
 const ASSUMED: &str = "one of the failures assumed";
 
 /// The molecules and the chances of a forecast.
-pub struct World<'t> {
+pub struct OutcomeModel<'t> {
     pub table: &'t Table,
     /// Share of attempts at a simulation that fail, 0 to 1.
     failures: f64,
@@ -24,7 +24,7 @@ pub struct World<'t> {
     files: u64,
 }
 
-impl<'t> World<'t> {
+impl<'t> OutcomeModel<'t> {
     /// `skill`: correlation of the surrogate's predictions with the truth, of (0, 1].
     pub fn new(table: &'t Table, failures: f64, skill: f64) -> Self {
         Self {
