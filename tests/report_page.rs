@@ -290,10 +290,10 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         facts: vec![(event, records)],
         ..Commit::default()
     };
-    let about = PageContext {
+    let context = PageContext {
         state: RunState::Interrupted,
         objective,
-        level: "GFN2-xTB//MMFF94".into(),
+        level_of_theory: "GFN2-xTB//MMFF94".into(),
         site: &loaded.site,
         partitions: BTreeMap::new(),
         at: 1_795_000_120_000,
@@ -301,7 +301,7 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
     wait(async {
         let mut store = Store::create(dir.path(), &info).await.unwrap();
         store.commit(&batch).await.unwrap();
-        page(&mut store, &about).await.unwrap()
+        page(&mut store, &context).await.unwrap()
     })
 }
 

@@ -20,7 +20,7 @@ pub(crate) use attempt::StateFiles;
 pub use attempt::{TaskProgram, TaskRun};
 pub use error::DriverError;
 pub use observer::{PartitionUsage, RunObserver};
-pub use result_cache::ResultCache;
+pub(crate) use result_cache::ResultCache;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -110,7 +110,7 @@ pub enum RunEnd {
 
 impl<P: TaskProgram> Driver<P> {
     /// Returns the driver with a cache of results across runs.
-    pub fn with_cache(self, cache: ResultCache) -> Self {
+    pub(crate) fn with_cache(self, cache: ResultCache) -> Self {
         Self {
             cache: Some(cache),
             ..self

@@ -1,4 +1,4 @@
-//! Tasks of a run: created, ended, tried again, cancelled.
+//! Tasks of a run: created, retried, ended, cancelled.
 
 use crate::task::{
     Attempt, Candidate, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record,
@@ -6,25 +6,27 @@ use crate::task::{
 };
 
 use super::{Effect, Engine, EngineStep};
+
+/// A task that has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct LiveTask {
     pub state: TaskState,
     pub spec: TaskSpec,
-    /// Before this the present attempt must not start, milliseconds since the Unix epoch.
+    /// End of the backoff of the present attempt, milliseconds since the Unix epoch.
     pub not_before: Option<i64>,
 }
 
-/// Purpose of a task, with all that its input is made of.
+/// Purpose of a task, with everything that its input is made of.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum TaskSpec {
     Reference {
         element: String,
     },
-    /// The first of the two steps of an evaluation whose level has two.
+    /// First step of an evaluation at a two-step level.
     Relax(Candidate),
     Evaluate {
         candidate: Candidate,
-        /// In the XYZ format, from the first step if there are two.
+        /// Geometry from the first step, XYZ format, angstrom; None if there is no first step.
         geometry: Option<String>,
     },
     Train {
@@ -43,12 +45,13 @@ pub(super) enum TaskSpec {
 }
 
 impl Engine {
-    /// Creates a task and has its first attempt started.
+    /// Creates the next task and submits its first attempt.
     pub(super) fn submit(&mut self, spec: TaskSpec, step: &mut EngineStep) {
         self.last_task += 1;
         self.submit_as(TaskId(self.last_task), spec, step);
     }
 
+    /// Creates a task of a given number and submits its first attempt.
     pub(super) fn submit_as(&mut self, task: TaskId, spec: TaskSpec, step: &mut EngineStep) {
         let (smiles, batch) = match &spec {
             TaskSpec::Reference { element } => (Some(format!("[{element}]")), None),
@@ -83,7 +86,7 @@ impl Engine {
         );
     }
 
-    /// Name of the stage that `spec` belongs to, and its retries.
+    /// Returns the name of the stage that `spec` belongs to, and its retries.
     pub(super) fn stage(&self, spec: &TaskSpec) -> (&str, &Retries) {
         let c = &self.config;
         match spec {
@@ -103,11 +106,11 @@ impl Engine {
         }
     }
 
-    /// Moves a task on after the end of an attempt: to the next attempt, or to its end.
+    /// Submits the next attempt of a task after the end of one, or ends the task.
     ///
     /// # Errors
     ///
-    /// The attempt is not under way; nothing has changed then.
+    /// Fails if the attempt is not outstanding; nothing has changed then.
     pub(super) fn attempt_ended(
         &mut self,
         task: TaskId,
@@ -180,8 +183,7 @@ impl Engine {
         }
     }
 
-    /// Removes a task that succeeded or failed for good, and hands its answer to the loop that it
-    /// belongs to.
+    /// Removes a task that succeeded or failed permanently, and passes its outcome to its loop.
     fn task_ended(
         &mut self,
         task: TaskId,
@@ -209,7 +211,7 @@ impl Engine {
         }
     }
 
-    /// Returns the reason for which `outcome` is no answer to `spec`; none if it is one.
+    /// Returns the failure that `outcome` means for `spec`; None if it is a success.
     pub(super) fn failure(&self, spec: &TaskSpec, outcome: &Outcome) -> Option<Failure> {
         let unreadable = |message: &str| {
             Some(Failure {
@@ -235,6 +237,7 @@ impl Engine {
         }
     }
 
+    /// Records the energy of a free atom; without one the run stops.
     pub(super) fn reference_ended(
         &mut self,
         element: String,
@@ -257,6 +260,7 @@ impl Engine {
         }
     }
 
+    /// Cancels a task.
     pub(super) fn cancel(&mut self, task: TaskId, step: &mut EngineStep) {
         let Some(live) = self.live.remove(&task) else {
             return;
@@ -288,12 +292,14 @@ impl Engine {
 }
 
 impl TaskSpec {
+    /// Returns true for a step of an evaluation.
     pub(super) fn is_evaluation(&self) -> bool {
         matches!(self, Self::Relax(_) | Self::Evaluate { .. })
     }
 }
 
 impl LiveTask {
+    /// Returns the number of the outstanding attempt.
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self.state {
             TaskState::Submitted { attempt, .. } => Some(attempt),

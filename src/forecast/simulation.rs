@@ -1,4 +1,4 @@
-//! Simulation of the engine and its partitions: events in order of time, until the campaign ends.
+//! Simulated run of a campaign: events in order of time, until it ends.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -9,7 +9,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::machine::{Machine, millis};
 use super::outcomes::{OutcomeModel, failed};
-use super::partition::{Agenda, Due, SimulatedEnd, SimulatedPartition, WaitingTask};
+use super::partition::{Agenda, DueEvent, SimulatedEnd, SimulatedPartition, WaitingTask};
 use super::table::Table;
 use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
@@ -19,47 +19,59 @@ use crate::engine::{Effect, Engine, EngineConfig, EngineStep, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
-/// Molecules drawn beyond the initial ones, as `run` does.
+/// Number of molecules in the reserve, as in a real run.
 const RESERVE: usize = 256;
 
-/// An engine, its partitions, and what is due.
+/// An engine with its partitions and future events.
 pub struct SimulatedRun<'t> {
     engine: Engine,
     outcomes: OutcomeModel<'t>,
     random: ChaCha8Rng,
+    /// Time since the begin.
     now: Millis,
     agenda: BinaryHeap<Reverse<AgendaEntry>>,
+    /// Number of entries made.
     entries: u64,
+    /// Names of the partitions.
     names: Vec<String>,
     partitions: Vec<SimulatedPartition>,
     stages: BTreeMap<String, StageTimes>,
-    /// The partition that evaluates candidates.
+    /// Index of the partition that evaluates candidates.
     evaluating: usize,
+    /// Number of initial molecules.
     initial: usize,
     tally: Tally,
     best: Option<Best>,
 }
 
-/// When, in which order of those of the same time, and what.
-type AgendaEntry = (Millis, u64, PendingEvent);
+/// A future event. Entries are ordered by time, then by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AgendaEntry {
+    at: Millis,
+    number: u64,
+    event: PendingEvent,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum PendingEvent {
-    Due(usize, Due),
-    /// The back-off of an attempt is over.
+    /// An event of the partition with this index.
+    Due(usize, DueEvent),
+    /// The backoff of an attempt is over.
     Submit(TaskId, Attempt),
     TimeIsUp,
 }
 
-/// The tasks of a stage.
+/// Partition and durations of the tasks of a stage.
 #[derive(Clone, Copy)]
 struct StageTimes {
+    /// Index of the partition.
     partition: usize,
     limits: Limits,
     times: Times,
 }
 
 impl<'t> SimulatedRun<'t> {
+    /// Returns a run that has not begun.
     pub fn new(
         campaign: &Campaign,
         plan: &Plan,
@@ -83,7 +95,7 @@ impl<'t> SimulatedRun<'t> {
             };
             (planned.stage.clone(), stage)
         });
-        let mut simulation = Self {
+        let mut run = Self {
             random: ChaCha8Rng::seed_from_u64(stream(config.seed, "forecast", 0)),
             outcomes: OutcomeModel::new(table, assumptions.failures, assumptions.skill),
             now: 0,
@@ -101,13 +113,13 @@ impl<'t> SimulatedRun<'t> {
             names,
         };
         if let Some(limit) = campaign.stop.wall_time {
-            simulation.enter(millis(limit.get()), PendingEvent::TimeIsUp);
+            run.enter(millis(limit.get()), PendingEvent::TimeIsUp);
         }
-        simulation
+        run
     }
 
-    /// From the first molecule to the end; why that came.
-    pub fn run(&mut self) -> Result<StoppedBy, ForecastError> {
+    /// Runs to the end; returns the reason for it.
+    pub fn run_to_end(&mut self) -> Result<StoppedBy, ForecastError> {
         let (initial, reserve) = self.draw()?;
         self.take(Fact::Began {
             initial,
@@ -118,14 +130,14 @@ impl<'t> SimulatedRun<'t> {
             if let Some(stopped_by) = self.engine.stopped_by() {
                 return Ok(stopped_by);
             }
-            let Some(Reverse((at, _, what))) = self.agenda.pop() else {
+            let Some(Reverse(AgendaEntry { at, event, .. })) = self.agenda.pop() else {
                 return Err(self.stuck());
             };
             let partitions = self.partitions.iter();
             let state = partitions.map(|p| (p.slots(), p.busy(), p.wants_nodes()));
             self.tally.pass(at, state);
             self.now = at;
-            match what {
+            match event {
                 PendingEvent::TimeIsUp => self.take(Fact::TimeIsUp)?,
                 PendingEvent::Submit(task, attempt) => {
                     if self.engine.awaits(task, attempt)
@@ -135,8 +147,8 @@ impl<'t> SimulatedRun<'t> {
                     }
                 }
                 PendingEvent::Due(place, due) => {
-                    if let Some((task, attempt, how)) = self.partitions[place].take(at, due) {
-                        self.ended(task, attempt, how)?;
+                    if let Some((task, attempt, end)) = self.partitions[place].take(at, due) {
+                        self.ended(task, attempt, end)?;
                     }
                     self.advance(place);
                 }
@@ -144,7 +156,7 @@ impl<'t> SimulatedRun<'t> {
         }
     }
 
-    /// The initial molecules and some more, without repetition.
+    /// Draws initial molecules and reserve, without repetition.
     fn draw(&mut self) -> Result<(Vec<String>, Vec<String>), ForecastError> {
         let (found, asked) = (self.outcomes.table.size(), self.initial);
         if found < asked {
@@ -161,12 +173,12 @@ impl<'t> SimulatedRun<'t> {
         &mut self,
         task: TaskId,
         attempt: Attempt,
-        how: SimulatedEnd,
+        end: SimulatedEnd,
     ) -> Result<(), ForecastError> {
         let Some((input, _)) = self.engine.input(task) else {
             return Ok(());
         };
-        let outcome = match how {
+        let outcome = match end {
             SimulatedEnd::Done => self.outcomes.outcome(&input, &mut self.random),
             SimulatedEnd::TimedOut => failed(FailureKind::Timeout, "ran past its timeout"),
             SimulatedEnd::Walltime => failed(FailureKind::Walltime, "ended at the walltime"),
@@ -179,7 +191,7 @@ impl<'t> SimulatedRun<'t> {
         })
     }
 
-    /// Tells the engine, counts what that changed, and does what it wants.
+    /// Passes a fact to the engine, counts its records and performs its effects.
     fn take(&mut self, fact: Fact) -> Result<(), ForecastError> {
         let at = self.now as i64;
         let EngineStep { records, effects } = self.engine.handle(&Event { at, fact })?;
@@ -210,7 +222,7 @@ impl<'t> SimulatedRun<'t> {
         Ok(())
     }
 
-    /// Has an attempt wait for a slot, and says in which partition.
+    /// Adds an attempt to its partition; returns the index of that.
     fn submit(&mut self, task: TaskId, attempt: Attempt) -> Option<usize> {
         let stage = self.stages.get(self.engine.stage_of(task)?)?;
         self.tally.tasks[stage.partition] += u64::from(attempt == 1);
@@ -231,9 +243,11 @@ impl<'t> SimulatedRun<'t> {
         }
     }
 
-    fn enter(&mut self, at: Millis, what: PendingEvent) {
+    /// Adds an event to the agenda.
+    fn enter(&mut self, at: Millis, event: PendingEvent) {
         self.entries += 1;
-        self.agenda.push(Reverse((at, self.entries, what)));
+        let number = self.entries;
+        self.agenda.push(Reverse(AgendaEntry { at, number, event }));
     }
 
     fn note_best(&mut self) {
@@ -266,7 +280,7 @@ impl<'t> SimulatedRun<'t> {
         }
     }
 
-    /// Result of the simulation once it has ended.
+    /// Returns the forecast once the run has ended.
     pub fn forecast(self, machine: &Machine, stopped_by: StoppedBy) -> Forecast {
         let progress = self.engine.progress();
         let held = machine.nodes as u64 * self.now;

@@ -1,4 +1,4 @@
-//! Every molecule of a run as CSV or JSON lines.
+//! Export of every candidate of a run as CSV or JSON lines.
 
 use std::io::Write;
 
@@ -11,15 +11,17 @@ use crate::store::CandidateRow;
 /// File format of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExportFormat {
+    /// Comma-separated values with a header.
     Csv,
+    /// One JSON object a line.
     Jsonl,
 }
 
-/// A row of an export. Predictions are of the objective.
+/// A row of an export, in the order of its columns. Predictions are of the objective, times in UTC.
 #[derive(Debug, Serialize)]
 struct ExportRow<'a> {
     smiles: &'a str,
-    /// In the run's source.
+    /// Name in the run's source.
     name: Option<&'a str>,
     /// E(molecule) - sum of E(atoms).
     atomization_energy_hartree: Option<f64>,
@@ -76,7 +78,11 @@ impl<'a> From<&'a CandidateRow> for ExportRow<'a> {
     }
 }
 
-/// Writes `rows` to `out`.
+/// Writes `rows` to `out`, in order.
+///
+/// # Errors
+///
+/// Fails if `out` cannot be written.
 pub fn export(
     rows: &[CandidateRow],
     format: ExportFormat,
@@ -106,8 +112,8 @@ fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> 
     csv.flush()
 }
 
-/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control
-/// characters. <https://owasp.org/www-community/attacks/CSV_Injection>
+/// Returns a cell without control characters that no spreadsheet takes for a formula.
+/// <https://owasp.org/www-community/attacks/CSV_Injection>
 fn cell(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,
@@ -137,7 +143,7 @@ fn write_jsonl(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()
     out.flush()
 }
 
-/// JSON whose control characters are all escaped, which those beyond ASCII need not be.
+/// Returns JSON whose control characters are all escaped, also those beyond ASCII.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

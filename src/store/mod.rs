@@ -13,12 +13,11 @@ mod settings;
 mod tasks;
 mod write;
 
-pub use audit::audit;
-pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
+pub(crate) use audit::audit;
+pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub use read::{AtomRow, BatchRow, CandidateRow, NamedCount, RunCounts, Summary};
-pub use repair::{RepairReport, repair};
-pub use seal::NOTE;
-pub use settings::StoredSettings;
+pub(crate) use repair::{RepairReport, repair};
+pub(crate) use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
 
@@ -36,9 +35,10 @@ use sqlx::{ConnectOptions, Connection};
 use std::time::Duration;
 
 use crate::task::HostFault;
+use seal::NOTE;
 
 /// Free space below which a disk counts as full, bytes.
-pub const LEAST_ROOM: u64 = 256 << 10;
+pub(crate) const LEAST_ROOM: u64 = 256 << 10;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
