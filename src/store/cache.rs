@@ -68,14 +68,17 @@ pub struct CachedAnswer {
 /// Reason for which a cache cannot be used; a run continues without it.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
+    /// The file could not be opened.
     #[error("could not use the cache {}", path.display())]
     Open {
         path: PathBuf,
         #[source]
         source: sqlx::Error,
     },
+    /// The file is no cache, or one of another version.
     #[error("{} is no cache of this version of moldflow", path.display())]
     Foreign { path: PathBuf },
+    /// The file could not be read or written.
     #[error("could not use the cache")]
     Use(#[from] sqlx::Error),
 }

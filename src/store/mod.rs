@@ -16,7 +16,7 @@ mod write;
 pub(crate) use audit::audit;
 pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub use read::{AtomRow, BatchRow, CandidateRow, NamedCount, RunCounts, Summary};
-pub(crate) use repair::{RepairReport, repair};
+pub(crate) use repair::repair;
 pub(crate) use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
@@ -25,6 +25,7 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{Access, access, statvfs};
 use rustix::io::Errno;
@@ -32,7 +33,6 @@ use rustix::io::Errno;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
-use std::time::Duration;
 
 use crate::task::HostFault;
 use seal::NOTE;
@@ -105,42 +105,76 @@ pub struct RunInfo {
 /// Reason for which the database of a run could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// The database or another file could not be opened.
     #[error("could not open the database {}", path.display())]
     Open {
+        /// Path of the database or file.
         path: PathBuf,
+        /// Error of SQLite or the system.
         #[source]
         source: sqlx::Error,
     },
+    /// A migration failed.
     #[error("could not bring the database {} to the present schema", path.display())]
     Migrate {
+        /// Path of the database.
         path: PathBuf,
+        /// Error of the migration.
         #[source]
         source: sqlx::migrate::MigrateError,
     },
+    /// The database or its note could not be written.
     #[error("the database {} could not be written", path.display())]
     Write {
+        /// Path of the database or file.
         path: PathBuf,
+        /// Error of SQLite or the system.
         #[source]
         source: sqlx::Error,
     },
+    /// The database or its note could not be read.
     #[error("the database {} could not be read", path.display())]
     Read {
+        /// Path of the database or file.
         path: PathBuf,
+        /// Error of SQLite or the system.
         #[source]
         source: sqlx::Error,
     },
+    /// Structure or content of the database is damaged.
     #[error("the database {} is damaged: {what}", path.display())]
-    Damaged { path: PathBuf, what: String },
+    Damaged {
+        /// Path of the database.
+        path: PathBuf,
+        /// Description of the damage.
+        what: String,
+    },
+    /// A held file was deleted or replaced.
     #[error("{} was deleted or replaced while the run was at work", path.display())]
-    Gone { path: PathBuf },
+    Gone {
+        /// Path of the file.
+        path: PathBuf,
+    },
+    /// The schema is older than that of this program, and the database is only read.
     #[error("the database {} is of an earlier version of moldflow", path.display())]
-    Older { path: PathBuf },
+    Older {
+        /// Path of the database.
+        path: PathBuf,
+    },
+    /// The schema is newer than that of this program.
     #[error("the database {} is of a later version of moldflow", path.display())]
-    Newer { path: PathBuf },
+    Newer {
+        /// Path of the database.
+        path: PathBuf,
+    },
+    /// A fact of the journal is no JSON that this program knows.
     #[error("fact {seq} of the journal of {} cannot be understood", path.display())]
     Journal {
+        /// Path of the database.
         path: PathBuf,
+        /// Number of the fact, from 1.
         seq: i64,
+        /// Error of the parser.
         #[source]
         source: serde_json::Error,
     },
