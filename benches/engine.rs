@@ -15,10 +15,11 @@ use moldflow::driver::{
     Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunObserver, TaskProgram,
 };
 use moldflow::engine::{Engine, EngineConfig, Progress, TaskResult};
-use moldflow::exec::{Executor, LocalExecutor, Scratch, Termination};
+use moldflow::exec::{Executor, LocalExecutor, Report, Scratch, Termination};
 use moldflow::plan::{self, HostEnvironment, PlannedStage};
 use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, watch};
 
 use support::{config, memory_mib, number, report};
@@ -88,8 +89,8 @@ fn stages() -> BTreeMap<String, PlannedStage> {
     }
 }
 
-/// Opens the run in `dir`, whose tasks are `argv`, with two slots.
-async fn open(dir: &Path, store: Store, config: EngineConfig, argv: &[&str]) -> Driver<NoOp> {
+/// A run in `dir` with two slots, and the reports of these.
+fn context(dir: &Path) -> (ExecutionContext, UnboundedReceiver<Report>) {
     let (sender, reports) = mpsc::unbounded_channel();
     let executor: Box<dyn Executor> = Box::new(LocalExecutor::new(2, sender).expect("threads"));
     let context = ExecutionContext {
@@ -100,6 +101,16 @@ async fn open(dir: &Path, store: Store, config: EngineConfig, argv: &[&str]) -> 
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
         time: None,
     };
+    (context, reports)
+}
+
+/// Opens a run whose tasks are `argv`.
+async fn open(
+    store: Store,
+    config: EngineConfig,
+    (context, reports): (ExecutionContext, UnboundedReceiver<Report>),
+    argv: &[&str],
+) -> Driver<NoOp> {
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());
     let engine = Engine::new(config);
     let driver = Driver::new(engine, store, context, reports, program, None).await;
@@ -111,7 +122,7 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
     wait(async {
         let store = Store::create(dir, &info()).await.expect("a database");
-        let driver = open(dir, store, config(0), argv).await;
+        let driver = open(store, config(0), context(dir), argv).await;
         let (_keep, interrupts) = watch::channel(0);
         let begin = Instant::now();
         let drawn = InitialMolecules {
@@ -350,11 +361,12 @@ fn resume() {
         }
         store.close().await.expect("closed");
     });
+    let context = context(dir.path());
     let before = memory_mib();
     let (seconds, driver) = wait(async {
         let begin = Instant::now();
         let store = Store::open(dir.path()).await.expect("a database");
-        let driver = open(dir.path(), store, config(1), &[]).await;
+        let driver = open(store, config(1), context, &[]).await;
         (begin.elapsed().as_secs_f64(), driver)
     });
     report("seconds to open a run of 100,000 results", seconds, "< 2");

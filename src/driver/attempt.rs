@@ -19,8 +19,8 @@ const QUOTED: u64 = 2000;
 pub trait TaskProgram {
     /// Returns the command line, which is run in the directory of the attempt.
     fn argv(&self) -> Vec<String>;
-    /// Returns the result of an attempt: the one in `result`, the bytes of `result.json`, or else the
-    /// failure that `exit` stands for.
+    /// Returns the result of an attempt: the one in `result`, the bytes of `result.json`, or else
+    /// the failure that `exit` stands for.
     fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult;
 }
 
@@ -180,9 +180,9 @@ impl StateFiles {
         Ok(damaged)
     }
 
-    /// Links the files that an attempt left in the directory `from`; afterwards they survive a power
-    /// cut. They also stay in `from`, for an engine that finds the attempt again before its end is
-    /// committed.
+    /// Links the files that an attempt left in the directory `from`; afterwards they survive a
+    /// power cut. They also stay in `from`, for an engine that finds the attempt again before its
+    /// end is committed.
     pub(super) fn adopt(&self, from: &Path, outcome: &Outcome) -> Result<(), AdoptError> {
         let files = outcome.new_files();
         for (name, file) in &files {
@@ -228,7 +228,8 @@ impl StateFiles {
     }
 }
 
-/// Returns true if `name` is a SHA-256. It comes from a result, and must not lead to another folder.
+/// Returns true if `name` is a SHA-256. It comes from a result, and must not lead to another
+/// folder.
 fn is_hash(name: &str) -> bool {
     name.len() == 64
         && name
@@ -286,6 +287,17 @@ mod tests {
             fault(Termination::LaunchFailed("no such program".into()), None),
             None
         );
+    }
+
+    #[test]
+    fn a_result_with_the_old_key_of_its_level_of_theory_is_read() {
+        let program = TaskRun {
+            executable: "moldflow".into(),
+        };
+        let result = include_bytes!("../../fuzz/corpus/result_json/xtb.json");
+        let read = program.read(&Termination::Code(0), Some(result));
+        let simulation = read.simulation.expect("a simulation");
+        assert_eq!(simulation.level_of_theory, "GFN2-xTB");
     }
 
     #[test]

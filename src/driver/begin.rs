@@ -42,14 +42,14 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     async fn resume(&mut self) -> Result<(), DriverError> {
-        let (cached, batch) = self.adopt_or_start().await;
+        let (cached, commit) = self.adopt_or_start().await;
         let changed = self.changed.take();
         let facts = [Fact::Resumed].into_iter().chain(changed).chain(cached);
-        self.take(facts.collect(), batch).await
+        self.take(facts.collect(), commit).await
     }
 
-    /// Terminates attempts that an engine journalled as ended or cancelled before it was killed, and
-    /// deletes their temporary files.
+    /// Terminates attempts that an engine journalled as ended or cancelled before it was killed,
+    /// and deletes their temporary files.
     fn end_obsolete_attempts(&mut self) {
         let keep: Vec<Token> = self
             .engine

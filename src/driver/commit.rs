@@ -27,29 +27,29 @@ impl<P: TaskProgram> Driver<P> {
     /// this for the facts that result.
     pub(super) async fn take(
         &mut self,
-        facts: Vec<Fact>,
-        batch: Commit,
+        mut facts: Vec<Fact>,
+        mut commit: Commit,
     ) -> Result<(), DriverError> {
-        let mut next = (facts, batch);
         if self.is_ahead() {
             return Ok(());
         }
-        while !(next.0.is_empty() && next.1.is_empty()) {
-            next = self.take_once(next.0, next.1).await?;
+        while !(facts.is_empty() && commit.is_empty()) {
+            (facts, commit) = self.take_once(facts, commit).await?;
         }
         Ok(())
     }
 
+    /// Returns the facts that result, and what is to be committed with them.
     async fn take_once(
         &mut self,
         facts: Vec<Fact>,
-        mut batch: Commit,
+        mut commit: Commit,
     ) -> Result<(Vec<Fact>, Commit), DriverError> {
-        let after = self.handle(facts, &mut batch);
-        if !batch.is_empty() {
-            self.store.commit(&batch).await?;
+        let after = self.handle(facts, &mut commit);
+        if !commit.is_empty() {
+            self.store.commit(&commit).await?;
         }
-        let answered = self.perform(&after.effects).await;
+        let hits = self.perform(&after.effects).await;
         for dir in after.obsolete {
             self.cleaner.remove(dir);
         }
@@ -58,11 +58,11 @@ impl<P: TaskProgram> Driver<P> {
         {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
         }
-        Ok(answered)
+        Ok(hits)
     }
 
-    /// Has the engine handle facts, and adds them to `batch` with their records.
-    fn handle(&mut self, facts: Vec<Fact>, batch: &mut Commit) -> AfterCommit {
+    /// Passes facts to the engine, and adds them to `commit` with their records.
+    fn handle(&mut self, facts: Vec<Fact>, commit: &mut Commit) -> AfterCommit {
         let at = now();
         let mut after = AfterCommit::default();
         for fact in facts {
@@ -75,7 +75,7 @@ impl<P: TaskProgram> Driver<P> {
                 Ok(step) => {
                     self.note_ended(&event.fact, &mut after);
                     after.effects.extend(step.effects);
-                    batch.facts.push((event, step.records));
+                    commit.facts.push((event, step.records));
                 }
                 Err(illegal) => tracing::warn!("ignored: {illegal}"),
             }

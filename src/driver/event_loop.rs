@@ -34,7 +34,8 @@ impl<P: TaskProgram> Driver<P> {
     ///
     /// # Errors
     ///
-    /// Fails if the database fails or the run has to stop because of its host; `resume` continues it.
+    /// Fails if the database fails or the run has to stop because of its host; `resume` continues
+    /// it.
     pub async fn run(
         mut self,
         molecules: InitialMolecules,
@@ -145,7 +146,8 @@ impl<P: TaskProgram> Driver<P> {
         Ok((end, self.leave(observer)))
     }
 
-    /// Terminates running attempts, deletes files that are not needed again and returns the database.
+    /// Terminates running attempts, deletes files that are not needed again and returns the
+    /// database.
     fn leave(self, observer: &mut dyn RunObserver) -> Store {
         let Self {
             engine,

@@ -1,5 +1,5 @@
-//! Driver of a run: it waits for reports, commits the facts in them with their records, then performs
-//! the effects that the engine requests.
+//! Driver of a run: it waits for reports, commits the facts in them with their records, then
+//! performs the effects that the engine requests.
 
 mod attempt;
 mod begin;
@@ -127,8 +127,8 @@ impl<P: TaskProgram> Driver<P> {
         self.engine.is_fresh()
     }
 
-    /// Returns true if the run has ended and cannot be resumed. A run that ended because a free atom
-    /// was missing can.
+    /// Returns true if the run has ended and cannot be resumed. A run that ended because a free
+    /// atom was missing can.
     pub fn is_ended(&self) -> bool {
         let stopped_by = self.engine.stopped_by();
         stopped_by.is_some_and(|stopped_by| stopped_by != StoppedBy::References)

@@ -31,8 +31,8 @@ impl<P: TaskProgram> Driver<P> {
     ///
     /// # Errors
     ///
-    /// Fails if the journal cannot be read or holds an impossible fact, or if a saved file of the run
-    /// is missing or damaged.
+    /// Fails if the journal cannot be read or holds an impossible fact, or if a saved file of the
+    /// run is missing or damaged.
     pub async fn new(
         mut engine: Engine,
         mut store: Store,

@@ -21,77 +21,69 @@ pub(super) struct AttemptHostFault {
     left: bool,
 }
 
+/// Facts and data of reports that are taken in together.
+#[derive(Default)]
+struct TakenReports {
+    facts: Vec<Fact>,
+    commit: Commit,
+    entries: Vec<CacheEntry>,
+}
+
 impl<P: TaskProgram> Driver<P> {
     /// Takes in `first` and the reports that came since.
     pub(super) async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
-        let mut batch = Commit::default();
-        let mut facts = Vec::new();
         if self.is_ahead() {
             return Ok(());
         }
-        let mut entries = Vec::new();
+        let mut taken = TakenReports::default();
         let mut next = Some(first);
         while let Some(report) = next {
-            let Token { task, attempt, .. } = report.token;
-            match report.event {
-                _ if !self.engine.awaits(task, attempt) => {}
-                JobEvent::Started => {
-                    self.order.started(task, report.at);
-                    batch.started.push(StartedAttempt {
-                        task,
-                        attempt,
-                        at: report.at,
-                    });
-                }
-                JobEvent::Ended {
-                    exit,
-                    result,
-                    started,
-                } => {
-                    let read = match self.read(task, attempt, &exit, result.as_deref()) {
-                        Ok(read) => read,
-                        Err(AttemptHostFault { fault, why, left }) => {
-                            if !left {
-                                // Without its directory it has not begun: the next engine starts
-                                // it, as the same attempt.
-                                let dir = directory(&self.context.run_dir, task, attempt);
-                                discard(&dir, file::RESULT);
-                            }
-                            self.halt(fault, why, false);
-                            next = self.reports.try_recv().ok();
-                            continue;
-                        }
-                    };
-                    entries.extend(self.entry(task, &read, report.at));
-                    let TaskResult {
-                        outcome,
-                        peak_memory_kib,
-                        simulation,
-                        host_fault: _,
-                    } = read;
-                    batch.simulations.extend(simulation.map(|s| row(task, s)));
-                    facts.push(Fact::Ended {
-                        task,
-                        attempt,
-                        usage: Usage {
-                            started,
-                            peak_memory_kib,
-                        },
-                        outcome,
-                    });
-                }
-            }
-            next = if facts.len() < MOST_REPORTS {
-                self.reports.try_recv().ok()
-            } else {
-                None
+            self.take_report(report, &mut taken);
+            next = match taken.facts.len() < MOST_REPORTS {
+                true => self.reports.try_recv().ok(),
+                false => None,
             };
         }
-        self.take(facts, batch).await?;
+        self.take(taken.facts, taken.commit).await?;
         if let Some(cache) = &mut self.cache {
-            cache.keep(&entries).await;
+            cache.keep(&taken.entries).await;
         }
         Ok(())
+    }
+
+    fn take_report(&mut self, report: Report, taken: &mut TakenReports) {
+        let (Token { task, attempt, .. }, at) = (report.token, report.at);
+        if !self.engine.awaits(task, attempt) {
+            return;
+        }
+        match report.event {
+            JobEvent::Started => {
+                self.order.started(task, at);
+                taken
+                    .commit
+                    .started
+                    .push(StartedAttempt { task, attempt, at });
+            }
+            JobEvent::Ended {
+                exit,
+                result,
+                started,
+            } => match self.read(task, attempt, &exit, result.as_deref()) {
+                Ok(result) => {
+                    taken.entries.extend(self.entry(task, &result, at));
+                    taken.add(task, attempt, started, result);
+                }
+                Err(AttemptHostFault { fault, why, left }) => {
+                    if !left {
+                        // Without its directory it has not begun: the next engine starts it, as the
+                        // same attempt.
+                        let dir = directory(&self.context.run_dir, task, attempt);
+                        discard(&dir, file::RESULT);
+                    }
+                    self.halt(fault, why, false);
+                }
+            },
+        }
     }
 
     /// Returns the result of an attempt, with its files adopted.
@@ -158,6 +150,23 @@ impl<P: TaskProgram> Driver<P> {
         let input = self.engine.input(task)?.0;
         let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
         cache.entry(task, key, result, at)
+    }
+}
+
+impl TakenReports {
+    /// Adds the end of an attempt whose process started at `started`.
+    fn add(&mut self, task: TaskId, attempt: Attempt, started: Option<i64>, result: TaskResult) {
+        let simulation = result.simulation.map(|s| row(task, s));
+        self.commit.simulations.extend(simulation);
+        self.facts.push(Fact::Ended {
+            task,
+            attempt,
+            usage: Usage {
+                started,
+                peak_memory_kib: result.peak_memory_kib,
+            },
+            outcome: result.outcome,
+        });
     }
 }
 

@@ -1,5 +1,5 @@
-//! Results of earlier runs: looked up before a simulation is started, stored after it has succeeded.
-//! If their file fails, the run continues without it.
+//! Results of earlier runs: looked up before a simulation is started, stored after it has
+//! succeeded. If their file fails, the run continues without it.
 
 use std::collections::BTreeMap;
 
@@ -47,7 +47,8 @@ impl ResultCache {
         serde_json::from_str(&answer).ok().filter(is_sound)
     }
 
-    /// Returns the entry of a result of the task that ended at `at`; None if it is not to be stored.
+    /// Returns the entry of a result of the task that ended at `at`; None if it is not to be
+    /// stored.
     pub(super) fn entry(
         &self,
         task: TaskId,

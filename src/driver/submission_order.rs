@@ -1,5 +1,6 @@
-//! Order of submission in a batch job of limited time: as many attempts as there are slots, and none
-//! that may not end in time. The engine of the next job submits the others. Time is an argument.
+//! Order of submission in a batch job of limited time: as many attempts as there are slots, and
+//! none that may not end in time. The engine of the next job submits the others. Time is an
+//! argument.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -74,21 +74,21 @@ impl<P: TaskProgram> Driver<P> {
         self.submit(submit).await
     }
 
-    /// Starts attempts, except those whose result is in the cache: returns these as facts, with what
-    /// is to be committed with them.
+    /// Starts attempts, except those whose result is in the cache: returns these as facts, with
+    /// what is to be committed with them.
     pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Commit) {
-        let mut cached = (Vec::new(), Commit::default());
+        let (mut hits, mut commit) = (Vec::new(), Commit::default());
         if self.draining.is_some() {
-            return cached;
+            return (hits, commit);
         }
         let mut start = Vec::new();
         for (task, attempt) in attempts {
             let hit = match attempt {
-                1 => self.look_up(task, &mut cached.1).await,
+                1 => self.look_up(task, &mut commit).await,
                 _ => None,
             };
             match hit {
-                Some(fact) => cached.0.push(fact),
+                Some(fact) => hits.push(fact),
                 None => start.push((task, attempt)),
             }
         }
@@ -98,16 +98,16 @@ impl<P: TaskProgram> Driver<P> {
                 executor.submit(jobs);
             }
         }
-        cached
+        (hits, commit)
     }
 
     /// Looks the result of a task up in the cache; returns the hit as a fact.
-    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Commit) -> Option<Fact> {
+    pub(super) async fn look_up(&mut self, task: TaskId, commit: &mut Commit) -> Option<Fact> {
         let cache = self.cache.as_mut()?;
         let input = self.engine.input(task)?.0;
         let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
         let json = serde_json::to_string(&key).unwrap_or_default();
-        batch.lookups.push(CacheLookup {
+        commit.lookups.push(CacheLookup {
             task,
             parts: json,
             at: now(),
@@ -117,7 +117,7 @@ impl<P: TaskProgram> Driver<P> {
             simulation,
             ..
         } = input.answer(cache.find(&key).await?)?;
-        batch.simulations.extend(simulation.map(|s| row(task, s)));
+        commit.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
     }
 
@@ -129,12 +129,12 @@ impl<P: TaskProgram> Driver<P> {
         let due = std::mem::replace(&mut self.later, rest).into_iter();
         let due = due.map(|(_, task, attempt)| (task, attempt));
         let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
-        let (found, batch) = self.submit(live.collect()).await;
-        self.take(found, batch).await
+        let (found, commit) = self.submit(live.collect()).await;
+        self.take(found, commit).await
     }
 
-    /// Returns true if an attempt has to wait until `not_before`, milliseconds since the Unix epoch;
-    /// it is started then.
+    /// Returns true if an attempt has to wait until `not_before`, milliseconds since the Unix
+    /// epoch; it is started then.
     pub(super) fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
         let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
         let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
@@ -214,7 +214,8 @@ impl<P: TaskProgram> Driver<P> {
         self.context.stages.get(self.engine.stage_of(task)?)
     }
 
-    /// Returns the limits of a live task; its expected time follows from the durations of its stage.
+    /// Returns the limits of a live task; its expected time follows from the durations of its
+    /// stage.
     pub(super) fn limits(&self, task: TaskId) -> Option<Limits> {
         let PlannedStage { stage, limits, .. } = self.planned_stage(task)?;
         Some(self.durations.limits(stage, *limits))

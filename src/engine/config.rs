@@ -53,8 +53,8 @@ pub struct SimulateStage {
     pub retries: Retries,
     /// Engine with its settings.
     pub engine: simulate::QcEngine,
-    /// First step, which relaxes the molecules in tasks of its own; None if the geometries are those
-    /// of MMFF94.
+    /// First step, which relaxes the molecules in tasks of its own; None if the geometries are
+    /// those of MMFF94.
     pub geometry: Option<GeometryStep>,
 }
 

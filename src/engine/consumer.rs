@@ -5,8 +5,9 @@ use crate::task::{Candidate, Evaluation, Outcome, Record, TaskId};
 
 use super::{Engine, EngineStep, EvaluatedMolecule, Phase, SimulateStage, TaskSpec};
 
-/// Task of the second step of an evaluation at a two-step level. Its number follows that of the first
-/// step and is reserved with it, so numbers do not depend on the order in which first steps end.
+/// Task of the second step of an evaluation at a two-step level. Its number follows that of the
+/// first step and is reserved with it, so numbers do not depend on the order in which first steps
+/// end.
 struct SecondStep(TaskId);
 
 impl SecondStep {
@@ -43,7 +44,8 @@ impl Engine {
         self.evaluate(candidate, step);
     }
 
-    /// Submits the first step of an evaluation, and reserves the number of the second if there is one.
+    /// Submits the first step of an evaluation, and reserves the number of the second if there is
+    /// one.
     fn evaluate(&mut self, candidate: Candidate, step: &mut EngineStep) {
         self.simulations += 1;
         if self.evaluation_stage(&candidate).geometry.is_some() {
@@ -70,7 +72,8 @@ impl Engine {
         }
     }
 
-    /// Submits the second step with the geometry of the first; without one the evaluation has failed.
+    /// Submits the second step with the geometry of the first; without one the evaluation has
+    /// failed.
     pub(super) fn first_step_ended(
         &mut self,
         task: TaskId,
@@ -144,8 +147,8 @@ impl Engine {
         self.evaluated.push(molecule);
     }
 
-    /// Returns E(molecule) - sum of E(atoms), and the objective; None if an element has no reference
-    /// or the energy is not a number.
+    /// Returns E(molecule) - sum of E(atoms), and the objective; None if an element has no
+    /// reference or the energy is not a number.
     pub(super) fn evaluation_of(&self, answer: &Outcome) -> Option<Evaluation> {
         let Outcome::Simulated {
             total_energy_hartree,

@@ -217,8 +217,8 @@ impl Engine {
         self.submit(spec, step);
     }
 
-    /// Returns start molecules and a lower bound of epsilon: after a barren batch the agent begins at
-    /// other molecules and explores more.
+    /// Returns start molecules and a lower bound of epsilon: after a barren batch the agent begins
+    /// at other molecules and explores more.
     fn widening(&mut self) -> (Vec<String>, Option<f64>) {
         let barren = self.generator.barren;
         if barren == 0 {

@@ -249,9 +249,9 @@ impl Engine {
         }
     }
 
-    /// Returns the input of a training on the first `observations` evaluated molecules. Those in the
-    /// statistics are passed as such, the others in order of submission, so the model does not depend
-    /// on the order of arrival.
+    /// Returns the input of a training on the first `observations` evaluated molecules. Those in
+    /// the statistics are passed as such, the others in order of submission, so the model does not
+    /// depend on the order of arrival.
     fn train_input(&self, observations: usize) -> (TrainInput, Option<FileRef>) {
         let (statistics, learnt) = match self.generator.statistics() {
             Some((file, learnt)) => (Some(file.clone()), learnt),

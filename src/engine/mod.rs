@@ -1,7 +1,7 @@
 //! The engine: two loops, as one function from events to records and effects.
 //!
-//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events in
-//! the same order give the same state, so a run is resumed by replaying its journal. The layer
+//! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events
+//! in the same order give the same state, so a run is resumed by replaying its journal. The layer
 //! `driver` performs the effects.
 
 mod config;
@@ -263,7 +263,8 @@ impl Engine {
         }
     }
 
-    /// Does all that the state allows: changes the phase, submits evaluations, starts the generator.
+    /// Does all that the state allows: changes the phase, submits evaluations, starts the
+    /// generator.
     fn advance(&mut self, step: &mut EngineStep) {
         if self.stopping.is_none() && self.phase == Phase::References && self.live.is_empty() {
             self.phase = Phase::Initial;
@@ -295,8 +296,8 @@ impl Engine {
         std::iter::from_fn(|| reserve.pop()).find(|smiles| !quarantined.contains(smiles))
     }
 
-    /// Changes the phase to the loops once an initial molecule was evaluated; until then one more is
-    /// drawn.
+    /// Changes the phase to the loops once an initial molecule was evaluated; until then one more
+    /// is drawn.
     fn leave_initial(&mut self, step: &mut EngineStep) {
         self.stopping = self.failed_too_often();
         if self.stopping.is_some() {

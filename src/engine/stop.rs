@@ -8,8 +8,8 @@ use super::{Effect, Engine, EngineStep, Phase};
 const FAILURES_JUDGED_FROM: usize = 10;
 
 impl Engine {
-    /// Returns a reason to submit no more tasks. With `schedule: batch` there is one between batches
-    /// only, so the computed molecules do not depend on the number of slots.
+    /// Returns a reason to submit no more tasks. With `schedule: batch` there is one between
+    /// batches only, so the computed molecules do not depend on the number of slots.
     pub(super) fn reason_to_stop(&self) -> Option<StoppedBy> {
         if !self.may_judge() {
             return None;

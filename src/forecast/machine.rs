@@ -11,7 +11,8 @@ use crate::config::site::{BatchExecutor, Blocks, Executor, Partition, Site};
 pub struct Machine {
     /// Partitions by name.
     pub partitions: BTreeMap<String, Supply>,
-    /// Nodes held from begin to end: those of the allocation, this host without any scheduler, or 0.
+    /// Nodes held from begin to end: those of the allocation, this host without any scheduler, or
+    /// 0.
     pub nodes: usize,
 }
 

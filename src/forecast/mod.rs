@@ -141,8 +141,8 @@ pub enum ForecastError {
     Illegal(#[from] IllegalEvent),
 }
 
-/// Runs the campaign on the simulated machine with the molecules of the table. The result depends on
-/// the arguments alone.
+/// Runs the campaign on the simulated machine with the molecules of the table. The result depends
+/// on the arguments alone.
 ///
 /// # Errors
 ///

@@ -11,7 +11,8 @@ use crate::task::{Failure, FailureKind, FileRef, Outcome, Prediction, RankedCand
 /// Message of a simulated failure.
 const ASSUMED: &str = "one of the failures assumed";
 
-/// Source of the outcomes of tasks: the table of molecules, and the assumptions on failures and skill.
+/// Source of the outcomes of tasks: the table of molecules, and the assumptions on failures and
+/// skill.
 pub struct OutcomeModel<'t> {
     /// Molecules with their energies.
     pub table: &'t Table,

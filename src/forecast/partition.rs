@@ -1,5 +1,5 @@
-//! Simulated partition: tasks wait, start once there is a slot and a node for them, and end. Time is
-//! an argument.
+//! Simulated partition: tasks wait, start once there is a slot and a node for them, and end. Time
+//! is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;

@@ -18,8 +18,8 @@ const ATOMS: [(&str, f64); 5] = [
 /// Most molecules that are read: parsing a SMILES takes most of a millisecond.
 const MOST: usize = 10_000;
 
-/// Molecules of QM9 whose elements and size lie in the search space, evenly taken from all of these.
-/// Each has several copies, which the engine takes for different molecules.
+/// Molecules of QM9 whose elements and size lie in the search space, evenly taken from all of
+/// these. Each has several copies, which the engine takes for different molecules.
 pub struct Table {
     rows: Vec<TableMolecule>,
     /// Indices in `rows`.
@@ -47,8 +47,8 @@ struct TableMolecule {
 const COPY: char = '~';
 
 impl Table {
-    /// Returns a table for `campaign`, with so many copies that `molecules` are no more than half of
-    /// all; None if no molecule of QM9 lies in the search space.
+    /// Returns a table for `campaign`, with so many copies that `molecules` are no more than half
+    /// of all; None if no molecule of QM9 lies in the search space.
     pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
         let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
         let qm9 = Qm9::open();
@@ -93,8 +93,8 @@ impl Table {
         self.rows.len()
     }
 
-    /// Returns the name of the molecule with this index: a SMILES, followed by the number of its copy
-    /// from the second one on.
+    /// Returns the name of the molecule with this index: a SMILES, followed by the number of its
+    /// copy from the second one on.
     pub(super) fn name(&self, molecule: usize) -> String {
         let smiles = &self.rows[molecule % self.rows.len()].smiles;
         match molecule / self.rows.len() {

@@ -101,7 +101,8 @@ impl Tally {
         }
     }
 
-    /// Counts the records of an event. `evaluating`: index of the partition that evaluates candidates.
+    /// Counts the records of an event. `evaluating`: index of the partition that evaluates
+    /// candidates.
     pub fn count(&mut self, records: &[Record], evaluating: usize) {
         for record in records {
             match record {

@@ -53,7 +53,8 @@ pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     common(run_dir, summary, state)
 }
 
-/// Returns the output of `status --json`: that of `run --json` with level of theory, queue and slots.
+/// Returns the output of `status --json`: that of `run --json` with level of theory, queue and
+/// slots.
 pub fn status_json(
     run_dir: &Path,
     summary: &Summary,

@@ -37,7 +37,8 @@ pub enum ReportError {
     Template(#[from] Box<handlebars::RenderError>),
 }
 
-/// Timestamp in UTC, ISO 8601, of a time in milliseconds since the Unix epoch; empty if out of range.
+/// Timestamp in UTC, ISO 8601, of a time in milliseconds since the Unix epoch; empty if out of
+/// range.
 fn timestamp(milliseconds: i64) -> String {
     jiff::Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| String::new(), |t| format!("{t:.3}"))

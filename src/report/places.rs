@@ -25,7 +25,8 @@ pub struct PartitionEntry {
     executor: &'static str,
     slots: String,
     took: String,
-    /// Share of the time of all slots from the first submission of the run to its last end, percent.
+    /// Share of the time of all slots from the first submission of the run to its last end,
+    /// percent.
     share: String,
 }
 

@@ -83,7 +83,8 @@ pub fn named(smiles: &str, name: Option<&str>) -> String {
     }
 }
 
-/// Returns the text of `status`. `slots`: use of the partitions; `tasks`: numbers of tasks by state.
+/// Returns the text of `status`. `slots`: use of the partitions; `tasks`: numbers of tasks by
+/// state.
 pub fn status_text(
     summary: &Summary,
     state: RunState,

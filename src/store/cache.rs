@@ -141,7 +141,8 @@ impl Cache {
         }
     }
 
-    /// Returns the answer with exactly these key parts, JSON; None if there is none or it is damaged.
+    /// Returns the answer with exactly these key parts, JSON; None if there is none or it is
+    /// damaged.
     ///
     /// # Errors
     ///

@@ -99,7 +99,8 @@ impl Store {
         }
     }
 
-    /// Adds the checksums that a database of an earlier version lacks; returns that of the last fact.
+    /// Adds the checksums that a database of an earlier version lacks; returns that of the last
+    /// fact.
     pub(super) async fn seal_facts(&mut self) -> Result<Seal, StoreError> {
         let sealed = seal_facts(&mut self.db).await;
         self.writing(sealed)

@@ -25,9 +25,9 @@ pub struct RepairReport {
     pub kept: PathBuf,
 }
 
-/// Rebuilds the database of `dir` from its journal, as far as that can be read, with the versions of
-/// its settings, the oldest first. `records` returns the records of a fact. The damaged files are
-/// kept.
+/// Rebuilds the database of `dir` from its journal, as far as that can be read, with the versions
+/// of its settings, the oldest first. `records` returns the records of a fact. The damaged files
+/// are kept.
 ///
 /// # Errors
 ///

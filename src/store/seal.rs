@@ -38,9 +38,9 @@ pub fn digest(parts: &[&[u8]]) -> Seal {
     seal
 }
 
-/// File that names the last fact that was committed. It is not synced: it survives the engine, and after
-/// a power cut it may be behind the database, but never ahead of it. So SQLite's log cannot lose its
-/// end, or be left behind in a copy, unnoticed.
+/// File that names the last fact that was committed. It is not synced: it survives the engine, and
+/// after a power cut it may be behind the database, but never ahead of it. So SQLite's log cannot
+/// lose its end, or be left behind in a copy, unnoticed.
 #[derive(Debug)]
 pub struct Note(File);
 

@@ -65,8 +65,8 @@ impl Store {
     }
 
     /// Records `home` as the directory of the run. Returns true if the run was recorded in another
-    /// directory, and so is a copy: it gets the name `other`, such that its tokens differ from those
-    /// of the original.
+    /// directory, and so is a copy: it gets the name `other`, such that its tokens differ from
+    /// those of the original.
     ///
     /// # Errors
     ///

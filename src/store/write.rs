@@ -114,15 +114,15 @@ impl Store {
         self.writing(insert.map(drop))
     }
 
-    /// Commits all of `batch` or nothing of it; on success it is on the disk.
+    /// Writes all of `commit` or nothing of it; on success it is on the disk.
     ///
     /// # Errors
     ///
     /// Fails if a held file is gone or the database or its note cannot be written.
-    pub async fn commit(&mut self, batch: &Commit) -> Result<(), StoreError> {
+    pub async fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
         self.check_held()?;
         let before = self.head.as_ref().map_or(seal::BEGINNING, |head| head.seal);
-        let committed = commit(&mut self.db, batch, before).await;
+        let committed = write_commit(&mut self.db, commit, before).await;
         let (seq, last) = self.writing(committed)?;
         let Some(head) = &mut self.head else {
             return Ok(());
@@ -133,24 +133,24 @@ impl Store {
     }
 }
 
-/// Returns the number of the last fact, if `batch` has one, and the checksum of the journal.
-async fn commit(
+/// Returns the number of the last fact, if `commit` has one, and the checksum of the journal.
+async fn write_commit(
     db: &mut SqliteConnection,
-    batch: &Commit,
+    commit: &Commit,
     mut last: Seal,
 ) -> Result<(Option<i64>, Seal), sqlx::Error> {
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
     let mut seq = None;
-    for simulation in &batch.simulations {
+    for simulation in &commit.simulations {
         insert_result(&mut tx, simulation).await?;
     }
-    for started in &batch.started {
+    for started in &commit.started {
         mark_running(&mut tx, started).await?;
     }
-    for lookup in &batch.lookups {
+    for lookup in &commit.lookups {
         insert_lookup(&mut tx, lookup).await?;
     }
-    for (event, records) in &batch.facts {
+    for (event, records) in &commit.facts {
         let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
         seq = Some(append_to_journal(&mut tx, &json, &mut last).await?);
         for record in records {
