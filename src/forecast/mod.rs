@@ -3,7 +3,7 @@
 mod machine;
 mod outcomes;
 mod partition;
-mod simulation;
+mod simulated_run;
 mod table;
 mod tally;
 mod times;
@@ -21,7 +21,7 @@ use crate::config::campaign::Campaign;
 use crate::plan::Plan;
 use crate::task::{IllegalEvent, StoppedBy};
 
-use simulation::SimulatedRun;
+use simulated_run::SimulatedRun;
 
 /// Assumptions about a campaign that has not run.
 #[derive(Clone, Copy, Debug, PartialEq)]
