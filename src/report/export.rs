@@ -8,12 +8,10 @@ use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::CandidateRow;
 
-/// File format of an export.
+/// File format of an export: comma-separated values, or one JSON object a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum ExportFormat {
-    /// Comma-separated values with a header.
     Csv,
-    /// One JSON object a line.
     Jsonl,
 }
 

@@ -31,7 +31,7 @@ pub enum StoreError {
         path: PathBuf,
         /// Error of the migration.
         #[source]
-        source: sqlx::migrate::MigrateError,
+        source: MigrateError,
     },
     /// The database or its note could not be written.
     #[error("the database {} could not be written", path.display())]
