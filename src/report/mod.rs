@@ -13,6 +13,7 @@ mod table;
 pub(crate) use export::{ExportFormat, export};
 pub use json::RunState;
 pub(crate) use json::{SlotUse, final_json, status_json};
+pub(crate) use page::FILE;
 pub use page::{PageContext, page};
 pub(crate) use records::{write_page, write_records};
 pub(crate) use table::{best_table, kinds, named, status_text};
@@ -39,7 +40,7 @@ pub enum ReportError {
 
 /// Timestamp in UTC, ISO 8601, of a time in milliseconds since the Unix epoch; empty if out of
 /// range.
-fn timestamp(milliseconds: i64) -> String {
+pub(crate) fn timestamp(milliseconds: i64) -> String {
     jiff::Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| String::new(), |t| format!("{t:.3}"))
 }
