@@ -14,11 +14,12 @@ use moldflow::config::campaign::Overrides;
 use moldflow::driver::{
     Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunObserver, TaskProgram,
 };
-use moldflow::engine::{Engine, Progress, TaskResult};
-use moldflow::exec::{Executor, LocalExecutor, Scratch, Termination};
+use moldflow::engine::{Engine, EngineConfig, Progress, TaskResult};
+use moldflow::exec::{Executor, LocalExecutor, Report, Scratch, Termination};
 use moldflow::plan::{self, HostEnvironment, PlannedStage};
 use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
+use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, watch};
 
 use support::{config, memory_mib, number, report};
@@ -88,8 +89,8 @@ fn stages() -> BTreeMap<String, PlannedStage> {
     }
 }
 
-/// Seconds that `tasks` tasks of `argv` take through the whole path on two slots.
-fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
+/// A run in `dir` with two slots, and the reports of these.
+fn context(dir: &Path) -> (ExecutionContext, UnboundedReceiver<Report>) {
     let (sender, reports) = mpsc::unbounded_channel();
     let executor: Box<dyn Executor> = Box::new(LocalExecutor::new(2, sender).expect("threads"));
     let context = ExecutionContext {
@@ -100,20 +101,28 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
         time: None,
     };
+    (context, reports)
+}
+
+/// Opens a run whose tasks are `argv`.
+async fn open(
+    store: Store,
+    config: EngineConfig,
+    (context, reports): (ExecutionContext, UnboundedReceiver<Report>),
+    argv: &[&str],
+) -> Driver<NoOp> {
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());
+    let engine = Engine::new(config);
+    let driver = Driver::new(engine, store, context, reports, program, None).await;
+    driver.expect("a driver")
+}
+
+/// Seconds that `tasks` tasks of `argv` take through the whole path on two slots.
+fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
     wait(async {
         let store = Store::create(dir, &info()).await.expect("a database");
-        let driver = Driver::new(
-            Engine::new(config(0)),
-            store,
-            context,
-            reports,
-            program,
-            None,
-        )
-        .await
-        .expect("a driver");
+        let driver = open(store, config(0), context(dir), argv).await;
         let (_keep, interrupts) = watch::channel(0);
         let begin = Instant::now();
         let drawn = InitialMolecules {
@@ -352,31 +361,12 @@ fn resume() {
         }
         store.close().await.expect("closed");
     });
+    let context = context(dir.path());
     let before = memory_mib();
-    let (sender, reports) = mpsc::unbounded_channel();
-    drop(sender);
-    let context = ExecutionContext {
-        run: "bench".into(),
-        run_dir: dir.path().to_owned(),
-        stages: BTreeMap::new(),
-        scratch: Scratch::new("scratch".into(), dir.path().to_owned()),
-        executors: BTreeMap::new(),
-        time: None,
-    };
     let (seconds, driver) = wait(async {
         let begin = Instant::now();
         let store = Store::open(dir.path()).await.expect("a database");
-        let program = NoOp(vec![]);
-        let driver = Driver::new(
-            Engine::new(config(1)),
-            store,
-            context,
-            reports,
-            program,
-            None,
-        )
-        .await
-        .expect("a driver");
+        let driver = open(store, config(1), context, &[]).await;
         (begin.elapsed().as_secs_f64(), driver)
     });
     report("seconds to open a run of 100,000 results", seconds, "< 2");

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use moldflow::report::axis::Axis;
-use moldflow::report::chart::{Chart, Layer, Mark};
+use moldflow::report::chart::{Chart, ChartLayer, Mark};
 use proptest::prelude::*;
 
 #[test]
@@ -11,7 +11,7 @@ fn a_chart_of_a_million_points_has_a_bounded_size() {
     let scattered = |n: u32| (f64::from(n), f64::from(n.wrapping_mul(2_654_435_761) >> 13));
     let points: Vec<_> = (0..1_000_000).map(scattered).collect();
     for mark in [Mark::Dot, Mark::Line, Mark::Bar] {
-        let layer = Layer {
+        let layer = ChartLayer {
             name: None,
             class: "best",
             mark,
@@ -68,7 +68,7 @@ proptest! {
         points in prop::collection::vec((any_value(), any_value()), 0..40),
     ) {
         for mark in [Mark::Dot, Mark::Cross, Mark::Line, Mark::Bar] {
-            let layer = Layer { name: Some("a <name>"), class: "best", mark, points: points.clone(), titles: vec![] };
+            let layer = ChartLayer { name: Some("a <name>"), class: "best", mark, points: points.clone(), titles: vec![] };
             let chart = Chart {
                 title: "a & b",
                 width: 400,

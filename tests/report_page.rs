@@ -9,7 +9,7 @@ use std::path::Path;
 
 use moldflow::config::campaign::{Objective, Overrides};
 use moldflow::plan;
-use moldflow::report::{About, RunState, page};
+use moldflow::report::{PageContext, RunState, page};
 use moldflow::store::{Commit, RunInfo, Store};
 use moldflow::task::{
     Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
@@ -308,10 +308,10 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         facts: vec![(event, records)],
         ..Commit::default()
     };
-    let about = About {
+    let context = PageContext {
         state: RunState::Interrupted,
         objective,
-        level: "GFN2-xTB//MMFF94".into(),
+        level_of_theory: "GFN2-xTB//MMFF94".into(),
         site: &loaded.site,
         partitions: BTreeMap::new(),
         at: 1_795_000_120_000,
@@ -319,7 +319,7 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
     wait(async {
         let mut store = Store::create(dir.path(), &info).await.unwrap();
         store.commit(&batch).await.unwrap();
-        page(&mut store, &about).await.unwrap()
+        page(&mut store, &context).await.unwrap()
     })
 }
 

@@ -228,7 +228,8 @@ fn a_molecule_cannot_be_a_command_an_option_or_a_line() {
 #[test]
 fn a_geometry_that_a_program_wrote_brings_no_words_into_the_input_of_another() {
     let dir = tempfile::tempdir().unwrap();
-    let geometry = serde_json::json!({"level": "none", "xyz": "2\n\nC;task 0 0 0\nO 1.2 0 0\n"});
+    let geometry =
+        serde_json::json!({"level_of_theory": "none", "xyz": "2\n\nC;task 0 0 0\nO 1.2 0 0\n"});
     let input = serde_json::json!({
         "method": "simulate", "smiles": "CO", "engine": "nwchem", "seed": 1, "geometry": geometry,
     });

@@ -78,7 +78,7 @@ fn the_example_of_the_manual_is_ten_lines_and_computes_energies() {
     fs::write(&script, example()).unwrap();
     let water = compute(&python(&script), "O").unwrap();
     assert_eq!(
-        (water.engine.as_str(), water.level.as_str()),
+        (water.engine.as_str(), water.level_of_theory.as_str()),
         ("command", "GFN1-xTB//MMFF94")
     );
     assert!(water.version.starts_with(|c: char| c.is_ascii_digit()));

@@ -55,7 +55,7 @@ fn one_seed_gives_one_answer_to_the_last_bit() {
 fn a_result_says_what_computed_it() {
     let result = compute("CCO").unwrap();
     assert_eq!(result.engine, "gfn2//mmff94");
-    assert_eq!(result.level, "GFN2-xTB//MMFF94");
+    assert_eq!(result.level_of_theory, "GFN2-xTB//MMFF94");
     assert!(result.version.contains("cosmolkit") && result.version.contains("sci-form"));
     let symbols: String = result
         .geometry

@@ -163,7 +163,7 @@ fn an_optimisation_lowers_the_energy_and_vibrations_raise_it_again() {
     let zero_point = vibrating.total_energy_hartree - relaxed.total_energy_hartree;
     assert!((zero_point - 0.021853).abs() < 1.5e-4, "{zero_point}");
     assert_eq!(
-        [relaxed.level, vibrating.level],
+        [relaxed.level_of_theory, vibrating.level_of_theory],
         ["HF/3-21G", "HF/3-21G+ZPE"]
     );
 }
@@ -180,7 +180,7 @@ fn a_free_atom_is_neither_relaxed_nor_made_to_vibrate() {
 fn a_result_says_what_computed_it() {
     let result = compute(&Nwchem::default(), "O").unwrap();
     assert_eq!(result.engine, "nwchem");
-    assert_eq!(result.level, "HF/3-21G//MMFF94");
+    assert_eq!(result.level_of_theory, "HF/3-21G//MMFF94");
     assert!(
         result.version.starts_with(|c: char| c.is_ascii_digit()),
         "{}",
@@ -377,13 +377,13 @@ fn water(settings: Value, geometry: Value) -> Value {
 fn of_a_two_step_level_xtb_gives_the_geometry_and_nwchem_the_energy_there() {
     let relaxed = task(json!({"method": "relax", "smiles": "O", "engine": "xtb", "seed": 42}));
     assert_eq!(relaxed["outcome"], "relaxed", "{relaxed}");
-    assert_eq!(relaxed["simulation"]["level"], "GFN2-xTB");
+    assert_eq!(relaxed["simulation"]["level_of_theory"], "GFN2-xTB");
     // Without a launcher: NWChem runs as one process.
-    let geometry = json!({"level": "GFN2-xTB", "xyz": relaxed["xyz"]});
+    let geometry = json!({"level_of_theory": "GFN2-xTB", "xyz": relaxed["xyz"]});
     let result = task(water(json!({}), geometry));
     assert_eq!(result["outcome"], "simulated", "{result}");
     let simulation = &result["simulation"];
-    assert_eq!(simulation["level"], "HF/3-21G//GFN2-xTB");
+    assert_eq!(simulation["level_of_theory"], "HF/3-21G//GFN2-xTB");
     let plain = task(water(json!({}), Value::Null));
     let golden = golden();
     let mut molecules = golden["molecules"].as_array().unwrap().iter();

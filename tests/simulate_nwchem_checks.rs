@@ -28,7 +28,7 @@ fn compute(
         },
         seed: 42,
         geometry: geometry.map(|geometry| RelaxedGeometry {
-            level: "given".into(),
+            level_of_theory: "given".into(),
             xyz: geometry.to_xyz(""),
         }),
     };

@@ -80,7 +80,7 @@ fn energies_through_qcengine_are_those_of_pyscf() {
         assert!(error.abs() < 1e-5, "{smiles}: {error} hartree off");
         assert!(result.version.starts_with("NWChem "), "{}", result.version);
         assert_eq!(
-            (result.engine.as_str(), result.level.as_str()),
+            (result.engine.as_str(), result.level_of_theory.as_str()),
             ("qcengine", "hf/3-21g//MMFF94")
         );
     }
@@ -113,7 +113,7 @@ fn free_atoms_at_gfn2_need_no_program() {
     };
     let error = result.total_energy_hartree - golden["atoms"]["N"].as_f64().unwrap();
     assert!(error.abs() < 1e-6, "{error}");
-    assert_eq!(result.level, "GFN2-xTB//MMFF94");
+    assert_eq!(result.level_of_theory, "GFN2-xTB//MMFF94");
 }
 
 #[test]

@@ -122,7 +122,7 @@ fn free_atoms_have_the_energies_of_the_golden_file_without_the_program() {
         assert!(error.abs() < 1e-6, "{symbol}: {error}");
         assert_eq!(result.geometry.atoms, [(symbol.to_owned(), [0.0; 3])]);
         assert_eq!(
-            (result.engine.as_str(), result.level.as_str()),
+            (result.engine.as_str(), result.level_of_theory.as_str()),
             ("xtb", "GFN2-xTB")
         );
     }
@@ -216,7 +216,7 @@ fn nan_is_told_from_other_failures() {
 fn a_result_says_what_computed_it() {
     let result = compute_with("CO", &[]).unwrap();
     assert_eq!(
-        (result.engine.as_str(), result.level.as_str()),
+        (result.engine.as_str(), result.level_of_theory.as_str()),
         ("xtb", "GFN2-xTB")
     );
     assert!(

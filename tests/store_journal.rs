@@ -10,7 +10,7 @@ use std::path::Path;
 use moldflow::config::campaign::Overrides;
 use moldflow::engine::{Engine, EngineConfig};
 use moldflow::plan;
-use moldflow::store::{CandidateRow, Commit, FILE, RunInfo, Simulation, Store};
+use moldflow::store::{CandidateRow, Commit, FILE, RunInfo, SimulationRow, Store};
 use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
 use support::{Campaign, journal, wait};
 use tempfile::TempDir;
@@ -113,7 +113,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
             .commit(&batch(began(1), vec![queued(0)]))
             .await
             .unwrap();
-        let simulation = Simulation {
+        let simulation = SimulationRow {
             task: TaskId(1),
             engine: "e".into(),
             version: "v".into(),

@@ -6,7 +6,7 @@ use super::error::CommandError;
 use crate::config::campaign::LoadedCampaign;
 use crate::engine::EngineConfig;
 use crate::plan::Plan;
-use crate::report::{self, About, RunState};
+use crate::report::{self, PageContext, RunState};
 use crate::store::Store;
 
 /// Writes the report page of a run on which no process works any more.
@@ -21,16 +21,21 @@ pub async fn write(
     plan: &Plan,
 ) -> Result<(), CommandError> {
     let state = RunState::of(&store.summary().await?, false);
-    let page = report::page(store, &about(loaded, plan, state)).await?;
+    let page = report::page(store, &page_context(loaded, plan, state)).await?;
     Ok(report::write_page(dir, &page)?)
 }
 
-pub fn about<'a>(loaded: &'a LoadedCampaign, plan: &Plan, state: RunState) -> About<'a> {
+/// Returns the data of the report page that are not in the database.
+pub fn page_context<'a>(
+    loaded: &'a LoadedCampaign,
+    plan: &Plan,
+    state: RunState,
+) -> PageContext<'a> {
     let stages = plan.stages().into_iter();
-    About {
+    PageContext {
         state,
         objective: loaded.campaign.objective,
-        level: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),
+        level_of_theory: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),
         site: &loaded.site,
         partitions: stages
             .map(|planned| (planned.stage.clone(), planned.partition_name.clone()))

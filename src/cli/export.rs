@@ -7,7 +7,7 @@ use clap::Args;
 use super::{ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::run_dir;
-use crate::report::{self, Format};
+use crate::report::{self, ExportFormat};
 
 #[derive(Args)]
 pub(super) struct Arguments {
@@ -15,7 +15,7 @@ pub(super) struct Arguments {
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
     #[arg(long, value_enum, default_value = "csv")]
-    pub format: Format,
+    pub format: ExportFormat,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {

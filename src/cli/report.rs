@@ -32,7 +32,11 @@ async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
     let mut store = run_dir::open_to_read(&dir).await?;
     store.hold_still().await?;
     let state = RunState::of(&store.summary().await?, is_at_work);
-    let page = report::page(&mut store, &report_page::about(&loaded, &plan, state)).await?;
+    let page = report::page(
+        &mut store,
+        &report_page::page_context(&loaded, &plan, state),
+    )
+    .await?;
     match &arguments.out {
         None => {
             run_dir::keep_private();

@@ -11,7 +11,7 @@ use crate::app::start::host_environment;
 use crate::config::campaign::{LoadedCampaign, MethodKind, Schedule};
 use crate::config::duration::Duration;
 use crate::forecast::{
-    self, Assumptions, Forecast, Machine, MachineError, Search, Times, forecast,
+    self, Assumptions, Forecast, Machine, MachineError, SearchForecast, Times, forecast,
 };
 use crate::plan::{self, Plan};
 
@@ -189,7 +189,7 @@ fn partitions(forecast: &Forecast) -> String {
 
 /// Returns what is forecast from the first candidate to the last, with a table of the ages of
 /// candidates.
-fn search_phase(search: &Search) -> String {
+fn search_phase(search: &SearchForecast) -> String {
     let mut table = table(["age of a candidate", "mean", "median", "95 %", "most"]);
     for (name, age) in [
         ("in newer batches", search.age_in_batches),

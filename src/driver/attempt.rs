@@ -1,4 +1,4 @@
-//! An attempt on disk: its directory, the job that starts it, and what is read back from it.
+//! An attempt on disk: its directory, the program that it runs, and the files that it leaves.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,17 +15,18 @@ use crate::engine::{TaskResult, file};
 /// Bytes of standard error that a failure's message quotes.
 const QUOTED: u64 = 2000;
 
-/// The program that runs a task, and the meaning of its end.
+/// Program that runs a task.
 pub trait TaskProgram {
-    /// Returns its command line, which runs in the directory of the attempt.
+    /// Returns the command line, which is run in the directory of the attempt.
     fn argv(&self) -> Vec<String>;
-    /// Returns the result of an attempt: the one that it left, or else what its exit status means.
+    /// Returns the result of an attempt: the one in `result`, the bytes of `result.json`, or else
+    /// the failure that `exit` stands for.
     fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult;
 }
 
-/// `moldflow task run`: what every task of a campaign is.
+/// `moldflow task run`: the program of every task of a campaign.
 pub struct TaskRun {
-    /// This program.
+    /// Path of this program.
     pub executable: PathBuf,
 }
 
@@ -38,7 +39,7 @@ impl TaskProgram for TaskRun {
     fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult {
         let failed = |kind, message| TaskResult::bare(Outcome::Failed(Failure { kind, message }));
         match result.map(serde_json::from_slice::<TaskResult>) {
-            // Another engine is to start it again: what its host refused then, it may grant now.
+            // Left for an earlier engine: the host may be well now, so the task is started again.
             Some(Ok(TaskResult {
                 host_fault: Some(_),
                 ..
@@ -78,8 +79,7 @@ impl TaskProgram for TaskRun {
                 FailureKind::NodeLost,
                 format!("its node was lost or taken away (`{word}`)"),
             ),
-            // Not counted: a controller that lost its state cancels jobs too, and the word is the
-            // same.
+            // Not counted: a controller that lost its state cancels jobs with the same word.
             Termination::CancelledByHand => (
                 FailureKind::Lost,
                 "cancelled in the batch system, not by this program".to_owned(),
@@ -110,7 +110,7 @@ fn guess(signal: i32) -> &'static str {
     }
 }
 
-/// Directory of an attempt below that of the run.
+/// Directory of an attempt: `tasks/<task>/<attempt>` in the run directory.
 pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
     run_dir
         .join("tasks")
@@ -118,12 +118,13 @@ pub fn directory(run_dir: &Path, task: TaskId, attempt: Attempt) -> PathBuf {
         .join(attempt.to_string())
 }
 
-/// Reason why the files of a result could not be taken in.
+/// Reason for which the files of a result could not be taken in.
 #[derive(Debug, thiserror::Error)]
 pub enum AdoptError {
-    /// The result is not what a task should leave.
+    /// The task left other files than its result names.
     #[error("a file of the result cannot be taken in: {0}")]
     Result(String),
+    /// The host could not read or link a file.
     #[error("a file of the result could not be taken in")]
     Host(#[source] io::Error),
 }
@@ -134,24 +135,33 @@ impl AdoptError {
     }
 }
 
-/// The files of a run that are named by their content.
+/// Files of a run that outlive their tasks: `state/<SHA-256>` in the run directory.
 pub struct StateFiles {
     dir: PathBuf,
 }
 
 impl StateFiles {
+    /// Creates the folder `state` in a run directory, unless it is there.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder cannot be created.
     pub fn open(run_dir: &Path) -> io::Result<Self> {
         let dir = run_dir.join("state");
         fs::create_dir_all(&dir)?;
         Ok(Self { dir })
     }
 
+    /// Returns the path of a file.
     pub fn path(&self, file: &FileRef) -> PathBuf {
         self.dir.join(&file.sha256)
     }
 
-    /// Those of `files` that are missing, or not as they were written; an error where the host
-    /// keeps one from being read.
+    /// Returns those of `files` that are missing or do not match their SHA-256.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a fault of the host keeps a file from being read.
     pub fn damaged<'f>(
         &self,
         files: impl IntoIterator<Item = &'f FileRef>,
@@ -170,10 +180,10 @@ impl StateFiles {
         Ok(damaged)
     }
 
-    /// Takes in the files that an attempt left in `from`; afterwards they survive a power cut. They
-    /// stay where they are as well, for an engine that finds the attempt again before its end is
-    /// committed.
-    pub fn adopt(&self, from: &Path, outcome: &Outcome) -> Result<(), AdoptError> {
+    /// Links the files that an attempt left in the directory `from`; afterwards they survive a
+    /// power cut. They also stay in `from`, for an engine that finds the attempt again before its
+    /// end is committed.
+    pub(super) fn adopt(&self, from: &Path, outcome: &Outcome) -> Result<(), AdoptError> {
         let files = outcome.new_files();
         for (name, file) in &files {
             if !is_hash(&file.sha256) {
@@ -205,8 +215,8 @@ impl StateFiles {
         synced.map_err(|e| AdoptError::host(&self.dir, e))
     }
 
-    /// Deletes all but `keep`.
-    pub fn keep_only(&self, keep: &std::collections::BTreeSet<FileRef>) -> io::Result<()> {
+    /// Deletes all files except `keep`.
+    pub(super) fn keep_only(&self, keep: &std::collections::BTreeSet<FileRef>) -> io::Result<()> {
         for entry in fs::read_dir(&self.dir)? {
             let entry = entry?;
             let name = entry.file_name();
@@ -218,7 +228,8 @@ impl StateFiles {
     }
 }
 
-/// The name of a file comes from a result: it must not lead to another folder.
+/// Returns true if `name` is a SHA-256. It comes from a result, and must not lead to another
+/// folder.
 fn is_hash(name: &str) -> bool {
     name.len() == 64
         && name
@@ -226,7 +237,7 @@ fn is_hash(name: &str) -> bool {
             .all(|c| c.is_ascii_digit() || (b'a'..=b'f').contains(&c))
 }
 
-/// The end of what an attempt, or else the program of its engine, wrote to standard error.
+/// Last bytes that an attempt, or else the program of its engine, wrote to standard error.
 pub fn stderr_tail(dir: &Path) -> String {
     let read = |name: &str| -> io::Result<String> {
         let mut options = OpenOptions::new();
@@ -276,6 +287,17 @@ mod tests {
             fault(Termination::LaunchFailed("no such program".into()), None),
             None
         );
+    }
+
+    #[test]
+    fn a_result_with_the_old_key_of_its_level_of_theory_is_read() {
+        let program = TaskRun {
+            executable: "moldflow".into(),
+        };
+        let result = include_bytes!("../../fuzz/corpus/result_json/xtb.json");
+        let read = program.read(&Termination::Code(0), Some(result));
+        let simulation = read.simulation.expect("a simulation");
+        assert_eq!(simulation.level_of_theory, "GFN2-xTB");
     }
 
     #[test]

@@ -5,8 +5,8 @@ use super::{Driver, DriverError, InitialMolecules};
 use crate::store::Commit;
 use crate::task::{Fact, StoppedBy, Token};
 
-/// Further attempts at a free atom, on which everything depends: where four attempts in ten fail,
-/// as with xtb 6.5.1, one run in 90 million ends because of it.
+/// Retries of a free atom, on which everything depends: if four attempts in ten fail, as with xtb
+/// 6.5.1, one run in 90 million ends because of it.
 const ATOM_RETRIES: u32 = 19;
 
 impl<P: TaskProgram> Driver<P> {
@@ -42,14 +42,14 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     async fn resume(&mut self) -> Result<(), DriverError> {
-        let (cached, batch) = self.adopt_or_start().await;
+        let (cached, commit) = self.adopt_or_start().await;
         let changed = self.changed.take();
         let facts = [Fact::Resumed].into_iter().chain(changed).chain(cached);
-        self.take(facts.collect(), batch).await
+        self.take(facts.collect(), commit).await
     }
 
-    /// Ends the attempts of an engine that died after it had journalled that nobody needs them, and
-    /// deletes their temporary files.
+    /// Terminates attempts that an engine journalled as ended or cancelled before it was killed,
+    /// and deletes their temporary files.
     fn end_obsolete_attempts(&mut self) {
         let keep: Vec<Token> = self
             .engine

@@ -12,44 +12,44 @@ use crate::exec::now;
 use crate::store::Commit;
 use crate::task::{Attempt, Event, Fact, Outcome, TaskId, Token};
 
-/// Work that follows the commit of facts.
+/// Actions that follow the commit of facts.
 #[derive(Default)]
 struct AfterCommit {
     effects: Vec<Effect>,
     /// Directories of attempts that succeeded, and scratch folders of those that failed.
     obsolete: Vec<PathBuf>,
-    /// An outcome brought new files with it.
+    /// True if an outcome brought new files.
     files_changed: bool,
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Handles facts, commits them with all that they change, and only then acts; again for the
-    /// facts that acting brings.
+    /// Handles facts, commits them with their records, and only then performs the effects; repeats
+    /// this for the facts that result.
     pub(super) async fn take(
         &mut self,
-        facts: Vec<Fact>,
-        batch: Commit,
+        mut facts: Vec<Fact>,
+        mut commit: Commit,
     ) -> Result<(), DriverError> {
-        let mut next = (facts, batch);
         if self.is_ahead() {
             return Ok(());
         }
-        while !(next.0.is_empty() && next.1.is_empty()) {
-            next = self.take_once(next.0, next.1).await?;
+        while !(facts.is_empty() && commit.is_empty()) {
+            (facts, commit) = self.take_once(facts, commit).await?;
         }
         Ok(())
     }
 
+    /// Returns the facts that result, and what is to be committed with them.
     async fn take_once(
         &mut self,
         facts: Vec<Fact>,
-        mut batch: Commit,
+        mut commit: Commit,
     ) -> Result<(Vec<Fact>, Commit), DriverError> {
-        let after = self.handle(facts, &mut batch);
-        if !batch.is_empty() {
-            self.store.commit(&batch).await?;
+        let after = self.handle(facts, &mut commit);
+        if !commit.is_empty() {
+            self.store.commit(&commit).await?;
         }
-        let answered = self.perform(&after.effects).await;
+        let hits = self.perform(&after.effects).await;
         for dir in after.obsolete {
             self.cleaner.remove(dir);
         }
@@ -58,11 +58,11 @@ impl<P: TaskProgram> Driver<P> {
         {
             tracing::warn!("could not delete an agent state that is no longer needed: {e}");
         }
-        Ok(answered)
+        Ok(hits)
     }
 
-    /// Has the engine handle facts, and adds them to `batch` with their records.
-    fn handle(&mut self, facts: Vec<Fact>, batch: &mut Commit) -> AfterCommit {
+    /// Passes facts to the engine, and adds them to `commit` with their records.
+    fn handle(&mut self, facts: Vec<Fact>, commit: &mut Commit) -> AfterCommit {
         let at = now();
         let mut after = AfterCommit::default();
         for fact in facts {
@@ -75,7 +75,7 @@ impl<P: TaskProgram> Driver<P> {
                 Ok(step) => {
                     self.note_ended(&event.fact, &mut after);
                     after.effects.extend(step.effects);
-                    batch.facts.push((event, step.records));
+                    commit.facts.push((event, step.records));
                 }
                 Err(illegal) => tracing::warn!("ignored: {illegal}"),
             }
@@ -83,7 +83,7 @@ impl<P: TaskProgram> Driver<P> {
         after
     }
 
-    /// Notes the files and directories of an attempt that ended, if `fact` tells of one.
+    /// Notes the files and directories of an attempt, if `fact` is its end.
     fn note_ended(&mut self, fact: &Fact, after: &mut AfterCommit) {
         let Fact::Ended {
             task,
@@ -107,6 +107,7 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
+    /// Returns the token of an attempt of this run.
     pub(super) fn token(&self, task: TaskId, attempt: Attempt) -> Token {
         Token {
             run: self.context.run.clone(),
@@ -116,7 +117,7 @@ impl<P: TaskProgram> Driver<P> {
     }
 }
 
-/// Records how long the attempt took that this event ends.
+/// Records the duration of the attempt that this event ends.
 pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, event: &Event) {
     if let Fact::Ended {
         task,
@@ -133,7 +134,7 @@ pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, ev
     }
 }
 
-/// Returns the attempt that failed, if this fact says so.
+/// Returns the attempt that failed, if the fact is its failure.
 pub(super) fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
     match fact {
         Fact::Ended {

@@ -12,12 +12,11 @@ use rustix::fs::{IFlags, ioctl_getflags, ioctl_setflags};
 
 use crate::task::{Attempt, TaskId};
 
-/// Threads that remove. Removing a directory takes hardly any work but waits for the file system, a
-/// millisecond and more.
+/// Number of threads: removing a directory takes a millisecond or more, mostly of waiting for the
+/// file system.
 const THREADS: usize = 4;
-/// The folder in `tasks` that a directory is moved into first. Whoever removes from a folder keeps
-/// others from making anything in it meanwhile: those who remove from `tasks` itself would hold up
-/// the start of tasks.
+/// Folder in `tasks` that a directory is moved into first. Removing locks the parent folder:
+/// removing from `tasks` itself would delay the start of tasks.
 const GONE: &str = ".gone";
 
 /// Threads that remove directories.
@@ -29,6 +28,7 @@ pub struct DirectoryCleaner {
 }
 
 impl DirectoryCleaner {
+    /// Starts the threads for `tasks`, which is created if it is missing.
     pub fn start(tasks: PathBuf) -> Self {
         let _ = fs::create_dir_all(&tasks);
         let _ = spread(&tasks);
@@ -38,14 +38,14 @@ impl DirectoryCleaner {
             let (tasks, receiver) = (tasks.clone(), receiver.clone());
             let work = move || {
                 let gone = tasks.join(GONE).join(number.to_string());
-                // What an engine left that was killed.
+                // An engine that was killed may have left directories here.
                 let _ = fs::remove_dir_all(&gone);
                 let _ = fs::create_dir_all(&gone);
                 while let Some(dir) = next(&receiver) {
                     remove(&dir, &tasks, &gone);
                 }
             };
-            // With fewer, or none, more is left to be removed when the engine leaves.
+            // With fewer threads more is left to be removed when the engine leaves.
             let thread = std::thread::Builder::new().spawn(work);
             thread
                 .inspect_err(|e| tracing::warn!("could not start a thread that removes: {e}"))
@@ -58,13 +58,14 @@ impl DirectoryCleaner {
         }
     }
 
-    /// Has the directory or the scratch folder of an attempt removed; what cannot be removed stays.
+    /// Queues the directory or scratch folder of an attempt for removal; one that cannot be removed
+    /// stays.
     pub fn remove(&self, dir: PathBuf) {
         let _ = self.sender.send(dir);
     }
 
-    /// Waits until all is done, and removes what is left of other attempts than `keep`: of those
-    /// that were cancelled, and of those that an engine had no time for which was killed.
+    /// Waits until all are removed, then removes the directories of all attempts but `keep`: those
+    /// that were cancelled, and those that a killed engine had no time for.
     pub fn finish(self, keep: &BTreeSet<(TaskId, Attempt)>) {
         drop(self.sender);
         for thread in self.threads {
@@ -85,9 +86,9 @@ impl DirectoryCleaner {
     }
 }
 
-/// Has ext4 put each task into a part of the disk of its own. In one part together the search for
-/// room for a new file passes all that were deleted there in the last seconds, which with thousands
-/// of short tasks took most of the time.
+/// Makes ext4 place each task in a block group of its own. In a shared group the search for a free
+/// inode passes all that were deleted in the last seconds, which took most of the time with
+/// thousands of short tasks.
 fn spread(tasks: &Path) -> io::Result<()> {
     let folder = File::open(tasks)?;
     let flags = ioctl_getflags(&folder)?;
@@ -99,8 +100,8 @@ fn next(receiver: &Mutex<Receiver<PathBuf>>) -> Option<PathBuf> {
     receiver.recv().ok()
 }
 
-/// Removes a directory. If it is an attempt of `tasks`, it is moved to `gone` first, with its task
-/// if that has no other.
+/// Removes a directory. An attempt in `tasks` is moved to `gone` first, with the folder of its task
+/// if that holds no other attempt.
 fn remove(dir: &Path, tasks: &Path, gone: &Path) {
     let Some(task) = dir.parent().filter(|task| task.parent() == Some(tasks)) else {
         let _ = fs::remove_dir_all(dir);

@@ -1,4 +1,4 @@
-//! Drain: no more tasks are started, and those that run are awaited.
+//! Drain: no more tasks are started, and running ones are awaited.
 
 use std::path::PathBuf;
 
@@ -9,17 +9,18 @@ use crate::exec::Termination;
 use crate::store::Commit;
 use crate::task::{Fact, HostFault, Usage};
 
-/// A stop of the run because of its host.
+/// Stop of the run because of a fault of its host.
 pub(super) struct HostHalt {
     fault: HostFault,
     why: String,
-    /// The engine knows of facts that the journal could not take: nothing may follow them.
+    /// True if the engine handled facts that could not be committed: nothing may follow them.
     is_ahead: bool,
-    /// The observer knows of it.
+    /// True once the observer was told.
     is_announced: bool,
 }
 
 impl HostHalt {
+    /// Returns the error with which the driver of the run in `path` returns.
     pub(super) fn error(self, path: PathBuf) -> DriverError {
         DriverError::Host {
             path,
@@ -30,6 +31,7 @@ impl HostHalt {
 }
 
 impl<P: TaskProgram> Driver<P> {
+    /// Begins a drain: nothing more is submitted, and waiting attempts are dropped.
     pub(super) fn drain(&mut self, reason: RunEnd) {
         self.draining = Some(reason);
         for executor in self.context.executors.values_mut() {
@@ -37,7 +39,7 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
-    /// Returns the reason for which no task can start any more, apart from a signal.
+    /// Returns the reason for which no task can start any more, signals aside.
     pub(super) fn reason_to_drain(&self) -> Option<RunEnd> {
         let is_waiting = self.order.submitted().is_empty() && self.order.is_waiting();
         if self.context.executors.values().any(|e| e.slots() == 0) {
@@ -76,12 +78,12 @@ impl<P: TaskProgram> Driver<P> {
         self.take(facts, Commit::default()).await
     }
 
-    /// Starts no more tasks because of a fault of the host; those that run may still leave their
-    /// results. `is_ahead`: the journal could not take facts that the engine has handled.
+    /// Begins a drain because of a fault of the host; running tasks may still leave their results.
+    /// `is_ahead`: the engine handled facts that could not be committed.
     pub(super) fn halt(&mut self, fault: HostFault, why: String, is_ahead: bool) {
         tracing::error!("{fault}: {why}");
         match &mut self.halted {
-            // The first one explains those that follow.
+            // The first fault explains those that follow.
             Some(halt) => halt.is_ahead |= is_ahead,
             None => {
                 self.halted = Some(HostHalt {
@@ -120,7 +122,7 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
-    /// Returns whether the engine knows of facts that the journal could not take.
+    /// Returns true if the engine handled facts that could not be committed.
     pub(super) fn is_ahead(&self) -> bool {
         self.halted.as_ref().is_some_and(|halt| halt.is_ahead)
     }

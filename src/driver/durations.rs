@@ -1,26 +1,27 @@
-//! Durations of tasks, recorded by stage: no task begins that may not end in time.
+//! Durations of tasks by stage, from which the expected time of further tasks follows.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::task::{FailureKind, Limits, Outcome};
 
-/// Successes of a stage from which its longest says something of the next.
+/// Successes of a stage from which its longest duration is used.
 const ENOUGH: u32 = 10;
 
 /// Durations of the tasks of each stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskDurations(BTreeMap<String, Stage>);
+pub struct TaskDurations(BTreeMap<String, StageDurations>);
 
+/// Durations of the tasks of one stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stage {
+struct StageDurations {
     successes: u32,
-    /// Longest time of those that succeeded, and of those whose walltime was too short.
+    /// Longest duration of an attempt that succeeded or ended at its walltime.
     longest: Duration,
 }
 
 impl TaskDurations {
-    /// Records the end of an attempt at a task of `stage` after `took`.
+    /// Records that an attempt of `stage` ended after `took`.
     pub fn add(&mut self, stage: &str, took: Duration, outcome: &Outcome) {
         let succeeded = match outcome {
             Outcome::Failed(failure) if failure.kind == FailureKind::Walltime => false,
@@ -36,8 +37,8 @@ impl TaskDurations {
         stage.longest = stage.longest.max(took);
     }
 
-    /// Returns the limits of a task of `stage`: it is expected to take its timeout, or twice the
-    /// longest time so far.
+    /// Returns the limits of a task of `stage`, with an expected time: its timeout, or twice the
+    /// longest duration once ten attempts succeeded, if that is shorter.
     pub fn limits(&self, stage: &str, limits: Limits) -> Limits {
         let expected = match self.0.get(stage) {
             Some(stage) if stage.successes >= ENOUGH => limits.timeout.min(2 * stage.longest),

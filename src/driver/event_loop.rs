@@ -1,4 +1,4 @@
-//! The loop of a driver: it begins, applies one event after the other, and finishes.
+//! Event loop of a driver: it begins, applies one event after the other, and finishes.
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use crate::task::{Fact, Token};
 /// Time between two reports of progress.
 const TICK: Duration = Duration::from_millis(200);
 
-/// Something that a driver waits for.
+/// Event that a driver waits for.
 enum DriverEvent {
     /// An executor reports on an attempt.
     Reported(Report),
@@ -22,20 +22,20 @@ enum DriverEvent {
     Tick,
     /// The number of signals so far that asked for the end.
     Interrupted(u32),
-    /// The back-off of an attempt is over.
+    /// The backoff of an attempt is over.
     BackoffOver,
-    /// The last moment of the batch job at which what still runs can be journalled.
+    /// Last moment of the batch job at which the end of running attempts can be journalled.
     LastMoment,
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Begins a new run with its molecules, or resumes an old one, until its end or until
-    /// `interrupts` counts 1 (start nothing more, wait for what runs) or 2 (at once).
+    /// Begins a new run with its molecules, or resumes an old one; returns at its end, or once
+    /// `interrupts` counts 1 and running tasks have ended, or at once if it counts 2.
     ///
     /// # Errors
     ///
-    /// The database fails, or the host refuses something that the run needs; `resume` continues the
-    /// run afterwards.
+    /// Fails if the database fails or the run has to stop because of its host; `resume` continues
+    /// it.
     pub async fn run(
         mut self,
         molecules: InitialMolecules,
@@ -57,10 +57,10 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
-    /// Returns the end of the run, or of a drain, once that is reached; begins a drain where no
-    /// task can start any more.
+    /// Returns the end of the run, or of a drain, once it is reached; begins a drain if no task can
+    /// start any more.
     fn reached_end(&mut self, observer: &mut dyn RunObserver) -> Option<RunEnd> {
-        // An end that the journal could not take is none.
+        // An end that could not be committed does not count.
         if let Some(stopped_by) = self.engine.stopped_by()
             && !self.is_ahead()
         {
@@ -132,21 +132,22 @@ impl<P: TaskProgram> Driver<P> {
         Ok(None)
     }
 
-    /// Reports the last progress, ends what still runs and hands the database back.
+    /// Reports the last progress, terminates running attempts and returns the database.
     fn finish(
         mut self,
         end: RunEnd,
         observer: &mut dyn RunObserver,
     ) -> Result<(RunEnd, Store), DriverError> {
         if let (Some(halt), false) = (self.halted.take(), matches!(end, RunEnd::Stopped(_))) {
-            // Nothing is deleted: the next engine takes in what an attempt left.
+            // Nothing is deleted: the next engine takes in the files of attempts.
             return Err(halt.error(self.context.run_dir));
         }
         observer.report_progress(&self.engine.progress(), &self.usage());
         Ok((end, self.leave(observer)))
     }
 
-    /// Ends what still runs, deletes what nobody will need again, and hands the database back.
+    /// Terminates running attempts, deletes files that are not needed again and returns the
+    /// database.
     fn leave(self, observer: &mut dyn RunObserver) -> Store {
         let Self {
             engine,

@@ -1,5 +1,5 @@
-//! The driver of a run: it waits for reports, commits what they change, then performs the effects
-//! that the engine wants.
+//! Driver of a run: it waits for reports, commits the facts in them with their records, then
+//! performs the effects that the engine requests.
 
 mod attempt;
 mod begin;
@@ -16,10 +16,11 @@ mod result_cache;
 mod submission_order;
 mod submit;
 
-pub use attempt::{StateFiles, TaskProgram, TaskRun};
+pub(crate) use attempt::StateFiles;
+pub use attempt::{TaskProgram, TaskRun};
 pub use error::DriverError;
 pub use observer::{PartitionUsage, RunObserver};
-pub use result_cache::ResultCache;
+pub(crate) use result_cache::ResultCache;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -52,17 +53,17 @@ pub struct Driver<P> {
     failed: BTreeSet<(TaskId, Attempt)>,
     /// End of the wall time of the campaign, by `now`.
     deadline: Option<i64>,
-    /// Reason why no more tasks are started, once that is so.
+    /// Reason for which no more tasks are started; None before a drain.
     draining: Option<RunEnd>,
-    /// The fault of the host for which the run has to stop.
+    /// Fault of the host for which the run has to stop.
     halted: Option<HostHalt>,
-    /// Fact to be journalled once the run resumes: settings that were changed.
+    /// Fact that settings were changed, to be journalled when the run resumes.
     changed: Option<Fact>,
     durations: TaskDurations,
-    /// Begin and length of the batch job, if the engine is in one that has an end.
+    /// Begin and length of the batch job that the engine runs in, if its time is limited.
     job: Option<(Instant, JobTime)>,
     order: SubmissionOrder,
-    /// Attempts whose back-off is not over.
+    /// Attempts whose backoff is not over, by its end.
     later: BTreeSet<(Instant, TaskId, Attempt)>,
     cache: Option<ResultCache>,
     /// Secrets that no message may hold.
@@ -72,27 +73,29 @@ pub struct Driver<P> {
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InitialMolecules {
+    /// Molecules that are evaluated before the loops start.
     pub initial: Vec<String>,
-    /// Replacements for those that fail, and fresh starts of the generator.
+    /// Replacements for initial ones that fail, and start molecules of the generator.
     pub reserve: Vec<String>,
 }
 
-/// Directory, stages and executors of a run: where its tasks are started.
+/// Directory, stages and executors of a run.
 pub struct ExecutionContext {
     /// Random name of the run.
     pub run: String,
+    /// Run directory.
     pub run_dir: PathBuf,
     /// Stages of the plan, by name.
     pub stages: BTreeMap<String, PlannedStage>,
-    /// Folder in which the programs of tasks keep temporary files.
+    /// Scratch folders of attempts.
     pub scratch: Scratch,
     /// Executors, by partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,
-    /// Time that is left of the batch job that the engine runs in.
+    /// Remaining time of the batch job that the engine runs in; None outside of a job.
     pub time: Option<Duration>,
 }
 
-/// Reason why a driver returned or drains.
+/// Reason for which a driver returned or drains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunEnd {
     /// The run has ended.
@@ -101,37 +104,37 @@ pub enum RunEnd {
     Interrupted,
     /// Nothing more can be done in the time of the batch job; the next job resumes the run.
     JobOver,
-    /// No node is left on which tasks of some partition could run.
+    /// A partition has no node left.
     NodesLost,
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Returns the driver with the results of earlier runs.
-    pub fn with_cache(self, cache: ResultCache) -> Self {
+    /// Returns the driver with a cache of results across runs.
+    pub(crate) fn with_cache(self, cache: ResultCache) -> Self {
         Self {
             cache: Some(cache),
             ..self
         }
     }
 
-    /// Returns the driver with secrets that it hides in the messages of programs.
+    /// Returns the driver with secrets, which it hides in failure messages.
     pub fn with_secrets(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }
     }
 
-    /// Returns whether the run has not begun.
+    /// Returns true if the run has not begun.
     pub fn is_fresh(&self) -> bool {
         self.engine.is_fresh()
     }
 
-    /// Returns whether the run has ended for good. A run that ended because a free atom was missing
-    /// can be resumed.
+    /// Returns true if the run has ended and cannot be resumed. A run that ended because a free
+    /// atom was missing can.
     pub fn is_ended(&self) -> bool {
         let stopped_by = self.engine.stopped_by();
         stopped_by.is_some_and(|stopped_by| stopped_by != StoppedBy::References)
     }
 
-    /// Sets the fact that settings were changed, which is journalled when the run resumes.
+    /// Sets the fact that settings were changed, to be journalled when the run resumes.
     pub fn change(&mut self, changed: Option<Fact>) {
         self.changed = changed;
     }

@@ -1,4 +1,4 @@
-//! Opening of a run: its journal is replayed, and its saved files are checked.
+//! Opening of a run: the journal is replayed and the saved files are checked.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use crate::exec::{Report, Secrets, now};
 use crate::store::Store;
 use crate::task::{Attempt, Event, Fact, TaskId};
 
-/// Facts of a journal that the engine itself does not keep.
+/// Data from the journal that the engine itself does not keep.
 #[derive(Default)]
 struct History {
     time_at_work: TimeAtWork,
@@ -26,13 +26,13 @@ struct History {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Opens a run whose database may already hold a journal. `wall_time` is how long the run may
-    /// be at work.
+    /// Opens a run, new or with a journal. `reports` receives the reports of the executors in
+    /// `context`; `wall_time` is the time that the run may be at work.
     ///
     /// # Errors
     ///
-    /// The journal cannot be read or holds an impossible fact; a file that the run saved is missing
-    /// or damaged.
+    /// Fails if the journal cannot be read or holds an impossible fact, or if a saved file of the
+    /// run is missing or damaged.
     pub async fn new(
         mut engine: Engine,
         mut store: Store,
@@ -68,7 +68,7 @@ impl<P: TaskProgram> Driver<P> {
     }
 }
 
-/// Has the engine handle all events of the journal.
+/// Passes all events of the journal to the engine.
 async fn replay(engine: &mut Engine, store: &mut Store) -> Result<History, DriverError> {
     let mut history = History::default();
     let mut illegal = None;
@@ -85,7 +85,7 @@ async fn replay(engine: &mut Engine, store: &mut Store) -> Result<History, Drive
     illegal.map_or(Ok(history), Err)
 }
 
-/// Opens the files of the run, and checks those that the engine needs.
+/// Opens the saved files of the run, and checks those that the engine needs.
 fn open_files(engine: &Engine, context: &ExecutionContext) -> Result<StateFiles, DriverError> {
     let path = context.run_dir.clone();
     let files = StateFiles::open(&path).map_err(|source| DriverError::Files {
@@ -103,7 +103,7 @@ fn open_files(engine: &Engine, context: &ExecutionContext) -> Result<StateFiles,
     }
 }
 
-/// Time that a run was at work, the pauses before it was resumed left out.
+/// Time that a run was at work, without the pauses before it was resumed.
 #[derive(Default)]
 struct TimeAtWork {
     time: Duration,

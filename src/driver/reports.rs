@@ -1,4 +1,4 @@
-//! From reports of executors to facts: what attempts came to, with their files taken in.
+//! From reports of executors to facts: outcomes of attempts, with their files taken in.
 
 use rustix::fs::statvfs;
 
@@ -7,91 +7,90 @@ use super::{Driver, DriverError};
 use crate::engine::{TaskResult, file};
 use crate::exec::{JobEvent, Report, Termination, discard};
 use crate::simulate::SimResult;
-use crate::store::{CacheEntry, Commit, LEAST_ROOM, Simulation};
+use crate::store::{CacheEntry, Commit, LEAST_ROOM, SimulationRow, StartedAttempt};
 use crate::task::{Attempt, Fact, Failure, FailureKind, HostFault, Outcome, TaskId, Token, Usage};
 
-/// Reports taken in before a commit, at the most.
+/// Most reports taken in before a commit.
 const MOST_REPORTS: usize = 1000;
 
 /// A fault of the host that an attempt met.
 pub(super) struct AttemptHostFault {
     fault: HostFault,
     why: String,
-    /// The attempt may have left a result, which can be taken in once the host is well.
+    /// The attempt may have left a result, which can be taken in once the host is repaired.
     left: bool,
 }
 
+/// Facts and data of reports that are taken in together.
+#[derive(Default)]
+struct TakenReports {
+    facts: Vec<Fact>,
+    commit: Commit,
+    entries: Vec<CacheEntry>,
+}
+
 impl<P: TaskProgram> Driver<P> {
-    /// Takes in `first` and what else has come since.
+    /// Takes in `first` and the reports that came since.
     pub(super) async fn take_reports(&mut self, first: Report) -> Result<(), DriverError> {
-        let mut batch = Commit::default();
-        let mut facts = Vec::new();
         if self.is_ahead() {
             return Ok(());
         }
-        let mut entries = Vec::new();
+        let mut taken = TakenReports::default();
         let mut next = Some(first);
         while let Some(report) = next {
-            let Token { task, attempt, .. } = report.token;
-            match report.event {
-                _ if !self.engine.awaits(task, attempt) => {}
-                JobEvent::Started => {
-                    self.order.started(task, report.at);
-                    batch.started.push((task, attempt, report.at));
-                }
-                JobEvent::Ended {
-                    exit,
-                    result,
-                    started,
-                } => {
-                    let read = match self.read(task, attempt, &exit, result.as_deref()) {
-                        Ok(read) => read,
-                        Err(AttemptHostFault { fault, why, left }) => {
-                            if !left {
-                                // Without its directory it has not begun: the next engine starts
-                                // it, as the same attempt.
-                                let dir = directory(&self.context.run_dir, task, attempt);
-                                discard(&dir, file::RESULT);
-                            }
-                            self.halt(fault, why, false);
-                            next = self.reports.try_recv().ok();
-                            continue;
-                        }
-                    };
-                    entries.extend(self.entry(task, &read, report.at));
-                    let TaskResult {
-                        outcome,
-                        peak_memory_kib,
-                        simulation,
-                        host_fault: _,
-                    } = read;
-                    batch.simulations.extend(simulation.map(|s| row(task, s)));
-                    facts.push(Fact::Ended {
-                        task,
-                        attempt,
-                        usage: Usage {
-                            started,
-                            peak_memory_kib,
-                        },
-                        outcome,
-                    });
-                }
-            }
-            next = if facts.len() < MOST_REPORTS {
-                self.reports.try_recv().ok()
-            } else {
-                None
+            self.take_report(report, &mut taken);
+            next = match taken.facts.len() < MOST_REPORTS {
+                true => self.reports.try_recv().ok(),
+                false => None,
             };
         }
-        self.take(facts, batch).await?;
+        self.take(taken.facts, taken.commit).await?;
         if let Some(cache) = &mut self.cache {
-            cache.keep(&entries).await;
+            cache.keep(&taken.entries).await;
         }
         Ok(())
     }
 
-    /// The outcome of an attempt, with its files adopted; or the fault of its host, for which the
-    /// attempt is not to blame.
+    fn take_report(&mut self, report: Report, taken: &mut TakenReports) {
+        let (Token { task, attempt, .. }, at) = (report.token, report.at);
+        if !self.engine.awaits(task, attempt) {
+            return;
+        }
+        match report.event {
+            JobEvent::Started => {
+                self.order.started(task, at);
+                taken
+                    .commit
+                    .started
+                    .push(StartedAttempt { task, attempt, at });
+            }
+            JobEvent::Ended {
+                exit,
+                result,
+                started,
+            } => match self.read(task, attempt, &exit, result.as_deref()) {
+                Ok(result) => {
+                    taken.entries.extend(self.entry(task, &result, at));
+                    taken.add(task, attempt, started, result);
+                }
+                Err(AttemptHostFault { fault, why, left }) => {
+                    if !left {
+                        // Without its directory it has not begun: the next engine starts it, as the
+                        // same attempt.
+                        let dir = directory(&self.context.run_dir, task, attempt);
+                        discard(&dir, file::RESULT);
+                    }
+                    self.halt(fault, why, false);
+                }
+            },
+        }
+    }
+
+    /// Returns the result of an attempt, with its files adopted.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a fault of the host, not the attempt, is the cause of the outcome.
     pub(super) fn read(
         &self,
         task: TaskId,
@@ -123,7 +122,7 @@ impl<P: TaskProgram> Driver<P> {
                 failure.message = format!("{}\n{tail}", failure.message);
             }
             failure.message = self.secrets.hide(&failure.message);
-            // A program that meets a full disk may say anything.
+            // A program that meets a full disk may report any error.
             let is_full = || {
                 statvfs(&self.context.run_dir).is_ok_and(|s| s.f_bavail * s.f_frsize < LEAST_ROOM)
             };
@@ -154,13 +153,31 @@ impl<P: TaskProgram> Driver<P> {
     }
 }
 
-pub(super) fn row(task: TaskId, s: SimResult) -> Simulation {
-    let xyz = s.geometry.to_xyz(&s.level);
-    Simulation {
+impl TakenReports {
+    /// Adds the end of an attempt whose process started at `started`.
+    fn add(&mut self, task: TaskId, attempt: Attempt, started: Option<i64>, result: TaskResult) {
+        let simulation = result.simulation.map(|s| row(task, s));
+        self.commit.simulations.extend(simulation);
+        self.facts.push(Fact::Ended {
+            task,
+            attempt,
+            usage: Usage {
+                started,
+                peak_memory_kib: result.peak_memory_kib,
+            },
+            outcome: result.outcome,
+        });
+    }
+}
+
+/// Row of the store for the result of a task.
+pub(super) fn row(task: TaskId, s: SimResult) -> SimulationRow {
+    let xyz = s.geometry.to_xyz(&s.level_of_theory);
+    SimulationRow {
         task,
         engine: s.engine,
         version: s.version,
-        level_of_theory: s.level,
+        level_of_theory: s.level_of_theory,
         xyz,
     }
 }

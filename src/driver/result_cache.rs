@@ -1,5 +1,5 @@
-//! Results of earlier runs: looked up before a simulation is started, kept after it has succeeded.
-//! Whatever happens to their file, the run continues.
+//! Results of earlier runs: looked up before a simulation is started, stored after it has
+//! succeeded. If their file fails, the run continues without it.
 
 use std::collections::BTreeMap;
 
@@ -10,16 +10,18 @@ use crate::task::{Outcome, TaskId};
 
 /// The cache of results that runs share, as one run uses it.
 pub struct ResultCache {
-    /// The open cache; none once it has failed.
+    /// The open cache; None without one, or once it has failed.
     cache: Option<Cache>,
     /// Random name of the run.
     run: String,
-    /// Versions of the programs of each stage; a stage is missing if they are not known.
+    /// Versions of the programs of each stage, by stage and program; a stage whose versions are
+    /// unknown is missing.
     versions: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 impl ResultCache {
-    /// Without a cache, nothing is found and nothing is kept.
+    /// Returns the cache of the run named `run`. `versions`: versions of programs, by stage and
+    /// program. Without `cache`, nothing is found and nothing is stored.
     pub fn new(
         cache: Option<Cache>,
         run: &str,
@@ -32,21 +34,22 @@ impl ResultCache {
         }
     }
 
-    /// Returns the key of a simulation of a stage; none if its result cannot be kept.
-    pub fn key(&self, stage: &str, input: &SimulateInput) -> Option<KeyParts> {
+    /// Returns the key of a simulation of a stage; None if its result cannot be cached.
+    pub(super) fn key(&self, stage: &str, input: &SimulateInput) -> Option<KeyParts> {
         self.cache.as_ref()?;
         Some(key_parts(&input.request, self.versions.get(stage)?))
     }
 
-    /// Returns the cache hit, if there is one.
-    pub async fn find(&mut self, key: &KeyParts) -> Option<SimResult> {
+    /// Returns the cached result, if there is one.
+    pub(super) async fn find(&mut self, key: &KeyParts) -> Option<SimResult> {
         let found = self.cache.as_mut()?.find(key).await;
         let answer = self.used(found)??;
         serde_json::from_str(&answer).ok().filter(is_sound)
     }
 
-    /// Returns the entry of a result, if that is to be kept.
-    pub fn entry(
+    /// Returns the entry of a result of the task that ended at `at`; None if it is not to be
+    /// stored.
+    pub(super) fn entry(
         &self,
         task: TaskId,
         key: KeyParts,
@@ -67,14 +70,14 @@ impl ResultCache {
     }
 
     /// Writes entries to the cache.
-    pub async fn keep(&mut self, entries: &[CacheEntry]) {
+    pub(super) async fn keep(&mut self, entries: &[CacheEntry]) {
         if let (Some(cache), false) = (&mut self.cache, entries.is_empty()) {
             let kept = cache.keep(entries).await;
             self.used(kept);
         }
     }
 
-    /// A cache that has failed once is left alone: each failure may have taken seconds.
+    /// Drops the cache after its first failure, since each may take seconds.
     fn used<T>(&mut self, answer: Result<T, CacheError>) -> Option<T> {
         answer
             .inspect_err(|error| {

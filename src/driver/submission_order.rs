@@ -1,6 +1,6 @@
-//! Order of submission in a batch job whose time is limited: as many attempts as there is room for,
-//! and none that may not end in time. The engine of the next job submits those that are held back.
-//! Time is an argument.
+//! Order of submission in a batch job of limited time: as many attempts as there are slots, and
+//! none that may not end in time. The engine of the next job submits the others. Time is an
+//! argument.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -13,30 +13,31 @@ const RESERVED_SHARE: u32 = 20;
 const LEAST_RESERVED: Duration = Duration::from_secs(5);
 const MOST_RESERVED: Duration = Duration::from_secs(120);
 
-/// The time of a job.
+/// Length of a batch job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct JobTime(pub Duration);
 
 impl JobTime {
+    /// Time that is reserved for the end of the job.
     fn reserved(self) -> Duration {
         (self.0 / RESERVED_SHARE).clamp(LEAST_RESERVED, MOST_RESERVED)
     }
 
-    /// Reorder whether a task that may take `expected` may begin at `at`, the time since the job
-    /// began. One that may take longer than any job needs one that has hardly submitted.
+    /// Returns true if a task that is expected to take `expected` may begin at `at`, the time since
+    /// the job began. A task that is too long for any job may begin in its first tenth.
     pub fn allows(self, at: Duration, expected: Duration) -> bool {
         let usable = self.0.saturating_sub(self.reserved());
         at + expected.min(usable * 9 / 10) <= usable
     }
 
-    /// Reorder the time at which the attempts that still run are given up, early enough to journal
-    /// that.
+    /// Returns the time since the job began at which running attempts are given up, early enough to
+    /// journal that.
     pub fn last_moment(self) -> Duration {
         self.0.saturating_sub(self.reserved() / 2)
     }
 }
 
-/// Attempts that wait to be submitted, and those that are.
+/// Attempts that wait to be submitted, by partition, and submitted ones.
 #[derive(Clone, Debug, Default)]
 pub struct SubmissionOrder {
     waiting: BTreeMap<String, VecDeque<(TaskId, Attempt)>>,
@@ -46,9 +47,11 @@ pub struct SubmissionOrder {
 /// An attempt that an executor has, running or waiting for a slot.
 #[derive(Clone, Debug)]
 pub struct SubmittedAttempt {
+    /// Number of the attempt, from 1.
     pub attempt: Attempt,
+    /// Name of its partition.
     pub partition: String,
-    /// Start of its process, milliseconds since the Unix epoch.
+    /// Start of its process, milliseconds since the Unix epoch; None while it waits.
     pub started: Option<i64>,
 }
 
@@ -69,15 +72,15 @@ impl SubmissionOrder {
         self.submitted.insert(task, submitted);
     }
 
-    /// Records the start of a process.
+    /// Records that the process of a task started at `at`, milliseconds since the Unix epoch.
     pub fn started(&mut self, task: TaskId, at: i64) {
         if let Some(submitted) = self.submitted.get_mut(&task) {
             submitted.started = Some(at);
         }
     }
 
-    /// Returns the attempts to submit to a partition of this many slots, in order: those that may
-    /// end in time.
+    /// Returns the attempts to submit now to a partition with `slots` slots, in order: those that
+    /// `may_end` in time. They count as submitted.
     pub fn submit(
         &mut self,
         partition: &str,
@@ -116,7 +119,7 @@ impl SubmissionOrder {
         &self.submitted
     }
 
-    /// Returns whether any attempt waits.
+    /// Returns true if any attempt waits.
     pub fn is_waiting(&self) -> bool {
         self.waiting.values().any(|waiting| !waiting.is_empty())
     }

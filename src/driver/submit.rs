@@ -11,10 +11,10 @@ use super::{Driver, DriverError};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Adoption, Job, SCRATCH, now};
 use crate::plan::PlannedStage;
-use crate::store::Commit;
+use crate::store::{CacheLookup, Commit};
 use crate::task::{Attempt, Fact, Limits, TaskId};
 
-/// The longest wait for another attempt, whatever the clock says after a crash.
+/// Longest wait for the next attempt, whatever the clock shows after a crash.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
 impl<P: TaskProgram> Driver<P> {
@@ -44,6 +44,7 @@ impl<P: TaskProgram> Driver<P> {
         self.submit(start).await
     }
 
+    /// Performs effects; returns the facts of cache hits, and what is to be committed with them.
     pub(super) async fn perform(&mut self, effects: &[Effect]) -> (Vec<Fact>, Commit) {
         let (mut submit, mut cancel) = (Vec::new(), Vec::new());
         for effect in effects {
@@ -73,20 +74,21 @@ impl<P: TaskProgram> Driver<P> {
         self.submit(submit).await
     }
 
-    /// Starts attempts, except those whose result is in the cache: returns these as facts.
+    /// Starts attempts, except those whose result is in the cache: returns these as facts, with
+    /// what is to be committed with them.
     pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Commit) {
-        let mut cached = (Vec::new(), Commit::default());
+        let (mut hits, mut commit) = (Vec::new(), Commit::default());
         if self.draining.is_some() {
-            return cached;
+            return (hits, commit);
         }
         let mut start = Vec::new();
         for (task, attempt) in attempts {
             let hit = match attempt {
-                1 => self.look_up(task, &mut cached.1).await,
+                1 => self.look_up(task, &mut commit).await,
                 _ => None,
             };
             match hit {
-                Some(fact) => cached.0.push(fact),
+                Some(fact) => hits.push(fact),
                 None => start.push((task, attempt)),
             }
         }
@@ -96,26 +98,30 @@ impl<P: TaskProgram> Driver<P> {
                 executor.submit(jobs);
             }
         }
-        cached
+        (hits, commit)
     }
 
-    /// Returns the cache hit of a task that has not been tried, as a fact.
-    pub(super) async fn look_up(&mut self, task: TaskId, batch: &mut Commit) -> Option<Fact> {
+    /// Looks the result of a task up in the cache; returns the hit as a fact.
+    pub(super) async fn look_up(&mut self, task: TaskId, commit: &mut Commit) -> Option<Fact> {
         let cache = self.cache.as_mut()?;
         let input = self.engine.input(task)?.0;
         let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
         let json = serde_json::to_string(&key).unwrap_or_default();
-        batch.lookups.push((task, json, now()));
+        commit.lookups.push(CacheLookup {
+            task,
+            parts: json,
+            at: now(),
+        });
         let TaskResult {
             outcome,
             simulation,
             ..
         } = input.answer(cache.find(&key).await?)?;
-        batch.simulations.extend(simulation.map(|s| row(task, s)));
+        commit.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
     }
 
-    /// Starts the attempts whose time has come.
+    /// Starts the attempts whose backoff is over.
     pub(super) async fn start_due(&mut self) -> Result<(), DriverError> {
         let rest = self
             .later
@@ -123,12 +129,12 @@ impl<P: TaskProgram> Driver<P> {
         let due = std::mem::replace(&mut self.later, rest).into_iter();
         let due = due.map(|(_, task, attempt)| (task, attempt));
         let live = due.filter(|(task, attempt)| self.engine.awaits(*task, *attempt));
-        let (found, batch) = self.submit(live.collect()).await;
-        self.take(found, batch).await
+        let (found, commit) = self.submit(live.collect()).await;
+        self.take(found, commit).await
     }
 
-    /// Returns whether an attempt has to wait until `not_before`, milliseconds since the Unix
-    /// epoch; keeps it for that time if so.
+    /// Returns true if an attempt has to wait until `not_before`, milliseconds since the Unix
+    /// epoch; it is started then.
     pub(super) fn is_put_off(&mut self, task: TaskId, attempt: Attempt, not_before: i64) -> bool {
         let wait = not_before.saturating_sub(now()).max(0).cast_unsigned();
         let wait = Duration::from_millis(wait).min(LONGEST_WAIT);
@@ -164,7 +170,7 @@ impl<P: TaskProgram> Driver<P> {
         submitted
     }
 
-    /// The jobs of attempts that are live, by partition, in order.
+    /// Returns the jobs of attempts that are live, by partition, in order.
     pub(super) fn jobs(&self, attempts: &[(TaskId, Attempt)]) -> BTreeMap<String, Vec<Job>> {
         let mut jobs: BTreeMap<String, Vec<Job>> = BTreeMap::new();
         for (task, attempt) in attempts {
@@ -175,6 +181,7 @@ impl<P: TaskProgram> Driver<P> {
         jobs
     }
 
+    /// Returns partition and job of an attempt; None if its task has ended.
     pub(super) fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
         let stage = self.planned_stage(task)?;
         let (mut input, files) = self.engine.input(task)?;
@@ -202,12 +209,13 @@ impl<P: TaskProgram> Driver<P> {
         Some((stage.partition_name.clone(), job))
     }
 
+    /// Returns the stage of a live task.
     pub(super) fn planned_stage(&self, task: TaskId) -> Option<&PlannedStage> {
         self.context.stages.get(self.engine.stage_of(task)?)
     }
 
-    /// Returns the limits of a live task; its expected time follows from those that its stage took
-    /// so far.
+    /// Returns the limits of a live task; its expected time follows from the durations of its
+    /// stage.
     pub(super) fn limits(&self, task: TaskId) -> Option<Limits> {
         let PlannedStage { stage, limits, .. } = self.planned_stage(task)?;
         Some(self.durations.limits(stage, *limits))

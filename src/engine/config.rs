@@ -1,4 +1,4 @@
-//! Configuration of the engine: the values of a campaign that it needs.
+//! Configuration of the engine: the settings of a campaign that it needs.
 
 use crate::config::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
 use crate::config::retries;
@@ -7,39 +7,53 @@ use crate::plan::{Plan, PlannedStage};
 use crate::simulate;
 use crate::task::{FailureKind, Retries};
 
-/// A campaign as the engine sees it.
+/// Configuration of the engine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EngineConfig {
+    /// Seed of all random streams of the run.
     pub seed: u64,
+    /// Synchronisation of the loops.
     pub schedule: Schedule,
-    /// The objective is divided by the number of atoms.
+    /// True if the objective is divided by the number of atoms.
     pub per_atom: bool,
-    /// Heavy elements of the search space.
+    /// Symbols of the heavy elements of the search space.
     pub elements: Vec<String>,
+    /// Most heavy atoms of a molecule.
     pub max_heavy_atoms: usize,
+    /// Numbers of atoms that a ring may have.
     pub allowed_ring_sizes: Vec<usize>,
+    /// Stage of the free atoms.
     pub references: SimulateStage,
+    /// Stage of the initial molecules.
     pub initial: SimulateStage,
+    /// Stage of the candidates.
     pub evaluate: SimulateStage,
-    /// Molecules that `initial` draws.
+    /// Number of initial molecules.
     pub initial_count: usize,
-    /// Simulations that `evaluate` keeps submitted.
+    /// Number of evaluations that are submitted at once.
     pub parallel: usize,
-    /// Candidates in a batch.
+    /// Most candidates of a batch.
     pub select: usize,
+    /// Stage that fits the surrogate.
     pub train: LearnStage<TrainSettings>,
+    /// Stage that proposes molecules.
     pub generate: LearnStage<GenerateSettings>,
+    /// Stage that ranks proposed molecules.
     pub screen: LearnStage<ScreenSettings>,
+    /// Conditions for the end of the run.
     pub stop: Stop,
 }
 
 /// A stage that computes energies.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SimulateStage {
+    /// Name of the stage.
     pub stage: String,
+    /// Retries of its tasks.
     pub retries: Retries,
+    /// Engine with its settings.
     pub engine: simulate::QcEngine,
-    /// First step, which relaxes its molecules in tasks of their own; none where the geometries are
+    /// First step, which relaxes the molecules in tasks of its own; None if the geometries are
     /// those of MMFF94.
     pub geometry: Option<GeometryStep>,
 }
@@ -47,13 +61,16 @@ pub struct SimulateStage {
 /// The first step of a two-step level.
 #[derive(Clone, Debug, PartialEq)]
 pub struct GeometryStep {
+    /// Name of its stage.
     pub stage: String,
+    /// Retries of its tasks.
     pub retries: Retries,
+    /// Engine with its settings.
     pub engine: simulate::QcEngine,
 }
 
 impl SimulateStage {
-    /// Returns the level of theory of its energies, the geometry's included.
+    /// Returns the level of theory of its energies, with that of the geometries.
     pub fn level(&self) -> String {
         let geometry = self.geometry.as_ref().map(GeometryStep::level);
         let geometry = geometry.as_deref().unwrap_or(simulate::MMFF94);
@@ -71,8 +88,11 @@ impl GeometryStep {
 /// A stage of the generator loop.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LearnStage<S> {
+    /// Name of the stage.
     pub stage: String,
+    /// Retries of its tasks.
     pub retries: Retries,
+    /// Settings of its method.
     pub settings: S,
 }
 

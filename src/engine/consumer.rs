@@ -1,13 +1,13 @@
-//! The consumer loop: keeps simulations submitted and takes in their results.
+//! Consumer loop: keeps simulations submitted and takes in their results.
 
 use crate::config::campaign::Schedule;
 use crate::task::{Candidate, Evaluation, Outcome, Record, TaskId};
 
-use super::{Engine, EvaluatedMolecule, Phase, SimulateStage, Step, Work};
+use super::{Engine, EngineStep, EvaluatedMolecule, Phase, SimulateStage, TaskSpec};
 
-/// Task of the second step of an evaluation at a two-step level. Its number is the one after that
-/// of the first step, and it is reserved when the first step is created: so the order in which
-/// first steps end decides nothing.
+/// Task of the second step of an evaluation at a two-step level. Its number follows that of the
+/// first step and is reserved with it, so numbers do not depend on the order in which first steps
+/// end.
 struct SecondStep(TaskId);
 
 impl SecondStep {
@@ -19,7 +19,7 @@ impl SecondStep {
 
 impl Engine {
     /// Fills up to `parallel` simulations from the queue, newest batch first, best rank first.
-    pub(super) fn consume(&mut self, step: &mut Step) {
+    pub(super) fn consume(&mut self, step: &mut EngineStep) {
         while self.simulations < self.config.parallel
             && self.searched < self.config.stop.evaluations
         {
@@ -31,7 +31,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn evaluate_initial(&mut self, smiles: String, rank: u32, step: &mut Step) {
+    /// Begins the evaluation of an initial molecule.
+    pub(super) fn evaluate_initial(&mut self, smiles: String, rank: u32, step: &mut EngineStep) {
         let candidate = Candidate {
             smiles,
             batch: 0,
@@ -43,18 +44,18 @@ impl Engine {
         self.evaluate(candidate, step);
     }
 
-    /// Begins an evaluation with its first step, and reserves the number of the second if there are
-    /// two.
-    fn evaluate(&mut self, candidate: Candidate, step: &mut Step) {
+    /// Submits the first step of an evaluation, and reserves the number of the second if there is
+    /// one.
+    fn evaluate(&mut self, candidate: Candidate, step: &mut EngineStep) {
         self.simulations += 1;
         if self.evaluation_stage(&candidate).geometry.is_some() {
-            self.submit(Work::Relax(candidate), step);
+            self.submit(TaskSpec::Relax(candidate), step);
             let SecondStep(second) = SecondStep::after(TaskId(self.last_task));
             self.last_task = second.0;
         } else {
             let geometry = None;
             self.submit(
-                Work::Evaluate {
+                TaskSpec::Evaluate {
                     candidate,
                     geometry,
                 },
@@ -63,7 +64,7 @@ impl Engine {
         }
     }
 
-    /// The stage that evaluates a candidate.
+    /// Returns the stage that evaluates a candidate.
     pub(super) fn evaluation_stage(&self, candidate: &Candidate) -> &SimulateStage {
         match candidate.batch {
             0 => &self.config.initial,
@@ -71,23 +72,24 @@ impl Engine {
         }
     }
 
-    /// From the geometry to the energy; without one the molecule has failed.
+    /// Submits the second step with the geometry of the first; without one the evaluation has
+    /// failed.
     pub(super) fn first_step_ended(
         &mut self,
         task: TaskId,
         candidate: Candidate,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         let Some(Outcome::Relaxed { xyz }) = answer else {
             return self.evaluation_ended(task, candidate, None, step);
         };
-        let work = Work::Evaluate {
+        let spec = TaskSpec::Evaluate {
             candidate,
             geometry: Some(xyz.clone()),
         };
         let SecondStep(second) = SecondStep::after(task);
-        self.submit_as(second, work, step);
+        self.submit_as(second, spec, step);
     }
 
     /// Returns true if the run may decide to stop now.
@@ -100,12 +102,13 @@ impl Engine {
         }
     }
 
+    /// Records the end of an evaluation; `answer` is None if it failed permanently.
     pub(super) fn evaluation_ended(
         &mut self,
         task: TaskId,
         candidate: Candidate,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         self.simulations -= 1;
         let Candidate {
@@ -144,8 +147,8 @@ impl Engine {
         self.evaluated.push(molecule);
     }
 
-    /// E(molecule) - sum of E(atoms); none where an element has no reference or the energy is not a
-    /// number.
+    /// Returns E(molecule) - sum of E(atoms), and the objective; None if an element has no
+    /// reference or the energy is not a number.
     pub(super) fn evaluation_of(&self, answer: &Outcome) -> Option<Evaluation> {
         let Outcome::Simulated {
             total_energy_hartree,

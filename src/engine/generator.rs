@@ -1,29 +1,32 @@
-//! The generator loop: train, generate, screen, select, push; again when there is something new to
-//! learn from.
+//! Generator loop: train, generate, screen, queue; again when there are new results to learn from.
 
 use crate::config::campaign::Schedule;
 use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record, StoppedBy};
 
-use super::{Engine, Phase, Step, Work};
+use super::{Engine, EngineStep, Phase, TaskSpec};
 
 /// Start molecules handed to the agent once it found nothing new.
 const FRESH_STARTS: usize = 8;
 
-/// Phase of the generator.
+/// State of the generator loop.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Generator {
+pub(super) struct GeneratorLoop {
+    /// True while a batch is being made.
     busy: bool,
-    /// The batch being made, or the last one made.
+    /// Number of the batch being made, or of the last one made.
     batch: u32,
+    /// Number of batches with new candidates.
     pushed: u32,
     /// Number of evaluated molecules that the batch learns from.
     trained_on: usize,
-    /// Statistics of the first so many evaluated molecules, to which the next batch adds; none
-    /// until there are, and after a training failed, for which they may be the reason.
+    /// Statistics of the first evaluated molecules, with their number; the next training adds to
+    /// them. None before the first training, and after one that failed, as they may be the reason.
     statistics: Option<(FileRef, usize)>,
-    /// The model of the batch being made, and the molecules that the agent visited for it.
+    /// Model of the batch being made.
     model: Option<FileRef>,
+    /// Molecules that the agent visited for this batch.
     candidates: Option<FileRef>,
+    /// State of the agent after the last batch.
     agent: Option<FileRef>,
     /// Batches in a row without a new candidate.
     barren: usize,
@@ -34,20 +37,23 @@ pub(super) struct Generator {
     best_at_last_push: Option<f64>,
 }
 
-impl Generator {
+impl GeneratorLoop {
+    /// Returns the number of the batch being made, or of the last one made.
     pub fn batch(&self) -> u32 {
         self.batch
     }
 
+    /// Returns the number of batches with new candidates.
     pub fn pushed(&self) -> u32 {
         self.pushed
     }
 
+    /// Returns the number of barren batches in a row.
     pub fn barren(&self) -> usize {
         self.barren
     }
 
-    /// Reason for which the last batches were barren.
+    /// Returns the reason for which the last batches were barren.
     pub fn why_barren(&self) -> StoppedBy {
         if self.failed {
             StoppedBy::GeneratorFailed
@@ -56,33 +62,35 @@ impl Generator {
         }
     }
 
+    /// Returns the number of batches in a row without a better molecule.
     pub fn stale(&self) -> usize {
         self.stale
     }
 
+    /// Returns the saved agent, if there is one.
     pub fn agent(&self) -> Option<&FileRef> {
         self.agent.as_ref()
     }
 
-    /// Statistics of the first so many evaluated molecules.
+    /// Returns the statistics of the first evaluated molecules, with their number.
     pub fn statistics(&self) -> Option<(&FileRef, usize)> {
         let (file, observations) = self.statistics.as_ref()?;
         Some((file, *observations))
     }
 
-    /// The next batch begins with a new agent, and learns from all results again.
+    /// Drops agent and statistics: the next batch begins with a new agent and fits all results.
     pub fn forget_saved(&mut self) {
         self.agent = None;
         self.statistics = None;
     }
 
-    /// The batch being made will not be finished, or is.
+    /// Drops the files of a batch that was finished or cancelled.
     pub fn forget_batch(&mut self) {
         self.model = None;
         self.candidates = None;
     }
 
-    /// Files that its tasks are reading, and those that it will read again.
+    /// Iterates over the files that its tasks read now or later.
     pub fn files(&self) -> impl Iterator<Item = &FileRef> {
         let of_batch = self.model.iter().chain(&self.candidates);
         let lasting = self.statistics.iter().map(|(file, _)| file);
@@ -92,7 +100,7 @@ impl Generator {
 
 impl Engine {
     /// Begins a batch when there is a reason to.
-    pub(super) fn generate(&mut self, step: &mut Step) {
+    pub(super) fn generate(&mut self, step: &mut EngineStep) {
         if self.generator.busy || self.phase != Phase::Loops || !self.batch_is_wanted() {
             return;
         }
@@ -104,11 +112,10 @@ impl Engine {
             batch: self.generator.batch,
             observations,
         });
-        self.submit(Work::Train { observations }, step);
+        self.submit(TaskSpec::Train { observations }, step);
     }
 
-    /// Never far ahead: only with new results to learn from, or when the consumer is about to run
-    /// dry.
+    /// Returns true if there are new results to learn from, or the queue is about to run empty.
     fn batch_is_wanted(&self) -> bool {
         let left = self.config.stop.evaluations - self.searched.min(self.config.stop.evaluations);
         if left == 0 || self.generator.barren >= self.config.stop.barren_batches {
@@ -123,27 +130,27 @@ impl Engine {
         }
     }
 
-    /// The answer to one of the generator's tasks; none if it failed for good, which costs the
-    /// batch and no more.
+    /// Continues the batch with the outcome of one of its tasks; None if that failed permanently,
+    /// which ends the batch.
     pub(super) fn generator_task_ended(
         &mut self,
-        work: Work,
+        spec: TaskSpec,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
-        match (work, answer) {
-            (Work::Train { observations }, Some(trained @ Outcome::Trained { .. })) => {
+        match (spec, answer) {
+            (TaskSpec::Train { observations }, Some(trained @ Outcome::Trained { .. })) => {
                 self.trained(observations, trained, step);
             }
-            (Work::Generate { model, .. }, Some(generated @ Outcome::Generated { .. })) => {
+            (TaskSpec::Generate { model, .. }, Some(generated @ Outcome::Generated { .. })) => {
                 self.generated(model, generated, step);
             }
-            (Work::Screen { .. }, Some(Outcome::Screened { ranked })) => {
+            (TaskSpec::Screen { .. }, Some(Outcome::Screened { ranked })) => {
                 self.generator.failed = false;
                 self.push(ranked, step);
             }
-            (work, _) => {
-                if matches!(work, Work::Train { .. }) {
+            (spec, _) => {
+                if matches!(spec, TaskSpec::Train { .. }) {
                     self.generator.statistics = None;
                 }
                 self.generator.failed = true;
@@ -152,9 +159,8 @@ impl Engine {
         }
     }
 
-    /// Takes in a model that learnt from `observations` evaluated molecules, and lets the agent
-    /// explore against it.
-    fn trained(&mut self, observations: usize, outcome: &Outcome, step: &mut Step) {
+    /// Takes in a model of `observations` evaluated molecules, and submits the agent with it.
+    fn trained(&mut self, observations: usize, outcome: &Outcome, step: &mut EngineStep) {
         let Outcome::Trained {
             model,
             statistics,
@@ -173,16 +179,16 @@ impl Engine {
         self.generator.model = Some(model.clone());
         self.generator.statistics = statistics.clone().map(|file| (file, observations));
         let (starts, epsilon_at_least) = self.widening();
-        let work = Work::Generate {
+        let spec = TaskSpec::Generate {
             model: model.clone(),
             starts,
             epsilon_at_least,
         };
-        self.submit(work, step);
+        self.submit(spec, step);
     }
 
-    /// Takes in the molecules that the agent visited, and has them predicted by `model`.
-    fn generated(&mut self, model: FileRef, outcome: &Outcome, step: &mut Step) {
+    /// Takes in the molecules that the agent visited, and submits their screening by `model`.
+    fn generated(&mut self, model: FileRef, outcome: &Outcome, step: &mut EngineStep) {
         let Outcome::Generated {
             agent,
             candidates,
@@ -203,15 +209,16 @@ impl Engine {
         });
         self.generator.agent = Some(agent.clone());
         self.generator.candidates = Some(candidates.clone());
-        let work = Work::Screen {
+        let spec = TaskSpec::Screen {
             model,
             candidates: candidates.clone(),
             incumbent: self.incumbent.as_ref().map(|best| best.value),
         };
-        self.submit(work, step);
+        self.submit(spec, step);
     }
 
-    /// After a barren batch: epsilon up, and fresh start molecules in place of an empty state.
+    /// Returns start molecules and a lower bound of epsilon: after a barren batch the agent begins
+    /// at other molecules and explores more.
     fn widening(&mut self) -> (Vec<String>, Option<f64>) {
         let barren = self.generator.barren;
         if barren == 0 {
@@ -224,7 +231,7 @@ impl Engine {
     }
 
     /// Selects the best new molecules and puts them into the queue as the next batch.
-    fn push(&mut self, ranked: &[RankedCandidate], step: &mut Step) {
+    fn push(&mut self, ranked: &[RankedCandidate], step: &mut EngineStep) {
         self.generator.busy = false;
         self.generator.forget_batch();
         let batch = self.generator.batch;

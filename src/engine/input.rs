@@ -1,5 +1,4 @@
-//! What a task is given and what it gives back: the JSON between the engine and `moldflow task
-//! run`.
+//! Input and result of a task: the JSON between the engine and `moldflow task run`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -11,29 +10,34 @@ use crate::host::hash;
 use crate::simulate::{self, RelaxedGeometry, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
-use super::{Engine, Work};
+use super::{Engine, TaskSpec};
 
-/// One seed for every embedding, so that an energy depends on molecule and method alone.
+/// Seed of every embedding: an energy depends on molecule and method alone.
 const EMBEDDING_SEED: u64 = 42;
 
 /// Input of a task, `input.json` in the directory of its attempt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum TaskInput {
+    /// Computes an energy.
     Simulate(SimulateInput),
-    /// A simulation for its geometry.
+    /// Computes a geometry, for the second step of a two-step level.
     Relax(SimulateInput),
+    /// Fits the surrogate.
     Train(TrainInput),
+    /// Proposes molecules.
     Generate(Box<GenerateInput>),
+    /// Ranks proposed molecules.
     Screen(ScreenInput),
 }
 
 /// Input of a simulation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimulateInput {
+    /// Molecule, engine and geometry.
     #[serde(flatten)]
     pub request: Request,
-    /// Launcher of an MPI program, where the site has one.
+    /// Launcher of an MPI program, if the site has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,
 }
@@ -41,21 +45,22 @@ pub struct SimulateInput {
 /// Result of a task, `result.json` beside its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
+    /// Outcome of the attempt.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// The most memory that the task held at once, KiB.
+    /// Most memory that the task held at once, KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_kib: Option<u64>,
-    /// Geometry and provenance of an energy.
+    /// Energy, geometry and provenance; None unless it is a simulation that succeeded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
-    /// Fault of the task's host: then the outcome says nothing about its molecule.
+    /// Fault of the task's host, if that is the reason for the outcome.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_fault: Option<HostFault>,
 }
 
 impl TaskInput {
-    /// The input of a simulation.
+    /// Returns the input of a simulation; None for another task.
     pub fn simulation(&self) -> Option<&SimulateInput> {
         match self {
             Self::Simulate(input) | Self::Relax(input) => Some(input),
@@ -63,12 +68,12 @@ impl TaskInput {
         }
     }
 
-    /// Result of a task with this input for a cached answer; none if it is no simulation.
+    /// Returns the result of a simulation with this input from a cached one; None for another task.
     pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
         let outcome = match self {
             Self::Simulate(_) => energy(&found),
             Self::Relax(_) => Outcome::Relaxed {
-                xyz: found.geometry.to_xyz(&found.level),
+                xyz: found.geometry.to_xyz(&found.level_of_theory),
             },
             Self::Train(_) | Self::Generate(_) | Self::Screen(_) => return None,
         };
@@ -91,7 +96,7 @@ fn energy(found: &SimResult) -> Outcome {
 }
 
 impl TaskResult {
-    /// A task that its host kept from its work.
+    /// Returns the result of a task that failed because of its host.
     pub fn of_host(fault: HostFault, message: String) -> Self {
         let kind = FailureKind::Launch;
         Self {
@@ -100,7 +105,7 @@ impl TaskResult {
         }
     }
 
-    /// An outcome of which nothing more is known.
+    /// Returns a result that holds an outcome alone.
     pub fn bare(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -111,23 +116,33 @@ impl TaskResult {
     }
 }
 
-/// Names of the files that tasks read and write beside their input.
+/// Names of files in the directory of an attempt.
 pub mod file {
+    /// Input of the task, JSON.
     pub const INPUT: &str = "input.json";
+    /// Result of the task, JSON.
     pub const RESULT: &str = "result.json";
+    /// Surrogate that the task reads.
     pub const MODEL: &str = "model";
+    /// Statistics that a training reads.
     pub const STATISTICS: &str = "statistics";
+    /// State of the agent that the task reads.
     pub const AGENT: &str = "agent";
+    /// Molecules that a screening reads.
     pub const CANDIDATES: &str = "candidates";
+    /// Surrogate that a training writes.
     pub const NEW_MODEL: &str = "new_model";
+    /// Statistics that a training writes.
     pub const NEW_STATISTICS: &str = "new_statistics";
+    /// State of the agent that the task writes.
     pub const NEW_AGENT: &str = "new_agent";
+    /// Molecules that the agent visited.
     pub const NEW_CANDIDATES: &str = "new_candidates";
 }
 
 impl Outcome {
-    /// The files that an outcome brings, with the names under which its task left them.
-    pub fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
+    /// Returns the files that a task left, with their names in the directory of the attempt.
+    pub(crate) fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
         match self {
             Self::Trained {
                 model, statistics, ..
@@ -152,38 +167,39 @@ impl Outcome {
 }
 
 impl Engine {
-    /// Returns the input of a live task, with the files it needs and their names beside the input.
+    /// Returns the input of a live task, with the files that it reads and their names; None if the
+    /// task has ended.
     pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
-        Some(match &self.live.get(&task)?.work {
-            Work::Reference { element } => {
+        Some(match &self.live.get(&task)?.spec {
+            TaskSpec::Reference { element } => {
                 let engine = &self.config.references.engine;
                 let input = simulate_input(engine, format!("[{element}]"), None);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Relax(candidate) => {
+            TaskSpec::Relax(candidate) => {
                 let step = self.evaluation_stage(candidate).geometry.as_ref()?;
                 let input = simulate_input(&step.engine, candidate.smiles.clone(), None);
                 (TaskInput::Relax(input), vec![])
             }
-            Work::Evaluate {
+            TaskSpec::Evaluate {
                 candidate,
                 geometry,
             } => {
                 let stage = self.evaluation_stage(candidate);
                 let from = stage.geometry.as_ref().zip(geometry.as_ref());
                 let geometry = from.map(|(step, xyz)| RelaxedGeometry {
-                    level: step.level(),
+                    level_of_theory: step.level(),
                     xyz: xyz.clone(),
                 });
                 let input = simulate_input(&stage.engine, candidate.smiles.clone(), geometry);
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Train { observations } => {
+            TaskSpec::Train { observations } => {
                 let (input, statistics) = self.train_input(*observations);
                 let files = statistics.map(|file| (file, file::STATISTICS));
                 (TaskInput::Train(input), files.into_iter().collect())
             }
-            Work::Generate {
+            TaskSpec::Generate {
                 model,
                 starts,
                 epsilon_at_least,
@@ -195,7 +211,7 @@ impl Engine {
                     .chain(agent.map(|agent| (agent, file::AGENT)));
                 (TaskInput::Generate(Box::new(input)), files.collect())
             }
-            Work::Screen {
+            TaskSpec::Screen {
                 model,
                 candidates,
                 incumbent,
@@ -233,9 +249,9 @@ impl Engine {
         }
     }
 
-    /// Returns the input of a training on the first `observations` evaluated molecules. Those that
-    /// are in the statistics already are passed as these, the others one by one in order of
-    /// submission: the order of arrival does not reach the model.
+    /// Returns the input of a training on the first `observations` evaluated molecules. Those in
+    /// the statistics are passed as such, the others in order of submission, so the model does not
+    /// depend on the order of arrival.
     fn train_input(&self, observations: usize) -> (TrainInput, Option<FileRef>) {
         let (statistics, learnt) = match self.generator.statistics() {
             Some((file, learnt)) => (Some(file.clone()), learnt),
@@ -277,7 +293,8 @@ fn simulate_input(
     }
 }
 
-/// The seed of the random stream `name`, `index` of a run: the first eight bytes of a SHA-256.
+/// Returns the seed of the random stream `name`, `index` of a run: the first eight bytes of a
+/// SHA-256.
 pub fn stream(seed: u64, name: &str, index: u64) -> u64 {
     let hash = hash::digest([format!("{seed}/{name}/{index}").as_bytes()]);
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())

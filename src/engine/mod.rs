@@ -1,8 +1,8 @@
 //! The engine: two loops, as one function from events to records and effects.
 //!
 //! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events
-//! in the same order give the same state, which is how a run is resumed. The layer `driver`
-//! performs the effects.
+//! in the same order give the same state, so a run is resumed by replaying its journal. The layer
+//! `driver` performs the effects.
 
 mod config;
 mod consumer;
@@ -17,8 +17,7 @@ mod tasks;
 pub use config::{EngineConfig, GeometryStep, LearnStage, SimulateStage};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use progress::{Progress, RunPhase};
-pub use queue::CandidateQueue;
-pub use step::{Effect, Step};
+pub use step::{Effect, EngineStep};
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -28,48 +27,54 @@ use crate::task::{
     Attempt, Event, Fact, FileRef, IllegalEvent, Record, Retries, StoppedBy, TaskId, Usage,
 };
 
-use generator::Generator;
-use tasks::{Live, Work};
+use generator::GeneratorLoop;
+use queue::CandidateQueue;
+use tasks::{LiveTask, TaskSpec};
 
-/// The live state of a run.
+/// State of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
     config: EngineConfig,
     phase: Phase,
+    /// Reason for which no more tasks are submitted.
     stopping: Option<StoppedBy>,
+    /// Number of the last task created or reserved.
     last_task: u64,
     /// Tasks that have not ended.
-    live: BTreeMap<TaskId, Live>,
+    live: BTreeMap<TaskId, LiveTask>,
     /// Total energies of the free atoms, hartree, by element.
     references: BTreeMap<String, f64>,
-    /// Retries of the tasks that compute them.
+    /// Retries of the free atoms.
     atom_retries: Retries,
+    /// Initial molecules, canonical SMILES.
     initial: Vec<String>,
+    /// Replacements and start molecules, the next one last.
     reserve: Vec<String>,
     queue: CandidateQueue,
     /// Molecules that must not be proposed: queued, in flight, evaluated or failed.
     known: HashSet<String>,
     /// Evaluated molecules, in order of arrival.
     evaluated: Vec<EvaluatedMolecule>,
-    /// Molecules that failed for good.
+    /// Molecules that failed permanently.
     quarantined: HashSet<String>,
-    /// Results that an earlier run had.
+    /// Number of cache hits.
     cached: usize,
     /// Evaluations that are submitted and have not ended.
     simulations: usize,
     /// Candidates that left the queue for evaluation.
     searched: usize,
     incumbent: Option<EvaluatedMolecule>,
-    generator: Generator,
+    generator: GeneratorLoop,
 }
 
 /// A molecule whose objective is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluatedMolecule {
+    /// Task that computed its energy.
     pub task: TaskId,
     /// Canonical SMILES.
     pub smiles: String,
-    /// Value of the objective, hartree.
+    /// Value of the objective, hartree or hartree per atom.
     pub value: f64,
 }
 
@@ -83,6 +88,7 @@ enum Phase {
 }
 
 impl Engine {
+    /// Returns the engine of a run that has not begun.
     pub fn new(config: EngineConfig) -> Self {
         let queue = CandidateQueue::new(config.select.max(2 * config.parallel));
         Self {
@@ -103,14 +109,18 @@ impl Engine {
             simulations: 0,
             searched: 0,
             incumbent: None,
-            generator: Generator::default(),
+            generator: GeneratorLoop::default(),
         }
     }
 
-    /// Takes in one fact. An event that the state does not allow changes nothing.
-    pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
-        let mut step = Step::default();
-        let went_on = self.stopping.is_none();
+    /// Takes in one event, and returns the records and effects that follow.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the state does not allow the event, which then changes nothing.
+    pub fn handle(&mut self, event: &Event) -> Result<EngineStep, IllegalEvent> {
+        let mut step = EngineStep::default();
+        let was_running = self.stopping.is_none();
         match &event.fact {
             Fact::Began {
                 initial,
@@ -128,7 +138,7 @@ impl Engine {
                 outcome,
             } => self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
             Fact::Cached { task, outcome } => {
-                let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
+                let attempt = self.live.get(task).and_then(LiveTask::attempt).unwrap_or(1);
                 let usage = Usage::default();
                 self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
                 step.records.insert(0, Record::Cached { task: *task });
@@ -144,14 +154,14 @@ impl Engine {
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
-        if let (true, Some(stopped_by)) = (went_on, self.stopping) {
+        if let (true, Some(stopped_by)) = (was_running, self.stopping) {
             self.cancel_pointless(stopped_by, &mut step);
         }
         self.end_if_due(&mut step);
         Ok(step)
     }
 
-    /// Attempts that are journalled and have not ended: what a resumed run must look for.
+    /// Returns the attempts that were submitted and have not ended, in order of their tasks.
     pub fn outstanding(&self) -> Vec<(TaskId, Attempt)> {
         self.live
             .iter()
@@ -166,28 +176,28 @@ impl Engine {
             .is_some_and(|live| live.attempt() == Some(attempt))
     }
 
-    /// Before when the present attempt of a live task must not start, milliseconds since the Unix
-    /// epoch.
+    /// Returns the end of the backoff of a live task's attempt, milliseconds since the Unix epoch;
+    /// None without one.
     pub fn not_before(&self, task: TaskId) -> Option<i64> {
         self.live.get(&task)?.not_before
     }
 
-    /// Name of the stage of a live task.
+    /// Returns the name of a live task's stage; None if the task has ended.
     pub fn stage_of(&self, task: TaskId) -> Option<&str> {
-        self.live.get(&task).map(|live| self.stage(&live.work).0)
+        self.live.get(&task).map(|live| self.stage(&live.spec).0)
     }
 
-    /// The files that a resumed run can need: the generator has one task at a time, and no other
-    /// task reads any.
+    /// Returns the files that tasks of the generator loop read now or later; others read none.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
         self.generator.files().cloned().collect()
     }
 
+    /// Returns true if the run has ended.
     pub fn is_ended(&self) -> bool {
         self.stopped_by().is_some()
     }
 
-    /// Reason for the end of the run, once it has ended.
+    /// Returns the reason for the end of the run; None until it has ended.
     pub fn stopped_by(&self) -> Option<StoppedBy> {
         match self.phase {
             Phase::Ended(stopped_by) => Some(stopped_by),
@@ -195,22 +205,22 @@ impl Engine {
         }
     }
 
-    /// Molecules evaluated so far, in order of arrival.
+    /// Returns the evaluated molecules, in order of arrival.
     pub fn evaluated(&self) -> &[EvaluatedMolecule] {
         &self.evaluated
     }
 
-    /// The saved agent, if there is one.
+    /// Returns the saved agent, if there is one.
     pub fn agent(&self) -> Option<&FileRef> {
         self.generator.agent()
     }
 
-    /// Returns the evaluated molecule with the lowest objective so far.
+    /// Returns the evaluated molecule with the lowest objective; None if there is none yet.
     pub fn incumbent(&self) -> Option<&EvaluatedMolecule> {
         self.incumbent.as_ref()
     }
 
-    /// The number of the last task that was created; 0 if none was.
+    /// Returns the number of the last task that was created or reserved; 0 before the first.
     pub fn last_task(&self) -> u64 {
         self.last_task
     }
@@ -220,12 +230,12 @@ impl Engine {
         self.phase == Phase::Fresh
     }
 
-    /// Molecules whose evaluation ended, computed or failed for good.
+    /// Returns the number of molecules that were evaluated or failed permanently.
     fn evaluations(&self) -> usize {
         self.evaluated.len() + self.quarantined.len()
     }
 
-    fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
+    fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut EngineStep) {
         self.initial = initial.to_vec();
         self.reserve = reserve.iter().rev().cloned().collect();
         self.phase = Phase::References;
@@ -233,7 +243,7 @@ impl Engine {
     }
 
     /// Reopens a run that ended because a free atom was missing.
-    fn begin_references_again(&mut self, step: &mut Step) {
+    fn begin_references_again(&mut self, step: &mut EngineStep) {
         if self.stopped_by() != Some(StoppedBy::References) {
             return;
         }
@@ -243,19 +253,19 @@ impl Engine {
         self.submit_references(step);
     }
 
-    /// Has the free atoms computed that have no energy yet.
-    fn submit_references(&mut self, step: &mut Step) {
+    /// Submits the free atoms that have no energy yet.
+    fn submit_references(&mut self, step: &mut EngineStep) {
         for smiles in atomic_reference_smiles(&self.config.elements) {
             let element = smiles.trim_matches(['[', ']']).to_owned();
             if !self.references.contains_key(&element) {
-                self.submit(Work::Reference { element }, step);
+                self.submit(TaskSpec::Reference { element }, step);
             }
         }
     }
 
-    /// Does all that the present state allows: changes phase, fills slots, starts the generator,
-    /// ends the run.
-    fn advance(&mut self, step: &mut Step) {
+    /// Does all that the state allows: changes the phase, submits evaluations, starts the
+    /// generator.
+    fn advance(&mut self, step: &mut EngineStep) {
         if self.stopping.is_none() && self.phase == Phase::References && self.live.is_empty() {
             self.phase = Phase::Initial;
             let initial = self.initial.clone();
@@ -267,7 +277,7 @@ impl Engine {
             if self.live.is_empty() {
                 self.leave_initial(step);
             } else if self.config.schedule == Schedule::Interleaved {
-                // An engine that is broken must not be asked for all of them.
+                // A broken simulation engine must not fail on all of them.
                 self.stopping = self.failed_too_often();
             }
         }
@@ -280,14 +290,15 @@ impl Engine {
         }
     }
 
-    /// Takes a molecule from the reserve; one that has failed meanwhile is none.
+    /// Takes a molecule from the reserve; skips those that have failed meanwhile.
     fn draw(&mut self) -> Option<String> {
         let (reserve, quarantined) = (&mut self.reserve, &self.quarantined);
         std::iter::from_fn(|| reserve.pop()).find(|smiles| !quarantined.contains(smiles))
     }
 
-    /// From the initial molecules to the loops; while none could be computed, one more is drawn.
-    fn leave_initial(&mut self, step: &mut Step) {
+    /// Changes the phase to the loops once an initial molecule was evaluated; until then one more
+    /// is drawn.
+    fn leave_initial(&mut self, step: &mut EngineStep) {
         self.stopping = self.failed_too_often();
         if self.stopping.is_some() {
             return;

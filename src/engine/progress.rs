@@ -1,16 +1,21 @@
-//! Progress of a run, for those who observe it.
+//! Progress of a run, for its observers.
 
 use std::fmt;
 
 use super::{Engine, EvaluatedMolecule, Phase};
 
-/// Phase of a run as an observer sees it.
+/// Phase of a run, for its observers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunPhase {
+    /// The free atoms are computed, or the run has not begun.
     References,
+    /// The initial molecules are evaluated.
     InitialMolecules,
+    /// No candidate is queued or being evaluated.
     WaitingForGenerator,
+    /// Candidates are evaluated.
     Searching,
+    /// The run has ended.
     Ended,
 }
 
@@ -26,22 +31,30 @@ impl fmt::Display for RunPhase {
     }
 }
 
-/// Counts that tell how far a run is.
+/// Progress of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
+    /// Molecules that were evaluated or failed permanently.
     pub evaluations: usize,
+    /// Evaluations after which the run ends at the latest, initial ones included.
     pub asked_for: usize,
-    /// Molecules that failed for good.
+    /// Molecules that failed permanently.
     pub failures: usize,
-    /// Results that an earlier run had.
+    /// Cache hits, free atoms included.
     pub cached: usize,
+    /// Batches with new candidates.
     pub batches: u32,
+    /// Candidates in the queue.
     pub queued: usize,
+    /// Newest batch in the queue; None if it is empty.
     pub newest_batch: Option<u32>,
+    /// Evaluations that are submitted and have not ended.
     pub in_flight: usize,
+    /// Best evaluated molecule, if there is one.
     pub incumbent: Option<EvaluatedMolecule>,
+    /// Phase of the run.
     pub phase: RunPhase,
-    /// Tasks that have ended, of every kind.
+    /// Tasks of every kind that have ended.
     pub ended: u64,
 }
 

@@ -1,13 +1,13 @@
-//! The candidate queue: newest batch first, best rank first within it.
+//! Queue of candidates: newest batch first, best rank first within it.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::task::Candidate;
 
-/// The queue between the generator and the consumer, of bounded length.
+/// Queue of bounded length between the generator loop and the consumer loop.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct CandidateQueue {
+pub(super) struct CandidateQueue {
     waiting: BTreeMap<(Reverse<u32>, u32), Candidate>,
     capacity: usize,
 }
@@ -21,7 +21,7 @@ impl CandidateQueue {
         }
     }
 
-    /// Adds a batch; returns the candidates that it replaces, the last in the queue first.
+    /// Adds a batch; returns the candidates in excess of the capacity, the last in the queue first.
     pub fn push(&mut self, batch: Vec<Candidate>) -> Vec<Candidate> {
         self.waiting
             .extend(batch.into_iter().map(|c| ((Reverse(c.batch), c.rank), c)));
@@ -36,7 +36,7 @@ impl CandidateQueue {
         self.waiting.pop_first().map(|(_, c)| c)
     }
 
-    /// Returns the number of the newest batch that waits.
+    /// Returns the number of the newest batch in the queue.
     pub fn newest_batch(&self) -> Option<u32> {
         self.waiting.keys().next().map(|(Reverse(batch), _)| *batch)
     }
@@ -46,13 +46,14 @@ impl CandidateQueue {
         self.waiting.len()
     }
 
-    /// Returns whether it holds no candidate.
+    /// Returns true if it holds no candidate.
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// Iterates in the order in which `pop` returns the candidates.
-    pub fn iter(&self) -> impl Iterator<Item = &Candidate> {
+    #[cfg(test)]
+    fn iter(&self) -> impl Iterator<Item = &Candidate> {
         self.waiting.values()
     }
 }

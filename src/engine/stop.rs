@@ -1,15 +1,15 @@
-//! End of a run: the reasons to stop, and the tasks that are cancelled then.
+//! End of a run: reasons to stop, and tasks that are cancelled then.
 
 use crate::task::{Record, StoppedBy, TaskId};
 
-use super::{Effect, Engine, Phase, Step};
+use super::{Effect, Engine, EngineStep, Phase};
 
-/// Evaluations that must have ended before the share of failures is judged.
+/// Number of ended evaluations from which the share of failures counts.
 const FAILURES_JUDGED_FROM: usize = 10;
 
 impl Engine {
-    /// A reason to take nothing more on. With `schedule: batch` only looked for between batches, so
-    /// that the number of slots cannot decide what was computed.
+    /// Returns a reason to submit no more tasks. With `schedule: batch` there is one between
+    /// batches only, so the computed molecules do not depend on the number of slots.
     pub(super) fn reason_to_stop(&self) -> Option<StoppedBy> {
         if !self.may_judge() {
             return None;
@@ -37,6 +37,7 @@ impl Engine {
         }
     }
 
+    /// Returns a reason to stop if the share of failures is too high.
     pub(super) fn failed_too_often(&self) -> Option<StoppedBy> {
         let ended = self.evaluations();
         let limit = self.config.stop.failure_share * ended as f64;
@@ -44,8 +45,8 @@ impl Engine {
             .then_some(StoppedBy::FailureShare)
     }
 
-    /// Cancels the tasks whose results cannot matter, once no more tasks are submitted.
-    pub(super) fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut Step) {
+    /// Cancels the tasks whose results are not needed, once no more tasks are submitted.
+    pub(super) fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut EngineStep) {
         let at_once = !matches!(
             stopped_by,
             StoppedBy::Evaluations
@@ -56,7 +57,7 @@ impl Engine {
         let pointless: Vec<TaskId> = self
             .live
             .iter()
-            .filter(|(_, live)| at_once || !live.work.is_of_a_candidate())
+            .filter(|(_, live)| at_once || !live.spec.is_evaluation())
             .map(|(id, _)| *id)
             .collect();
         for task in pointless {
@@ -65,7 +66,7 @@ impl Engine {
     }
 
     /// Ends the run, once no more tasks are submitted and all have ended.
-    pub(super) fn end_if_due(&mut self, step: &mut Step) {
+    pub(super) fn end_if_due(&mut self, step: &mut EngineStep) {
         let Some(stopped_by) = self.stopping else {
             return;
         };

@@ -1,30 +1,32 @@
-//! Tasks of a run: created, ended, tried again, cancelled.
+//! Tasks of a run: created, retried, ended, cancelled.
 
 use crate::task::{
     Attempt, Candidate, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record,
     Retries, StoppedBy, TaskId, TaskState, Usage,
 };
 
-use super::{Effect, Engine, Step};
+use super::{Effect, Engine, EngineStep};
+
+/// A task that has not ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Live {
+pub(super) struct LiveTask {
     pub state: TaskState,
-    pub work: Work,
-    /// Before this the present attempt must not start, milliseconds since the Unix epoch.
+    pub spec: TaskSpec,
+    /// End of the backoff of the present attempt, milliseconds since the Unix epoch.
     pub not_before: Option<i64>,
 }
 
-/// Purpose of a task, with all that its input is made of.
+/// Purpose of a task, with everything that its input is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Work {
+pub(super) enum TaskSpec {
     Reference {
         element: String,
     },
-    /// The first of the two steps of an evaluation whose level has two.
+    /// First step of an evaluation at a two-step level.
     Relax(Candidate),
     Evaluate {
         candidate: Candidate,
-        /// In the XYZ format, from the first step if there are two.
+        /// Geometry from the first step, XYZ format, angstrom; None if there is no first step.
         geometry: Option<String>,
     },
     Train {
@@ -43,29 +45,30 @@ pub(super) enum Work {
 }
 
 impl Engine {
-    /// Creates a task and has its first attempt started.
-    pub(super) fn submit(&mut self, work: Work, step: &mut Step) {
+    /// Creates the next task and submits its first attempt.
+    pub(super) fn submit(&mut self, spec: TaskSpec, step: &mut EngineStep) {
         self.last_task += 1;
-        self.submit_as(TaskId(self.last_task), work, step);
+        self.submit_as(TaskId(self.last_task), spec, step);
     }
 
-    pub(super) fn submit_as(&mut self, task: TaskId, work: Work, step: &mut Step) {
-        let (smiles, batch) = match &work {
-            Work::Reference { element } => (Some(format!("[{element}]")), None),
-            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+    /// Creates a task of a given number and submits its first attempt.
+    pub(super) fn submit_as(&mut self, task: TaskId, spec: TaskSpec, step: &mut EngineStep) {
+        let (smiles, batch) = match &spec {
+            TaskSpec::Reference { element } => (Some(format!("[{element}]")), None),
+            TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } => {
                 (Some(c.smiles.clone()), Some(c.batch))
             }
-            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+            TaskSpec::Train { .. } | TaskSpec::Generate { .. } | TaskSpec::Screen { .. } => {
                 (None, Some(self.generator.batch()))
             }
         };
         step.records.push(Record::TaskCreated {
             task,
-            stage: self.stage(&work).0.to_owned(),
+            stage: self.stage(&spec).0.to_owned(),
             smiles,
             batch,
         });
-        if let Work::Relax(c) | Work::Evaluate { candidate: c, .. } = &work {
+        if let TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } = &spec {
             step.records.push(Record::Evaluating {
                 batch: c.batch,
                 rank: c.rank,
@@ -75,39 +78,39 @@ impl Engine {
         step.effects.push(Effect::Submit { task, attempt: 1 });
         self.live.insert(
             task,
-            Live {
+            LiveTask {
                 state: TaskState::first(),
-                work,
+                spec,
                 not_before: None,
             },
         );
     }
 
-    /// Name of the stage that `work` belongs to, and its retries.
-    pub(super) fn stage(&self, work: &Work) -> (&str, &Retries) {
+    /// Returns the name of the stage that `spec` belongs to, and its retries.
+    pub(super) fn stage(&self, spec: &TaskSpec) -> (&str, &Retries) {
         let c = &self.config;
-        match work {
-            Work::Reference { .. } => (&c.references.stage, &self.atom_retries),
-            Work::Relax(candidate) => {
+        match spec {
+            TaskSpec::Reference { .. } => (&c.references.stage, &self.atom_retries),
+            TaskSpec::Relax(candidate) => {
                 let stage = self.evaluation_stage(candidate);
                 let first = stage.geometry.as_ref();
                 first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
             }
-            Work::Evaluate { candidate, .. } => {
+            TaskSpec::Evaluate { candidate, .. } => {
                 let stage = self.evaluation_stage(candidate);
                 (&stage.stage, &stage.retries)
             }
-            Work::Train { .. } => (&c.train.stage, &c.train.retries),
-            Work::Generate { .. } => (&c.generate.stage, &c.generate.retries),
-            Work::Screen { .. } => (&c.screen.stage, &c.screen.retries),
+            TaskSpec::Train { .. } => (&c.train.stage, &c.train.retries),
+            TaskSpec::Generate { .. } => (&c.generate.stage, &c.generate.retries),
+            TaskSpec::Screen { .. } => (&c.screen.stage, &c.screen.retries),
         }
     }
 
-    /// Moves a task on after the end of an attempt: to the next attempt, or to its end.
+    /// Submits the next attempt of a task after the end of one, or ends the task.
     ///
     /// # Errors
     ///
-    /// The attempt is not under way; nothing has changed then.
+    /// Fails if the attempt is not outstanding; nothing has changed then.
     pub(super) fn attempt_ended(
         &mut self,
         task: TaskId,
@@ -115,14 +118,14 @@ impl Engine {
         usage: Usage,
         outcome: &Outcome,
         at: i64,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) -> Result<(), IllegalEvent> {
         let illegal = IllegalEvent { task, attempt };
         let Some(live) = self.live.get(&task) else {
             return Err(illegal);
         };
-        let failure = self.failure(&live.work, outcome);
-        let retries = self.stage(&live.work).1;
+        let failure = self.failure(&live.spec, outcome);
+        let retries = self.stage(&live.spec).1;
         let Some(state) = live.state.after(attempt, failure.as_ref(), retries) else {
             return Err(illegal);
         };
@@ -150,7 +153,7 @@ impl Engine {
         state: TaskState,
         failure: Failure,
         at: i64,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         let Some(live) = self.live.get(&task) else {
             return;
@@ -158,7 +161,7 @@ impl Engine {
         let TaskState::Submitted { attempt, .. } = state else {
             return;
         };
-        let wait = self.stage(&live.work).1.wait(attempt as usize - 1);
+        let wait = self.stage(&live.spec).1.wait(attempt as usize - 1);
         let wait = wait.as_millis() as i64;
         let not_before = (wait > 0).then(|| at.saturating_add(wait));
         step.records.push(Record::TaskAgain {
@@ -180,64 +183,66 @@ impl Engine {
         }
     }
 
-    /// Removes a task that succeeded or failed for good, and hands its answer to the loop that it
-    /// belongs to.
+    /// Removes a task that succeeded or failed permanently, and passes its outcome to its loop.
     fn task_ended(
         &mut self,
         task: TaskId,
         state: EndState,
         usage: Usage,
         outcome: &Outcome,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
-        let Some(Live { work, .. }) = self.live.remove(&task) else {
+        let Some(LiveTask { spec, .. }) = self.live.remove(&task) else {
             return;
         };
         let answer = (state == EndState::Succeeded).then_some(outcome);
         step.records.push(Record::TaskEnded { task, state, usage });
-        match work {
-            Work::Reference { element } => self.reference_ended(element, answer, step),
-            Work::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
-            Work::Evaluate { candidate, .. } => {
+        match spec {
+            TaskSpec::Reference { element } => self.reference_ended(element, answer, step),
+            TaskSpec::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
+            TaskSpec::Evaluate { candidate, .. } => {
                 self.evaluation_ended(task, candidate, answer, step);
             }
-            work @ (Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. }) => {
-                self.generator_task_ended(work, answer, step);
+            spec @ (TaskSpec::Train { .. }
+            | TaskSpec::Generate { .. }
+            | TaskSpec::Screen { .. }) => {
+                self.generator_task_ended(spec, answer, step);
             }
         }
     }
 
-    /// Returns the reason for which `outcome` is no answer to `work`; none if it is one.
-    pub(super) fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
+    /// Returns the failure that `outcome` means for `spec`; None if it is a success.
+    pub(super) fn failure(&self, spec: &TaskSpec, outcome: &Outcome) -> Option<Failure> {
         let unreadable = |message: &str| {
             Some(Failure {
                 kind: FailureKind::Unreadable,
                 message: message.to_owned(),
             })
         };
-        match (work, outcome) {
+        match (spec, outcome) {
             (_, Outcome::Failed(failure)) => Some(failure.clone()),
-            (Work::Evaluate { .. }, Outcome::Simulated { .. })
+            (TaskSpec::Evaluate { .. }, Outcome::Simulated { .. })
                 if self.evaluation_of(outcome).is_none() =>
             {
                 unreadable(
                     "the energy is not a number, or an element of the molecule has no reference",
                 )
             }
-            (Work::Reference { .. } | Work::Evaluate { .. }, Outcome::Simulated { .. })
-            | (Work::Relax(_), Outcome::Relaxed { .. })
-            | (Work::Train { .. }, Outcome::Trained { .. })
-            | (Work::Generate { .. }, Outcome::Generated { .. })
-            | (Work::Screen { .. }, Outcome::Screened { .. }) => None,
+            (TaskSpec::Reference { .. } | TaskSpec::Evaluate { .. }, Outcome::Simulated { .. })
+            | (TaskSpec::Relax(_), Outcome::Relaxed { .. })
+            | (TaskSpec::Train { .. }, Outcome::Trained { .. })
+            | (TaskSpec::Generate { .. }, Outcome::Generated { .. })
+            | (TaskSpec::Screen { .. }, Outcome::Screened { .. }) => None,
             _ => unreadable("the result is not of the kind that was asked for"),
         }
     }
 
+    /// Records the energy of a free atom; without one the run stops.
     pub(super) fn reference_ended(
         &mut self,
         element: String,
         answer: Option<&Outcome>,
-        step: &mut Step,
+        step: &mut EngineStep,
     ) {
         match answer {
             Some(Outcome::Simulated {
@@ -255,7 +260,8 @@ impl Engine {
         }
     }
 
-    pub(super) fn cancel(&mut self, task: TaskId, step: &mut Step) {
+    /// Cancels a task.
+    pub(super) fn cancel(&mut self, task: TaskId, step: &mut EngineStep) {
         let Some(live) = self.live.remove(&task) else {
             return;
         };
@@ -268,8 +274,8 @@ impl Engine {
             state: EndState::Cancelled,
             usage: Usage::default(),
         });
-        match live.work {
-            Work::Relax(c) | Work::Evaluate { candidate: c, .. } => {
+        match live.spec {
+            TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } => {
                 self.simulations -= 1;
                 self.known.remove(&c.smiles);
                 step.records.push(Record::EvaluationCancelled {
@@ -277,21 +283,23 @@ impl Engine {
                     rank: c.rank,
                 });
             }
-            Work::Train { .. } | Work::Generate { .. } | Work::Screen { .. } => {
+            TaskSpec::Train { .. } | TaskSpec::Generate { .. } | TaskSpec::Screen { .. } => {
                 self.generator.forget_batch()
             }
-            Work::Reference { .. } => {}
+            TaskSpec::Reference { .. } => {}
         }
     }
 }
 
-impl Work {
-    pub(super) fn is_of_a_candidate(&self) -> bool {
+impl TaskSpec {
+    /// Returns true for a step of an evaluation.
+    pub(super) fn is_evaluation(&self) -> bool {
         matches!(self, Self::Relax(_) | Self::Evaluate { .. })
     }
 }
 
-impl Live {
+impl LiveTask {
+    /// Returns the number of the outstanding attempt.
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self.state {
             TaskState::Submitted { attempt, .. } => Some(attempt),

@@ -1,4 +1,4 @@
-//! Partitions of a site profile as a forecast sees them: slots, nodes, walltimes.
+//! Machine of a forecast: slots, nodes and walltimes of the partitions of a site profile.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,66 +6,100 @@ use std::time::Duration;
 use super::times::Millis;
 use crate::config::site::{BatchExecutor, Blocks, Executor, Partition, Site};
 
-/// The partitions of a site.
+/// Partitions and nodes of a site.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Machine {
+    /// Partitions by name.
     pub partitions: BTreeMap<String, Supply>,
-    /// Nodes held from beginning to end: those of an allocation, or this host if there is nothing
-    /// else.
+    /// Nodes held from begin to end: those of the allocation, this host without any scheduler, or
+    /// 0.
     pub nodes: usize,
 }
 
 /// Origin of the slots of a partition.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Supply {
-    /// Always there.
-    Held { slots: usize },
-    /// Each task waits for a job of its own.
-    Jobs {
+    /// Slots on nodes that are held throughout.
+    Held {
+        /// Tasks at once.
         slots: usize,
+    },
+    /// A job for each task.
+    Jobs {
+        /// Most jobs at once.
+        slots: usize,
+        /// Nodes of a job.
         nodes_per_task: usize,
+        /// Walltime of a job, milliseconds.
         walltime: Millis,
     },
-    /// Tasks wait for room in blocks.
-    Blocks { slots: usize, rules: BlockRules },
+    /// Slots in blocks of nodes.
+    Blocks {
+        /// Most tasks at once, in all blocks.
+        slots: usize,
+        /// Size and number of the blocks.
+        rules: BlockRules,
+    },
 }
 
-/// Rules for blocks of nodes.
+/// Size and number of the blocks of a partition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BlockRules {
+    /// Number of blocks that are kept although they idle.
     pub min: usize,
+    /// Number of blocks that are submitted first.
     pub init: usize,
+    /// Most blocks at once.
     pub max: usize,
     /// Nodes of a block.
     pub nodes: usize,
-    /// Tasks of a block at once.
+    /// Most tasks of a block at once.
     pub capacity: usize,
+    /// Walltime of a block, milliseconds.
     pub walltime: Millis,
+    /// Time after which an idle block is released, milliseconds.
     pub idle: Millis,
 }
 
 /// Reason for which a site cannot be forecast.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MachineError {
+    /// The size of the allocation is needed and not given.
     #[error("`{partition}` takes its nodes from an allocation of unknown size")]
-    NodesMissing { partition: String },
+    NodesMissing {
+        /// Name of the partition.
+        partition: String,
+    },
+    /// The size of an allocation is given, and the site has none.
     #[error(
         "{nodes} nodes were asked for, but no partition of this site takes nodes of an allocation"
     )]
-    NodesUnused { nodes: usize },
+    NodesUnused {
+        /// Size given.
+        nodes: usize,
+    },
+    /// The allocation is too small for a partition.
     #[error(
         "an allocation of {nodes} nodes leaves `{partition}` {left}, and a task of it takes {needed}"
     )]
     TooFewNodes {
+        /// Nodes of the allocation.
         nodes: usize,
+        /// Name of the partition.
         partition: String,
+        /// Nodes left to the partition.
         left: usize,
+        /// Nodes that one of its tasks takes.
         needed: usize,
     },
 }
 
 impl Machine {
-    /// The partitions of `site`, `nodes` being those of its allocation.
+    /// Returns the machine of `site`. `nodes`: size of its allocation, if it is given.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `nodes` is missing, unused, or too few for a partition.
     pub fn new(site: &Site, nodes: Option<usize>) -> Result<Self, MachineError> {
         let taken = site.partitions.values().filter_map(taken).sum::<usize>();
         let mut partitions = BTreeMap::new();
@@ -93,7 +127,7 @@ impl Machine {
 }
 
 impl Supply {
-    /// Tasks that run at once, at the most.
+    /// Returns the most tasks that run at once.
     pub fn slots(&self) -> usize {
         match self {
             Self::Held { slots } | Self::Jobs { slots, .. } | Self::Blocks { slots, .. } => *slots,
@@ -101,7 +135,7 @@ impl Supply {
     }
 }
 
-/// Nodes that a partition takes of the allocation, if it says so.
+/// Nodes that the profile gives a partition of the allocation.
 fn taken(partition: &Partition) -> Option<usize> {
     match &partition.executor {
         Executor::Allocation { nodes, .. } => nodes.map(|nodes| nodes.get()),
@@ -182,6 +216,7 @@ fn rules(blocks: &Blocks, tasks_per_node: usize) -> BlockRules {
     }
 }
 
+/// Whole milliseconds of a duration.
 pub(super) fn millis(duration: Duration) -> Millis {
     duration.as_millis() as Millis
 }

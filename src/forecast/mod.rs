@@ -1,12 +1,12 @@
-//! Forecast of a campaign: the engine that runs campaigns, with events from a simulated site.
+//! Forecast of a campaign: its engine, with events from a simulated site.
 
 mod machine;
+mod outcomes;
 mod partition;
-mod simulation;
+mod simulated_run;
 mod table;
 mod tally;
 mod times;
-mod world;
 
 pub use machine::{BlockRules, Machine, MachineError, Supply};
 pub use table::Table;
@@ -21,101 +21,132 @@ use crate::config::campaign::Campaign;
 use crate::plan::Plan;
 use crate::task::{IllegalEvent, StoppedBy};
 
-use simulation::Simulation;
+use simulated_run::SimulatedRun;
 
 /// Assumptions about a campaign that has not run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
-    /// Duration of a simulation.
+    /// Durations of simulations.
     pub task_time: Times,
-    /// Duration of a `generate` task.
+    /// Durations of `generate` tasks.
     pub ml_time: Times,
-    /// Duration of a `train` or `screen` task.
+    /// Durations of `train` and `screen` tasks.
     pub fit_time: Times,
     /// Share of attempts at a simulation that fail, 0 to 1.
     pub failures: f64,
-    /// Time that a job or a block waits in the scheduler's queue.
+    /// Time that a job or block waits in the scheduler's queue, milliseconds.
     pub queue_wait: Millis,
-    /// Correlation of the surrogate's predictions with the truth, of (0, 1].
+    /// Correlation of the surrogate's predictions with computed values, in (0, 1].
     pub skill: f64,
 }
 
 /// Forecast of a campaign on a machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Forecast {
+    /// Reason for the end.
     #[serde(serialize_with = "word")]
     pub stopped_by: StoppedBy,
-    /// From beginning to end.
+    /// Time from begin to end, seconds.
     pub seconds: f64,
+    /// Hours of nodes that are held, idle or not.
     pub node_hours: f64,
-    /// Tasks of all kinds, attempts at them not counted.
+    /// Number of tasks of all kinds.
     pub tasks: u64,
-    /// Molecules whose evaluation ended, the initial ones included.
+    /// Molecules that were evaluated or failed permanently, initial ones included.
     pub evaluations: usize,
+    /// Molecules that failed permanently.
     pub failures: usize,
-    /// Batches that brought new candidates.
+    /// Batches with new candidates.
     pub batches: u32,
+    /// Use of the partitions, by name.
     pub partitions: BTreeMap<String, PartitionForecast>,
-    /// From the first candidate handed over to the last; none without candidates.
-    pub search: Option<Search>,
+    /// Use from the first submitted candidate to the last; None without candidates.
+    pub search: Option<SearchForecast>,
+    /// Best molecule; None if none was evaluated.
     pub best: Option<Best>,
 }
 
-/// A partition of the machine, from beginning to end.
+/// Use of a partition from begin to end.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct PartitionForecast {
+    /// Number of slots.
     pub slots: usize,
+    /// Number of tasks.
     pub tasks: u64,
-    /// Share of the time of all slots in which they compute.
+    /// Busy share of the time of all slots, 0 to 1.
     pub utilisation: f64,
 }
 
-/// The partition that evaluates candidates, while there are candidates to come.
+/// Use of the partition that evaluates candidates, from the first submitted candidate to the last.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Search {
+pub struct SearchForecast {
+    /// Name of the partition.
     pub partition: String,
+    /// Submission of the first candidate, seconds since the begin.
     pub from_seconds: f64,
+    /// Submission of the last candidate, seconds since the begin.
     pub until_seconds: f64,
+    /// Busy share of slot time, 0 to 1.
     pub utilisation: f64,
-    /// Share of slot time idle because no candidate was there.
+    /// Share of slot time idle for lack of candidates, 0 to 1.
     pub idle_without_candidates: f64,
-    /// Share of slot time idle because tasks waited for nodes.
+    /// Share of slot time idle while tasks wait for nodes, 0 to 1.
     pub idle_without_nodes: f64,
-    /// Candidates queued, and those of them that newer ones pushed out.
+    /// Number of queued candidates.
     pub queued: u64,
+    /// Number of superseded candidates.
     pub superseded: u64,
-    /// Age of a candidate when it is handed over: batches that are newer.
+    /// Number of newer batches at the submission of a candidate.
     pub age_in_batches: Spread,
-    /// Age of a candidate when it is handed over: results that its model had not seen.
+    /// Number of results that the model had not seen at the submission of a candidate.
     pub age_in_results: Spread,
 }
 
-/// The best molecule, and how it compares. The search is a rough model: see `docs/scale.md`.
+/// Best molecule beside the best of the table. The search is a rough model: see `docs/scale.md`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Best {
+    /// SMILES, with the number of its copy.
     pub smiles: String,
-    /// Value of the objective, hartree.
+    /// Value of its objective, hartree.
     pub value_hartree: f64,
+    /// Number of evaluated molecules when it was found, itself included.
     pub found_after_evaluations: usize,
+    /// Time at which it was found, seconds since the begin.
     pub found_after_seconds: f64,
-    /// The lowest of all molecules of the table, hartree.
+    /// Lowest objective of the table, hartree.
     pub lowest_hartree: f64,
-    /// Molecules of the table.
+    /// Distinct molecules of the table.
     pub molecules: usize,
 }
 
 /// Reason for which there is no forecast.
 #[derive(Debug, thiserror::Error)]
 pub enum ForecastError {
+    /// The table is too small for the initial molecules.
     #[error("the table holds {found} molecules, and {asked} are to be drawn at the start")]
-    TooFewMolecules { found: usize, asked: usize },
+    TooFewMolecules {
+        /// Molecules of the table, copies included.
+        found: usize,
+        /// Initial molecules of the campaign.
+        asked: usize,
+    },
+    /// No event is due although the run has not ended.
     #[error("the stage `{stage}` waits for something that never comes")]
-    Stuck { stage: String },
+    Stuck {
+        /// Stage of an outstanding task.
+        stage: String,
+    },
+    /// The engine rejected an event.
     #[error("the engine was told what cannot have happened")]
     Illegal(#[from] IllegalEvent),
 }
 
-/// Runs the campaign on the machine with the molecules of the table, as assumed.
+/// Runs the campaign on the simulated machine with the molecules of the table. The result depends
+/// on the arguments alone.
+///
+/// # Errors
+///
+/// Fails if the table is too small, or no event is due before the run has ended.
 pub fn forecast(
     campaign: &Campaign,
     plan: &Plan,
@@ -123,9 +154,9 @@ pub fn forecast(
     table: &Table,
     assumptions: &Assumptions,
 ) -> Result<Forecast, ForecastError> {
-    let mut simulation = Simulation::new(campaign, plan, machine, table, assumptions);
-    let stopped_by = simulation.run()?;
-    Ok(simulation.forecast(machine, stopped_by))
+    let mut run = SimulatedRun::new(campaign, plan, machine, table, assumptions);
+    let stopped_by = run.run_to_end()?;
+    Ok(run.forecast(machine, stopped_by))
 }
 
 fn word<S: serde::Serializer>(stopped_by: &StoppedBy, to: S) -> Result<S::Ok, S::Error> {

@@ -1,5 +1,5 @@
-//! A partition in a forecast: tasks wait, start when there is a slot and a node for them, and end.
-//! Time is an argument.
+//! Simulated partition: tasks wait, start once there is a slot and a node for them, and end. Time
+//! is an argument.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -8,74 +8,82 @@ use super::machine::{BlockRules, Supply, millis};
 use super::times::Millis;
 use crate::task::{Attempt, Limits, TaskId, block_time};
 
-/// The slots of a partition and what is in them.
+/// Slots of a partition, with waiting and running tasks.
 #[derive(Debug)]
-pub struct Partition {
+pub struct SimulatedPartition {
     supply: Supply,
-    /// Time that a job or a block waits in the scheduler's queue.
+    /// Time that a job or block waits in the scheduler's queue.
     queue_wait: Millis,
-    waiting: VecDeque<Waiting>,
-    running: BTreeMap<TaskId, Running>,
-    /// Tasks in slots, those whose job waits included.
+    waiting: VecDeque<WaitingTask>,
+    running: BTreeMap<TaskId, SimulatedTask>,
+    /// Number of tasks in slots, those whose job waits included.
     used: usize,
-    /// Tasks that compute.
+    /// Number of tasks that compute.
     busy: usize,
-    blocks: BTreeMap<u64, Block>,
+    blocks: BTreeMap<u64, SimulatedBlock>,
     next_block: u64,
+    /// True once the first blocks were submitted.
     begun: bool,
-    /// Milliseconds of nodes, those that are held throughout left out.
+    /// Time of nodes of ended jobs and blocks, node milliseconds.
     node_time: u64,
 }
 
-/// A task that is handed to a partition.
+/// A task that waits for a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingTask {
     pub task: TaskId,
     pub attempt: Attempt,
-    /// Duration if nothing terminates it.
+    /// Duration unless a limit terminates it.
     pub time: Millis,
     pub limits: Limits,
 }
 
+/// A task in a slot.
 #[derive(Clone, Copy, Debug)]
-struct Running {
+struct SimulatedTask {
     attempt: Attempt,
     block: Option<u64>,
-    /// When its nodes came; none while its job waits.
+    /// Time at which it got its nodes; None while its job waits.
     since: Option<Millis>,
 }
 
+/// A block of nodes.
 #[derive(Clone, Copy, Debug, Default)]
-struct Block {
-    /// Once it runs.
+struct SimulatedBlock {
+    /// Begin and end of its walltime; None while it waits.
     times: Option<(Millis, Millis)>,
+    /// Number of tasks in it.
     used: usize,
+    /// Time at which its last task ended; None while it has tasks.
     idle_since: Option<Millis>,
 }
 
-/// Something that a partition will want to be told of, at its time.
+/// Event of a partition that is due at a later time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Due {
-    /// The job of a task gets its nodes.
+pub enum DueEvent {
+    /// The job of an attempt gets its nodes.
     Starts(TaskId, Attempt),
-    Ends(TaskId, Attempt, How),
+    /// An attempt ends.
+    Ends(TaskId, Attempt, SimulatedEnd),
+    /// A block gets its nodes.
     BlockStarts(u64),
-    /// It may have idled long enough, or be at its end.
+    /// A block may have idled for too long, or its walltime may be over.
     BlockChecked(u64),
 }
 
 /// End of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum How {
+pub enum SimulatedEnd {
     Done,
     TimedOut,
     Walltime,
 }
 
-/// Future events by time.
-pub type Agenda = Vec<(Millis, Due)>;
+/// Events with their times, in no order.
+pub type Agenda = Vec<(Millis, DueEvent)>;
 
-impl Partition {
+impl SimulatedPartition {
+    /// Returns a partition without tasks. `queue_wait`: time of jobs and blocks in the queue.
     pub fn new(supply: Supply, queue_wait: Millis) -> Self {
         Self {
             supply,
@@ -91,21 +99,22 @@ impl Partition {
         }
     }
 
+    /// Returns the number of slots.
     pub fn slots(&self) -> usize {
         self.supply.slots()
     }
 
-    /// Tasks that compute.
+    /// Returns the number of tasks that compute.
     pub fn busy(&self) -> usize {
         self.busy
     }
 
-    /// Returns true if a waiting task could use an idle slot but for its node.
+    /// Returns true if a task waits for nodes.
     pub fn wants_nodes(&self) -> bool {
         !self.waiting.is_empty() || self.busy < self.used
     }
 
-    /// Milliseconds of nodes until `now`.
+    /// Returns the time of nodes of jobs and blocks until `now`, node milliseconds.
     pub fn node_time(&self, now: Millis) -> u64 {
         let held = match &self.supply {
             Supply::Held { .. } => 0,
@@ -121,12 +130,12 @@ impl Partition {
         self.node_time + held
     }
 
-    /// Takes a task on.
-    pub fn submit(&mut self, task: Waiting) {
+    /// Adds a task to those that wait.
+    pub fn submit(&mut self, task: WaitingTask) {
         self.waiting.push_back(task);
     }
 
-    /// Ends tasks of whose end nobody will be told.
+    /// Ends tasks without an event.
     pub fn cancel(&mut self, now: Millis, tasks: &BTreeSet<TaskId>) {
         self.waiting
             .retain(|waiting| !tasks.contains(&waiting.task));
@@ -135,10 +144,10 @@ impl Partition {
         }
     }
 
-    /// Returns true if a due event ends an attempt that still runs.
-    pub fn take(&mut self, now: Millis, due: Due) -> Option<(TaskId, Attempt, How)> {
+    /// Applies a due event; returns the attempt that it ends, if that still runs.
+    pub fn take(&mut self, now: Millis, due: DueEvent) -> Option<(TaskId, Attempt, SimulatedEnd)> {
         match due {
-            Due::Starts(task, attempt) => {
+            DueEvent::Starts(task, attempt) => {
                 let running = self.running.get_mut(&task);
                 if let Some(running) = running.filter(|running| running.attempt == attempt) {
                     running.since = Some(now);
@@ -146,15 +155,15 @@ impl Partition {
                 }
                 None
             }
-            Due::Ends(task, attempt, how) => {
+            DueEvent::Ends(task, attempt, end) => {
                 let running = self.running.get(&task)?;
                 if running.attempt != attempt {
                     return None;
                 }
                 self.leave(now, task);
-                Some((task, attempt, how))
+                Some((task, attempt, end))
             }
-            Due::BlockStarts(name) => {
+            DueEvent::BlockStarts(name) => {
                 if let (Some(block), Supply::Blocks { rules, .. }) =
                     (self.blocks.get_mut(&name), &self.supply)
                 {
@@ -163,12 +172,12 @@ impl Partition {
                 }
                 None
             }
-            // `advance` looks at all blocks.
-            Due::BlockChecked(_) => None,
+            // `advance` checks all blocks.
+            DueEvent::BlockChecked(_) => None,
         }
     }
 
-    /// Starts what can start.
+    /// Starts tasks and blocks that can start, and adds their events to `agenda`.
     pub fn advance(&mut self, now: Millis, agenda: &mut Agenda) {
         match self.supply {
             Supply::Held { slots } => {
@@ -190,22 +199,22 @@ impl Partition {
             Supply::Blocks { slots, rules } => {
                 self.end_blocks(now, &rules);
                 self.place(now, slots, &rules, agenda);
-                self.ask(now, &rules, agenda);
+                self.submit_blocks(now, &rules, agenda);
                 self.plan_releases(now, &rules, agenda);
             }
         }
     }
 
-    /// `left`: what remains of the walltime once it runs.
+    /// Starts a task. `left`: remaining walltime at its start.
     fn start(
         &mut self,
         now: Millis,
-        task: Waiting,
+        task: WaitingTask,
         block: Option<u64>,
         left: Millis,
         agenda: &mut Agenda,
     ) {
-        let Waiting {
+        let WaitingTask {
             task,
             attempt,
             time,
@@ -217,19 +226,19 @@ impl Partition {
         };
         let begin = now + wait;
         if wait > 0 {
-            agenda.push((begin, Due::Starts(task, attempt)));
+            agenda.push((begin, DueEvent::Starts(task, attempt)));
         }
         let since = (wait == 0).then_some(now);
-        let (length, how) = [
-            (millis(limits.timeout), How::TimedOut),
-            (left, How::Walltime),
+        let (length, end) = [
+            (millis(limits.timeout), SimulatedEnd::TimedOut),
+            (left, SimulatedEnd::Walltime),
         ]
         .into_iter()
-        .fold((time, How::Done), |shortest, end| {
+        .fold((time, SimulatedEnd::Done), |shortest, end| {
             if end.0 < shortest.0 { end } else { shortest }
         });
-        agenda.push((begin + length, Due::Ends(task, attempt, how)));
-        let running = Running {
+        agenda.push((begin + length, DueEvent::Ends(task, attempt, end)));
+        let running = SimulatedTask {
             attempt,
             block,
             since,
@@ -239,6 +248,7 @@ impl Partition {
         self.busy += usize::from(since.is_some());
     }
 
+    /// Removes a running task.
     fn leave(&mut self, now: Millis, task: TaskId) {
         let Some(running) = self.running.remove(&task) else {
             return;
@@ -276,6 +286,7 @@ impl Partition {
         });
     }
 
+    /// Starts waiting tasks in blocks that have room and time for them.
     fn place(&mut self, now: Millis, slots: usize, rules: &BlockRules, agenda: &mut Agenda) {
         while let Some(task) = self.waiting.front().copied() {
             let room = self.blocks.iter_mut().find_map(|(name, block)| {
@@ -294,8 +305,8 @@ impl Partition {
         }
     }
 
-    /// Asks for blocks as the queue grows.
-    fn ask(&mut self, now: Millis, rules: &BlockRules, agenda: &mut Agenda) {
+    /// Submits blocks as the queue grows.
+    fn submit_blocks(&mut self, now: Millis, rules: &BlockRules, agenda: &mut Agenda) {
         if self.waiting.is_empty() && !self.begun {
             return;
         }
@@ -303,11 +314,11 @@ impl Partition {
             .waiting
             .front()
             .map_or(Duration::ZERO, |task| task.limits.expected);
-        let is_open = |block: &&Block| {
+        let is_open = |block: &&SimulatedBlock| {
             let until = block.times.map(|(_, until)| until);
             until.is_none_or(|until| rules.lasts(now, until, time))
         };
-        let open: Vec<&Block> = self.blocks.values().filter(is_open).collect();
+        let open: Vec<&SimulatedBlock> = self.blocks.values().filter(is_open).collect();
         let demand = self.waiting.len() + open.iter().map(|block| block.used).sum::<usize>();
         let first = if self.begun { 0 } else { rules.init };
         let target = demand.div_ceil(rules.capacity).max(rules.min).max(first);
@@ -315,13 +326,17 @@ impl Partition {
         let missing = target.saturating_sub(open.len()).min(room);
         self.begun = true;
         for _ in 0..missing {
-            self.blocks.insert(self.next_block, Block::default());
-            agenda.push((now + self.queue_wait, Due::BlockStarts(self.next_block)));
+            self.blocks
+                .insert(self.next_block, SimulatedBlock::default());
+            agenda.push((
+                now + self.queue_wait,
+                DueEvent::BlockStarts(self.next_block),
+            ));
             self.next_block += 1;
         }
     }
 
-    /// When to look at the blocks that idle, or whose end comes.
+    /// Adds the times at which idle blocks may be released to `agenda`.
     fn plan_releases(&self, now: Millis, rules: &BlockRules, agenda: &mut Agenda) {
         for (name, block) in &self.blocks {
             let (Some((begun, until)), Some(since)) = (block.times, block.idle_since) else {
@@ -329,16 +344,16 @@ impl Partition {
             };
             if since == now || begun == now {
                 let checked = (since + rules.idle).min(until);
-                agenda.push((checked, Due::BlockChecked(*name)));
-                agenda.push((until, Due::BlockChecked(*name)));
+                agenda.push((checked, DueEvent::BlockChecked(*name)));
+                agenda.push((until, DueEvent::BlockChecked(*name)));
             }
         }
     }
 }
 
 impl BlockRules {
-    /// Returns true if a block lasts long enough for a task that is `expected` to take so long, as
-    /// in the executor of blocks.
+    /// Returns true if a block that ends at `until` has time for a task that is expected to take
+    /// `expected`. The executor of blocks has the same rule.
     fn lasts(&self, now: Millis, until: Millis, expected: Duration) -> bool {
         let walltime = Duration::from_millis(self.walltime);
         now + millis(block_time(expected, walltime)) <= until

@@ -1,4 +1,4 @@
-//! The molecules of a forecast and their energies: some of QM9, as often as the campaign needs.
+//! Molecules of a forecast with their energies: a part of QM9, copied as often as needed.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -6,7 +6,7 @@ use crate::chem::Molecule;
 use crate::chem::qm9::{Qm9, Qm9Entry};
 use crate::config::campaign::{Campaign, Objective, SearchSpace};
 
-/// U0 of the free atoms at the level of QM9, hartree (its data set's supplement).
+/// U0 of the free atoms at the level of QM9, hartree (supplement of the data set).
 const ATOMS: [(&str, f64); 5] = [
     ("H", -0.500_273),
     ("C", -37.846_772),
@@ -15,25 +15,29 @@ const ATOMS: [(&str, f64); 5] = [
     ("F", -99.718_730),
 ];
 
-/// Molecules of QM9, at most: reading a SMILES string takes a good part of a millisecond.
+/// Most molecules that are read: parsing a SMILES takes most of a millisecond.
 const MOST: usize = 10_000;
 
-/// Molecules of QM9 that lie in the search space by elements and size, evenly taken from all that
-/// do, each in several copies that the engine takes for different molecules.
+/// Molecules of QM9 whose elements and size lie in the search space, evenly taken from all of
+/// these. Each has several copies, which the engine takes for different molecules.
 pub struct Table {
-    rows: Vec<Row>,
-    /// Places in `rows`.
+    rows: Vec<TableMolecule>,
+    /// Indices in `rows`.
     by_smiles: HashMap<String, usize>,
+    /// Copies of each molecule, itself included.
     copies: usize,
-    /// Mean and standard deviation of the objective, hartree.
+    /// Mean of the objective, hartree.
     mean: f64,
+    /// Standard deviation of the objective, hartree.
     deviation: f64,
 }
 
-struct Row {
+/// A molecule of the table.
+struct TableMolecule {
     smiles: String,
+    /// Total energy.
     u0_hartree: f64,
-    /// Total energy of each element of `ATOMS`, hartree.
+    /// Number of atoms of each element of `ATOMS`.
     counts: [u32; ATOMS.len()],
     /// Value of the objective, hartree.
     value: f64,
@@ -43,8 +47,8 @@ struct Row {
 const COPY: char = '~';
 
 impl Table {
-    /// So many copies that `molecules` are no more than half of all; none if the search space has
-    /// nothing of QM9.
+    /// Returns a table for `campaign`, with so many copies that `molecules` are no more than half
+    /// of all; None if no molecule of QM9 lies in the search space.
     pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
         let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
         let qm9 = Qm9::open();
@@ -57,7 +61,7 @@ impl Table {
             let Ok(molecule) = Molecule::parse(entry.smiles) else {
                 continue;
             };
-            let row = Row::new(&molecule, entry, per_atom);
+            let row = TableMolecule::new(&molecule, entry, per_atom);
             by_smiles.entry(row.smiles.clone()).or_insert_with(|| {
                 rows.push(row);
                 rows.len() - 1
@@ -79,18 +83,19 @@ impl Table {
         })
     }
 
-    /// Molecules, each copy counted.
-    pub fn size(&self) -> usize {
+    /// Returns the number of molecules, copies included.
+    pub(super) fn size(&self) -> usize {
         self.rows.len() * self.copies
     }
 
-    /// Number of distinct molecules.
-    pub fn distinct(&self) -> usize {
+    /// Returns the number of distinct molecules.
+    pub(super) fn distinct(&self) -> usize {
         self.rows.len()
     }
 
-    /// The name of a molecule: a SMILES string, and the number of its copy but for the first.
-    pub fn name(&self, molecule: usize) -> String {
+    /// Returns the name of the molecule with this index: a SMILES, followed by the number of its
+    /// copy from the second one on.
+    pub(super) fn name(&self, molecule: usize) -> String {
         let smiles = &self.rows[molecule % self.rows.len()].smiles;
         match molecule / self.rows.len() {
             0 => smiles.clone(),
@@ -98,29 +103,30 @@ impl Table {
         }
     }
 
-    /// Value of the objective, hartree.
-    pub fn value(&self, molecule: usize) -> f64 {
+    /// Returns the objective of the molecule with this index, hartree.
+    pub(super) fn value(&self, molecule: usize) -> f64 {
         self.rows[molecule % self.rows.len()].value
     }
 
-    /// Standard deviation of the objective, hartree.
-    pub fn deviation(&self) -> f64 {
+    /// Returns the standard deviation of the objective, hartree.
+    pub(super) fn deviation(&self) -> f64 {
         self.deviation
     }
 
-    /// Mean of the objective, hartree.
-    pub fn mean(&self) -> f64 {
+    /// Returns the mean of the objective, hartree.
+    pub(super) fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// The lowest value of the objective, hartree.
-    pub fn lowest(&self) -> f64 {
+    /// Returns the lowest objective, hartree.
+    pub(super) fn lowest(&self) -> f64 {
         let values = self.rows.iter().map(|row| row.value);
         values.fold(f64::INFINITY, f64::min)
     }
 
-    /// Total energy in hartree and atoms of `name`, an atom in brackets or a molecule of the table.
-    pub fn energy(&self, name: &str) -> Option<(f64, BTreeMap<String, u32>)> {
+    /// Returns total energy in hartree and number of atoms by element of `name`, a molecule of the
+    /// table or a free atom in brackets; None for another name.
+    pub(super) fn energy(&self, name: &str) -> Option<(f64, BTreeMap<String, u32>)> {
         let Some(row) = self.row(name) else {
             let symbol = name.strip_prefix('[')?.strip_suffix(']')?;
             let atom = ATOMS.iter().find(|(element, _)| *element == symbol);
@@ -135,17 +141,17 @@ impl Table {
     }
 
     /// Returns true if `name` is no molecule of the table.
-    pub fn is_atom(&self, name: &str) -> bool {
+    pub(super) fn is_atom(&self, name: &str) -> bool {
         self.row(name).is_none()
     }
 
-    fn row(&self, name: &str) -> Option<&Row> {
+    fn row(&self, name: &str) -> Option<&TableMolecule> {
         let smiles = name.split(COPY).next()?;
         Some(&self.rows[*self.by_smiles.get(smiles)?])
     }
 }
 
-impl Row {
+impl TableMolecule {
     fn new(molecule: &Molecule, entry: Qm9Entry<'_>, per_atom: bool) -> Self {
         let u0_hartree = entry.u0_hartree;
         let of_molecule = molecule.element_counts();

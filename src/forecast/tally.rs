@@ -1,4 +1,4 @@
-//! Counters of a forecast: slot time, and the age of evaluated candidates.
+//! Counters of a forecast: slot time and age of candidates.
 
 use std::collections::BTreeSet;
 
@@ -7,63 +7,75 @@ use serde::Serialize;
 use super::times::Millis;
 use crate::task::Record;
 
-/// Milliseconds of the slots of a partition.
+/// Time of the slots of a partition, slot milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotTime {
+    /// With a task that computes.
     pub busy: u64,
-    /// Idle, with nothing to do.
+    /// Idle for lack of tasks.
     pub without_tasks: u64,
-    /// Idle, with tasks that wait for nodes.
+    /// Idle while tasks wait for nodes.
     pub without_nodes: u64,
 }
 
-/// Idle time and age of candidates, of a whole forecast.
+/// Counters of a whole forecast.
 #[derive(Debug, Default)]
 pub struct Tally {
-    /// Slot times of each partition.
+    /// Slot time of each partition.
     pub slots: Vec<SlotTime>,
-    /// Tasks of each partition.
+    /// Number of tasks of each partition.
     pub tasks: Vec<u64>,
-    /// Times at which the first and the last candidate were submitted, and the slot time until then
-    /// of the partition that evaluates.
+    /// Submission of the first and of the last candidate, with the slot time of the partition that
+    /// evaluates.
     pub search: Option<(Moment, Moment)>,
+    /// Ages of all submitted candidates.
     pub ages: Ages,
+    /// Number of queued candidates.
     pub queued: u64,
+    /// Number of superseded candidates.
     pub superseded: u64,
-    /// Candidates handed over and not ended: each has a task, or two.
+    /// Batches and ranks of candidates that are submitted and have not ended.
     in_flight: BTreeSet<(u32, u32)>,
     evaluated: u64,
     newest_batch: u32,
-    /// Number of results that each batch was based on.
+    /// Number of results that each batch learnt from.
     made_from: Vec<u64>,
     last: Millis,
 }
 
-/// Slot time until a moment.
+/// Slot time of a partition until a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
+    /// Time since the begin.
     pub at: Millis,
+    /// Slot time until then.
     pub slots: SlotTime,
 }
 
-/// Age of candidates when they were submitted: in batches that were newer, and in results
-/// that came since their model was fitted.
+/// Ages of candidates at their submission, in order.
 #[derive(Debug, Default)]
 pub struct Ages {
+    /// Number of newer batches.
     pub batches: Vec<u32>,
+    /// Number of results since their model was fitted.
     pub results: Vec<u32>,
 }
 
 /// Statistics of a set of numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 pub struct Spread {
+    /// Arithmetic mean.
     pub mean: f64,
+    /// Median, the upper one of an even number.
     pub median: u32,
+    /// 95th percentile.
     pub ninety_fifth: u32,
+    /// Maximum.
     pub most: u32,
 }
 
 impl Tally {
+    /// Returns counters at time zero.
     pub fn new(partitions: usize) -> Self {
         Self {
             slots: vec![SlotTime::default(); partitions],
@@ -73,7 +85,8 @@ impl Tally {
         }
     }
 
-    /// Advances time to `now`; `state`: slots, busy slots and waiting for nodes of each partition.
+    /// Advances time to `now`. `state` of each partition until then: slots, busy slots, and true if
+    /// tasks wait for nodes.
     pub fn pass(&mut self, now: Millis, state: impl Iterator<Item = (usize, usize, bool)>) {
         let time = now - self.last;
         self.last = now;
@@ -88,7 +101,8 @@ impl Tally {
         }
     }
 
-    /// Counts what an event changed; `evaluating`: the partition that computes candidates.
+    /// Counts the records of an event. `evaluating`: index of the partition that evaluates
+    /// candidates.
     pub fn count(&mut self, records: &[Record], evaluating: usize) {
         for record in records {
             match record {
@@ -128,7 +142,7 @@ impl Tally {
 }
 
 impl SlotTime {
-    /// Difference to `earlier`.
+    /// Returns the difference to `earlier`.
     pub fn since(self, earlier: Self) -> Self {
         Self {
             busy: self.busy - earlier.busy,
@@ -137,7 +151,7 @@ impl SlotTime {
         }
     }
 
-    /// Shares of it: busy, idle without tasks, idle without nodes; all zero of no time.
+    /// Returns the shares busy, without tasks, without nodes, 0 to 1; all zero if there is no time.
     pub fn shares(self) -> [f64; 3] {
         let all = (self.busy + self.without_tasks + self.without_nodes).max(1) as f64;
         [self.busy, self.without_tasks, self.without_nodes].map(|time| time as f64 / all)
@@ -145,8 +159,8 @@ impl SlotTime {
 }
 
 impl Spread {
-    /// None of nothing.
-    pub fn of(mut numbers: Vec<u32>) -> Option<Self> {
+    /// Returns the statistics of `numbers`; None if there are none.
+    pub(super) fn of(mut numbers: Vec<u32>) -> Option<Self> {
         numbers.sort_unstable();
         let sum: u64 = numbers.iter().map(|number| u64::from(*number)).sum();
         Some(Self {

@@ -1,4 +1,4 @@
-//! Distributions of task durations, as the command line writes them.
+//! Distributions of task durations, in the form of the command line.
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,21 +8,21 @@ use rand_chacha::ChaCha8Rng;
 
 use crate::config::duration::Duration;
 
-/// `10m`: always the same; `lognormal:10m,0.5`: the median, and the standard deviation of the
-/// logarithm.
+/// Distribution of durations: `10m` is a constant; `lognormal:10m,0.5` gives the median and the
+/// standard deviation of the logarithm.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Times {
     median: Duration,
     sigma: f64,
 }
 
-/// Milliseconds: the clock of a forecast.
+/// Time or duration in a forecast, milliseconds.
 pub type Millis = u64;
 
 const LOGNORMAL: &str = "lognormal:";
 
 impl Times {
-    /// Always `seconds`.
+    /// Returns the constant duration of `seconds`.
     pub const fn of_seconds(seconds: u64) -> Self {
         Self {
             median: Duration::from_secs(seconds),
@@ -30,12 +30,13 @@ impl Times {
         }
     }
 
+    /// Returns the median.
     pub fn median(&self) -> Duration {
         self.median
     }
 
-    /// The time of one task, at least a millisecond.
-    pub fn draw(&self, random: &mut ChaCha8Rng) -> Millis {
+    /// Draws a duration of a millisecond or more.
+    pub(super) fn draw(&self, random: &mut ChaCha8Rng) -> Millis {
         let median = self.median.get().as_secs_f64() * 1000.0;
         let factor = match self.sigma {
             0.0 => 1.0,
@@ -81,10 +82,10 @@ impl fmt::Display for Times {
     }
 }
 
-/// A number of the standard normal distribution (Box and Muller, Ann. Math. Statist. 29, 610,
+/// Draws a number of the standard normal distribution (Box and Muller, Ann. Math. Statist. 29, 610,
 /// 1958).
 pub fn normal(random: &mut ChaCha8Rng) -> f64 {
     let (radius, angle): (f64, f64) = (random.random(), random.random());
-    // Of [0, 1), so that the logarithm is finite.
+    // The radius is below 1, so the logarithm is finite.
     (-2.0 * (1.0 - radius).ln()).sqrt() * (std::f64::consts::TAU * angle).cos()
 }

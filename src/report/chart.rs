@@ -8,54 +8,64 @@ use handlebars::html_escape;
 
 use super::axis::Axis;
 
-/// Space around the drawn area, pixels.
+/// Margins around the drawn area, pixels.
 const LEFT: i32 = 78;
 const RIGHT: i32 = 18;
 const TOP: i32 = 30;
 const BOTTOM: i32 = 46;
-/// More marks than this are drawn on a grid of so many pixels, half the width of one.
+/// Number of marks above which they are drawn on a grid.
 const MANY: usize = 10_000;
+/// Spacing of that grid, pixels: half the width of a mark.
 const GRID: i32 = 3;
-/// Width of a letter of the legend, about.
+/// Approximate width of a letter of the legend, pixels.
 const LETTER: i32 = 7;
 
-/// Two axes and what is drawn over them.
+/// Two axes with layers of points.
 pub struct Chart<'a> {
-    /// Description for those who cannot see it.
+    /// Description for screen readers.
     pub title: &'a str,
-    /// Size of the picture, pixels.
+    /// Width of the picture, pixels.
     pub width: i32,
+    /// Height of the picture, pixels.
     pub height: i32,
+    /// Horizontal axis.
     pub x: Axis,
+    /// Vertical axis.
     pub y: Axis,
-    pub layers: Vec<Layer<'a>>,
+    /// Layers, the lowest first.
+    pub layers: Vec<ChartLayer<'a>>,
 }
 
-/// Points that are drawn alike. Those that lie off the axes are left out.
-pub struct Layer<'a> {
-    /// In the legend; none for what needs no word.
+/// Points that are drawn alike. Those outside the axes are left out.
+pub struct ChartLayer<'a> {
+    /// Name in the legend; None if it has no entry there.
     pub name: Option<&'a str>,
-    /// Class of the style sheet, which determines the colour.
+    /// Class in the style sheet, which determines the colour.
     pub class: &'a str,
+    /// Drawing style.
     pub mark: Mark,
+    /// Points (x, y), in the units of the axes.
     pub points: Vec<(f64, f64)>,
-    /// A text for each point, shown under the pointer; or none at all.
+    /// Texts of the points, shown under the pointer; empty, or as many as points.
     pub titles: Vec<String>,
 }
 
 /// Drawing style of points.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
+    /// A dot at each point.
     Dot,
+    /// A cross at each point.
     Cross,
-    /// From point to point, in the order given, which is that of x.
+    /// A line from point to point, which must be in order of x.
     Line,
-    /// From the foot of the chart.
+    /// A bar from the foot of the chart to each point.
     Bar,
 }
 
 impl Chart<'_> {
-    /// An `<svg>` element whose size is bounded by its area in pixels, not by the number of points.
+    /// Returns an `<svg>` element. Its size is bounded by the area in pixels, not by the number of
+    /// points, titles aside.
     pub fn svg(&self) -> String {
         let (w, h) = (self.width, self.height);
         let title = html_escape(self.title);
@@ -140,7 +150,7 @@ impl Chart<'_> {
         }
     }
 
-    fn draw(&self, layer: &Layer, svg: &mut String) {
+    fn draw(&self, layer: &ChartLayer, svg: &mut String) {
         let pixels = |&(x, y): &(f64, f64)| Some((self.pixel_x(x)?, self.pixel_y(y)?));
         for (point, title) in layer.points.iter().zip(&layer.titles) {
             if let Some((x, y)) = pixels(point) {
@@ -172,7 +182,7 @@ fn add(svg: &mut String, element: &str) {
     svg.push('\n');
 }
 
-fn path(layer: &Layer, d: &str) -> String {
+fn path(layer: &ChartLayer, d: &str) -> String {
     let kind = match layer.mark {
         Mark::Dot => "dot",
         Mark::Cross => "cross",
@@ -187,7 +197,7 @@ fn text_at(x: i32, y: i32, anchor: &str, text: &str) -> String {
     format!("<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\">{text}</text>")
 }
 
-/// A line of no length: its round ends make it a dot.
+/// Path of a line of no length: its round ends make it a dot.
 fn dot(x: i32, y: i32) -> String {
     format!("M{x} {y}h0")
 }
@@ -196,7 +206,7 @@ fn cross(x: i32, y: i32) -> String {
     format!("M{} {}l6 6m0-6l-6 6", x - 3, y - 3)
 }
 
-/// A mark for each point of the grid that has a pixel near.
+/// Path of a mark for each point of the grid that has a pixel near.
 fn distinct(
     pixels: impl Iterator<Item = (i32, i32)>,
     grid: i32,
@@ -207,7 +217,7 @@ fn distinct(
     marks.map(|(x, y)| mark(x * grid, y * grid)).collect()
 }
 
-/// First, lowest, highest and last of the points above each pixel.
+/// Path through the first, lowest, highest and last point above each pixel.
 fn line(pixels: impl Iterator<Item = (i32, i32)>) -> String {
     let mut columns: BTreeMap<i32, [i32; 4]> = BTreeMap::new();
     for (x, y) in pixels {
@@ -225,7 +235,7 @@ fn line(pixels: impl Iterator<Item = (i32, i32)>) -> String {
     d
 }
 
-/// Highest of the bars above each pixel.
+/// Path of the highest bar above each pixel.
 fn bars(pixels: impl Iterator<Item = (i32, i32)>, foot: i32) -> String {
     let mut tops: BTreeMap<i32, i32> = BTreeMap::new();
     for (x, y) in pixels {

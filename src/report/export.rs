@@ -1,4 +1,4 @@
-//! Every molecule of a run as CSV or JSON lines.
+//! Export of every candidate of a run as CSV or JSON lines.
 
 use std::io::Write;
 
@@ -8,18 +8,18 @@ use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::CandidateRow;
 
-/// File format of an export.
+/// File format of an export: comma-separated values, or one JSON object a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
+pub enum ExportFormat {
     Csv,
     Jsonl,
 }
 
-/// A row of an export. Predictions are of the objective.
+/// A row of an export, in the order of its columns. Predictions are of the objective, times in UTC.
 #[derive(Debug, Serialize)]
-struct Row<'a> {
+struct ExportRow<'a> {
     smiles: &'a str,
-    /// In the run's source.
+    /// Name in the run's source.
     name: Option<&'a str>,
     /// E(molecule) - sum of E(atoms).
     atomization_energy_hartree: Option<f64>,
@@ -44,7 +44,7 @@ struct Row<'a> {
     peak_memory_mib: Option<f64>,
 }
 
-impl<'a> From<&'a CandidateRow> for Row<'a> {
+impl<'a> From<&'a CandidateRow> for ExportRow<'a> {
     fn from(c: &'a CandidateRow) -> Self {
         let energy = c.atomization_energy_hartree;
         Self {
@@ -76,15 +76,19 @@ impl<'a> From<&'a CandidateRow> for Row<'a> {
     }
 }
 
-/// Writes `rows` to `out`.
+/// Writes `rows` to `out`, in order.
+///
+/// # Errors
+///
+/// Fails if `out` cannot be written.
 pub fn export(
     rows: &[CandidateRow],
-    format: Format,
+    format: ExportFormat,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let written = match format {
-        Format::Csv => write_csv(rows, out),
-        Format::Jsonl => write_jsonl(rows, out),
+        ExportFormat::Csv => write_csv(rows, out),
+        ExportFormat::Jsonl => write_jsonl(rows, out),
     };
     written.map_err(|source| ReportError::Write {
         what: "the export".into(),
@@ -95,7 +99,7 @@ pub fn export(
 fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
     let mut plain = csv::Writer::from_writer(Vec::new());
     for row in rows {
-        plain.serialize(Row::from(row))?;
+        plain.serialize(ExportRow::from(row))?;
     }
     let plain = plain.into_inner().map_err(|e| e.into_error())?;
     let mut reader = csv::ReaderBuilder::new();
@@ -106,8 +110,8 @@ fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> 
     csv.flush()
 }
 
-/// A cell that a spreadsheet takes for text or a number, never for a formula, and without control
-/// characters. <https://owasp.org/www-community/attacks/CSV_Injection>
+/// Returns a cell without control characters that no spreadsheet takes for a formula.
+/// <https://owasp.org/www-community/attacks/CSV_Injection>
 fn cell(text: &str) -> String {
     let shown = |c: char| match c {
         '\n' | '\t' => c,
@@ -131,13 +135,13 @@ fn cell(text: &str) -> String {
 
 fn write_jsonl(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
     for row in rows {
-        let line = serde_json::to_string(&Row::from(row))?;
+        let line = serde_json::to_string(&ExportRow::from(row))?;
         writeln!(out, "{}", escaped(&line))?;
     }
     out.flush()
 }
 
-/// JSON whose control characters are all escaped, which those beyond ASCII need not be.
+/// Returns JSON whose control characters are all escaped, also those beyond ASCII.
 fn escaped(json: &str) -> String {
     let mut text = String::with_capacity(json.len());
     for c in json.chars() {

@@ -1,17 +1,18 @@
-//! The charts of a run, from its rows.
+//! Charts of a run, from its rows.
 
 use std::collections::BTreeMap;
 
 use super::axis::Axis;
-use super::chart::{Chart, Layer, Mark};
+use super::chart::{Chart, ChartLayer, Mark};
 use crate::store::{BatchRow, CandidateRow};
 use crate::task::Prediction;
 
+/// Width of a chart, pixels.
 const WIDTH: i32 = 860;
-/// Texts under the pointer are for the last so many improvements: a page has a bounded size.
+/// Most improvements with a text under the pointer, the last ones: it bounds the size of the page.
 const TITLED: usize = 200;
 
-/// Molecules whose evaluation has ended, in that order.
+/// Returns the candidates that were evaluated or failed, in the order in which they ended.
 pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
     let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "evaluated" | "failed");
     let mut rows: Vec<_> = rows.iter().filter(ended).collect();
@@ -19,9 +20,11 @@ pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
     rows
 }
 
-/// A prediction and the value that the evaluation gave, hartree.
+/// Predicted and computed objective of a candidate, hartree.
 pub struct PredictedValue {
+    /// Prediction at the time of its batch.
     pub prediction: Prediction,
+    /// Computed value.
     pub value: f64,
 }
 
@@ -43,7 +46,7 @@ pub fn predictions(rows: &[CandidateRow]) -> Vec<PredictedValue> {
     rows.iter().filter_map(both).collect()
 }
 
-/// Every evaluation, and the best value so far.
+/// Returns the chart of every evaluation and the best value so far. `unit`: of the objective.
 pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
     let values = evaluated.iter().filter_map(|row| row.objective_hartree);
     let y = Axis::around(&format!("objective / {unit}"), values);
@@ -89,10 +92,10 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
             evaluated.len(),
         ),
         y,
-        // Improvements first: what is drawn over them leaves a ring.
+        // Improvements first: a mark that is drawn over one leaves a ring.
         layers: vec![
             layer("best so far", "best", Mark::Line, steps),
-            Layer {
+            ChartLayer {
                 name: None,
                 titles: titles.split_off(untitled),
                 ..layer("", "best", Mark::Dot, best.split_off(untitled))
@@ -105,7 +108,7 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
     chart.svg()
 }
 
-/// Predicted against computed values: what lies on the line was foreseen.
+/// Returns the chart of predicted and computed values. `unit`: of the objective.
 pub fn foresight(predictions: &[PredictedValue], unit: &str) -> String {
     let values = || {
         predictions
@@ -133,7 +136,8 @@ pub fn foresight(predictions: &[PredictedValue], unit: &str) -> String {
     chart.svg()
 }
 
-/// Evaluations, mean reward and epsilon of each batch; what no batch has is left out.
+/// Returns the charts of evaluations, mean reward and epsilon by batch; those without data are left
+/// out.
 pub fn batches(evaluated: &[&CandidateRow], batches: &[BatchRow]) -> Vec<String> {
     let mut counts: BTreeMap<i64, usize> = batches.iter().map(|b| (b.batch, 0)).collect();
     for row in evaluated.iter().filter(|row| row.batch > 0) {
@@ -182,8 +186,8 @@ pub fn batches(evaluated: &[&CandidateRow], batches: &[BatchRow]) -> Vec<String>
     drawn.map(chart).collect()
 }
 
-fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> Layer<'a> {
-    Layer {
+fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> ChartLayer<'a> {
+    ChartLayer {
         name: Some(name),
         class,
         mark,

@@ -1,4 +1,4 @@
-//! The objects that `--json` prints.
+//! JSON objects that `--json` prints.
 
 use std::path::Path;
 
@@ -9,14 +9,16 @@ use crate::store::{NamedCount, Summary};
 /// State of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
+    /// An engine works on it.
     Running,
-    /// It did not end and no engine works on it: `resume` goes on.
+    /// It has not ended and no engine works on it; `resume` continues it.
     Interrupted,
+    /// It has ended.
     Finished,
 }
 
 impl RunState {
-    /// The state of a run on whose directory an engine is at work, or none.
+    /// Returns the state of a run. `is_at_work`: an engine works on its directory.
     pub fn of(summary: &Summary, is_at_work: bool) -> Self {
         match (&summary.stopped_by, is_at_work) {
             (Some(_), _) => Self::Finished,
@@ -25,6 +27,7 @@ impl RunState {
         }
     }
 
+    /// Returns the word for it in JSON and tables.
     pub fn word(self) -> &'static str {
         match self {
             Self::Running => "running",
@@ -34,31 +37,34 @@ impl RunState {
     }
 }
 
-/// Busy slots of a partition.
+/// Slots of a partition at one moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotUse {
+    /// Name of the partition.
     pub partition: String,
+    /// Number of slots in use.
     pub busy: i64,
-    /// Number of all slots, where it is bounded.
+    /// Number of slots; None if it is not bounded.
     pub slots: Option<usize>,
 }
 
-/// Output of `run --json` and `resume --json`.
+/// Returns the output of `run --json` and `resume --json`.
 pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
     common(run_dir, summary, state)
 }
 
-/// Output of `status --json`.
+/// Returns the output of `status --json`: that of `run --json` with level of theory, queue and
+/// slots.
 pub fn status_json(
     run_dir: &Path,
     summary: &Summary,
     state: RunState,
-    level: &str,
+    level_of_theory: &str,
     slots: &[SlotUse],
 ) -> Value {
     let mut object = common(run_dir, summary, state);
     object["state"] = json!(state.word());
-    object["level_of_theory"] = json!(level);
+    object["level_of_theory"] = json!(level_of_theory);
     object["queued"] = json!(summary.counts.queued);
     object["newest_batch"] = json!(summary.counts.newest_batch);
     object["in_flight"] = json!(summary.counts.in_flight);

@@ -10,29 +10,37 @@ mod places;
 mod records;
 mod table;
 
-pub use export::{Format, export};
-pub use json::{RunState, SlotUse, final_json, status_json};
-pub use page::{About, FILE, page};
-pub use records::{write_page, write_records};
-pub use table::{best_table, kinds, named, status_text};
+pub(crate) use export::{ExportFormat, export};
+pub use json::RunState;
+pub(crate) use json::{SlotUse, final_json, status_json};
+pub(crate) use page::FILE;
+pub use page::{PageContext, page};
+pub(crate) use records::{write_page, write_records};
+pub(crate) use table::{best_table, kinds, named, status_text};
 
-/// Files that could not be written.
+/// Reason for which a report could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
+    /// The database could not be read.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
+    /// A file could not be written.
     #[error("could not write `{what}`")]
     Write {
+        /// Path or description of the file.
         what: String,
+        /// Error of the system.
         #[source]
         source: std::io::Error,
     },
+    /// The template of the page does not fit its data.
     #[error("the template of the report is broken")]
     Template(#[from] Box<handlebars::RenderError>),
 }
 
-/// Milliseconds since the Unix epoch as a timestamp in UTC, ISO 8601.
-pub fn timestamp(milliseconds: i64) -> String {
+/// Timestamp in UTC, ISO 8601, of a time in milliseconds since the Unix epoch; empty if out of
+/// range.
+pub(crate) fn timestamp(milliseconds: i64) -> String {
     jiff::Timestamp::from_millisecond(milliseconds)
         .map_or_else(|_| String::new(), |t| format!("{t:.3}"))
 }

@@ -1,4 +1,4 @@
-//! `report.html`: a run on one page that needs no other file, no script and no network.
+//! Report page `report.html`: a run on one page without other files, scripts and network.
 
 use std::collections::BTreeMap;
 
@@ -12,36 +12,45 @@ use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::config::campaign::Objective;
 use crate::config::site::Site;
-use crate::store::{CandidateRow, Counts, EngineRow, FailureRow, NamedCount, Store, Summary};
+use crate::store::{CandidateRow, EngineRow, FailureRow, NamedCount, RunCounts, Store, Summary};
 use crate::task::{Prediction, StoppedBy};
 
-/// Name of the file in a run directory.
+/// Name of the page in a run directory.
 pub const FILE: &str = "report.html";
 
 const TEMPLATE: &str = include_str!("../../templates/report.html.hbs");
-/// Molecules and failures shown.
+/// Number of best molecules shown.
 const BEST: u32 = 20;
+/// Number of last failures shown.
 const FAILURES: u32 = 10;
-/// Largest number of lines of a message, and of characters of a line.
+/// Most lines of a message.
 const LINES: usize = 4;
+/// Most characters of a line.
 const LINE: usize = 240;
 
-/// Facts on a run that are not in its database.
-pub struct About<'a> {
+/// Data of the page that are not in the database of the run.
+pub struct PageContext<'a> {
+    /// State of the run.
     pub state: RunState,
+    /// Objective of the campaign.
     pub objective: Objective,
-    /// Level of theory.
-    pub level: String,
+    /// Level of theory of the evaluations.
+    pub level_of_theory: String,
+    /// Site that the run uses.
     pub site: &'a Site,
-    /// The partition of each stage.
+    /// Name of the partition of each stage.
     pub partitions: BTreeMap<String, String>,
-    /// Now, milliseconds since the Unix epoch.
+    /// Present time, milliseconds since the Unix epoch.
     pub at: i64,
 }
 
-/// A run as HTML. SMILES and messages come from anywhere: the template escapes all but the charts,
-/// which escape theirs.
-pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, ReportError> {
+/// Returns the page of a run, HTML. SMILES and messages are not trusted: the template escapes all
+/// texts, and the charts escape theirs.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read.
+pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String, ReportError> {
     let Summary {
         run,
         stopped_by,
@@ -55,17 +64,17 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
     let predictions = figures::predictions(&candidates);
     let stages = store.stages().await?;
     let best = store.best(BEST).await?;
-    let (per_atom, objective, unit) = objective(about.objective);
+    let (per_atom, objective, unit) = objective(context.objective);
     let filled = PageData {
         campaign: &run.campaign,
-        state: about.state.word(),
-        why: why(about.state, stopped_by.as_deref()),
-        written: timestamp(about.at),
+        state: context.state.word(),
+        why: why(context.state, stopped_by.as_deref()),
+        written: timestamp(context.at),
         begun: timestamp(run.created),
         objective,
         unit,
-        level: &about.level,
-        site: &about.site.name,
+        level: &context.level_of_theory,
+        site: &context.site.name,
         retries: store.retries().await?,
         failures_by_kind,
         failed_attempts_by_kind,
@@ -76,8 +85,8 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
         foresight: (!predictions.is_empty()).then(|| PredictionQuality::new(&predictions, unit)),
         batches: figures::batches(&evaluated, &store.batches().await?),
         failures: failures(store.last_failed_attempts(FAILURES).await?),
-        places: places::places(about.site, &stages, &about.partitions),
-        stages: places::stages(&stages, &about.partitions),
+        places: places::places(context.site, &stages, &context.partitions),
+        stages: places::stages(&stages, &context.partitions),
         engines: store.engines().await?,
         begun_by: &run.version,
         version: env!("CARGO_PKG_VERSION"),
@@ -130,8 +139,8 @@ struct PageCounts {
     in_flight: i64,
 }
 
-impl From<&Counts> for PageCounts {
-    fn from(counts: &Counts) -> Self {
+impl From<&RunCounts> for PageCounts {
+    fn from(counts: &RunCounts) -> Self {
         Self {
             evaluations: counts.evaluations,
             failures: counts.failures,
@@ -160,10 +169,10 @@ struct MoleculeEntry {
 struct PredictionQuality {
     svg: String,
     count: usize,
-    /// Mean of |predicted - evaluated|.
+    /// Mean of |predicted - computed|, hartree.
     error: String,
     error_kcal_mol: String,
-    /// Molecules that came out within one predicted standard deviation.
+    /// Candidates whose error is within one predicted standard deviation.
     within: usize,
 }
 
@@ -194,7 +203,7 @@ struct FailureEntry {
     message: String,
 }
 
-/// Objective: per atom or not, name, unit.
+/// Returns true for an objective per atom, its name and its unit.
 fn objective(objective: Objective) -> (bool, &'static str, &'static str) {
     match objective {
         Objective::AtomizationEnergy => (false, "lowest atomization energy", "hartree"),
@@ -206,6 +215,7 @@ fn objective(objective: Objective) -> (bool, &'static str, &'static str) {
     }
 }
 
+/// Returns the reason for the state of a run, a sentence.
 fn why(state: RunState, stopped_by: Option<&str>) -> String {
     match (state, stopped_by) {
         (RunState::Running, _) => "an engine is at work".into(),
@@ -256,7 +266,7 @@ fn failures(rows: Vec<FailureRow>) -> Vec<FailureEntry> {
     rows.into_iter().map(failed).collect()
 }
 
-/// The first lines of a message, without characters that move a terminal or a reader.
+/// Returns the first lines of a message, with control characters replaced.
 fn beginning(message: &str) -> String {
     let line = |line: &str| -> String {
         let letters = line.chars().take(LINE);

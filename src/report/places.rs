@@ -1,4 +1,4 @@
-//! Hosts on which the tasks of a run ran, and their utilisation.
+//! Partitions in which the tasks of a run ran, and their utilisation.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::config::site::{Partition, Site};
 use crate::store::StageRow;
 
-/// The tasks of a stage, as texts.
+/// Row of the page's table of stages.
 #[derive(Debug, Serialize)]
 pub struct StageEntry {
     stage: String,
@@ -18,18 +18,19 @@ pub struct StageEntry {
     mean: String,
 }
 
-/// A partition, as texts.
+/// Row of the page's table of partitions.
 #[derive(Debug, Serialize)]
 pub struct PartitionEntry {
     partition: String,
     executor: &'static str,
     slots: String,
     took: String,
-    /// Share of the time of all slots, from the first submission of the run to its last end.
+    /// Share of the time of all slots from the first submission of the run to its last end,
+    /// percent.
     share: String,
 }
 
-/// The stages that have tasks, each in the partition that `partitions` gives it by name.
+/// Returns a row for each stage that has tasks. `partitions`: partition of each stage.
 pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<StageEntry> {
     let stage = |row: &StageRow| StageEntry {
         stage: row.stage.clone(),
@@ -42,7 +43,7 @@ pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<S
     rows.iter().map(stage).collect()
 }
 
-/// The partitions of `site`.
+/// Returns a row for each partition of `site`. `partitions`: partition of each stage.
 pub fn places(
     site: &Site,
     rows: &[StageRow],
@@ -76,7 +77,7 @@ fn unknown() -> String {
     "-".to_owned()
 }
 
-/// Milliseconds in the unit that suits them.
+/// Text of a duration in seconds, minutes or hours.
 fn duration(milliseconds: f64) -> String {
     match milliseconds / 1000.0 {
         seconds if seconds < 60.0 => format!("{seconds:.2} s"),

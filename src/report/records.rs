@@ -1,21 +1,27 @@
-//! The record files of a run directory, written from the database when an engine leaves.
+//! Record files of a run directory, written from the database when an engine leaves.
 
 use std::io::Write;
 use std::path::Path;
 
 use serde_json::json;
 
-use super::export::{Format, export};
-use super::{FILE, ReportError, timestamp};
+use super::export::{ExportFormat, export};
+use super::page::FILE;
+use super::{ReportError, timestamp};
 use crate::host::atomic::{AtomicFile, Durability};
 use crate::store::Store;
 use crate::task::{Event, Fact, Outcome};
 
-/// Writes `simulation_records.jsonl`, `rl_records.jsonl` and `screening_records.jsonl`.
+/// Writes `simulation_records.jsonl` (candidates), `rl_records.jsonl` (batches) and
+/// `screening_records.jsonl` (predictions) into a run directory.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read or a file cannot be written.
 pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
     let candidates = store.candidates().await?;
     replace(run_dir, "simulation_records.jsonl", |out| {
-        export(&candidates, Format::Jsonl, out)
+        export(&candidates, ExportFormat::Jsonl, out)
     })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;
@@ -37,7 +43,11 @@ pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), Repo
     })
 }
 
-/// Writes `report.html`.
+/// Writes `page` to `report.html` in a run directory.
+///
+/// # Errors
+///
+/// Fails if the file cannot be written.
 pub fn write_page(run_dir: &Path, page: &str) -> Result<(), ReportError> {
     replace(run_dir, FILE, |out| {
         out.write_all(page.as_bytes())

@@ -1,4 +1,4 @@
-//! Tables for people.
+//! Tables for the terminal.
 
 use comfy_table::{CellAlignment, Table, presets};
 
@@ -7,7 +7,8 @@ use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, NamedCount, Summary};
 use crate::task::Prediction;
 
-/// The best molecules: SMILES, energies, and where each came from.
+/// Returns a table of molecules with their energies, batches and predictions, in the given order.
+/// `per_atom`: the objective is per atom, and shown too.
 pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
@@ -63,18 +64,18 @@ fn prediction(row: &CandidateRow) -> String {
     }
 }
 
-/// Letters of a name that are shown where there is one line for a molecule.
+/// Most letters of a name that are shown.
 const NAME: usize = 40;
 
-/// The beginning of a name.
-pub fn short(name: &str) -> String {
+/// Returns the beginning of a name.
+fn short(name: &str) -> String {
     match name.char_indices().nth(NAME) {
         Some((end, _)) => format!("{}...", &name[..end]),
         None => name.to_owned(),
     }
 }
 
-/// A molecule with its name, if it has one.
+/// Returns a SMILES with the beginning of the molecule's name in parentheses, if it has one.
 pub fn named(smiles: &str, name: Option<&str>) -> String {
     match name {
         Some(name) => format!("{smiles} ({})", short(name)),
@@ -82,11 +83,12 @@ pub fn named(smiles: &str, name: Option<&str>) -> String {
     }
 }
 
-/// A run at a glance.
+/// Returns the text of `status`. `slots`: use of the partitions; `tasks`: numbers of tasks by
+/// state.
 pub fn status_text(
     summary: &Summary,
     state: RunState,
-    level: &str,
+    level_of_theory: &str,
     slots: &[SlotUse],
     tasks: &[NamedCount],
 ) -> String {
@@ -95,7 +97,7 @@ pub fn status_text(
     if let Some(stopped_by) = &summary.stopped_by {
         lines.push(format!("stopped by    {stopped_by}"));
     }
-    lines.push(format!("level         {level}"));
+    lines.push(format!("level         {level_of_theory}"));
     lines.push(format!(
         "evaluations   {} ({} failed{})",
         counts.evaluations,
@@ -149,7 +151,7 @@ pub fn status_text(
     lines.join("\n")
 }
 
-/// `: 3 exit, 1 timeout`; nothing if there are none.
+/// Returns `before` with counts such as `3 exit, 1 timeout`; an empty text if there are none.
 pub fn kinds(before: &str, counts: &[NamedCount]) -> String {
     let counts = counts.iter().map(|c| format!("{} {}", c.count, c.name));
     let counts: Vec<String> = counts.collect();

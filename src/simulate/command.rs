@@ -201,7 +201,7 @@ impl Simulator for CommandEngine {
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: output.version.unwrap_or_else(|| program.to_owned()),
-            level: self.level.clone(),
+            level_of_theory: self.level.clone(),
             geometry,
         })
     }

@@ -71,7 +71,7 @@ impl Simulator for Gfn2 {
             total_energy_hartree: lowest.energy_hartree,
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
-            level: LEVEL.to_owned(),
+            level_of_theory: LEVEL.to_owned(),
             geometry: lowest.geometry,
         }))
     }
@@ -112,7 +112,7 @@ pub(super) fn free_atom(
         total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
         engine: engine.to_owned(),
         version: VERSION.to_owned(),
-        level: level.to_owned(),
+        level_of_theory: level.to_owned(),
         geometry: atom_at_origin(symbol),
     })
 }

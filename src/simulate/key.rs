@@ -94,7 +94,7 @@ mod tests {
         others.push(parts(&other));
         let mut other = plain.clone();
         other.geometry = Some(RelaxedGeometry {
-            level: MMFF94.into(),
+            level_of_theory: MMFF94.into(),
             xyz: "1\n\nC 0 0 0\n".into(),
         });
         others.push(parts(&other));

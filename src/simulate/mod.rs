@@ -61,7 +61,9 @@ pub struct Request {
 impl Request {
     /// Level of theory of the initial geometry.
     fn geometry_level(&self) -> &str {
-        self.geometry.as_ref().map_or(MMFF94, |given| &given.level)
+        self.geometry
+            .as_ref()
+            .map_or(MMFF94, |given| &given.level_of_theory)
     }
 }
 
@@ -77,8 +79,9 @@ const ETKDG: &str = "ETKDG";
 /// Geometry relaxed by another engine: result of the first step of a two-step level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelaxedGeometry {
-    /// Level of theory.
-    pub level: String,
+    /// Level of theory; `level` in files of version 0.1.0.
+    #[serde(alias = "level")]
+    pub level_of_theory: String,
     /// Text of an XYZ file, angstrom.
     pub xyz: String,
 }
@@ -92,8 +95,9 @@ pub struct SimResult {
     pub engine: String,
     /// Version of the program or libraries.
     pub version: String,
-    /// Level of theory, e.g. `GFN2-xTB//MMFF94`.
-    pub level: String,
+    /// Level of theory, e.g. `GFN2-xTB//MMFF94`; `level` in results and caches of version 0.1.0.
+    #[serde(alias = "level")]
+    pub level_of_theory: String,
     /// Geometry of the energy.
     pub geometry: Geometry,
 }
@@ -298,9 +302,12 @@ impl PreparedMolecule {
         // Some programs accept an odd number of electrons without an error.
         require_neutral_closed_shell(&molecule, engine)?;
         let (geometry, level) = match &request.geometry {
-            Some(RelaxedGeometry { xyz, level }) => {
+            Some(RelaxedGeometry {
+                xyz,
+                level_of_theory,
+            }) => {
                 let given = require_elements(Geometry::from_xyz(xyz)?)?;
-                require_same_bonds(&molecule, &given, level)?;
+                require_same_bonds(&molecule, &given, level_of_theory)?;
                 (given, None)
             }
             // Its bonds are compared after the calculation, which may relax it.

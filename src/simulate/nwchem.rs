@@ -200,7 +200,7 @@ impl Simulator for Nwchem {
             total_energy_hartree: energy,
             engine: request.engine.name().to_owned(),
             version: output::version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,
-            level: self.level(request.geometry_level()),
+            level_of_theory: self.level(request.geometry_level()),
             geometry,
         })
     }

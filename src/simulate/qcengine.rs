@@ -260,7 +260,7 @@ impl Simulator for Qcengine {
                 .flatten()
                 .collect::<Vec<_>>()
                 .join(" "),
-            level: self.level(request.geometry_level()),
+            level_of_theory: self.level(request.geometry_level()),
             geometry,
         })
     }

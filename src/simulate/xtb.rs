@@ -119,7 +119,7 @@ impl Simulator for Xtb {
             engine: NAME.to_owned(),
             version: version(&outputs.stdout)
                 .ok_or_else(|| unreadable("no version in its output"))?,
-            level: LEVEL.to_owned(),
+            level_of_theory: LEVEL.to_owned(),
             geometry,
         })
     }

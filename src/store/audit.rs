@@ -11,10 +11,10 @@ use super::derived::apply;
 use super::seal::Seal;
 use super::settings::{self, StoredSettings};
 use super::write::{append_to_journal, insert_result};
-use super::{FILE, Simulation, StoreError};
+use super::{FILE, SimulationRow, StoreError};
 use crate::task::{Event, Record, TaskId};
 
-/// Facts that are taken in at a time.
+/// Facts that are applied in one transaction.
 const CHUNK: usize = 1000;
 
 /// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
@@ -27,9 +27,13 @@ const DERIVED: [(&str, &[&str]); 5] = [
     ("batches", &[]),
 ];
 
-/// Returns the number of facts, and everything in which the database of `dir` is not what its
-/// journal gives. `records` are those of a fact. Its structure and its end were checked when it was
-/// opened.
+/// Returns the number of facts, and a sentence for each table of the database of `dir` that differs
+/// from what its journal gives. `records` returns the records of a fact. Structure and end of the
+/// journal are checked when a [`Store`](super::Store) is opened.
+///
+/// # Errors
+///
+/// Fails if the database cannot be read or its journal is damaged.
 pub async fn audit(
     dir: &Path,
     records: impl FnMut(i64, &Event) -> Vec<Record>,
@@ -54,11 +58,14 @@ pub async fn audit(
 
 /// A database derived from the journal of another one, which is attached as `disk`.
 pub(super) struct DerivedDatabase {
+    /// The derived database.
     pub db: SqliteConnection,
+    /// Position in the journal of `disk`.
     pub chain: Chain,
 }
 
 impl DerivedDatabase {
+    /// Opens an empty database with `options` and attaches the database file `path`.
     pub async fn beside(path: &Path, options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let open = |source| StoreError::Open {
             path: path.to_owned(),
@@ -66,8 +73,7 @@ impl DerivedDatabase {
         };
         let mut db = options.connect().await.map_err(open)?;
         super::migrate(&mut db, path).await?;
-        // A table whose definition is damaged, of which only those of the truth are needed, must
-        // not keep the others away.
+        // A damaged definition of a derived table must not keep the other tables from being read.
         let tolerant = sqlx::query("PRAGMA writable_schema = ON")
             .execute(&mut db)
             .await;
@@ -89,7 +95,7 @@ impl DerivedDatabase {
         })
     }
 
-    /// Takes in the journal up to where it is damaged: the number of facts, and the damage.
+    /// Applies the journal up to where it is damaged; returns the number of facts, and the damage.
     pub async fn replay(
         &mut self,
         mut records: impl FnMut(i64, &Event) -> Vec<Record>,
@@ -132,7 +138,7 @@ impl DerivedDatabase {
         }
     }
 
-    /// Tables that cannot be derived, besides results.
+    /// Copies the tables that cannot be derived, except `results`.
     pub async fn copy_run(&mut self, settings: &[StoredSettings]) -> Result<(), StoreError> {
         let columns = "INSERT INTO main.run (only, name, campaign, created, version, home) \
                        SELECT only, name, campaign, created, version, home FROM disk.run";
@@ -143,12 +149,11 @@ impl DerivedDatabase {
             copied => copied,
         };
         self.reading(copied)?;
-        // A database of an earlier version has none, and names are not worth a failed repair.
+        // A database of an earlier version has none; a repair without names is better than none.
         let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
             .execute(&mut self.db)
             .await;
-        // Of an earlier version, or damaged: then those in the run directory are accepted as they
-        // are.
+        // If the database has none, or damaged ones, those in the run directory are accepted.
         for settings in settings {
             let copied = settings::insert(&mut self.db, settings).await;
             self.reading(copied)?;
@@ -156,7 +161,7 @@ impl DerivedDatabase {
         Ok(())
     }
 
-    /// Copies the results of tasks that are there; how many are damaged.
+    /// Copies the results of succeeded tasks; returns the number of damaged ones.
     pub async fn copy_results(&mut self) -> Result<usize, StoreError> {
         let tasks: Vec<i64> = {
             let tasks =
@@ -178,7 +183,7 @@ impl DerivedDatabase {
             };
             let simulation = found.unwrap_or_else(|| {
                 lost += 1;
-                Simulation::lost(task)
+                SimulationRow::lost(task)
             });
             let copied = insert_result(&mut self.db, &simulation).await;
             self.reading(copied)?;
@@ -186,7 +191,7 @@ impl DerivedDatabase {
         Ok(lost)
     }
 
-    /// In which derived tables `disk` has other rows.
+    /// Returns a sentence for each derived table in which `disk` has other rows.
     async fn differences(&mut self) -> Result<Vec<String>, StoreError> {
         let mut faults = Vec::new();
         for (table, not_derived) in DERIVED {
@@ -232,9 +237,9 @@ async fn take_in(
     tx.commit().await
 }
 
-/// A result that is as it was written, as far as anybody can tell.
-fn result(task: i64, row: &SqliteRow) -> Option<Simulation> {
-    let simulation = Simulation {
+/// Reads a row of `results`; None if it does not match its checksum. Old rows have no checksum.
+fn result(task: i64, row: &SqliteRow) -> Option<SimulationRow> {
+    let simulation = SimulationRow {
         task: TaskId(task.cast_unsigned()),
         engine: row.try_get("engine").ok()?,
         version: row.try_get("version").ok()?,

@@ -1,5 +1,5 @@
-//! The cache across runs: answers of simulations, by all that they depend on. A file of its own,
-//! which runs share.
+//! Cache of results across runs: answers of simulations, by all that they depend on, in a database
+//! file that runs share.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,11 +12,11 @@ use sqlx::{ConnectOptions, Connection, FromRow, Row};
 use crate::host::hash::{digest, hex};
 use crate::task::TaskId;
 
-/// Application id in SQLite's header of such a file: `MolF`.
+/// Application id in SQLite's header of a cache: `MolF`.
 const APPLICATION: i64 = 0x4d6f_6c46;
-/// The form of the tables; a file of another form is left alone.
+/// Version of the tables; a file of another version is not used.
 const VERSION: i64 = 1;
-/// Longest wait for another run that writes.
+/// Longest wait for another run that is writing.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS entries (
@@ -31,10 +31,10 @@ const TABLE: &str = "CREATE TABLE IF NOT EXISTS entries (
 ) STRICT;
 CREATE INDEX IF NOT EXISTS entries_of_molecule ON entries (molecule);";
 
-/// All that an answer depends on, by name; `molecule` is one of them.
+/// Everything that an answer depends on, by name; `molecule` is one of the names.
 pub type KeyParts = BTreeMap<String, Value>;
 
-/// The cache in a file.
+/// An open cache file.
 pub struct Cache {
     db: SqliteConnection,
 }
@@ -42,41 +42,54 @@ pub struct Cache {
 /// An answer to be stored, with its key and origin.
 #[derive(Clone, Debug)]
 pub struct CacheEntry {
+    /// Key of the answer.
     pub parts: KeyParts,
-    /// JSON.
+    /// The answer, JSON.
     pub answer: String,
     /// Random name of the run that it comes from.
     pub run: String,
+    /// Task of that run.
     pub task: TaskId,
-    /// Milliseconds since the Unix epoch.
+    /// End of the task, milliseconds since the Unix epoch.
     pub at: i64,
 }
 
 /// Key and origin of an answer in the cache.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CachedAnswer {
+    /// Key of the answer.
     pub parts: KeyParts,
+    /// Random name of the run that it comes from.
     pub run: String,
+    /// End of the task that computed it, milliseconds since the Unix epoch.
     pub at: i64,
 }
 
-/// Reason for which a cache cannot be used now; a run continues without it.
+/// Reason for which a cache cannot be used; a run continues without it.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
+    /// The file could not be opened.
     #[error("could not use the cache {}", path.display())]
     Open {
         path: PathBuf,
         #[source]
         source: sqlx::Error,
     },
+    /// The file is no cache, or one of another version.
     #[error("{} is no cache of this version of moldflow", path.display())]
     Foreign { path: PathBuf },
+    /// The file could not be read or written.
     #[error("could not use the cache")]
     Use(#[from] sqlx::Error),
 }
 
 impl Cache {
-    /// The cache in this file, made if there is none. What another program made is left as it is.
+    /// Opens the cache in this file; creates it if there is none. A file of another program is not
+    /// changed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be opened or is not a cache of this version.
     pub async fn open(path: &Path) -> Result<Self, CacheError> {
         let failed = |source| CacheError::Open {
             path: path.to_owned(),
@@ -96,7 +109,11 @@ impl Cache {
         Ok(cache)
     }
 
-    /// An existing cache, for reading only.
+    /// Opens an existing cache for reading.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be opened or is not a cache of this version.
     pub async fn open_to_read(path: &Path) -> Result<Self, CacheError> {
         let opened = options(path).read_only(true).connect().await;
         let mut cache = Self {
@@ -124,7 +141,12 @@ impl Cache {
         }
     }
 
-    /// The answer kept under exactly these parts; none too if what is there has been damaged.
+    /// Returns the answer with exactly these key parts, JSON; None if there is none or it is
+    /// damaged.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub async fn find(&mut self, parts: &KeyParts) -> Result<Option<String>, CacheError> {
         let text = text(parts);
         let row = sqlx::query("SELECT parts, answer, digest FROM entries WHERE key = ?")
@@ -140,7 +162,11 @@ impl Cache {
         Ok(whole.then_some(answer))
     }
 
-    /// Keeps answers; of two under the same parts the later one stays.
+    /// Stores answers; an answer replaces an earlier one with the same key.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be written, or another run writes for too long.
     pub async fn keep(&mut self, entries: &[CacheEntry]) -> Result<(), CacheError> {
         let mut tx = self.db.begin_with("BEGIN IMMEDIATE").await?;
         for entry in entries {
@@ -164,8 +190,12 @@ impl Cache {
         Ok(tx.commit().await?)
     }
 
-    /// Entries of a molecule from before `before`, milliseconds since the Unix epoch, newest
-    /// first.
+    /// Returns the answers for a canonical SMILES from before `before`, milliseconds since the Unix
+    /// epoch: newest first, 1000 at most.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the file cannot be read.
     pub async fn of_molecule(
         &mut self,
         molecule: &str,
@@ -199,7 +229,7 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-/// Makes the tables, unless another run was faster.
+/// Creates the tables, unless another run was faster.
 async fn create(db: &mut SqliteConnection) -> Result<(), sqlx::Error> {
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
     if tables(&mut tx).await? == 0 {
@@ -222,7 +252,7 @@ async fn pragma(db: &mut SqliteConnection, question: &'static str) -> Result<i64
     sqlx::query_scalar(question).fetch_one(db).await
 }
 
-/// The parts as JSON, in the order of their names.
+/// Returns the parts as JSON, in the order of their names.
 fn text(parts: &KeyParts) -> String {
     serde_json::to_string(parts).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! The chain of checksums of a journal, and what is checked when a database is opened.
+//! The chain of checksums of a journal, and the checks of a database when it is opened.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,19 +6,23 @@ use std::path::{Path, PathBuf};
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{Connection, Row};
 
-use super::seal::{self, Seal};
+use super::seal::{self, NotedFact, Seal};
 use super::{FILE, MIGRATIONS, NOTE, Store, StoreError};
 use crate::host::hash::hex;
 use crate::task::Event;
 
 /// Position in a journal that is being read: each fact has to follow from the one before.
 pub(super) struct Chain {
+    /// Database file, for error messages.
     pub(super) path: PathBuf,
+    /// Number of the last fact read, 0 before the first.
     pub(super) seq: i64,
+    /// Checksum of the facts read.
     pub(super) seal: Seal,
 }
 
 impl Chain {
+    /// Returns the position before the first fact.
     pub fn new(path: &Path) -> Self {
         Self {
             path: path.to_owned(),
@@ -27,7 +31,7 @@ impl Chain {
         }
     }
 
-    /// The fact of a row of `seq, event, checksum`.
+    /// Reads the next fact from a row of `seq, event, checksum`.
     pub fn follow(&mut self, row: &SqliteRow) -> Result<(i64, Event), StoreError> {
         let damaged = |what: String| StoreError::Damaged {
             path: self.path.clone(),
@@ -70,13 +74,13 @@ impl Store {
     /// Refuses a journal that ends before the last fact that was noted.
     pub(super) async fn check_end(
         &mut self,
-        noted: io::Result<Option<(i64, String)>>,
+        noted: io::Result<Option<NotedFact>>,
     ) -> Result<(), StoreError> {
         let noted = noted.map_err(|e| StoreError::Read {
             path: self.path.with_file_name(NOTE),
             source: sqlx::Error::Io(e),
         });
-        let Some((seq, seal)) = noted? else {
+        let Some(NotedFact { seq, seal }) = noted? else {
             return Ok(());
         };
         let found = sqlx::query_scalar("SELECT checksum FROM journal WHERE seq = ?")
@@ -95,12 +99,14 @@ impl Store {
         }
     }
 
-    /// Gives the facts of a database of an earlier version their checksums; that of the last fact.
+    /// Adds the checksums that a database of an earlier version lacks; returns that of the last
+    /// fact.
     pub(super) async fn seal_facts(&mut self) -> Result<Seal, StoreError> {
         let sealed = seal_facts(&mut self.db).await;
         self.writing(sealed)
     }
 
+    /// Refuses a database whose schema is older or newer than that of this program.
     pub(super) async fn refuse_other_versions(&mut self) -> Result<(), StoreError> {
         let there = sqlx::query_scalar("SELECT version FROM _sqlx_migrations")
             .fetch_all(&mut self.db)

@@ -7,11 +7,7 @@ use crate::task::{Attempt, Candidate, EndState, Evaluation, Failure, Record, Tas
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
-/// Applies one record. `at` is when its fact became known, milliseconds since the Unix epoch.
-///
-/// # Errors
-///
-/// The statement failed.
+/// Applies one record. `at` is the time of its fact, milliseconds since the Unix epoch.
 pub(super) async fn apply(
     db: &mut SqliteConnection,
     record: &Record,
@@ -112,7 +108,7 @@ fn finish_batch<'q>(batch: u32, new_candidates: usize, at: i64) -> Query<'q> {
         .bind(batch)
 }
 
-/// The time of submission is to be bound yet.
+/// Statement whose time of submission is still to be bound.
 fn insert_task<'q>(
     task: TaskId,
     stage: &'q str,
@@ -128,7 +124,7 @@ fn insert_task<'q>(
     .bind(batch)
 }
 
-/// The time of the failure is to be bound yet.
+/// Statement whose time of failure is still to be bound.
 fn insert_failure(task: TaskId, attempt: Attempt, failure: &Failure) -> Query<'_> {
     sqlx::query("INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)")
         .bind(id(task))
@@ -180,7 +176,7 @@ fn insert_candidate(candidate: &Candidate) -> Query<'_> {
     .bind(prediction.map(|prediction| prediction.std))
 }
 
-/// Batch and rank are to be bound yet.
+/// Statement whose batch and rank are still to be bound.
 fn evaluate_candidate(evaluation: &Evaluation) -> Query<'_> {
     sqlx::query(
         "UPDATE candidates SET status = 'evaluated', total_energy_hartree = ?, atomization_energy_hartree = ?, \
@@ -192,7 +188,7 @@ fn evaluate_candidate(evaluation: &Evaluation) -> Query<'_> {
     .bind(evaluation.value)
 }
 
-/// The batch is to be bound yet.
+/// Statement whose batch is still to be bound.
 fn describe_search(
     candidates: usize,
     epsilon: f64,

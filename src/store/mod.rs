@@ -5,6 +5,7 @@ mod audit;
 mod cache;
 mod chain;
 mod derived;
+mod error;
 mod names;
 mod read;
 mod repair;
@@ -13,32 +14,27 @@ mod settings;
 mod tasks;
 mod write;
 
-pub use audit::audit;
-pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
-pub use read::{AtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
-pub use repair::{RepairReport, repair};
-pub use seal::NOTE;
-pub use settings::StoredSettings;
+pub(crate) use audit::audit;
+pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
+pub(crate) use error::LEAST_ROOM;
+pub use error::StoreError;
+pub use read::{AtomRow, BatchRow, CandidateRow, NamedCount, RunCounts, Summary};
+pub(crate) use repair::repair;
+pub(crate) use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
-pub use write::{Commit, Simulation};
+pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-
-use rustix::fs::{Access, access, statvfs};
-use rustix::io::Errno;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
-use std::time::Duration;
 
-use crate::task::HostFault;
-
-/// With less room than this, in bytes, a disk counts as full.
-pub const LEAST_ROOM: u64 = 256 << 10;
+use seal::NOTE;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -49,13 +45,20 @@ pub const FILE: &str = "moldflow.db";
 pub struct Store {
     db: SqliteConnection,
     path: PathBuf,
-    /// Checksum of the last fact, and the note of it; of a store that writes.
-    head: Option<(seal::Seal, seal::Note)>,
-    /// Files that must stay what they were when the run began to work.
+    /// End of the journal; None if the store only reads.
+    head: Option<JournalHead>,
+    /// Files that must not be deleted or replaced while the run is at work.
     held: Vec<HeldFile>,
 }
 
-/// A file by its name and what it was when it was opened.
+/// End of a journal that is being written.
+struct JournalHead {
+    /// Checksum of the last fact.
+    seal: seal::Seal,
+    note: seal::Note,
+}
+
+/// A file with its identity at the time it was first seen.
 struct HeldFile {
     path: PathBuf,
     device: u64,
@@ -72,7 +75,7 @@ impl HeldFile {
         })
     }
 
-    /// Returns true if the name still leads to the file: otherwise writes to it are lost.
+    /// Returns true if the path still leads to the file; if not, writes to it are lost.
     fn is_there(&self) -> io::Result<bool> {
         match fs::symlink_metadata(&self.path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
@@ -85,139 +88,43 @@ impl HeldFile {
 /// Name and origin of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunInfo {
-    /// Random name, the first part of every token.
+    /// Random name, first part of every token.
     pub name: String,
     /// Name of the campaign.
     pub campaign: String,
-    /// Milliseconds since the Unix epoch.
+    /// Time of creation, milliseconds since the Unix epoch.
     pub created: i64,
-    /// Version of the program.
+    /// Version of the program that created it.
     pub version: String,
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    #[error("could not open the database {}", path.display())]
-    Open {
-        path: PathBuf,
-        #[source]
-        source: sqlx::Error,
-    },
-    #[error("could not bring the database {} to the present schema", path.display())]
-    Migrate {
-        path: PathBuf,
-        #[source]
-        source: sqlx::migrate::MigrateError,
-    },
-    #[error("the database {} could not be written", path.display())]
-    Write {
-        path: PathBuf,
-        #[source]
-        source: sqlx::Error,
-    },
-    #[error("the database {} could not be read", path.display())]
-    Read {
-        path: PathBuf,
-        #[source]
-        source: sqlx::Error,
-    },
-    #[error("the database {} is damaged: {what}", path.display())]
-    Damaged { path: PathBuf, what: String },
-    #[error("{} was deleted or replaced while the run was at work", path.display())]
-    Gone { path: PathBuf },
-    #[error("the database {} is of an earlier version of moldflow", path.display())]
-    Older { path: PathBuf },
-    #[error("the database {} is of a later version of moldflow", path.display())]
-    Newer { path: PathBuf },
-    #[error("fact {seq} of the journal of {} cannot be understood", path.display())]
-    Journal {
-        path: PathBuf,
-        seq: i64,
-        #[source]
-        source: serde_json::Error,
-    },
-}
-
-impl StoreError {
-    /// The file that it is about.
-    pub fn path(&self) -> &Path {
-        match self {
-            Self::Open { path, .. }
-            | Self::Migrate { path, .. }
-            | Self::Write { path, .. }
-            | Self::Read { path, .. }
-            | Self::Journal { path, .. }
-            | Self::Damaged { path, .. }
-            | Self::Gone { path }
-            | Self::Older { path }
-            | Self::Newer { path } => path,
-        }
-    }
-
-    /// Returns true if the database, or a part of it, is damaged.
-    pub fn is_damage(&self) -> bool {
-        // SQLITE_CORRUPT, SQLITE_NOTADB.
-        matches!(self, Self::Damaged { .. } | Self::Journal { .. })
-            || matches!(self.sqlite_code(), Some((11 | 26, _)))
-    }
-
-    /// Fault of the host, if that is the cause. SQLite reports what it was doing, not what the
-    /// system answered: the rest is asked of the file system.
-    pub fn host_fault(&self) -> Option<HostFault> {
-        let dir = self.path().parent()?;
-        let has_room = || statvfs(dir).is_ok_and(|s| s.f_bavail * s.f_frsize >= LEAST_ROOM);
-        let is_read_only = || access(dir, Access::WRITE_OK) == Err(Errno::ROFS);
-        match self.sqlite_code() {
-            // SQLITE_FULL, SQLITE_NOMEM.
-            Some((13, _)) => Some(HostFault::DiskFull),
-            Some((7, _)) => Some(HostFault::NoMemory),
-            // SQLITE_IOERR: a full disk too, where the file is one beside the database.
-            Some((10, _)) if has_room() => Some(HostFault::InputOutput),
-            Some((10, _)) => Some(HostFault::DiskFull),
-            // SQLITE_READONLY, SQLITE_CANTOPEN.
-            Some((8 | 14, _)) if is_read_only() => Some(HostFault::ReadOnly),
-            Some((14, _)) => match OpenOptions::new().read(true).write(true).open(self.path()) {
-                Err(e) => HostFault::of(&e),
-                Ok(_) if access(dir, Access::WRITE_OK).is_err() => None,
-                // Nothing else keeps a file that is there from being opened.
-                Ok(_) if has_room() => Some(HostFault::NoDescriptors),
-                Ok(_) => Some(HostFault::DiskFull),
-            },
-            _ => HostFault::of(self),
-        }
-    }
-
-    /// SQLite's primary and extended code.
-    fn sqlite_code(&self) -> Option<(i32, i32)> {
-        let source = match self {
-            Self::Open { source, .. } | Self::Write { source, .. } | Self::Read { source, .. } => {
-                source
-            }
-            Self::Migrate {
-                source: MigrateError::Execute(source) | MigrateError::ExecuteMigration(source, _),
-                ..
-            } => source,
-            _ => return None,
-        };
-        let code: i32 = source.as_database_error()?.code()?.parse().ok()?;
-        Some((code & 0xff, code))
-    }
-}
-
 impl Store {
-    /// The database of a run, made and named after `info` if there is none.
+    /// Opens the database in the run directory `dir`; creates it with `info` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, migrated or written, or is damaged.
     pub async fn create(dir: &Path, info: &RunInfo) -> Result<Self, StoreError> {
         let mut store = Self::connect(dir, |options| options.create_if_missing(true)).await?;
         store.insert_run(info).await?;
         Ok(store)
     }
 
-    /// Opens the database of an existing run for writing.
+    /// Opens the database of an existing run for writing, and migrates it to the present schema.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, migrated or written, or is damaged.
     pub async fn open(dir: &Path) -> Result<Self, StoreError> {
         Self::connect(dir, |options| options).await
     }
 
     /// Opens the database of a run for reading, while an engine may be writing to it.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be opened, is of another version, or lost the end of its
+    /// journal.
     pub async fn open_to_read(dir: &Path) -> Result<Self, StoreError> {
         // The note first: the database may be ahead of it, but not behind.
         let noted = seal::read(dir);
@@ -264,12 +171,15 @@ impl Store {
         let last = store.seal_facts().await?;
         store.check_end(noted).await?;
         let note = seal::Note::open(dir).map_err(|e| store.could_not_note(e))?;
-        store.head = Some((last, note));
+        store.head = Some(JournalHead { seal: last, note });
         Ok(store)
     }
 
-    /// Has every commit fail from now on once the database, or one of these files of the run, is
-    /// deleted or replaced.
+    /// Makes every later commit fail once the database or one of `files` is deleted or replaced.
+    ///
+    /// # Errors
+    ///
+    /// Fails if one of the files is missing now.
     pub fn hold(&mut self, files: impl IntoIterator<Item = PathBuf>) -> Result<(), StoreError> {
         // SQLite's log is there from the first transaction to the end.
         let log = self.path.with_file_name(format!("{FILE}-wal"));
@@ -283,7 +193,7 @@ impl Store {
         Ok(())
     }
 
-    /// An error once a file that is held is another, or none.
+    /// Fails if a held file was deleted or replaced.
     fn check_held(&self) -> Result<(), StoreError> {
         for held in &self.held {
             let path = held.path.clone();
@@ -300,6 +210,10 @@ impl Store {
     }
 
     /// Writes everything into the main file and closes the database.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a held file is gone or the database cannot be written.
     pub async fn close(self) -> Result<(), StoreError> {
         self.check_held()?;
         self.db.close().await.map_err(|source| StoreError::Write {

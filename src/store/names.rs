@@ -7,8 +7,12 @@ use sqlx::Connection;
 use super::{Store, StoreError};
 
 impl Store {
-    /// Keeps names with the molecules that bear them, in the order of their source; what is there
-    /// already stays.
+    /// Stores pairs of canonical SMILES and name, in the order of their source; those that are
+    /// stored already stay.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be written.
     pub async fn keep_names(&mut self, names: &[(String, String)]) -> Result<(), StoreError> {
         let kept = async {
             let mut tx = self.db.begin().await?;
@@ -25,17 +29,25 @@ impl Store {
         self.writing(kept)
     }
 
-    /// The first name of each molecule that has one, by its SMILES.
+    /// Returns the first name of each molecule that has one, by its canonical SMILES.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn names(&mut self) -> Result<BTreeMap<String, String>, StoreError> {
         let rows = sqlx::query_as("SELECT smiles, name FROM names ORDER BY entry DESC")
             .fetch_all(&mut self.db)
             .await;
         let rows: Vec<(String, String)> = self.reading(rows)?;
-        // Of several names the last that is taken in stays: the first of the source.
+        // The last of several names stays in the map, and that is the first of the source.
         Ok(rows.into_iter().collect())
     }
 
-    /// The molecules that bear a name, in whatever case.
+    /// Returns the canonical SMILES of the molecules with this name; case does not matter.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn molecules_named(&mut self, name: &str) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query_scalar(
             "SELECT smiles FROM names WHERE name = ? COLLATE NOCASE GROUP BY smiles ORDER BY min(entry)",

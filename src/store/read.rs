@@ -1,4 +1,4 @@
-//! Reading: the journal for the engine, rows for reports. Each question is one statement.
+//! Reading: the journal for the engine, rows for reports. Each query is one statement.
 
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
@@ -7,78 +7,104 @@ use super::chain::Chain;
 use super::{FailureRow, RunInfo, Store, StoreError};
 use crate::task::{Event, Prediction};
 
-/// Counts of a run.
+/// Numbers of evaluations, batches and candidates of a run.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
-pub struct Counts {
-    /// Molecules whose evaluation ended, evaluated or failed for good.
+pub struct RunCounts {
+    /// Molecules that were evaluated or failed permanently.
     pub evaluations: i64,
-    /// Molecules that failed for good.
+    /// Molecules that failed permanently.
     pub failures: i64,
-    /// Answers that an earlier run had, free atoms included.
+    /// Cache hits, free atoms included.
     pub cached: i64,
     /// Batches that brought new candidates.
     pub batches: i64,
+    /// Candidates in the queue.
     pub queued: i64,
+    /// Newest batch with a candidate in the queue; None if the queue is empty.
     pub newest_batch: Option<i64>,
-    /// Simulations of molecules submitted and not ended.
+    /// Evaluations that are submitted and have not ended.
     pub in_flight: i64,
 }
 
 /// Number of tasks, molecules or attempts of one kind, state or stage.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow, serde::Serialize)]
 pub struct NamedCount {
+    /// Kind, state or stage.
     pub name: String,
+    /// Number of them.
     pub count: i64,
 }
 
-/// All that `status` and the final report say of a run as a whole.
+/// A run as a whole, for `status` and the final report.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
+    /// Name and origin of the run.
     pub run: RunInfo,
-    /// Null until the run has ended.
+    /// Word of the reason for its end; None until the run has ended.
     pub stopped_by: Option<String>,
-    pub counts: Counts,
-    /// Molecules that failed for good, by the kind of their last failure.
+    /// Numbers of evaluations, batches and candidates.
+    pub counts: RunCounts,
+    /// Molecules that failed permanently, by the kind of their last failure.
     pub failures_by_kind: Vec<NamedCount>,
-    /// Failed attempts of all tasks, those that were tried again included, by kind.
+    /// Failed attempts of all tasks, those that were retried included, by kind.
     pub failed_attempts_by_kind: Vec<NamedCount>,
+    /// Molecule with the lowest objective; None until one is evaluated.
     pub best: Option<CandidateRow>,
 }
 
-/// A molecule that was proposed and what became of it.
+/// A proposed molecule with its evaluation. Times are in milliseconds since the Unix epoch.
+///
+/// Energies are None until it is evaluated, the columns of its task until it is submitted.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct CandidateRow {
+    /// Batch, 0 for the initial molecules.
     pub batch: i64,
+    /// Place in the batch, 0 is the best.
     pub rank: i64,
+    /// Canonical SMILES.
     pub smiles: String,
-    /// In the run's source.
+    /// Name in the run's source, if it has one.
     pub name: Option<String>,
+    /// Predicted mean of the objective, hartree; None for an initial molecule.
     pub prediction_mean_hartree: Option<f64>,
+    /// Predicted standard deviation of the objective, hartree; None for an initial molecule.
     pub prediction_std_hartree: Option<f64>,
+    /// `queued`, `evaluating`, `evaluated`, `failed`, `superseded` or `cancelled`.
     pub status: String,
+    /// Total energy, hartree.
     pub total_energy_hartree: Option<f64>,
+    /// E(molecule) - sum of E(atoms), hartree.
     pub atomization_energy_hartree: Option<f64>,
+    /// Number of atoms, hydrogen included.
     pub atoms: Option<i64>,
-    /// Value of the objective, per atom where the campaign says so.
+    /// Value of the objective, hartree, or hartree per atom if the campaign says so.
     pub objective_hartree: Option<f64>,
+    /// Kind of the last failure of its task; None if that succeeded.
     pub failure: Option<String>,
+    /// Message of that failure.
     pub failure_message: Option<String>,
-    /// Attempts that were made.
+    /// Attempts that were made, 0 for a cache hit.
     pub attempts: Option<i64>,
     /// True for a cache hit.
     pub cached: Option<bool>,
+    /// Submission of its task.
     pub submitted: Option<i64>,
+    /// Start of the last attempt.
     pub started: Option<i64>,
+    /// End of its task.
     pub finished: Option<i64>,
+    /// Most memory that the last attempt held at once, KiB.
     pub peak_memory_kib: Option<i64>,
-    /// Level of theory of the result.
+    /// Level of theory of its energy.
     pub level_of_theory: Option<String>,
+    /// Engine that computed its energy.
     pub engine: Option<String>,
+    /// Version of that engine.
     pub engine_version: Option<String>,
 }
 
 impl CandidateRow {
-    /// Returns the prediction made when the batch was made; none for an initial molecule.
+    /// Returns the prediction at the time of its batch; None for an initial molecule.
     pub fn prediction(&self) -> Option<Prediction> {
         let (mean, std) = self
             .prediction_mean_hartree
@@ -87,29 +113,43 @@ impl CandidateRow {
     }
 }
 
+/// Atomic reference of a run.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct AtomRow {
+    /// Symbol of the element.
     pub element: String,
+    /// Total energy of the free atom, hartree.
     pub total_energy_hartree: f64,
 }
 
+/// A batch of the generator loop. Columns of a task are None until that task has succeeded.
 #[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
 pub struct BatchRow {
+    /// Number of the batch, from 1.
     pub batch: i64,
+    /// Begin of its training, milliseconds since the Unix epoch.
     pub started: i64,
+    /// Time at which its candidates were queued, milliseconds since the Unix epoch.
     pub finished: Option<i64>,
-    /// Evaluated molecules that it learnt from.
+    /// Evaluated molecules that its model was fitted to.
     pub observations: i64,
+    /// Features of the model.
     pub groups: Option<i64>,
+    /// Root mean square error of the fit, hartree.
     pub rmse_hartree: Option<f64>,
+    /// Distinct molecules that the agent visited.
     pub visited_molecules: Option<i64>,
+    /// Share of random steps of the agent at its end, 0 to 1.
     pub epsilon: Option<f64>,
+    /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
     pub mean_reward: Option<f64>,
+    /// Mean loss of the agent's network; None if it was not trained.
     pub mean_loss: Option<f64>,
+    /// Candidates that were new, and queued.
     pub new_candidates: Option<i64>,
 }
 
-/// `candidates` with what `tasks` and `results` know of them.
+/// `candidates` joined with `tasks` and `results`.
 macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
@@ -125,8 +165,11 @@ macro_rules! candidate_rows {
 }
 
 impl Store {
-    /// Hands every fact of the journal, in order, to `take`; an error at the first that is not as
-    /// it was written.
+    /// Passes every fact of the journal with its number to `take`, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read, or at the first fact that does not match its checksum.
     pub async fn replay(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
         let read = |source| StoreError::Read {
@@ -143,13 +186,21 @@ impl Store {
         Ok(())
     }
 
-    /// All that is read from now on is of one moment, while an engine writes on.
+    /// Begins a transaction: everything read from now on is of one moment, while an engine writes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn hold_still(&mut self) -> Result<(), StoreError> {
         let begun = sqlx::query("BEGIN").execute(&mut self.db).await;
         self.reading(begun.map(drop))
     }
 
-    /// The number of facts in the journal.
+    /// Returns the number of facts in the journal.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn facts(&mut self) -> Result<i64, StoreError> {
         let last = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM journal")
             .fetch_one(&mut self.db)
@@ -157,6 +208,11 @@ impl Store {
         self.reading(last)
     }
 
+    /// Returns name and origin of the run.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn run_info(&mut self) -> Result<RunInfo, StoreError> {
         Ok(self.run().await?.0)
     }
@@ -177,6 +233,11 @@ impl Store {
         self.reading(row)
     }
 
+    /// Returns the run as a whole.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn summary(&mut self) -> Result<Summary, StoreError> {
         let (run, stopped_by) = self.run().await?;
         let best = self.best(1).await?.pop();
@@ -190,7 +251,7 @@ impl Store {
         })
     }
 
-    async fn counts(&mut self) -> Result<Counts, StoreError> {
+    async fn counts(&mut self) -> Result<RunCounts, StoreError> {
         let counts = sqlx::query_as(
             "SELECT count(*) FILTER (WHERE status IN ('evaluated', 'failed')) AS evaluations, \
              count(*) FILTER (WHERE status = 'failed') AS failures, \
@@ -205,7 +266,11 @@ impl Store {
         self.reading(counts)
     }
 
-    /// Tasks that run now, by stage.
+    /// Returns the numbers of tasks that run now, by stage.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn running_by_stage(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT stage AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY stage",
@@ -215,7 +280,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Tasks by state.
+    /// Returns the numbers of tasks by state.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn tasks_by_state(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT state AS name, count(*) AS count FROM tasks GROUP BY state ORDER BY state",
@@ -225,11 +294,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Returns the last failure of the task that failed last.
+    /// Returns the last failure of the task that failed last; None if no task failed.
     ///
     /// # Errors
     ///
-    /// The database cannot be read.
+    /// Fails if the database cannot be read.
     pub async fn last_failure(&mut self) -> Result<Option<FailureRow>, StoreError> {
         let row = sqlx::query_as(
             "SELECT task, stage, smiles, \
@@ -242,7 +311,11 @@ impl Store {
         self.reading(row)
     }
 
-    /// The `n` best molecules.
+    /// Returns the `n` evaluated molecules with the lowest objective, the lowest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn best(&mut self, n: u32) -> Result<Vec<CandidateRow>, StoreError> {
         let rows = sqlx::query_as(candidate_rows!(
             "WHERE c.objective_hartree IS NOT NULL ORDER BY c.objective_hartree, c.batch, c.rank LIMIT ?"
@@ -253,7 +326,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Every candidate, in order of batch and rank.
+    /// Returns every candidate, in order of batch and rank.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn candidates(&mut self) -> Result<Vec<CandidateRow>, StoreError> {
         let rows = sqlx::query_as(candidate_rows!("ORDER BY c.batch, c.rank"))
             .fetch_all(&mut self.db)
@@ -261,6 +338,11 @@ impl Store {
         self.reading(rows)
     }
 
+    /// Returns the atomic references, in order of their symbols.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn atoms(&mut self) -> Result<Vec<AtomRow>, StoreError> {
         let rows =
             sqlx::query_as("SELECT element, total_energy_hartree FROM atoms ORDER BY element")
@@ -269,6 +351,11 @@ impl Store {
         self.reading(rows)
     }
 
+    /// Returns the batches in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn batches(&mut self) -> Result<Vec<BatchRow>, StoreError> {
         let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch")
             .fetch_all(&mut self.db)

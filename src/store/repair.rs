@@ -15,16 +15,23 @@ use crate::task::{Event, Record};
 /// Result of a repair.
 #[derive(Debug)]
 pub struct RepairReport {
+    /// Facts of the new journal.
     pub facts: i64,
-    /// Facts that are known to be lost; there may have been more where nobody noted them.
+    /// Facts that are known to be lost; there may have been more that no note names.
     pub lost: i64,
+    /// Succeeded simulations whose geometry and provenance are lost.
     pub results_lost: usize,
     /// Folder of the damaged files.
     pub kept: PathBuf,
 }
 
-/// Rebuilds the database of `dir` from its journal, as far as that can be read, with the settings
-/// that it was found to have; the damaged files are kept.
+/// Rebuilds the database of `dir` from its journal, as far as that can be read, with the versions
+/// of its settings, the oldest first. `records` returns the records of a fact. The damaged files
+/// are kept.
+///
+/// # Errors
+///
+/// Fails if a file cannot be read or written, or SQLite cannot open the damaged database.
 pub async fn repair(
     dir: &Path,
     settings: &[StoredSettings],
@@ -67,7 +74,7 @@ pub async fn repair(
         .map_err(files)?;
     Ok(RepairReport {
         facts,
-        lost: noted.map_or(0, |(seq, _)| (seq - facts).max(0)),
+        lost: noted.map_or(0, |noted| (noted.seq - facts).max(0)),
         results_lost,
         kept,
     })
@@ -98,12 +105,13 @@ fn keep(dir: &Path) -> io::Result<PathBuf> {
 /// Bytes of a page, as the header says.
 const PAGE: u64 = 4096;
 
-/// The beginning of every database of ours: the magic words, 4096 bytes a page, write-ahead log.
+/// First bytes of a database of this program: magic string, page size of 4096 bytes, write-ahead
+/// log.
 /// <https://www.sqlite.org/fileformat.html>, section 1.3.
 const HEADER: &[u8; 24] = b"SQLite format 3\0\x10\x00\x02\x02\x00\x40\x20\x20";
 
-/// Writes the first bytes again and fills up a file that is too short: else SQLite does not look at
-/// what there is.
+/// Writes the first bytes again and fills up a file that is too short: otherwise SQLite would not
+/// read the rest.
 fn mend_file(path: &Path) -> io::Result<()> {
     use std::os::unix::fs::FileExt;
     let file = fs::OpenOptions::new().read(true).write(true).open(path)?;

@@ -1,14 +1,16 @@
-//! The settings that a run was begun with, and the directory that it is at home in.
+//! Settings of a run, in all their versions, and the directory that it belongs to.
 
 use sqlx::sqlite::SqliteConnection;
 
 use super::seal::{self, Seal};
 use super::{Store, StoreError};
 
-/// `campaign.yml` and `site.yml`, as they stand in the run directory.
+/// Text of both settings files of a run directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredSettings {
+    /// Text of `campaign.yml`.
     pub campaign: String,
+    /// Text of `site.yml`.
     pub site: String,
 }
 
@@ -32,7 +34,11 @@ pub(super) async fn insert(
 }
 
 impl Store {
-    /// Every version of the settings, the oldest first.
+    /// Returns every version of the settings, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read or a version does not match its checksum.
     pub async fn settings(&mut self) -> Result<Vec<StoredSettings>, StoreError> {
         let rows = sqlx::query_as("SELECT campaign, site, checksum FROM settings ORDER BY version")
             .fetch_all(&mut self.db)
@@ -48,15 +54,23 @@ impl Store {
         })
     }
 
-    /// Keeps one more version of them.
+    /// Stores one more version of the settings.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be written.
     pub async fn keep_settings(&mut self, settings: &StoredSettings) -> Result<(), StoreError> {
         let kept = insert(&mut self.db, settings).await;
         self.writing(kept)
     }
 
-    /// Where the run is at home; the first that asks says so. In any other directory it is a copy:
-    /// it takes the name `other`, so that its tokens are not those of the original, and true is
-    /// returned.
+    /// Records `home` as the directory of the run. Returns true if the run was recorded in another
+    /// directory, and so is a copy: it gets the name `other`, such that its tokens differ from
+    /// those of the original.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read or written.
     pub async fn settle(&mut self, home: &str, other: &str) -> Result<bool, StoreError> {
         let found = sqlx::query_scalar("SELECT home FROM run")
             .fetch_one(&mut self.db)

@@ -1,80 +1,109 @@
-//! Reading: what became of single tasks, and of what kinds their failures were.
+//! Reading: tasks, stages and failures.
 
 use sqlx::FromRow;
 
 use super::{NamedCount, Store, StoreError};
 use crate::task::TaskId;
 
-/// A task and what became of it.
+/// A task with its state.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct TaskRow {
+    /// Number of the task, from 1.
     pub task: i64,
+    /// Name of its stage.
     pub stage: String,
+    /// Canonical SMILES of its molecule or free atom; None for a task of the generator loop.
     pub smiles: Option<String>,
-    /// Name of the molecule in the run's source.
+    /// Name of the molecule in the run's source, if it has one.
     pub name: Option<String>,
+    /// Batch that it belongs to; None for a free atom.
     pub batch: Option<i64>,
+    /// `submitted`, `running`, `succeeded`, `failed` or `cancelled`.
     pub state: String,
-    /// The last one.
+    /// Number of the last attempt, from 1.
     pub attempt: i64,
     /// True for a cache hit.
     pub cached: bool,
-    /// Key by which it was looked for in the cache, JSON, and when.
+    /// Key of its lookup in the cache, JSON; None if it was not looked up.
     pub parts: Option<String>,
+    /// Time of that lookup, milliseconds since the Unix epoch.
     pub looked_up: Option<i64>,
 }
 
-/// A failed attempt.
+/// A failed attempt of a given task.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct FailedAttempt {
+    /// Number of the attempt, from 1.
     pub attempt: i64,
+    /// Kind of the failure.
     pub kind: String,
+    /// Message of the failure, of several lines possibly.
     pub message: String,
+    /// End of the attempt, milliseconds since the Unix epoch.
     pub at: i64,
 }
 
-/// A failed attempt, and of what task.
+/// A failed attempt with its task.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct FailureRow {
+    /// Number of the task, from 1.
     pub task: i64,
+    /// Stage of the task.
     pub stage: String,
+    /// Canonical SMILES of its molecule or free atom; None for a task of the generator loop.
     pub smiles: Option<String>,
-    /// Name of the molecule in the run's source.
+    /// Name of the molecule in the run's source, if it has one.
     pub name: Option<String>,
+    /// Number of the attempt, from 1.
     pub attempt: i64,
+    /// Kind of the failure.
     pub kind: String,
+    /// Message of the failure, of several lines possibly.
     pub message: String,
+    /// End of the attempt, milliseconds since the Unix epoch.
     pub at: i64,
 }
 
-/// The tasks of a stage.
+/// The tasks of a stage, summed up.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct StageRow {
+    /// Name of the stage.
     pub stage: String,
+    /// Number of tasks.
     pub tasks: i64,
-    /// Failed for good.
+    /// Tasks that failed permanently.
     pub failed: i64,
-    /// Answers of earlier runs.
+    /// Cache hits.
     pub cached: i64,
-    /// From start to end of the last attempts of tasks that have ended, milliseconds: mean and sum.
+    /// Mean duration of the last attempts of ended tasks, milliseconds; None if none ended.
     pub mean_ms: Option<f64>,
+    /// Sum of these durations, milliseconds.
     pub busy_ms: Option<i64>,
-    /// When the first was submitted and the last ended.
+    /// First submission of a task, milliseconds since the Unix epoch.
     pub first: i64,
+    /// Last end of a task, milliseconds since the Unix epoch; None if none ended.
     pub last: Option<i64>,
 }
 
-/// An engine of simulation, and how many results it gave.
+/// Results of one version of a simulation engine.
 #[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
 pub struct EngineRow {
+    /// Name of the engine.
     pub engine: String,
+    /// Version of its program or libraries.
     pub version: String,
+    /// Level of theory.
     pub level_of_theory: String,
+    /// Number of results.
     pub results: i64,
 }
 
 impl Store {
-    /// The `n` last failed attempts, the last first.
+    /// Returns the `n` last failed attempts, the last first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn last_failed_attempts(&mut self, n: u32) -> Result<Vec<FailureRow>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT f.task, t.stage, t.smiles, \
@@ -88,7 +117,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Attempts that followed a failed one.
+    /// Returns the number of attempts that followed a failed one.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn retries(&mut self) -> Result<i64, StoreError> {
         let count = sqlx::query_scalar("SELECT coalesce(sum(attempt - 1), 0) FROM tasks")
             .fetch_one(&mut self.db)
@@ -96,7 +129,11 @@ impl Store {
         self.reading(count)
     }
 
-    /// The stages that have tasks, in the order in which they first had one.
+    /// Returns the stages that have tasks, in the order of their first tasks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn stages(&mut self) -> Result<Vec<StageRow>, StoreError> {
         // A clock may have been set back.
         let rows = sqlx::query_as(
@@ -110,7 +147,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// The engines that gave results, most first.
+    /// Returns the engines that gave results, the one with most results first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn engines(&mut self) -> Result<Vec<EngineRow>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT engine, version, level_of_theory, count(*) AS results FROM results \
@@ -121,7 +162,12 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Molecules that failed for good, by the kind of their last failure, most first.
+    /// Returns the numbers of molecules that failed permanently, by the kind of their last failure,
+    /// the highest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn failures_by_kind(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT t.failure AS name, count(*) AS count FROM candidates c JOIN tasks t ON t.task = c.task \
@@ -132,7 +178,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Failed attempts of all tasks, by kind, most first.
+    /// Returns the numbers of failed attempts of all tasks, by kind, the highest first.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn failed_attempts_by_kind(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT kind AS name, count(*) AS count FROM failures GROUP BY kind ORDER BY count(*) DESC, kind",
@@ -142,7 +192,11 @@ impl Store {
         self.reading(rows)
     }
 
-    /// The tasks of a molecule, or of a free atom, canonical SMILES.
+    /// Returns the tasks of a molecule or free atom, given by its canonical SMILES.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn tasks_of(&mut self, smiles: &str) -> Result<Vec<TaskRow>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT t.*, (SELECT n.name FROM names n WHERE n.smiles = t.smiles ORDER BY n.entry LIMIT 1) AS name, \
@@ -155,6 +209,11 @@ impl Store {
         self.reading(rows)
     }
 
+    /// Returns a task; None if there is none of this number.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn task(&mut self, task: TaskId) -> Result<Option<TaskRow>, StoreError> {
         let row = sqlx::query_as(
             "SELECT t.*, (SELECT n.name FROM names n WHERE n.smiles = t.smiles ORDER BY n.entry LIMIT 1) AS name, \
@@ -167,7 +226,11 @@ impl Store {
         self.reading(row)
     }
 
-    /// The failed attempts of a task, in order.
+    /// Returns the failed attempts of a task, in order.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
     pub async fn failed_attempts(&mut self, task: i64) -> Result<Vec<FailedAttempt>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT attempt, kind, message, at FROM failures WHERE task = ? ORDER BY attempt",

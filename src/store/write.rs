@@ -12,26 +12,53 @@ use crate::task::{Attempt, Event, Record, TaskId};
 pub struct Commit {
     /// Each fact with the records it led to.
     pub facts: Vec<(Event, Vec<Record>)>,
-    pub simulations: Vec<Simulation>,
-    /// Attempts that began to run, and when.
-    pub started: Vec<(TaskId, Attempt, i64)>,
-    /// Lookups in the cache: the parts of the key as JSON, and the time.
-    pub lookups: Vec<(TaskId, String, i64)>,
+    /// Results of simulations that succeeded.
+    pub simulations: Vec<SimulationRow>,
+    /// Attempts that began to run.
+    pub started: Vec<StartedAttempt>,
+    /// Lookups in the cache, whether they hit or not.
+    pub lookups: Vec<CacheLookup>,
 }
 
-/// Result of a simulation besides its energy.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Simulation {
+/// Start of an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StartedAttempt {
+    /// Task of the attempt.
     pub task: TaskId,
+    /// Number of the attempt, from 1.
+    pub attempt: Attempt,
+    /// Start of its process, milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// Lookup of a task's result in the cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheLookup {
+    /// Task whose result was looked up.
+    pub task: TaskId,
+    /// Parts of its key, JSON.
+    pub parts: String,
+    /// Time of the lookup, milliseconds since the Unix epoch.
+    pub at: i64,
+}
+
+/// Row of the table `results`: geometry and provenance of a simulation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SimulationRow {
+    /// Task that computed it.
+    pub task: TaskId,
+    /// Name of the engine.
     pub engine: String,
+    /// Version of the program or libraries that computed it.
     pub version: String,
+    /// Level of theory, e.g. `GFN2-xTB//MMFF94`.
     pub level_of_theory: String,
     /// Geometry in the XYZ format, angstrom.
     pub xyz: String,
 }
 
-impl Simulation {
-    /// Stands for one that is lost.
+impl SimulationRow {
+    /// Returns an empty row in place of one that is lost.
     pub(super) fn lost(task: i64) -> Self {
         Self {
             task: TaskId(task.cast_unsigned()),
@@ -42,6 +69,7 @@ impl Simulation {
         }
     }
 
+    /// Returns the checksum of all columns.
     pub(super) fn seal(&self) -> Seal {
         let Self {
             task,
@@ -62,6 +90,7 @@ impl Simulation {
 }
 
 impl Commit {
+    /// Returns true if there is nothing to commit.
     pub fn is_empty(&self) -> bool {
         self.facts.is_empty()
             && self.simulations.is_empty()
@@ -71,6 +100,7 @@ impl Commit {
 }
 
 impl Store {
+    /// Inserts the only row of the table `run`, unless it is there.
     pub(super) async fn insert_run(&mut self, info: &RunInfo) -> Result<(), StoreError> {
         let insert = sqlx::query(
             "INSERT OR IGNORE INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)",
@@ -84,48 +114,43 @@ impl Store {
         self.writing(insert.map(drop))
     }
 
-    /// Commits all of `batch` or nothing of it; on success it is on the disk.
-    pub async fn commit(&mut self, batch: &Commit) -> Result<(), StoreError> {
+    /// Writes all of `commit` or nothing of it; on success it is on the disk.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a held file is gone or the database or its note cannot be written.
+    pub async fn commit(&mut self, commit: &Commit) -> Result<(), StoreError> {
         self.check_held()?;
-        let (before, note) = match self.head.take() {
-            Some((before, note)) => (before, Some(note)),
-            None => (seal::BEGINNING, None),
-        };
-        let answer = commit(&mut self.db, batch, before).await;
-        let (seq, last) = match self.writing(answer) {
-            Ok(end) => end,
-            Err(error) => {
-                self.head = note.map(|note| (before, note));
-                return Err(error);
-            }
-        };
-        let Some(note) = note else {
+        let before = self.head.as_ref().map_or(seal::BEGINNING, |head| head.seal);
+        let committed = write_commit(&mut self.db, commit, before).await;
+        let (seq, last) = self.writing(committed)?;
+        let Some(head) = &mut self.head else {
             return Ok(());
         };
-        let noted = seq.map_or(Ok(()), |seq| note.write(seq, &last));
-        self.head = Some((last, note));
+        head.seal = last;
+        let noted = seq.map_or(Ok(()), |seq| head.note.write(seq, &last));
         noted.map_err(|e| self.could_not_note(e))
     }
 }
 
-/// The number of the last fact, if there is one, and the checksum of the journal.
-async fn commit(
+/// Returns the number of the last fact, if `commit` has one, and the checksum of the journal.
+async fn write_commit(
     db: &mut SqliteConnection,
-    batch: &Commit,
+    commit: &Commit,
     mut last: Seal,
 ) -> Result<(Option<i64>, Seal), sqlx::Error> {
     let mut tx = db.begin_with("BEGIN IMMEDIATE").await?;
     let mut seq = None;
-    for simulation in &batch.simulations {
+    for simulation in &commit.simulations {
         insert_result(&mut tx, simulation).await?;
     }
-    for (task, attempt, at) in &batch.started {
-        task_started(&mut tx, *task, *attempt, *at).await?;
+    for started in &commit.started {
+        mark_running(&mut tx, started).await?;
     }
-    for (task, parts, at) in &batch.lookups {
-        looked_up(&mut tx, *task, parts, *at).await?;
+    for lookup in &commit.lookups {
+        insert_lookup(&mut tx, lookup).await?;
     }
-    for (event, records) in &batch.facts {
+    for (event, records) in &commit.facts {
         let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;
         seq = Some(append_to_journal(&mut tx, &json, &mut last).await?);
         for record in records {
@@ -136,7 +161,8 @@ async fn commit(
     Ok((seq, last))
 }
 
-/// The number of the fact; `last` is the checksum of all before it, and afterwards its own.
+/// Appends a fact and returns its number. `last` is the checksum of all facts before it, and
+/// afterwards its own.
 pub(super) async fn append_to_journal(
     db: &mut SqliteConnection,
     event: &str,
@@ -153,7 +179,7 @@ pub(super) async fn append_to_journal(
 
 pub(super) async fn insert_result(
     db: &mut SqliteConnection,
-    s: &Simulation,
+    s: &SimulationRow,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT OR REPLACE INTO results (task, engine, version, level_of_theory, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
@@ -169,37 +195,30 @@ pub(super) async fn insert_result(
     .map(drop)
 }
 
-async fn task_started(
+async fn mark_running(
     db: &mut SqliteConnection,
-    task: TaskId,
-    attempt: Attempt,
-    at: i64,
+    started: &StartedAttempt,
 ) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE tasks SET state = 'running', started = ? WHERE task = ? AND attempt = ? AND state = 'submitted'")
-        .bind(at)
-        .bind(id(task))
-        .bind(attempt)
+        .bind(started.at)
+        .bind(id(started.task))
+        .bind(started.attempt)
         .execute(db)
         .await
         .map(drop)
 }
 
-async fn looked_up(
-    db: &mut SqliteConnection,
-    task: TaskId,
-    parts: &str,
-    at: i64,
-) -> Result<(), sqlx::Error> {
+async fn insert_lookup(db: &mut SqliteConnection, lookup: &CacheLookup) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT OR REPLACE INTO lookups (task, at, parts) VALUES (?, ?, ?)")
-        .bind(id(task))
-        .bind(at)
-        .bind(parts)
+        .bind(id(lookup.task))
+        .bind(lookup.at)
+        .bind(&lookup.parts)
         .execute(db)
         .await
         .map(drop)
 }
 
-/// SQLite's integers are signed.
+/// Number of a task as SQLite holds it: its integers are signed.
 pub(super) fn id(task: TaskId) -> i64 {
     task.0.cast_signed()
 }

@@ -1,4 +1,4 @@
-//! Simulation of the engine and its partitions: events in order of time, until the campaign ends.
+//! Simulated run of a campaign: events in order of time, until it ends.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -8,58 +8,70 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::machine::{Machine, millis};
-use super::partition::{Agenda, Due, How, Partition, Waiting};
+use super::outcomes::{OutcomeModel, failed};
+use super::partition::{Agenda, DueEvent, SimulatedEnd, SimulatedPartition, WaitingTask};
 use super::table::Table;
 use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
-use super::world::{World, failed};
-use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, Search};
+use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, SearchForecast};
 use crate::config::campaign::{Campaign, MethodKind};
-use crate::engine::{Effect, Engine, EngineConfig, Step, stream};
+use crate::engine::{Effect, Engine, EngineConfig, EngineStep, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
-/// Molecules drawn beyond the initial ones, as `run` does.
+/// Number of molecules in the reserve, as in a real run.
 const RESERVE: usize = 256;
 
-/// An engine, its partitions, and what is due.
-pub struct Simulation<'t> {
+/// An engine with its partitions and future events.
+pub struct SimulatedRun<'t> {
     engine: Engine,
-    world: World<'t>,
+    outcomes: OutcomeModel<'t>,
     random: ChaCha8Rng,
+    /// Time since the begin.
     now: Millis,
-    agenda: BinaryHeap<Reverse<Entry>>,
+    agenda: BinaryHeap<Reverse<AgendaEntry>>,
+    /// Number of entries made.
     entries: u64,
+    /// Names of the partitions.
     names: Vec<String>,
-    partitions: Vec<Partition>,
+    partitions: Vec<SimulatedPartition>,
     stages: BTreeMap<String, StageTimes>,
-    /// The partition that evaluates candidates.
+    /// Index of the partition that evaluates candidates.
     evaluating: usize,
+    /// Number of initial molecules.
     initial: usize,
     tally: Tally,
     best: Option<Best>,
 }
 
-/// When, in which order of those of the same time, and what.
-type Entry = (Millis, u64, What);
+/// A future event. Entries are ordered by time, then by number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct AgendaEntry {
+    at: Millis,
+    number: u64,
+    event: PendingEvent,
+}
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum What {
-    Due(usize, Due),
-    /// The back-off of an attempt is over.
+enum PendingEvent {
+    /// An event of the partition with this index.
+    Due(usize, DueEvent),
+    /// The backoff of an attempt is over.
     Submit(TaskId, Attempt),
     TimeIsUp,
 }
 
-/// The tasks of a stage.
+/// Partition and durations of the tasks of a stage.
 #[derive(Clone, Copy)]
 struct StageTimes {
+    /// Index of the partition.
     partition: usize,
     limits: Limits,
     times: Times,
 }
 
-impl<'t> Simulation<'t> {
+impl<'t> SimulatedRun<'t> {
+    /// Returns a run that has not begun.
     pub fn new(
         campaign: &Campaign,
         plan: &Plan,
@@ -83,14 +95,14 @@ impl<'t> Simulation<'t> {
             };
             (planned.stage.clone(), stage)
         });
-        let mut simulation = Self {
+        let mut run = Self {
             random: ChaCha8Rng::seed_from_u64(stream(config.seed, "forecast", 0)),
-            world: World::new(table, assumptions.failures, assumptions.skill),
+            outcomes: OutcomeModel::new(table, assumptions.failures, assumptions.skill),
             now: 0,
             agenda: BinaryHeap::new(),
             entries: 0,
             partitions: (machine.partitions.values())
-                .map(|supply| Partition::new(*supply, assumptions.queue_wait))
+                .map(|supply| SimulatedPartition::new(*supply, assumptions.queue_wait))
                 .collect(),
             stages: stages.collect(),
             evaluating: place(&plan.evaluate.partition_name),
@@ -101,13 +113,13 @@ impl<'t> Simulation<'t> {
             names,
         };
         if let Some(limit) = campaign.stop.wall_time {
-            simulation.enter(millis(limit.get()), What::TimeIsUp);
+            run.enter(millis(limit.get()), PendingEvent::TimeIsUp);
         }
-        simulation
+        run
     }
 
-    /// From the first molecule to the end; why that came.
-    pub fn run(&mut self) -> Result<StoppedBy, ForecastError> {
+    /// Runs to the end; returns the reason for it.
+    pub fn run_to_end(&mut self) -> Result<StoppedBy, ForecastError> {
         let (initial, reserve) = self.draw()?;
         self.take(Fact::Began {
             initial,
@@ -118,25 +130,25 @@ impl<'t> Simulation<'t> {
             if let Some(stopped_by) = self.engine.stopped_by() {
                 return Ok(stopped_by);
             }
-            let Some(Reverse((at, _, what))) = self.agenda.pop() else {
+            let Some(Reverse(AgendaEntry { at, event, .. })) = self.agenda.pop() else {
                 return Err(self.stuck());
             };
             let partitions = self.partitions.iter();
             let state = partitions.map(|p| (p.slots(), p.busy(), p.wants_nodes()));
             self.tally.pass(at, state);
             self.now = at;
-            match what {
-                What::TimeIsUp => self.take(Fact::TimeIsUp)?,
-                What::Submit(task, attempt) => {
+            match event {
+                PendingEvent::TimeIsUp => self.take(Fact::TimeIsUp)?,
+                PendingEvent::Submit(task, attempt) => {
                     if self.engine.awaits(task, attempt)
                         && let Some(place) = self.submit(task, attempt)
                     {
                         self.advance(place);
                     }
                 }
-                What::Due(place, due) => {
-                    if let Some((task, attempt, how)) = self.partitions[place].take(at, due) {
-                        self.ended(task, attempt, how)?;
+                PendingEvent::Due(place, due) => {
+                    if let Some((task, attempt, end)) = self.partitions[place].take(at, due) {
+                        self.ended(task, attempt, end)?;
                     }
                     self.advance(place);
                 }
@@ -144,27 +156,32 @@ impl<'t> Simulation<'t> {
         }
     }
 
-    /// The initial molecules and some more, without repetition.
+    /// Draws initial molecules and reserve, without repetition.
     fn draw(&mut self) -> Result<(Vec<String>, Vec<String>), ForecastError> {
-        let (found, asked) = (self.world.table.size(), self.initial);
+        let (found, asked) = (self.outcomes.table.size(), self.initial);
         if found < asked {
             return Err(ForecastError::TooFewMolecules { found, asked });
         }
         let mut all: Vec<usize> = (0..found).collect();
         let (drawn, _) = all.partial_shuffle(&mut self.random, asked + RESERVE.min(found - asked));
-        let mut initial: Vec<String> = drawn.iter().map(|m| self.world.table.name(*m)).collect();
+        let mut initial: Vec<String> = drawn.iter().map(|m| self.outcomes.table.name(*m)).collect();
         let reserve = initial.split_off(asked);
         Ok((initial, reserve))
     }
 
-    fn ended(&mut self, task: TaskId, attempt: Attempt, how: How) -> Result<(), ForecastError> {
+    fn ended(
+        &mut self,
+        task: TaskId,
+        attempt: Attempt,
+        end: SimulatedEnd,
+    ) -> Result<(), ForecastError> {
         let Some((input, _)) = self.engine.input(task) else {
             return Ok(());
         };
-        let outcome = match how {
-            How::Done => self.world.outcome(&input, &mut self.random),
-            How::TimedOut => failed(FailureKind::Timeout, "ran past its timeout"),
-            How::Walltime => failed(FailureKind::Walltime, "ended at the walltime"),
+        let outcome = match end {
+            SimulatedEnd::Done => self.outcomes.outcome(&input, &mut self.random),
+            SimulatedEnd::TimedOut => failed(FailureKind::Timeout, "ran past its timeout"),
+            SimulatedEnd::Walltime => failed(FailureKind::Walltime, "ended at the walltime"),
         };
         self.take(Fact::Ended {
             task,
@@ -174,10 +191,10 @@ impl<'t> Simulation<'t> {
         })
     }
 
-    /// Tells the engine, counts what that changed, and does what it wants.
+    /// Passes a fact to the engine, counts its records and performs its effects.
     fn take(&mut self, fact: Fact) -> Result<(), ForecastError> {
         let at = self.now as i64;
-        let Step { records, effects } = self.engine.handle(&Event { at, fact })?;
+        let EngineStep { records, effects } = self.engine.handle(&Event { at, fact })?;
         self.tally.count(&records, self.evaluating);
         self.note_best();
         let mut cancelled = BTreeSet::new();
@@ -189,7 +206,7 @@ impl<'t> Simulation<'t> {
                     task,
                     attempt,
                     not_before,
-                } => self.enter(not_before as Millis, What::Submit(task, attempt)),
+                } => self.enter(not_before as Millis, PendingEvent::Submit(task, attempt)),
                 Effect::Cancel { task, .. } => drop(cancelled.insert(task)),
                 Effect::End => {}
             }
@@ -205,11 +222,11 @@ impl<'t> Simulation<'t> {
         Ok(())
     }
 
-    /// Has an attempt wait for a slot, and says in which partition.
+    /// Adds an attempt to its partition; returns the index of that.
     fn submit(&mut self, task: TaskId, attempt: Attempt) -> Option<usize> {
         let stage = self.stages.get(self.engine.stage_of(task)?)?;
         self.tally.tasks[stage.partition] += u64::from(attempt == 1);
-        self.partitions[stage.partition].submit(Waiting {
+        self.partitions[stage.partition].submit(WaitingTask {
             task,
             attempt,
             time: stage.times.draw(&mut self.random),
@@ -222,13 +239,15 @@ impl<'t> Simulation<'t> {
         let mut agenda = Agenda::new();
         self.partitions[place].advance(self.now, &mut agenda);
         for (at, due) in agenda {
-            self.enter(at, What::Due(place, due));
+            self.enter(at, PendingEvent::Due(place, due));
         }
     }
 
-    fn enter(&mut self, at: Millis, what: What) {
+    /// Adds an event to the agenda.
+    fn enter(&mut self, at: Millis, event: PendingEvent) {
         self.entries += 1;
-        self.agenda.push(Reverse((at, self.entries, what)));
+        let number = self.entries;
+        self.agenda.push(Reverse(AgendaEntry { at, number, event }));
     }
 
     fn note_best(&mut self) {
@@ -245,8 +264,8 @@ impl<'t> Simulation<'t> {
                 value_hartree: incumbent.value,
                 found_after_evaluations: self.engine.evaluated().len(),
                 found_after_seconds: seconds(self.now),
-                lowest_hartree: self.world.table.lowest(),
-                molecules: self.world.table.distinct(),
+                lowest_hartree: self.outcomes.table.lowest(),
+                molecules: self.outcomes.table.distinct(),
             });
         }
     }
@@ -261,7 +280,7 @@ impl<'t> Simulation<'t> {
         }
     }
 
-    /// Result of the simulation once it has ended.
+    /// Returns the forecast once the run has ended.
     pub fn forecast(self, machine: &Machine, stopped_by: StoppedBy) -> Forecast {
         let progress = self.engine.progress();
         let held = machine.nodes as u64 * self.now;
@@ -288,7 +307,7 @@ impl<'t> Simulation<'t> {
         let search = search.map(|((first, last), (age_in_batches, age_in_results))| {
             let [utilisation, idle_without_candidates, idle_without_nodes] =
                 last.slots.since(first.slots).shares();
-            Search {
+            SearchForecast {
                 partition: self.names[self.evaluating].clone(),
                 from_seconds: seconds(first.at),
                 until_seconds: seconds(last.at),

@@ -1,4 +1,4 @@
-//! Simulated outcomes of tasks: energies of the table, and a generator that is better than chance.
+//! Simulated outcomes of tasks: energies from the table, and a generator that beats random search.
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -8,24 +8,29 @@ use super::times::normal;
 use crate::engine::TaskInput;
 use crate::task::{Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate};
 
+/// Message of a simulated failure.
 const ASSUMED: &str = "one of the failures assumed";
 
-/// The molecules and the chances of a forecast.
-pub struct World<'t> {
+/// Source of the outcomes of tasks: the table of molecules, and the assumptions on failures and
+/// skill.
+pub struct OutcomeModel<'t> {
+    /// Molecules with their energies.
     pub table: &'t Table,
     /// Share of attempts at a simulation that fail, 0 to 1.
     failures: f64,
-    /// Standard deviation of the surrogate's error, hartree, and the share of a deviation from the
-    /// mean that it predicts.
+    /// Standard deviation of the surrogate's error, hartree.
     error: f64,
+    /// Share of a deviation from the mean that the surrogate predicts.
     shrinkage: f64,
-    /// Molecules that the agent visits for a batch.
+    /// Number of molecules that the agent visits for a batch.
     visits: usize,
+    /// Number of files made.
     files: u64,
 }
 
-impl<'t> World<'t> {
-    /// `skill`: correlation of the surrogate's predictions with the truth, of (0, 1].
+impl<'t> OutcomeModel<'t> {
+    /// `failures`: share of simulations that fail, 0 to 1; `skill`: correlation of predictions with
+    /// computed values, in (0, 1].
     pub fn new(table: &'t Table, failures: f64, skill: f64) -> Self {
         Self {
             // The best linear prediction is mean + r^2 (value + error - mean), with an error of
@@ -39,7 +44,7 @@ impl<'t> World<'t> {
         }
     }
 
-    /// Outcome of an attempt at this task.
+    /// Returns the outcome of an attempt with this input.
     pub fn outcome(&mut self, input: &TaskInput, random: &mut ChaCha8Rng) -> Outcome {
         match input {
             TaskInput::Simulate(input) => match self.table.energy(&input.request.smiles) {
@@ -80,14 +85,13 @@ impl<'t> World<'t> {
         }
     }
 
-    /// Returns true if an attempt at a molecule fails. Free atoms never do: the campaign needs
+    /// Returns true if the simulation of a molecule fails. Free atoms never do: the campaign needs
     /// them.
     fn fails(&self, name: &str, random: &mut ChaCha8Rng) -> bool {
         !self.table.is_atom(name) && random.random::<f64>() < self.failures
     }
 
-    /// Molecules visited at random, as many as the agent has steps, by the surrogate's word on
-    /// them.
+    /// Returns randomly visited molecules, as many as the agent has steps, by their predictions.
     fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<RankedCandidate> {
         let mut visited: Vec<(f64, usize)> = (0..self.visits)
             .map(|_| {
@@ -106,7 +110,7 @@ impl<'t> World<'t> {
         ranked.collect()
     }
 
-    /// A file that nobody reads, unlike any other.
+    /// Returns a reference to a new file, which does not exist.
     fn file(&mut self) -> FileRef {
         self.files += 1;
         FileRef {
@@ -116,7 +120,7 @@ impl<'t> World<'t> {
     }
 }
 
-/// A failed attempt.
+/// Returns the outcome of a failed attempt.
 pub fn failed(kind: FailureKind, message: &str) -> Outcome {
     let message = message.to_owned();
     Outcome::Failed(Failure { kind, message })
