@@ -11,7 +11,7 @@ fn moldflow(arguments: &[&str]) -> String {
     // How many cores this host has is nothing to compare.
     if let Some(rest) = said
         .err
-        .strip_prefix("warning: tasks that run at once want ")
+        .strip_prefix("warning: tasks that run at once need ")
     {
         let rest = rest.lines().skip(2).map(|line| format!("{line}\n"));
         said.err = rest.collect();

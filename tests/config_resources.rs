@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moldflow::config::fault::Text;
+use moldflow::config::diagnostic::Text;
 use moldflow::config::profiles;
 use moldflow::config::site::Site;
 
@@ -11,7 +11,7 @@ fn read(text: &str) -> Result<Site, String> {
         name: "site.yml".into(),
         text: text.into(),
     };
-    profiles::parse(&Arc::new(text)).map_err(|faults| faults.to_string())
+    profiles::parse(&Arc::new(text)).map_err(|diagnostics| diagnostics.to_string())
 }
 
 /// A profile of a node with 8 cores, 16 GiB and 4 GPUs, whose `qc` is as given in line 4.
@@ -95,22 +95,22 @@ fn what_cannot_be_had_is_refused_with_its_line_and_a_way_out() {
         ),
         (
             "executor: cobalt, memory_per_task: 1 GiB",
-            "Cobalt takes no `memory_per_task`",
+            "Cobalt does not support `memory_per_task`",
             "whole nodes",
         ),
         (
             "executor: cobalt, gpus_per_task: 1",
-            "Cobalt takes no `gpus_per_task`",
+            "Cobalt does not support `gpus_per_task`",
             "whole nodes",
         ),
         (
             "executor: local, slots: 1, constraint: a100",
-            "chooses no nodes",
+            "does not choose nodes",
             "`submit`",
         ),
         (
             "executor: allocation, constraint: a100",
-            "chooses no nodes",
+            "does not choose nodes",
             "`submit`",
         ),
         (
@@ -184,7 +184,7 @@ fn what_cannot_be_had_is_refused_with_its_line_and_a_way_out() {
         let line = if said.contains("`ml`") { 5 } else { 4 };
         assert!(
             said.starts_with(&format!("site.yml:{line}:"))
-                || said.contains("`qc` and those before"),
+                || said.contains("`qc` and of the partitions before"),
             "{said}"
         );
         assert!(said.contains(message), "{qc}: {said}");

@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::error::CommandError;
-use super::start::host_environment;
+use super::host::host_environment;
 use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, Overrides};
 use crate::config::source::QM9;
 use crate::host::atomic::{self, Durability};
@@ -18,9 +18,13 @@ use crate::host::name::host_name;
 use crate::plan::{self, Plan};
 use crate::store::{self, Store, StoreError};
 
+/// File of the resolved campaign.
 pub const CAMPAIGN: &str = "campaign.yml";
+/// File of the resolved site profile.
 pub const SITE: &str = "site.yml";
+/// Log of the processes that worked on the run.
 pub const LOG: &str = "runtime.log";
+/// File that is locked while a process works on the run.
 pub const LOCK: &str = "lock";
 
 /// Makes files and directories that this process and its children create accessible to the user
@@ -45,7 +49,7 @@ pub fn create(
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
         let what = format!(
-            "could not make the run directory in `{}`",
+            "could not create the run directory in `{}`",
             asked_for.display()
         );
         CommandError::io(&what, &e)
@@ -71,7 +75,7 @@ fn refuse_used(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
         return Ok(());
     }
-    let message = format!("there is a run in `{}` already", dir.display());
+    let message = format!("`{}` already contains a run", dir.display());
     let hint = format!("`moldflow resume {}` resumes it", dir.display());
     Err(CommandError::with_hint(message, hint))
 }
@@ -274,7 +278,7 @@ pub fn lock(dir: &Path) -> Result<File, CommandError> {
                 dir.display()
             );
             Err(CommandError::with_hint(
-                format!("another moldflow process works on `{}`", dir.display()),
+                format!("another moldflow process is working on `{}`", dir.display()),
                 hint,
             ))
         }

@@ -16,7 +16,7 @@ use crate::plan::{self, Plan};
 use crate::report;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct CheckArguments {
     #[command(flatten)]
     campaign: CampaignArguments,
     /// List every duplicate and every skipped entry of the source
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     repair: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &CheckArguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     if path.is_dir() || arguments.repair {
         return check_run(path, arguments.repair);

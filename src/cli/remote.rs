@@ -14,7 +14,7 @@ use crate::exec::ssh::{processes, work_dir::WorkDir};
 use crate::task::HostFault;
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum RemoteCommand {
     /// Answer the message on stdin
     Exchange {
         #[arg(value_parser = super::path())]
@@ -32,19 +32,19 @@ pub(super) enum Command {
         work_dir: PathBuf,
     },
     /// End attempts
-    End(EndArguments),
+    End(RemoteEndArguments),
     /// Find out whether a program works for an attempt
     Find { program: String, token: String },
 }
 
 #[derive(Args)]
-pub(super) struct EndArguments {
+pub(super) struct RemoteEndArguments {
     #[arg(value_parser = super::path())]
     work_dir: PathBuf,
     tokens: Vec<String>,
 }
 
-pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(command: &RemoteCommand) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     carry_out(command).or_else(|e| {
         let fault = HostFault::of(&e).ok_or_else(|| CommandError::new(e.to_string()))?;
@@ -53,25 +53,27 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     })
 }
 
-fn carry_out(command: &Command) -> io::Result<ExitStatus> {
+fn carry_out(command: &RemoteCommand) -> io::Result<ExitStatus> {
     match command {
-        Command::Exchange { work_dir } => {
+        RemoteCommand::Exchange { work_dir } => {
             let mut message = Vec::new();
             io::stdin().read_to_end(&mut message)?;
             tell(&WorkDir::new(work_dir).answer(&message, processes::is_alive)?)?;
         }
-        Command::Start { work_dir, token } => processes::start(&WorkDir::new(work_dir), token)?,
-        Command::List { work_dir } => {
+        RemoteCommand::Start { work_dir, token } => {
+            processes::start(&WorkDir::new(work_dir), token)?
+        }
+        RemoteCommand::List { work_dir } => {
             let list = processes::list(&WorkDir::new(work_dir))?;
             tell(processes::printed(&list).as_bytes())?;
         }
-        Command::End(EndArguments { work_dir, tokens }) => {
+        RemoteCommand::End(RemoteEndArguments { work_dir, tokens }) => {
             processes::end(&WorkDir::new(work_dir), tokens)?;
         }
-        Command::Find { program, token } if !find_clients(program, token)? => {
+        RemoteCommand::Find { program, token } if !find_clients(program, token)? => {
             return Ok(ExitStatus::Refused);
         }
-        Command::Find { .. } => {}
+        RemoteCommand::Find { .. } => {}
     }
     Ok(ExitStatus::Finished)
 }

@@ -13,7 +13,7 @@ pub fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
 
 /// Key that distinguishes the variants of an enum, if there is one.
 ///
-/// Where an enum stands in a variant of another, the key of the outer enum comes first.
+/// If an enum stands in a variant of another, the key of the outer enum comes first.
 pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
     let (first, others) = choices.split_first()?;
     let properties = first.get("properties")?.as_object()?;
