@@ -45,7 +45,7 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     allocation::share(site, &nodes).map_err(|error| unfit(&error))
 }
 
-/// Returns the error of a job whose nodes do not suffice, with a way out.
+/// Returns the error of a job whose nodes do not suffice, with a hint.
 pub fn unfit(error: &ShareError) -> CommandError {
     let hint = match error {
         ShareError::TooFew { needed, .. } => {

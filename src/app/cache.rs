@@ -68,7 +68,7 @@ fn versions_of(engine: &QcEngine, partition: &PartitionConfig) -> Result<Version
         let unknown = |e: &dyn std::error::Error| format!("`{}`: {}", needed.program, causes(e));
         let path = doctor::on_path(&needed.program)
             .ok_or_else(|| format!("`{}` is not installed", needed.program))?;
-        // Not every program tells its version, and not every build of one version computes the
+        // Not every program reports its version, and not every build of one version computes the
         // same.
         let mut version = digest(&path).map_err(|e| unknown(&e))?;
         if let Some(arguments) = needed.version_args {

@@ -1,4 +1,4 @@
-//! Error of a command: diagnostics for the user, and the host fault behind them if there is one.
+//! Error of a command: diagnostics for the user, and the host fault that caused them, if any.
 
 use std::io;
 use std::path::Path;
@@ -9,7 +9,7 @@ use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::task::HostFault;
 
-/// Reason for which a command could not do what it was asked.
+/// Error of a command.
 pub struct CommandError {
     diagnostics: Diagnostics,
     /// Fault of the host behind it: once the host is well, everything can be resumed.
@@ -22,7 +22,7 @@ impl CommandError {
         Diagnostic::new(message).into()
     }
 
-    /// Returns an error that has no place in a file, with a way out.
+    /// Returns an error that has no place in a file, with a hint.
     pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Diagnostic::new(message).hint(hint).into()
     }

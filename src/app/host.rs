@@ -16,7 +16,7 @@ pub fn is_here(site: &Site) -> bool {
 ///
 /// # Errors
 ///
-/// Fails if the host does not tell it.
+/// Fails if the host does not report it.
 pub fn own_executable() -> Result<PathBuf, CommandError> {
     std::env::current_exe()
         .map_err(|e| CommandError::io("could not find this program's own file", &e))

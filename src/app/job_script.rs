@@ -14,7 +14,7 @@ use crate::task::Limits;
 ///
 /// # Errors
 ///
-/// Fails if a value of the profile cannot stand in a script.
+/// Fails if a value of the profile is not allowed in a script.
 pub fn job_script(
     site: &Site,
     submit: &Submit,

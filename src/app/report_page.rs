@@ -25,7 +25,7 @@ pub async fn write(
     Ok(report::write_page(dir, &page)?)
 }
 
-/// Returns what the page needs besides the database.
+/// Returns the parts of the page that are not in the database.
 pub fn about<'a>(loaded: &'a LoadedCampaign, plan: &Plan, state: RunState) -> About<'a> {
     let stages = plan.stages().into_iter();
     About {

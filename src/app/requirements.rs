@@ -73,7 +73,7 @@ fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
             site.name,
             argv.join(" ")
         )),
-        // A batch system tells its hosts only when it starts a task.
+        // The hosts are known only when the scheduler starts a task.
         Err(LauncherError::NotTold(_)) => None,
         Err(error) => Some(format!("site `{}`: {error}", site.name)),
     }

@@ -65,7 +65,7 @@ pub fn create(
     // One that was there before may be open to others.
     fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(failed)?;
     let lock = lock(&dir)?;
-    // Asked again: somebody else may have been faster.
+    // Again: another process may have been faster.
     refuse_used(&dir)?;
     describe(loaded, &dir).map_err(failed)?;
     Ok((dir, lock))
@@ -93,7 +93,7 @@ fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Writes what the run is about; `campaign.yml` last, by which a run directory is known.
+/// Writes the descriptions of the run; `campaign.yml`, which marks a run directory, last.
 fn describe(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
     let params = serde_json::to_value(&loaded.params)?;
     write(dir, "run_params.json", &pretty(&params))?;
@@ -140,8 +140,8 @@ pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Refuses links that lead out of a run directory, which may come from somebody else: what is read
-/// through them would be shown, and what is written or deleted would be another's.
+/// Refuses links that lead out of a run directory, which may come from another user: through them
+/// foreign files would be shown, overwritten or deleted.
 fn refuse_links(dir: &Path) -> Result<(), CommandError> {
     // Deeper there are only the files of attempts, which are opened as no links.
     let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];

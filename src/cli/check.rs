@@ -154,7 +154,7 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
 /// Entries of a kind that are shown without `--verbose`.
 const SHOWN: usize = 3;
 
-/// Returns what was found in the source file of molecules, with the entries that are left out.
+/// Returns the counts of the source file of molecules, with the entries that are left out.
 fn entries(reading: &SourceReport, verbose: bool) -> String {
     let mut text = format!("{}: {reading}", reading.file);
     let _ = writeln!(text, "; {} can be drawn", reading.kept.len());

@@ -35,8 +35,9 @@ use terminal::print;
 
 /// Exit status of a command.
 enum ExitStatus {
+    /// Success.
     Finished,
-    /// The command did what it was asked, and the answer is no; or it failed.
+    /// The command failed, or its answer is no.
     Refused,
     /// The run ended, but no molecule was computed, or a limit on failures was reached.
     NothingComputed,
@@ -46,8 +47,7 @@ enum ExitStatus {
     DiskFull,
     /// The host refused something else: file descriptors, processes, memory, or input and output.
     HostFault,
-    /// Fault of the host in a task that could not write a result: the status tells its engine
-    /// which.
+    /// Fault of the host in a task that could not write a result: the status names the fault.
     Task(HostFault),
 }
 
@@ -118,7 +118,7 @@ enum MoldflowCommand {
     Remote(remote::RemoteCommand),
 }
 
-/// Campaign, and what the command line changes in it.
+/// Campaign, and changes to it by the command line.
 #[derive(Args)]
 struct CampaignArguments {
     /// Campaign file
@@ -147,6 +147,7 @@ enum ScheduleArgument {
 }
 
 impl CampaignArguments {
+    /// Returns the changes to the campaign.
     pub fn overrides(&self) -> Overrides {
         use crate::config::campaign::Schedule as Kind;
         Overrides {

@@ -1,4 +1,4 @@
-//! `moldflow remote`: what this program does on a host that it was called to over SSH.
+//! `moldflow remote`: server side of the SSH transport, on the remote host.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -20,20 +20,20 @@ pub(super) enum RemoteCommand {
         #[arg(value_parser = super::path())]
         work_dir: PathBuf,
     },
-    /// Start an attempt that outlives the connection
+    /// Start an attempt, which outlives the connection
     Start {
         #[arg(value_parser = super::path())]
         work_dir: PathBuf,
         token: String,
     },
-    /// Print the attempts that were started, one a line, and a last line that says so
+    /// Print the attempts that were started, one per line, and a last line that ends the list
     List {
         #[arg(value_parser = super::path())]
         work_dir: PathBuf,
     },
-    /// End attempts
+    /// Terminate attempts
     End(RemoteEndArguments),
-    /// Find out whether a program works for an attempt
+    /// Exit with 0 if a program is running for an attempt
     Find { program: String, token: String },
 }
 
@@ -58,14 +58,14 @@ fn carry_out(command: &RemoteCommand) -> io::Result<ExitStatus> {
         RemoteCommand::Exchange { work_dir } => {
             let mut message = Vec::new();
             io::stdin().read_to_end(&mut message)?;
-            tell(&WorkDir::new(work_dir).answer(&message, processes::is_alive)?)?;
+            write_stdout(&WorkDir::new(work_dir).answer(&message, processes::is_alive)?)?;
         }
         RemoteCommand::Start { work_dir, token } => {
             processes::start(&WorkDir::new(work_dir), token)?
         }
         RemoteCommand::List { work_dir } => {
             let list = processes::list(&WorkDir::new(work_dir))?;
-            tell(processes::printed(&list).as_bytes())?;
+            write_stdout(processes::printed(&list).as_bytes())?;
         }
         RemoteCommand::End(RemoteEndArguments { work_dir, tokens }) => {
             processes::end(&WorkDir::new(work_dir), tokens)?;
@@ -78,7 +78,7 @@ fn carry_out(command: &RemoteCommand) -> io::Result<ExitStatus> {
     Ok(ExitStatus::Finished)
 }
 
-fn tell(bytes: &[u8]) -> io::Result<()> {
+fn write_stdout(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()

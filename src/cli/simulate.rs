@@ -187,7 +187,7 @@ fn partitions(forecast: &Forecast) -> String {
     trimmed(&table)
 }
 
-/// Returns what is forecast from the first candidate to the last, with a table of the ages of
+/// Returns the forecast from the first candidate to the last, with a table of the ages of
 /// candidates.
 fn search_phase(search: &Search) -> String {
     let mut table = table(["age of a candidate", "mean", "median", "95 %", "most"]);

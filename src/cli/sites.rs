@@ -1,4 +1,4 @@
-//! `moldflow sites`: the profiles there are, and what is in one.
+//! `moldflow sites`: lists, shows, checks and imports site profiles.
 
 use std::fs::File;
 use std::io::Write;

@@ -107,7 +107,7 @@ fn refuse_changes(arguments: &SubmitArguments) -> Result<(), CommandError> {
     ))
 }
 
-/// Returns the job to submit: that of the profile, with what the command line changes in it.
+/// Returns the job to submit: that of the profile with the changes of the command line.
 fn asked(arguments: &SubmitArguments, loaded: &LoadedCampaign) -> Result<Submit, CommandError> {
     let site = &loaded.site;
     let Some(mut submit) = site.submit.clone() else {

@@ -33,7 +33,7 @@ pub struct Batch {
     #[serde(default = "a_hundred")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_jobs: NonZeroUsize,
-    /// Further options of the submit command, one an entry: `--qos=shared`, `-l filesystems=home`.
+    /// Further options of the submit command, one per entry: `--qos=shared`, `-l filesystems=home`.
     #[serde(default)]
     pub options: Vec<String>,
 }
@@ -88,7 +88,7 @@ pub struct Submit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub chain: Option<NonZeroUsize>,
-    /// Further options of the submit command, one an entry.
+    /// Further options of the submit command, one per entry.
     #[serde(default)]
     pub options: Vec<String>,
 }

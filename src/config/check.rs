@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::campaign::{LoadedCampaign, MethodKind};
+use super::campaign::{LoadedCampaign, Method, MethodKind};
 use super::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use super::site::{ExecutorConfig, PartitionConfig, Site};
 use super::source::{self, Source};
@@ -66,68 +66,85 @@ fn source(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagnostics) -
 
 fn methods(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
     for (name, method) in &loaded.campaign.methods {
-        let place = |key| loaded.place(&["methods", name, key]);
-        let partitions = loaded.site.partitions.keys().map(String::as_str);
-        if !loaded.site.partitions.contains_key(&method.partition) {
-            let message = format!(
-                "the site `{}` has no partition `{}`",
-                loaded.site.name, method.partition
-            );
-            diagnostics.push(
-                Diagnostic::new(message)
-                    .at(place("partition"))
-                    .hint_if(hint_for(&method.partition, partitions)),
-            );
-        }
-        let partition = loaded.site.partitions.get(&method.partition);
-        if let Some(batch) = partition.and_then(|partition| partition.executor.batch())
-            && method.timeout > batch.walltime
-        {
-            let message = format!(
-                "a task of `{name}` may take {}, but a job of the partition `{}` ends after {}",
-                method.timeout, method.partition, batch.walltime
-            );
-            let hint = "lower the timeout, or raise `walltime` in the site profile".to_owned();
-            diagnostics.push(Diagnostic::new(message).at(place("timeout")).hint(hint));
-        }
-        if method.topic != method.kind.topic() {
-            let (kind, topic) = (method.kind.name(), method.kind.topic().name());
-            let message = format!(
-                "the method `{name}` has the topic `{}`, but the topic of a `{kind}` method is `{topic}`",
-                method.topic.name()
-            );
-            diagnostics.push(
-                Diagnostic::new(message)
-                    .at(place("topic"))
-                    .hint(format!("write `topic: {topic}`")),
-            );
-        }
-        if let MethodKind::Generate { settings } = &method.kind {
-            for found in settings.faults() {
-                let message = format!("`{}` is {}", found.setting, found.value);
-                let place = loaded.place(&["methods", name, "settings", &found.setting]);
-                diagnostics.push(
-                    Diagnostic::new(message)
-                        .at(place)
-                        .hint(format!("allowed: {}", found.allowed)),
-                );
+        partition_fits(loaded, name, method, diagnostics);
+        topic_fits(loaded, name, method, diagnostics);
+        match &method.kind {
+            MethodKind::Simulate { engine, geometry } => {
+                engine_fits(loaded, name, engine, diagnostics);
+                if let Some(first) = geometry {
+                    geometry_fits(loaded, (name, engine), first, diagnostics);
+                }
             }
+            MethodKind::Generate { settings } => {
+                for found in settings.faults() {
+                    let message = format!("`{}` is {}", found.setting, found.value);
+                    let place = loaded.place(&["methods", name, "settings", &found.setting]);
+                    let hint = format!("allowed: {}", found.allowed);
+                    diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+                }
+            }
+            MethodKind::Train { .. } | MethodKind::Screen { .. } => {}
         }
-        let MethodKind::Simulate { engine, geometry } = &method.kind else {
-            continue;
-        };
-        let elements = &loaded.campaign.search_space.elements;
-        let found = engine.simulator().faults(elements).into_iter();
-        for found in found.filter(|_| loaded.is_sound("search_space")) {
+    }
+}
+
+/// Checks that the partition of a method exists and that its jobs are as long as the timeout.
+fn partition_fits(
+    loaded: &LoadedCampaign,
+    name: &str,
+    method: &Method,
+    diagnostics: &mut Diagnostics,
+) {
+    let place = |key| loaded.place(&["methods", name, key]);
+    let (site, word) = (&loaded.site, &method.partition);
+    let Some(partition) = site.partitions.get(word) else {
+        let message = format!("the site `{}` has no partition `{word}`", site.name);
+        let known = site.partitions.keys().map(String::as_str);
+        let diagnostic = Diagnostic::new(message).at(place("partition"));
+        return diagnostics.push(diagnostic.hint_if(hint_for(word, known)));
+    };
+    if let Some(batch) = partition.executor.batch()
+        && method.timeout > batch.walltime
+    {
+        let message = format!(
+            "a task of `{name}` may take {}, but a job of the partition `{word}` ends after {}",
+            method.timeout, batch.walltime
+        );
+        let hint = "lower the timeout, or raise `walltime` in the site profile";
+        diagnostics.push(Diagnostic::new(message).at(place("timeout")).hint(hint));
+    }
+}
+
+/// Checks that a method has the topic of its kind.
+fn topic_fits(loaded: &LoadedCampaign, name: &str, method: &Method, diagnostics: &mut Diagnostics) {
+    let (kind, topic) = (method.kind.name(), method.kind.topic().name());
+    let written = method.topic.name();
+    if written != topic {
+        let message = format!(
+            "the method `{name}` has the topic `{written}`, but the topic of a `{kind}` method is `{topic}`"
+        );
+        let place = loaded.place(&["methods", name, "topic"]);
+        let hint = format!("write `topic: {topic}`");
+        diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+    }
+}
+
+/// Checks that an engine can compute the search space, and that its MPI processes can be started.
+fn engine_fits(
+    loaded: &LoadedCampaign,
+    name: &str,
+    engine: &QcEngine,
+    diagnostics: &mut Diagnostics,
+) {
+    let simulator = engine.simulator();
+    if loaded.is_sound("search_space") {
+        for found in simulator.faults(&loaded.campaign.search_space.elements) {
             let place = loaded.place(&["methods", name, "settings", found.setting]);
             diagnostics.push(Diagnostic::new(found.message).at(place).hint(found.hint));
         }
-        if let Some(ranks) = engine.simulator().ranks() {
-            ranks_fit(loaded, name, &ranks, diagnostics);
-        }
-        if let Some(first) = geometry {
-            geometry_fits(loaded, (name, engine), first, diagnostics);
-        }
+    }
+    if let Some(ranks) = simulator.ranks() {
+        ranks_fit(loaded, name, &ranks, diagnostics);
     }
 }
 

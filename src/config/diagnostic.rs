@@ -65,7 +65,7 @@ impl Text {
     }
 }
 
-/// Largest file that is read, bytes; no file that people write is longer.
+/// Size in bytes of the largest file that is read.
 const LARGEST: u64 = 4 << 30;
 
 /// Content of a file; on failure, the reason and a hint.
@@ -79,7 +79,7 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
         };
         (error.to_string(), hint.map(str::to_owned))
     };
-    // Asked before it is opened: opening a pipe waits for somebody to write.
+    // Before it is opened: opening a pipe waits for a writer.
     let about = std::fs::metadata(path).map_err(failed)?;
     let (why, hint) = match about.file_type() {
         kind if kind.is_file() && about.len() > LARGEST => (

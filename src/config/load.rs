@@ -114,10 +114,7 @@ pub fn read(
         .collect();
     validation::validate(&schema, &mut tree, &mut diagnostics);
 
-    let base = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let base = folder_of(path);
     let mut campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
         Ok(campaign) => at_home(campaign, &tree, &mut diagnostics),
         Err(_) if !diagnostics.is_empty() => return Err(sorted(diagnostics)),
@@ -131,11 +128,9 @@ pub fn read(
     let (site, site_origin) = match site(&campaign, overrides, base) {
         Ok(site) => site,
         Err(found) => {
-            let in_file = overrides.site.is_none();
-            diagnostics.extend(if in_file {
-                found.named_at(tree.find(&["site"]))
-            } else {
-                found
+            diagnostics.extend(match overrides.site {
+                Some(_) => found,
+                None => found.named_at(tree.find(&["site"])),
             });
             return Err(sorted(diagnostics));
         }
@@ -150,7 +145,7 @@ pub fn read(
         faulty,
     };
     loaded.campaign.params.clear();
-    // The profile is kept beside the campaign: its name tells which it was.
+    // The run directory has a copy of the profile: only its name is needed.
     loaded.campaign.site = loaded.site.name.clone();
     let before = diagnostics.0.len();
     let absolute = absolute_paths(&loaded, base, &mut diagnostics);
@@ -161,6 +156,13 @@ pub fn read(
     Ok((loaded, diagnostics))
 }
 
+fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent();
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// Changes of `overrides` as options of the command line.
 fn sets(overrides: &Overrides, diagnostics: &mut Diagnostics) -> Vec<SetOption> {
     let schedule = overrides
         .schedule

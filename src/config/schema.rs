@@ -51,7 +51,7 @@ pub fn of<T: JsonSchema>() -> Value {
         .to_value()
 }
 
-/// Gives each variant of a flattened, tagged enum the keys that stand beside it, such that a
+/// Gives each variant of a flattened, tagged enum the keys beside it, such that a
 /// variant lists all known and all required keys.
 #[derive(Clone, Debug)]
 struct WholeVariants;

@@ -142,7 +142,7 @@ pub fn parse(text: &Arc<Text>, diagnostics: &mut Diagnostics) -> Option<TreeNode
         emit_comments: false,
         // Nitrogen is not `no`.
         strict_booleans: true,
-        // Each level takes kilobytes of stack: what is allowed must not overflow that of a thread.
+        // Each level takes kilobytes of stack, and that of a thread must not overflow.
         budget: serde_saphyr::budget! { max_depth: 40 },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
     };

@@ -13,7 +13,7 @@ use crate::text::path;
 pub struct HostEnvironment {
     /// Name of the host, as other hosts of the site know it.
     pub host_name: String,
-    /// Variables whose names and values are text.
+    /// Variables whose names and values are UTF-8.
     pub variables: Vec<(String, String)>,
 }
 
@@ -41,8 +41,8 @@ impl TaskEnvironment {
         }
     }
 
-    /// Returns all variables. The later one of a name counts: what the profile defines overrides
-    /// what it passes on.
+    /// Returns all variables. The later one of a name counts: a defined variable overrides one that
+    /// is passed.
     pub fn variables(&self) -> impl Iterator<Item = (String, String)> {
         self.passed.iter().chain(&self.defined).cloned()
     }

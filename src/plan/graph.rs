@@ -29,7 +29,7 @@ pub(super) fn roles(loaded: &LoadedCampaign) -> Result<Roles<'_>, Diagnostics> {
     let mut diagnostics = Diagnostics::default();
     check.references_exist(&mut diagnostics);
     if !diagnostics.is_empty() {
-        // Without its names neither the graph is known nor what is unused.
+        // Cycles and unused parts can only be found when all names are right.
         return Err(diagnostics);
     }
     check.cycles(&mut diagnostics);
@@ -54,8 +54,7 @@ pub(super) fn roles(loaded: &LoadedCampaign) -> Result<Roles<'_>, Diagnostics> {
     })
 }
 
-/// Returns every edge: those that are declared, those that close the loops, and the results that
-/// join them.
+/// Returns the declared edges, those that close the loops, and the results that join the loops.
 pub(super) fn edges(campaign: &Campaign, roles: &Roles) -> Vec<Edge> {
     let edge = |from: &str, to: &str, kind| Edge {
         from: from.to_owned(),

@@ -1,5 +1,5 @@
-//! Checks of the order of the stages: that what `after` names exists, that the graph has no cycle,
-//! and that every stage comes after those that its role needs.
+//! Checks of the order of the stages: the stages in `after` exist, the graph has no cycle, and every
+//! stage comes after those that its role needs.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ use super::stage_check::{StageCheck, StagesByRole};
 use crate::config::diagnostic::{Diagnostics, hint_for};
 
 impl<'a> StageCheck<'a> {
+    /// Checks that the methods and stages that a stage names exist.
     pub(super) fn references_exist(&self, diagnostics: &mut Diagnostics) {
         let stages = self.campaign.stages.keys().map(String::as_str);
         let methods = self.campaign.methods.keys().map(String::as_str);
@@ -41,6 +42,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
+    /// Checks that no stages wait for each other.
     pub(super) fn cycles(&self, diagnostics: &mut Diagnostics) {
         let graph = self.declared_graph();
         for circle in tarjan_scc(&graph) {
@@ -66,6 +68,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
+    /// Checks that each stage comes after those that its role needs, and only after them.
     pub(super) fn order(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
         for (role, name) in stages {
             let stage = &self.campaign.stages[*name];
@@ -108,7 +111,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    /// Every stage must lead to the one that evaluates.
+    /// Checks that every stage leads to the one that evaluates.
     pub(super) fn unused_stages(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
         let graph = self.declared_graph();
         let evaluate = stages[&Role::Evaluate];

@@ -25,7 +25,7 @@ pub struct PlannedStage {
     pub partition_name: String,
     /// Name of the executor in profiles.
     pub executor: &'static str,
-    /// Tasks that the partition runs at once; none if only the allocation tells.
+    /// Tasks that the partition runs at once; none if the allocation determines it.
     pub slots: Option<usize>,
     /// Cores of a task on each of its nodes.
     pub cores: usize,

@@ -34,6 +34,7 @@ impl<'a> StageCheck<'a> {
         &self.campaign.methods[&stage.method].kind
     }
 
+    /// Finds the stage of each role.
     pub(super) fn roles(&self, diagnostics: &mut Diagnostics) -> StagesByRole<'a> {
         let mut found = StagesByRole::new();
         for (name, stage) in &self.campaign.stages {
@@ -86,7 +87,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    /// The keys that a part needs, and those that mean nothing to it.
+    /// Checks that a stage has the keys of its role, and no others.
     fn keys(&self, name: &str, stage: &StageConfig, role: Role, diagnostics: &mut Diagnostics) {
         let kind = self.kind(stage).name();
         let simulates = matches!(role, Role::References | Role::Initial | Role::Evaluate);
@@ -156,6 +157,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
+    /// Checks that a stage uses each method.
     pub(super) fn unused_methods(&self, diagnostics: &mut Diagnostics) {
         let stages = self.campaign.stages.values();
         let methods = self.campaign.methods.values();
@@ -174,7 +176,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    /// Energies of different levels of theory cannot be subtracted from each other.
+    /// Checks that all energies are at one level of theory: others cannot be subtracted.
     pub(super) fn one_level_of_theory(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
         let engine = |name: &str| match self.kind(&self.campaign.stages[name]) {
             MethodKind::Simulate { engine, .. } => Some(engine),
@@ -218,7 +220,7 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    /// A first step has a name like a stage.
+    /// Checks that no stage has the name of a first step.
     pub(super) fn step_names(&self, diagnostics: &mut Diagnostics) {
         for name in self.campaign.stages.keys() {
             let step = geometry(self.campaign, name).map(|method| geometry_stage(name, method));

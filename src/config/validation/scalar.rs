@@ -46,7 +46,7 @@ pub(super) fn check_number(schema: &Json, node: &TreeNode, path: &str) -> Option
         _ => return None,
     };
     let bounds = match (min.as_f64(), max.as_f64()) {
-        // The largest number of a type is no bound that anyone wants to read.
+        // The largest number of a type is not worth a hint.
         (Some(_), Some(largest)) if largest < 1e9 => {
             Some(format!("it lies between {} and {}", plain(min), plain(max)))
         }
