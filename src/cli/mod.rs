@@ -149,13 +149,13 @@ enum ScheduleArgument {
 impl CampaignArguments {
     /// Returns the changes to the campaign.
     pub fn overrides(&self) -> Overrides {
-        use crate::config::campaign::Schedule as Kind;
+        use crate::config::campaign::Schedule;
         Overrides {
             set: self.set.clone(),
             seed: self.seed,
             schedule: self.schedule.map(|schedule| match schedule {
-                ScheduleArgument::Interleaved => Kind::Interleaved,
-                ScheduleArgument::Batch => Kind::Batch,
+                ScheduleArgument::Interleaved => Schedule::Interleaved,
+                ScheduleArgument::Batch => Schedule::Batch,
             }),
             site: self.site.clone(),
             drawn: false,

@@ -1,4 +1,4 @@
-//! Checks of the order of the stages: the stages in `after` exist, the graph has no cycle, and every
+//! Checks of the order of the stages: the stages in `after` exist, the graph has no cycle, and each
 //! stage comes after those that its role needs.
 
 use std::collections::BTreeMap;

@@ -27,7 +27,7 @@ impl<'a> StageCheck<'a> {
         let path: Vec<&str> = ["stages"].iter().chain(path).copied().collect();
         Diagnostic::new(message)
             .at(self.loaded.place(&path))
-            .hint_if(hint)
+            .hint_if(hint.into())
     }
 
     pub(super) fn kind(&self, stage: &StageConfig) -> &'a MethodKind {
