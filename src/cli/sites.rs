@@ -176,7 +176,7 @@ fn as_table(found: &[FoundProfile]) -> String {
             }
         }
     }
-    format!("{}\n{faults}", trimmed(&table))
+    format!("{}\n{diagnostics}", trimmed(&table))
 }
 
 fn as_json(found: &[FoundProfile]) -> String {

@@ -154,7 +154,7 @@ pub fn parse(text: &Arc<Text>, diagnostics: &mut Diagnostics) -> Option<TreeNode
         }
         Ok(raw) => Some(node(raw, text, diagnostics)),
         Err(error) => {
-            diagnostics.push(syntax_fault(&error, whole));
+            diagnostics.push(syntax_error(&error, whole));
             None
         }
     }
@@ -165,7 +165,7 @@ fn is_blank(text: &str) -> bool {
     text.lines().all(|line| blank(line.trim()))
 }
 
-fn syntax_fault(error: &Error, whole: Place) -> Diagnostic {
+fn syntax_error(error: &Error, whole: Place) -> Diagnostic {
     let error = error.without_snippet();
     let message = serde_saphyr::UserMessageFormatter
         .format_message(error)
