@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use moldflow::chem::{Geometry, Molecule};
 use moldflow::config::campaign::{Overrides, SearchSpace};
-use moldflow::config::fault::Text;
+use moldflow::config::diagnostic::Text;
 use moldflow::config::{import, profiles, source};
 use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::{Termination, render};

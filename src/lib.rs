@@ -7,7 +7,7 @@ pub mod host;
 pub mod chem;
 pub mod learn;
 pub mod task;
-pub mod text;
+mod text;
 
 pub mod scheduler;
 pub mod simulate;
@@ -26,6 +26,6 @@ pub mod driver;
 pub mod forecast;
 pub mod report;
 
-pub mod app;
+mod app;
 
 pub mod cli;

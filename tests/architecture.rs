@@ -17,7 +17,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
-    ("plan", &["task", "config", "chem", "simulate"]),
+    ("plan", &["text", "task", "config", "chem", "simulate"]),
     ("exec", &["text", "task", "config", "scheduler"]),
     ("store", &["task", "chem"]),
     (
@@ -53,6 +53,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     (
         "cli",
         &[
+            "text",
             "chem",
             "learn",
             "task",

@@ -11,7 +11,7 @@ fn moldflow(arguments: &[&str]) -> String {
     // The number of cores differs between hosts.
     if let Some(rest) = output
         .err
-        .strip_prefix("warning: tasks that run at once want ")
+        .strip_prefix("warning: tasks that run at once need ")
     {
         let rest = rest.lines().skip(2).map(|line| format!("{line}\n"));
         output.err = rest.collect();

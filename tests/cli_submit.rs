@@ -365,7 +365,7 @@ fn a_chain_of_which_a_part_is_submitted_says_which() {
     assert_eq!(output.code, Some(1));
     let printed = output.err;
     assert!(
-        printed.contains("only 2 of 4 jobs are submitted") && printed.contains("would exceed"),
+        printed.contains("only 2 of 4 jobs were submitted") && printed.contains("would exceed"),
         "{printed}"
     );
     assert!(
@@ -395,7 +395,7 @@ fn what_cannot_be_submitted_is_refused_before_anything_is_written() {
     let partitions = rest.split_once("partitions:").expect("two parts").1;
     refused(
         &format!("{before}partitions:{partitions}"),
-        "the site `one` does not say how a job is submitted",
+        "the site `one` has no block `submit`",
     );
     refused(
         &profile.replace("  walltime: 90m", "  walltime: 90m\n  nodes: 2"),

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use moldflow::config::fault::{Faults, Text};
+use moldflow::config::diagnostic::{Diagnostics, Text};
 use moldflow::config::import::{ImportedSite, qcengine};
 use moldflow::config::profiles;
 
@@ -17,7 +17,7 @@ const THETA: &str = r#"all:
   memory: 192
 "#;
 
-fn import(text: &str, name: Option<&str>) -> Result<ImportedSite, Faults> {
+fn import(text: &str, name: Option<&str>) -> Result<ImportedSite, Diagnostics> {
     let text = Text {
         name: "qcengine.yaml".into(),
         text: text.into(),
@@ -134,7 +134,7 @@ fn of_several_machines_one_is_chosen_by_name() {
 
 #[test]
 fn a_file_that_is_wrong_is_refused_with_the_line() {
-    let faults = |text| import(text, None).unwrap_err().to_string();
+    let diagnostics = |text| import(text, None).unwrap_err().to_string();
     let wrong = [
         "all:\n  mpiexec_command: \"srun -n {ranks}\"\n",
         "all:\n  mpiexec_command: \"srun -n {total_ranks\"\n",
@@ -145,5 +145,5 @@ fn a_file_that_is_wrong_is_refused_with_the_line() {
         "",
         "- a\n",
     ];
-    insta::assert_snapshot!(wrong.map(faults).join("\n"));
+    insta::assert_snapshot!(wrong.map(diagnostics).join("\n"));
 }

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use moldflow::config::campaign::{
     Campaign, LoadedCampaign, MethodKind, Overrides, Scalar, Schedule, load,
 };
-use moldflow::config::fault::Faults;
+use moldflow::config::diagnostic::Diagnostics;
 use proptest::prelude::*;
 
 fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
 }
 
-fn with(set: &[&str]) -> Result<LoadedCampaign, Faults> {
+fn with(set: &[&str]) -> Result<LoadedCampaign, Diagnostics> {
     let overrides = Overrides {
         set: set.iter().map(|set| (*set).to_owned()).collect(),
         ..Overrides::default()
@@ -147,7 +147,7 @@ fn every_number_and_truth_value_of_yaml_is_one() {
     let pinned = |text: &str| {
         let site =
             format!("name: x\npartitions: {{qc: {{executor: local, slots: 1e0, pin: {text}}}}}\n");
-        let text = moldflow::config::fault::Text {
+        let text = moldflow::config::diagnostic::Text {
             name: "site.yml".into(),
             text: site,
         };
@@ -227,7 +227,7 @@ fn written_and_read(loaded: &LoadedCampaign) -> LoadedCampaign {
         site: Some(site.display().to_string()),
         ..Overrides::default()
     };
-    load(&campaign, &overrides).unwrap_or_else(|faults| panic!("{faults}"))
+    load(&campaign, &overrides).unwrap_or_else(|diagnostics| panic!("{diagnostics}"))
 }
 
 #[test]
@@ -319,10 +319,10 @@ proptest! {
         let campaign = folder.path().join("campaign.yml");
         std::fs::write(&campaign, String::from_iter(text)).unwrap();
         // Any result is accepted: only the printing of faults is tested.
-        if let Err(faults) = load(&campaign, &Overrides::default()) {
-            prop_assert!(!faults.is_empty());
-            for fault in faults.0 {
-                let place = fault.place.expect("a fault in a file has a place");
+        if let Err(diagnostics) = load(&campaign, &Overrides::default()) {
+            prop_assert!(!diagnostics.is_empty());
+            for diagnostic in diagnostics.0 {
+                let place = diagnostic.place.expect("a fault in a file has a place");
                 prop_assert!(place.line >= 1 && place.column >= 1);
             }
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use moldflow::config::fault::Text;
+use moldflow::config::diagnostic::Text;
 use moldflow::config::profiles;
 use moldflow::config::site::Site;
 
@@ -12,7 +12,7 @@ fn read(text: &str) -> Result<Site, String> {
         name: "site.yml".into(),
         text: text.into(),
     };
-    profiles::parse(&Arc::new(text)).map_err(|faults| faults.to_string())
+    profiles::parse(&Arc::new(text)).map_err(|diagnostics| diagnostics.to_string())
 }
 
 /// A profile of a node with 8 cores, 16 GiB and 4 GPUs, whose `qc` is as given in line 4.

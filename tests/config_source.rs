@@ -206,7 +206,7 @@ fn a_table_that_is_not_understood_names_the_delimiter_that_was_assumed() {
         ),
         (
             "name,smiles\n\"ethanol,CCO\nx,CCN\n",
-            "a.csv:2:1: a quotation mark opens",
+            "a.csv:2:1: a quotation mark in this row",
         ),
         ("smiles;name\nC,C;x\n", "columns separated by semicolons"),
     ] {
@@ -223,11 +223,11 @@ fn text_in_another_encoding_is_a_fault_with_its_place_and_a_way_out() {
         .collect();
     let marked = [b"\xff\xfe".to_vec(), utf16.clone()].concat();
     for (file, what) in [
-        (marked, "a.smi:1:1: here is UTF-16"),
-        (utf16, "a.smi:1:2: here is a zero byte"),
+        (marked, "a.smi:1:1: the file is in UTF-16"),
+        (utf16, "a.smi:1:2: a zero byte"),
         (
             b"CCN\nCCO \xe9thanol\n".to_vec(),
-            "a.smi:2:5: here is the byte 0xe9",
+            "a.smi:2:5: the byte 0xe9",
         ),
     ] {
         let faults = of_file("a.smi", file, |_| {}).err().unwrap();

@@ -125,7 +125,8 @@ fn a_second_engine_is_refused_and_the_run_can_be_watched() {
     for second in [on(&run_dir, &["resume"]), campaign.run("run", &[])] {
         let ProgramOutput { err, .. } = second.with_code(1);
         assert!(
-            err.contains("another moldflow process works") || err.contains("there is a run in"),
+            err.contains("another moldflow process is working")
+                || err.contains("already contains a run"),
             "{err}"
         );
         assert!(err.contains(&run_dir.display().to_string()), "{err}");

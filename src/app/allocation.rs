@@ -7,7 +7,7 @@ use std::path::Path;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::{CommandError, causes};
-use crate::config::site::{Executor, Partition, Site};
+use crate::config::site::{ExecutorConfig, PartitionConfig, Site};
 use crate::exec::allocation::{self, AllocationExecutor, AllocationParams, ShareError};
 use crate::exec::gpus::{VISIBLE, of_slots};
 use crate::exec::{self, NodesError, Report};
@@ -29,8 +29,8 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     let nodes = exec::own_nodes().map_err(|error| match error {
         NodesError::NoJob => {
             let message = format!(
-                "the partitions of site `{}` take their nodes from a batch job, and this process \
-                 runs in none",
+                "the partitions of site `{}` take their nodes from a batch job, but this process \
+                 does not run in one",
                 site.name
             );
             let hint = format!(
@@ -45,7 +45,7 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
     allocation::share(site, &nodes).map_err(|error| unfit(&error))
 }
 
-/// Returns the error of a job whose nodes do not suffice, with a way out.
+/// Returns the error of a job whose nodes do not suffice, with a hint.
 pub fn unfit(error: &ShareError) -> CommandError {
     let hint = match error {
         ShareError::TooFew { needed, .. } => {
@@ -54,7 +54,7 @@ pub fn unfit(error: &ShareError) -> CommandError {
             )
         }
         ShareError::NoLauncher { .. } => {
-            "give the profile an `mpiexec_command`, or ask for one node".to_owned()
+            "add an `mpiexec_command` to the profile, or ask for one node".to_owned()
         }
         ShareError::NoNames { variable, .. } => {
             format!("use a launcher that needs no `{{{{{variable}}}}}`")
@@ -83,13 +83,13 @@ fn gpus(site: &Site, each: usize, tasks_per_node: usize) -> io::Result<Vec<Strin
 pub fn executor(
     site: &Site,
     name: &str,
-    partition: &Partition,
+    partition: &PartitionConfig,
     shares: &Shares,
     executable: &Path,
     reports: UnboundedSender<Report>,
 ) -> io::Result<AllocationExecutor> {
     let (nodes_per_task, tasks_per_node) = match partition.executor {
-        Executor::Allocation {
+        ExecutorConfig::Allocation {
             nodes_per_task,
             tasks_per_node,
             ..

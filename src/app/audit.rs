@@ -54,7 +54,7 @@ pub async fn check(
     Ok(Verification { facts, changes })
 }
 
-/// Verifies a run before it resumes, unless it is large: then `moldflow check` has to be asked for.
+/// Verifies a run before it resumes, unless it is large: then only `moldflow check` verifies it.
 ///
 /// # Errors
 ///

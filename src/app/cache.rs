@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::error::causes;
 use crate::config::campaign::{LoadedCampaign, MethodKind};
-use crate::config::site::Partition;
+use crate::config::site::PartitionConfig;
 use crate::driver::ResultCache;
 use crate::exec::{self, doctor};
 use crate::host::hash::sha256_of_file;
@@ -53,7 +53,7 @@ pub async fn open(
 
 /// Returns the versions of the programs by which an engine computes energies on a partition, or the
 /// reason for which they are unknown.
-fn versions_of(engine: &QcEngine, partition: &Partition) -> Result<Versions, String> {
+fn versions_of(engine: &QcEngine, partition: &PartitionConfig) -> Result<Versions, String> {
     let mut versions = Versions::from([
         ("moldflow".to_owned(), env!("CARGO_PKG_VERSION").to_owned()),
         ("its libraries".to_owned(), LIBRARIES.to_owned()),
@@ -61,14 +61,14 @@ fn versions_of(engine: &QcEngine, partition: &Partition) -> Result<Versions, Str
     if let Some(needed) = engine.simulator().requirement() {
         if !partition.runs_on_this_host() {
             return Err(format!(
-                "its program `{}` may be another version on other hosts",
+                "its program `{}` may have another version on other hosts",
                 needed.program
             ));
         }
         let unknown = |e: &dyn std::error::Error| format!("`{}`: {}", needed.program, causes(e));
         let path = doctor::on_path(&needed.program)
             .ok_or_else(|| format!("`{}` is not installed", needed.program))?;
-        // Not every program tells its version, and not every build of one version computes the
+        // Not every program reports its version, and not every build of one version computes the
         // same.
         let mut version = digest(&path).map_err(|e| unknown(&e))?;
         if let Some(arguments) = needed.version_args {

@@ -1,17 +1,17 @@
-//! Error of a command: diagnostics for the user, and the host fault behind them if there is one.
+//! Error of a command: diagnostics for the user, and the host fault that caused them, if any.
 
 use std::io;
 use std::path::Path;
 
-use crate::config::fault::{Fault, Faults};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::driver::DriverError;
 use crate::report::ReportError;
 use crate::store::StoreError;
 use crate::task::HostFault;
 
-/// Reason for which a command could not do what it was asked.
+/// Error of a command.
 pub struct CommandError {
-    diagnostics: Faults,
+    diagnostics: Diagnostics,
     /// Fault of the host behind it: once the host is well, everything can be resumed.
     host_fault: Option<HostFault>,
 }
@@ -19,18 +19,18 @@ pub struct CommandError {
 impl CommandError {
     /// Returns an error that has no place in a file.
     pub fn new(message: impl Into<String>) -> Self {
-        Fault::new(message).into()
+        Diagnostic::new(message).into()
     }
 
-    /// Returns an error that has no place in a file, with a way out.
+    /// Returns an error that has no place in a file, with a hint.
     pub fn with_hint(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Fault::new(message).hint(Some(hint.into())).into()
+        Diagnostic::new(message).hint(hint).into()
     }
 
     /// Returns a fault of the host in the run in `dir`, which can be resumed.
     pub fn of_host(fault: HostFault, dir: &Path, error: &dyn std::error::Error) -> Self {
         let hint = format!(
-            "{}, then `moldflow resume {}` continues: what was computed is kept",
+            "{}, then `moldflow resume {}` continues; finished results are kept",
             fault.remedy(),
             dir.display()
         );
@@ -62,7 +62,7 @@ impl CommandError {
     }
 
     /// Messages with their places and hints; never empty.
-    pub fn diagnostics(&self) -> &Faults {
+    pub fn diagnostics(&self) -> &Diagnostics {
         &self.diagnostics
     }
 
@@ -136,8 +136,8 @@ pub fn causes(error: &dyn std::error::Error) -> String {
     below.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
-impl From<Faults> for CommandError {
-    fn from(diagnostics: Faults) -> Self {
+impl From<Diagnostics> for CommandError {
+    fn from(diagnostics: Diagnostics) -> Self {
         Self {
             diagnostics,
             host_fault: None,
@@ -145,8 +145,8 @@ impl From<Faults> for CommandError {
     }
 }
 
-impl From<Fault> for CommandError {
-    fn from(fault: Fault) -> Self {
-        Faults::from(fault).into()
+impl From<Diagnostic> for CommandError {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Diagnostics::from(diagnostic).into()
     }
 }

@@ -63,13 +63,13 @@ impl ExecutorBuilder<'_> {
     fn build(
         &self,
         name: &str,
-        partition: &site::Partition,
+        partition: &site::PartitionConfig,
         remote: Option<SshTransport>,
     ) -> io::Result<Box<dyn Executor>> {
         let params = partition.submission_params(self.site);
         match (&partition.executor, params, remote) {
             (
-                site::Executor::Batch(site::BatchExecutor {
+                site::ExecutorConfig::Batch(site::BatchExecutorConfig {
                     blocks: Some(blocks),
                     batch,
                     ..
@@ -77,7 +77,7 @@ impl ExecutorBuilder<'_> {
                 Some(params),
                 _,
             ) => self.blocks(name, partition, blocks, batch, params),
-            (site::Executor::Allocation { .. }, None, _) => {
+            (site::ExecutorConfig::Allocation { .. }, None, _) => {
                 let (shares, reports) = (&self.shares, self.reports.clone());
                 let executor = allocation::executor(
                     self.site,
@@ -99,7 +99,7 @@ impl ExecutorBuilder<'_> {
     fn blocks(
         &self,
         name: &str,
-        partition: &site::Partition,
+        partition: &site::PartitionConfig,
         blocks: &site::Blocks,
         batch: &site::Batch,
         params: SubmissionParams,
@@ -129,7 +129,7 @@ impl ExecutorBuilder<'_> {
     /// Starts the executor whose tasks are batch jobs.
     fn jobs(
         &self,
-        partition: &site::Partition,
+        partition: &site::PartitionConfig,
         params: SubmissionParams,
         remote: Option<SshTransport>,
     ) -> io::Result<Box<dyn Executor>> {
@@ -145,7 +145,7 @@ impl ExecutorBuilder<'_> {
     /// Starts the executor whose tasks are processes on another host.
     fn remote_processes(
         &self,
-        partition: &site::Partition,
+        partition: &site::PartitionConfig,
         remote: SshTransport,
     ) -> io::Result<Box<dyn Executor>> {
         let work_dir = remote.work_dir().to_owned();
@@ -166,7 +166,11 @@ impl ExecutorBuilder<'_> {
     }
 
     /// Starts the executor whose tasks are processes on this host.
-    fn local(&self, name: &str, partition: &site::Partition) -> io::Result<Box<dyn Executor>> {
+    fn local(
+        &self,
+        name: &str,
+        partition: &site::PartitionConfig,
+    ) -> io::Result<Box<dyn Executor>> {
         let (slots, reports) = (self.slots(partition), self.reports.clone());
         let executor = match taken_before(self.site, name, partition) {
             Some(taken) => {
@@ -180,7 +184,7 @@ impl ExecutorBuilder<'_> {
     }
 
     /// Returns the number of slots of a partition.
-    fn slots(&self, partition: &site::Partition) -> usize {
+    fn slots(&self, partition: &site::PartitionConfig) -> usize {
         partition.slot_count(&self.site.node).unwrap_or(1)
     }
 }
@@ -190,7 +194,7 @@ impl ExecutorBuilder<'_> {
 fn gpus_of(
     site: &site::Site,
     name: &str,
-    partition: &site::Partition,
+    partition: &site::PartitionConfig,
     slots: usize,
 ) -> io::Result<Vec<String>> {
     let each = partition.gpus_per_task;
@@ -211,9 +215,12 @@ fn gpus_of(
 
 /// Returns the number of cores of the pinned partitions before this one; none if its own tasks are
 /// not pinned.
-fn taken_before(site: &site::Site, name: &str, partition: &site::Partition) -> Option<usize> {
-    let pinned = |partition: &site::Partition| {
-        matches!(partition.executor, site::Executor::Local { pin: true, .. })
+fn taken_before(site: &site::Site, name: &str, partition: &site::PartitionConfig) -> Option<usize> {
+    let pinned = |partition: &site::PartitionConfig| {
+        matches!(
+            partition.executor,
+            site::ExecutorConfig::Local { pin: true, .. }
+        )
     };
     let before = site
         .partitions

@@ -23,6 +23,7 @@ pub const SCRIPT: &str = "job.sh";
 /// Jobs of a run in the order of their submission; contents of `jobs.json`.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct JobChain {
+    /// Jobs, the first submitted first.
     pub jobs: Vec<ChainedJob>,
     /// Reason for which no further job was submitted, if the run has not ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -38,11 +39,14 @@ pub struct JobChain {
 /// Job of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ChainedJob {
+    /// Id that the scheduler gave.
     pub id: String,
+    /// Name under which it was submitted; empty if the list did not know the job.
     pub name: String,
     /// Number of tasks that had ended when the job started; none before its start.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ended_before: Option<u64>,
+    /// True if an earlier job cancelled it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancelled: bool,
 }
@@ -226,7 +230,7 @@ impl CurrentJob {
         let message = match ending {
             RunEnd::Stopped(_) => self.cancel(),
             RunEnd::Interrupted | RunEnd::JobOver | RunEnd::NodesLost if self.has_progress() => {
-                // Where no job may wait for another.
+                // The scheduler lets no job wait for another.
                 if self.next.is_empty() && !self.chain.up_front {
                     self.submit(false);
                 }

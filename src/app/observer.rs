@@ -19,7 +19,9 @@ pub trait SessionObserver: RunObserver {
 
 /// Passes the progress of a run to its observer and to the job that it runs in.
 pub struct RunMonitor<'a> {
+    /// User interface.
     pub observer: &'a mut dyn SessionObserver,
+    /// Job that the run is in; none outside of `moldflow submit`.
     pub job: Option<CurrentJob>,
 }
 

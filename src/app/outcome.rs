@@ -12,9 +12,13 @@ const BEST: u32 = 10;
 
 /// End of a run and its results.
 pub struct RunOutcome {
+    /// Run directory.
     pub dir: PathBuf,
+    /// Quantity that was minimised.
     pub objective: Objective,
+    /// Reason for which this process stopped working on the run.
     pub ending: RunEnd,
+    /// Counts of the whole run.
     pub summary: Summary,
     /// Best molecules, the best first.
     pub best: Vec<CandidateRow>,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::error::CommandError;
 use super::host::own_executable;
 use crate::config::campaign::LoadedCampaign;
-use crate::config::site::{Site, Transport};
+use crate::config::site::{Site, TransportConfig};
 use crate::exec::ssh::{Connection, SshParams, SshTransport};
 use crate::exec::transport::LocalTransport;
 use crate::scheduler::{CommandHost, SchedulerKind, Unreachable};
@@ -28,7 +28,7 @@ impl RemoteHosts {
         let mut connections: BTreeMap<&str, Arc<Connection>> = BTreeMap::new();
         let mut transports = BTreeMap::new();
         for (name, partition) in &site.partitions {
-            let Some(Transport::Ssh(place)) = &partition.transport else {
+            let Some(TransportConfig::Ssh(place)) = &partition.transport else {
                 continue;
             };
             let connection = match connections.get(&*place.host) {
@@ -70,7 +70,7 @@ impl RemoteHosts {
             let host = partition
                 .transport
                 .as_ref()
-                .map(|Transport::Ssh(place)| &place.host);
+                .map(|TransportConfig::Ssh(place)| &place.host);
             let Some(scheduler) = partition.executor.scheduler() else {
                 continue;
             };

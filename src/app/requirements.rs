@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use super::start::host_environment;
+use super::host::host_environment;
 use crate::config::campaign::{LoadedCampaign, MethodKind, Overrides};
-use crate::config::fault::{Fault, Faults};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::site::Site;
 use crate::exec::{LauncherError, doctor};
 use crate::plan::{self, Plan, PlannedStage};
@@ -13,8 +13,8 @@ use crate::plan::{self, Plan, PlannedStage};
 ///
 /// # Errors
 ///
-/// Fails with every fault of the campaign and its site, or with every program that is missing.
-pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Plan), Faults> {
+/// Fails with all errors of the campaign and its site, or with all programs that are missing.
+pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Plan), Diagnostics> {
     programs(plan::load(path, overrides, &host_environment())?)
 }
 
@@ -22,14 +22,16 @@ pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Pl
 ///
 /// # Errors
 ///
-/// Fails with every program that is missing.
-pub fn programs((loaded, plan): (LoadedCampaign, Plan)) -> Result<(LoadedCampaign, Plan), Faults> {
-    let mut faults = Faults::default();
+/// Fails with all programs that are missing.
+pub fn programs(
+    (loaded, plan): (LoadedCampaign, Plan),
+) -> Result<(LoadedCampaign, Plan), Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
     for stage in plan.stages() {
         let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
             continue;
         };
-        // What another machine has is the business of `moldflow sites check`.
+        // `moldflow sites check` examines other machines.
         if !stage.partition.runs_on_this_host() {
             continue;
         }
@@ -41,22 +43,22 @@ pub fn programs((loaded, plan): (LoadedCampaign, Plan)) -> Result<(LoadedCampaig
                 engine.name(),
                 missing.program
             );
-            faults.push(
-                Fault::new(message)
+            diagnostics.push(
+                Diagnostic::new(message)
                     .at(place.clone())
-                    .hint(Some(missing.install.to_owned())),
+                    .hint(missing.install),
             );
         }
         if let Some(message) = missing_launcher(&loaded.site, stage) {
             let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site \
                 profile another `mpiexec_command`";
-            faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
+            diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
         }
     }
-    faults.or((loaded, plan))
+    diagnostics.or((loaded, plan))
 }
 
-/// Returns the fault of the launcher of an MPI program, as far as this host can tell.
+/// Returns the error of the launcher of an MPI program, as far as this host can tell.
 fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
     match stage.launch.as_ref()?.argv() {
         Ok(argv)
@@ -71,7 +73,7 @@ fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
             site.name,
             argv.join(" ")
         )),
-        // A batch system tells its hosts only when it starts a task.
+        // The hosts are known only when the scheduler starts a task.
         Err(LauncherError::NotTold(_)) => None,
         Err(error) => Some(format!("site `{}`: {error}", site.name)),
     }

@@ -10,7 +10,7 @@ use rustix::fs::Mode;
 use serde_json::json;
 
 use super::error::CommandError;
-use super::start::host_environment;
+use super::host::host_environment;
 use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, Overrides};
 use crate::config::source::QM9;
 use crate::host::atomic::{self, Durability};
@@ -18,9 +18,13 @@ use crate::host::name::host_name;
 use crate::plan::{self, Plan};
 use crate::store::{self, Store, StoreError};
 
+/// File of the resolved campaign.
 pub const CAMPAIGN: &str = "campaign.yml";
+/// File of the resolved site profile.
 pub const SITE: &str = "site.yml";
+/// Log of the processes that worked on the run.
 pub const LOG: &str = "runtime.log";
+/// File that is locked while a process works on the run.
 pub const LOCK: &str = "lock";
 
 /// Makes files and directories that this process and its children create accessible to the user
@@ -45,7 +49,7 @@ pub fn create(
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
         let what = format!(
-            "could not make the run directory in `{}`",
+            "could not create the run directory in `{}`",
             asked_for.display()
         );
         CommandError::io(&what, &e)
@@ -61,7 +65,7 @@ pub fn create(
     // One that was there before may be open to others.
     fs::set_permissions(&dir, Permissions::from_mode(0o700)).map_err(failed)?;
     let lock = lock(&dir)?;
-    // Asked again: somebody else may have been faster.
+    // Again: another process may have been faster.
     refuse_used(&dir)?;
     describe(loaded, &dir).map_err(failed)?;
     Ok((dir, lock))
@@ -71,7 +75,7 @@ fn refuse_used(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
         return Ok(());
     }
-    let message = format!("there is a run in `{}` already", dir.display());
+    let message = format!("`{}` already contains a run", dir.display());
     let hint = format!("`moldflow resume {}` resumes it", dir.display());
     Err(CommandError::with_hint(message, hint))
 }
@@ -89,7 +93,7 @@ fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Writes what the run is about; `campaign.yml` last, by which a run directory is known.
+/// Writes the descriptions of the run; `campaign.yml`, which marks a run directory, last.
 fn describe(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
     let params = serde_json::to_value(&loaded.params)?;
     write(dir, "run_params.json", &pretty(&params))?;
@@ -136,8 +140,8 @@ pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     }
 }
 
-/// Refuses links that lead out of a run directory, which may come from somebody else: what is read
-/// through them would be shown, and what is written or deleted would be another's.
+/// Refuses links that lead out of a run directory, which may come from another user: through them
+/// foreign files would be shown, overwritten or deleted.
 fn refuse_links(dir: &Path) -> Result<(), CommandError> {
     // Deeper there are only the files of attempts, which are opened as no links.
     let mut folders = vec![dir.to_owned(), dir.join("state"), dir.join("tasks")];
@@ -274,7 +278,7 @@ pub fn lock(dir: &Path) -> Result<File, CommandError> {
                 dir.display()
             );
             Err(CommandError::with_hint(
-                format!("another moldflow process works on `{}`", dir.display()),
+                format!("another moldflow process is working on `{}`", dir.display()),
                 hint,
             ))
         }

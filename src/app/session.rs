@@ -15,13 +15,13 @@ use tokio::sync::{mpsc, watch};
 
 use super::error::CommandError;
 use super::executors::executors;
-use super::host::own_executable;
+use super::host::{host_environment, own_executable};
 use super::job_chain::{self, CurrentJob};
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
 use super::settings_changes::SettingsChanges;
-use super::{audit, cache, report_page, requirements, run_dir, signals, start};
+use super::{audit, cache, report_page, requirements, run_dir, signals};
 use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
 use crate::config::site::Submit;
@@ -314,14 +314,14 @@ async fn driver(
     let mut driver = Driver::new(engine, store, context, received, program, wall_time).await?;
     if driver.is_ended() && settings.fact.is_some() {
         let message = format!(
-            "the run in `{}` has ended: its settings cannot change any more",
+            "the run in `{}` has ended: its settings can no longer change",
             dir.display()
         );
         let hint = "restore the old ones, or start a new run";
         return Err(CommandError::with_hint(message, hint));
     }
     driver.change(settings.fact.clone());
-    let variables = start::host_environment().variables;
+    let variables = host_environment().variables;
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
     let driver = driver.with_secrets(Secrets::among(variables.into_iter().chain(given)));
@@ -351,7 +351,7 @@ fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandErr
         );
         return Err(CommandError::with_hint(
             message,
-            "lower the count of the initial stage, or widen the search space",
+            "lower `count` of the initial stage, or widen the search space",
         ));
     }
     let reserve = initial.split_off(count);

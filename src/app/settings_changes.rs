@@ -1,4 +1,4 @@
-//! StoredSettings of a run: those with which it started, and the changes since.
+//! Settings of a run: those with which it started, and the changes since.
 
 use std::fs;
 use std::path::Path;

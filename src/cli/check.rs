@@ -16,7 +16,7 @@ use crate::plan::{self, Plan};
 use crate::report;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct CheckArguments {
     #[command(flatten)]
     campaign: CampaignArguments,
     /// List every duplicate and every skipped entry of the source
@@ -27,7 +27,7 @@ pub(super) struct Arguments {
     repair: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &CheckArguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     if path.is_dir() || arguments.repair {
         return check_run(path, arguments.repair);
@@ -154,7 +154,7 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
 /// Entries of a kind that are shown without `--verbose`.
 const SHOWN: usize = 3;
 
-/// Returns what was found in the source file of molecules, with the entries that are left out.
+/// Returns the counts of the source file of molecules, with the entries that are left out.
 fn entries(reading: &SourceReport, verbose: bool) -> String {
     let mut text = format!("{}: {reading}", reading.file);
     let _ = writeln!(text, "; {} can be drawn", reading.kept.len());

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use super::ExitStatus;
 use super::terminal::StyledText;
 use crate::app::error::CommandError;
-use crate::config::fault::{Fault, Faults, Place};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, Place};
 
 /// Prints an error to stderr and returns the exit status of the process.
 pub(super) fn report(error: &CommandError) -> ExitCode {
@@ -13,38 +13,38 @@ pub(super) fn report(error: &CommandError) -> ExitCode {
     ExitStatus::from(error.host_fault()).into()
 }
 
-/// Faults shown in full; of the others only the number.
+/// Errors shown in full; the others are counted.
 const SHOWN: usize = 20;
 
-fn rendered(faults: &Faults) -> StyledText {
+fn rendered(diagnostics: &Diagnostics) -> StyledText {
     let mut text = StyledText::new();
-    for fault in faults.0.iter().take(SHOWN) {
-        render(fault, &mut text);
+    for diagnostic in diagnostics.0.iter().take(SHOWN) {
+        render(diagnostic, &mut text);
     }
-    let count = faults.0.len();
+    let count = diagnostics.0.len();
     if count > SHOWN {
         text.add(&format!("... and {} more\n", count - SHOWN));
     }
     if count > 1 {
-        text.add(&format!("{count} faults\n"));
+        text.add(&format!("{count} errors\n"));
     }
     text
 }
 
-fn render(fault: &Fault, text: &mut StyledText) {
+fn render(diagnostic: &Diagnostic, text: &mut StyledText) {
     text.paint("1;31", "error").add(": ");
-    text.paint("1", &fault.message).add("\n");
-    if let Some(place) = &fault.place {
+    text.paint("1", &diagnostic.message).add("\n");
+    if let Some(place) = &diagnostic.place {
         snippet(place, text);
     }
-    if let Some(hint) = &fault.hint {
+    if let Some(hint) = &diagnostic.hint {
         text.add("  ").paint("1;36", "hint");
         text.add(&format!(": {hint}\n"));
     }
     text.add("\n");
 }
 
-/// Columns of a line that are shown; a longer one is cut around the fault.
+/// Columns of a line that are shown; a longer one is cut around the error.
 const WIDTH: usize = 100;
 
 fn snippet(place: &Place, text: &mut StyledText) {

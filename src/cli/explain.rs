@@ -20,7 +20,7 @@ use crate::task::TaskId;
 const NEAREST: usize = 3;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct ExplainArguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
@@ -28,11 +28,11 @@ pub(super) struct Arguments {
     pub subject: String,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &ExplainArguments) -> Result<ExitStatus, CommandError> {
     super::wait(explain(arguments))
 }
 
-async fn explain(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+async fn explain(arguments: &ExplainArguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let (loaded, _) = run_dir::load(&dir, &mut say).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
@@ -76,7 +76,7 @@ async fn explain(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
             _ if task.cached => {}
             Some(cache) => not_found(&task, Path::new(cache), &mut text).await,
             None if task.smiles.is_some() => {
-                text.push_str("  cache: the campaign names none\n");
+                text.push_str("  cache: the campaign has none\n");
             }
             None => {}
         }
@@ -130,7 +130,7 @@ async fn describe(
 async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     let (Some(parts), Some(at), Some(smiles)) = (&task.parts, task.looked_up, &task.smiles) else {
         if task.smiles.is_some() {
-            text.push_str("  cache: not queried (runtime.log tells why)\n");
+            text.push_str("  cache: not queried (runtime.log says why)\n");
         }
         return;
     };
@@ -143,7 +143,11 @@ async fn not_found(task: &TaskRow, path: &Path, text: &mut String) {
     };
     match kept.await {
         Err(error) => {
-            let _ = writeln!(text, "  cache: not found; now: {}", causes(&error));
+            let _ = writeln!(
+                text,
+                "  cache: not found; now it cannot be read: {}",
+                causes(&error)
+            );
         }
         Ok(kept) if kept.is_empty() => {
             let _ = writeln!(
@@ -167,7 +171,7 @@ fn nearest(parts: &KeyParts, kept: Vec<CachedAnswer>, text: &mut String) {
         let _ = writeln!(text, "    of run {}, {}", kept.run, timestamp(kept.at));
         if differences.is_empty() {
             text.push_str(
-                "      no part differs: it was damaged, or the cache could not be read\n",
+                "      no part differs: the entry was damaged, or the cache could not be read\n",
             );
         }
         for name in differences {

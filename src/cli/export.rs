@@ -10,7 +10,7 @@ use crate::app::run_dir;
 use crate::report::{self, ExportFormat};
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct ExportArguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
@@ -18,11 +18,11 @@ pub(super) struct Arguments {
     pub format: ExportFormat,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &ExportArguments) -> Result<ExitStatus, CommandError> {
     super::wait(write(arguments))
 }
 
-async fn write(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+async fn write(arguments: &ExportArguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let rows = run_dir::open_to_read(&dir).await?.candidates().await?;
     let mut out = Vec::new();

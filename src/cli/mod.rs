@@ -29,14 +29,15 @@ use clap::{Args, Parser, Subcommand};
 
 use crate::app::error::CommandError;
 use crate::config::campaign::Overrides;
-use crate::config::paths;
 use crate::task::HostFault;
+use crate::text::path::{HomeError, expanded};
 use terminal::print;
 
 /// Exit status of a command.
 enum ExitStatus {
+    /// Success.
     Finished,
-    /// The command did what it was asked, and the answer is no; or it failed.
+    /// The command failed, or its answer is no.
     Refused,
     /// The run ended, but no molecule was computed, or a limit on failures was reached.
     NothingComputed,
@@ -46,8 +47,7 @@ enum ExitStatus {
     DiskFull,
     /// The host refused something else: file descriptors, processes, memory, or input and output.
     HostFault,
-    /// Fault of the host in a task that could not write a result: the status tells its engine
-    /// which.
+    /// Fault of the host in a task that could not write a result: the status names the fault.
     Task(HostFault),
 }
 
@@ -78,47 +78,47 @@ impl From<ExitStatus> for ExitCode {
 /// Molecular design campaigns: quantum chemistry and reinforcement learning side by side.
 #[derive(Parser)]
 #[command(name = "moldflow", version, max_term_width = 100)]
-struct Arguments {
+struct CommandLine {
     #[command(subcommand)]
-    command: Command,
+    command: MoldflowCommand,
 }
 
 #[derive(Subcommand)]
-enum Command {
+enum MoldflowCommand {
     /// Run a campaign
-    Run(run::Arguments),
+    Run(run::RunArguments),
     /// Run a campaign in batch jobs, each submitting the next
-    Submit(submit::Arguments),
+    Submit(submit::SubmitArguments),
     /// Continue a run that was interrupted or killed
-    Resume(resume::Arguments),
+    Resume(resume::ResumeArguments),
     /// Validate a campaign, or verify a run directory
-    Check(check::Arguments),
+    Check(check::CheckArguments),
     /// Show a campaign's task graph and command lines; run nothing
-    Plan(plan::Arguments),
+    Plan(plan::PlanArguments),
     /// Forecast a campaign on a site: time, node-hours, idle slots; run nothing
-    Simulate(simulate::Arguments),
+    Simulate(simulate::SimulateArguments),
     /// Show the progress of a run
-    Status(status::Arguments),
+    Status(status::StatusArguments),
     /// Print the results of a run
-    Export(export::Arguments),
+    Export(export::ExportArguments),
     /// Write a page on a run: report.html
-    Report(report::Arguments),
+    Report(report::ReportArguments),
     /// Show what happened to a molecule or a task, and why the cache was hit or not
-    Explain(explain::Arguments),
+    Explain(explain::ExplainArguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]
-    Sites(sites::Command),
+    Sites(sites::SitesCommand),
     /// Print the JSON Schema of campaigns or site profiles, for editors
-    Schema(schema::Arguments),
+    Schema(schema::SchemaArguments),
     /// Work on one task
     #[command(subcommand, hide = true)]
-    Task(task::Command),
+    Task(task::TaskCommand),
     /// Serve a run on another host
     #[command(subcommand, hide = true)]
-    Remote(remote::Command),
+    Remote(remote::RemoteCommand),
 }
 
-/// Campaign, and what the command line changes in it.
+/// Campaign, and changes to it by the command line.
 #[derive(Args)]
 struct CampaignArguments {
     /// Campaign file
@@ -135,11 +135,11 @@ struct CampaignArguments {
     pub seed: Option<u64>,
     /// Order of the two loops
     #[arg(long, value_enum)]
-    pub schedule: Option<Schedule>,
+    pub schedule: Option<ScheduleArgument>,
 }
 
 #[derive(Clone, Copy, clap::ValueEnum)]
-enum Schedule {
+enum ScheduleArgument {
     /// Neither loop waits for the other
     Interleaved,
     /// The loops wait for each other: reproducible to the last bit
@@ -147,14 +147,15 @@ enum Schedule {
 }
 
 impl CampaignArguments {
+    /// Returns the changes to the campaign.
     pub fn overrides(&self) -> Overrides {
-        use crate::config::campaign::Schedule as Kind;
+        use crate::config::campaign::Schedule;
         Overrides {
             set: self.set.clone(),
             seed: self.seed,
             schedule: self.schedule.map(|schedule| match schedule {
-                Schedule::Interleaved => Kind::Interleaved,
-                Schedule::Batch => Kind::Batch,
+                ScheduleArgument::Interleaved => Schedule::Interleaved,
+                ScheduleArgument::Batch => Schedule::Batch,
             }),
             site: self.site.clone(),
             drawn: false,
@@ -176,28 +177,28 @@ struct OutputArguments {
 
 /// Runs the command that the arguments name; usage errors end the process with status 2.
 pub fn main() -> ExitCode {
-    match run_command(Arguments::parse().command) {
+    match run_command(CommandLine::parse().command) {
         Ok(exit) => exit.into(),
         Err(error) => diagnostics::report(&error),
     }
 }
 
-fn run_command(command: Command) -> Result<ExitStatus, CommandError> {
+fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
     match command {
-        Command::Run(arguments) => run::run(&arguments),
-        Command::Submit(arguments) => submit::run(&arguments),
-        Command::Resume(arguments) => resume::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Plan(arguments) => plan::run(&arguments),
-        Command::Simulate(arguments) => simulate::run(&arguments),
-        Command::Status(arguments) => status::run(&arguments),
-        Command::Export(arguments) => export::run(&arguments),
-        Command::Report(arguments) => report::run(&arguments),
-        Command::Explain(arguments) => explain::run(&arguments),
-        Command::Sites(command) => sites::run(&command),
-        Command::Schema(arguments) => schema::run(&arguments),
-        Command::Task(command) => task::run(&command),
-        Command::Remote(command) => remote::run(&command),
+        MoldflowCommand::Run(arguments) => run::run(&arguments),
+        MoldflowCommand::Submit(arguments) => submit::run(&arguments),
+        MoldflowCommand::Resume(arguments) => resume::run(&arguments),
+        MoldflowCommand::Check(arguments) => check::run(&arguments),
+        MoldflowCommand::Plan(arguments) => plan::run(&arguments),
+        MoldflowCommand::Simulate(arguments) => simulate::run(&arguments),
+        MoldflowCommand::Status(arguments) => status::run(&arguments),
+        MoldflowCommand::Export(arguments) => export::run(&arguments),
+        MoldflowCommand::Report(arguments) => report::run(&arguments),
+        MoldflowCommand::Explain(arguments) => explain::run(&arguments),
+        MoldflowCommand::Sites(command) => sites::run(&command),
+        MoldflowCommand::Schema(arguments) => schema::run(&arguments),
+        MoldflowCommand::Task(command) => task::run(&command),
+        MoldflowCommand::Remote(command) => remote::run(&command),
     }
 }
 
@@ -206,9 +207,9 @@ fn run_command(command: Command) -> Result<ExitStatus, CommandError> {
 fn path() -> impl TypedValueParser<Value = PathBuf> {
     PathBufValueParser::new().try_map(|path| match path.to_str() {
         Some(written) => {
-            let expanded = paths::expanded(written);
-            let failed = |error: paths::HomeError| format!("{error}: {}", error.hint());
-            expanded.map(PathBuf::from).map_err(failed)
+            let path = expanded(written);
+            let failed = |error: HomeError| format!("{error}: {}", error.hint());
+            path.map(PathBuf::from).map_err(failed)
         }
         None => Ok(path),
     })

@@ -35,7 +35,7 @@ pub(super) fn conclude(
             ));
             return Ok(ExitStatus::Interrupted);
         }
-        // A success: Cobalt lets a job that failed hold back those that wait for it.
+        // A success: Cobalt holds the jobs that depend on a failed one.
         RunEnd::JobOver => {
             say(&format!(
                 "the time of this job is over, after {done}; {next}"

@@ -9,22 +9,24 @@ use super::check::warn_of_crowding;
 use super::table::{in_words, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
-use crate::app::start::{self, BatchScript, StageCommands, host_environment};
+use crate::app::host::host_environment;
+use crate::app::job_script::job_script;
+use crate::app::stage_commands::{BatchScript, StageCommands, stage_commands};
 use crate::config::campaign::LoadedCampaign;
-use crate::config::site::Partition;
+use crate::config::site::PartitionConfig;
 use crate::plan::{self, EdgeKind, Plan, PlannedStage};
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct PlanArguments {
     #[command(flatten)]
     campaign: CampaignArguments,
-    /// What to print
+    /// Output format
     #[arg(long, value_enum, default_value = "text")]
-    format: Format,
+    format: PlanFormat,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Format {
+enum PlanFormat {
     /// A table and the command lines
     Text,
     /// A graph for Graphviz
@@ -35,15 +37,15 @@ enum Format {
     Json,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &PlanArguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
     warn_of_crowding(&loaded, &plan);
     print(&match arguments.format {
-        Format::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
-        Format::Dot => plan::dot(&plan),
-        Format::Mermaid => plan::mermaid(&plan),
-        Format::Json => json(&loaded, &plan)?,
+        PlanFormat::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
+        PlanFormat::Dot => plan::dot(&plan),
+        PlanFormat::Mermaid => plan::mermaid(&plan),
+        PlanFormat::Json => json(&loaded, &plan)?,
     })?;
     Ok(ExitStatus::Finished)
 }
@@ -109,17 +111,17 @@ fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
 }
 
 /// Commands of each stage, by its name.
-type Commands = BTreeMap<String, StageCommands>;
+type StageCommandMap = BTreeMap<String, StageCommands>;
 
 /// Returns the command lines, and the batch scripts of partitions whose tasks are jobs.
 fn how(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
-    let starts = start::stage_commands(loaded, plan)?;
+    let starts = stage_commands(loaded, plan)?;
     let campaign = campaign_script(loaded)?;
     Ok(command_lines(plan, &starts) + &batch_scripts(plan, &starts) + &campaign)
 }
 
 /// Returns the command line of each stage.
-fn command_lines(plan: &Plan, starts: &Commands) -> String {
+fn command_lines(plan: &Plan, starts: &StageCommandMap) -> String {
     let mut text =
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
     for stage in plan.stages() {
@@ -152,7 +154,7 @@ fn command_lines(plan: &Plan, starts: &Commands) -> String {
 }
 
 /// Returns each batch script once, with the stages whose tasks it runs.
-fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
+fn batch_scripts(plan: &Plan, starts: &StageCommandMap) -> String {
     let mut text = String::new();
     let mut shown: Vec<&BatchScript> = Vec::new();
     for stage in plan.stages() {
@@ -185,7 +187,7 @@ fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
 fn campaign_script(loaded: &LoadedCampaign) -> Result<String, CommandError> {
     let mut text = String::new();
     if let Some(submit) = &loaded.site.submit {
-        let script = start::job_script(
+        let script = job_script(
             &loaded.site,
             submit,
             Path::new("RUN_DIR"),
@@ -210,7 +212,7 @@ fn campaign_script(loaded: &LoadedCampaign) -> Result<String, CommandError> {
 }
 
 /// Returns the resources of the tasks of a partition besides cores; none if the profile gives none.
-fn resources(partition: &Partition) -> Option<String> {
+fn resources(partition: &PartitionConfig) -> Option<String> {
     let memory = partition
         .memory_per_task
         .map(|memory| format!("{memory} of memory"));
@@ -247,7 +249,7 @@ fn tasks(loaded: &LoadedCampaign, plan: &Plan, stage: &str) -> String {
 }
 
 fn json(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
-    let starts = start::stage_commands(loaded, plan)?;
+    let starts = stage_commands(loaded, plan)?;
     let whole = serde_json::json!({
         "campaign": loaded.campaign.name,
         "site": loaded.site.name,

@@ -19,7 +19,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Display of a run on stderr.
 pub struct Display {
-    kind: Kind,
+    kind: DisplayKind,
     /// Command that resumes the run.
     resume: String,
     /// Names of molecules by their SMILES.
@@ -28,20 +28,20 @@ pub struct Display {
 
 type Names = BTreeMap<String, String>;
 
-enum Kind {
+enum DisplayKind {
     Quiet,
-    Lines(Lines),
-    Live(Box<Live>),
+    Lines(LineDisplay),
+    Live(Box<LiveDisplay>),
 }
 
 /// Plain lines: when the incumbent improves, the phase changes, or time has gone by.
 #[derive(Default)]
-struct Lines {
+struct LineDisplay {
     last: Option<(Instant, Progress)>,
 }
 
 /// A bar with two lines below it.
-struct Live {
+struct LiveDisplay {
     all: MultiProgress,
     bar: ProgressBar,
     best: ProgressBar,
@@ -54,11 +54,11 @@ impl Display {
     /// lines elsewhere.
     pub fn new(quiet: bool, run_dir: &Path) -> Self {
         let kind = if quiet {
-            Kind::Quiet
+            DisplayKind::Quiet
         } else if std::io::stderr().is_terminal() {
-            Kind::Live(Box::new(Live::new()))
+            DisplayKind::Live(Box::new(LiveDisplay::new()))
         } else {
-            Kind::Lines(Lines::default())
+            DisplayKind::Lines(LineDisplay::default())
         };
         let resume = format!("moldflow resume {}", run_dir.display());
         Self {
@@ -71,17 +71,17 @@ impl Display {
     /// Prints a line that stays, unless the user asked for silence.
     fn say(&self, line: &str) {
         match &self.kind {
-            Kind::Quiet => {}
-            Kind::Lines(_) => say(line),
-            Kind::Live(live) => live.all.suspend(|| say(line)),
+            DisplayKind::Quiet => {}
+            DisplayKind::Lines(_) => say(line),
+            DisplayKind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
 
     /// Prints a line that stays, even if the user asked for silence.
     fn warn(&self, line: &str) {
         match &self.kind {
-            Kind::Quiet | Kind::Lines(_) => say(line),
-            Kind::Live(live) => live.all.suspend(|| say(line)),
+            DisplayKind::Quiet | DisplayKind::Lines(_) => say(line),
+            DisplayKind::Live(live) => live.all.suspend(|| say(line)),
         }
     }
 }
@@ -96,7 +96,7 @@ impl SessionObserver for Display {
     }
 
     fn finish(&mut self) {
-        if let Kind::Live(live) = &self.kind {
+        if let DisplayKind::Live(live) = &self.kind {
             for bar in [&live.queue, &live.best, &live.bar] {
                 bar.finish_and_clear();
             }
@@ -107,9 +107,9 @@ impl SessionObserver for Display {
 impl RunObserver for Display {
     fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage]) {
         match &mut self.kind {
-            Kind::Quiet => {}
-            Kind::Lines(lines) => lines.report_progress(progress, usage, &self.names),
-            Kind::Live(live) => live.report_progress(progress, usage, &self.names),
+            DisplayKind::Quiet => {}
+            DisplayKind::Lines(lines) => lines.report_progress(progress, usage, &self.names),
+            DisplayKind::Live(live) => live.report_progress(progress, usage, &self.names),
         }
     }
 
@@ -137,7 +137,7 @@ impl RunObserver for Display {
     }
 }
 
-impl Lines {
+impl LineDisplay {
     fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
         let is_news = match &self.last {
             None => true,
@@ -162,7 +162,7 @@ impl Lines {
     }
 }
 
-impl Live {
+impl LiveDisplay {
     fn new() -> Self {
         let all = MultiProgress::new();
         let style = |template: &str| {

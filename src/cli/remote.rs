@@ -1,4 +1,4 @@
-//! `moldflow remote`: what this program does on a host that it was called to over SSH.
+//! `moldflow remote`: server side of the SSH transport, on the remote host.
 
 use std::io::{self, Read, Write};
 use std::path::PathBuf;
@@ -14,37 +14,37 @@ use crate::exec::ssh::{processes, work_dir::WorkDir};
 use crate::task::HostFault;
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum RemoteCommand {
     /// Answer the message on stdin
     Exchange {
         #[arg(value_parser = super::path())]
         work_dir: PathBuf,
     },
-    /// Start an attempt that outlives the connection
+    /// Start an attempt, which outlives the connection
     Start {
         #[arg(value_parser = super::path())]
         work_dir: PathBuf,
         token: String,
     },
-    /// Print the attempts that were started, one a line, and a last line that says so
+    /// Print the attempts that were started, one per line, and a last line that ends the list
     List {
         #[arg(value_parser = super::path())]
         work_dir: PathBuf,
     },
-    /// End attempts
-    End(EndArguments),
-    /// Find out whether a program works for an attempt
+    /// Terminate attempts
+    End(RemoteEndArguments),
+    /// Exit with 0 if a program is running for an attempt
     Find { program: String, token: String },
 }
 
 #[derive(Args)]
-pub(super) struct EndArguments {
+pub(super) struct RemoteEndArguments {
     #[arg(value_parser = super::path())]
     work_dir: PathBuf,
     tokens: Vec<String>,
 }
 
-pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(command: &RemoteCommand) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     carry_out(command).or_else(|e| {
         let fault = HostFault::of(&e).ok_or_else(|| CommandError::new(e.to_string()))?;
@@ -53,30 +53,32 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
     })
 }
 
-fn carry_out(command: &Command) -> io::Result<ExitStatus> {
+fn carry_out(command: &RemoteCommand) -> io::Result<ExitStatus> {
     match command {
-        Command::Exchange { work_dir } => {
+        RemoteCommand::Exchange { work_dir } => {
             let mut message = Vec::new();
             io::stdin().read_to_end(&mut message)?;
-            tell(&WorkDir::new(work_dir).answer(&message, processes::is_alive)?)?;
+            write_stdout(&WorkDir::new(work_dir).answer(&message, processes::is_alive)?)?;
         }
-        Command::Start { work_dir, token } => processes::start(&WorkDir::new(work_dir), token)?,
-        Command::List { work_dir } => {
+        RemoteCommand::Start { work_dir, token } => {
+            processes::start(&WorkDir::new(work_dir), token)?
+        }
+        RemoteCommand::List { work_dir } => {
             let list = processes::list(&WorkDir::new(work_dir))?;
-            tell(processes::printed(&list).as_bytes())?;
+            write_stdout(processes::printed(&list).as_bytes())?;
         }
-        Command::End(EndArguments { work_dir, tokens }) => {
+        RemoteCommand::End(RemoteEndArguments { work_dir, tokens }) => {
             processes::end(&WorkDir::new(work_dir), tokens)?;
         }
-        Command::Find { program, token } if !find_clients(program, token)? => {
+        RemoteCommand::Find { program, token } if !find_clients(program, token)? => {
             return Ok(ExitStatus::Refused);
         }
-        Command::Find { .. } => {}
+        RemoteCommand::Find { .. } => {}
     }
     Ok(ExitStatus::Finished)
 }
 
-fn tell(bytes: &[u8]) -> io::Result<()> {
+fn write_stdout(bytes: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()

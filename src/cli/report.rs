@@ -12,20 +12,20 @@ use crate::app::{report_page, run_dir};
 use crate::report::{self, FILE, RunState};
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct ReportArguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
-    /// Where the page goes; `-` is stdout [default: report.html in the run directory]
+    /// File of the page; `-` is stdout [default: report.html in the run directory]
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub out: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &ReportArguments) -> Result<ExitStatus, CommandError> {
     super::wait(show(arguments))
 }
 
-async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+async fn show(arguments: &ReportArguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_at_work = run_dir::is_locked(&dir);
     let (loaded, plan) = run_dir::load(&dir, &mut say).await?;

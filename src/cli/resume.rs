@@ -14,7 +14,7 @@ use crate::app::session::{LockedRun, RunOptions};
 use crate::config::duration::Duration;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct ResumeArguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     pub job: Option<Duration>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &ResumeArguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let run = wait(LockedRun::open(&arguments.run_dir, &mut say))?;
     let hosts = RemoteHosts::connect(run.site(), true)?;

@@ -12,7 +12,7 @@ use crate::app::session::{LockedRun, RunOptions};
 use crate::app::{allocation, requirements, run_dir};
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct RunArguments {
     #[command(flatten)]
     pub campaign: CampaignArguments,
     /// Folder in which the run directory is made
@@ -28,7 +28,7 @@ pub(super) struct Arguments {
     pub output: OutputArguments,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &RunArguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let (mut loaded, plan) = requirements::checked(
         &arguments.campaign.campaign,

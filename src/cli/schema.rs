@@ -7,22 +7,22 @@ use crate::app::error::CommandError;
 use crate::config::schema;
 
 #[derive(Args)]
-pub(super) struct Arguments {
-    /// Which files it describes
+pub(super) struct SchemaArguments {
+    /// Kind of file that it describes
     #[arg(value_enum)]
-    of: Kind,
+    of: SchemaKind,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
-enum Kind {
+enum SchemaKind {
     Campaign,
     Site,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &SchemaArguments) -> Result<ExitStatus, CommandError> {
     let schema = match arguments.of {
-        Kind::Campaign => schema::campaign_with_params(),
-        Kind::Site => schema::site(),
+        SchemaKind::Campaign => schema::campaign_with_params(),
+        SchemaKind::Site => schema::site(),
     };
     print(&format!("{schema:#}\n"))?;
     Ok(ExitStatus::Finished)

@@ -7,7 +7,7 @@ use clap::Args;
 use super::table::{align_numbers, table, trimmed};
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
-use crate::app::start::host_environment;
+use crate::app::host::host_environment;
 use crate::config::campaign::{LoadedCampaign, MethodKind, Schedule};
 use crate::config::duration::Duration;
 use crate::forecast::{
@@ -19,7 +19,7 @@ use crate::plan::{self, Plan};
 const MUCH: f64 = 0.01;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct SimulateArguments {
     #[command(flatten)]
     campaign: CampaignArguments,
     /// Nodes of the allocation that the site's partitions share
@@ -48,7 +48,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &SimulateArguments) -> Result<ExitStatus, CommandError> {
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
     let nodes = arguments.nodes.map(|nodes| nodes as usize);
@@ -91,7 +91,7 @@ fn no_machine(error: &MachineError, site: &str) -> CommandError {
             "give the nodes of the allocation: `--nodes 256`".into()
         }
         MachineError::NodesUnused { .. } => {
-            format!("leave `--nodes` out; the site profile `{site}` says how much there is")
+            format!("omit `--nodes`: the site profile `{site}` gives the number of nodes")
         }
         MachineError::TooFewNodes { .. } => "give more nodes with `--nodes`".into(),
     };
@@ -100,7 +100,7 @@ fn no_machine(error: &MachineError, site: &str) -> CommandError {
 
 fn no_molecules() -> CommandError {
     CommandError::with_hint(
-        "no molecule of QM9, whose energies a forecast uses, lies in the search space",
+        "a forecast uses the energies of QM9, but none of its molecules lies in the search space",
         "allow C, N, O or F, and more heavy atoms",
     )
 }
@@ -108,7 +108,7 @@ fn no_molecules() -> CommandError {
 fn text(
     loaded: &LoadedCampaign,
     machine: &Machine,
-    arguments: &Arguments,
+    arguments: &SimulateArguments,
     forecast: &Forecast,
     notes: &[String],
 ) -> String {
@@ -157,7 +157,7 @@ fn text(
     text
 }
 
-fn assumed(arguments: &Arguments) -> String {
+fn assumed(arguments: &SimulateArguments) -> String {
     let wait = arguments
         .queue_wait
         .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
@@ -187,7 +187,7 @@ fn partitions(forecast: &Forecast) -> String {
     trimmed(&table)
 }
 
-/// Returns what is forecast from the first candidate to the last, with a table of the ages of
+/// Returns the forecast from the first candidate to the last, with a table of the ages of
 /// candidates.
 fn search_phase(search: &SearchForecast) -> String {
     let mut table = table(["age of a candidate", "mean", "median", "95 %", "most"]);
@@ -232,7 +232,7 @@ fn notes(
     let timeout = plan.evaluate.method.timeout;
     if time.median() >= timeout {
         notes.push(format!(
-            "simulations that take {time} run past the timeout of method `{method}`, {timeout}: \
+            "simulations that take {time} exceed the timeout of method `{method}`, {timeout}: \
              give their time with `--task-time`"
         ));
     }

@@ -1,4 +1,4 @@
-//! `moldflow sites`: the profiles there are, and what is in one.
+//! `moldflow sites`: lists, shows, checks and imports site profiles.
 
 use std::fs::File;
 use std::io::Write;
@@ -12,19 +12,19 @@ use super::terminal::say;
 use super::{ExitStatus, print, sites_check};
 use crate::app::error::CommandError;
 use crate::app::host::is_here;
-use crate::config::fault::{Faults, Text};
+use crate::config::diagnostic::{Diagnostics, Text};
 use crate::config::import::{self, ImportedSite};
 use crate::config::profiles::{self, FoundProfile, Origin};
 use crate::config::site::Site;
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum SitesCommand {
     /// List every profile found, its partitions, and whether it is this machine
     List(ListArguments),
     /// Show a profile with every default written out
     Show(ShowArguments),
     /// Check this machine against a profile, and say what to do where it differs
-    Check(sites_check::Arguments),
+    Check(sites_check::SitesCheckArguments),
     /// Make a profile from a QCEngine file, and list what that file does not contain
     Import(ImportArguments),
 }
@@ -55,12 +55,12 @@ pub(super) struct ImportArguments {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(command: &SitesCommand) -> Result<ExitStatus, CommandError> {
     match command {
-        Command::List(arguments) => list(arguments),
-        Command::Show(arguments) => show(arguments),
-        Command::Check(arguments) => sites_check::run(arguments),
-        Command::Import(arguments) => import(arguments),
+        SitesCommand::List(arguments) => list(arguments),
+        SitesCommand::Show(arguments) => show(arguments),
+        SitesCommand::Check(arguments) => sites_check::run(arguments),
+        SitesCommand::Import(arguments) => import(arguments),
     }
 }
 
@@ -83,7 +83,7 @@ fn show(arguments: &ShowArguments) -> Result<ExitStatus, CommandError> {
 }
 
 /// Reads the profile of that name, or in that file.
-pub(super) fn profile(name: &str) -> Result<(Site, Origin), Faults> {
+pub(super) fn profile(name: &str) -> Result<(Site, Origin), Diagnostics> {
     match profiles::is_path(name) {
         true => profiles::path(name).and_then(|path| profiles::file(&path)),
         false => profiles::named(name, &profiles::search_path(Path::new("."))),
@@ -133,7 +133,7 @@ fn as_table(found: &[FoundProfile]) -> String {
         "cores a task",
         "from",
     ]);
-    let mut faults = String::new();
+    let mut diagnostics = String::new();
     for (index, profile) in found.iter().enumerate() {
         let from = match is_shadowed(found, index) {
             true => format!("{} (hidden by the one above)", profile.origin),
@@ -172,11 +172,11 @@ fn as_table(found: &[FoundProfile]) -> String {
                     from.as_str(),
                 ];
                 table.add_row(row.map(str::to_owned));
-                faults.push_str(&format!("\n{found}"));
+                diagnostics.push_str(&format!("\n{found}"));
             }
         }
     }
-    format!("{}\n{faults}", trimmed(&table))
+    format!("{}\n{diagnostics}", trimmed(&table))
 }
 
 fn as_json(found: &[FoundProfile]) -> String {
@@ -200,7 +200,7 @@ fn as_json(found: &[FoundProfile]) -> String {
             "hidden": is_shadowed(found, index),
             "description": profile.site.as_ref().map(|site| site.description.clone()).ok(),
             "partitions": partitions.ok(),
-            "fault": profile.site.as_ref().err().map(|faults| faults.to_string()),
+            "fault": profile.site.as_ref().err().map(|diagnostics| diagnostics.to_string()),
         })
     });
     format!("{:#}\n", serde_json::Value::from_iter(profiles))

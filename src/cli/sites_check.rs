@@ -12,7 +12,7 @@ use crate::host::name::host_name;
 use crate::simulate::{self, Requirement};
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct SitesCheckArguments {
     /// Name of a profile, or the path of its file
     name: String,
     /// Print JSON
@@ -20,7 +20,7 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &SitesCheckArguments) -> Result<ExitStatus, CommandError> {
     let (site, origin) = profile(&arguments.name)?;
     let host = Host {
         name: host_name(),

@@ -18,7 +18,7 @@ use crate::report::{self, RunState, SlotUse};
 use crate::store;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct StatusArguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
@@ -27,11 +27,11 @@ pub(super) struct Arguments {
     pub json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
     super::wait(show(arguments))
 }
 
-async fn show(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let is_running = run_dir::is_locked(&dir);
     let (loaded, plan) = run_dir::load(&dir, &mut say).await?;

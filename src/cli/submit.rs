@@ -10,8 +10,10 @@ use clap::Args;
 use super::terminal::say;
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
+use crate::app::host::{host_environment, own_executable};
 use crate::app::job_chain::{self, JobChain};
-use crate::app::{allocation, remote_hosts, requirements, run_dir, start};
+use crate::app::job_script::job_script;
+use crate::app::{allocation, remote_hosts, requirements, run_dir};
 use crate::config::campaign::LoadedCampaign;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
@@ -24,7 +26,7 @@ use crate::store::Store;
 use crate::task::StoppedBy;
 
 #[derive(Args)]
-pub(super) struct Arguments {
+pub(super) struct SubmitArguments {
     /// Campaign file, or a run directory to resume
     #[command(flatten)]
     pub campaign: CampaignArguments,
@@ -49,7 +51,7 @@ pub(super) struct Arguments {
     pub json: bool,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(arguments: &SubmitArguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let path = &arguments.campaign.campaign;
     let (dir, submit) = if path.is_dir() {
@@ -67,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
         let submit = asked(arguments, &loaded)?;
         loaded.site.submit = Some(submit.clone());
         // Before anything is written.
-        start::job_script(
+        job_script(
             &loaded.site,
             &submit,
             Path::new("."),
@@ -76,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
             None,
         )?;
         let of = format!("the job of site `{}`", loaded.site.name);
-        let mut here = LocalTransport::new(&crate::app::host::own_executable()?);
+        let mut here = LocalTransport::new(&own_executable()?);
         remote_hosts::check_scheduler(submit.system, &mut here, &of)?;
         let (dir, _lock) =
             run_dir::create(&loaded, arguments.run_dir.clone(), &arguments.runs_dir)?;
@@ -87,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<ExitStatus, CommandError> {
 }
 
 /// Refuses changes to the settings of a run that has started.
-fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
+fn refuse_changes(arguments: &SubmitArguments) -> Result<(), CommandError> {
     let CampaignArguments {
         site,
         set,
@@ -105,16 +107,15 @@ fn refuse_changes(arguments: &Arguments) -> Result<(), CommandError> {
     ))
 }
 
-/// Returns the job to submit: that of the profile, with what the command line changes in it.
-fn asked(arguments: &Arguments, loaded: &LoadedCampaign) -> Result<Submit, CommandError> {
+/// Returns the job to submit: that of the profile with the changes of the command line.
+fn asked(arguments: &SubmitArguments, loaded: &LoadedCampaign) -> Result<Submit, CommandError> {
     let site = &loaded.site;
     let Some(mut submit) = site.submit.clone() else {
         let message = format!(
-            "the site `{}` does not say how a job is submitted",
+            "the site `{}` has no block `submit`, which describes the job",
             site.name
         );
-        let hint =
-            "give its profile a block `submit`: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
+        let hint = "add one to its profile: `submit: {system: slurm, nodes: 4, walltime: 1h}`";
         return Err(CommandError::with_hint(message, hint));
     };
     let command = submit.system.program();
@@ -155,12 +156,12 @@ async fn unfinished(dir: &Path) -> Result<(), CommandError> {
 }
 
 fn write_script(dir: &Path, loaded: &LoadedCampaign, submit: &Submit) -> Result<(), CommandError> {
-    let executable = crate::app::host::own_executable()?;
-    let passed = passed_variables(&loaded.site, &start::host_environment().variables);
+    let executable = own_executable()?;
+    let passed = passed_variables(&loaded.site, &host_environment().variables);
     // A job's PATH may lack the folder in which its own continuation is submitted.
     let commands = on_path(submit.system.program());
     let commands = commands.as_deref().and_then(Path::parent);
-    let text = start::job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
+    let text = job_script(&loaded.site, submit, dir, &executable, &passed, commands)?;
     let path = dir.join(job_chain::SCRIPT);
     // Cobalt takes only what can be executed.
     fs::write(&path, text)
@@ -194,7 +195,7 @@ fn submit_first(dir: &Path, submit: &Submit, json: bool) -> Result<ExitStatus, C
                 ),
                 false => CommandError::with_hint(
                     format!(
-                        "only {} of {count} jobs are submitted: {}",
+                        "only {} of {count} jobs were submitted: {}",
                         ids.len(),
                         causes(&error)
                     ),

@@ -14,30 +14,30 @@ use crate::exec;
 use crate::task::{HostFault, Outcome};
 
 #[derive(Subcommand)]
-pub(super) enum Command {
+pub(super) enum TaskCommand {
     /// Do the task whose input is in a file
-    Run(RunArguments),
+    Run(TaskRunArguments),
     /// Start a task as a job of a batch system, and keep how it ends
-    Exec(ExecArguments),
+    Exec(TaskExecArguments),
 }
 
 #[derive(Args)]
-pub(super) struct ExecArguments {
+pub(super) struct TaskExecArguments {
     /// The job's `job.json`
     pub job: PathBuf,
 }
 
 #[derive(Args)]
-pub(super) struct RunArguments {
+pub(super) struct TaskRunArguments {
     /// The task's `input.json`
     pub input: PathBuf,
 }
 
-pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
+pub(super) fn run(command: &TaskCommand) -> Result<ExitStatus, CommandError> {
     // A batch system or another host may have begun with its own mask.
     run_dir::keep_private();
     match command {
-        Command::Run(RunArguments { input }) => match task::run(input) {
+        TaskCommand::Run(TaskRunArguments { input }) => match task::run(input) {
             // An executor that cannot read results may find out by the exit status what became of
             // the node.
             Ok(Outcome::Failed(_)) => Ok(ExitStatus::Refused),
@@ -48,7 +48,7 @@ pub(super) fn run(command: &Command) -> Result<ExitStatus, CommandError> {
                 Ok(ExitStatus::Task(fault))
             }
         },
-        Command::Exec(ExecArguments { job }) => super::wait(async {
+        TaskCommand::Exec(TaskExecArguments { job }) => super::wait(async {
             let exit = exec::run_job(job).await;
             match exit.map_err(|e| of_file("start the job", job, &e))? {
                 exec::Termination::Code(0) => Ok(ExitStatus::Finished),

@@ -1,6 +1,5 @@
-//! Writing to stdout and stderr, nowhere else. What comes from elsewhere, such as names in files
-//! and messages of programs, must not steer the terminal; and a terminal that is gone must not end
-//! a run.
+//! Writing to stdout and stderr. Names in files and messages of programs must not steer the
+//! terminal, and a terminal that is gone must not end a run.
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 

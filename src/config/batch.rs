@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 use super::memory::Amount;
-use super::site::{Partition, Site};
+use super::site::{PartitionConfig, Site};
 use crate::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 
 /// Parameters of the jobs of a partition's tasks.
@@ -25,6 +25,7 @@ pub struct Batch {
     /// Longest time of a job.
     #[serde(default = "an_hour")]
     pub walltime: Duration,
+    /// Nodes of a task.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub nodes_per_task: NonZeroUsize,
@@ -32,7 +33,7 @@ pub struct Batch {
     #[serde(default = "a_hundred")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_jobs: NonZeroUsize,
-    /// Further options of the submit command, one an entry: `--qos=shared`, `-l filesystems=home`.
+    /// Further options of the submit command, one per entry: `--qos=shared`, `-l filesystems=home`.
     #[serde(default)]
     pub options: Vec<String>,
 }
@@ -50,10 +51,11 @@ impl From<&Batch> for BatchParams {
     }
 }
 
-/// How `moldflow submit` asks for the job in which a campaign runs.
+/// Job in which `moldflow submit` runs a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Submit {
+    /// Scheduler to which the job is submitted.
     pub system: SchedulerKind,
     /// The batch system's queue; its default one if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -86,13 +88,13 @@ pub struct Submit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1000))]
     pub chain: Option<NonZeroUsize>,
-    /// Further options of the submit command, one an entry.
+    /// Further options of the submit command, one per entry.
     #[serde(default)]
     pub options: Vec<String>,
 }
 
 impl Submit {
-    /// GPUs of each node of a job.
+    /// Returns the GPUs of each node of a job.
     pub fn gpus(&self, site: &Site) -> usize {
         let used = if site.uses_gpus_here() {
             site.node.gpus
@@ -127,7 +129,7 @@ impl Submit {
     }
 }
 
-impl Partition {
+impl PartitionConfig {
     /// Returns the parameters of the jobs of its tasks, if it makes some.
     pub fn submission_params(&self, site: &Site) -> Option<SubmissionParams> {
         Some(SubmissionParams {
@@ -182,12 +184,12 @@ impl Default for Blocks {
 /// Transport to a partition on another host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Transport {
-    /// The system's own ssh, with the user's configuration of it.
+pub enum TransportConfig {
+    /// The `ssh` of this host, with the user's configuration.
     Ssh(Ssh),
 }
 
-/// A host behind SSH.
+/// A host that is reached over SSH.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Ssh {

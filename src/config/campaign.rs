@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use super::duration::Duration;
 pub use super::load::{LoadedCampaign, Overrides, load, read};
-use super::retries::Retries;
+use super::retries::RetriesConfig;
 use crate::chem::Stereo;
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::simulate::QcEngine;
@@ -28,19 +28,23 @@ pub struct Campaign {
     #[serde(default = "default_site")]
     #[schemars(length(min = 1))]
     pub site: String,
+    /// Synchronisation of the two loops.
     #[serde(default)]
     pub schedule: Schedule,
-    /// Knobs, referenced as `"{{name}}"` anywhere below and overridden by `--set name=value`.
+    /// Parameters, referenced as `"{{name}}"` anywhere below and overridden by `--set name=value`.
     ///
     /// Empty once they are resolved: their values stand where they were referenced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Param>,
+    /// Quantity that is minimised.
     pub objective: Objective,
+    /// Molecules that may be proposed.
     pub search_space: SearchSpace,
     /// Named functions with their settings.
     pub methods: BTreeMap<String, Method>,
     /// The parts of the campaign, in the order that their `after` gives.
-    pub stages: BTreeMap<String, Stage>,
+    pub stages: BTreeMap<String, StageConfig>,
+    /// Conditions that end the run.
     pub stop: Stop,
     /// Result cache shared between runs: a file, relative to the campaign file, created if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,7 +63,7 @@ impl Campaign {
         }
     }
 
-    /// Names of the methods that use MMFF94 geometries unrelaxed, with the names of their engines.
+    /// Returns the names of the methods that use MMFF94 geometries unrelaxed, and of their engines.
     pub fn at_mmff94_geometries(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.methods
             .iter()
@@ -79,11 +83,13 @@ fn default_site() -> String {
     "local".into()
 }
 
-/// A knob: a plain value, or a value with bounds.
+/// A param: a plain value, or a value with bounds.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Param {
+    /// A value with bounds.
     Bounded(BoundedParam),
+    /// A value without bounds.
     Plain(Scalar),
 }
 
@@ -91,12 +97,13 @@ pub enum Param {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BoundedParam {
+    /// Value unless `--set` gives another.
     pub value: Scalar,
     /// Smallest value that `--set` may give.
     pub min: Option<f64>,
     /// Largest value that `--set` may give.
     pub max: Option<f64>,
-    /// What the knob is for.
+    /// Purpose of the param.
     pub help: Option<String>,
 }
 
@@ -104,9 +111,13 @@ pub struct BoundedParam {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Scalar {
+    /// `true` or `false`.
     Bool(bool),
+    /// A whole number.
     Integer(i64),
+    /// A number that need not be whole.
     Number(f64),
+    /// A text.
     Text(String),
 }
 
@@ -154,7 +165,7 @@ pub struct SearchSpace {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Stereo", default = "ignore")]
     pub stereo: Option<Stereo>,
-    /// Of a salt, hydrate or mixture in the source, the largest organic molecule is taken, as
+    /// True to take the largest organic molecule of a salt, hydrate or mixture in the source, as
     /// neutral acid or base.
     #[serde(default)]
     pub largest_fragment: bool,
@@ -165,7 +176,7 @@ fn ignore() -> Option<Stereo> {
 }
 
 impl SearchSpace {
-    /// Identity of molecules. Version 0.1.0 wrote no such key and kept the stereo of its source.
+    /// Returns the identity of molecules. Version 0.1.0 wrote no such key, and kept stereo.
     pub fn stereo(&self) -> Stereo {
         self.stereo.unwrap_or(Stereo::Keep)
     }
@@ -179,8 +190,10 @@ fn default_ring_sizes() -> Vec<usize> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
 pub struct Method {
+    /// Function with its settings.
     #[serde(flatten)]
     pub kind: MethodKind,
+    /// Loop that its results belong to.
     pub topic: Topic,
     /// Partition of the site that runs it: `qc`, `ml`.
     pub partition: String,
@@ -188,7 +201,7 @@ pub struct Method {
     pub timeout: Duration,
     /// Further attempts after a failed one: a number, or a number for each kind of failure.
     #[serde(default)]
-    pub retries: Retries,
+    pub retries: RetriesConfig,
 }
 
 /// Function of a method, with its settings.
@@ -207,23 +220,26 @@ pub enum MethodKind {
     },
     /// Fits the surrogate to all results.
     Train {
+        /// Settings of the surrogate.
         #[serde(default)]
         settings: TrainSettings,
     },
     /// Lets the agent propose molecules.
     Generate {
+        /// Settings of the agent.
         #[serde(default)]
         settings: GenerateSettings,
     },
     /// Predicts the objective of proposed molecules and ranks them.
     Screen {
+        /// Settings of the ranking.
         #[serde(default)]
         settings: ScreenSettings,
     },
 }
 
 impl MethodKind {
-    /// Name in campaign files.
+    /// Returns its name in campaign files.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Simulate { .. } => "simulate",
@@ -233,7 +249,7 @@ impl MethodKind {
         }
     }
 
-    /// Topic of its results.
+    /// Returns the topic of its results.
     pub fn topic(&self) -> Topic {
         match self {
             Self::Simulate { .. } => Topic::Simulator,
@@ -246,12 +262,14 @@ impl MethodKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
+    /// The consumer loop.
     Simulator,
+    /// The generator loop.
     Ml,
 }
 
 impl Topic {
-    /// Name in campaign files.
+    /// Returns its name in campaign files.
     pub fn name(self) -> &'static str {
         match self {
             Self::Simulator => "simulator",
@@ -263,7 +281,7 @@ impl Topic {
 /// A part of a campaign.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Stage {
+pub struct StageConfig {
     /// One of `methods`.
     pub method: String,
     /// Stage or stages that must end first.
@@ -276,15 +294,15 @@ pub struct Stage {
     /// Origin of the molecules of a simulating stage.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub molecules: Option<Molecules>,
-    /// `molecules: random`: how many.
+    /// Number of molecules of a stage with `molecules: random`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub count: Option<usize>,
-    /// `screen`: how many of the best make a batch.
+    /// Molecules of a batch, the best of those that a `screen` stage ranks.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub select: Option<usize>,
-    /// `molecules: queue`: how many are kept submitted at once.
+    /// Tasks that a stage with `molecules: queue` keeps submitted at once.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub parallel: Option<usize>,

@@ -15,10 +15,12 @@ pub struct Duration(std::time::Duration);
 pub const FORMAT: &str = "friendly-duration";
 
 impl Duration {
+    /// Returns a duration of this many seconds, which must not be zero.
     pub const fn from_secs(seconds: u64) -> Self {
         Self(std::time::Duration::from_secs(seconds))
     }
 
+    /// Returns the same length as the type of the standard library.
     pub fn get(self) -> std::time::Duration {
         self.0
     }

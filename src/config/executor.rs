@@ -1,4 +1,4 @@
-//! Executors of partitions: how their tasks are started.
+//! Executors of partitions, as a site profile writes them.
 
 use std::num::NonZeroUsize;
 
@@ -10,61 +10,63 @@ use super::batch::{Batch, Blocks, one};
 use super::site::Slots;
 use crate::scheduler::SchedulerKind;
 
-/// How a partition starts its work.
+/// Executor of a partition, which starts its tasks.
 ///
 /// Every executor has its own settings, which stand beside `executor` in the file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "executor", rename_all = "snake_case")]
 #[schemars(transform = one_variant_per_scheduler)]
-pub enum Executor {
+pub enum ExecutorConfig {
     /// Processes on the host that the engine runs on.
     Local {
-        /// Tasks that run at once: a number, or `cores` for one a core (or each `cores_per_task` of
-        /// them).
+        /// Tasks that run at once: a number, or `cores` for one per `cores_per_task` cores.
         slots: Slots,
-        /// Whether each slot has `cores_per_task` cores of its own, to which its tasks are
-        /// confined.
+        /// True to confine the tasks of each slot to `cores_per_task` cores of its own.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         pin: bool,
     },
     /// Nodes of the batch job that the engine runs in.
     Allocation {
-        /// Nodes of the job that it takes; those that no other partition takes if not given.
+        /// Nodes of the job that it takes; the nodes that no other partition takes, if not given.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         #[schemars(range(min = 1, max = 1_000_000))]
         nodes: Option<NonZeroUsize>,
+        /// Nodes of a task.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = 1_000_000))]
         nodes_per_task: NonZeroUsize,
+        /// Tasks that share a node.
         #[serde(default = "one")]
         #[schemars(range(min = 1, max = 1_000_000))]
         tasks_per_node: NonZeroUsize,
     },
     /// Jobs of a scheduler.
     #[serde(untagged)]
-    Batch(BatchExecutor),
+    Batch(BatchExecutorConfig),
 }
 
-/// Jobs of a scheduler, one a task, or steps in `blocks`.
+/// Jobs of a scheduler, one per task, or steps in `blocks`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(inline)]
-pub struct BatchExecutor {
+pub struct BatchExecutorConfig {
+    /// Scheduler of the jobs.
     #[serde(rename = "executor")]
     pub scheduler: SchedulerKind,
-    /// Tasks that are handed to it at once; as many as there may be jobs if not given.
+    /// Tasks that are handed to it at once; `max_jobs` if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 1_000_000))]
     pub slots: Option<NonZeroUsize>,
+    /// Parameters of the jobs.
     #[serde(flatten)]
     pub batch: Batch,
-    /// Blocks of nodes that are held for a while, tasks being steps in them; without it each task
+    /// Blocks of nodes that are held for a while and run tasks as steps; if not given, each task
     /// is a job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub blocks: Option<Blocks>,
 }
 
-impl Executor {
-    /// Returns the word that profiles use.
+impl ExecutorConfig {
+    /// Returns its name in profiles.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Local { .. } => "local",
@@ -73,18 +75,18 @@ impl Executor {
         }
     }
 
-    /// Returns the nodes that it holds at most; `None` if only the allocation tells.
+    /// Returns the largest number of nodes that it holds; none if the allocation determines it.
     pub fn nodes(&self) -> Option<usize> {
         match self {
             Self::Local { .. } => Some(1),
             Self::Allocation { nodes, .. } => nodes.map(NonZeroUsize::get),
-            Self::Batch(BatchExecutor { batch, .. }) => {
+            Self::Batch(BatchExecutorConfig { batch, .. }) => {
                 Some(batch.max_jobs.get() * batch.nodes_per_task.get())
             }
         }
     }
 
-    /// Returns the nodes of a task.
+    /// Returns the number of nodes of a task.
     pub fn nodes_per_task(&self) -> NonZeroUsize {
         match self {
             Self::Local { .. } => NonZeroUsize::MIN,
@@ -93,7 +95,7 @@ impl Executor {
         }
     }
 
-    /// Returns the scheduler, if it makes jobs of its own.
+    /// Returns the scheduler; none if it submits no jobs.
     pub fn scheduler(&self) -> Option<SchedulerKind> {
         match self {
             Self::Local { .. } | Self::Allocation { .. } => None,
@@ -101,7 +103,7 @@ impl Executor {
         }
     }
 
-    /// Returns the parameters of its jobs, if it makes jobs of its own.
+    /// Returns the parameters of its jobs; none if it submits no jobs.
     pub fn batch(&self) -> Option<&Batch> {
         match self {
             Self::Local { .. } | Self::Allocation { .. } => None,
@@ -109,7 +111,7 @@ impl Executor {
         }
     }
 
-    /// Returns its blocks, if it holds some.
+    /// Returns its blocks; none if it holds none.
     pub fn blocks(&self) -> Option<&Blocks> {
         match self {
             Self::Local { .. } | Self::Allocation { .. } => None,

@@ -8,15 +8,16 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::fault::{Fault, Faults, Text, hint_for, nearest};
-use super::scratch::variable;
-use super::site::{Cores, Executor, Memory, Node, Partition, Recognise, Site, Slots};
+use super::diagnostic::{Diagnostic, Diagnostics, Text, hint_for, nearest};
+use super::site::{Cores, ExecutorConfig, Memory, Node, PartitionConfig, Recognise, Site, Slots};
 use super::tree::{self, TreeNode, Value};
-use super::{schema, walk, yaml11};
+use super::{schema, validation, yaml11};
+use crate::text::path::variable;
 
 /// A profile made from a QCEngine file.
 #[derive(Clone, Debug)]
 pub struct ImportedSite {
+    /// The profile.
     pub site: Site,
     /// Assumptions, omissions, and values that must be filled in by hand; one sentence each.
     pub notes: Vec<String>,
@@ -78,11 +79,12 @@ fn one() -> NonZeroUsize {
 /// If the file has several machines, `name` selects one.
 ///
 /// # Errors
-/// The faults of the file, or that `name` is needed or unknown.
-pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<ImportedSite, Faults> {
-    let mut faults = Faults::default();
-    let Some(mut tree) = tree::parse(text, &mut faults) else {
-        return Err(faults);
+///
+/// Fails with all errors of the file, or if `name` is needed or unknown.
+pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<ImportedSite, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let Some(mut tree) = tree::parse(text, &mut diagnostics) else {
+        return Err(diagnostics);
     };
     yaml11::resolve(&mut tree);
     let mut notes = unknown_keys(&mut tree);
@@ -90,34 +92,34 @@ pub fn qcengine(text: &Arc<Text>, name: Option<&str>) -> Result<ImportedSite, Fa
         let settings = machines.iter_mut();
         settings.for_each(|(_, settings)| convert(settings));
     }
-    walk::walk(
+    validation::validate(
         &schema::of::<BTreeMap<String, QcengineMachine>>(),
         &mut tree,
-        &mut faults,
+        &mut diagnostics,
     );
-    faults.or(())?;
+    diagnostics.or(())?;
     let machines: BTreeMap<String, QcengineMachine> = serde_json::from_value(tree.to_json())
-        .map_err(|error| Fault::new(error.to_string()).at(text.whole()))?;
+        .map_err(|error| Diagnostic::new(error.to_string()).at(text.whole()))?;
     let keys: Vec<&str> = machines.keys().map(String::as_str).collect();
     let key = match (keys.as_slice(), name) {
         ([only], _) => *only,
         ([], _) => {
-            return Err(Fault::new("there is no machine in it")
+            return Err(Diagnostic::new("the file has no machine")
                 .at(text.whole())
                 .into());
         }
         (several, Some(name)) if several.contains(&name) => name,
         (several, _) => {
-            let message = format!("there are {} machines in it", several.len());
+            let message = format!("the file has {} machines", several.len());
             let hint = format!("choose one with `--name`: {}", several.join(", "));
-            return Err(Fault::new(message).at(text.whole()).hint(Some(hint)).into());
+            return Err(Diagnostic::new(message).at(text.whole()).hint(hint).into());
         }
     };
     let machine = &machines[key];
     let mpiexec_command = machine.mpiexec_command.as_deref().map(template).transpose();
     let mpiexec_command = mpiexec_command.map_err(|(message, hint)| {
         let place = tree.find(&[key, "mpiexec_command"]).clone();
-        Fault::new(message).at(place).hint(hint)
+        Diagnostic::new(message).at(place).hint_if(hint)
     })?;
     notes.extend(unknowns(machine));
     let site = Site {
@@ -162,7 +164,7 @@ fn unknown_keys(tree: &mut TreeNode) -> Vec<String> {
                 let near = nearest(&key.name, KEYS)
                     .map_or_else(String::new, |near| format!("; did you mean `{near}`?"));
                 notes.push(format!(
-                    "line {}: `{}` of `{}` is no key of QCEngine and was left out{near}",
+                    "line {}: `{}` of `{}` is not a key of QCEngine and was left out{near}",
                     key.place.line, key.name, machine.name
                 ));
             }
@@ -201,11 +203,11 @@ fn convert(settings: &mut TreeNode) {
     }
 }
 
-fn partitions(machine: &QcengineMachine) -> BTreeMap<String, Partition> {
+fn partitions(machine: &QcengineMachine) -> BTreeMap<String, PartitionConfig> {
     let jobs = machine.jobs_per_node;
     let cores = machine.ncores.map(|cores| cores.get() / jobs.get());
     let cores = cores.and_then(NonZeroUsize::new).unwrap_or(one());
-    let partition = |executor, cores_per_task| Partition {
+    let partition = |executor, cores_per_task| PartitionConfig {
         executor,
         cores_per_task,
         memory_per_task: None,
@@ -215,11 +217,11 @@ fn partitions(machine: &QcengineMachine) -> BTreeMap<String, Partition> {
         setup: None,
         environment: BTreeMap::new(),
     };
-    let local = |slots| Executor::Local {
+    let local = |slots| ExecutorConfig::Local {
         slots: Slots::Count(slots),
         pin: false,
     };
-    let allocation = |nodes, tasks_per_node| Executor::Allocation {
+    let allocation = |nodes, tasks_per_node| ExecutorConfig::Allocation {
         nodes,
         nodes_per_task: one(),
         tasks_per_node,
@@ -249,14 +251,17 @@ fn template(command: &str) -> Result<String, (String, Option<String>)> {
             .strip_prefix('{')
             .and_then(|after| after.split_once('}'));
         let Some((name, after)) = name.filter(|(name, _)| !name.contains('{')) else {
-            let message = format!("`{command}` has a brace that is not around a name");
-            return Err((message, Some("write `{total_ranks}`".into())));
+            let message = format!("`{command}` has a brace without its partner");
+            return Err((
+                message,
+                Some("a variable is written `{total_ranks}`".into()),
+            ));
         };
         match VARIABLES.iter().find(|(theirs, _)| *theirs == name) {
             Some((_, ours)) => filled.push_str(&format!("{{{{{ours}}}}}")),
             None => {
                 let hint = hint_for(name, VARIABLES.map(|(theirs, _)| theirs));
-                return Err((format!("QCEngine knows no `{{{name}}}`"), hint));
+                return Err((format!("QCEngine has no variable `{{{name}}}`"), hint));
             }
         }
         rest = after;
@@ -272,10 +277,10 @@ fn unknowns(machine: &QcengineMachine) -> Vec<String> {
     match machine.is_batch_node {
         true => {
             note(
-                "`qc` takes the nodes of the job that moldflow runs in, all but one, which `ml` has: QCEngine does not say how nodes are divided",
+                "`qc` takes all nodes but one of the job that moldflow runs in, and `ml` takes that one: QCEngine does not say how nodes are divided",
             );
             note(
-                "for jobs of its own give `qc` the executor slurm, pbs or cobalt, with its queue, account and walltime, which are not in the file",
+                "to submit a job for each task of `qc`, give it the executor `slurm`, `pbs`, `cobalt` or `flux` with queue, account and walltime, which are not in the file",
             );
         }
         false => note(
@@ -284,15 +289,15 @@ fn unknowns(machine: &QcengineMachine) -> Vec<String> {
     }
     note("`nodes_per_task` is 1: QCEngine receives the number of nodes with each task");
     note(
-        "what the environment of tasks needs, such as modules, goes into `setup`: it is not in the file",
+        "commands that prepare the environment of tasks, such as `module load`, are not in the file: add them to `setup`",
     );
     if machine.ncores.is_none() {
         note(
-            "the cores of a node are not in the file: they are asked of the host, and a task has one",
+            "the cores of a node are not in the file: they are read from the host, and a task gets one",
         );
     }
     if machine.memory.is_none() {
-        note("the memory of a node is not in the file: it is asked of the host");
+        note("the memory of a node is not in the file: it is read from the host");
     }
     if machine.mpiexec_command.is_none() {
         note("there is no `mpiexec_command`: MPI programs cannot be started");
@@ -311,12 +316,12 @@ fn unknowns(machine: &QcengineMachine) -> Vec<String> {
         .is_some_and(|path| path.contains('$') && variable(Path::new(path)).is_none())
     {
         note(
-            "`scratch_directory` has a variable in its middle: here one can only be its first part",
+            "`scratch_directory` has a variable in its middle: moldflow replaces a variable only at the beginning",
         );
     }
     if machine.hostname_pattern.contains('[') {
         note(
-            "`hostname_pattern` holds a bracket: here only `*` and `?` stand for letters, write several patterns",
+            "`hostname_pattern` has a bracket: moldflow knows only `*` and `?`; write several patterns instead",
         );
     }
     notes

@@ -6,14 +6,14 @@ use super::duration;
 use super::site::{AMOUNT_FORMAT, MEMORY_FORMAT};
 use super::tree::Value;
 
-/// Alternatives of a schema (`oneOf`, `anyOf`).
+/// Returns the alternatives of a schema (`oneOf`, `anyOf`).
 pub fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
     schema.get("oneOf").or(schema.get("anyOf"))?.as_array()
 }
 
-/// Key that distinguishes the variants of an enum, if there is one.
+/// Returns the key that distinguishes the variants of an enum, if there is one.
 ///
-/// Where an enum stands in a variant of another, the key of the outer enum comes first.
+/// If an enum stands in a variant of another, the key of the outer enum comes first.
 pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
     let (first, others) = choices.split_first()?;
     let properties = first.get("properties")?.as_object()?;
@@ -45,7 +45,7 @@ pub fn is_inner(choices: &[&Json]) -> bool {
     choices.len() > 1 && properties.is_some_and(|properties| properties.keys().any(shared))
 }
 
-/// Words that a schema allows.
+/// Returns the words that a schema allows.
 pub fn words_of(schema: &Json) -> Vec<&str> {
     let listed = schema
         .get("enum")
@@ -92,7 +92,7 @@ pub fn fits(schema: &Json, value: &Value) -> bool {
         }
 }
 
-/// Description of what a schema allows.
+/// Returns descriptions of the values that a schema allows.
 pub fn expected(schema: &Json) -> Vec<String> {
     let words = words_of(schema);
     if !words.is_empty() {
@@ -116,7 +116,7 @@ pub fn expected(schema: &Json) -> Vec<String> {
         .collect()
 }
 
-/// A number as people write it.
+/// Returns a number as users write it.
 pub fn plain(number: &Json) -> String {
     match number.as_f64() {
         Some(value) if value != 0.0 && value.abs() < 1e-3 => format!("{value:e}"),
@@ -125,7 +125,7 @@ pub fn plain(number: &Json) -> String {
     }
 }
 
-/// Integer value of a number such as `1e3`, if it is one.
+/// Returns the integer value of a number such as `1e3`, if it is one.
 pub fn whole(value: f64) -> Option<i128> {
     /// Above it, `f64` cannot represent every integer.
     const LARGEST: f64 = (1_u64 << f64::MANTISSA_DIGITS) as f64;

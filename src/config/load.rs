@@ -7,56 +7,61 @@ use std::sync::Arc;
 use serde_json::Value as Json;
 
 use super::campaign::{Campaign, MethodKind, Scalar, Schedule};
-use super::fault::{Fault, Faults, Place, Text};
+use super::diagnostic::{Diagnostic, Diagnostics, Place, Text};
 use super::overrides::SetOption;
 use super::params;
-use super::paths::{self, PathEscape};
+use super::paths::{PathEscape, below};
 use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
 use super::tree::{self, TreeNode};
-use super::{check, schema, walk};
+use super::{check, schema, validation};
 use crate::host::hash;
 use crate::simulate::QcEngine;
+use crate::text::path::expanded;
 
 /// Changes that the command line makes to a campaign.
 #[derive(Clone, Debug, Default)]
 pub struct Overrides {
     /// `KEY=VALUE`, KEY being a param or a dotted path.
     pub set: Vec<String>,
+    /// Seed instead of that of the campaign.
     pub seed: Option<u64>,
+    /// Schedule instead of that of the campaign.
     pub schedule: Option<Schedule>,
     /// Name or path of a site profile.
     pub site: Option<String>,
     /// True if the molecules have been drawn already: the source need not exist any more.
     pub drawn: bool,
-    /// True for the file of a run: keys that it lacks were not settings when it was written.
+    /// True for the file of a run: keys that it lacks were unknown to the version that wrote it.
     pub resolved: bool,
 }
 
 /// A validated campaign and its site.
 #[derive(Clone, Debug)]
 pub struct LoadedCampaign {
+    /// The campaign with its params and overrides filled in, and with absolute paths.
     pub campaign: Campaign,
     /// With `auto` and `cores` replaced by what this host has.
     pub site: Site,
+    /// File of the site profile, or the program itself.
     pub site_origin: Origin,
     /// Values of the params, which `campaign` holds where they were referenced.
     pub params: BTreeMap<String, Scalar>,
-    /// Source of molecules; none if they have been drawn already, or if the source has faults.
+    /// Source of molecules; none if they have been drawn already, or if it has errors.
     pub source: Option<Arc<Source>>,
     tree: TreeNode,
     faulty: BTreeSet<String>,
 }
 
 impl LoadedCampaign {
-    /// Hash of the campaign, its methods and its site: eight hexadecimal digits.
+    /// Returns a hash of the campaign, its methods and its site: eight hexadecimal digits.
     pub fn hash(&self) -> String {
         let whole = serde_json::json!([self.campaign, self.site]);
         hash::hex(&hash::digest([whole.to_string().as_bytes()])[..4])
     }
 
-    /// Place of a value, by its path; if it is not written, the place of its nearest parent.
+    /// Returns the place of a value, by its path, or that of its nearest parent.
     pub fn place(&self, path: &[&str]) -> Place {
         self.tree.find(path).clone()
     }
@@ -71,22 +76,27 @@ impl LoadedCampaign {
 /// Reads and validates a campaign and its site; only the order of the stages is left to check.
 ///
 /// # Errors
-/// All faults of the campaign, its site and its source.
-pub fn load(path: &Path, overrides: &Overrides) -> Result<LoadedCampaign, Faults> {
-    let (loaded, faults) = read(path, overrides)?;
-    faults.or(loaded)
+///
+/// Fails with all errors of the campaign, its site and its source.
+pub fn load(path: &Path, overrides: &Overrides) -> Result<LoadedCampaign, Diagnostics> {
+    let (loaded, diagnostics) = read(path, overrides)?;
+    diagnostics.or(loaded)
 }
 
-/// Does the same as [`load`], but returns a well-formed campaign together with its faults, such
-/// that its stages can be checked as well.
+/// Does the same as [`load`], but returns a well-formed campaign with its errors, such that its
+/// stages can be checked as well.
 ///
 /// # Errors
-/// The faults of a campaign that is not well formed.
-pub fn read(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Faults), Faults> {
+///
+/// Fails with all errors of a campaign that is not well formed.
+pub fn read(
+    path: &Path,
+    overrides: &Overrides,
+) -> Result<(LoadedCampaign, Diagnostics), Diagnostics> {
     let text = Text::read(path)?;
-    let mut faults = Faults::default();
-    let Some(mut tree) = tree::parse(&text, &mut faults) else {
-        return Err(faults);
+    let mut diagnostics = Diagnostics::default();
+    let Some(mut tree) = tree::parse(&text, &mut diagnostics) else {
+        return Err(diagnostics);
     };
     let schema = schema::campaign();
     let top_level: Vec<&str> = schema["properties"]
@@ -95,39 +105,34 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Fault
         .flat_map(|all| all.keys())
         .map(String::as_str)
         .collect();
-    let sets = sets(overrides, &mut faults);
-    let params = params::resolve(&mut tree, &sets, &top_level, &mut faults);
+    let sets = sets(overrides, &mut diagnostics);
+    let params = params::resolve(&mut tree, &sets, &top_level, &mut diagnostics);
     let entries = tree.entries().iter();
     let incomplete: Vec<String> = entries
         .filter(|(_, node)| node.is_incomplete())
         .map(|(key, _)| key.name.clone())
         .collect();
-    walk::walk(&schema, &mut tree, &mut faults);
+    validation::validate(&schema, &mut tree, &mut diagnostics);
 
-    let base = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let base = folder_of(path);
     let mut campaign = match serde_json::from_value::<Campaign>(tree.to_json()) {
-        Ok(campaign) => at_home(campaign, &tree, &mut faults),
-        Err(_) if !faults.is_empty() => return Err(sorted(faults)),
-        Err(error) => return Err(Fault::new(error.to_string()).at(text.whole()).into()),
+        Ok(campaign) => at_home(campaign, &tree, &mut diagnostics),
+        Err(_) if !diagnostics.is_empty() => return Err(sorted(diagnostics)),
+        Err(error) => return Err(Diagnostic::new(error.to_string()).at(text.whole()).into()),
     };
     if !overrides.resolved {
         campaign.fill_in_defaults();
     }
-    let mut faulty = sections(&tree, &text, &faults);
+    let mut faulty = sections(&tree, &text, &diagnostics);
     faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {
         Ok(site) => site,
         Err(found) => {
-            let in_file = overrides.site.is_none();
-            faults.extend(if in_file {
-                found.named_at(tree.find(&["site"]))
-            } else {
-                found
+            diagnostics.extend(match overrides.site {
+                Some(_) => found,
+                None => found.named_at(tree.find(&["site"])),
             });
-            return Err(sorted(faults));
+            return Err(sorted(diagnostics));
         }
     };
     let mut loaded = LoadedCampaign {
@@ -140,18 +145,25 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Fault
         faulty,
     };
     loaded.campaign.params.clear();
-    // The profile is kept beside the campaign: its name tells which it was.
+    // The run directory has a copy of the profile: only its name is needed.
     loaded.campaign.site = loaded.site.name.clone();
-    let before = faults.0.len();
-    let absolute = absolute_paths(&loaded, base, &mut faults);
-    let inside = faults.0.len() == before;
-    let source = check::check(&loaded, base, overrides.drawn || !inside, &mut faults);
+    let before = diagnostics.0.len();
+    let absolute = absolute_paths(&loaded, base, &mut diagnostics);
+    let inside = diagnostics.0.len() == before;
+    let source = check::check(&loaded, base, overrides.drawn || !inside, &mut diagnostics);
     loaded.source = source.map(Arc::new);
     loaded.campaign = absolute;
-    Ok((loaded, faults))
+    Ok((loaded, diagnostics))
 }
 
-fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<SetOption> {
+fn folder_of(path: &Path) -> &Path {
+    let parent = path.parent();
+    let parent = parent.filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new("."))
+}
+
+/// Changes of `overrides` as options of the command line.
+fn sets(overrides: &Overrides, diagnostics: &mut Diagnostics) -> Vec<SetOption> {
     let schedule = overrides
         .schedule
         .map(|schedule| serde_json::to_value(schedule).unwrap_or(Json::Null));
@@ -170,7 +182,7 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<SetOption> {
     for set in all {
         match set {
             Ok(set) => sets.push(set),
-            Err(fault) => faults.push(fault),
+            Err(diagnostic) => diagnostics.push(diagnostic),
         }
     }
     sets
@@ -178,12 +190,16 @@ fn sets(overrides: &Overrides, faults: &mut Faults) -> Vec<SetOption> {
 
 /// Site profile. A path on the command line is relative to the working directory, one in a campaign
 /// to the campaign's folder.
-fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site, Origin), Faults> {
+fn site(
+    campaign: &Campaign,
+    overrides: &Overrides,
+    base: &Path,
+) -> Result<(Site, Origin), Diagnostics> {
     match &overrides.site {
         Some(path) if profiles::is_path(path) => profiles::file(&profiles::path(path)?),
         Some(name) => profiles::named(name, &profiles::search_path(base)),
         None if profiles::is_path(&campaign.site) => {
-            let path = paths::below(base, campaign.site.as_ref());
+            let path = below(base, campaign.site.as_ref());
             path.map_err(|outside| led_out(&outside))?;
             profiles::file(&base.join(&campaign.site))
         }
@@ -191,16 +207,16 @@ fn site(campaign: &Campaign, overrides: &Overrides, base: &Path) -> Result<(Site
     }
 }
 
-/// Top-level keys whose lines hold a fault; all keys if a fault is elsewhere.
-fn sections(tree: &TreeNode, text: &Arc<Text>, faults: &Faults) -> BTreeSet<String> {
+/// Top-level keys whose lines have errors; all keys if an error is elsewhere.
+fn sections(tree: &TreeNode, text: &Arc<Text>, diagnostics: &Diagnostics) -> BTreeSet<String> {
     let keys: Vec<(usize, &str)> = tree
         .entries()
         .iter()
         .map(|(key, _)| (key.place.line, key.name.as_str()))
         .collect();
     let mut faulty = BTreeSet::new();
-    for fault in &faults.0 {
-        let line = fault
+    for diagnostic in &diagnostics.0 {
+        let line = diagnostic
             .place
             .as_ref()
             .filter(|place| Arc::ptr_eq(&place.text, text))
@@ -216,10 +232,10 @@ fn sections(tree: &TreeNode, text: &Arc<Text>, faults: &Faults) -> BTreeSet<Stri
 }
 
 /// Campaign with `~/` replaced by the home directory.
-fn at_home(mut campaign: Campaign, tree: &TreeNode, faults: &mut Faults) -> Campaign {
-    let mut expand = |path: &mut String, place: &[&str]| match paths::expanded(path) {
+fn at_home(mut campaign: Campaign, tree: &TreeNode, diagnostics: &mut Diagnostics) -> Campaign {
+    let mut expand = |path: &mut String, place: &[&str]| match expanded(path) {
         Ok(expanded) => *path = expanded,
-        Err(error) => faults.push(Fault::from(error).at(tree.find(place).clone())),
+        Err(error) => diagnostics.push(Diagnostic::from(error).at(tree.find(place).clone())),
     };
     expand(
         &mut campaign.search_space.source,
@@ -246,12 +262,12 @@ fn at_home(mut campaign: Campaign, tree: &TreeNode, faults: &mut Faults) -> Camp
 }
 
 /// Campaign with absolute paths, such that it can be read from another folder and tasks can run in
-/// folders of their own; relative paths that lead out of the campaign's folder are faults.
-fn absolute_paths(loaded: &LoadedCampaign, base: &Path, faults: &mut Faults) -> Campaign {
+/// folders of their own; relative paths that lead out of the campaign's folder are errors.
+fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagnostics) -> Campaign {
     let mut campaign = loaded.campaign.clone();
-    let mut absolute = |path: &mut String, place: Place| match paths::below(base, path.as_ref()) {
+    let mut absolute = |path: &mut String, place: Place| match below(base, path.as_ref()) {
         Ok(found) => *path = found.display().to_string(),
-        Err(outside) => faults.push(led_out(&outside).at(place)),
+        Err(outside) => diagnostics.push(led_out(&outside).at(place)),
     };
     let source = &mut campaign.search_space.source;
     if source != super::source::QM9 {
@@ -278,13 +294,13 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, faults: &mut Faults) -> 
     campaign
 }
 
-fn led_out(outside: &PathEscape) -> Fault {
-    Fault::new(outside.to_string()).hint(Some(PathEscape::HINT.into()))
+fn led_out(outside: &PathEscape) -> Diagnostic {
+    Diagnostic::new(outside.to_string()).hint(PathEscape::HINT)
 }
 
-fn sorted(faults: Faults) -> Faults {
-    match faults.or(()) {
-        Ok(()) => Faults::default(),
-        Err(faults) => faults,
+fn sorted(diagnostics: Diagnostics) -> Diagnostics {
+    match diagnostics.or(()) {
+        Ok(()) => Diagnostics::default(),
+        Err(diagnostics) => diagnostics,
     }
 }

@@ -8,7 +8,9 @@ use super::text_form::text_form;
 /// Memory of a node: `auto`, or a number of bytes with a unit, `192 GiB`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Memory {
+    /// Memory that the host reports.
     Auto,
+    /// Number of bytes, at least one.
     Bytes(u64),
 }
 
@@ -17,11 +19,12 @@ pub enum Memory {
 pub struct Amount(u64);
 
 impl Amount {
+    /// Returns the amount in bytes.
     pub fn bytes(self) -> u64 {
         self.0
     }
 
-    /// Amount in MiB, rounded up.
+    /// Returns the amount in MiB, rounded up.
     pub fn mebibytes(self) -> u64 {
         self.0.div_ceil(1 << 20)
     }
@@ -99,7 +102,7 @@ impl fmt::Display for Memory {
                 let whole = UNITS.iter().find(|(_, unit)| bytes % unit == 0);
                 match whole {
                     Some((name, unit)) => write!(f, "{} {name}", bytes / unit),
-                    // What the system reports is not always a whole number of kilobytes.
+                    // The memory that the system reports need not be a whole number of kilobytes.
                     None => write!(f, "{} kB", bytes.div_ceil(1_000)),
                 }
             }

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::fault::{Fault, Faults, Place, Text, hint_for};
+use super::diagnostic::{Diagnostic, Diagnostics, Place, Text, hint_for};
 use super::tree::{self, Key, TreeNode, Value};
 
 /// One `--set KEY=VALUE`.
 #[derive(Clone, Debug)]
 pub struct SetOption {
+    /// Name of a param, or a dotted path.
     pub key: String,
+    /// Text of the value.
     pub value: String,
     /// Place of the value within the argument.
     pub place: Place,
@@ -18,8 +20,9 @@ impl SetOption {
     /// Parses `KEY=VALUE`, the argument of the option `option`.
     ///
     /// # Errors
-    /// If there is no `=`, or no key before it.
-    pub fn parse(option: &str, argument: &str) -> Result<Self, Fault> {
+    ///
+    /// Fails if there is no `=`, or no key before it.
+    pub fn parse(option: &str, argument: &str) -> Result<Self, Diagnostic> {
         let text = Arc::new(Text {
             name: option.to_owned(),
             text: argument.to_owned(),
@@ -36,17 +39,19 @@ impl SetOption {
                 value: value.trim().to_owned(),
                 place: place(key.chars().count() + 2, value.chars().count()),
             }),
-            _ => Err(Fault::new(format!("`{argument}` is no override"))
-                .at(place(1, argument.chars().count()))
-                .hint(Some("write it as KEY=VALUE: `--set rl_episodes=8`".into()))),
+            _ => Err(
+                Diagnostic::new(format!("`{argument}` is not of the form KEY=VALUE"))
+                    .at(place(1, argument.chars().count()))
+                    .hint("for example `--set rl_episodes=8`"),
+            ),
         }
     }
 
     /// Value parsed as YAML, with places in the argument.
-    pub fn node(&self, faults: &mut Faults) -> Option<TreeNode> {
+    pub fn node(&self, diagnostics: &mut Diagnostics) -> Option<TreeNode> {
         if self.value.is_empty() {
-            faults.push(
-                Fault::new(format!("`{}` is given no value", self.key)).at(self.place.clone()),
+            diagnostics.push(
+                Diagnostic::new(format!("`{}` has no value", self.key)).at(self.place.clone()),
             );
             return None;
         }
@@ -55,27 +60,28 @@ impl SetOption {
             name: self.place.text.name.clone(),
             text: format!("{}{}", " ".repeat(self.place.column - 1), self.value),
         });
-        let mut node = tree::parse(&padded, faults)?;
+        let mut node = tree::parse(&padded, diagnostics)?;
         node.relabel(&self.place.text);
         Some(node)
     }
 
     /// Sets the value at the dotted path KEY; `known` lists the top-level keys.
-    pub fn apply(&self, root: &mut TreeNode, known: &[&str], faults: &mut Faults) {
+    pub fn apply(&self, root: &mut TreeNode, known: &[&str], diagnostics: &mut Diagnostics) {
         let mut key_place = self.place.clone();
         (key_place.column, key_place.length) = (1, self.key.chars().count());
         let path: Vec<&str> = self.key.split('.').collect();
         if !known.contains(&path[0]) {
-            let fault = Fault::new(format!("there is no param `{}`", self.key)).at(key_place);
-            faults.push(fault.hint(hint_for(&self.key, known.iter().copied())));
-        } else if let Some(value) = self.node(faults)
+            let diagnostic =
+                Diagnostic::new(format!("there is no param `{}`", self.key)).at(key_place);
+            diagnostics.push(diagnostic.hint_if(hint_for(&self.key, known.iter().copied())));
+        } else if let Some(value) = self.node(diagnostics)
             && !root.put(&path, value, &key_place)
         {
             let message = format!(
-                "`{}` cannot be set: what is above it holds no keys",
+                "`{}` cannot be set: the value above it has no keys",
                 self.key
             );
-            faults.push(Fault::new(message).at(key_place));
+            diagnostics.push(Diagnostic::new(message).at(key_place));
         }
     }
 }

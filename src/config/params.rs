@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::campaign::Scalar;
-use super::fault::{Fault, Faults, Place, hint_for};
+use super::diagnostic::{Diagnostic, Diagnostics, Place, hint_for};
 use super::keywords::whole;
 use super::overrides::SetOption;
 use super::tree::{TreeNode, Value};
@@ -16,18 +16,18 @@ pub fn resolve(
     root: &mut TreeNode,
     sets: &[SetOption],
     top_level: &[&str],
-    faults: &mut Faults,
+    diagnostics: &mut Diagnostics,
 ) -> BTreeMap<String, Scalar> {
-    let mut params = read(root, faults);
+    let mut params = read(root, diagnostics);
     for (name, param) in &params {
         if top_level.contains(&name.as_str()) {
-            let message = format!("the param `{name}` has the name of a key of campaigns");
+            let message = format!("the param `{name}` has the name of a campaign key");
             let hint = format!("`--set {name}=...` could mean either: rename the param");
-            faults.push(Fault::new(message).at(param.place.clone()).hint(Some(hint)));
+            diagnostics.push(Diagnostic::new(message).at(param.place.clone()).hint(hint));
         }
     }
-    // What is referenced is asked of the file as written: overriding a place does not orphan its
-    // param.
+    // References are counted in the file as written: a param whose place is overridden counts as
+    // used.
     let mut used = BTreeSet::new();
     for (key, node) in root.entries() {
         if key.name != "params" {
@@ -36,24 +36,24 @@ pub fn resolve(
     }
     for set in sets {
         match params.get_mut(&set.key) {
-            Some(param) => param.set(set, faults),
-            None => set.apply(root, &known(&params, top_level), faults),
+            Some(param) => param.set(set, diagnostics),
+            None => set.apply(root, &known(&params, top_level), diagnostics),
         }
     }
-    // A reference that is misspelt is one fault, not two.
+    // A misspelt reference is one error, not two.
     let misspelt = used.iter().any(|name| !params.contains_key(name));
     for (name, param) in &params {
         if !misspelt && !used.contains(name) {
-            let fault = Fault::new(format!("the param `{name}` is referenced nowhere"))
-                .at(param.place.clone());
+            let diagnostic =
+                Diagnostic::new(format!("the param `{name}` is not used")).at(param.place.clone());
             let hint = format!("write \"{{{{{name}}}}}\" where it belongs, or remove it");
-            faults.push(fault.hint(Some(hint)));
+            diagnostics.push(diagnostic.hint(hint));
         }
     }
     if let Value::Map(entries) = &mut root.value {
         for (key, node) in entries.iter_mut() {
             if key.name != "params" {
-                substitute(node, &params, faults);
+                substitute(node, &params, diagnostics);
             }
         }
     }
@@ -78,10 +78,10 @@ struct ParamState {
 }
 
 impl ParamState {
-    fn set(&mut self, set: &SetOption, faults: &mut Faults) {
+    fn set(&mut self, set: &SetOption, diagnostics: &mut Diagnostics) {
         let parsed = match &self.value {
             Value::Text(_) => Some(Value::Text(set.value.clone())),
-            _ => set.node(faults).map(|node| node.value),
+            _ => set.node(diagnostics).map(|node| node.value),
         };
         let Some(parsed) = parsed else { return };
         let parsed = match (&self.value, parsed) {
@@ -101,18 +101,18 @@ impl ParamState {
                 value: parsed,
                 ..self.clone()
             };
-            // A value that is refused here is not refused again where it is used.
-            if param.judge(&set.key, &set.place, faults) {
+            // A value that is rejected here must not be rejected again where it is used.
+            if param.judge(&set.key, &set.place, diagnostics) {
                 *self = param;
             }
         } else {
             let message = format!("the param `{}` is {wanted}, found `{}`", set.key, set.value);
-            faults.push(Fault::new(message).at(set.place.clone()));
+            diagnostics.push(Diagnostic::new(message).at(set.place.clone()));
         }
     }
 
     /// Checks that the value lies within its bounds.
-    fn judge(&self, name: &str, place: &Place, faults: &mut Faults) -> bool {
+    fn judge(&self, name: &str, place: &Place, diagnostics: &mut Diagnostics) -> bool {
         let value = match self.value {
             Value::Integer(value) => value as f64,
             Value::Number(value) => value,
@@ -128,17 +128,17 @@ impl ParamState {
             (Some(min), Some(max)) => Some(format!("its bounds in the file are {min} to {max}")),
             _ => None,
         };
-        faults.push(
-            Fault::new(format!("the param `{name}` is {value}, but {wrong}"))
+        diagnostics.push(
+            Diagnostic::new(format!("the param `{name}` is {value}, but {wrong}"))
                 .at(place.clone())
-                .hint(hint),
+                .hint_if(hint),
         );
         false
     }
 }
 
 /// Well-formed params; the schema check reports the others.
-fn read(root: &TreeNode, faults: &mut Faults) -> BTreeMap<String, ParamState> {
+fn read(root: &TreeNode, diagnostics: &mut Diagnostics) -> BTreeMap<String, ParamState> {
     let mut params = BTreeMap::new();
     for (key, node) in root
         .get("params")
@@ -146,11 +146,12 @@ fn read(root: &TreeNode, faults: &mut Faults) -> BTreeMap<String, ParamState> {
         .unwrap_or_default()
     {
         if !is_name(&key.name) {
-            let fault = Fault::new(format!("`{}` cannot be the name of a param", key.name))
-                .at(key.place.clone());
-            faults.push(fault.hint(Some(
-                "names are letters, digits and `_`, not starting with a digit".into(),
-            )));
+            let diagnostic =
+                Diagnostic::new(format!("`{}` cannot be the name of a param", key.name))
+                    .at(key.place.clone());
+            diagnostics.push(
+                diagnostic.hint("names are letters, digits and `_`, not starting with a digit"),
+            );
             continue;
         }
         let bound = |name| match node.get(name).map(|bound| &bound.value) {
@@ -174,17 +175,20 @@ fn read(root: &TreeNode, faults: &mut Faults) -> BTreeMap<String, ParamState> {
                     "the param `{}` has a `min` of {min} above its `max` of {max}",
                     key.name
                 );
-                faults.push(Fault::new(message).at(key.place.clone()));
+                diagnostics.push(Diagnostic::new(message).at(key.place.clone()));
             }
             (min, max, Value::Text(_) | Value::Bool(_)) if min.or(max).is_some() => {
-                let message = format!("the param `{}` is no number, so it has no bounds", key.name);
-                faults.push(
-                    Fault::new(message)
+                let message = format!(
+                    "the param `{}` is not a number and cannot have bounds",
+                    key.name
+                );
+                diagnostics.push(
+                    Diagnostic::new(message)
                         .at(key.place.clone())
-                        .hint(Some("remove `min` and `max`".into())),
+                        .hint("remove `min` and `max`"),
                 );
             }
-            _ if !param.judge(&key.name, &value.place, faults) => param.value = Value::Unknown,
+            _ if !param.judge(&key.name, &value.place, diagnostics) => param.value = Value::Unknown,
             _ => {}
         }
         params.insert(key.name.clone(), param);
@@ -231,21 +235,29 @@ fn references(node: &TreeNode, used: &mut BTreeSet<String>) {
     }
 }
 
-fn substitute(node: &mut TreeNode, params: &BTreeMap<String, ParamState>, faults: &mut Faults) {
+fn substitute(
+    node: &mut TreeNode,
+    params: &BTreeMap<String, ParamState>,
+    diagnostics: &mut Diagnostics,
+) {
     match &mut node.value {
         Value::Text(text) if text.contains("{{") => match rendered(text, params) {
             Ok(value) => node.value = value,
             Err((message, hint)) => {
-                faults.push(Fault::new(message).at(node.place.clone()).hint(hint));
+                diagnostics.push(
+                    Diagnostic::new(message)
+                        .at(node.place.clone())
+                        .hint_if(hint),
+                );
                 node.value = Value::Unknown;
             }
         },
         Value::List(nodes) => nodes
             .iter_mut()
-            .for_each(|node| substitute(node, params, faults)),
+            .for_each(|node| substitute(node, params, diagnostics)),
         Value::Map(entries) => entries
             .iter_mut()
-            .for_each(|(_, node)| substitute(node, params, faults)),
+            .for_each(|(_, node)| substitute(node, params, diagnostics)),
         _ => {}
     }
 }
@@ -264,7 +276,7 @@ fn rendered(
                 true => Some(format!("add `{name}` under `params`")),
                 false => hint_for(name, params.keys().map(String::as_str)),
             };
-            Err((format!("`{{{{{name}}}}}` names no param"), hint))
+            Err((format!("`{{{{{name}}}}}` is not a param"), hint))
         }
     };
     if let [Piece::Reference(name)] = pieces.as_slice() {

@@ -1,43 +1,46 @@
 //! Checks of the partitions of a profile beyond its JSON Schema.
 
-use super::fault::{Fault, Faults};
-use super::paths::in_home;
-use super::site::{BatchExecutor, Cores, Executor, Partition, Site, Transport};
+use super::diagnostic::{Diagnostic, Diagnostics};
+use super::site::{
+    BatchExecutorConfig, Cores, ExecutorConfig, PartitionConfig, Site, TransportConfig,
+};
 use super::tree::TreeNode;
+use crate::text::path::in_home;
 use crate::text::template;
 
 /// Smallest number of nodes of the engine's own job that an executor can use.
-pub fn nodes_of_job(executor: &Executor) -> usize {
+pub fn nodes_of_job(executor: &ExecutorConfig) -> usize {
     match executor {
-        Executor::Allocation {
+        ExecutorConfig::Allocation {
             nodes,
             nodes_per_task,
             ..
         } => nodes.unwrap_or(*nodes_per_task).get(),
-        Executor::Local { .. } | Executor::Batch(_) => 0,
+        ExecutorConfig::Local { .. } | ExecutorConfig::Batch(_) => 0,
     }
 }
 
-/// Collects the faults of the partitions of a well-formed profile.
-pub fn check(site: &Site, tree: &TreeNode, faults: &mut Faults) {
-    launcher_is_given(site, tree, faults);
-    variables_have_names(site, tree, faults);
+/// Collects the errors of the partitions of a well-formed profile.
+pub fn check(site: &Site, tree: &TreeNode, diagnostics: &mut Diagnostics) {
+    launcher_is_given(site, tree, diagnostics);
+    variables_have_names(site, tree, diagnostics);
     let mut takes_the_rest: Option<&str> = None;
     for (name, partition) in &site.partitions {
-        let mut fault = |key: &str, message: String, hint: &str| {
+        let mut report = |key: &str, message: String, hint: &str| {
             let place = tree.find(&["partitions", name, key]).clone();
-            faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+            diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
         };
-        can_be_reached(name, partition, &mut fault);
-        jobs_fit(site, name, partition, &mut fault);
-        nodes_fit(site, name, partition, &mut fault);
-        let Executor::Allocation { nodes: None, .. } = &partition.executor else {
+        can_be_reached(name, partition, &mut report);
+        jobs_fit(site, name, partition, &mut report);
+        nodes_fit(site, name, partition, &mut report);
+        let ExecutorConfig::Allocation { nodes: None, .. } = &partition.executor else {
             continue;
         };
         match takes_the_rest {
             Some(other) => {
-                let message = format!("both `{other}` and `{name}` take the nodes that are left");
-                fault("executor", message, "give one of them a number of `nodes`");
+                let message =
+                    format!("the partitions `{other}` and `{name}` both take the remaining nodes");
+                report("executor", message, "set `nodes` of one of them");
             }
             None => takes_the_rest = Some(name),
         }
@@ -45,7 +48,7 @@ pub fn check(site: &Site, tree: &TreeNode, faults: &mut Faults) {
 }
 
 /// Checks that a program can be started on each of several nodes.
-fn launcher_is_given(site: &Site, tree: &TreeNode, faults: &mut Faults) {
+fn launcher_is_given(site: &Site, tree: &TreeNode, diagnostics: &mut Diagnostics) {
     let nodes = site
         .partitions
         .values()
@@ -53,25 +56,25 @@ fn launcher_is_given(site: &Site, tree: &TreeNode, faults: &mut Faults) {
     let nodes: usize = nodes.sum();
     if nodes > 1 && site.mpiexec_command.is_none() {
         let message = format!(
-            "the partitions take {nodes} nodes of a job, but nothing says how a program is started on one of them"
+            "the partitions take {nodes} nodes of a job, but the profile has no `mpiexec_command`, which starts a program on one of them"
         );
-        let hint = "give it an `mpiexec_command`, such as `srun --nodes={{nodes}} --ntasks={{total_ranks}} --nodelist={{hosts}}`";
+        let hint = "add one, such as `srun --nodes={{nodes}} --ntasks={{total_ranks}} --nodelist={{hosts}}`";
         let place = tree.find(&["partitions"]).clone();
-        faults.push(Fault::new(message).at(place).hint(Some(hint.to_owned())));
+        diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }
 }
 
 /// Checks the names of the variables that are passed on.
-fn variables_have_names(site: &Site, tree: &TreeNode, faults: &mut Faults) {
+fn variables_have_names(site: &Site, tree: &TreeNode, diagnostics: &mut Diagnostics) {
     for (index, word) in site.pass_environment.iter().enumerate() {
         let name = word.strip_suffix('*').unwrap_or(word);
         if !template::is_name(name) {
             let place = tree.find(&["pass_environment", &index.to_string()]).clone();
             let message = format!(
-                "`{word}` is neither the name of a variable nor the beginning of one with `*` behind it"
+                "`{word}` is neither the name of a variable nor the beginning of one followed by `*`"
             );
             let hint = "names look like `OMP_STACKSIZE` or `GAUSS_*`".to_owned();
-            faults.push(Fault::new(message).at(place).hint(Some(hint)));
+            diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
         }
     }
 }
@@ -80,10 +83,10 @@ fn variables_have_names(site: &Site, tree: &TreeNode, faults: &mut Faults) {
 fn nodes_fit(
     site: &Site,
     name: &str,
-    partition: &Partition,
-    fault: &mut impl FnMut(&str, String, &str),
+    partition: &PartitionConfig,
+    report: &mut impl FnMut(&str, String, &str),
 ) {
-    let Executor::Allocation {
+    let ExecutorConfig::Allocation {
         nodes,
         nodes_per_task,
         tasks_per_node,
@@ -93,22 +96,23 @@ fn nodes_fit(
     };
     if partition.transport.is_some() {
         let message = format!("`{name}` takes nodes of this job and cannot be on another host");
-        fault(
+        report(
             "transport",
             message,
             "remove `transport`, or choose another executor",
         );
     }
     if nodes.is_some_and(|nodes| nodes < *nodes_per_task) {
-        let message = format!("a task of `{name}` needs {nodes_per_task} nodes, but it has fewer");
-        fault("nodes", message, "raise `nodes`, or lower `nodes_per_task`");
+        let message =
+            format!("a task of `{name}` needs {nodes_per_task} nodes, but the partition has fewer");
+        report("nodes", message, "raise `nodes`, or lower `nodes_per_task`");
     }
     if nodes_per_task.get() > 1 && tasks_per_node.get() > 1 {
-        let message = format!("tasks of `{name}` have several nodes and share them as well");
-        fault(
+        let message = format!("tasks of `{name}` have several nodes each, and share nodes as well");
+        report(
             "tasks_per_node",
             message,
-            "one of `nodes_per_task` and `tasks_per_node` is 1",
+            "one of `nodes_per_task` and `tasks_per_node` must be 1",
         );
     }
     let asked = tasks_per_node
@@ -118,7 +122,7 @@ fn nodes_fit(
         && asked > count.get()
     {
         let message = format!("`{name}` asks for {asked} cores of a node that has {count}");
-        fault(
+        report(
             "cores_per_task",
             message,
             "lower `cores_per_task` or `tasks_per_node`",
@@ -127,28 +131,32 @@ fn nodes_fit(
 }
 
 /// Checks that a partition can be on another host.
-fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str, String, &str)) {
-    let Some(Transport::Ssh(place)) = &partition.transport else {
+fn can_be_reached(
+    name: &str,
+    partition: &PartitionConfig,
+    report: &mut impl FnMut(&str, String, &str),
+) {
+    let Some(TransportConfig::Ssh(place)) = &partition.transport else {
         return;
     };
     let in_home = place.work_dir.to_str().and_then(in_home);
     if !place.work_dir.is_absolute() && in_home.is_none() {
         let message = format!(
-            "`work_dir` of `{name}` is `{}`, which is no path from the root",
+            "`work_dir` of `{name}` is `{}`, which is not an absolute path",
             place.work_dir.display()
         );
-        let hint = "write it with a `/` or `~/` at its beginning, as that host sees it";
-        fault("transport", message, hint);
+        let hint = "begin it with `/` or `~/`: a path on that host";
+        report("transport", message, hint);
     }
-    if let Executor::Local { pin: true, .. } = &partition.executor {
+    if let ExecutorConfig::Local { pin: true, .. } = &partition.executor {
         let message =
-            format!("`{name}` is on another host, whose cores cannot be divided from here");
-        fault("pin", message, "remove `pin`");
+            format!("`{name}` is on another host, whose cores moldflow cannot assign to slots");
+        report("pin", message, "remove `pin`");
     }
     if partition.executor.blocks().is_some() {
         let message = format!("`{name}` holds blocks of nodes, which cannot be filled over SSH");
-        let hint = "remove `blocks`: each task is a job then; or run moldflow on that cluster's login node, without `transport`";
-        fault("blocks", message, hint);
+        let hint = "remove `blocks`, so that each task is a job; or run moldflow on that cluster's login node, without `transport`";
+        report("blocks", message, hint);
     }
 }
 
@@ -156,10 +164,10 @@ fn can_be_reached(name: &str, partition: &Partition, fault: &mut impl FnMut(&str
 fn jobs_fit(
     site: &Site,
     name: &str,
-    partition: &Partition,
-    fault: &mut impl FnMut(&str, String, &str),
+    partition: &PartitionConfig,
+    report: &mut impl FnMut(&str, String, &str),
 ) {
-    let Executor::Batch(BatchExecutor {
+    let ExecutorConfig::Batch(BatchExecutorConfig {
         slots,
         batch,
         blocks,
@@ -174,7 +182,7 @@ fn jobs_fit(
     {
         let message =
             format!("a task of `{name}` asks for {cores} cores of a node that has {count}");
-        fault(
+        report(
             "cores_per_task",
             message,
             "lower it, or correct `node.cores`",
@@ -186,7 +194,7 @@ fn jobs_fit(
                 "a task of `{name}` needs {} nodes, but its blocks have {}",
                 batch.nodes_per_task, blocks.nodes
             );
-            fault(
+            report(
                 "nodes_per_task",
                 message,
                 "lower it, or raise `nodes` of `blocks`",
@@ -194,10 +202,10 @@ fn jobs_fit(
         }
         None if slots.is_some_and(|slots| slots > batch.max_jobs) => {
             let message = format!(
-                "`{name}` has more slots than the {} jobs that there may be at once",
+                "`{name}` has more slots than `max_jobs`, {}",
                 batch.max_jobs
             );
-            fault("slots", message, "lower it, or raise `max_jobs`");
+            report("slots", message, "lower it, or raise `max_jobs`");
         }
         _ => {}
     }

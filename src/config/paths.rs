@@ -3,13 +3,14 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::fault::Fault;
-pub use crate::text::path::{HomeError, expanded, in_home};
+use super::diagnostic::Diagnostic;
+use crate::text::path::HomeError;
 
 /// Relative path that leads out of its base folder.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` leads out of the folder of the campaign", written.display())]
 pub struct PathEscape {
+    /// Path as the file has it.
     pub written: PathBuf,
 }
 
@@ -18,16 +19,17 @@ impl PathEscape {
     pub const HINT: &str = "`..` and symbolic links may not leave that folder; if this is what you want, write the absolute path";
 }
 
-impl From<HomeError> for Fault {
+impl From<HomeError> for Diagnostic {
     fn from(error: HomeError) -> Self {
-        Self::new(error.to_string()).hint(Some(error.hint()))
+        Self::new(error.to_string()).hint(error.hint())
     }
 }
 
 /// Resolves a path below `base`, which need not exist.
 ///
 /// # Errors
-/// If `..` or a symbolic link in a relative path leads out of `base`.
+///
+/// Fails if `..` or a symbolic link in a relative path leads out of `base`.
 pub fn below(base: &Path, written: &Path) -> Result<PathBuf, PathEscape> {
     if written.is_absolute() {
         return Ok(written.to_owned());

@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::fault::{Fault, Faults, Text, hint_for, nearest};
+use super::diagnostic::{Diagnostic, Diagnostics, Text, hint_for, nearest};
 use super::site::Site;
 use super::tree::{self, TreeNode};
-use super::{partitions, paths, resources, schema, scratch, walk};
+use super::{partitions, resources, schema, scratch, validation};
+use crate::text::path::{expanded, in_home};
 use crate::text::template::{Piece, pieces};
 
 /// Profiles that come with the program: file name and text.
@@ -50,7 +51,9 @@ const LAUNCHER_NAMES: [&str; 9] = [
 /// Origin of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
+    /// File at this path.
     File(PathBuf),
+    /// Profile that comes with the program.
     BuiltIn,
 }
 
@@ -68,11 +71,13 @@ impl std::fmt::Display for Origin {
 pub struct FoundProfile {
     /// Name of the profile, or of its file if it cannot be read.
     pub name: String,
+    /// File of the profile, or the program itself.
     pub origin: Origin,
-    pub site: Result<Site, Faults>,
+    /// The profile, or the errors in it.
+    pub site: Result<Site, Diagnostics>,
 }
 
-/// Folders that are searched, in order, for a campaign in the folder `base`.
+/// Returns the folders that are searched, in order, for a campaign in the folder `base`.
 pub fn search_path(base: &Path) -> Vec<PathBuf> {
     let beside = ["sites", "site-profiles", "../site-profiles"].map(|folder| base.join(folder));
     let config = match (
@@ -89,7 +94,8 @@ pub fn search_path(base: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// All profiles in these folders and in the program; the first of several with one name is used.
+/// Returns all profiles in these folders and in the program; the first of several with one name is
+/// used.
 pub fn all(folders: &[PathBuf]) -> Vec<FoundProfile> {
     let mut found: Vec<FoundProfile> = Vec::new();
     for folder in folders {
@@ -102,7 +108,7 @@ pub fn all(folders: &[PathBuf]) -> Vec<FoundProfile> {
         files.sort();
         for path in files {
             let site = Text::read(&path)
-                .map_err(Faults::from)
+                .map_err(Diagnostics::from)
                 .and_then(|text| parse(&text));
             found.push(FoundProfile {
                 name: name_of(&site, &path),
@@ -125,11 +131,12 @@ pub fn all(folders: &[PathBuf]) -> Vec<FoundProfile> {
     found
 }
 
-/// Profile of that name in these folders or in the program.
+/// Reads the profile of that name in these folders or in the program.
 ///
 /// # Errors
-/// The faults of the profile, or that there is none of that name.
-pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> {
+///
+/// Fails if there is no profile of that name, or if the first one has errors.
+pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Diagnostics> {
     let found = all(folders);
     let names: BTreeSet<String> = found.iter().map(|found| found.name.clone()).collect();
     match found.into_iter().find(|found| found.name == name) {
@@ -146,12 +153,14 @@ pub fn named(name: &str, folders: &[PathBuf]) -> Result<(Site, Origin), Faults> 
                         listed(names.map(|name| format!("`{name}`"))),
                         listed(folders),
                     );
-                    format!("there are {names}, built in and in the folders {folders}")
+                    format!("there are {names}; profiles are built in, or in the folders {folders}")
                 }
             };
-            Err(Fault::new(format!("there is no site profile `{name}`"))
-                .hint(Some(hint))
-                .into())
+            Err(
+                Diagnostic::new(format!("there is no site profile `{name}`"))
+                    .hint(hint)
+                    .into(),
+            )
         }
     }
 }
@@ -160,21 +169,23 @@ fn listed(words: impl Iterator<Item = String>) -> String {
     Vec::from_iter(words).join(", ")
 }
 
-/// Profile in a file.
+/// Reads the profile in a file.
 ///
 /// # Errors
-/// The faults of the file.
-pub fn file(path: &Path) -> Result<(Site, Origin), Faults> {
+///
+/// Fails if the file cannot be read or has errors.
+pub fn file(path: &Path) -> Result<(Site, Origin), Diagnostics> {
     let site = parse(&Text::read(path)?)?;
     Ok((site, Origin::File(path.to_owned())))
 }
 
-/// Path from the command line, with `~/` expanded.
+/// Returns a path from the command line with `~/` expanded.
 ///
 /// # Errors
-/// If the home directory is not known.
-pub fn path(written: &str) -> Result<PathBuf, Faults> {
-    let expanded = paths::expanded(written).map_err(Fault::from)?;
+///
+/// Fails if the home directory is not known.
+pub fn path(written: &str) -> Result<PathBuf, Diagnostics> {
+    let expanded = expanded(written).map_err(Diagnostic::from)?;
     Ok(expanded.into())
 }
 
@@ -186,44 +197,45 @@ pub fn is_path(site: &str) -> bool {
 /// Parses and checks a profile.
 ///
 /// # Errors
-/// All faults of the text.
-pub fn parse(text: &Arc<Text>) -> Result<Site, Faults> {
-    let mut faults = Faults::default();
-    let Some(mut tree) = tree::parse(text, &mut faults) else {
-        return Err(faults);
+///
+/// Fails with all errors of the text.
+pub fn parse(text: &Arc<Text>) -> Result<Site, Diagnostics> {
+    let mut diagnostics = Diagnostics::default();
+    let Some(mut tree) = tree::parse(text, &mut diagnostics) else {
+        return Err(diagnostics);
     };
-    walk::walk(&schema::site(), &mut tree, &mut faults);
-    check_launcher(&tree, &mut faults);
+    validation::validate(&schema::site(), &mut tree, &mut diagnostics);
+    check_launcher(&tree, &mut diagnostics);
     match serde_json::from_value::<Site>(tree.to_json()) {
         Ok(mut site) => {
-            at_home(&mut site, &tree, &mut faults);
-            partitions::check(&site, &tree, &mut faults);
-            resources::check(&site, &tree, &mut faults);
-            scratch::check(&site, &tree, &mut faults);
-            faults.or(site)
+            at_home(&mut site, &tree, &mut diagnostics);
+            partitions::check(&site, &tree, &mut diagnostics);
+            resources::check(&site, &tree, &mut diagnostics);
+            scratch::check(&site, &tree, &mut diagnostics);
+            diagnostics.or(site)
         }
-        Err(_) if !faults.is_empty() => Err(faults),
-        Err(error) => Err(Fault::new(error.to_string()).at(tree.place).into()),
+        Err(_) if !diagnostics.is_empty() => Err(diagnostics),
+        Err(error) => Err(Diagnostic::new(error.to_string()).at(tree.place).into()),
     }
 }
 
 /// Replaces `~/` by the home directory in the variables of tasks, as a shell does. The other paths
 /// of a profile belong to the host on which they are used, and are expanded there.
-fn at_home(site: &mut Site, tree: &TreeNode, faults: &mut Faults) {
+fn at_home(site: &mut Site, tree: &TreeNode, diagnostics: &mut Diagnostics) {
     for (name, partition) in &mut site.partitions {
         let is_elsewhere = partition.transport.is_some();
         for (variable, value) in &mut partition.environment {
-            if paths::in_home(value).is_none() {
+            if in_home(value).is_none() {
                 continue;
             }
             let place = tree.find(&["partitions", name, "environment", variable]);
-            let fault = match paths::expanded(value) {
+            let diagnostic = match expanded(value) {
                 _ if is_elsewhere => {
-                    let hint = "write the absolute path, as that host sees it".to_owned();
-                    Fault::new(format!(
-                        "`{value}` would be the home directory of this host"
+                    let hint = "write the absolute path on that host".to_owned();
+                    Diagnostic::new(format!(
+                        "`{value}` would be in the home directory of this host, not of the host of `{name}`"
                     ))
-                    .hint(Some(hint))
+                    .hint(hint)
                 }
                 Ok(expanded) => {
                     *value = expanded;
@@ -231,12 +243,12 @@ fn at_home(site: &mut Site, tree: &TreeNode, faults: &mut Faults) {
                 }
                 Err(error) => error.into(),
             };
-            faults.push(fault.at(place.clone()));
+            diagnostics.push(diagnostic.at(place.clone()));
         }
     }
 }
 
-fn check_launcher(tree: &TreeNode, faults: &mut Faults) {
+fn check_launcher(tree: &TreeNode, diagnostics: &mut Diagnostics) {
     let Some(node) = tree.get("mpiexec_command") else {
         return;
     };
@@ -244,19 +256,21 @@ fn check_launcher(tree: &TreeNode, faults: &mut Faults) {
         return;
     };
     match pieces(command) {
-        Err(why) => faults.push(
-            Fault::new(format!("`mpiexec_command` is no template: {why}")).at(node.place.clone()),
+        Err(why) => diagnostics.push(
+            Diagnostic::new(format!("`mpiexec_command` is not a valid template: {why}"))
+                .at(node.place.clone()),
         ),
         Ok(pieces) => {
             for piece in pieces {
                 match piece {
                     Piece::Reference(name) if !LAUNCHER_NAMES.contains(&name.as_str()) => {
-                        let fault =
-                            Fault::new(format!("`mpiexec_command` does not know `{{{{{name}}}}}`"));
-                        faults.push(
-                            fault
+                        let diagnostic = Diagnostic::new(format!(
+                            "`mpiexec_command` has no variable `{{{{{name}}}}}`"
+                        ));
+                        diagnostics.push(
+                            diagnostic
                                 .at(node.place.clone())
-                                .hint(hint_for(&name, LAUNCHER_NAMES)),
+                                .hint_if(hint_for(&name, LAUNCHER_NAMES)),
                         );
                     }
                     Piece::Reference(_) | Piece::Plain(_) => {}
@@ -271,7 +285,7 @@ fn is_profile(path: &Path) -> bool {
         .is_some_and(|extension| extension == "yml" || extension == "yaml")
 }
 
-fn name_of(site: &Result<Site, Faults>, path: &Path) -> String {
+fn name_of(site: &Result<Site, Diagnostics>, path: &Path) -> String {
     match site {
         Ok(site) => site.name.clone(),
         Err(_) => path

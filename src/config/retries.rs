@@ -1,20 +1,21 @@
-//! Retries of a method, as a campaign writes them.
+//! Retries of the tasks of a method, as a campaign writes them.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 
-/// The retries of a method.
+/// Retries of a task: one number, or a number for each kind of failure.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
-pub enum Retries {
-    /// Retries after all failures together that count.
+pub enum RetriesConfig {
+    /// Retries after failures of all kinds together.
     Same(#[schemars(range(max = 100))] u32),
+    /// Retries for each kind of failure.
     ByKind(RetriesByKind),
 }
 
-impl Default for Retries {
+impl Default for RetriesConfig {
     fn default() -> Self {
         Self::Same(0)
     }
@@ -76,7 +77,7 @@ pub struct RetriesByKind {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 100))]
     pub unreadable: Option<u32>,
-    /// Retries after all other failures together that count.
+    /// Retries after failures of all other kinds together.
     #[schemars(range(max = 100))]
     pub others: u32,
     /// Wait before the second attempt, doubled before each further one, up to an hour.

@@ -11,17 +11,17 @@ use super::site::Site;
 /// Pattern of a `{{param}}`, for editors.
 const REFERENCE: &str = r"\{\{\s*[A-Za-z_][A-Za-z0-9_]*\s*\}\}";
 
-/// The schema of a campaign whose `{{param}}`s are replaced.
+/// Returns the schema of a campaign whose `{{param}}`s are replaced.
 pub fn campaign() -> Value {
     of::<Campaign>()
 }
 
-/// The schema of a site profile.
+/// Returns the schema of a site profile.
 pub fn site() -> Value {
     of::<Site>()
 }
 
-/// The schema of a campaign as people write it: every value may also be a `{{param}}`.
+/// Returns the schema of a campaign as users write it: every value may also be a `{{param}}`.
 pub fn campaign_with_params() -> Value {
     let mut schema = campaign();
     let params = schema["properties"]["params"].take();
@@ -39,11 +39,11 @@ pub fn campaign_with_params() -> Value {
     schema
 }
 
-/// The schema of a type of this layer.
+/// Returns the schema of a type of this layer.
 pub fn of<T: JsonSchema>() -> Value {
     let settings = SchemaSettings::draft2020_12()
         .with_transform(WholeVariants)
-        .with_transform(Limits)
+        .with_transform(TypeMaxima)
         .with_transform(UnwrappedDescriptions);
     settings
         .into_generator()
@@ -51,7 +51,7 @@ pub fn of<T: JsonSchema>() -> Value {
         .to_value()
 }
 
-/// Gives each variant of a flattened, tagged enum the keys that stand beside it, such that a
+/// Gives each variant of a flattened, tagged enum the keys beside it, such that a
 /// variant lists all known and all required keys.
 #[derive(Clone, Debug)]
 struct WholeVariants;
@@ -81,9 +81,9 @@ impl Transform for UnwrappedDescriptions {
 
 /// Gives each whole number without a maximum that of its type.
 #[derive(Clone, Debug)]
-struct Limits;
+struct TypeMaxima;
 
-impl Transform for Limits {
+impl Transform for TypeMaxima {
     fn transform(&mut self, schema: &mut Schema) {
         let limit = match schema.get("format").and_then(Value::as_str) {
             Some("uint32") => Some(json!(u32::MAX)),

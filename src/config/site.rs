@@ -8,8 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::batch::one;
-pub use super::batch::{Batch, Blocks, Ssh, Submit, Transport};
-pub use super::executor::{BatchExecutor, Executor};
+pub use super::batch::{Batch, Blocks, Ssh, Submit, TransportConfig};
+pub use super::executor::{BatchExecutorConfig, ExecutorConfig};
 pub use super::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
@@ -22,8 +22,10 @@ pub struct Site {
     /// One line for `moldflow sites list`.
     #[serde(default)]
     pub description: String,
+    /// Conditions by which the machine is recognised.
     #[serde(default)]
     pub recognise: Recognise,
+    /// A compute node of the site.
     #[serde(default)]
     pub node: Node,
     /// Folder for temporary files of programs: `./scratch` is inside the run directory.
@@ -49,9 +51,9 @@ pub struct Site {
     #[serde(default)]
     #[schemars(inner(regex(pattern = r"^[A-Za-z_][A-Za-z0-9_]*\*?$")))]
     pub pass_environment: Vec<String>,
-    /// Named shares of the site, each with an executor of its own.
+    /// Named shares of the site, each with its own executor.
     #[schemars(extend("minProperties" = 1))]
-    pub partitions: BTreeMap<String, Partition>,
+    pub partitions: BTreeMap<String, PartitionConfig>,
 }
 
 fn default_scratch() -> PathBuf {
@@ -72,8 +74,11 @@ pub struct Recognise {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Node {
+    /// Cores of the node.
     pub cores: Cores,
+    /// Memory of the node.
     pub memory: Memory,
+    /// GPUs of the node.
     #[schemars(range(max = 1024))]
     pub gpus: usize,
 }
@@ -110,12 +115,14 @@ pub enum Auto {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Cores {
+    /// Cores that this host reports.
     Auto(Auto),
+    /// Number of cores.
     Count(NonZeroUsize),
 }
 
 impl Cores {
-    /// Number of cores; `auto` is that of this host.
+    /// Returns the number of cores; for `auto` that of this host.
     pub fn count(self) -> usize {
         match self {
             Self::Auto(_) => std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -127,9 +134,10 @@ impl Cores {
 /// A named share of a site.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[schemars(deny_unknown_fields)]
-pub struct Partition {
+pub struct PartitionConfig {
+    /// Executor with its settings.
     #[serde(flatten)]
-    pub executor: Executor,
+    pub executor: ExecutorConfig,
     /// Cores of a task on each of its nodes.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -148,7 +156,7 @@ pub struct Partition {
     pub constraint: Option<String>,
     /// Transport to its host; this host if not given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub transport: Option<Transport>,
+    pub transport: Option<TransportConfig>,
     /// Shell lines that prepare the environment of its tasks, instead of those of the site.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setup: Option<Vec<String>>,
@@ -161,13 +169,14 @@ fn is_zero(count: &usize) -> bool {
     *count == 0
 }
 
-impl Partition {
-    /// Returns whether its tasks are processes of the host that the engine runs on.
+impl PartitionConfig {
+    /// Returns true if its tasks are processes of the host that the engine runs on.
     pub fn runs_on_this_host(&self) -> bool {
-        matches!(self.executor, Executor::Local { .. }) && self.transport.is_none()
+        matches!(self.executor, ExecutorConfig::Local { .. }) && self.transport.is_none()
     }
 
-    /// Tasks for which a node has cores, memory and GPUs, as far as these are known; at least one.
+    /// Returns the number of tasks for which a node has cores, memory and GPUs, as far as these are
+    /// known; at least one.
     pub fn tasks_per_node(&self, node: &Node) -> usize {
         let by_cores = node.cores.count() / self.cores_per_task.get();
         let by_gpus = node.gpus.checked_div(self.gpus_per_task);
@@ -179,23 +188,23 @@ impl Partition {
         counts.into_iter().flatten().min().unwrap_or(1).max(1)
     }
 
-    /// Number of tasks that run at once; none if only the allocation determines it.
+    /// Returns the number of tasks that run at once; none if only the allocation determines it.
     pub fn slot_count(&self, node: &Node) -> Option<usize> {
         match &self.executor {
-            Executor::Local {
+            ExecutorConfig::Local {
                 slots: Slots::PerCore(_),
                 ..
             } => Some((node.cores.count() / self.cores_per_task.get()).max(1)),
-            Executor::Local {
+            ExecutorConfig::Local {
                 slots: Slots::Count(count),
                 ..
             } => Some(count.get()),
-            Executor::Allocation {
+            ExecutorConfig::Allocation {
                 nodes,
                 nodes_per_task,
                 tasks_per_node,
             } => nodes.map(|nodes| nodes.get() / nodes_per_task.get() * tasks_per_node.get()),
-            Executor::Batch(jobs) => {
+            ExecutorConfig::Batch(jobs) => {
                 let slots = jobs.slots.unwrap_or(jobs.batch.max_jobs);
                 Some(slots.get())
             }
@@ -207,7 +216,9 @@ impl Partition {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Slots {
+    /// As many as there are cores for.
     PerCore(PerCore),
+    /// Number of tasks.
     Count(NonZeroUsize),
 }
 
@@ -235,7 +246,9 @@ impl Site {
         self.node.cores = Cores::Count(cores);
         for partition in self.partitions.values_mut() {
             let count = partition.slot_count(&self.node).and_then(NonZeroUsize::new);
-            if let (Executor::Local { slots, .. }, Some(count)) = (&mut partition.executor, count) {
+            if let (ExecutorConfig::Local { slots, .. }, Some(count)) =
+                (&mut partition.executor, count)
+            {
                 *slots = Slots::Count(count);
             }
         }

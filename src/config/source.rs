@@ -10,7 +10,7 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::campaign::{Campaign, SearchSpace};
-use super::fault::{Fault, Faults, Place, Text};
+use super::diagnostic::{Diagnostic, Diagnostics, Place, Text};
 use super::space::SpaceViolation;
 use super::table::{self, MoleculeRow, MoleculeTable};
 use crate::chem::qm9::Qm9;
@@ -53,14 +53,18 @@ pub struct SourceReport {
 /// A molecule of a file: its identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedMolecule {
+    /// Canonical SMILES that identifies the molecule.
     pub smiles: String,
+    /// Name in the file; none if it has none.
     pub name: Option<String>,
 }
 
 /// An entry as the file has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceEntry {
+    /// SMILES as written.
     pub smiles: String,
+    /// Name in the file; none if it has none.
     pub name: Option<String>,
     /// Counted from 1.
     pub line: usize,
@@ -71,9 +75,11 @@ pub struct SourceEntry {
 pub enum SkipReason {
     /// The cell is empty.
     NoSmiles,
+    /// A reaction SMILES.
     Reaction,
     /// A valence that its element does not have, or rings without a Kekulé structure.
     Impossible,
+    /// An atom `*`.
     Wildcard,
     /// A bond that is neither single, double, triple nor aromatic: dative, quadruple, unspecified.
     Bond,
@@ -81,6 +87,7 @@ pub enum SkipReason {
     Salt,
     /// Several molecules.
     Mixture,
+    /// The molecule lies outside the search space.
     OutsideSpace(SpaceViolation),
     /// Neither MMFF94 nor the engine can relax it.
     NoMmff94,
@@ -125,8 +132,9 @@ impl fmt::Display for SourceReport {
 /// Opens the source of a campaign, reading all entries of a file; its path is relative to `base`.
 ///
 /// # Errors
-/// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
-pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Faults> {
+///
+/// Fails if the file cannot be read, or has text that is not SMILES where SMILES are expected.
+pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Diagnostics> {
     let space = campaign.search_space.clone();
     let entries = match space.source.as_str() {
         QM9 => Entries::Qm9(Qm9::open()),
@@ -221,14 +229,15 @@ fn may_hold(space: &SearchSpace, smiles: &str) -> bool {
 /// has no parameters.
 ///
 /// # Errors
-/// If the file cannot be read, or has text that is not SMILES where SMILES are expected.
-pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceReport, Faults> {
+///
+/// Fails if the file cannot be read, or has text that is not SMILES where SMILES are expected.
+pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceReport, Diagnostics> {
     let extension = path
         .extension()
         .unwrap_or_default()
         .to_string_lossy()
         .to_lowercase();
-    let read: fn(&Arc<Text>) -> Result<MoleculeTable, Faults> = match extension.as_str() {
+    let read: fn(&Arc<Text>) -> Result<MoleculeTable, Diagnostics> = match extension.as_str() {
         "smi" => table::lines,
         "csv" | "tsv" => table::table,
         _ => {
@@ -236,8 +245,8 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceRepo
                 "the source `{}` is neither `qm9` nor a `.smi`, `.csv` or `.tsv` file",
                 space.source
             );
-            let hint = "write `qm9`, or the path of a file with one SMILES a line (`.smi`) or a column `smiles` (`.csv`, `.tsv`)";
-            return Err(Fault::new(message).hint(Some(hint.into())).into());
+            let hint = "write `qm9`, or the path of a file with one SMILES per line (`.smi`) or a column `smiles` (`.csv`, `.tsv`)";
+            return Err(Diagnostic::new(message).hint(hint).into());
         }
     };
     let text = Text::read(path)?;
@@ -246,24 +255,24 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceRepo
         return Ok(reading);
     }
     let message = match reading.read {
-        0 => format!("the source `{}` holds no molecule", space.source),
+        0 => format!("the source `{}` has no molecules", space.source),
         count => format!(
             "none of the {count} molecules of `{}` lies in the search space ({reading})",
             space.source
         ),
     };
-    let hint = "they must be neutral and without radicals, with only the listed elements, ring sizes and number of heavy atoms; where the engine does not relax them, MMFF94 must have parameters for them";
-    Err(Fault::new(message).hint(Some(hint.into())).into())
+    let hint = "molecules must be neutral and without unpaired electrons, with only the listed elements, ring sizes and number of heavy atoms; where the engine does not relax them, MMFF94 must have parameters for them";
+    Err(Diagnostic::new(message).hint(hint).into())
 }
 
 /// Sorts the rows of a file into molecules, duplicates and skipped entries; text that is not SMILES
-/// is a fault.
+/// is an error.
 fn judge(
     text: &Arc<Text>,
     table: MoleculeTable,
     space: &SearchSpace,
     mmff94: bool,
-) -> Result<SourceReport, Faults> {
+) -> Result<SourceReport, Diagnostics> {
     let MoleculeTable { rows, layout } = table;
     let mut reading = SourceReport {
         file: space.source.clone(),
@@ -274,7 +283,7 @@ fn judge(
         skipped: BTreeMap::new(),
         names: Vec::new(),
     };
-    let mut faults = Faults::default();
+    let mut diagnostics = Diagnostics::default();
     let mut seen = BTreeSet::new();
     for row in rows {
         let smiles = match molecule(&row.smiles, space, mmff94) {
@@ -284,7 +293,7 @@ fn judge(
                 continue;
             }
             Err(error) => {
-                faults.push(unreadable(&error, row.place(text), &reading.layout));
+                diagnostics.push(unreadable(&error, row.place(text), &reading.layout));
                 continue;
             }
         };
@@ -298,7 +307,7 @@ fn judge(
             reading.duplicates.push(row.into());
         }
     }
-    faults.or(reading)
+    diagnostics.or(reading)
 }
 
 impl From<MoleculeRow> for SourceEntry {
@@ -311,11 +320,11 @@ impl From<MoleculeRow> for SourceEntry {
     }
 }
 
-fn unreadable(error: &ChemError, place: Place, layout: &str) -> Fault {
+fn unreadable(error: &ChemError, place: Place, layout: &str) -> Diagnostic {
     let hint = format!(
         "correct or remove this line, or put `#` in front of the SMILES to leave it out; the file was read as {layout}"
     );
-    Fault::new(error.to_string()).at(place).hint(Some(hint))
+    Diagnostic::new(error.to_string()).at(place).hint(hint)
 }
 
 /// Molecule of an entry, or the reason for skipping it; an error if it is not SMILES.

@@ -49,7 +49,7 @@ impl SearchSpace {
         self.violation(molecule).is_none()
     }
 
-    /// First reason for which the molecule lies outside the search space.
+    /// Returns the first reason for which the molecule lies outside the search space.
     pub fn violation(&self, molecule: &Molecule) -> Option<SpaceViolation> {
         let atoms = molecule.heavy_atoms();
         let has_other_element = atoms

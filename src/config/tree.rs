@@ -6,47 +6,55 @@ use std::sync::Arc;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error, MessageFormatter, NonFiniteFloatPolicy, Spanned};
 
-use super::fault::{Fault, Faults, Place, Text};
+use super::diagnostic::{Diagnostic, Diagnostics, Place, Text};
 
-/// A value and where it stands.
+/// A value and its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct TreeNode {
+    /// The value.
     pub value: Value,
+    /// Its place; of a block, that of its key.
     pub place: Place,
 }
 
+/// A YAML value.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Value {
+    /// Nothing, or `null`.
     Null,
     Bool(bool),
     Integer(i128),
     Number(f64),
     Text(String),
     List(Vec<TreeNode>),
+    /// Entries in the order of the file, without duplicate keys.
     Map(Vec<(Key, TreeNode)>),
-    /// Reference that could not be replaced: already a fault, so it is not checked again.
+    /// Reference that could not be replaced. It has been reported, and is not checked again.
     Unknown,
 }
 
 /// A key of a map.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Key {
+    /// Text of the key.
     pub name: String,
+    /// Its place.
     pub place: Place,
 }
 
 impl TreeNode {
-    /// The value under a key of a map.
+    /// Returns the value under a key of a map.
     pub fn get(&self, name: &str) -> Option<&TreeNode> {
         self.entry(name).map(|(_, node)| node)
     }
 
+    /// Returns an entry of a map; none for any other value.
     pub fn entry(&self, name: &str) -> Option<(&Key, &TreeNode)> {
         let pair = self.entries().iter().find(|(key, _)| key.name == name);
         pair.map(|(key, node)| (key, node))
     }
 
-    /// Entries of a map; empty for any other value.
+    /// Returns the entries of a map; empty for any other value.
     pub fn entries(&self) -> &[(Key, TreeNode)] {
         match &self.value {
             Value::Map(entries) => entries,
@@ -54,8 +62,8 @@ impl TreeNode {
         }
     }
 
-    /// Place of a value by its path, list entries by their index; of its nearest parent if there is
-    /// no such value.
+    /// Returns the place of a value by its path, with list entries by their index; that of its
+    /// nearest parent if there is no such value.
     pub fn find(&self, path: &[&str]) -> &Place {
         let [name, rest @ ..] = path else {
             return &self.place;
@@ -93,11 +101,12 @@ impl TreeNode {
         }
     }
 
+    /// Returns true if the value is neither a list nor a map.
     pub fn is_scalar(&self) -> bool {
         !matches!(self.value, Value::List(_) | Value::Map(_))
     }
 
-    /// The tree as JSON; a number that is not finite becomes null.
+    /// Returns the tree as JSON; a number that is not finite becomes null.
     pub fn to_json(&self) -> serde_json::Value {
         match &self.value {
             Value::Null | Value::Unknown => serde_json::Value::Null,
@@ -120,9 +129,9 @@ impl TreeNode {
     }
 }
 
-/// Parses a text. Duplicate keys and unquoted `{{name}}` are faults beside a tree; after a syntax
-/// error there is no tree.
-pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<TreeNode> {
+/// Parses a text; none after a syntax error. Duplicate keys and unquoted `{{name}}` are reported
+/// too, but do not prevent a tree.
+pub fn parse(text: &Arc<Text>, diagnostics: &mut Diagnostics) -> Option<TreeNode> {
     let whole = text.whole();
     let options = serde_saphyr::options! {
         // They are found here, so that all of them are, with their places.
@@ -133,23 +142,19 @@ pub fn parse(text: &Arc<Text>, faults: &mut Faults) -> Option<TreeNode> {
         emit_comments: false,
         // Nitrogen is not `no`.
         strict_booleans: true,
-        // Each level takes kilobytes of stack: what is allowed must not overflow that of a thread.
+        // Each level takes kilobytes of stack, and that of a thread must not overflow.
         budget: serde_saphyr::budget! { max_depth: 40 },
         alias_limits: serde_saphyr::alias_limits! { max_total_replayed_events: 10_000 },
     };
     match serde_saphyr::from_str_with_options::<Spanned<Raw>>(&text.text, options) {
         _ if is_blank(&text.text) => {
             let hint = "start from a shipped file, such as `campaigns/quickstart.yml`";
-            faults.push(
-                Fault::new("the file is empty")
-                    .at(whole)
-                    .hint(Some(hint.to_owned())),
-            );
+            diagnostics.push(Diagnostic::new("the file is empty").at(whole).hint(hint));
             None
         }
-        Ok(raw) => Some(node(raw, text, faults)),
+        Ok(raw) => Some(node(raw, text, diagnostics)),
         Err(error) => {
-            faults.push(syntax_fault(&error, whole));
+            diagnostics.push(syntax_error(&error, whole));
             None
         }
     }
@@ -160,7 +165,7 @@ fn is_blank(text: &str) -> bool {
     text.lines().all(|line| blank(line.trim()))
 }
 
-fn syntax_fault(error: &Error, whole: Place) -> Fault {
+fn syntax_error(error: &Error, whole: Place) -> Diagnostic {
     let error = error.without_snippet();
     let message = serde_saphyr::UserMessageFormatter
         .format_message(error)
@@ -175,10 +180,10 @@ fn syntax_fault(error: &Error, whole: Place) -> Fault {
             "`*name` repeats what was marked with `&name` further up",
         ),
         _ if message.contains("too complex") || message.contains("recursion limit") => (
-            "this repeats itself too often or is nested too deeply".to_owned(),
+            "the file has too many aliases or too many levels".to_owned(),
             "a campaign or site profile needs few levels and no aliases: write it out",
         ),
-        _ if message.contains("tab") => (format!("not YAML: {message}"), "indent with blanks"),
+        _ if message.contains("tab") => (format!("not YAML: {message}"), "indent with spaces"),
         _ => (
             format!("not YAML: {message}"),
             "look at the indentation, brackets and quotes of this line and of the one before",
@@ -188,7 +193,7 @@ fn syntax_fault(error: &Error, whole: Place) -> Fault {
         Some(location) if location.line() > 0 => placed(&whole.text, location, None),
         _ => whole,
     };
-    Fault::new(message).at(place).hint(Some(hint.to_owned()))
+    Diagnostic::new(message).at(place).hint(hint)
 }
 
 fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Raw>) -> Place {
@@ -215,7 +220,7 @@ fn placed(text: &Arc<Text>, location: serde_saphyr::Location, scalar: Option<&Ra
     }
 }
 
-fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> TreeNode {
+fn node(raw: Spanned<Raw>, text: &Arc<Text>, diagnostics: &mut Diagnostics) -> TreeNode {
     let place = placed(text, raw.referenced, Some(&raw.value));
     let value = match raw.value {
         Raw::Null => Value::Null,
@@ -226,19 +231,19 @@ fn node(raw: Spanned<Raw>, text: &Arc<Text>, faults: &mut Faults) -> TreeNode {
         Raw::List(values) => Value::List(
             values
                 .into_iter()
-                .map(|raw| node(raw, text, faults))
+                .map(|raw| node(raw, text, diagnostics))
                 .collect(),
         ),
         Raw::Map(pairs) => match bare_reference(&pairs) {
             Some(name) => {
-                faults.push(
-                    Fault::new(format!("`{{{{{name}}}}}` needs quotes: YAML reads a bare brace as the start of a map"))
+                diagnostics.push(
+                    Diagnostic::new(format!("`{{{{{name}}}}}` needs quotes: YAML reads a bare brace as the start of a map"))
                         .at(place.clone())
-                        .hint(Some(format!("write \"{{{{{name}}}}}\""))),
+                        .hint(format!("write \"{{{{{name}}}}}\"")),
                 );
                 Value::Text(format!("{{{{{name}}}}}"))
             }
-            None => Value::Map(entries(pairs, text, faults)),
+            None => Value::Map(entries(pairs, text, diagnostics)),
         },
     };
     TreeNode { value, place }
@@ -262,29 +267,29 @@ fn bare_reference(pairs: &[(Spanned<Raw>, Spanned<Raw>)]) -> Option<&str> {
 fn entries(
     pairs: Vec<(Spanned<Raw>, Spanned<Raw>)>,
     text: &Arc<Text>,
-    faults: &mut Faults,
+    diagnostics: &mut Diagnostics,
 ) -> Vec<(Key, TreeNode)> {
     let mut entries: Vec<(Key, TreeNode)> = Vec::new();
     for (key, value) in pairs {
         let place = placed(text, key.referenced, Some(&key.value));
-        let mut value = node(value, text, faults);
+        let mut value = node(value, text, diagnostics);
         if !value.is_scalar() && value.place.line > place.line {
             value.place = place.clone();
         }
         let Some(name) = key.value.spelling() else {
-            faults.push(Fault::new("a key must be a word").at(place));
+            diagnostics.push(Diagnostic::new("a key must be a word").at(place));
             continue;
         };
         match entries.iter().find(|(first, _)| first.name == name) {
             Some((first, _)) => {
                 let message = format!(
-                    "the key `{name}` stands here twice, first in line {}",
+                    "the key `{name}` is used twice, first in line {}",
                     first.place.line
                 );
-                faults.push(
-                    Fault::new(message)
+                diagnostics.push(
+                    Diagnostic::new(message)
                         .at(place)
-                        .hint(Some("remove or rename one of the two".into())),
+                        .hint("remove or rename one of the two"),
                 );
             }
             None => entries.push((Key { name, place }, value)),

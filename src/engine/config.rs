@@ -1,7 +1,7 @@
 //! Configuration of the engine: the settings of a campaign that it needs.
 
 use crate::config::campaign::{Campaign, MethodKind, Objective, Schedule, Stop};
-use crate::config::retries;
+use crate::config::retries::RetriesConfig;
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::plan::{Plan, PlannedStage};
 use crate::simulate;
@@ -166,10 +166,10 @@ fn learn<S: Default>(
     }
 }
 
-fn retries(written: &retries::Retries) -> Retries {
+fn retries(written: &RetriesConfig) -> Retries {
     let by_kind = match written {
-        retries::Retries::Same(number) => return Retries::of(*number),
-        retries::Retries::ByKind(by_kind) => by_kind,
+        RetriesConfig::Same(number) => return Retries::of(*number),
+        RetriesConfig::ByKind(by_kind) => by_kind,
     };
     let named = [
         (FailureKind::Launch, by_kind.launch),

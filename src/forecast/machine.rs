@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::times::Millis;
-use crate::config::site::{BatchExecutor, Blocks, Executor, Partition, Site};
+use crate::config::site::{BatchExecutorConfig, Blocks, ExecutorConfig, PartitionConfig, Site};
 
 /// Partitions and nodes of a site.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,11 +106,11 @@ impl Machine {
         for (name, partition) in &site.partitions {
             partitions.insert(name.clone(), supply(site, name, partition, nodes, taken)?);
         }
-        let is = |wanted: fn(&Executor) -> bool| {
+        let is = |wanted: fn(&ExecutorConfig) -> bool| {
             let mut executors = site.partitions.values().map(|p| &p.executor);
             move || executors.any(wanted)
         };
-        let allocation = is(|executor| matches!(executor, Executor::Allocation { .. }))();
+        let allocation = is(|executor| matches!(executor, ExecutorConfig::Allocation { .. }))();
         let batch = is(|executor| executor.batch().is_some())();
         match nodes {
             Some(nodes) if !allocation => Err(MachineError::NodesUnused { nodes }),
@@ -136,26 +136,26 @@ impl Supply {
 }
 
 /// Nodes that the profile gives a partition of the allocation.
-fn taken(partition: &Partition) -> Option<usize> {
+fn taken(partition: &PartitionConfig) -> Option<usize> {
     match &partition.executor {
-        Executor::Allocation { nodes, .. } => nodes.map(|nodes| nodes.get()),
-        Executor::Local { .. } | Executor::Batch(_) => None,
+        ExecutorConfig::Allocation { nodes, .. } => nodes.map(|nodes| nodes.get()),
+        ExecutorConfig::Local { .. } | ExecutorConfig::Batch(_) => None,
     }
 }
 
 fn supply(
     site: &Site,
     name: &str,
-    partition: &Partition,
+    partition: &PartitionConfig,
     nodes: Option<usize>,
     taken: usize,
 ) -> Result<Supply, MachineError> {
     let slots = partition.slot_count(&site.node);
     Ok(match &partition.executor {
-        Executor::Local { .. } => Supply::Held {
+        ExecutorConfig::Local { .. } => Supply::Held {
             slots: slots.unwrap_or(1),
         },
-        Executor::Allocation {
+        ExecutorConfig::Allocation {
             nodes: own,
             nodes_per_task,
             tasks_per_node,
@@ -183,7 +183,7 @@ fn supply(
                 slots: left / needed * tasks_per_node.get(),
             }
         }
-        Executor::Batch(BatchExecutor {
+        ExecutorConfig::Batch(BatchExecutorConfig {
             batch,
             blocks: Some(blocks),
             ..
@@ -196,7 +196,7 @@ fn supply(
                 rules,
             }
         }
-        Executor::Batch(BatchExecutor { batch, .. }) => Supply::Jobs {
+        ExecutorConfig::Batch(BatchExecutorConfig { batch, .. }) => Supply::Jobs {
             slots: slots.map_or(batch.max_jobs.get(), |s| s.min(batch.max_jobs.get())),
             nodes_per_task: batch.nodes_per_task.get(),
             walltime: millis(batch.walltime.get()),

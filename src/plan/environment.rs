@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use super::launch::ranks;
 use crate::config::campaign::MethodKind;
-use crate::config::scratch;
-use crate::config::site::{Executor, Partition, Site};
+use crate::config::site::{ExecutorConfig, PartitionConfig, Site};
 use crate::task::VISIBLE_GPUS;
+use crate::text::path;
 
 /// Host name and environment variables of the process that starts the tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HostEnvironment {
+    /// Name of the host, as other hosts of the site know it.
     pub host_name: String,
-    /// Variables whose names and values are text.
+    /// Variables whose names and values are UTF-8.
     pub variables: Vec<(String, String)>,
 }
 
@@ -29,7 +30,7 @@ impl TaskEnvironment {
     pub(super) fn new(
         kind: &MethodKind,
         site: &Site,
-        partition: &Partition,
+        partition: &PartitionConfig,
         host: &HostEnvironment,
     ) -> Self {
         let mut passed = passed_variables(site, &host.variables);
@@ -40,8 +41,8 @@ impl TaskEnvironment {
         }
     }
 
-    /// Returns all variables. The later one of a name counts: what the profile defines overrides
-    /// what it passes on.
+    /// Returns all variables. The later one of a name counts: a defined variable overrides one that
+    /// is passed.
     pub fn variables(&self) -> impl Iterator<Item = (String, String)> {
         self.passed.iter().chain(&self.defined).cloned()
     }
@@ -65,10 +66,10 @@ pub fn passed_variables(site: &Site, variables: &[(String, String)]) -> Vec<(Str
 /// environment of this host.
 fn scratch_variable(
     site: &Site,
-    partition: &Partition,
+    partition: &PartitionConfig,
     host: &HostEnvironment,
 ) -> Option<(String, String)> {
-    let (name, _) = scratch::variable(&site.scratch)?;
+    let (name, _) = path::variable(&site.scratch)?;
     let is_here = partition.transport.is_none() && partition.executor.batch().is_none();
     let is_defined = partition.environment.contains_key(name);
     let mut variables = host.variables.iter();
@@ -76,7 +77,7 @@ fn scratch_variable(
     (is_here && !is_defined).then(|| variable.clone())
 }
 
-fn defined_variables(kind: &MethodKind, partition: &Partition) -> Vec<(String, String)> {
+fn defined_variables(kind: &MethodKind, partition: &PartitionConfig) -> Vec<(String, String)> {
     // Each process of an MPI program inherits the number of threads.
     let cores = ranks(kind).map_or(partition.cores_per_task, |ranks| ranks.cores_per_rank);
     let threads =
@@ -84,7 +85,7 @@ fn defined_variables(kind: &MethodKind, partition: &Partition) -> Vec<(String, S
     // Processes on another host have no executor there that sets them, and such a host has one
     // slot.
     let is_remote =
-        partition.transport.is_some() && matches!(partition.executor, Executor::Local { .. });
+        partition.transport.is_some() && matches!(partition.executor, ExecutorConfig::Local { .. });
     let gpus = (is_remote && partition.gpus_per_task > 0).then(|| {
         let gpus = (0..partition.gpus_per_task).map(|gpu| gpu.to_string());
         let gpus: Vec<String> = gpus.collect();

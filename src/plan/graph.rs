@@ -4,47 +4,47 @@ use super::role::Role;
 use super::stage_check::StageCheck;
 use super::{Edge, EdgeKind, geometry_stage};
 use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, Molecules};
-use crate::config::fault::Faults;
+use crate::config::diagnostic::Diagnostics;
 
 /// Names of the stages by their roles.
-pub struct Roles<'a> {
-    pub references: &'a str,
-    pub initial: &'a str,
-    pub train: &'a str,
-    pub generate: &'a str,
-    pub screen: &'a str,
-    pub evaluate: &'a str,
+pub(super) struct Roles<'a> {
+    pub(super) references: &'a str,
+    pub(super) initial: &'a str,
+    pub(super) train: &'a str,
+    pub(super) generate: &'a str,
+    pub(super) screen: &'a str,
+    pub(super) evaluate: &'a str,
 }
 
 /// Finds the role of every stage.
 ///
 /// # Errors
 ///
-/// Everything that is wrong with the stages.
-pub fn roles(loaded: &LoadedCampaign) -> Result<Roles<'_>, Faults> {
+/// Fails with all errors of the stages.
+pub(super) fn roles(loaded: &LoadedCampaign) -> Result<Roles<'_>, Diagnostics> {
     let check = StageCheck {
         loaded,
         campaign: &loaded.campaign,
     };
-    let mut faults = Faults::default();
-    check.references_exist(&mut faults);
-    if !faults.is_empty() {
-        // Without its names neither the graph is known nor what is unused.
-        return Err(faults);
+    let mut diagnostics = Diagnostics::default();
+    check.references_exist(&mut diagnostics);
+    if !diagnostics.is_empty() {
+        // Cycles and unused parts can only be found when all names are right.
+        return Err(diagnostics);
     }
-    check.cycles(&mut faults);
-    let stages = check.roles(&mut faults);
-    check.unused_methods(&mut faults);
-    check.step_names(&mut faults);
-    check.one_level_of_theory(&stages, &mut faults);
-    if faults.is_empty() {
-        check.order(&stages, &mut faults);
+    check.cycles(&mut diagnostics);
+    let stages = check.roles(&mut diagnostics);
+    check.unused_methods(&mut diagnostics);
+    check.step_names(&mut diagnostics);
+    check.one_level_of_theory(&stages, &mut diagnostics);
+    if diagnostics.is_empty() {
+        check.order(&stages, &mut diagnostics);
     }
-    if faults.is_empty() {
-        check.unused_stages(&stages, &mut faults);
+    if diagnostics.is_empty() {
+        check.unused_stages(&stages, &mut diagnostics);
     }
     let name = |role| stages.get(&role).copied().unwrap_or_default();
-    faults.or(Roles {
+    diagnostics.or(Roles {
         references: name(Role::References),
         initial: name(Role::Initial),
         train: name(Role::Train),
@@ -54,15 +54,14 @@ pub fn roles(loaded: &LoadedCampaign) -> Result<Roles<'_>, Faults> {
     })
 }
 
-/// Returns every edge: those that are declared, those that close the loops, and the results that
-/// join them.
-pub fn edges(campaign: &Campaign, roles: &Roles) -> Vec<Edge> {
+/// Returns the declared edges, those that close the loops, and the results that join the loops.
+pub(super) fn edges(campaign: &Campaign, roles: &Roles) -> Vec<Edge> {
     let edge = |from: &str, to: &str, kind| Edge {
         from: from.to_owned(),
         to: to.to_owned(),
         kind,
     };
-    // Where a molecule enters a stage.
+    // First step of a stage.
     let first = |stage: &str| match geometry(campaign, stage) {
         Some(method) => geometry_stage(stage, method),
         None => stage.to_owned(),
@@ -96,7 +95,7 @@ pub fn edges(campaign: &Campaign, roles: &Roles) -> Vec<Edge> {
 
 /// Returns the method that relaxes the molecules of a stage first, if there is one. Free atoms need
 /// none.
-pub fn geometry<'c>(campaign: &'c Campaign, stage: &str) -> Option<&'c str> {
+pub(super) fn geometry<'c>(campaign: &'c Campaign, stage: &str) -> Option<&'c str> {
     let stage = &campaign.stages[stage];
     match &campaign.methods[&stage.method].kind {
         MethodKind::Simulate { geometry, .. } if stage.molecules != Some(Molecules::Atoms) => {

@@ -4,7 +4,7 @@
 use std::num::NonZeroUsize;
 
 use crate::config::campaign::MethodKind;
-use crate::config::site::{Partition, Site};
+use crate::config::site::{PartitionConfig, Site};
 use crate::simulate::Ranks;
 use crate::task::{Launch, Shape};
 
@@ -22,7 +22,7 @@ pub(super) fn ranks(kind: &MethodKind) -> Option<Ranks> {
 pub(super) fn launch(
     kind: &MethodKind,
     site: &Site,
-    partition: &Partition,
+    partition: &PartitionConfig,
     host_name: &str,
 ) -> Option<Launch> {
     let ranks = ranks(kind)?;
@@ -36,7 +36,7 @@ pub(super) fn launch(
 }
 
 /// Returns how a task that is one process is started on its node of an allocation.
-pub fn launch_on_node(site: &Site, partition: &Partition) -> Option<Launch> {
+pub fn launch_on_node(site: &Site, partition: &PartitionConfig) -> Option<Launch> {
     let one = NonZeroUsize::MIN;
     with_resources(
         Shape::new(one, one, partition.cores_per_task),
@@ -46,7 +46,7 @@ pub fn launch_on_node(site: &Site, partition: &Partition) -> Option<Launch> {
 }
 
 /// Returns none where the site has no launcher.
-fn with_resources(shape: Shape, site: &Site, partition: &Partition) -> Option<Launch> {
+fn with_resources(shape: Shape, site: &Site, partition: &PartitionConfig) -> Option<Launch> {
     Some(Launch {
         template: site.mpiexec_command.clone()?,
         shape: Shape {

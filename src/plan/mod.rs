@@ -25,7 +25,7 @@ use serde::Serialize;
 use graph::Roles;
 
 use crate::config::campaign::{LoadedCampaign, Overrides};
-use crate::config::fault::Faults;
+use crate::config::diagnostic::Diagnostics;
 
 /// Stages of a campaign by their roles.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -39,8 +39,11 @@ pub struct Plan {
     pub initial: PlannedStage,
     /// Molecules of `initial`.
     pub initial_count: usize,
+    /// Fits the surrogate.
     pub train: PlannedStage,
+    /// Proposes molecules.
     pub generate: PlannedStage,
+    /// Ranks the proposed molecules.
     pub screen: PlannedStage,
     /// The best of a batch, pushed into the queue.
     pub select: usize,
@@ -52,15 +55,18 @@ pub struct Plan {
     pub evaluate: PlannedStage,
     /// Tasks of `evaluate` kept submitted at once.
     pub parallel: usize,
-    /// Every edge of the task graph, what comes first first, by stage name.
+    /// Edges of the task graph, the declared ones first, in the order of their stages.
     pub edges: Vec<Edge>,
 }
 
 /// An edge of the task graph.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Edge {
+    /// Name of the stage that it leaves.
     pub from: String,
+    /// Name of the stage that it enters.
     pub to: String,
+    /// Meaning of the edge.
     pub kind: EdgeKind,
 }
 
@@ -130,33 +136,33 @@ impl Plan {
 ///
 /// # Errors
 ///
-/// The faults of the files and of the stages, all of them at once.
+/// Fails with all errors of the files and of the stages.
 pub fn load(
     path: &Path,
     overrides: &Overrides,
     host: &HostEnvironment,
-) -> Result<(LoadedCampaign, Plan), Faults> {
-    let (loaded, mut faults) = crate::config::campaign::read(path, overrides)?;
+) -> Result<(LoadedCampaign, Plan), Diagnostics> {
+    let (loaded, mut diagnostics) = crate::config::campaign::read(path, overrides)?;
     let sound = loaded.is_sound("stages") && loaded.is_sound("methods");
     let roles = match sound.then(|| graph::roles(&loaded)) {
         Some(Ok(roles)) => Some(roles),
         Some(Err(found)) => {
-            faults.extend(found);
+            diagnostics.extend(found);
             None
         }
         None => None,
     };
-    // Without faults there are roles: what is not sound has faults.
+    // Without errors there are roles: a section that is not sound has errors.
     let plan = roles
-        .filter(|_| faults.is_empty())
+        .filter(|_| diagnostics.is_empty())
         .map(|roles| Plan::new(&loaded, &roles, host));
     match plan {
         Some(plan) => Ok((loaded, plan)),
-        None => faults.or(()).and(Err(Faults::default())),
+        None => diagnostics.or(()).and(Err(Diagnostics::default())),
     }
 }
 
-/// The name of the first step of the stage `stage`, whose geometries are those of `method`.
+/// Returns the name of the first step of the stage `stage`, whose geometries are those of `method`.
 fn geometry_stage(stage: &str, method: &str) -> String {
     format!("{stage}.{method}")
 }

@@ -1,5 +1,5 @@
-//! Checks of the order of the stages: that what `after` names exists, that the graph has no cycle,
-//! and that every stage comes after those that its role needs.
+//! Checks of the order of the stages: the stages in `after` exist, the graph has no cycle, and each
+//! stage comes after those that its role needs.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,11 @@ use petgraph::visit::Dfs;
 
 use super::role::Role;
 use super::stage_check::{StageCheck, StagesByRole};
-use crate::config::fault::{Faults, hint_for};
+use crate::config::diagnostic::{Diagnostics, hint_for};
 
 impl<'a> StageCheck<'a> {
-    pub(super) fn references_exist(&self, faults: &mut Faults) {
+    /// Checks that the methods and stages that a stage names exist.
+    pub(super) fn references_exist(&self, diagnostics: &mut Diagnostics) {
         let stages = self.campaign.stages.keys().map(String::as_str);
         let methods = self.campaign.methods.keys().map(String::as_str);
         for (name, stage) in &self.campaign.stages {
@@ -21,7 +22,7 @@ impl<'a> StageCheck<'a> {
                     "the stage `{name}` uses the method `{}`, which does not exist",
                     stage.method
                 );
-                faults.push(self.fault(
+                diagnostics.push(self.diagnostic(
                     &[name, "method"],
                     message,
                     hint_for(&stage.method, methods.clone()),
@@ -31,7 +32,7 @@ impl<'a> StageCheck<'a> {
                 if !self.campaign.stages.contains_key(before) {
                     let message =
                         format!("the stage `{name}` comes after `{before}`, which does not exist");
-                    faults.push(self.fault(
+                    diagnostics.push(self.diagnostic(
                         &[name, "after"],
                         message,
                         hint_for(before, stages.clone()),
@@ -41,7 +42,8 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    pub(super) fn cycles(&self, faults: &mut Faults) {
+    /// Checks that no stages wait for each other.
+    pub(super) fn cycles(&self, diagnostics: &mut Diagnostics) {
         let graph = self.declared_graph();
         for circle in tarjan_scc(&graph) {
             if circle.len() == 1 && !graph.contains_edge(circle[0], circle[0]) {
@@ -61,12 +63,13 @@ impl<'a> StageCheck<'a> {
                 .map(|name| format!("`{name}`"))
                 .collect();
             let message = format!("these stages wait for each other: {}", circle.join(" -> "));
-            let hint = "the loops begin again by themselves: `loop: generator` and `loop: consumer` need no `after` that leads back";
-            faults.push(self.fault(&[members[0], "after"], message, hint.to_owned()));
+            let hint = "the loops repeat by themselves: `loop: generator` and `loop: consumer` need no `after` that leads back";
+            diagnostics.push(self.diagnostic(&[members[0], "after"], message, hint.to_owned()));
         }
     }
 
-    pub(super) fn order(&self, stages: &StagesByRole, faults: &mut Faults) {
+    /// Checks that each stage comes after those that its role needs, and only after them.
+    pub(super) fn order(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
         for (role, name) in stages {
             let stage = &self.campaign.stages[*name];
             let allowed = |before: &str| match (role, role_of(stages, before)) {
@@ -90,7 +93,7 @@ impl<'a> StageCheck<'a> {
             let missing: Vec<&str> = missing.collect();
             for needed in &missing {
                 let message = format!("the stage `{name}` does not come after `{needed}`");
-                faults.push(self.fault(&[name, "after"], message, hint(needed)));
+                diagnostics.push(self.diagnostic(&[name, "after"], message, hint(needed)));
             }
             for before in stage
                 .after
@@ -99,7 +102,7 @@ impl<'a> StageCheck<'a> {
             {
                 let message = format!("the stage `{name}` cannot come after `{before}`");
                 let instead = role.after().first().map(|needed| hint(stages[needed]));
-                faults.push(self.fault(
+                diagnostics.push(self.diagnostic(
                     &[name, "after"],
                     message,
                     instead.or(Some(format!("remove `{before}`"))),
@@ -108,8 +111,8 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    /// Every stage must lead to the one that evaluates.
-    pub(super) fn unused_stages(&self, stages: &StagesByRole, faults: &mut Faults) {
+    /// Checks that every stage leads to the one that evaluates.
+    pub(super) fn unused_stages(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
         let graph = self.declared_graph();
         let evaluate = stages[&Role::Evaluate];
         for node in graph.node_indices() {
@@ -118,7 +121,7 @@ impl<'a> StageCheck<'a> {
             if !reached.any(|stage| graph[stage] == evaluate) {
                 let name = graph[node];
                 let message = format!("nothing comes after the stage `{name}`: it leads nowhere");
-                faults.push(self.fault(
+                diagnostics.push(self.diagnostic(
                     &[name],
                     message,
                     "name it in the `after` of a stage, or remove it".to_owned(),

@@ -5,11 +5,17 @@ use crate::config::campaign::Loop;
 /// Role of a stage, in the order in which the stages first run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
+    /// Computes the free atoms.
     References,
+    /// Computes random molecules, on which the first model is trained.
     Initial,
+    /// Fits the model.
     Train,
+    /// Proposes molecules.
     Generate,
+    /// Ranks the proposed molecules.
     Screen,
+    /// Computes the molecules of the queue.
     Evaluate,
 }
 
@@ -41,14 +47,12 @@ impl Role {
     /// Returns its purpose, as the end of a sentence about it.
     pub fn purpose(self) -> &'static str {
         match self {
-            Self::References => {
-                "computes the free atoms, from which atomization energies are counted"
-            }
+            Self::References => "computes the free atoms, the reference of atomization energies",
             Self::Initial => "computes the molecules that the first model is trained on",
             Self::Train => "fits the model to all results",
             Self::Generate => "lets the agent propose molecules",
-            Self::Screen => "ranks what was proposed and queues the best",
-            Self::Evaluate => "computes what is queued",
+            Self::Screen => "ranks the proposed molecules and queues the best",
+            Self::Evaluate => "computes the molecules of the queue",
         }
     }
 

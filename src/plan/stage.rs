@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::environment::{HostEnvironment, TaskEnvironment};
 use super::launch::{launch, ranks};
 use crate::config::campaign::{LoadedCampaign, Method, MethodKind};
-use crate::config::site::Partition;
+use crate::config::site::PartitionConfig;
 use crate::task::{Launch, Limits};
 
 /// A stage joined with its method and its partition: all that is needed to run its tasks.
@@ -13,27 +13,34 @@ use crate::task::{Launch, Limits};
 pub struct PlannedStage {
     /// Name of the stage.
     pub stage: String,
+    /// Name of the method.
     #[serde(rename = "method")]
     pub method_name: String,
     /// `simulate`, `train`, `generate` or `screen`.
     pub kind: &'static str,
     /// Engine of a simulating stage.
     pub engine: Option<String>,
+    /// Name of the partition.
     #[serde(rename = "partition")]
     pub partition_name: String,
+    /// Name of the executor in profiles.
     pub executor: &'static str,
-    /// Tasks that the partition runs at once; none if only the allocation tells.
+    /// Tasks that the partition runs at once; none if the allocation determines it.
     pub slots: Option<usize>,
     /// Cores of a task on each of its nodes.
     pub cores: usize,
     /// Command that starts a task; `RUN_DIR`, `ID` and `ATTEMPT` stand for what a run fills in.
     pub argv: Vec<String>,
+    /// The method itself.
     #[serde(skip)]
     pub method: Method,
+    /// The partition itself.
     #[serde(skip)]
-    pub partition: Partition,
+    pub partition: PartitionConfig,
+    /// Time limits of a task.
     #[serde(skip)]
     pub limits: Limits,
+    /// Environment variables of a task.
     #[serde(skip)]
     pub environment: TaskEnvironment,
     /// Launcher of the MPI program of a task; none if its tasks start no such program.

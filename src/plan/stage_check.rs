@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::geometry_stage;
 use super::graph::geometry;
 use super::role::{ROLES, Role};
-use crate::config::campaign::{Campaign, LoadedCampaign, Loop, MethodKind, Molecules, Stage};
-use crate::config::fault::{Fault, Faults};
+use crate::config::campaign::{Campaign, LoadedCampaign, Loop, MethodKind, Molecules, StageConfig};
+use crate::config::diagnostic::{Diagnostic, Diagnostics};
 
-/// Checks of the stages of a campaign; each adds what is wrong to the faults.
+/// Checks of the stages of a campaign; each appends its errors.
 pub(super) struct StageCheck<'a> {
     pub(super) loaded: &'a LoadedCampaign,
     pub(super) campaign: &'a Campaign,
@@ -18,57 +18,67 @@ pub(super) struct StageCheck<'a> {
 pub(super) type StagesByRole<'a> = BTreeMap<Role, &'a str>;
 
 impl<'a> StageCheck<'a> {
-    pub(super) fn fault(
+    pub(super) fn diagnostic(
         &self,
         path: &[&str],
         message: String,
         hint: impl Into<Option<String>>,
-    ) -> Fault {
+    ) -> Diagnostic {
         let path: Vec<&str> = ["stages"].iter().chain(path).copied().collect();
-        Fault::new(message).at(self.loaded.place(&path)).hint(hint)
+        Diagnostic::new(message)
+            .at(self.loaded.place(&path))
+            .hint_if(hint.into())
     }
 
-    pub(super) fn kind(&self, stage: &Stage) -> &'a MethodKind {
+    pub(super) fn kind(&self, stage: &StageConfig) -> &'a MethodKind {
         &self.campaign.methods[&stage.method].kind
     }
 
-    pub(super) fn roles(&self, faults: &mut Faults) -> StagesByRole<'a> {
+    /// Finds the stage of each role.
+    pub(super) fn roles(&self, diagnostics: &mut Diagnostics) -> StagesByRole<'a> {
         let mut found = StagesByRole::new();
         for (name, stage) in &self.campaign.stages {
-            let Some(role) = self.role(name, stage, faults) else {
+            let Some(role) = self.role(name, stage, diagnostics) else {
                 continue;
             };
-            self.keys(name, stage, role, faults);
+            self.keys(name, stage, role, diagnostics);
             if let Some(first) = found.get(&role) {
                 let message = format!(
-                    "`{name}` and `{first}` are both {}; the engine runs one",
+                    "`{name}` and `{first}` are both {}; a campaign has one",
                     role.recipe()
                 );
-                faults.push(self.fault(&[name], message, format!("remove `{name}` or `{first}`")));
+                diagnostics.push(self.diagnostic(
+                    &[name],
+                    message,
+                    format!("remove `{name}` or `{first}`"),
+                ));
             } else {
                 found.insert(role, name.as_str());
             }
         }
         // A stage that is not understood may be the missing one.
-        if faults.is_empty() {
+        if diagnostics.is_empty() {
             for role in ROLES.into_iter().filter(|role| !found.contains_key(role)) {
                 let message = format!("`stages` lacks {}", role.recipe());
-                faults.push(self.fault(&[], message, format!("add it: it {}", role.purpose())));
+                diagnostics.push(self.diagnostic(
+                    &[],
+                    message,
+                    format!("add it: it {}", role.purpose()),
+                ));
             }
         }
         found
     }
 
-    fn role(&self, name: &str, stage: &Stage, faults: &mut Faults) -> Option<Role> {
+    fn role(&self, name: &str, stage: &StageConfig, diagnostics: &mut Diagnostics) -> Option<Role> {
         match (self.kind(stage), stage.molecules) {
             (MethodKind::Simulate { .. }, Some(Molecules::Atoms)) => Some(Role::References),
             (MethodKind::Simulate { .. }, Some(Molecules::Random)) => Some(Role::Initial),
             (MethodKind::Simulate { .. }, Some(Molecules::Queue)) => Some(Role::Evaluate),
             (MethodKind::Simulate { .. }, None) => {
-                let message =
-                    format!("the stage `{name}` simulates, but does not say which `molecules`");
+                let message = format!("the stage `{name}` simulates, but has no `molecules`");
                 let hint = "`molecules` is one of `atoms`, `random`, `queue`";
-                faults.push(self.fault(&[name], message, hint.to_owned()));
+                diagnostics.push(self.diagnostic(&[name], message, hint.to_owned()));
                 None
             }
             (MethodKind::Train { .. }, _) => Some(Role::Train),
@@ -77,8 +87,8 @@ impl<'a> StageCheck<'a> {
         }
     }
 
-    /// The keys that a part needs, and those that mean nothing to it.
-    fn keys(&self, name: &str, stage: &Stage, role: Role, faults: &mut Faults) {
+    /// Checks that a stage has the keys of its role, and no others.
+    fn keys(&self, name: &str, stage: &StageConfig, role: Role, diagnostics: &mut Diagnostics) {
         let kind = self.kind(stage).name();
         let simulates = matches!(role, Role::References | Role::Initial | Role::Evaluate);
         let keys = [
@@ -110,11 +120,11 @@ impl<'a> StageCheck<'a> {
         for (key, given, wanted, whose) in keys {
             if given && !wanted {
                 let message =
-                    format!("`{key}` means nothing to the stage `{name}`: it is a key {whose}");
-                faults.push(self.fault(&[name, key], message, format!("remove `{key}`")));
+                    format!("`{key}` does not apply to the stage `{name}`: it is a key {whose}");
+                diagnostics.push(self.diagnostic(&[name, key], message, format!("remove `{key}`")));
             } else if wanted && !given {
                 let message = format!("the stage `{name}` has no `{key}`");
-                faults.push(self.fault(
+                diagnostics.push(self.diagnostic(
                     &[name],
                     message,
                     format!("add `{key}`: it is {}", role.recipe()),
@@ -143,11 +153,12 @@ impl<'a> StageCheck<'a> {
                 None => "remove `loop`: it runs once, before the loops".to_owned(),
                 in_loop => format!("write {}", word(in_loop)),
             };
-            faults.push(self.fault(&[name, "loop"], message, hint));
+            diagnostics.push(self.diagnostic(&[name, "loop"], message, hint));
         }
     }
 
-    pub(super) fn unused_methods(&self, faults: &mut Faults) {
+    /// Checks that a stage uses each method.
+    pub(super) fn unused_methods(&self, diagnostics: &mut Diagnostics) {
         let stages = self.campaign.stages.values();
         let methods = self.campaign.methods.values();
         let named = methods.filter_map(|method| match &method.kind {
@@ -157,17 +168,16 @@ impl<'a> StageCheck<'a> {
         let used: BTreeSet<&String> = stages.map(|s| &s.method).chain(named).collect();
         for name in self.campaign.methods.keys() {
             if !used.contains(name) {
-                let fault = Fault::new(format!("no stage uses the method `{name}`"));
-                let fault = fault.at(self.loaded.place(&["methods", name]));
-                faults.push(fault.hint(Some(
-                    "remove it, or name it in the `method` of a stage".into(),
-                )));
+                let diagnostic = Diagnostic::new(format!("no stage uses the method `{name}`"));
+                let diagnostic = diagnostic.at(self.loaded.place(&["methods", name]));
+                diagnostics
+                    .push(diagnostic.hint("remove it, or name it in the `method` of a stage"));
             }
         }
     }
 
-    /// Energies of different levels of theory cannot be subtracted from each other.
-    pub(super) fn one_level_of_theory(&self, stages: &StagesByRole, faults: &mut Faults) {
+    /// Checks that all energies are at one level of theory: others cannot be subtracted.
+    pub(super) fn one_level_of_theory(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
         let engine = |name: &str| match self.kind(&self.campaign.stages[name]) {
             MethodKind::Simulate { engine, .. } => Some(engine),
             MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
@@ -182,14 +192,14 @@ impl<'a> StageCheck<'a> {
                 };
                 if engine(name) != engine(references) {
                     let message = format!(
-                        "`{name}` computes energies by `{}`, but the free atoms are computed by `{}` with another engine or settings",
+                        "`{name}` computes energies with `{}`, but the free atoms are computed with `{}`, which has another engine or settings",
                         method(name),
                         method(references)
                     );
                     let hint = format!(
                         "use one method for `{references}` and `{name}`: only energies of one level of theory can be subtracted"
                     );
-                    faults.push(self.fault(&[name, "method"], message, hint));
+                    diagnostics.push(self.diagnostic(&[name, "method"], message, hint));
                 }
             }
         }
@@ -205,20 +215,24 @@ impl<'a> StageCheck<'a> {
                     "the molecules of `{initial}` and `{evaluate}` have geometries of different levels of theory"
                 );
                 let hint = format!("use one method for `{initial}` and `{evaluate}`");
-                faults.push(self.fault(&[evaluate, "method"], message, hint));
+                diagnostics.push(self.diagnostic(&[evaluate, "method"], message, hint));
             }
         }
     }
 
-    /// A first step has a name like a stage.
-    pub(super) fn step_names(&self, faults: &mut Faults) {
+    /// Checks that no stage has the name of a first step.
+    pub(super) fn step_names(&self, diagnostics: &mut Diagnostics) {
         for name in self.campaign.stages.keys() {
             let step = geometry(self.campaign, name).map(|method| geometry_stage(name, method));
             if let Some(step) = step.filter(|step| self.campaign.stages.contains_key(step)) {
                 let message = format!(
                     "the stage `{step}` is named like the step that relaxes the molecules of `{name}`"
                 );
-                faults.push(self.fault(&[&step], message, "give it another name".to_owned()));
+                diagnostics.push(self.diagnostic(
+                    &[&step],
+                    message,
+                    "give it another name".to_owned(),
+                ));
             }
         }
     }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::site::{Partition, Site};
+use crate::config::site::{PartitionConfig, Site};
 use crate::store::StageRow;
 
 /// Row of the page's table of stages.
@@ -52,7 +52,7 @@ pub fn places(
     let begin = rows.iter().map(|row| row.first).min();
     let end = rows.iter().filter_map(|row| row.last).max();
     let span = begin.zip(end).map_or(0, |(begin, end)| end - begin);
-    let place = |(name, partition): (&String, &Partition)| {
+    let place = |(name, partition): (&String, &PartitionConfig)| {
         let here = rows
             .iter()
             .filter(|r| partitions.get(&r.stage) == Some(name));

@@ -2,19 +2,22 @@
 
 use std::path::Path;
 
-/// Path whose beginning a shell would replace, and which is not understood here.
+/// Error in the beginning of a path that a shell would replace.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum HomeError {
+    /// `~user/...`
     #[error("`{0}` names the home directory of another user")]
     OtherUser(String),
+    /// `$NAME/...`
     #[error("`{0}` begins with a variable")]
     Variable(String),
+    /// `~/...` without HOME.
     #[error("`{0}` is in the home directory, which is not known: HOME is not set")]
     NotKnown(String),
 }
 
 impl HomeError {
-    /// A way out.
+    /// Advice to the user.
     pub fn hint(&self) -> String {
         match self {
             Self::OtherUser(_) => "write the absolute path; only `~/` is understood".into(),
@@ -30,7 +33,7 @@ impl HomeError {
     }
 }
 
-/// Part of a path after a leading `~/`, empty for `~` alone; None for other paths.
+/// Returns the part of a path after a leading `~/`, empty for `~` alone; None for other paths.
 pub fn in_home(written: &str) -> Option<&str> {
     let rest = written.strip_prefix('~')?;
     if rest.is_empty() {
@@ -40,11 +43,12 @@ pub fn in_home(written: &str) -> Option<&str> {
     }
 }
 
-/// Path with a leading `~/` replaced by the home directory.
+/// Returns a path with a leading `~/` replaced by the home directory.
 ///
 /// # Errors
 ///
-/// The path begins with the home directory of another user or with a variable, or HOME is not set.
+/// Fails if the path begins with the home directory of another user or with a variable, or if HOME
+/// is not set.
 pub fn expanded(written: &str) -> Result<String, HomeError> {
     let text = || written.to_owned();
     match in_home(written) {
@@ -62,7 +66,7 @@ pub fn expanded(written: &str) -> Result<String, HomeError> {
     }
 }
 
-/// Name of the variable with which a directory begins, and the path after it: `$NAME`,
+/// Returns the variable with which a directory begins, and the path after it: `$NAME`,
 /// `${NAME}/folder`; `~/folder` begins with HOME. None if it begins with no variable.
 pub fn variable(dir: &Path) -> Option<(&str, &str)> {
     let text = dir.to_str()?;

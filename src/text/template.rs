@@ -5,14 +5,16 @@ use handlebars::template::TemplateElement;
 
 /// A piece of a text with references in it.
 pub enum Piece {
+    /// Text that stays as it is.
     Plain(String),
+    /// Name between double braces.
     Reference(String),
 }
 
 /// Splits a text into pieces.
 ///
 /// # Errors
-/// The reason for which the text is no template.
+/// Fails with the reason for which the text is no template.
 pub fn pieces(text: &str) -> Result<Vec<Piece>, String> {
     let template = Template::compile(text).map_err(|error| error.reason().to_string())?;
     let piece = |element| match element {

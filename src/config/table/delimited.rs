@@ -5,15 +5,16 @@ use std::sync::Arc;
 use super::columns::{column_of_names, column_of_smiles, header_columns};
 use super::cursor::Cursor;
 use super::{MISSING, MoleculeRow, MoleculeTable, label, names_from, shown};
-use crate::config::fault::{Fault, Faults, Place, Text};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, Place, Text};
 
 const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
 
 /// Reads a table whose first line names its columns.
 ///
 /// # Errors
-/// If there is no column of SMILES, or a row cannot be read.
-pub fn table(text: &Arc<Text>) -> Result<MoleculeTable, Faults> {
+///
+/// Fails if there is no column of SMILES, or a row cannot be read.
+pub fn table(text: &Arc<Text>) -> Result<MoleculeTable, Diagnostics> {
     let (start, given) = separator_line(&text.text);
     let header_start = start + blank(&text.text[start..]);
     let header = text.text[header_start..].lines().next().unwrap_or_default();
@@ -48,7 +49,7 @@ pub fn cells(
     delimiter: char,
     smiles: usize,
     columns: &[String],
-) -> Result<MoleculeTable, Faults> {
+) -> Result<MoleculeTable, Diagnostics> {
     let name = column_of_names(columns, smiles);
     let body = &text.text[start..];
     let mut reader = csv::ReaderBuilder::new()
@@ -57,7 +58,7 @@ pub fn cells(
         .from_reader(body.as_bytes());
     let mut cursor = Cursor::new(&text.text, start);
     let mut rows = Vec::new();
-    let mut faults = Faults::default();
+    let mut diagnostics = Diagnostics::default();
     for record in reader.records() {
         let record = match record {
             Ok(record) => record,
@@ -66,8 +67,8 @@ pub fn cells(
                     cursor.move_to(start + position.byte() as usize);
                     at(text, cursor.line, 1)
                 });
-                let fault = Fault::new(format!("this row cannot be read: {error}"));
-                faults.push(fault.at(place).hint(Some(WAY_OUT.into())));
+                let diagnostic = Diagnostic::new(format!("this row cannot be read: {error}"));
+                diagnostics.push(diagnostic.at(place).hint(WAY_OUT));
                 continue;
             }
         };
@@ -78,12 +79,13 @@ pub fn cells(
         cursor.move_to(start + begin as usize);
         let (line, column, closed) = cursor.cell(smiles, delimiter);
         if !closed {
-            let message = "a quotation mark opens a cell in this row, and none closes it";
-            let hint = "double a mark that belongs to the text (`\"\"`), and put one at the end of the cell";
-            faults.push(
-                Fault::new(message)
+            let message = "a quotation mark in this row is not closed";
+            let hint =
+                "write a mark inside the text twice (`\"\"`), and put one at the end of the cell";
+            diagnostics.push(
+                Diagnostic::new(message)
                     .at(at(text, cursor.line, 1))
-                    .hint(Some(hint.into())),
+                    .hint(hint),
             );
             continue;
         }
@@ -103,7 +105,7 @@ pub fn cells(
         columns[smiles],
         names_from(name.map(|index| &columns[index]))
     );
-    faults.or(MoleculeTable { rows, layout })
+    diagnostics.or(MoleculeTable { rows, layout })
 }
 
 /// SMILES in a cell, empty for a missing value; None for a comment.
@@ -131,19 +133,19 @@ fn no_column(
     header: &str,
     delimiter: char,
     columns: &[String],
-) -> Fault {
+) -> Diagnostic {
     let columns: Vec<String> = columns.iter().map(|column| format!("`{column}`")).collect();
     let hint = format!(
-        "its columns, taken to be separated by {}, are {}; name that of the SMILES `smiles`, or save lines of a SMILES and a name as `.smi`",
+        "its columns, read as separated by {}, are {}; rename the column of SMILES to `smiles`, or save the file as `.smi` with a SMILES and a name per line",
         shown(delimiter),
         columns.join(", ")
     );
-    Fault::new("the table has no column `smiles`")
+    Diagnostic::new("the table has no column `smiles`")
         .at(Place {
             length: header.chars().count().max(1),
             ..at(text, line, 1)
         })
-        .hint(Some(hint))
+        .hint(hint)
 }
 
 fn at(text: &Arc<Text>, line: usize, column: usize) -> Place {

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use super::columns::{column_of_names, column_of_smiles, header_columns};
 use super::delimited::cells;
 use super::{MoleculeRow, MoleculeTable, label, names_from, shown};
-use crate::config::fault::{Faults, Text};
+use crate::config::diagnostic::{Diagnostics, Text};
 
 /// Reads lines of a SMILES and a name; a first line that names the columns makes them a table.
 ///
 /// # Errors
-/// Those of a table, if it is one.
-pub fn lines(text: &Arc<Text>) -> Result<MoleculeTable, Faults> {
+///
+/// Fails as [`super::table`] does, if it is one.
+pub fn lines(text: &Arc<Text>) -> Result<MoleculeTable, Diagnostics> {
     let mut heading = None;
     let mut rows = Vec::new();
     let mut first = true;

@@ -10,10 +10,11 @@ pub use lines::lines;
 
 use std::sync::Arc;
 
-use super::fault::{Place, Text};
+use super::diagnostic::{Place, Text};
 
 /// Rows of a file of molecules.
 pub struct MoleculeTable {
+    /// Rows in the order of the file.
     pub rows: Vec<MoleculeRow>,
     /// Layout that was assumed: delimiter and columns.
     pub layout: String,
@@ -23,9 +24,11 @@ pub struct MoleculeTable {
 pub struct MoleculeRow {
     /// Without the extension of CXSMILES; empty where the cell is.
     pub smiles: String,
+    /// Name beside the molecule; none if there is none.
     pub name: Option<String>,
     /// Counted from 1, as in [`Place`].
     pub line: usize,
+    /// Counted from 1, in characters.
     pub column: usize,
 }
 

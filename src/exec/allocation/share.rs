@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::config::partitions::nodes_of_job;
-use crate::config::site::{Executor, Site};
+use crate::config::site::{ExecutorConfig, Site};
 use crate::exec::Nodes;
 use crate::text::template::names;
 
@@ -73,7 +73,7 @@ pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>
     let mut shares = BTreeMap::new();
     let mut rest = None;
     for (name, partition) in &site.partitions {
-        let Executor::Allocation { nodes, .. } = partition.executor else {
+        let ExecutorConfig::Allocation { nodes, .. } = partition.executor else {
             continue;
         };
         match nodes {

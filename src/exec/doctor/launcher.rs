@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use super::batch::job;
 use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Host, Verdict};
-use crate::config::site::{Executor, Memory, Partition, Site};
+use crate::config::site::{ExecutorConfig, Memory, PartitionConfig, Site};
 use crate::exec::render;
 use crate::task::Shape;
 
@@ -23,9 +23,9 @@ pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {
         ));
     };
     // Outside a job `srun` asks for one and waits, `aprun` refuses.
-    let here = |partition: &Partition| {
+    let here = |partition: &PartitionConfig| {
         partition.transport.is_none()
-            && (job().is_some() || matches!(partition.executor, Executor::Local { .. }))
+            && (job().is_some() || matches!(partition.executor, ExecutorConfig::Local { .. }))
     };
     let partitions = &site.partitions;
     if !partitions.values().all(here) {
@@ -50,7 +50,7 @@ pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {
 }
 
 /// Starts two ranks on this host.
-fn hello(site: &Site, host: &Host, partition: &Partition, template: &str) -> Finding {
+fn hello(site: &Site, host: &Host, partition: &PartitionConfig, template: &str) -> Finding {
     let hostfile = std::env::temp_dir().join(format!("moldflow-hosts-{}", std::process::id()));
     if let Err(error) = fs::write(&hostfile, format!("{}\n", host.name)) {
         let message = format!("could not write `{}`: {error}", hostfile.display());

@@ -11,7 +11,7 @@ pub use host::on_path;
 
 use serde::Serialize;
 
-use crate::config::site::{Executor, Site};
+use crate::config::site::{ExecutorConfig, Site};
 use probe::ProbeHost;
 
 /// Result of a probe.
@@ -101,9 +101,9 @@ pub fn examine(
             continue;
         }
         match &partition.executor {
-            Executor::Local { .. } => {}
-            Executor::Allocation { .. } => tell(batch::allocation(&subject)),
-            Executor::Batch(_) => {
+            ExecutorConfig::Local { .. } => {}
+            ExecutorConfig::Allocation { .. } => tell(batch::allocation(&subject)),
+            ExecutorConfig::Batch(_) => {
                 if let Some(params) = partition.submission_params(site) {
                     batch::scheduler(&subject, place, &params, tell);
                 }

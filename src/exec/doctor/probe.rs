@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::config::site::{Partition, Ssh, Transport};
+use crate::config::site::{PartitionConfig, Ssh, TransportConfig};
 use crate::exec::child::{self, ChildError};
 use crate::exec::ssh::{NO_QUESTION, shell};
 
@@ -35,9 +35,9 @@ pub enum ProbeOutcome {
 
 impl<'a> ProbeHost<'a> {
     /// Host on which the tasks of a partition are started.
-    pub fn of(partition: &'a Partition) -> Self {
+    pub fn of(partition: &'a PartitionConfig) -> Self {
         match &partition.transport {
-            Some(Transport::Ssh(ssh)) => Self::Remote(ssh),
+            Some(TransportConfig::Ssh(ssh)) => Self::Remote(ssh),
             None => Self::Local,
         }
     }

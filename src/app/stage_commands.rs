@@ -1,17 +1,14 @@
-//! Launchers and batch scripts by which the tasks of a campaign start on its site.
+//! Commands that start the tasks of each stage: launcher, and batch script.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::PathBuf;
 
 use super::error::{CommandError, causes};
-use super::job_chain;
 use crate::config::campaign::LoadedCampaign;
-use crate::config::site::{Executor, Site, Submit, Transport};
-use crate::host::name::host_name;
-use crate::plan::{HostEnvironment, Plan, PlannedStage, launch_on_node};
-use crate::scheduler::{Script, TaskJob};
-use crate::task::{Launch, Limits};
+use crate::config::site::{ExecutorConfig, TransportConfig};
+use crate::plan::{Plan, PlannedStage, launch_on_node};
+use crate::scheduler::TaskJob;
+use crate::task::Launch;
 
 /// Directory of an attempt where there is no run yet.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
@@ -29,13 +26,16 @@ pub struct StageCommands {
     pub launcher: Option<Vec<String>>,
     /// Command line in front of the task itself, in an allocation.
     pub on_node: Option<Vec<String>>,
+    /// Batch script of a task; none if the tasks are no jobs.
     pub script: Option<BatchScript>,
 }
 
 /// Script of a job, and the command that submits it.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct BatchScript {
+    /// Submit command of the scheduler.
     pub submit: &'static str,
+    /// Content of the script.
     pub text: String,
 }
 
@@ -52,59 +52,6 @@ pub fn stage_commands(
     stages
         .map(|stage| Ok((stage.stage.clone(), commands(loaded, stage)?)))
         .collect()
-}
-
-/// Returns the host name and the environment variables of this process.
-pub fn host_environment() -> HostEnvironment {
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    HostEnvironment {
-        host_name: host_name(),
-        variables: variables.collect(),
-    }
-}
-
-/// Returns the script of the jobs that run the run in `dir`. `environment` holds further variables
-/// of tasks; `commands` is the folder of the scheduler's commands, which is appended to PATH.
-///
-/// # Errors
-///
-/// Fails if a value of the profile cannot stand in a script.
-pub fn job_script(
-    site: &Site,
-    submit: &Submit,
-    dir: &Path,
-    executable: &Path,
-    environment: &[(String, String)],
-    commands: Option<&Path>,
-) -> Result<String, CommandError> {
-    let params = submit.params(site);
-    let text = |path: &Path| path.display().to_string();
-    let argv = [
-        text(executable),
-        "resume".into(),
-        text(dir),
-        "--job".into(),
-        submit.walltime.to_string().replace(' ', ""),
-    ];
-    let name = job_chain::job_name(dir, 1);
-    let commands = commands.map(text);
-    let script = Script {
-        token: None,
-        path: commands.as_deref(),
-        ..params.script(&TaskJob {
-            token: &name,
-            shape: None,
-            limits: Limits::new(Duration::MAX),
-            environment,
-            dir: dir.to_owned(),
-            argv: &argv,
-        })
-    };
-    script.render().map_err(|error| {
-        let hint = format!("correct `submit` in the site profile `{}`", site.name);
-        CommandError::with_hint(causes(&error), hint)
-    })
 }
 
 fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageCommands, CommandError> {
@@ -126,7 +73,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
         launch.shape.hostfile = Some("HOSTFILE".into());
         launch.argv()
     };
-    let allocated = matches!(partition.executor, Executor::Allocation { .. });
+    let allocated = matches!(partition.executor, ExecutorConfig::Allocation { .. });
     let on_node = (allocated && launch.is_none()).then(|| launch_on_node(site, partition));
     let on_node = on_node.flatten().map(argv_of);
     let launcher = launch.map(argv_of);
@@ -135,7 +82,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
     let in_blocks = partition.executor.blocks().is_some();
     let params = partition.submission_params(site).filter(|_| !in_blocks);
     let (host, dir) = match &partition.transport {
-        Some(Transport::Ssh(place)) => {
+        Some(TransportConfig::Ssh(place)) => {
             let dir = place.work_dir.join("attempts/TOKEN");
             (Some(place.host.clone()), dir)
         }

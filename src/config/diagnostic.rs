@@ -1,15 +1,16 @@
-//! Faults of input files: message, place and hint.
+//! Errors in input files for the user: message, place and hint.
 
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-/// A text that faults point into: a file, or an argument of the command line.
+/// A text that diagnostics point into: a file, or an argument of the command line.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Text {
     /// The path as the user gave it, or `--set`.
     pub name: String,
+    /// Content.
     pub text: String,
 }
 
@@ -18,11 +19,12 @@ impl Text {
     /// `\n` or `\r\n`.
     ///
     /// # Errors
-    /// If the file cannot be read, is too large, or is not UTF-8.
-    pub fn read(path: &Path) -> Result<Arc<Self>, Fault> {
+    ///
+    /// Fails if the file cannot be read, is too large, or is not UTF-8.
+    pub fn read(path: &Path) -> Result<Arc<Self>, Diagnostic> {
         let name = path.display().to_string();
         let bytes = read_file(path).map_err(|(why, hint)| {
-            Fault::new(format!("could not read `{name}`: {why}")).hint(hint)
+            Diagnostic::new(format!("could not read `{name}`: {why}")).hint_if(hint)
         })?;
         let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
             Some(rest) => rest.to_vec(),
@@ -30,14 +32,14 @@ impl Text {
         };
         let wide = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
         if wide {
-            let what = "UTF-16, which moldflow does not read";
-            return Err(not_text(name, &bytes, 0, what, "UTF-16"));
+            let message = "the file is in UTF-16, which moldflow does not read";
+            return Err(not_text(name, &bytes, 0, message, "UTF-16"));
         }
         // Text in two or four bytes a letter has one in every Latin letter.
         if let Some(at) = bytes.iter().position(|byte| *byte == 0) {
             let encoding = if at % 2 == 0 { "UTF-16BE" } else { "UTF-16LE" };
-            let what = "a zero byte, which no text has";
-            return Err(not_text(name, &bytes, at, what, encoding));
+            let message = "a zero byte cannot be part of a text";
+            return Err(not_text(name, &bytes, at, message, encoding));
         }
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Arc::new(Self {
@@ -46,16 +48,13 @@ impl Text {
             })),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
-                let what = format!(
-                    "the byte {:#04x}, which is no UTF-8 text",
-                    error.as_bytes()[at]
-                );
-                Err(not_text(name, error.as_bytes(), at, &what, "LATIN1"))
+                let message = format!("the byte {:#04x} is not valid UTF-8", error.as_bytes()[at]);
+                Err(not_text(name, error.as_bytes(), at, &message, "LATIN1"))
             }
         }
     }
 
-    /// The file as a whole.
+    /// Returns the place of the file as a whole: its first character.
     pub fn whole(self: &Arc<Self>) -> Place {
         Place {
             text: Arc::clone(self),
@@ -66,7 +65,7 @@ impl Text {
     }
 }
 
-/// Largest file that is read, bytes; no file that people write is longer.
+/// Size in bytes of the largest file that is read.
 const LARGEST: u64 = 4 << 30;
 
 /// Content of a file; on failure, the reason and a hint.
@@ -80,25 +79,25 @@ fn read_file(path: &Path) -> Result<Vec<u8>, (String, Option<String>)> {
         };
         (error.to_string(), hint.map(str::to_owned))
     };
-    // Asked before it is opened: opening a pipe waits for somebody to write.
+    // Before it is opened: opening a pipe waits for a writer.
     let about = std::fs::metadata(path).map_err(failed)?;
     let (why, hint) = match about.file_type() {
         kind if kind.is_file() && about.len() > LARGEST => (
-            format!("it has {} GiB", about.len() >> 30),
-            "name a smaller file",
+            format!("it is {} GiB long", about.len() >> 30),
+            "use a smaller file",
         ),
         kind if kind.is_file() => return std::fs::read(path).map_err(failed),
         kind if kind.is_dir() => ("it is a folder".to_owned(), "name a file in it"),
         _ => (
             "it is a pipe, a socket or a device".to_owned(),
-            "write what it gives to a file, and name that",
+            "save its content in a file, and name that file",
         ),
     };
     Err((why, Some(hint.to_owned())))
 }
 
-/// Fault at the byte `at` of a file whose encoding may be `encoding`.
-fn not_text(name: String, bytes: &[u8], at: usize, what: &str, encoding: &str) -> Fault {
+/// Diagnostic at the byte `at` of a file whose encoding may be `encoding`.
+fn not_text(name: String, bytes: &[u8], at: usize, message: &str, encoding: &str) -> Diagnostic {
     let before = String::from_utf8_lossy(&bytes[..at]);
     let line = before.matches('\n').count() + 1;
     let column = before
@@ -119,9 +118,7 @@ fn not_text(name: String, bytes: &[u8], at: usize, what: &str, encoding: &str) -
     let hint = format!(
         "save the file as UTF-8: `iconv -f {encoding} -t UTF-8 OLD > NEW`, if {encoding} is its encoding"
     );
-    Fault::new(format!("here is {what}"))
-        .at(place)
-        .hint(Some(hint))
+    Diagnostic::new(message).at(place).hint(hint)
 }
 
 /// Text with `\r` alone as line ends (old Macs) converted to `\n`.
@@ -135,6 +132,7 @@ fn with_newlines(text: String) -> String {
 /// A stretch of one line of a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
+    /// Text that the place is in.
     pub text: Arc<Text>,
     /// Counted from 1.
     pub line: usize,
@@ -145,12 +143,12 @@ pub struct Place {
 }
 
 impl Place {
-    /// Line of the place.
+    /// Returns the line of the place, without its end.
     pub fn line_text(&self) -> &str {
         self.text.text.lines().nth(self.line - 1).unwrap_or("")
     }
 
-    /// Text at the place.
+    /// Returns the text at the place.
     pub fn written(&self) -> String {
         let line = self.line_text().chars().skip(self.column - 1);
         line.take(self.length).collect()
@@ -159,15 +157,17 @@ impl Place {
 
 /// One error in an input file.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct Diagnostic {
+    /// One sentence without a full stop.
     pub message: String,
-    /// Place; none if the text could not be read.
+    /// Place in a text; none if the text could not be read.
     pub place: Option<Place>,
-    /// Hint for the user.
+    /// Advice to the user, as `message`; none if there is none.
     pub hint: Option<String>,
 }
 
-impl Fault {
+impl Diagnostic {
+    /// Returns a diagnostic without place and hint.
     pub fn new(message: impl Into<String>) -> Self {
         Self {
             message: message.into(),
@@ -176,18 +176,25 @@ impl Fault {
         }
     }
 
+    /// Sets the place, if there is one.
     pub fn at(mut self, place: impl Into<Option<Place>>) -> Self {
         self.place = place.into();
         self
     }
 
-    pub fn hint(mut self, hint: impl Into<Option<String>>) -> Self {
-        self.hint = hint.into();
+    /// Adds a hint.
+    pub fn hint(self, hint: impl Into<String>) -> Self {
+        self.hint_if(Some(hint.into()))
+    }
+
+    /// Adds a hint, if there is one.
+    pub fn hint_if(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for Diagnostic {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         if let Some(Place {
             text, line, column, ..
@@ -203,43 +210,51 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults of the input, in the order of the text.
+/// All errors of the input.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct Diagnostics(pub Vec<Diagnostic>);
 
-impl Faults {
+impl Diagnostics {
+    /// Returns true if there are none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    pub fn push(&mut self, fault: Fault) {
-        self.0.push(fault);
+    /// Appends one.
+    pub fn push(&mut self, diagnostic: Diagnostic) {
+        self.0.push(diagnostic);
     }
 
-    pub fn extend(&mut self, other: Faults) {
+    /// Appends all of `other`.
+    pub fn extend(&mut self, other: Diagnostics) {
         self.0.extend(other.0);
     }
 
-    /// Returns the same faults; those without a place get `place`, where the file was named.
+    /// Gives those without a place `place`, where their file is named.
     pub fn named_at(mut self, place: &Place) -> Self {
-        for fault in self.0.iter_mut().filter(|fault| fault.place.is_none()) {
-            fault.place = Some(place.clone());
+        for diagnostic in self
+            .0
+            .iter_mut()
+            .filter(|diagnostic| diagnostic.place.is_none())
+        {
+            diagnostic.place = Some(place.clone());
             let hint = || "a path in a campaign is relative to the campaign's folder".to_owned();
-            fault.hint.get_or_insert_with(hint);
+            diagnostic.hint.get_or_insert_with(hint);
         }
         self
     }
 
-    /// Returns `value` if there are no faults.
+    /// Returns `value` if there are none.
     ///
     /// # Errors
-    /// The faults, in the order of their lines, without duplicates.
+    ///
+    /// Fails with the diagnostics, in the order of their lines and without duplicates.
     pub fn or<T>(mut self, value: T) -> Result<T, Self> {
         if self.is_empty() {
             return Ok(value);
         }
-        self.0.sort_by_key(|fault| {
-            let place = fault.place.as_ref();
+        self.0.sort_by_key(|diagnostic| {
+            let place = diagnostic.place.as_ref();
             place.map(|place| (place.text.name.clone(), place.line, place.column))
         });
         self.0.dedup();
@@ -247,20 +262,20 @@ impl Faults {
     }
 }
 
-impl From<Fault> for Faults {
-    fn from(fault: Fault) -> Self {
-        Self(vec![fault])
+impl From<Diagnostic> for Diagnostics {
+    fn from(diagnostic: Diagnostic) -> Self {
+        Self(vec![diagnostic])
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for Diagnostics {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
-        let lines: Vec<String> = self.0.iter().map(Fault::to_string).collect();
+        let lines: Vec<String> = self.0.iter().map(Diagnostic::to_string).collect();
         f.write_str(&lines.join("\n"))
     }
 }
 
-impl std::error::Error for Faults {}
+impl std::error::Error for Diagnostics {}
 
 /// Known word nearest to `word`, if one is near enough for `did you mean ...?`.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
