@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
     ("plan", &["task", "config", "chem", "simulate"]),
-    ("exec", &["text", "task", "config", "scheduler"]),
+    ("exec", &["text", "task", "scheduler"]),
     ("store", &["task", "chem"]),
     (
         "engine",

@@ -4,10 +4,12 @@
 pub mod allocation;
 pub mod audit;
 pub mod cache;
+pub mod doctor;
 pub mod error;
 pub mod executors;
 pub mod host;
 pub mod job_chain;
+pub mod node_shares;
 pub mod observer;
 pub mod outcome;
 pub mod remote_hosts;

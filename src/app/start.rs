@@ -92,7 +92,7 @@ pub fn job_script(
     let script = Script {
         token: None,
         path: commands.as_deref(),
-        ..params.script(&TaskJob {
+        ..params.job_script(&TaskJob {
             token: &name,
             shape: None,
             limits: Limits::new(Duration::MAX),
@@ -142,7 +142,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
         None => (None, PathBuf::from(DIRECTORY)),
     };
     let script = params.map(|params| {
-        let script = params.script(&TaskJob {
+        let script = params.job_script(&TaskJob {
             token: "TOKEN",
             shape: shape.as_ref(),
             limits: stage.limits,

@@ -11,15 +11,15 @@ use super::terminal::say;
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
 use crate::app::job_chain::{self, JobChain};
+use crate::app::node_shares::share;
 use crate::app::{allocation, remote_hosts, requirements, run_dir, start};
 use crate::config::campaign::LoadedCampaign;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
-use crate::exec::Nodes;
-use crate::exec::allocation::share;
-use crate::exec::doctor::on_path;
+use crate::exec::on_path;
 use crate::exec::transport::LocalTransport;
 use crate::plan::passed_variables;
+use crate::scheduler::Nodes;
 use crate::store::Store;
 use crate::task::StoppedBy;
 

@@ -110,12 +110,12 @@ pub type CommandOf<B> = <<B as Backend>::Core as Core>::Command;
 /// after the report is in the channel, and jobs to be adopted count from the call on.
 pub struct Actor<B: Backend> {
     inbox: Sender<Message<B::Signal>>,
-    counts: Arc<Counts>,
+    counts: Arc<JobCounts>,
     thread: Option<JoinHandle<Vec<String>>>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct JobCounts {
     slots: AtomicUsize,
     /// Jobs that have begun and are not reported, as the core counts them.
     unreported: AtomicUsize,
@@ -161,7 +161,7 @@ impl<B: Backend> Actor<B> {
         backend: impl FnOnce(SignalSender<B::Signal>) -> io::Result<B>,
     ) -> io::Result<Self> {
         let (sender, inbox) = channel();
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(JobCounts::default());
         let worker = Worker {
             backend: backend(SignalSender(sender.clone()))?,
             core,
@@ -251,7 +251,7 @@ struct Worker<B: Backend> {
     core: B::Core,
     commands: VecDeque<CommandOf<B>>,
     inbox: Receiver<Message<B::Signal>>,
-    counts: Arc<Counts>,
+    counts: Arc<JobCounts>,
     started: Instant,
 }
 

@@ -188,11 +188,11 @@ enum Until {
 /// Pipes of a child: the rest of its input, and its two outputs.
 struct Pipes<'p> {
     input: Option<(ChildStdin, &'p [u8])>,
-    outputs: [Output<'p>; 2],
+    outputs: [OutputPipe<'p>; 2],
 }
 
 /// One output of a child on its way to a file or buffer.
-struct Output<'p> {
+struct OutputPipe<'p> {
     name: &'static str,
     from: Option<File>,
     to: &'p mut dyn Write,
@@ -217,8 +217,8 @@ impl<'p> Pipes<'p> {
         Ok(Self {
             input,
             outputs: [
-                Output::new("standard output", out, stdout, limit)?,
-                Output::new("standard error", err, stderr, limit)?,
+                OutputPipe::new("standard output", out, stdout, limit)?,
+                OutputPipe::new("standard error", err, stderr, limit)?,
             ],
         })
     }
@@ -293,7 +293,7 @@ impl<'p> Pipes<'p> {
     }
 }
 
-impl<'p> Output<'p> {
+impl<'p> OutputPipe<'p> {
     fn new(
         name: &'static str,
         from: Option<OwnedFd>,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::task::{Launch, Shape};
 use crate::text::path::{HomeError, expanded, in_home};
-use crate::text::template::{Piece, pieces};
+use crate::text::template::{Piece, names, pieces};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor
 /// chose them.
@@ -82,6 +82,13 @@ pub fn render(template: &str, shape: &Shape) -> Result<Vec<String>, LauncherErro
         return Err(LauncherError::Empty);
     }
     words.iter().map(|word| expand(word, shape)).collect()
+}
+
+/// Returns the variable of a template that names the nodes on which the launcher starts a program;
+/// None if the launcher chooses them itself.
+pub fn placed_by(template: &str) -> Option<&'static str> {
+    let is_named = |variable: &&str| names(template, variable);
+    ["hosts", "hostfile"].into_iter().find(is_named)
 }
 
 fn expand(word: &str, shape: &Shape) -> Result<String, LauncherError> {

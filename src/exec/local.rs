@@ -16,7 +16,7 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::gpus::VISIBLE;
 use super::launch::read_result;
-use super::process::{Environment, Process, TOKEN, find_processes, token_of};
+use super::process::{Process, ProcessEnvironment, TOKEN, find_processes, token_of};
 use super::{Adoption, Executor, Job, JobEvent, Report, Termination};
 use crate::task::{HostFault, Token};
 
@@ -39,7 +39,7 @@ fn sink(reports: UnboundedSender<Report>) -> impl Fn(Report) -> bool + Send + Sy
 struct Shared {
     state: Mutex<LocalState>,
     work: Condvar,
-    environment: Environment,
+    environment: ProcessEnvironment,
     /// The variable that carries the token of a job.
     variable: &'static str,
 }
@@ -115,7 +115,7 @@ impl LocalExecutor {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
-            environment: Environment::inherited(),
+            environment: ProcessEnvironment::inherited(),
             variable,
         });
         Ok(Self {

@@ -38,9 +38,9 @@ const INHERITED: &[&str] = &[
 
 /// The environment of tasks.
 #[derive(Clone, Debug)]
-pub struct Environment(Vec<(String, String)>);
+pub struct ProcessEnvironment(Vec<(String, String)>);
 
-impl Environment {
+impl ProcessEnvironment {
     /// The allowed part of this process's environment.
     pub fn inherited() -> Self {
         Self(

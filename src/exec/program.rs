@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use super::child::{self, ChildError};
@@ -97,4 +97,15 @@ pub fn version(program: &str, arguments: &[&str]) -> Result<String, ProgramError
         .trim_matches('*')
         .trim()
         .to_owned())
+}
+
+/// Returns the path of a program on PATH; None if there is no such executable file.
+pub fn on_path(program: &str) -> Option<PathBuf> {
+    use std::os::unix::fs::PermissionsExt;
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut files = std::env::split_paths(&path).map(|folder| folder.join(program));
+    files.find(|file| {
+        file.metadata()
+            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+    })
 }

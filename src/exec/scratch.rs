@@ -65,7 +65,7 @@ impl Scratch {
     }
 
     fn dir_here(&self) -> Option<PathBuf> {
-        expand(&self.dir, &self.run_dir, inherited).ok()
+        scratch_path(&self.dir, &self.run_dir, inherited).ok()
     }
 }
 
@@ -80,7 +80,7 @@ impl ScratchFolder {
         let Some(told) = inherited(SCRATCH) else {
             return Ok(None);
         };
-        let path = expand(Path::new(&told), dir, inherited)?;
+        let path = scratch_path(Path::new(&told), dir, inherited)?;
         let make = || {
             let mut builder = DirBuilder::new();
             builder.mode(0o700).recursive(true);
@@ -117,7 +117,7 @@ impl Drop for ScratchFolder {
 pub fn remove(env: &[(String, String)], dir: &Path) {
     let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     if let Some(told) = value(SCRATCH)
-        && let Ok(folder) = expand(Path::new(&told), dir, |name| {
+        && let Ok(folder) = scratch_path(Path::new(&told), dir, |name| {
             value(name).or_else(|| inherited(name))
         })
     {
@@ -126,7 +126,7 @@ pub fn remove(env: &[(String, String)], dir: &Path) {
 }
 
 /// The directory itself: its variable replaced, and relative to `base`.
-pub fn expand(
+pub fn scratch_path(
     dir: &Path,
     base: &Path,
     var: impl Fn(&str) -> Option<String>,

@@ -9,8 +9,8 @@ use std::process::Command;
 use super::Job;
 use super::child;
 use super::job_wrapper;
-use super::process::{Environment, find_clients};
-use crate::scheduler::{CommandHost, CommandRequest, Output, SCHEDULERS, Unreachable};
+use super::process::{ProcessEnvironment, find_clients};
+use crate::scheduler::{CommandHost, CommandOutput, CommandRequest, SCHEDULERS, Unreachable};
 use crate::task::Token;
 
 /// Variable of Kerberos that commands of schedulers and shared file systems need.
@@ -79,7 +79,7 @@ impl LocalTransport {
     /// Submitted jobs inherit it, so it has no variables of a job in which this program itself may
     /// run.
     pub fn new(executable: &Path) -> Self {
-        let mut env = Environment::inherited().pairs().to_vec();
+        let mut env = ProcessEnvironment::inherited().pairs().to_vec();
         let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
         let of_clients = SCHEDULERS
             .iter()
@@ -107,7 +107,7 @@ impl LocalTransport {
 }
 
 impl CommandHost for LocalTransport {
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         let program = call.argv.first().map_or("", String::as_str);
         let mut command = Command::new(program);
         command
@@ -116,16 +116,16 @@ impl CommandHost for LocalTransport {
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .envs(call.env.iter().map(|(k, v)| (k, v)));
         match child::run(command, &call.stdin, None) {
-            Ok(output) => Ok(Output {
+            Ok(output) => Ok(CommandOutput {
                 code: output.status.code(),
                 stdout: output.stdout_text(),
                 stderr: output.stderr_text().trim().to_owned(),
             }),
             // As a shell reports it: it is known that the command did not run.
-            Err(e) if e.is_not_found() => Ok(Output {
+            Err(e) if e.is_not_found() => Ok(CommandOutput {
                 code: Some(127),
                 stderr: format!("could not start `{program}`: {e}"),
-                ..Output::default()
+                ..CommandOutput::default()
             }),
             Err(e) => Err(Unreachable(format!("could not run `{program}`: {e}"))),
         }

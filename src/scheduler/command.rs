@@ -9,8 +9,8 @@ pub trait CommandHost {
     /// # Errors
     ///
     /// Returns [`Unreachable`] if it is not known whether the command ran. A missing program is an
-    /// [`Output`] with exit code 127.
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable>;
+    /// [`CommandOutput`] with exit code 127.
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable>;
 
     /// Returns the path of this program on that host.
     ///
@@ -55,14 +55,14 @@ impl CommandRequest {
 
 /// Output and exit code of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Output {
+pub struct CommandOutput {
     /// `None` if a signal terminated it.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Output {
+impl CommandOutput {
     pub fn succeeded(&self) -> bool {
         self.code == Some(0)
     }
@@ -78,7 +78,7 @@ pub struct Unreachable(pub String);
 /// # Errors
 ///
 /// Returns [`Unreachable`] with the error output if it failed.
-pub fn checked(output: Output) -> Result<String, Unreachable> {
+pub fn checked(output: CommandOutput) -> Result<String, Unreachable> {
     match output.succeeded() {
         true => Ok(output.stdout),
         false => Err(Unreachable(output.stderr)),

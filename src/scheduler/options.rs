@@ -74,20 +74,20 @@ impl super::Constraints {
 }
 
 /// Long options, without dashes, and their subjects.
-pub type LongOptions = &'static [(&'static str, Subject)];
+pub(super) type LongOptions = &'static [(&'static str, Subject)];
 
 /// Options of a command in the style of GNU getopt.
-pub struct NamedOptions {
-    pub long: LongOptions,
+pub(super) struct NamedOptions {
+    pub(super) long: LongOptions,
     /// Letters, and the long options that they stand for.
-    pub short: &'static [(char, &'static str)],
+    pub(super) short: &'static [(char, &'static str)],
     /// Letters without a value, behind which another letter may stand: `-kN2`.
-    pub flags: &'static str,
+    pub(super) flags: &'static str,
 }
 
 impl NamedOptions {
     /// Returns the subjects of an entry of `options`.
-    pub fn subjects(&self, option: &str) -> Vec<Subject> {
+    pub(super) fn subjects(&self, option: &str) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for word in &words(option) {
             if let Some(name) = word.strip_prefix("--") {
@@ -113,14 +113,14 @@ impl NamedOptions {
 }
 
 /// Returns the words of an entry; quotation marks change none of the names that are looked for.
-pub fn words(option: &str) -> Vec<String> {
+pub(super) fn words(option: &str) -> Vec<String> {
     let plain: String = option.chars().filter(|c| !r#"'"\"#.contains(*c)).collect();
     plain.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Returns the options in a word of letters, each with the text behind it: all but `flags` have a
 /// value.
-pub fn letters_of<'w>(word: &'w str, flags: &str) -> impl Iterator<Item = (char, &'w str)> {
+pub(super) fn letters_of<'w>(word: &'w str, flags: &str) -> impl Iterator<Item = (char, &'w str)> {
     let is_last = |c: char| !flags.contains(c);
     let end = word.find(is_last).map_or(word.len(), |at| at + 1);
     word.char_indices()
@@ -130,6 +130,6 @@ pub fn letters_of<'w>(word: &'w str, flags: &str) -> impl Iterator<Item = (char,
 }
 
 /// Returns all entries as directives of their own, the split of schedulers without `place`.
-pub fn unsplit(options: &[String]) -> (String, Vec<&String>) {
+pub(super) fn unsplit(options: &[String]) -> (String, Vec<&String>) {
     (String::new(), options.iter().collect())
 }

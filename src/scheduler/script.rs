@@ -13,7 +13,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::options::{self, OwnRequests, Refusal};
-use super::{SchedulerKind, TaskJob};
+use super::{JobScripts, SchedulerInfo, SchedulerKind, TaskJob};
 
 const BODY: &str = include_str!("../../templates/body.sh.hbs");
 
@@ -58,7 +58,7 @@ pub struct SubmissionParams {
 
 impl SubmissionParams {
     /// Returns the script of a task's job.
-    pub fn script<'a>(&'a self, job: &TaskJob<'a>) -> Script<'a> {
+    pub fn job_script<'a>(&'a self, job: &TaskJob<'a>) -> Script<'a> {
         let one = NonZeroUsize::MIN;
         let batch = &self.batch;
         let shape = job.shape;
@@ -78,6 +78,16 @@ impl SubmissionParams {
             dir: job.dir.clone(),
             argv: job.argv,
         }
+    }
+}
+
+impl JobScripts for SubmissionParams {
+    fn info(&self) -> &'static SchedulerInfo {
+        &self.scheduler.dialect().info
+    }
+
+    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
+        self.job_script(job).render()
     }
 }
 

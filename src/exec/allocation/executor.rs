@@ -16,13 +16,14 @@ use super::client::{
 use super::core::{AllocationCommand, AllocationCore, AllocationEvent, ClientEnd};
 use super::pool::NodePool;
 use super::probe::NodeProbe;
-use super::share::placed_by;
 use crate::exec::actor::{Actor, Backend, SignalSender};
 use crate::exec::gpus::VISIBLE;
 use crate::exec::job_wrapper::{self, AttemptFiles};
 use crate::exec::launch::prepare;
 use crate::exec::process::CLIENT;
-use crate::exec::{Adoption, Executor, HOSTS, Job, JobEvent, LocalExecutor, Report, Termination};
+use crate::exec::{
+    Adoption, Executor, HOSTS, Job, JobEvent, LocalExecutor, Report, Termination, placed_by,
+};
 use crate::scheduler::SCHEDULERS;
 use crate::task::Launch;
 use crate::task::Token;

@@ -60,7 +60,7 @@ impl NodeProbe {
         fs::write(dir.join(HOSTS), format!("{node}\n"))?;
         let mut argv = self.argv(node, &dir).map_err(io::Error::other)?;
         argv.extend(["echo", WORD].map(str::to_owned));
-        let inherited = crate::exec::Environment::inherited();
+        let inherited = crate::exec::ProcessEnvironment::inherited();
         let mut child = spawn(&argv, &dir, |command| {
             let env = inherited.pairs().iter().chain(&self.env);
             command.env_clear().envs(env.map(|(k, v)| (k, v)));

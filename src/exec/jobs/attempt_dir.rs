@@ -8,7 +8,8 @@ use crate::exec::transport::{PutError, Transport};
 use crate::exec::{Job, Termination};
 use crate::host::atomic::{self, Durability};
 use crate::scheduler::{
-    CommandHost, CommandRequest, Output, ReadyJob, Scheduler, Submission, SubmitHost, Unreachable,
+    CommandHost, CommandOutput, CommandRequest, ReadyJob, Scheduler, Submission, SubmitHost,
+    Unreachable,
 };
 use crate::task::HostFault;
 
@@ -91,7 +92,7 @@ pub struct JobHost<'a> {
 }
 
 impl CommandHost for JobHost<'_> {
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         self.via.run(call)
     }
 

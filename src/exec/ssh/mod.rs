@@ -8,9 +8,9 @@ mod client_config;
 mod connect_error;
 mod connection;
 mod message;
-pub mod processes;
-pub mod shell;
-pub mod work_dir;
+pub(crate) mod processes;
+pub(crate) mod shell;
+pub(crate) mod work_dir;
 
 use std::fs::{self, File as OpenFile};
 use std::io;
@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use connect_error::ConnectError;
+pub use connection::Connection;
+pub(crate) use connection::NO_QUESTION;
 use connection::Reply;
-pub use connection::{Connection, NO_QUESTION};
 
 use self::connect_error::last_line;
 use self::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFile, decoded};
@@ -29,7 +30,7 @@ use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{PutError, Transport};
 use super::{Job, job_wrapper};
 use crate::host::hash::sha256;
-use crate::scheduler::{CommandHost, CommandRequest, Output, Unreachable};
+use crate::scheduler::{CommandHost, CommandOutput, CommandRequest, Unreachable};
 use crate::task::Token;
 
 /// The longest that a command may take: that of a batch system whose controller does not answer
@@ -41,7 +42,7 @@ const TRANSFER: Duration = Duration::from_secs(3600);
 /// Output of `--version`.
 const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
 /// Makes the folder `$1` and tries it. What it prints is its path.
-pub const MAKE_FOLDER: &str = r#"case $1 in "~") set -- "$HOME" "$2" ;; "~/"*) set -- "$HOME/${1#"~/"}" "$2" ;; esac
+pub(crate) const MAKE_FOLDER: &str = r#"case $1 in "~") set -- "$HOME" "$2" ;; "~/"*) set -- "$HOME/${1#"~/"}" "$2" ;; esac
 umask 077; mkdir -p -- "$1/attempts" "$1/files" && echo | cat >"$1/.probe-$$" || { rm -f "$1/.probe-$$"; exit 3; }
 rm -f "$1/.probe-$$"; printf '%s\n' "$1""#;
 /// Asks the program `$2` for its version, and prints its path before.
@@ -267,14 +268,14 @@ impl SshTransport {
 }
 
 impl CommandHost for SshTransport {
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         // The messages are read.
         let mut argv: Vec<String> = ["env", "LC_ALL=C"].map(Into::into).into();
         let variables = call.env.iter();
         argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
         argv.extend(call.argv.iter().cloned());
         let reply = self.call(&argv, &call.stdin, COMMAND)?;
-        Ok(Output {
+        Ok(CommandOutput {
             code: reply.code,
             stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
             stderr: reply.stderr,

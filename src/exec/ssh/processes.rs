@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work_dir::WorkDir;
 use crate::exec::job_wrapper::{END_FILE, JOB_SCRIPT, SCRIPT_OUTPUT};
-use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
+use crate::exec::process::{ProcessEnvironment, TOKEN, find_processes, token_of};
 use crate::host::name::host_name;
 use crate::task::Token;
 
@@ -62,7 +62,7 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     // it.
     let _ = setsid();
     let output = File::create(dir.join(SCRIPT_OUTPUT))?;
-    let environment = Environment::inherited();
+    let environment = ProcessEnvironment::inherited();
     let child = Command::new("bash")
         // As the scripts of batch systems: `module` is a function of login shells.
         .args(["-l", JOB_SCRIPT])

@@ -17,13 +17,13 @@ use self::parse::{denied, has_history, parse_id, parse_jobs};
 use super::script::run_name;
 use super::submission::{one_by_one, submit_by};
 use super::{
-    ChainCommands, CommandHost, CommandRequest, Constraints, Dialect, JobListing, JobPresence,
-    JobState, JobStatus, Messages, NodeSource, OptionRules, Output, ReadyJob, Scheduler,
-    SchedulerInfo, ScriptError, ServerCheck, Subject, Submission, SubmissionParams, SubmitHost,
-    TOKEN, TaskJob, Unreachable, ids_to_cancel,
+    ChainCommands, CommandHost, CommandOutput, CommandRequest, Constraints, Dialect, JobListing,
+    JobPresence, JobScripts, JobState, JobStatus, Messages, NodeSource, OptionRules, ReadyJob,
+    Scheduler, SchedulerInfo, ServerCheck, Subject, Submission, SubmissionParams, SubmitHost,
+    TOKEN, Unreachable, ids_to_cancel,
 };
 
-pub static DIALECT: Dialect = Dialect {
+pub(super) static DIALECT: Dialect = Dialect {
     key: "pbs",
     description: "A job of PBS Pro for each task.",
     info: SchedulerInfo::new("PBS", &["qsub"], "qdel"),
@@ -149,7 +149,7 @@ impl Pbs {
         host: &mut dyn CommandHost,
         command: &str,
         arguments: &[&str],
-    ) -> Result<Output, Unreachable> {
+    ) -> Result<CommandOutput, Unreachable> {
         let history = match self.history {
             Some(history) => history,
             None => keeps_history(host)?,
@@ -194,12 +194,8 @@ impl Pbs {
 }
 
 impl Scheduler for Pbs {
-    fn info(&self) -> &'static SchedulerInfo {
-        &DIALECT.info
-    }
-
-    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
-        self.params.script(job).render()
+    fn scripts(&self) -> &dyn JobScripts {
+        &self.params
     }
 
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::arrays;
-use crate::scheduler::{JobOutcome, JobState, JobStatus, Output, Unreachable};
+use crate::scheduler::{CommandOutput, JobOutcome, JobState, JobStatus, Unreachable};
 
 /// Returns the id that a line is: `id`, `id;cluster`, or the sentence that `sbatch` prints without
 /// `--parsable`.
@@ -26,7 +26,7 @@ pub fn parse_id(line: &str) -> Option<String> {
 /// another one it says that it is invalid, but not which.
 pub fn parse_answers(
     ids: &[String],
-    output: &Output,
+    output: &CommandOutput,
 ) -> Result<BTreeMap<String, Option<JobStatus>>, Unreachable> {
     let mut statuses = BTreeMap::new();
     for line in output.stdout.lines() {
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn an_id_is_denied_only_when_slurm_says_so() {
         let ids = ["7", "8", "9_1"].map(str::to_owned);
-        let output = |stderr: &str| Output {
+        let output = |stderr: &str| CommandOutput {
             code: Some(0),
             // It repeats its orders where its input is no terminal.
             stdout: format!(
