@@ -50,14 +50,15 @@ pub trait Core: Send + 'static {
 /// Methods are called by one thread, one at a time, and may block; while one blocks, the executor
 /// makes no progress, but no caller of `Executor` waits, `adopt` with `ADOPTS_AT_ONCE` excepted.
 pub trait Backend: Send + 'static {
+    /// State machine that decides.
     type Core: Core;
     /// Message from a helper of the backend, for example the end of a client process.
     type Signal: Send + 'static;
 
     /// Name of the thread.
     const NAME: &'static str;
-    /// Whether `adopt` is fast enough for the driver to wait for. If not, each job is said to be
-    /// adopted, and the backend starts what turns out never to have started.
+    /// True if the driver waits for `adopt`, which then must be fast. Otherwise each job is said to
+    /// be adopted, and the backend starts what turns out never to have started.
     const ADOPTS_AT_ONCE: bool;
 
     /// Takes new jobs.

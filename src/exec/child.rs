@@ -24,10 +24,17 @@ pub enum ChildError {
     /// The host started no process, or did not let it be observed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// It was killed after this time.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// It was killed because one of its outputs became too long.
     #[error("the child wrote more than {limit} bytes to its {output}")]
-    OutputTooLong { output: &'static str, limit: u64 },
+    OutputTooLong {
+        /// Name of the output.
+        output: &'static str,
+        /// Most bytes that were allowed.
+        limit: u64,
+    },
 }
 
 impl ChildError {
@@ -50,8 +57,11 @@ impl From<ChildError> for io::Error {
 /// Exit status and output of a child process.
 #[derive(Clone, Debug)]
 pub struct ChildOutput {
+    /// Exit status or signal.
     pub status: ExitStatus,
+    /// Standard output.
     pub stdout: Vec<u8>,
+    /// Standard error.
     pub stderr: Vec<u8>,
 }
 
@@ -191,7 +201,7 @@ struct Pipes<'p> {
     outputs: [OutputPipe<'p>; 2],
 }
 
-/// One output of a child on its way to a file or buffer.
+/// Pipe of one output, and the file or buffer that it is copied into.
 struct OutputPipe<'p> {
     name: &'static str,
     from: Option<File>,

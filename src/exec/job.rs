@@ -11,7 +11,9 @@ use crate::task::{HostFault, Limits, Shape, Token};
 /// Attempt at a task, ready to be started.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// Name of the attempt.
     pub token: Token,
+    /// Program and arguments.
     pub argv: Vec<String>,
     /// Environment of the process besides the allow-list.
     pub env: Vec<(String, String)>,
@@ -32,7 +34,9 @@ pub struct Job {
 /// Report of an executor about a job.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// Name of the attempt.
     pub token: Token,
+    /// The change.
     pub event: JobEvent,
     /// Milliseconds since the Unix epoch.
     pub at: i64,
@@ -53,6 +57,7 @@ pub enum JobEvent {
     Started,
     /// It has ended.
     Ended {
+        /// End that was observed.
         exit: Termination,
         /// Content of the result file, if there is one.
         result: Option<Vec<u8>>,
@@ -64,10 +69,15 @@ pub enum JobEvent {
 /// End of an attempt, as its executor observed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Termination {
+    /// It exited with this status.
     Code(i32),
+    /// It was terminated by this signal.
     Signal(i32),
+    /// It was terminated at its timeout.
     TimedOut,
+    /// This program cancelled it.
     Cancelled,
+    /// Its process could not be started, or its submission was rejected: the reason.
     LaunchFailed(String),
     /// The host kept it from starting.
     NotStarted(HostFault, String),

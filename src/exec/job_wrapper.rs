@@ -23,8 +23,9 @@ use crate::scheduler::{
 };
 use crate::task::{HostFault, explained};
 
-/// Names of the files in the directory of an attempt.
+/// File with the specification of a job, in the directory of its attempt.
 pub const JOB_SPEC_FILE: &str = "job.json";
+/// File with the exit status of a task, in the directory of its attempt.
 pub const END_FILE: &str = "exit.json";
 /// Output of the script itself; the task's own output is in `stdout` and `stderr`.
 pub const SCRIPT_OUTPUT: &str = "job.out";
@@ -41,16 +42,20 @@ struct JobSpec {
 /// Exit status and times of a task, as its job saw them; contents of `exit.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEnd {
+    /// End of the process.
     pub exit: Termination,
     /// Milliseconds since the Unix epoch.
     pub started: i64,
+    /// Milliseconds since the Unix epoch.
     pub ended: i64,
 }
 
 /// Result and exit status that an attempt left in its directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptFiles {
+    /// Content of the result file; None if there is none.
     pub result: Option<Vec<u8>>,
+    /// Content of `exit.json`; None if there is none, or if it is unreadable.
     pub ended: Option<AttemptEnd>,
 }
 
@@ -82,6 +87,7 @@ impl AttemptFiles {
         }
     }
 
+    /// Returns true if the attempt left neither.
     pub fn is_empty(&self) -> bool {
         self.result.is_none() && self.ended.is_none()
     }
@@ -165,9 +171,9 @@ pub fn script(setup: &[String], argv: &[String]) -> String {
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
 }
 
-/// Runs the job specified in the file `spec`; how it ended is on disk afterwards. When the
-/// scheduler sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the
-/// scheduler's word tells why.
+/// Runs the job specified in the file `spec` and writes its end to `exit.json`. When the scheduler
+/// sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the state that the
+/// scheduler reports tells why.
 ///
 /// # Errors
 ///
@@ -238,7 +244,7 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
     Ok(exit)
 }
 
-/// Leaves in `dir` how its task ended.
+/// Writes the end of the task of `dir`.
 fn leave(dir: &Path, exit: &Termination, started: i64) -> io::Result<()> {
     let ended = AttemptEnd {
         exit: exit.clone(),

@@ -20,7 +20,7 @@ use super::process::{Process, ProcessEnvironment, TOKEN, find_processes, token_o
 use super::{Adoption, Executor, Job, JobEvent, Report, Termination};
 use crate::task::{HostFault, Token};
 
-/// The `local` executor.
+/// Executor that runs jobs as processes of this host.
 pub struct LocalExecutor {
     shared: Arc<Shared>,
     slots: usize,
@@ -75,13 +75,21 @@ struct RunningTask {
 }
 
 impl LocalExecutor {
-    /// An executor of `slots` slots that reports to `reports`; an error where the system has no
-    /// threads left, or no process descriptors (Linux before 5.3).
+    /// Creates an executor of `slots` slots that reports to `reports`.
+    ///
+    /// # Errors
+    ///
+    /// The host starts no thread, or has no process descriptors (Linux before 5.3).
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
         Self::of_clients(slots, TOKEN, sink(reports))
     }
 
-    /// The same with a slot for each of these sets of cores, to which its tasks are confined.
+    /// Creates an executor with a slot for each set of cores, to which the tasks of the slot are
+    /// confined.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
     pub fn pinned(cores: Vec<CpuSet>, reports: UnboundedSender<Report>) -> io::Result<Self> {
         let mut executor = Self::without_slots(TOKEN, Arc::new(sink(reports)))?;
         for set in cores {
@@ -90,14 +98,18 @@ impl LocalExecutor {
         Ok(executor)
     }
 
-    /// The same with GPUs, a set for each slot, that its tasks see in turn.
+    /// Adds GPUs, a set for each slot; a task sees one set.
     pub fn with_gpus(self, sets: Vec<String>) -> Self {
         self.shared.lock().gpus = sets.into();
         self
     }
 
-    /// The same for jobs that are the clients of tasks elsewhere, whose token is in another
-    /// variable than that of tasks.
+    /// Creates an executor of jobs that are the clients of tasks elsewhere. `variable` carries
+    /// their tokens, which differs from that of tasks.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
     pub fn of_clients(
         slots: usize,
         variable: &'static str,
@@ -132,7 +144,7 @@ impl LocalExecutor {
             .name("slot".into())
             .stack_size(256 << 10);
         let serve = move || {
-            // What a thread starts inherits its cores.
+            // Processes that a thread starts inherit its cores.
             if let Some(Err(e)) = cores.map(|set| sched_setaffinity(None, &set)) {
                 tracing::warn!("a slot could not be given its cores: {e}");
             }
@@ -255,7 +267,7 @@ impl Executor for LocalExecutor {
 }
 
 impl Drop for LocalExecutor {
-    /// Ends what still runs.
+    /// Terminates the jobs that still run.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
@@ -289,7 +301,7 @@ fn hold(process: &Process, variable: &str) -> io::Result<Option<(Pid, OwnedFd)>>
     Ok(is_same.then_some((process.pid, fd)))
 }
 
-/// The end of an attempt of which nobody knows whether it runs.
+/// Returns the end of an attempt of which it is not known if it runs.
 fn unseen(error: &io::Error) -> Termination {
     let fault = HostFault::of(error).unwrap_or(HostFault::InputOutput);
     let why = format!("could not look for the tasks of an earlier engine: {error}");

@@ -21,26 +21,31 @@ pub struct Scratch {
     run_dir: PathBuf,
 }
 
-/// A scratch folder that could not be had.
+/// Error of a scratch folder that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ScratchError {
+    /// This variable is not set.
     #[error("the scratch directory is in `${0}`, a variable that is not set where the task runs")]
     NotSet(String),
+    /// The folder could not be created or linked.
     #[error("could not make the scratch folder `{}`", path.display())]
     Make {
+        /// Path of the folder.
         path: PathBuf,
+        /// Error of the host.
         #[source]
         source: io::Error,
     },
 }
 
 impl Scratch {
+    /// Creates the scratch directory `dir` of a site for the run in `run_dir`.
     pub fn new(dir: PathBuf, run_dir: PathBuf) -> Self {
         Self { dir, run_dir }
     }
 
-    /// Environment variables for the task of an attempt. Only where it runs are variables known,
-    /// and the run directory may have another path there.
+    /// Returns the value of `SCRATCH` for an attempt. Its variables are expanded only where the
+    /// task runs, and the run directory may have another path there.
     pub fn told(&self, token: &Token) -> String {
         let is_elsewhere = self.dir.is_absolute() || variable(&self.dir).is_some();
         let base = Path::new(if is_elsewhere { "" } else { RUN_DIR });
@@ -48,7 +53,7 @@ impl Scratch {
         folder.to_string_lossy().into_owned()
     }
 
-    /// The folder of an attempt that ran on this host.
+    /// Returns the folder of an attempt that ran on this host; None if a variable is not set here.
     pub fn here(&self, token: &Token) -> Option<PathBuf> {
         Some(self.dir_here()?.join(token.to_string()))
     }
@@ -75,7 +80,11 @@ pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
     /// Makes, for its owner alone, the scratch folder of the task whose directory is `dir`,
-    /// if it was, and the symbolic link `link` to it in `dir`.
+    /// if it was told one, and the symbolic link `link` to it in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a variable of the path is not set, or if the folder cannot be made.
     pub fn make(dir: &Path, link: &str) -> Result<Option<Self>, ScratchError> {
         let Some(told) = inherited(SCRATCH) else {
             return Ok(None);
@@ -85,7 +94,7 @@ impl ScratchFolder {
             let mut builder = DirBuilder::new();
             builder.mode(0o700).recursive(true);
             builder.create(path.parent().unwrap_or(Path::new(".")))?;
-            // Of an earlier try at the same attempt, by hand.
+            // It is left if the same attempt was run before, by hand.
             let _ = fs::remove_dir_all(&path);
             builder.recursive(false).create(&path)?;
             let folder = path.canonicalize()?;
@@ -101,7 +110,7 @@ impl ScratchFolder {
             })
     }
 
-    /// Its absolute path.
+    /// Returns its absolute path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -125,7 +134,12 @@ pub fn remove(env: &[(String, String)], dir: &Path) {
     }
 }
 
-/// The directory itself: its variable replaced, and relative to `base`.
+/// Returns the path of a scratch directory, its variable replaced by the value from `var`; a
+/// relative one is below `base`.
+///
+/// # Errors
+///
+/// Returns [`ScratchError::NotSet`] if the variable is not set or empty.
 pub fn scratch_path(
     dir: &Path,
     base: &Path,

@@ -16,14 +16,21 @@ const POLL: Duration = Duration::from_millis(500);
 /// A command of a scheduler that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmissionError {
+    /// The scheduler did not answer.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// The command failed.
     #[error("`{command}` says: {said}")]
-    Refused { command: String, said: String },
+    Refused {
+        /// Command line.
+        command: String,
+        /// Message of the scheduler.
+        said: String,
+    },
 }
 
 impl SchedulerKind {
-    /// Asks whether the scheduler answers.
+    /// Checks that the scheduler answers.
     ///
     /// # Errors
     ///

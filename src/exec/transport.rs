@@ -61,8 +61,10 @@ pub trait Transport: CommandHost + Send {
 /// Failure to write the files of a job.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
+    /// The host did not answer.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// A file could not be read or written.
     #[error("could not write the job's files: {0}")]
     Files(#[from] io::Error),
 }
@@ -93,14 +95,14 @@ impl LocalTransport {
         }
     }
 
-    /// The same with a variable set.
+    /// Sets a variable of the commands.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.retain(|(other, _)| other != name);
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Environment of the commands.
+    /// Returns the environment of the commands.
     pub fn env(&self) -> &[(String, String)] {
         &self.env
     }

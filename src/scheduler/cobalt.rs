@@ -16,6 +16,7 @@ use super::{
 const WHOLE_NODES: &str = "remove it: Cobalt gives whole nodes with all that they have; \
                            `constraint` chooses among them";
 
+/// Table of constants of Cobalt.
 pub(super) static DIALECT: Dialect = Dialect {
     key: "cobalt",
     description: "A job of Cobalt for each task.",

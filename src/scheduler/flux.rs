@@ -25,6 +25,7 @@ const F58_DIGITS: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrst
 /// Jobs that one command gets.
 const AT_ONCE: usize = 500;
 
+/// Table of constants of Flux.
 pub(super) static DIALECT: Dialect = Dialect {
     key: "flux",
     description: "A job of Flux for each task.",
@@ -299,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_id_is_the_one_that_flux_prints() {
-        // Of `src/common/libutil/test/fluid.c`.
+        // From `src/common/libutil/test/fluid.c`.
         for (id, text) in [
             (0, "f1"),
             (1234, "fNH"),

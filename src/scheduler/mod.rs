@@ -135,14 +135,17 @@ pub trait Scheduler: Send {
 /// The job of one attempt at a task, as its script is made from it.
 #[derive(Clone, Debug)]
 pub struct TaskJob<'a> {
+    /// Name of the attempt.
     pub token: &'a str,
     /// Shape of the MPI program that the task starts; `None` for one process.
     pub shape: Option<&'a Shape>,
     /// Timeout of the task, from which the walltime of the job follows.
     pub limits: Limits,
+    /// Environment variables that the script exports.
     pub environment: &'a [(String, String)],
     /// Directory of the attempt, as the host of the scheduler sees it.
     pub dir: PathBuf,
+    /// Program and arguments that the script executes.
     pub argv: &'a [String],
 }
 

@@ -6,10 +6,15 @@ use super::{BatchParams, SchedulerKind, Subject};
 /// Requests of moldflow that follow from keys of the profile, besides those that it always makes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnRequests {
+    /// `queue` is given.
     pub queue: bool,
+    /// `account` is given.
     pub account: bool,
+    /// Memory is requested.
     pub memory: bool,
+    /// GPUs are requested.
     pub gpus: bool,
+    /// `constraint` is given.
     pub constraint: bool,
     /// True if tasks share the nodes of a block, which these options would divide.
     pub in_blocks: bool,
@@ -32,11 +37,13 @@ impl OwnRequests {
 /// Reason for which an option is refused, and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// Reason, which completes the sentence "the option ...".
     pub why: &'static str,
+    /// Advice for the user.
     pub hint: &'static str,
 }
 
-/// Returns why an entry of `options` cannot be a directive, if it cannot.
+/// Returns the refusal of an entry of `options`; None if it can be a directive.
 pub fn refusal(scheduler: SchedulerKind, option: &str, own: &OwnRequests) -> Option<Refusal> {
     if !option.starts_with('-') || !option.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
         return Some(Refusal {
@@ -51,7 +58,7 @@ pub fn refusal(scheduler: SchedulerKind, option: &str, own: &OwnRequests) -> Opt
     subjects.find(is_refused).map(Subject::refusal)
 }
 
-/// Returns why a constraint cannot stand in a script, if it cannot, and what one looks like.
+/// Returns the refusal of a constraint; None if it can stand in a script.
 pub fn constraint(scheduler: SchedulerKind, constraint: &str) -> Option<Refusal> {
     let rules = &scheduler.constraints;
     let is_plain = constraint
@@ -78,6 +85,7 @@ pub(super) type LongOptions = &'static [(&'static str, Subject)];
 
 /// Options of a command in the style of GNU getopt.
 pub(super) struct NamedOptions {
+    /// Long options.
     pub(super) long: LongOptions,
     /// Letters, and the long options that they stand for.
     pub(super) short: &'static [(char, &'static str)],

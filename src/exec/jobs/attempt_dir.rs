@@ -87,7 +87,9 @@ pub fn with_output(exit: Termination, dir: &Path) -> Termination {
 
 /// A transport, and the jobs whose directories it makes.
 pub struct JobHost<'a> {
+    /// Access to the host of the scheduler.
     pub via: &'a mut dyn Transport,
+    /// Jobs to submit.
     pub jobs: Vec<&'a Job>,
 }
 

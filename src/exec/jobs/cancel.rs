@@ -50,6 +50,7 @@ pub fn cancel_all(
 pub struct RemainingJobs {
     /// Empty where the scheduler does not tell.
     pub ids: Vec<String>,
+    /// Error of the last poll; None if the scheduler answered.
     pub why: Option<String>,
 }
 

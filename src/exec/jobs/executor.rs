@@ -1,5 +1,6 @@
-//! Executor of jobs: one job of a scheduler per task. `queue` decides which job is submitted, polled,
-//! cancelled and reported; the commands of the scheduler and the files of attempts are here.
+//! Executor of jobs: one job of a scheduler per task. `queue` decides which job is submitted,
+//! polled, cancelled and reported; the commands of the scheduler and the files of attempts are
+//! here.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;

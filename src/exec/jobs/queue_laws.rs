@@ -22,7 +22,7 @@ fn token(task: u64) -> Token {
     }
 }
 
-/// What happens next.
+/// Action of the queue, the user or the batch system.
 #[derive(Clone, Debug)]
 enum QueueAction {
     /// The commands of the queue are carried out, this many.
@@ -74,7 +74,7 @@ fn actions() -> impl Strategy<Value = QueueAction> {
     ]
 }
 
-/// What happens where answers lack a lot.
+/// Returns actions under which answers often lack jobs.
 fn lacking() -> impl Strategy<Value = QueueAction> {
     prop_oneof![
         4 => any::<(u16, bool)>().prop_map(|(lacking, told)| QueueAction::PollPart { lacking, told }),
@@ -99,7 +99,7 @@ struct QueueSimulation {
     /// Ids beside the jobs, which outlive an engine.
     noted: BTreeMap<Token, String>,
     files: BTreeMap<Token, AttemptFiles>,
-    /// How often each was submitted and taken in.
+    /// Number of submissions of each that the batch system accepted.
     taken: BTreeMap<Token, u32>,
     order: Vec<u64>,
     reported: BTreeMap<Token, Termination>,
@@ -366,7 +366,7 @@ proptest! {
         let mut simulation = QueueSimulation::new(limit, tasks);
         for action in actions {
             match action {
-                // What an engine leaves behind is taken over, whatever the limit; and an order that
+                // The jobs of an earlier engine are adopted, whatever the limit; and an order that
                 // was lost with an answer cannot be kept.
                 QueueAction::Die | QueueAction::LoseAnswer { .. } => continue,
                 action => simulation.apply(action),

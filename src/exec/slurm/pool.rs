@@ -27,9 +27,11 @@ pub struct BlockPolicy {
     pub min: usize,
     /// Blocks asked for when the first task comes.
     pub init: usize,
+    /// Most blocks at once.
     pub max: usize,
     /// Tasks of a block at once.
     pub capacity: usize,
+    /// Walltime of the job that holds a block.
     pub walltime: Duration,
     /// Time that a block may be idle before it is released.
     pub idle: Duration,

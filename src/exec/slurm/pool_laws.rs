@@ -140,7 +140,7 @@ impl PoolSimulation {
                 );
                 if let Some((JobState::Running, Some(until))) = self.blocks.get(&block) {
                     let needed = self.timeout.min(self.policy.walltime * 9 / 10);
-                    // What is known of a block is as old as the last look.
+                    // The state of a block is known as of the last poll.
                     assert!(
                         self.now + needed <= *until,
                         "it may not end before its block"

@@ -48,7 +48,7 @@ pub const NO_QUESTION: [(&str, &str); 2] = [
     ("SSH_ASKPASS_REQUIRE", "force"),
 ];
 
-/// A host behind SSH. The partitions that are on it share it.
+/// Connection to a host behind SSH, shared by the partitions on it.
 #[derive(Debug)]
 pub struct Connection {
     host: String,
@@ -75,9 +75,11 @@ enum Master {
 /// Exit status and output of a command on the remote host.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// None when a signal ended ssh.
+    /// None if a signal terminated ssh.
     pub code: Option<i32>,
+    /// Standard output.
     pub stdout: Vec<u8>,
+    /// Standard error, trimmed.
     pub stderr: String,
 }
 
@@ -109,7 +111,11 @@ impl Reply {
 }
 
 impl Connection {
-    /// A connection that is opened when it is first needed.
+    /// Creates a connection that is opened when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder of its socket cannot be made.
     pub fn new(host: &str) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
@@ -121,12 +127,16 @@ impl Connection {
         })
     }
 
+    /// Returns the name of the host.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Runs a script of `sh` to its end, which may take `limit`. Of an error it is not known
-    /// whether it ran, or still runs.
+    /// Runs a script of `sh` to its end, which may take `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConnectError`] if no answer came; it is not known if the script ran or still runs.
     pub fn run(
         &self,
         script: &str,

@@ -11,14 +11,18 @@ pub struct ExchangeMessage<'m> {
     /// Tokens of attempts that are over and were brought back.
     #[serde(borrow)]
     pub done: Vec<&'m str>,
+    /// The request.
     pub request: ExchangeRequest<'m>,
 }
 
+/// Request to the remote host.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ExchangeRequest<'m> {
     /// Makes the directory of an attempt, unless it is there.
     Put {
+        /// Name of the attempt.
         token: &'m str,
+        /// Files that are written.
         #[serde(borrow)]
         files: Vec<MessageFile<'m>>,
         /// Hash of a file that is kept there, and its name in the directory.
@@ -29,43 +33,55 @@ pub enum ExchangeRequest<'m> {
     Keep(#[serde(borrow)] Vec<MessageFile<'m>>),
     /// Asks for what is in the directory of an attempt but not in `except`.
     Get {
+        /// Name of the attempt.
         token: &'m str,
+        /// Paths in the directory that are not sent.
         #[serde(borrow)]
         except: Vec<&'m str>,
     },
     /// Removes what is left of old attempts of `run` other than `keep`, and of runs long gone.
     Sweep {
+        /// Name of the run.
         run: &'m str,
+        /// Tokens of attempts that are kept.
         #[serde(borrow)]
         keep: Vec<&'m str>,
     },
 }
 
-/// A file: its path in the directory, with `/`, and what is in it.
+/// File of an attempt.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageFile<'m> {
+    /// Path in the directory, with `/`.
     pub name: &'m str,
+    /// Content.
     pub content: &'m [u8],
 }
 
+/// Answer of the remote host.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExchangeAnswer<'m> {
+    /// It was done.
     Done,
     /// These hashes are not kept there; nothing was done.
     Missing(#[serde(borrow)] Vec<&'m str>),
+    /// Files of an attempt.
     Files(#[serde(borrow)] Vec<MessageFile<'m>>),
     /// There is no such attempt.
     NoAttempt,
+    /// It failed: the reason.
     Failed(&'m str),
 }
 
 impl ExchangeMessage<'_> {
+    /// Returns the message as bytes.
     pub fn encoded(&self) -> Vec<u8> {
         encoded(self)
     }
 }
 
 impl ExchangeAnswer<'_> {
+    /// Returns the message as bytes.
     pub fn encoded(&self) -> Vec<u8> {
         encoded(self)
     }

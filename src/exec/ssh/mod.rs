@@ -92,12 +92,17 @@ impl SshTransport {
         }
     }
 
-    /// The folder, as the host sees it.
+    /// Returns the folder, as the host sees it.
     pub fn work_dir(&self) -> &str {
         self.place.work_dir.to_str().unwrap_or_default()
     }
 
-    /// Connects, makes the folder, and sees to it that this program is there; its path there.
+    /// Connects, makes the folder, and copies this program if the profile names none. Returns the
+    /// path of the program there.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the host, the folder or the program cannot be used.
     pub fn prepare(&mut self) -> Result<PathBuf, ConnectError> {
         if let Some(there) = &self.there {
             return Ok(there.clone());
@@ -301,7 +306,7 @@ impl Transport for SshTransport {
                 word.clone_from(&there);
             }
         }
-        // What is relative to the directory of a run here is relative to the folder there.
+        // A path relative to the run directory here is relative to the folder there.
         for (_, value) in job.env.iter_mut().filter(|(name, _)| name == SCRATCH) {
             if let Ok(below) = Path::new(&*value).strip_prefix(RUN_DIR) {
                 *value = Path::new("../..").join(below).display().to_string();

@@ -24,6 +24,7 @@ pub struct WorkDir {
 }
 
 impl WorkDir {
+    /// Creates the store in `dir`, which need not exist.
     pub fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
@@ -69,7 +70,11 @@ impl WorkDir {
         })
     }
 
-    /// Directory of an attempt. A token is no path: its form is checked.
+    /// Returns the directory of an attempt.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `token` has not the form of a token: it could be any path.
     pub fn attempt(&self, token: &str) -> io::Result<PathBuf> {
         let is_token = token.parse::<Token>().is_ok_and(|token| {
             !token.run.is_empty() && token.run.chars().all(|c| c.is_ascii_alphanumeric())
@@ -80,6 +85,7 @@ impl WorkDir {
         }
     }
 
+    /// Returns the folder of the directories of all attempts.
     pub fn attempts(&self) -> PathBuf {
         self.dir.join("attempts")
     }
@@ -113,7 +119,7 @@ impl WorkDir {
         }
         for (hash, name) in links {
             let (from, to) = (self.kept(hash)?, new.join(plain(name)?));
-            // Where the file system has no hard links.
+            // The file system may have no hard links.
             if fs::hard_link(&from, &to).is_err() {
                 fs::copy(&from, &to)?;
             }
@@ -183,7 +189,7 @@ impl WorkDir {
                 fs::remove_file(self.kept(&name)?)?;
             }
         }
-        // What was being made or removed when something came in between.
+        // Left when this program was killed while it made or removed them.
         for (name, age, _) in entries(&self.dir)? {
             let path = self.dir.join(&name);
             if name.starts_with(UNFINISHED) && age > UNUSED {
@@ -213,7 +219,11 @@ impl WorkDir {
 
 const UNFINISHED: &str = ".unfinished-";
 
-/// A path of plain names, so that what comes from another host stays where it belongs.
+/// Returns a name as a path of plain components, so that a file stays below its directory.
+///
+/// # Errors
+///
+/// Fails if the path is empty, absolute, or has `..` in it.
 pub fn plain(name: &str) -> io::Result<&Path> {
     let path = Path::new(name);
     let is_plain = |part| matches!(part, Component::Normal(_));

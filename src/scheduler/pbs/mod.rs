@@ -23,6 +23,7 @@ use super::{
     TOKEN, Unreachable, ids_to_cancel,
 };
 
+/// Table of constants of PBS Pro and OpenPBS.
 pub(super) static DIALECT: Dialect = Dialect {
     key: "pbs",
     description: "A job of PBS Pro for each task.",
@@ -91,8 +92,8 @@ pub(super) static DIALECT: Dialect = Dialect {
 
 /// Jobs that one `qstat` gets.
 const ASKED_AT_ONCE: usize = 500;
-/// What every command that was given `-x` prints where the server keeps no history; it succeeds all
-/// the same.
+/// Message of every command that was given `-x` where the server keeps no history; the command
+/// succeeds all the same.
 const NO_HISTORY: &str = "not configured to maintain job history";
 
 /// Submits a job by the `qsub` of PBS or Cobalt.
@@ -168,8 +169,8 @@ impl Pbs {
         Ok(output)
     }
 
-    /// What `qstat` says of jobs: None for an id of which it says that it does not know it or that
-    /// its job has ended. Of an id that it does not mention nothing is known.
+    /// Asks `qstat` for jobs by their ids: None for an id that it does not know, or whose job has
+    /// ended. Nothing is known of an id that is missing from the answer.
     fn stat(
         &mut self,
         host: &mut dyn CommandHost,
@@ -254,8 +255,8 @@ impl Scheduler for Pbs {
     }
 }
 
-/// Whether the server keeps a history of jobs that have ended. Every user may read that; where it
-/// was never set, nothing is printed, and there is none.
+/// Returns true if the server keeps a history of jobs that have ended. Every user may read that
+/// setting; where it was never set, nothing is printed, and there is no history.
 fn keeps_history(host: &mut dyn CommandHost) -> Result<bool, Unreachable> {
     let output = host.run(&CommandRequest::new(["qstat", "-B", "-f"]))?;
     match output.succeeded() {

@@ -38,7 +38,7 @@ pub fn denied(stderr: &str) -> BTreeSet<String> {
 
 /// Reads `qstat -f -F dsv`: a job a line, `name=value` between bars.
 pub fn parse_jobs(text: &str) -> Vec<JobStatus> {
-    // What was cut off in the middle tells nothing.
+    // A line that was cut off tells nothing.
     let lines = text.split_inclusive('\n');
     let whole = lines.filter_map(|line| line.strip_suffix('\n'));
     whole.filter_map(parse_job).collect()

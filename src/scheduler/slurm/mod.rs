@@ -1,4 +1,4 @@
-//! The commands of Slurm that this program runs, and what their output means.
+//! Commands of Slurm, and their output.
 
 mod arrays;
 mod options;
@@ -23,6 +23,7 @@ use super::{
     Unreachable, checked, ids_to_cancel,
 };
 
+/// Table of constants of Slurm.
 pub(crate) static DIALECT: Dialect = Dialect {
     key: "slurm",
     description: "Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.",
@@ -375,7 +376,7 @@ fn sbatch(host: &mut dyn CommandHost, call: CommandRequest) -> Submission {
     submit_by(host, &call, &DIALECT)
 }
 
-/// `--time` of Slurm, in whole minutes as it counts.
+/// Returns a time as `--time` of Slurm takes it: in whole minutes, rounded up.
 pub(crate) fn minutes(time: Duration) -> String {
     time.as_secs().div_ceil(60).max(1).to_string()
 }

@@ -6,7 +6,9 @@ use crate::scheduler::{CommandHost, CommandRequest, Unreachable, checked};
 /// A running step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlurmStep {
+    /// Its id: `7.0`.
     pub id: String,
+    /// Its name, the token of its attempt.
     pub name: String,
 }
 
