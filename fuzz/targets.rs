@@ -17,8 +17,8 @@ use moldflow::config::{import, profiles, source};
 use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::{Termination, render};
 use moldflow::scheduler::{
-    BatchParams, CommandHost, CommandRequest, CommandOutput, Resources, Scheduler, SchedulerKind, Script,
-    SubmissionParams, Unreachable, slurm,
+    BatchParams, CommandHost, CommandOutput, CommandRequest, Resources, Scheduler, SchedulerKind,
+    Script, SubmissionParams, Unreachable, slurm,
 };
 use moldflow::simulate::{Outputs, QcEngine, Request};
 use moldflow::task::Event;

@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::launch::{Countdown, has_ended, wait};
 
-/// Period at which a child is looked at that has no process descriptor, because none is free.
+/// Period of the polls of a child without a process descriptor, because none is free.
 const WITHOUT_DESCRIPTOR: Duration = Duration::from_millis(10);
 
 /// Failure to run a child process. The child is dead in any case.

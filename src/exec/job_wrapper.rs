@@ -6,10 +6,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::sync::oneshot;
 
 use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait};
 use super::launcher::HOSTS;
@@ -203,26 +205,9 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
     });
     let exit = match child {
         Err(e) => Termination::of_start(&e),
-        Ok(mut child) => {
+        Ok(child) => {
             let leader = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
-            let (sender, waited) = tokio::sync::oneshot::channel();
-            let wait_for_it = move || {
-                let in_time = wait(leader, spec.timeout);
-                if !in_time {
-                    end_group(leader);
-                }
-                // Processes that the leader left behind; it is not reaped yet, so its id cannot
-                // name another group.
-                let _ = kill_process_group(leader, Signal::KILL);
-                let _ = sender.send((in_time, child.wait()));
-            };
-            if let Err(e) = std::thread::Builder::new().spawn(wait_for_it) {
-                end_group(leader);
-                return Err(explained(
-                    "could not start a thread that waits for the task",
-                    e,
-                ));
-            }
+            let ended = wait_in_thread(child, leader, spec.timeout)?;
             tokio::select! {
                 // The signal that cancels a job may reach its task as well, and must be noticed
                 // first.
@@ -232,16 +217,42 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
                     super::scratch::remove(&spec.env, &dir);
                     return Ok(Termination::Signal(Signal::TERM.as_raw()));
                 }
-                waited = waited => match waited.map_err(io::Error::other)? {
-                    (false, _) => Termination::TimedOut,
-                    (true, status) => exit_of(status?),
-                },
+                ended = ended => ended.map_err(io::Error::other)??,
             }
         }
     };
     super::scratch::remove(&spec.env, &dir);
     leave(&dir, &exit, started)?;
     Ok(exit)
+}
+
+/// Waits in a thread for a task, which is terminated at its timeout; its end is sent through the
+/// channel.
+fn wait_in_thread(
+    mut child: Child,
+    leader: Pid,
+    timeout: Duration,
+) -> io::Result<oneshot::Receiver<io::Result<Termination>>> {
+    let (sender, ended) = oneshot::channel();
+    let wait_for_it = move || {
+        let in_time = wait(leader, timeout);
+        if !in_time {
+            end_group(leader);
+        }
+        // Processes that the leader left behind; it is not reaped yet, so its id cannot name
+        // another group.
+        let _ = kill_process_group(leader, Signal::KILL);
+        let status = child.wait();
+        let _ = sender.send(match in_time {
+            true => status.map(exit_of),
+            false => Ok(Termination::TimedOut),
+        });
+    };
+    let started = std::thread::Builder::new().spawn(wait_for_it);
+    started.map(|_| ended).map_err(|e| {
+        end_group(leader);
+        explained("could not start a thread that waits for the task", e)
+    })
 }
 
 /// Writes the end of the task of `dir`.

@@ -28,7 +28,7 @@ pub struct LocalExecutor {
     reports: ReportSink,
 }
 
-/// Receiver of reports; false once nobody takes them any more.
+/// Receiver of reports; returns false once the channel is closed.
 type ReportSink = Arc<dyn Fn(Report) -> bool + Send + Sync>;
 
 fn sink(reports: UnboundedSender<Report>) -> impl Fn(Report) -> bool + Send + Sync {
@@ -48,7 +48,7 @@ struct Shared {
 struct LocalState {
     waiting: VecDeque<SlotWork>,
     running: HashMap<Token, RunningTask>,
-    /// Jobs that have ended, of which a process may still be there that left its group.
+    /// Tokens of jobs that ended, and may have left processes in other groups.
     ended: HashSet<String>,
     /// Time of the last sweep for such processes, and its duration.
     swept: Option<(Instant, Duration)>,

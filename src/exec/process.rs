@@ -94,7 +94,7 @@ pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> 
 
 /// Returns the age of a process, time that the machine slept included; None if it has ended.
 pub fn age(pid: Pid) -> Option<Duration> {
-    /// Ticks of `/proc` a second, on every architecture that there is still Rust for.
+    /// Ticks of `/proc` a second, on every architecture that Rust supports.
     const TICKS: u64 = 100;
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     // The name, in parentheses, may hold blanks; the start is the 22nd field, the 20th after it.
@@ -181,7 +181,7 @@ pub fn peak_memory_kib() -> Option<u64> {
     own_peak_kib().max(childrens_peak_kib())
 }
 
-/// From `/proc`: what `getrusage` says of this process includes the engine that started it.
+/// Reads `/proc`: `getrusage` counts the engine that started this process as well.
 fn own_peak_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

@@ -1,4 +1,4 @@
-//! Scratch folders: for what the programs of tasks write and nobody keeps, one an attempt.
+//! Scratch folders: one an attempt, for temporary files of the programs of tasks.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -8,15 +8,15 @@ use std::path::{Path, PathBuf};
 use crate::task::Token;
 use crate::text::path::variable;
 
-/// Tells a task where its scratch folder is to be, and the program in it where it is.
+/// Environment variable with the path of the scratch folder, for a task and for its programs.
 pub const SCRATCH: &str = "MOLDFLOW_SCRATCH";
-/// From the directory of an attempt to that of its run.
+/// Path from the directory of an attempt to that of its run.
 pub const RUN_DIR: &str = "../../..";
 
 /// The scratch directory of a site, for one run.
 #[derive(Clone, Debug)]
 pub struct Scratch {
-    /// As the profile has it.
+    /// `scratch` of the profile.
     dir: PathBuf,
     run_dir: PathBuf,
 }
@@ -58,7 +58,7 @@ impl Scratch {
         Some(self.dir_here()?.join(token.to_string()))
     }
 
-    /// Deletes the folders on this host that attempts of `run` left, but for those of `keep`.
+    /// Deletes the folders on this host that attempts of `run` other than `keep` left.
     pub fn sweep(&self, run: &str, keep: &[Token]) {
         let entries = self.dir_here().and_then(|dir| fs::read_dir(dir).ok());
         for entry in entries.into_iter().flatten().flatten() {
@@ -122,7 +122,7 @@ impl Drop for ScratchFolder {
     }
 }
 
-/// Deletes what a task that was killed in `dir` left in the scratch folder that `env` told it of.
+/// Deletes the scratch folder, named in `env`, of a task that was killed in `dir`.
 pub fn remove(env: &[(String, String)], dir: &Path) {
     let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     if let Some(told) = value(SCRATCH)

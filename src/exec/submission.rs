@@ -117,7 +117,7 @@ impl SchedulerKind {
         Some((self.parse_id)(&id).unwrap_or(id))
     }
 
-    /// Returns what is left of the walltime of a job, where the scheduler tells.
+    /// Returns the walltime that is left of a job; `None` if the scheduler does not tell.
     pub fn time_left(self, id: &str) -> Option<Duration> {
         let time_left = self.chain.time_left.as_ref()?;
         let said = run(&self.command(time_left.command, id, "")).ok()?;

@@ -6,4 +6,4 @@ mod executor;
 mod pool;
 mod probe;
 
-pub use executor::{AllocationBackend, AllocationExecutor, AllocationParams};
+pub use executor::{AllocationExecutor, AllocationParams};

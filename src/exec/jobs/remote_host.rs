@@ -14,7 +14,7 @@ use crate::scheduler::{
 };
 use crate::task::HostFault;
 
-/// A poll costs a few milliseconds of one processor there, and tasks may be short.
+/// A poll costs a few milliseconds of CPU time on that host, and tasks may be short.
 static INFO: SchedulerInfo = SchedulerInfo {
     name: "the host",
     clients: &["moldflow"],

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::client_config::proxy_jump;
 
-/// Reason why a host behind SSH cannot be used, told by the messages of OpenSSH and of the host.
+/// Reason why a host behind SSH cannot be used, known from the messages of OpenSSH and of the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
     /// No `ssh` is installed on this host.

@@ -13,15 +13,15 @@ use super::connect_error::{ConnectError, hung_up, last_line};
 use super::shell;
 use crate::exec::child::{self, ChildError, ChildOutput};
 
-/// The longest that connecting may take, the user's agent and jump hosts included.
+/// Longest time that connecting may take, the user's agent and jump hosts included.
 const CONNECTING: Duration = Duration::from_secs(60);
-/// The longest that it takes to talk to a master on this host.
+/// Longest time that a request to the master on this host may take.
 const CONTROL: Duration = Duration::from_secs(10);
-/// From one failed connection to the next: doubled from the first to the second.
+/// First and longest time from a failed connection to the next; doubled each time.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A connection that was used within this time is not looked at before it is used again.
+/// Time after its last use for which a connection is used again without a check.
 const FRESH: Duration = Duration::from_secs(20);
-/// The exit status by which ssh says that something is wrong with the connection.
+/// Exit status of ssh for an error of the connection.
 const LOST: i32 = 255;
 
 /// Options of the master connection and its clients. The rest is as the user's configuration has
@@ -163,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Sees to it that there is a master. After a failure it is not tried again for a while.
+    /// Opens a master connection if there is none. After a failure it is retried with a backoff.
     fn open(&self) -> Result<Master, ConnectError> {
         let mut state = self.lock();
         let fresh = state.used.is_some_and(|used| used.elapsed() < FRESH);

@@ -208,8 +208,8 @@ fn condition(dir: &Path, token: &str) -> io::Result<ProcessState> {
     })
 }
 
-/// Held while processes are started and looked for, so that none is missed between its mark and its
-/// start.
+/// Locks the attempts while processes are started or listed, so none is missed between its mark and
+/// its start.
 fn lock(work_dir: &WorkDir) -> io::Result<File> {
     let file = File::create(work_dir.attempts().join(".lock"))?;
     flock(&file, FlockOperation::LockExclusive)?;

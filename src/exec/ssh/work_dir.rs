@@ -155,7 +155,7 @@ impl WorkDir {
         Ok(ExchangeAnswer::Files(files.collect()).encoded())
     }
 
-    /// Removes the directory of an attempt, first from sight.
+    /// Removes the directory of an attempt, after it was renamed.
     fn remove(&self, token: &str) -> io::Result<()> {
         let (dir, gone) = (self.attempt(token)?, self.beside(token));
         clear_scratch(&dir);
@@ -210,7 +210,7 @@ impl WorkDir {
         }
     }
 
-    /// A path of this process's own for what is not whole yet, or not any more.
+    /// Returns a path of this process for a file or directory that is made or removed.
     fn beside(&self, name: &str) -> PathBuf {
         let id = std::process::id();
         self.dir.join(format!("{UNFINISHED}{name}-{id}"))
@@ -237,7 +237,7 @@ fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-/// The files below `dir` but for `except`, links and what is hidden, which is not whole yet.
+/// Collects the files below `dir`, except links, `except` and hidden files, which are unfinished.
 fn collect(
     dir: &Path,
     prefix: &str,
@@ -263,7 +263,7 @@ fn collect(
     Ok(())
 }
 
-/// Name, age and number of links of what is in a folder; nothing if there is none.
+/// Returns name, age and number of links of each entry of a folder; nothing if there is no folder.
 fn entries(dir: &Path) -> io::Result<Vec<(String, Duration, u64)>> {
     let entries = match fs::read_dir(dir) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
