@@ -9,7 +9,7 @@ use rustix::process::Pid;
 
 use super::launch::since_boot;
 use crate::scheduler::slurm::is_among;
-pub use crate::scheduler::{SUBMITS, TOKEN};
+pub(crate) use crate::scheduler::{SUBMITS, TOKEN};
 use crate::task::HostFault;
 
 /// The variable that carries the token of a client on this host, whose task runs elsewhere and has
