@@ -128,8 +128,11 @@ pub enum Outcome {
         /// Mean loss of the training steps; None if there was none.
         mean_loss: Option<f64>,
     },
-    /// Predictions, best first.
-    Screened { ranked: Vec<RankedCandidate> },
+    /// The surrogate ranked candidates.
+    Screened {
+        /// The candidates with their predictions, best first.
+        ranked: Vec<RankedCandidate>,
+    },
     /// The attempt failed.
     Failed(Failure),
 }
