@@ -17,8 +17,8 @@ use moldflow::config::{import, profiles, source};
 use moldflow::driver::{TaskProgram, TaskRun};
 use moldflow::exec::{Termination, render};
 use moldflow::scheduler::{
-    BatchParams, CommandHost, CommandRequest, Output, Resources, Scheduler, SchedulerKind, Script,
-    SubmissionParams, Unreachable, slurm,
+    BatchParams, CommandHost, CommandOutput, CommandRequest, Resources, Scheduler, SchedulerKind,
+    Script, SubmissionParams, Unreachable, slurm,
 };
 use moldflow::simulate::{Outputs, QcEngine, Request};
 use moldflow::task::Event;
@@ -260,11 +260,11 @@ fn batch() -> BatchParams {
 }
 
 /// A host whose every command prints this.
-struct Says(Output);
+struct Says(CommandOutput);
 
 impl Says {
     fn new(data: &[u8]) -> Self {
-        Self(Output {
+        Self(CommandOutput {
             code: Some(0),
             stdout: String::from_utf8_lossy(data).into_owned(),
             stderr: String::new(),
@@ -273,7 +273,7 @@ impl Says {
 }
 
 impl CommandHost for Says {
-    fn run(&mut self, _: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, _: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         Ok(self.0.clone())
     }
 

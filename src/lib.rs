@@ -2,7 +2,7 @@
 //!
 //! Data flows down this list; `ARCHITECTURE.md` draws it, `tests/architecture.rs` enforces it.
 
-pub mod host;
+mod host;
 
 pub mod chem;
 pub mod learn;

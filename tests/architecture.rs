@@ -18,7 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
     ("plan", &["text", "task", "config", "chem", "simulate"]),
-    ("exec", &["text", "task", "config", "scheduler"]),
+    ("exec", &["text", "task", "scheduler"]),
     ("store", &["task", "chem"]),
     (
         "engine",

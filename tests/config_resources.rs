@@ -95,22 +95,22 @@ const IMPOSSIBLE: [(&str, &str, &str); 24] = [
     ),
     (
         "executor: cobalt, memory_per_task: 1 GiB",
-        "Cobalt takes no `memory_per_task`",
+        "Cobalt does not support `memory_per_task`",
         "whole nodes",
     ),
     (
         "executor: cobalt, gpus_per_task: 1",
-        "Cobalt takes no `gpus_per_task`",
+        "Cobalt does not support `gpus_per_task`",
         "whole nodes",
     ),
     (
         "executor: local, slots: 1, constraint: a100",
-        "chooses no nodes",
+        "does not choose nodes",
         "`submit`",
     ),
     (
         "executor: allocation, constraint: a100",
-        "chooses no nodes",
+        "does not choose nodes",
         "`submit`",
     ),
     (
@@ -188,7 +188,7 @@ fn what_cannot_be_had_is_refused_with_its_line_and_a_way_out() {
         let line = if error.contains("`ml`") { 5 } else { 4 };
         assert!(
             error.starts_with(&format!("site.yml:{line}:"))
-                || error.contains("`qc` and those before"),
+                || error.contains("`qc` and of the partitions before"),
             "{error}"
         );
         assert!(error.contains(message), "{qc}: {error}");

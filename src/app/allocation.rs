@@ -7,11 +7,13 @@ use std::path::Path;
 use tokio::sync::mpsc::UnboundedSender;
 
 use super::error::{CommandError, causes};
+use super::node_shares::{ShareError, needed, share};
 use crate::config::site::{ExecutorConfig, PartitionConfig, Site};
-use crate::exec::allocation::{self, AllocationExecutor, AllocationParams, ShareError};
+use crate::exec::allocation::{AllocationExecutor, AllocationParams};
 use crate::exec::gpus::{VISIBLE, of_slots};
-use crate::exec::{self, NodesError, Report};
+use crate::exec::{self, Report};
 use crate::plan::launch_on_node;
+use crate::scheduler::NodesError;
 use crate::text::template::names;
 
 /// Names of the nodes of each partition that takes some of this job.
@@ -23,7 +25,7 @@ pub type Shares = BTreeMap<String, Vec<String>>;
 ///
 /// Fails if this process runs in no batch job, or if its nodes do not suffice.
 pub fn shares(site: &Site) -> Result<Shares, CommandError> {
-    if allocation::needed(site) == 0 {
+    if needed(site) == 0 {
         return Ok(Shares::new());
     }
     let nodes = exec::own_nodes().map_err(|error| match error {
@@ -42,7 +44,7 @@ pub fn shares(site: &Site) -> Result<Shares, CommandError> {
         }
         error => CommandError::new(causes(&error)),
     })?;
-    allocation::share(site, &nodes).map_err(|error| unfit(&error))
+    share(site, &nodes).map_err(|error| unfit(&error))
 }
 
 /// Returns the error of a job whose nodes do not suffice, with a hint.

@@ -8,7 +8,7 @@ use super::error::causes;
 use crate::config::campaign::{LoadedCampaign, MethodKind};
 use crate::config::site::PartitionConfig;
 use crate::driver::ResultCache;
-use crate::exec::{self, doctor};
+use crate::exec;
 use crate::host::hash::sha256_of_file;
 use crate::plan::Plan;
 use crate::simulate::{LIBRARIES, QcEngine};
@@ -66,7 +66,7 @@ fn versions_of(engine: &QcEngine, partition: &PartitionConfig) -> Result<Version
             ));
         }
         let unknown = |e: &dyn std::error::Error| format!("`{}`: {}", needed.program, causes(e));
-        let path = doctor::on_path(&needed.program)
+        let path = exec::on_path(&needed.program)
             .ok_or_else(|| format!("`{}` is not installed", needed.program))?;
         // Not every program reports its version, and not every build of one version computes the
         // same.

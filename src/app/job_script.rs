@@ -37,7 +37,7 @@ pub fn job_script(
     let script = Script {
         token: None,
         path: commands.as_deref(),
-        ..params.script(&TaskJob {
+        ..params.job_script(&TaskJob {
             token: &name,
             shape: None,
             limits: Limits::new(Duration::MAX),

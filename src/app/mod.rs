@@ -4,11 +4,13 @@
 pub mod allocation;
 pub mod audit;
 pub mod cache;
+pub mod doctor;
 pub mod error;
 pub mod executors;
 pub mod host;
 pub mod job_chain;
 pub mod job_script;
+pub mod node_shares;
 pub mod observer;
 pub mod outcome;
 pub mod remote_hosts;

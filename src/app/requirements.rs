@@ -6,7 +6,7 @@ use super::host::host_environment;
 use crate::config::campaign::{LoadedCampaign, MethodKind, Overrides};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::site::Site;
-use crate::exec::{LauncherError, doctor};
+use crate::exec::{LauncherError, on_path};
 use crate::plan::{self, Plan, PlannedStage};
 
 /// Reads a campaign and checks it, including the programs that it needs.
@@ -37,7 +37,7 @@ pub fn programs(
         }
         let place = loaded.place(&["methods", &stage.method_name, "engine"]);
         let needed = engine.simulator().requirement();
-        if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
+        if let Some(missing) = needed.filter(|needed| on_path(&needed.program).is_none()) {
             let message = format!(
                 "the engine `{}` needs the program `{}`, which is not installed",
                 engine.name(),
@@ -64,7 +64,7 @@ fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
         Ok(argv)
             if argv
                 .first()
-                .is_some_and(|program| doctor::on_path(program).is_some()) =>
+                .is_some_and(|program| on_path(program).is_some()) =>
         {
             None
         }

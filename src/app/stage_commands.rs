@@ -89,7 +89,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
         None => (None, PathBuf::from(DIRECTORY)),
     };
     let script = params.map(|params| {
-        let script = params.script(&TaskJob {
+        let script = params.job_script(&TaskJob {
             token: "TOKEN",
             shape: shape.as_ref(),
             limits: stage.limits,

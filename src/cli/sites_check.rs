@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::sites::profile;
 use super::{ExitStatus, print};
+use crate::app::doctor::{self, Finding, Host, ProgramRequirement, Verdict};
 use crate::app::error::CommandError;
 use crate::app::host::is_here;
-use crate::exec::doctor::{self, Finding, Host, ProgramRequirement, Verdict};
 use crate::host::name::host_name;
 use crate::simulate::{self, Requirement};
 

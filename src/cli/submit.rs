@@ -13,15 +13,15 @@ use crate::app::error::{CommandError, causes};
 use crate::app::host::{host_environment, own_executable};
 use crate::app::job_chain::{self, JobChain};
 use crate::app::job_script::job_script;
+use crate::app::node_shares::share;
 use crate::app::{allocation, remote_hosts, requirements, run_dir};
 use crate::config::campaign::LoadedCampaign;
 use crate::config::duration::Duration;
 use crate::config::site::Submit;
-use crate::exec::Nodes;
-use crate::exec::allocation::share;
-use crate::exec::doctor::on_path;
+use crate::exec::on_path;
 use crate::exec::transport::LocalTransport;
 use crate::plan::passed_variables;
+use crate::scheduler::Nodes;
 use crate::store::Store;
 use crate::task::StoppedBy;
 

@@ -50,14 +50,15 @@ pub trait Core: Send + 'static {
 /// Methods are called by one thread, one at a time, and may block; while one blocks, the executor
 /// makes no progress, but no caller of `Executor` waits, `adopt` with `ADOPTS_AT_ONCE` excepted.
 pub trait Backend: Send + 'static {
+    /// State machine that decides.
     type Core: Core;
     /// Message from a helper of the backend, for example the end of a client process.
     type Signal: Send + 'static;
 
     /// Name of the thread.
     const NAME: &'static str;
-    /// Whether `adopt` is fast enough for the driver to wait for. If not, each job is said to be
-    /// adopted, and the backend starts what turns out never to have started.
+    /// True if the driver waits for `adopt`, which then must be fast. Otherwise each job is said to
+    /// be adopted, and the backend starts what turns out never to have started.
     const ADOPTS_AT_ONCE: bool;
 
     /// Takes new jobs.
@@ -110,12 +111,12 @@ pub type CommandOf<B> = <<B as Backend>::Core as Core>::Command;
 /// after the report is in the channel, and jobs to be adopted count from the call on.
 pub struct Actor<B: Backend> {
     inbox: Sender<Message<B::Signal>>,
-    counts: Arc<Counts>,
+    counts: Arc<JobCounts>,
     thread: Option<JoinHandle<Vec<String>>>,
 }
 
 #[derive(Default)]
-struct Counts {
+struct JobCounts {
     slots: AtomicUsize,
     /// Jobs that have begun and are not reported, as the core counts them.
     unreported: AtomicUsize,
@@ -161,7 +162,7 @@ impl<B: Backend> Actor<B> {
         backend: impl FnOnce(SignalSender<B::Signal>) -> io::Result<B>,
     ) -> io::Result<Self> {
         let (sender, inbox) = channel();
-        let counts = Arc::new(Counts::default());
+        let counts = Arc::new(JobCounts::default());
         let worker = Worker {
             backend: backend(SignalSender(sender.clone()))?,
             core,
@@ -251,7 +252,7 @@ struct Worker<B: Backend> {
     core: B::Core,
     commands: VecDeque<CommandOf<B>>,
     inbox: Receiver<Message<B::Signal>>,
-    counts: Arc<Counts>,
+    counts: Arc<JobCounts>,
     started: Instant,
 }
 

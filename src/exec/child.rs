@@ -15,7 +15,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::launch::{Countdown, has_ended, wait};
 
-/// Period at which a child is looked at that has no process descriptor, because none is free.
+/// Period of the polls of a child without a process descriptor, because none is free.
 const WITHOUT_DESCRIPTOR: Duration = Duration::from_millis(10);
 
 /// Failure to run a child process. The child is dead in any case.
@@ -24,10 +24,17 @@ pub enum ChildError {
     /// The host started no process, or did not let it be observed.
     #[error(transparent)]
     Io(#[from] io::Error),
+    /// It was killed after this time.
     #[error("no answer within {} s", .0.as_secs())]
     TimedOut(Duration),
+    /// It was killed because one of its outputs became too long.
     #[error("the child wrote more than {limit} bytes to its {output}")]
-    OutputTooLong { output: &'static str, limit: u64 },
+    OutputTooLong {
+        /// Name of the output.
+        output: &'static str,
+        /// Most bytes that were allowed.
+        limit: u64,
+    },
 }
 
 impl ChildError {
@@ -50,8 +57,11 @@ impl From<ChildError> for io::Error {
 /// Exit status and output of a child process.
 #[derive(Clone, Debug)]
 pub struct ChildOutput {
+    /// Exit status or signal.
     pub status: ExitStatus,
+    /// Standard output.
     pub stdout: Vec<u8>,
+    /// Standard error.
     pub stderr: Vec<u8>,
 }
 
@@ -188,11 +198,11 @@ enum Until {
 /// Pipes of a child: the rest of its input, and its two outputs.
 struct Pipes<'p> {
     input: Option<(ChildStdin, &'p [u8])>,
-    outputs: [Output<'p>; 2],
+    outputs: [OutputPipe<'p>; 2],
 }
 
-/// One output of a child on its way to a file or buffer.
-struct Output<'p> {
+/// Pipe of one output, and the file or buffer that it is copied into.
+struct OutputPipe<'p> {
     name: &'static str,
     from: Option<File>,
     to: &'p mut dyn Write,
@@ -217,8 +227,8 @@ impl<'p> Pipes<'p> {
         Ok(Self {
             input,
             outputs: [
-                Output::new("standard output", out, stdout, limit)?,
-                Output::new("standard error", err, stderr, limit)?,
+                OutputPipe::new("standard output", out, stdout, limit)?,
+                OutputPipe::new("standard error", err, stderr, limit)?,
             ],
         })
     }
@@ -293,7 +303,7 @@ impl<'p> Pipes<'p> {
     }
 }
 
-impl<'p> Output<'p> {
+impl<'p> OutputPipe<'p> {
     fn new(
         name: &'static str,
         from: Option<OwnedFd>,

@@ -4,8 +4,12 @@ use std::io;
 
 use rustix::thread::{CpuSet, sched_getaffinity};
 
-/// The cores of each of `slots` slots, `each` of them, beginning after the first `taken` of those
-/// that this process may use. When they run out it begins again with the first: then slots share.
+/// Returns `each` cores for each of `slots` slots, beginning after the first `taken` of those that
+/// this process may use. When they run out it begins again with the first: then slots share cores.
+///
+/// # Errors
+///
+/// Fails if the affinity of this process cannot be read.
 pub fn of_slots(slots: usize, each: usize, taken: usize) -> io::Result<Vec<CpuSet>> {
     let ours = sched_getaffinity(None)?;
     let cores = (0..CpuSet::MAX_CPU).filter(|core| ours.is_set(*core));

@@ -11,7 +11,9 @@ use crate::task::{HostFault, Limits, Shape, Token};
 /// Attempt at a task, ready to be started.
 #[derive(Clone, Debug)]
 pub struct Job {
+    /// Name of the attempt.
     pub token: Token,
+    /// Program and arguments.
     pub argv: Vec<String>,
     /// Environment of the process besides the allow-list.
     pub env: Vec<(String, String)>,
@@ -32,14 +34,16 @@ pub struct Job {
 /// Report of an executor about a job.
 #[derive(Clone, Debug)]
 pub struct Report {
+    /// Name of the attempt.
     pub token: Token,
+    /// The change.
     pub event: JobEvent,
     /// Milliseconds since the Unix epoch.
     pub at: i64,
 }
 
 impl Report {
-    /// Report of this moment.
+    /// Returns a report of this moment.
     pub fn now(token: Token, event: JobEvent) -> Self {
         let at = now();
         Self { token, event, at }
@@ -53,6 +57,7 @@ pub enum JobEvent {
     Started,
     /// It has ended.
     Ended {
+        /// End that was observed.
         exit: Termination,
         /// Content of the result file, if there is one.
         result: Option<Vec<u8>>,
@@ -64,29 +69,34 @@ pub enum JobEvent {
 /// End of an attempt, as its executor observed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Termination {
+    /// It exited with this status.
     Code(i32),
+    /// It was terminated by this signal.
     Signal(i32),
+    /// It was terminated at its timeout.
     TimedOut,
+    /// This program cancelled it.
     Cancelled,
+    /// Its process could not be started, or its submission was rejected: the reason.
     LaunchFailed(String),
-    /// The host kept it from starting.
+    /// A fault of the host kept it from starting.
     NotStarted(HostFault, String),
-    /// The host keeps what it left, or whether it runs, from being read.
+    /// A fault of the host keeps its files or its state from being read.
     Unread(HostFault, String),
     /// The batch system ended it at its walltime.
     Walltime,
-    /// The batch system took its node away or lost it: its word.
+    /// The batch system lost its node or gave it to another job: its word.
     NodeLost(String),
-    /// Somebody else had the batch system end it.
+    /// The batch system ended it at the request of somebody else.
     CancelledByHand,
-    /// The batch system says that it ended, in this word, and the job itself left no trace.
+    /// The batch system reports its end in this word, and it left no files.
     Word(String),
-    /// It is gone and nobody saw it end.
+    /// It is gone, and its end was not observed.
     Unseen,
 }
 
 impl Termination {
-    /// Termination of an attempt whose start failed with this error.
+    /// Returns the termination of an attempt whose start failed with this error.
     pub fn of_start(error: &io::Error) -> Self {
         match HostFault::of(error) {
             Some(fault) => Self::NotStarted(fault, error.to_string()),

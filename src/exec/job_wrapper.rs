@@ -6,10 +6,12 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::process::Child;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::sync::oneshot;
 
 use super::launch::{end_group, exit_of, now, read_left, read_result, spawn, wait};
 use super::launcher::HOSTS;
@@ -23,8 +25,9 @@ use crate::scheduler::{
 };
 use crate::task::{HostFault, explained};
 
-/// Names of the files in the directory of an attempt.
+/// File with the specification of a job, in the directory of its attempt.
 pub const JOB_SPEC_FILE: &str = "job.json";
+/// File with the exit status of a task, in the directory of its attempt.
 pub const END_FILE: &str = "exit.json";
 /// Output of the script itself; the task's own output is in `stdout` and `stderr`.
 pub const SCRIPT_OUTPUT: &str = "job.out";
@@ -41,16 +44,20 @@ struct JobSpec {
 /// Exit status and times of a task, as its job saw them; contents of `exit.json`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AttemptEnd {
+    /// End of the process.
     pub exit: Termination,
     /// Milliseconds since the Unix epoch.
     pub started: i64,
+    /// Milliseconds since the Unix epoch.
     pub ended: i64,
 }
 
 /// Result and exit status that an attempt left in its directory.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AttemptFiles {
+    /// Content of the result file; None if there is none.
     pub result: Option<Vec<u8>>,
+    /// Content of `exit.json`; None if there is none, or if it is unreadable.
     pub ended: Option<AttemptEnd>,
 }
 
@@ -82,6 +89,7 @@ impl AttemptFiles {
         }
     }
 
+    /// Returns true if the attempt left neither.
     pub fn is_empty(&self) -> bool {
         self.result.is_none() && self.ended.is_none()
     }
@@ -165,9 +173,9 @@ pub fn script(setup: &[String], argv: &[String]) -> String {
     format!("#!/bin/sh\n{setup}exec {}\n", quoted.join(" "))
 }
 
-/// Runs the job specified in the file `spec`; how it ended is on disk afterwards. When the
-/// scheduler sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the
-/// scheduler's word tells why.
+/// Runs the job specified in the file `spec` and writes its end to `exit.json`. When the scheduler
+/// sends SIGTERM or SIGHUP the task is terminated and nothing is written: then the state that the
+/// scheduler reports tells why.
 ///
 /// # Errors
 ///
@@ -197,26 +205,9 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
     });
     let exit = match child {
         Err(e) => Termination::of_start(&e),
-        Ok(mut child) => {
+        Ok(child) => {
             let leader = Pid::from_raw(child.id().cast_signed()).ok_or(io::ErrorKind::Other)?;
-            let (sender, waited) = tokio::sync::oneshot::channel();
-            let wait_for_it = move || {
-                let in_time = wait(leader, spec.timeout);
-                if !in_time {
-                    end_group(leader);
-                }
-                // Processes that the leader left behind; it is not reaped yet, so its id cannot
-                // name another group.
-                let _ = kill_process_group(leader, Signal::KILL);
-                let _ = sender.send((in_time, child.wait()));
-            };
-            if let Err(e) = std::thread::Builder::new().spawn(wait_for_it) {
-                end_group(leader);
-                return Err(explained(
-                    "could not start a thread that waits for the task",
-                    e,
-                ));
-            }
+            let ended = wait_in_thread(child, leader, spec.timeout)?;
             tokio::select! {
                 // The signal that cancels a job may reach its task as well, and must be noticed
                 // first.
@@ -226,10 +217,7 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
                     super::scratch::remove(&spec.env, &dir);
                     return Ok(Termination::Signal(Signal::TERM.as_raw()));
                 }
-                waited = waited => match waited.map_err(io::Error::other)? {
-                    (false, _) => Termination::TimedOut,
-                    (true, status) => exit_of(status?),
-                },
+                ended = ended => ended.map_err(io::Error::other)??,
             }
         }
     };
@@ -238,7 +226,36 @@ pub async fn run_job(spec: &Path) -> io::Result<Termination> {
     Ok(exit)
 }
 
-/// Leaves in `dir` how its task ended.
+/// Waits in a thread for a task, which is terminated at its timeout; its end is sent through the
+/// channel.
+fn wait_in_thread(
+    mut child: Child,
+    leader: Pid,
+    timeout: Duration,
+) -> io::Result<oneshot::Receiver<io::Result<Termination>>> {
+    let (sender, ended) = oneshot::channel();
+    let wait_for_it = move || {
+        let in_time = wait(leader, timeout);
+        if !in_time {
+            end_group(leader);
+        }
+        // Processes that the leader left behind; it is not reaped yet, so its id cannot name
+        // another group.
+        let _ = kill_process_group(leader, Signal::KILL);
+        let status = child.wait();
+        let _ = sender.send(match in_time {
+            true => status.map(exit_of),
+            false => Ok(Termination::TimedOut),
+        });
+    };
+    let started = std::thread::Builder::new().spawn(wait_for_it);
+    started.map(|_| ended).map_err(|e| {
+        end_group(leader);
+        explained("could not start a thread that waits for the task", e)
+    })
+}
+
+/// Writes the end of the task of `dir`.
 fn leave(dir: &Path, exit: &Termination, started: i64) -> io::Result<()> {
     let ended = AttemptEnd {
         exit: exit.clone(),

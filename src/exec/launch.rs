@@ -1,4 +1,4 @@
-//! The directory of a job and the process in it: made, started, waited for, ended.
+//! Directory of a job, and the process in it: preparation, start, wait and termination.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -21,7 +21,11 @@ use crate::task::{HostFault, explained};
 /// Time that a process group has to end after SIGTERM.
 pub const GRACE: Duration = Duration::from_secs(2);
 
-/// Makes the directory of a job with the files that it starts from.
+/// Makes the directory of a job with its input files and links.
+///
+/// # Errors
+///
+/// Fails if a file cannot be written or linked.
 pub fn prepare(job: &Job) -> io::Result<()> {
     fs::create_dir_all(&job.dir)?;
     // Were there a result it would be of another attempt of this number, which a damaged journal
@@ -56,6 +60,10 @@ fn link(from: &Path, to: &Path) -> io::Result<()> {
 
 /// Starts `argv` in `dir` as the leader of a process group, its output in the files `stdout` and
 /// `stderr` there.
+///
+/// # Errors
+///
+/// Fails if the program is missing, or if the host starts no process or opens no file.
 pub fn spawn(
     argv: &[String],
     dir: &Path,
@@ -174,13 +182,21 @@ fn is_ready(fd: &OwnedFd, limit: Duration) -> bool {
 /// Bytes of a result that are read; a longer one is none.
 const LONGEST_RESULT: u64 = 256 << 20;
 
-/// The result file of an attempt, None unless it is a file: a task may have left anything in its
-/// place. An error only where the host keeps it from being read.
+/// Returns the result file of an attempt, None unless it is a file: a task may have left anything
+/// in its place.
+///
+/// # Errors
+///
+/// Returns `Termination::Unread` if a fault of the host keeps it from being read.
 pub fn read_result(job: &Job) -> Result<Option<Vec<u8>>, Termination> {
     read_left(&job.dir.join(job.result))
 }
 
-/// A file that an attempt left; neither a link nor a pipe is opened.
+/// Returns the content of a file that an attempt left, None if it is missing, a link or a pipe.
+///
+/// # Errors
+///
+/// Returns `Termination::Unread` if a fault of the host keeps it from being read.
 pub fn read_left(path: &Path) -> Result<Option<Vec<u8>>, Termination> {
     let read = || {
         let mut options = OpenOptions::new();
@@ -205,7 +221,7 @@ pub fn read_left(path: &Path) -> Result<Option<Vec<u8>>, Termination> {
     })
 }
 
-/// SIGTERM to the group, and SIGKILL to what does not heed it.
+/// Sends SIGTERM to a process group, and SIGKILL if its leader still runs after `GRACE`.
 pub fn end_group(leader: Pid) {
     let _ = kill_process_group(leader, Signal::TERM);
     if !wait(leader, GRACE) {
@@ -213,6 +229,7 @@ pub fn end_group(leader: Pid) {
     }
 }
 
+/// Returns the termination that an exit status means.
 pub fn exit_of(status: ExitStatus) -> Termination {
     match (status.code(), status.signal()) {
         (Some(code), _) => Termination::Code(code),
@@ -221,9 +238,8 @@ pub fn exit_of(status: ExitStatus) -> Termination {
     }
 }
 
-/// Milliseconds since the Unix epoch: the wall clock as this process first saw it, and the time
-/// since then. So a clock that is set changes no duration, and the time that a machine sleeps is
-/// counted.
+/// Returns the time in milliseconds since the Unix epoch: the wall clock as this process first saw
+/// it plus the time since then. A clock that is set changes no duration; sleep is counted.
 pub fn now() -> i64 {
     static FIRST: OnceLock<(i64, Duration)> = OnceLock::new();
     let (wall, boot) = FIRST.get_or_init(|| {
@@ -233,7 +249,7 @@ pub fn now() -> i64 {
     wall + since_boot().saturating_sub(*boot).as_millis() as i64
 }
 
-/// Time since the machine was started, sleep included.
+/// Returns the time since the machine was started, sleep included.
 pub fn since_boot() -> Duration {
     let mut time = libc::timespec {
         tv_sec: 0,

@@ -6,19 +6,27 @@ use std::path::{Path, PathBuf};
 
 use crate::task::{Launch, Shape};
 use crate::text::path::{HomeError, expanded, in_home};
-use crate::text::template::{Piece, pieces};
+use crate::text::template::{Piece, names, pieces};
 
 /// The file in the directory of an attempt that names its nodes, one a line, where its executor
 /// chose them.
 pub const HOSTS: &str = "hosts";
 
 impl Launch {
-    /// The words that go before the program's own.
+    /// Returns the words that go before the program's own.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the template does not render.
     pub fn argv(&self) -> Result<Vec<String>, LauncherError> {
         render(&self.template, &self.shape)
     }
 
-    /// The same in the directory of an attempt, where the file `HOSTS` may name its nodes.
+    /// Returns the same in the directory of an attempt, where the file `HOSTS` may name its nodes.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the template does not render.
     pub fn argv_in(&self, dir: &Path) -> Result<Vec<String>, LauncherError> {
         let mut shape = self.shape.clone();
         if let Ok((path, text)) = read(&dir.join(HOSTS)) {
@@ -34,7 +42,7 @@ fn read(path: &Path) -> io::Result<(PathBuf, String)> {
 }
 
 impl Shape {
-    /// The value of a variable of templates; none if it is not known here.
+    /// Returns the value of a variable of templates; None if it is not known here.
     fn value(&self, name: &str) -> Result<Option<String>, LauncherError> {
         let total = self.nodes.get().saturating_mul(self.ranks_per_node.get());
         Ok(match name {
@@ -56,32 +64,53 @@ impl Shape {
     }
 }
 
-/// Error of a template that gives no command.
+/// Error of a template of an MPI command.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LauncherError {
+    /// It has no words.
     #[error("the MPI command is empty")]
     Empty,
+    /// A quotation mark is not closed: the template.
     #[error("a quotation mark in the MPI command `{0}` is never closed")]
     OpenQuote(String),
+    /// The braces of a word do not match.
     #[error("`{word}` in the MPI command is no template: {reason}")]
-    NoTemplate { word: String, reason: String },
+    NoTemplate {
+        /// The word.
+        word: String,
+        /// Reason that the template parser gave.
+        reason: String,
+    },
+    /// There is no variable of this name.
     #[error("the MPI command does not know `{{{{{0}}}}}`")]
     UnknownVariable(String),
+    /// The value of this variable is not known here.
     #[error("the MPI command wants `{{{{{0}}}}}`, which this site does not tell")]
     NotTold(String),
+    /// The home directory is not known.
     #[error("the MPI command: {0}")]
     Home(#[from] HomeError),
 }
 
-/// The words of a template, each with its variables filled in.
+/// Returns the words of a template with its variables filled in. It is split first, so no value
+/// becomes two words, and no shell reads it.
 ///
-/// It is split first, so that no value ever becomes two words, and no shell has a part in it.
+/// # Errors
+///
+/// Fails if the template is malformed, or has a variable whose value is not known here.
 pub fn render(template: &str, shape: &Shape) -> Result<Vec<String>, LauncherError> {
     let words = split(template)?;
     if words.is_empty() {
         return Err(LauncherError::Empty);
     }
     words.iter().map(|word| expand(word, shape)).collect()
+}
+
+/// Returns the variable of a template that names the nodes on which the launcher starts a program;
+/// None if the launcher chooses them itself.
+pub fn placed_by(template: &str) -> Option<&'static str> {
+    let is_named = |variable: &&str| names(template, variable);
+    ["hosts", "hostfile"].into_iter().find(is_named)
 }
 
 fn expand(word: &str, shape: &Shape) -> Result<String, LauncherError> {

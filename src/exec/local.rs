@@ -16,11 +16,11 @@ use tokio::sync::mpsc::UnboundedSender;
 
 use super::gpus::VISIBLE;
 use super::launch::read_result;
-use super::process::{Environment, Process, TOKEN, find_processes, token_of};
+use super::process::{Process, ProcessEnvironment, TOKEN, find_processes, token_of};
 use super::{Adoption, Executor, Job, JobEvent, Report, Termination};
 use crate::task::{HostFault, Token};
 
-/// The `local` executor.
+/// Executor that runs jobs as processes of this host.
 pub struct LocalExecutor {
     shared: Arc<Shared>,
     slots: usize,
@@ -28,7 +28,7 @@ pub struct LocalExecutor {
     reports: ReportSink,
 }
 
-/// Receiver of reports; false once nobody takes them any more.
+/// Receiver of reports; returns false once the channel is closed.
 type ReportSink = Arc<dyn Fn(Report) -> bool + Send + Sync>;
 
 fn sink(reports: UnboundedSender<Report>) -> impl Fn(Report) -> bool + Send + Sync {
@@ -39,7 +39,7 @@ fn sink(reports: UnboundedSender<Report>) -> impl Fn(Report) -> bool + Send + Sy
 struct Shared {
     state: Mutex<LocalState>,
     work: Condvar,
-    environment: Environment,
+    environment: ProcessEnvironment,
     /// The variable that carries the token of a job.
     variable: &'static str,
 }
@@ -48,7 +48,7 @@ struct Shared {
 struct LocalState {
     waiting: VecDeque<SlotWork>,
     running: HashMap<Token, RunningTask>,
-    /// Jobs that have ended, of which a process may still be there that left its group.
+    /// Tokens of jobs that ended, and may have left processes in other groups.
     ended: HashSet<String>,
     /// Time of the last sweep for such processes, and its duration.
     swept: Option<(Instant, Duration)>,
@@ -75,13 +75,21 @@ struct RunningTask {
 }
 
 impl LocalExecutor {
-    /// An executor of `slots` slots that reports to `reports`; an error where the system has no
-    /// threads left, or no process descriptors (Linux before 5.3).
+    /// Creates an executor of `slots` slots that reports to `reports`.
+    ///
+    /// # Errors
+    ///
+    /// The host starts no thread, or has no process descriptors (Linux before 5.3).
     pub fn new(slots: usize, reports: UnboundedSender<Report>) -> io::Result<Self> {
         Self::of_clients(slots, TOKEN, sink(reports))
     }
 
-    /// The same with a slot for each of these sets of cores, to which its tasks are confined.
+    /// Creates an executor with a slot for each set of cores, to which the tasks of the slot are
+    /// confined.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
     pub fn pinned(cores: Vec<CpuSet>, reports: UnboundedSender<Report>) -> io::Result<Self> {
         let mut executor = Self::without_slots(TOKEN, Arc::new(sink(reports)))?;
         for set in cores {
@@ -90,14 +98,18 @@ impl LocalExecutor {
         Ok(executor)
     }
 
-    /// The same with GPUs, a set for each slot, that its tasks see in turn.
+    /// Adds GPUs, a set for each slot; a task sees one set.
     pub fn with_gpus(self, sets: Vec<String>) -> Self {
         self.shared.lock().gpus = sets.into();
         self
     }
 
-    /// The same for jobs that are the clients of tasks elsewhere, whose token is in another
-    /// variable than that of tasks.
+    /// Creates an executor of jobs that are the clients of tasks elsewhere. `variable` carries
+    /// their tokens, which differs from that of tasks.
+    ///
+    /// # Errors
+    ///
+    /// As `new`.
     pub fn of_clients(
         slots: usize,
         variable: &'static str,
@@ -115,7 +127,7 @@ impl LocalExecutor {
         let shared = Arc::new(Shared {
             state: Mutex::default(),
             work: Condvar::new(),
-            environment: Environment::inherited(),
+            environment: ProcessEnvironment::inherited(),
             variable,
         });
         Ok(Self {
@@ -132,7 +144,7 @@ impl LocalExecutor {
             .name("slot".into())
             .stack_size(256 << 10);
         let serve = move || {
-            // What a thread starts inherits its cores.
+            // Processes that a thread starts inherit its cores.
             if let Some(Err(e)) = cores.map(|set| sched_setaffinity(None, &set)) {
                 tracing::warn!("a slot could not be given its cores: {e}");
             }
@@ -255,7 +267,7 @@ impl Executor for LocalExecutor {
 }
 
 impl Drop for LocalExecutor {
-    /// Ends what still runs.
+    /// Terminates the jobs that still run.
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.closed = true;
@@ -289,7 +301,7 @@ fn hold(process: &Process, variable: &str) -> io::Result<Option<(Pid, OwnedFd)>>
     Ok(is_same.then_some((process.pid, fd)))
 }
 
-/// The end of an attempt of which nobody knows whether it runs.
+/// Returns the end of an attempt of which it is not known if it runs.
 fn unseen(error: &io::Error) -> Termination {
     let fault = HostFault::of(error).unwrap_or(HostFault::InputOutput);
     let why = format!("could not look for the tasks of an earlier engine: {error}");

@@ -1,10 +1,9 @@
 //! Executors: they run the jobs of a partition as processes, and report how these end.
 
-pub mod actor;
-pub mod allocation;
+mod actor;
+pub(crate) mod allocation;
 mod child;
 pub mod cores;
-pub mod doctor;
 pub mod gpus;
 mod job;
 mod job_wrapper;
@@ -12,27 +11,30 @@ pub mod jobs;
 mod launch;
 mod launcher;
 mod local;
+pub(crate) mod probe;
 mod process;
 mod program;
 mod scratch;
 mod secrets;
 pub mod slurm;
 pub mod ssh;
-pub mod submission;
+pub(crate) mod submission;
 pub mod transport;
 mod verdict;
 
 pub use job::{Adoption, Job, JobEvent, Report, Termination};
-pub use job_wrapper::{discard, own_nodes, run_job};
-pub use launch::now;
-pub use launcher::{HOSTS, LauncherError, render};
+pub(crate) use job_wrapper::{discard, own_nodes, run_job};
+pub(crate) use launch::now;
+pub(crate) use launcher::{HOSTS, placed_by};
+pub use launcher::{LauncherError, render};
 pub use local::LocalExecutor;
-pub use process::{Environment, find_clients, peak_memory_kib};
-pub use program::{PROGRAM_ERR, ProgramError, ProgramOutput, run, version};
-pub use scratch::{SCRATCH, Scratch, ScratchError, ScratchFolder};
-pub use secrets::Secrets;
+pub(crate) use process::{ProcessEnvironment, find_clients, peak_memory_kib};
+pub(crate) use program::{PROGRAM_ERR, on_path, version};
+pub use program::{ProgramError, ProgramOutput, run};
+pub use scratch::Scratch;
+pub(crate) use scratch::{SCRATCH, ScratchError, ScratchFolder, scratch_path};
+pub(crate) use secrets::Secrets;
 
-pub use crate::scheduler::{Nodes, NodesError};
 use crate::task::Token;
 
 /// Runs the jobs of a partition. Reports go to the channel that the executor was made with.

@@ -9,7 +9,7 @@ use rustix::process::Pid;
 
 use super::launch::since_boot;
 use crate::scheduler::slurm::is_among;
-pub use crate::scheduler::{SUBMITS, TOKEN};
+pub(crate) use crate::scheduler::{SUBMITS, TOKEN};
 use crate::task::HostFault;
 
 /// The variable that carries the token of a client on this host, whose task runs elsewhere and has
@@ -31,17 +31,17 @@ const INHERITED: &[&str] = &[
     "USER",
     "XTBPATH",
     "NWCHEM_BASIS_LIBRARY",
-    // Where QCEngine finds its configuration.
+    // Configuration of QCEngine.
     "DQM_CONFIG_PATH",
     "RUST_BACKTRACE",
 ];
 
-/// The environment of tasks.
+/// Environment that every task inherits.
 #[derive(Clone, Debug)]
-pub struct Environment(Vec<(String, String)>);
+pub struct ProcessEnvironment(Vec<(String, String)>);
 
-impl Environment {
-    /// The allowed part of this process's environment.
+impl ProcessEnvironment {
+    /// Returns the allowed part of this process's environment.
     pub fn inherited() -> Self {
         Self(
             INHERITED
@@ -51,6 +51,7 @@ impl Environment {
         )
     }
 
+    /// Returns the names and values.
     pub fn pairs(&self) -> &[(String, String)] {
         &self.0
     }
@@ -59,14 +60,19 @@ impl Environment {
 /// A process that carries a token.
 #[derive(Clone, Debug)]
 pub struct Process {
+    /// Its id.
     pub pid: Pid,
     /// Its process group, named by the leader's id.
     pub group: Pid,
+    /// Value of the variable, usually a token.
     pub token: String,
 }
 
-/// Processes in whose environment `variable` holds a token that starts with `prefix`. An error
-/// where the host keeps one from being looked at: an answer without it would be wrong.
+/// Returns the processes in whose environment `variable` holds a token that starts with `prefix`.
+///
+/// # Errors
+///
+/// A fault of the host keeps a process from being read: an answer without it would be wrong.
 pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> {
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
@@ -86,10 +92,9 @@ pub fn find_processes(variable: &str, prefix: &str) -> io::Result<Vec<Process>> 
     Ok(found)
 }
 
-/// Age of a process; None if it has ended. The time that the machine slept
-/// is part of it.
+/// Returns the age of a process, time that the machine slept included; None if it has ended.
 pub fn age(pid: Pid) -> Option<Duration> {
-    /// Ticks of `/proc` a second, on every architecture that there is still Rust for.
+    /// Ticks of `/proc` a second, on every architecture that Rust supports.
     const TICKS: u64 = 100;
     let stat = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).ok()?;
     // The name, in parentheses, may hold blanks; the start is the 22nd field, the 20th after it.
@@ -104,7 +109,12 @@ pub fn age(pid: Pid) -> Option<Duration> {
     Some(since_boot().saturating_sub(started))
 }
 
-/// Value of this variable in the environment of a process, usually a token; none if it has ended.
+/// Returns the value of a variable in the environment of a process, usually a token; None if the
+/// variable is not set or the process has ended.
+///
+/// # Errors
+///
+/// A fault of the host keeps the process from being read.
 pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
     let environ = environ(pid)?.unwrap_or_default();
     let mut variables = environ.split(|byte| *byte == 0);
@@ -112,9 +122,9 @@ pub fn token_of(pid: Pid, variable: &str) -> io::Result<Option<String>> {
     Ok(token.map(|token| String::from_utf8_lossy(token).into_owned()))
 }
 
-/// The environment of a process. In the middle of its exec a process shows none: that takes long
-/// only on a machine that is very busy, but a process overlooked then would be started a second
-/// time. None of one that has ended or is somebody else's.
+/// Returns the environment of a process; None if it has ended or belongs to another user. During
+/// exec a process shows no environment: that is waited for, because a process that was overlooked
+/// would be started a second time.
 fn environ(pid: Pid) -> io::Result<Option<Vec<u8>>> {
     let dir = PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()));
     let read = || match fs::read(dir.join("environ")) {
@@ -147,8 +157,12 @@ fn is_program(name: &str, program: &str) -> bool {
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
-/// Whether a process of this program name carries this token: a client that an engine, now dead,
-/// had started.
+/// Returns true if a process of this program name carries this token: a client that an earlier
+/// engine started.
+///
+/// # Errors
+///
+/// A fault of the host keeps a process from being read.
 pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
     let is_client = |process: &Process| {
         let name = fs::read_to_string(format!("/proc/{}/comm", process.pid.as_raw_nonzero()));
@@ -161,13 +175,13 @@ pub fn find_clients(program: &str, token: &str) -> io::Result<bool> {
     Ok(alone.chain(together).any(|process| is_client(&process)))
 }
 
-/// The most memory that this process, or the largest of the programs that it waited for, held at
-/// once, KiB.
+/// Returns the peak memory in KiB of this process, or of the largest of the programs that it waited
+/// for.
 pub fn peak_memory_kib() -> Option<u64> {
     own_peak_kib().max(childrens_peak_kib())
 }
 
-/// From `/proc`: what `getrusage` says of this process includes the engine that started it.
+/// Reads `/proc`: `getrusage` counts the engine that started this process as well.
 fn own_peak_kib() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;

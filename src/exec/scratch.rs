@@ -1,4 +1,4 @@
-//! Scratch folders: for what the programs of tasks write and nobody keeps, one an attempt.
+//! Scratch folders: one an attempt, for temporary files of the programs of tasks.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -8,39 +8,44 @@ use std::path::{Path, PathBuf};
 use crate::task::Token;
 use crate::text::path::variable;
 
-/// Tells a task where its scratch folder is to be, and the program in it where it is.
+/// Environment variable with the path of the scratch folder, for a task and for its programs.
 pub const SCRATCH: &str = "MOLDFLOW_SCRATCH";
-/// From the directory of an attempt to that of its run.
+/// Path from the directory of an attempt to that of its run.
 pub const RUN_DIR: &str = "../../..";
 
 /// The scratch directory of a site, for one run.
 #[derive(Clone, Debug)]
 pub struct Scratch {
-    /// As the profile has it.
+    /// `scratch` of the profile.
     dir: PathBuf,
     run_dir: PathBuf,
 }
 
-/// A scratch folder that could not be had.
+/// Error of a scratch folder that could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ScratchError {
+    /// This variable is not set.
     #[error("the scratch directory is in `${0}`, a variable that is not set where the task runs")]
     NotSet(String),
+    /// The folder could not be created or linked.
     #[error("could not make the scratch folder `{}`", path.display())]
     Make {
+        /// Path of the folder.
         path: PathBuf,
+        /// Error of the host.
         #[source]
         source: io::Error,
     },
 }
 
 impl Scratch {
+    /// Creates the scratch directory `dir` of a site for the run in `run_dir`.
     pub fn new(dir: PathBuf, run_dir: PathBuf) -> Self {
         Self { dir, run_dir }
     }
 
-    /// Environment variables for the task of an attempt. Only where it runs are variables known,
-    /// and the run directory may have another path there.
+    /// Returns the value of `SCRATCH` for an attempt. Its variables are expanded only where the
+    /// task runs, and the run directory may have another path there.
     pub fn told(&self, token: &Token) -> String {
         let is_elsewhere = self.dir.is_absolute() || variable(&self.dir).is_some();
         let base = Path::new(if is_elsewhere { "" } else { RUN_DIR });
@@ -48,12 +53,12 @@ impl Scratch {
         folder.to_string_lossy().into_owned()
     }
 
-    /// The folder of an attempt that ran on this host.
+    /// Returns the folder of an attempt that ran on this host; None if a variable is not set here.
     pub fn here(&self, token: &Token) -> Option<PathBuf> {
         Some(self.dir_here()?.join(token.to_string()))
     }
 
-    /// Deletes the folders on this host that attempts of `run` left, but for those of `keep`.
+    /// Deletes the folders on this host that attempts of `run` other than `keep` left.
     pub fn sweep(&self, run: &str, keep: &[Token]) {
         let entries = self.dir_here().and_then(|dir| fs::read_dir(dir).ok());
         for entry in entries.into_iter().flatten().flatten() {
@@ -65,7 +70,7 @@ impl Scratch {
     }
 
     fn dir_here(&self) -> Option<PathBuf> {
-        expand(&self.dir, &self.run_dir, inherited).ok()
+        scratch_path(&self.dir, &self.run_dir, inherited).ok()
     }
 }
 
@@ -75,17 +80,21 @@ pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
     /// Makes, for its owner alone, the scratch folder of the task whose directory is `dir`,
-    /// if it was, and the symbolic link `link` to it in `dir`.
+    /// if it was told one, and the symbolic link `link` to it in `dir`.
+    ///
+    /// # Errors
+    ///
+    /// Fails if a variable of the path is not set, or if the folder cannot be made.
     pub fn make(dir: &Path, link: &str) -> Result<Option<Self>, ScratchError> {
         let Some(told) = inherited(SCRATCH) else {
             return Ok(None);
         };
-        let path = expand(Path::new(&told), dir, inherited)?;
+        let path = scratch_path(Path::new(&told), dir, inherited)?;
         let make = || {
             let mut builder = DirBuilder::new();
             builder.mode(0o700).recursive(true);
             builder.create(path.parent().unwrap_or(Path::new(".")))?;
-            // Of an earlier try at the same attempt, by hand.
+            // It is left if the same attempt was run before, by hand.
             let _ = fs::remove_dir_all(&path);
             builder.recursive(false).create(&path)?;
             let folder = path.canonicalize()?;
@@ -101,7 +110,7 @@ impl ScratchFolder {
             })
     }
 
-    /// Its absolute path.
+    /// Returns its absolute path.
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -113,11 +122,11 @@ impl Drop for ScratchFolder {
     }
 }
 
-/// Deletes what a task that was killed in `dir` left in the scratch folder that `env` told it of.
+/// Deletes the scratch folder, named in `env`, of a task that was killed in `dir`.
 pub fn remove(env: &[(String, String)], dir: &Path) {
     let value = |name: &str| env.iter().find(|(n, _)| n == name).map(|(_, v)| v.clone());
     if let Some(told) = value(SCRATCH)
-        && let Ok(folder) = expand(Path::new(&told), dir, |name| {
+        && let Ok(folder) = scratch_path(Path::new(&told), dir, |name| {
             value(name).or_else(|| inherited(name))
         })
     {
@@ -125,8 +134,13 @@ pub fn remove(env: &[(String, String)], dir: &Path) {
     }
 }
 
-/// The directory itself: its variable replaced, and relative to `base`.
-pub fn expand(
+/// Returns the path of a scratch directory, its variable replaced by the value from `var`; a
+/// relative one is below `base`.
+///
+/// # Errors
+///
+/// Returns [`ScratchError::NotSet`] if the variable is not set or empty.
+pub fn scratch_path(
     dir: &Path,
     base: &Path,
     var: impl Fn(&str) -> Option<String>,

@@ -1,5 +1,5 @@
-//! What must not be written where others may read it: values of variables that look like secrets,
-//! and tokens in URLs.
+//! Secrets that are removed from messages and logs: values of variables that look like secrets, and
+//! tokens in URLs.
 
 /// Replacement of a secret.
 const HIDDEN: &str = "***";
@@ -23,7 +23,7 @@ const SHORTEST: usize = 6;
 pub struct Secrets(Vec<String>);
 
 impl Secrets {
-    /// The values of those of `variables` whose names look like it.
+    /// Collects the values of those of `variables` whose names look like secrets.
     pub fn among(variables: impl Iterator<Item = (String, String)>) -> Self {
         // Its own tokens name attempts; nobody can do anything by them.
         let secret = |name: &str| looks_secret(name) && !name.starts_with("MOLDFLOW_");
@@ -34,7 +34,7 @@ impl Secrets {
         Self(values)
     }
 
-    /// The text without them.
+    /// Returns the text with all secrets replaced by `***`.
     pub fn hide(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for value in &self.0 {

@@ -16,14 +16,21 @@ const POLL: Duration = Duration::from_millis(500);
 /// A command of a scheduler that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum SubmissionError {
+    /// The scheduler did not answer.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// The command failed.
     #[error("`{command}` says: {said}")]
-    Refused { command: String, said: String },
+    Refused {
+        /// Command line.
+        command: String,
+        /// Message of the scheduler.
+        said: String,
+    },
 }
 
 impl SchedulerKind {
-    /// Asks whether the scheduler answers.
+    /// Checks that the scheduler answers.
     ///
     /// # Errors
     ///
@@ -110,7 +117,7 @@ impl SchedulerKind {
         Some((self.parse_id)(&id).unwrap_or(id))
     }
 
-    /// Returns what is left of the walltime of a job, where the scheduler tells.
+    /// Returns the walltime that is left of a job; `None` if the scheduler does not tell.
     pub fn time_left(self, id: &str) -> Option<Duration> {
         let time_left = self.chain.time_left.as_ref()?;
         let said = run(&self.command(time_left.command, id, "")).ok()?;

@@ -9,8 +9,8 @@ use std::process::Command;
 use super::Job;
 use super::child;
 use super::job_wrapper;
-use super::process::{Environment, find_clients};
-use crate::scheduler::{CommandHost, CommandRequest, Output, SCHEDULERS, Unreachable};
+use super::process::{ProcessEnvironment, find_clients};
+use crate::scheduler::{CommandHost, CommandOutput, CommandRequest, SCHEDULERS, Unreachable};
 use crate::task::Token;
 
 /// Variable of Kerberos that commands of schedulers and shared file systems need.
@@ -61,8 +61,10 @@ pub trait Transport: CommandHost + Send {
 /// Failure to write the files of a job.
 #[derive(Debug, thiserror::Error)]
 pub enum PutError {
+    /// The host did not answer.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
+    /// A file could not be read or written.
     #[error("could not write the job's files: {0}")]
     Files(#[from] io::Error),
 }
@@ -79,7 +81,7 @@ impl LocalTransport {
     /// Submitted jobs inherit it, so it has no variables of a job in which this program itself may
     /// run.
     pub fn new(executable: &Path) -> Self {
-        let mut env = Environment::inherited().pairs().to_vec();
+        let mut env = ProcessEnvironment::inherited().pairs().to_vec();
         let ours = |name: &str| Some((name.to_owned(), std::env::var(name).ok()?));
         let of_clients = SCHEDULERS
             .iter()
@@ -93,21 +95,21 @@ impl LocalTransport {
         }
     }
 
-    /// The same with a variable set.
+    /// Sets a variable of the commands.
     pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.retain(|(other, _)| other != name);
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
-    /// Environment of the commands.
+    /// Returns the environment of the commands.
     pub fn env(&self) -> &[(String, String)] {
         &self.env
     }
 }
 
 impl CommandHost for LocalTransport {
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         let program = call.argv.first().map_or("", String::as_str);
         let mut command = Command::new(program);
         command
@@ -116,16 +118,16 @@ impl CommandHost for LocalTransport {
             .envs(self.env.iter().map(|(k, v)| (k, v)))
             .envs(call.env.iter().map(|(k, v)| (k, v)));
         match child::run(command, &call.stdin, None) {
-            Ok(output) => Ok(Output {
+            Ok(output) => Ok(CommandOutput {
                 code: output.status.code(),
                 stdout: output.stdout_text(),
                 stderr: output.stderr_text().trim().to_owned(),
             }),
             // As a shell reports it: it is known that the command did not run.
-            Err(e) if e.is_not_found() => Ok(Output {
+            Err(e) if e.is_not_found() => Ok(CommandOutput {
                 code: Some(127),
                 stderr: format!("could not start `{program}`: {e}"),
-                ..Output::default()
+                ..CommandOutput::default()
             }),
             Err(e) => Err(Unreachable(format!("could not run `{program}`: {e}"))),
         }

@@ -7,16 +7,17 @@ use super::options::{LongOptions, NamedOptions, unsplit};
 use super::submission::one_by_one;
 use super::{
     ChainCommands, CommandHost, CommandRequest, Constraints, Dialect, JobListing, JobPresence,
-    JobState, JobStatus, Messages, NodeSource, OptionRules, ReadyJob, Scheduler, SchedulerInfo,
-    ScriptError, Subject, Submission, SubmissionParams, SubmitHost, TaskJob, Unreachable,
-    ids_to_cancel, pbs,
+    JobScripts, JobState, JobStatus, Messages, NodeSource, OptionRules, ReadyJob, Scheduler,
+    SchedulerInfo, Subject, Submission, SubmissionParams, SubmitHost, Unreachable, ids_to_cancel,
+    pbs,
 };
 
 /// Its `qsub` has options for neither memory nor GPUs.
 const WHOLE_NODES: &str = "remove it: Cobalt gives whole nodes with all that they have; \
                            `constraint` chooses among them";
 
-pub static DIALECT: Dialect = Dialect {
+/// Table of constants of Cobalt.
+pub(super) static DIALECT: Dialect = Dialect {
     key: "cobalt",
     description: "A job of Cobalt for each task.",
     info: SchedulerInfo::new("Cobalt", &["qsub"], "qdel"),
@@ -116,12 +117,8 @@ struct Cobalt {
 }
 
 impl Scheduler for Cobalt {
-    fn info(&self) -> &'static SchedulerInfo {
-        &DIALECT.info
-    }
-
-    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
-        self.params.script(job).render()
+    fn scripts(&self) -> &dyn JobScripts {
+        &self.params
     }
 
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {

@@ -9,8 +9,8 @@ pub trait CommandHost {
     /// # Errors
     ///
     /// Returns [`Unreachable`] if it is not known whether the command ran. A missing program is an
-    /// [`Output`] with exit code 127.
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable>;
+    /// [`CommandOutput`] with exit code 127.
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable>;
 
     /// Returns the path of this program on that host.
     ///
@@ -23,13 +23,16 @@ pub trait CommandHost {
 /// A command to run.
 #[derive(Clone, Debug, Default)]
 pub struct CommandRequest {
+    /// Program and arguments.
     pub argv: Vec<String>,
     /// Variables besides those that every command on that host has.
     pub env: Vec<(String, String)>,
+    /// Standard input.
     pub stdin: Vec<u8>,
 }
 
 impl CommandRequest {
+    /// Returns a request for this program and these arguments.
     pub fn new<S: Into<String>>(argv: impl IntoIterator<Item = S>) -> Self {
         Self {
             argv: argv.into_iter().map(Into::into).collect(),
@@ -37,16 +40,19 @@ impl CommandRequest {
         }
     }
 
+    /// Appends an argument.
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.argv.push(argument.into());
         self
     }
 
+    /// Adds an environment variable.
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.push((name.to_owned(), value.into()));
         self
     }
 
+    /// Appends arguments.
     pub fn args<S: Into<String>>(mut self, arguments: impl IntoIterator<Item = S>) -> Self {
         self.argv.extend(arguments.into_iter().map(Into::into));
         self
@@ -55,14 +61,17 @@ impl CommandRequest {
 
 /// Output and exit code of a command.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Output {
+pub struct CommandOutput {
     /// `None` if a signal terminated it.
     pub code: Option<i32>,
+    /// Standard output, invalid UTF-8 replaced.
     pub stdout: String,
+    /// Standard error, invalid UTF-8 replaced, trimmed.
     pub stderr: String,
 }
 
-impl Output {
+impl CommandOutput {
+    /// Returns true if the exit code is zero.
     pub fn succeeded(&self) -> bool {
         self.code == Some(0)
     }
@@ -78,7 +87,7 @@ pub struct Unreachable(pub String);
 /// # Errors
 ///
 /// Returns [`Unreachable`] with the error output if it failed.
-pub fn checked(output: Output) -> Result<String, Unreachable> {
+pub fn checked(output: CommandOutput) -> Result<String, Unreachable> {
     match output.succeeded() {
         true => Ok(output.stdout),
         false => Err(Unreachable(output.stderr)),

@@ -11,6 +11,7 @@ pub struct Dialect {
     pub key: &'static str,
     /// Description of the executor of this name, for the schema of profiles.
     pub description: &'static str,
+    /// Name and commands for messages, and polling intervals.
     pub info: SchedulerInfo,
     /// Template of its batch script.
     pub template: &'static str,
@@ -34,7 +35,9 @@ pub struct Dialect {
     pub parse_id: fn(&str) -> Option<String>,
     /// Commands for the jobs of `moldflow submit`.
     pub chain: ChainCommands,
+    /// Rules for `options` in a profile.
     pub options: OptionRules,
+    /// Rules for `constraint` in a profile.
     pub constraints: Constraints,
     /// Reason for which a profile cannot request memory, if it cannot.
     pub no_memory: Option<&'static str>,
@@ -65,6 +68,7 @@ impl Dialect {
 /// Names for messages, and polling intervals.
 #[derive(Debug)]
 pub struct SchedulerInfo {
+    /// Name in messages: `Slurm`.
     pub name: &'static str,
     /// Names of the processes that submit a job.
     pub clients: &'static [&'static str],
@@ -77,6 +81,7 @@ pub struct SchedulerInfo {
 }
 
 impl SchedulerInfo {
+    /// Returns the info of a batch system, which is polled every 1 to 30 seconds.
     pub const fn new(
         name: &'static str,
         clients: &'static [&'static str],
@@ -92,7 +97,7 @@ impl SchedulerInfo {
     }
 }
 
-/// A place where the nodes of a job are named.
+/// Source of the names of the nodes of a job.
 #[derive(Clone, Copy, Debug)]
 pub enum NodeSource {
     /// Variable with a list such as `n[1-4,07-09],m2`.
@@ -105,13 +110,15 @@ pub enum NodeSource {
     Count(&'static str),
     /// Command that prints a list such as `n[1-4]`, inside a job: where `variable` is set.
     Command {
+        /// Variable that is set inside a job.
         variable: &'static str,
+        /// Program and arguments.
         argv: &'static [&'static str],
     },
 }
 
 impl NodeSource {
-    /// Returns the variable that says whether this source exists.
+    /// Returns the variable that is set if this source exists.
     pub const fn variable(self) -> &'static str {
         match self {
             Self::HostList(name) | Self::File(name) | Self::Numbers(name) | Self::Count(name) => {
@@ -133,10 +140,13 @@ pub struct ChainCommands {
     pub name: &'static [&'static str],
     /// Makes it start when the job `{id}` has ended, in whatever way.
     pub after: &'static [&'static str],
+    /// Cancels a job.
     pub cancel: &'static [&'static str],
     /// True if `cancel` may succeed without cancelling, such that the job is polled afterwards.
     pub confirm_cancel: bool,
+    /// Shows if a job is pending or running.
     pub presence: JobPresence,
+    /// Prints the walltime that is left; None if no command does.
     pub time_left: Option<TimeLeft>,
     /// Option, after the program's name, that addresses the scheduler of the enclosing job from
     /// inside it, where a job has a scheduler of its own.
@@ -153,7 +163,9 @@ pub enum JobPresence {
 
 /// A command that prints what is left of the walltime of a job, and how to read a line of it.
 pub struct TimeLeft {
+    /// Program and arguments.
     pub command: &'static [&'static str],
+    /// Reads a line of the output; None if it holds no time.
     pub parse: fn(&str) -> Option<Duration>,
 }
 
@@ -171,6 +183,7 @@ pub struct OptionRules {
 pub struct Constraints {
     /// Characters besides letters and digits.
     pub characters: &'static str,
+    /// Example of a valid constraint.
     pub hint: &'static str,
     /// A further check.
     pub check: fn(&str) -> Option<Refusal>,
@@ -178,10 +191,12 @@ pub struct Constraints {
 
 /// A setting of the server that the user should know.
 pub struct ServerCheck {
+    /// Command that prints the settings.
     pub command: &'static [&'static str],
     /// Describes the setting, from what the command printed.
     pub describe: fn(&str) -> &'static str,
     /// Information that is missing if the command fails.
     pub unknown: &'static str,
+    /// Advice for the user if the command fails.
     pub advice: &'static str,
 }

@@ -13,9 +13,9 @@ use super::options::{NamedOptions, unsplit};
 use super::submission::{one_by_one, submit_by};
 use super::{
     ChainCommands, CommandHost, CommandRequest, Constraints, Dialect, JobListing, JobOutcome,
-    JobPresence, JobState, JobStatus, Messages, NodeSource, OptionRules, ReadyJob, Scheduler,
-    SchedulerInfo, ScriptError, Subject, Submission, SubmissionParams, SubmitHost, TOKEN, TaskJob,
-    TimeLeft, Unreachable, checked, ids_to_cancel,
+    JobPresence, JobScripts, JobState, JobStatus, Messages, NodeSource, OptionRules, ReadyJob,
+    Scheduler, SchedulerInfo, Subject, Submission, SubmissionParams, SubmitHost, TOKEN, TimeLeft,
+    Unreachable, checked, ids_to_cancel,
 };
 
 /// Variable with the id of the job whose instance a process is in.
@@ -25,7 +25,8 @@ const F58_DIGITS: &[u8] = b"123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrst
 /// Jobs that one command gets.
 const AT_ONCE: usize = 500;
 
-pub static DIALECT: Dialect = Dialect {
+/// Table of constants of Flux.
+pub(super) static DIALECT: Dialect = Dialect {
     key: "flux",
     description: "A job of Flux for each task.",
     // The client is a script of Python.
@@ -135,12 +136,8 @@ struct Flux {
 }
 
 impl Scheduler for Flux {
-    fn info(&self) -> &'static SchedulerInfo {
-        &DIALECT.info
-    }
-
-    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
-        self.params.script(job).render()
+    fn scripts(&self) -> &dyn JobScripts {
+        &self.params
     }
 
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {
@@ -303,7 +300,7 @@ mod tests {
 
     #[test]
     fn an_id_is_the_one_that_flux_prints() {
-        // Of `src/common/libutil/test/fluid.c`.
+        // From `src/common/libutil/test/fluid.c`.
         for (id, text) in [
             (0, "f1"),
             (1234, "fNH"),

@@ -11,7 +11,7 @@ mod kind;
 mod nodes;
 pub mod options;
 mod pbs;
-pub mod script;
+pub(crate) mod script;
 pub mod slurm;
 mod status;
 mod subject;
@@ -20,22 +20,25 @@ mod submission;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use self::command::{CommandHost, CommandRequest, Output, Unreachable, checked};
-pub use self::dialect::{
-    ChainCommands, Constraints, Dialect, JobPresence, NodeSource, OptionRules, SchedulerInfo,
-    ServerCheck, TimeLeft,
+pub(crate) use self::command::checked;
+pub use self::command::{CommandHost, CommandOutput, CommandRequest, Unreachable};
+pub use self::dialect::SchedulerInfo;
+pub(crate) use self::dialect::{
+    ChainCommands, Constraints, Dialect, JobPresence, NodeSource, OptionRules, ServerCheck,
+    TimeLeft,
 };
 pub use self::kind::SchedulerKind;
-pub use self::nodes::{Nodes, NodesError, nodes_of_job};
+pub(crate) use self::nodes::{Nodes, NodesError, nodes_of_job};
 pub use self::script::{BatchParams, Resources, Script, ScriptError, SubmissionParams};
 pub use self::status::{JobListing, JobOutcome, JobState, JobStatus};
-pub use self::subject::Subject;
-pub use self::submission::{Messages, ReadyJob, Submission, SubmitHost, one_by_one};
+pub(crate) use self::subject::Subject;
+pub(crate) use self::submission::{Messages, one_by_one};
+pub use self::submission::{ReadyJob, Submission, SubmitHost};
 use crate::task::{Limits, Shape};
 
 /// Every scheduler. A new one is a file of this folder, a template in `templates/`, and an entry
 /// here (with its `mod`).
-pub static SCHEDULERS: [&Dialect; 4] = [
+pub(crate) static SCHEDULERS: [&Dialect; 4] = [
     &slurm::DIALECT,
     &pbs::DIALECT,
     &cobalt::DIALECT,
@@ -43,9 +46,22 @@ pub static SCHEDULERS: [&Dialect; 4] = [
 ];
 
 /// Environment variable with the token of the attempt that a job or process belongs to.
-pub const TOKEN: &str = "MOLDFLOW_TOKEN";
+pub(crate) const TOKEN: &str = "MOLDFLOW_TOKEN";
 /// Environment variable of a submitting client: the jobs that it submits together.
-pub const SUBMITS: &str = "MOLDFLOW_SUBMITS";
+pub(crate) const SUBMITS: &str = "MOLDFLOW_SUBMITS";
+
+/// Name of a scheduler, and the scripts of its jobs.
+pub trait JobScripts {
+    /// Returns the name and commands for messages, and the polling intervals.
+    fn info(&self) -> &'static SchedulerInfo;
+
+    /// Returns the text of a job's script.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error if a value cannot stand in a script.
+    fn script(&self, job: &TaskJob) -> Result<String, ScriptError>;
+}
 
 /// The commands of a scheduler.
 ///
@@ -58,8 +74,13 @@ pub const SUBMITS: &str = "MOLDFLOW_SUBMITS";
 /// is [`Unreachable`], [`Submission::Unknown`] or an incomplete [`JobListing`], never a job that is
 /// reported as absent.
 pub trait Scheduler: Send {
-    /// Name and commands for messages, and polling intervals.
-    fn info(&self) -> &'static SchedulerInfo;
+    /// Returns the source of scripts: the parameters of the jobs.
+    fn scripts(&self) -> &dyn JobScripts;
+
+    /// Returns the name and commands for messages, and the polling intervals.
+    fn info(&self) -> &'static SchedulerInfo {
+        self.scripts().info()
+    }
 
     /// Returns the most jobs that [`submit`](Self::submit) takes at once.
     fn max_submissions(&self) -> usize {
@@ -71,7 +92,9 @@ pub trait Scheduler: Send {
     /// # Errors
     ///
     /// Returns an error if a value cannot stand in a script.
-    fn script(&self, job: &TaskJob) -> Result<String, ScriptError>;
+    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
+        self.scripts().script(job)
+    }
 
     /// Submits jobs whose files are in their directories. Returns one answer per job, in order.
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission>;
@@ -112,20 +135,27 @@ pub trait Scheduler: Send {
 /// The job of one attempt at a task, as its script is made from it.
 #[derive(Clone, Debug)]
 pub struct TaskJob<'a> {
+    /// Name of the attempt.
     pub token: &'a str,
     /// Shape of the MPI program that the task starts; `None` for one process.
     pub shape: Option<&'a Shape>,
     /// Timeout of the task, from which the walltime of the job follows.
     pub limits: Limits,
+    /// Environment variables that the script exports.
     pub environment: &'a [(String, String)],
     /// Directory of the attempt, as the host of the scheduler sees it.
     pub dir: PathBuf,
+    /// Program and arguments that the script executes.
     pub argv: &'a [String],
 }
 
 /// Returns the ids of live jobs with one of these tokens; with `pending_only` only of jobs that
 /// have not started.
-pub fn ids_to_cancel(jobs: &[JobStatus], tokens: &[String], pending_only: bool) -> Vec<String> {
+pub(crate) fn ids_to_cancel(
+    jobs: &[JobStatus],
+    tokens: &[String],
+    pending_only: bool,
+) -> Vec<String> {
     let live = jobs.iter().filter(|job| match job.state {
         JobState::Ended(_) | JobState::Completing => false,
         JobState::Pending => true,

@@ -25,23 +25,34 @@ pub enum NodesError {
         "this is no batch job: none of {} is set",
         variables().join(", ")
     )]
+    /// No variable of a scheduler is set.
     NoJob,
+    /// The file that names the nodes cannot be read.
     #[error("could not read `{}`, which `{variable}` names", path.display())]
     File {
+        /// Variable that holds its path.
         variable: &'static str,
+        /// Path of the file.
         path: PathBuf,
+        /// Error of the host.
         #[source]
         source: io::Error,
     },
+    /// The command that prints the nodes failed.
     #[error("`{command}` does not name the nodes of this job")]
     Command {
+        /// Command line.
         command: String,
+        /// Its error.
         #[source]
         source: io::Error,
     },
+    /// The list of nodes is malformed, empty or too long.
     #[error("`{variable}` names no nodes: `{value}`")]
     List {
+        /// Variable that was read.
         variable: &'static str,
+        /// Its value.
         value: String,
     },
 }
@@ -100,6 +111,7 @@ pub fn nodes_of_job(
 }
 
 impl Nodes {
+    /// Returns the number of nodes.
     pub fn count(&self) -> usize {
         match self {
             Self::Named(names) => names.len(),

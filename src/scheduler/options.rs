@@ -6,10 +6,15 @@ use super::{BatchParams, SchedulerKind, Subject};
 /// Requests of moldflow that follow from keys of the profile, besides those that it always makes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct OwnRequests {
+    /// `queue` is given.
     pub queue: bool,
+    /// `account` is given.
     pub account: bool,
+    /// Memory is requested.
     pub memory: bool,
+    /// GPUs are requested.
     pub gpus: bool,
+    /// `constraint` is given.
     pub constraint: bool,
     /// True if tasks share the nodes of a block, which these options would divide.
     pub in_blocks: bool,
@@ -32,11 +37,13 @@ impl OwnRequests {
 /// Reason for which an option is refused, and a hint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
+    /// Reason, which completes the sentence "the option ...".
     pub why: &'static str,
+    /// Advice for the user.
     pub hint: &'static str,
 }
 
-/// Returns why an entry of `options` cannot be a directive, if it cannot.
+/// Returns the refusal of an entry of `options`; None if it can be a directive.
 pub fn refusal(scheduler: SchedulerKind, option: &str, own: &OwnRequests) -> Option<Refusal> {
     if !option.starts_with('-') || !option.chars().all(|c| c == ' ' || c.is_ascii_graphic()) {
         return Some(Refusal {
@@ -51,7 +58,7 @@ pub fn refusal(scheduler: SchedulerKind, option: &str, own: &OwnRequests) -> Opt
     subjects.find(is_refused).map(Subject::refusal)
 }
 
-/// Returns why a constraint cannot stand in a script, if it cannot, and what one looks like.
+/// Returns the refusal of a constraint; None if it can stand in a script.
 pub fn constraint(scheduler: SchedulerKind, constraint: &str) -> Option<Refusal> {
     let rules = &scheduler.constraints;
     let is_plain = constraint
@@ -74,20 +81,21 @@ impl super::Constraints {
 }
 
 /// Long options, without dashes, and their subjects.
-pub type LongOptions = &'static [(&'static str, Subject)];
+pub(super) type LongOptions = &'static [(&'static str, Subject)];
 
 /// Options of a command in the style of GNU getopt.
-pub struct NamedOptions {
-    pub long: LongOptions,
+pub(super) struct NamedOptions {
+    /// Long options.
+    pub(super) long: LongOptions,
     /// Letters, and the long options that they stand for.
-    pub short: &'static [(char, &'static str)],
+    pub(super) short: &'static [(char, &'static str)],
     /// Letters without a value, behind which another letter may stand: `-kN2`.
-    pub flags: &'static str,
+    pub(super) flags: &'static str,
 }
 
 impl NamedOptions {
     /// Returns the subjects of an entry of `options`.
-    pub fn subjects(&self, option: &str) -> Vec<Subject> {
+    pub(super) fn subjects(&self, option: &str) -> Vec<Subject> {
         let mut subjects = Vec::new();
         for word in &words(option) {
             if let Some(name) = word.strip_prefix("--") {
@@ -113,14 +121,14 @@ impl NamedOptions {
 }
 
 /// Returns the words of an entry; quotation marks change none of the names that are looked for.
-pub fn words(option: &str) -> Vec<String> {
+pub(super) fn words(option: &str) -> Vec<String> {
     let plain: String = option.chars().filter(|c| !r#"'"\"#.contains(*c)).collect();
     plain.split_whitespace().map(str::to_owned).collect()
 }
 
 /// Returns the options in a word of letters, each with the text behind it: all but `flags` have a
 /// value.
-pub fn letters_of<'w>(word: &'w str, flags: &str) -> impl Iterator<Item = (char, &'w str)> {
+pub(super) fn letters_of<'w>(word: &'w str, flags: &str) -> impl Iterator<Item = (char, &'w str)> {
     let is_last = |c: char| !flags.contains(c);
     let end = word.find(is_last).map_or(word.len(), |at| at + 1);
     word.char_indices()
@@ -130,6 +138,6 @@ pub fn letters_of<'w>(word: &'w str, flags: &str) -> impl Iterator<Item = (char,
 }
 
 /// Returns all entries as directives of their own, the split of schedulers without `place`.
-pub fn unsplit(options: &[String]) -> (String, Vec<&String>) {
+pub(super) fn unsplit(options: &[String]) -> (String, Vec<&String>) {
     (String::new(), options.iter().collect())
 }

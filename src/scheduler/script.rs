@@ -13,7 +13,7 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::options::{self, OwnRequests, Refusal};
-use super::{SchedulerKind, TaskJob};
+use super::{JobScripts, SchedulerInfo, SchedulerKind, TaskJob};
 
 const BODY: &str = include_str!("../../templates/body.sh.hbs");
 
@@ -25,6 +25,7 @@ pub const JOB_SCRIPT: &str = "job.sh";
 pub struct Resources {
     /// MiB; the scheduler's default if `None`.
     pub memory: Option<u64>,
+    /// GPUs; 0 if none are requested.
     pub gpus: usize,
     /// Kind of node, in the scheduler's words.
     pub constraint: Option<String>,
@@ -35,9 +36,11 @@ pub struct Resources {
 pub struct BatchParams {
     /// The scheduler's default if `None`.
     pub queue: Option<String>,
+    /// Account that is charged; the default of the scheduler if `None`.
     pub account: Option<String>,
     /// Longest walltime of a job.
     pub walltime: Duration,
+    /// Nodes of a job.
     pub nodes_per_task: NonZeroUsize,
     /// Most jobs that are pending or running at once.
     pub max_jobs: NonZeroUsize,
@@ -48,9 +51,13 @@ pub struct BatchParams {
 /// Parameters of the jobs of a partition's tasks, or of those in which a campaign runs.
 #[derive(Clone, Debug)]
 pub struct SubmissionParams {
+    /// Scheduler that takes the jobs.
     pub scheduler: SchedulerKind,
+    /// Queue, account, walltime and options.
     pub batch: BatchParams,
+    /// Cores of a task on each of its nodes.
     pub cores_per_task: NonZeroUsize,
+    /// Memory, GPUs and kind of node.
     pub resources: Resources,
     /// Lines of shell before a task.
     pub setup: Vec<String>,
@@ -58,7 +65,7 @@ pub struct SubmissionParams {
 
 impl SubmissionParams {
     /// Returns the script of a task's job.
-    pub fn script<'a>(&'a self, job: &TaskJob<'a>) -> Script<'a> {
+    pub fn job_script<'a>(&'a self, job: &TaskJob<'a>) -> Script<'a> {
         let one = NonZeroUsize::MIN;
         let batch = &self.batch;
         let shape = job.shape;
@@ -81,38 +88,63 @@ impl SubmissionParams {
     }
 }
 
+impl JobScripts for SubmissionParams {
+    fn info(&self) -> &'static SchedulerInfo {
+        &self.scheduler.dialect().info
+    }
+
+    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
+        self.job_script(job).render()
+    }
+}
+
 /// Contents of a batch script.
 #[derive(Clone, Debug)]
 pub struct Script<'a> {
+    /// Scheduler that reads the script.
     pub scheduler: SchedulerKind,
     /// Queue, account and options.
     pub batch: &'a BatchParams,
+    /// Name of the job.
     pub name: &'a str,
     /// Token of its attempt; `None` if it is not the job of a task.
     pub token: Option<&'a str>,
+    /// Nodes of the job.
     pub nodes: NonZeroUsize,
+    /// MPI ranks on each node.
     pub ranks_per_node: NonZeroUsize,
+    /// Cores of each rank.
     pub cores_per_rank: NonZeroUsize,
+    /// Memory, GPUs and kind of each node.
     pub resources: &'a Resources,
+    /// Walltime of the job.
     pub walltime: Duration,
     /// Lines of shell, written as they are.
     pub setup: &'a [String],
+    /// Environment variables that the script exports.
     pub environment: &'a [(String, String)],
     /// Folder that is appended to PATH.
     pub path: Option<&'a str>,
+    /// Working directory.
     pub dir: PathBuf,
+    /// Program and arguments that the script executes.
     pub argv: &'a [String],
 }
 
 /// Reason why a script cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ScriptError {
+    /// A value could be read as another directive or command.
     #[error("{what} `{value}` cannot stand in a batch script: {why}")]
     Refused {
+        /// Kind of value.
         what: &'static str,
+        /// The value.
         value: String,
+        /// Reason for the refusal.
         why: &'static str,
     },
+    /// The template and its values do not match.
     #[error("the template of a batch script cannot be filled in")]
     Template(#[from] Box<handlebars::RenderError>),
 }
@@ -321,7 +353,7 @@ fn variable(name: &str) -> Result<&str, ScriptError> {
     Ok(name)
 }
 
-/// What is quoted; no shell word can hold a null.
+/// Checks a value that is quoted: no shell word can hold a null.
 fn text<'a>(what: &'static str, value: &'a str) -> Result<&'a str, ScriptError> {
     if value.contains("\0") || what == "the folder" && ["", "-"].contains(&value) {
         return Err(refuse(what, value, "it is empty, a dash, or holds a null"));

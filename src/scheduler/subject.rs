@@ -8,23 +8,41 @@ const OVERRIDES: &str = "would override what moldflow asks for itself";
 /// Subject of a directive of a batch script.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
+    /// Name or comment of the job.
     Name,
+    /// Environment variables.
     Variables,
+    /// Number of nodes.
     Nodes,
+    /// Tasks and cores.
     Cores,
+    /// Memory.
     Memory,
+    /// GPUs and other generic resources.
     Gpus,
+    /// Kind of node.
     Constraint,
+    /// Time limit.
     Walltime,
+    /// Queue or partition.
     Queue,
+    /// Account, bank or project.
     Account,
+    /// Output files and working directory.
     Files,
+    /// Job arrays.
     Array,
+    /// Requeueing after a failure.
     Requeue,
+    /// Dependencies on other jobs.
     Order,
+    /// Shell or command of the script.
     Shell,
+    /// Another cluster.
     Cluster,
+    /// Options under which the command submits no job or waits for it.
     Interactive,
+    /// Placement of chunks on nodes.
     Place,
 }
 
@@ -41,7 +59,7 @@ impl Subject {
         }
     }
 
-    /// Returns why an option on it is refused, and a way out.
+    /// Returns the refusal of an option on it.
     pub fn refusal(self) -> Refusal {
         let (why, hint) = match self {
             Self::Name => (

@@ -8,6 +8,7 @@ use crate::task::{HostFault, Token};
 
 /// A job whose files are in its directory.
 pub struct ReadyJob<'a> {
+    /// Name of its attempt.
     pub token: &'a Token,
     /// Its directory as the host of the scheduler sees it.
     pub dir: PathBuf,
@@ -67,6 +68,7 @@ impl Messages {
         }
     }
 
+    /// Returns true for a message that the scheduler does not answer.
     pub fn is_unreachable(&self, message: &str) -> bool {
         self.unreachable.iter().any(|part| message.contains(part))
     }
@@ -96,7 +98,7 @@ pub fn submit_by(
     dialect: &Dialect,
 ) -> Submission {
     match host.run(call) {
-        // Where no id can be read the job is in the queue, and found by its token.
+        // If no id can be read the job is in the queue, and is found by its token.
         Ok(output) if output.succeeded() => {
             let id = dialect.printed_id(&output.stdout);
             id.map_or(Submission::Unknown, Submission::Accepted)

@@ -1,4 +1,4 @@
-//! The facts that the journal holds: replayed in order they give the live state.
+//! Facts of the journal: replayed in order they give the live state.
 
 use std::collections::BTreeMap;
 
@@ -11,6 +11,7 @@ use super::{Attempt, Failure, FileRef, Prediction, TaskId};
 pub struct Event {
     /// Milliseconds since the Unix epoch.
     pub at: i64,
+    /// The fact itself.
     #[serde(flatten)]
     pub fact: Fact,
 }
@@ -34,22 +35,32 @@ pub enum Fact {
     ReferencesAgain,
     /// An attempt ended.
     Ended {
+        /// Task of the attempt.
         task: TaskId,
+        /// The attempt that ended.
         attempt: Attempt,
+        /// Resources that it used.
         #[serde(default)]
         usage: Usage,
+        /// Its result, or its failure.
         outcome: Outcome,
     },
     /// An earlier run had the answer of a task: no attempt is made.
-    Cached { task: TaskId, outcome: Outcome },
+    Cached {
+        /// The task, which ends without an attempt.
+        task: TaskId,
+        /// Its result in the earlier run.
+        outcome: Outcome,
+    },
     /// Another engine took the run over; what lies before is no time that the run was at work.
     Resumed,
     /// The wall time of the campaign is over.
     TimeIsUp,
-    /// The user changed settings of the run in its directory: what changed, for people, and when it
-    /// stops from now on.
+    /// The user changed settings of the run in its directory.
     SettingsChanged {
+        /// Sentences for the user, one per changed setting.
         changes: Vec<String>,
+        /// New stop conditions, the block `stop` of the campaign.
         stop: serde_json::Value,
     },
     /// The saved state of the generator is damaged or missing: the next batch starts with a new
@@ -76,7 +87,9 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
+    /// A simulation computed the energy of a molecule or a free atom.
     Simulated {
+        /// Total energy, hartree.
         total_energy_hartree: f64,
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
@@ -86,28 +99,41 @@ pub enum Outcome {
         /// The geometry in the XYZ format, angstrom.
         xyz: String,
     },
+    /// The surrogate was fitted.
     Trained {
+        /// The fitted model.
         model: FileRef,
         /// Statistics of all that the model was fitted to, to which the next training adds.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         statistics: Option<FileRef>,
+        /// Number of molecules that it was fitted to.
         molecules: usize,
+        /// Number of groups that its features count.
         groups: usize,
+        /// Root-mean-square error on these molecules, hartree.
         rmse_hartree: f64,
     },
+    /// The generator proposed candidates.
     Generated {
+        /// State of the agent, from which the next batch continues.
         agent: FileRef,
+        /// The candidates, one SMILES per line.
         candidates: FileRef,
+        /// Number of candidates.
         count: usize,
+        /// Exploration rate at the end, 0 to 1.
         epsilon: f64,
         /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
         mean_reward: f64,
+        /// Mean loss of the training steps; None if there was none.
         mean_loss: Option<f64>,
     },
-    /// Predictions, best first.
+    /// The surrogate ranked candidates.
     Screened {
+        /// The candidates with their predictions, best first.
         ranked: Vec<RankedCandidate>,
     },
+    /// The attempt failed.
     Failed(Failure),
 }
 
@@ -116,6 +142,7 @@ pub enum Outcome {
 pub struct RankedCandidate {
     /// Canonical SMILES.
     pub smiles: String,
+    /// Mean and standard deviation of the prediction, hartree.
     #[serde(flatten)]
     pub prediction: Prediction,
 }

@@ -1,11 +1,13 @@
-//! Why an attempt failed, as data: the kind decides what is tried again.
+//! Failures of attempts: the kind of a failure decides if the task is retried.
 
 use serde::{Deserialize, Serialize};
 
-/// A failed attempt: its kind and what a person needs to see.
+/// Failure of an attempt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
+    /// Kind, which decides about a retry.
     pub kind: FailureKind,
+    /// Message for the user.
     pub message: String,
 }
 
@@ -46,7 +48,7 @@ pub enum FailureKind {
 }
 
 impl FailureKind {
-    /// The word used in the database, in exports and in JSON.
+    /// Returns the word used in the database, in exports and in JSON.
     pub fn word(self) -> &'static str {
         match self {
             Self::Launch => "launch",

@@ -30,7 +30,7 @@ pub enum HostFault {
 const FIRST_EXIT_CODE: u8 = 170;
 
 impl HostFault {
-    /// The fault behind an error or one of its causes, by the number that the system gave.
+    /// Returns the fault behind an error or one of its causes, by the number that the system gave.
     pub fn of(error: &(dyn Error + 'static)) -> Option<Self> {
         let mut cause = Some(error);
         while let Some(error) = cause {
@@ -72,13 +72,13 @@ impl HostFault {
         }
     }
 
-    /// Exit status of a task that met it and could not even write that down.
+    /// Returns the exit status of a task that met it and could not even write that down.
     pub fn exit_code(self) -> u8 {
         let place = Self::ALL.iter().position(|fault| *fault == self);
         FIRST_EXIT_CODE + place.unwrap_or_default() as u8
     }
 
-    /// The fault that a task reports by its exit status.
+    /// Returns the fault that a task reports by its exit status.
     pub fn of_exit_code(code: i32) -> Option<Self> {
         let place = usize::try_from(code.checked_sub(FIRST_EXIT_CODE.into())?).ok()?;
         Self::ALL.get(place).copied()
@@ -93,7 +93,7 @@ impl HostFault {
         Self::ReadOnly,
     ];
 
-    /// Action of the user before the run can be resumed.
+    /// Returns the action of the user before the run can be resumed.
     pub fn remedy(self) -> &'static str {
         match self {
             Self::DiskFull => "make room on the disk",
@@ -119,7 +119,7 @@ impl fmt::Display for HostFault {
     }
 }
 
-/// The same error with what was being done before it, and with the system's number kept.
+/// Returns the error with `what` in front of its message; `HostFault::of` still finds its number.
 pub fn explained(what: impl Into<String>, source: io::Error) -> io::Error {
     let (what, kind) = (what.into(), source.kind());
     io::Error::new(

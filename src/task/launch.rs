@@ -1,4 +1,4 @@
-//! How an MPI program is started: a launcher's template and the shape of the program.
+//! Launch of an MPI program: the template of a launcher and the shape of the program.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -8,19 +8,23 @@ use serde::{Deserialize, Serialize};
 /// Environment variable that names the GPUs which a program may use.
 pub const VISIBLE_GPUS: &str = "CUDA_VISIBLE_DEVICES";
 
-/// A launcher and what it is to start.
+/// Launcher, and the shape of the program that it starts.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Launch {
     /// `mpiexec_command` of the site.
     pub template: String,
+    /// Shape of the program.
     pub shape: Shape,
 }
 
 /// An MPI program as its launcher sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shape {
+    /// Number of nodes.
     pub nodes: NonZeroUsize,
+    /// MPI ranks on each node.
     pub ranks_per_node: NonZeroUsize,
+    /// Cores, and threads, of each rank.
     pub cores_per_rank: NonZeroUsize,
     /// Names of its nodes, where they are known.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -44,7 +48,7 @@ fn is_zero(count: &usize) -> bool {
 }
 
 impl Shape {
-    /// A program on nodes that nobody has named yet.
+    /// Returns the shape of a program on nodes whose names are not known yet.
     pub fn new(
         nodes: NonZeroUsize,
         ranks_per_node: NonZeroUsize,

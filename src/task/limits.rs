@@ -24,7 +24,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits of a task of which nothing but its timeout is known.
+    /// Returns the limits of a task of which nothing but its timeout is known.
     pub const fn new(timeout: Duration) -> Self {
         Self {
             timeout,
@@ -32,13 +32,13 @@ impl Limits {
         }
     }
 
-    /// Walltime of a batch job that runs this task alone, `longest` at most.
+    /// Returns the walltime of a batch job that runs this task alone, `longest` at most.
     pub fn job_walltime(self, longest: Duration) -> Duration {
         self.timeout.saturating_add(RUNNER_MARGIN).min(longest)
     }
 
-    /// Limits of the client or launcher that waits for this task, which is terminated where it
-    /// runs.
+    /// Returns the limits of the client or launcher that waits for this task, which is terminated
+    /// where it runs.
     pub fn of_client(self) -> Self {
         Self {
             timeout: self.timeout.saturating_add(RUNNER_MARGIN),
@@ -47,9 +47,9 @@ impl Limits {
     }
 }
 
-/// Time that a block of nodes with this walltime must still last to begin a step that is `expected`
-/// to take so long. A step that may take longer than any block needs a block that has used a tenth
-/// of its walltime at most.
+/// Returns the time that a block of nodes with this walltime must still last to begin a step that
+/// is `expected` to take so long. A step that may take longer than any block needs a block that has
+/// used a tenth of its walltime at most.
 pub fn block_time(expected: Duration, walltime: Duration) -> Duration {
     expected.saturating_add(STEP_MARGIN).min(walltime * 9 / 10)
 }

@@ -1,5 +1,4 @@
-//! What a task is: its identity, its states, and the events that move it. Leaves: nothing here
-//! knows the rest.
+//! Tasks: their identity, their states, and the events that move them.
 
 mod event;
 mod failure;
@@ -39,7 +38,9 @@ pub type Attempt = u32;
 pub struct Token {
     /// Random name of the run, hexadecimal.
     pub run: String,
+    /// The task.
     pub task: TaskId,
+    /// Number of the attempt at it.
     pub attempt: Attempt,
 }
 

@@ -1,4 +1,4 @@
-//! How often a task is tried again, by the kind of its failures, and how long that waits.
+//! Retries of a task, by the kind of its failures, and the wait before each.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,7 +41,7 @@ enum Pool {
 }
 
 impl Retries {
-    /// So many further attempts after any failure that counts.
+    /// Returns `others` further attempts after any failure that counts.
     pub fn of(others: u32) -> Self {
         Self {
             others,
@@ -49,7 +49,7 @@ impl Retries {
         }
     }
 
-    /// The same with so many further attempts whatever the failure.
+    /// Returns the same with `at_least` further attempts whatever the failure.
     pub fn at_least(&self, at_least: u32) -> Self {
         Self {
             at_least,
@@ -87,7 +87,7 @@ impl Retries {
         spent.count() <= limit as usize
     }
 
-    /// Wait before the next attempt after so many failed ones.
+    /// Returns the wait before the next attempt after `failed` failed ones.
     pub fn wait(&self, failed: usize) -> Duration {
         let doublings = failed.saturating_sub(1).min(31) as u32;
         let longest = self.backoff.max(LONGEST_BACKOFF);

@@ -7,19 +7,23 @@ use super::{Attempt, Failure, FailureKind, Retries, TaskId};
 pub enum TaskState {
     /// An attempt is journalled: it runs, is about to, or waits for a slot.
     Submitted {
+        /// The attempt.
         attempt: Attempt,
         /// Failures of the attempts before.
         failed: Vec<FailureKind>,
     },
+    /// No further attempt is made.
     Ended(EndState),
 }
 
 /// State in which a task ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EndState {
+    /// An attempt succeeded.
     Succeeded,
     /// Failed for good.
     Failed(Failure),
+    /// It was cancelled because its result is not needed any more.
     Cancelled,
 }
 
@@ -27,7 +31,9 @@ pub enum EndState {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[error("attempt {attempt} of task {task} ended, but it is not under way")]
 pub struct IllegalEvent {
+    /// Task of the attempt.
     pub task: TaskId,
+    /// The attempt that ended.
     pub attempt: Attempt,
 }
 

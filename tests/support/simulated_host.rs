@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use moldflow::engine::{Effect, Engine, EngineConfig, Step, stream};
+use moldflow::engine::{Effect, Engine, EngineConfig, EngineStep, stream};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
     Record, TaskId,
@@ -299,7 +299,7 @@ impl SimulatedHost<'_> {
 }
 
 /// Number of results that a batch learns from, if one starts in this step.
-fn learnt_from(step: &Step) -> Option<u64> {
+fn learnt_from(step: &EngineStep) -> Option<u64> {
     step.records.iter().find_map(|record| match record {
         Record::BatchStarted { observations, .. } => Some(*observations as u64),
         _ => None,

@@ -83,7 +83,7 @@ pub fn verdict(
 ///
 /// # Errors
 ///
-/// The host does not let its processes be looked at.
+/// Fails if the host does not let its processes be read.
 pub fn visible_to_client(token: &Token) -> io::Result<Option<String>> {
     let token = token.to_string();
     let processes = find_processes(CLIENT, &token)?;

@@ -12,6 +12,7 @@ use crate::task::Token;
 /// Client of a task that has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientEnd {
+    /// End of the client.
     pub exit: Termination,
     /// Start of the client, milliseconds since the Unix epoch.
     pub started: Option<i64>,

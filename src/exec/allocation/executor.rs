@@ -16,24 +16,29 @@ use super::client::{
 use super::core::{AllocationCommand, AllocationCore, AllocationEvent, ClientEnd};
 use super::pool::NodePool;
 use super::probe::NodeProbe;
-use super::share::placed_by;
 use crate::exec::actor::{Actor, Backend, SignalSender};
 use crate::exec::gpus::VISIBLE;
 use crate::exec::job_wrapper::{self, AttemptFiles};
 use crate::exec::launch::prepare;
 use crate::exec::process::CLIENT;
-use crate::exec::{Adoption, Executor, HOSTS, Job, JobEvent, LocalExecutor, Report, Termination};
+use crate::exec::{
+    Adoption, Executor, HOSTS, Job, JobEvent, LocalExecutor, Report, Termination, placed_by,
+};
 use crate::scheduler::SCHEDULERS;
 use crate::task::Launch;
 use crate::task::Token;
 
 /// Time that clients have to terminate what they started, when the engine leaves.
 const LEAVE: Duration = Duration::from_secs(5);
+
 /// Share that a partition has of a batch job.
 #[derive(Clone, Debug)]
 pub struct AllocationParams {
+    /// Names of the nodes.
     pub nodes: Vec<String>,
+    /// Nodes of a task; 1 if tasks share nodes.
     pub nodes_per_task: usize,
+    /// Tasks that share a node; 1 if tasks have several nodes.
     pub tasks_per_node: usize,
     /// GPUs of each of the tasks that share a node, as values of `VISIBLE`; empty if tasks have
     /// none of their own.

@@ -5,7 +5,5 @@ mod core;
 mod executor;
 mod pool;
 mod probe;
-mod share;
 
-pub use executor::{AllocationBackend, AllocationExecutor, AllocationParams};
-pub use share::{ShareError, needed, share};
+pub use executor::{AllocationExecutor, AllocationParams};

@@ -83,7 +83,7 @@ impl NodePool {
         }
     }
 
-    /// A node is gone for good. Returns whether it was still there.
+    /// Removes a lost node. Returns false if it was removed before.
     pub fn lose(&mut self, node: &str) -> bool {
         let before = self.nodes.len();
         self.nodes.retain(|(name, _)| name != node);

@@ -23,14 +23,18 @@ const WORD: &str = "moldflow-answers";
 /// Launcher of a process on one node of the job.
 #[derive(Clone, Debug)]
 pub struct NodeProbe {
-    /// For one rank.
+    /// Launcher of one rank.
     pub launch: Launch,
     /// Environment of the launcher besides the allow-list.
     pub env: Vec<(String, String)>,
 }
 
 impl NodeProbe {
-    /// The words that start a program on a node, which the file `HOSTS` in `dir` names.
+    /// Returns the words that start a program on a node, which the file `HOSTS` in `dir` names.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the template does not render.
     pub fn argv(&self, node: &str, dir: &Path) -> Result<Vec<String>, LauncherError> {
         let mut launch = self.launch.clone();
         launch.shape.hosts = vec![node.to_owned()];
@@ -60,7 +64,7 @@ impl NodeProbe {
         fs::write(dir.join(HOSTS), format!("{node}\n"))?;
         let mut argv = self.argv(node, &dir).map_err(io::Error::other)?;
         argv.extend(["echo", WORD].map(str::to_owned));
-        let inherited = crate::exec::Environment::inherited();
+        let inherited = crate::exec::ProcessEnvironment::inherited();
         let mut child = spawn(&argv, &dir, |command| {
             let env = inherited.pairs().iter().chain(&self.env);
             command.env_clear().envs(env.map(|(k, v)| (k, v)));

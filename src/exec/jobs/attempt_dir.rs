@@ -8,7 +8,8 @@ use crate::exec::transport::{PutError, Transport};
 use crate::exec::{Job, Termination};
 use crate::host::atomic::{self, Durability};
 use crate::scheduler::{
-    CommandHost, CommandRequest, Output, ReadyJob, Scheduler, Submission, SubmitHost, Unreachable,
+    CommandHost, CommandOutput, CommandRequest, ReadyJob, Scheduler, Submission, SubmitHost,
+    Unreachable,
 };
 use crate::task::HostFault;
 
@@ -86,12 +87,14 @@ pub fn with_output(exit: Termination, dir: &Path) -> Termination {
 
 /// A transport, and the jobs whose directories it makes.
 pub struct JobHost<'a> {
+    /// Access to the host of the scheduler.
     pub via: &'a mut dyn Transport,
+    /// Jobs to submit.
     pub jobs: Vec<&'a Job>,
 }
 
 impl CommandHost for JobHost<'_> {
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         self.via.run(call)
     }
 

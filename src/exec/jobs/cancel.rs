@@ -13,7 +13,7 @@ const POLL: Duration = Duration::from_millis(500);
 const CLEAN_POLLS: u32 = 2;
 
 /// Cancels jobs by `cancel`, which returns the ids of those that it cancelled, repeatedly until
-/// none is left. `doubtful`: whether a job of which nothing is known may still come into the queue.
+/// none is left. `doubtful`: a submission with an unknown result may still enter the queue.
 ///
 /// # Errors
 ///
@@ -50,6 +50,7 @@ pub fn cancel_all(
 pub struct RemainingJobs {
     /// Empty where the scheduler does not tell.
     pub ids: Vec<String>,
+    /// Error of the last poll; None if the scheduler answered.
     pub why: Option<String>,
 }
 

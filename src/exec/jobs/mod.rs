@@ -8,8 +8,7 @@ mod queue;
 #[cfg(test)]
 mod queue_laws;
 mod remote_host;
-mod runner;
 
-pub use self::cancel::cancel_all;
+pub(crate) use self::cancel::cancel_all;
 pub use self::executor::JobExecutor;
 pub use self::remote_host::RemoteHost;

@@ -2,9 +2,11 @@
 //! out; no clock, no I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::event::{QueueCommand, QueueEvent};
 use crate::exec::Termination;
+use crate::exec::actor::Core;
 use crate::exec::job_wrapper::AttemptFiles;
 use crate::exec::verdict::Evidence;
 use crate::scheduler::{JobListing, JobOutcome, JobState, JobStatus, Submission};
@@ -76,11 +78,6 @@ impl Queue {
         }
     }
 
-    /// Returns the number of jobs that the scheduler has or may have.
-    pub fn active(&self) -> usize {
-        self.active.len()
-    }
-
     /// Returns true if there is nothing to poll: the scheduler has no job, and none waits for room.
     pub fn is_idle(&self) -> bool {
         self.active.is_empty() && self.waiting.is_empty()
@@ -110,56 +107,6 @@ impl Queue {
     pub fn is_wanted(&self, token: &Token) -> bool {
         let held = self.active.get(token);
         held.is_some_and(|held| held.intent == Intent::Run)
-    }
-
-    /// Takes in an event. Returns the commands to perform, in this order.
-    pub fn handle(&mut self, event: QueueEvent) -> Vec<QueueCommand> {
-        let mut commands = Vec::new();
-        match event {
-            QueueEvent::Submit(tokens) => {
-                for token in tokens {
-                    self.waiting.insert(self.next, token);
-                    self.next += 1;
-                }
-            }
-            QueueEvent::Adopt(tokens) => {
-                for (token, id) in tokens {
-                    let phase = JobPhase::of(id);
-                    let held = QueuedJob {
-                        adopted: true,
-                        ..QueuedJob::new(self.next, phase)
-                    };
-                    self.active.insert(token, held);
-                    self.next += 1;
-                }
-            }
-            QueueEvent::Cancel(tokens) => self.cancel(&tokens, &mut commands),
-            QueueEvent::DropPending => self.drop_pending(&mut commands),
-            QueueEvent::Submitted(token, answer) => self.submitted(token, answer, &mut commands),
-            QueueEvent::SubmissionInProgress(token) => {
-                if let Some(held) = self.active.get_mut(&token) {
-                    held.phase = JobPhase::of(held.phase.id());
-                    held.absences = 0;
-                }
-            }
-            QueueEvent::Listed(listing) => {
-                self.full = false;
-                self.listed(&listing, &mut commands);
-            }
-            QueueEvent::Shown(token, listed) => {
-                match listed.filter(|job| job.name == token.to_string()) {
-                    Some(job) => self.seen(&token, &job, &mut commands),
-                    None => self.absent(&token, &mut commands),
-                }
-            }
-            QueueEvent::FilesRead {
-                token,
-                outcome,
-                files,
-            } => self.files_read(token, outcome.as_ref(), files, &mut commands),
-        }
-        self.fill(&mut commands);
-        commands
     }
 
     /// Submits as many waiting jobs as there is room for.
@@ -397,6 +344,72 @@ impl Queue {
                 commands.push(QueueCommand::Ended(token, exit, files));
             }
         }
+    }
+}
+
+impl Core for Queue {
+    type Event = QueueEvent;
+    type Command = QueueCommand;
+
+    fn handle(&mut self, _: Duration, event: QueueEvent) -> Vec<QueueCommand> {
+        let mut commands = Vec::new();
+        match event {
+            QueueEvent::Submit(tokens) => {
+                for token in tokens {
+                    self.waiting.insert(self.next, token);
+                    self.next += 1;
+                }
+            }
+            QueueEvent::Adopt(tokens) => {
+                for (token, id) in tokens {
+                    let phase = JobPhase::of(id);
+                    let held = QueuedJob {
+                        adopted: true,
+                        ..QueuedJob::new(self.next, phase)
+                    };
+                    self.active.insert(token, held);
+                    self.next += 1;
+                }
+            }
+            QueueEvent::Cancel(tokens) => self.cancel(&tokens, &mut commands),
+            QueueEvent::DropPending => self.drop_pending(&mut commands),
+            QueueEvent::Submitted(token, answer) => self.submitted(token, answer, &mut commands),
+            QueueEvent::SubmissionInProgress(token) => {
+                if let Some(held) = self.active.get_mut(&token) {
+                    held.phase = JobPhase::of(held.phase.id());
+                    held.absences = 0;
+                }
+            }
+            QueueEvent::Listed(listing) => {
+                self.full = false;
+                self.listed(&listing, &mut commands);
+            }
+            QueueEvent::Shown(token, listed) => {
+                match listed.filter(|job| job.name == token.to_string()) {
+                    Some(job) => self.seen(&token, &job, &mut commands),
+                    None => self.absent(&token, &mut commands),
+                }
+            }
+            QueueEvent::FilesRead {
+                token,
+                outcome,
+                files,
+            } => self.files_read(token, outcome.as_ref(), files, &mut commands),
+        }
+        self.fill(&mut commands);
+        commands
+    }
+
+    fn unreported(&self) -> usize {
+        self.active.len()
+    }
+
+    fn slots(&self) -> usize {
+        self.limit
+    }
+
+    fn is_end(command: &QueueCommand) -> bool {
+        matches!(command, QueueCommand::Ended(..))
     }
 }
 

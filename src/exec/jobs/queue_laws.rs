@@ -2,12 +2,14 @@
 //! words states in its own way.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
 
 use proptest::prelude::*;
 
 use super::event::{QueueCommand, QueueEvent};
 use super::queue::Queue;
 use crate::exec::Termination;
+use crate::exec::actor::Core;
 use crate::exec::job_wrapper::{AttemptEnd, AttemptFiles};
 use crate::scheduler::{JobListing, JobOutcome, JobState, JobStatus, Submission};
 use crate::task::{TaskId, Token};
@@ -20,9 +22,9 @@ fn token(task: u64) -> Token {
     }
 }
 
-/// What happens next.
+/// Action of the queue, the user or the batch system.
 #[derive(Clone, Debug)]
-enum Chance {
+enum QueueAction {
     /// The commands of the queue are carried out, this many.
     Carry(usize),
     /// The answer of the next submission is lost; `taken`: after the controller took it in.
@@ -49,8 +51,8 @@ enum Chance {
     Cancel(u64),
 }
 
-fn chances() -> impl Strategy<Value = Chance> {
-    let fate = prop::sample::select(vec![
+fn actions() -> impl Strategy<Value = QueueAction> {
+    let outcome = prop::sample::select(vec![
         JobOutcome::Completed,
         JobOutcome::Failed("FAILED".into()),
         JobOutcome::Walltime,
@@ -58,33 +60,33 @@ fn chances() -> impl Strategy<Value = Chance> {
         JobOutcome::NodeLost("NODE_FAIL".into()),
     ]);
     prop_oneof![
-        6 => (1usize..9).prop_map(Chance::Carry),
-        1 => any::<bool>().prop_map(|taken| Chance::LoseAnswer { taken }),
-        5 => Just(Chance::Poll),
-        4 => any::<(u16, bool)>().prop_map(|(lacking, told)| Chance::PollPart { lacking, told }),
-        2 => any::<u16>().prop_map(Chance::ShowPart),
-        4 => (0usize..9).prop_map(Chance::Start),
-        4 => ((0usize..9), fate).prop_map(|(i, fate)| Chance::End(i, fate)),
-        1 => (0usize..9).prop_map(Chance::Odd),
-        1 => Just(Chance::Forget),
-        1 => Just(Chance::Die),
-        1 => (1u64..13).prop_map(Chance::Cancel),
+        6 => (1usize..9).prop_map(QueueAction::Carry),
+        1 => any::<bool>().prop_map(|taken| QueueAction::LoseAnswer { taken }),
+        5 => Just(QueueAction::Poll),
+        4 => any::<(u16, bool)>().prop_map(|(lacking, told)| QueueAction::PollPart { lacking, told }),
+        2 => any::<u16>().prop_map(QueueAction::ShowPart),
+        4 => (0usize..9).prop_map(QueueAction::Start),
+        4 => ((0usize..9), outcome).prop_map(|(i, outcome)| QueueAction::End(i, outcome)),
+        1 => (0usize..9).prop_map(QueueAction::Odd),
+        1 => Just(QueueAction::Forget),
+        1 => Just(QueueAction::Die),
+        1 => (1u64..13).prop_map(QueueAction::Cancel),
     ]
 }
 
-/// What happens where answers lack a lot.
-fn lacking() -> impl Strategy<Value = Chance> {
+/// Returns actions under which answers often lack jobs.
+fn lacking() -> impl Strategy<Value = QueueAction> {
     prop_oneof![
-        4 => any::<(u16, bool)>().prop_map(|(lacking, told)| Chance::PollPart { lacking, told }),
-        2 => any::<u16>().prop_map(Chance::ShowPart),
-        4 => (1usize..9).prop_map(Chance::Carry),
-        1 => (0usize..9).prop_map(Chance::Start),
-        1 => Just(Chance::Die),
+        4 => any::<(u16, bool)>().prop_map(|(lacking, told)| QueueAction::PollPart { lacking, told }),
+        2 => any::<u16>().prop_map(QueueAction::ShowPart),
+        4 => (1usize..9).prop_map(QueueAction::Carry),
+        1 => (0usize..9).prop_map(QueueAction::Start),
+        1 => Just(QueueAction::Die),
     ]
 }
 
 #[derive(Default)]
-struct World {
+struct QueueSimulation {
     queue: Queue,
     limit: usize,
     commands: VecDeque<QueueCommand>,
@@ -97,7 +99,7 @@ struct World {
     /// Ids beside the jobs, which outlive an engine.
     noted: BTreeMap<Token, String>,
     files: BTreeMap<Token, AttemptFiles>,
-    /// How often each was submitted and taken in.
+    /// Number of submissions of each that the batch system accepted.
     taken: BTreeMap<Token, u32>,
     order: Vec<u64>,
     reported: BTreeMap<Token, Termination>,
@@ -105,16 +107,16 @@ struct World {
     cancelled: BTreeSet<Token>,
 }
 
-impl World {
+impl QueueSimulation {
     fn new(limit: usize, tasks: u64) -> Self {
-        let mut world = Self {
+        let mut simulation = Self {
             queue: Queue::new(limit),
             limit,
             ..Self::default()
         };
-        world.outstanding = (1..=tasks).map(token).collect();
-        world.event(QueueEvent::Submit((1..=tasks).map(token).collect()));
-        world
+        simulation.outstanding = (1..=tasks).map(token).collect();
+        simulation.event(QueueEvent::Submit((1..=tasks).map(token).collect()));
+        simulation
     }
 
     /// The live jobs of each token are one.
@@ -128,7 +130,7 @@ impl World {
     }
 
     fn event(&mut self, event: QueueEvent) {
-        let commands = self.queue.handle(event);
+        let commands = self.queue.handle(Duration::ZERO, event);
         self.commands.extend(commands);
     }
 
@@ -231,25 +233,25 @@ impl World {
         }
     }
 
-    fn meet(&mut self, chance: Chance) {
-        match chance {
-            Chance::Carry(count) => {
+    fn apply(&mut self, action: QueueAction) {
+        match action {
+            QueueAction::Carry(count) => {
                 for _ in 0..count {
                     if let Some(command) = self.commands.pop_front() {
                         self.carry_out(command);
                     }
                 }
             }
-            Chance::LoseAnswer { taken } => self.lose = Some(taken),
-            Chance::Poll => self.poll(0, false),
-            Chance::PollPart { lacking, told } => self.poll(lacking, told),
-            Chance::ShowPart(unsaid) => self.unsaid = unsaid,
-            Chance::Start(n) => {
+            QueueAction::LoseAnswer { taken } => self.lose = Some(taken),
+            QueueAction::Poll => self.poll(0, false),
+            QueueAction::PollPart { lacking, told } => self.poll(lacking, told),
+            QueueAction::ShowPart(unsaid) => self.unsaid = unsaid,
+            QueueAction::Start(n) => {
                 if let Some(job) = self.nth_live(n) {
                     job.state = JobState::Running;
                 }
             }
-            Chance::End(n, outcome) => {
+            QueueAction::End(n, outcome) => {
                 if let Some(job) = self.nth_live(n) {
                     job.state = JobState::Ended(outcome.clone());
                     let token: Token = job.name.parse().expect("a token");
@@ -265,12 +267,12 @@ impl World {
                     }
                 }
             }
-            Chance::Odd(n) => {
+            QueueAction::Odd(n) => {
                 if let Some(job) = self.nth_live(n) {
                     job.state = JobState::Unknown("HUH".into());
                 }
             }
-            Chance::Forget => {
+            QueueAction::Forget => {
                 let (files, taken) = (&self.files, &mut self.taken);
                 self.listed.retain(|_, job| {
                     let token: Token = job.name.parse().expect("a token");
@@ -285,14 +287,14 @@ impl World {
                     self.next_id = 0;
                 }
             }
-            Chance::Die => {
+            QueueAction::Die => {
                 self.queue = Queue::new(self.limit);
                 self.commands.clear();
                 let note = |token: &Token| (token.clone(), self.noted.get(token).cloned());
                 let outstanding = self.outstanding.iter().map(note).collect();
                 self.event(QueueEvent::Adopt(outstanding));
             }
-            Chance::Cancel(task) => {
+            QueueAction::Cancel(task) => {
                 if self.outstanding.remove(&token(task)) {
                     self.cancelled.insert(token(task));
                     self.event(QueueEvent::Cancel(vec![token(task)]));
@@ -304,11 +306,11 @@ impl World {
     /// Lets all that is there come to its end.
     fn settle(&mut self) {
         for _ in 0..400 {
-            self.meet(Chance::Carry(1000));
-            self.meet(Chance::Poll);
-            self.meet(Chance::Carry(1000));
-            self.meet(Chance::Start(0));
-            self.meet(Chance::End(0, JobOutcome::Completed));
+            self.apply(QueueAction::Carry(1000));
+            self.apply(QueueAction::Poll);
+            self.apply(QueueAction::Carry(1000));
+            self.apply(QueueAction::Start(0));
+            self.apply(QueueAction::End(0, JobOutcome::Completed));
         }
     }
 }
@@ -318,20 +320,20 @@ proptest! {
     fn every_job_is_reported_once_and_none_is_doubled(
         limit in 1usize..5,
         tasks in 1u64..13,
-        chances in prop::collection::vec(chances(), 0..120),
+        actions in prop::collection::vec(actions(), 0..120),
     ) {
-        let mut world = World::new(limit, tasks);
-        for chance in chances {
-            world.meet(chance);
-            world.no_job_is_doubled()?;
+        let mut simulation = QueueSimulation::new(limit, tasks);
+        for action in actions {
+            simulation.apply(action);
+            simulation.no_job_is_doubled()?;
         }
-        world.settle();
-        prop_assert_eq!(&world.outstanding, &BTreeSet::new());
-        prop_assert_eq!(world.queue.active(), 0);
-        prop_assert_eq!(world.live(), 0);
-        for (token, exit) in &world.reported {
+        simulation.settle();
+        prop_assert_eq!(&simulation.outstanding, &BTreeSet::new());
+        prop_assert_eq!(simulation.queue.unreported(), 0);
+        prop_assert_eq!(simulation.live(), 0);
+        for (token, exit) in &simulation.reported {
             if *exit == Termination::Code(0) {
-                prop_assert_eq!(world.taken[token], 1, "{} ran twice", token);
+                prop_assert_eq!(simulation.taken[token], 1, "{} ran twice", token);
             }
         }
     }
@@ -341,17 +343,17 @@ proptest! {
         limit in 1usize..5,
         tasks in 1u64..9,
         noted in any::<bool>(),
-        chances in prop::collection::vec(lacking(), 0..60),
+        actions in prop::collection::vec(lacking(), 0..60),
     ) {
-        let mut world = World::new(limit, tasks);
-        world.meet(Chance::Carry(1));
+        let mut simulation = QueueSimulation::new(limit, tasks);
+        simulation.apply(QueueAction::Carry(1));
         if !noted {
-            world.noted.clear();
+            simulation.noted.clear();
         }
-        world.meet(Chance::Die);
-        for chance in chances {
-            world.meet(chance);
-            world.no_job_is_doubled()?;
+        simulation.apply(QueueAction::Die);
+        for action in actions {
+            simulation.apply(action);
+            simulation.no_job_is_doubled()?;
         }
     }
 
@@ -359,18 +361,18 @@ proptest! {
     fn the_limit_is_kept_and_jobs_start_in_order(
         limit in 1usize..5,
         tasks in 1u64..13,
-        chances in prop::collection::vec(chances(), 0..120),
+        actions in prop::collection::vec(actions(), 0..120),
     ) {
-        let mut world = World::new(limit, tasks);
-        for chance in chances {
-            match chance {
-                // What an engine leaves behind is taken over, whatever the limit; and an order that
+        let mut simulation = QueueSimulation::new(limit, tasks);
+        for action in actions {
+            match action {
+                // The jobs of an earlier engine are adopted, whatever the limit; and an order that
                 // was lost with an answer cannot be kept.
-                Chance::Die | Chance::LoseAnswer { .. } => continue,
-                chance => world.meet(chance),
+                QueueAction::Die | QueueAction::LoseAnswer { .. } => continue,
+                action => simulation.apply(action),
             }
-            prop_assert!(world.live() <= limit);
+            prop_assert!(simulation.live() <= limit);
         }
-        prop_assert!(world.order.is_sorted(), "{:?}", world.order);
+        prop_assert!(simulation.order.is_sorted(), "{:?}", simulation.order);
     }
 }

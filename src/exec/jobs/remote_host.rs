@@ -8,12 +8,13 @@ use crate::exec::job_wrapper;
 use crate::exec::ssh::processes::{ProcessState, parsed};
 use crate::scheduler::one_by_one;
 use crate::scheduler::{
-    CommandHost, CommandRequest, JobListing, JobOutcome, JobState, JobStatus, Output, ReadyJob,
-    Scheduler, SchedulerInfo, ScriptError, Submission, SubmitHost, TaskJob, Unreachable,
+    CommandHost, CommandOutput, CommandRequest, JobListing, JobOutcome, JobScripts, JobState,
+    JobStatus, ReadyJob, Scheduler, SchedulerInfo, ScriptError, Submission, SubmitHost, TaskJob,
+    Unreachable,
 };
 use crate::task::HostFault;
 
-/// A poll costs a few milliseconds of one processor there, and tasks may be short.
+/// A poll costs a few milliseconds of CPU time on that host, and tasks may be short.
 static INFO: SchedulerInfo = SchedulerInfo {
     name: "the host",
     clients: &["moldflow"],
@@ -24,6 +25,7 @@ static INFO: SchedulerInfo = SchedulerInfo {
 
 /// The `local` executor of another host.
 pub struct RemoteHost {
+    /// Folder on that host in which the directories of attempts are.
     pub work_dir: String,
     /// Shell lines before a task.
     pub setup: Vec<String>,
@@ -35,20 +37,26 @@ impl RemoteHost {
         host: &mut dyn CommandHost,
         request: &str,
         tokens: &[String],
-    ) -> Result<Output, Unreachable> {
+    ) -> Result<CommandOutput, Unreachable> {
         let program = host.executable()?.display().to_string();
         let call = CommandRequest::new([&*program, "remote", request, &self.work_dir]);
         host.run(&call.args(tokens.iter().cloned()))
     }
 }
 
-impl Scheduler for RemoteHost {
+impl JobScripts for RemoteHost {
     fn info(&self) -> &'static SchedulerInfo {
         &INFO
     }
 
     fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
         Ok(job_wrapper::script(&self.setup, job.argv))
+    }
+}
+
+impl Scheduler for RemoteHost {
+    fn scripts(&self) -> &dyn JobScripts {
+        self
     }
 
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {

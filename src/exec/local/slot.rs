@@ -21,7 +21,7 @@ use crate::task::Token;
 
 /// Inverse of the share of one core that looking for processes which left their group may take.
 const REST: u32 = 50;
-/// Longest time between two such sweeps while there is always something to do.
+/// Longest time between two such sweeps while jobs are waiting.
 const SWEEP: Duration = Duration::from_secs(10);
 
 impl Shared {
@@ -29,7 +29,7 @@ impl Shared {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The life of a slot.
+    /// Works on jobs until the executor is dropped.
     pub(super) fn serve(&self, reports: &ReportSink) {
         while let Some(work) = self.next() {
             let (job, started, exit) = match work {
@@ -120,8 +120,7 @@ impl Shared {
         state
     }
 
-    /// Ends the processes of these jobs that are no longer in the group they were started in: their
-    /// token tells.
+    /// Ends the processes of these jobs that left their process group, found by their token.
     pub(super) fn end_strays(&self, ended: &HashSet<String>) {
         let run = ended
             .iter()
@@ -191,7 +190,8 @@ impl Shared {
     }
 
     /// Ends what is left of the group. Its leader is not reaped yet, so that its id cannot name
-    /// another group; after this nobody signals it any more. Returns whether the job was cancelled.
+    /// another group; after this it is not signalled any more. Returns true if the job was
+    /// cancelled.
     fn forget(&self, token: &Token, leader: Pid) -> bool {
         let mut state = self.lock();
         let _ = kill_process_group(leader, Signal::KILL);

@@ -32,6 +32,7 @@ const BLOCK: &str = "block";
 /// Blocks of a partition, and the tasks that run in them.
 #[derive(Clone, Debug)]
 pub struct BlockParams {
+    /// Queue, account, resources and setup of the jobs that hold blocks.
     pub terms: SubmissionParams,
     /// Nodes of a block.
     pub nodes: usize,
@@ -41,6 +42,7 @@ pub struct BlockParams {
     pub tasks_per_node: usize,
     /// Most tasks at once.
     pub slots: usize,
+    /// Number, size and lifetime of the blocks.
     pub policy: BlockPolicy,
 }
 

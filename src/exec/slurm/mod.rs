@@ -7,5 +7,5 @@ mod pool;
 mod pool_laws;
 mod step;
 
-pub use self::block_executor::{BlockBackend, BlockExecutor, BlockParams};
+pub use self::block_executor::{BlockExecutor, BlockParams};
 pub use self::pool::BlockPolicy;

@@ -16,8 +16,8 @@ use crate::exec::verdict::Evidence;
 use crate::scheduler::{JobOutcome, JobState, JobStatus, Submission};
 use crate::task::Token;
 
-/// Looks in a row that must bear something out before it is believed. A block whose id is known is
-/// gone only when Slurm says that it does not know the id: a list may lack jobs that live.
+/// Polls in a row that must agree before a block or step counts as gone. A block whose id is known
+/// is gone only when Slurm denies the id: a list may lack live jobs.
 const LOOKS: u32 = 2;
 
 /// Number, size and lifetime of the blocks of a partition.
@@ -27,9 +27,11 @@ pub struct BlockPolicy {
     pub min: usize,
     /// Blocks asked for when the first task comes.
     pub init: usize,
+    /// Most blocks at once.
     pub max: usize,
     /// Tasks of a block at once.
     pub capacity: usize,
+    /// Walltime of the job that holds a block.
     pub walltime: Duration,
     /// Time that a block may be idle before it is released.
     pub idle: Duration,
@@ -42,11 +44,11 @@ pub struct BlockPool {
     slots: usize,
     /// First part of the names of its blocks.
     prefix: String,
-    /// Slurm has listed the blocks that an earlier engine left.
+    /// True once Slurm has listed the blocks that an earlier engine left.
     looked: bool,
     begun: bool,
     next: u64,
-    /// Each with the time that it may take.
+    /// Tasks by their order, each with its expected time.
     waiting: BTreeMap<u64, (Token, Duration)>,
     steps: BTreeMap<Token, BlockStep>,
     blocks: BTreeMap<String, Block>,
@@ -56,18 +58,18 @@ pub struct BlockPool {
 struct BlockStep {
     block: String,
     cancelled: bool,
-    /// Its client has ended, and what is left is to know why.
+    /// End of its client, and the files of the attempt; the reason of the end is still sought.
     ended: Option<(Termination, AttemptFiles)>,
-    /// It outlived its client, which then says nothing of it.
+    /// It outlived its client, whose exit status then says nothing about it.
     orphaned: bool,
-    /// Looks since then in which its block still lived.
+    /// Polls since then in which its block was live.
     looks: u32,
 }
 
 #[derive(Debug)]
 struct Block {
     phase: BlockPhase,
-    /// The id of its job, once Slurm has told it.
+    /// Id of its job; None until Slurm names it.
     id: Option<String>,
     idle_since: Option<Duration>,
     absences: u32,
@@ -115,19 +117,18 @@ impl BlockPool {
         self.waiting.is_empty() && self.steps.is_empty() && self.blocks.is_empty()
     }
 
-    /// Steps whose clients have ended, and of which it is not known how they ended or whether they
-    /// run on.
+    /// Returns the steps whose clients have ended, and which may still run or have ended unseen.
     pub fn doubtful(&self) -> Vec<Token> {
         let doubtful = self.steps.iter().filter(|(_, step)| step.ended.is_some());
         doubtful.map(|(token, _)| token.clone()).collect()
     }
 
-    /// Names of the blocks that Slurm has or may have.
+    /// Returns the names of the blocks that Slurm has or may have.
     pub fn blocks(&self) -> Vec<String> {
         self.blocks.keys().cloned().collect()
     }
 
-    /// Ids of those, where they are known.
+    /// Returns the ids of those, where they are known.
     pub fn ids(&self) -> Vec<String> {
         let blocks = self.blocks.values();
         blocks.filter_map(|block| block.id.clone()).collect()

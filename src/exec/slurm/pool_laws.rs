@@ -33,7 +33,7 @@ fn seconds(count: u64) -> Duration {
 }
 
 #[derive(Clone, Debug)]
-enum Chance {
+enum PoolAction {
     Pass(u64),
     Poll,
     /// A list that lacks some of the blocks, without saying so.
@@ -46,20 +46,20 @@ enum Chance {
     Cancel(u64),
 }
 
-fn chances() -> impl Strategy<Value = Chance> {
+fn actions() -> impl Strategy<Value = PoolAction> {
     prop_oneof![
-        3 => (1u64..400).prop_map(Chance::Pass),
-        5 => Just(Chance::Poll),
-        3 => any::<u8>().prop_map(Chance::PollPart),
-        3 => (0usize..5).prop_map(Chance::StartBlock),
-        1 => ((0usize..5), any::<bool>()).prop_map(|(n, forget)| Chance::LoseBlock(n, forget)),
-        4 => (0usize..9).prop_map(Chance::EndStep),
-        1 => Just(Chance::LoseRequest),
-        1 => (1u64..13).prop_map(Chance::Cancel),
+        3 => (1u64..400).prop_map(PoolAction::Pass),
+        5 => Just(PoolAction::Poll),
+        3 => any::<u8>().prop_map(PoolAction::PollPart),
+        3 => (0usize..5).prop_map(PoolAction::StartBlock),
+        1 => ((0usize..5), any::<bool>()).prop_map(|(n, forget)| PoolAction::LoseBlock(n, forget)),
+        4 => (0usize..9).prop_map(PoolAction::EndStep),
+        1 => Just(PoolAction::LoseRequest),
+        1 => (1u64..13).prop_map(PoolAction::Cancel),
     ]
 }
 
-struct World {
+struct PoolSimulation {
     pool: BlockPool,
     policy: BlockPolicy,
     now: Duration,
@@ -72,9 +72,9 @@ struct World {
     timeout: Duration,
 }
 
-impl World {
+impl PoolSimulation {
     fn new(policy: &BlockPolicy, tasks: u64, timeout: Duration) -> Self {
-        let mut world = Self {
+        let mut simulation = Self {
             pool: BlockPool::new(policy.clone(), usize::MAX, PREFIX.into()),
             policy: policy.clone(),
             now: Duration::ZERO,
@@ -87,8 +87,8 @@ impl World {
             timeout,
         };
         let tasks = (1..=tasks).map(|task| (token(task), timeout)).collect();
-        world.event(BlockEvent::Submitted(tasks));
-        world
+        simulation.event(BlockEvent::Submitted(tasks));
+        simulation
     }
 
     fn event(&mut self, event: BlockEvent) {
@@ -140,7 +140,7 @@ impl World {
                 );
                 if let Some((JobState::Running, Some(until))) = self.blocks.get(&block) {
                     let needed = self.timeout.min(self.policy.walltime * 9 / 10);
-                    // What is known of a block is as old as the last look.
+                    // The state of a block is known as of the last poll.
                     assert!(
                         self.now + needed <= *until,
                         "it may not end before its block"
@@ -210,9 +210,9 @@ impl World {
         self.event(BlockEvent::Listed(listed));
     }
 
-    fn meet(&mut self, chance: Chance) {
-        match chance {
-            Chance::Pass(count) => {
+    fn apply(&mut self, action: PoolAction) {
+        match action {
+            PoolAction::Pass(count) => {
                 self.now += seconds(count);
                 let over = |(_, (state, until)): &(&String, &(JobState, Option<Duration>))| {
                     *state == JobState::Running && until.is_some_and(|until| until <= self.now)
@@ -228,9 +228,9 @@ impl World {
                 }
                 self.event(BlockEvent::Tick);
             }
-            Chance::Poll => self.poll(0),
-            Chance::PollPart(lacking) => self.poll(lacking),
-            Chance::StartBlock(n) => {
+            PoolAction::Poll => self.poll(0),
+            PoolAction::PollPart(lacking) => self.poll(lacking),
+            PoolAction::StartBlock(n) => {
                 let until = self.now + self.policy.walltime;
                 let waiting = self
                     .blocks
@@ -240,7 +240,7 @@ impl World {
                     *block = (JobState::Running, Some(until));
                 }
             }
-            Chance::LoseBlock(n, forget) => {
+            PoolAction::LoseBlock(n, forget) => {
                 let running = self
                     .blocks
                     .iter()
@@ -253,7 +253,7 @@ impl World {
                     }
                 }
             }
-            Chance::EndStep(n) => {
+            PoolAction::EndStep(n) => {
                 let token = self.steps.keys().nth(n).cloned();
                 if let Some(token) = token {
                     self.steps.remove(&token);
@@ -269,8 +269,8 @@ impl World {
                     self.event(BlockEvent::ClientEnded(token, Termination::Code(0), traces));
                 }
             }
-            Chance::LoseRequest => self.lose = true,
-            Chance::Cancel(task) => self.event(BlockEvent::Cancel(vec![token(task)])),
+            PoolAction::LoseRequest => self.lose = true,
+            PoolAction::Cancel(task) => self.event(BlockEvent::Cancel(vec![token(task)])),
         }
     }
 }
@@ -294,28 +294,28 @@ proptest! {
         policy in policy(),
         tasks in 1u64..13,
         timeout in 1u64..900,
-        chances in prop::collection::vec(chances(), 0..100),
+        actions in prop::collection::vec(actions(), 0..100),
     ) {
-        let mut world = World::new(&policy, tasks, seconds(timeout));
+        let mut simulation = PoolSimulation::new(&policy, tasks, seconds(timeout));
         let mut cancelled = BTreeSet::new();
-        for chance in chances {
-            if let Chance::Cancel(task) = chance {
+        for action in actions {
+            if let PoolAction::Cancel(task) = action {
                 cancelled.insert(token(task));
             }
-            world.meet(chance);
-            prop_assert!(world.live() <= policy.max, "more blocks than asked for");
+            simulation.apply(action);
+            prop_assert!(simulation.live() <= policy.max, "more blocks than asked for");
         }
         for _ in 0..200 {
-            world.meet(Chance::Pass(20));
-            world.meet(Chance::Poll);
-            world.meet(Chance::StartBlock(0));
-            world.meet(Chance::Poll);
-            world.meet(Chance::EndStep(0));
+            simulation.apply(PoolAction::Pass(20));
+            simulation.apply(PoolAction::Poll);
+            simulation.apply(PoolAction::StartBlock(0));
+            simulation.apply(PoolAction::Poll);
+            simulation.apply(PoolAction::EndStep(0));
         }
         for task in (1..=tasks).map(token).filter(|task| !cancelled.contains(task)) {
-            prop_assert!(world.reported.contains_key(&task), "{} has no end", task);
+            prop_assert!(simulation.reported.contains_key(&task), "{} has no end", task);
         }
-        prop_assert_eq!(world.pool.unreported(), 0);
-        prop_assert!(world.live() <= policy.min, "idle blocks are kept");
+        prop_assert_eq!(simulation.pool.unreported(), 0);
+        prop_assert!(simulation.live() <= policy.min, "idle blocks are kept");
     }
 }

@@ -1,60 +1,125 @@
-//! Errors of a host behind SSH that cannot be used, with hints.
+//! Errors of hosts behind SSH, with hints.
 
 use std::path::Path;
 
 use super::client_config::proxy_jump;
 
-/// Told apart by what OpenSSH and the other host say.
+/// Reason why a host behind SSH cannot be used, known from the messages of OpenSSH and of the host.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectError {
+    /// No `ssh` is installed on this host.
     #[error("there is no `ssh` here")]
     NoClient,
+    /// The host key is unknown or has changed.
     #[error("the host key of `{host}` is not known, or has changed")]
-    HostKey { host: String },
+    HostKey {
+        /// Name of the host, as the profile has it.
+        host: String,
+    },
+    /// The host accepts no key of the user.
     #[error("`{host}` does not accept a key of ours")]
-    Denied { host: String },
+    Denied {
+        /// Name of the host, as the profile has it.
+        host: String,
+    },
+    /// The host key of a jump host is unknown or has changed.
     #[error(
         "the host key of {jump}, through which `{host}` is reached, is not known, or has changed"
     )]
-    JumpHostKey { host: String, jump: Jump },
+    JumpHostKey {
+        /// Name of the host, as the profile has it.
+        host: String,
+        /// The jump host.
+        jump: Jump,
+    },
+    /// A jump host accepts no key of the user.
     #[error("{jump}, through which `{host}` is reached, does not accept a key of ours")]
-    JumpDenied { host: String, jump: Jump },
+    JumpDenied {
+        /// Name of the host, as the profile has it.
+        host: String,
+        /// The jump host.
+        jump: Jump,
+    },
+    /// The login shell runs no command.
     #[error("the login shell on `{host}` carries out no command: {why}")]
-    NoShell { host: String, why: String },
+    NoShell {
+        /// Name of the host, as the profile has it.
+        host: String,
+        /// Message of the command.
+        why: String,
+    },
+    /// The host name cannot be resolved.
     #[error("the name `{host}` is not known")]
-    NoName { host: String },
+    NoName {
+        /// Name of the host, as the profile has it.
+        host: String,
+    },
+    /// No connection came about.
     #[error("`{host}` is not reached: {why}")]
-    NotReached { host: String, why: String },
+    NotReached {
+        /// Name of the host, as the profile has it.
+        host: String,
+        /// Message of the command.
+        why: String,
+    },
+    /// The folder for attempts cannot be written to.
     #[error("`{folder}` on `{host}` cannot be written to: {why}")]
     Folder {
+        /// Name of the host, as the profile has it.
         host: String,
+        /// Path of the folder.
         folder: String,
+        /// Message of the command.
         why: String,
     },
+    /// The disk of the folder is full.
     #[error("the disk of `{folder}` on `{host}` is full: {why}")]
     Full {
+        /// Name of the host, as the profile has it.
         host: String,
+        /// Path of the folder.
         folder: String,
+        /// Message of the command.
         why: String,
     },
+    /// No program can be executed in the folder.
     #[error(
         "no program can be executed in `{folder}` on `{host}`, as on a file system that is mounted with `noexec`"
     )]
-    NoExec { host: String, folder: String },
+    NoExec {
+        /// Name of the host, as the profile has it.
+        host: String,
+        /// Path of the folder.
+        folder: String,
+    },
+    /// The program named by `moldflow` does not run.
     #[error("`{program}` on `{host}` does not run: {why}")]
     Program {
+        /// Name of the host, as the profile has it.
         host: String,
+        /// Path of the program.
         program: String,
+        /// Message of the command.
         why: String,
     },
+    /// The program on the host has another version.
     #[error("`{host}` has {theirs}, this is {ours}")]
     Version {
+        /// Name of the host, as the profile has it.
         host: String,
+        /// Version on the host.
         theirs: String,
+        /// Version of this program.
         ours: String,
     },
+    /// The copy of this program does not run.
     #[error("the copy of this program does not run on `{host}`: {why}")]
-    Copy { host: String, why: String },
+    Copy {
+        /// Name of the host, as the profile has it.
+        host: String,
+        /// Message of the command.
+        why: String,
+    },
 }
 
 /// A jump host; None if ssh does not name it.
@@ -96,7 +161,7 @@ impl Jump {
 }
 
 impl ConnectError {
-    /// Reads what `ssh` said when it did not get through.
+    /// Returns the error for the messages `said` of an `ssh` that did not get through.
     pub fn of(host: &str, said: &str) -> Self {
         let host = host.to_owned();
         let says = |words: &[&str]| words.iter().any(|word| said.contains(word));
@@ -118,7 +183,7 @@ impl ConnectError {
         } else if says(&["Could not resolve hostname"]) && !hung_up(said) {
             Self::NoName { host }
         } else {
-            // What the ssh to a jump host said tells more than that it hung up.
+            // The ssh to a jump host says more than that it hung up.
             let telling: Vec<&str> = said.lines().filter(|line| !hung_up(line)).collect();
             let telling = telling.join("\n");
             let why = last_line(if telling.trim().is_empty() {
@@ -130,7 +195,7 @@ impl ConnectError {
         }
     }
 
-    /// Reads what was said when a folder there could not be written to.
+    /// Returns the error for the messages `said` about a folder that could not be written to.
     pub fn of_folder(host: &str, folder: &Path, said: &str) -> Self {
         let (host, folder) = (host.to_owned(), folder.display().to_string());
         let why = last_line(said);
@@ -147,6 +212,7 @@ impl ConnectError {
         matches!(self, Self::NotReached { .. } | Self::NoName { .. })
     }
 
+    /// Returns advice for the user.
     pub fn hint(&self) -> String {
         match self {
             Self::NoClient => "install OpenSSH's client".into(),
@@ -206,7 +272,7 @@ pub fn hung_up(said: &str) -> bool {
     words.iter().any(|words| said.contains(words))
 }
 
-/// The last line of what a program said that has a word in it.
+/// Returns the last line with a word in it of what a program printed.
 pub fn last_line(said: &str) -> String {
     let mut lines = said.lines().rev().map(str::trim);
     let line = lines.find(|line| line.chars().any(char::is_alphanumeric));

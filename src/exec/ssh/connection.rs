@@ -13,15 +13,15 @@ use super::connect_error::{ConnectError, hung_up, last_line};
 use super::shell;
 use crate::exec::child::{self, ChildError, ChildOutput};
 
-/// The longest that connecting may take, the user's agent and jump hosts included.
+/// Longest time that connecting may take, the user's agent and jump hosts included.
 const CONNECTING: Duration = Duration::from_secs(60);
-/// The longest that it takes to talk to a master on this host.
+/// Longest time that a request to the master on this host may take.
 const CONTROL: Duration = Duration::from_secs(10);
-/// From one failed connection to the next: doubled from the first to the second.
+/// First and longest time from a failed connection to the next; doubled each time.
 const BACKOFF: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
-/// A connection that was used within this time is not looked at before it is used again.
+/// Time after its last use for which a connection is used again without a check.
 const FRESH: Duration = Duration::from_secs(20);
-/// The exit status by which ssh says that something is wrong with the connection.
+/// Exit status of ssh for an error of the connection.
 const LOST: i32 = 255;
 
 /// Options of the master connection and its clients. The rest is as the user's configuration has
@@ -48,7 +48,7 @@ pub const NO_QUESTION: [(&str, &str); 2] = [
     ("SSH_ASKPASS_REQUIRE", "force"),
 ];
 
-/// A host behind SSH. The partitions that are on it share it.
+/// Connection to a host behind SSH, shared by the partitions on it.
 #[derive(Debug)]
 pub struct Connection {
     host: String,
@@ -75,9 +75,11 @@ enum Master {
 /// Exit status and output of a command on the remote host.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// None when a signal ended ssh.
+    /// None if a signal terminated ssh.
     pub code: Option<i32>,
+    /// Standard output.
     pub stdout: Vec<u8>,
+    /// Standard error, trimmed.
     pub stderr: String,
 }
 
@@ -109,7 +111,11 @@ impl Reply {
 }
 
 impl Connection {
-    /// A connection that is opened when it is first needed.
+    /// Creates a connection that is opened when it is first needed.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the folder of its socket cannot be made.
     pub fn new(host: &str) -> io::Result<Self> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let number = NEXT.fetch_add(1, Ordering::SeqCst);
@@ -121,12 +127,16 @@ impl Connection {
         })
     }
 
+    /// Returns the name of the host.
     pub fn host(&self) -> &str {
         &self.host
     }
 
-    /// Runs a script of `sh` to its end, which may take `limit`. Of an error it is not known
-    /// whether it ran, or still runs.
+    /// Runs a script of `sh` to its end, which may take `limit`.
+    ///
+    /// # Errors
+    ///
+    /// Returns [`ConnectError`] if no answer came; it is not known if the script ran or still runs.
     pub fn run(
         &self,
         script: &str,
@@ -153,7 +163,7 @@ impl Connection {
         }
     }
 
-    /// Sees to it that there is a master. After a failure it is not tried again for a while.
+    /// Opens a master connection if there is none. After a failure it is retried with a backoff.
     fn open(&self) -> Result<Master, ConnectError> {
         let mut state = self.lock();
         let fresh = state.used.is_some_and(|used| used.elapsed() < FRESH);

@@ -2,70 +2,86 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Before it comes whatever the other host's shell prints of its own accord.
+/// Start of a message, after other output of the shell of the remote host.
 const MARK: &[u8] = b"\0moldflow\0";
 
-/// A request, and what may be removed by the way.
+/// Request to the remote host, and attempts that it may remove.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ExchangeMessage<'m> {
-    /// Tokens of attempts that are over and were brought back.
+    /// Tokens of attempts that ended and were fetched.
     #[serde(borrow)]
     pub done: Vec<&'m str>,
+    /// The request.
     pub request: ExchangeRequest<'m>,
 }
 
+/// Request to the remote host.
 #[derive(Debug, Serialize, Deserialize)]
 pub enum ExchangeRequest<'m> {
-    /// Makes the directory of an attempt, unless it is there.
+    /// Makes the directory of an attempt, unless it exists.
     Put {
+        /// Name of the attempt.
         token: &'m str,
+        /// Files that are written.
         #[serde(borrow)]
         files: Vec<MessageFile<'m>>,
-        /// Hash of a file that is kept there, and its name in the directory.
+        /// SHA-256 of a file that the host keeps, and its name in the directory.
         #[serde(borrow)]
         links: Vec<(&'m str, &'m str)>,
     },
     /// Keeps files under the SHA-256 that is their name.
     Keep(#[serde(borrow)] Vec<MessageFile<'m>>),
-    /// Asks for what is in the directory of an attempt but not in `except`.
+    /// Asks for the files in the directory of an attempt, those of `except` left out.
     Get {
+        /// Name of the attempt.
         token: &'m str,
+        /// Paths in the directory that are not sent.
         #[serde(borrow)]
         except: Vec<&'m str>,
     },
-    /// Removes what is left of old attempts of `run` other than `keep`, and of runs long gone.
+    /// Removes old attempts of `run` other than `keep`, and attempts of runs long gone.
     Sweep {
+        /// Name of the run.
         run: &'m str,
+        /// Tokens of attempts that are kept.
         #[serde(borrow)]
         keep: Vec<&'m str>,
     },
 }
 
-/// A file: its path in the directory, with `/`, and what is in it.
+/// File of an attempt.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MessageFile<'m> {
+    /// Path in the directory, with `/`.
     pub name: &'m str,
+    /// Content.
     pub content: &'m [u8],
 }
 
+/// Answer of the remote host.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ExchangeAnswer<'m> {
+    /// It was done.
     Done,
-    /// These hashes are not kept there; nothing was done.
+    /// The host keeps no files with these SHA-256; nothing was done.
     Missing(#[serde(borrow)] Vec<&'m str>),
+    /// Files of an attempt.
     Files(#[serde(borrow)] Vec<MessageFile<'m>>),
     /// There is no such attempt.
     NoAttempt,
+    /// It failed: the reason.
     Failed(&'m str),
 }
 
 impl ExchangeMessage<'_> {
+    /// Returns the message as bytes.
     pub fn encoded(&self) -> Vec<u8> {
         encoded(self)
     }
 }
 
 impl ExchangeAnswer<'_> {
+    /// Returns the message as bytes.
     pub fn encoded(&self) -> Vec<u8> {
         encoded(self)
     }

@@ -8,9 +8,9 @@ mod client_config;
 mod connect_error;
 mod connection;
 mod message;
-pub mod processes;
-pub mod shell;
-pub mod work_dir;
+pub(crate) mod processes;
+pub(crate) mod shell;
+pub(crate) mod work_dir;
 
 use std::fs::{self, File as OpenFile};
 use std::io;
@@ -19,8 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use connect_error::ConnectError;
+pub use connection::Connection;
+pub(crate) use connection::NO_QUESTION;
 use connection::Reply;
-pub use connection::{Connection, NO_QUESTION};
 
 use self::connect_error::last_line;
 use self::message::{ExchangeAnswer, ExchangeMessage, ExchangeRequest, MessageFile, decoded};
@@ -29,29 +30,29 @@ use super::scratch::{RUN_DIR, SCRATCH};
 use super::transport::{PutError, Transport};
 use super::{Job, job_wrapper};
 use crate::host::hash::sha256;
-use crate::scheduler::{CommandHost, CommandRequest, Output, Unreachable};
+use crate::scheduler::{CommandHost, CommandOutput, CommandRequest, Unreachable};
 use crate::task::Token;
 
-/// The longest that a command may take: that of a batch system whose controller does not answer
+/// Longest time that a command may take: one of a batch system whose controller does not answer
 /// takes a minute.
 const COMMAND: Duration = Duration::from_secs(180);
-/// The longest that files may take on their way.
+/// Longest time that a transfer of files may take.
 const TRANSFER: Duration = Duration::from_secs(3600);
 
 /// Output of `--version`.
 const VERSION: &str = concat!("moldflow ", env!("CARGO_PKG_VERSION"));
-/// Makes the folder `$1` and tries it. What it prints is its path.
-pub const MAKE_FOLDER: &str = r#"case $1 in "~") set -- "$HOME" "$2" ;; "~/"*) set -- "$HOME/${1#"~/"}" "$2" ;; esac
+/// Makes the folder `$1`, writes a file in it, and prints its path.
+pub(crate) const MAKE_FOLDER: &str = r#"case $1 in "~") set -- "$HOME" "$2" ;; "~/"*) set -- "$HOME/${1#"~/"}" "$2" ;; esac
 umask 077; mkdir -p -- "$1/attempts" "$1/files" && echo | cat >"$1/.probe-$$" || { rm -f "$1/.probe-$$"; exit 3; }
 rm -f "$1/.probe-$$"; printf '%s\n' "$1""#;
-/// Asks the program `$2` for its version, and prints its path before.
+/// Prints the path and the version of the program `$2`.
 const ASK_PROGRAM: &str = r#"case $2 in "~/"*) set -- "$1" "$HOME/${2#"~/"}" ;; esac
 if test -f "$2" && ! test -x "$2"; then exit 5; fi
 program=$(command -v "$2") || exit 4
 printf '%s\n' "$program"; exec "$program" --version"#;
 /// Runs a command.
 const RUN: &str = "exec \"$@\"";
-/// Takes a program in whole or not at all: when the connection ends, so does the input.
+/// Installs a program from the input, whole or not at all: the input may end with the connection.
 const INSTALL: &str = "umask 077; mkdir -p -- \"$1\" && new=$1/.new-$$ || exit 3
 cat >\"$new\" && test \"$(wc -c <\"$new\")\" -eq \"$2\" && chmod 700 \"$new\" && mv -f \"$new\" \"$1/moldflow\" && exit
 rm -f \"$new\"; exit 3";
@@ -71,10 +72,11 @@ pub struct SshParams {
 pub struct SshTransport {
     connection: Arc<Connection>,
     place: SshParams,
-    /// This program, here and there.
+    /// Path of this program on this host.
     executable: PathBuf,
+    /// Path of this program on that host; None until it was prepared.
     there: Option<PathBuf>,
-    /// Attempts to be removed there with the next request.
+    /// Attempts whose directories on that host are removed with the next request.
     done: Vec<Token>,
 }
 
@@ -91,12 +93,17 @@ impl SshTransport {
         }
     }
 
-    /// The folder, as the host sees it.
+    /// Returns the folder, as the host sees it.
     pub fn work_dir(&self) -> &str {
         self.place.work_dir.to_str().unwrap_or_default()
     }
 
-    /// Connects, makes the folder, and sees to it that this program is there; its path there.
+    /// Connects, makes the folder, and copies this program if the profile names none. Returns the
+    /// path of the program there.
+    ///
+    /// # Errors
+    ///
+    /// Returns the reason why the host, the folder or the program cannot be used.
     pub fn prepare(&mut self) -> Result<PathBuf, ConnectError> {
         if let Some(there) = &self.there {
             return Ok(there.clone());
@@ -125,7 +132,7 @@ impl SshTransport {
         Ok(there)
     }
 
-    /// This program by its content, copied if it is not there.
+    /// Copies this program to a path with its SHA-256, if it is not there; returns the path.
     fn copied(&mut self) -> Result<PathBuf, ConnectError> {
         let host = self.connection.host().to_owned();
         let copy = |why| ConnectError::Copy {
@@ -158,7 +165,7 @@ impl SshTransport {
         }
     }
 
-    /// Makes the folder, of which the path from the root is known then, and looks for a program.
+    /// Makes the folder, whose absolute path is known then, and looks for a program.
     fn probe(&mut self, program: &Path) -> Result<ProgramProbe, ConnectError> {
         let work_dir: &Path = &self.place.work_dir;
         let paths = [work_dir, program].map(|path| path.display().to_string());
@@ -208,8 +215,8 @@ impl SshTransport {
         }
     }
 
-    /// Runs a command; where there is no such program, this one is looked for again before the
-    /// next.
+    /// Runs a command. If there is no such program, this program is prepared again before the next
+    /// command.
     fn call(
         &mut self,
         argv: &[String],
@@ -223,7 +230,7 @@ impl SshTransport {
         Ok(reply)
     }
 
-    /// Sends a request, and with it what may be removed there.
+    /// Sends a request, and with it the attempts that may be removed.
     fn ask<T>(
         &mut self,
         request: ExchangeRequest,
@@ -242,7 +249,8 @@ impl SshTransport {
         Ok(read(self, answer))
     }
 
-    /// Makes the directory of a job; the hashes that are not kept there, if there are such.
+    /// Makes the directory of a job. Returns the SHA-256 of linked files that the host lacks; then
+    /// nothing was made.
     fn put_attempt(
         &mut self,
         token: &str,
@@ -267,14 +275,14 @@ impl SshTransport {
 }
 
 impl CommandHost for SshTransport {
-    fn run(&mut self, call: &CommandRequest) -> Result<Output, Unreachable> {
+    fn run(&mut self, call: &CommandRequest) -> Result<CommandOutput, Unreachable> {
         // The messages are read.
         let mut argv: Vec<String> = ["env", "LC_ALL=C"].map(Into::into).into();
         let variables = call.env.iter();
         argv.extend(variables.map(|(name, value)| format!("{name}={value}")));
         argv.extend(call.argv.iter().cloned());
         let reply = self.call(&argv, &call.stdin, COMMAND)?;
-        Ok(Output {
+        Ok(CommandOutput {
             code: reply.code,
             stdout: String::from_utf8_lossy(&reply.stdout).into_owned(),
             stderr: reply.stderr,
@@ -300,7 +308,7 @@ impl Transport for SshTransport {
                 word.clone_from(&there);
             }
         }
-        // What is relative to the directory of a run here is relative to the folder there.
+        // A path relative to the run directory here is relative to the folder there.
         for (_, value) in job.env.iter_mut().filter(|(name, _)| name == SCRATCH) {
             if let Ok(below) = Path::new(&*value).strip_prefix(RUN_DIR) {
                 *value = Path::new("../..").join(below).display().to_string();
@@ -391,12 +399,11 @@ enum ProgramProbe {
     /// Version that it prints.
     Other(String),
     Absent(String),
-    /// It is there, but no program: its file system is mounted without them, or nobody may execute
-    /// it.
+    /// It exists but cannot be executed: its mode, or a file system mounted with `noexec`.
     NotExecutable,
 }
 
-/// Makes `job.dir` of what was fetched, whole or not at all, safe from a power cut.
+/// Makes `job.dir` of the fetched files, whole or not at all, also in a power cut.
 fn take_in(job: &Job, fetched: &[MessageFile]) -> io::Result<()> {
     let parent = job.dir.parent().ok_or(io::ErrorKind::InvalidInput)?;
     let attempt = job.token.attempt;

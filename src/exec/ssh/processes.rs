@@ -1,5 +1,5 @@
-//! The other side of a little batch system: `moldflow remote start`, `list` and `end` keep tasks as
-//! processes of a host that outlive the connection.
+//! Remote side of the `local` executor of another host: `moldflow remote start`, `list` and `end`
+//! manage tasks as processes that outlive the connection.
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::work_dir::WorkDir;
 use crate::exec::job_wrapper::{END_FILE, JOB_SCRIPT, SCRIPT_OUTPUT};
-use crate::exec::process::{Environment, TOKEN, find_processes, token_of};
+use crate::exec::process::{ProcessEnvironment, TOKEN, find_processes, token_of};
 use crate::host::name::host_name;
 use crate::task::Token;
 
@@ -26,9 +26,11 @@ const CANCELLED: &str = ".cancelled";
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProcessState {
+    /// A process of it runs.
     Running,
-    /// It has ended and left how.
+    /// It has ended, and its end is recorded.
     Ended,
+    /// It was cancelled.
     Cancelled,
     /// It has left nothing: the host was restarted, or somebody killed it.
     Gone,
@@ -42,7 +44,11 @@ struct StartRecord {
     pid: i32,
 }
 
-/// Starts an attempt whose directory is there. Done twice it starts it once.
+/// Starts an attempt whose directory is there. Called twice it starts it once.
+///
+/// # Errors
+///
+/// Fails if `token` is no token, or if the host starts no process or writes no file.
 pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     let dir = work_dir.attempt(token)?;
     let _lock = lock(work_dir)?;
@@ -58,11 +64,10 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     if dir.join(CANCELLED).exists() {
         return Ok(());
     }
-    // Where this process leads a session already, that one has no terminal either, and nothing ends
-    // it.
+    // It fails if this process leads a session already; that has no terminal either.
     let _ = setsid();
     let output = File::create(dir.join(SCRIPT_OUTPUT))?;
-    let environment = Environment::inherited();
+    let environment = ProcessEnvironment::inherited();
     let child = Command::new("bash")
         // As the scripts of batch systems: `module` is a function of login shells.
         .args(["-l", JOB_SCRIPT])
@@ -89,7 +94,11 @@ pub fn start(work_dir: &WorkDir, token: &str) -> io::Result<()> {
     fs::write(marker, serde_json::to_vec(&started)?)
 }
 
-/// All attempts that were started, of all runs.
+/// Returns the states of all attempts that were started, of all runs, by their tokens.
+///
+/// # Errors
+///
+/// Fails if a directory or a process cannot be read.
 pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, ProcessState)>> {
     let _lock = lock(work_dir)?;
     let mut list = Vec::new();
@@ -104,13 +113,13 @@ pub fn list(work_dir: &WorkDir) -> io::Result<Vec<(String, ProcessState)>> {
     Ok(list)
 }
 
-/// A list as lines of JSON, among whatever else is printed there, and its length as the last.
+/// Returns a list as lines of JSON, which may stand among other output, and its length as the last.
 pub fn printed(list: &[(String, ProcessState)]) -> String {
     let lines = list.iter().map(|entry| line(ENTRY, entry));
     lines.chain([line(LENGTH, &list.len())]).collect()
 }
 
-/// List that was printed; None unless it is complete.
+/// Reads a list that was printed; None unless it is complete.
 pub fn parsed(text: &str) -> Option<Vec<(String, ProcessState)>> {
     let of = |mark| text.lines().filter_map(move |line| line.strip_prefix(mark));
     let entries = of(ENTRY).map(|json| serde_json::from_str(json).ok());
@@ -128,7 +137,11 @@ fn line(mark: &str, value: &impl Serialize) -> String {
     format!("{mark}{json}\n")
 }
 
-/// Ends attempts, and keeps those from starting that have not yet.
+/// Terminates attempts, and keeps those from starting that have not yet.
+///
+/// # Errors
+///
+/// Fails if a file cannot be written, or if a process cannot be read.
 pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
     let _lock = lock(work_dir)?;
     for token in tokens {
@@ -137,7 +150,7 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
             continue;
         }
         File::create(dir.join(CANCELLED))?;
-        // What is started while its parent is killed is found the next time.
+        // A process that is started while its parent is killed is found the next time.
         for _ in 0..100 {
             let processes = find_processes(TOKEN, token)?;
             let mut ours = processes.iter().filter(|p| p.token == *token).peekable();
@@ -154,6 +167,10 @@ pub fn end(work_dir: &WorkDir, tokens: &[String]) -> io::Result<()> {
 }
 
 /// Returns true if processes of an attempt run, or may run on another host.
+///
+/// # Errors
+///
+/// Fails if a process cannot be read.
 pub fn is_alive(dir: &Path, token: &str) -> io::Result<bool> {
     match condition(dir, token)? {
         ProcessState::Running | ProcessState::Elsewhere(_) => Ok(true),
@@ -191,8 +208,8 @@ fn condition(dir: &Path, token: &str) -> io::Result<ProcessState> {
     })
 }
 
-/// Held while processes are started and looked for, so that none is missed between its mark and its
-/// start.
+/// Locks the attempts while processes are started or listed, so none is missed between its mark and
+/// its start.
 fn lock(work_dir: &WorkDir) -> io::Result<File> {
     let file = File::create(work_dir.attempts().join(".lock"))?;
     flock(&file, FlockOperation::LockExclusive)?;

@@ -1,6 +1,6 @@
-//! What a login shell of another host is given: one line that sh, bash, csh, tcsh and fish read
-//! alike, and on its input a script for `sh`, whose output comes after a mark. What the shell
-//! prints by itself comes before the mark.
+//! Input of the login shell of another host: one line that sh, bash, csh, tcsh and fish read alike,
+//! and a script for `sh`, whose output comes after a mark. Other output of the shell comes before
+//! the mark.
 
 use crate::scheduler::script::quoted;
 
@@ -13,7 +13,8 @@ pub const LINE: &str =
 /// Precedes the output, on stdout and stderr.
 const MARK: &str = "\nmoldflow-says:\n";
 
-/// The input of `LINE` that carries out `script`, which sees `arguments`, and reads `stdin`.
+/// Returns the input of `LINE` that carries out `script`, which sees `arguments`, and reads
+/// `stdin`.
 pub fn input(script: &str, arguments: &[String], stdin: &[u8]) -> Vec<u8> {
     let arguments: String = arguments
         .iter()
@@ -28,7 +29,7 @@ pub fn input(script: &str, arguments: &[String], stdin: &[u8]) -> Vec<u8> {
     input
 }
 
-/// Output after the mark; None if no shell got so far.
+/// Returns the output after the mark; None if no shell got so far.
 pub fn said(printed: &[u8]) -> Option<&[u8]> {
     let mark = MARK.as_bytes();
     let start = printed

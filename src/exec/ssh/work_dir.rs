@@ -24,6 +24,7 @@ pub struct WorkDir {
 }
 
 impl WorkDir {
+    /// Creates the store in `dir`, which need not exist.
     pub fn new(dir: &Path) -> Self {
         Self {
             dir: dir.to_owned(),
@@ -69,7 +70,11 @@ impl WorkDir {
         })
     }
 
-    /// Directory of an attempt. A token is no path: its form is checked.
+    /// Returns the directory of an attempt.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `token` has not the form of a token: it could be any path.
     pub fn attempt(&self, token: &str) -> io::Result<PathBuf> {
         let is_token = token.parse::<Token>().is_ok_and(|token| {
             !token.run.is_empty() && token.run.chars().all(|c| c.is_ascii_alphanumeric())
@@ -80,6 +85,7 @@ impl WorkDir {
         }
     }
 
+    /// Returns the folder of the directories of all attempts.
     pub fn attempts(&self) -> PathBuf {
         self.dir.join("attempts")
     }
@@ -113,7 +119,7 @@ impl WorkDir {
         }
         for (hash, name) in links {
             let (from, to) = (self.kept(hash)?, new.join(plain(name)?));
-            // Where the file system has no hard links.
+            // The file system may have no hard links.
             if fs::hard_link(&from, &to).is_err() {
                 fs::copy(&from, &to)?;
             }
@@ -149,7 +155,7 @@ impl WorkDir {
         Ok(ExchangeAnswer::Files(files.collect()).encoded())
     }
 
-    /// Removes the directory of an attempt, first from sight.
+    /// Removes the directory of an attempt, after it was renamed.
     fn remove(&self, token: &str) -> io::Result<()> {
         let (dir, gone) = (self.attempt(token)?, self.beside(token));
         clear_scratch(&dir);
@@ -183,7 +189,7 @@ impl WorkDir {
                 fs::remove_file(self.kept(&name)?)?;
             }
         }
-        // What was being made or removed when something came in between.
+        // Left when this program was killed while it made or removed them.
         for (name, age, _) in entries(&self.dir)? {
             let path = self.dir.join(&name);
             if name.starts_with(UNFINISHED) && age > UNUSED {
@@ -204,7 +210,7 @@ impl WorkDir {
         }
     }
 
-    /// A path of this process's own for what is not whole yet, or not any more.
+    /// Returns a path of this process for a file or directory that is made or removed.
     fn beside(&self, name: &str) -> PathBuf {
         let id = std::process::id();
         self.dir.join(format!("{UNFINISHED}{name}-{id}"))
@@ -213,7 +219,11 @@ impl WorkDir {
 
 const UNFINISHED: &str = ".unfinished-";
 
-/// A path of plain names, so that what comes from another host stays where it belongs.
+/// Returns a name as a path of plain components, so that a file stays below its directory.
+///
+/// # Errors
+///
+/// Fails if the path is empty, absolute, or has `..` in it.
 pub fn plain(name: &str) -> io::Result<&Path> {
     let path = Path::new(name);
     let is_plain = |part| matches!(part, Component::Normal(_));
@@ -227,7 +237,7 @@ fn invalid(message: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, message)
 }
 
-/// The files below `dir` but for `except`, links and what is hidden, which is not whole yet.
+/// Collects the files below `dir`, except links, `except` and hidden files, which are unfinished.
 fn collect(
     dir: &Path,
     prefix: &str,
@@ -253,7 +263,7 @@ fn collect(
     Ok(())
 }
 
-/// Name, age and number of links of what is in a folder; nothing if there is none.
+/// Returns name, age and number of links of each entry of a folder; nothing if there is no folder.
 fn entries(dir: &Path) -> io::Result<Vec<(String, Duration, u64)>> {
     let entries = match fs::read_dir(dir) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),

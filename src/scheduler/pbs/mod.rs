@@ -17,13 +17,14 @@ use self::parse::{denied, has_history, parse_id, parse_jobs};
 use super::script::run_name;
 use super::submission::{one_by_one, submit_by};
 use super::{
-    ChainCommands, CommandHost, CommandRequest, Constraints, Dialect, JobListing, JobPresence,
-    JobState, JobStatus, Messages, NodeSource, OptionRules, Output, ReadyJob, Scheduler,
-    SchedulerInfo, ScriptError, ServerCheck, Subject, Submission, SubmissionParams, SubmitHost,
-    TOKEN, TaskJob, Unreachable, ids_to_cancel,
+    ChainCommands, CommandHost, CommandOutput, CommandRequest, Constraints, Dialect, JobListing,
+    JobPresence, JobScripts, JobState, JobStatus, Messages, NodeSource, OptionRules, ReadyJob,
+    Scheduler, SchedulerInfo, ServerCheck, Subject, Submission, SubmissionParams, SubmitHost,
+    TOKEN, Unreachable, ids_to_cancel,
 };
 
-pub static DIALECT: Dialect = Dialect {
+/// Table of constants of PBS Pro and OpenPBS.
+pub(super) static DIALECT: Dialect = Dialect {
     key: "pbs",
     description: "A job of PBS Pro for each task.",
     info: SchedulerInfo::new("PBS", &["qsub"], "qdel"),
@@ -91,8 +92,8 @@ pub static DIALECT: Dialect = Dialect {
 
 /// Jobs that one `qstat` gets.
 const ASKED_AT_ONCE: usize = 500;
-/// What every command that was given `-x` prints where the server keeps no history; it succeeds all
-/// the same.
+/// Message of every command that was given `-x` where the server keeps no history; the command
+/// succeeds all the same.
 const NO_HISTORY: &str = "not configured to maintain job history";
 
 /// Submits a job by the `qsub` of PBS or Cobalt.
@@ -149,7 +150,7 @@ impl Pbs {
         host: &mut dyn CommandHost,
         command: &str,
         arguments: &[&str],
-    ) -> Result<Output, Unreachable> {
+    ) -> Result<CommandOutput, Unreachable> {
         let history = match self.history {
             Some(history) => history,
             None => keeps_history(host)?,
@@ -168,8 +169,8 @@ impl Pbs {
         Ok(output)
     }
 
-    /// What `qstat` says of jobs: None for an id of which it says that it does not know it or that
-    /// its job has ended. Of an id that it does not mention nothing is known.
+    /// Asks `qstat` for jobs by their ids: None for an id that it does not know, or whose job has
+    /// ended. Nothing is known of an id that is missing from the answer.
     fn stat(
         &mut self,
         host: &mut dyn CommandHost,
@@ -194,12 +195,8 @@ impl Pbs {
 }
 
 impl Scheduler for Pbs {
-    fn info(&self) -> &'static SchedulerInfo {
-        &DIALECT.info
-    }
-
-    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
-        self.params.script(job).render()
+    fn scripts(&self) -> &dyn JobScripts {
+        &self.params
     }
 
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {
@@ -258,8 +255,8 @@ impl Scheduler for Pbs {
     }
 }
 
-/// Whether the server keeps a history of jobs that have ended. Every user may read that; where it
-/// was never set, nothing is printed, and there is none.
+/// Returns true if the server keeps a history of jobs that have ended. Every user may read that
+/// setting; where it was never set, nothing is printed, and there is no history.
 fn keeps_history(host: &mut dyn CommandHost) -> Result<bool, Unreachable> {
     let output = host.run(&CommandRequest::new(["qstat", "-B", "-f"]))?;
     match output.succeeded() {

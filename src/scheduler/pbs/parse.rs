@@ -38,7 +38,7 @@ pub fn denied(stderr: &str) -> BTreeSet<String> {
 
 /// Reads `qstat -f -F dsv`: a job a line, `name=value` between bars.
 pub fn parse_jobs(text: &str) -> Vec<JobStatus> {
-    // What was cut off in the middle tells nothing.
+    // A line that was cut off tells nothing.
     let lines = text.split_inclusive('\n');
     let whole = lines.filter_map(|line| line.strip_suffix('\n'));
     whole.filter_map(parse_job).collect()
@@ -127,8 +127,8 @@ impl Attributes<'_> {
         }
     }
 
-    /// How a finished job ended: its state does not tell. Negative codes are PBS's own, 128 and
-    /// above a signal's.
+    /// Returns the terminal state of a finished job, by its exit status. Negative codes are PBS's
+    /// own, those from 128 on a signal's.
     fn outcome(&self) -> JobOutcome {
         /// Substate of a job that was deleted.
         const TERMINATED: i64 = 91;
@@ -145,8 +145,8 @@ impl Attributes<'_> {
         }
     }
 
-    /// Whether it was killed by SIGTERM or SIGKILL when its time was used up: as some versions put
-    /// it.
+    /// Returns true if it was killed by SIGTERM or SIGKILL when its time was used up: some versions
+    /// report a walltime like this.
     fn is_past_walltime(&self) -> bool {
         let times = (self.used.and_then(seconds), self.asked.and_then(seconds));
         matches!(self.exit_status, Some(265 | 271 | 137 | 143))

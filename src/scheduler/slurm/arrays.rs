@@ -11,12 +11,12 @@ use crate::scheduler::script::{JOB_SCRIPT, quoted};
 use crate::scheduler::{ReadyJob, TOKEN};
 use crate::task::{TaskId, Token};
 
-/// The name of an array whose element 0 has the token `base`.
+/// Returns the name of an array whose element 0 has the token `base`.
 pub fn name(base: &Token) -> String {
     format!("{}.{}+.{}", base.run, base.task, base.attempt)
 }
 
-/// The token of an element.
+/// Returns the token of an element; None if `name` is no name of an array.
 pub fn token(name: &str, index: u64) -> Option<Token> {
     let mut parts = name.split('.');
     let (run, base, attempt) = (parts.next()?, parts.next()?, parts.next()?);
@@ -45,8 +45,8 @@ pub fn ranges(indices: &[u64]) -> String {
     ranges.collect::<Vec<_>>().join(",")
 }
 
-/// What the client that submits an array carries in its environment, for an engine that comes
-/// later.
+/// Returns the value of `SUBMITS` in the environment of the client that submits an array: a later
+/// engine finds the client by it.
 pub fn mark(name: &str, ranges: &str) -> String {
     format!("{name}:{ranges}")
 }

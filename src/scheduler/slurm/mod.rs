@@ -1,4 +1,4 @@
-//! The commands of Slurm that this program runs, and what their output means.
+//! Commands of Slurm, and their output.
 
 mod arrays;
 mod options;
@@ -8,22 +8,23 @@ mod steps;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-pub use self::arrays::is_among;
+pub(crate) use self::arrays::is_among;
 pub use self::parse::{parse_shown, parse_status};
-pub use self::steps::{Step, cancel_steps, steps};
+pub(crate) use self::steps::{cancel_steps, steps};
 
 use self::options::OPTIONS;
 use self::parse::{max_array_size, parse_answers, parse_duration};
 use super::options::unsplit;
 use super::submission::submit_by;
 use super::{
-    ChainCommands, CommandHost, CommandRequest, Constraints, Dialect, JobListing, JobPresence,
-    JobStatus, Messages, NodeSource, OptionRules, Output, ReadyJob, SUBMITS, Scheduler,
-    SchedulerInfo, ScriptError, Submission, SubmissionParams, SubmitHost, TOKEN, TaskJob, TimeLeft,
+    ChainCommands, CommandHost, CommandOutput, CommandRequest, Constraints, Dialect, JobListing,
+    JobPresence, JobScripts, JobStatus, Messages, NodeSource, OptionRules, ReadyJob, SUBMITS,
+    Scheduler, SchedulerInfo, Submission, SubmissionParams, SubmitHost, TOKEN, TimeLeft,
     Unreachable, checked, ids_to_cancel,
 };
 
-pub static DIALECT: Dialect = Dialect {
+/// Table of constants of Slurm.
+pub(crate) static DIALECT: Dialect = Dialect {
     key: "slurm",
     description: "Jobs of Slurm, one a task, or steps in `blocks`. The run directory must be on a file system that the nodes share.",
     info: SchedulerInfo::new("Slurm", &["sbatch"], CANCEL),
@@ -100,7 +101,7 @@ const SHOWN_AT_ONCE: usize = 50;
 /// The file in the directory of the first job of an array that holds its script.
 const ARRAY_SCRIPT: &str = "array.sh";
 /// The command that cancels jobs by their ids.
-pub const CANCEL: &str = "scancel";
+pub(crate) const CANCEL: &str = "scancel";
 
 /// Slurm's commands.
 #[derive(Clone, Debug)]
@@ -123,7 +124,7 @@ impl Slurm {
     fn array_size(&mut self, host: &mut dyn CommandHost) -> u64 {
         if self.array_size.is_none() {
             let config = host.run(&CommandRequest::new(["scontrol", "show", "config"]));
-            let config = config.ok().filter(Output::succeeded);
+            let config = config.ok().filter(CommandOutput::succeeded);
             self.array_size = config.map(|config| max_array_size(&config.stdout));
         }
         self.array_size.unwrap_or(0)
@@ -201,16 +202,12 @@ impl Slurm {
 }
 
 impl Scheduler for Slurm {
-    fn info(&self) -> &'static SchedulerInfo {
-        &DIALECT.info
+    fn scripts(&self) -> &dyn JobScripts {
+        &self.params
     }
 
     fn max_submissions(&self) -> usize {
         AT_ONCE
-    }
-
-    fn script(&self, job: &TaskJob) -> Result<String, ScriptError> {
-        self.params.script(job).render()
     }
 
     fn submit(&mut self, host: &mut dyn SubmitHost, jobs: &[ReadyJob]) -> Vec<Submission> {
@@ -305,7 +302,11 @@ fn sbatch_array(host: &mut dyn SubmitHost, jobs: &[&ReadyJob]) -> Submission {
 
 /// Submits the job of a block under this name. A block is no task: it has no token, such that it is
 /// not found as a task of an earlier engine.
-pub fn submit_block(host: &mut dyn CommandHost, name: &str, options: &[String]) -> Submission {
+pub(crate) fn submit_block(
+    host: &mut dyn CommandHost,
+    name: &str,
+    options: &[String],
+) -> Submission {
     let call = CommandRequest::new(["sbatch", "--parsable", "--no-requeue", "--chdir=/"])
         .args(["--job-name", name, "--comment"])
         .arg(format!("moldflow {name}"));
@@ -317,7 +318,7 @@ pub fn submit_block(host: &mut dyn CommandHost, name: &str, options: &[String]) 
 /// # Errors
 ///
 /// Returns [`Unreachable`] if Slurm does not answer.
-pub fn list(host: &mut dyn CommandHost) -> Result<Vec<JobStatus>, Unreachable> {
+pub(crate) fn list(host: &mut dyn CommandHost) -> Result<Vec<JobStatus>, Unreachable> {
     let call = CommandRequest::new(["squeue", "--noheader", "--array", "--states=all", "--me"])
         .args(["--format", "%i|%j|%T|%V|%r|%L"]);
     let text = checked(host.run(&call)?)?;
@@ -329,7 +330,7 @@ pub fn list(host: &mut dyn CommandHost) -> Result<Vec<JobStatus>, Unreachable> {
 /// # Errors
 ///
 /// Returns [`Unreachable`] if Slurm does not answer.
-pub fn show(
+pub(crate) fn show(
     host: &mut dyn CommandHost,
     ids: &[String],
 ) -> Result<BTreeMap<String, Option<JobStatus>>, Unreachable> {
@@ -350,7 +351,7 @@ pub fn show(
 /// # Errors
 ///
 /// Returns [`Unreachable`] if Slurm does not answer.
-pub fn cancel(
+pub(crate) fn cancel(
     host: &mut dyn CommandHost,
     names: &[String],
     pending_only: bool,
@@ -375,8 +376,8 @@ fn sbatch(host: &mut dyn CommandHost, call: CommandRequest) -> Submission {
     submit_by(host, &call, &DIALECT)
 }
 
-/// `--time` of Slurm, in whole minutes as it counts.
-pub fn minutes(time: Duration) -> String {
+/// Returns a time as `--time` of Slurm takes it: in whole minutes, rounded up.
+pub(crate) fn minutes(time: Duration) -> String {
     time.as_secs().div_ceil(60).max(1).to_string()
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::arrays;
-use crate::scheduler::{JobOutcome, JobState, JobStatus, Output, Unreachable};
+use crate::scheduler::{CommandOutput, JobOutcome, JobState, JobStatus, Unreachable};
 
 /// Returns the id that a line is: `id`, `id;cluster`, or the sentence that `sbatch` prints without
 /// `--parsable`.
@@ -22,11 +22,15 @@ pub fn parse_id(line: &str) -> Option<String> {
     (is_number && is_name(cluster)).then(|| id.to_owned())
 }
 
-/// Reads what `scontrol` says of jobs. An id that never was an element of an array is not found; of
-/// another one it says that it is invalid, but not which.
+/// Reads the answers of `scontrol` about jobs. An id that never was an element of an array is not
+/// found; of another one it says that it is invalid, but not which.
+///
+/// # Errors
+///
+/// Returns [`Unreachable`] if it is not clear which ids are unknown.
 pub fn parse_answers(
     ids: &[String],
-    output: &Output,
+    output: &CommandOutput,
 ) -> Result<BTreeMap<String, Option<JobStatus>>, Unreachable> {
     let mut statuses = BTreeMap::new();
     for line in output.stdout.lines() {
@@ -51,7 +55,7 @@ pub fn parse_answers(
     Ok(statuses)
 }
 
-/// `MaxArraySize` in what `scontrol show config` prints; 0 where there are no arrays.
+/// Reads `MaxArraySize` from the output of `scontrol show config`; 0 where there are no arrays.
 pub fn max_array_size(config: &str) -> u64 {
     let settings = config.lines().filter_map(|line| line.split_once('='));
     let mut sizes = settings.filter(|(name, _)| name.trim() == "MaxArraySize");
@@ -82,7 +86,8 @@ fn parse_state(word: &str) -> JobState {
     }
 }
 
-/// A line of `squeue`. The name is the token also of a job that is an element of an array.
+/// Reads a line of `squeue`; None if it is something else. The name is the token also of a job that
+/// is an element of an array.
 pub fn parse_status(line: &str) -> Option<JobStatus> {
     let mut fields = line.split('|');
     let mut next = || Some(fields.next()?.trim().to_owned());
@@ -105,7 +110,7 @@ fn name_of(id: &str, name: String) -> String {
     }
 }
 
-/// `[days-][hours:]minutes:seconds`; None for words like `UNLIMITED`.
+/// Reads `[days-][hours:]minutes:seconds`; None for words like `UNLIMITED`.
 pub fn parse_duration(text: &str) -> Option<Duration> {
     let (days, rest) = text.split_once('-').unwrap_or(("0", text));
     let parts: Option<Vec<u64>> = rest.split(':').map(|part| part.parse().ok()).collect();
@@ -117,7 +122,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
     Some(Duration::from_secs(days.checked_add(seconds)?))
 }
 
-/// A job as `scontrol` shows it.
+/// Reads a job as `scontrol` shows it on one line; None if it is something else.
 pub fn parse_shown(line: &str) -> Option<JobStatus> {
     let field = |name: &str| {
         let words = line.split_whitespace();
@@ -180,7 +185,7 @@ mod tests {
     fn an_element_of_an_array_is_known_by_its_token() {
         let job = parse_status("7_3|1f.12+.1|PENDING|2026-11-26T13:56:17|Resources|5:00").unwrap();
         assert_eq!((job.id.as_str(), job.name.as_str()), ("7_3", "1f.15.1"));
-        // What is left of the array itself when waiting elements were cancelled.
+        // The rest of the array itself after waiting elements were cancelled.
         let rest = parse_status("7|1f.12+.1|CANCELLED|2026-11-26T13:56:17|None|5:00").unwrap();
         assert_eq!(rest.name, "1f.12+.1");
         let line = SHOWN.replace(
@@ -194,7 +199,7 @@ mod tests {
     #[test]
     fn an_id_is_denied_only_when_slurm_says_so() {
         let ids = ["7", "8", "9_1"].map(str::to_owned);
-        let output = |stderr: &str| Output {
+        let output = |stderr: &str| CommandOutput {
             code: Some(0),
             // It repeats its orders where its input is no terminal.
             stdout: format!(

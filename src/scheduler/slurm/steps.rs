@@ -5,8 +5,10 @@ use crate::scheduler::{CommandHost, CommandRequest, Unreachable, checked};
 
 /// A running step.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Step {
+pub struct SlurmStep {
+    /// Its id: `7.0`.
     pub id: String,
+    /// Its name, the token of its attempt.
     pub name: String,
 }
 
@@ -15,7 +17,7 @@ pub struct Step {
 /// # Errors
 ///
 /// Returns [`Unreachable`] if Slurm does not answer.
-pub fn steps(host: &mut dyn CommandHost) -> Result<Vec<Step>, Unreachable> {
+pub fn steps(host: &mut dyn CommandHost) -> Result<Vec<SlurmStep>, Unreachable> {
     let call = CommandRequest::new([
         "squeue",
         "--steps",
@@ -27,7 +29,7 @@ pub fn steps(host: &mut dyn CommandHost) -> Result<Vec<Step>, Unreachable> {
     let text = checked(host.run(&call)?)?;
     let step = |line: &str| {
         let (id, name) = line.split_once('|')?;
-        Some(Step {
+        Some(SlurmStep {
             id: id.trim().to_owned(),
             name: name.trim().to_owned(),
         })

@@ -14,7 +14,9 @@ pub enum BlockEvent {
     Submitted(Vec<(Token, Duration)>),
     /// Step that an earlier engine started in the block of this name.
     Adopted(Token, String),
+    /// Tasks to cancel, waiting or running.
     Cancel(Vec<Token>),
+    /// Tasks that have not started must not start.
     DropWaiting,
     /// Outcome of the submission of a block.
     BlockSubmitted(String, Submission),
@@ -41,8 +43,11 @@ pub enum BlockCommand {
     Show(Vec<(String, String)>),
     /// Start a task in the block of this name and job id.
     Start {
+        /// Name of the attempt.
         token: Token,
+        /// Name of the block.
         block: String,
+        /// Id of the job that holds it.
         id: String,
     },
     /// Terminate the client of a step, and with it the step.

@@ -1,35 +1,37 @@
-//! `moldflow sites check`: whether a machine is as its profile says, and what to do where it is
-//! not.
+//! `moldflow sites check`: compares a machine with its profile, with advice where they differ.
 
 mod batch;
 mod host;
 mod launcher;
-mod probe;
 mod ssh;
-
-pub use host::on_path;
 
 use serde::Serialize;
 
-use crate::config::site::{ExecutorConfig, Site};
-use probe::ProbeHost;
+use crate::config::site::{ExecutorConfig, Site, TransportConfig};
+use crate::exec::probe::ProbeHost;
 
 /// Result of a probe.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
+    /// Its severity.
     pub verdict: Verdict,
     /// Subject of the probe: `scratch`, `launcher`, `partition qc`.
     pub subject: String,
+    /// Sentence for the user.
     pub message: String,
-    /// Advice to the user.
+    /// Advice to the user; None if nothing need be done.
     pub advice: Option<String>,
 }
 
+/// Severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    /// The machine is as the profile says.
     Ok,
+    /// Some campaigns may not run, or the probe could not decide.
     Warning,
+    /// Campaigns will fail.
     Failed,
 }
 
@@ -64,6 +66,7 @@ impl Finding {
 /// This host, as the caller sees it.
 #[derive(Clone, Debug)]
 pub struct Host {
+    /// Its name after `uname(2)`.
     pub name: String,
     /// True if the profile recognises it.
     pub recognised: bool,
@@ -72,10 +75,13 @@ pub struct Host {
 /// An engine and the program that it needs.
 #[derive(Clone, Debug)]
 pub struct ProgramRequirement {
+    /// Name of the engine.
     pub name: String,
+    /// Program that is looked for on PATH.
     pub program: String,
-    /// Arguments that make the program print its version and end; none if there are no such.
+    /// Arguments that make the program print its version and end; None if there are no such.
     pub version_args: Option<Vec<String>>,
+    /// Advice on how the program is installed.
     pub install: String,
 }
 
@@ -94,12 +100,11 @@ pub fn examine(
     }
     for (name, partition) in &site.partitions {
         let subject = format!("partition {name}");
-        let place = ProbeHost::of(partition);
-        if let ProbeHost::Remote(there) = place
-            && !ssh::reachable(&subject, there, tell)
-        {
-            continue;
-        }
+        let place = match &partition.transport {
+            Some(TransportConfig::Ssh(there)) if !ssh::reachable(&subject, there, tell) => continue,
+            Some(TransportConfig::Ssh(there)) => ProbeHost::Remote(&there.host),
+            None => ProbeHost::Local,
+        };
         match &partition.executor {
             ExecutorConfig::Local { .. } => {}
             ExecutorConfig::Allocation { .. } => tell(batch::allocation(&subject)),

@@ -1,4 +1,4 @@
-//! Probes of this host: is it the site, may we write, what may we open, which engines are there.
+//! Probes of this host: its name, the scratch folder, GPUs, resource limits and engines.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::process::{Resource, getrlimit};
 
-use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Host, ProgramRequirement};
 use crate::config::site::Site;
-use crate::exec::scratch;
+use crate::exec::probe::{ProbeHost, ProbeOutcome};
+use crate::exec::{on_path, scratch_path};
 
+/// Checks that the profile recognises this host.
 pub fn recognised(site: &Site, host: &Host) -> Finding {
     let Host { name, recognised } = host;
     match recognised {
@@ -27,7 +28,7 @@ pub fn recognised(site: &Site, host: &Host) -> Finding {
 pub fn scratch(folder: &Path) -> Finding {
     let shown = folder.display();
     // A relative one is made inside the run directory, which is made here.
-    let absolute = match scratch::expand(folder, Path::new("."), |name| std::env::var(name).ok()) {
+    let absolute = match scratch_path(folder, Path::new("."), |name| std::env::var(name).ok()) {
         Ok(absolute) => absolute,
         Err(unset) => {
             return Finding::warning(
@@ -164,15 +165,4 @@ pub fn engine(site: &Site, engine: &ProgramRequirement) -> Finding {
             "run it by hand",
         ),
     }
-}
-
-/// Path of a program in PATH.
-pub fn on_path(program: &str) -> Option<PathBuf> {
-    use std::os::unix::fs::PermissionsExt;
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).map(|folder| folder.join(program));
-    folders.into_iter().find(|file| {
-        file.metadata()
-            .is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
-    })
 }

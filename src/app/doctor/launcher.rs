@@ -1,13 +1,12 @@
-//! The probe of the MPI launcher: two ranks that say where they are, through the profile's own
-//! template.
+//! Probe of the MPI launcher: starts two ranks of `hostname` by the template of the profile.
 
 use std::fs;
 use std::num::NonZeroUsize;
 
 use super::batch::job;
-use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Host, Verdict};
 use crate::config::site::{ExecutorConfig, Memory, PartitionConfig, Site};
+use crate::exec::probe::{ProbeHost, ProbeOutcome};
 use crate::exec::render;
 use crate::task::Shape;
 
@@ -15,6 +14,7 @@ const SUBJECT: &str = "launcher";
 /// Command of the ranks.
 const HELLO: &str = "hostname";
 
+/// Checks that the launcher starts MPI programs on this host.
 pub fn check(site: &Site, host: &Host, tell: &mut dyn FnMut(Finding)) {
     let Some(template) = &site.mpiexec_command else {
         return tell(Finding::ok(

@@ -1,12 +1,12 @@
-//! Probes of a host behind SSH: is it reached, is moldflow there, do the clocks agree.
+//! Probes of a host behind SSH: it is reached, moldflow is there, and the clocks agree.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use super::probe::{ProbeHost, ProbeOutcome};
 use super::{Finding, Verdict};
 use crate::config::site::Ssh;
+use crate::exec::probe::{ProbeHost, ProbeOutcome};
 use crate::exec::ssh::{ConnectError, Connection, MAKE_FOLDER, SshParams, SshTransport};
 
 /// Seconds by which two clocks may differ.
@@ -15,7 +15,7 @@ const SKEW: i64 = 5;
 /// Returns true if the host is reached; reports all findings about it.
 pub fn reachable(subject: &str, ssh: &Ssh, tell: &mut dyn FnMut(Finding)) -> bool {
     let host = &ssh.host;
-    let trouble = match ProbeHost::Remote(ssh).ask(&["true"], "") {
+    let trouble = match ProbeHost::Remote(&ssh.host).ask(&["true"], "") {
         ProbeOutcome::Missing => ConnectError::NoClient,
         outcome if outcome.success().is_some() => {
             tell(Finding::ok(
@@ -110,7 +110,7 @@ fn program(subject: &str, ssh: &Ssh) -> Finding {
 /// Checks that the folder of attempts can be written to.
 fn folder(subject: &str, ssh: &Ssh) -> Finding {
     let folder = ssh.work_dir.to_string_lossy();
-    let outcome = ProbeHost::Remote(ssh).ask(&["sh", "-c", MAKE_FOLDER, "sh", &folder], "");
+    let outcome = ProbeHost::Remote(&ssh.host).ask(&["sh", "-c", MAKE_FOLDER, "sh", &folder], "");
     match outcome.success() {
         Some(_) => Finding::ok(
             subject,
@@ -124,7 +124,7 @@ fn folder(subject: &str, ssh: &Ssh) -> Finding {
 }
 
 fn clock(subject: &str, ssh: &Ssh) -> Finding {
-    let outcome = ProbeHost::Remote(ssh).ask(&["date", "+%s"], "");
+    let outcome = ProbeHost::Remote(&ssh.host).ask(&["date", "+%s"], "");
     let theirs = outcome
         .success()
         .and_then(|text| text.trim().parse::<i64>().ok());

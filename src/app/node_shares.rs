@@ -4,32 +4,45 @@ use std::collections::BTreeMap;
 
 use crate::config::partitions::nodes_of_job;
 use crate::config::site::{ExecutorConfig, Site};
-use crate::exec::Nodes;
-use crate::text::template::names;
+use crate::exec::placed_by;
+use crate::scheduler::Nodes;
 
 /// Reason why a batch job does not suit a site.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ShareError {
+    /// The job has fewer nodes than the partitions need.
     #[error("the job has {has} nodes, and the partitions of site `{site}` need {needed}")]
     TooFew {
+        /// Name of the site.
         site: String,
+        /// Nodes of the job.
         has: usize,
+        /// Fewest nodes with which every partition can run a task.
         needed: usize,
     },
+    /// The job has several nodes, and the profile has no `mpiexec_command`.
     #[error(
         "the job has {nodes} nodes, but site `{site}` does not say how a program is started on one of them"
     )]
-    NoLauncher { site: String, nodes: usize },
+    NoLauncher {
+        /// Name of the site.
+        site: String,
+        /// Nodes of the job.
+        nodes: usize,
+    },
+    /// The launcher needs the names of nodes, and only their number is known.
     #[error(
         "`mpiexec_command` of site `{site}` names `{{{{{variable}}}}}`, but the batch system tells only how many nodes there are"
     )]
     NoNames {
+        /// Name of the site.
         site: String,
+        /// Variable of the template.
         variable: &'static str,
     },
 }
 
-/// The fewest nodes of a job with which every partition can run a task.
+/// Returns the fewest nodes of a job with which every partition can run a task.
 pub fn needed(site: &Site) -> usize {
     let partitions = site.partitions.values();
     partitions
@@ -37,9 +50,13 @@ pub fn needed(site: &Site) -> usize {
         .sum()
 }
 
-/// The nodes of each partition that takes some. Those with a number come first: where the engine
-/// runs on the first node, the loss of that node ends the job anyway, and so it is the learning
-/// that should be there.
+/// Returns the nodes of each partition that takes some, by its name. Partitions with a number of
+/// nodes come first: where the engine runs on the first node, the loss of that node ends the job
+/// anyway, and so it is the learning that should be there.
+///
+/// # Errors
+///
+/// Fails if the job has too few nodes, or if the launcher of the site cannot reach them.
 pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>, ShareError> {
     let (has, needed) = (nodes.count(), needed(site));
     let name = || site.name.clone();
@@ -86,13 +103,6 @@ pub fn share(site: &Site, nodes: &Nodes) -> Result<BTreeMap<String, Vec<String>>
     }
     shares.extend(rest.map(|name| (name, left)));
     Ok(shares)
-}
-
-/// Template variable that names the nodes on which a launcher starts a program; without one that is
-/// its own choice.
-pub fn placed_by(template: &str) -> Option<&'static str> {
-    let named = |variable: &&str| names(template, variable);
-    ["hosts", "hostfile"].into_iter().find(named)
 }
 
 #[cfg(test)]

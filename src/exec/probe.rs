@@ -1,13 +1,12 @@
-//! A short command, here or over SSH, with a time limit: what a probe looks with.
+//! Probe: a short command with a time limit, on this host or over SSH.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::config::site::{PartitionConfig, Ssh, TransportConfig};
-use crate::exec::child::{self, ChildError};
-use crate::exec::ssh::{NO_QUESTION, shell};
+use super::child::{self, ChildError};
+use super::ssh::{NO_QUESTION, shell};
 
 /// Longest time that any probe may take.
 const LIMIT: Duration = Duration::from_secs(30);
@@ -15,38 +14,38 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// Host of a probe.
 #[derive(Clone, Copy, Debug)]
 pub enum ProbeHost<'a> {
+    /// This host.
     Local,
-    Remote(&'a Ssh),
+    /// Host behind SSH, by its name in the user's ssh configuration or as `user@host`.
+    Remote(&'a str),
 }
 
 /// Outcome of a command.
 #[derive(Clone, Debug)]
 pub enum ProbeOutcome {
+    /// The command ended.
     Ended {
+        /// True if its exit status was zero.
         success: bool,
+        /// Standard output.
         stdout: String,
+        /// Standard error.
         stderr: String,
     },
     /// There is no such program.
     Missing,
+    /// The command was killed at the time limit.
     TookTooLong,
+    /// The host started no process: its error.
     NotStarted(String),
 }
 
-impl<'a> ProbeHost<'a> {
-    /// Host on which the tasks of a partition are started.
-    pub fn of(partition: &'a PartitionConfig) -> Self {
-        match &partition.transport {
-            Some(TransportConfig::Ssh(ssh)) => Self::Remote(ssh),
-            None => Self::Local,
-        }
-    }
-
-    /// ` on HOST`, or nothing for this host.
+impl ProbeHost<'_> {
+    /// Returns ` on HOST`, or nothing for this host.
     pub fn suffix(self) -> String {
         match self {
             Self::Local => String::new(),
-            Self::Remote(ssh) => format!(" on `{}`", ssh.host),
+            Self::Remote(host) => format!(" on `{host}`"),
         }
     }
 
@@ -74,7 +73,7 @@ impl<'a> ProbeHost<'a> {
         };
         match self {
             Self::Local => run(&argv, environment, input.as_bytes()),
-            Self::Remote(ssh) => {
+            Self::Remote(host) => {
                 let input = shell::input("exec \"$@\"", &argv, input.as_bytes());
                 let mut argv: Vec<String> = [
                     "ssh",
@@ -86,7 +85,7 @@ impl<'a> ProbeHost<'a> {
                 ]
                 .map(str::to_owned)
                 .into();
-                argv.extend([ssh.host.clone(), shell::LINE.to_owned()]);
+                argv.extend([host, shell::LINE].map(str::to_owned));
                 run(&argv, environment, &input).after_mark()
             }
         }
@@ -94,7 +93,8 @@ impl<'a> ProbeHost<'a> {
 }
 
 impl ProbeOutcome {
-    /// What a script on another host printed itself; where it did not begin, what was said instead.
+    /// Drops from both outputs what the login shell of another host printed. If the command did not
+    /// begin, it counts as failed, and its outputs are kept.
     fn after_mark(self) -> Self {
         let Self::Ended {
             success,

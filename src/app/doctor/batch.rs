@@ -1,10 +1,10 @@
-//! Probes of a scheduler: are its commands installed, does it answer, would it take our jobs.
+//! Probes of a scheduler: its commands are installed, it answers, and it would accept our jobs.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Finding;
-use super::probe::{ProbeHost, ProbeOutcome};
+use crate::exec::probe::{ProbeHost, ProbeOutcome};
 use crate::scheduler::{SCHEDULERS, ServerCheck, SubmissionParams, TaskJob};
 use crate::task::Limits;
 
@@ -14,6 +14,7 @@ pub fn job() -> Option<&'static str> {
     variables.find(|name| std::env::var_os(name).is_some())
 }
 
+/// Checks that this process is in a batch job, whose nodes a partition takes.
 pub fn allocation(subject: &str) -> Finding {
     match job() {
         Some(name) => Finding::ok(subject, format!("this is a batch job ({name} is set)")),
@@ -25,7 +26,7 @@ pub fn allocation(subject: &str) -> Finding {
     }
 }
 
-/// Examines whether the scheduler answers, and would take jobs with these parameters.
+/// Checks that the scheduler answers and would accept jobs with these parameters.
 pub fn scheduler(
     subject: &str,
     place: ProbeHost<'_>,
@@ -86,10 +87,10 @@ fn setting(subject: &str, place: ProbeHost<'_>, check: &ServerCheck) -> Finding 
     }
 }
 
-/// Examines whether a job would be accepted.
+/// Checks that a job would be accepted.
 fn accepted(subject: &str, place: ProbeHost<'_>, params: &SubmissionParams) -> Finding {
     let argv = ["true".to_owned()];
-    let script = params.script(&TaskJob {
+    let script = params.job_script(&TaskJob {
         token: "moldflow-check",
         shape: None,
         limits: Limits::new(Duration::MAX),
