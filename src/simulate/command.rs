@@ -114,7 +114,7 @@ impl EnergyUnit {
 
 /// Content of the output file.
 #[derive(Deserialize)]
-struct CommandOutput {
+struct EnergyFile {
     /// Total energy of the molecule, in the unit of the settings.
     energy: f64,
     /// That unit; None if the program does not write it.
@@ -209,7 +209,7 @@ impl Simulator for CommandEngine {
 
 impl CommandEngine {
     /// Reads the output file, whose unit must be the declared one.
-    fn read_output(&self, program: &str, outputs: &Outputs) -> Result<CommandOutput, SimError> {
+    fn read_output(&self, program: &str, outputs: &Outputs) -> Result<EnergyFile, SimError> {
         let text = fs::read(outputs.dir.join(OUTPUT))
             .map_err(|e| SimError::from_file_error(format!("`{program}`: {OUTPUT}"), &e))?;
         // Python writes `NaN`, which is not JSON.
@@ -217,7 +217,7 @@ impl CommandEngine {
             let message = format!("`{program}`: {OUTPUT} holds NaN");
             return Err(SimError::NotANumber(message));
         }
-        let output: CommandOutput =
+        let output: EnergyFile =
             serde_json::from_slice(&text).map_err(|e| unreadable(program, &e.to_string()))?;
         match output.unit.filter(|unit| *unit != self.unit) {
             Some(unit) => {
