@@ -9,6 +9,7 @@ pub mod learn;
 pub mod task;
 pub mod text;
 
+pub mod property;
 pub mod scheduler;
 pub mod simulate;
 

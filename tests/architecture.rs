@@ -11,13 +11,17 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("learn", &[]),
     ("task", &["learn"]),
     ("scheduler", &["task"]),
-    ("simulate", &["chem"]),
+    ("property", &["chem"]),
+    ("simulate", &["chem", "property"]),
     ("design", &["chem", "learn", "task"]),
     (
         "config",
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
-    ("plan", &["task", "config", "chem", "simulate"]),
+    (
+        "plan",
+        &["task", "config", "chem", "property", "simulate"],
+    ),
     ("exec", &["text", "task", "config", "scheduler"]),
     ("store", &["task", "chem"]),
     (

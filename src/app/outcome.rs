@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
-use crate::config::campaign::Objective;
 use crate::driver::RunEnd;
 use crate::store::{CandidateRow, FailureRow, Store, Summary};
 
@@ -13,7 +12,6 @@ const BEST: u32 = 10;
 /// End of a run and its results.
 pub struct RunOutcome {
     pub dir: PathBuf,
-    pub objective: Objective,
     pub ending: RunEnd,
     pub summary: Summary,
     /// Best molecules, the best first.
@@ -34,16 +32,15 @@ impl RunOutcome {
     pub async fn read(
         dir: &Path,
         store: &mut Store,
-        objective: Objective,
         ending: RunEnd,
         next: Option<String>,
     ) -> Result<Self, CommandError> {
+        let summary = store.summary().await?;
         let mut outcome = Self {
             dir: dir.to_owned(),
-            objective,
             ending,
-            summary: store.summary().await?,
-            best: store.best(BEST).await?,
+            best: store.best(BEST, summary.run.objective.highest).await?,
+            summary,
             next,
             last_failure: None,
         };

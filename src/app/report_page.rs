@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::error::CommandError;
 use crate::config::campaign::LoadedCampaign;
-use crate::engine::EngineConfig;
 use crate::plan::Plan;
 use crate::report::{self, About, RunState};
 use crate::store::Store;
@@ -26,14 +25,13 @@ pub async fn write(
 }
 
 pub fn about<'a>(loaded: &'a LoadedCampaign, plan: &Plan, state: RunState) -> About<'a> {
-    let stages = plan.stages().into_iter();
+    let methods = plan.methods.iter();
     About {
         state,
-        objective: loaded.campaign.objective,
-        level: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),
+        level: plan.level_of_theory(),
         site: &loaded.site,
-        partitions: stages
-            .map(|planned| (planned.stage.clone(), planned.partition_name.clone()))
+        partitions: methods
+            .map(|(name, method)| (name.clone(), method.partition_name.clone()))
             .collect(),
         at: jiff::Timestamp::now().as_millisecond(),
     }

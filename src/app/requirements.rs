@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::start::host_environment;
-use crate::config::campaign::{LoadedCampaign, MethodKind, Overrides};
+use crate::config::campaign::{LoadedCampaign, Overrides};
 use crate::config::fault::{Fault, Faults};
 use crate::config::site::Site;
 use crate::exec::{LauncherError, doctor};
-use crate::plan::{self, Plan, PlannedStage};
+use crate::plan::{self, Plan, PlannedMethod};
 
 /// Reads a campaign and checks it, including the programs that it needs.
 ///
@@ -25,15 +25,15 @@ pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Pl
 /// Fails with every program that is missing.
 pub fn programs((loaded, plan): (LoadedCampaign, Plan)) -> Result<(LoadedCampaign, Plan), Faults> {
     let mut faults = Faults::default();
-    for stage in plan.stages() {
-        let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
+    for method in plan.methods.values() {
+        let Some(engine) = method.qc_engine() else {
             continue;
         };
         // What another machine has is the business of `moldflow sites check`.
-        if !stage.partition.runs_on_this_host() {
+        if !method.partition.runs_on_this_host() {
             continue;
         }
-        let place = loaded.place(&["methods", &stage.method_name, "engine"]);
+        let place = loaded.place(&["methods", &method.name, "engine"]);
         let needed = engine.simulator().requirement();
         if let Some(missing) = needed.filter(|needed| doctor::on_path(&needed.program).is_none()) {
             let message = format!(
@@ -47,7 +47,7 @@ pub fn programs((loaded, plan): (LoadedCampaign, Plan)) -> Result<(LoadedCampaig
                     .hint(Some(missing.install.to_owned())),
             );
         }
-        if let Some(message) = missing_launcher(&loaded.site, stage) {
+        if let Some(message) = missing_launcher(&loaded.site, method) {
             let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site \
                 profile another `mpiexec_command`";
             faults.push(Fault::new(message).at(place).hint(Some(hint.into())));
@@ -57,8 +57,8 @@ pub fn programs((loaded, plan): (LoadedCampaign, Plan)) -> Result<(LoadedCampaig
 }
 
 /// Returns the fault of the launcher of an MPI program, as far as this host can tell.
-fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
-    match stage.launch.as_ref()?.argv() {
+fn missing_launcher(site: &Site, method: &PlannedMethod) -> Option<String> {
+    match method.launch.as_ref()?.argv() {
         Ok(argv)
             if argv
                 .first()

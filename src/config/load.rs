@@ -116,6 +116,7 @@ pub fn read(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Fault
     if !overrides.resolved {
         campaign.fill_in_defaults();
     }
+    campaign.expand();
     let mut faulty = sections(&tree, &text, &faults);
     faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {

@@ -75,8 +75,8 @@ pub struct TrainInput {
 pub struct TrainOutput {
     pub molecules: usize,
     pub groups: usize,
-    /// Root mean square error on the training set, hartree, of the values as they were given.
-    pub rmse_hartree: f64,
+    /// Root mean square error on the training set, of the values as they were given.
+    pub rmse: f64,
 }
 
 /// Input of `generate`.
@@ -114,7 +114,8 @@ pub struct GenerateOutput {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenInput {
     pub model: PathBuf,
-    pub candidates: PathBuf,
+    /// Files of candidates, canonical SMILES, one a line.
+    pub candidates: Vec<PathBuf>,
     pub settings: ScreenSettings,
     /// Lowest value so far, hartree, for acquisitions that need it.
     pub incumbent: Option<f64>,

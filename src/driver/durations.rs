@@ -1,46 +1,45 @@
-//! Durations of tasks, recorded by stage: no task begins that may not end in time.
+//! Durations of tasks, recorded by method: no task begins that may not end in time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::task::{FailureKind, Limits, Outcome};
 
-/// Successes of a stage from which its longest says something of the next.
+/// Successes of a method from which its longest says something of the next.
 const ENOUGH: u32 = 10;
 
-/// Durations of the tasks of each stage.
+/// Durations of the tasks of each method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskDurations(BTreeMap<String, Stage>);
+pub struct TaskDurations(BTreeMap<String, MethodDurations>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Stage {
+struct MethodDurations {
     successes: u32,
     /// Longest time of those that succeeded, and of those whose walltime was too short.
     longest: Duration,
 }
 
 impl TaskDurations {
-    /// Records the end of an attempt at a task of `stage` after `took`.
-    pub fn add(&mut self, stage: &str, took: Duration, outcome: &Outcome) {
+    /// Records the end of an attempt at a task of `method` after `took`.
+    pub fn add(&mut self, method: &str, took: Duration, outcome: &Outcome) {
         let succeeded = match outcome {
             Outcome::Failed(failure) if failure.kind == FailureKind::Walltime => false,
             Outcome::Failed(_) => return,
             Outcome::Simulated { .. }
-            | Outcome::Relaxed { .. }
             | Outcome::Trained { .. }
             | Outcome::Generated { .. }
             | Outcome::Screened { .. } => true,
         };
-        let stage = self.0.entry(stage.to_owned()).or_default();
-        stage.successes += u32::from(succeeded);
-        stage.longest = stage.longest.max(took);
+        let durations = self.0.entry(method.to_owned()).or_default();
+        durations.successes += u32::from(succeeded);
+        durations.longest = durations.longest.max(took);
     }
 
-    /// Returns the limits of a task of `stage`: it is expected to take its timeout, or twice the
+    /// Returns the limits of a task of `method`: it is expected to take its timeout, or twice the
     /// longest time so far.
-    pub fn limits(&self, stage: &str, limits: Limits) -> Limits {
-        let expected = match self.0.get(stage) {
-            Some(stage) if stage.successes >= ENOUGH => limits.timeout.min(2 * stage.longest),
+    pub fn limits(&self, method: &str, limits: Limits) -> Limits {
+        let expected = match self.0.get(method) {
+            Some(d) if d.successes >= ENOUGH => limits.timeout.min(2 * d.longest),
             _ => limits.timeout,
         };
         Limits { expected, ..limits }

@@ -35,7 +35,7 @@ use submission_order::{JobTime, SubmissionOrder};
 
 use crate::engine::{Engine, Progress};
 use crate::exec::{Executor, Report, Scratch, Secrets};
-use crate::plan::PlannedStage;
+use crate::plan::PlannedMethod;
 use crate::store::Store;
 use crate::task::{Attempt, Fact, StoppedBy, TaskId};
 
@@ -72,18 +72,19 @@ pub struct Driver<P> {
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InitialMolecules {
-    pub initial: Vec<String>,
+    /// Molecules of the stages that take them from the source, by stage.
+    pub stages: BTreeMap<String, Vec<String>>,
     /// Replacements for those that fail, and fresh starts of the generator.
     pub reserve: Vec<String>,
 }
 
-/// Directory, stages and executors of a run: where its tasks are started.
+/// Directory, methods and executors of a run: where its tasks are started.
 pub struct ExecutionContext {
     /// Random name of the run.
     pub run: String,
     pub run_dir: PathBuf,
-    /// Stages of the plan, by name.
-    pub stages: BTreeMap<String, PlannedStage>,
+    /// Methods of the plan, by name.
+    pub methods: BTreeMap<String, PlannedMethod>,
     /// Folder in which the programs of tasks keep temporary files.
     pub scratch: Scratch,
     /// Executors, by partition.

@@ -1,134 +1,144 @@
-//! The engine: two loops, as one function from events to records and effects.
+//! The engine: it interprets the plan of a campaign, as one function from events to records and
+//! effects.
 //!
 //! `Engine::handle` is synchronous and has no clock, no I/O and no random source: the same events
 //! in the same order give the same state, which is how a run is resumed. The layer `driver`
 //! performs the effects.
 
-mod config;
-mod consumer;
-mod generator;
+mod calculations;
+mod free_atoms;
 mod input;
 mod progress;
 mod queue;
+mod round;
+mod stage;
 mod step;
 mod stop;
 mod tasks;
 
-pub use config::{EngineConfig, GeometryStep, LearnStage, SimulateStage};
 pub use input::{SimulateInput, TaskInput, TaskResult, file, stream};
 pub use progress::{Progress, RunPhase};
 pub use queue::CandidateQueue;
 pub use step::{Effect, Step};
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::config::campaign::Schedule;
-use crate::simulate::atomic_reference_smiles;
+use crate::plan::{Direction, Plan};
 use crate::task::{
-    Attempt, Event, Fact, FileRef, IllegalEvent, Record, Retries, StoppedBy, TaskId, Usage,
+    Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId, Usage,
 };
 
-use generator::Generator;
-use tasks::{Live, Work};
+use calculations::MoleculeCalculations;
+use free_atoms::FreeAtoms;
+use round::Round;
+use stage::Stage;
+use tasks::RunningTask;
 
 /// The live state of a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Engine {
-    config: EngineConfig,
+    plan: Plan,
     phase: Phase,
+    /// Reason to submit no more tasks, once there is one.
     stopping: Option<StoppedBy>,
+    /// The highest number of a task.
     last_task: u64,
+    /// Tasks that have ended.
+    ended_tasks: u64,
     /// Tasks that have not ended.
-    live: BTreeMap<TaskId, Live>,
-    /// Total energies of the free atoms, hartree, by element.
-    references: BTreeMap<String, f64>,
-    /// Retries of the tasks that compute them.
-    atom_retries: Retries,
-    initial: Vec<String>,
+    running: BTreeMap<TaskId, RunningTask>,
+    free_atoms: FreeAtoms,
+    /// Calculations by molecule.
+    molecules: HashMap<String, MoleculeCalculations>,
+    /// State of each stage of the plan, in its order.
+    stages: Vec<Stage>,
+    round: Round,
+    /// Molecules drawn for the stages, by stage; then further ones of the source.
+    drawn: BTreeMap<String, Vec<String>>,
     reserve: Vec<String>,
-    queue: CandidateQueue,
-    /// Molecules that must not be proposed: queued, in flight, evaluated or failed.
-    known: HashSet<String>,
-    /// Evaluated molecules, in order of arrival.
-    evaluated: Vec<EvaluatedMolecule>,
+    /// Batch and rank of the molecules that must not be proposed: queued, in flight, evaluated or
+    /// failed.
+    known: HashMap<String, (u32, u32)>,
+    /// Molecules of batch 0, which were drawn from the source.
+    sourced: u32,
     /// Molecules that failed for good.
     quarantined: HashSet<String>,
+    /// Molecules whose objective is known, in order of arrival.
+    evaluated: Vec<EvaluatedMolecule>,
+    /// Candidates of the loops whose objective was submitted to be evaluated.
+    searched: usize,
     /// Results that an earlier run had.
     cached: usize,
-    /// Evaluations that are submitted and have not ended.
-    simulations: usize,
-    /// Candidates that left the queue for evaluation.
-    searched: usize,
     incumbent: Option<EvaluatedMolecule>,
-    generator: Generator,
 }
 
 /// A molecule whose objective is known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluatedMolecule {
+    /// Task of its last calculation.
     pub task: TaskId,
     /// Canonical SMILES.
     pub smiles: String,
-    /// Value of the objective, hartree.
+    /// Value of the objective, in its unit.
     pub value: f64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Fresh,
-    References,
-    Initial,
-    Loops,
+    FreeAtoms,
+    Stages,
     Ended(StoppedBy),
 }
 
 impl Engine {
-    pub fn new(config: EngineConfig) -> Self {
-        let queue = CandidateQueue::new(config.select.max(2 * config.parallel));
+    /// Returns the engine of a run that has not begun.
+    pub fn new(plan: Plan) -> Self {
         Self {
-            config,
-            queue,
+            stages: plan.stages.iter().map(|stage| Stage::new(&plan, stage)).collect(),
+            free_atoms: FreeAtoms::new(&plan),
+            plan,
             phase: Phase::Fresh,
             stopping: None,
             last_task: 0,
-            live: BTreeMap::new(),
-            references: BTreeMap::new(),
-            atom_retries: Retries::default(),
-            initial: Vec::new(),
+            ended_tasks: 0,
+            running: BTreeMap::new(),
+            molecules: HashMap::new(),
+            round: Round::default(),
+            drawn: BTreeMap::new(),
             reserve: Vec::new(),
-            known: HashSet::new(),
-            evaluated: Vec::new(),
+            known: HashMap::new(),
+            sourced: 0,
             quarantined: HashSet::new(),
-            cached: 0,
-            simulations: 0,
+            evaluated: Vec::new(),
             searched: 0,
+            cached: 0,
             incumbent: None,
-            generator: Generator::default(),
         }
     }
 
-    /// Takes in one fact. An event that the state does not allow changes nothing.
+    /// Handles one fact.
+    ///
+    /// # Errors
+    ///
+    /// The state does not allow the event; it has changed nothing then.
     pub fn handle(&mut self, event: &Event) -> Result<Step, IllegalEvent> {
         let mut step = Step::default();
-        let went_on = self.stopping.is_none();
+        let was_submitting = self.stopping.is_none();
         match &event.fact {
-            Fact::Began {
-                initial,
-                reserve,
-                atom_retries,
-            } => {
-                self.atom_retries = self.config.references.retries.at_least(*atom_retries);
-                self.begin(initial, reserve, &mut step);
+            Fact::Began { molecules, reserve, atom_retries } => {
+                self.drawn.clone_from(molecules);
+                self.reserve = reserve.iter().rev().cloned().collect();
+                self.free_atoms.retry_at_least(*atom_retries);
+                self.phase = Phase::FreeAtoms;
+                self.submit_free_atoms(&mut step);
             }
-            Fact::ReferencesAgain => self.begin_references_again(&mut step),
-            Fact::Ended {
-                task,
-                attempt,
-                usage,
-                outcome,
-            } => self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?,
+            Fact::ReferencesAgain => self.begin_free_atoms_again(&mut step),
+            Fact::Ended { task, attempt, usage, outcome } => {
+                self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?;
+            }
             Fact::Cached { task, outcome } => {
-                let attempt = self.live.get(task).and_then(Live::attempt).unwrap_or(1);
+                let attempt = self.running.get(task).and_then(RunningTask::attempt).unwrap_or(1);
                 let usage = Usage::default();
                 self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
                 step.records.insert(0, Record::Cached { task: *task });
@@ -137,14 +147,14 @@ impl Engine {
             Fact::Resumed => {}
             Fact::SettingsChanged { stop, .. } => {
                 if let Ok(stop) = serde_json::from_value(stop.clone()) {
-                    self.config.stop = stop;
+                    self.plan.stop = stop;
                 }
             }
-            Fact::StateLost => self.generator.forget_saved(),
+            Fact::StateLost => self.stages.iter_mut().for_each(Stage::forget_saved),
             Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
         }
         self.advance(&mut step);
-        if let (true, Some(stopped_by)) = (went_on, self.stopping) {
+        if let (true, Some(stopped_by)) = (was_submitting, self.stopping) {
             self.cancel_pointless(stopped_by, &mut step);
         }
         self.end_if_due(&mut step);
@@ -153,36 +163,38 @@ impl Engine {
 
     /// Attempts that are journalled and have not ended: what a resumed run must look for.
     pub fn outstanding(&self) -> Vec<(TaskId, Attempt)> {
-        self.live
-            .iter()
-            .filter_map(|(id, live)| Some((*id, live.attempt()?)))
-            .collect()
+        let running = self.running.iter();
+        running.filter_map(|(id, task)| Some((*id, task.attempt()?))).collect()
     }
 
     /// Returns true if the engine waits for the end of this attempt.
     pub fn awaits(&self, task: TaskId, attempt: Attempt) -> bool {
-        self.live
-            .get(&task)
-            .is_some_and(|live| live.attempt() == Some(attempt))
+        let running = self.running.get(&task);
+        running.is_some_and(|running| running.attempt() == Some(attempt))
     }
 
-    /// Before when the present attempt of a live task must not start, milliseconds since the Unix
-    /// epoch.
+    /// Before when the present attempt of a task must not start, milliseconds since the Unix epoch.
     pub fn not_before(&self, task: TaskId) -> Option<i64> {
-        self.live.get(&task)?.not_before
+        self.running.get(&task)?.not_before
     }
 
-    /// Name of the stage of a live task.
-    pub fn stage_of(&self, task: TaskId) -> Option<&str> {
-        self.live.get(&task).map(|live| self.stage(&live.work).0)
+    /// Name of the method that a running task executes.
+    pub fn method_of(&self, task: TaskId) -> Option<&str> {
+        Some(self.method(&self.running.get(&task)?.work))
     }
 
-    /// The files that a resumed run can need: the generator has one task at a time, and no other
-    /// task reads any.
+    /// The plan that the engine interprets.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The files that a resumed run can need: those that tasks are reading, and those that later
+    /// ones will read.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
-        self.generator.files().cloned().collect()
+        self.stages.iter().flat_map(Stage::files).cloned().collect()
     }
 
+    /// Returns true if the run has ended.
     pub fn is_ended(&self) -> bool {
         self.stopped_by().is_some()
     }
@@ -191,21 +203,16 @@ impl Engine {
     pub fn stopped_by(&self) -> Option<StoppedBy> {
         match self.phase {
             Phase::Ended(stopped_by) => Some(stopped_by),
-            Phase::Fresh | Phase::References | Phase::Initial | Phase::Loops => None,
+            Phase::Fresh | Phase::FreeAtoms | Phase::Stages => None,
         }
     }
 
-    /// Molecules evaluated so far, in order of arrival.
+    /// Molecules whose objective is known, in order of arrival.
     pub fn evaluated(&self) -> &[EvaluatedMolecule] {
         &self.evaluated
     }
 
-    /// The saved agent, if there is one.
-    pub fn agent(&self) -> Option<&FileRef> {
-        self.generator.agent()
-    }
-
-    /// Returns the evaluated molecule with the lowest objective so far.
+    /// Returns the best evaluated molecule so far.
     pub fn incumbent(&self) -> Option<&EvaluatedMolecule> {
         self.incumbent.as_ref()
     }
@@ -220,86 +227,43 @@ impl Engine {
         self.phase == Phase::Fresh
     }
 
-    /// Molecules whose evaluation ended, computed or failed for good.
-    fn evaluations(&self) -> usize {
-        self.evaluated.len() + self.quarantined.len()
+    fn direction(&self) -> Direction {
+        self.plan.objective.direction
     }
 
-    fn begin(&mut self, initial: &[String], reserve: &[String], step: &mut Step) {
-        self.initial = initial.to_vec();
-        self.reserve = reserve.iter().rev().cloned().collect();
-        self.phase = Phase::References;
-        self.submit_references(step);
-    }
-
-    /// Reopens a run that ended because a free atom was missing.
-    fn begin_references_again(&mut self, step: &mut Step) {
-        if self.stopped_by() != Some(StoppedBy::References) {
+    /// Does all that the present state allows: starts stages, fills slots, begins rounds.
+    fn advance(&mut self, step: &mut Step) {
+        if self.stopping.is_none() && self.phase == Phase::FreeAtoms && self.running.is_empty() {
+            self.phase = Phase::Stages;
+        }
+        if self.phase != Phase::Stages {
             return;
         }
-        self.phase = Phase::References;
-        self.stopping = None;
-        step.records.push(Record::RunReopened);
-        self.submit_references(step);
-    }
-
-    /// Has the free atoms computed that have no energy yet.
-    fn submit_references(&mut self, step: &mut Step) {
-        for smiles in atomic_reference_smiles(&self.config.elements) {
-            let element = smiles.trim_matches(['[', ']']).to_owned();
-            if !self.references.contains_key(&element) {
-                self.submit(Work::Reference { element }, step);
-            }
-        }
-    }
-
-    /// Does all that the present state allows: changes phase, fills slots, starts the generator,
-    /// ends the run.
-    fn advance(&mut self, step: &mut Step) {
-        if self.stopping.is_none() && self.phase == Phase::References && self.live.is_empty() {
-            self.phase = Phase::Initial;
-            let initial = self.initial.clone();
-            for (rank, smiles) in (0..).zip(initial) {
-                self.evaluate_initial(smiles, rank, step);
-            }
-        }
-        if self.stopping.is_none() && self.phase == Phase::Initial {
-            if self.live.is_empty() {
-                self.leave_initial(step);
-            } else if self.config.schedule == Schedule::Interleaved {
-                // An engine that is broken must not be asked for all of them.
-                self.stopping = self.failed_too_often();
-            }
-        }
-        if self.phase == Phase::Loops {
+        loop {
             self.stopping = self.stopping.or_else(|| self.reason_to_stop());
-            if self.stopping.is_none() {
-                self.consume(step);
-                self.generate(step);
+            if self.stopping.is_some() {
+                return;
+            }
+            let before = self.advancement();
+            for place in 0..self.stages.len() {
+                self.advance_compute(place, step);
+            }
+            self.advance_round(step);
+            if self.advancement() == before {
+                return;
             }
         }
     }
 
-    /// Takes a molecule from the reserve; one that has failed meanwhile is none.
+    /// Numbers of which one grows whenever a stage has advanced.
+    fn advancement(&self) -> (u64, u32, usize, usize) {
+        let turns = self.stages.iter().map(Stage::advancement).sum();
+        (self.last_task, self.round.number(), turns, usize::from(self.stopping.is_some()))
+    }
+
+    /// Takes a molecule from the reserve; one that is known meanwhile or has failed is none.
     fn draw(&mut self) -> Option<String> {
         let (reserve, quarantined) = (&mut self.reserve, &self.quarantined);
         std::iter::from_fn(|| reserve.pop()).find(|smiles| !quarantined.contains(smiles))
-    }
-
-    /// From the initial molecules to the loops; while none could be computed, one more is drawn.
-    fn leave_initial(&mut self, step: &mut Step) {
-        self.stopping = self.failed_too_often();
-        if self.stopping.is_some() {
-            return;
-        }
-        if !self.evaluated.is_empty() {
-            self.phase = Phase::Loops;
-        } else if let Some(smiles) = self.draw() {
-            let rank = self.initial.len() as u32;
-            self.initial.push(smiles.clone());
-            self.evaluate_initial(smiles, rank, step);
-        } else {
-            self.stopping = Some(StoppedBy::NothingComputed);
-        }
     }
 }

@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::campaign::Campaign;
 use crate::plan::Plan;
 use crate::task::{IllegalEvent, StoppedBy};
 
@@ -94,12 +93,10 @@ pub struct Search {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Best {
     pub smiles: String,
-    /// Value of the objective, hartree.
-    pub value_hartree: f64,
+    /// Value of the objective, in its unit.
+    pub value: f64,
     pub found_after_evaluations: usize,
     pub found_after_seconds: f64,
-    /// The lowest of all molecules of the table, hartree.
-    pub lowest_hartree: f64,
     /// Molecules of the table.
     pub molecules: usize,
 }
@@ -109,21 +106,20 @@ pub struct Best {
 pub enum ForecastError {
     #[error("the table holds {found} molecules, and {asked} are to be drawn at the start")]
     TooFewMolecules { found: usize, asked: usize },
-    #[error("the stage `{stage}` waits for something that never comes")]
-    Stuck { stage: String },
+    #[error("the method `{method}` waits for something that never comes")]
+    Stuck { method: String },
     #[error("the engine was told what cannot have happened")]
     Illegal(#[from] IllegalEvent),
 }
 
 /// Runs the campaign on the machine with the molecules of the table, as assumed.
 pub fn forecast(
-    campaign: &Campaign,
     plan: &Plan,
     machine: &Machine,
     table: &Table,
     assumptions: &Assumptions,
 ) -> Result<Forecast, ForecastError> {
-    let mut simulation = Simulation::new(campaign, plan, machine, table, assumptions);
+    let mut simulation = Simulation::new(plan, machine, table, assumptions);
     let stopped_by = simulation.run()?;
     Ok(simulation.forecast(machine, stopped_by))
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::chem::Molecule;
 use crate::chem::qm9::{Qm9, Qm9Entry};
-use crate::config::campaign::{Campaign, Objective, SearchSpace};
+use crate::config::campaign::SearchSpace;
 
 /// U0 of the free atoms at the level of QM9, hartree (its data set's supplement).
 const ATOMS: [(&str, f64); 5] = [
@@ -25,7 +25,7 @@ pub struct Table {
     /// Places in `rows`.
     by_smiles: HashMap<String, usize>,
     copies: usize,
-    /// Mean and standard deviation of the objective, hartree.
+    /// Mean and standard deviation of the atomization energies, hartree.
     mean: f64,
     deviation: f64,
 }
@@ -35,7 +35,7 @@ struct Row {
     u0_hartree: f64,
     /// Total energy of each element of `ATOMS`, hartree.
     counts: [u32; ATOMS.len()],
-    /// Value of the objective, hartree.
+    /// Atomization energy, hartree.
     value: f64,
 }
 
@@ -44,13 +44,12 @@ const COPY: char = '~';
 
 impl Table {
     /// So many copies that `molecules` are no more than half of all; none if the search space has
-    /// nothing of QM9.
-    pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
-        let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
+    /// nothing of QM9. `per_atom`: atomization energies are divided by the number of atoms.
+    pub fn open(space: &SearchSpace, per_atom: bool, molecules: usize) -> Option<Self> {
         let qm9 = Qm9::open();
         let (mut rows, mut by_smiles) = (Vec::new(), HashMap::new());
         let entries = qm9.molecules();
-        let entries = entries.filter(|entry| lies_in(&campaign.search_space, entry.smiles));
+        let entries = entries.filter(|entry| lies_in(space, entry.smiles));
         let entries: Vec<Qm9Entry> = entries.collect();
         let every = entries.len().div_ceil(MOST).max(1);
         for entry in entries.into_iter().step_by(every) {
@@ -98,22 +97,22 @@ impl Table {
         }
     }
 
-    /// Value of the objective, hartree.
+    /// Atomization energy, hartree.
     pub fn value(&self, molecule: usize) -> f64 {
         self.rows[molecule % self.rows.len()].value
     }
 
-    /// Standard deviation of the objective, hartree.
+    /// Standard deviation of the atomization energies, hartree.
     pub fn deviation(&self) -> f64 {
         self.deviation
     }
 
-    /// Mean of the objective, hartree.
+    /// Mean of the atomization energies, hartree.
     pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// The lowest value of the objective, hartree.
+    /// The lowest value of the atomization energies, hartree.
     pub fn lowest(&self) -> f64 {
         let values = self.rows.iter().map(|row| row.value);
         values.fold(f64::INFINITY, f64::min)

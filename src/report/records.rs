@@ -14,8 +14,9 @@ use crate::task::{Event, Fact, Outcome};
 /// Writes `simulation_records.jsonl`, `rl_records.jsonl` and `screening_records.jsonl`.
 pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
     let candidates = store.candidates().await?;
+    let properties = store.properties().await?;
     replace(run_dir, "simulation_records.jsonl", |out| {
-        export(&candidates, Format::Jsonl, out)
+        export(&candidates, &properties, Format::Jsonl, out)
     })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;

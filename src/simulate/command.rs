@@ -190,6 +190,7 @@ impl Simulator for Command {
         let energy = self.unit.to_hartree(answer.energy);
         electrons::require_possible(program, &molecule, energy)?;
         Ok(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: answer.version.unwrap_or_else(|| program.to_owned()),

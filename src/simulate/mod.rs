@@ -17,6 +17,7 @@ mod vibrations;
 mod words;
 mod xtb;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ pub use said::without_backtrace;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
+use crate::property::{Dimension, ENERGY, Quantities};
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
@@ -89,8 +91,20 @@ pub struct SimResult {
     pub version: String,
     /// Level of theory, e.g. `GFN2-xTB//MMFF94`.
     pub level: String,
+    /// Further quantities by their names, in atomic units.
+    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
+    pub quantities: Quantities,
     /// Element symbols and positions in angstrom, in atom order.
     pub geometry: Geometry,
+}
+
+impl SimResult {
+    /// All quantities, the total energy among them, by their names in atomic units.
+    pub fn all_quantities(&self) -> Quantities {
+        let mut quantities = self.quantities.clone();
+        quantities.insert(ENERGY.to_owned(), self.total_energy_hartree);
+        quantities
+    }
 }
 
 /// Error of a simulation.
@@ -221,6 +235,10 @@ pub struct SettingFault {
 pub trait Simulator {
     /// The level of theory of its energies when it begins with geometries of the level `geometry`.
     fn level(&self, geometry: &str) -> String;
+    /// The quantities that it returns for a molecule, by name.
+    fn quantities(&self) -> BTreeMap<String, Dimension> {
+        BTreeMap::from([(ENERGY.to_owned(), Dimension::ENERGY)])
+    }
     /// The program that must be installed, none for a built-in engine.
     fn requirement(&self) -> Option<Requirement> {
         None

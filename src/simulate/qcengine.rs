@@ -252,6 +252,7 @@ impl Simulator for Qcengine {
         require_same_bonds(&asked, &geometry, what)?;
         electrons::require_possible(NAME, &asked, energy)?;
         Ok(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: [Some(provenance.creator), provenance.version]

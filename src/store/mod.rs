@@ -6,6 +6,7 @@ mod cache;
 mod chain;
 mod derived;
 mod names;
+mod properties;
 mod read;
 mod repair;
 mod seal;
@@ -15,7 +16,8 @@ mod write;
 
 pub use audit::audit;
 pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
-pub use read::{AtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
+pub use read::{FreeAtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
+pub use properties::PropertyInfo;
 pub use repair::{RepairReport, repair};
 pub use seal::NOTE;
 pub use settings::StoredSettings;
@@ -93,6 +95,31 @@ pub struct RunInfo {
     pub created: i64,
     /// Version of the program.
     pub version: String,
+    /// What the run optimises.
+    pub objective: ObjectiveInfo,
+}
+
+/// The objective of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectiveInfo {
+    /// Name of the property.
+    pub property: String,
+    /// Its name in tables and charts.
+    pub label: String,
+    /// Its unit; empty for a plain number.
+    pub unit: String,
+    /// True if high values are better.
+    pub highest: bool,
+}
+
+impl ObjectiveInfo {
+    /// Heading of a column of its values: `oxidation potential / eV`.
+    pub fn heading(&self) -> String {
+        match self.unit.as_str() {
+            "" => self.label.clone(),
+            unit => format!("{} / {unit}", self.label),
+        }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
 use super::chain::Chain;
-use super::{FailureRow, RunInfo, Store, StoreError};
+use super::{FailureRow, ObjectiveInfo, RunInfo, Store, StoreError};
 use crate::task::{Event, Prediction};
 
 /// Counts of a run.
@@ -53,14 +53,16 @@ pub struct CandidateRow {
     pub smiles: String,
     /// In the run's source.
     pub name: Option<String>,
-    pub prediction_mean_hartree: Option<f64>,
-    pub prediction_std_hartree: Option<f64>,
+    /// Predicted mean and standard deviation of the objective, in its unit.
+    pub prediction_mean: Option<f64>,
+    pub prediction_std: Option<f64>,
     pub status: String,
-    pub total_energy_hartree: Option<f64>,
-    pub atomization_energy_hartree: Option<f64>,
-    pub atoms: Option<i64>,
-    /// Value of the objective, per atom where the campaign says so.
-    pub objective_hartree: Option<f64>,
+    /// Value of the objective, in its unit.
+    pub objective: Option<f64>,
+    /// Values of the computed properties by their names, each in its unit: a JSON object.
+    pub properties: String,
+    /// Quantities of all calculations by `method.quantity`, in atomic units: a JSON object.
+    pub quantities: String,
     pub failure: Option<String>,
     pub failure_message: Option<String>,
     /// Attempts that were made.
@@ -80,17 +82,21 @@ pub struct CandidateRow {
 impl CandidateRow {
     /// Returns the prediction made when the batch was made; none for an initial molecule.
     pub fn prediction(&self) -> Option<Prediction> {
-        let (mean, std) = self
-            .prediction_mean_hartree
-            .zip(self.prediction_std_hartree)?;
+        let (mean, std) = self.prediction_mean.zip(self.prediction_std)?;
         Some(Prediction { mean, std })
     }
 }
 
 #[derive(Clone, Debug, PartialEq, FromRow)]
-pub struct AtomRow {
+/// A quantity of a free atom.
+pub struct FreeAtomRow {
+    /// Empty in runs of 0.1.0.
+    pub method: String,
     pub element: String,
-    pub total_energy_hartree: f64,
+    /// Name of the quantity.
+    pub name: String,
+    /// In atomic units.
+    pub value: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
@@ -101,7 +107,8 @@ pub struct BatchRow {
     /// Evaluated molecules that it learnt from.
     pub observations: i64,
     pub groups: Option<i64>,
-    pub rmse_hartree: Option<f64>,
+    /// In the unit of the objective.
+    pub rmse: Option<f64>,
     pub visited_molecules: Option<i64>,
     pub epsilon: Option<f64>,
     pub mean_reward: Option<f64>,
@@ -114,8 +121,10 @@ macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, \
-             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean_hartree, c.prediction_std_hartree, c.status, c.total_energy_hartree, \
-             c.atomization_energy_hartree, c.atoms, c.objective_hartree, t.failure, t.failure_message, \
+             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean, c.prediction_std, c.status, c.objective, \
+             (SELECT json_group_object(p.property, p.value) FROM property_values p WHERE p.batch = c.batch AND p.rank = c.rank) AS properties, \
+             (SELECT json_group_object(coalesce(m.method || '.', '') || q.name, q.value) FROM tasks m JOIN quantities q ON q.task = m.task \
+             WHERE m.smiles = c.smiles) AS quantities, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
              t.finished, t.peak_memory_kib, r.level_of_theory, r.engine, r.version AS engine_version \
              FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
@@ -162,7 +171,7 @@ impl Store {
     }
 
     async fn run(&mut self) -> Result<(RunInfo, Option<String>), StoreError> {
-        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by FROM run")
+        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by, objective, objective_label, objective_unit, objective_highest FROM run")
             .fetch_one(&mut self.db)
             .await
             .and_then(|row| {
@@ -171,6 +180,12 @@ impl Store {
                     campaign: row.try_get(1)?,
                     created: row.try_get(2)?,
                     version: row.try_get(3)?,
+                    objective: ObjectiveInfo {
+                        property: row.try_get(5)?,
+                        label: row.try_get(6)?,
+                        unit: row.try_get(7)?,
+                        highest: row.try_get(8)?,
+                    },
                 };
                 Ok((info, row.try_get(4)?))
             });
@@ -179,7 +194,7 @@ impl Store {
 
     pub async fn summary(&mut self) -> Result<Summary, StoreError> {
         let (run, stopped_by) = self.run().await?;
-        let best = self.best(1).await?.pop();
+        let best = self.best(1, run.objective.highest).await?.pop();
         Ok(Summary {
             run,
             stopped_by,
@@ -205,10 +220,10 @@ impl Store {
         self.reading(counts)
     }
 
-    /// Tasks that run now, by stage.
-    pub async fn running_by_stage(&mut self) -> Result<Vec<NamedCount>, StoreError> {
+    /// Tasks that run now, by method.
+    pub async fn running_by_method(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT stage AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY stage",
+            "SELECT coalesce(method, stage) AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY 1",
         )
         .fetch_all(&mut self.db)
         .await;
@@ -242,11 +257,17 @@ impl Store {
         self.reading(row)
     }
 
-    /// The `n` best molecules.
-    pub async fn best(&mut self, n: u32) -> Result<Vec<CandidateRow>, StoreError> {
-        let rows = sqlx::query_as(candidate_rows!(
-            "WHERE c.objective_hartree IS NOT NULL ORDER BY c.objective_hartree, c.batch, c.rank LIMIT ?"
-        ))
+    /// The `n` best molecules; `highest` if high values of the objective are better.
+    pub async fn best(&mut self, n: u32, highest: bool) -> Result<Vec<CandidateRow>, StoreError> {
+        let query = match highest {
+            false => candidate_rows!(
+                "WHERE c.objective IS NOT NULL ORDER BY c.objective, c.batch, c.rank LIMIT ?"
+            ),
+            true => candidate_rows!(
+                "WHERE c.objective IS NOT NULL ORDER BY c.objective DESC, c.batch, c.rank LIMIT ?"
+            ),
+        };
+        let rows = sqlx::query_as(query)
         .bind(n)
         .fetch_all(&mut self.db)
         .await;
@@ -261,9 +282,10 @@ impl Store {
         self.reading(rows)
     }
 
-    pub async fn atoms(&mut self) -> Result<Vec<AtomRow>, StoreError> {
+    /// The free atoms, by method, element and quantity.
+    pub async fn free_atoms(&mut self) -> Result<Vec<FreeAtomRow>, StoreError> {
         let rows =
-            sqlx::query_as("SELECT element, total_energy_hartree FROM atoms ORDER BY element")
+            sqlx::query_as("SELECT method, element, name, value FROM free_atoms ORDER BY method, element, name")
                 .fetch_all(&mut self.db)
                 .await;
         self.reading(rows)

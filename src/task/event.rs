@@ -21,11 +21,11 @@ pub struct Event {
 pub enum Fact {
     /// The run began with these molecules, drawn from the source of the search space.
     Began {
-        /// The initial molecules, canonical SMILES.
-        initial: Vec<String>,
-        /// Further ones, for when initial molecules fail and the generator needs fresh starts.
+        /// Molecules of the stages that take them from the source, by stage; canonical SMILES.
+        molecules: BTreeMap<String, Vec<String>>,
+        /// Further ones, for when all molecules of a draw fail and the generator needs fresh starts.
         reserve: Vec<String>,
-        /// Further attempts at a free atom, whatever the failure. Runs of 0.1.0 had none.
+        /// Further attempts at a free atom, whatever the failure.
         #[serde(default, skip_serializing_if = "is_zero")]
         atom_retries: u32,
     },
@@ -76,15 +76,15 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
+    /// A calculation of a molecule or a free atom.
     Simulated {
-        total_energy_hartree: f64,
+        /// Quantities by their names, in atomic units.
+        quantities: BTreeMap<String, f64>,
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
-    },
-    /// The first step of a two-step level.
-    Relaxed {
-        /// The geometry in the XYZ format, angstrom.
-        xyz: String,
+        /// The geometry in the XYZ format, angstrom, where other methods begin with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        xyz: Option<String>,
     },
     Trained {
         model: FileRef,
@@ -93,7 +93,8 @@ pub enum Outcome {
         statistics: Option<FileRef>,
         molecules: usize,
         groups: usize,
-        rmse_hartree: f64,
+        /// Root mean square error on the training set, in the unit of the objective.
+        rmse: f64,
     },
     Generated {
         agent: FileRef,
@@ -111,7 +112,8 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// A molecule that the agent visited, with the predicted value of its objective in hartree.
+/// A molecule that the agent visited, with its predicted cost: the value of the objective, its
+/// negative where that is maximised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RankedCandidate {
     /// Canonical SMILES.

@@ -1,5 +1,7 @@
 //! What one event changes in the tables that are derived from the journal.
 
+use std::collections::BTreeMap;
+
 use super::{Attempt, EndState, Failure, Prediction, TaskId, Usage};
 
 /// A proposed molecule.
@@ -11,7 +13,7 @@ pub struct Candidate {
     pub batch: u32,
     /// Its place in the batch; 0 is the best.
     pub rank: u32,
-    /// Predicted value of the objective, hartree; none for the initial draw.
+    /// Predicted value of the objective; none for a molecule of the source.
     pub prediction: Option<Prediction>,
 }
 
@@ -21,6 +23,7 @@ pub enum Record {
     TaskCreated {
         task: TaskId,
         stage: String,
+        method: String,
         smiles: Option<String>,
         batch: Option<u32>,
     },
@@ -44,10 +47,16 @@ pub enum Record {
         state: EndState,
         usage: Usage,
     },
-    /// Energy of a free atom, hartree.
-    Reference {
+    /// Quantities of a free atom by a method, in atomic units.
+    FreeAtom {
+        method: String,
         element: String,
-        total_energy_hartree: f64,
+        quantities: BTreeMap<String, f64>,
+    },
+    /// Quantities of a molecule that a task computed, in atomic units.
+    Quantities {
+        task: TaskId,
+        quantities: BTreeMap<String, f64>,
     },
     /// A candidate is known and waits.
     Queued(Candidate),
@@ -55,20 +64,26 @@ pub enum Record {
         batch: u32,
         rank: u32,
     },
-    /// A task works on a candidate; at a two-step level there are two, one after the other.
+    /// A stage computes a property of a candidate; `task` is the last of its calculations.
     Evaluating {
         batch: u32,
         rank: u32,
         task: TaskId,
     },
+    /// A property of a candidate is known.
     Evaluated {
         batch: u32,
         rank: u32,
-        evaluation: Evaluation,
+        property: String,
+        /// In the unit of the property.
+        value: f64,
+        is_objective: bool,
     },
+    /// A calculation of a candidate failed for good.
     EvaluationFailed {
         batch: u32,
         rank: u32,
+        task: TaskId,
     },
     EvaluationCancelled {
         batch: u32,
@@ -82,7 +97,8 @@ pub enum Record {
     BatchTrained {
         batch: u32,
         groups: usize,
-        rmse_hartree: f64,
+        /// In the unit of the objective.
+        rmse: f64,
     },
     BatchGenerated {
         batch: u32,
@@ -103,22 +119,11 @@ pub enum Record {
     RunReopened,
 }
 
-/// Energies of an evaluated molecule, hartree.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Evaluation {
-    /// Total energy at the level of theory of the campaign.
-    pub total_energy_hartree: f64,
-    /// E(molecule) - sum of E(atoms).
-    pub atomization_energy_hartree: f64,
-    /// Number of atoms, hydrogen included.
-    pub atoms: u32,
-    /// Value of the objective: the atomization energy, per atom where the campaign says so.
-    pub value: f64,
-}
-
 /// Reason for the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
+    /// Every stage of a campaign without loops is complete.
+    Completed,
     Evaluations,
     Target,
     WallTime,
@@ -134,7 +139,8 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
+        Self::Completed,
         Self::Evaluations,
         Self::Target,
         Self::WallTime,
@@ -154,6 +160,7 @@ impl StoppedBy {
     /// The word used in the database and in `--json`.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Completed => "completed",
             Self::Evaluations => "evaluations",
             Self::Target => "target",
             Self::WallTime => "wall_time",
@@ -169,6 +176,7 @@ impl StoppedBy {
     /// A sentence for people.
     pub fn sentence(self) -> &'static str {
         match self {
+            Self::Completed => "all stages are complete",
             Self::Evaluations => "all evaluations asked for are done",
             Self::Target => "the target value was reached",
             Self::WallTime => "the wall time is over",

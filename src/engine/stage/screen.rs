@@ -1,0 +1,102 @@
+//! Stages that rank proposed molecules and queue the best.
+
+use super::Turn;
+use crate::config::campaign::Schedule;
+use crate::engine::tasks::Work;
+use crate::engine::{CandidateQueue, Engine, Step};
+use crate::plan::{MoleculeSource, Plan, StageKind};
+use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record};
+
+/// State of a stage that screens.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::engine) struct ScreenStage {
+    pub turn: Turn,
+    /// Candidates that wait to be computed.
+    pub queue: CandidateQueue,
+}
+
+/// The stages that a `screen` stage depends on.
+pub(in crate::engine) struct ScreenInputs {
+    pub model: usize,
+    pub generators: Vec<usize>,
+}
+
+impl ScreenStage {
+    /// A stage that selects so many; its queue holds two rounds of what its consumer computes at
+    /// once, or one batch if that is more.
+    pub fn new(plan: &Plan, select: usize) -> Self {
+        let parallel = plan.stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Compute { molecules: MoleculeSource::Queue(_), parallel, .. } => *parallel,
+            _ => None,
+        });
+        let parallel = parallel.max().unwrap_or(1);
+        Self {
+            turn: Turn::default(),
+            queue: CandidateQueue::new(select.max(2 * parallel)),
+        }
+    }
+}
+
+impl Engine {
+    /// Has the molecules of the generators predicted; false if there is no model or no molecule.
+    pub(in crate::engine) fn begin_screening(&mut self, place: usize, step: &mut Step) -> bool {
+        let StageKind::Screen { model, generators, .. } = &self.plan.stages[place].kind else {
+            return false;
+        };
+        let candidates: Vec<FileRef> = generators
+            .iter()
+            .filter_map(|place| self.stages[*place].generate()?.candidates.clone())
+            .collect();
+        let Some(model) = self.model_of(*model).filter(|_| !candidates.is_empty()) else {
+            return false;
+        };
+        let direction = self.direction();
+        let incumbent = self.incumbent.as_ref().map(|best| direction.cost(best.value));
+        self.submit(Work::Screen { stage: place, model, candidates, incumbent }, step);
+        true
+    }
+
+    /// Selects the best new molecules and puts them into the queue as the next batch.
+    pub(in crate::engine) fn push(&mut self, place: usize, answer: Option<&Outcome>, step: &mut Step) {
+        let ranked: &[RankedCandidate] = match answer {
+            Some(Outcome::Screened { ranked }) => ranked,
+            _ => &[],
+        };
+        let StageKind::Screen { select, .. } = self.plan.stages[place].kind else {
+            return;
+        };
+        let batch = self.batch_of(place);
+        let room = match self.plan.schedule {
+            Schedule::Interleaved => select,
+            Schedule::Batch => select.min(self.evaluations_left()),
+        };
+        let mut chosen: Vec<Candidate> = Vec::new();
+        for RankedCandidate { smiles, prediction } in ranked {
+            let is_new = chosen.len() < room
+                && prediction.mean.is_finite()
+                && !self.known.contains_key(smiles);
+            if is_new {
+                let rank = chosen.len() as u32;
+                self.known.insert(smiles.clone(), (batch, rank));
+                chosen.push(Candidate {
+                    smiles: smiles.clone(),
+                    batch,
+                    rank,
+                    prediction: Some(self.direction().prediction(*prediction)),
+                });
+            }
+        }
+        let new_candidates = chosen.len();
+        step.records.push(Record::BatchFinished { batch, new_candidates });
+        self.round.add(new_candidates);
+        step.records.extend(chosen.iter().cloned().map(Record::Queued));
+        let Some(screen) = self.stages[place].screen_mut() else {
+            return;
+        };
+        for replaced in screen.queue.push(chosen) {
+            self.known.remove(&replaced.smiles);
+            let Candidate { batch, rank, .. } = replaced;
+            step.records.push(Record::Superseded { batch, rank });
+        }
+    }
+}
