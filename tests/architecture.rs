@@ -18,10 +18,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
-    (
-        "plan",
-        &["task", "config", "chem", "property", "simulate"],
-    ),
+    ("plan", &["task", "config", "chem", "property", "simulate"]),
     ("exec", &["text", "task", "config", "scheduler"]),
     ("store", &["task", "chem"]),
     (

@@ -1,24 +1,118 @@
-//! Laws of the pure engine, over random campaigns, outcomes and crashes.
+//! Laws of the pure engine, over plans of several shapes, random outcomes and crashes.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use moldflow::config::campaign::{Schedule, Stop};
-use moldflow::engine::{
-    Effect, Engine, EngineConfig, GeometryStep, LearnStage, SimulateStage, Step, stream,
-};
-use moldflow::simulate;
+use moldflow::config::campaign::{Overrides, Schedule, Stop};
+use moldflow::engine::{Effect, Engine, Step, stream};
+use moldflow::plan::{self, HostEnvironment, MoleculeSource, Plan, StageKind};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
     Record, Retries, StoppedBy, TaskId,
 };
 use proptest::prelude::*;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-/// A campaign and the world it meets.
+/// Methods of every shape.
+const METHODS: &str = r#"
+search_space: {source: qm9, elements: [C], max_heavy_atoms: 9}
+site: local
+methods:
+  a: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 2m}
+  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
+  walk: {kind: generate, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+"#;
+
+/// Two methods that begin with the geometry of a third one.
+const MORE_METHODS: &str = r#"
+  relax: {kind: simulate, engine: xtb, topic: simulator, partition: qc, timeout: 2m}
+  b: {kind: simulate, engine: nwchem, geometry: relax, topic: simulator, partition: qc, timeout: 2m}
+  c: {kind: simulate, engine: nwchem, geometry: relax, topic: simulator, partition: qc, timeout: 2m}
+"#;
+
+/// A generator loop, a consumer loop and a random beginning, for any objective.
+const LOOPS: &str = r#"
+stages:
+  initial: {molecules: {random: 4}}
+  train: {method: fit, after: initial, loop: generator}
+  generate: {method: walk, after: train, loop: generator}
+  screen: {method: rank, after: generate, loop: generator, select: 2}
+  evaluate: {after: screen, loop: consumer, molecules: queue, parallel: 2}
+stop: {evaluations: 10}
+"#;
+
+/// Campaigns of several shapes: name, objective and properties, further methods, stages.
+static SHAPES: LazyLock<Vec<Plan>> = LazyLock::new(|| {
+    let no_loops = METHODS
+        .split_inclusive('\n')
+        .filter(|line| !line.contains("ml,"));
+    let no_loops: String = no_loops.collect();
+    let list = r#"
+stages:
+  all: {compute: cheap, molecules: all}
+  best: {compute: objective, after: all, molecules: {best: 3, of: all}}
+"#;
+    let fidelities = LOOPS.replace(
+        "  evaluate: {after: screen, loop: consumer, molecules: queue, parallel: 2}",
+        "  cheap: {compute: cheap, after: screen, loop: consumer, molecules: queue, parallel: 3}\n  \
+         evaluate: {after: cheap, loop: consumer, molecules: {share: 0.5, of: cheap}, parallel: 2}",
+    );
+    let two_screens = r#"
+stages:
+  initial: {molecules: {random: 4}}
+  train: {method: fit, after: initial, loop: generator}
+  generate: {method: walk, after: train, loop: generator}
+  other: {method: walk, after: train, loop: generator}
+  screen: {method: rank, after: [generate, other], loop: generator, select: 2}
+  second: {method: rank, after: other, loop: generator, select: 3}
+  evaluate: {after: screen, loop: consumer, molecules: queue, parallel: 2}
+  compute: {after: second, loop: consumer, molecules: queue, parallel: 1}
+stop: {evaluations: 10}
+"#;
+    let difference = "objective: {maximize: objective}\nproperties:\n  \
+                      objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
+                      cheap: {value: a.energy}\n";
+    let short = "objective: atomization_energy\n";
+    [
+        (short, METHODS, "", LOOPS),
+        (
+            "objective: {minimize: objective}\nproperties: {objective: {value: atomization(b)}}\n",
+            METHODS,
+            MORE_METHODS,
+            LOOPS,
+        ),
+        (difference, METHODS, MORE_METHODS, LOOPS),
+        (difference, &no_loops, MORE_METHODS, list),
+        (difference, METHODS, MORE_METHODS, &fidelities),
+        (short, METHODS, "", two_screens),
+    ]
+    .map(|(objective, methods, more, stages)| {
+        // A method that is not used is a fault.
+        let unused = |line: &&str| {
+            let used = objective.contains("c.energy") || !line.starts_with("  c:");
+            used && (objective.contains("(a)") || objective == short || !line.starts_with("  a:"))
+        };
+        let methods = format!("{}{}", methods.trim_end(), more.trim_end());
+        let methods: Vec<&str> = methods.lines().filter(unused).collect();
+        let text = format!("name: shape\n{objective}{}\n{stages}", methods.join("\n"));
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("campaign.yml");
+        std::fs::write(&path, &text).expect("written");
+        match plan::load(&path, &Overrides::default(), &HostEnvironment::default()) {
+            Ok((_, plan)) => plan,
+            Err(faults) => panic!("{faults}\n{text}"),
+        }
+    })
+    .into()
+});
+
+/// A plan and the world it meets.
 #[derive(Clone, Debug)]
-struct Plan {
-    config: EngineConfig,
+struct Scenario {
+    plan: Plan,
+    /// Molecules that a stage takes from the source.
     initial: usize,
     /// Decides outcomes and the order in which jobs end.
     world: u64,
@@ -30,9 +124,24 @@ struct Plan {
     molecules: u64,
 }
 
+impl Scenario {
+    /// The begin of its run.
+    fn began(&self) -> Fact {
+        let molecules = self.plan.draws().map(|(stage, _)| {
+            let names = (0..self.initial).map(|i| format!("{stage}{i}"));
+            (stage.to_owned(), names.collect())
+        });
+        Fact::Began {
+            molecules: molecules.collect(),
+            reserve: (0..40).map(|i| format!("reserve{i}")).collect(),
+            atom_retries: 0,
+        }
+    }
+}
+
 /// The machine: it outlives the engine, as processes and result files do.
 struct World<'p> {
-    plan: &'p Plan,
+    scenario: &'p Scenario,
     jobs: BTreeMap<(TaskId, Attempt), Job>,
     journal: Vec<Event>,
     /// Submissions until the engine is killed.
@@ -48,9 +157,9 @@ enum Job {
 }
 
 impl World<'_> {
-    fn new(plan: &Plan, fuse: Option<usize>) -> World<'_> {
+    fn new(scenario: &Scenario, fuse: Option<usize>) -> World<'_> {
         World {
-            plan,
+            scenario,
             jobs: BTreeMap::new(),
             journal: Vec::new(),
             fuse,
@@ -60,20 +169,14 @@ impl World<'_> {
 
     /// Runs an engine on what the journal holds until it ends (true) or is killed.
     fn live(&mut self) -> Option<Engine> {
-        let mut engine = Engine::new(self.plan.config.clone());
+        let mut engine = Engine::new(self.scenario.plan.clone());
         for event in &self.journal {
             let step = engine.handle(event);
             let step = step.expect("the journal was legal when it was written");
             self.learnt_from = learnt_from(&step).or(self.learnt_from);
         }
         if engine.is_fresh() {
-            let name = |i| format!("initial{i}");
-            let reserve = (0..40).map(|i| format!("reserve{i}")).collect();
-            let fact = Fact::Began {
-                initial: (0..self.plan.initial).map(name).collect(),
-                reserve,
-                atom_retries: 0,
-            };
+            let fact = self.scenario.began();
             self.take(&mut engine, vec![fact])?;
         } else {
             let outstanding = engine.outstanding().into_iter();
@@ -83,7 +186,9 @@ impl World<'_> {
             self.take(&mut engine, told)?;
         }
         while !engine.is_ended() {
-            let (task, attempt) = self.next_to_end();
+            let next = self.next_to_end();
+            let stuck = || panic!("nothing runs: {:#?}", engine.progress());
+            let (task, attempt) = next.unwrap_or_else(stuck);
             let job = self.jobs.insert((task, attempt), Job::Ended);
             let Some(Job::Running(outcome)) = job else {
                 panic!("only what runs can end")
@@ -165,7 +270,7 @@ impl World<'_> {
     }
 
     fn earlier(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Option<Outcome> {
-        let has = self.chance(&format!("cached{task}")) % 100 < self.plan.cached;
+        let has = self.chance(&format!("cached{task}")) % 100 < self.scenario.cached;
         let outcome = || self.outcome(engine, task, attempt);
         (attempt == 1 && has)
             .then(outcome)
@@ -181,20 +286,18 @@ impl World<'_> {
         );
     }
 
-    /// The same whatever was killed before: decided by token and plan alone.
-    fn next_to_end(&self) -> (TaskId, Attempt) {
+    /// The same whatever was killed before: decided by token and scenario alone.
+    fn next_to_end(&self) -> Option<(TaskId, Attempt)> {
         let running = self
             .jobs
             .iter()
             .filter(|(_, job)| matches!(job, Job::Running(_)))
             .map(|(token, _)| *token);
-        running
-            .min_by_key(|(task, attempt)| self.chance(&format!("order{task}.{attempt}")))
-            .expect("something runs")
+        running.min_by_key(|(task, attempt)| self.chance(&format!("order{task}.{attempt}")))
     }
 
     fn chance(&self, what: &str) -> u64 {
-        stream(self.plan.world, what, 0)
+        stream(self.scenario.world, what, 0)
     }
 
     fn outcome(&self, engine: &Engine, task: TaskId, attempt: Attempt) -> Outcome {
@@ -202,7 +305,7 @@ impl World<'_> {
         let (input, files) = engine.input(task).expect("live");
         let input = serde_json::to_value(&input).expect("inputs are JSON");
         if input["smiles"].as_str().is_none_or(|s| !s.starts_with('['))
-            && roll("fail") % 100 < self.plan.failing
+            && roll("fail") % 100 < self.scenario.failing
         {
             let kinds = [
                 FailureKind::Exit,
@@ -213,7 +316,7 @@ impl World<'_> {
             let kind = kinds[(roll("kind") % 4) as usize];
             return Outcome::Failed(Failure {
                 kind,
-                message: "as the plan has it".into(),
+                message: "as the scenario has it".into(),
             });
         }
         let file = |what: &str| FileRef {
@@ -221,22 +324,20 @@ impl World<'_> {
             bytes: 1,
         };
         match input["method"].as_str() {
-            Some("relax") => Outcome::Relaxed {
-                xyz: geometry_of(&input),
-            },
             Some("simulate") => {
                 let smiles = input["smiles"].as_str().expect("a molecule");
-                let stage = engine.stage_of(task).expect("live");
-                if stage == "references" || !self.plan.has_two_steps() {
-                    assert!(input["geometry"].is_null(), "{input}");
-                } else {
-                    let first = json!({"level": "GFN2-xTB", "xyz": geometry_of(&input)});
-                    assert_eq!(input["geometry"], first);
+                let method = engine.method_of(task).expect("running");
+                let geometry = engine.plan().methods[method].geometry();
+                match geometry.filter(|_| !smiles.starts_with('[')) {
+                    Some(_) => assert_eq!(input["geometry"]["xyz"], geometry_of(&input)),
+                    None => assert!(input["geometry"].is_null(), "{input}"),
                 }
-                let energy = -((self.chance(smiles) % 1000) as f64) / 100.0;
+                let energy = -((self.chance(&format!("{smiles}{method}")) % 1000) as f64) / 100.0;
+                let keeps = input["keep_geometry"] == true;
                 Outcome::Simulated {
-                    total_energy_hartree: energy,
+                    quantities: BTreeMap::from([("energy".into(), energy)]),
                     atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
+                    xyz: keeps.then(|| geometry_of(&input)),
                 }
             }
             Some("train") => {
@@ -257,7 +358,7 @@ impl World<'_> {
                     statistics: Some(statistics),
                     molecules: 1,
                     groups: 1,
-                    rmse_hartree: 0.0,
+                    rmse: 0.0,
                 }
             }
             Some("generate") => Outcome::Generated {
@@ -271,7 +372,7 @@ impl World<'_> {
             Some("screen") => {
                 // Some of what is found lies in the reserve, and fails there or here.
                 let pick = |i: u64| match self.chance(&format!("{task}/{i}"))
-                    % (self.plan.molecules + 9)
+                    % (self.scenario.molecules + 9)
                 {
                     n if n < 9 => format!("reserve{}", 39 - n),
                     n => format!("m{}", n - 9),
@@ -300,74 +401,9 @@ fn learnt_from(step: &Step) -> Option<u64> {
     })
 }
 
-impl Plan {
-    fn has_two_steps(&self) -> bool {
-        self.config.evaluate.geometry.is_some()
-    }
-}
-
-/// What the first step of a molecule gives.
+/// The geometry that a method gives a molecule.
 fn geometry_of(input: &Value) -> String {
     format!("relaxed {}", input["smiles"])
-}
-
-fn with_two_steps(mut config: EngineConfig) -> EngineConfig {
-    for stage in [&mut config.initial, &mut config.evaluate] {
-        stage.geometry = Some(GeometryStep {
-            stage: format!("{}.relax", stage.stage),
-            retries: Retries::of(2),
-            engine: simulate::QcEngine::Xtb {
-                settings: Default::default(),
-            },
-        });
-    }
-    config
-}
-
-fn config(
-    schedule: Schedule,
-    stop: Stop,
-    parallel: usize,
-    select: usize,
-    initial_count: usize,
-    retries: &Retries,
-) -> EngineConfig {
-    let simulate = |stage: &str| SimulateStage {
-        stage: stage.into(),
-        retries: retries.clone(),
-        engine: Default::default(),
-        geometry: None,
-    };
-    EngineConfig {
-        seed: 1,
-        schedule,
-        per_atom: false,
-        elements: vec!["C".into()],
-        max_heavy_atoms: 9,
-        allowed_ring_sizes: vec![6],
-        references: simulate("references"),
-        initial: simulate("initial"),
-        evaluate: simulate("evaluate"),
-        initial_count,
-        parallel,
-        select,
-        train: LearnStage {
-            stage: "train".into(),
-            retries: retries.clone(),
-            settings: Default::default(),
-        },
-        generate: LearnStage {
-            stage: "generate".into(),
-            retries: retries.clone(),
-            settings: Default::default(),
-        },
-        screen: LearnStage {
-            stage: "screen".into(),
-            retries: retries.clone(),
-            settings: Default::default(),
-        },
-        stop,
-    }
 }
 
 fn stop() -> impl Strategy<Value = Stop> {
@@ -375,7 +411,7 @@ fn stop() -> impl Strategy<Value = Stop> {
     let target = prop::option::weighted(0.3, -10.0..-5.0);
     (0usize..20, target, stale, 1usize..4).prop_map(
         |(evaluations, target, stale_batches, barren_batches)| Stop {
-            evaluations,
+            evaluations: Some(evaluations),
             wall_time: None,
             target,
             stale_batches,
@@ -396,21 +432,29 @@ fn retries() -> impl Strategy<Value = Retries> {
     })
 }
 
-fn plans() -> impl Strategy<Value = Plan> {
+fn scenarios() -> impl Strategy<Value = Scenario> {
     let schedules = prop::sample::select(vec![Schedule::Interleaved, Schedule::Batch]);
-    let shape = (1usize..5, 1usize..5, 1usize..6);
+    let numbers = (1usize..5, 1usize..5, 1usize..6);
     let chances = (0u64..60, 0u64..60, 1u64..60);
-    let world = (any::<u64>(), chances, any::<bool>());
-    (schedules, stop(), shape, world, retries()).prop_map(
+    let world = (any::<u64>(), chances, 0..SHAPES.len());
+    (schedules, stop(), numbers, world, retries()).prop_map(
         |(schedule, stop, (parallel, select, initial), world, retries)| {
-            let (world, (failing, cached, molecules), has_two_steps) = world;
-            let config = config(schedule, stop, parallel, select, initial, &retries);
-            Plan {
-                config: if has_two_steps {
-                    with_two_steps(config)
-                } else {
-                    config
-                },
+            let (world, (failing, cached, molecules), shape) = world;
+            let mut plan = SHAPES[shape].clone();
+            plan.seed = 1;
+            plan.schedule = schedule;
+            plan.stop = Stop {
+                evaluations: stop.evaluations.filter(|_| plan.has_loops()),
+                ..stop
+            };
+            for method in plan.methods.values_mut() {
+                method.retries = retries.clone();
+            }
+            for stage in &mut plan.stages {
+                set_numbers(&mut stage.kind, (parallel, select, initial));
+            }
+            Scenario {
+                plan,
                 initial,
                 world,
                 failing,
@@ -421,9 +465,26 @@ fn plans() -> impl Strategy<Value = Plan> {
     )
 }
 
+fn set_numbers(kind: &mut StageKind, (many, best, initial): (usize, usize, usize)) {
+    match kind {
+        StageKind::Compute {
+            molecules,
+            parallel,
+            ..
+        } => {
+            *parallel = parallel.map(|_| many);
+            if let MoleculeSource::Random(count) = molecules {
+                *count = initial;
+            }
+        }
+        StageKind::Screen { select, .. } => *select = best,
+        StageKind::Train { .. } | StageKind::Generate { .. } => {}
+    }
+}
+
 /// The records of a whole journal, as the store sees them.
-fn records(plan: &Plan, journal: &[Event]) -> Vec<Record> {
-    let mut engine = Engine::new(plan.config.clone());
+fn records(scenario: &Scenario, journal: &[Event]) -> Vec<Record> {
+    let mut engine = Engine::new(scenario.plan.clone());
     journal
         .iter()
         .flat_map(|event| engine.handle(event).expect("legal").records)
@@ -434,10 +495,10 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(300))]
 
     #[test]
-    fn a_crash_anywhere_changes_nothing(plan in plans(), fuses in prop::collection::vec(0usize..30, 1..6)) {
-        let mut calm = World::new(&plan, None);
+    fn a_crash_anywhere_changes_nothing(scenario in scenarios(), fuses in prop::collection::vec(0usize..30, 1..6)) {
+        let mut calm = World::new(&scenario, None);
         let expected = calm.live().expect("nothing kills it");
-        let mut world = World::new(&plan, None);
+        let mut world = World::new(&scenario, None);
         for fuse in fuses {
             world.fuse = Some(fuse);
             if world.live().is_some() {
@@ -448,16 +509,16 @@ proptest! {
         let engine = world.live().expect("nothing kills it any more");
         prop_assert_eq!(&engine, &expected);
         prop_assert_eq!(world.jobs.keys().collect::<Vec<_>>(), calm.jobs.keys().collect::<Vec<_>>());
-        prop_assert_eq!(records(&plan, &world.journal), records(&plan, &calm.journal));
+        prop_assert_eq!(records(&scenario, &world.journal), records(&scenario, &calm.journal));
     }
 
     #[test]
-    fn with_schedule_batch_the_order_of_arrival_changes_nothing_that_is_computed(mut plan in plans(), other in any::<u64>()) {
-        plan.config.schedule = Schedule::Batch;
-        plan.failing = 0;
-        let energies = plan.world;
+    fn with_schedule_batch_the_order_of_arrival_changes_nothing_that_is_computed(mut scenario in scenarios(), other in any::<u64>()) {
+        scenario.plan.schedule = Schedule::Batch;
+        scenario.failing = 0;
+        let energies = scenario.world;
         let evaluated = |order: u64| {
-            let mut world = World::new(&plan, None);
+            let mut world = World::new(&scenario, None);
             let engine = Order { world: &mut world, order }.live();
             (engine.progress(), engine.evaluated().iter().map(|m| (m.task, m.smiles.clone())).collect::<BTreeSet<_>>())
         };
@@ -465,8 +526,8 @@ proptest! {
     }
 
     #[test]
-    fn every_run_ends_and_evaluates_no_molecule_twice_and_no_more_than_asked(plan in plans()) {
-        let mut world = World::new(&plan, None);
+    fn every_run_ends_and_calculates_nothing_twice_and_no_more_than_asked(scenario in scenarios()) {
+        let mut world = World::new(&scenario, None);
         let engine = world.live().expect("nothing kills it");
         let progress = engine.progress();
         prop_assert!(progress.evaluations <= progress.asked_for);
@@ -475,35 +536,36 @@ proptest! {
         if reason == StoppedBy::Evaluations {
             prop_assert_eq!(progress.evaluations, progress.asked_for);
         }
-        prop_assert!(progress.evaluations >= plan.initial || initial_failed.contains(&reason));
+        prop_assert!(progress.evaluations >= scenario.initial || initial_failed.contains(&reason));
         let hits = world.journal.iter().filter(|event| matches!(event.fact, Fact::Cached { .. }));
         prop_assert_eq!(progress.cached, hits.count());
-        let mut evaluated = BTreeSet::new();
-        for record in records(&plan, &world.journal) {
-            if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), stage, .. } = record {
-                let step = stage.ends_with(".relax");
-                prop_assert!(evaluated.insert((smiles.clone(), step)), "{} was evaluated twice", smiles);
-                prop_assert!(step || !plan.has_two_steps() || evaluated.contains(&(smiles, true)));
+        let mut calculated = BTreeSet::new();
+        for record in records(&scenario, &world.journal) {
+            if let Record::TaskCreated { smiles: Some(smiles), batch: Some(_), method, .. } = record {
+                let first = scenario.plan.methods[&method].geometry();
+                let relaxed = first.is_none_or(|first| calculated.contains(&(smiles.clone(), first.to_owned())));
+                prop_assert!(relaxed, "{smiles} by {method} has no geometry");
+                prop_assert!(calculated.insert((smiles.clone(), method)), "{smiles} was calculated twice");
             }
         }
     }
 
     #[test]
-    fn any_prefix_of_a_journal_replays_and_goes_on_to_an_end(plan in plans(), share in 0.0..1.0f64) {
-        let mut world = World::new(&plan, None);
+    fn any_prefix_of_a_journal_replays_and_goes_on_to_an_end(scenario in scenarios(), share in 0.0..1.0f64) {
+        let mut world = World::new(&scenario, None);
         world.live().expect("nothing kills it");
         let length = (world.journal.len() as f64 * share) as usize;
-        let mut again = World::new(&plan, None);
+        let mut again = World::new(&scenario, None);
         again.journal = world.journal[..length].to_vec();
         let engine = again.live().expect("nothing kills it");
         prop_assert!(engine.is_ended());
     }
 
     #[test]
-    fn a_molecule_that_failed_for_good_is_never_proposed_again(plan in plans()) {
-        let mut world = World::new(&plan, None);
+    fn a_molecule_that_failed_for_good_is_never_proposed_again(scenario in scenarios()) {
+        let mut world = World::new(&scenario, None);
         world.live().expect("nothing kills it");
-        let mut engine = Engine::new(plan.config.clone());
+        let mut engine = Engine::new(scenario.plan.clone());
         let mut proposed = BTreeMap::new();
         let mut quarantined = BTreeSet::new();
         for event in &world.journal {
@@ -513,7 +575,7 @@ proptest! {
                         prop_assert!(!quarantined.contains(&candidate.smiles), "{:?}", candidate);
                         proposed.insert((candidate.batch, candidate.rank), candidate.smiles);
                     }
-                    Record::EvaluationFailed { batch, rank } => {
+                    Record::EvaluationFailed { batch, rank, .. } => {
                         quarantined.insert(proposed[&(batch, rank)].clone());
                     }
                     Record::TaskCreated { task, .. } => {
@@ -527,14 +589,14 @@ proptest! {
                 }
             }
         }
-        prop_assert_eq!(engine.progress().failures, quarantined.len());
+        prop_assert!(engine.progress().failures >= quarantined.len());
     }
 
     #[test]
-    fn the_queue_records_add_up(plan in plans()) {
-        let mut world = World::new(&plan, None);
+    fn the_queue_records_add_up(scenario in scenarios()) {
+        let mut world = World::new(&scenario, None);
         world.live().expect("nothing kills it");
-        let records = records(&plan, &world.journal);
+        let records = records(&scenario, &world.journal);
         let count = |f: fn(&Record) -> bool| records.iter().filter(|r| f(r)).count();
         let queued = count(|r| matches!(r, Record::Queued(_)));
         let left = count(|r| matches!(r, Record::Superseded { .. }));
@@ -542,9 +604,10 @@ proptest! {
             Record::Evaluating { batch, rank, .. } => Some((batch, rank)),
             _ => None,
         });
-        let evaluating = places.collect::<BTreeSet<_>>().len();
+        let places = places.collect::<BTreeSet<_>>().len();
+        let evaluating = count(|r| matches!(r, Record::Evaluating { .. }));
         let ended = count(|r| matches!(r, Record::Evaluated { .. } | Record::EvaluationFailed { .. } | Record::EvaluationCancelled { .. }));
-        prop_assert_eq!(queued, left + evaluating);
+        prop_assert_eq!(queued, left + places);
         prop_assert_eq!(evaluating, ended);
     }
 }
@@ -558,21 +621,16 @@ struct Order<'w, 'p> {
 impl Order<'_, '_> {
     fn live(&mut self) -> Engine {
         let world = &mut *self.world;
-        let mut engine = Engine::new(world.plan.config.clone());
-        let initial = (0..world.plan.initial)
-            .map(|i| format!("initial{i}"))
-            .collect();
-        let reserve = vec![];
-        world
-            .take(
-                &mut engine,
-                vec![Fact::Began {
-                    initial,
-                    reserve,
-                    atom_retries: 0,
-                }],
-            )
-            .expect("no fuse");
+        let mut engine = Engine::new(world.scenario.plan.clone());
+        let began = match world.scenario.began() {
+            Fact::Began { molecules, .. } => Fact::Began {
+                molecules,
+                reserve: vec![],
+                atom_retries: 0,
+            },
+            other => other,
+        };
+        world.take(&mut engine, vec![began]).expect("no fuse");
         while !engine.is_ended() {
             let running = world
                 .jobs

@@ -42,10 +42,7 @@ pub struct Repair {
 /// # Errors
 ///
 /// Fails if the run is damaged or cannot be read.
-pub async fn check(
-    dir: &Path,
-    plan: &Plan,
-) -> Result<Verification, CommandError> {
+pub async fn check(dir: &Path, plan: &Plan) -> Result<Verification, CommandError> {
     let facts = verify(dir, plan).await?;
     let mut store = Store::open_to_read(dir).await?;
     let changes = settings_changes::list(dir, &mut store).await?;
@@ -57,10 +54,7 @@ pub async fn check(
 /// # Errors
 ///
 /// Fails if the run is damaged or cannot be read.
-pub async fn verify_if_small(
-    dir: &Path,
-    plan: &Plan,
-) -> Result<(), CommandError> {
+pub async fn verify_if_small(dir: &Path, plan: &Plan) -> Result<(), CommandError> {
     if dir.join(store::FILE).exists() {
         let mut store = Store::open(dir).await?;
         let facts = store.facts().await?;
@@ -98,10 +92,7 @@ async fn verify(dir: &Path, plan: &Plan) -> Result<i64, CommandError> {
 /// # Errors
 ///
 /// Fails if the journal cannot be read, or the new database cannot be written.
-pub async fn repair(
-    dir: &Path,
-    plan: &Plan,
-) -> Result<Repair, CommandError> {
+pub async fn repair(dir: &Path, plan: &Plan) -> Result<Repair, CommandError> {
     // Damaged ones are those of the run directory from now on.
     let settings = match Store::open_to_read(dir).await {
         Ok(mut store) => store.settings().await.unwrap_or_default(),

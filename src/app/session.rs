@@ -383,7 +383,9 @@ async fn open_store(dir: &Path, campaign: &Campaign, plan: &Plan) -> Result<Stor
         label: property.label.clone(),
         unit: property.unit.name().to_owned(),
     });
-    store.keep_properties(&properties.collect::<Vec<_>>()).await?;
+    store
+        .keep_properties(&properties.collect::<Vec<_>>())
+        .await?;
     let home = fs::metadata(dir)
         .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
     // By its number, not by its path: a run directory may be moved while its tasks run.

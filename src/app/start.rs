@@ -107,7 +107,10 @@ pub fn job_script(
     })
 }
 
-fn commands(loaded: &LoadedCampaign, method: &PlannedMethod) -> Result<MethodCommands, CommandError> {
+fn commands(
+    loaded: &LoadedCampaign,
+    method: &PlannedMethod,
+) -> Result<MethodCommands, CommandError> {
     let site = &loaded.site;
     let partition = &method.partition;
     let failed = |error: &dyn std::error::Error| {

@@ -117,8 +117,18 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
         space.max_heavy_atoms,
     );
     for stage in &plan.stages {
-        if let StageKind::Compute { property, molecules, parallel } = &stage.kind {
-            let _ = write!(text, "\n  {}: computes {property} of {}", stage.name, origin(plan, molecules));
+        if let StageKind::Compute {
+            property,
+            molecules,
+            parallel,
+        } = &stage.kind
+        {
+            let _ = write!(
+                text,
+                "\n  {}: computes {property} of {}",
+                stage.name,
+                origin(plan, molecules)
+            );
             if let Some(parallel) = parallel {
                 let _ = write!(text, ", {parallel} at once");
             }
@@ -138,7 +148,10 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
         }
     }
     if let Some(evaluations) = plan.stop.evaluations {
-        let _ = write!(text, "\n  ends after {evaluations} evaluations in the loops");
+        let _ = write!(
+            text,
+            "\n  ends after {evaluations} evaluations in the loops"
+        );
         if let Some(limit) = plan.stop.wall_time {
             let _ = write!(text, ", or {limit}");
         }
@@ -155,9 +168,15 @@ fn origin(plan: &Plan, molecules: &MoleculeSource) -> String {
         MoleculeSource::All => format!("all molecules of {source}"),
         MoleculeSource::Random(count) => format!("{count} random molecules of {source}"),
         MoleculeSource::Queue(screen) => format!("the molecules that {} queues", stage(*screen)),
-        MoleculeSource::Best { count, of } => format!("the best {count} molecules of {}", stage(*of)),
+        MoleculeSource::Best { count, of } => {
+            format!("the best {count} molecules of {}", stage(*of))
+        }
         MoleculeSource::Share { share, of } => {
-            format!("the best {} % of the molecules of {}", 100.0 * share, stage(*of))
+            format!(
+                "the best {} % of the molecules of {}",
+                100.0 * share,
+                stage(*of)
+            )
         }
     }
 }

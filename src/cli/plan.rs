@@ -58,7 +58,10 @@ fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
         trimmed(&properties(plan)),
         trimmed(&methods(plan)),
     );
-    let closing = plan.edges.iter().filter(|edge| edge.kind != EdgeKind::After);
+    let closing = plan
+        .edges
+        .iter()
+        .filter(|edge| edge.kind != EdgeKind::After);
     for Edge { from, to, kind } in closing {
         let _ = match kind {
             EdgeKind::Results => writeln!(text, "\nresults of {from} reach {to}"),
@@ -71,7 +74,10 @@ fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
 fn stages(plan: &Plan) -> Table {
     let mut table = table(["stage", "after", "loop", "what", "tasks"]);
     for stage in &plan.stages {
-        let after = stage.after.iter().map(|place| plan.stages[*place].name.as_str());
+        let after = stage
+            .after
+            .iter()
+            .map(|place| plan.stages[*place].name.as_str());
         table.add_row([
             stage.name.clone(),
             after.collect::<Vec<_>>().join(", "),
@@ -82,7 +88,11 @@ fn stages(plan: &Plan) -> Table {
             },
             match &stage.kind {
                 StageKind::Compute { property, .. } => format!("compute {property}"),
-                kind => format!("{}: {}", kind.word(), kind.method().map_or("", String::as_str)),
+                kind => format!(
+                    "{}: {}",
+                    kind.word(),
+                    kind.method().map_or("", String::as_str)
+                ),
             },
             tasks(plan, &stage.kind),
         ]);
@@ -92,7 +102,13 @@ fn stages(plan: &Plan) -> Table {
 
 /// The properties with their recipes.
 fn properties(plan: &Plan) -> Table {
-    let mut table = table(["property", "value", "unit", "calculations of a molecule", "free atoms"]);
+    let mut table = table([
+        "property",
+        "value",
+        "unit",
+        "calculations of a molecule",
+        "free atoms",
+    ]);
     for property in plan.properties.values() {
         let recipe = property.recipe.iter().map(|node| match &node.geometry {
             Some(first) => format!("{} (geometry of {first})", node.method),
@@ -245,7 +261,12 @@ fn resources(partition: &Partition) -> Option<String> {
 
 /// Returns the number of tasks of a stage in words.
 fn tasks(plan: &Plan, kind: &StageKind) -> String {
-    let StageKind::Compute { property, molecules, parallel } = kind else {
+    let StageKind::Compute {
+        property,
+        molecules,
+        parallel,
+    } = kind
+    else {
         return match kind {
             StageKind::Screen { select, .. } => format!("1 a batch, selects {select}"),
             _ => "1 a batch".to_owned(),

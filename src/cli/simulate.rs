@@ -234,7 +234,13 @@ fn notes(
     let Some(consumer) = Consumer::of(plan) else {
         return notes;
     };
-    let Consumer { stage, parallel, partition, screen, select } = consumer;
+    let Consumer {
+        stage,
+        parallel,
+        partition,
+        screen,
+        select,
+    } = consumer;
     let slots = forecast.partitions.get(partition);
     let slots = slots.map_or(0, |partition| partition.slots);
     if parallel < slots {
@@ -309,10 +315,16 @@ impl<'p> Consumer<'p> {
 /// A note for each method whose tasks would run past their timeout.
 fn timeouts(plan: &Plan, assumptions: &Assumptions) -> Vec<String> {
     let time = assumptions.task_time;
-    let simulate = plan.methods.values().filter(|method| method.qc_engine().is_some());
+    let simulate = plan
+        .methods
+        .values()
+        .filter(|method| method.qc_engine().is_some());
     let short = simulate.filter(|method| time.median().get() >= method.limits.timeout);
     let note = |method: &PlannedMethod| {
-        let (name, timeout) = (&method.name, Duration::from_secs(method.limits.timeout.as_secs()));
+        let (name, timeout) = (
+            &method.name,
+            Duration::from_secs(method.limits.timeout.as_secs()),
+        );
         format!(
             "simulations that take {time} run past the timeout of method `{name}`, {timeout}: give \
              their time with `--task-time`"

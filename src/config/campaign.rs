@@ -108,7 +108,9 @@ impl Campaign {
     pub fn geometry_of(&self, method: &str) -> Option<&str> {
         match &self.methods.get(method)?.kind {
             MethodKind::Simulate { geometry, .. } => geometry.as_deref(),
-            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => None,
+            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+                None
+            }
         }
     }
 
@@ -399,7 +401,11 @@ pub struct StageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub compute: Option<String>,
     /// Stage or stages that must be complete first.
-    #[serde(default, deserialize_with = "one_or_many", skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(with = "OneOrMany")]
     pub after: Vec<String>,
     /// The loop it is repeated in.

@@ -45,7 +45,8 @@ fn source(loaded: &LoadedCampaign, base: &Path, faults: &mut Faults) -> Option<S
     for (name, stage) in &loaded.campaign.stages {
         // What a run draws, judged as a run does: by distinct molecules.
         let Some(Molecules::Some(SomeMolecules {
-            random: Some(count), ..
+            random: Some(count),
+            ..
         })) = stage.molecules
         else {
             continue;

@@ -157,7 +157,9 @@ impl Source {
     pub fn all(&self) -> Vec<String> {
         let mut known = BTreeSet::new();
         let entries = (0..self.len()).filter_map(|entry| self.molecule(entry));
-        entries.filter(|smiles| known.insert(smiles.clone())).collect()
+        entries
+            .filter(|smiles| known.insert(smiles.clone()))
+            .collect()
     }
 
     fn len(&self) -> usize {

@@ -66,11 +66,34 @@ impl Engine {
     /// Begins the evaluation of a molecule for the stage at `place`, and reserves the numbers of
     /// the calculations that do not exist yet.
     pub(super) fn evaluate(&mut self, place: usize, candidate: Candidate, step: &mut Step) {
-        let Candidate { smiles, batch, rank, .. } = candidate;
-        let recipe = self.recipe(place);
+        let Candidate {
+            smiles,
+            batch,
+            rank,
+            ..
+        } = candidate;
+        let last = self.reserve(place, &smiles);
         let molecule = self.molecules.entry(smiles.clone()).or_default();
-        let mut last = TaskId(0);
-        for node in recipe {
+        molecule.evaluations.push(Evaluation {
+            stage: place,
+            batch,
+            rank,
+            task: last,
+        });
+        step.records.push(Record::Evaluating {
+            batch,
+            rank,
+            task: last,
+        });
+        self.pursue(&smiles, step);
+    }
+
+    /// Reserves numbers for the calculations of a molecule that do not exist yet, and returns the
+    /// highest of its calculations.
+    pub(super) fn reserve(&mut self, place: usize, smiles: &str) -> TaskId {
+        let recipe = self.recipe(place);
+        let molecule = self.molecules.entry(smiles.to_owned()).or_default();
+        let tasks = recipe.into_iter().map(|node| {
             let calculation = molecule.calculations.entry(node.method).or_insert_with(|| {
                 self.last_task += 1;
                 Calculation {
@@ -78,15 +101,15 @@ impl Engine {
                     state: CalculationState::Reserved,
                 }
             });
-            last = last.max(calculation.task);
-        }
-        molecule.evaluations.push(Evaluation { stage: place, batch, rank, task: last });
-        step.records.push(Record::Evaluating { batch, rank, task: last });
-        self.pursue(&smiles, step);
+            calculation.task
+        });
+        tasks.max().unwrap_or(TaskId(0))
     }
 
     fn recipe(&self, place: usize) -> Vec<RecipeNode> {
-        let property = self.stages[place].compute().map(|stage| stage.property.as_str());
+        let property = self.stages[place]
+            .compute()
+            .map(|stage| stage.property.as_str());
         let property = property.and_then(|property| self.plan.properties.get(property));
         property.map_or_else(Vec::new, |property| property.recipe.clone())
     }
@@ -106,12 +129,23 @@ impl Engine {
             }
         }
         for (task, method, geometry) in ready {
-            let state = self.molecules.get_mut(smiles).and_then(|m| m.calculations.get_mut(&method));
+            let state = self
+                .molecules
+                .get_mut(smiles)
+                .and_then(|m| m.calculations.get_mut(&method));
             if let Some(calculation) = state {
                 calculation.state = CalculationState::Submitted;
             }
             let smiles = smiles.to_owned();
-            self.submit_as(task, Work::Molecule { method, smiles, geometry }, step);
+            self.submit_as(
+                task,
+                Work::Molecule {
+                    method,
+                    smiles,
+                    geometry,
+                },
+                step,
+            );
         }
         for (index, result) in decided.into_iter().rev() {
             let molecule = self.molecules.get_mut(smiles);
@@ -123,7 +157,11 @@ impl Engine {
     }
 
     /// The result of an evaluation; none while calculations are missing.
-    fn result(&self, molecule: &MoleculeCalculations, evaluation: &Evaluation) -> Option<Evaluated> {
+    fn result(
+        &self,
+        molecule: &MoleculeCalculations,
+        evaluation: &Evaluation,
+    ) -> Option<Evaluated> {
         let property = &self.stages[evaluation.stage].compute()?.property;
         let property = &self.plan.properties[property];
         for node in &property.recipe {
@@ -134,7 +172,10 @@ impl Engine {
                 CalculationState::Done { .. } => {}
             }
         }
-        let values = MoleculeValues { molecule, free_atoms: &self.free_atoms };
+        let values = MoleculeValues {
+            molecule,
+            free_atoms: &self.free_atoms,
+        };
         let value = property.expression.value(&values);
         let value = value.map(|value| property.unit.from_atomic(value));
         Some(match value.filter(|value| value.is_finite()) {
@@ -155,17 +196,26 @@ impl Engine {
             return;
         };
         let state = match answer {
-            Some(Outcome::Simulated { quantities, atoms, xyz }) => {
+            Some(Outcome::Simulated {
+                quantities,
+                atoms,
+                xyz,
+            }) => {
                 step.records.push(Record::Quantities {
                     task,
                     quantities: quantities.clone(),
                 });
                 molecule.composition.clone_from(atoms);
-                CalculationState::Done { quantities: quantities.clone(), xyz: xyz.clone() }
+                CalculationState::Done {
+                    quantities: quantities.clone(),
+                    xyz: xyz.clone(),
+                }
             }
             _ => CalculationState::Failed,
         };
-        molecule.calculations.insert(method, Calculation { task, state });
+        molecule
+            .calculations
+            .insert(method, Calculation { task, state });
         self.pursue(&smiles, step);
     }
 
@@ -176,7 +226,12 @@ impl Engine {
         result: Evaluated,
         step: &mut Step,
     ) {
-        let Evaluation { stage, batch, rank, task } = evaluation;
+        let Evaluation {
+            stage,
+            batch,
+            rank,
+            task,
+        } = evaluation;
         let cost = match result {
             Evaluated::Value(value) => Some(self.direction().cost(value)),
             Evaluated::Failed(_) | Evaluated::Cancelled => None,
@@ -189,19 +244,31 @@ impl Engine {
         match result {
             Evaluated::Value(value) => {
                 let is_objective = property == self.plan.objective.property;
-                step.records.push(Record::Evaluated { batch, rank, property, value, is_objective });
+                step.records.push(Record::Evaluated {
+                    batch,
+                    rank,
+                    property,
+                    value,
+                    is_objective,
+                });
                 if is_objective {
                     let smiles = smiles.to_owned();
-                    self.add_evaluated(EvaluatedMolecule { task, smiles, value });
+                    self.add_evaluated(EvaluatedMolecule {
+                        task,
+                        smiles,
+                        value,
+                    });
                 }
             }
             Evaluated::Failed(task) => {
                 self.quarantined.insert(smiles.to_owned());
-                step.records.push(Record::EvaluationFailed { batch, rank, task });
+                step.records
+                    .push(Record::EvaluationFailed { batch, rank, task });
             }
             Evaluated::Cancelled => {
                 self.known.remove(smiles);
-                step.records.push(Record::EvaluationCancelled { batch, rank });
+                step.records
+                    .push(Record::EvaluationCancelled { batch, rank });
             }
         }
     }
@@ -221,7 +288,10 @@ impl Engine {
     /// Ends the evaluations of a molecule one of whose tasks was cancelled.
     pub(super) fn cancel_evaluations(&mut self, smiles: &str, step: &mut Step) {
         let molecule = self.molecules.remove(smiles);
-        for evaluation in molecule.into_iter().flat_map(|molecule| molecule.evaluations) {
+        for evaluation in molecule
+            .into_iter()
+            .flat_map(|molecule| molecule.evaluations)
+        {
             self.evaluation_ended(smiles, evaluation, Evaluated::Cancelled, step);
         }
     }

@@ -24,10 +24,15 @@ impl FreeAtoms {
             StageKind::Compute { property, .. } => Some(&plan.properties[property]),
             _ => None,
         });
-        let methods: BTreeSet<&String> = properties.flat_map(|property| &property.free_atoms).collect();
+        let methods: BTreeSet<&String> = properties
+            .flat_map(|property| &property.free_atoms)
+            .collect();
         let retries = |method: &String| plan.methods[method].retries.clone();
         Self {
-            retries: methods.into_iter().map(|m| (m.clone(), retries(m))).collect(),
+            retries: methods
+                .into_iter()
+                .map(|m| (m.clone(), retries(m)))
+                .collect(),
             known: BTreeMap::new(),
         }
     }
@@ -97,6 +102,8 @@ impl Engine {
             element: element.clone(),
             quantities: quantities.clone(),
         });
-        self.free_atoms.known.insert((method, element), quantities.clone());
+        self.free_atoms
+            .known
+            .insert((method, element), quantities.clone());
     }
 }

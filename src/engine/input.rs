@@ -147,9 +147,7 @@ impl Outcome {
             } => {
                 vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
             }
-            Self::Simulated { .. }
-            | Self::Screened { .. }
-            | Self::Failed(_) => vec![],
+            Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
         }
     }
 }
@@ -165,19 +163,36 @@ impl Engine {
                 let input = self.simulate_input(method, format!("[{element}]"), None)?;
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Molecule { method, smiles, geometry } => {
+            Work::Molecule {
+                method,
+                smiles,
+                geometry,
+            } => {
                 let input = self.simulate_input(method, smiles.clone(), geometry.as_ref())?;
                 (TaskInput::Simulate(input), vec![])
             }
-            Work::Train { stage, observations } => self.train_input(*stage, *observations)?,
-            Work::Generate { stage, model, starts, epsilon_at_least } => {
+            Work::Train {
+                stage,
+                observations,
+            } => self.train_input(*stage, *observations)?,
+            Work::Generate {
+                stage,
+                model,
+                starts,
+                epsilon_at_least,
+            } => {
                 let input = self.generate_input(*stage, starts.clone(), *epsilon_at_least)?;
                 let agent = self.stages[*stage].generate()?.agent.clone();
                 let files = [(model.clone(), file::MODEL.to_owned())].into_iter();
                 let files = files.chain(agent.map(|agent| (agent, file::AGENT.to_owned())));
                 (TaskInput::Generate(Box::new(input)), files.collect())
             }
-            Work::Screen { stage, model, candidates, incumbent } => {
+            Work::Screen {
+                stage,
+                model,
+                candidates,
+                incumbent,
+            } => {
                 let MethodKind::Screen { settings } = &self.learning_method(*stage)?.kind else {
                     return None;
                 };
@@ -199,7 +214,9 @@ impl Engine {
     }
 
     fn learning_method(&self, stage: usize) -> Option<&PlannedMethod> {
-        self.plan.methods.get(self.plan.stages[stage].kind.method()?)
+        self.plan
+            .methods
+            .get(self.plan.stages[stage].kind.method()?)
     }
 
     fn simulate_input(
@@ -215,10 +232,13 @@ impl Engine {
                 smiles,
                 engine: planned.qc_engine()?.clone(),
                 seed: EMBEDDING_SEED,
-                geometry: planned.geometry().zip(xyz).map(|(first, xyz)| RelaxedGeometry {
-                    level: self.plan.level_of(first),
-                    xyz: xyz.clone(),
-                }),
+                geometry: planned
+                    .geometry()
+                    .zip(xyz)
+                    .map(|(first, xyz)| RelaxedGeometry {
+                        level: self.plan.level_of(first),
+                        xyz: xyz.clone(),
+                    }),
             },
             keep_geometry: others.any(|other| other.geometry() == Some(method)),
             launch: None,
@@ -238,7 +258,11 @@ impl Engine {
         let round = u64::from(self.round.number());
         Some(GenerateInput {
             model: file::MODEL.into(),
-            agent: self.stages[stage].generate()?.agent.as_ref().map(|_| file::AGENT.into()),
+            agent: self.stages[stage]
+                .generate()?
+                .agent
+                .as_ref()
+                .map(|_| file::AGENT.into()),
             starts,
             elements: space.elements.clone(),
             max_heavy_atoms: space.max_heavy_atoms,
@@ -254,7 +278,11 @@ impl Engine {
     /// Returns the input of a training on the first `observations` evaluated molecules. Those that
     /// are in the statistics already are passed as these, the others one by one in order of
     /// submission: the order of arrival does not reach the model.
-    fn train_input(&self, stage: usize, observations: usize) -> Option<(TaskInput, Vec<InputFile>)> {
+    fn train_input(
+        &self,
+        stage: usize,
+        observations: usize,
+    ) -> Option<(TaskInput, Vec<InputFile>)> {
         let MethodKind::Train { settings } = &self.learning_method(stage)?.kind else {
             return None;
         };

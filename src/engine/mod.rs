@@ -24,9 +24,7 @@ pub use step::{Effect, Step};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::plan::{Direction, Plan};
-use crate::task::{
-    Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId, Usage,
-};
+use crate::task::{Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId, Usage};
 
 use calculations::MoleculeCalculations;
 use free_atoms::FreeAtoms;
@@ -95,7 +93,11 @@ impl Engine {
     /// Returns the engine of a run that has not begun.
     pub fn new(plan: Plan) -> Self {
         Self {
-            stages: plan.stages.iter().map(|stage| Stage::new(&plan, stage)).collect(),
+            stages: plan
+                .stages
+                .iter()
+                .map(|stage| Stage::new(&plan, stage))
+                .collect(),
             free_atoms: FreeAtoms::new(&plan),
             plan,
             phase: Phase::Fresh,
@@ -126,7 +128,11 @@ impl Engine {
         let mut step = Step::default();
         let was_submitting = self.stopping.is_none();
         match &event.fact {
-            Fact::Began { molecules, reserve, atom_retries } => {
+            Fact::Began {
+                molecules,
+                reserve,
+                atom_retries,
+            } => {
                 self.drawn.clone_from(molecules);
                 self.reserve = reserve.iter().rev().cloned().collect();
                 self.free_atoms.retry_at_least(*atom_retries);
@@ -134,11 +140,20 @@ impl Engine {
                 self.submit_free_atoms(&mut step);
             }
             Fact::ReferencesAgain => self.begin_free_atoms_again(&mut step),
-            Fact::Ended { task, attempt, usage, outcome } => {
+            Fact::Ended {
+                task,
+                attempt,
+                usage,
+                outcome,
+            } => {
                 self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?;
             }
             Fact::Cached { task, outcome } => {
-                let attempt = self.running.get(task).and_then(RunningTask::attempt).unwrap_or(1);
+                let attempt = self
+                    .running
+                    .get(task)
+                    .and_then(RunningTask::attempt)
+                    .unwrap_or(1);
                 let usage = Usage::default();
                 self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
                 step.records.insert(0, Record::Cached { task: *task });
@@ -164,7 +179,9 @@ impl Engine {
     /// Attempts that are journalled and have not ended: what a resumed run must look for.
     pub fn outstanding(&self) -> Vec<(TaskId, Attempt)> {
         let running = self.running.iter();
-        running.filter_map(|(id, task)| Some((*id, task.attempt()?))).collect()
+        running
+            .filter_map(|(id, task)| Some((*id, task.attempt()?)))
+            .collect()
     }
 
     /// Returns true if the engine waits for the end of this attempt.
@@ -256,9 +273,9 @@ impl Engine {
     }
 
     /// Numbers of which one grows whenever a stage has advanced.
-    fn advancement(&self) -> (u64, u32, usize, usize) {
-        let turns = self.stages.iter().map(Stage::advancement).sum();
-        (self.last_task, self.round.number(), turns, usize::from(self.stopping.is_some()))
+    fn advancement(&self) -> (u64, u32, usize) {
+        let stages = self.stages.iter().map(Stage::advancement).sum();
+        (self.last_task, self.round.advancement(), stages)
     }
 
     /// Takes a molecule from the reserve; one that is known meanwhile or has failed is none.

@@ -56,15 +56,30 @@ pub struct Progress {
 impl Engine {
     /// Returns the progress so far.
     pub fn progress(&self) -> Progress {
-        let compute = || self.stages.iter().filter_map(Stage::compute);
-        let sum = |of: fn(&ComputeStage) -> usize| compute().map(of).sum();
-        let queues = || self.stages.iter().filter_map(Stage::screen).map(|screen| &screen.queue);
-        let in_loops = if self.plan.has_loops() { self.plan.stop.evaluations } else { None };
+        let places = || (0..self.stages.len()).filter_map(|p| Some((p, self.stages[p].compute()?)));
+        let sum = |of: fn(&ComputeStage) -> usize| places().map(|(_, stage)| of(stage)).sum();
+        // In the loops evaluations of the objective count.
+        let counted = places().filter(|(place, _)| {
+            self.plan.stages[*place].in_loop.is_none() || self.is_counted(*place)
+        });
+        let queues = || {
+            self.stages
+                .iter()
+                .filter_map(Stage::screen)
+                .map(|screen| &screen.queue)
+        };
+        let in_loops = if self.plan.has_loops() {
+            self.plan.stop.evaluations
+        } else {
+            None
+        };
+        let once = places().filter(|(place, _)| self.plan.stages[*place].in_loop.is_none());
+        let asked_for: usize = once.map(|(_, stage)| stage.asked_for()).sum();
         // Of stages that have not begun.
         let drawn: usize = self.drawn.values().map(Vec::len).sum();
         Progress {
-            evaluations: sum(ComputeStage::ended),
-            asked_for: sum(ComputeStage::asked_for) + drawn + in_loops.unwrap_or(0),
+            evaluations: counted.map(|(_, stage)| stage.ended()).sum(),
+            asked_for: asked_for + drawn + in_loops.unwrap_or(0),
             failures: sum(ComputeStage::failed),
             cached: self.cached,
             batches: self.round.productive(),

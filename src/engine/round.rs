@@ -3,9 +3,10 @@
 
 use crate::config::campaign::{Loop, Schedule};
 use crate::plan::{MoleculeSource, StageKind};
-use crate::task::{Record, StoppedBy};
+use crate::task::{Record, StoppedBy, TaskId};
 
 use super::stage::{ScreenInputs, Turn};
+use super::tasks::Work;
 use super::{Engine, Step};
 
 /// State of the generator loop.
@@ -16,6 +17,9 @@ pub(super) struct Round {
     is_running: bool,
     /// Number of evaluated molecules that the round learns from.
     observations: usize,
+    /// The number of the round's first task; each stage has one, in the order of the plan: so the
+    /// order in which tasks end decides nothing.
+    first_task: u64,
     /// New candidates of the round so far.
     new_candidates: usize,
     /// Rounds that brought new candidates.
@@ -32,6 +36,11 @@ pub(super) struct Round {
 impl Round {
     pub fn number(&self) -> u32 {
         self.number
+    }
+
+    /// A number that grows when a round begins and when it ends.
+    pub fn advancement(&self) -> u32 {
+        2 * self.number - u32::from(self.is_running)
     }
 
     /// Number of evaluated molecules that the round learns from.
@@ -87,8 +96,11 @@ impl Engine {
         for place in &places {
             self.take_turn(*place, step);
         }
-        if places.iter().all(|place| self.stages[*place].turn().is_some_and(Turn::is_over)) {
-            self.end_round(&places);
+        if places
+            .iter()
+            .all(|place| self.stages[*place].turn().is_some_and(Turn::is_over))
+        {
+            self.end_round(&places, step);
         }
     }
 
@@ -96,20 +108,28 @@ impl Engine {
     /// dry.
     fn round_is_wanted(&self) -> bool {
         let left = self.evaluations_left();
-        if left == 0 || self.evaluated.is_empty() || self.round.barren >= self.plan.stop.barren_batches {
+        if left == 0
+            || self.evaluated.is_empty()
+            || self.round.barren >= self.plan.stop.barren_batches
+        {
             return false;
         }
         match self.plan.schedule {
             Schedule::Batch => self.is_idle(),
             Schedule::Interleaved => {
                 let has_news = self.evaluated.len() != self.round.observations;
-                has_news || self.plan.stages.iter().any(|stage| match &stage.kind {
-                    StageKind::Compute { molecules: MoleculeSource::Queue(screen), parallel, .. } => {
-                        let queued = self.stages[*screen].screen().map_or(0, |s| s.queue.len());
-                        queued < parallel.unwrap_or(1).min(left)
-                    }
-                    _ => false,
-                })
+                has_news
+                    || self.plan.stages.iter().any(|stage| match &stage.kind {
+                        StageKind::Compute {
+                            molecules: MoleculeSource::Queue(screen),
+                            parallel,
+                            ..
+                        } => {
+                            let queued = self.stages[*screen].screen().map_or(0, |s| s.queue.len());
+                            queued < parallel.unwrap_or(1).min(left)
+                        }
+                        _ => false,
+                    })
             }
         }
     }
@@ -121,11 +141,17 @@ impl Engine {
         self.round.observations = observations;
         self.round.new_candidates = 0;
         self.round.failed = false;
+        self.round.first_task = self.last_task + 1;
+        self.last_task += places.len() as u64;
         for place in places {
             self.stages[*place].set_turn(Turn::Waiting);
+            self.widen(*place);
         }
         for batch in self.batches(|_| true) {
-            step.records.push(Record::BatchStarted { batch, observations });
+            step.records.push(Record::BatchStarted {
+                batch,
+                observations,
+            });
         }
     }
 
@@ -148,10 +174,17 @@ impl Engine {
         };
         if !submitted {
             self.end_turn(place, Turn::Failed);
-            if let StageKind::Screen { .. } = self.plan.stages[place].kind {
-                self.push(place, None, step);
-            }
         }
+    }
+
+    /// Submits the task of a stage in the present round.
+    pub(super) fn submit_turn(&mut self, place: usize, work: Work, step: &mut Step) {
+        let before = self
+            .plan
+            .stages_in(Loop::Generator)
+            .take_while(|(other, _)| *other < place);
+        let task = TaskId(self.round.first_task + before.count() as u64);
+        self.submit_as(task, work, step);
     }
 
     /// Ends the turn of a stage.
@@ -160,9 +193,10 @@ impl Engine {
         self.stages[place].set_turn(turn);
     }
 
-    fn end_round(&mut self, places: &[usize]) {
+    fn end_round(&mut self, places: &[usize], step: &mut Step) {
         self.round.is_running = false;
         for place in places {
+            self.push(*place, step);
             self.stages[*place].forget_round();
         }
         if self.round.new_candidates == 0 {
@@ -181,8 +215,13 @@ impl Engine {
     pub(super) fn batches(&self, which: impl Fn(&ScreenInputs) -> bool) -> Vec<u32> {
         let screens = self.plan.stages.iter().enumerate();
         let screens = screens.filter_map(|(place, stage)| match &stage.kind {
-            StageKind::Screen { model, generators, .. } => {
-                let inputs = ScreenInputs { model: *model, generators: generators.clone() };
+            StageKind::Screen {
+                model, generators, ..
+            } => {
+                let inputs = ScreenInputs {
+                    model: *model,
+                    generators: generators.clone(),
+                };
                 which(&inputs).then_some(place)
             }
             _ => None,
@@ -192,7 +231,8 @@ impl Engine {
 
     /// Batch of the present round that a `screen` stage makes.
     pub(super) fn batch_of(&self, place: usize) -> u32 {
-        let is_screen = |stage: &&crate::plan::PlannedStage| matches!(stage.kind, StageKind::Screen { .. });
+        let is_screen =
+            |stage: &&crate::plan::PlannedStage| matches!(stage.kind, StageKind::Screen { .. });
         let before = self.plan.stages[..place].iter().filter(is_screen).count() as u32;
         let all = self.plan.stages.iter().filter(is_screen).count() as u32;
         self.round.number.saturating_sub(1) * all + before + 1
@@ -200,6 +240,9 @@ impl Engine {
 
     /// The first batch of the present round.
     pub(super) fn first_batch(&self) -> u32 {
-        self.batches(|_| true).into_iter().min().unwrap_or(self.round.number)
+        self.batches(|_| true)
+            .into_iter()
+            .min()
+            .unwrap_or(self.round.number)
     }
 }

@@ -16,11 +16,12 @@ impl Engine {
         if self.plan.schedule == Schedule::Batch && !self.is_idle() {
             return None;
         }
-        self.failed_too_often().or_else(|| match self.plan.has_loops() {
-            false => self.all_complete(),
-            true if self.loops_are_active() => self.reason_to_end_loops(),
-            true => None,
-        })
+        self.failed_too_often()
+            .or_else(|| match self.plan.has_loops() {
+                false => self.all_complete(),
+                true if self.loops_are_active() => self.reason_to_end_loops(),
+                true => None,
+            })
     }
 
     fn failed_too_often(&self) -> Option<StoppedBy> {
@@ -39,7 +40,9 @@ impl Engine {
         if self.target_is_reached() {
             Some(StoppedBy::Target)
         } else {
-            stages.all(ComputeStage::is_complete).then_some(StoppedBy::Completed)
+            stages
+                .all(ComputeStage::is_complete)
+                .then_some(StoppedBy::Completed)
         }
     }
 
@@ -62,7 +65,10 @@ impl Engine {
         let stop = &self.plan.stop;
         if self.target_is_reached() {
             Some(StoppedBy::Target)
-        } else if stop.stale_batches.is_some_and(|limit| self.round.stale() >= limit) {
+        } else if stop
+            .stale_batches
+            .is_some_and(|limit| self.round.stale() >= limit)
+        {
             Some(StoppedBy::StaleBatches)
         } else if self.evaluations_left() == 0 {
             Some(StoppedBy::Evaluations)

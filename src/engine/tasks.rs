@@ -72,12 +72,16 @@ impl Engine {
                 Some((batch, stage)) => (stage, Some(smiles.clone()), Some(batch)),
                 None => ("", Some(smiles.clone()), None),
             },
-            Work::Train { stage, .. } | Work::Generate { stage, .. } => {
-                (self.plan.stages[*stage].name.as_str(), None, Some(self.first_batch()))
-            }
-            Work::Screen { stage, .. } => {
-                (self.plan.stages[*stage].name.as_str(), None, Some(self.batch_of(*stage)))
-            }
+            Work::Train { stage, .. } | Work::Generate { stage, .. } => (
+                self.plan.stages[*stage].name.as_str(),
+                None,
+                Some(self.first_batch()),
+            ),
+            Work::Screen { stage, .. } => (
+                self.plan.stages[*stage].name.as_str(),
+                None,
+                Some(self.batch_of(*stage)),
+            ),
         };
         step.records.push(Record::TaskCreated {
             task,
@@ -101,7 +105,9 @@ impl Engine {
     pub(super) fn method<'a>(&'a self, work: &'a Work) -> &'a str {
         match work {
             Work::FreeAtom { method, .. } | Work::Molecule { method, .. } => method,
-            Work::Train { stage, .. } | Work::Generate { stage, .. } | Work::Screen { stage, .. } => {
+            Work::Train { stage, .. }
+            | Work::Generate { stage, .. }
+            | Work::Screen { stage, .. } => {
                 let method = self.plan.stages[*stage].kind.method();
                 method.map_or("", String::as_str)
             }
@@ -211,11 +217,16 @@ impl Engine {
         let answer = (state == EndState::Succeeded).then_some(outcome);
         step.records.push(Record::TaskEnded { task, state, usage });
         match work {
-            Work::FreeAtom { method, element } => self.free_atom_ended(method, element, answer, step),
+            Work::FreeAtom { method, element } => {
+                self.free_atom_ended(method, element, answer, step)
+            }
             Work::Molecule { method, smiles, .. } => {
                 self.calculation_ended(task, (method, smiles), answer, step);
             }
-            Work::Train { stage, observations } => {
+            Work::Train {
+                stage,
+                observations,
+            } => {
                 let succeeded = self.training_ended(stage, observations, answer, step);
                 self.end_turn(stage, Turn::of(succeeded));
             }
@@ -224,8 +235,8 @@ impl Engine {
                 self.end_turn(stage, Turn::of(succeeded));
             }
             Work::Screen { stage, .. } => {
-                self.end_turn(stage, Turn::of(answer.is_some()));
-                self.push(stage, answer, step);
+                let succeeded = self.screening_ended(stage, answer);
+                self.end_turn(stage, Turn::of(succeeded));
             }
         }
     }
@@ -237,15 +248,27 @@ impl Engine {
             (Work::FreeAtom { method, .. }, Outcome::Simulated { quantities, .. }) => {
                 self.missing_quantity(method, quantities, true)?
             }
-            (Work::Molecule { method, .. }, Outcome::Simulated { quantities, atoms, xyz }) => {
-                let atom = atoms.keys().find(|element| self.free_atoms.lacks(method, element));
+            (
+                Work::Molecule { method, .. },
+                Outcome::Simulated {
+                    quantities,
+                    atoms,
+                    xyz,
+                },
+            ) => {
+                let atom = atoms
+                    .keys()
+                    .find(|element| self.free_atoms.lacks(method, element));
                 let begins = |other: &crate::plan::PlannedMethod| other.geometry() == Some(method);
                 let missing = self.missing_quantity(method, quantities, false);
                 let missing = missing.or_else(|| {
-                    atom.map(|element| format!("the element {element} of the molecule has no free atom"))
+                    atom.map(|element| {
+                        format!("the element {element} of the molecule has no free atom")
+                    })
                 });
                 let lacks_geometry = xyz.is_none() && self.plan.methods.values().any(begins);
-                missing.or_else(|| lacks_geometry.then(|| "the result has no geometry".to_owned()))?
+                missing
+                    .or_else(|| lacks_geometry.then(|| "the result has no geometry".to_owned()))?
             }
             (Work::Train { .. }, Outcome::Trained { .. })
             | (Work::Generate { .. }, Outcome::Generated { .. })
@@ -265,23 +288,33 @@ impl Engine {
         quantities: &BTreeMap<String, f64>,
         is_free_atom: bool,
     ) -> Option<String> {
-        let properties = self.plan.stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Compute { property, .. } => self.plan.properties.get(property),
-            _ => None,
-        });
+        let properties = self
+            .plan
+            .stages
+            .iter()
+            .filter_map(|stage| match &stage.kind {
+                StageKind::Compute { property, .. } => self.plan.properties.get(property),
+                _ => None,
+            });
         let needed: BTreeSet<&str> = properties
             .flat_map(|property| property.expression.leaves())
             .filter_map(|leaf| match leaf {
-                Leaf::Quantity(of) if !is_free_atom && of.method == method => Some(of.quantity.as_str()),
-                Leaf::FreeAtoms(of) if is_free_atom && of.method == method => Some(of.quantity.as_str()),
+                Leaf::Quantity(of) if !is_free_atom && of.method == method => {
+                    Some(of.quantity.as_str())
+                }
+                Leaf::FreeAtoms(of) if is_free_atom && of.method == method => {
+                    Some(of.quantity.as_str())
+                }
                 _ => None,
             })
             .collect();
-        needed.into_iter().find_map(|name| match quantities.get(name) {
-            None => Some(format!("the result has no `{name}`")),
-            Some(value) if !value.is_finite() => Some(format!("`{name}` is not a number")),
-            Some(_) => None,
-        })
+        needed
+            .into_iter()
+            .find_map(|name| match quantities.get(name) {
+                None => Some(format!("the result has no `{name}`")),
+                Some(value) if !value.is_finite() => Some(format!("`{name}` is not a number")),
+                Some(_) => None,
+            })
     }
 
     /// Cancels a task, and what depends on it.
@@ -291,7 +324,8 @@ impl Engine {
         };
         self.ended_tasks += 1;
         step.effects.extend(
-            running.attempt()
+            running
+                .attempt()
                 .map(|attempt| Effect::Cancel { task, attempt }),
         );
         step.records.push(Record::TaskEnded {

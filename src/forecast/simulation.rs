@@ -147,7 +147,10 @@ impl<'t> Simulation<'t> {
         let draws = self.engine.plan().draws();
         // The whole source has as many molecules as the table has distinct ones.
         let draws = draws.map(|(stage, count)| {
-            (stage.to_owned(), count.unwrap_or(self.world.table.distinct()))
+            (
+                stage.to_owned(),
+                count.unwrap_or(self.world.table.distinct()),
+            )
         });
         let draws: Vec<(String, usize)> = draws.collect();
         let asked: usize = draws.iter().map(|(_, count)| count).sum();
@@ -325,9 +328,14 @@ impl<'t> Simulation<'t> {
 /// The partition that evaluates candidates: that of the last method of the consumer loop, or of the
 /// first stage without one.
 fn evaluating(plan: &Plan) -> &str {
-    let consumer = plan.stages_in(Loop::Consumer).map(|(_, stage)| stage).next();
+    let consumer = plan
+        .stages_in(Loop::Consumer)
+        .map(|(_, stage)| stage)
+        .next();
     let stage = consumer.or(plan.stages.first());
-    let methods = stage.map(|stage| plan.methods_of(stage)).unwrap_or_default();
+    let methods = stage
+        .map(|stage| plan.methods_of(stage))
+        .unwrap_or_default();
     methods.last().map_or("", |method| &method.partition_name)
 }
 

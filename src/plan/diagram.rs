@@ -64,7 +64,10 @@ fn label(plan: &Plan, stage: &PlannedStage, newline: &str) -> String {
     }
     for method in plan.methods_of(stage) {
         let what = method.engine.as_deref().unwrap_or(method.kind_name);
-        label.push_str(&format!("{newline}{}: {what} on {}", method.name, method.partition_name));
+        label.push_str(&format!(
+            "{newline}{}: {what} on {}",
+            method.name, method.partition_name
+        ));
     }
     label
 }

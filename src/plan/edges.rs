@@ -39,12 +39,20 @@ pub(super) fn edges(stages: &[PlannedStage]) -> Vec<Edge> {
     let places = || stages.iter().enumerate();
     let mut edges = Vec::new();
     for (to, stage) in places() {
-        edges.extend(stage.after.iter().map(|from| edge(*from, to, EdgeKind::After)));
+        edges.extend(
+            stage
+                .after
+                .iter()
+                .map(|from| edge(*from, to, EdgeKind::After)),
+        );
     }
     for (place, stage) in places() {
         match &stage.kind {
             StageKind::Screen { model, .. } => edges.push(edge(place, *model, EdgeKind::Loop)),
-            StageKind::Compute { molecules: MoleculeSource::Queue(_), .. } => {
+            StageKind::Compute {
+                molecules: MoleculeSource::Queue(_),
+                ..
+            } => {
                 edges.push(edge(place, place, EdgeKind::Loop));
             }
             _ => {}

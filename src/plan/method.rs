@@ -96,7 +96,9 @@ impl PlannedMethod {
     pub fn geometry(&self) -> Option<&str> {
         match &self.kind {
             MethodKind::Simulate { geometry, .. } => geometry.as_deref(),
-            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => None,
+            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+                None
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Checks of the properties of a campaign, and their recipes.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::objective::Objective;
 use super::property::{PlannedProperty, RecipeNode};
@@ -47,7 +47,9 @@ fn objective(loaded: &LoadedCampaign, faults: &mut Faults) {
             let simulate = campaign.final_methods();
             let names: Vec<String> = simulate.iter().map(|name| format!("`{name}`")).collect();
             let message = match names.as_slice() {
-                [] => "the objective needs a `simulate` method, and the campaign has none".to_owned(),
+                [] => {
+                    "the objective needs a `simulate` method, and the campaign has none".to_owned()
+                }
                 names => format!(
                     "the short form of the objective is ambiguous: the campaign has the `simulate` methods {}",
                     names.join(", ")
@@ -64,7 +66,8 @@ fn objective(loaded: &LoadedCampaign, faults: &mut Faults) {
         (ObjectiveConfig::Directed(_), Some(Objective { property, .. })) => {
             if !campaign.properties.contains_key(&property) {
                 let known = campaign.properties.keys().map(String::as_str);
-                let message = format!("the objective is `{property}`, which is not one of `properties`");
+                let message =
+                    format!("the objective is `{property}`, which is not one of `properties`");
                 fault(message, hint_for(&property, known));
             }
         }
@@ -106,7 +109,10 @@ fn property(
         .collect();
     Ok(PlannedProperty {
         name: name.to_owned(),
-        label: config.label.clone().unwrap_or_else(|| name.replace('_', " ")),
+        label: config
+            .label
+            .clone()
+            .unwrap_or_else(|| name.replace('_', " ")),
         value: config.value.clone(),
         recipe: recipe(campaign, &leaves),
         free_atoms: free_atoms.into_iter().map(str::to_owned).collect(),
@@ -161,11 +167,14 @@ impl Names for CampaignNames<'_> {
             Some(MethodKind::Simulate { engine, .. }) => engine,
             Some(other) => {
                 let kind = other.name();
-                return unknown(format!("`{method}` is a `{kind}` method, which returns no quantities"));
+                return unknown(format!(
+                    "`{method}` is a `{kind}` method, which returns no quantities"
+                ));
             }
             None => {
                 let known = self.campaign.methods.keys().map(String::as_str);
-                let hint = hint_for(method, known).map_or_else(String::new, |hint| format!("; {hint}"));
+                let hint =
+                    hint_for(method, known).map_or_else(String::new, |hint| format!("; {hint}"));
                 return unknown(format!("there is no method `{method}`{hint}"));
             }
         };
@@ -173,7 +182,8 @@ impl Names for CampaignNames<'_> {
         match quantities.get(quantity.as_str()) {
             Some(dimension) => Ok(*dimension),
             None => {
-                let known: Vec<String> = quantities.keys().map(|name| format!("`{name}`")).collect();
+                let known: Vec<String> =
+                    quantities.keys().map(|name| format!("`{name}`")).collect();
                 unknown(format!(
                     "`{method}` (`engine: {}`) returns no `{quantity}`; it returns {}",
                     engine.name(),
@@ -217,13 +227,23 @@ pub(super) fn unused(
         })
     };
     let in_recipes = properties.values();
-    let in_recipes = in_recipes.flat_map(|property| property.recipe.iter().map(|node| &node.method));
+    let in_recipes =
+        in_recipes.flat_map(|property| property.recipe.iter().map(|node| &node.method));
     let in_stages = stages.iter().filter_map(|stage| stage.kind.method());
     let used: BTreeSet<&String> = in_recipes.chain(in_stages).collect();
-    for name in loaded.campaign.methods.keys().filter(|name| !used.contains(name)) {
+    for name in loaded
+        .campaign
+        .methods
+        .keys()
+        .filter(|name| !used.contains(name))
+    {
         let fault = Fault::new(format!("no stage uses the method `{name}`"));
         let hint = "remove it, or name it in the `method` of a stage or in a property";
-        faults.push(fault.at(loaded.place(&["methods", name])).hint(Some(hint.into())));
+        faults.push(
+            fault
+                .at(loaded.place(&["methods", name]))
+                .hint(Some(hint.into())),
+        );
     }
     let Some(objective) = Objective::new(&loaded.campaign.objective) else {
         return;
@@ -231,6 +251,10 @@ pub(super) fn unused(
     if !computed(&objective.property) {
         let message = format!("no stage computes the objective `{}`", objective.property);
         let hint = format!("write `compute: {}` in a stage", objective.property);
-        faults.push(Fault::new(message).at(loaded.place(&["stages"])).hint(Some(hint)));
+        faults.push(
+            Fault::new(message)
+                .at(loaded.place(&["stages"]))
+                .hint(Some(hint)),
+        );
     }
 }

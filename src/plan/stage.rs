@@ -88,9 +88,9 @@ impl StageKind {
     pub fn method(&self) -> Option<&String> {
         match self {
             Self::Compute { .. } => None,
-            Self::Train { method } | Self::Generate { method, .. } | Self::Screen { method, .. } => {
-                Some(method)
-            }
+            Self::Train { method }
+            | Self::Generate { method, .. }
+            | Self::Screen { method, .. } => Some(method),
         }
     }
 

@@ -34,7 +34,9 @@ impl Descriptor {
 
     /// The descriptor of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|descriptor| descriptor.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|descriptor| descriptor.name() == name)
     }
 
     /// Its dimension.

@@ -65,7 +65,11 @@ impl Dimension {
         self.product(|(_, unit)| unit, "1")
     }
 
-    fn product(self, name: impl Fn((&'static str, &'static str)) -> &'static str, one: &str) -> String {
+    fn product(
+        self,
+        name: impl Fn((&'static str, &'static str)) -> &'static str,
+        one: &str,
+    ) -> String {
         let (mut above, mut below) = (Vec::new(), Vec::new());
         for (base, exponent) in BASE.into_iter().zip(self.exponents) {
             let factor = match exponent.unsigned_abs() {
@@ -82,7 +86,9 @@ impl Dimension {
             true => one.to_owned(),
             false => above.join("*"),
         };
-        below.into_iter().fold(above, |text, factor| format!("{text}/{factor}"))
+        below
+            .into_iter()
+            .fold(above, |text, factor| format!("{text}/{factor}"))
     }
 }
 

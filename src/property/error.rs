@@ -15,7 +15,10 @@ pub enum ExpressionError {
         found: String,
     },
     /// A unit that is not known.
-    #[error("`{name}` is not a unit; units are {}, and products such as `hartree/K`", unit::names())]
+    #[error(
+        "`{name}` is not a unit; units are {}, and products such as `hartree/K`",
+        unit::names()
+    )]
     UnknownUnit {
         /// The text.
         name: String,

@@ -186,10 +186,12 @@ impl Expression {
                 (left.as_ref(), right.as_ref()),
                 (Self::Leaf(Leaf::Quantity(molecule), _), Self::Leaf(Leaf::FreeAtoms(atoms), _)) if molecule == atoms
             ),
-            Self::Binary(Operator::Multiply, left, right) => match (left.as_ref(), right.as_ref()) {
-                (Self::Number(..), other) | (other, Self::Number(..)) => other.is_extensive(),
-                _ => false,
-            },
+            Self::Binary(Operator::Multiply, left, right) => {
+                match (left.as_ref(), right.as_ref()) {
+                    (Self::Number(..), other) | (other, Self::Number(..)) => other.is_extensive(),
+                    _ => false,
+                }
+            }
             Self::Binary(Operator::Divide, left, right) => {
                 matches!(right.as_ref(), Self::Number(..)) && left.is_extensive()
             }
@@ -216,7 +218,14 @@ impl Leaf {
 
 impl Function {
     /// All functions.
-    pub const ALL: [Self; 6] = [Self::Abs, Self::Sqrt, Self::Exp, Self::Log, Self::Min, Self::Max];
+    pub const ALL: [Self; 6] = [
+        Self::Abs,
+        Self::Sqrt,
+        Self::Exp,
+        Self::Log,
+        Self::Min,
+        Self::Max,
+    ];
 
     /// Name in expressions.
     pub fn name(self) -> &'static str {
@@ -232,7 +241,9 @@ impl Function {
 
     /// The function of this name.
     pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|function| function.name() == name)
+        Self::ALL
+            .into_iter()
+            .find(|function| function.name() == name)
     }
 
     fn dimension(self, arguments: &[Expression]) -> Result<Dimension, ExpressionError> {

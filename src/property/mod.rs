@@ -16,5 +16,7 @@ pub use dimension::Dimension;
 pub use error::ExpressionError;
 pub use expression::{Expression, Function, Leaf, Operator, QuantityOf, Values};
 pub use parse::{Names, Parsed, parse};
-pub use quantity::{BUILT_IN, DIPOLE, ENERGY, ENTHALPY, GAP, GIBBS, HOMO, LUMO, Quantities, ZPE, built_in};
+pub use quantity::{
+    BUILT_IN, DIPOLE, ENERGY, ENTHALPY, GAP, GIBBS, HOMO, LUMO, Quantities, ZPE, built_in,
+};
 pub use unit::Unit;

@@ -135,13 +135,20 @@ impl<'t> Parser<'t> {
                 false => Err(self.expected("`)`")),
             };
         }
-        if self.rest.trim_start().starts_with(|c: char| c.is_ascii_digit()) {
+        if self
+            .rest
+            .trim_start()
+            .starts_with(|c: char| c.is_ascii_digit())
+        {
             return self.number();
         }
         let name = self.name()?;
         if self.take('.') {
             let quantity = self.name()?;
-            return Ok(Parsed::Quantity(QuantityOf { method: name, quantity }));
+            return Ok(Parsed::Quantity(QuantityOf {
+                method: name,
+                quantity,
+            }));
         }
         match self.take('(') {
             true => Ok(Parsed::Call(name, self.arguments()?)),
@@ -203,7 +210,9 @@ impl<'t> Parser<'t> {
 fn number_length(text: &str) -> usize {
     let digits = |from: usize| {
         let rest = &text[from..];
-        from + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len())
+        from + rest
+            .find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(rest.len())
     };
     let mut end = digits(0);
     if text[end..].starts_with('.') {
@@ -256,11 +265,17 @@ fn resolve_name(name: &str, names: &dyn Names) -> Result<Expression, ExpressionE
         return property;
     }
     if let Some(descriptor) = Descriptor::named(name) {
-        return Ok(Expression::Leaf(Leaf::Descriptor(descriptor), descriptor.dimension()));
+        return Ok(Expression::Leaf(
+            Leaf::Descriptor(descriptor),
+            descriptor.dimension(),
+        ));
     }
     Err(ExpressionError::UnknownName(match names.is_method(name) {
         true => format!("`{name}` is a method: write a quantity of it, as `{name}.energy`"),
-        false => format!("`{name}` is neither a property nor a descriptor ({})", descriptors()),
+        false => format!(
+            "`{name}` is neither a property nor a descriptor ({})",
+            descriptors()
+        ),
     }))
 }
 
@@ -299,7 +314,13 @@ fn descriptors() -> String {
 
 fn unknown_function(name: &str) -> ExpressionError {
     let known = Function::ALL.iter().map(|function| function.name());
-    let known: Vec<_> = known.chain([ATOMIZATION]).map(|name| format!("`{name}`")).collect();
-    let message = format!("there is no function `{name}`; functions are {}", known.join(", "));
+    let known: Vec<_> = known
+        .chain([ATOMIZATION])
+        .map(|name| format!("`{name}`"))
+        .collect();
+    let message = format!(
+        "there is no function `{name}`; functions are {}",
+        known.join(", ")
+    );
     ExpressionError::UnknownName(message)
 }

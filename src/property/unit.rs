@@ -7,7 +7,9 @@ use std::str::FromStr;
 
 use super::dimension::Dimension;
 use super::error::ExpressionError;
-use crate::chem::units::{ANGSTROM_PER_BOHR, EV_PER_HARTREE, KCAL_PER_MOL_PER_HARTREE, KJ_PER_KCAL};
+use crate::chem::units::{
+    ANGSTROM_PER_BOHR, EV_PER_HARTREE, KCAL_PER_MOL_PER_HARTREE, KJ_PER_KCAL,
+};
 
 /// A unit: its name, its dimension, and its size in atomic units.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,8 +28,16 @@ const WAVENUMBERS_PER_HARTREE: f64 = 219_474.631_363_20;
 /// Names of units, with dimension and factor.
 const NAMED: &[(&str, Dimension, f64)] = &[
     ("hartree", Dimension::ENERGY, 1.0),
-    ("kcal/mol", Dimension::ENERGY, 1.0 / KCAL_PER_MOL_PER_HARTREE),
-    ("kJ/mol", Dimension::ENERGY, 1.0 / (KCAL_PER_MOL_PER_HARTREE * KJ_PER_KCAL)),
+    (
+        "kcal/mol",
+        Dimension::ENERGY,
+        1.0 / KCAL_PER_MOL_PER_HARTREE,
+    ),
+    (
+        "kJ/mol",
+        Dimension::ENERGY,
+        1.0 / (KCAL_PER_MOL_PER_HARTREE * KJ_PER_KCAL),
+    ),
     ("eV", Dimension::ENERGY, 1.0 / EV_PER_HARTREE),
     ("meV", Dimension::ENERGY, 1e-3 / EV_PER_HARTREE),
     ("cm-1", Dimension::ENERGY, 1.0 / WAVENUMBERS_PER_HARTREE),
@@ -82,7 +92,10 @@ impl Unit {
             text.strip_prefix(name)
                 .is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric() || c == '_'))
         };
-        let longest = NAMED.iter().filter(begins).max_by_key(|(name, _, _)| name.len())?;
+        let longest = NAMED
+            .iter()
+            .filter(begins)
+            .max_by_key(|(name, _, _)| name.len())?;
         let (name, dimension, factor) = *longest;
         let unit = Self {
             name: name.to_owned(),

@@ -36,7 +36,10 @@ impl Columns<'_> {
         add("name", json!(c.name));
         for property in self.properties {
             let value = values.get(&property.name).cloned();
-            add(&column(&property.name, &property.unit), value.unwrap_or_default());
+            add(
+                &column(&property.name, &property.unit),
+                value.unwrap_or_default(),
+            );
         }
         add("status", json!(c.status));
         add("failure", json!(c.failure));
@@ -56,14 +59,20 @@ impl Columns<'_> {
         add("submitted", json!(c.submitted.map(timestamp)));
         add("started", json!(c.started.map(timestamp)));
         add("finished", json!(c.finished.map(timestamp)));
-        add("peak_memory_mib", json!(c.peak_memory_kib.map(|kib| kib as f64 / 1024.0)));
+        add(
+            "peak_memory_mib",
+            json!(c.peak_memory_kib.map(|kib| kib as f64 / 1024.0)),
+        );
         row
     }
 }
 
 /// The name of a column with its unit: `solvation_energy_kcal_mol`.
 fn column(property: &str, unit: &str) -> String {
-    let unit: String = unit.chars().map(|c| if c.is_alphanumeric() { c } else { '_' }).collect();
+    let unit: String = unit
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '_' })
+        .collect();
     match unit.as_str() {
         "" => property.to_owned(),
         unit => format!("{property}_{unit}"),
@@ -140,7 +149,11 @@ fn cell(text: &str) -> String {
     quote.chars().chain(text.chars().map(shown)).collect()
 }
 
-fn write_jsonl(rows: &[CandidateRow], columns: &Columns, out: &mut dyn Write) -> std::io::Result<()> {
+fn write_jsonl(
+    rows: &[CandidateRow],
+    columns: &Columns,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     for row in rows {
         let line = serde_json::to_string(&columns.row(row))?;
         writeln!(out, "{}", escaped(&line))?;

@@ -56,7 +56,11 @@ pub async fn page(store: &mut Store, about: &About<'_>) -> Result<String, Report
     let best = store.best(BEST, objective.highest).await?;
     let unit = objective.unit.as_str();
     let in_hartree = unit == "hartree";
-    let extreme = if objective.highest { "highest" } else { "lowest" };
+    let extreme = if objective.highest {
+        "highest"
+    } else {
+        "lowest"
+    };
     let filled = PageData {
         campaign: &run.campaign,
         state: about.state.word(),

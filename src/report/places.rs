@@ -74,7 +74,10 @@ pub fn places(
     site.partitions.iter().map(place).collect()
 }
 
-fn partition_of<'p>(row: &StageRow, partitions: &'p BTreeMap<String, String>) -> Option<&'p String> {
+fn partition_of<'p>(
+    row: &StageRow,
+    partitions: &'p BTreeMap<String, String>,
+) -> Option<&'p String> {
     partitions.get(row.method.as_ref()?)
 }
 

@@ -108,7 +108,7 @@ pub(super) fn free_atom(
 ) -> Result<SimResult, SimError> {
     free_atom_spin(molecule, symbol)?;
     Ok(SimResult {
-            quantities: Default::default(),
+        quantities: Default::default(),
         total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
         engine: engine.to_owned(),
         version: VERSION.to_owned(),

@@ -37,8 +37,8 @@ pub use said::without_backtrace;
 pub use words::{WORD_FORMAT, Words};
 pub use xtb::Xtb;
 
-use crate::property::{Dimension, ENERGY, Quantities};
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
+use crate::property::{Dimension, ENERGY, Quantities};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
 /// One molecule, or one atom for the atomic references, to have its energy computed.

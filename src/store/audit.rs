@@ -145,9 +145,11 @@ impl DerivedDatabase {
         };
         self.reading(copied)?;
         // The campaign has them as well.
-        let _ = sqlx::query("INSERT OR IGNORE INTO main.properties SELECT name, label, unit FROM disk.properties")
-            .execute(&mut self.db)
-            .await;
+        let _ = sqlx::query(
+            "INSERT OR IGNORE INTO main.properties SELECT name, label, unit FROM disk.properties",
+        )
+        .execute(&mut self.db)
+        .await;
         // A database of an earlier version has none, and names are not worth a failed repair.
         let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
             .execute(&mut self.db)

@@ -16,8 +16,8 @@ mod write;
 
 pub use audit::audit;
 pub use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
-pub use read::{FreeAtomRow, BatchRow, CandidateRow, Counts, NamedCount, Summary};
 pub use properties::PropertyInfo;
+pub use read::{BatchRow, CandidateRow, Counts, FreeAtomRow, NamedCount, Summary};
 pub use repair::{RepairReport, repair};
 pub use seal::NOTE;
 pub use settings::StoredSettings;

@@ -25,7 +25,8 @@ impl Store {
         let kept = async {
             let mut tx = self.db.begin().await?;
             for PropertyInfo { name, label, unit } in properties {
-                let insert = "INSERT OR IGNORE INTO properties (name, label, unit) VALUES (?, ?, ?)";
+                let insert =
+                    "INSERT OR IGNORE INTO properties (name, label, unit) VALUES (?, ?, ?)";
                 let insert = sqlx::query(insert).bind(name).bind(label).bind(unit);
                 insert.execute(&mut *tx).await?;
             }

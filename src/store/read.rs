@@ -267,10 +267,7 @@ impl Store {
                 "WHERE c.objective IS NOT NULL ORDER BY c.objective DESC, c.batch, c.rank LIMIT ?"
             ),
         };
-        let rows = sqlx::query_as(query)
-        .bind(n)
-        .fetch_all(&mut self.db)
-        .await;
+        let rows = sqlx::query_as(query).bind(n).fetch_all(&mut self.db).await;
         self.reading(rows)
     }
 
@@ -284,10 +281,11 @@ impl Store {
 
     /// The free atoms, by method, element and quantity.
     pub async fn free_atoms(&mut self) -> Result<Vec<FreeAtomRow>, StoreError> {
-        let rows =
-            sqlx::query_as("SELECT method, element, name, value FROM free_atoms ORDER BY method, element, name")
-                .fetch_all(&mut self.db)
-                .await;
+        let rows = sqlx::query_as(
+            "SELECT method, element, name, value FROM free_atoms ORDER BY method, element, name",
+        )
+        .fetch_all(&mut self.db)
+        .await;
         self.reading(rows)
     }
 

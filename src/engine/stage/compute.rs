@@ -47,7 +47,9 @@ impl Ord for RankedResult {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
         let by_cost = self.cost.total_cmp(&other.cost);
         let by_task = || self.task.cmp(&other.task);
-        by_cost.then_with(by_task).then_with(|| self.smiles.cmp(&other.smiles))
+        by_cost
+            .then_with(by_task)
+            .then_with(|| self.smiles.cmp(&other.smiles))
     }
 }
 
@@ -73,7 +75,13 @@ impl ComputeStage {
     }
 
     /// Records the end of an evaluation; `cost` of an evaluated molecule.
-    pub fn evaluation_ended(&mut self, smiles: &str, task: TaskId, result: Evaluated, cost: Option<f64>) {
+    pub fn evaluation_ended(
+        &mut self,
+        smiles: &str,
+        task: TaskId,
+        result: Evaluated,
+        cost: Option<f64>,
+    ) {
         self.in_flight -= 1;
         self.failed += usize::from(matches!(result, Evaluated::Failed(_)));
         if let Some(cost) = cost {
@@ -118,7 +126,11 @@ impl ComputeStage {
 
     /// The best `count` molecules so far, the best first.
     fn best(&self, count: usize) -> Vec<String> {
-        self.results.iter().take(count).map(|result| result.smiles.clone()).collect()
+        self.results
+            .iter()
+            .take(count)
+            .map(|result| result.smiles.clone())
+            .collect()
     }
 
     fn add(&mut self, molecules: Vec<String>) {
@@ -131,12 +143,19 @@ impl Engine {
     /// Advances the stage at `place` if it computes: takes molecules, and keeps evaluations
     /// submitted.
     pub(in crate::engine) fn advance_compute(&mut self, place: usize, step: &mut Step) {
-        let StageKind::Compute { molecules, parallel, .. } = &self.plan.stages[place].kind else {
+        let StageKind::Compute {
+            molecules,
+            parallel,
+            ..
+        } = &self.plan.stages[place].kind
+        else {
             return;
         };
         let (molecules, parallel) = (molecules.clone(), *parallel);
         match molecules {
-            MoleculeSource::Queue(screen) => self.consume(place, screen, parallel.unwrap_or(1), step),
+            MoleculeSource::Queue(screen) => {
+                self.consume(place, screen, parallel.unwrap_or(1), step)
+            }
             MoleculeSource::Share { share, of } => {
                 self.promote(place, share, of);
                 self.submit_waiting(place, parallel.unwrap_or(usize::MAX), step);
@@ -160,20 +179,23 @@ impl Engine {
 
     /// Takes the molecules of a stage that runs once, when the stages before it are complete.
     fn begin_list(&mut self, place: usize, molecules: &MoleculeSource) {
-        let has_begun = self.stages[place].compute().is_none_or(|stage| stage.has_begun);
+        let has_begun = self.stages[place]
+            .compute()
+            .is_none_or(|stage| stage.has_begun);
         if has_begun || !self.is_ready(place) {
             return;
         }
         let list = match molecules {
-            MoleculeSource::Best { count, of } => {
-                self.stages[*of].compute().map(|stage| stage.best(*count)).unwrap_or_default()
-            }
-            _ => self.drawn.remove(&self.plan.stages[place].name).unwrap_or_default(),
+            MoleculeSource::Best { count, of } => self.stages[*of]
+                .compute()
+                .map(|stage| stage.best(*count))
+                .unwrap_or_default(),
+            _ => self
+                .drawn
+                .remove(&self.plan.stages[place].name)
+                .unwrap_or_default(),
         };
-        if let Some(stage) = self.stages[place].compute_mut() {
-            stage.has_begun = true;
-            stage.add(list);
-        }
+        self.give(place, list);
     }
 
     /// Completes a stage that runs once; while no molecule of a random draw could be computed, one
@@ -193,12 +215,12 @@ impl Engine {
         }
         let is_random = matches!(molecules, MoleculeSource::Random(_));
         let drawn = if is_random { self.draw() } else { None };
-        match (drawn, self.stages[place].compute_mut()) {
-            (Some(smiles), Some(stage)) => {
-                stage.add(vec![smiles]);
+        match drawn {
+            Some(smiles) => {
+                self.give(place, vec![smiles]);
                 self.submit_waiting(place, 1, step);
             }
-            _ => self.stopping = self.stopping.or(Some(StoppedBy::NothingComputed)),
+            None => self.stopping = self.stopping.or(Some(StoppedBy::NothingComputed)),
         }
     }
 
@@ -213,10 +235,25 @@ impl Engine {
         let Some(stage) = self.stages[place].compute_mut() else {
             return;
         };
-        let new = best.into_iter().filter(|smiles| stage.promoted.insert(smiles.clone()));
+        let new = best
+            .into_iter()
+            .filter(|smiles| stage.promoted.insert(smiles.clone()));
         let new: Vec<String> = new.collect();
-        stage.has_begun = true;
-        stage.add(new);
+        self.give(place, new);
+    }
+
+    /// Gives molecules to a stage, which has begun with them. With `schedule: batch` their tasks are
+    /// numbered now, whenever they are submitted.
+    fn give(&mut self, place: usize, molecules: Vec<String>) {
+        if self.plan.schedule == Schedule::Batch {
+            for smiles in &molecules {
+                self.reserve(place, smiles);
+            }
+        }
+        if let Some(stage) = self.stages[place].compute_mut() {
+            stage.has_begun = true;
+            stage.add(molecules);
+        }
     }
 
     /// Submits molecules of a list until `limit` are in flight.
@@ -235,7 +272,9 @@ impl Engine {
     /// first.
     fn consume(&mut self, place: usize, screen: usize, parallel: usize, step: &mut Step) {
         while self.may_evaluate(place)
-            && self.stages[place].compute().is_some_and(|stage| stage.in_flight < parallel)
+            && self.stages[place]
+                .compute()
+                .is_some_and(|stage| stage.in_flight < parallel)
             && let Some(candidate) = self.stages[screen].screen_mut().and_then(|s| s.queue.pop())
         {
             self.begin_evaluation(place, candidate, step);
@@ -252,25 +291,38 @@ impl Engine {
 
     /// Returns true if evaluations of a stage count against `stop.evaluations`: those of the
     /// objective in a loop.
-    fn is_counted(&self, place: usize) -> bool {
+    pub(in crate::engine) fn is_counted(&self, place: usize) -> bool {
         let property = self.stages[place].compute().map(|stage| &stage.property);
         self.plan.stages[place].in_loop.is_some() && property == Some(&self.plan.objective.property)
     }
 
     fn may_evaluate(&self, place: usize) -> bool {
-        self.stopping.is_none() && (!self.is_counted(place) || self.evaluations_left() > 0)
+        self.stopping.is_none() && self.has_evaluations_left(place)
+    }
+
+    fn has_evaluations_left(&self, place: usize) -> bool {
+        !self.is_counted(place) || self.evaluations_left() > 0
     }
 
     /// Evaluations of the loops that may still be submitted.
     pub(in crate::engine) fn evaluations_left(&self) -> usize {
-        self.plan.stop.evaluations.unwrap_or(usize::MAX).saturating_sub(self.searched)
+        self.plan
+            .stop
+            .evaluations
+            .unwrap_or(usize::MAX)
+            .saturating_sub(self.searched)
     }
 
     /// The candidate that a molecule already is, or a new one of batch 0.
     fn candidate_of(&mut self, smiles: String, step: &mut Step) -> Candidate {
         let known = self.known.get(&smiles).copied();
         let (batch, rank) = known.unwrap_or((0, self.sourced));
-        let candidate = Candidate { smiles, batch, rank, prediction: None };
+        let candidate = Candidate {
+            smiles,
+            batch,
+            rank,
+            prediction: None,
+        };
         if known.is_none() {
             self.sourced += 1;
             self.known.insert(candidate.smiles.clone(), (batch, rank));
@@ -279,11 +331,22 @@ impl Engine {
         candidate
     }
 
-    /// Returns true if no evaluation is in flight and no candidate waits in a queue.
+    /// Returns true if no evaluation is in flight, and no molecule waits that may be evaluated.
     pub(in crate::engine) fn is_idle(&self) -> bool {
-        self.stages.iter().all(|stage| {
-            stage.compute().is_none_or(|compute| compute.in_flight == 0 && compute.waiting.is_empty())
-                && stage.screen().is_none_or(|screen| screen.queue.is_empty())
-        })
+        let waiting = |place: usize, stage: &ComputeStage| {
+            let queue = match &self.plan.stages[place].kind {
+                StageKind::Compute {
+                    molecules: MoleculeSource::Queue(screen),
+                    ..
+                } => self.stages[*screen]
+                    .screen()
+                    .is_some_and(|screen| !screen.queue.is_empty()),
+                _ => false,
+            };
+            self.has_evaluations_left(place) && (queue || !stage.waiting.is_empty())
+        };
+        let mut stages =
+            (0..self.stages.len()).filter_map(|p| Some((p, self.stages[p].compute()?)));
+        stages.all(|(place, stage)| stage.in_flight == 0 && !waiting(place, stage))
     }
 }

@@ -11,6 +11,8 @@ use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record};
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine) struct ScreenStage {
     pub turn: Turn,
+    /// Predictions of the present round, the best first.
+    pub ranked: Vec<RankedCandidate>,
     /// Candidates that wait to be computed.
     pub queue: CandidateQueue,
 }
@@ -26,12 +28,17 @@ impl ScreenStage {
     /// once, or one batch if that is more.
     pub fn new(plan: &Plan, select: usize) -> Self {
         let parallel = plan.stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Compute { molecules: MoleculeSource::Queue(_), parallel, .. } => *parallel,
+            StageKind::Compute {
+                molecules: MoleculeSource::Queue(_),
+                parallel,
+                ..
+            } => *parallel,
             _ => None,
         });
         let parallel = parallel.max().unwrap_or(1);
         Self {
             turn: Turn::default(),
+            ranked: Vec::new(),
             queue: CandidateQueue::new(select.max(2 * parallel)),
         }
     }
@@ -40,7 +47,10 @@ impl ScreenStage {
 impl Engine {
     /// Has the molecules of the generators predicted; false if there is no model or no molecule.
     pub(in crate::engine) fn begin_screening(&mut self, place: usize, step: &mut Step) -> bool {
-        let StageKind::Screen { model, generators, .. } = &self.plan.stages[place].kind else {
+        let StageKind::Screen {
+            model, generators, ..
+        } = &self.plan.stages[place].kind
+        else {
             return false;
         };
         let candidates: Vec<FileRef> = generators
@@ -51,27 +61,56 @@ impl Engine {
             return false;
         };
         let direction = self.direction();
-        let incumbent = self.incumbent.as_ref().map(|best| direction.cost(best.value));
-        self.submit(Work::Screen { stage: place, model, candidates, incumbent }, step);
+        let incumbent = self
+            .incumbent
+            .as_ref()
+            .map(|best| direction.cost(best.value));
+        let work = Work::Screen {
+            stage: place,
+            model,
+            candidates,
+            incumbent,
+        };
+        self.submit_turn(place, work, step);
         true
     }
 
-    /// Selects the best new molecules and puts them into the queue as the next batch.
-    pub(in crate::engine) fn push(&mut self, place: usize, answer: Option<&Outcome>, step: &mut Step) {
-        let ranked: &[RankedCandidate] = match answer {
-            Some(Outcome::Screened { ranked }) => ranked,
-            _ => &[],
+    /// Keeps the predictions; false if there are none.
+    pub(in crate::engine) fn screening_ended(
+        &mut self,
+        place: usize,
+        answer: Option<&Outcome>,
+    ) -> bool {
+        match (answer, self.stages[place].screen_mut()) {
+            (Some(Outcome::Screened { ranked }), Some(screen)) => {
+                screen.ranked.clone_from(ranked);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// Selects the best new molecules of a `screen` stage and puts them into its queue as the next
+    /// batch.
+    pub(in crate::engine) fn push(&mut self, place: usize, step: &mut Step) {
+        let Some(screen) = self.stages[place].screen_mut() else {
+            return;
         };
+        let ranked = std::mem::take(&mut screen.ranked);
         let StageKind::Screen { select, .. } = self.plan.stages[place].kind else {
             return;
         };
         let batch = self.batch_of(place);
         let room = match self.plan.schedule {
             Schedule::Interleaved => select,
-            Schedule::Batch => select.min(self.evaluations_left()),
+            Schedule::Batch => {
+                let screens = self.stages.iter().filter_map(super::Stage::screen);
+                let queued = screens.map(|screen| screen.queue.len()).sum();
+                select.min(self.evaluations_left().saturating_sub(queued))
+            }
         };
         let mut chosen: Vec<Candidate> = Vec::new();
-        for RankedCandidate { smiles, prediction } in ranked {
+        for RankedCandidate { smiles, prediction } in &ranked {
             let is_new = chosen.len() < room
                 && prediction.mean.is_finite()
                 && !self.known.contains_key(smiles);
@@ -87,9 +126,14 @@ impl Engine {
             }
         }
         let new_candidates = chosen.len();
-        step.records.push(Record::BatchFinished { batch, new_candidates });
+        step.records.push(Record::BatchFinished {
+            batch,
+            new_candidates,
+        });
         self.round.add(new_candidates);
-        step.records.extend(chosen.iter().cloned().map(Record::Queued));
+        step.records
+            .extend(chosen.iter().cloned().map(Record::Queued));
+        self.number_in_batch_order(place, &chosen);
         let Some(screen) = self.stages[place].screen_mut() else {
             return;
         };
@@ -97,6 +141,21 @@ impl Engine {
             self.known.remove(&replaced.smiles);
             let Candidate { batch, rank, .. } = replaced;
             step.records.push(Record::Superseded { batch, rank });
+        }
+    }
+
+    /// With `schedule: batch` the tasks of candidates are numbered in their order, whenever they are
+    /// submitted.
+    fn number_in_batch_order(&mut self, screen: usize, candidates: &[Candidate]) {
+        let is_consumer = |stage: &crate::plan::PlannedStage| match &stage.kind {
+            StageKind::Compute { molecules, .. } => *molecules == MoleculeSource::Queue(screen),
+            _ => false,
+        };
+        let consumer = self.plan.stages.iter().position(is_consumer);
+        if let (Schedule::Batch, Some(consumer)) = (self.plan.schedule, consumer) {
+            for candidate in candidates {
+                self.reserve(consumer, &candidate.smiles);
+            }
         }
     }
 }

@@ -19,7 +19,14 @@ pub(in crate::engine) struct TrainStage {
 impl Engine {
     pub(in crate::engine) fn begin_training(&mut self, place: usize, step: &mut Step) {
         let observations = self.round.observations();
-        self.submit(Work::Train { stage: place, observations }, step);
+        self.submit_turn(
+            place,
+            Work::Train {
+                stage: place,
+                observations,
+            },
+            step,
+        );
     }
 
     /// Keeps a model that learnt from the first `observations` evaluated molecules; false if there
@@ -34,13 +41,20 @@ impl Engine {
         for batch in self.batches(|screen| screen.model == place) {
             if let Some(Outcome::Trained { groups, rmse, .. }) = answer {
                 let (groups, rmse) = (*groups, *rmse);
-                step.records.push(Record::BatchTrained { batch, groups, rmse });
+                step.records.push(Record::BatchTrained {
+                    batch,
+                    groups,
+                    rmse,
+                });
             }
         }
         let super::Stage::Train(stage) = &mut self.stages[place] else {
             return false;
         };
-        let Some(Outcome::Trained { model, statistics, .. }) = answer else {
+        let Some(Outcome::Trained {
+            model, statistics, ..
+        }) = answer
+        else {
             stage.statistics = None;
             return false;
         };
