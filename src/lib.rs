@@ -9,6 +9,7 @@ pub mod learn;
 pub mod task;
 mod text;
 
+pub mod property;
 pub mod scheduler;
 pub mod simulate;
 

@@ -11,14 +11,15 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("learn", &[]),
     ("task", &["learn"]),
     ("scheduler", &["task"]),
-    ("simulate", &["chem"]),
+    ("property", &["chem"]),
+    ("simulate", &["chem", "property"]),
     ("design", &["chem", "learn", "task"]),
     (
         "config",
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
-    ("plan", &["text", "task", "config", "chem", "simulate"]),
-    ("exec", &["text", "task", "scheduler"]),
+    ("plan", &["task", "config", "chem", "property", "simulate"]),
+    ("exec", &["text", "task", "config", "scheduler"]),
     ("store", &["task", "chem"]),
     (
         "engine",

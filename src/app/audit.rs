@@ -4,9 +4,8 @@ use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
 use super::settings_changes;
-use crate::config::campaign::LoadedCampaign;
 use crate::driver::StateFiles;
-use crate::engine::{Engine, EngineConfig};
+use crate::engine::Engine;
 use crate::plan::Plan;
 use crate::store::{self, Commit, Store};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
@@ -43,12 +42,8 @@ pub struct Repair {
 /// # Errors
 ///
 /// Fails if the run is damaged or cannot be read.
-pub async fn check(
-    dir: &Path,
-    loaded: &LoadedCampaign,
-    plan: &Plan,
-) -> Result<Verification, CommandError> {
-    let facts = verify(dir, loaded, plan).await?;
+pub async fn check(dir: &Path, plan: &Plan) -> Result<Verification, CommandError> {
+    let facts = verify(dir, plan).await?;
     let mut store = Store::open_to_read(dir).await?;
     let changes = settings_changes::list(dir, &mut store).await?;
     Ok(Verification { facts, changes })
@@ -59,26 +54,22 @@ pub async fn check(
 /// # Errors
 ///
 /// Fails if the run is damaged or cannot be read.
-pub async fn verify_if_small(
-    dir: &Path,
-    loaded: &LoadedCampaign,
-    plan: &Plan,
-) -> Result<(), CommandError> {
+pub async fn verify_if_small(dir: &Path, plan: &Plan) -> Result<(), CommandError> {
     if dir.join(store::FILE).exists() {
         let mut store = Store::open(dir).await?;
         let facts = store.facts().await?;
         store.close().await?;
         if facts <= VERIFIED {
-            verify(dir, loaded, plan).await?;
+            verify(dir, plan).await?;
         }
     }
     Ok(())
 }
 
 /// Verifies a run and returns the number of its facts.
-async fn verify(dir: &Path, loaded: &LoadedCampaign, plan: &Plan) -> Result<i64, CommandError> {
+async fn verify(dir: &Path, plan: &Plan) -> Result<i64, CommandError> {
     let mut store = Store::open(dir).await?;
-    let mut replayed = ReplayedEngine::new(&mut store, loaded, plan).await?;
+    let mut replayed = ReplayedEngine::new(&mut store, plan).await?;
     store.close().await?;
     let (facts, mut faults) = store::audit(dir, |seq, event| replayed.records(seq, event)).await?;
     faults.append(&mut replayed.illegal);
@@ -101,21 +92,17 @@ async fn verify(dir: &Path, loaded: &LoadedCampaign, plan: &Plan) -> Result<i64,
 /// # Errors
 ///
 /// Fails if the journal cannot be read, or the new database cannot be written.
-pub async fn repair(
-    dir: &Path,
-    loaded: &LoadedCampaign,
-    plan: &Plan,
-) -> Result<Repair, CommandError> {
+pub async fn repair(dir: &Path, plan: &Plan) -> Result<Repair, CommandError> {
     // Damaged ones are those of the run directory from now on.
     let settings = match Store::open_to_read(dir).await {
         Ok(mut store) => store.settings().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let mut config = EngineConfig::new(&loaded.campaign, plan);
+    let mut plan = plan.clone();
     if let Some(stop) = settings.first().and_then(settings_changes::stop) {
-        config.stop = stop;
+        plan.stop = stop;
     }
-    let mut replayed = ReplayedEngine::with(config);
+    let mut replayed = ReplayedEngine::with(plan);
     let repaired = store::repair(dir, &settings, |seq, event| replayed.records(seq, event)).await?;
     let damaged = replayed.damaged_files(dir)?;
     for file in &damaged {
@@ -153,26 +140,22 @@ struct ReplayedEngine {
 impl ReplayedEngine {
     /// Returns the engine before the first fact, with the stop conditions with which the run
     /// started.
-    async fn new(
-        store: &mut Store,
-        loaded: &LoadedCampaign,
-        plan: &Plan,
-    ) -> Result<Self, CommandError> {
-        let mut config = EngineConfig::new(&loaded.campaign, plan);
+    async fn new(store: &mut Store, plan: &Plan) -> Result<Self, CommandError> {
+        let mut plan = plan.clone();
         if let Some(stop) = store
             .settings()
             .await?
             .first()
             .and_then(settings_changes::stop)
         {
-            config.stop = stop;
+            plan.stop = stop;
         }
-        Ok(Self::with(config))
+        Ok(Self::with(plan))
     }
 
-    fn with(config: EngineConfig) -> Self {
+    fn with(plan: Plan) -> Self {
         Self {
-            engine: Engine::new(config),
+            engine: Engine::new(plan),
             illegal: Vec::new(),
         }
     }

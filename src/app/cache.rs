@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::error::causes;
-use crate::config::campaign::{LoadedCampaign, MethodKind};
+use crate::config::campaign::LoadedCampaign;
 use crate::config::site::PartitionConfig;
 use crate::driver::ResultCache;
 use crate::exec;
@@ -36,15 +36,15 @@ pub async fn open(
         }
     };
     let mut versions = BTreeMap::new();
-    for stage in plan.stages() {
-        let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
+    for method in plan.methods.values() {
+        let Some(engine) = method.qc_engine() else {
             continue;
         };
-        match versions_of(engine, &stage.partition) {
-            Ok(found) => drop(versions.insert(stage.stage.clone(), found)),
+        match versions_of(engine, &method.partition) {
+            Ok(found) => drop(versions.insert(method.name.clone(), found)),
             Err(why) => notify(&format!(
-                "warning: stage `{}` does not use the cache: {why}",
-                stage.stage
+                "warning: method `{}` does not use the cache: {why}",
+                method.name
             )),
         }
     }

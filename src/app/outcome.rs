@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
-use crate::config::campaign::Objective;
 use crate::driver::RunEnd;
 use crate::store::{CandidateRow, FailureRow, Store, Summary};
 
@@ -14,9 +13,6 @@ const BEST: u32 = 10;
 pub struct RunOutcome {
     /// Run directory.
     pub dir: PathBuf,
-    /// Quantity that was minimised.
-    pub objective: Objective,
-    /// Reason for which this process stopped working on the run.
     pub ending: RunEnd,
     /// Counts of the whole run.
     pub summary: Summary,
@@ -38,16 +34,15 @@ impl RunOutcome {
     pub async fn read(
         dir: &Path,
         store: &mut Store,
-        objective: Objective,
         ending: RunEnd,
         next: Option<String>,
     ) -> Result<Self, CommandError> {
+        let summary = store.summary().await?;
         let mut outcome = Self {
             dir: dir.to_owned(),
-            objective,
             ending,
-            summary: store.summary().await?,
-            best: store.best(BEST).await?,
+            best: store.best(BEST, summary.run.objective.highest).await?,
+            summary,
             next,
             last_failure: None,
         };

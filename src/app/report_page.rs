@@ -4,7 +4,6 @@ use std::path::Path;
 
 use super::error::CommandError;
 use crate::config::campaign::LoadedCampaign;
-use crate::engine::EngineConfig;
 use crate::plan::Plan;
 use crate::report::{self, PageContext, RunState};
 use crate::store::Store;
@@ -31,14 +30,13 @@ pub fn page_context<'a>(
     plan: &Plan,
     state: RunState,
 ) -> PageContext<'a> {
-    let stages = plan.stages().into_iter();
+    let methods = plan.methods.iter();
     PageContext {
         state,
-        objective: loaded.campaign.objective,
-        level_of_theory: EngineConfig::new(&loaded.campaign, plan).evaluate.level(),
+        level_of_theory: plan.level_of_theory(),
         site: &loaded.site,
-        partitions: stages
-            .map(|planned| (planned.stage.clone(), planned.partition_name.clone()))
+        partitions: methods
+            .map(|(name, method)| (name.clone(), method.partition_name.clone()))
             .collect(),
         at: jiff::Timestamp::now().as_millisecond(),
     }

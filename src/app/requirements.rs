@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use super::host::host_environment;
-use crate::config::campaign::{LoadedCampaign, MethodKind, Overrides};
+use crate::config::campaign::{LoadedCampaign, Overrides};
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::config::site::Site;
 use crate::exec::{LauncherError, on_path};
-use crate::plan::{self, Plan, PlannedStage};
+use crate::plan::{self, Plan, PlannedMethod};
 
 /// Reads a campaign and checks it, including the programs that it needs.
 ///
@@ -22,20 +22,20 @@ pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Pl
 ///
 /// # Errors
 ///
-/// Fails with all programs that are missing.
+/// Fails with every program that is missing.
 pub fn programs(
     (loaded, plan): (LoadedCampaign, Plan),
 ) -> Result<(LoadedCampaign, Plan), Diagnostics> {
     let mut diagnostics = Diagnostics::default();
-    for stage in plan.stages() {
-        let MethodKind::Simulate { engine, .. } = &stage.method.kind else {
+    for method in plan.methods.values() {
+        let Some(engine) = method.qc_engine() else {
             continue;
         };
-        // `moldflow sites check` examines other machines.
-        if !stage.partition.runs_on_this_host() {
+        // What another machine has is the business of `moldflow sites check`.
+        if !method.partition.runs_on_this_host() {
             continue;
         }
-        let place = loaded.place(&["methods", &stage.method_name, "engine"]);
+        let place = loaded.place(&["methods", &method.name, "engine"]);
         let needed = engine.simulator().requirement();
         if let Some(missing) = needed.filter(|needed| on_path(&needed.program).is_none()) {
             let message = format!(
@@ -49,7 +49,7 @@ pub fn programs(
                     .hint(missing.install),
             );
         }
-        if let Some(message) = missing_launcher(&loaded.site, stage) {
+        if let Some(message) = missing_launcher(&loaded.site, method) {
             let hint = "install an MPI (Debian: `apt install openmpi-bin`), or give the site \
                 profile another `mpiexec_command`";
             diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
@@ -58,9 +58,9 @@ pub fn programs(
     diagnostics.or((loaded, plan))
 }
 
-/// Returns the error of the launcher of an MPI program, as far as this host can tell.
-fn missing_launcher(site: &Site, stage: &PlannedStage) -> Option<String> {
-    match stage.launch.as_ref()?.argv() {
+/// Returns the fault of the launcher of an MPI program, as far as this host can tell.
+fn missing_launcher(site: &Site, method: &PlannedMethod) -> Option<String> {
+    match method.launch.as_ref()?.argv() {
         Ok(argv)
             if argv
                 .first()

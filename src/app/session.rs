@@ -4,6 +4,7 @@
 //! `PreparedRun` -> `FinishedRun` -> `RunOutcome`. So no task starts before the run directory is
 //! verified, and dependency jobs are settled only after the files of the run are written.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
@@ -27,11 +28,11 @@ use crate::config::site;
 use crate::config::site::Submit;
 use crate::config::source::{self, Source};
 use crate::driver::{Driver, ExecutionContext, InitialMolecules, RunEnd, TaskRun};
-use crate::engine::{Engine, EngineConfig, stream};
+use crate::engine::{Engine, stream};
 use crate::exec::{Scratch, Secrets};
-use crate::plan::Plan;
+use crate::plan::{Direction, Plan};
 use crate::report;
-use crate::store::{RunInfo, Store};
+use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
 
 /// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
 /// generator.
@@ -135,8 +136,8 @@ impl LockedRun {
             dir, loaded, plan, ..
         } = &self;
         start_log(dir)?;
-        audit::verify_if_small(dir, loaded, plan).await?;
-        let mut store = open_store(dir, &loaded.campaign).await?;
+        audit::verify_if_small(dir, plan).await?;
+        let mut store = open_store(dir, &loaded.campaign, plan).await?;
         store.hold([dir.join(run_dir::LOCK)])?;
         let campaign = &loaded.campaign;
         let settings = SettingsChanges::find(dir, &mut store, campaign, accept_changes).await?;
@@ -269,8 +270,7 @@ impl FinishedRun {
         report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
         // Last: the next job must not begin while this process works on the run.
         let next = job.and_then(|job| job.end(ending));
-        let objective = run.loaded.campaign.objective;
-        let outcome = RunOutcome::read(&run.dir, &mut store, objective, ending, next).await?;
+        let outcome = RunOutcome::read(&run.dir, &mut store, ending, next).await?;
         store.close().await?;
         Ok(outcome)
     }
@@ -300,17 +300,17 @@ async fn driver(
     let context = ExecutionContext {
         run: info.name,
         run_dir: dir.clone(),
-        stages: plan.stages_by_name(),
+        methods: plan.methods.clone(),
         scratch: Scratch::new(loaded.site.scratch.clone(), dir.clone()),
         executors,
         time: job.map(|(submit, walltime)| job_chain::time_left(submit, *walltime)),
     };
-    let config = EngineConfig {
+    let plan = Plan {
         stop: settings.initial_stop.clone(),
-        ..EngineConfig::new(&loaded.campaign, plan)
+        ..plan.clone()
     };
     let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
-    let (engine, program) = (Engine::new(config), TaskRun { executable });
+    let (engine, program) = (Engine::new(plan), TaskRun { executable });
     let mut driver = Driver::new(engine, store, context, received, program, wall_time).await?;
     if driver.is_ended() && settings.fact.is_some() {
         let message = format!(
@@ -340,34 +340,52 @@ fn source(loaded: &LoadedCampaign) -> Result<Arc<Source>, CommandError> {
     }
 }
 
-/// Draws the initial molecules and some more.
+/// Draws the molecules of the stages that take them from the source, and some more.
 fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandError> {
-    let (seed, count) = (run.loaded.campaign.seed, run.plan.initial_count);
-    let mut initial = source.draw(stream(seed, "draw", 0), count + RESERVE, &|_| true);
-    if initial.len() < count {
+    let seed = stream(run.loaded.campaign.seed, "draw", 0);
+    let asked: usize = run.plan.draws().filter_map(|(_, count)| count).sum();
+    let mut drawn = source.draw(seed, asked + RESERVE, &|_| true);
+    if drawn.len() < asked {
         let message = format!(
-            "the source has only {} molecules of the search space, but {count} are to be drawn",
-            initial.len()
+            "the source has only {} molecules of the search space, but {asked} are to be drawn",
+            drawn.len()
         );
         return Err(CommandError::with_hint(
             message,
-            "lower `count` of the initial stage, or widen the search space",
+            "lower the numbers of `molecules: {random: N}`, or widen the search space",
         ));
     }
-    let reserve = initial.split_off(count);
-    Ok(InitialMolecules { initial, reserve })
+    let mut stages = BTreeMap::new();
+    for (stage, count) in run.plan.draws() {
+        let molecules = match count {
+            Some(count) => drawn.drain(..count).collect(),
+            None => source.all(),
+        };
+        stages.insert(stage.to_owned(), molecules);
+    }
+    let reserve = drawn;
+    Ok(InitialMolecules { stages, reserve })
 }
 
 /// Opens the database of the run; makes it if the run is new.
-async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandError> {
+async fn open_store(dir: &Path, campaign: &Campaign, plan: &Plan) -> Result<Store, CommandError> {
     let info = RunInfo {
         // Hash keys are random.
         name: format!("{:016x}", RandomState::new().build_hasher().finish()),
         campaign: campaign.name.clone(),
         created: jiff::Timestamp::now().as_millisecond(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
+        objective: objective_info(plan),
     };
     let mut store = Store::create(dir, &info).await?;
+    let properties = plan.properties.values().map(|property| PropertyInfo {
+        name: property.name.clone(),
+        label: property.label.clone(),
+        unit: property.unit.name().to_owned(),
+    });
+    store
+        .keep_properties(&properties.collect::<Vec<_>>())
+        .await?;
     let home = fs::metadata(dir)
         .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
     // By its number, not by its path: a run directory may be moved while its tasks run.
@@ -377,6 +395,17 @@ async fn open_store(dir: &Path, campaign: &Campaign) -> Result<Store, CommandErr
         );
     }
     Ok(store)
+}
+
+/// The objective of a plan, as the database of a run describes it.
+fn objective_info(plan: &Plan) -> ObjectiveInfo {
+    let property = plan.objective_property();
+    ObjectiveInfo {
+        property: property.name.clone(),
+        label: property.label.clone(),
+        unit: property.unit.name().to_owned(),
+        highest: plan.objective.direction == Direction::Maximize,
+    }
 }
 
 /// Writes what this process logs from now on to `runtime.log`.

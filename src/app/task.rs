@@ -62,9 +62,12 @@ pub fn run(path: &Path) -> io::Result<Outcome> {
 
 fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
     let outcome = match &input {
-        TaskInput::Simulate(simulation) | TaskInput::Relax(simulation) => {
-            let answer = input.answer(simulate(simulation, dir)?);
-            return answer.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput).into());
+        TaskInput::Simulate(simulation) => {
+            let found = simulate(simulation, dir)?;
+            return Ok(TaskResult {
+                simulation: Some(found.clone()),
+                ..TaskResult::bare(simulation.outcome(&found))
+            });
         }
         TaskInput::Train(input) => {
             let out = design::train(input)?;
@@ -73,7 +76,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
                 statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
                 molecules: out.molecules,
                 groups: out.groups,
-                rmse_hartree: out.rmse_hartree,
+                rmse: out.rmse,
             }
         }
         TaskInput::Generate(input) => {
@@ -96,7 +99,9 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
 }
 
 fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
-    let SimulateInput { request, launch } = input;
+    let SimulateInput {
+        request, launch, ..
+    } = input;
     let engine = request.engine.simulator();
     let scratch = match engine.requirement() {
         Some(_) => ScratchFolder::make(dir, SCRATCH_LINK)?,

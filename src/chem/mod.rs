@@ -16,5 +16,5 @@ pub use bonds::rearrangement;
 pub use error::ChemError;
 pub use geometry::{Conformers, Embedding, Geometry, embed};
 pub use identity::Stereo;
-pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_number};
+pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_mass, atomic_number};
 pub(crate) use parent::Mixture;

@@ -267,7 +267,13 @@ pub fn atomic_number(symbol: &str) -> Option<u8> {
         .filter(|z| *z > 0)
 }
 
-/// Parses SMILES without blanks; the molecule may have several fragments.
+/// The standard atomic weight of an element, g/mol.
+pub fn atomic_mass(symbol: &str) -> Option<f64> {
+    let element = cosmolkit::Element::from_symbol(symbol)?;
+    Some(cosmolkit::element_info(element).atomic_weight).filter(|mass| *mass > 0.0)
+}
+
+/// The toolkit's molecule of a SMILES without blanks; it may have several fragments.
 pub(super) fn read_smiles(smiles: &str) -> Result<cosmolkit::Molecule, ChemError> {
     let params = SmilesParseParams {
         allow_cxsmiles: false,

@@ -3,13 +3,13 @@
 //! E. Tiesinga et al., Rev. Mod. Phys. 93, 025010 (2021).
 
 /// kcal/mol in one hartree (with the thermochemical calorie of 4.184 J).
-const KCAL_PER_MOL_PER_HARTREE: f64 = 627.509_474;
+pub const KCAL_PER_MOL_PER_HARTREE: f64 = 627.509_474;
 /// kJ in one thermochemical kcal.
 pub const KJ_PER_KCAL: f64 = 4.184;
 /// Electronvolts in one hartree.
-const EV_PER_HARTREE: f64 = 27.211_386_245_988;
+pub const EV_PER_HARTREE: f64 = 27.211_386_245_988;
 /// Angstrom in one bohr.
-const ANGSTROM_PER_BOHR: f64 = 0.529_177_210_903;
+pub const ANGSTROM_PER_BOHR: f64 = 0.529_177_210_903;
 
 /// Hartree to kcal/mol.
 pub fn hartree_to_kcal_per_mol(hartree: f64) -> f64 {

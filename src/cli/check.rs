@@ -10,9 +10,9 @@ use super::{CampaignArguments, ExitStatus, print, wait};
 use crate::app::audit::{Repair, Verification};
 use crate::app::error::CommandError;
 use crate::app::{audit, requirements, run_dir};
-use crate::config::campaign::{Campaign, LoadedCampaign, Objective};
+use crate::config::campaign::LoadedCampaign;
 use crate::config::source::{SourceEntry, SourceReport};
-use crate::plan::{self, Plan};
+use crate::plan::{self, MoleculeSource, Plan, StageKind};
 use crate::report;
 
 #[derive(Args)]
@@ -46,10 +46,10 @@ fn check_run(dir: &Path, repair: bool) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let dir = run_dir::existing(dir)?;
     let _lock = run_dir::lock(&dir)?;
-    let (loaded, plan) = wait(run_dir::load(&dir, &mut say))?;
+    let (_, plan) = wait(run_dir::load(&dir, &mut say))?;
     let text = match repair {
-        true => repaired(&dir, &wait(audit::repair(&dir, &loaded, &plan))?),
-        false => verified(&dir, &wait(audit::check(&dir, &loaded, &plan))?),
+        true => repaired(&dir, &wait(audit::repair(&dir, &plan))?),
+        false => verified(&dir, &wait(audit::check(&dir, &plan))?),
     };
     print(&text)?;
     Ok(ExitStatus::Finished)
@@ -103,52 +103,82 @@ pub(super) fn warn_of_crowding(loaded: &LoadedCampaign, plan: &Plan) {
     }
 }
 
+/// One paragraph about a campaign without faults.
 fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
-    let Campaign {
-        name,
-        objective,
-        search_space,
-        stop,
-        ..
-    } = &loaded.campaign;
-    let objective = match objective {
-        Objective::AtomizationEnergy => "atomization energy",
-        Objective::AtomizationEnergyPerAtom => "atomization energy per atom",
-    };
-    let wall_time = stop
-        .wall_time
-        .map(|limit| format!(", for at most {limit}"))
-        .unwrap_or_default();
-    let slots = match plan.evaluate.slots {
-        Some(count) => format!("{count} slots"),
-        None => "as many slots as its allocation has nodes for".to_owned(),
-    };
-    let mut by = plan.evaluate.engine.clone().unwrap_or_default();
-    if let Some(first) = &plan.evaluate_geometry {
-        let engine = first.engine.as_deref().unwrap_or_default();
-        by += &format!(
-            " at geometries by {engine} (partition {})",
-            first.partition_name
-        );
-    }
-    format!(
-        "{} is valid: {name} seeks the lowest {objective} among molecules of {} with up to {} \
-         heavy atoms, starting from {} of {}. \
-         It evaluates {} more by {}{wall_time}, {} at once on partition {} of site {} ({}), in \
-         batches of {}.\n",
+    let space = &plan.search_space;
+    let (objective, property) = (&plan.objective, plan.objective_property());
+    let mut text = format!(
+        "{} is valid: {} seeks the {} {} among molecules of {} with up to {} heavy atoms.",
         path.display(),
-        search_space.elements.join(", "),
-        search_space.max_heavy_atoms,
-        plan.initial_count,
-        search_space.source,
-        stop.evaluations,
-        by,
-        plan.parallel,
-        plan.evaluate.partition_name,
-        loaded.site.name,
-        slots,
-        plan.select,
-    )
+        loaded.campaign.name,
+        objective.direction.superlative(),
+        property.heading(),
+        space.elements.join(", "),
+        space.max_heavy_atoms,
+    );
+    for stage in &plan.stages {
+        if let StageKind::Compute {
+            property,
+            molecules,
+            parallel,
+        } = &stage.kind
+        {
+            let _ = write!(
+                text,
+                "\n  {}: computes {property} of {}",
+                stage.name,
+                origin(plan, molecules)
+            );
+            if let Some(parallel) = parallel {
+                let _ = write!(text, ", {parallel} at once");
+            }
+            for method in plan.methods_of(stage) {
+                let engine = method.engine.as_deref().unwrap_or_default();
+                let slots = match method.slots {
+                    Some(1) => "1 slot".to_owned(),
+                    Some(count) => format!("{count} slots"),
+                    None => "as many slots as its allocation has nodes for".to_owned(),
+                };
+                let _ = write!(
+                    text,
+                    "\n    {} by {engine} on partition {} of site {} ({slots})",
+                    method.name, method.partition_name, loaded.site.name
+                );
+            }
+        }
+    }
+    if let Some(evaluations) = plan.stop.evaluations {
+        let _ = write!(
+            text,
+            "\n  ends after {evaluations} evaluations in the loops"
+        );
+        if let Some(limit) = plan.stop.wall_time {
+            let _ = write!(text, ", or {limit}");
+        }
+    }
+    text.push('\n');
+    text
+}
+
+/// The molecules of a stage in words.
+fn origin(plan: &Plan, molecules: &MoleculeSource) -> String {
+    let source = &plan.search_space.source;
+    let stage = |place: usize| &plan.stages[place].name;
+    match molecules {
+        MoleculeSource::All => format!("all molecules of {source}"),
+        MoleculeSource::Random(count) => format!("{count} random molecules of {source}"),
+        MoleculeSource::Queue(screen) => format!("the molecules that {} queues", stage(*screen)),
+        MoleculeSource::Best { count, of } => {
+            format!("the best {count} molecules of {}", stage(*of))
+        }
+        MoleculeSource::Share { share, of } => {
+            format!(
+                "the best {} % of the molecules of {}",
+                100.0 * share,
+                stage(*of)
+            )
+        }
+    }
 }
 
 /// Entries of a kind that are shown without `--verbose`.

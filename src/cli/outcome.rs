@@ -4,7 +4,6 @@ use super::terminal::{print, say};
 use super::{ExitStatus, OutputArguments};
 use crate::app::error::CommandError;
 use crate::app::outcome::RunOutcome;
-use crate::config::campaign::Objective;
 use crate::driver::RunEnd;
 use crate::report::{self, RunState};
 use crate::store::FailureRow;
@@ -71,8 +70,8 @@ fn results(outcome: &RunOutcome, as_json: bool) -> String {
     } else if outcome.best.is_empty() {
         String::new()
     } else {
-        let per_atom = outcome.objective == Objective::AtomizationEnergyPerAtom;
-        format!("{}\n", report::best_table(&outcome.best, per_atom))
+        let objective = &outcome.summary.run.objective;
+        format!("{}\n", report::best_table(&outcome.best, objective))
     }
 }
 

@@ -1,6 +1,7 @@
 //! `moldflow plan`: the task graph, each task's partition and command line; runs nothing.
 
 use clap::{Args, ValueEnum};
+use comfy_table::Table;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -11,10 +12,10 @@ use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::host::host_environment;
 use crate::app::job_script::job_script;
-use crate::app::stage_commands::{BatchScript, StageCommands, stage_commands};
-use crate::config::campaign::LoadedCampaign;
+use crate::app::method_commands::{BatchScript, MethodCommands, method_commands};
+use crate::config::campaign::{LoadedCampaign, Loop};
 use crate::config::site::PartitionConfig;
-use crate::plan::{self, EdgeKind, Plan, PlannedStage};
+use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, StageKind};
 
 #[derive(Args)]
 pub(super) struct PlanArguments {
@@ -51,122 +52,153 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<ExitStatus, CommandError>
 }
 
 fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
-    let mut table = table([
-        "stage",
-        "after",
-        "method",
-        "what",
-        "tasks",
-        "partition",
-        "executor",
-        "slots",
-        "cores",
-    ]);
-    for stage in plan.stages() {
-        let declared = plan
-            .edges
-            .iter()
-            .filter(|edge| matches!(edge.kind, EdgeKind::After | EdgeKind::Geometry))
-            .filter(|edge| edge.to == stage.stage);
-        let after: Vec<&str> = declared.map(|edge| edge.from.as_str()).collect();
-        table.add_row([
-            stage.stage.clone(),
-            after.join(", "),
-            stage.method_name.clone(),
-            stage.engine.clone().unwrap_or(stage.kind.to_owned()),
-            tasks(loaded, plan, &stage.stage),
-            stage.partition_name.clone(),
-            stage.executor.to_owned(),
-            in_words(stage.slots),
-            stage.cores.to_string(),
-        ]);
-    }
     let mut text = format!(
-        "campaign {} on site {}\n\n{}\n",
+        "campaign {} on site {}\n\n{}\n\n{}\n\n{}\n",
         loaded.campaign.name,
         loaded.site.name,
-        trimmed(&table)
+        trimmed(&stages(plan)),
+        trimmed(&properties(plan)),
+        trimmed(&methods(plan)),
     );
-    let [train, generate, screen] =
-        [&plan.train, &plan.generate, &plan.screen].map(|stage| &stage.stage);
-    let _ = writeln!(
-        text,
-        "\ngenerator loop: {train} -> {generate} -> {screen} -> {train}"
-    );
-    let evaluate = &plan.evaluate.stage;
-    let begins = plan
-        .evaluate_geometry
-        .as_ref()
-        .map_or(evaluate, |first| &first.stage);
-    let between = if begins == evaluate {
-        ""
-    } else {
-        &format!(" -> {evaluate}")
-    };
-    let _ = writeln!(
-        text,
-        "consumer loop:  {begins}{between} -> {begins}, its results to {train}"
-    );
+    let closing = plan
+        .edges
+        .iter()
+        .filter(|edge| edge.kind != EdgeKind::After);
+    for Edge { from, to, kind } in closing {
+        let _ = match kind {
+            EdgeKind::Results => writeln!(text, "\nresults of {from} reach {to}"),
+            EdgeKind::Loop | EdgeKind::After => writeln!(text, "\nloop: {from} -> {to}"),
+        };
+    }
     text
 }
 
-/// Commands of each stage, by its name.
-type StageCommandMap = BTreeMap<String, StageCommands>;
+fn stages(plan: &Plan) -> Table {
+    let mut table = table(["stage", "after", "loop", "what", "tasks"]);
+    for stage in &plan.stages {
+        let after = stage
+            .after
+            .iter()
+            .map(|place| plan.stages[*place].name.as_str());
+        table.add_row([
+            stage.name.clone(),
+            after.collect::<Vec<_>>().join(", "),
+            match stage.in_loop {
+                Some(Loop::Generator) => "generator".to_owned(),
+                Some(Loop::Consumer) => "consumer".to_owned(),
+                None => String::new(),
+            },
+            match &stage.kind {
+                StageKind::Compute { property, .. } => format!("compute {property}"),
+                kind => format!(
+                    "{}: {}",
+                    kind.word(),
+                    kind.method().map_or("", String::as_str)
+                ),
+            },
+            tasks(plan, &stage.kind),
+        ]);
+    }
+    table
+}
+
+/// The properties with their recipes.
+fn properties(plan: &Plan) -> Table {
+    let mut table = table([
+        "property",
+        "value",
+        "unit",
+        "calculations of a molecule",
+        "free atoms",
+    ]);
+    for property in plan.properties.values() {
+        let recipe = property.recipe.iter().map(|node| match &node.geometry {
+            Some(first) => format!("{} (geometry of {first})", node.method),
+            None => node.method.clone(),
+        });
+        table.add_row([
+            property.name.clone(),
+            property.value.clone(),
+            property.unit.name().to_owned(),
+            recipe.collect::<Vec<_>>().join(", "),
+            property.free_atoms.join(", "),
+        ]);
+    }
+    table
+}
+
+fn methods(plan: &Plan) -> Table {
+    let mut table = table(["method", "what", "partition", "executor", "slots", "cores"]);
+    for method in plan.methods.values() {
+        table.add_row([
+            method.name.clone(),
+            method.engine.clone().unwrap_or(method.kind_name.to_owned()),
+            method.partition_name.clone(),
+            method.executor.to_owned(),
+            in_words(method.slots),
+            method.cores.to_string(),
+        ]);
+    }
+    table
+}
+
+/// Commands of each method, by its name.
+type Commands = BTreeMap<String, MethodCommands>;
 
 /// Returns the command lines, and the batch scripts of partitions whose tasks are jobs.
 fn how(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
-    let starts = stage_commands(loaded, plan)?;
+    let starts = method_commands(loaded, plan)?;
     let campaign = campaign_script(loaded)?;
     Ok(command_lines(plan, &starts) + &batch_scripts(plan, &starts) + &campaign)
 }
 
-/// Returns the command line of each stage.
-fn command_lines(plan: &Plan, starts: &StageCommandMap) -> String {
+/// Returns the command line of each method.
+fn command_lines(plan: &Plan, starts: &Commands) -> String {
     let mut text =
         "\ncommand lines (RUN_DIR, ID and ATTEMPT are filled in by the run)\n".to_owned();
-    for stage in plan.stages() {
-        let StageCommands {
+    for method in plan.methods.values() {
+        let MethodCommands {
             host,
             dir,
             launcher,
             ..
-        } = &starts[&stage.stage];
-        let mut argv = stage.argv.clone();
+        } = &starts[&method.name];
+        let mut argv = method.argv.clone();
         if let (Some(host), Some(input)) = (host, argv.last_mut()) {
-            let _ = write!(text, "  {} on `{host}`:", stage.stage);
+            let _ = write!(text, "  {} on `{host}`:", method.name);
             *input = dir.join("input.json").display().to_string();
         } else {
-            let _ = write!(text, "  {}:", stage.stage);
+            let _ = write!(text, "  {}:", method.name);
         }
         let _ = writeln!(text, " {}", argv.join(" "));
         if let Some(launcher) = launcher {
             let _ = writeln!(text, "    its program: {} PROGRAM", launcher.join(" "));
         }
-        let in_script = starts[&stage.stage].script.is_some();
-        if let Some(words) = resources(&stage.partition).filter(|_| !in_script) {
+        let in_script = starts[&method.name].script.is_some();
+        if let Some(words) = resources(&method.partition).filter(|_| !in_script) {
             let _ = writeln!(text, "    each task has {words}");
         }
-        if let Some(on_node) = &starts[&stage.stage].on_node {
+        if let Some(on_node) = &starts[&method.name].on_node {
             let _ = writeln!(text, "    on its node: {} PROGRAM", on_node.join(" "));
         }
     }
     text
 }
 
-/// Returns each batch script once, with the stages whose tasks it runs.
-fn batch_scripts(plan: &Plan, starts: &StageCommandMap) -> String {
+/// Returns each batch script once, with the methods whose tasks it runs.
+fn batch_scripts(plan: &Plan, starts: &Commands) -> String {
     let mut text = String::new();
     let mut shown: Vec<&BatchScript> = Vec::new();
-    for stage in plan.stages() {
-        let Some(script) = &starts[&stage.stage].script else {
+    for method in plan.methods.values() {
+        let Some(script) = &starts[&method.name].script else {
             continue;
         };
         if !shown.contains(&script) {
-            let of = plan.stages().into_iter().map(|stage| stage.stage.as_str());
+            let of = plan.methods.keys().map(String::as_str);
             let of = of.filter(|name| starts[*name].script.as_ref() == Some(script));
             let of: Vec<&str> = of.collect();
             let (of, submit) = (of.join(", "), script.submit);
-            let host = &starts[&stage.stage].host;
+            let host = &starts[&method.name].host;
             let there = host
                 .as_ref()
                 .map_or_else(String::new, |host| format!(" on `{host}`"));
@@ -230,26 +262,38 @@ fn resources(partition: &PartitionConfig) -> Option<String> {
 }
 
 /// Returns the number of tasks of a stage in words.
-fn tasks(loaded: &LoadedCampaign, plan: &Plan, stage: &str) -> String {
-    let elements = loaded.campaign.search_space.elements.len();
-    let is =
-        |step: &Option<PlannedStage>, name: &str| step.as_ref().is_some_and(|s| s.stage == name);
-    match stage {
-        // Hydrogen is in every molecule and in no list of elements.
-        stage if stage == plan.references.stage => (elements + 1).to_string(),
-        stage if stage == plan.initial.stage => plan.initial_count.to_string(),
-        stage if stage == plan.screen.stage => format!("1 a batch, selects {}", plan.select),
-        stage if is(&plan.initial_geometry, stage) => plan.initial_count.to_string(),
-        stage if stage == plan.evaluate.stage || is(&plan.evaluate_geometry, stage) => format!(
-            "{}, {} at once",
-            loaded.campaign.stop.evaluations, plan.parallel
-        ),
-        _ => "1 a batch".into(),
-    }
+fn tasks(plan: &Plan, kind: &StageKind) -> String {
+    let StageKind::Compute {
+        property,
+        molecules,
+        parallel,
+    } = kind
+    else {
+        return match kind {
+            StageKind::Screen { select, .. } => format!("1 a batch, selects {select}"),
+            _ => "1 a batch".to_owned(),
+        };
+    };
+    let each = match plan.properties[property].recipe.len() {
+        1 => String::new(),
+        calculations => format!("{calculations} for each of "),
+    };
+    let stage = |place: usize| &plan.stages[place].name;
+    let molecules = match molecules {
+        MoleculeSource::All => "all molecules".to_owned(),
+        MoleculeSource::Random(count) => format!("{count} molecules"),
+        MoleculeSource::Queue(_) => format!("{} molecules", plan.stop.evaluations.unwrap_or(0)),
+        MoleculeSource::Best { count, of } => format!("the best {count} of {}", stage(*of)),
+        MoleculeSource::Share { share, of } => {
+            format!("the best {} % of {}", 100.0 * share, stage(*of))
+        }
+    };
+    let parallel = parallel.map_or_else(String::new, |parallel| format!(", {parallel} at once"));
+    format!("{each}{molecules}{parallel}")
 }
 
 fn json(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
-    let starts = stage_commands(loaded, plan)?;
+    let starts = method_commands(loaded, plan)?;
     let whole = serde_json::json!({
         "campaign": loaded.campaign.name,
         "site": loaded.site.name,

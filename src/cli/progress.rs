@@ -224,7 +224,7 @@ fn best(progress: &Progress, names: &Names) -> String {
         Some(i) => {
             let name = names.get(&i.smiles).map(String::as_str);
             let molecule = visible(&report::named(&i.smiles, name));
-            format!("{molecule} {:.6} hartree", i.value)
+            format!("{molecule} {:.6} {}", i.value, progress.unit)
         }
         None => "none yet".to_owned(),
     }

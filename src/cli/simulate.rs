@@ -13,7 +13,7 @@ use crate::config::duration::Duration;
 use crate::forecast::{
     self, Assumptions, Forecast, Machine, MachineError, SearchForecast, Times, forecast,
 };
-use crate::plan::{self, Plan};
+use crate::plan::{self, MoleculeSource, Plan, PlannedMethod, StageKind};
 
 /// Share of idle slot time from which a note names a remedy.
 const MUCH: f64 = 0.01;
@@ -65,9 +65,12 @@ pub(super) fn run(arguments: &SimulateArguments) -> Result<ExitStatus, CommandEr
         queue_wait: queue_wait as u64,
         skill: arguments.skill,
     };
-    let molecules = plan.initial_count + loaded.campaign.stop.evaluations;
-    let table = forecast::Table::open(&loaded.campaign, molecules).ok_or_else(no_molecules)?;
-    let forecast = forecast(&loaded.campaign, &plan, &machine, &table, &assumptions)
+    let drawn: usize = plan.draws().filter_map(|(_, count)| count).sum();
+    let molecules = drawn + plan.stop.evaluations.unwrap_or(0);
+    let per_atom = !plan.objective_property().extensive;
+    let table = forecast::Table::open(&plan.search_space, per_atom, molecules);
+    let table = table.ok_or_else(no_molecules)?;
+    let forecast = forecast(&plan, &machine, &table, &assumptions)
         .map_err(|error| CommandError::new(causes(&error)))?;
     let notes = notes(&loaded, &plan, &assumptions, &forecast);
     print(&if arguments.json {
@@ -80,7 +83,7 @@ pub(super) fn run(arguments: &SimulateArguments) -> Result<ExitStatus, CommandEr
         });
         format!("{whole:#}\n")
     } else {
-        text(&loaded, &machine, arguments, &forecast, &notes)
+        text(&loaded, &plan, &machine, arguments, &forecast, &notes)
     })?;
     Ok(ExitStatus::Finished)
 }
@@ -107,6 +110,7 @@ fn no_molecules() -> CommandError {
 
 fn text(
     loaded: &LoadedCampaign,
+    plan: &Plan,
     machine: &Machine,
     arguments: &SimulateArguments,
     forecast: &Forecast,
@@ -138,14 +142,13 @@ fn text(
     if let Some(best) = &forecast.best {
         let _ = writeln!(
             text,
-            "best              {} {:.6} hartree, after {} evaluations and {}; the lowest of {} is \
-             {:.6}",
+            "best              {} {:.6} {}, after {} evaluations and {}, among {} molecules",
             best.smiles,
-            best.value_hartree,
+            best.value,
+            plan.objective_property().unit.name(),
             best.found_after_evaluations,
             time(best.found_after_seconds),
             best.molecules,
-            best.lowest_hartree,
         );
     }
     if let Some(search) = &forecast.search {
@@ -227,46 +230,34 @@ fn notes(
     assumptions: &Assumptions,
     forecast: &Forecast,
 ) -> Vec<String> {
-    let mut notes = Vec::new();
-    let (time, method) = (assumptions.task_time, &plan.evaluate.method_name);
-    let timeout = plan.evaluate.method.timeout;
-    if time.median() >= timeout {
-        notes.push(format!(
-            "simulations that take {time} exceed the timeout of method `{method}`, {timeout}: \
-             give their time with `--task-time`"
-        ));
-    }
-    let slots = forecast.partitions.get(&plan.evaluate.partition_name);
-    let slots = slots.map_or(0, |partition| partition.slots);
-    let (stage, partition) = (&plan.evaluate.stage, &plan.evaluate.partition_name);
-    if plan.parallel < slots {
-        notes.push(format!(
-            "`parallel` of stage `{stage}` is {}, and `{partition}` has {slots} slots: the others \
-             are never used",
-            plan.parallel
-        ));
-    }
-    let settings = match &plan.generate.method.kind {
-        MethodKind::Generate { settings } => settings.clone(),
-        _ => Default::default(),
+    let mut notes = timeouts(plan, assumptions);
+    let Some(consumer) = Consumer::of(plan) else {
+        return notes;
     };
-    let visits = settings.episodes * settings.steps;
-    if visits < plan.select {
+    let Consumer {
+        stage,
+        parallel,
+        partition,
+        screen,
+        select,
+    } = consumer;
+    let slots = forecast.partitions.get(partition);
+    let slots = slots.map_or(0, |partition| partition.slots);
+    if parallel < slots {
         notes.push(format!(
-            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), \
-             and `select` is {}",
-            settings.episodes, settings.steps, plan.select
+            "`parallel` of stage `{stage}` is {parallel}, and `{partition}` has {slots} slots: the \
+             others are never used"
         ));
     }
+    notes.extend(few_visits(plan, select));
     let Some(search) = &forecast.search else {
         return notes;
     };
-    if search.idle_without_candidates > MUCH && plan.parallel >= slots {
+    if search.idle_without_candidates > MUCH && parallel >= slots {
         let remedy = match loaded.campaign.schedule {
             Schedule::Batch => "with `schedule: batch` the loops wait for each other".to_owned(),
             Schedule::Interleaved => format!(
-                "raise `select` of stage `{}`, now {}, or make the generator faster",
-                plan.screen.stage, plan.select
+                "raise `select` of stage `{screen}`, now {select}, or make the generator faster"
             ),
         };
         notes.push(format!(
@@ -283,6 +274,83 @@ fn notes(
         ));
     }
     notes
+}
+
+/// The first stage that takes candidates from a queue, and the `screen` stage that fills it.
+struct Consumer<'p> {
+    stage: &'p str,
+    parallel: usize,
+    /// Partition of the last of its methods.
+    partition: &'p str,
+    screen: &'p str,
+    select: usize,
+}
+
+impl<'p> Consumer<'p> {
+    fn of(plan: &'p Plan) -> Option<Self> {
+        plan.stages.iter().find_map(|stage| {
+            let StageKind::Compute {
+                molecules: MoleculeSource::Queue(screen),
+                parallel,
+                ..
+            } = &stage.kind
+            else {
+                return None;
+            };
+            let screen = &plan.stages[*screen];
+            let StageKind::Screen { select, .. } = screen.kind else {
+                return None;
+            };
+            Some(Self {
+                stage: &stage.name,
+                parallel: parallel.unwrap_or(1),
+                partition: &plan.methods_of(stage).last()?.partition_name,
+                screen: &screen.name,
+                select,
+            })
+        })
+    }
+}
+
+/// A note for each method whose tasks would run past their timeout.
+fn timeouts(plan: &Plan, assumptions: &Assumptions) -> Vec<String> {
+    let time = assumptions.task_time;
+    let simulate = plan
+        .methods
+        .values()
+        .filter(|method| method.qc_engine().is_some());
+    let short = simulate.filter(|method| time.median().get() >= method.limits.timeout);
+    let note = |method: &PlannedMethod| {
+        let (name, timeout) = (
+            &method.name,
+            Duration::from_secs(method.limits.timeout.as_secs()),
+        );
+        format!(
+            "simulations that take {time} run past the timeout of method `{name}`, {timeout}: give \
+             their time with `--task-time`"
+        )
+    };
+    short.map(note).collect()
+}
+
+/// A note if the agent of the first `generate` stage visits fewer molecules than are selected.
+fn few_visits(plan: &Plan, select: usize) -> Option<String> {
+    let mut methods = plan.stages.iter().filter_map(|stage| stage.kind.method());
+    let MethodKind::Generate { settings } = &methods
+        .find(|name| matches!(plan.methods[*name].kind, MethodKind::Generate { .. }))
+        .map(|name| &plan.methods[name])?
+        .kind
+    else {
+        return None;
+    };
+    let visits = settings.episodes * settings.steps;
+    (visits < select).then(|| {
+        format!(
+            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), and \
+             `select` is {select}",
+            settings.episodes, settings.steps
+        )
+    })
 }
 
 fn percent(share: f64) -> String {

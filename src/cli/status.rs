@@ -13,7 +13,6 @@ use crate::app::error::CommandError;
 use crate::app::job_chain::{ChainedJob, JobChain};
 use crate::app::run_dir;
 use crate::config::site::Submit;
-use crate::engine::EngineConfig;
 use crate::report::{self, RunState, SlotUse};
 use crate::store;
 
@@ -66,12 +65,9 @@ async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
     let state = RunState::of(&summary, is_running);
     let mut busy: BTreeMap<&str, i64> = BTreeMap::new();
     if state == RunState::Running {
-        for running in store.running_by_stage().await? {
-            let partition = plan
-                .stages()
-                .into_iter()
-                .find(|s| s.stage == running.name)
-                .map(|s| s.partition_name.as_str());
+        for running in store.running_by_method().await? {
+            let method = plan.methods.get(&running.name);
+            let partition = method.map(|method| method.partition_name.as_str());
             *busy.entry(partition.unwrap_or_default()).or_default() += running.count;
         }
     }
@@ -84,7 +80,7 @@ async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
         }
     });
     let slots: Vec<_> = slots.collect();
-    let level = EngineConfig::new(&loaded.campaign, &plan).evaluate.level();
+    let level = plan.level_of_theory();
     let jobs = jobs(&chain, state, loaded.site.submit.as_ref());
     if arguments.json {
         let mut object = report::status_json(&dir, &summary, state, &level, &slots);

@@ -36,15 +36,16 @@ pub struct Campaign {
     /// Empty once they are resolved: their values stand where they were referenced.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub params: BTreeMap<String, Param>,
-    /// Quantity that is minimised.
-    pub objective: Objective,
-    /// Molecules that may be proposed.
+    /// Numbers of a molecule, computed from the quantities that methods return.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub properties: BTreeMap<String, PropertyConfig>,
+    pub objective: ObjectiveConfig,
     pub search_space: SearchSpace,
     /// Named functions with their settings.
     pub methods: BTreeMap<String, Method>,
     /// The parts of the campaign, in the order that their `after` gives.
     pub stages: BTreeMap<String, StageConfig>,
-    /// Conditions that end the run.
+    #[serde(default)]
     pub stop: Stop,
     /// Result cache shared between runs: a file, relative to the campaign file, created if missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +64,58 @@ impl Campaign {
         }
     }
 
-    /// Returns the names of the methods that use MMFF94 geometries unrelaxed, and of their engines.
+    /// Writes out the short forms: the objective becomes a property with a direction, and a stage
+    /// that has molecules computes it. What is ambiguous stays as it is.
+    pub(super) fn expand(&mut self) {
+        if let ObjectiveConfig::Short(short) = self.objective {
+            let name = short.name().to_owned();
+            let method = match self.final_methods().as_slice() {
+                [method] => Some((*method).to_owned()),
+                _ => None,
+            };
+            let is_defined = self.properties.contains_key(&name);
+            if let (false, Some(method)) = (is_defined, &method) {
+                self.properties.insert(name.clone(), short.property(method));
+            }
+            if is_defined || method.is_some() {
+                self.objective = ObjectiveConfig::Directed(DirectedObjective {
+                    minimize: Some(name),
+                    maximize: None,
+                });
+            }
+        }
+        if let ObjectiveConfig::Directed(objective) = &self.objective {
+            let property = objective.minimize.as_ref().or(objective.maximize.as_ref());
+            let stages = self.stages.values_mut();
+            for stage in stages.filter(|s| s.method.is_none() && s.molecules.is_some()) {
+                stage.compute = stage.compute.take().or(property.cloned());
+            }
+        }
+    }
+
+    /// Names of the `simulate` methods with which no other method begins.
+    pub fn final_methods(&self) -> Vec<&str> {
+        let methods = self.methods.iter();
+        let simulate = methods.filter(|(_, method)| method.kind.engine().is_some());
+        let is_first = |name: &str| {
+            let mut others = self.methods.keys();
+            others.any(|other| self.geometry_of(other) == Some(name))
+        };
+        let names = simulate.map(|(name, _)| name.as_str());
+        names.filter(|name| !is_first(name)).collect()
+    }
+
+    /// The method with whose geometries a method begins; none for MMFF94's.
+    pub fn geometry_of(&self, method: &str) -> Option<&str> {
+        match &self.methods.get(method)?.kind {
+            MethodKind::Simulate { geometry, .. } => geometry.as_deref(),
+            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+                None
+            }
+        }
+    }
+
+    /// Names of the methods that use MMFF94 geometries unrelaxed, with the names of their engines.
     pub fn at_mmff94_geometries(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.methods
             .iter()
@@ -133,14 +185,80 @@ pub enum Schedule {
     Batch,
 }
 
-/// Quantity that is minimised.
+/// A number of a molecule, computed from the quantities that methods return.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PropertyConfig {
+    /// An expression: `cation.energy - neutral.energy`, `atomization(energy) / atoms`.
+    #[schemars(length(min = 1))]
+    pub value: String,
+    /// Unit in which the property is shown and compared; the atomic unit if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub unit: Option<String>,
+    /// Name in tables and charts; the property's name if not given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub label: Option<String>,
+    /// True if the value grows with the number of atoms, such that the surrogate fits it per atom;
+    /// by default true for atomization energies only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extensive: Option<bool>,
+}
+
+/// What the search optimises.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum ObjectiveConfig {
+    /// A short form: a property that is minimised, with the one `simulate` method of the campaign.
+    Short(ShortObjective),
+    /// One of `properties`, and its direction.
+    Directed(DirectedObjective),
+}
+
+/// Objectives that need no entry in `properties`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Objective {
+pub enum ShortObjective {
     /// E(molecule) - sum of E(atoms), hartree.
     AtomizationEnergy,
     /// The same, divided by the number of atoms (hydrogen included), hartree.
     AtomizationEnergyPerAtom,
+}
+
+impl ShortObjective {
+    /// Name in campaign files, and of the property that it stands for.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::AtomizationEnergy => "atomization_energy",
+            Self::AtomizationEnergyPerAtom => "atomization_energy_per_atom",
+        }
+    }
+
+    fn property(self, method: &str) -> PropertyConfig {
+        let value = match self {
+            Self::AtomizationEnergy => format!("atomization(`{method}`)"),
+            Self::AtomizationEnergyPerAtom => format!("atomization(`{method}`) / atoms"),
+        };
+        PropertyConfig {
+            value,
+            unit: Some("hartree".to_owned()),
+            label: None,
+            extensive: None,
+        }
+    }
+}
+
+/// One of `properties`, and its direction: one of the two keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DirectedObjective {
+    /// The property to lower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimize: Option<String>,
+    /// The property to raise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub maximize: Option<String>,
 }
 
 /// The molecules that may be proposed.
@@ -249,7 +367,15 @@ impl MethodKind {
         }
     }
 
-    /// Returns the topic of its results.
+    /// Engine of a `simulate` method.
+    pub fn engine(&self) -> Option<&QcEngine> {
+        match self {
+            Self::Simulate { engine, .. } => Some(engine),
+            Self::Train { .. } | Self::Generate { .. } | Self::Screen { .. } => None,
+        }
+    }
+
+    /// Topic of its results.
     pub fn topic(&self) -> Topic {
         match self {
             Self::Simulate { .. } => Topic::Simulator,
@@ -278,32 +404,37 @@ impl Topic {
     }
 }
 
-/// A part of a campaign.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+/// A part of a campaign: it computes a property of molecules, or runs a method of the generator
+/// loop.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StageConfig {
-    /// One of `methods`.
-    pub method: String,
-    /// Stage or stages that must end first.
-    #[serde(default, deserialize_with = "one_or_many")]
+    /// The `train`, `generate` or `screen` method that it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The property that it computes for its `molecules`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<String>,
+    /// Stage or stages that must be complete first.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
     #[schemars(with = "OneOrMany")]
     pub after: Vec<String>,
     /// The loop it is repeated in.
-    #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
+    #[serde(rename = "loop", default, skip_serializing_if = "Option::is_none")]
     pub in_loop: Option<Loop>,
-    /// Origin of the molecules of a simulating stage.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `compute`: origin of the molecules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub molecules: Option<Molecules>,
-    /// Number of molecules of a stage with `molecules: random`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub count: Option<usize>,
-    /// Molecules of a batch, the best of those that a `screen` stage ranks.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `screen`: how many of the best make a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub select: Option<usize>,
-    /// Tasks that a stage with `molecules: queue` keeps submitted at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// `compute`: how many molecules are kept submitted at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub parallel: Option<usize>,
 }
@@ -332,28 +463,59 @@ pub enum Loop {
     Consumer,
 }
 
-/// Origin of molecules.
+/// Origin of the molecules of a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Molecules {
+    /// By one word.
+    Named(NamedMolecules),
+    /// A number of molecules of the source or of another stage.
+    Some(SomeMolecules),
+}
+
+/// Molecules that need no number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
-pub enum Molecules {
-    /// The free atoms of the search space, for the atomic references.
-    Atoms,
-    /// Drawn from the source without replacement.
-    Random,
-    /// The candidate queue.
+pub enum NamedMolecules {
+    /// Every molecule of the source, in its order.
+    All,
+    /// The queue that the `screen` stage in `after` fills.
     Queue,
+}
+
+/// A number of molecules: one of `random`, `best` and `share`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SomeMolecules {
+    /// So many of the source, drawn without replacement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub random: Option<usize>,
+    /// The best so many of the stage `of`, once it is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub best: Option<usize>,
+    /// The molecules that are, when they are computed, among this share of the best results of the
+    /// stage `of`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.000_001, max = 1.0))]
+    pub share: Option<f64>,
+    /// The stage that `best` and `share` choose from, one of `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
 }
 
 /// Stop conditions of a run. The first that holds ends it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
-    /// Molecules evaluated beyond the initial ones.
+    /// Molecules evaluated in the consumer loop; one that fails counts. Required with loops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000_000))]
-    pub evaluations: usize,
+    pub evaluations: Option<usize>,
     /// Longest time of a run, e.g. `8h`.
     pub wall_time: Option<Duration>,
-    /// Value of the objective in hartree at which the run ends.
+    /// Value of the objective, in its unit, at which the run ends.
     pub target: Option<f64>,
     /// Consecutive batches without a better molecule.
     #[schemars(range(min = 1, max = 1_000_000))]
@@ -366,6 +528,19 @@ pub struct Stop {
     #[serde(default = "default_failure_share")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub failure_share: f64,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self {
+            evaluations: None,
+            wall_time: None,
+            target: None,
+            stale_batches: None,
+            barren_batches: default_barren_batches(),
+            failure_share: default_failure_share(),
+        }
+    }
 }
 
 fn default_barren_batches() -> usize {

@@ -3,7 +3,7 @@
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-use super::campaign::{LoadedCampaign, Method, MethodKind};
+use super::campaign::{LoadedCampaign, Method, MethodKind, Molecules, SomeMolecules};
 use super::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use super::site::{ExecutorConfig, PartitionConfig, Site};
 use super::source::{self, Source};
@@ -44,22 +44,26 @@ fn source(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagnostics) -
         return Some(source);
     }
     for (name, stage) in &loaded.campaign.stages {
-        // A run draws distinct molecules: they are what counts.
-        let Some(count) = stage.count.filter(|count| source.count(*count) < *count) else {
+        // What a run draws, judged as a run does: by distinct molecules.
+        let Some(Molecules::Some(SomeMolecules {
+            random: Some(count),
+            ..
+        })) = stage.molecules
+        else {
             continue;
         };
+        let found = source.count(count);
+        if found >= count {
+            continue;
+        }
         let reading = source.reading();
         let message = format!(
-            "the stage `{name}` draws {count} molecules, but the source has {} in the search space{}",
-            source.count(count),
+            "the stage `{name}` draws {count} molecules, but the source has {found} in the search space{}",
             reading.map_or_else(String::new, |reading| format!(" ({reading})"))
         );
-        let place = loaded.place(&["stages", name, "count"]);
-        diagnostics.push(
-            Diagnostic::new(message)
-                .at(place)
-                .hint("lower `count`, or widen the search space"),
-        );
+        let place = loaded.place(&["stages", name, "molecules", "random"]);
+        let hint = "lower the number, or widen the search space";
+        diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }
     Some(source)
 }
@@ -173,11 +177,9 @@ fn geometry_fits(
             format!("the method `{name}` starts from geometries of `{first}`, which does not exist"),
             hint_for(first, methods.keys().map(String::as_str)),
         ),
-        Some(MethodKind::Simulate {
-            geometry: Some(_), ..
-        }) => report(
-            format!("the method `{name}` starts from geometries of `{first}`, which names a `geometry` itself"),
-            Some(format!("a level of theory has at most two steps: remove `geometry` from `{first}`")),
+        Some(MethodKind::Simulate { .. }) if begins_with_itself(loaded, name) => report(
+            format!("the method `{name}` begins, over other methods, with its own geometries"),
+            Some("remove one `geometry` of the circle".into()),
         ),
         Some(MethodKind::Simulate { engine, .. }) if engine.simulator().relaxes() => {}
         Some(_) => report(
@@ -185,6 +187,19 @@ fn geometry_fits(
             Some("name a method with `engine: xtb`, `engine: command`, or `engine: nwchem` and `task: optimize`".into()),
         ),
     }
+}
+
+fn begins_with_itself(loaded: &LoadedCampaign, name: &str) -> bool {
+    let campaign = &loaded.campaign;
+    let mut first = campaign.geometry_of(name);
+    for _ in 0..campaign.methods.len() {
+        match first {
+            Some(method) if method == name => return true,
+            Some(method) => first = campaign.geometry_of(method),
+            None => return false,
+        }
+    }
+    false
 }
 
 /// Checks that the MPI processes of a method can be started where its tasks run.

@@ -123,6 +123,7 @@ pub fn read(
     if !overrides.resolved {
         campaign.fill_in_defaults();
     }
+    campaign.expand();
     let mut faulty = sections(&tree, &text, &diagnostics);
     faulty.extend(incomplete);
     let (site, site_origin) = match site(&campaign, overrides, base) {

@@ -150,11 +150,7 @@ impl Source {
     /// Draws up to `n` molecules that `accept` accepts from the search space, without replacement;
     /// returns their identities.
     pub fn draw(&self, seed: u64, n: usize, accept: &dyn Fn(&str) -> bool) -> Vec<String> {
-        let count = match &self.entries {
-            Entries::Qm9(data) => data.len(),
-            Entries::File(reading) => reading.kept.len(),
-        };
-        let mut order: Vec<usize> = (0..count).collect();
+        let mut order: Vec<usize> = (0..self.len()).collect();
         order.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
         let mut seen = BTreeSet::new();
         // Molecules are only parsed as they come up: all of QM9 takes seconds.
@@ -163,6 +159,22 @@ impl Source {
             .filter_map(|index| self.molecule(index))
             .filter(|smiles| seen.insert(smiles.clone()) && accept(smiles));
         drawn.take(n).collect()
+    }
+
+    /// Returns all distinct molecules of the search space, in the order of the source.
+    pub fn all(&self) -> Vec<String> {
+        let mut known = BTreeSet::new();
+        let entries = (0..self.len()).filter_map(|entry| self.molecule(entry));
+        entries
+            .filter(|smiles| known.insert(smiles.clone()))
+            .collect()
+    }
+
+    fn len(&self) -> usize {
+        match &self.entries {
+            Entries::Qm9(data) => data.len(),
+            Entries::File(reading) => reading.kept.len(),
+        }
     }
 
     /// Number of distinct molecules that can be drawn, counted up to `most`.

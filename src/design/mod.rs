@@ -80,8 +80,8 @@ pub struct TrainOutput {
     pub molecules: usize,
     /// Number of distinct groups in them.
     pub groups: usize,
-    /// Root mean square error of the objective on these molecules, hartree.
-    pub rmse_hartree: f64,
+    /// Root mean square error on the training set, of the values as they were given.
+    pub rmse: f64,
 }
 
 /// Input of `generate`.
@@ -133,9 +133,8 @@ pub struct GenerateOutput {
 pub struct ScreenInput {
     /// File of the model.
     pub model: PathBuf,
-    /// File of the candidates: SMILES, one per line.
-    pub candidates: PathBuf,
-    /// Settings of the method.
+    /// Files of candidates, canonical SMILES, one a line.
+    pub candidates: Vec<PathBuf>,
     pub settings: ScreenSettings,
     /// Lowest value so far, hartree; None before the first.
     pub incumbent: Option<f64>,

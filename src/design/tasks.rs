@@ -47,7 +47,7 @@ pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
     Ok(TrainOutput {
         molecules: statistics.molecules(),
         groups: model.groups(),
-        rmse_hartree: model.rmse(&statistics),
+        rmse: model.rmse(&statistics),
     })
 }
 
@@ -116,20 +116,9 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
 pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     refuse(input.settings.faults())?;
     let model = read_model(&input.model)?;
-    let path = &input.candidates;
-    let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
     let mut candidates = BTreeMap::new();
-    for (line, smiles) in (1..).zip(text.lines()) {
-        let smiles = smiles.trim();
-        if smiles.is_empty() {
-            continue;
-        }
-        let molecule = Molecule::parse(smiles).map_err(|source| DesignError::Candidate {
-            path: path.clone(),
-            line,
-            source,
-        })?;
-        candidates.insert(molecule.canonical_smiles(), molecule);
+    for path in &input.candidates {
+        read_candidates(path, &mut candidates)?;
     }
     let predictions = model.predict(candidates.values());
     let mut ranked: Vec<_> = candidates.into_keys().zip(predictions).collect();
@@ -148,7 +137,24 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     })
 }
 
-/// Refuses settings with faults.
+/// Adds the molecules of a file, one SMILES a line, by their canonical SMILES.
+fn read_candidates(
+    path: &Path,
+    candidates: &mut BTreeMap<String, Molecule>,
+) -> Result<(), DesignError> {
+    let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
+    let lines = (1..).zip(text.lines().map(str::trim));
+    for (line, smiles) in lines.filter(|(_, smiles)| !smiles.is_empty()) {
+        let molecule = Molecule::parse(smiles).map_err(|source| DesignError::Candidate {
+            path: path.to_owned(),
+            line,
+            source,
+        })?;
+        candidates.insert(molecule.canonical_smiles(), molecule);
+    }
+    Ok(())
+}
+
 fn refuse(faults: Vec<RangeFault>) -> Result<(), DesignError> {
     match faults.is_empty() {
         true => Ok(()),

@@ -24,9 +24,9 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     async fn begin_fresh(&mut self, molecules: InitialMolecules) -> Result<(), DriverError> {
-        let InitialMolecules { initial, reserve } = molecules;
+        let InitialMolecules { stages, reserve } = molecules;
         let began = Fact::Began {
-            initial,
+            molecules: stages,
             reserve,
             atom_retries: ATOM_RETRIES,
         };

@@ -127,10 +127,10 @@ pub(super) fn record_duration(durations: &mut TaskDurations, engine: &Engine, ev
     } = &event.fact
         && let Some(started) = usage.started
         && engine.awaits(*task, *attempt)
-        && let Some(stage) = engine.stage_of(*task)
+        && let Some(method) = engine.method_of(*task)
     {
         let took = event.at.saturating_sub(started).max(0).cast_unsigned();
-        durations.add(stage, Duration::from_millis(took), outcome);
+        durations.add(method, Duration::from_millis(took), outcome);
     }
 }
 

@@ -1,47 +1,46 @@
-//! Durations of tasks by stage, from which the expected time of further tasks follows.
+//! Durations of tasks, recorded by method: no task begins that may not end in time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::task::{FailureKind, Limits, Outcome};
 
-/// Successes of a stage from which its longest duration is used.
+/// Successes of a method from which its longest says something of the next.
 const ENOUGH: u32 = 10;
 
-/// Durations of the tasks of each stage.
+/// Durations of the tasks of each method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TaskDurations(BTreeMap<String, StageDurations>);
+pub struct TaskDurations(BTreeMap<String, MethodDurations>);
 
 /// Durations of the tasks of one stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct StageDurations {
+struct MethodDurations {
     successes: u32,
     /// Longest duration of an attempt that succeeded or ended at its walltime.
     longest: Duration,
 }
 
 impl TaskDurations {
-    /// Records that an attempt of `stage` ended after `took`.
-    pub fn add(&mut self, stage: &str, took: Duration, outcome: &Outcome) {
+    /// Records the end of an attempt at a task of `method` after `took`.
+    pub fn add(&mut self, method: &str, took: Duration, outcome: &Outcome) {
         let succeeded = match outcome {
             Outcome::Failed(failure) if failure.kind == FailureKind::Walltime => false,
             Outcome::Failed(_) => return,
             Outcome::Simulated { .. }
-            | Outcome::Relaxed { .. }
             | Outcome::Trained { .. }
             | Outcome::Generated { .. }
             | Outcome::Screened { .. } => true,
         };
-        let stage = self.0.entry(stage.to_owned()).or_default();
-        stage.successes += u32::from(succeeded);
-        stage.longest = stage.longest.max(took);
+        let durations = self.0.entry(method.to_owned()).or_default();
+        durations.successes += u32::from(succeeded);
+        durations.longest = durations.longest.max(took);
     }
 
-    /// Returns the limits of a task of `stage`, with an expected time: its timeout, or twice the
-    /// longest duration once ten attempts succeeded, if that is shorter.
-    pub fn limits(&self, stage: &str, limits: Limits) -> Limits {
-        let expected = match self.0.get(stage) {
-            Some(stage) if stage.successes >= ENOUGH => limits.timeout.min(2 * stage.longest),
+    /// Returns the limits of a task of `method`: it is expected to take its timeout, or twice the
+    /// longest time so far.
+    pub fn limits(&self, method: &str, limits: Limits) -> Limits {
+        let expected = match self.0.get(method) {
+            Some(d) if d.successes >= ENOUGH => limits.timeout.min(2 * d.longest),
             _ => limits.timeout,
         };
         Limits { expected, ..limits }

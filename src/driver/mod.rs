@@ -36,7 +36,7 @@ use submission_order::{JobTime, SubmissionOrder};
 
 use crate::engine::{Engine, Progress};
 use crate::exec::{Executor, Report, Scratch, Secrets};
-use crate::plan::PlannedStage;
+use crate::plan::PlannedMethod;
 use crate::store::Store;
 use crate::task::{Attempt, Fact, StoppedBy, TaskId};
 
@@ -73,21 +73,21 @@ pub struct Driver<P> {
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct InitialMolecules {
-    /// Molecules that are evaluated before the loops start.
-    pub initial: Vec<String>,
-    /// Replacements for initial ones that fail, and start molecules of the generator.
+    /// Molecules of the stages that take them from the source, by stage.
+    pub stages: BTreeMap<String, Vec<String>>,
+    /// Replacements for those that fail, and fresh starts of the generator.
     pub reserve: Vec<String>,
 }
 
-/// Directory, stages and executors of a run.
+/// Directory, methods and executors of a run: where its tasks are started.
 pub struct ExecutionContext {
     /// Random name of the run.
     pub run: String,
     /// Run directory.
     pub run_dir: PathBuf,
-    /// Stages of the plan, by name.
-    pub stages: BTreeMap<String, PlannedStage>,
-    /// Scratch folders of attempts.
+    /// Methods of the plan, by name.
+    pub methods: BTreeMap<String, PlannedMethod>,
+    /// Folder in which the programs of tasks keep temporary files.
     pub scratch: Scratch,
     /// Executors, by partition.
     pub executors: BTreeMap<String, Box<dyn Executor>>,

@@ -148,7 +148,7 @@ impl<P: TaskProgram> Driver<P> {
     fn entry(&self, task: TaskId, result: &TaskResult, at: i64) -> Option<CacheEntry> {
         let cache = self.cache.as_ref()?;
         let input = self.engine.input(task)?.0;
-        let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let key = cache.key(self.engine.method_of(task)?, input.simulation()?)?;
         cache.entry(task, key, result, at)
     }
 }

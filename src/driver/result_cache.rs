@@ -14,8 +14,7 @@ pub struct ResultCache {
     cache: Option<Cache>,
     /// Random name of the run.
     run: String,
-    /// Versions of the programs of each stage, by stage and program; a stage whose versions are
-    /// unknown is missing.
+    /// Versions of the programs of each method; a method is missing if they are not known.
     versions: BTreeMap<String, BTreeMap<String, String>>,
 }
 
@@ -34,10 +33,10 @@ impl ResultCache {
         }
     }
 
-    /// Returns the key of a simulation of a stage; None if its result cannot be cached.
-    pub(super) fn key(&self, stage: &str, input: &SimulateInput) -> Option<KeyParts> {
+    /// Returns the key of a simulation by a method; none if its result cannot be kept.
+    pub fn key(&self, method: &str, input: &SimulateInput) -> Option<KeyParts> {
         self.cache.as_ref()?;
-        Some(key_parts(&input.request, self.versions.get(stage)?))
+        Some(key_parts(&input.request, self.versions.get(method)?))
     }
 
     /// Returns the cached result, if there is one.

@@ -10,7 +10,7 @@ use super::reports::row;
 use super::{Driver, DriverError};
 use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Adoption, Job, SCRATCH, now};
-use crate::plan::PlannedStage;
+use crate::plan::PlannedMethod;
 use crate::store::{CacheLookup, Commit};
 use crate::task::{Attempt, Fact, Limits, TaskId};
 
@@ -105,7 +105,7 @@ impl<P: TaskProgram> Driver<P> {
     pub(super) async fn look_up(&mut self, task: TaskId, commit: &mut Commit) -> Option<Fact> {
         let cache = self.cache.as_mut()?;
         let input = self.engine.input(task)?.0;
-        let key = cache.key(self.engine.stage_of(task)?, input.simulation()?)?;
+        let key = cache.key(self.engine.method_of(task)?, input.simulation()?)?;
         let json = serde_json::to_string(&key).unwrap_or_default();
         commit.lookups.push(CacheLookup {
             task,
@@ -148,8 +148,8 @@ impl<P: TaskProgram> Driver<P> {
             return attempts;
         };
         for (task, attempt) in attempts {
-            if let Some(stage) = self.planned_stage(task) {
-                let partition = stage.partition_name.clone();
+            if let Some(method) = self.planned_method(task) {
+                let partition = method.partition_name.clone();
                 self.order.wait(&partition, task, attempt);
             }
         }
@@ -183,14 +183,14 @@ impl<P: TaskProgram> Driver<P> {
 
     /// Returns partition and job of an attempt; None if its task has ended.
     pub(super) fn job(&self, task: TaskId, attempt: Attempt) -> Option<(String, Job)> {
-        let stage = self.planned_stage(task)?;
+        let method = self.planned_method(task)?;
         let (mut input, files) = self.engine.input(task)?;
-        if let TaskInput::Simulate(input) | TaskInput::Relax(input) = &mut input {
-            input.launch.clone_from(&stage.launch);
+        if let TaskInput::Simulate(input) = &mut input {
+            input.launch.clone_from(&method.launch);
         }
         let input = serde_json::to_vec(&input).ok()?;
         let token = self.token(task, attempt);
-        let mut env: Vec<_> = stage.environment.variables().collect();
+        let mut env: Vec<_> = method.environment.variables().collect();
         env.push((SCRATCH.to_owned(), self.context.scratch.told(&token)));
         let job = Job {
             token,
@@ -200,24 +200,23 @@ impl<P: TaskProgram> Driver<P> {
             files: vec![(file::INPUT.to_owned(), input)],
             links: files
                 .into_iter()
-                .map(|(file, name)| (self.files.path(&file), name.to_owned()))
+                .map(|(file, name)| (self.files.path(&file), name))
                 .collect(),
             result: file::RESULT,
             limits: self.limits(task)?,
-            shape: stage.launch.as_ref().map(|launch| launch.shape.clone()),
+            shape: method.launch.as_ref().map(|launch| launch.shape.clone()),
         };
-        Some((stage.partition_name.clone(), job))
+        Some((method.partition_name.clone(), job))
     }
 
-    /// Returns the stage of a live task.
-    pub(super) fn planned_stage(&self, task: TaskId) -> Option<&PlannedStage> {
-        self.context.stages.get(self.engine.stage_of(task)?)
+    pub(super) fn planned_method(&self, task: TaskId) -> Option<&PlannedMethod> {
+        self.context.methods.get(self.engine.method_of(task)?)
     }
 
-    /// Returns the limits of a live task; its expected time follows from the durations of its
-    /// stage.
+    /// Returns the limits of a live task; its expected time follows from those that its method took
+    /// so far.
     pub(super) fn limits(&self, task: TaskId) -> Option<Limits> {
-        let PlannedStage { stage, limits, .. } = self.planned_stage(task)?;
-        Some(self.durations.limits(stage, *limits))
+        let PlannedMethod { name, limits, .. } = self.planned_method(task)?;
+        Some(self.durations.limits(name, *limits))
     }
 }

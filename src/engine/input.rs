@@ -1,43 +1,43 @@
-//! Input and result of a task: the JSON between the engine and `moldflow task run`.
+//! What a task is given and what it gives back: the JSON between the engine and `moldflow task
+//! run`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::campaign::MethodKind;
 use crate::design::{GenerateInput, Observation, ScreenInput, TrainInput};
 use crate::host::hash;
-use crate::simulate::{self, RelaxedGeometry, Request, SimResult};
+use crate::plan::PlannedMethod;
+use crate::simulate::{RelaxedGeometry, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
-use super::{Engine, TaskSpec};
+use super::Engine;
+use super::tasks::Work;
 
-/// Seed of every embedding: an energy depends on molecule and method alone.
+/// One seed for every embedding, so that an energy depends on molecule and method alone.
 const EMBEDDING_SEED: u64 = 42;
 
 /// Input of a task, `input.json` in the directory of its attempt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum TaskInput {
-    /// Computes an energy.
     Simulate(SimulateInput),
-    /// Computes a geometry, for the second step of a two-step level.
-    Relax(SimulateInput),
-    /// Fits the surrogate.
     Train(TrainInput),
-    /// Proposes molecules.
     Generate(Box<GenerateInput>),
-    /// Ranks proposed molecules.
     Screen(ScreenInput),
 }
 
 /// Input of a simulation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimulateInput {
-    /// Molecule, engine and geometry.
     #[serde(flatten)]
     pub request: Request,
-    /// Launcher of an MPI program, if the site has one.
+    /// True if another method begins with the geometry of the result.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub keep_geometry: bool,
+    /// Launcher of an MPI program, where the site has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub launch: Option<Launch>,
 }
@@ -45,38 +45,31 @@ pub struct SimulateInput {
 /// Result of a task, `result.json` beside its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
-    /// Outcome of the attempt.
     #[serde(flatten)]
     pub outcome: Outcome,
-    /// Most memory that the task held at once, KiB.
+    /// The most memory that the task held at once, KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_kib: Option<u64>,
-    /// Energy, geometry and provenance; None unless it is a simulation that succeeded.
+    /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
-    /// Fault of the task's host, if that is the reason for the outcome.
+    /// Fault of the task's host: then the outcome says nothing about its molecule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub host_fault: Option<HostFault>,
 }
 
 impl TaskInput {
-    /// Returns the input of a simulation; None for another task.
+    /// The input of a simulation.
     pub fn simulation(&self) -> Option<&SimulateInput> {
         match self {
-            Self::Simulate(input) | Self::Relax(input) => Some(input),
+            Self::Simulate(input) => Some(input),
             Self::Train(_) | Self::Generate(_) | Self::Screen(_) => None,
         }
     }
 
-    /// Returns the result of a simulation with this input from a cached one; None for another task.
+    /// Result of a task with this input for a cached answer; none if it is no simulation.
     pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
-        let outcome = match self {
-            Self::Simulate(_) => energy(&found),
-            Self::Relax(_) => Outcome::Relaxed {
-                xyz: found.geometry.to_xyz(&found.level_of_theory),
-            },
-            Self::Train(_) | Self::Generate(_) | Self::Screen(_) => return None,
-        };
+        let outcome = self.simulation()?.outcome(&found);
         Some(TaskResult {
             simulation: Some(found),
             ..TaskResult::bare(outcome)
@@ -84,19 +77,24 @@ impl TaskInput {
     }
 }
 
-fn energy(found: &SimResult) -> Outcome {
-    let mut atoms = BTreeMap::new();
-    for (symbol, _) in &found.geometry.atoms {
-        *atoms.entry(symbol.clone()).or_default() += 1;
-    }
-    Outcome::Simulated {
-        total_energy_hartree: found.total_energy_hartree,
-        atoms,
+impl SimulateInput {
+    /// The outcome of a simulation with this result.
+    pub fn outcome(&self, found: &SimResult) -> Outcome {
+        let mut atoms = BTreeMap::new();
+        for (symbol, _) in &found.geometry.atoms {
+            *atoms.entry(symbol.clone()).or_default() += 1;
+        }
+        let xyz = || found.geometry.to_xyz(&found.level_of_theory);
+        Outcome::Simulated {
+            quantities: found.all_quantities(),
+            atoms,
+            xyz: self.keep_geometry.then(xyz),
+        }
     }
 }
 
 impl TaskResult {
-    /// Returns the result of a task that failed because of its host.
+    /// A task that its host kept from its work.
     pub fn of_host(fault: HostFault, message: String) -> Self {
         let kind = FailureKind::Launch;
         Self {
@@ -105,7 +103,7 @@ impl TaskResult {
         }
     }
 
-    /// Returns a result that holds an outcome alone.
+    /// An outcome of which nothing more is known.
     pub fn bare(outcome: Outcome) -> Self {
         Self {
             outcome,
@@ -116,33 +114,24 @@ impl TaskResult {
     }
 }
 
-/// Names of files in the directory of an attempt.
+/// Names of the files that tasks read and write beside their input.
 pub mod file {
-    /// Input of the task, JSON.
     pub const INPUT: &str = "input.json";
-    /// Result of the task, JSON.
     pub const RESULT: &str = "result.json";
-    /// Surrogate that the task reads.
     pub const MODEL: &str = "model";
-    /// Statistics that a training reads.
     pub const STATISTICS: &str = "statistics";
-    /// State of the agent that the task reads.
     pub const AGENT: &str = "agent";
-    /// Molecules that a screening reads.
+    /// Candidates of the first generator; those of the next ones are `candidates1`, ...
     pub const CANDIDATES: &str = "candidates";
-    /// Surrogate that a training writes.
     pub const NEW_MODEL: &str = "new_model";
-    /// Statistics that a training writes.
     pub const NEW_STATISTICS: &str = "new_statistics";
-    /// State of the agent that the task writes.
     pub const NEW_AGENT: &str = "new_agent";
-    /// Molecules that the agent visited.
     pub const NEW_CANDIDATES: &str = "new_candidates";
 }
 
 impl Outcome {
-    /// Returns the files that a task left, with their names in the directory of the attempt.
-    pub(crate) fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
+    /// The files that an outcome brings, with the names under which its task left them.
+    pub fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
         match self {
             Self::Trained {
                 model, statistics, ..
@@ -158,143 +147,168 @@ impl Outcome {
             } => {
                 vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
             }
-            Self::Simulated { .. }
-            | Self::Relaxed { .. }
-            | Self::Screened { .. }
-            | Self::Failed(_) => vec![],
+            Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
         }
     }
 }
 
+/// A file that a task needs, and its name beside the task's input.
+pub type InputFile = (FileRef, String);
+
 impl Engine {
-    /// Returns the input of a live task, with the files that it reads and their names; None if the
-    /// task has ended.
-    pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<(FileRef, &'static str)>)> {
-        Some(match &self.live.get(&task)?.spec {
-            TaskSpec::Reference { element } => {
-                let engine = &self.config.references.engine;
-                let input = simulate_input(engine, format!("[{element}]"), None);
+    /// Returns the input of a running task, with the files that it needs.
+    pub fn input(&self, task: TaskId) -> Option<(TaskInput, Vec<InputFile>)> {
+        Some(match &self.running.get(&task)?.work {
+            Work::FreeAtom { method, element } => {
+                let input = self.simulate_input(method, format!("[{element}]"), None)?;
                 (TaskInput::Simulate(input), vec![])
             }
-            TaskSpec::Relax(candidate) => {
-                let step = self.evaluation_stage(candidate).geometry.as_ref()?;
-                let input = simulate_input(&step.engine, candidate.smiles.clone(), None);
-                (TaskInput::Relax(input), vec![])
-            }
-            TaskSpec::Evaluate {
-                candidate,
+            Work::Molecule {
+                method,
+                smiles,
                 geometry,
             } => {
-                let stage = self.evaluation_stage(candidate);
-                let from = stage.geometry.as_ref().zip(geometry.as_ref());
-                let geometry = from.map(|(step, xyz)| RelaxedGeometry {
-                    level_of_theory: step.level(),
-                    xyz: xyz.clone(),
-                });
-                let input = simulate_input(&stage.engine, candidate.smiles.clone(), geometry);
+                let input = self.simulate_input(method, smiles.clone(), geometry.as_ref())?;
                 (TaskInput::Simulate(input), vec![])
             }
-            TaskSpec::Train { observations } => {
-                let (input, statistics) = self.train_input(*observations);
-                let files = statistics.map(|file| (file, file::STATISTICS));
-                (TaskInput::Train(input), files.into_iter().collect())
-            }
-            TaskSpec::Generate {
+            Work::Train {
+                stage,
+                observations,
+            } => self.train_input(*stage, *observations)?,
+            Work::Generate {
+                stage,
                 model,
                 starts,
                 epsilon_at_least,
             } => {
-                let input = self.generate_input(starts.clone(), *epsilon_at_least);
-                let agent = self.generator.agent().cloned();
-                let files = [(model.clone(), file::MODEL)]
-                    .into_iter()
-                    .chain(agent.map(|agent| (agent, file::AGENT)));
+                let input = self.generate_input(*stage, starts.clone(), *epsilon_at_least)?;
+                let agent = self.stages[*stage].generate()?.agent.clone();
+                let files = [(model.clone(), file::MODEL.to_owned())].into_iter();
+                let files = files.chain(agent.map(|agent| (agent, file::AGENT.to_owned())));
                 (TaskInput::Generate(Box::new(input)), files.collect())
             }
-            TaskSpec::Screen {
+            Work::Screen {
+                stage,
                 model,
                 candidates,
                 incumbent,
             } => {
+                let MethodKind::Screen { settings } = &self.learning_method(*stage)?.kind else {
+                    return None;
+                };
+                let names = (0..candidates.len()).map(|index| match index {
+                    0 => file::CANDIDATES.to_owned(),
+                    index => format!("{}{index}", file::CANDIDATES),
+                });
+                let mut files: Vec<InputFile> = candidates.iter().cloned().zip(names).collect();
                 let input = TaskInput::Screen(ScreenInput {
                     model: file::MODEL.into(),
-                    candidates: file::CANDIDATES.into(),
-                    settings: self.config.screen.settings.clone(),
+                    candidates: files.iter().map(|(_, name)| name.into()).collect(),
+                    settings: settings.clone(),
                     incumbent: *incumbent,
                 });
-                let files = [
-                    (model.clone(), file::MODEL),
-                    (candidates.clone(), file::CANDIDATES),
-                ];
-                (input, files.into())
+                files.push((model.clone(), file::MODEL.to_owned()));
+                (input, files)
             }
         })
     }
 
-    fn generate_input(&self, starts: Vec<String>, epsilon_at_least: Option<f64>) -> GenerateInput {
-        let c = &self.config;
-        let batch = u64::from(self.generator.batch());
-        GenerateInput {
-            model: file::MODEL.into(),
-            agent: self.generator.agent().map(|_| file::AGENT.into()),
-            starts,
-            elements: c.elements.clone(),
-            max_heavy_atoms: c.max_heavy_atoms,
-            allowed_ring_sizes: c.allowed_ring_sizes.clone(),
-            settings: c.generate.settings.clone(),
-            epsilon_at_least,
-            seed: stream(c.seed, &c.generate.stage, batch),
-            agent_out: PathBuf::from(file::NEW_AGENT),
-            candidates_out: PathBuf::from(file::NEW_CANDIDATES),
-        }
+    fn learning_method(&self, stage: usize) -> Option<&PlannedMethod> {
+        self.plan
+            .methods
+            .get(self.plan.stages[stage].kind.method()?)
     }
 
-    /// Returns the input of a training on the first `observations` evaluated molecules. Those in
-    /// the statistics are passed as such, the others in order of submission, so the model does not
-    /// depend on the order of arrival.
-    fn train_input(&self, observations: usize) -> (TrainInput, Option<FileRef>) {
-        let (statistics, learnt) = match self.generator.statistics() {
-            Some((file, learnt)) => (Some(file.clone()), learnt),
-            None => (None, 0),
+    fn simulate_input(
+        &self,
+        method: &str,
+        smiles: String,
+        xyz: Option<&String>,
+    ) -> Option<SimulateInput> {
+        let planned = self.plan.methods.get(method)?;
+        let mut others = self.plan.methods.values();
+        Some(SimulateInput {
+            request: Request {
+                smiles,
+                engine: planned.qc_engine()?.clone(),
+                seed: EMBEDDING_SEED,
+                geometry: planned
+                    .geometry()
+                    .zip(xyz)
+                    .map(|(first, xyz)| RelaxedGeometry {
+                        level_of_theory: self.plan.level_of(first),
+                        xyz: xyz.clone(),
+                    }),
+            },
+            keep_geometry: others.any(|other| other.geometry() == Some(method)),
+            launch: None,
+        })
+    }
+
+    fn generate_input(
+        &self,
+        stage: usize,
+        starts: Vec<String>,
+        epsilon_at_least: Option<f64>,
+    ) -> Option<GenerateInput> {
+        let MethodKind::Generate { settings } = &self.learning_method(stage)?.kind else {
+            return None;
         };
+        let space = &self.plan.search_space;
+        let round = u64::from(self.round.number());
+        Some(GenerateInput {
+            model: file::MODEL.into(),
+            agent: self.stages[stage]
+                .generate()?
+                .agent
+                .as_ref()
+                .map(|_| file::AGENT.into()),
+            starts,
+            elements: space.elements.clone(),
+            max_heavy_atoms: space.max_heavy_atoms,
+            allowed_ring_sizes: space.allowed_ring_sizes.clone(),
+            settings: settings.clone(),
+            epsilon_at_least,
+            seed: stream(self.plan.seed, &self.plan.stages[stage].name, round),
+            agent_out: PathBuf::from(file::NEW_AGENT),
+            candidates_out: PathBuf::from(file::NEW_CANDIDATES),
+        })
+    }
+
+    /// Returns the input of a training on the first `observations` evaluated molecules. Those that
+    /// are in the statistics already are passed as these, the others one by one in order of
+    /// submission: the order of arrival does not reach the model.
+    fn train_input(
+        &self,
+        stage: usize,
+        observations: usize,
+    ) -> Option<(TaskInput, Vec<InputFile>)> {
+        let MethodKind::Train { settings } = &self.learning_method(stage)?.kind else {
+            return None;
+        };
+        let statistics = self.stages[stage].train()?.statistics.as_ref();
+        let learnt = statistics.map_or(0, |(_, learnt)| *learnt);
         let mut results: Vec<_> = self.evaluated[learnt..observations].iter().collect();
-        results.sort_by_key(|m| m.task);
+        results.sort_by_key(|molecule| molecule.task);
+        let direction = self.plan.objective.direction;
+        let observations = results.into_iter().map(|molecule| Observation {
+            smiles: molecule.smiles.clone(),
+            value: direction.cost(molecule.value),
+        });
         let input = TrainInput {
-            statistics: statistics.as_ref().map(|_| file::STATISTICS.into()),
-            observations: results
-                .into_iter()
-                .map(|molecule| Observation {
-                    smiles: molecule.smiles.clone(),
-                    value: molecule.value,
-                })
-                .collect(),
-            per_atom: self.config.per_atom,
-            settings: self.config.train.settings.clone(),
+            statistics: statistics.map(|_| file::STATISTICS.into()),
+            observations: observations.collect(),
+            per_atom: !self.plan.objective_property().extensive,
+            settings: settings.clone(),
             model_out: file::NEW_MODEL.into(),
             statistics_out: file::NEW_STATISTICS.into(),
         };
-        (input, statistics)
+        let files = statistics.map(|(file, _)| (file.clone(), file::STATISTICS.to_owned()));
+        Some((TaskInput::Train(input), files.into_iter().collect()))
     }
 }
 
-fn simulate_input(
-    engine: &simulate::QcEngine,
-    smiles: String,
-    geometry: Option<RelaxedGeometry>,
-) -> SimulateInput {
-    SimulateInput {
-        request: Request {
-            smiles,
-            engine: engine.clone(),
-            seed: EMBEDDING_SEED,
-            geometry,
-        },
-        launch: None,
-    }
-}
-
-/// Returns the seed of the random stream `name`, `index` of a run: the first eight bytes of a
-/// SHA-256.
+/// The seed of the random stream `name`, `index` of a run: the first eight bytes of a SHA-256.
 pub fn stream(seed: u64, name: &str, index: u64) -> u64 {
     let hash = hash::digest([format!("{seed}/{name}/{index}").as_bytes()]);
     u64::from_be_bytes(hash[..8].try_into().unwrap_or_default())

@@ -1,19 +1,20 @@
-//! Progress of a run, for its observers.
+//! Progress of a run, for those who observe it.
 
 use std::fmt;
 
+use super::stage::{ComputeStage, Stage};
 use super::{Engine, EvaluatedMolecule, Phase};
 
-/// Phase of a run, for its observers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Phase of a run as an observer sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunPhase {
-    /// The free atoms are computed, or the run has not begun.
-    References,
-    /// The initial molecules are evaluated.
-    InitialMolecules,
-    /// No candidate is queued or being evaluated.
+    /// The free atoms are computed.
+    FreeAtoms,
+    /// Stages that run once are active: their names.
+    Stages(Vec<String>),
+    /// The consumer loop has nothing to compute.
     WaitingForGenerator,
-    /// Candidates are evaluated.
+    /// The loops run.
     Searching,
     /// The run has ended.
     Ended,
@@ -21,66 +22,92 @@ pub enum RunPhase {
 
 impl fmt::Display for RunPhase {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::References => "atomic references",
-            Self::InitialMolecules => "initial molecules",
-            Self::WaitingForGenerator => "waiting for the generator",
-            Self::Searching => "searching",
-            Self::Ended => "ended",
-        })
+        match self {
+            Self::FreeAtoms => f.write_str("free atoms"),
+            Self::Stages(names) => f.write_str(&names.join(", ")),
+            Self::WaitingForGenerator => f.write_str("waiting for the generator"),
+            Self::Searching => f.write_str("searching"),
+            Self::Ended => f.write_str("ended"),
+        }
     }
 }
 
-/// Progress of a run.
+/// Counts that tell how far a run is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
-    /// Molecules that were evaluated or failed permanently.
     pub evaluations: usize,
-    /// Evaluations after which the run ends at the latest, initial ones included.
     pub asked_for: usize,
-    /// Molecules that failed permanently.
+    /// Molecules that failed for good.
     pub failures: usize,
-    /// Cache hits, free atoms included.
+    /// Results that an earlier run had.
     pub cached: usize,
-    /// Batches with new candidates.
     pub batches: u32,
-    /// Candidates in the queue.
     pub queued: usize,
-    /// Newest batch in the queue; None if it is empty.
     pub newest_batch: Option<u32>,
-    /// Evaluations that are submitted and have not ended.
     pub in_flight: usize,
-    /// Best evaluated molecule, if there is one.
     pub incumbent: Option<EvaluatedMolecule>,
-    /// Phase of the run.
+    /// Unit of the objective; empty for a plain number.
+    pub unit: String,
     pub phase: RunPhase,
-    /// Tasks of every kind that have ended.
+    /// Tasks that have ended, of every kind.
     pub ended: u64,
 }
 
 impl Engine {
     /// Returns the progress so far.
     pub fn progress(&self) -> Progress {
+        let places = || (0..self.stages.len()).filter_map(|p| Some((p, self.stages[p].compute()?)));
+        let sum = |of: fn(&ComputeStage) -> usize| places().map(|(_, stage)| of(stage)).sum();
+        // In the loops evaluations of the objective count.
+        let counted = places().filter(|(place, _)| {
+            self.plan.stages[*place].in_loop.is_none() || self.is_counted(*place)
+        });
+        let queues = || {
+            self.stages
+                .iter()
+                .filter_map(Stage::screen)
+                .map(|screen| &screen.queue)
+        };
+        let in_loops = if self.plan.has_loops() {
+            self.plan.stop.evaluations
+        } else {
+            None
+        };
+        let once = places().filter(|(place, _)| self.plan.stages[*place].in_loop.is_none());
+        let asked_for: usize = once.map(|(_, stage)| stage.asked_for()).sum();
+        // Of stages that have not begun.
+        let drawn: usize = self.drawn.values().map(Vec::len).sum();
         Progress {
-            evaluations: self.evaluations(),
-            asked_for: self.initial.len() + self.config.stop.evaluations,
-            failures: self.quarantined.len(),
+            evaluations: counted.map(|(_, stage)| stage.ended()).sum(),
+            asked_for: asked_for + drawn + in_loops.unwrap_or(0),
+            failures: sum(ComputeStage::failed),
             cached: self.cached,
-            batches: self.generator.pushed(),
-            queued: self.queue.len(),
-            newest_batch: self.queue.newest_batch(),
-            in_flight: self.simulations,
+            batches: self.round.productive(),
+            queued: queues().map(|queue| queue.len()).sum(),
+            newest_batch: queues().filter_map(|queue| queue.newest_batch()).max(),
+            in_flight: sum(ComputeStage::in_flight),
             incumbent: self.incumbent.clone(),
-            phase: match self.phase {
-                Phase::Fresh | Phase::References => RunPhase::References,
-                Phase::Initial => RunPhase::InitialMolecules,
-                Phase::Loops if self.queue.is_empty() && self.simulations == 0 => {
-                    RunPhase::WaitingForGenerator
-                }
-                Phase::Loops => RunPhase::Searching,
-                Phase::Ended(_) => RunPhase::Ended,
-            },
-            ended: self.last_task - self.live.len() as u64,
+            unit: self.plan.objective_property().unit.name().to_owned(),
+            phase: self.run_phase(),
+            ended: self.ended_tasks,
+        }
+    }
+
+    fn run_phase(&self) -> RunPhase {
+        match self.phase {
+            Phase::Fresh | Phase::FreeAtoms => return RunPhase::FreeAtoms,
+            Phase::Ended(_) => return RunPhase::Ended,
+            Phase::Stages => {}
+        }
+        let stages = self.plan.stages.iter().zip(&self.stages);
+        let active = stages.filter(|(planned, stage)| {
+            planned.in_loop.is_none() && stage.compute().is_some_and(ComputeStage::is_active)
+        });
+        let active: Vec<String> = active.map(|(planned, _)| planned.name.clone()).collect();
+        match active.is_empty() {
+            false => RunPhase::Stages(active),
+            true if self.is_idle() => RunPhase::WaitingForGenerator,
+            true => RunPhase::Searching,
         }
     }
 }

@@ -7,7 +7,7 @@ use crate::task::Candidate;
 
 /// Queue of bounded length between the generator loop and the consumer loop.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct CandidateQueue {
+pub struct CandidateQueue {
     waiting: BTreeMap<(Reverse<u32>, u32), Candidate>,
     capacity: usize,
 }

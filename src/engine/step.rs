@@ -1,4 +1,4 @@
-//! Step of the engine: its records for the store and effects for the driver after one event.
+//! EngineStep of the engine: its records for the store and effects for the driver after one event.
 
 use crate::task::{Attempt, Record, TaskId};
 

@@ -1,51 +1,85 @@
-//! End of a run: reasons to stop, and tasks that are cancelled then.
+//! End of a run: the reasons to stop, and the tasks that are cancelled then.
 
-use crate::task::{Record, StoppedBy, TaskId};
+use crate::config::campaign::Schedule;
+use crate::task::{Candidate, Record, StoppedBy, TaskId};
 
+use super::stage::{ComputeStage, Stage};
 use super::{Effect, Engine, EngineStep, Phase};
 
-/// Number of ended evaluations from which the share of failures counts.
+/// Evaluations that must have ended before the share of failures is judged.
 const FAILURES_JUDGED_FROM: usize = 10;
 
 impl Engine {
-    /// Returns a reason to submit no more tasks. With `schedule: batch` there is one between
-    /// batches only, so the computed molecules do not depend on the number of slots.
+    /// Returns a reason to submit no more tasks. With `schedule: batch` only between batches, so
+    /// that the number of slots cannot decide what was computed.
     pub(super) fn reason_to_stop(&self) -> Option<StoppedBy> {
-        if !self.may_judge() {
+        if self.plan.schedule == Schedule::Batch && !self.is_idle() {
             return None;
         }
-        let stop = &self.config.stop;
-        let reached = |target| self.incumbent.as_ref().is_some_and(|i| i.value <= target);
-        if let Some(reason) = self.failed_too_often() {
-            Some(reason)
-        } else if stop.target.is_some_and(reached) {
+        self.failed_too_often()
+            .or_else(|| match self.plan.has_loops() {
+                false => self.all_complete(),
+                true if self.loops_are_active() => self.reason_to_end_loops(),
+                true => None,
+            })
+    }
+
+    fn failed_too_often(&self) -> Option<StoppedBy> {
+        let (mut ended, mut failed) = (0, 0);
+        for stage in self.stages.iter().filter_map(Stage::compute) {
+            ended += stage.ended();
+            failed += stage.failed();
+        }
+        let limit = self.plan.stop.failure_share * ended as f64;
+        (ended >= FAILURES_JUDGED_FROM && failed as f64 > limit).then_some(StoppedBy::FailureShare)
+    }
+
+    /// The end of a campaign without loops: every stage is complete, or the target is reached.
+    fn all_complete(&self) -> Option<StoppedBy> {
+        let mut stages = self.stages.iter().filter_map(Stage::compute);
+        if self.target_is_reached() {
+            Some(StoppedBy::Target)
+        } else {
+            stages
+                .all(ComputeStage::is_complete)
+                .then_some(StoppedBy::Completed)
+        }
+    }
+
+    /// Returns true if all stages that run once before the loops are complete.
+    pub(super) fn loops_are_active(&self) -> bool {
+        let in_loops = self.plan.stages.iter().enumerate();
+        let mut in_loops = in_loops.filter(|(_, stage)| stage.in_loop.is_some());
+        in_loops.all(|(place, _)| self.is_ready(place))
+    }
+
+    fn target_is_reached(&self) -> bool {
+        let direction = self.direction();
+        let (Some(target), Some(best)) = (self.plan.stop.target, &self.incumbent) else {
+            return false;
+        };
+        direction.cost(best.value) <= direction.cost(target)
+    }
+
+    fn reason_to_end_loops(&self) -> Option<StoppedBy> {
+        let stop = &self.plan.stop;
+        if self.target_is_reached() {
             Some(StoppedBy::Target)
         } else if stop
             .stale_batches
-            .is_some_and(|limit| self.generator.stale() >= limit)
+            .is_some_and(|limit| self.round.stale() >= limit)
         {
             Some(StoppedBy::StaleBatches)
-        } else if self.searched >= stop.evaluations {
+        } else if self.evaluations_left() == 0 {
             Some(StoppedBy::Evaluations)
-        } else if self.generator.barren() >= stop.barren_batches
-            && self.queue.is_empty()
-            && self.simulations == 0
-        {
-            Some(self.generator.why_barren())
+        } else if self.round.barren() >= stop.barren_batches && self.is_idle() {
+            Some(self.round.why_barren())
         } else {
             None
         }
     }
 
-    /// Returns a reason to stop if the share of failures is too high.
-    pub(super) fn failed_too_often(&self) -> Option<StoppedBy> {
-        let ended = self.evaluations();
-        let limit = self.config.stop.failure_share * ended as f64;
-        (ended >= FAILURES_JUDGED_FROM && self.quarantined.len() as f64 > limit)
-            .then_some(StoppedBy::FailureShare)
-    }
-
-    /// Cancels the tasks whose results are not needed, once no more tasks are submitted.
+    /// Cancels the tasks whose results cannot matter, once no more tasks are submitted.
     pub(super) fn cancel_pointless(&mut self, stopped_by: StoppedBy, step: &mut EngineStep) {
         let at_once = !matches!(
             stopped_by,
@@ -53,11 +87,12 @@ impl Engine {
                 | StoppedBy::Target
                 | StoppedBy::StaleBatches
                 | StoppedBy::BarrenBatches
+                | StoppedBy::Completed
         );
         let pointless: Vec<TaskId> = self
-            .live
+            .running
             .iter()
-            .filter(|(_, live)| at_once || !live.spec.is_evaluation())
+            .filter(|(_, running)| at_once || !running.work.is_of_a_molecule())
             .map(|(id, _)| *id)
             .collect();
         for task in pointless {
@@ -70,14 +105,13 @@ impl Engine {
         let Some(stopped_by) = self.stopping else {
             return;
         };
-        if self.is_ended() || !self.live.is_empty() {
+        if self.is_ended() || !self.running.is_empty() {
             return;
         }
-        for left in std::iter::from_fn(|| self.queue.pop()) {
-            step.records.push(Record::Superseded {
-                batch: left.batch,
-                rank: left.rank,
-            });
+        for screen in self.stages.iter_mut().filter_map(Stage::screen_mut) {
+            while let Some(Candidate { batch, rank, .. }) = screen.queue.pop() {
+                step.records.push(Record::Superseded { batch, rank });
+            }
         }
         self.phase = Phase::Ended(stopped_by);
         step.records.push(Record::RunEnded { stopped_by });

@@ -1,116 +1,133 @@
-//! Tasks of a run: created, retried, ended, cancelled.
+//! Tasks of a run: created, ended, tried again, cancelled.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::StageKind;
+use crate::property::Leaf;
 use crate::task::{
-    Attempt, Candidate, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record,
-    Retries, StoppedBy, TaskId, TaskState, Usage,
+    Attempt, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, Retries,
+    TaskId, TaskState, Usage,
 };
 
+use super::stage::Turn;
 use super::{Effect, Engine, EngineStep};
 
 /// A task that has not ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct LiveTask {
+pub(super) struct RunningTask {
     pub state: TaskState,
-    pub spec: TaskSpec,
-    /// End of the backoff of the present attempt, milliseconds since the Unix epoch.
+    pub work: Work,
+    /// Before this the present attempt must not start, milliseconds since the Unix epoch.
     pub not_before: Option<i64>,
 }
 
-/// Purpose of a task, with everything that its input is made of.
+/// Purpose of a task, with all that its input is made of.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum TaskSpec {
-    Reference {
+pub(super) enum Work {
+    FreeAtom {
+        method: String,
         element: String,
     },
-    /// First step of an evaluation at a two-step level.
-    Relax(Candidate),
-    Evaluate {
-        candidate: Candidate,
-        /// Geometry from the first step, XYZ format, angstrom; None if there is no first step.
+    /// A calculation of a molecule.
+    Molecule {
+        method: String,
+        smiles: String,
+        /// The geometry to begin with in the XYZ format, where another method gives it.
         geometry: Option<String>,
     },
     Train {
+        stage: usize,
         observations: usize,
     },
     Generate {
+        stage: usize,
         model: FileRef,
         starts: Vec<String>,
         epsilon_at_least: Option<f64>,
     },
     Screen {
+        stage: usize,
         model: FileRef,
-        candidates: FileRef,
+        candidates: Vec<FileRef>,
+        /// Lowest cost so far.
         incumbent: Option<f64>,
     },
 }
 
+/// Stage of the tasks that compute free atoms.
+const FREE_ATOMS: &str = "free_atoms";
+
 impl Engine {
-    /// Creates the next task and submits its first attempt.
-    pub(super) fn submit(&mut self, spec: TaskSpec, step: &mut EngineStep) {
+    /// Creates a task and has its first attempt started.
+    pub(super) fn submit(&mut self, work: Work, step: &mut EngineStep) {
         self.last_task += 1;
-        self.submit_as(TaskId(self.last_task), spec, step);
+        self.submit_as(TaskId(self.last_task), work, step);
     }
 
-    /// Creates a task of a given number and submits its first attempt.
-    pub(super) fn submit_as(&mut self, task: TaskId, spec: TaskSpec, step: &mut EngineStep) {
-        let (smiles, batch) = match &spec {
-            TaskSpec::Reference { element } => (Some(format!("[{element}]")), None),
-            TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } => {
-                (Some(c.smiles.clone()), Some(c.batch))
-            }
-            TaskSpec::Train { .. } | TaskSpec::Generate { .. } | TaskSpec::Screen { .. } => {
-                (None, Some(self.generator.batch()))
-            }
+    /// Creates a task with a number that was reserved.
+    pub(super) fn submit_as(&mut self, task: TaskId, work: Work, step: &mut EngineStep) {
+        let (stage, smiles, batch) = match &work {
+            Work::FreeAtom { element, .. } => (FREE_ATOMS, Some(format!("[{element}]")), None),
+            Work::Molecule { smiles, .. } => match self.evaluation_of(smiles) {
+                Some((batch, stage)) => (stage, Some(smiles.clone()), Some(batch)),
+                None => ("", Some(smiles.clone()), None),
+            },
+            Work::Train { stage, .. } | Work::Generate { stage, .. } => (
+                self.plan.stages[*stage].name.as_str(),
+                None,
+                Some(self.first_batch()),
+            ),
+            Work::Screen { stage, .. } => (
+                self.plan.stages[*stage].name.as_str(),
+                None,
+                Some(self.batch_of(*stage)),
+            ),
         };
         step.records.push(Record::TaskCreated {
             task,
-            stage: self.stage(&spec).0.to_owned(),
+            stage: stage.to_owned(),
+            method: self.method(&work).to_owned(),
             smiles,
             batch,
         });
-        if let TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } = &spec {
-            step.records.push(Record::Evaluating {
-                batch: c.batch,
-                rank: c.rank,
-                task,
-            });
-        }
         step.effects.push(Effect::Submit { task, attempt: 1 });
-        self.live.insert(
+        self.running.insert(
             task,
-            LiveTask {
+            RunningTask {
                 state: TaskState::first(),
-                spec,
+                work,
                 not_before: None,
             },
         );
     }
 
-    /// Returns the name of the stage that `spec` belongs to, and its retries.
-    pub(super) fn stage(&self, spec: &TaskSpec) -> (&str, &Retries) {
-        let c = &self.config;
-        match spec {
-            TaskSpec::Reference { .. } => (&c.references.stage, &self.atom_retries),
-            TaskSpec::Relax(candidate) => {
-                let stage = self.evaluation_stage(candidate);
-                let first = stage.geometry.as_ref();
-                first.map_or((&stage.stage, &stage.retries), |g| (&g.stage, &g.retries))
+    /// Name of the method that `work` is done by.
+    pub(super) fn method<'a>(&'a self, work: &'a Work) -> &'a str {
+        match work {
+            Work::FreeAtom { method, .. } | Work::Molecule { method, .. } => method,
+            Work::Train { stage, .. }
+            | Work::Generate { stage, .. }
+            | Work::Screen { stage, .. } => {
+                let method = self.plan.stages[*stage].kind.method();
+                method.map_or("", String::as_str)
             }
-            TaskSpec::Evaluate { candidate, .. } => {
-                let stage = self.evaluation_stage(candidate);
-                (&stage.stage, &stage.retries)
-            }
-            TaskSpec::Train { .. } => (&c.train.stage, &c.train.retries),
-            TaskSpec::Generate { .. } => (&c.generate.stage, &c.generate.retries),
-            TaskSpec::Screen { .. } => (&c.screen.stage, &c.screen.retries),
         }
     }
 
-    /// Submits the next attempt of a task after the end of one, or ends the task.
+    fn retries(&self, work: &Work) -> Retries {
+        let own = |method: &str| self.plan.methods.get(method).map(|m| m.retries.clone());
+        let retries = match work {
+            Work::FreeAtom { method, .. } => self.free_atoms.retries(method).cloned(),
+            _ => own(self.method(work)),
+        };
+        retries.unwrap_or_default()
+    }
+
+    /// Moves a task on after the end of an attempt: to the next attempt, or to its end.
     ///
     /// # Errors
     ///
-    /// Fails if the attempt is not outstanding; nothing has changed then.
+    /// The attempt is not under way; nothing has changed then.
     pub(super) fn attempt_ended(
         &mut self,
         task: TaskId,
@@ -121,12 +138,12 @@ impl Engine {
         step: &mut EngineStep,
     ) -> Result<(), IllegalEvent> {
         let illegal = IllegalEvent { task, attempt };
-        let Some(live) = self.live.get(&task) else {
+        let Some(running) = self.running.get(&task) else {
             return Err(illegal);
         };
-        let failure = self.failure(&live.spec, outcome);
-        let retries = self.stage(&live.spec).1;
-        let Some(state) = live.state.after(attempt, failure.as_ref(), retries) else {
+        let failure = self.failure(&running.work, outcome);
+        let retries = self.retries(&running.work);
+        let Some(state) = running.state.after(attempt, failure.as_ref(), &retries) else {
             return Err(illegal);
         };
         step.records
@@ -155,13 +172,13 @@ impl Engine {
         at: i64,
         step: &mut EngineStep,
     ) {
-        let Some(live) = self.live.get(&task) else {
+        let Some(running) = self.running.get(&task) else {
             return;
         };
         let TaskState::Submitted { attempt, .. } = state else {
             return;
         };
-        let wait = self.stage(&live.spec).1.wait(attempt as usize - 1);
+        let wait = self.retries(&running.work).wait(attempt as usize - 1);
         let wait = wait.as_millis() as i64;
         let not_before = (wait > 0).then(|| at.saturating_add(wait));
         step.records.push(Record::TaskAgain {
@@ -177,13 +194,14 @@ impl Engine {
                 not_before,
             },
         });
-        if let Some(live) = self.live.get_mut(&task) {
-            live.state = state;
-            live.not_before = not_before;
+        if let Some(running) = self.running.get_mut(&task) {
+            running.state = state;
+            running.not_before = not_before;
         }
     }
 
-    /// Removes a task that succeeded or failed permanently, and passes its outcome to its loop.
+    /// Removes a task that succeeded or failed for good, and hands its answer to the loop that it
+    /// belongs to.
     fn task_ended(
         &mut self,
         task: TaskId,
@@ -192,81 +210,122 @@ impl Engine {
         outcome: &Outcome,
         step: &mut EngineStep,
     ) {
-        let Some(LiveTask { spec, .. }) = self.live.remove(&task) else {
+        let Some(RunningTask { work, .. }) = self.running.remove(&task) else {
             return;
         };
+        self.ended_tasks += 1;
         let answer = (state == EndState::Succeeded).then_some(outcome);
         step.records.push(Record::TaskEnded { task, state, usage });
-        match spec {
-            TaskSpec::Reference { element } => self.reference_ended(element, answer, step),
-            TaskSpec::Relax(candidate) => self.first_step_ended(task, candidate, answer, step),
-            TaskSpec::Evaluate { candidate, .. } => {
-                self.evaluation_ended(task, candidate, answer, step);
+        match work {
+            Work::FreeAtom { method, element } => {
+                self.free_atom_ended(method, element, answer, step)
             }
-            spec @ (TaskSpec::Train { .. }
-            | TaskSpec::Generate { .. }
-            | TaskSpec::Screen { .. }) => {
-                self.generator_task_ended(spec, answer, step);
+            Work::Molecule { method, smiles, .. } => {
+                self.calculation_ended(task, (method, smiles), answer, step);
+            }
+            Work::Train {
+                stage,
+                observations,
+            } => {
+                let succeeded = self.training_ended(stage, observations, answer, step);
+                self.end_turn(stage, Turn::of(succeeded));
+            }
+            Work::Generate { stage, .. } => {
+                let succeeded = self.generation_ended(stage, answer, step);
+                self.end_turn(stage, Turn::of(succeeded));
+            }
+            Work::Screen { stage, .. } => {
+                let succeeded = self.screening_ended(stage, answer);
+                self.end_turn(stage, Turn::of(succeeded));
             }
         }
     }
 
-    /// Returns the failure that `outcome` means for `spec`; None if it is a success.
-    pub(super) fn failure(&self, spec: &TaskSpec, outcome: &Outcome) -> Option<Failure> {
-        let unreadable = |message: &str| {
-            Some(Failure {
-                kind: FailureKind::Unreadable,
-                message: message.to_owned(),
-            })
-        };
-        match (spec, outcome) {
-            (_, Outcome::Failed(failure)) => Some(failure.clone()),
-            (TaskSpec::Evaluate { .. }, Outcome::Simulated { .. })
-                if self.evaluation_of(outcome).is_none() =>
-            {
-                unreadable(
-                    "the energy is not a number, or an element of the molecule has no reference",
-                )
+    /// Returns the reason for which `outcome` is no answer to `work`; none if it is one.
+    pub(super) fn failure(&self, work: &Work, outcome: &Outcome) -> Option<Failure> {
+        let message = match (work, outcome) {
+            (_, Outcome::Failed(failure)) => return Some(failure.clone()),
+            (Work::FreeAtom { method, .. }, Outcome::Simulated { quantities, .. }) => {
+                self.missing_quantity(method, quantities, true)?
             }
-            (TaskSpec::Reference { .. } | TaskSpec::Evaluate { .. }, Outcome::Simulated { .. })
-            | (TaskSpec::Relax(_), Outcome::Relaxed { .. })
-            | (TaskSpec::Train { .. }, Outcome::Trained { .. })
-            | (TaskSpec::Generate { .. }, Outcome::Generated { .. })
-            | (TaskSpec::Screen { .. }, Outcome::Screened { .. }) => None,
-            _ => unreadable("the result is not of the kind that was asked for"),
-        }
-    }
-
-    /// Records the energy of a free atom; without one the run stops.
-    pub(super) fn reference_ended(
-        &mut self,
-        element: String,
-        answer: Option<&Outcome>,
-        step: &mut EngineStep,
-    ) {
-        match answer {
-            Some(Outcome::Simulated {
-                total_energy_hartree,
-                ..
-            }) => {
-                let total_energy_hartree = *total_energy_hartree;
-                step.records.push(Record::Reference {
-                    element: element.clone(),
-                    total_energy_hartree,
+            (
+                Work::Molecule { method, .. },
+                Outcome::Simulated {
+                    quantities,
+                    atoms,
+                    xyz,
+                },
+            ) => {
+                let atom = atoms
+                    .keys()
+                    .find(|element| self.free_atoms.lacks(method, element));
+                let begins = |other: &crate::plan::PlannedMethod| other.geometry() == Some(method);
+                let missing = self.missing_quantity(method, quantities, false);
+                let missing = missing.or_else(|| {
+                    atom.map(|element| {
+                        format!("the element {element} of the molecule has no free atom")
+                    })
                 });
-                self.references.insert(element, total_energy_hartree);
+                let lacks_geometry = xyz.is_none() && self.plan.methods.values().any(begins);
+                missing
+                    .or_else(|| lacks_geometry.then(|| "the result has no geometry".to_owned()))?
             }
-            _ => self.stopping = self.stopping.or(Some(StoppedBy::References)),
-        }
+            (Work::Train { .. }, Outcome::Trained { .. })
+            | (Work::Generate { .. }, Outcome::Generated { .. })
+            | (Work::Screen { .. }, Outcome::Screened { .. }) => return None,
+            _ => "the result is not of the kind that was asked for".to_owned(),
+        };
+        Some(Failure {
+            kind: FailureKind::Unreadable,
+            message,
+        })
     }
 
-    /// Cancels a task.
+    /// The first quantity of a method that an expression needs and a result lacks.
+    fn missing_quantity(
+        &self,
+        method: &str,
+        quantities: &BTreeMap<String, f64>,
+        is_free_atom: bool,
+    ) -> Option<String> {
+        let properties = self
+            .plan
+            .stages
+            .iter()
+            .filter_map(|stage| match &stage.kind {
+                StageKind::Compute { property, .. } => self.plan.properties.get(property),
+                _ => None,
+            });
+        let needed: BTreeSet<&str> = properties
+            .flat_map(|property| property.expression.leaves())
+            .filter_map(|leaf| match leaf {
+                Leaf::Quantity(of) if !is_free_atom && of.method == method => {
+                    Some(of.quantity.as_str())
+                }
+                Leaf::FreeAtoms(of) if is_free_atom && of.method == method => {
+                    Some(of.quantity.as_str())
+                }
+                _ => None,
+            })
+            .collect();
+        needed
+            .into_iter()
+            .find_map(|name| match quantities.get(name) {
+                None => Some(format!("the result has no `{name}`")),
+                Some(value) if !value.is_finite() => Some(format!("`{name}` is not a number")),
+                Some(_) => None,
+            })
+    }
+
+    /// Cancels a task, and what depends on it.
     pub(super) fn cancel(&mut self, task: TaskId, step: &mut EngineStep) {
-        let Some(live) = self.live.remove(&task) else {
+        let Some(running) = self.running.remove(&task) else {
             return;
         };
+        self.ended_tasks += 1;
         step.effects.extend(
-            live.attempt()
+            running
+                .attempt()
                 .map(|attempt| Effect::Cancel { task, attempt }),
         );
         step.records.push(Record::TaskEnded {
@@ -274,32 +333,19 @@ impl Engine {
             state: EndState::Cancelled,
             usage: Usage::default(),
         });
-        match live.spec {
-            TaskSpec::Relax(c) | TaskSpec::Evaluate { candidate: c, .. } => {
-                self.simulations -= 1;
-                self.known.remove(&c.smiles);
-                step.records.push(Record::EvaluationCancelled {
-                    batch: c.batch,
-                    rank: c.rank,
-                });
-            }
-            TaskSpec::Train { .. } | TaskSpec::Generate { .. } | TaskSpec::Screen { .. } => {
-                self.generator.forget_batch()
-            }
-            TaskSpec::Reference { .. } => {}
+        if let Work::Molecule { smiles, .. } = running.work {
+            self.cancel_evaluations(&smiles, step);
         }
     }
 }
 
-impl TaskSpec {
-    /// Returns true for a step of an evaluation.
-    pub(super) fn is_evaluation(&self) -> bool {
-        matches!(self, Self::Relax(_) | Self::Evaluate { .. })
+impl Work {
+    pub(super) fn is_of_a_molecule(&self) -> bool {
+        matches!(self, Self::Molecule { .. })
     }
 }
 
-impl LiveTask {
-    /// Returns the number of the outstanding attempt.
+impl RunningTask {
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self.state {
             TaskState::Submitted { attempt, .. } => Some(attempt),

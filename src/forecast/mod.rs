@@ -17,7 +17,6 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::config::campaign::Campaign;
 use crate::plan::Plan;
 use crate::task::{IllegalEvent, StoppedBy};
 
@@ -107,15 +106,12 @@ pub struct SearchForecast {
 pub struct Best {
     /// SMILES, with the number of its copy.
     pub smiles: String,
-    /// Value of its objective, hartree.
-    pub value_hartree: f64,
-    /// Number of evaluated molecules when it was found, itself included.
+    /// Value of the objective, in its unit.
+    pub value: f64,
     pub found_after_evaluations: usize,
     /// Time at which it was found, seconds since the begin.
     pub found_after_seconds: f64,
-    /// Lowest objective of the table, hartree.
-    pub lowest_hartree: f64,
-    /// Distinct molecules of the table.
+    /// Molecules of the table.
     pub molecules: usize,
 }
 
@@ -124,19 +120,9 @@ pub struct Best {
 pub enum ForecastError {
     /// The table is too small for the initial molecules.
     #[error("the table holds {found} molecules, and {asked} are to be drawn at the start")]
-    TooFewMolecules {
-        /// Molecules of the table, copies included.
-        found: usize,
-        /// Initial molecules of the campaign.
-        asked: usize,
-    },
-    /// No event is due although the run has not ended.
-    #[error("the stage `{stage}` waits for something that never comes")]
-    Stuck {
-        /// Stage of an outstanding task.
-        stage: String,
-    },
-    /// The engine rejected an event.
+    TooFewMolecules { found: usize, asked: usize },
+    #[error("the method `{method}` waits for something that never comes")]
+    Stuck { method: String },
     #[error("the engine was told what cannot have happened")]
     Illegal(#[from] IllegalEvent),
 }
@@ -148,13 +134,12 @@ pub enum ForecastError {
 ///
 /// Fails if the table is too small, or no event is due before the run has ended.
 pub fn forecast(
-    campaign: &Campaign,
     plan: &Plan,
     machine: &Machine,
     table: &Table,
     assumptions: &Assumptions,
 ) -> Result<Forecast, ForecastError> {
-    let mut run = SimulatedRun::new(campaign, plan, machine, table, assumptions);
+    let mut run = SimulatedRun::new(plan, machine, table, assumptions);
     let stopped_by = run.run_to_end()?;
     Ok(run.forecast(machine, stopped_by))
 }

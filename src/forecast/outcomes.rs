@@ -51,22 +51,22 @@ impl<'t> OutcomeModel<'t> {
                 _ if self.fails(&input.request.smiles, random) => {
                     failed(FailureKind::Exit, ASSUMED)
                 }
-                Some((total_energy_hartree, atoms)) => Outcome::Simulated {
-                    total_energy_hartree,
+                Some((energy, atoms)) => Outcome::Simulated {
+                    // Only energies are in the table; the others are there for the engine to go on.
+                    quantities: (input.request.engine.quantities().into_keys())
+                        .map(|name| (name, energy))
+                        .collect(),
                     atoms,
+                    xyz: input.keep_geometry.then(String::new),
                 },
                 None => failed(FailureKind::Unsupported, "not in the table"),
-            },
-            TaskInput::Relax(input) => match self.fails(&input.request.smiles, random) {
-                true => failed(FailureKind::Exit, ASSUMED),
-                false => Outcome::Relaxed { xyz: String::new() },
             },
             TaskInput::Train(_) => Outcome::Trained {
                 model: self.file(),
                 statistics: Some(self.file()),
                 molecules: 0,
                 groups: 0,
-                rmse_hartree: self.error,
+                rmse: self.error,
             },
             TaskInput::Generate(input) => {
                 self.visits = input.settings.episodes * input.settings.steps;

@@ -14,8 +14,8 @@ use super::table::Table;
 use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, SearchForecast};
-use crate::config::campaign::{Campaign, MethodKind};
-use crate::engine::{Effect, Engine, EngineConfig, EngineStep, stream};
+use crate::config::campaign::{Loop, MethodKind};
+use crate::engine::{Effect, Engine, EngineStep, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
 
@@ -35,11 +35,9 @@ pub struct SimulatedRun<'t> {
     /// Names of the partitions.
     names: Vec<String>,
     partitions: Vec<SimulatedPartition>,
-    stages: BTreeMap<String, StageTimes>,
-    /// Index of the partition that evaluates candidates.
+    methods: BTreeMap<String, MethodTimes>,
+    /// The partition that evaluates candidates.
     evaluating: usize,
-    /// Number of initial molecules.
-    initial: usize,
     tally: Tally,
     best: Option<Best>,
 }
@@ -61,10 +59,9 @@ enum PendingEvent {
     TimeIsUp,
 }
 
-/// Partition and durations of the tasks of a stage.
+/// The tasks of a method.
 #[derive(Clone, Copy)]
-struct StageTimes {
-    /// Index of the partition.
+struct MethodTimes {
     partition: usize,
     limits: Limits,
     times: Times,
@@ -73,30 +70,28 @@ struct StageTimes {
 impl<'t> SimulatedRun<'t> {
     /// Returns a run that has not begun.
     pub fn new(
-        campaign: &Campaign,
         plan: &Plan,
         machine: &Machine,
         table: &'t Table,
         assumptions: &Assumptions,
     ) -> Self {
-        let config = EngineConfig::new(campaign, plan);
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
-        let stages = plan.stages().into_iter().map(|planned| {
-            let times = match planned.method.kind {
+        let methods = plan.methods.values().map(|planned| {
+            let times = match planned.kind {
                 MethodKind::Simulate { .. } => assumptions.task_time,
                 MethodKind::Generate { .. } => assumptions.ml_time,
                 MethodKind::Train { .. } | MethodKind::Screen { .. } => assumptions.fit_time,
             };
-            let stage = StageTimes {
+            let method = MethodTimes {
                 partition: place(&planned.partition_name),
                 limits: planned.limits,
                 times,
             };
-            (planned.stage.clone(), stage)
+            (planned.name.clone(), method)
         });
         let mut run = Self {
-            random: ChaCha8Rng::seed_from_u64(stream(config.seed, "forecast", 0)),
+            random: ChaCha8Rng::seed_from_u64(stream(plan.seed, "forecast", 0)),
             outcomes: OutcomeModel::new(table, assumptions.failures, assumptions.skill),
             now: 0,
             agenda: BinaryHeap::new(),
@@ -104,25 +99,24 @@ impl<'t> SimulatedRun<'t> {
             partitions: (machine.partitions.values())
                 .map(|supply| SimulatedPartition::new(*supply, assumptions.queue_wait))
                 .collect(),
-            stages: stages.collect(),
-            evaluating: place(&plan.evaluate.partition_name),
-            initial: config.initial_count,
+            methods: methods.collect(),
+            evaluating: place(evaluating(plan)),
             tally: Tally::new(names.len()),
-            engine: Engine::new(config),
+            engine: Engine::new(plan.clone()),
             best: None,
             names,
         };
-        if let Some(limit) = campaign.stop.wall_time {
+        if let Some(limit) = plan.stop.wall_time {
             run.enter(millis(limit.get()), PendingEvent::TimeIsUp);
         }
         run
     }
 
-    /// Runs to the end; returns the reason for it.
+    /// From the first molecule to the end; why that came.
     pub fn run_to_end(&mut self) -> Result<StoppedBy, ForecastError> {
-        let (initial, reserve) = self.draw()?;
+        let (molecules, reserve) = self.draw()?;
         self.take(Fact::Began {
-            initial,
+            molecules,
             reserve,
             atom_retries: 0,
         })?;
@@ -156,17 +150,31 @@ impl<'t> SimulatedRun<'t> {
         }
     }
 
-    /// Draws initial molecules and reserve, without repetition.
-    fn draw(&mut self) -> Result<(Vec<String>, Vec<String>), ForecastError> {
-        let (found, asked) = (self.outcomes.table.size(), self.initial);
+    /// The molecules of the stages that take them from the source, by stage, and some more; without
+    /// repetition.
+    fn draw(&mut self) -> Result<(BTreeMap<String, Vec<String>>, Vec<String>), ForecastError> {
+        let found = self.outcomes.table.size();
+        let draws = self.engine.plan().draws();
+        // The whole source has as many molecules as the table has distinct ones.
+        let draws = draws.map(|(stage, count)| {
+            (
+                stage.to_owned(),
+                count.unwrap_or(self.outcomes.table.distinct()),
+            )
+        });
+        let draws: Vec<(String, usize)> = draws.collect();
+        let asked: usize = draws.iter().map(|(_, count)| count).sum();
         if found < asked {
             return Err(ForecastError::TooFewMolecules { found, asked });
         }
         let mut all: Vec<usize> = (0..found).collect();
         let (drawn, _) = all.partial_shuffle(&mut self.random, asked + RESERVE.min(found - asked));
-        let mut initial: Vec<String> = drawn.iter().map(|m| self.outcomes.table.name(*m)).collect();
-        let reserve = initial.split_off(asked);
-        Ok((initial, reserve))
+        let mut drawn: Vec<String> = drawn.iter().map(|m| self.outcomes.table.name(*m)).collect();
+        let mut molecules = BTreeMap::new();
+        for (stage, count) in draws {
+            molecules.insert(stage, drawn.drain(..count).collect());
+        }
+        Ok((molecules, drawn))
     }
 
     fn ended(
@@ -224,15 +232,15 @@ impl<'t> SimulatedRun<'t> {
 
     /// Adds an attempt to its partition; returns the index of that.
     fn submit(&mut self, task: TaskId, attempt: Attempt) -> Option<usize> {
-        let stage = self.stages.get(self.engine.stage_of(task)?)?;
-        self.tally.tasks[stage.partition] += u64::from(attempt == 1);
-        self.partitions[stage.partition].submit(WaitingTask {
+        let method = self.methods.get(self.engine.method_of(task)?)?;
+        self.tally.tasks[method.partition] += u64::from(attempt == 1);
+        self.partitions[method.partition].submit(WaitingTask {
             task,
             attempt,
-            time: stage.times.draw(&mut self.random),
-            limits: stage.limits,
+            time: method.times.draw(&mut self.random),
+            limits: method.limits,
         });
-        Some(stage.partition)
+        Some(method.partition)
     }
 
     fn advance(&mut self, place: usize) {
@@ -257,14 +265,13 @@ impl<'t> SimulatedRun<'t> {
         if self
             .best
             .as_ref()
-            .is_none_or(|best| best.value_hartree != incumbent.value)
+            .is_none_or(|best| best.value != incumbent.value)
         {
             self.best = Some(Best {
                 smiles: incumbent.smiles.clone(),
-                value_hartree: incumbent.value,
+                value: incumbent.value,
                 found_after_evaluations: self.engine.evaluated().len(),
                 found_after_seconds: seconds(self.now),
-                lowest_hartree: self.outcomes.table.lowest(),
                 molecules: self.outcomes.table.distinct(),
             });
         }
@@ -272,11 +279,11 @@ impl<'t> SimulatedRun<'t> {
 
     fn stuck(&self) -> ForecastError {
         let waiting = self.engine.outstanding();
-        let stage = waiting
+        let method = waiting
             .first()
-            .and_then(|(task, _)| self.engine.stage_of(*task));
+            .and_then(|(task, _)| self.engine.method_of(*task));
         ForecastError::Stuck {
-            stage: stage.unwrap_or_default().to_owned(),
+            method: method.unwrap_or_default().to_owned(),
         }
     }
 
@@ -333,6 +340,20 @@ impl<'t> SimulatedRun<'t> {
             best: self.best,
         }
     }
+}
+
+/// The partition that evaluates candidates: that of the last method of the consumer loop, or of the
+/// first stage without one.
+fn evaluating(plan: &Plan) -> &str {
+    let consumer = plan
+        .stages_in(Loop::Consumer)
+        .map(|(_, stage)| stage)
+        .next();
+    let stage = consumer.or(plan.stages.first());
+    let methods = stage
+        .map(|stage| plan.methods_of(stage))
+        .unwrap_or_default();
+    methods.last().map_or("", |method| &method.partition_name)
 }
 
 fn seconds(time: Millis) -> f64 {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::chem::Molecule;
 use crate::chem::qm9::{Qm9, Qm9Entry};
-use crate::config::campaign::{Campaign, Objective, SearchSpace};
+use crate::config::campaign::SearchSpace;
 
 /// U0 of the free atoms at the level of QM9, hartree (supplement of the data set).
 const ATOMS: [(&str, f64); 5] = [
@@ -26,7 +26,7 @@ pub struct Table {
     by_smiles: HashMap<String, usize>,
     /// Copies of each molecule, itself included.
     copies: usize,
-    /// Mean of the objective, hartree.
+    /// Mean and standard deviation of the atomization energies, hartree.
     mean: f64,
     /// Standard deviation of the objective, hartree.
     deviation: f64,
@@ -39,7 +39,7 @@ struct TableMolecule {
     u0_hartree: f64,
     /// Number of atoms of each element of `ATOMS`.
     counts: [u32; ATOMS.len()],
-    /// Value of the objective, hartree.
+    /// Atomization energy, hartree.
     value: f64,
 }
 
@@ -47,14 +47,13 @@ struct TableMolecule {
 const COPY: char = '~';
 
 impl Table {
-    /// Returns a table for `campaign`, with so many copies that `molecules` are no more than half
-    /// of all; None if no molecule of QM9 lies in the search space.
-    pub fn open(campaign: &Campaign, molecules: usize) -> Option<Self> {
-        let per_atom = campaign.objective == Objective::AtomizationEnergyPerAtom;
+    /// So many copies that `molecules` are no more than half of all; none if the search space has
+    /// nothing of QM9. `per_atom`: atomization energies are divided by the number of atoms.
+    pub fn open(space: &SearchSpace, per_atom: bool, molecules: usize) -> Option<Self> {
         let qm9 = Qm9::open();
         let (mut rows, mut by_smiles) = (Vec::new(), HashMap::new());
         let entries = qm9.molecules();
-        let entries = entries.filter(|entry| lies_in(&campaign.search_space, entry.smiles));
+        let entries = entries.filter(|entry| lies_in(space, entry.smiles));
         let entries: Vec<Qm9Entry> = entries.collect();
         let every = entries.len().div_ceil(MOST).max(1);
         for entry in entries.into_iter().step_by(every) {
@@ -103,23 +102,23 @@ impl Table {
         }
     }
 
-    /// Returns the objective of the molecule with this index, hartree.
-    pub(super) fn value(&self, molecule: usize) -> f64 {
+    /// Atomization energy, hartree.
+    pub fn value(&self, molecule: usize) -> f64 {
         self.rows[molecule % self.rows.len()].value
     }
 
-    /// Returns the standard deviation of the objective, hartree.
-    pub(super) fn deviation(&self) -> f64 {
+    /// Standard deviation of the atomization energies, hartree.
+    pub fn deviation(&self) -> f64 {
         self.deviation
     }
 
-    /// Returns the mean of the objective, hartree.
-    pub(super) fn mean(&self) -> f64 {
+    /// Mean of the atomization energies, hartree.
+    pub fn mean(&self) -> f64 {
         self.mean
     }
 
-    /// Returns the lowest objective, hartree.
-    pub(super) fn lowest(&self) -> f64 {
+    /// The lowest value of the atomization energies, hartree.
+    pub fn lowest(&self) -> f64 {
         let values = self.rows.iter().map(|row| row.value);
         values.fold(f64::INFINITY, f64::min)
     }

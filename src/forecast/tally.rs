@@ -117,7 +117,7 @@ impl Tally {
                     self.evaluated += 1;
                     self.in_flight.remove(&(*batch, *rank));
                 }
-                Record::EvaluationFailed { batch, rank } => {
+                Record::EvaluationFailed { batch, rank, .. } => {
                     self.in_flight.remove(&(*batch, *rank));
                 }
                 Record::Queued(candidate) if candidate.batch > 0 => self.queued += 1,

@@ -9,9 +9,9 @@ pub fn crowded(site: &Site, plan: &Plan) -> Option<String> {
     let mut wanted = 0;
     let mut parts = Vec::new();
     for (name, partition) in &site.partitions {
-        let stages = plan.stages().into_iter();
-        let stages = stages.filter(|stage| stage.partition_name == *name);
-        let widest = stages.map(|stage| stage.cores_per_node()).max();
+        let methods = plan.methods.values();
+        let methods = methods.filter(|method| method.partition_name == *name);
+        let widest = methods.map(|method| method.cores_per_node()).max();
         let Some(cores) = widest.filter(|_| partition.runs_on_this_host()) else {
             continue;
         };
@@ -22,7 +22,7 @@ pub fn crowded(site: &Site, plan: &Plan) -> Option<String> {
     let all = site.node.cores.count();
     (wanted > all).then(|| {
         format!(
-            "tasks that run at once need {wanted} cores ({}), but this host has {all}: they will share cores",
+            "tasks that run at once want {wanted} cores ({}), and this host has {all}: they will share them",
             parts.join(", ")
         )
     })

@@ -2,23 +2,22 @@
 
 use std::fmt::Write;
 
-use super::{EdgeKind, Plan, PlannedStage};
+use super::{EdgeKind, Plan, PlannedStage, StageKind};
 
 /// The graph in the language of Graphviz.
 pub fn dot(plan: &Plan) -> String {
     let mut text = String::from("digraph campaign {\n  rankdir=LR;\n  node [shape=box];\n");
-    for stage in plan.stages() {
+    for stage in &plan.stages {
         let _ = writeln!(
             text,
             "  {} [label={}];",
-            quoted(&stage.stage),
-            quoted(&label(stage, "\\n"))
+            quoted(&stage.name),
+            quoted(&label(plan, stage, "\\n"))
         );
     }
     for edge in &plan.edges {
         let style = match edge.kind {
             EdgeKind::After => "",
-            EdgeKind::Geometry => " [label=\"geometry\"]",
             EdgeKind::Loop => " [style=dashed, label=\"loop\"]",
             EdgeKind::Results => " [style=dashed, label=\"results\"]",
         };
@@ -35,21 +34,20 @@ pub fn dot(plan: &Plan) -> String {
 
 /// The graph in the language of Mermaid, which Markdown viewers draw.
 pub fn mermaid(plan: &Plan) -> String {
-    let stages = plan.stages();
+    let stages = &plan.stages;
     // Stage names may hold what Mermaid would read as syntax.
-    let id = |name: &str| match stages.iter().position(|stage| stage.stage == name) {
+    let id = |name: &str| match stages.iter().position(|stage| stage.name == name) {
         Some(index) => format!("s{index}"),
         None => "s".into(),
     };
     let mut text = String::from("flowchart LR\n");
-    for stage in &stages {
-        let label = label(stage, "<br/>").replace('"', "#quot;");
-        let _ = writeln!(text, "  {}[\"{label}\"]", id(&stage.stage));
+    for stage in stages {
+        let label = label(plan, stage, "<br/>").replace('"', "#quot;");
+        let _ = writeln!(text, "  {}[\"{label}\"]", id(&stage.name));
     }
     for edge in &plan.edges {
         let arrow = match edge.kind {
             EdgeKind::After => "-->",
-            EdgeKind::Geometry => "-- geometry -->",
             EdgeKind::Loop => "-. loop .->",
             EdgeKind::Results => "-. results .->",
         };
@@ -58,9 +56,20 @@ pub fn mermaid(plan: &Plan) -> String {
     text
 }
 
-fn label(stage: &PlannedStage, newline: &str) -> String {
-    let what = stage.engine.as_deref().unwrap_or(stage.kind);
-    format!("{}{newline}{what} on {}", stage.stage, stage.partition_name)
+/// The stage, what it computes, and where.
+fn label(plan: &Plan, stage: &PlannedStage, newline: &str) -> String {
+    let mut label = stage.name.clone();
+    if let StageKind::Compute { property, .. } = &stage.kind {
+        label.push_str(&format!("{newline}{property}"));
+    }
+    for method in plan.methods_of(stage) {
+        let what = method.engine.as_deref().unwrap_or(method.kind_name);
+        label.push_str(&format!(
+            "{newline}{}: {what} on {}",
+            method.name, method.partition_name
+        ));
+    }
+    label
 }
 
 /// A Graphviz string; a backslash before `n` stays a line break.

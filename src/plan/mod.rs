@@ -1,134 +1,129 @@
-//! The task graph of a campaign: the roles and the order of its stages, each joined with its method
-//! and its partition.
+//! The plan of a campaign: its stages, the properties that they compute, and each method joined
+//! with its partition.
+//!
+//! `moldflow plan` prints it, the engine runs it, `moldflow simulate` forecasts it.
 
 mod cores;
 mod diagram;
+mod edges;
 mod environment;
-mod graph;
 mod launch;
-mod order_check;
-mod role;
+mod method;
+mod objective;
+mod property;
+mod property_check;
+mod retries;
 mod stage;
 mod stage_check;
+mod stage_order;
 
 pub use cores::crowded;
 pub use diagram::{dot, mermaid};
+pub use edges::{Edge, EdgeKind};
 pub use environment::{HostEnvironment, TaskEnvironment, passed_variables};
 pub use launch::launch_on_node;
-pub use stage::PlannedStage;
+pub use method::PlannedMethod;
+pub use objective::{Direction, Objective};
+pub use property::{PlannedProperty, RecipeNode};
+pub use stage::{MoleculeSource, PlannedStage, StageKind};
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde::Serialize;
 
-use graph::Roles;
-
-use crate::config::campaign::{LoadedCampaign, Overrides};
+use crate::config::campaign::{LoadedCampaign, Loop, Overrides, Schedule, SearchSpace, Stop};
 use crate::config::diagnostic::Diagnostics;
 
-/// Stages of a campaign by their roles.
+/// All that is needed to run a campaign, but its molecules.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// Energies of the free atoms.
-    pub references: PlannedStage,
-    /// First step that relaxes the molecules of `initial`, where its level of theory has two steps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub initial_geometry: Option<PlannedStage>,
-    /// Random molecules, for the first model.
-    pub initial: PlannedStage,
-    /// Molecules of `initial`.
-    pub initial_count: usize,
-    /// Fits the surrogate.
-    pub train: PlannedStage,
-    /// Proposes molecules.
-    pub generate: PlannedStage,
-    /// Ranks the proposed molecules.
-    pub screen: PlannedStage,
-    /// The best of a batch, pushed into the queue.
-    pub select: usize,
-    /// First step that relaxes the molecules of `evaluate`, where its level of theory has two
-    /// steps.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub evaluate_geometry: Option<PlannedStage>,
-    /// Takes from the queue.
-    pub evaluate: PlannedStage,
-    /// Tasks of `evaluate` kept submitted at once.
-    pub parallel: usize,
-    /// Edges of the task graph, the declared ones first, in the order of their stages.
+    /// Seed of the random streams.
+    #[serde(skip)]
+    pub seed: u64,
+    /// Synchronisation of the two loops.
+    #[serde(skip)]
+    pub schedule: Schedule,
+    /// The molecules that may be proposed.
+    #[serde(skip)]
+    pub search_space: SearchSpace,
+    /// Stop conditions.
+    #[serde(skip)]
+    pub stop: Stop,
+    /// What the search optimises.
+    pub objective: Objective,
+    /// Properties by their names, each with the calculations that it needs.
+    pub properties: BTreeMap<String, PlannedProperty>,
+    /// Methods by their names, each joined with its partition.
+    pub methods: BTreeMap<String, PlannedMethod>,
+    /// The stages; each comes behind those that it names in `after`.
+    pub stages: Vec<PlannedStage>,
+    /// Every edge of the task graph, by stage name.
     pub edges: Vec<Edge>,
 }
 
-/// An edge of the task graph.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Edge {
-    /// Name of the stage that it leaves.
-    pub from: String,
-    /// Name of the stage that it enters.
-    pub to: String,
-    /// Meaning of the edge.
-    pub kind: EdgeKind,
-}
-
-/// Meaning of an edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum EdgeKind {
-    /// The second stage comes after the first.
-    After,
-    /// The first stage relaxes each molecule for the second.
-    Geometry,
-    /// The loop begins again.
-    Loop,
-    /// Results of the consumer loop reach the generator loop.
-    Results,
-}
-
 impl Plan {
-    /// Returns the stages in the order in which they first run, with the first steps of two-step
-    /// levels.
-    pub fn stages(&self) -> Vec<&PlannedStage> {
-        let mut stages = vec![&self.references];
-        stages.extend(&self.initial_geometry);
-        stages.extend([&self.initial, &self.train, &self.generate, &self.screen]);
-        stages.extend(&self.evaluate_geometry);
-        stages.push(&self.evaluate);
-        stages
+    /// Returns the property that the search optimises.
+    pub fn objective_property(&self) -> &PlannedProperty {
+        &self.properties[&self.objective.property]
     }
 
-    /// Returns the stages by their names.
-    pub fn stages_by_name(&self) -> BTreeMap<String, PlannedStage> {
-        let stages = self.stages().into_iter();
-        stages
-            .map(|stage| (stage.stage.clone(), stage.clone()))
-            .collect()
+    /// Returns the stages of a loop, with their places in `stages`.
+    pub fn stages_in(&self, in_loop: Loop) -> impl Iterator<Item = (usize, &PlannedStage)> {
+        let stages = self.stages.iter().enumerate();
+        stages.filter(move |(_, stage)| stage.in_loop == Some(in_loop))
     }
 
-    fn new(loaded: &LoadedCampaign, roles: &Roles, host: &HostEnvironment) -> Self {
-        let planned = |stage: &str| {
-            let method = &loaded.campaign.stages[stage].method;
-            PlannedStage::new(stage, method, loaded, host)
-        };
-        let geometry = |stage: &str| {
-            let method = graph::geometry(&loaded.campaign, stage)?;
-            let name = geometry_stage(stage, method);
-            Some(PlannedStage::new(&name, method, loaded, host))
-        };
-        let stage = |name: &str| &loaded.campaign.stages[name];
-        Self {
-            initial_count: stage(roles.initial).count.unwrap_or(1),
-            select: stage(roles.screen).select.unwrap_or(1),
-            parallel: stage(roles.evaluate).parallel.unwrap_or(1),
-            references: planned(roles.references),
-            initial_geometry: geometry(roles.initial),
-            initial: planned(roles.initial),
-            train: planned(roles.train),
-            generate: planned(roles.generate),
-            screen: planned(roles.screen),
-            evaluate_geometry: geometry(roles.evaluate),
-            evaluate: planned(roles.evaluate),
-            edges: graph::edges(&loaded.campaign, roles),
+    /// Returns true if the campaign has a generator loop and a consumer loop.
+    pub fn has_loops(&self) -> bool {
+        self.stages.iter().any(|stage| stage.in_loop.is_some())
+    }
+
+    /// Returns the number of molecules that a new run draws from its source for each stage, in the
+    /// order of the stages; none for all of them.
+    pub fn draws(&self) -> impl Iterator<Item = (&str, Option<usize>)> {
+        self.stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Compute { molecules, .. } => match molecules {
+                MoleculeSource::Random(count) => Some((stage.name.as_str(), Some(*count))),
+                MoleculeSource::All => Some((stage.name.as_str(), None)),
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Returns the methods that a stage runs.
+    pub fn methods_of(&self, stage: &PlannedStage) -> Vec<&PlannedMethod> {
+        match &stage.kind {
+            StageKind::Compute { property, .. } => {
+                let recipe = self.properties[property].recipe.iter();
+                recipe.map(|node| &self.methods[&node.method]).collect()
+            }
+            StageKind::Train { method }
+            | StageKind::Generate { method, .. }
+            | StageKind::Screen { method, .. } => vec![&self.methods[method]],
         }
+    }
+
+    /// Returns the level of theory of the objective: those of its methods.
+    pub fn level_of_theory(&self) -> String {
+        let property = self.objective_property();
+        let leaves = property.methods();
+        let levels: Vec<String> = leaves.iter().map(|method| self.level_of(method)).collect();
+        let mut distinct: Vec<String> = Vec::new();
+        for level in levels {
+            if !distinct.contains(&level) {
+                distinct.push(level);
+            }
+        }
+        distinct.join(", ")
+    }
+
+    /// Returns the level of theory of a method's results, its geometry's included.
+    pub fn level_of(&self, method: &str) -> String {
+        let method = &self.methods[method];
+        let geometry = method.geometry().map(|first| self.level_of(first));
+        method.level(geometry.as_deref())
     }
 }
 
@@ -136,33 +131,48 @@ impl Plan {
 ///
 /// # Errors
 ///
-/// Fails with all errors of the files and of the stages.
+/// The diagnostics of the files, the properties and the stages, all of them at once.
 pub fn load(
     path: &Path,
     overrides: &Overrides,
     host: &HostEnvironment,
 ) -> Result<(LoadedCampaign, Plan), Diagnostics> {
     let (loaded, mut diagnostics) = crate::config::campaign::read(path, overrides)?;
-    let sound = loaded.is_sound("stages") && loaded.is_sound("methods");
-    let roles = match sound.then(|| graph::roles(&loaded)) {
-        Some(Ok(roles)) => Some(roles),
-        Some(Err(found)) => {
-            diagnostics.extend(found);
-            None
-        }
-        None => None,
-    };
-    // Without errors there are roles: a section that is not sound has errors.
-    let plan = roles
-        .filter(|_| diagnostics.is_empty())
-        .map(|roles| Plan::new(&loaded, &roles, host));
-    match plan {
+    let sections = ["stages", "methods", "properties", "objective", "stop"];
+    let sound = sections.iter().all(|section| loaded.is_sound(section));
+    let plan = sound
+        .then(|| plan(&loaded, host, &mut diagnostics))
+        .flatten();
+    // Without diagnostics there is a plan: what is not sound has diagnostics.
+    match plan.filter(|_| diagnostics.is_empty()) {
         Some(plan) => Ok((loaded, plan)),
         None => diagnostics.or(()).and(Err(Diagnostics::default())),
     }
 }
 
-/// Returns the name of the first step of the stage `stage`, whose geometries are those of `method`.
-fn geometry_stage(stage: &str, method: &str) -> String {
-    format!("{stage}.{method}")
+fn plan(
+    loaded: &LoadedCampaign,
+    host: &HostEnvironment,
+    diagnostics: &mut Diagnostics,
+) -> Option<Plan> {
+    let properties = property_check::properties(loaded, diagnostics);
+    let stages = stage_check::stages(loaded, &properties, diagnostics);
+    property_check::unused(loaded, &properties, &stages, diagnostics);
+    if !diagnostics.is_empty() {
+        return None;
+    }
+    let campaign = &loaded.campaign;
+    let methods = campaign.methods.keys();
+    let methods = methods.map(|name| (name.clone(), PlannedMethod::new(name, loaded, host)));
+    Some(Plan {
+        seed: campaign.seed,
+        schedule: campaign.schedule,
+        search_space: campaign.search_space.clone(),
+        stop: campaign.stop.clone(),
+        objective: Objective::new(&campaign.objective)?,
+        methods: methods.collect(),
+        edges: edges::edges(&stages),
+        properties,
+        stages,
+    })
 }

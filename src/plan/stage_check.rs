@@ -1,239 +1,506 @@
-//! Checks of each stage: its role, its keys, its method and its name.
+//! Checks of the stages, and what they are planned as.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use super::geometry_stage;
-use super::graph::geometry;
-use super::role::{ROLES, Role};
-use crate::config::campaign::{Campaign, LoadedCampaign, Loop, MethodKind, Molecules, StageConfig};
-use crate::config::diagnostic::{Diagnostic, Diagnostics};
+use super::property::PlannedProperty;
+use super::stage::{MoleculeSource, PlannedStage, StageKind};
+use super::stage_order::ordered;
+use crate::config::campaign::{
+    LoadedCampaign, Loop, MethodKind, Molecules, NamedMolecules, SomeMolecules, StageConfig,
+};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 
-/// Checks of the stages of a campaign; each appends its errors.
-pub(super) struct StageCheck<'a> {
-    pub(super) loaded: &'a LoadedCampaign,
-    pub(super) campaign: &'a Campaign,
+/// Returns the stages in their order, and collects all that is wrong with them.
+pub(super) fn stages(
+    loaded: &LoadedCampaign,
+    properties: &BTreeMap<String, PlannedProperty>,
+    diagnostics: &mut Diagnostics,
+) -> Vec<PlannedStage> {
+    let before = diagnostics.0.len();
+    let mut check = StageCheck {
+        loaded,
+        diagnostics,
+        planned: Vec::new(),
+    };
+    check.names(properties);
+    if check.diagnostics.0.len() > before {
+        // Without its names the graph is not known.
+        return Vec::new();
+    }
+    for name in ordered(loaded, check.diagnostics) {
+        let stage = &loaded.campaign.stages[name];
+        if let Some(kind) = check.kind(name, stage) {
+            let after = stage.after.iter().filter_map(|name| check.position(name));
+            check.planned.push(PlannedStage {
+                name: name.to_owned(),
+                after: after.collect(),
+                in_loop: stage.in_loop,
+                kind,
+            });
+        }
+    }
+    if check.diagnostics.0.len() == before {
+        check.whole();
+    }
+    check.planned
 }
 
-/// Names of the stages that were found for the roles.
-pub(super) type StagesByRole<'a> = BTreeMap<Role, &'a str>;
+/// The stages that are checked so far, and what is wrong with them.
+struct StageCheck<'a> {
+    loaded: &'a LoadedCampaign,
+    diagnostics: &'a mut Diagnostics,
+    planned: Vec<PlannedStage>,
+}
 
-impl<'a> StageCheck<'a> {
-    pub(super) fn diagnostic(
-        &self,
-        path: &[&str],
-        message: String,
-        hint: impl Into<Option<String>>,
-    ) -> Diagnostic {
+impl StageCheck<'_> {
+    fn diagnostic(&mut self, path: &[&str], message: String, hint: impl Into<Option<String>>) {
         let path: Vec<&str> = ["stages"].iter().chain(path).copied().collect();
-        Diagnostic::new(message)
-            .at(self.loaded.place(&path))
-            .hint_if(hint.into())
+        let diagnostic = Diagnostic::new(message).at(self.loaded.place(&path));
+        self.diagnostics.push(diagnostic.hint_if(hint.into()));
     }
 
-    pub(super) fn kind(&self, stage: &StageConfig) -> &'a MethodKind {
-        &self.campaign.methods[&stage.method].kind
+    fn position(&self, name: &str) -> Option<usize> {
+        self.planned.iter().position(|stage| stage.name == name)
     }
 
-    /// Finds the stage of each role.
-    pub(super) fn roles(&self, diagnostics: &mut Diagnostics) -> StagesByRole<'a> {
-        let mut found = StagesByRole::new();
-        for (name, stage) in &self.campaign.stages {
-            let Some(role) = self.role(name, stage, diagnostics) else {
-                continue;
-            };
-            self.keys(name, stage, role, diagnostics);
-            if let Some(first) = found.get(&role) {
-                let message = format!(
-                    "`{name}` and `{first}` are both {}; a campaign has one",
-                    role.recipe()
-                );
-                diagnostics.push(self.diagnostic(
-                    &[name],
-                    message,
-                    format!("remove `{name}` or `{first}`"),
-                ));
-            } else {
-                found.insert(role, name.as_str());
-            }
-        }
-        // A stage that is not understood may be the missing one.
-        if diagnostics.is_empty() {
-            for role in ROLES.into_iter().filter(|role| !found.contains_key(role)) {
-                let message = format!("`stages` lacks {}", role.recipe());
-                diagnostics.push(self.diagnostic(
-                    &[],
-                    message,
-                    format!("add it: it {}", role.purpose()),
-                ));
-            }
-        }
-        found
-    }
-
-    fn role(&self, name: &str, stage: &StageConfig, diagnostics: &mut Diagnostics) -> Option<Role> {
-        match (self.kind(stage), stage.molecules) {
-            (MethodKind::Simulate { .. }, Some(Molecules::Atoms)) => Some(Role::References),
-            (MethodKind::Simulate { .. }, Some(Molecules::Random)) => Some(Role::Initial),
-            (MethodKind::Simulate { .. }, Some(Molecules::Queue)) => Some(Role::Evaluate),
-            (MethodKind::Simulate { .. }, None) => {
-                let message = format!("the stage `{name}` simulates, but has no `molecules`");
-                let hint = "`molecules` is one of `atoms`, `random`, `queue`";
-                diagnostics.push(self.diagnostic(&[name], message, hint.to_owned()));
-                None
-            }
-            (MethodKind::Train { .. }, _) => Some(Role::Train),
-            (MethodKind::Generate { .. }, _) => Some(Role::Generate),
-            (MethodKind::Screen { .. }, _) => Some(Role::Screen),
-        }
-    }
-
-    /// Checks that a stage has the keys of its role, and no others.
-    fn keys(&self, name: &str, stage: &StageConfig, role: Role, diagnostics: &mut Diagnostics) {
-        let kind = self.kind(stage).name();
-        let simulates = matches!(role, Role::References | Role::Initial | Role::Evaluate);
-        let keys = [
-            (
-                "molecules",
-                stage.molecules.is_some(),
-                simulates,
-                "of a `simulate` stage",
-            ),
-            (
-                "count",
-                stage.count.is_some(),
-                role == Role::Initial,
-                "of a stage with `molecules: random`",
-            ),
-            (
-                "select",
-                stage.select.is_some(),
-                role == Role::Screen,
-                "of a `screen` stage",
-            ),
-            (
-                "parallel",
-                stage.parallel.is_some(),
-                role == Role::Evaluate,
-                "of a stage with `molecules: queue`",
-            ),
-        ];
-        for (key, given, wanted, whose) in keys {
-            if given && !wanted {
+    /// Checks that the names of methods, properties and stages exist.
+    fn names(&mut self, properties: &BTreeMap<String, PlannedProperty>) {
+        let loaded = self.loaded;
+        let campaign = &loaded.campaign;
+        for (name, stage) in &campaign.stages {
+            if let Some(method) = &stage.method
+                && !campaign.methods.contains_key(method)
+            {
                 let message =
-                    format!("`{key}` does not apply to the stage `{name}`: it is a key {whose}");
-                diagnostics.push(self.diagnostic(&[name, key], message, format!("remove `{key}`")));
-            } else if wanted && !given {
-                let message = format!("the stage `{name}` has no `{key}`");
-                diagnostics.push(self.diagnostic(
-                    &[name],
-                    message,
-                    format!("add `{key}`: it is {}", role.recipe()),
-                ));
+                    format!("the stage `{name}` uses the method `{method}`, which does not exist");
+                let hint = hint_for(method, campaign.methods.keys().map(String::as_str));
+                self.diagnostic(&[name, "method"], message, hint);
             }
-        }
-        if stage.in_loop != role.in_loop() {
-            let word = |in_loop| match in_loop {
-                Some(Loop::Generator) => "`loop: generator`",
-                Some(Loop::Consumer) => "`loop: consumer`",
-                None => "no `loop`",
-            };
-            let molecules = stage
-                .molecules
-                .and_then(|molecules| serde_json::to_value(molecules).ok());
-            let what = match molecules.as_ref().and_then(|word| word.as_str()) {
-                Some(word) if simulates => format!("molecules: {word}"),
-                _ => format!("kind: {kind}"),
-            };
-            let message = format!(
-                "the stage `{name}` has {}, but a stage with `{what}` has {}",
-                word(stage.in_loop),
-                word(role.in_loop())
-            );
-            let hint = match role.in_loop() {
-                None => "remove `loop`: it runs once, before the loops".to_owned(),
-                in_loop => format!("write {}", word(in_loop)),
-            };
-            diagnostics.push(self.diagnostic(&[name, "loop"], message, hint));
-        }
-    }
-
-    /// Checks that a stage uses each method.
-    pub(super) fn unused_methods(&self, diagnostics: &mut Diagnostics) {
-        let stages = self.campaign.stages.values();
-        let methods = self.campaign.methods.values();
-        let named = methods.filter_map(|method| match &method.kind {
-            MethodKind::Simulate { geometry, .. } => geometry.as_ref(),
-            _ => None,
-        });
-        let used: BTreeSet<&String> = stages.map(|s| &s.method).chain(named).collect();
-        for name in self.campaign.methods.keys() {
-            if !used.contains(name) {
-                let diagnostic = Diagnostic::new(format!("no stage uses the method `{name}`"));
-                let diagnostic = diagnostic.at(self.loaded.place(&["methods", name]));
-                diagnostics
-                    .push(diagnostic.hint("remove it, or name it in the `method` of a stage"));
+            if let Some(property) = &stage.compute
+                && !campaign.properties.contains_key(property)
+            {
+                let message = format!(
+                    "the stage `{name}` computes `{property}`, which is not one of `properties`"
+                );
+                let hint = hint_for(property, properties.keys().map(String::as_str));
+                self.diagnostic(&[name, "compute"], message, hint);
             }
-        }
-    }
-
-    /// Checks that all energies are at one level of theory: others cannot be subtracted.
-    pub(super) fn one_level_of_theory(&self, stages: &StagesByRole, diagnostics: &mut Diagnostics) {
-        let engine = |name: &str| match self.kind(&self.campaign.stages[name]) {
-            MethodKind::Simulate { engine, .. } => Some(engine),
-            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
-                None
-            }
-        };
-        let method = |name: &str| &self.campaign.stages[name].method;
-        if let Some(references) = stages.get(&Role::References) {
-            for role in [Role::Initial, Role::Evaluate] {
-                let Some(name) = stages.get(&role) else {
-                    continue;
-                };
-                if engine(name) != engine(references) {
-                    let message = format!(
-                        "`{name}` computes energies with `{}`, but the free atoms are computed with `{}`, which has another engine or settings",
-                        method(name),
-                        method(references)
-                    );
-                    let hint = format!(
-                        "use one method for `{references}` and `{name}`: only energies of one level of theory can be subtracted"
-                    );
-                    diagnostics.push(self.diagnostic(&[name, "method"], message, hint));
+            for before in &stage.after {
+                if !campaign.stages.contains_key(before) {
+                    let message =
+                        format!("the stage `{name}` comes after `{before}`, which does not exist");
+                    let hint = hint_for(before, campaign.stages.keys().map(String::as_str));
+                    self.diagnostic(&[name, "after"], message, hint);
                 }
             }
         }
-        if let (Some(initial), Some(evaluate)) =
-            (stages.get(&Role::Initial), stages.get(&Role::Evaluate))
-        {
-            let first = |name: &str| {
-                let method = self.campaign.methods.get(geometry(self.campaign, name)?)?;
-                Some(&method.kind)
-            };
-            if first(initial) != first(evaluate) {
+    }
+
+    /// Plans a stage; none if it is not sound.
+    fn kind(&mut self, name: &str, stage: &StageConfig) -> Option<StageKind> {
+        let before = self.diagnostics.0.len();
+        let loaded = self.loaded;
+        let kind = match (&stage.method, &stage.compute) {
+            (None, Some(property)) => self.compute(name, stage, property),
+            (Some(method), None) => match &loaded.campaign.methods[method].kind {
+                MethodKind::Simulate { .. } => {
+                    let message =
+                        format!("the stage `{name}` names the `simulate` method `{method}`");
+                    let hint = "a stage computes a property: write `compute: PROPERTY`, and name the method in `properties`";
+                    self.diagnostic(&[name, "method"], message, hint.to_owned());
+                    None
+                }
+                kind => self.learn(name, stage, method, kind),
+            },
+            (Some(_), Some(_)) => {
+                let message = format!("the stage `{name}` has both `method` and `compute`");
+                self.diagnostic(&[name], message, "remove one of the two".to_owned());
+                None
+            }
+            (None, None) => {
+                let message = format!("the stage `{name}` has neither `method` nor `compute`");
+                let hint = "write `compute: PROPERTY` with `molecules`, or `method: METHOD` with a `train`, `generate` or `screen` method";
+                self.diagnostic(&[name], message, hint.to_owned());
+                None
+            }
+        };
+        kind.filter(|_| self.diagnostics.0.len() == before)
+    }
+
+    fn compute(&mut self, name: &str, stage: &StageConfig, property: &str) -> Option<StageKind> {
+        self.refuse(
+            name,
+            &[("select", stage.select.is_some(), "of a `screen` stage")],
+        );
+        let Some(molecules) = &stage.molecules else {
+            let message = format!(
+                "the stage `{name}` computes `{property}`, but does not say for which `molecules`"
+            );
+            let hint = "`molecules` is `all`, `queue`, `{random: N}`, `{best: N, of: STAGE}` or `{share: 0.1, of: STAGE}`";
+            self.diagnostic(&[name], message, hint.to_owned());
+            return None;
+        };
+        let molecules = self.molecules(name, stage, molecules)?;
+        let wanted = match molecules {
+            MoleculeSource::All | MoleculeSource::Random(_) | MoleculeSource::Best { .. } => None,
+            MoleculeSource::Queue(_) | MoleculeSource::Share { .. } => Some(Loop::Consumer),
+        };
+        self.in_loop(name, stage, wanted, "such `molecules`");
+        if let (MoleculeSource::Queue(_), None) = (&molecules, stage.parallel) {
+            let message = format!("the stage `{name}` has no `parallel`");
+            let hint =
+                "add it: the number of molecules of the queue that are kept submitted at once";
+            self.diagnostic(&[name], message, hint.to_owned());
+        }
+        Some(StageKind::Compute {
+            property: property.to_owned(),
+            molecules,
+            parallel: stage.parallel,
+        })
+    }
+
+    fn molecules(
+        &mut self,
+        name: &str,
+        stage: &StageConfig,
+        molecules: &Molecules,
+    ) -> Option<MoleculeSource> {
+        let some = match molecules {
+            Molecules::Named(NamedMolecules::All) => return Some(MoleculeSource::All),
+            Molecules::Named(NamedMolecules::Queue) => {
+                let screens = self.kinds_before(stage, "screen");
+                if let [screen] = screens.as_slice() {
+                    return Some(MoleculeSource::Queue(*screen));
+                }
                 let message = format!(
-                    "the molecules of `{initial}` and `{evaluate}` have geometries of different levels of theory"
+                    "the stage `{name}` takes the queue of a `screen` stage, and comes after {} of them",
+                    screens.len()
                 );
-                let hint = format!("use one method for `{initial}` and `{evaluate}`");
-                diagnostics.push(self.diagnostic(&[evaluate, "method"], message, hint));
+                let hint = "name one `screen` stage in `after`";
+                self.diagnostic(&[name, "after"], message, hint.to_owned());
+                return None;
+            }
+            Molecules::Some(some) => some,
+        };
+        match some {
+            SomeMolecules {
+                random: Some(count),
+                best: None,
+                share: None,
+                of: None,
+            } => Some(MoleculeSource::Random(*count)),
+            SomeMolecules {
+                random: None,
+                best: Some(count),
+                share: None,
+                of: Some(of),
+            } => {
+                let of = self.computed_by(name, stage, of, None)?;
+                Some(MoleculeSource::Best { count: *count, of })
+            }
+            SomeMolecules {
+                random: None,
+                best: None,
+                share: Some(share),
+                of: Some(of),
+            } => {
+                let of = self.computed_by(name, stage, of, Some(Loop::Consumer))?;
+                Some(MoleculeSource::Share { share: *share, of })
+            }
+            _ => {
+                let message = format!("the `molecules` of the stage `{name}` are not clear");
+                let hint = "write one of `{random: N}`, `{best: N, of: STAGE}` and `{share: 0.1, of: STAGE}`";
+                self.diagnostic(&[name, "molecules"], message, hint.to_owned());
+                None
             }
         }
     }
 
-    /// Checks that no stage has the name of a first step.
-    pub(super) fn step_names(&self, diagnostics: &mut Diagnostics) {
-        for name in self.campaign.stages.keys() {
-            let step = geometry(self.campaign, name).map(|method| geometry_stage(name, method));
-            if let Some(step) = step.filter(|step| self.campaign.stages.contains_key(step)) {
-                let message = format!(
-                    "the stage `{step}` is named like the step that relaxes the molecules of `{name}`"
-                );
-                diagnostics.push(self.diagnostic(
-                    &[&step],
-                    message,
-                    "give it another name".to_owned(),
-                ));
+    /// Returns the stage `of`, which must compute a property in this loop and be named in `after`.
+    fn computed_by(
+        &mut self,
+        name: &str,
+        stage: &StageConfig,
+        of: &str,
+        in_loop: Option<Loop>,
+    ) -> Option<usize> {
+        let place = [name, "molecules", "of"];
+        if !stage.after.iter().any(|before| before == of) {
+            let message = format!(
+                "the stage `{name}` chooses among the molecules of `{of}`, but does not come after it"
+            );
+            self.diagnostic(&place, message, format!("write `after: {of}`"));
+            return None;
+        }
+        let position = self.position(of)?;
+        let chosen = &self.planned[position];
+        if matches!(chosen.kind, StageKind::Compute { .. }) && chosen.in_loop == in_loop {
+            return Some(position);
+        }
+        let message = format!("the stage `{name}` cannot choose among the molecules of `{of}`");
+        let hint = match in_loop {
+            None => "`best` is of a stage with `compute` and without `loop`",
+            Some(_) => "`share` is of a stage with `compute` and `loop: consumer`",
+        };
+        self.diagnostic(&place, message, hint.to_owned());
+        None
+    }
+
+    fn learn(
+        &mut self,
+        name: &str,
+        stage: &StageConfig,
+        method: &str,
+        kind: &MethodKind,
+    ) -> Option<StageKind> {
+        let screens = matches!(kind, MethodKind::Screen { .. });
+        self.refuse(
+            name,
+            &[
+                (
+                    "molecules",
+                    stage.molecules.is_some(),
+                    "of a stage with `compute`",
+                ),
+                (
+                    "parallel",
+                    stage.parallel.is_some(),
+                    "of a stage with `compute`",
+                ),
+                (
+                    "select",
+                    stage.select.is_some() && !screens,
+                    "of a `screen` stage",
+                ),
+            ],
+        );
+        let word = kind.name();
+        self.in_loop(
+            name,
+            stage,
+            Some(Loop::Generator),
+            &format!("a `{word}` method"),
+        );
+        let method = method.to_owned();
+        match kind {
+            MethodKind::Train { .. } => {
+                let computes = self
+                    .ancestors(stage)
+                    .into_iter()
+                    .any(|before| matches!(self.planned[before].kind, StageKind::Compute { .. }));
+                if !computes {
+                    let message = format!(
+                        "the stage `{name}` comes after no stage that computes something to learn from"
+                    );
+                    let hint = "add a stage such as `initial: {compute: PROPERTY, molecules: {random: 20}}`, and name it in `after`";
+                    self.diagnostic(&[name, "after"], message, hint.to_owned());
+                }
+                Some(StageKind::Train { method })
             }
+            MethodKind::Generate { .. } => {
+                let model = self.model(name, stage)?;
+                Some(StageKind::Generate { method, model })
+            }
+            MethodKind::Screen { .. } => {
+                let generators = self.kinds_before(stage, "generate");
+                if generators.is_empty() {
+                    let message =
+                        format!("the stage `{name}` screens, but comes after no `generate` stage");
+                    self.diagnostic(&[name, "after"], message, "name one in `after`".to_owned());
+                }
+                let model = self.model(name, stage)?;
+                let Some(select) = stage.select else {
+                    let message = format!("the stage `{name}` has no `select`");
+                    self.diagnostic(
+                        &[name],
+                        message,
+                        "add it: how many of the best make a batch".to_owned(),
+                    );
+                    return None;
+                };
+                Some(StageKind::Screen {
+                    method,
+                    model,
+                    generators,
+                    select,
+                })
+            }
+            MethodKind::Simulate { .. } => None,
+        }
+    }
+
+    /// Returns the one `train` stage that a stage comes after, directly or not.
+    fn model(&mut self, name: &str, stage: &StageConfig) -> Option<usize> {
+        let ancestors = self.ancestors(stage);
+        let is_train =
+            |place: &&usize| matches!(self.planned[**place].kind, StageKind::Train { .. });
+        let trains: Vec<usize> = ancestors.iter().filter(is_train).copied().collect();
+        match trains.as_slice() {
+            [train] => Some(*train),
+            [] => {
+                let message = format!("the stage `{name}` comes after no `train` stage");
+                self.diagnostic(
+                    &[name, "after"],
+                    message,
+                    "it needs the model of one: name it in `after`".to_owned(),
+                );
+                None
+            }
+            _ => {
+                let message = format!("the stage `{name}` comes after several `train` stages");
+                self.diagnostic(
+                    &[name, "after"],
+                    message,
+                    "it uses the model of one: remove the others".to_owned(),
+                );
+                None
+            }
+        }
+    }
+
+    /// Returns the stages of one kind that a stage names in `after`.
+    fn kinds_before(&self, stage: &StageConfig, word: &str) -> Vec<usize> {
+        let before = stage.after.iter().filter_map(|name| self.position(name));
+        before
+            .filter(|place| self.planned[*place].kind.word() == word)
+            .collect()
+    }
+
+    /// Returns all stages that a stage comes after, directly or not.
+    fn ancestors(&self, stage: &StageConfig) -> Vec<usize> {
+        let mut found: Vec<usize> = Vec::new();
+        let mut open: Vec<usize> = stage
+            .after
+            .iter()
+            .filter_map(|name| self.position(name))
+            .collect();
+        while let Some(place) = open.pop() {
+            if !found.contains(&place) {
+                found.push(place);
+                open.extend(&self.planned[place].after);
+            }
+        }
+        found.sort_unstable();
+        found
+    }
+
+    fn refuse(&mut self, name: &str, keys: &[(&str, bool, &str)]) {
+        for (key, _, whose) in keys.iter().filter(|(_, given, _)| *given) {
+            let message =
+                format!("`{key}` means nothing to the stage `{name}`: it is a key {whose}");
+            self.diagnostic(&[name, key], message, format!("remove `{key}`"));
+        }
+    }
+
+    fn in_loop(&mut self, name: &str, stage: &StageConfig, wanted: Option<Loop>, what: &str) {
+        if stage.in_loop == wanted {
+            return;
+        }
+        let word = |in_loop| match in_loop {
+            Some(Loop::Generator) => "`loop: generator`",
+            Some(Loop::Consumer) => "`loop: consumer`",
+            None => "no `loop`",
+        };
+        let message = format!(
+            "the stage `{name}` has {}, but a stage with {what} has {}",
+            word(stage.in_loop),
+            word(wanted)
+        );
+        let hint = match wanted {
+            None => "remove `loop`: it runs once".to_owned(),
+            wanted => format!("write {}", word(wanted)),
+        };
+        self.diagnostic(&[name, "loop"], message, hint);
+    }
+
+    /// Checks that each queue has one stage that takes from it: otherwise the order of results would
+    /// decide which stage computes a molecule.
+    fn one_consumer_each(&mut self) {
+        let planned = self.planned.clone();
+        let queue_of = |stage: &PlannedStage| match stage.kind {
+            StageKind::Compute {
+                molecules: MoleculeSource::Queue(screen),
+                ..
+            } => Some(screen),
+            _ => None,
+        };
+        for (place, stage) in planned.iter().enumerate() {
+            let Some(screen) = queue_of(stage) else {
+                continue;
+            };
+            let first = planned[..place]
+                .iter()
+                .find(|other| queue_of(other) == Some(screen));
+            if let Some(first) = first {
+                let message = format!(
+                    "the stages `{}` and `{}` take the queue of `{}`",
+                    first.name, stage.name, planned[screen].name
+                );
+                let hint = "let one of them choose among the molecules of the other: `molecules: {share: 0.1, of: STAGE}`";
+                self.diagnostic(&[&stage.name, "molecules"], message, hint.to_owned());
+            }
+        }
+    }
+
+    /// Checks that what the generator loop proposes is computed, and that a loop has an end.
+    fn whole(&mut self) {
+        self.one_consumer_each();
+        let planned = self.planned.clone();
+        for (place, stage) in planned.iter().enumerate() {
+            let used = planned
+                .iter()
+                .any(|other| match (&stage.kind, &other.kind) {
+                    (
+                        StageKind::Screen { .. },
+                        StageKind::Compute {
+                            molecules: MoleculeSource::Queue(screen),
+                            ..
+                        },
+                    ) => *screen == place,
+                    (StageKind::Generate { .. }, StageKind::Screen { generators, .. }) => {
+                        generators.contains(&place)
+                    }
+                    (StageKind::Train { .. }, StageKind::Generate { model, .. }) => *model == place,
+                    (StageKind::Compute { .. }, _) => true,
+                    _ => false,
+                });
+            if !used {
+                let hint = match &stage.kind {
+                    StageKind::Train { .. } => "add a `generate` stage after it",
+                    StageKind::Generate { .. } => "add a `screen` stage after it",
+                    _ => {
+                        "add a stage after it with `compute`, `molecules: queue` and `loop: consumer`"
+                    }
+                };
+                let message = format!("nothing uses the result of the stage `{}`", stage.name);
+                self.diagnostic(&[&stage.name], message, hint.to_owned());
+            }
+            // A stage that runs once cannot wait for one that never ends.
+            let waits = stage
+                .after
+                .iter()
+                .find(|before| planned[**before].in_loop.is_some());
+            if let (None, Some(before)) = (stage.in_loop, waits) {
+                let message = format!(
+                    "the stage `{}` runs once, but comes after `{}` of a loop, which ends with the run",
+                    stage.name, planned[*before].name
+                );
+                self.diagnostic(
+                    &[&stage.name, "after"],
+                    message,
+                    "remove it from `after`, or add the `loop`".to_owned(),
+                );
+            }
+        }
+        if planned.iter().any(|stage| stage.in_loop.is_some())
+            && self.loaded.campaign.stop.evaluations.is_none()
+        {
+            let place = self.loaded.place(&["stop"]);
+            let fault = Diagnostic::new(
+                "the campaign has loops, and `stop` has no `evaluations`".to_owned(),
+            );
+            let hint = "add it: the number of molecules to evaluate in the consumer loop";
+            self.diagnostics.push(fault.at(place).hint(hint));
         }
     }
 }

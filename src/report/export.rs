@@ -1,12 +1,12 @@
 //! Export of every candidate of a run as CSV or JSON lines.
 
+use std::collections::BTreeSet;
 use std::io::Write;
 
-use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use super::{ReportError, timestamp};
-use crate::chem::units::hartree_to_kcal_per_mol;
-use crate::store::CandidateRow;
+use crate::store::{CandidateRow, PropertyInfo};
 
 /// File format of an export: comma-separated values, or one JSON object a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -15,80 +15,94 @@ pub enum ExportFormat {
     Jsonl,
 }
 
-/// A row of an export, in the order of its columns. Predictions are of the objective, times in UTC.
-#[derive(Debug, Serialize)]
-struct ExportRow<'a> {
-    smiles: &'a str,
-    /// Name in the run's source.
-    name: Option<&'a str>,
-    /// E(molecule) - sum of E(atoms).
-    atomization_energy_hartree: Option<f64>,
-    atomization_energy_kcal_mol: Option<f64>,
-    atomization_energy_hartree_per_atom: Option<f64>,
-    total_energy_hartree: Option<f64>,
-    status: &'a str,
-    failure: Option<&'a str>,
-    failure_message: Option<&'a str>,
-    batch: i64,
-    rank: i64,
-    prediction_mean_hartree: Option<f64>,
-    prediction_std_hartree: Option<f64>,
-    level_of_theory: Option<&'a str>,
-    engine: Option<&'a str>,
-    engine_version: Option<&'a str>,
-    attempts: Option<i64>,
-    cached: Option<bool>,
-    submitted: Option<String>,
-    started: Option<String>,
-    finished: Option<String>,
-    peak_memory_mib: Option<f64>,
+/// Columns of an export that depend on the run: its properties and the quantities of its
+/// calculations.
+struct Columns<'a> {
+    properties: &'a [PropertyInfo],
+    /// `method.quantity`, in atomic units.
+    quantities: BTreeSet<String>,
 }
 
-impl<'a> From<&'a CandidateRow> for ExportRow<'a> {
-    fn from(c: &'a CandidateRow) -> Self {
-        let energy = c.atomization_energy_hartree;
-        Self {
-            smiles: &c.smiles,
-            name: c.name.as_deref(),
-            atomization_energy_hartree: energy,
-            atomization_energy_kcal_mol: energy.map(hartree_to_kcal_per_mol),
-            atomization_energy_hartree_per_atom: energy
-                .zip(c.atoms)
-                .map(|(e, atoms)| e / atoms as f64),
-            total_energy_hartree: c.total_energy_hartree,
-            status: &c.status,
-            failure: c.failure.as_deref(),
-            failure_message: c.failure_message.as_deref(),
-            batch: c.batch,
-            rank: c.rank,
-            prediction_mean_hartree: c.prediction_mean_hartree,
-            prediction_std_hartree: c.prediction_std_hartree,
-            level_of_theory: c.level_of_theory.as_deref(),
-            engine: c.engine.as_deref(),
-            engine_version: c.engine_version.as_deref(),
-            attempts: c.attempts,
-            cached: c.cached,
-            submitted: c.submitted.map(timestamp),
-            started: c.started.map(timestamp),
-            finished: c.finished.map(timestamp),
-            peak_memory_mib: c.peak_memory_kib.map(|kib| kib as f64 / 1024.0),
+/// A molecule as an object: the keys are the columns, the same in each row.
+type ExportRow = Map<String, Value>;
+
+impl Columns<'_> {
+    fn row(&self, c: &CandidateRow) -> ExportRow {
+        let values = object(&c.properties);
+        let quantities = object(&c.quantities);
+        let mut row = ExportRow::new();
+        let mut add = |key: &str, value: Value| drop(row.insert(key.to_owned(), value));
+        add("smiles", json!(c.smiles));
+        add("name", json!(c.name));
+        for property in self.properties {
+            let value = values.get(&property.name).cloned();
+            add(
+                &column(&property.name, &property.unit),
+                value.unwrap_or_default(),
+            );
         }
+        add("status", json!(c.status));
+        add("failure", json!(c.failure));
+        add("failure_message", json!(c.failure_message));
+        add("batch", json!(c.batch));
+        add("rank", json!(c.rank));
+        add("prediction_mean", json!(c.prediction_mean));
+        add("prediction_std", json!(c.prediction_std));
+        for name in &self.quantities {
+            add(name, quantities.get(name).cloned().unwrap_or_default());
+        }
+        add("level_of_theory", json!(c.level_of_theory));
+        add("engine", json!(c.engine));
+        add("engine_version", json!(c.engine_version));
+        add("attempts", json!(c.attempts));
+        add("cached", json!(c.cached));
+        add("submitted", json!(c.submitted.map(timestamp)));
+        add("started", json!(c.started.map(timestamp)));
+        add("finished", json!(c.finished.map(timestamp)));
+        add(
+            "peak_memory_mib",
+            json!(c.peak_memory_kib.map(|kib| kib as f64 / 1024.0)),
+        );
+        row
     }
 }
 
-/// Writes `rows` to `out`, in order.
+/// The name of a column with its unit: `solvation_energy_kcal_mol`.
+fn column(property: &str, unit: &str) -> String {
+    let unit: String = unit
+        .chars()
+        .map(|c| if c.is_alphanumeric() { c } else { '_' })
+        .collect();
+    match unit.as_str() {
+        "" => property.to_owned(),
+        unit => format!("{property}_{unit}"),
+    }
+}
+
+fn object(json: &str) -> ExportRow {
+    serde_json::from_str(json).unwrap_or_default()
+}
+
+/// Writes `rows` to `out`, with columns for the properties of the run. Predictions are of the
+/// objective, in its unit.
 ///
 /// # Errors
 ///
-/// Fails if `out` cannot be written.
+/// `out` cannot be written.
 pub fn export(
     rows: &[CandidateRow],
+    properties: &[PropertyInfo],
     format: ExportFormat,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
+    let quantities = rows.iter().flat_map(|row| object(&row.quantities));
+    let columns = Columns {
+        properties,
+        quantities: quantities.map(|(name, _)| name).collect(),
+    };
     let written = match format {
-        ExportFormat::Csv => write_csv(rows, out),
-        ExportFormat::Jsonl => write_jsonl(rows, out),
+        ExportFormat::Csv => write_csv(rows, &columns, out),
+        ExportFormat::Jsonl => write_jsonl(rows, &columns, out),
     };
     written.map_err(|source| ReportError::Write {
         what: "the export".into(),
@@ -96,16 +110,18 @@ pub fn export(
     })
 }
 
-fn write_csv(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
-    let mut plain = csv::Writer::from_writer(Vec::new());
-    for row in rows {
-        plain.serialize(ExportRow::from(row))?;
-    }
-    let plain = plain.into_inner().map_err(|e| e.into_error())?;
-    let mut reader = csv::ReaderBuilder::new();
+fn write_csv(rows: &[CandidateRow], columns: &Columns, out: &mut dyn Write) -> std::io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
-    for record in reader.has_headers(false).from_reader(&*plain).records() {
-        csv.write_record(record?.iter().map(cell))?;
+    let mut is_first = true;
+    for row in rows.iter().map(|row| columns.row(row)) {
+        if std::mem::take(&mut is_first) {
+            csv.write_record(row.keys())?;
+        }
+        csv.write_record(row.values().map(|value| match value {
+            Value::Null => String::new(),
+            Value::String(text) => cell(text),
+            other => cell(&other.to_string()),
+        }))?;
     }
     csv.flush()
 }
@@ -133,9 +149,13 @@ fn cell(text: &str) -> String {
     quote.chars().chain(text.chars().map(shown)).collect()
 }
 
-fn write_jsonl(rows: &[CandidateRow], out: &mut dyn Write) -> std::io::Result<()> {
+fn write_jsonl(
+    rows: &[CandidateRow],
+    columns: &Columns,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     for row in rows {
-        let line = serde_json::to_string(&ExportRow::from(row))?;
+        let line = serde_json::to_string(&columns.row(row))?;
         writeln!(out, "{}", escaped(&line))?;
     }
     out.flush()

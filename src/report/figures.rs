@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::axis::Axis;
 use super::chart::{Chart, ChartLayer, Mark};
-use crate::store::{BatchRow, CandidateRow};
+use crate::store::{BatchRow, CandidateRow, ObjectiveInfo};
 use crate::task::Prediction;
 
 /// Width of a chart, pixels.
@@ -20,7 +20,7 @@ pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
     rows
 }
 
-/// Predicted and computed objective of a candidate, hartree.
+/// A prediction and the value that the evaluation gave, in the unit of the objective.
 pub struct PredictedValue {
     /// Prediction at the time of its batch.
     pub prediction: Prediction,
@@ -29,7 +29,7 @@ pub struct PredictedValue {
 }
 
 impl PredictedValue {
-    /// Returns |predicted mean - value|, hartree.
+    /// Returns |predicted mean - value|.
     pub fn error(&self) -> f64 {
         (self.prediction.mean - self.value).abs()
     }
@@ -40,23 +40,30 @@ pub fn predictions(rows: &[CandidateRow]) -> Vec<PredictedValue> {
     let both = |row: &CandidateRow| {
         Some(PredictedValue {
             prediction: row.prediction()?,
-            value: row.objective_hartree?,
+            value: row.objective?,
         })
     };
     rows.iter().filter_map(both).collect()
 }
 
-/// Returns the chart of every evaluation and the best value so far. `unit`: of the objective.
-pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
-    let values = evaluated.iter().filter_map(|row| row.objective_hartree);
-    let y = Axis::around(&format!("objective / {unit}"), values);
+/// Every evaluation, and the best value so far.
+pub fn progress(evaluated: &[&CandidateRow], objective: &ObjectiveInfo) -> String {
+    let values = evaluated.iter().filter_map(|row| row.objective);
+    let y = Axis::around(&objective.heading(), values);
+    let unit = &objective.unit;
+    let is_better = |value: f64, before: f64| match objective.highest {
+        true => value > before,
+        false => value < before,
+    };
     let (mut initial, mut searched, mut failed) = (Vec::new(), Vec::new(), Vec::new());
     let (mut best, mut titles) = (Vec::new(), Vec::new());
     let mut steps = Vec::new();
     for (n, row) in (1..).zip(evaluated) {
         let n = f64::from(n);
-        let Some(value) = row.objective_hartree else {
-            failed.push((n, y.low()));
+        let Some(value) = row.objective else {
+            if row.status == "failed" {
+                failed.push((n, y.low()));
+            }
             continue;
         };
         if row.batch == 0 {
@@ -66,7 +73,7 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
         }
         .push((n, value));
         let before = best.last().map(|(_, value)| *value);
-        if before.is_none_or(|before| value < before) {
+        if before.is_none_or(|before| is_better(value, before)) {
             steps.extend(before.map(|before| (n, before)));
             steps.push((n, value));
             best.push((n, value));
@@ -100,7 +107,7 @@ pub fn progress(evaluated: &[&CandidateRow], unit: &str) -> String {
                 titles: titles.split_off(untitled),
                 ..layer("", "best", Mark::Dot, best.split_off(untitled))
             },
-            layer("random, initial", "initial", Mark::Dot, initial),
+            layer("of the source", "initial", Mark::Dot, initial),
             layer("proposed", "searched", Mark::Dot, searched),
             layer("failed", "failed", Mark::Cross, failed),
         ],

@@ -90,7 +90,13 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
         "cached": summary.counts.cached,
         "batches": summary.counts.batches,
-        "best": best.map(|b| json!({"smiles": b.smiles, "name": b.name, "value": b.objective_hartree, "unit": "hartree"})),
+        "best": best.map(|b| json!({
+            "smiles": b.smiles,
+            "name": b.name,
+            "property": summary.run.objective.property,
+            "value": b.objective,
+            "unit": summary.run.objective.unit,
+        })),
         "stopped_by": stopped_by,
     })
 }

@@ -10,7 +10,6 @@ use super::json::RunState;
 use super::places::{self, PartitionEntry, StageEntry};
 use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
-use crate::config::campaign::Objective;
 use crate::config::site::Site;
 use crate::store::{CandidateRow, EngineRow, FailureRow, NamedCount, RunCounts, Store, Summary};
 use crate::task::{Prediction, StoppedBy};
@@ -32,13 +31,10 @@ const LINE: usize = 240;
 pub struct PageContext<'a> {
     /// State of the run.
     pub state: RunState,
-    /// Objective of the campaign.
-    pub objective: Objective,
-    /// Level of theory of the evaluations.
+    /// Level of theory.
     pub level_of_theory: String,
-    /// Site that the run uses.
     pub site: &'a Site,
-    /// Name of the partition of each stage.
+    /// The partition of each method.
     pub partitions: BTreeMap<String, String>,
     /// Present time, milliseconds since the Unix epoch.
     pub at: i64,
@@ -63,25 +59,33 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
     let evaluated = figures::evaluated(&candidates);
     let predictions = figures::predictions(&candidates);
     let stages = store.stages().await?;
-    let best = store.best(BEST).await?;
-    let (per_atom, objective, unit) = objective(context.objective);
+    let objective = &run.objective;
+    let best = store.best(BEST, objective.highest).await?;
+    let unit = objective.unit.as_str();
+    let in_hartree = unit == "hartree";
+    let extreme = if objective.highest {
+        "highest"
+    } else {
+        "lowest"
+    };
     let filled = PageData {
         campaign: &run.campaign,
         state: context.state.word(),
         why: why(context.state, stopped_by.as_deref()),
         written: timestamp(context.at),
         begun: timestamp(run.created),
-        objective,
+        objective: format!("{extreme} {}", objective.label),
+        heading: objective.heading(),
         unit,
         level: &context.level_of_theory,
         site: &context.site.name,
         retries: store.retries().await?,
         failures_by_kind,
         failed_attempts_by_kind,
-        per_atom,
+        in_hartree,
         is_named: best.iter().any(|row| row.name.is_some()),
         best: (1..).zip(&best).map(molecule).collect(),
-        progress: (!evaluated.is_empty()).then(|| figures::progress(&evaluated, unit)),
+        progress: (!evaluated.is_empty()).then(|| figures::progress(&evaluated, objective)),
         foresight: (!predictions.is_empty()).then(|| PredictionQuality::new(&predictions, unit)),
         batches: figures::batches(&evaluated, &store.batches().await?),
         failures: failures(store.last_failed_attempts(FAILURES).await?),
@@ -106,7 +110,9 @@ struct PageData<'a> {
     why: String,
     written: String,
     begun: String,
-    objective: &'a str,
+    objective: String,
+    /// Name of the objective with its unit.
+    heading: String,
     unit: &'a str,
     level: &'a str,
     site: &'a str,
@@ -114,7 +120,8 @@ struct PageData<'a> {
     retries: i64,
     failures_by_kind: Vec<NamedCount>,
     failed_attempts_by_kind: Vec<NamedCount>,
-    per_atom: bool,
+    /// True if values are also shown in kcal/mol.
+    in_hartree: bool,
     /// True if any molecule of `best` has a name.
     is_named: bool,
     best: Vec<MoleculeEntry>,
@@ -158,7 +165,6 @@ struct MoleculeEntry {
     smiles: String,
     name: String,
     value: String,
-    hartree: String,
     kcal_mol: String,
     batch: String,
     rank: i64,
@@ -203,19 +209,6 @@ struct FailureEntry {
     message: String,
 }
 
-/// Returns true for an objective per atom, its name and its unit.
-fn objective(objective: Objective) -> (bool, &'static str, &'static str) {
-    match objective {
-        Objective::AtomizationEnergy => (false, "lowest atomization energy", "hartree"),
-        Objective::AtomizationEnergyPerAtom => (
-            true,
-            "lowest atomization energy per atom",
-            "hartree per atom",
-        ),
-    }
-}
-
-/// Returns the reason for the state of a run, a sentence.
 fn why(state: RunState, stopped_by: Option<&str>) -> String {
     match (state, stopped_by) {
         (RunState::Running, _) => "an engine is at work".into(),
@@ -232,16 +225,14 @@ fn molecule((place, row): (usize, &CandidateRow)) -> MoleculeEntry {
     let number = |value: Option<f64>, decimals| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
     };
-    let energy = row.atomization_energy_hartree;
     MoleculeEntry {
         place,
         smiles: row.smiles.clone(),
         name: row.name.clone().unwrap_or_default(),
-        value: number(row.objective_hartree, 6),
-        hartree: number(energy, 6),
-        kcal_mol: number(energy.map(hartree_to_kcal_per_mol), 2),
+        value: number(row.objective, 6),
+        kcal_mol: number(row.objective.map(hartree_to_kcal_per_mol), 2),
         batch: match row.batch {
-            0 => "initial".into(),
+            0 => "source".into(),
             batch => batch.to_string(),
         },
         rank: row.rank,

@@ -11,6 +11,7 @@ use crate::store::StageRow;
 #[derive(Debug, Serialize)]
 pub struct StageEntry {
     stage: String,
+    method: String,
     partition: String,
     tasks: i64,
     failed: i64,
@@ -34,7 +35,8 @@ pub struct PartitionEntry {
 pub fn stages(rows: &[StageRow], partitions: &BTreeMap<String, String>) -> Vec<StageEntry> {
     let stage = |row: &StageRow| StageEntry {
         stage: row.stage.clone(),
-        partition: partitions.get(&row.stage).cloned().unwrap_or_default(),
+        method: row.method.clone().unwrap_or_default(),
+        partition: partition_of(row, partitions).cloned().unwrap_or_default(),
         tasks: row.tasks,
         failed: row.failed,
         cached: row.cached,
@@ -55,7 +57,7 @@ pub fn places(
     let place = |(name, partition): (&String, &PartitionConfig)| {
         let here = rows
             .iter()
-            .filter(|r| partitions.get(&r.stage) == Some(name));
+            .filter(|row| partition_of(row, partitions) == Some(name));
         let busy: i64 = here.filter_map(|row| row.busy_ms).sum();
         let slots = partition.slot_count(&site.node);
         let share = slots.filter(|_| span > 0).map(|slots| {
@@ -71,6 +73,13 @@ pub fn places(
         }
     };
     site.partitions.iter().map(place).collect()
+}
+
+fn partition_of<'p>(
+    row: &StageRow,
+    partitions: &'p BTreeMap<String, String>,
+) -> Option<&'p String> {
+    partitions.get(row.method.as_ref()?)
 }
 
 fn unknown() -> String {

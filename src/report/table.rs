@@ -4,47 +4,41 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use super::json::{RunState, SlotUse};
 use crate::chem::units::hartree_to_kcal_per_mol;
-use crate::store::{CandidateRow, NamedCount, Summary};
+use crate::store::{CandidateRow, NamedCount, ObjectiveInfo, Summary};
 use crate::task::Prediction;
 
-/// Returns a table of molecules with their energies, batches and predictions, in the given order.
-/// `per_atom`: the objective is per atom, and shown too.
-pub fn best_table(best: &[CandidateRow], per_atom: bool) -> String {
+/// The best molecules: SMILES, values of the objective, and where each came from.
+pub fn best_table(best: &[CandidateRow], objective: &ObjectiveInfo) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     let is_named = best.iter().any(|row| row.name.is_some());
-    let mut header = vec!["", "SMILES"];
+    let mut header = vec![String::new(), "SMILES".to_owned()];
     if is_named {
-        header.push("name");
+        header.push("name".to_owned());
     }
     let texts = header.len();
-    header.extend(["atomization energy / hartree", "kcal/mol"]);
-    if per_atom {
-        header.push("per atom / hartree");
+    header.push(objective.heading());
+    let in_hartree = objective.unit == "hartree";
+    if in_hartree {
+        header.push("kcal/mol".to_owned());
     }
-    header.extend(["batch", "rank", "predicted / hartree"]);
+    header.extend(["batch", "rank", "predicted"].map(str::to_owned));
     let columns = header.len();
     table.set_header(header);
     for (place, row) in (1..).zip(best) {
-        let energy = row.atomization_energy_hartree.unwrap_or(f64::NAN);
+        let value = row.objective.unwrap_or(f64::NAN);
         let mut cells = vec![place.to_string(), row.smiles.clone()];
         if is_named {
             cells.push(row.name.as_deref().map(short).unwrap_or_default());
         }
-        cells.push(format!("{energy:.6}"));
-        cells.push(format!("{:.2}", hartree_to_kcal_per_mol(energy)));
-        if per_atom {
-            cells.push(
-                row.objective_hartree
-                    .map_or_else(String::new, |v| format!("{v:.6}")),
-            );
+        cells.push(format!("{value:.6}"));
+        if in_hartree {
+            cells.push(format!("{:.2}", hartree_to_kcal_per_mol(value)));
         }
-        let batch = if row.batch == 0 {
-            "initial".to_owned()
-        } else {
-            row.batch.to_string()
-        };
-        cells.push(batch);
+        cells.push(match row.batch {
+            0 => "source".to_owned(),
+            batch => batch.to_string(),
+        });
         cells.push(row.rank.to_string());
         cells.push(prediction(row));
         table.add_row(cells);
@@ -142,9 +136,10 @@ pub fn status_text(
     lines.push(format!("tasks         {}", tasks.join(", ")));
     lines.push(match &summary.best {
         Some(best) => format!(
-            "best          {}  {:.6} hartree",
+            "best          {}  {:.6} {}",
             named(&best.smiles, best.name.as_deref()),
-            best.objective_hartree.unwrap_or(f64::NAN)
+            best.objective.unwrap_or(f64::NAN),
+            summary.run.objective.unit
         ),
         None => "best          none yet".to_owned(),
     });

@@ -198,6 +198,7 @@ impl Simulator for CommandEngine {
         let energy = self.unit.to_hartree(output.energy);
         electrons::require_possible(program, &molecule, energy)?;
         Ok(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: output.version.unwrap_or_else(|| program.to_owned()),

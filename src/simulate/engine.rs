@@ -1,7 +1,11 @@
 //! Engines by the names used in campaigns, each with its own settings.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use crate::property::Dimension;
 
 use super::{CONFORMERS, CommandEngine, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
 
@@ -82,6 +86,11 @@ impl QcEngine {
             Self::Command { settings } => &mut settings.conformers,
         };
         conformers.get_or_insert(CONFORMERS);
+    }
+
+    /// The quantities that it returns for a molecule, by name.
+    pub fn quantities(&self) -> BTreeMap<String, Dimension> {
+        self.simulator().quantities()
     }
 
     /// Implementation of the engine.

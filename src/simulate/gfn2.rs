@@ -68,6 +68,7 @@ impl Simulator for Gfn2 {
             None => self.closed_shell(&molecule, request)?,
         };
         Ok(PreparedSimulation::Done(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: lowest.energy_hartree,
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
@@ -109,6 +110,7 @@ pub(super) fn free_atom(
 ) -> Result<SimResult, SimError> {
     free_atom_spin(molecule, symbol)?;
     Ok(SimResult {
+        quantities: Default::default(),
         total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
         engine: engine.to_owned(),
         version: VERSION.to_owned(),

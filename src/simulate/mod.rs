@@ -17,6 +17,7 @@ mod vibrations;
 mod words;
 mod xtb;
 
+use std::collections::BTreeMap;
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -41,6 +42,7 @@ pub use words::Words;
 pub use xtb::Xtb;
 
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
+use crate::property::{Dimension, ENERGY, Quantities};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
 /// Request for the energy of one molecule, or of a free atom.
@@ -95,11 +97,23 @@ pub struct SimResult {
     pub engine: String,
     /// Version of the program or libraries.
     pub version: String,
-    /// Level of theory, e.g. `GFN2-xTB//MMFF94`; `level` in results and caches of version 0.1.0.
+    /// Level of theory, e.g. `GFN2-xTB//MMFF94`.
     #[serde(alias = "level")]
     pub level_of_theory: String,
-    /// Geometry of the energy.
+    /// Further quantities by their names, in atomic units.
+    #[serde(default, skip_serializing_if = "Quantities::is_empty")]
+    pub quantities: Quantities,
+    /// Element symbols and positions in angstrom, in atom order.
     pub geometry: Geometry,
+}
+
+impl SimResult {
+    /// All quantities, the total energy among them, by their names in atomic units.
+    pub fn all_quantities(&self) -> Quantities {
+        let mut quantities = self.quantities.clone();
+        quantities.insert(ENERGY.to_owned(), self.total_energy_hartree);
+        quantities
+    }
 }
 
 /// Error of a simulation.
@@ -242,7 +256,11 @@ pub struct SettingFault {
 pub trait Simulator {
     /// Level of theory of its energies if initial geometries are of the level `geometry`.
     fn level(&self, geometry: &str) -> String;
-    /// Program that must be installed; None for a built-in engine.
+    /// The quantities that it returns for a molecule, by name.
+    fn quantities(&self) -> BTreeMap<String, Dimension> {
+        BTreeMap::from([(ENERGY.to_owned(), Dimension::ENERGY)])
+    }
+    /// The program that must be installed, none for a built-in engine.
     fn requirement(&self) -> Option<Requirement> {
         None
     }

@@ -197,6 +197,7 @@ impl Simulator for Nwchem {
         require_same_bonds(&molecule, &geometry, NAME)?;
         electrons::require_possible(NAME, &molecule, energy)?;
         Ok(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: energy,
             engine: request.engine.name().to_owned(),
             version: output::version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,

@@ -253,6 +253,7 @@ impl Simulator for Qcengine {
         require_same_bonds(&requested, &geometry, request.geometry_level())?;
         electrons::require_possible(NAME, &requested, energy)?;
         Ok(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: [Some(provenance.creator), provenance.version]

@@ -115,6 +115,7 @@ impl Simulator for Xtb {
         compare_electrons(&molecule, reported)?;
         require_same_bonds(&molecule, &geometry, NAME)?;
         Ok(SimResult {
+            quantities: Default::default(),
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: version(&outputs.stdout)

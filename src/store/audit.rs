@@ -19,10 +19,12 @@ const CHUNK: usize = 1000;
 
 /// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
 /// attempt's end is.
-const DERIVED: [(&str, &[&str]); 5] = [
+const DERIVED: [(&str, &[&str]); 7] = [
     ("tasks", &["state", "started"]),
     ("failures", &[]),
-    ("atoms", &[]),
+    ("free_atoms", &[]),
+    ("quantities", &[]),
+    ("property_values", &[]),
     ("candidates", &[]),
     ("batches", &[]),
 ];
@@ -140,8 +142,7 @@ impl DerivedDatabase {
 
     /// Copies the tables that cannot be derived, except `results`.
     pub async fn copy_run(&mut self, settings: &[StoredSettings]) -> Result<(), StoreError> {
-        let columns = "INSERT INTO main.run (only, name, campaign, created, version, home) \
-                       SELECT only, name, campaign, created, version, home FROM disk.run";
+        let columns = "INSERT INTO main.run SELECT * FROM disk.run";
         let older = "INSERT INTO main.run (only, name, campaign, created, version) \
                      SELECT only, name, campaign, created, version FROM disk.run";
         let copied = match sqlx::query(columns).execute(&mut self.db).await {
@@ -149,7 +150,13 @@ impl DerivedDatabase {
             copied => copied,
         };
         self.reading(copied)?;
-        // A database of an earlier version has none; a repair without names is better than none.
+        // The campaign has them as well.
+        let _ = sqlx::query(
+            "INSERT OR IGNORE INTO main.properties SELECT name, label, unit FROM disk.properties",
+        )
+        .execute(&mut self.db)
+        .await;
+        // A database of an earlier version has none, and names are not worth a failed repair.
         let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
             .execute(&mut self.db)
             .await;

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::write::id;
-use crate::task::{Attempt, Candidate, EndState, Evaluation, Failure, Record, TaskId, Usage};
+use crate::task::{Attempt, Candidate, EndState, Failure, Record, TaskId, Usage};
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
@@ -17,9 +17,14 @@ pub(super) async fn apply(
         Record::TaskCreated {
             task,
             stage,
+            method,
             smiles,
             batch,
-        } => insert_task(*task, stage, smiles.as_deref(), *batch).bind(at),
+        } => insert_task(*task, *batch)
+            .bind(stage)
+            .bind(method)
+            .bind(smiles)
+            .bind(at),
         Record::Cached { task } => {
             sqlx::query("UPDATE tasks SET cached = 1 WHERE task = ?").bind(id(*task))
         }
@@ -34,22 +39,47 @@ pub(super) async fn apply(
             failure,
         } => resubmit_task(*task, *attempt, failure),
         Record::TaskEnded { task, state, usage } => end_task(*task, state, usage, at),
-        Record::Reference {
+        Record::FreeAtom {
+            method,
             element,
-            total_energy_hartree,
-        } => sqlx::query("INSERT INTO atoms (element, total_energy_hartree) VALUES (?, ?)")
-            .bind(element)
-            .bind(total_energy_hartree),
+            quantities,
+        } => {
+            for (name, value) in quantities {
+                insert_free_atom(method, element)
+                    .bind(name)
+                    .bind(value)
+                    .execute(&mut *db)
+                    .await?;
+            }
+            return Ok(());
+        }
+        Record::Quantities { task, quantities } => {
+            for (name, value) in quantities {
+                let insert = "INSERT INTO quantities (task, name, value) VALUES (?, ?, ?)";
+                let insert = sqlx::query(insert).bind(id(*task)).bind(name).bind(value);
+                insert.execute(&mut *db).await?;
+            }
+            return Ok(());
+        }
         Record::Queued(candidate) => insert_candidate(candidate),
         Record::Evaluating { batch, rank, task } => start_evaluation(*task, *batch, *rank),
         Record::Evaluated {
             batch,
             rank,
-            evaluation,
-        } => evaluate_candidate(evaluation).bind(batch).bind(rank),
+            property,
+            value,
+            is_objective,
+        } => {
+            insert_value(*batch, *rank, property, *value)
+                .execute(&mut *db)
+                .await?;
+            evaluate_candidate(is_objective.then_some(*value))
+                .bind(batch)
+                .bind(rank)
+        }
         Record::Superseded { batch, rank } => set_status("superseded", *batch, *rank),
-        Record::EvaluationFailed { batch, rank } => set_status("failed", *batch, *rank),
-        Record::EvaluationCancelled { batch, rank } => set_status("cancelled", *batch, *rank),
+        Record::EvaluationFailed { batch, rank, task } => fail_candidate(*task, *batch, *rank),
+        Record::EvaluationCancelled { batch, rank } => cancel_candidate(*batch, *rank),
         Record::BatchStarted {
             batch,
             observations,
@@ -57,8 +87,8 @@ pub(super) async fn apply(
         Record::BatchTrained {
             batch,
             groups,
-            rmse_hartree,
-        } => describe_fit(*batch, *groups, *rmse_hartree),
+            rmse,
+        } => describe_fit(*batch, *groups, *rmse),
         Record::BatchGenerated {
             batch,
             candidates,
@@ -94,10 +124,10 @@ fn insert_batch<'q>(batch: u32, observations: usize, at: i64) -> Query<'q> {
         .bind(count(observations))
 }
 
-fn describe_fit<'q>(batch: u32, groups: usize, rmse_hartree: f64) -> Query<'q> {
-    sqlx::query("UPDATE batches SET groups = ?, rmse_hartree = ? WHERE batch = ?")
+fn describe_fit<'q>(batch: u32, groups: usize, rmse: f64) -> Query<'q> {
+    sqlx::query("UPDATE batches SET groups = ?, rmse = ? WHERE batch = ?")
         .bind(count(groups))
-        .bind(rmse_hartree)
+        .bind(rmse)
         .bind(batch)
 }
 
@@ -108,23 +138,40 @@ fn finish_batch<'q>(batch: u32, new_candidates: usize, at: i64) -> Query<'q> {
         .bind(batch)
 }
 
-/// Statement whose time of submission is still to be bound.
-fn insert_task<'q>(
-    task: TaskId,
-    stage: &'q str,
-    smiles: Option<&'q str>,
-    batch: Option<u32>,
-) -> Query<'q> {
+/// Stage, method, SMILES and time of submission are to be bound yet.
+fn insert_task<'q>(task: TaskId, batch: Option<u32>) -> Query<'q> {
     sqlx::query(
-        "INSERT INTO tasks (state, attempt, task, stage, smiles, batch, submitted) VALUES ('submitted', 1, ?, ?, ?, ?, ?)",
+        "INSERT INTO tasks (state, attempt, task, batch, stage, method, smiles, submitted) VALUES ('submitted', 1, ?, ?, ?, ?, ?, ?)",
     )
     .bind(id(task))
-    .bind(stage)
-    .bind(smiles)
     .bind(batch)
 }
 
-/// Statement whose time of failure is still to be bound.
+/// Name and value of the quantity are to be bound yet.
+fn insert_free_atom<'q>(method: &'q str, element: &'q str) -> Query<'q> {
+    sqlx::query("INSERT INTO free_atoms (method, element, name, value) VALUES (?, ?, ?, ?)")
+        .bind(method)
+        .bind(element)
+}
+
+fn insert_value<'q>(batch: u32, rank: u32, property: &'q str, value: f64) -> Query<'q> {
+    sqlx::query(
+        "INSERT OR REPLACE INTO property_values (batch, rank, property, value) VALUES (?, ?, ?, ?)",
+    )
+    .bind(batch)
+    .bind(rank)
+    .bind(property)
+    .bind(value)
+}
+
+fn fail_candidate<'q>(task: TaskId, batch: u32, rank: u32) -> Query<'q> {
+    sqlx::query("UPDATE candidates SET status = 'failed', task = ? WHERE batch = ? AND rank = ?")
+        .bind(id(task))
+        .bind(batch)
+        .bind(rank)
+}
+
+/// The time of the failure is to be bound yet.
 fn insert_failure(task: TaskId, attempt: Attempt, failure: &Failure) -> Query<'_> {
     sqlx::query("INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)")
         .bind(id(task))
@@ -166,7 +213,7 @@ fn insert_candidate(candidate: &Candidate) -> Query<'_> {
         prediction,
     } = candidate;
     sqlx::query(
-        "INSERT INTO candidates (batch, rank, smiles, prediction_mean_hartree, prediction_std_hartree, status) \
+        "INSERT INTO candidates (batch, rank, smiles, prediction_mean, prediction_std, status) \
          VALUES (?, ?, ?, ?, ?, 'queued')",
     )
     .bind(batch)
@@ -176,16 +223,12 @@ fn insert_candidate(candidate: &Candidate) -> Query<'_> {
     .bind(prediction.map(|prediction| prediction.std))
 }
 
-/// Statement whose batch and rank are still to be bound.
-fn evaluate_candidate(evaluation: &Evaluation) -> Query<'_> {
+/// Batch and rank are to be bound yet.
+fn evaluate_candidate<'q>(objective: Option<f64>) -> Query<'q> {
     sqlx::query(
-        "UPDATE candidates SET status = 'evaluated', total_energy_hartree = ?, atomization_energy_hartree = ?, \
-         atoms = ?, objective_hartree = ? WHERE batch = ? AND rank = ?",
+        "UPDATE candidates SET status = 'evaluated', objective = coalesce(?, objective) WHERE batch = ? AND rank = ?",
     )
-    .bind(evaluation.total_energy_hartree)
-    .bind(evaluation.atomization_energy_hartree)
-    .bind(evaluation.atoms)
-    .bind(evaluation.value)
+    .bind(objective)
 }
 
 /// Statement whose batch is still to be bound.
@@ -202,6 +245,16 @@ fn describe_search(
     .bind(epsilon)
     .bind(mean_reward)
     .bind(mean_loss)
+}
+
+/// A candidate keeps what an earlier stage computed of it.
+fn cancel_candidate(batch: u32, rank: u32) -> Query<'static> {
+    sqlx::query(
+        "UPDATE candidates AS c SET status = iif(EXISTS (SELECT 1 FROM property_values p \
+         WHERE p.batch = c.batch AND p.rank = c.rank), 'evaluated', 'cancelled') WHERE batch = ? AND rank = ?",
+    )
+    .bind(batch)
+    .bind(rank)
 }
 
 fn set_status(status: &'static str, batch: u32, rank: u32) -> Query<'static> {

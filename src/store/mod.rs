@@ -7,6 +7,7 @@ mod chain;
 mod derived;
 mod error;
 mod names;
+mod properties;
 mod read;
 mod repair;
 mod seal;
@@ -18,7 +19,8 @@ pub(crate) use audit::audit;
 pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub(crate) use error::LEAST_ROOM;
 pub use error::StoreError;
-pub use read::{AtomRow, BatchRow, CandidateRow, NamedCount, RunCounts, Summary};
+pub use properties::PropertyInfo;
+pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
 pub(crate) use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
@@ -96,6 +98,31 @@ pub struct RunInfo {
     pub created: i64,
     /// Version of the program that created it.
     pub version: String,
+    /// What the run optimises.
+    pub objective: ObjectiveInfo,
+}
+
+/// The objective of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectiveInfo {
+    /// Name of the property.
+    pub property: String,
+    /// Its name in tables and charts.
+    pub label: String,
+    /// Its unit; empty for a plain number.
+    pub unit: String,
+    /// True if high values are better.
+    pub highest: bool,
+}
+
+impl ObjectiveInfo {
+    /// Heading of a column of its values: `oxidation potential / eV`.
+    pub fn heading(&self) -> String {
+        match self.unit.as_str() {
+            "" => self.label.clone(),
+            unit => format!("{} / {unit}", self.label),
+        }
+    }
 }
 
 impl Store {

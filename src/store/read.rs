@@ -4,7 +4,7 @@ use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
 use super::chain::Chain;
-use super::{FailureRow, RunInfo, Store, StoreError};
+use super::{FailureRow, ObjectiveInfo, RunInfo, Store, StoreError};
 use crate::task::{Event, Prediction};
 
 /// Numbers of evaluations, batches and candidates of a run.
@@ -65,21 +65,16 @@ pub struct CandidateRow {
     pub smiles: String,
     /// Name in the run's source, if it has one.
     pub name: Option<String>,
-    /// Predicted mean of the objective, hartree; None for an initial molecule.
-    pub prediction_mean_hartree: Option<f64>,
-    /// Predicted standard deviation of the objective, hartree; None for an initial molecule.
-    pub prediction_std_hartree: Option<f64>,
-    /// `queued`, `evaluating`, `evaluated`, `failed`, `superseded` or `cancelled`.
+    /// Predicted mean and standard deviation of the objective, in its unit.
+    pub prediction_mean: Option<f64>,
+    pub prediction_std: Option<f64>,
     pub status: String,
-    /// Total energy, hartree.
-    pub total_energy_hartree: Option<f64>,
-    /// E(molecule) - sum of E(atoms), hartree.
-    pub atomization_energy_hartree: Option<f64>,
-    /// Number of atoms, hydrogen included.
-    pub atoms: Option<i64>,
-    /// Value of the objective, hartree, or hartree per atom if the campaign says so.
-    pub objective_hartree: Option<f64>,
-    /// Kind of the last failure of its task; None if that succeeded.
+    /// Value of the objective, in its unit.
+    pub objective: Option<f64>,
+    /// Values of the computed properties by their names, each in its unit: a JSON object.
+    pub properties: String,
+    /// Quantities of all calculations by `method.quantity`, in atomic units: a JSON object.
+    pub quantities: String,
     pub failure: Option<String>,
     /// Message of that failure.
     pub failure_message: Option<String>,
@@ -106,20 +101,22 @@ pub struct CandidateRow {
 impl CandidateRow {
     /// Returns the prediction at the time of its batch; None for an initial molecule.
     pub fn prediction(&self) -> Option<Prediction> {
-        let (mean, std) = self
-            .prediction_mean_hartree
-            .zip(self.prediction_std_hartree)?;
+        let (mean, std) = self.prediction_mean.zip(self.prediction_std)?;
         Some(Prediction { mean, std })
     }
 }
 
 /// Atomic reference of a run.
 #[derive(Clone, Debug, PartialEq, FromRow)]
-pub struct AtomRow {
-    /// Symbol of the element.
+/// A quantity of a free atom.
+pub struct FreeAtomRow {
+    /// Empty in runs of 0.1.0.
+    pub method: String,
     pub element: String,
-    /// Total energy of the free atom, hartree.
-    pub total_energy_hartree: f64,
+    /// Name of the quantity.
+    pub name: String,
+    /// In atomic units.
+    pub value: f64,
 }
 
 /// A batch of the generator loop. Columns of a task are None until that task has succeeded.
@@ -135,9 +132,8 @@ pub struct BatchRow {
     pub observations: i64,
     /// Features of the model.
     pub groups: Option<i64>,
-    /// Root mean square error of the fit, hartree.
-    pub rmse_hartree: Option<f64>,
-    /// Distinct molecules that the agent visited.
+    /// In the unit of the objective.
+    pub rmse: Option<f64>,
     pub visited_molecules: Option<i64>,
     /// Share of random steps of the agent at its end, 0 to 1.
     pub epsilon: Option<f64>,
@@ -154,8 +150,10 @@ macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, \
-             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean_hartree, c.prediction_std_hartree, c.status, c.total_energy_hartree, \
-             c.atomization_energy_hartree, c.atoms, c.objective_hartree, t.failure, t.failure_message, \
+             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean, c.prediction_std, c.status, c.objective, \
+             (SELECT json_group_object(p.property, p.value) FROM property_values p WHERE p.batch = c.batch AND p.rank = c.rank) AS properties, \
+             (SELECT json_group_object(coalesce(m.method || '.', '') || q.name, q.value) FROM tasks m JOIN quantities q ON q.task = m.task \
+             WHERE m.smiles = c.smiles) AS quantities, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
              t.finished, t.peak_memory_kib, r.level_of_theory, r.engine, r.version AS engine_version \
              FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
@@ -218,7 +216,7 @@ impl Store {
     }
 
     async fn run(&mut self) -> Result<(RunInfo, Option<String>), StoreError> {
-        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by FROM run")
+        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by, objective, objective_label, objective_unit, objective_highest FROM run")
             .fetch_one(&mut self.db)
             .await
             .and_then(|row| {
@@ -227,6 +225,12 @@ impl Store {
                     campaign: row.try_get(1)?,
                     created: row.try_get(2)?,
                     version: row.try_get(3)?,
+                    objective: ObjectiveInfo {
+                        property: row.try_get(5)?,
+                        label: row.try_get(6)?,
+                        unit: row.try_get(7)?,
+                        highest: row.try_get(8)?,
+                    },
                 };
                 Ok((info, row.try_get(4)?))
             });
@@ -240,7 +244,7 @@ impl Store {
     /// Fails if the database cannot be read.
     pub async fn summary(&mut self) -> Result<Summary, StoreError> {
         let (run, stopped_by) = self.run().await?;
-        let best = self.best(1).await?.pop();
+        let best = self.best(1, run.objective.highest).await?.pop();
         Ok(Summary {
             run,
             stopped_by,
@@ -266,14 +270,10 @@ impl Store {
         self.reading(counts)
     }
 
-    /// Returns the numbers of tasks that run now, by stage.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database cannot be read.
-    pub async fn running_by_stage(&mut self) -> Result<Vec<NamedCount>, StoreError> {
+    /// Tasks that run now, by method.
+    pub async fn running_by_method(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT stage AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY stage",
+            "SELECT coalesce(method, stage) AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY 1",
         )
         .fetch_all(&mut self.db)
         .await;
@@ -311,18 +311,17 @@ impl Store {
         self.reading(row)
     }
 
-    /// Returns the `n` evaluated molecules with the lowest objective, the lowest first.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database cannot be read.
-    pub async fn best(&mut self, n: u32) -> Result<Vec<CandidateRow>, StoreError> {
-        let rows = sqlx::query_as(candidate_rows!(
-            "WHERE c.objective_hartree IS NOT NULL ORDER BY c.objective_hartree, c.batch, c.rank LIMIT ?"
-        ))
-        .bind(n)
-        .fetch_all(&mut self.db)
-        .await;
+    /// The `n` best molecules; `highest` if high values of the objective are better.
+    pub async fn best(&mut self, n: u32, highest: bool) -> Result<Vec<CandidateRow>, StoreError> {
+        let query = match highest {
+            false => candidate_rows!(
+                "WHERE c.objective IS NOT NULL ORDER BY c.objective, c.batch, c.rank LIMIT ?"
+            ),
+            true => candidate_rows!(
+                "WHERE c.objective IS NOT NULL ORDER BY c.objective DESC, c.batch, c.rank LIMIT ?"
+            ),
+        };
+        let rows = sqlx::query_as(query).bind(n).fetch_all(&mut self.db).await;
         self.reading(rows)
     }
 
@@ -338,16 +337,13 @@ impl Store {
         self.reading(rows)
     }
 
-    /// Returns the atomic references, in order of their symbols.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database cannot be read.
-    pub async fn atoms(&mut self) -> Result<Vec<AtomRow>, StoreError> {
-        let rows =
-            sqlx::query_as("SELECT element, total_energy_hartree FROM atoms ORDER BY element")
-                .fetch_all(&mut self.db)
-                .await;
+    /// The free atoms, by method, element and quantity.
+    pub async fn free_atoms(&mut self) -> Result<Vec<FreeAtomRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT method, element, name, value FROM free_atoms ORDER BY method, element, name",
+        )
+        .fetch_all(&mut self.db)
+        .await;
         self.reading(rows)
     }
 

@@ -64,12 +64,13 @@ pub struct FailureRow {
     pub at: i64,
 }
 
-/// The tasks of a stage, summed up.
+/// The tasks of a stage by one method.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct StageRow {
     /// Name of the stage.
     pub stage: String,
-    /// Number of tasks.
+    /// None in runs of 0.1.0.
+    pub method: Option<String>,
     pub tasks: i64,
     /// Tasks that failed permanently.
     pub failed: i64,
@@ -129,18 +130,14 @@ impl Store {
         self.reading(count)
     }
 
-    /// Returns the stages that have tasks, in the order of their first tasks.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database cannot be read.
+    /// The stages and methods that have tasks, in the order in which they first had one.
     pub async fn stages(&mut self) -> Result<Vec<StageRow>, StoreError> {
         // A clock may have been set back.
         let rows = sqlx::query_as(
-            "SELECT stage, count(*) AS tasks, count(*) FILTER (WHERE state = 'failed') AS failed, sum(cached) AS cached, \
+            "SELECT stage, method, count(*) AS tasks, count(*) FILTER (WHERE state = 'failed') AS failed, sum(cached) AS cached, \
              avg(max(finished - started, 0)) FILTER (WHERE cached = 0) AS mean_ms, \
              sum(max(finished - started, 0)) FILTER (WHERE cached = 0) AS busy_ms, \
-             min(submitted) AS first, max(finished) AS last FROM tasks GROUP BY stage ORDER BY min(task)",
+             min(submitted) AS first, max(finished) AS last FROM tasks GROUP BY stage, method ORDER BY min(task)",
         )
         .fetch_all(&mut self.db)
         .await;

@@ -103,12 +103,17 @@ impl Store {
     /// Inserts the only row of the table `run`, unless it is there.
     pub(super) async fn insert_run(&mut self, info: &RunInfo) -> Result<(), StoreError> {
         let insert = sqlx::query(
-            "INSERT OR IGNORE INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)",
+            "INSERT OR IGNORE INTO run (only, name, campaign, created, version, objective, objective_label, \
+             objective_unit, objective_highest) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&info.name)
         .bind(&info.campaign)
         .bind(info.created)
         .bind(&info.version)
+        .bind(&info.objective.property)
+        .bind(&info.objective.label)
+        .bind(&info.objective.unit)
+        .bind(info.objective.highest)
         .execute(&mut self.db)
         .await;
         self.writing(insert.map(drop))

@@ -22,11 +22,11 @@ pub struct Event {
 pub enum Fact {
     /// The run began with these molecules, drawn from the source of the search space.
     Began {
-        /// The initial molecules, canonical SMILES.
-        initial: Vec<String>,
-        /// Further ones, for when initial molecules fail and the generator needs fresh starts.
+        /// Molecules of the stages that take them from the source, by stage; canonical SMILES.
+        molecules: BTreeMap<String, Vec<String>>,
+        /// Further ones, for when all molecules of a draw fail and the generator needs fresh starts.
         reserve: Vec<String>,
-        /// Further attempts at a free atom, whatever the failure. Runs of 0.1.0 had none.
+        /// Further attempts at a free atom, whatever the failure.
         #[serde(default, skip_serializing_if = "is_zero")]
         atom_retries: u32,
     },
@@ -87,17 +87,15 @@ pub struct Usage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 pub enum Outcome {
-    /// A simulation computed the energy of a molecule or a free atom.
+    /// A calculation of a molecule or a free atom.
     Simulated {
-        /// Total energy, hartree.
-        total_energy_hartree: f64,
+        /// Quantities by their names, in atomic units.
+        quantities: BTreeMap<String, f64>,
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
-    },
-    /// The first step of a two-step level.
-    Relaxed {
-        /// The geometry in the XYZ format, angstrom.
-        xyz: String,
+        /// The geometry in the XYZ format, angstrom, where other methods begin with it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        xyz: Option<String>,
     },
     /// The surrogate was fitted.
     Trained {
@@ -110,8 +108,8 @@ pub enum Outcome {
         molecules: usize,
         /// Number of groups that its features count.
         groups: usize,
-        /// Root-mean-square error on these molecules, hartree.
-        rmse_hartree: f64,
+        /// Root mean square error on the training set, in the unit of the objective.
+        rmse: f64,
     },
     /// The generator proposed candidates.
     Generated {
@@ -137,7 +135,8 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// A molecule that the agent visited, with the predicted value of its objective in hartree.
+/// A molecule that the agent visited, with its predicted cost: the value of the objective, its
+/// negative where that is maximised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RankedCandidate {
     /// Canonical SMILES.

@@ -14,7 +14,7 @@ pub use failure::{Failure, FailureKind};
 pub use host::{HostFault, explained};
 pub use launch::{Launch, Shape, VISIBLE_GPUS};
 pub use limits::{Limits, RUNNER_MARGIN, STEP_MARGIN, block_time};
-pub use record::{Candidate, Evaluation, Record, StoppedBy};
+pub use record::{Candidate, Record, StoppedBy};
 pub use retries::Retries;
 pub use state::{EndState, IllegalEvent, TaskState};
 

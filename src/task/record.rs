@@ -1,5 +1,7 @@
 //! Records: changes that events make in the tables that are derived from the journal.
 
+use std::collections::BTreeMap;
+
 use super::{Attempt, EndState, Failure, Prediction, TaskId, Usage};
 
 /// A proposed molecule.
@@ -11,7 +13,7 @@ pub struct Candidate {
     pub batch: u32,
     /// Its place in the batch; 0 is the best.
     pub rank: u32,
-    /// Predicted value of the objective, hartree; none for the initial draw.
+    /// Predicted value of the objective; none for a molecule of the source.
     pub prediction: Option<Prediction>,
 }
 
@@ -24,7 +26,7 @@ pub enum Record {
         task: TaskId,
         /// Name of its stage.
         stage: String,
-        /// SMILES of its molecule, `[X]` of a free atom; None for tasks of the generator.
+        method: String,
         smiles: Option<String>,
         /// Batch that it belongs to; None for a free atom.
         batch: Option<u32>,
@@ -61,12 +63,16 @@ pub enum Record {
         /// Resources that its last attempt used.
         usage: Usage,
     },
-    /// Energy of a free atom, hartree.
-    Reference {
-        /// Symbol of the element.
+    /// Quantities of a free atom by a method, in atomic units.
+    FreeAtom {
+        method: String,
         element: String,
-        /// Total energy of the atom, hartree.
-        total_energy_hartree: f64,
+        quantities: BTreeMap<String, f64>,
+    },
+    /// Quantities of a molecule that a task computed, in atomic units.
+    Quantities {
+        task: TaskId,
+        quantities: BTreeMap<String, f64>,
     },
     /// A candidate is known and waits.
     Queued(Candidate),
@@ -77,7 +83,7 @@ pub enum Record {
         /// Its place in the batch.
         rank: u32,
     },
-    /// A task works on a candidate; at a two-step level there are two, one after the other.
+    /// A stage computes a property of a candidate; `task` is the last of its calculations.
     Evaluating {
         /// Batch of the candidate.
         batch: u32,
@@ -86,21 +92,24 @@ pub enum Record {
         /// The task.
         task: TaskId,
     },
-    /// A candidate was evaluated.
+    /// A property of a candidate is known.
     Evaluated {
         /// Batch of the candidate.
         batch: u32,
         /// Its place in the batch.
         rank: u32,
-        /// Its energies.
-        evaluation: Evaluation,
+        property: String,
+        /// In the unit of the property.
+        value: f64,
+        is_objective: bool,
     },
-    /// The evaluation of a candidate failed for good.
+    /// A calculation of a candidate failed for good.
     EvaluationFailed {
         /// Batch of the candidate.
         batch: u32,
         /// Its place in the batch.
         rank: u32,
+        task: TaskId,
     },
     /// The evaluation of a candidate was cancelled.
     EvaluationCancelled {
@@ -122,8 +131,8 @@ pub enum Record {
         batch: u32,
         /// Number of groups that the features of the model count.
         groups: usize,
-        /// Root-mean-square error on the training data, hartree.
-        rmse_hartree: f64,
+        /// In the unit of the objective.
+        rmse: f64,
     },
     /// The generator of a batch proposed candidates.
     BatchGenerated {
@@ -154,23 +163,11 @@ pub enum Record {
     RunReopened,
 }
 
-/// Energies of an evaluated molecule, hartree.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Evaluation {
-    /// Total energy at the level of theory of the campaign.
-    pub total_energy_hartree: f64,
-    /// E(molecule) - sum of E(atoms).
-    pub atomization_energy_hartree: f64,
-    /// Number of atoms, hydrogen included.
-    pub atoms: u32,
-    /// Value of the objective: the atomization energy, per atom where the campaign says so.
-    pub value: f64,
-}
-
 /// Reason for the end of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StoppedBy {
-    /// As many evaluations as the campaign asks for are done.
+    /// Every stage of a campaign without loops is complete.
+    Completed,
     Evaluations,
     /// A molecule reached the target value.
     Target,
@@ -191,7 +188,8 @@ pub enum StoppedBy {
 }
 
 impl StoppedBy {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
+        Self::Completed,
         Self::Evaluations,
         Self::Target,
         Self::WallTime,
@@ -211,6 +209,7 @@ impl StoppedBy {
     /// Returns the word used in the database and in `--json`.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Completed => "completed",
             Self::Evaluations => "evaluations",
             Self::Target => "target",
             Self::WallTime => "wall_time",
@@ -226,6 +225,7 @@ impl StoppedBy {
     /// Returns a sentence for the user.
     pub fn sentence(self) -> &'static str {
         match self {
+            Self::Completed => "all stages are complete",
             Self::Evaluations => "all evaluations asked for are done",
             Self::Target => "the target value was reached",
             Self::WallTime => "the wall time is over",

@@ -76,12 +76,11 @@ methods:
     {kind: generate, settings: {episodes: 2, steps: 6, hidden: [16], fingerprint_bits: 64, batch_size: 4}, topic: ml, partition: ml, timeout: 5m}
   rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
 stages:
-  references: {method: energy, molecules: atoms}
-  initial: {method: energy, after: references, molecules: random, count: 3}
+  initial: {compute: atomization_energy, molecules: {random: 3}}
   train: {method: fit, after: initial, loop: generator}
   generate: {method: propose, after: train, loop: generator}
   screen: {method: rank, after: generate, loop: generator, select: 2}
-  evaluate: {method: energy, after: screen, loop: consumer, molecules: queue, parallel: 2}
+  evaluate: {compute: atomization_energy, after: screen, loop: consumer, molecules: queue, parallel: 2}
 stop: {evaluations: 6, barren_batches: 10}
 ";
 

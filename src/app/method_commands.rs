@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use super::error::{CommandError, causes};
 use crate::config::campaign::LoadedCampaign;
 use crate::config::site::{ExecutorConfig, TransportConfig};
-use crate::plan::{Plan, PlannedStage, launch_on_node};
+use crate::plan::{Plan, PlannedMethod, launch_on_node};
 use crate::scheduler::TaskJob;
 use crate::task::Launch;
 
 /// Directory of an attempt where there is no run yet.
 const DIRECTORY: &str = "RUN_DIR/tasks/ID/ATTEMPT";
 
-/// Commands that start the tasks of a stage.
+/// Commands that start the tasks of a method.
 #[derive(Clone, Debug, serde::Serialize)]
-pub struct StageCommands {
+pub struct MethodCommands {
     /// Remote host of the tasks.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub host: Option<String>,
@@ -39,33 +39,36 @@ pub struct BatchScript {
     pub text: String,
 }
 
-/// Returns the commands that start the tasks of each stage, by its name.
+/// Returns the commands that start the tasks of each method, by its name.
 ///
 /// # Errors
 ///
 /// Fails if a launcher or a batch script cannot be rendered.
-pub fn stage_commands(
+pub fn method_commands(
     loaded: &LoadedCampaign,
     plan: &Plan,
-) -> Result<BTreeMap<String, StageCommands>, CommandError> {
-    let stages = plan.stages().into_iter();
-    stages
-        .map(|stage| Ok((stage.stage.clone(), commands(loaded, stage)?)))
+) -> Result<BTreeMap<String, MethodCommands>, CommandError> {
+    let methods = plan.methods.iter();
+    methods
+        .map(|(name, method)| Ok((name.clone(), commands(loaded, method)?)))
         .collect()
 }
 
-fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageCommands, CommandError> {
+fn commands(
+    loaded: &LoadedCampaign,
+    method: &PlannedMethod,
+) -> Result<MethodCommands, CommandError> {
     let site = &loaded.site;
-    let partition = &stage.partition;
+    let partition = &method.partition;
     let failed = |error: &dyn std::error::Error| {
         let message = format!(
-            "the tasks of stage `{}` cannot be started: {}",
-            stage.stage,
+            "the tasks of method `{}` cannot be started: {}",
+            method.name,
             causes(error)
         );
         CommandError::with_hint(message, format!("correct the site profile `{}`", site.name))
     };
-    let launch = stage.launch.clone();
+    let launch = method.launch.clone();
     let shape = launch.as_ref().map(|launch| launch.shape.clone());
     let argv_of = |mut launch: Launch| {
         let nodes = launch.shape.nodes.get();
@@ -78,7 +81,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
     let on_node = on_node.flatten().map(argv_of);
     let launcher = launch.map(argv_of);
     let argv = ["moldflow", "task", "exec", "job.json"].map(str::to_owned);
-    let environment = &stage.environment.defined;
+    let environment = &method.environment.defined;
     let in_blocks = partition.executor.blocks().is_some();
     let params = partition.submission_params(site).filter(|_| !in_blocks);
     let (host, dir) = match &partition.transport {
@@ -92,7 +95,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
         let script = params.job_script(&TaskJob {
             token: "TOKEN",
             shape: shape.as_ref(),
-            limits: stage.limits,
+            limits: method.limits,
             environment,
             dir: dir.clone(),
             argv: &argv,
@@ -100,7 +103,7 @@ fn commands(loaded: &LoadedCampaign, stage: &PlannedStage) -> Result<StageComman
         let submit = params.scheduler.dialect().submit;
         script.render().map(|text| BatchScript { submit, text })
     });
-    Ok(StageCommands {
+    Ok(MethodCommands {
         host,
         dir,
         launcher: launcher.transpose().map_err(|error| failed(&error))?,

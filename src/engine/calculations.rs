@@ -1,0 +1,348 @@
+//! Evaluations of molecules: the calculations of a property's recipe, each a task of its own,
+//! shared between the properties that need them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::plan::RecipeNode;
+use crate::property::{Composition, QuantityOf, Values};
+use crate::task::{Candidate, Outcome, Record, TaskId};
+
+use super::tasks::Work;
+use super::{Engine, EngineStep, EvaluatedMolecule, FreeAtoms};
+
+/// Calculations of one molecule, and the evaluations that wait for them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct MoleculeCalculations {
+    /// By method.
+    calculations: BTreeMap<String, Calculation>,
+    evaluations: Vec<Evaluation>,
+    composition: Composition,
+}
+
+/// A calculation. Its number is reserved with those of the whole recipe: so the order in which
+/// calculations end decides nothing.
+#[derive(Clone, Debug, PartialEq)]
+struct Calculation {
+    task: TaskId,
+    state: CalculationState,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum CalculationState {
+    /// It waits for a geometry, or nothing needs it any more.
+    Reserved,
+    Submitted,
+    Done {
+        quantities: BTreeMap<String, f64>,
+        /// In the XYZ format, where other methods begin with it.
+        xyz: Option<String>,
+    },
+    Failed,
+}
+
+/// The computation of a property of a molecule for a stage.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Evaluation {
+    /// Place of the stage.
+    pub stage: usize,
+    pub batch: u32,
+    pub rank: u32,
+    /// The last of its calculations.
+    pub task: TaskId,
+}
+
+/// Result of an evaluation.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Evaluated {
+    /// Value of the property, in its unit.
+    Value(f64),
+    /// A calculation failed for good, or the property has no finite value.
+    Failed(TaskId),
+    /// The run ended before its calculations.
+    Cancelled,
+}
+
+impl Engine {
+    /// Begins the evaluation of a molecule for the stage at `place`, and reserves the numbers of
+    /// the calculations that do not exist yet.
+    pub(super) fn evaluate(&mut self, place: usize, candidate: Candidate, step: &mut EngineStep) {
+        let Candidate {
+            smiles,
+            batch,
+            rank,
+            ..
+        } = candidate;
+        let last = self.reserve(place, &smiles);
+        let molecule = self.molecules.entry(smiles.clone()).or_default();
+        molecule.evaluations.push(Evaluation {
+            stage: place,
+            batch,
+            rank,
+            task: last,
+        });
+        step.records.push(Record::Evaluating {
+            batch,
+            rank,
+            task: last,
+        });
+        self.pursue(&smiles, step);
+    }
+
+    /// Reserves numbers for the calculations of a molecule that do not exist yet, and returns the
+    /// highest of its calculations.
+    pub(super) fn reserve(&mut self, place: usize, smiles: &str) -> TaskId {
+        let recipe = self.recipe(place);
+        let molecule = self.molecules.entry(smiles.to_owned()).or_default();
+        let tasks = recipe.into_iter().map(|node| {
+            let calculation = molecule.calculations.entry(node.method).or_insert_with(|| {
+                self.last_task += 1;
+                Calculation {
+                    task: TaskId(self.last_task),
+                    state: CalculationState::Reserved,
+                }
+            });
+            calculation.task
+        });
+        tasks.max().unwrap_or(TaskId(0))
+    }
+
+    fn recipe(&self, place: usize) -> Vec<RecipeNode> {
+        let property = self.stages[place]
+            .compute()
+            .map(|stage| stage.property.as_str());
+        let property = property.and_then(|property| self.plan.properties.get(property));
+        property.map_or_else(Vec::new, |property| property.recipe.clone())
+    }
+
+    /// Submits the calculations of a molecule that can begin, and ends the evaluations that are
+    /// decided.
+    fn pursue(&mut self, smiles: &str, step: &mut EngineStep) {
+        let Some(molecule) = self.molecules.get(smiles) else {
+            return;
+        };
+        let mut decided = Vec::new();
+        let mut ready: BTreeSet<(TaskId, String, Option<String>)> = BTreeSet::new();
+        for (index, evaluation) in molecule.evaluations.iter().enumerate() {
+            match self.result(molecule, evaluation) {
+                Some(result) => decided.push((index, result)),
+                None => ready.extend(molecule.ready(&self.recipe(evaluation.stage))),
+            }
+        }
+        for (task, method, geometry) in ready {
+            let state = self
+                .molecules
+                .get_mut(smiles)
+                .and_then(|m| m.calculations.get_mut(&method));
+            if let Some(calculation) = state {
+                calculation.state = CalculationState::Submitted;
+            }
+            let smiles = smiles.to_owned();
+            self.submit_as(
+                task,
+                Work::Molecule {
+                    method,
+                    smiles,
+                    geometry,
+                },
+                step,
+            );
+        }
+        for (index, result) in decided.into_iter().rev() {
+            let molecule = self.molecules.get_mut(smiles);
+            if let Some(molecule) = molecule {
+                let evaluation = molecule.evaluations.remove(index);
+                self.evaluation_ended(smiles, evaluation, result, step);
+            }
+        }
+    }
+
+    /// The result of an evaluation; none while calculations are missing.
+    fn result(
+        &self,
+        molecule: &MoleculeCalculations,
+        evaluation: &Evaluation,
+    ) -> Option<Evaluated> {
+        let property = &self.stages[evaluation.stage].compute()?.property;
+        let property = &self.plan.properties[property];
+        for node in &property.recipe {
+            let calculation = molecule.calculations.get(&node.method)?;
+            match calculation.state {
+                CalculationState::Failed => return Some(Evaluated::Failed(calculation.task)),
+                CalculationState::Reserved | CalculationState::Submitted => return None,
+                CalculationState::Done { .. } => {}
+            }
+        }
+        let values = MoleculeValues {
+            molecule,
+            free_atoms: &self.free_atoms,
+        };
+        let value = property.expression.value(&values);
+        let value = value.map(|value| property.unit.from_atomic(value));
+        Some(match value.filter(|value| value.is_finite()) {
+            Some(value) => Evaluated::Value(value),
+            None => Evaluated::Failed(evaluation.task),
+        })
+    }
+
+    /// Records the result of a calculation, none if it failed for good.
+    pub(super) fn calculation_ended(
+        &mut self,
+        task: TaskId,
+        (method, smiles): (String, String),
+        answer: Option<&Outcome>,
+        step: &mut EngineStep,
+    ) {
+        let Some(molecule) = self.molecules.get_mut(&smiles) else {
+            return;
+        };
+        let state = match answer {
+            Some(Outcome::Simulated {
+                quantities,
+                atoms,
+                xyz,
+            }) => {
+                step.records.push(Record::Quantities {
+                    task,
+                    quantities: quantities.clone(),
+                });
+                molecule.composition.clone_from(atoms);
+                CalculationState::Done {
+                    quantities: quantities.clone(),
+                    xyz: xyz.clone(),
+                }
+            }
+            _ => CalculationState::Failed,
+        };
+        molecule
+            .calculations
+            .insert(method, Calculation { task, state });
+        self.pursue(&smiles, step);
+    }
+
+    fn evaluation_ended(
+        &mut self,
+        smiles: &str,
+        evaluation: Evaluation,
+        result: Evaluated,
+        step: &mut EngineStep,
+    ) {
+        let Evaluation {
+            stage,
+            batch,
+            rank,
+            task,
+        } = evaluation;
+        let cost = match result {
+            Evaluated::Value(value) => Some(self.direction().cost(value)),
+            Evaluated::Failed(_) | Evaluated::Cancelled => None,
+        };
+        let Some(stage) = self.stages[stage].compute_mut() else {
+            return;
+        };
+        stage.evaluation_ended(smiles, task, result, cost);
+        let property = stage.property.clone();
+        match result {
+            Evaluated::Value(value) => {
+                let is_objective = property == self.plan.objective.property;
+                step.records.push(Record::Evaluated {
+                    batch,
+                    rank,
+                    property,
+                    value,
+                    is_objective,
+                });
+                if is_objective {
+                    let smiles = smiles.to_owned();
+                    self.add_evaluated(EvaluatedMolecule {
+                        task,
+                        smiles,
+                        value,
+                    });
+                }
+            }
+            Evaluated::Failed(task) => {
+                self.quarantined.insert(smiles.to_owned());
+                step.records
+                    .push(Record::EvaluationFailed { batch, rank, task });
+            }
+            Evaluated::Cancelled => {
+                self.known.remove(smiles);
+                step.records
+                    .push(Record::EvaluationCancelled { batch, rank });
+            }
+        }
+    }
+
+    /// Adds an evaluated molecule. Ties go to the task submitted first, so the incumbent does not
+    /// depend on the order of arrival.
+    fn add_evaluated(&mut self, molecule: EvaluatedMolecule) {
+        let direction = self.direction();
+        let key = |m: &EvaluatedMolecule| (direction.cost(m.value), m.task);
+        let best = self.incumbent.as_ref();
+        if best.is_none_or(|best| key(&molecule) < key(best)) {
+            self.incumbent = Some(molecule.clone());
+        }
+        self.evaluated.push(molecule);
+    }
+
+    /// Ends the evaluations of a molecule one of whose tasks was cancelled.
+    pub(super) fn cancel_evaluations(&mut self, smiles: &str, step: &mut EngineStep) {
+        let molecule = self.molecules.remove(smiles);
+        for evaluation in molecule
+            .into_iter()
+            .flat_map(|molecule| molecule.evaluations)
+        {
+            self.evaluation_ended(smiles, evaluation, Evaluated::Cancelled, step);
+        }
+    }
+
+    /// Batch of the first evaluation that a molecule has in flight, and the name of its stage.
+    pub(super) fn evaluation_of(&self, smiles: &str) -> Option<(u32, &str)> {
+        let evaluation = self.molecules.get(smiles)?.evaluations.first()?;
+        Some((evaluation.batch, &self.plan.stages[evaluation.stage].name))
+    }
+}
+
+impl MoleculeCalculations {
+    /// The calculations of a recipe that can begin, with their geometries.
+    fn ready(&self, recipe: &[RecipeNode]) -> Vec<(TaskId, String, Option<String>)> {
+        let ready = recipe.iter().filter_map(|node| {
+            let calculation = self.calculations.get(&node.method)?;
+            if calculation.state != CalculationState::Reserved {
+                return None;
+            }
+            let geometry = match &node.geometry {
+                None => None,
+                Some(first) => match &self.calculations.get(first)?.state {
+                    CalculationState::Done { xyz, .. } => Some(xyz.clone()?),
+                    _ => return None,
+                },
+            };
+            Some((calculation.task, node.method.clone(), geometry))
+        });
+        ready.collect()
+    }
+}
+
+/// Values of a molecule whose calculations are done.
+struct MoleculeValues<'a> {
+    molecule: &'a MoleculeCalculations,
+    free_atoms: &'a FreeAtoms,
+}
+
+impl Values for MoleculeValues<'_> {
+    fn quantity(&self, of: &QuantityOf) -> Option<f64> {
+        match &self.molecule.calculations.get(&of.method)?.state {
+            CalculationState::Done { quantities, .. } => quantities.get(&of.quantity).copied(),
+            _ => None,
+        }
+    }
+
+    fn of_free_atom(&self, element: &str, of: &QuantityOf) -> Option<f64> {
+        self.free_atoms.quantity(&of.method, element, &of.quantity)
+    }
+
+    fn composition(&self) -> &Composition {
+        &self.molecule.composition
+    }
+}

@@ -1,0 +1,248 @@
+//! Rounds of the generator loop: each of its stages has one turn, then there is a new batch for
+//! each `screen` stage.
+
+use crate::config::campaign::{Loop, Schedule};
+use crate::plan::{MoleculeSource, StageKind};
+use crate::task::{Record, StoppedBy, TaskId};
+
+use super::stage::{ScreenInputs, Turn};
+use super::tasks::Work;
+use super::{Engine, EngineStep};
+
+/// State of the generator loop.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Round {
+    /// The present round, or the last one.
+    number: u32,
+    is_running: bool,
+    /// Number of evaluated molecules that the round learns from.
+    observations: usize,
+    /// The number of the round's first task; each stage has one, in the order of the plan: so the
+    /// order in which tasks end decides nothing.
+    first_task: u64,
+    /// New candidates of the round so far.
+    new_candidates: usize,
+    /// Rounds that brought new candidates.
+    productive: u32,
+    /// Rounds in a row without a new candidate.
+    barren: usize,
+    /// True if a task of the last round failed for good.
+    failed: bool,
+    /// Rounds in a row without a better molecule.
+    stale: usize,
+    best_at_last_push: Option<f64>,
+}
+
+impl Round {
+    pub fn number(&self) -> u32 {
+        self.number
+    }
+
+    /// A number that grows when a round begins and when it ends.
+    pub fn advancement(&self) -> u32 {
+        2 * self.number - u32::from(self.is_running)
+    }
+
+    /// Number of evaluated molecules that the round learns from.
+    pub fn observations(&self) -> usize {
+        self.observations
+    }
+
+    /// Rounds that brought new candidates.
+    pub fn productive(&self) -> u32 {
+        self.productive
+    }
+
+    /// Rounds in a row without a new candidate.
+    pub fn barren(&self) -> usize {
+        self.barren
+    }
+
+    /// Rounds in a row without a better molecule.
+    pub fn stale(&self) -> usize {
+        self.stale
+    }
+
+    /// Counts new candidates.
+    pub fn add(&mut self, new_candidates: usize) {
+        self.new_candidates += new_candidates;
+    }
+
+    /// Reason for which the last rounds were barren.
+    pub fn why_barren(&self) -> StoppedBy {
+        if self.failed {
+            StoppedBy::GeneratorFailed
+        } else {
+            StoppedBy::BarrenBatches
+        }
+    }
+}
+
+impl Engine {
+    /// Begins a round when there is a reason to, gives each stage its turn, and ends the round.
+    pub(super) fn advance_round(&mut self, step: &mut EngineStep) {
+        let stages = self.plan.stages_in(Loop::Generator);
+        let places: Vec<usize> = stages.map(|(place, _)| place).collect();
+        if places.is_empty() {
+            return;
+        }
+        if !self.round.is_running {
+            let is_ready = places.iter().all(|place| self.is_ready(*place));
+            if !is_ready || !self.round_is_wanted() {
+                return;
+            }
+            self.begin_round(&places, step);
+        }
+        for place in &places {
+            self.take_turn(*place, step);
+        }
+        if places
+            .iter()
+            .all(|place| self.stages[*place].turn().is_some_and(Turn::is_over))
+        {
+            self.end_round(&places, step);
+        }
+    }
+
+    /// Never far ahead: only with new results to learn from, or when a consumer is about to run
+    /// dry.
+    fn round_is_wanted(&self) -> bool {
+        let left = self.evaluations_left();
+        if left == 0
+            || self.evaluated.is_empty()
+            || self.round.barren >= self.plan.stop.barren_batches
+        {
+            return false;
+        }
+        match self.plan.schedule {
+            Schedule::Batch => self.is_idle(),
+            Schedule::Interleaved => {
+                let has_news = self.evaluated.len() != self.round.observations;
+                has_news
+                    || self.plan.stages.iter().any(|stage| match &stage.kind {
+                        StageKind::Compute {
+                            molecules: MoleculeSource::Queue(screen),
+                            parallel,
+                            ..
+                        } => {
+                            let queued = self.stages[*screen].screen().map_or(0, |s| s.queue.len());
+                            queued < parallel.unwrap_or(1).min(left)
+                        }
+                        _ => false,
+                    })
+            }
+        }
+    }
+
+    fn begin_round(&mut self, places: &[usize], step: &mut EngineStep) {
+        let observations = self.evaluated.len();
+        self.round.number += 1;
+        self.round.is_running = true;
+        self.round.observations = observations;
+        self.round.new_candidates = 0;
+        self.round.failed = false;
+        self.round.first_task = self.last_task + 1;
+        self.last_task += places.len() as u64;
+        for place in places {
+            self.stages[*place].set_turn(Turn::Waiting);
+            self.widen(*place);
+        }
+        for batch in self.batches(|_| true) {
+            step.records.push(Record::BatchStarted {
+                batch,
+                observations,
+            });
+        }
+    }
+
+    /// Submits the task of a stage whose turn it is.
+    fn take_turn(&mut self, place: usize, step: &mut EngineStep) {
+        let is_over = |before: &usize| self.stages[*before].turn().is_none_or(Turn::is_over);
+        let is_waiting = self.stages[place].turn() == Some(Turn::Waiting);
+        if !is_waiting || !self.plan.stages[place].after.iter().all(is_over) {
+            return;
+        }
+        self.stages[place].set_turn(Turn::Running);
+        let submitted = match self.plan.stages[place].kind {
+            StageKind::Train { .. } => {
+                self.begin_training(place, step);
+                true
+            }
+            StageKind::Generate { model, .. } => self.begin_generation(place, model, step),
+            StageKind::Screen { .. } => self.begin_screening(place, step),
+            StageKind::Compute { .. } => true,
+        };
+        if !submitted {
+            self.end_turn(place, Turn::Failed);
+        }
+    }
+
+    /// Submits the task of a stage in the present round.
+    pub(super) fn submit_turn(&mut self, place: usize, work: Work, step: &mut EngineStep) {
+        let before = self
+            .plan
+            .stages_in(Loop::Generator)
+            .take_while(|(other, _)| *other < place);
+        let task = TaskId(self.round.first_task + before.count() as u64);
+        self.submit_as(task, work, step);
+    }
+
+    /// Ends the turn of a stage.
+    pub(super) fn end_turn(&mut self, place: usize, turn: Turn) {
+        self.round.failed |= turn == Turn::Failed;
+        self.stages[place].set_turn(turn);
+    }
+
+    fn end_round(&mut self, places: &[usize], step: &mut EngineStep) {
+        self.round.is_running = false;
+        for place in places {
+            self.push(*place, step);
+            self.stages[*place].forget_round();
+        }
+        if self.round.new_candidates == 0 {
+            self.round.barren += 1;
+            return;
+        }
+        self.round.barren = 0;
+        self.round.productive += 1;
+        let best = self.incumbent.as_ref().map(|incumbent| incumbent.value);
+        let improved = self.round.productive == 1 || best != self.round.best_at_last_push;
+        self.round.stale = if improved { 0 } else { self.round.stale + 1 };
+        self.round.best_at_last_push = best;
+    }
+
+    /// Batches of the present round whose `screen` stages depend on stages as `which` says.
+    pub(super) fn batches(&self, which: impl Fn(&ScreenInputs) -> bool) -> Vec<u32> {
+        let screens = self.plan.stages.iter().enumerate();
+        let screens = screens.filter_map(|(place, stage)| match &stage.kind {
+            StageKind::Screen {
+                model, generators, ..
+            } => {
+                let inputs = ScreenInputs {
+                    model: *model,
+                    generators: generators.clone(),
+                };
+                which(&inputs).then_some(place)
+            }
+            _ => None,
+        });
+        screens.map(|place| self.batch_of(place)).collect()
+    }
+
+    /// Batch of the present round that a `screen` stage makes.
+    pub(super) fn batch_of(&self, place: usize) -> u32 {
+        let is_screen =
+            |stage: &&crate::plan::PlannedStage| matches!(stage.kind, StageKind::Screen { .. });
+        let before = self.plan.stages[..place].iter().filter(is_screen).count() as u32;
+        let all = self.plan.stages.iter().filter(is_screen).count() as u32;
+        self.round.number.saturating_sub(1) * all + before + 1
+    }
+
+    /// The first batch of the present round.
+    pub(super) fn first_batch(&self) -> u32 {
+        self.batches(|_| true)
+            .into_iter()
+            .min()
+            .unwrap_or(self.round.number)
+    }
+}

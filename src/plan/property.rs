@@ -1,0 +1,65 @@
+//! A property of the plan: its expression, and the calculations that it needs.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use crate::property::{Expression, Leaf, Unit};
+
+/// A property with its recipe.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PlannedProperty {
+    /// Its name in the campaign.
+    pub name: String,
+    /// Its name in tables and charts.
+    pub label: String,
+    /// Its expression, as the campaign writes it.
+    pub value: String,
+    /// The expression with its names resolved; its value is in atomic units.
+    #[serde(skip)]
+    pub expression: Expression,
+    /// Unit in which it is shown and compared.
+    #[serde(serialize_with = "as_text")]
+    pub unit: Unit,
+    /// True if the value grows with the number of atoms.
+    pub extensive: bool,
+    /// The calculations of a molecule, each behind the one whose geometry it begins with.
+    pub recipe: Vec<RecipeNode>,
+    /// Methods by which the free atoms of the molecule are computed.
+    pub free_atoms: Vec<String>,
+}
+
+/// A calculation of a recipe.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RecipeNode {
+    /// Name of the method.
+    pub method: String,
+    /// Method whose geometry it begins with, the method of a node before it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<String>,
+}
+
+impl PlannedProperty {
+    /// Returns the methods whose quantities the expression names.
+    pub fn methods(&self) -> BTreeSet<&str> {
+        let leaves = self.expression.leaves().into_iter();
+        leaves
+            .filter_map(|leaf| match leaf {
+                Leaf::Quantity(of) | Leaf::FreeAtoms(of) => Some(of.method.as_str()),
+                Leaf::Descriptor(_) => None,
+            })
+            .collect()
+    }
+
+    /// Returns the heading of its columns: `oxidation potential / eV`.
+    pub fn heading(&self) -> String {
+        match self.unit.name() {
+            "" => self.label.clone(),
+            unit => format!("{} / {unit}", self.label),
+        }
+    }
+}
+
+fn as_text<S: serde::Serializer>(unit: &Unit, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(unit.name())
+}

@@ -1,0 +1,256 @@
+//! Checks of the properties of a campaign, and their recipes.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::objective::Objective;
+use super::property::{PlannedProperty, RecipeNode};
+use super::stage::{PlannedStage, StageKind};
+use crate::config::campaign::{
+    Campaign, LoadedCampaign, MethodKind, ObjectiveConfig, PropertyConfig,
+};
+use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
+use crate::property::{
+    Dimension, Expression, ExpressionError, Leaf, Names, QuantityOf, Unit, parse,
+};
+
+/// Returns the properties that are sound, and collects the diagnostics of the others and of the
+/// objective.
+pub(super) fn properties(
+    loaded: &LoadedCampaign,
+    diagnostics: &mut Diagnostics,
+) -> BTreeMap<String, PlannedProperty> {
+    let campaign = &loaded.campaign;
+    let mut planned = BTreeMap::new();
+    for (name, config) in &campaign.properties {
+        match property(campaign, name, config) {
+            Ok(property) => drop(planned.insert(name.clone(), property)),
+            Err((key, error)) => {
+                let message = format!("the property `{name}`: {error}");
+                let place = loaded.place(&["properties", name, key]);
+                diagnostics.push(Diagnostic::new(message).at(place));
+            }
+        }
+    }
+    objective(loaded, diagnostics);
+    planned
+}
+
+fn objective(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
+    let campaign = &loaded.campaign;
+    let mut fault = |message: String, hint: Option<String>| {
+        let place = loaded.place(&["objective"]);
+        diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
+    };
+    match (&campaign.objective, Objective::new(&campaign.objective)) {
+        (ObjectiveConfig::Short(_), _) => {
+            let simulate = campaign.final_methods();
+            let names: Vec<String> = simulate.iter().map(|name| format!("`{name}`")).collect();
+            let message = match names.as_slice() {
+                [] => {
+                    "the objective needs a `simulate` method, and the campaign has none".to_owned()
+                }
+                names => format!(
+                    "the short form of the objective is ambiguous: the campaign has the `simulate` methods {}",
+                    names.join(", ")
+                ),
+            };
+            let hint = "write `properties: {atomization_energy: {value: atomization(METHOD), unit: hartree}}` and `objective: {minimize: atomization_energy}`";
+            fault(message, Some(hint.to_owned()));
+        }
+        (ObjectiveConfig::Directed(_), None) => {
+            let message = "the objective names neither or both of `minimize` and `maximize`";
+            let hint = "write one of them: `objective: {minimize: PROPERTY}`";
+            fault(message.to_owned(), Some(hint.to_owned()));
+        }
+        (ObjectiveConfig::Directed(_), Some(Objective { property, .. })) => {
+            if !campaign.properties.contains_key(&property) {
+                let known = campaign.properties.keys().map(String::as_str);
+                let message =
+                    format!("the objective is `{property}`, which is not one of `properties`");
+                fault(message, hint_for(&property, known));
+            }
+        }
+    }
+}
+
+/// Plans a property; an error with the key that it is about.
+fn property(
+    campaign: &Campaign,
+    name: &str,
+    config: &PropertyConfig,
+) -> Result<PlannedProperty, (&'static str, ExpressionError)> {
+    let names = CampaignNames {
+        campaign,
+        open: RefCell::new(vec![name.to_owned()]),
+    };
+    let expression = parse(&config.value).and_then(|parsed| parsed.resolve(&names));
+    let expression = expression.map_err(|error| ("value", error))?;
+    let dimension = expression.dimension().map_err(|error| ("value", error))?;
+    let unit = match &config.unit {
+        None => Unit::atomic(dimension),
+        Some(text) => text.parse().map_err(|error| ("unit", error))?,
+    };
+    if unit.dimension() != dimension {
+        let error = ExpressionError::Dimension {
+            expression: config.value.clone(),
+            dimension,
+            needs: format!("`{unit}` is a unit of {}", unit.dimension()),
+        };
+        return Err(("unit", error));
+    }
+    let leaves = expression.leaves();
+    let free_atoms: BTreeSet<&str> = leaves
+        .iter()
+        .filter_map(|leaf| match leaf {
+            Leaf::FreeAtoms(of) => Some(of.method.as_str()),
+            Leaf::Quantity(_) | Leaf::Descriptor(_) => None,
+        })
+        .collect();
+    Ok(PlannedProperty {
+        name: name.to_owned(),
+        label: config
+            .label
+            .clone()
+            .unwrap_or_else(|| name.replace('_', " ")),
+        value: config.value.clone(),
+        recipe: recipe(campaign, &leaves),
+        free_atoms: free_atoms.into_iter().map(str::to_owned).collect(),
+        extensive: config.extensive.unwrap_or(expression.is_extensive()),
+        expression,
+        unit,
+    })
+}
+
+/// Returns the calculations of the leaves in topological order, methods by name.
+fn recipe(campaign: &Campaign, leaves: &BTreeSet<&Leaf>) -> Vec<RecipeNode> {
+    let mut recipe: Vec<RecipeNode> = Vec::new();
+    let methods: BTreeSet<&str> = leaves
+        .iter()
+        .filter_map(|leaf| match leaf {
+            Leaf::Quantity(of) => Some(of.method.as_str()),
+            Leaf::FreeAtoms(_) | Leaf::Descriptor(_) => None,
+        })
+        .collect();
+    for method in methods {
+        // From the method back to the first geometry; `config` refuses circles.
+        let mut chain = vec![method];
+        while let Some(first) = campaign.geometry_of(chain[chain.len() - 1])
+            && chain.len() <= campaign.methods.len()
+        {
+            chain.push(first);
+        }
+        for method in chain.into_iter().rev() {
+            if recipe.iter().all(|node| node.method != method) {
+                recipe.push(RecipeNode {
+                    method: method.to_owned(),
+                    geometry: campaign.geometry_of(method).map(str::to_owned),
+                });
+            }
+        }
+    }
+    recipe
+}
+
+/// The names of a campaign, as its expressions use them.
+struct CampaignNames<'c> {
+    campaign: &'c Campaign,
+    /// Properties that are being resolved.
+    open: RefCell<Vec<String>>,
+}
+
+impl Names for CampaignNames<'_> {
+    fn quantity(&self, of: &QuantityOf) -> Result<Dimension, ExpressionError> {
+        let unknown = |message: String| Err(ExpressionError::UnknownName(message));
+        let QuantityOf { method, quantity } = of;
+        let engine = match self.campaign.methods.get(method).map(|method| &method.kind) {
+            Some(MethodKind::Simulate { engine, .. }) => engine,
+            Some(other) => {
+                let kind = other.name();
+                return unknown(format!(
+                    "`{method}` is a `{kind}` method, which returns no quantities"
+                ));
+            }
+            None => {
+                let known = self.campaign.methods.keys().map(String::as_str);
+                let hint =
+                    hint_for(method, known).map_or_else(String::new, |hint| format!("; {hint}"));
+                return unknown(format!("there is no method `{method}`{hint}"));
+            }
+        };
+        let quantities = engine.quantities();
+        match quantities.get(quantity.as_str()) {
+            Some(dimension) => Ok(*dimension),
+            None => {
+                let known: Vec<String> =
+                    quantities.keys().map(|name| format!("`{name}`")).collect();
+                unknown(format!(
+                    "`{method}` (`engine: {}`) returns no `{quantity}`; it returns {}",
+                    engine.name(),
+                    known.join(", ")
+                ))
+            }
+        }
+    }
+
+    fn property(&self, name: &str) -> Option<Result<Expression, ExpressionError>> {
+        let config = self.campaign.properties.get(name)?;
+        if self.open.borrow().iter().any(|open| open == name) {
+            return Some(Err(ExpressionError::Cycle(name.to_owned())));
+        }
+        self.open.borrow_mut().push(name.to_owned());
+        let resolved = parse(&config.value).and_then(|parsed| parsed.resolve(self));
+        self.open.borrow_mut().pop();
+        Some(resolved)
+    }
+
+    fn is_method(&self, name: &str) -> bool {
+        self.campaign.methods.contains_key(name)
+    }
+}
+
+/// Collects methods and properties that nothing uses.
+pub(super) fn unused(
+    loaded: &LoadedCampaign,
+    properties: &BTreeMap<String, PlannedProperty>,
+    stages: &[PlannedStage],
+    diagnostics: &mut Diagnostics,
+) {
+    if !diagnostics.is_empty() {
+        // A name that is misspelt elsewhere would be reported twice.
+        return;
+    }
+    let computed = |name: &str| {
+        stages.iter().any(|stage| match &stage.kind {
+            StageKind::Compute { property, .. } => property == name,
+            _ => false,
+        })
+    };
+    let in_recipes = properties.values();
+    let in_recipes =
+        in_recipes.flat_map(|property| property.recipe.iter().map(|node| &node.method));
+    let in_stages = stages.iter().filter_map(|stage| stage.kind.method());
+    let used: BTreeSet<&String> = in_recipes.chain(in_stages).collect();
+    for name in loaded
+        .campaign
+        .methods
+        .keys()
+        .filter(|name| !used.contains(name))
+    {
+        let fault = Diagnostic::new(format!("no stage uses the method `{name}`"));
+        let hint = "remove it, or name it in the `method` of a stage or in a property";
+        diagnostics.push(fault.at(loaded.place(&["methods", name])).hint(hint));
+    }
+    let Some(objective) = Objective::new(&loaded.campaign.objective) else {
+        return;
+    };
+    if !computed(&objective.property) {
+        let message = format!("no stage computes the objective `{}`", objective.property);
+        let hint = format!("write `compute: {}` in a stage", objective.property);
+        diagnostics.push(
+            Diagnostic::new(message)
+                .at(loaded.place(&["stages"]))
+                .hint(hint),
+        );
+    }
+}
