@@ -230,6 +230,36 @@ pub async fn load(
     )?)
 }
 
+/// Refuses to continue or to verify a run that version 0.1 began: its journal has other facts.
+///
+/// # Errors
+///
+/// Fails if version 0.1 began the run, or if the database cannot be read.
+pub async fn refuse_first_version(dir: &Path) -> Result<(), CommandError> {
+    if !dir.join(store::FILE).exists() {
+        return Ok(());
+    }
+    // It is updated where it is written to, and only if this version may.
+    let version = match Store::open_to_read(dir).await {
+        Ok(mut store) => store.run_info().await?.version,
+        Err(StoreError::Older { .. }) => open_to_read(dir).await?.run_info().await?.version,
+        // What is damaged is reported by those who look for damage.
+        Err(_) => return Ok(()),
+    };
+    if !version.starts_with("0.1.") {
+        return Ok(());
+    }
+    let message = format!(
+        "the run in `{}` was begun by moldflow {version}, and this is moldflow {}",
+        dir.display(),
+        env!("CARGO_PKG_VERSION")
+    );
+    let hint = format!(
+        "finish it with moldflow {version}; `status`, `export` and `report` read its results"
+    );
+    Err(CommandError::with_hint(message, hint))
+}
+
 /// Opens the database of a run directory for reading. A database of an earlier version is updated
 /// to the current schema, unless another process works on the run.
 ///

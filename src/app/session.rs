@@ -86,6 +86,7 @@ impl LockedRun {
     /// site is wrong, or if a program that the campaign needs is missing.
     pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
         let dir = run_dir::existing(dir)?;
+        run_dir::refuse_first_version(&dir).await?;
         let lock = run_dir::lock(&dir)?;
         let (loaded, plan) = requirements::programs(run_dir::load(&dir, notify).await?)?;
         Ok(Self {

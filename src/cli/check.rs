@@ -45,6 +45,7 @@ pub(super) fn run(arguments: &CheckArguments) -> Result<ExitStatus, CommandError
 fn check_run(dir: &Path, repair: bool) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
     let dir = run_dir::existing(dir)?;
+    wait(run_dir::refuse_first_version(&dir))?;
     let _lock = run_dir::lock(&dir)?;
     let (_, plan) = wait(run_dir::load(&dir, &mut say))?;
     let text = match repair {

@@ -15,7 +15,7 @@ use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
 use super::tree::{self, TreeNode};
-use super::{check, schema, validation};
+use super::{check, first_version, schema, validation};
 use crate::host::hash;
 use crate::simulate::QcEngine;
 use crate::text::path::expanded;
@@ -98,6 +98,9 @@ pub fn read(
     let Some(mut tree) = tree::parse(&text, &mut diagnostics) else {
         return Err(diagnostics);
     };
+    if overrides.resolved {
+        first_version::upgrade(&mut tree);
+    }
     let schema = schema::campaign();
     let top_level: Vec<&str> = schema["properties"]
         .as_object()

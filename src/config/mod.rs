@@ -6,6 +6,7 @@ mod check;
 pub mod diagnostic;
 pub mod duration;
 mod executor;
+mod first_version;
 pub mod import;
 mod keywords;
 mod load;

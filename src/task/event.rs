@@ -23,6 +23,7 @@ pub enum Fact {
     /// The run began with these molecules, drawn from the source of the search space.
     Began {
         /// Molecules of the stages that take them from the source, by stage; canonical SMILES.
+        #[serde(default)]
         molecules: BTreeMap<String, Vec<String>>,
         /// Further ones, for when all molecules of a draw fail and the generator needs fresh starts.
         reserve: Vec<String>,
@@ -90,6 +91,7 @@ pub enum Outcome {
     /// A calculation of a molecule or a free atom.
     Simulated {
         /// Quantities by their names, in atomic units.
+        #[serde(default)]
         quantities: BTreeMap<String, f64>,
         /// Number of atoms of each element, hydrogen included.
         atoms: BTreeMap<String, u32>,
@@ -109,6 +111,7 @@ pub enum Outcome {
         /// Number of groups that its features count.
         groups: usize,
         /// Root mean square error on the training set, in the unit of the objective.
+        #[serde(alias = "rmse_hartree")]
         rmse: f64,
     },
     /// The generator proposed candidates.
