@@ -39,12 +39,15 @@ pub struct Campaign {
     /// Numbers of a molecule, computed from the quantities that methods return.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertyConfig>,
+    /// What the search optimises.
     pub objective: ObjectiveConfig,
+    /// The molecules that may be proposed.
     pub search_space: SearchSpace,
     /// Named functions with their settings.
     pub methods: BTreeMap<String, Method>,
     /// The parts of the campaign, in the order that their `after` gives.
     pub stages: BTreeMap<String, StageConfig>,
+    /// Conditions that end the run.
     #[serde(default)]
     pub stop: Stop,
     /// Result cache shared between runs: a file, relative to the campaign file, created if missing.

@@ -135,6 +135,7 @@ pub struct ScreenInput {
     pub model: PathBuf,
     /// Files of candidates, canonical SMILES, one a line.
     pub candidates: Vec<PathBuf>,
+    /// Settings of the method.
     pub settings: ScreenSettings,
     /// Lowest value so far, hartree; None before the first.
     pub incumbent: Option<f64>,

@@ -23,15 +23,20 @@ const EMBEDDING_SEED: u64 = 42;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(tag = "method", rename_all = "snake_case")]
 pub enum TaskInput {
-    Simulate(SimulateInput),
+    /// Computes quantities of a molecule.
+    Simulate(Box<SimulateInput>),
+    /// Fits the surrogate.
     Train(TrainInput),
+    /// Proposes molecules.
     Generate(Box<GenerateInput>),
+    /// Ranks proposed molecules.
     Screen(ScreenInput),
 }
 
 /// Input of a simulation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimulateInput {
+    /// Molecule, engine and geometry.
     #[serde(flatten)]
     pub request: Request,
     /// True if another method begins with the geometry of the result.
@@ -45,6 +50,7 @@ pub struct SimulateInput {
 /// Result of a task, `result.json` beside its input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TaskResult {
+    /// Outcome of the attempt.
     #[serde(flatten)]
     pub outcome: Outcome,
     /// The most memory that the task held at once, KiB.
@@ -116,16 +122,25 @@ impl TaskResult {
 
 /// Names of the files that tasks read and write beside their input.
 pub mod file {
+    /// Input of the task, JSON.
     pub const INPUT: &str = "input.json";
+    /// Result of the task, JSON.
     pub const RESULT: &str = "result.json";
+    /// Surrogate that the task reads.
     pub const MODEL: &str = "model";
+    /// Statistics that a training reads.
     pub const STATISTICS: &str = "statistics";
+    /// State of the agent that the task reads.
     pub const AGENT: &str = "agent";
     /// Candidates of the first generator; those of the next ones are `candidates1`, ...
     pub const CANDIDATES: &str = "candidates";
+    /// Surrogate that a training writes.
     pub const NEW_MODEL: &str = "new_model";
+    /// Statistics that a training writes.
     pub const NEW_STATISTICS: &str = "new_statistics";
+    /// State of the agent that the task writes.
     pub const NEW_AGENT: &str = "new_agent";
+    /// Molecules that the agent visited.
     pub const NEW_CANDIDATES: &str = "new_candidates";
 }
 
@@ -161,7 +176,7 @@ impl Engine {
         Some(match &self.running.get(&task)?.work {
             Work::FreeAtom { method, element } => {
                 let input = self.simulate_input(method, format!("[{element}]"), None)?;
-                (TaskInput::Simulate(input), vec![])
+                (TaskInput::Simulate(Box::new(input)), vec![])
             }
             Work::Molecule {
                 method,
@@ -169,7 +184,7 @@ impl Engine {
                 geometry,
             } => {
                 let input = self.simulate_input(method, smiles.clone(), geometry.as_ref())?;
-                (TaskInput::Simulate(input), vec![])
+                (TaskInput::Simulate(Box::new(input)), vec![])
             }
             Work::Train {
                 stage,

@@ -35,19 +35,27 @@ impl fmt::Display for RunPhase {
 /// Counts that tell how far a run is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Progress {
+    /// Molecules that were evaluated or failed for good; in the loops those of the objective.
     pub evaluations: usize,
+    /// Evaluations after which the run ends at the latest, as far as they are known.
     pub asked_for: usize,
     /// Molecules that failed for good.
     pub failures: usize,
     /// Results that an earlier run had.
     pub cached: usize,
+    /// Rounds that brought new candidates.
     pub batches: u32,
+    /// Candidates in the queues.
     pub queued: usize,
+    /// Newest batch in a queue; none if all are empty.
     pub newest_batch: Option<u32>,
+    /// Evaluations that are submitted and have not ended.
     pub in_flight: usize,
+    /// Best evaluated molecule, if there is one.
     pub incumbent: Option<EvaluatedMolecule>,
     /// Unit of the objective; empty for a plain number.
     pub unit: String,
+    /// Phase of the run.
     pub phase: RunPhase,
     /// Tasks that have ended, of every kind.
     pub ended: u64,

@@ -108,6 +108,7 @@ pub struct Best {
     pub smiles: String,
     /// Value of the objective, in its unit.
     pub value: f64,
+    /// Evaluations until it was found.
     pub found_after_evaluations: usize,
     /// Time at which it was found, seconds since the begin.
     pub found_after_seconds: f64,
@@ -120,9 +121,19 @@ pub struct Best {
 pub enum ForecastError {
     /// The table is too small for the initial molecules.
     #[error("the table holds {found} molecules, and {asked} are to be drawn at the start")]
-    TooFewMolecules { found: usize, asked: usize },
+    TooFewMolecules {
+        /// Molecules of the table.
+        found: usize,
+        /// Molecules to be drawn.
+        asked: usize,
+    },
+    /// Tasks wait, and no event is due.
     #[error("the method `{method}` waits for something that never comes")]
-    Stuck { method: String },
+    Stuck {
+        /// The method that waits.
+        method: String,
+    },
+    /// The simulation gave the engine an impossible event.
     #[error("the engine was told what cannot have happened")]
     Illegal(#[from] IllegalEvent),
 }

@@ -42,6 +42,12 @@ pub struct SimulatedRun<'t> {
     best: Option<Best>,
 }
 
+/// Molecules of the stages that take them from the source, by stage, and some more.
+struct DrawnMolecules {
+    molecules: BTreeMap<String, Vec<String>>,
+    reserve: Vec<String>,
+}
+
 /// A future event. Entries are ordered by time, then by number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct AgendaEntry {
@@ -114,7 +120,7 @@ impl<'t> SimulatedRun<'t> {
 
     /// From the first molecule to the end; why that came.
     pub fn run_to_end(&mut self) -> Result<StoppedBy, ForecastError> {
-        let (molecules, reserve) = self.draw()?;
+        let DrawnMolecules { molecules, reserve } = self.draw()?;
         self.take(Fact::Began {
             molecules,
             reserve,
@@ -152,7 +158,7 @@ impl<'t> SimulatedRun<'t> {
 
     /// The molecules of the stages that take them from the source, by stage, and some more; without
     /// repetition.
-    fn draw(&mut self) -> Result<(BTreeMap<String, Vec<String>>, Vec<String>), ForecastError> {
+    fn draw(&mut self) -> Result<DrawnMolecules, ForecastError> {
         let found = self.outcomes.table.size();
         let draws = self.engine.plan().draws();
         // The whole source has as many molecules as the table has distinct ones.
@@ -174,7 +180,8 @@ impl<'t> SimulatedRun<'t> {
         for (stage, count) in draws {
             molecules.insert(stage, drawn.drain(..count).collect());
         }
-        Ok((molecules, drawn))
+        let reserve = drawn;
+        Ok(DrawnMolecules { molecules, reserve })
     }
 
     fn ended(

@@ -33,6 +33,7 @@ pub struct PageContext<'a> {
     pub state: RunState,
     /// Level of theory.
     pub level_of_theory: String,
+    /// Site profile of the run.
     pub site: &'a Site,
     /// The partition of each method.
     pub partitions: BTreeMap<String, String>,

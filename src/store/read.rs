@@ -65,9 +65,11 @@ pub struct CandidateRow {
     pub smiles: String,
     /// Name in the run's source, if it has one.
     pub name: Option<String>,
-    /// Predicted mean and standard deviation of the objective, in its unit.
+    /// Predicted mean of the objective, in its unit.
     pub prediction_mean: Option<f64>,
+    /// Standard deviation of that prediction.
     pub prediction_std: Option<f64>,
+    /// `queued`, `evaluating`, `evaluated`, `failed`, `superseded` or `cancelled`.
     pub status: String,
     /// Value of the objective, in its unit.
     pub objective: Option<f64>,
@@ -75,6 +77,7 @@ pub struct CandidateRow {
     pub properties: String,
     /// Quantities of all calculations by `method.quantity`, in atomic units: a JSON object.
     pub quantities: String,
+    /// Kind of the last failure.
     pub failure: Option<String>,
     /// Message of that failure.
     pub failure_message: Option<String>,
@@ -112,6 +115,7 @@ impl CandidateRow {
 pub struct FreeAtomRow {
     /// Empty in runs of 0.1.0.
     pub method: String,
+    /// Symbol of the element.
     pub element: String,
     /// Name of the quantity.
     pub name: String,
@@ -134,6 +138,7 @@ pub struct BatchRow {
     pub groups: Option<i64>,
     /// In the unit of the objective.
     pub rmse: Option<f64>,
+    /// Distinct molecules that the agent visited.
     pub visited_molecules: Option<i64>,
     /// Share of random steps of the agent at its end, 0 to 1.
     pub epsilon: Option<f64>,
@@ -271,6 +276,10 @@ impl Store {
     }
 
     /// Tasks that run now, by method.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
     pub async fn running_by_method(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT coalesce(method, stage) AS name, count(*) AS count FROM tasks WHERE state = 'running' GROUP BY 1",
@@ -312,6 +321,10 @@ impl Store {
     }
 
     /// The `n` best molecules; `highest` if high values of the objective are better.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
     pub async fn best(&mut self, n: u32, highest: bool) -> Result<Vec<CandidateRow>, StoreError> {
         let query = match highest {
             false => candidate_rows!(
@@ -338,6 +351,10 @@ impl Store {
     }
 
     /// The free atoms, by method, element and quantity.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
     pub async fn free_atoms(&mut self) -> Result<Vec<FreeAtomRow>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT method, element, name, value FROM free_atoms ORDER BY method, element, name",

@@ -71,6 +71,7 @@ pub struct StageRow {
     pub stage: String,
     /// None in runs of 0.1.0.
     pub method: Option<String>,
+    /// Number of tasks.
     pub tasks: i64,
     /// Tasks that failed permanently.
     pub failed: i64,
@@ -131,6 +132,10 @@ impl Store {
     }
 
     /// The stages and methods that have tasks, in the order in which they first had one.
+    ///
+    /// # Errors
+    ///
+    /// The database cannot be read.
     pub async fn stages(&mut self) -> Result<Vec<StageRow>, StoreError> {
         // A clock may have been set back.
         let rows = sqlx::query_as(

@@ -26,7 +26,9 @@ pub enum Record {
         task: TaskId,
         /// Name of its stage.
         stage: String,
+        /// Name of the method.
         method: String,
+        /// Molecule or free atom; none for a task of the generator loop.
         smiles: Option<String>,
         /// Batch that it belongs to; None for a free atom.
         batch: Option<u32>,
@@ -65,13 +67,18 @@ pub enum Record {
     },
     /// Quantities of a free atom by a method, in atomic units.
     FreeAtom {
+        /// Name of the method.
         method: String,
+        /// Symbol of the element.
         element: String,
+        /// By name.
         quantities: BTreeMap<String, f64>,
     },
     /// Quantities of a molecule that a task computed, in atomic units.
     Quantities {
+        /// The task.
         task: TaskId,
+        /// By name.
         quantities: BTreeMap<String, f64>,
     },
     /// A candidate is known and waits.
@@ -98,9 +105,11 @@ pub enum Record {
         batch: u32,
         /// Its place in the batch.
         rank: u32,
+        /// Name of the property.
         property: String,
         /// In the unit of the property.
         value: f64,
+        /// True if the property is the objective.
         is_objective: bool,
     },
     /// A calculation of a candidate failed for good.
@@ -109,6 +118,7 @@ pub enum Record {
         batch: u32,
         /// Its place in the batch.
         rank: u32,
+        /// The task of that calculation.
         task: TaskId,
     },
     /// The evaluation of a candidate was cancelled.
@@ -168,6 +178,7 @@ pub enum Record {
 pub enum StoppedBy {
     /// Every stage of a campaign without loops is complete.
     Completed,
+    /// All evaluations of `stop.evaluations` have ended.
     Evaluations,
     /// A molecule reached the target value.
     Target,
