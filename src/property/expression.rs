@@ -177,6 +177,14 @@ impl Expression {
         }
     }
 
+    fn is_number(&self) -> bool {
+        match self {
+            Self::Number(..) => true,
+            Self::Negative(inner) => inner.is_number(),
+            _ => false,
+        }
+    }
+
     /// Returns true if its value is known to grow with the size of the molecule: an atomization
     /// energy, times a plain number.
     pub fn is_extensive(&self) -> bool {
@@ -187,14 +195,9 @@ impl Expression {
                 (Self::Leaf(Leaf::Quantity(molecule), _), Self::Leaf(Leaf::FreeAtoms(atoms), _)) if molecule == atoms
             ),
             Self::Binary(Operator::Multiply, left, right) => {
-                match (left.as_ref(), right.as_ref()) {
-                    (Self::Number(..), other) | (other, Self::Number(..)) => other.is_extensive(),
-                    _ => false,
-                }
+                left.is_number() && right.is_extensive() || right.is_number() && left.is_extensive()
             }
-            Self::Binary(Operator::Divide, left, right) => {
-                matches!(right.as_ref(), Self::Number(..)) && left.is_extensive()
-            }
+            Self::Binary(Operator::Divide, left, right) => right.is_number() && left.is_extensive(),
             _ => false,
         }
     }

@@ -39,10 +39,10 @@ pub(crate) use program_error::without_backtrace;
 pub use qcengine::Qcengine;
 pub(crate) use words::WORD_FORMAT;
 pub use words::Words;
-pub use xtb::Xtb;
+pub use xtb::{Xtb, XtbSolvent, XtbTask};
 
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
-use crate::property::{Dimension, ENERGY, Quantities};
+use crate::property::{Dimension, ENERGY, Quantities, built_in};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
 /// Request for the energy of one molecule, or of a free atom.
@@ -258,7 +258,7 @@ pub trait Simulator {
     fn level(&self, geometry: &str) -> String;
     /// The quantities that it returns for a molecule, by name.
     fn quantities(&self) -> BTreeMap<String, Dimension> {
-        BTreeMap::from([(ENERGY.to_owned(), Dimension::ENERGY)])
+        built_in_quantities(&[ENERGY])
     }
     /// The program that must be installed, none for a built-in engine.
     fn requirement(&self) -> Option<Requirement> {
@@ -298,12 +298,49 @@ pub trait Simulator {
     fn parse(&self, request: &Request, outputs: &Outputs) -> Result<SimResult, SimError>;
 }
 
+/// Dimensions of quantities that engines of this program return, by their names.
+fn built_in_quantities(names: &[&str]) -> BTreeMap<String, Dimension> {
+    let named = |name: &&str| Some(((*name).to_owned(), built_in(name)?));
+    names.iter().filter_map(named).collect()
+}
+
 /// A molecule for which a program's input is written.
 struct PreparedMolecule {
     geometry: Geometry,
     /// Level of theory of the geometry; None for a free atom and for a geometry of another engine.
     level: Option<&'static str>,
     unpaired_electrons: u32,
+}
+
+/// Charge and multiplicity of a calculation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct ElectronicState {
+    /// Elementary charges added to those of the molecule.
+    charge: i32,
+    /// 2S + 1; the lowest possible if none is given.
+    multiplicity: Option<NonZeroU32>,
+}
+
+impl ElectronicState {
+    /// Number of unpaired electrons of a molecule in this state.
+    ///
+    /// # Errors
+    ///
+    /// The molecule has not so many electrons, or the multiplicity does not fit their number.
+    fn unpaired_electrons(self, molecule: &Molecule) -> Result<u32, SimError> {
+        let electrons = molecule.electrons() as i64 - i64::from(self.charge);
+        let lowest = u32::from(electrons % 2 != 0);
+        let unpaired = self.multiplicity.map_or(lowest, |m| m.get() - 1);
+        if electrons > 0 && unpaired % 2 == lowest && i64::from(unpaired) <= electrons {
+            return Ok(unpaired);
+        }
+        Err(SimError::Unsupported(format!(
+            "`{}` with charge {:+} has {electrons} electrons, which cannot have the multiplicity {}",
+            molecule.canonical_smiles(),
+            self.charge,
+            unpaired + 1
+        )))
+    }
 }
 
 impl PreparedMolecule {

@@ -2,6 +2,7 @@
 //!
 //! C. Bannwarth et al., WIREs Comput. Mol. Sci. 11, e1493 (2021).
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
@@ -11,9 +12,12 @@ use serde::{Deserialize, Serialize};
 
 use super::program_error::error_sentence;
 use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, default_conformers};
+use super::{ElectronicState, PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
-use super::{PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
+use crate::property::{DIPOLE, Dimension, ENERGY, GAP, HOMO, LUMO};
+
+mod output;
 
 pub(super) const NAME: &str = "xtb";
 const LEVEL: &str = "GFN2-xTB";
@@ -33,6 +37,79 @@ pub struct Xtb {
     /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
     /// exceeds it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
+    /// Whether the geometry is relaxed.
+    #[serde(skip_serializing_if = "XtbTask::is_default")]
+    pub task: XtbTask,
+    /// Elementary charges added to those of the molecule: 1 for the cation, -1 for the anion.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schemars(range(min = -10, max = 10))]
+    pub charge: i32,
+    /// Spin multiplicity, 2S + 1; the lowest possible if not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 20))]
+    pub multiplicity: Option<NonZeroU32>,
+    /// Solvent of the implicit solvation model ALPB; none for the gas phase.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solvent: Option<XtbSolvent>,
+}
+
+/// Calculation of the engine `xtb`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum XtbTask {
+    /// The geometry is relaxed.
+    #[default]
+    Optimize,
+    /// The geometry is that of MMFF94, or of the method that `geometry` names.
+    Energy,
+}
+
+impl XtbTask {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Solvents for which xtb 6.5.1 has ALPB parameters with GFN2-xTB.
+///
+/// S. Ehlert et al., J. Chem. Theory Comput. 17, 4250 (2021).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+#[allow(missing_docs)]
+pub enum XtbSolvent {
+    Acetone,
+    Acetonitrile,
+    Aniline,
+    Benzaldehyde,
+    Benzene,
+    Ch2cl2,
+    Chcl3,
+    Cs2,
+    Dioxane,
+    Dmf,
+    Dmso,
+    Ether,
+    Ethylacetate,
+    Hexane,
+    Methanol,
+    Nitromethane,
+    Octanol,
+    Phenol,
+    Toluene,
+    Thf,
+    Water,
+}
+
+impl XtbSolvent {
+    /// Name that xtb and campaigns use.
+    fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &i32) -> bool {
+    *number == 0
 }
 
 impl Default for Xtb {
@@ -40,17 +117,73 @@ impl Default for Xtb {
         Self {
             conformers: Some(CONFORMERS),
             embed_timeout_seconds: EMBED_TIMEOUT,
+            task: XtbTask::default(),
+            charge: 0,
+            multiplicity: None,
+            solvent: None,
         }
     }
 }
 
+impl Xtb {
+    fn state(&self) -> ElectronicState {
+        ElectronicState {
+            charge: self.charge,
+            multiplicity: self.multiplicity,
+        }
+    }
+
+    /// The level of theory without that of the geometry.
+    fn energy_level(&self) -> String {
+        match self.solvent {
+            None => LEVEL.to_owned(),
+            Some(solvent) => format!("{LEVEL} in {} (ALPB)", solvent.name()),
+        }
+    }
+
+    fn arguments(&self, total_charge: i32, unpaired_electrons: u32) -> Vec<String> {
+        let mut argv = ["xtb", INPUT, "--gfn", "2"].map(str::to_owned).to_vec();
+        if self.task == XtbTask::Optimize {
+            argv.push("--opt".to_owned());
+        }
+        if total_charge != 0 {
+            argv.extend(["--chrg".to_owned(), total_charge.to_string()]);
+        }
+        if unpaired_electrons != 0 {
+            argv.extend(["--uhf".to_owned(), unpaired_electrons.to_string()]);
+        }
+        if let Some(solvent) = self.solvent {
+            argv.extend(["--alpb".to_owned(), solvent.name()]);
+        }
+        argv
+    }
+
+    /// The relaxed geometry, or the one that xtb was given.
+    fn resulting_geometry(&self, outputs: &Outputs) -> Result<Geometry, SimError> {
+        let file = match self.task {
+            XtbTask::Optimize => OPTIMISED,
+            XtbTask::Energy => INPUT,
+        };
+        let xyz = fs::read_to_string(outputs.dir.join(file))
+            .map_err(|e| SimError::from_file_error(format!("xtb: {file}"), &e))?;
+        Ok(Geometry::from_xyz(&xyz)?)
+    }
+}
+
 impl Simulator for Xtb {
-    fn level(&self, _: &str) -> String {
-        LEVEL.to_owned()
+    fn level(&self, geometry: &str) -> String {
+        match self.task {
+            XtbTask::Optimize => self.energy_level(),
+            XtbTask::Energy => format!("{}//{geometry}", self.energy_level()),
+        }
     }
 
     fn relaxes(&self) -> bool {
-        true
+        self.task == XtbTask::Optimize
+    }
+
+    fn quantities(&self) -> BTreeMap<String, Dimension> {
+        super::built_in_quantities(&[ENERGY, HOMO, LUMO, GAP, DIPOLE])
     }
 
     fn requirement(&self) -> Option<Requirement> {
@@ -65,7 +198,7 @@ impl Simulator for Xtb {
         ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
-            needs_mmff94: false,
+            needs_mmff94: self.task == XtbTask::Energy,
         }
     }
 
@@ -74,12 +207,16 @@ impl Simulator for Xtb {
         // form.
         let molecule = Molecule::parse(&request.smiles)?;
         if let Some(symbol) = molecule.free_atom() {
+            if let Some(solvent) = self.solvent {
+                let solvent = solvent.name();
+                let message = format!("the free atom {symbol} in {solvent} is not known");
+                return Err(SimError::Unsupported(message));
+            }
             return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
         }
         let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
-        let argv = ["xtb", INPUT, "--gfn", "2", "--opt"]
-            .map(str::to_owned)
-            .into();
+        let unpaired_electrons = self.state().unpaired_electrons(&molecule)?;
+        let argv = self.arguments(molecule.charge() + self.charge, unpaired_electrons);
         Ok(PreparedSimulation::Program(Program {
             parallel: false,
             argv,
@@ -98,8 +235,6 @@ impl Simulator for Xtb {
             return Err(SimError::Exit(abnormal_end(outputs)));
         }
         let unreadable = |what: &str| SimError::Unreadable(format!("xtb: {what}"));
-        let xyz = fs::read_to_string(outputs.dir.join(OPTIMISED))
-            .map_err(|e| SimError::from_file_error(format!("xtb: {OPTIMISED}"), &e))?;
         let energy = total_energy(&outputs.stdout)
             .ok_or_else(|| unreadable("no `TOTAL ENERGY` in its output"))?;
         if !energy.is_finite() {
@@ -107,27 +242,27 @@ impl Simulator for Xtb {
                 "xtb: its total energy is {energy}"
             )));
         }
-        let geometry = Geometry::from_xyz(&xyz)?;
+        let geometry = self.resulting_geometry(outputs)?;
         let molecule = Molecule::parse(&request.smiles)?;
         electrons::require_possible(NAME, &molecule, energy)?;
         let reported = reported_electrons(&outputs.stdout)
             .ok_or_else(|| unreadable("no number of electrons in its output"))?;
-        compare_electrons(&molecule, reported)?;
+        compare_electrons(&molecule, self.charge, reported)?;
         require_same_bonds(&molecule, &geometry, NAME)?;
         Ok(SimResult {
-            quantities: Default::default(),
+            quantities: output::quantities(&outputs.stdout),
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: version(&outputs.stdout)
                 .ok_or_else(|| unreadable("no version in its output"))?,
-            level_of_theory: LEVEL.to_owned(),
+            level_of_theory: self.level(request.geometry_level()),
             geometry,
         })
     }
 }
 
 /// Refuses a calculation whose number of electrons is not that of the molecule's valence shells.
-fn compare_electrons(molecule: &Molecule, reported: u32) -> Result<(), SimError> {
+fn compare_electrons(molecule: &Molecule, charge: i32, reported: u32) -> Result<(), SimError> {
     let counts = molecule.element_counts();
     let of = |(symbol, count): (&String, &usize)| {
         let valence = gfn2::valence_electrons(symbol)?;
@@ -137,7 +272,8 @@ fn compare_electrons(molecule: &Molecule, reported: u32) -> Result<(), SimError>
     let Some(expected) = counts.iter().map(of).sum::<Option<u32>>() else {
         return Ok(());
     };
-    if reported == expected {
+    let expected = i64::from(expected) - i64::from(charge);
+    if i64::from(reported) == expected {
         return Ok(());
     }
     Err(SimError::Unsupported(format!(
