@@ -10,19 +10,18 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use moldflow::config::campaign::Overrides;
 use moldflow::driver::{
     Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunObserver, TaskProgram,
 };
-use moldflow::engine::{Engine, EngineConfig, Progress, TaskResult};
+use moldflow::engine::{Engine, Progress, TaskResult};
 use moldflow::exec::{Executor, LocalExecutor, Report, Scratch, Termination};
-use moldflow::plan::{self, HostEnvironment, PlannedStage};
-use moldflow::store::{Commit, RunInfo, Store};
+use moldflow::plan::Plan;
+use moldflow::store::{Commit, ObjectiveInfo, RunInfo, Store};
 use moldflow::task::{Event, Fact, Outcome};
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::sync::{mpsc, watch};
 
-use support::{config, memory_mib, number, report};
+use support::{memory_mib, number, plan, report};
 
 fn main() {
     let words: Vec<String> = std::env::args()
@@ -66,8 +65,9 @@ impl RunObserver for Nobody {
 
 fn energy() -> Outcome {
     Outcome::Simulated {
-        total_energy_hartree: -40.0,
+        quantities: BTreeMap::from([("energy".into(), -40.0)]),
         atoms: BTreeMap::from([("C".into(), 1), ("H".into(), 4)]),
+        xyz: None,
     }
 }
 
@@ -79,16 +79,6 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
         .block_on(work)
 }
 
-/// The stages of the quickstart.
-fn stages() -> BTreeMap<String, PlannedStage> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
-    let host = HostEnvironment::default();
-    match plan::load(&path, &Overrides::default(), &host) {
-        Ok((_, plan)) => plan.stages_by_name(),
-        Err(faults) => panic!("{faults}"),
-    }
-}
-
 /// A run in `dir` with two slots, and the reports of these.
 fn context(dir: &Path) -> (ExecutionContext, UnboundedReceiver<Report>) {
     let (sender, reports) = mpsc::unbounded_channel();
@@ -96,7 +86,7 @@ fn context(dir: &Path) -> (ExecutionContext, UnboundedReceiver<Report>) {
     let context = ExecutionContext {
         run: "bench".into(),
         run_dir: dir.to_owned(),
-        stages: stages(),
+        methods: plan(1, 2, 2).methods,
         scratch: Scratch::new("scratch".into(), dir.to_owned()),
         executors: BTreeMap::from([("qc".to_owned(), executor)]),
         time: None,
@@ -107,12 +97,12 @@ fn context(dir: &Path) -> (ExecutionContext, UnboundedReceiver<Report>) {
 /// Opens a run whose tasks are `argv`.
 async fn open(
     store: Store,
-    config: EngineConfig,
+    plan: Plan,
     (context, reports): (ExecutionContext, UnboundedReceiver<Report>),
     argv: &[&str],
 ) -> Driver<NoOp> {
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());
-    let engine = Engine::new(config);
+    let engine = Engine::new(plan);
     let driver = Driver::new(engine, store, context, reports, program, None).await;
     driver.expect("a driver")
 }
@@ -122,11 +112,11 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
     let initial = (0..tasks).map(|i| format!("molecule {i}")).collect();
     wait(async {
         let store = Store::create(dir, &info()).await.expect("a database");
-        let driver = open(store, config(0), context(dir), argv).await;
+        let driver = open(store, plan(0, 2, 2), context(dir), argv).await;
         let (_keep, interrupts) = watch::channel(0);
         let begin = Instant::now();
         let drawn = InitialMolecules {
-            initial,
+            stages: BTreeMap::from([("initial".to_owned(), initial)]),
             reserve: vec![],
         };
         let (_, store) = driver
@@ -145,6 +135,12 @@ fn info() -> RunInfo {
         campaign: "bench".into(),
         created: 0,
         version: "bench".into(),
+        objective: ObjectiveInfo {
+            property: "atomization_energy".into(),
+            label: "atomization energy".into(),
+            unit: "hartree".into(),
+            highest: false,
+        },
     }
 }
 
@@ -186,7 +182,7 @@ fn round_trip() {
         .map(|i| {
             let dir = dir.path().join(i.to_string());
             std::fs::create_dir(&dir).expect("a directory");
-            // Five atomic references and one molecule, one after another on an idle engine.
+            // Five free atoms and one molecule, one after another on an idle engine.
             let more = run(&dir, 41, &["/bin/true"]);
             std::fs::create_dir(dir.join("one")).expect("a directory");
             (more - run(&dir.join("one"), 1, &["/bin/true"])) / 20.0
@@ -200,9 +196,8 @@ fn round_trip() {
     );
 }
 
-/// Atomic references of `config`: H, C, N, O, F. They come before all else, as tasks like any
-/// other.
-const REFERENCES: usize = 5;
+/// Free atoms of `plan`: H, C, N, O, F. They come before all else, as tasks like any other.
+const FREE_ATOMS: usize = 5;
 
 fn busy_slots() {
     let dir = tempfile::tempdir().expect("a directory");
@@ -210,7 +205,7 @@ fn busy_slots() {
     let seconds = run(dir.path(), tasks, &["/bin/sleep", "0.1"]);
     report(
         "share of two slots busy with tasks of 0.1 s",
-        (tasks + REFERENCES) as f64 * 0.1 / 2.0 / seconds,
+        (tasks + FREE_ATOMS) as f64 * 0.1 / 2.0 / seconds,
         ">= 0.97",
     );
 }
@@ -328,10 +323,10 @@ fn resume() {
         let mut store = Store::create(dir.path(), &info())
             .await
             .expect("a database");
-        let mut engine = Engine::new(config(1));
+        let mut engine = Engine::new(plan(1, 2, 2));
         let initial = (0..RESULTS).map(|i| format!("CC(C)C{i}")).collect();
         let mut facts = vec![Fact::Began {
-            initial,
+            molecules: BTreeMap::from([("initial".to_owned(), initial)]),
             reserve: vec![],
             atom_retries: 0,
         }];
@@ -366,7 +361,7 @@ fn resume() {
     let (seconds, driver) = wait(async {
         let begin = Instant::now();
         let store = Store::open(dir.path()).await.expect("a database");
-        let driver = open(store, config(1), context, &[]).await;
+        let driver = open(store, plan(1, 2, 2), context, &[]).await;
         (begin.elapsed().as_secs_f64(), driver)
     });
     report("seconds to open a run of 100,000 results", seconds, "< 2");

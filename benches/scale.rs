@@ -10,11 +10,11 @@ use std::path::Path;
 
 use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
-use moldflow::config::campaign::Overrides;
+use moldflow::config::campaign::{MethodKind, Overrides};
 use moldflow::design::{Observation, TrainInput, TrainSettings, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
-use moldflow::plan;
+use moldflow::plan::{self, MoleculeSource, Plan, StageKind};
 use moldflow::task::{Event, Fact, FileRef, Outcome, Prediction, RankedCandidate};
 
 mod support;
@@ -50,20 +50,16 @@ fn forecasts() {
         .chain([(1_000_000, 10_000)])
     {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/theta.yml");
-        let Ok((mut loaded, mut plan)) = plan::load(
+        let Ok((_, mut plan)) = plan::load(
             &path,
             &Overrides::default(),
             &plan::HostEnvironment::default(),
         ) else {
             panic!("a campaign that is right");
         };
-        (plan.parallel, plan.select) = (slots, slots);
-        loaded.campaign.stop.evaluations = tasks;
-        loaded.campaign.stop.wall_time = None;
-        let kind = &mut plan.generate.method.kind;
-        if let moldflow::config::campaign::MethodKind::Generate { settings } = kind {
-            settings.episodes = (slots / 10).max(10);
-        }
+        let initial = set_slots(&mut plan, slots);
+        plan.stop.evaluations = Some(tasks);
+        plan.stop.wall_time = None;
         let held = |slots| Supply::Held { slots };
         let partitions = [("ml".to_owned(), held(1)), ("qc".to_owned(), held(slots))];
         let machine = Machine {
@@ -78,11 +74,10 @@ fn forecasts() {
             queue_wait: 0,
             skill: 0.9,
         };
-        let table = Table::open(&loaded.campaign, tasks + plan.initial_count).expect("molecules");
+        let table = Table::open(&plan.search_space, false, tasks + initial).expect("molecules");
         let before = peak_from_now();
         let begin = cpu_seconds();
-        let forecast =
-            forecast(&loaded.campaign, &plan, &machine, &table, &assumptions).expect("a forecast");
+        let forecast = forecast(&plan, &machine, &table, &assumptions).expect("a forecast");
         let seconds = cpu_seconds() - begin;
         println!(
             "{tasks:>10} {slots:>7} {seconds:>9.2} {:>10.2} {:>9.0} {:>15.4}",
@@ -91,6 +86,34 @@ fn forecasts() {
             forecast.search.map_or(0.0, |search| search.utilisation),
         );
     }
+}
+
+/// Sizes batches and the agent's work for this many slots. Returns the number of molecules that the
+/// campaign begins with.
+fn set_slots(plan: &mut Plan, slots: usize) -> usize {
+    let mut initial = 0;
+    for stage in &mut plan.stages {
+        match &mut stage.kind {
+            StageKind::Compute {
+                molecules,
+                parallel,
+                ..
+            } => {
+                *parallel = parallel.map(|_| slots);
+                if let MoleculeSource::Random(count) = molecules {
+                    initial += *count;
+                }
+            }
+            StageKind::Screen { select, .. } => *select = slots,
+            StageKind::Train { .. } | StageKind::Generate { .. } => {}
+        }
+    }
+    for method in plan.methods.values_mut() {
+        if let MethodKind::Generate { settings } = &mut method.kind {
+            settings.episodes = (slots / 10).max(10);
+        }
+    }
+    initial
 }
 
 /// Training after 128 more results, from statistics and from nothing.
@@ -153,12 +176,11 @@ fn engine() {
     println!("engine: {EVENTS} events with so many simulations live");
     println!("     slots  ns an event      MiB");
     for slots in [1, 10, 100, 1_000, 10_000] {
-        let mut config = support::config(EVENTS);
-        (config.parallel, config.select) = (slots, slots.max(10));
+        let plan = support::plan(EVENTS, slots, slots.max(10));
         let before = peak_from_now();
-        let mut engine = Engine::new(config);
+        let mut engine = Engine::new(plan);
         let begun = Fact::Began {
-            initial: vec!["C".into()],
+            molecules: BTreeMap::from([("initial".to_owned(), vec!["C".into()])]),
             reserve: vec![],
             atom_retries: 0,
         };
@@ -193,15 +215,15 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
         sha256: format!("{next:064x}"),
         bytes: 0,
     };
-    match engine.stage_of(task) {
-        Some("train") => Outcome::Trained {
+    match engine.method_of(task) {
+        Some("fit") => Outcome::Trained {
             model: file.clone(),
             statistics: Some(file),
             molecules: 0,
             groups: 0,
-            rmse_hartree: 0.0,
+            rmse: 0.0,
         },
-        Some("generate") => Outcome::Generated {
+        Some("propose") => Outcome::Generated {
             agent: file.clone(),
             candidates: file,
             count: 0,
@@ -209,7 +231,7 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
             mean_reward: 0.0,
             mean_loss: None,
         },
-        Some("screen") => Outcome::Screened {
+        Some("rank") => Outcome::Screened {
             ranked: (0..2 * slots.max(10))
                 .map(|i| RankedCandidate {
                     smiles: format!("{next}-{i}"),
@@ -221,7 +243,8 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
                 .collect(),
         },
         _ => Outcome::Simulated {
-            total_energy_hartree: -1.0,
+            quantities: BTreeMap::from([("energy".to_owned(), -1.0)]),
+            xyz: None,
             atoms: BTreeMap::from([("C".to_owned(), 1), ("H".to_owned(), 4)]),
         },
     }

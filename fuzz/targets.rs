@@ -65,7 +65,7 @@ pub fn campaign(data: &[u8]) {
         &overrides,
         &moldflow::plan::HostEnvironment::default(),
     ) {
-        assert!(!loaded.hash().is_empty() && !plan.stages().is_empty());
+        assert!(!loaded.hash().is_empty() && !plan.stages.is_empty());
     }
 }
 

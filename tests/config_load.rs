@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use moldflow::config::campaign::{
-    Campaign, LoadedCampaign, MethodKind, Overrides, Scalar, Schedule, load,
+    Campaign, LoadedCampaign, MethodKind, Molecules, Overrides, Scalar, Schedule, load,
 };
 use moldflow::config::diagnostic::Diagnostics;
 use proptest::prelude::*;
@@ -35,10 +35,13 @@ fn episodes(campaign: &Campaign) -> usize {
 fn the_local_campaign_has_the_options_of_the_seed() {
     let loaded = with(&[]).unwrap();
     let campaign = &loaded.campaign;
-    assert_eq!(campaign.stages["initial"].count, Some(4));
+    let Some(Molecules::Some(initial)) = &campaign.stages["initial"].molecules else {
+        panic!("a number of molecules");
+    };
+    assert_eq!(initial.random, Some(4));
     assert_eq!(campaign.stages["screen"].select, Some(2));
     assert_eq!(campaign.stages["evaluate"].parallel, Some(2));
-    assert_eq!(campaign.stop.evaluations, 10);
+    assert_eq!(campaign.stop.evaluations, Some(10));
     assert_eq!(campaign.stop.barren_batches, 10);
     assert_eq!(episodes(campaign), 4);
     assert_eq!(
@@ -79,7 +82,7 @@ fn setting_a_place_does_not_orphan_its_param() {
             .campaign
             .stop
             .evaluations,
-        7
+        Some(7)
     );
 }
 
@@ -117,7 +120,7 @@ fn what_is_set_is_typed_and_bounded_as_in_the_file() {
 fn every_number_and_truth_value_of_yaml_is_one() {
     let evaluations = |text: &str| {
         let set = format!("stop.evaluations={text}");
-        with(&[&set]).map(|loaded| loaded.campaign.stop.evaluations)
+        with(&[&set]).map(|loaded| loaded.campaign.stop.evaluations.expect("a number"))
     };
     for (text, value) in [
         ("1e3", 1000),

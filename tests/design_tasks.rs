@@ -74,7 +74,7 @@ impl TaskFolder {
     fn screen(&self, settings: ScreenSettings) -> Result<Vec<String>, DesignError> {
         let output = screen(&ScreenInput {
             model: self.path("model"),
-            candidates: self.path("candidates"),
+            candidates: vec![self.path("candidates")],
             settings,
             incumbent: Some(-2.1),
         })?;
@@ -119,7 +119,7 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, DesignError>) -> String {
 fn training_tells_how_well_it_fits() {
     let output = TaskFolder::new().train(&MEASURED).unwrap();
     assert_eq!((output.molecules, output.groups), (5, 11));
-    assert!(output.rmse_hartree < 0.2, "{output:?}");
+    assert!(output.rmse < 0.2, "{output:?}");
 }
 
 #[test]
@@ -382,7 +382,7 @@ proptest! {
     ) {
         let folder = TaskFolder::new();
         let output = folder.train(&measured).unwrap();
-        prop_assert!(output.rmse_hartree.is_finite());
+        prop_assert!(output.rmse.is_finite());
         let starts = match from_nothing {
             true => vec![],
             false => measured.iter().map(|(smiles, _)| smiles.to_string()).collect(),

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use moldflow::config::campaign::{Overrides, Schedule, Stop};
-use moldflow::engine::{Effect, Engine, Step, stream};
+use moldflow::engine::{Effect, Engine, EngineStep, stream};
 use moldflow::plan::{self, HostEnvironment, MoleculeSource, Plan, StageKind};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
@@ -394,7 +394,7 @@ impl World<'_> {
 }
 
 /// The results that a batch learns from which began in this step.
-fn learnt_from(step: &Step) -> Option<u64> {
+fn learnt_from(step: &EngineStep) -> Option<u64> {
     step.records.iter().find_map(|record| match record {
         Record::BatchStarted { observations, .. } => Some(*observations as u64),
         _ => None,

@@ -4,52 +4,79 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use moldflow::config::campaign::{Campaign, Overrides, Schedule};
+use moldflow::config::campaign::{Overrides, Schedule};
 use moldflow::forecast::{
     Assumptions, BlockRules, Forecast, Machine, Supply, Table, Times, forecast,
 };
-use moldflow::plan::{self, Plan};
+use moldflow::plan::{self, MoleculeSource, Plan, StageKind};
 use moldflow::task::StoppedBy;
 use proptest::prelude::*;
 
 const MINUTE: u64 = 60_000;
 
 /// The campaign of Theta on small molecules, without a limit on its time.
-fn campaign() -> (Campaign, Plan) {
+fn campaign() -> Plan {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/theta.yml");
     let overrides = Overrides {
         set: vec!["search_space.max_heavy_atoms=6".into()],
         ..Overrides::default()
     };
-    static LOADED: OnceLock<(Campaign, Plan)> = OnceLock::new();
-    let (mut campaign, plan) = LOADED
+    static LOADED: OnceLock<Plan> = OnceLock::new();
+    let mut plan = LOADED
         .get_or_init(|| {
             let loaded = plan::load(&path, &overrides, &plan::HostEnvironment::default());
-            let (loaded, plan) = loaded.unwrap_or_else(|_| panic!("a campaign that is right"));
-            (loaded.campaign, plan)
+            loaded.map_or_else(|faults| panic!("{faults}"), |(_, plan)| plan)
         })
         .clone();
-    campaign.stop.wall_time = None;
-    (campaign, plan)
+    plan.stop.wall_time = None;
+    plan
 }
 
 /// Its molecules, more than any test needs.
 fn table() -> &'static Table {
     static TABLE: OnceLock<Table> = OnceLock::new();
-    TABLE.get_or_init(|| Table::open(&campaign().0, 30_000).unwrap())
+    TABLE.get_or_init(|| Table::open(&campaign().search_space, false, 30_000).unwrap())
 }
 
 /// That campaign with this number of evaluations, and batches as large as the number of slots.
-fn sized(evaluations: usize, parallel: usize) -> (Campaign, Plan) {
-    let (mut campaign, mut plan) = campaign();
-    campaign.stop.evaluations = evaluations;
-    (plan.parallel, plan.select) = (parallel, parallel);
-    (campaign, plan)
+fn sized(evaluations: usize, parallel: usize) -> Plan {
+    let mut plan = campaign();
+    plan.stop.evaluations = Some(evaluations);
+    for stage in &mut plan.stages {
+        if let StageKind::Compute {
+            parallel: at_once, ..
+        } = &mut stage.kind
+        {
+            *at_once = at_once.map(|_| parallel);
+        }
+    }
+    set_select(&mut plan, parallel);
+    plan
 }
 
-fn run(planned: &(Campaign, Plan), qc: Supply, assumptions: &Assumptions) -> Forecast {
-    let (campaign, plan) = planned;
-    forecast(campaign, plan, &machine(qc), table(), assumptions).unwrap()
+fn set_select(plan: &mut Plan, count: usize) {
+    for stage in &mut plan.stages {
+        if let StageKind::Screen { select, .. } = &mut stage.kind {
+            *select = count;
+        }
+    }
+}
+
+/// The number of molecules that the campaign begins with.
+fn initial_count(plan: &mut Plan) -> &mut usize {
+    let mut kinds = plan.stages.iter_mut().map(|stage| &mut stage.kind);
+    let count = kinds.find_map(|kind| match kind {
+        StageKind::Compute {
+            molecules: MoleculeSource::Random(count),
+            ..
+        } => Some(count),
+        _ => None,
+    });
+    count.expect("a stage of random molecules")
+}
+
+fn run(plan: &Plan, qc: Supply, assumptions: &Assumptions) -> Forecast {
+    forecast(plan, &machine(qc), table(), assumptions).unwrap()
 }
 
 fn machine(qc: Supply) -> Machine {
@@ -71,14 +98,14 @@ fn assumptions(task_time: &str) -> Assumptions {
     }
 }
 
-fn on_slots(slots: usize, planned: &(Campaign, Plan), assumptions: &Assumptions) -> Forecast {
-    run(planned, Supply::Held { slots }, assumptions)
+fn on_slots(slots: usize, plan: &Plan, assumptions: &Assumptions) -> Forecast {
+    run(plan, Supply::Held { slots }, assumptions)
 }
 
 #[test]
 fn slots_are_busy_with_tasks_of_ten_minutes_and_an_agent_that_takes_five() {
     let mut planned = sized(10_000, 256);
-    planned.1.initial_count = 256;
+    *initial_count(&mut planned) = 256;
     for sigma in ["0.1", "0.5", "1"] {
         for failures in [0.0, 0.05] {
             let assumptions = Assumptions {
@@ -101,7 +128,7 @@ fn the_same_seed_gives_the_same_forecast_and_another_seed_another() {
     };
     let of_seed = |seed: u64| {
         let mut planned = sized(60, 4);
-        planned.0.seed = seed;
+        planned.seed = seed;
         on_slots(4, &planned, &assumptions)
     };
     let one = of_seed(1);
@@ -117,15 +144,12 @@ fn the_better_the_model_the_better_what_is_found() {
     let found = |skill: f64| {
         let values = (1..=8).map(|seed| {
             let mut planned = sized(30, 4);
-            planned.0.seed = seed;
+            planned.seed = seed;
             let assumptions = Assumptions {
                 skill,
                 ..assumptions("10m")
             };
-            on_slots(4, &planned, &assumptions)
-                .best
-                .unwrap()
-                .value_hartree
+            on_slots(4, &planned, &assumptions).best.unwrap().value
         });
         values.sum::<f64>()
     };
@@ -136,7 +160,7 @@ fn the_better_the_model_the_better_what_is_found() {
 #[test]
 fn with_batches_too_small_for_the_slots_these_wait_for_candidates() {
     let mut planned = sized(640, 64);
-    planned.1.select = 8;
+    set_select(&mut planned, 8);
     let search = on_slots(64, &planned, &assumptions("10m")).search.unwrap();
     assert!(search.idle_without_candidates > 0.5, "{search:?}");
     assert_eq!(search.idle_without_nodes, 0.0);
@@ -152,7 +176,7 @@ fn a_task_past_its_timeout_fails() {
 #[test]
 fn the_wall_time_ends_a_campaign_on_time() {
     let mut planned = sized(10_000, 4);
-    planned.0.stop.wall_time = Some("5h".parse().unwrap());
+    planned.stop.wall_time = Some("5h".parse().unwrap());
     let forecast = on_slots(4, &planned, &assumptions("10m"));
     assert_eq!(forecast.stopped_by, StoppedBy::WallTime);
     assert_eq!(forecast.seconds, 5.0 * 3600.0);
@@ -235,14 +259,14 @@ proptest! {
         batch: bool,
     ) {
         let mut planned = sized(size, parallel);
-        planned.0.seed = seed;
-        planned.0.schedule = if batch { Schedule::Batch } else { Schedule::Interleaved };
-        planned.0.stop.failure_share = 0.9;
-        planned.1.select = select;
+        planned.seed = seed;
+        planned.schedule = if batch { Schedule::Batch } else { Schedule::Interleaved };
+        planned.stop.failure_share = 0.9;
+        set_select(&mut planned, select);
         let assumptions = Assumptions { failures, queue_wait: wait * MINUTE, ..assumptions("lognormal:8m,0.8") };
         let forecast = run(&planned, supply, &assumptions);
 
-        let initial = planned.1.initial_count;
+        let initial = *initial_count(&mut planned);
         let asked_for = initial + size;
         // While no initial molecule could be computed, one more is drawn.
         let drawn_again = (forecast.failures + 1).saturating_sub(initial);

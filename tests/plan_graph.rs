@@ -1,9 +1,10 @@
 //! The plan of a campaign: parts, order, arrows.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use moldflow::config::campaign::{LoadedCampaign, Overrides};
-use moldflow::plan::{self, EdgeKind, Plan};
+use moldflow::plan::{self, Direction, EdgeKind, MoleculeSource, Plan, StageKind};
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
@@ -26,52 +27,81 @@ fn plan(text: &str) -> Result<(LoadedCampaign, Plan), String> {
 #[test]
 fn every_stage_plays_its_part() {
     let (_, plan) = plan(&good()).unwrap();
-    let names: Vec<&str> = plan
-        .stages()
-        .into_iter()
-        .map(|stage| stage.stage.as_str())
-        .collect();
+    let names: Vec<&str> = plan.stages.iter().map(|stage| &*stage.name).collect();
     assert_eq!(
         names,
-        [
-            "references",
-            "initial",
-            "train",
-            "generate",
-            "screen",
-            "evaluate"
-        ]
+        ["initial", "train", "generate", "screen", "evaluate"]
     );
-    let kinds: Vec<&str> = plan.stages().into_iter().map(|stage| stage.kind).collect();
+    let kinds = plan.stages.into_iter().map(|stage| stage.kind);
+    let property = || "atomization_energy".to_owned();
     assert_eq!(
-        kinds,
+        kinds.collect::<Vec<_>>(),
         [
-            "simulate", "simulate", "train", "generate", "screen", "simulate"
+            StageKind::Compute {
+                property: property(),
+                molecules: MoleculeSource::Random(4),
+                parallel: None,
+            },
+            StageKind::Train {
+                method: "fit".into(),
+            },
+            StageKind::Generate {
+                method: "propose".into(),
+                model: 1,
+            },
+            StageKind::Screen {
+                method: "rank".into(),
+                model: 1,
+                generators: vec![2],
+                select: 2,
+            },
+            StageKind::Compute {
+                property: property(),
+                molecules: MoleculeSource::Queue(3),
+                parallel: Some(2),
+            },
         ]
     );
-    assert_eq!((plan.initial_count, plan.select, plan.parallel), (4, 2, 2));
+}
+
+#[test]
+fn a_short_objective_is_a_property_with_its_calculations() {
+    let (_, plan) = plan(&good()).unwrap();
+    assert_eq!(plan.objective.property, "atomization_energy");
+    assert_eq!(plan.objective.direction, Direction::Minimize);
+    let property = plan.objective_property();
+    assert_eq!(property.heading(), "atomization energy / hartree");
+    let recipe: Vec<&str> = property.recipe.iter().map(|node| &*node.method).collect();
+    assert_eq!(recipe, ["energy"]);
+    assert_eq!(property.free_atoms, ["energy"]);
+    assert_eq!(plan.level_of_theory(), "GFN2-xTB//MMFF94");
 }
 
 #[test]
 fn names_of_stages_mean_nothing() {
     let renamed = good()
-        .replace("references", "z")
+        .replace("initial:", "z:")
+        .replace("after: initial", "after: z")
         .replace("evaluate", "a")
         .replace("train:", "\"to learn\":")
         .replace("after: train", "after: to learn");
     let (_, plan) = plan(&renamed).unwrap();
-    assert_eq!(plan.references.stage, "z");
-    assert_eq!(plan.evaluate.stage, "a");
-    assert_eq!(plan.train.stage, "to learn");
+    let mut kinds = BTreeMap::new();
+    for stage in &plan.stages {
+        kinds.insert(stage.name.as_str(), stage.kind.word());
+    }
+    assert_eq!(kinds["z"], "compute");
+    assert_eq!(kinds["a"], "compute");
+    assert_eq!(kinds["to learn"], "train");
 }
 
 #[test]
 fn without_its_loops_the_graph_has_no_cycle() {
     let (_, plan) = plan(&good()).unwrap();
     let mut graph = DiGraph::new();
-    let stages = plan.stages().into_iter();
+    let stages = plan.stages.iter();
     let nodes: Vec<_> = stages
-        .map(|stage| (stage.stage.clone(), graph.add_node(())))
+        .map(|stage| (stage.name.clone(), graph.add_node(())))
         .collect();
     let node = |name: &str| nodes.iter().find(|(stage, _)| stage == name).unwrap().1;
     for edge in plan
@@ -95,10 +125,7 @@ fn without_its_loops_the_graph_has_no_cycle() {
 #[test]
 fn stages_may_wait_for_more_than_they_need() {
     let more = good()
-        .replace(
-            "method: fit, after: initial",
-            "method: fit, after: [references, initial]",
-        )
+        .replace("after: generate", "after: [initial, train, generate]")
         .replace("after: screen", "after: [initial, screen]");
     assert!(plan(&more).is_ok());
 }
@@ -119,8 +146,9 @@ fn slots_for_each_core_are_counted() {
         &plan::HostEnvironment::default(),
     )
     .unwrap();
+    let qc = &plan.methods["energy"];
     assert_eq!(
-        (plan.evaluate.slots, plan.evaluate.cores, plan.train.slots),
+        (qc.slots, qc.cores, plan.methods["fit"].slots),
         (Some(16), 4, Some(1))
     );
 }

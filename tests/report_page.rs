@@ -7,13 +7,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use moldflow::config::campaign::{Objective, Overrides};
+use moldflow::config::campaign::Overrides;
 use moldflow::plan;
 use moldflow::report::{PageContext, RunState, page};
-use moldflow::store::{Commit, RunInfo, Store};
+use moldflow::store::{Commit, ObjectiveInfo, RunInfo, Store};
 use moldflow::task::{
-    Candidate, EndState, Evaluation, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId,
-    Usage,
+    Candidate, EndState, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId, Usage,
 };
 use support::{Campaign, Engine, on, rows, wait, wait_until};
 use tempfile::TempDir;
@@ -137,7 +136,7 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
 
     let proposed = computed.iter().filter(|row| row["batch"] != "0");
     let errors = proposed.map(|row| {
-        (number(row, "prediction_mean_hartree") - number(row, "atomization_energy_hartree")).abs()
+        (number(row, "prediction_mean") - number(row, "atomization_energy_hartree")).abs()
     });
     let errors: Vec<f64> = errors.collect();
     assert_eq!(field(&page, "predictions"), errors.len().to_string());
@@ -157,9 +156,12 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
             place.to_string(),
             row["smiles"].clone(),
             format!("{:.6}", number(row, "atomization_energy_hartree")),
-            format!("{:.2}", number(row, "atomization_energy_kcal_mol")),
+            format!(
+                "{:.2}",
+                627.509_474 * number(row, "atomization_energy_hartree")
+            ),
             if is_initial {
-                "initial".into()
+                "source".into()
             } else {
                 row["batch"].clone()
             },
@@ -169,8 +171,8 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
             } else {
                 format!(
                     "{:.6} ± {:.6}",
-                    number(row, "prediction_mean_hartree"),
-                    number(row, "prediction_std_hartree")
+                    number(row, "prediction_mean"),
+                    number(row, "prediction_std")
                 )
             },
         ]
@@ -183,7 +185,7 @@ fn assert_stages(page: &str, run_dir: &Path) {
     let stages = table(page, "stages");
     let tasks: i64 = stages
         .iter()
-        .map(|row| row[2].parse::<i64>().unwrap())
+        .map(|row| row[3].parse::<i64>().unwrap())
         .sum();
     let store = async { Store::open_to_read(run_dir).await?.tasks_by_state().await };
     assert_eq!(
@@ -199,9 +201,9 @@ fn assert_stages(page: &str, run_dir: &Path) {
         names,
         BTreeSet::from([
             "evaluate",
+            "free_atoms",
             "generate",
             "initial",
-            "references",
             "screen",
             "train"
         ])
@@ -284,8 +286,17 @@ fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
     );
 }
 
+fn objective(label: &str, unit: &str) -> ObjectiveInfo {
+    ObjectiveInfo {
+        property: label.replace(' ', "_"),
+        label: label.into(),
+        unit: unit.into(),
+        highest: false,
+    }
+}
+
 /// Page of a run with these records.
-fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
+fn made(campaign: &str, objective: ObjectiveInfo, records: Vec<Record>) -> String {
     let dir = TempDir::new().unwrap();
     let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
     let (loaded, _) = plan::load(
@@ -298,7 +309,8 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
         name: "00c0ffee".into(),
         campaign: campaign.into(),
         created: 1_795_000_000_000,
-        version: "0.1.0".into(),
+        version: "0.2.0".into(),
+        objective,
     };
     let event = Event {
         at: 1_795_000_060_000,
@@ -310,7 +322,6 @@ fn made(campaign: &str, objective: Objective, records: Vec<Record>) -> String {
     };
     let context = PageContext {
         state: RunState::Interrupted,
-        objective,
         level_of_theory: "GFN2-xTB//MMFF94".into(),
         site: &loaded.site,
         partitions: BTreeMap::new(),
@@ -347,6 +358,7 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         Record::TaskCreated {
             task,
             stage,
+            method: "energy".into(),
             smiles,
             batch: Some(batch),
         },
@@ -361,14 +373,11 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         Ok(value) => Record::Evaluated {
             batch,
             rank,
-            evaluation: Evaluation {
-                total_energy_hartree: value - 100.0,
-                atomization_energy_hartree: value,
-                atoms: 9,
-                value,
-            },
+            property: "atomization_energy".into(),
+            value,
+            is_objective: true,
         },
-        Err(_) => Record::EvaluationFailed { batch, rank },
+        Err(_) => Record::EvaluationFailed { batch, rank, task },
     });
     records.push(Record::TaskEnded {
         task,
@@ -389,17 +398,14 @@ fn hostile_text_stays_text() {
     let mut records = evaluation(0, hostile, Ok(-1.0));
     records.extend(evaluation(11, &format!("{hostile}2"), Ok(-2.0)));
     records.extend(evaluation(12, hostile, Err(failure)));
-    let page = made(hostile, Objective::AtomizationEnergyPerAtom, records);
+    let page = made(hostile, objective(hostile, "<eV>"), records);
     assert_inert(&page);
     assert_eq!(field(&page, "evaluations"), "3");
     assert_eq!(field(&page, "failures"), "1");
-    assert_eq!(
-        field(&page, "objective"),
-        "lowest atomization energy per atom, hartree per atom"
-    );
+    assert_eq!(field(&page, "objective"), format!("lowest {hostile}, <eV>"));
     assert_eq!(
         table(&page, "best")[1][1..4],
-        [hostile, "-1.000000", "-1.000000"]
+        [hostile, "-1.000000", "source"]
     );
     let (_, shown) = page.split_once("<pre>").unwrap();
     let shown = text(shown.split_once("</pre>").unwrap().0);
@@ -411,7 +417,11 @@ fn hostile_text_stays_text() {
 
 #[test]
 fn a_run_without_an_evaluation_has_a_page() {
-    let page = made("nothing yet", Objective::AtomizationEnergy, vec![]);
+    let page = made(
+        "nothing yet",
+        objective("atomization energy", "hartree"),
+        vec![],
+    );
     assert_inert(&page);
     assert_eq!(field(&page, "evaluations"), "0");
     assert_eq!(field(&page, "state"), "interrupted");
@@ -432,7 +442,11 @@ fn the_page_of_a_run_of_5000_evaluations_is_below_2_mb() {
     };
     let smiles = |n| format!("C{}", "(C)".repeat(n as usize % 20));
     let records = (0..5000).flat_map(|n| evaluation(n, &smiles(n), outcome(n)));
-    let page = made("large", Objective::AtomizationEnergy, records.collect());
+    let page = made(
+        "large",
+        objective("atomization energy", "hartree"),
+        records.collect(),
+    );
     assert_inert(&page);
     assert!(page.len() < 2_000_000, "{} bytes", page.len());
     assert_eq!(field(&page, "evaluations"), "5000");

@@ -12,7 +12,7 @@ use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use support::runs::{answers, assert_same, assert_whole, export_without_usage, failures, names};
-use support::{Campaign, EVALUATIONS, Engine, journal, on, processes, run_name, wait_until};
+use support::{Campaign, EVALUATIONS, Engine, journal, on, processes, rows, run_name, wait_until};
 
 /// A run killed after some facts, all its tasks gone.
 fn killed(campaign: &Campaign, name: &str, facts: usize) -> PathBuf {
@@ -107,9 +107,7 @@ fn a_damaged_database_is_refused_and_repaired() {
         ("truncated", |bytes| bytes.truncate(bytes.len() / 2)),
         ("short", |bytes| bytes.truncate(bytes.len() - 4096)),
         ("header", |bytes| bytes[3] ^= 1),
-        ("energy", |bytes| {
-            flip(bytes, b"\"total_energy_hartree\"", 26)
-        }),
+        ("energy", |bytes| flip(bytes, b"{\"energy\":-", 13)),
         ("fact", |bytes| flip(bytes, b"\"began\"", 2)),
     ];
     for (name, damage) in damages {
@@ -163,15 +161,23 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
     for (name, statement) in [
         (
             "energy",
-            "UPDATE candidates SET objective_hartree = objective_hartree - 1 WHERE objective_hartree IS NOT NULL AND rank = 0;",
+            "UPDATE candidates SET objective = objective - 1 WHERE objective IS NOT NULL AND rank = 0;",
         ),
         (
             "molecule",
             "UPDATE candidates SET smiles = 'CCCC' WHERE batch = 1 AND rank = 0;",
         ),
         (
-            "reference",
-            "UPDATE atoms SET total_energy_hartree = 0 WHERE element = 'H';",
+            "property",
+            "UPDATE property_values SET value = value - 1 WHERE rank = 0;",
+        ),
+        (
+            "quantity",
+            "UPDATE quantities SET value = value - 1 WHERE task = 8;",
+        ),
+        (
+            "free atom",
+            "UPDATE free_atoms SET value = 0 WHERE element = 'H';",
         ),
         ("task", "DELETE FROM tasks WHERE task = 7;"),
         (
@@ -346,23 +352,25 @@ fn a_copy_of_a_run_goes_on_beside_the_original_and_leaves_its_tasks_alone() {
 }
 
 #[test]
-fn a_run_of_an_earlier_version_is_resumed() {
+fn a_run_of_an_earlier_version_is_read_and_not_resumed() {
     // Made by version 0.1.0 (schema 1), killed after 14 facts of `Campaign::tiny` with `--schedule
     // batch`.
     let campaign = Campaign::tiny();
     let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/run-of-0.1.0");
     let run_dir = campaign.path("run");
     copy(&golden, &run_dir);
-    on(&run_dir, &["explain", "1"]).with_code(0);
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["state"], "interrupted");
-    let before = journal(&run_dir);
-    assert_eq!(before.len(), 14);
-    on(&run_dir, &["check"]).with_code(0);
-    on(&run_dir, &["resume"]).with_code(0);
-    assert_eq!(journal(&run_dir)[..14], before);
-    assert_whole(&run_dir);
-    on(&run_dir, &["check"]).with_code(0);
+    assert_eq!(status["best"]["property"], "atomization_energy");
+    let evaluated = rows(&run_dir);
+    let evaluated = evaluated.iter().filter(|row| row["status"] == "evaluated");
+    assert_eq!(status["evaluations"], evaluated.count());
+    on(&run_dir, &["report"]).with_code(0);
+    let page = fs::read_to_string(run_dir.join("report.html")).unwrap();
+    let smiles = status["best"]["smiles"].as_str().unwrap();
+    assert!(page.contains(&format!("<code>{smiles}</code>")), "{page}");
+    let refused = on(&run_dir, &["resume"]).with_code(1).err;
+    assert!(refused.contains("0.1.0"), "{refused}");
 }
 
 #[test]

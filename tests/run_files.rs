@@ -21,7 +21,7 @@ const COUNTS: &str = "molecules.smi: 6 read, 1 duplicate, 2 skipped: 1 salt, 1 c
 fn with_source(name: &str, content: impl AsRef<[u8]>, count: usize) -> Campaign {
     let campaign = Campaign::tiny()
         .with("source: qm9", &format!("source: {name}"))
-        .with("count: 3", &format!("count: {count}"))
+        .with("{random: 3}", &format!("{{random: {count}}}"))
         .with("evaluations: 6", "evaluations: 1");
     fs::write(campaign.path(name), content).unwrap();
     campaign

@@ -46,7 +46,7 @@ fn an_engine_that_is_broken_stops_the_run_and_its_last_words_are_shown() {
     // Free atoms work: what is broken is not found out before the first molecules.
     let script = "case \" $* \" in *' --opt '*) echo 'the licence has expired' >&2; exit 1;; esac";
     let (campaign, path) = with_broken_xtb(script, "0");
-    let campaign = campaign.with("count: 3", "count: 60");
+    let campaign = campaign.with("{random: 3}", "{random: 60}");
     let output = run_to_end(&mut run_with_path(&campaign, &path, &["--json"])).with_code(3);
     assert!(output.err.contains("too large a share"), "{}", output.err);
     assert!(

@@ -20,7 +20,7 @@ fn two_steps() -> Campaign {
              relax: {kind: simulate, engine: xtb, topic: simulator, partition: ml, timeout: 5m, retries: 1}",
         )
         .with("max_heavy_atoms: 5", "max_heavy_atoms: 2")
-        .with("count: 3", "count: 2")
+        .with("{random: 3}", "{random: 2}")
         .with("evaluations: 6", "evaluations: 2")
 }
 
@@ -28,7 +28,7 @@ fn geometries(journal: &[Event]) -> BTreeMap<TaskId, String> {
     let relaxed = journal.iter().filter_map(|event| match &event.fact {
         Fact::Ended {
             task,
-            outcome: Outcome::Relaxed { xyz },
+            outcome: Outcome::Simulated { xyz: Some(xyz), .. },
             ..
         } => Some((*task, xyz.clone())),
         _ => None,

@@ -8,9 +8,9 @@ use std::fs;
 use std::path::Path;
 
 use moldflow::config::campaign::Overrides;
-use moldflow::engine::{Engine, EngineConfig};
+use moldflow::engine::Engine;
 use moldflow::plan;
-use moldflow::store::{CandidateRow, Commit, FILE, RunInfo, SimulationRow, Store};
+use moldflow::store::{CandidateRow, Commit, FILE, ObjectiveInfo, RunInfo, SimulationRow, Store};
 use moldflow::task::{Candidate, Event, Fact, Outcome, Prediction, Record, TaskId};
 use support::{Campaign, journal, wait};
 use tempfile::TempDir;
@@ -20,13 +20,19 @@ fn info() -> RunInfo {
         name: "00c0ffee".into(),
         campaign: "a campaign".into(),
         created: 1_795_000_000_000,
-        version: "0.1.0".into(),
+        version: "0.2.0".into(),
+        objective: ObjectiveInfo {
+            property: "atomization_energy".into(),
+            label: "atomization energy".into(),
+            unit: "hartree".into(),
+            highest: false,
+        },
     }
 }
 
 fn began(at: i64) -> Event {
     let fact = Fact::Began {
-        initial: vec!["C".into(), "CC".into()],
+        molecules: BTreeMap::from([("initial".into(), vec!["C".into(), "CC".into()])]),
         reserve: vec![],
         atom_retries: 0,
     };
@@ -96,7 +102,7 @@ fn what_was_committed_is_there_when_the_database_is_opened_again() {
             ["C0", "C1"]
         );
         assert_eq!(
-            candidates[0].prediction_mean_hartree,
+            candidates[0].prediction_mean,
             Some(-0.1 - 0.2),
             "to the last bit"
         );
@@ -286,7 +292,7 @@ async fn derived(dir: &Path) -> impl PartialEq + std::fmt::Debug {
     let summary = store.summary().await.unwrap();
     (
         candidates,
-        store.atoms().await.unwrap(),
+        store.free_atoms().await.unwrap(),
         store.batches().await.unwrap(),
         store.tasks_by_state().await.unwrap(),
         summary.counts,
@@ -304,14 +310,14 @@ fn the_derived_tables_are_what_a_replay_of_the_journal_gives() {
         site: Some(dir.join("site.yml").display().to_string()),
         ..Overrides::default()
     };
-    let (loaded, plan) = plan::load(
+    let (_, plan) = plan::load(
         &dir.join("campaign.yml"),
         &overrides,
         &plan::HostEnvironment::default(),
     )
     .unwrap();
     wait(async {
-        let mut engine = Engine::new(EngineConfig::new(&loaded.campaign, &plan));
+        let mut engine = Engine::new(plan);
         let mut store = Store::create(again.path(), &info()).await.unwrap();
         for event in journal {
             let records = engine.handle(&event).unwrap().records;
@@ -331,8 +337,9 @@ fn energies_come_back_from_the_journal_to_the_last_bit() {
         let mut store = Store::create(dir.path(), &info()).await.unwrap();
         for (task, energy) in (1..).zip(energies) {
             let outcome = Outcome::Simulated {
-                total_energy_hartree: energy,
+                quantities: BTreeMap::from([("energy".into(), energy)]),
                 atoms: BTreeMap::new(),
+                xyz: None,
             };
             let fact = Fact::Ended {
                 task: TaskId(task),
@@ -350,13 +357,9 @@ fn energies_come_back_from_the_journal_to_the_last_bit() {
             .iter()
             .filter_map(|event| match &event.fact {
                 Fact::Ended {
-                    outcome:
-                        Outcome::Simulated {
-                            total_energy_hartree,
-                            ..
-                        },
+                    outcome: Outcome::Simulated { quantities, .. },
                     ..
-                } => Some(*total_energy_hartree),
+                } => Some(quantities["energy"]),
                 _ => None,
             })
             .collect();

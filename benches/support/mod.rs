@@ -1,7 +1,28 @@
 //! Output and configuration of the benchmarks.
 
-use moldflow::config::campaign::{Schedule, Stop};
-use moldflow::engine::{EngineConfig, LearnStage, SimulateStage};
+use moldflow::config::campaign::Overrides;
+use moldflow::plan::{self, HostEnvironment, Plan};
+
+/// A campaign of molecules of one stage and a search.
+const CAMPAIGN: &str = "\
+name: bench
+seed: 1
+site: local
+objective: atomization_energy
+search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 9, allowed_ring_sizes: [6]}
+methods:
+  energy: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m}
+  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
+  propose: {kind: generate, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+stages:
+  initial: {molecules: {random: 1}}
+  train: {method: fit, after: initial, loop: generator}
+  generate: {method: propose, after: train, loop: generator}
+  screen: {method: rank, after: generate, loop: generator, select: SELECT}
+  evaluate: {after: screen, loop: consumer, molecules: queue, parallel: PARALLEL}
+stop: {evaluations: 1, failure_share: 1}
+";
 
 /// One line: what was measured, its value, and the floor it is held against.
 #[allow(dead_code)]
@@ -9,51 +30,22 @@ pub fn report(what: &str, value: f64, floor: &str) {
     println!("  {what:<90} {value:>9.3}   ({floor})");
 }
 
-/// A campaign of initial molecules and `evaluations` more.
+/// A campaign of initial molecules and `evaluations` more, with batches of `select` molecules.
 #[allow(dead_code)]
-pub fn config(evaluations: usize) -> EngineConfig {
-    let simulate = |stage: &str| SimulateStage {
-        stage: stage.into(),
-        retries: Default::default(),
-        engine: Default::default(),
-        geometry: None,
-    };
-    EngineConfig {
-        seed: 1,
-        schedule: Schedule::Interleaved,
-        per_atom: false,
-        elements: ["C", "N", "O", "F"].map(str::to_owned).into(),
-        max_heavy_atoms: 9,
-        allowed_ring_sizes: vec![6],
-        references: simulate("references"),
-        initial: simulate("initial"),
-        evaluate: simulate("evaluate"),
-        initial_count: 1,
-        parallel: 2,
-        select: 2,
-        train: LearnStage {
-            stage: "train".into(),
-            retries: Default::default(),
-            settings: Default::default(),
-        },
-        generate: LearnStage {
-            stage: "generate".into(),
-            retries: Default::default(),
-            settings: Default::default(),
-        },
-        screen: LearnStage {
-            stage: "screen".into(),
-            retries: Default::default(),
-            settings: Default::default(),
-        },
-        stop: Stop {
-            evaluations,
-            wall_time: None,
-            target: None,
-            stale_batches: None,
-            barren_batches: 10,
-            failure_share: 1.0,
-        },
+pub fn plan(evaluations: usize, parallel: usize, select: usize) -> Plan {
+    let text = CAMPAIGN
+        .replace("SELECT", &select.to_string())
+        .replace("PARALLEL", &parallel.to_string());
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("campaign.yml");
+    std::fs::write(&path, text).expect("a campaign");
+    match plan::load(&path, &Overrides::default(), &HostEnvironment::default()) {
+        Ok((_, mut plan)) => {
+            // No file may ask for none.
+            plan.stop.evaluations = Some(evaluations);
+            plan
+        }
+        Err(diagnostics) => panic!("{diagnostics}"),
     }
 }
 
