@@ -155,7 +155,7 @@ pub fn contents(run_dir: &Path) -> String {
         let summary = store.summary().await.expect("rows");
         format!(
             "{candidates:#?}\n{batches:#?}\n{:#?}\n{:#?}\n{:#?}\n{:#?}\n",
-            store.atoms().await.expect("rows"),
+            store.free_atoms().await.expect("rows"),
             store.tasks_by_state().await.expect("rows"),
             summary.counts,
             summary.stopped_by,
