@@ -16,6 +16,7 @@ mod retries;
 mod stage;
 mod stage_check;
 mod stage_order;
+mod stage_whole;
 
 pub use cores::crowded;
 pub use diagram::{dot, mermaid};
@@ -156,7 +157,7 @@ fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     let properties = property_check::properties(loaded, diagnostics);
-    let stages = stage_check::stages(loaded, &properties, diagnostics);
+    let stages = stage_check::stages(loaded, diagnostics);
     property_check::unused(loaded, &properties, &stages, diagnostics);
     if !diagnostics.is_empty() {
         return None;

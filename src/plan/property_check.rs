@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::objective::Objective;
+use super::objective::{Direction, Objective};
 use super::property::{PlannedProperty, RecipeNode};
 use super::stage::{PlannedStage, StageKind};
 use crate::config::campaign::{
@@ -26,9 +26,18 @@ pub(super) fn properties(
         match property(campaign, name, config) {
             Ok(property) => drop(planned.insert(name.clone(), property)),
             Err((key, error)) => {
-                let message = format!("the property `{name}`: {error}");
+                let message = match &error {
+                    ExpressionError::Cycle(cycle) if cycle == name => error.to_string(),
+                    error => format!("the property `{name}`: {error}"),
+                };
+                let hint = match (key, &error) {
+                    ("unit", ExpressionError::Dimension { dimension, .. }) => {
+                        Unit::hint_for(*dimension)
+                    }
+                    _ => None,
+                };
                 let place = loaded.place(&["properties", name, key]);
-                diagnostics.push(Diagnostic::new(message).at(place));
+                diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
             }
         }
     }
@@ -38,8 +47,8 @@ pub(super) fn properties(
 
 fn objective(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
     let campaign = &loaded.campaign;
-    let mut fault = |message: String, hint: Option<String>| {
-        let place = loaded.place(&["objective"]);
+    let mut fault = |message: String, hint: Option<String>, path: &[&str]| {
+        let place = loaded.place(path);
         diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
     };
     match (&campaign.objective, Objective::new(&campaign.objective)) {
@@ -56,19 +65,32 @@ fn objective(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
                 ),
             };
             let hint = "write `properties: {atomization_energy: {value: atomization(METHOD), unit: hartree}}` and `objective: {minimize: atomization_energy}`";
-            fault(message, Some(hint.to_owned()));
+            fault(message, Some(hint.to_owned()), &["objective"]);
         }
-        (ObjectiveConfig::Directed(_), None) => {
-            let message = "the objective names neither or both of `minimize` and `maximize`";
+        (ObjectiveConfig::Directed(directed), None) => {
+            let message = match directed.minimize {
+                None => "the objective has neither `minimize` nor `maximize`",
+                Some(_) => "the objective has both `minimize` and `maximize`",
+            };
             let hint = "write one of them: `objective: {minimize: PROPERTY}`";
-            fault(message.to_owned(), Some(hint.to_owned()));
+            fault(message.to_owned(), Some(hint.to_owned()), &["objective"]);
         }
-        (ObjectiveConfig::Directed(_), Some(Objective { property, .. })) => {
+        (
+            ObjectiveConfig::Directed(_),
+            Some(Objective {
+                property,
+                direction,
+            }),
+        ) => {
             if !campaign.properties.contains_key(&property) {
                 let known = campaign.properties.keys().map(String::as_str);
                 let message =
                     format!("the objective is `{property}`, which is not one of `properties`");
-                fault(message, hint_for(&property, known));
+                let key = match direction {
+                    Direction::Minimize => "minimize",
+                    Direction::Maximize => "maximize",
+                };
+                fault(message, hint_for(&property, known), &["objective", key]);
             }
         }
     }

@@ -1,35 +1,39 @@
 //! Checks of the stages, and what they are planned as.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
-use super::property::PlannedProperty;
 use super::stage::{MoleculeSource, PlannedStage, StageKind};
 use super::stage_order::ordered;
 use crate::config::campaign::{
-    LoadedCampaign, Loop, MethodKind, Molecules, NamedMolecules, SomeMolecules, StageConfig,
+    LoadedCampaign, Loop, MethodKind, Molecules, NamedMolecules, ObjectiveConfig, SomeMolecules,
+    StageConfig,
 };
 use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 
 /// Returns the stages in their order, and collects all that is wrong with them.
-pub(super) fn stages(
-    loaded: &LoadedCampaign,
-    properties: &BTreeMap<String, PlannedProperty>,
-    diagnostics: &mut Diagnostics,
-) -> Vec<PlannedStage> {
+pub(super) fn stages(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> Vec<PlannedStage> {
     let before = diagnostics.0.len();
     let mut check = StageCheck {
         loaded,
         diagnostics,
         planned: Vec::new(),
+        unclear: BTreeSet::new(),
     };
-    check.names(properties);
+    check.names();
     if check.diagnostics.0.len() > before {
         // Without its names the graph is not known.
         return Vec::new();
     }
     for name in ordered(loaded, check.diagnostics) {
         let stage = &loaded.campaign.stages[name];
-        if let Some(kind) = check.kind(name, stage) {
+        if stage.after.iter().any(|name| check.unclear.contains(name)) {
+            check.unclear.insert(name.to_owned());
+        }
+        let kind = check.kind(name, stage);
+        if kind.is_none() {
+            check.unclear.insert(name.to_owned());
+        }
+        if let Some(kind) = kind {
             let after = stage.after.iter().filter_map(|name| check.position(name));
             check.planned.push(PlannedStage {
                 name: name.to_owned(),
@@ -46,14 +50,28 @@ pub(super) fn stages(
 }
 
 /// The stages that are checked so far, and what is wrong with them.
-struct StageCheck<'a> {
-    loaded: &'a LoadedCampaign,
-    diagnostics: &'a mut Diagnostics,
-    planned: Vec<PlannedStage>,
+pub(super) struct StageCheck<'a> {
+    pub(super) loaded: &'a LoadedCampaign,
+    pub(super) diagnostics: &'a mut Diagnostics,
+    pub(super) planned: Vec<PlannedStage>,
+    /// Stages that could not be planned, and those that come after them.
+    unclear: BTreeSet<String>,
 }
 
 impl StageCheck<'_> {
-    fn diagnostic(&mut self, path: &[&str], message: String, hint: impl Into<Option<String>>) {
+    /// Adds a diagnostic, unless it is about what a stage comes after, and one of those stages has
+    /// diagnostics of its own.
+    pub(super) fn diagnostic(
+        &mut self,
+        path: &[&str],
+        message: String,
+        hint: impl Into<Option<String>>,
+    ) {
+        if let [name, .., "after" | "of"] = path
+            && self.unclear.contains(*name)
+        {
+            return;
+        }
         let path: Vec<&str> = ["stages"].iter().chain(path).copied().collect();
         let diagnostic = Diagnostic::new(message).at(self.loaded.place(&path));
         self.diagnostics.push(diagnostic.hint_if(hint.into()));
@@ -64,9 +82,14 @@ impl StageCheck<'_> {
     }
 
     /// Checks that the names of methods, properties and stages exist.
-    fn names(&mut self, properties: &BTreeMap<String, PlannedProperty>) {
+    fn names(&mut self) {
         let loaded = self.loaded;
         let campaign = &loaded.campaign;
+        // A short form that could not be expanded has a diagnostic of its own.
+        let unexpanded = match &campaign.objective {
+            ObjectiveConfig::Short(short) => Some(short.name()),
+            ObjectiveConfig::Directed(_) => None,
+        };
         for (name, stage) in &campaign.stages {
             if let Some(method) = &stage.method
                 && !campaign.methods.contains_key(method)
@@ -78,11 +101,12 @@ impl StageCheck<'_> {
             }
             if let Some(property) = &stage.compute
                 && !campaign.properties.contains_key(property)
+                && unexpanded != Some(property.as_str())
             {
                 let message = format!(
                     "the stage `{name}` computes `{property}`, which is not one of `properties`"
                 );
-                let hint = hint_for(property, properties.keys().map(String::as_str));
+                let hint = hint_for(property, campaign.properties.keys().map(String::as_str));
                 self.diagnostic(&[name, "compute"], message, hint);
             }
             for before in &stage.after {
@@ -96,18 +120,31 @@ impl StageCheck<'_> {
         }
     }
 
-    /// Plans a stage; none if it is not sound.
+    /// Name of the property that the campaign optimises.
+    fn objective(&self) -> Option<&str> {
+        match &self.loaded.campaign.objective {
+            ObjectiveConfig::Short(short) => Some(short.name()),
+            ObjectiveConfig::Directed(directed) => directed
+                .minimize
+                .as_deref()
+                .or(directed.maximize.as_deref()),
+        }
+    }
+
+    /// Plans a stage; none if its kind is not clear.
     fn kind(&mut self, name: &str, stage: &StageConfig) -> Option<StageKind> {
-        let before = self.diagnostics.0.len();
         let loaded = self.loaded;
-        let kind = match (&stage.method, &stage.compute) {
+        match (&stage.method, &stage.compute) {
             (None, Some(property)) => self.compute(name, stage, property),
             (Some(method), None) => match &loaded.campaign.methods[method].kind {
                 MethodKind::Simulate { .. } => {
                     let message =
                         format!("the stage `{name}` names the `simulate` method `{method}`");
-                    let hint = "a stage computes a property: write `compute: PROPERTY`, and name the method in `properties`";
-                    self.diagnostic(&[name, "method"], message, hint.to_owned());
+                    let hint = format!(
+                        "a stage computes a property: write `compute: {}`; the method is named in `properties`, or by the short form of the objective",
+                        self.objective().unwrap_or("PROPERTY")
+                    );
+                    self.diagnostic(&[name, "method"], message, hint);
                     None
                 }
                 kind => self.learn(name, stage, method, kind),
@@ -123,8 +160,7 @@ impl StageCheck<'_> {
                 self.diagnostic(&[name], message, hint.to_owned());
                 None
             }
-        };
-        kind.filter(|_| self.diagnostics.0.len() == before)
+        }
     }
 
     fn compute(&mut self, name: &str, stage: &StageConfig, property: &str) -> Option<StageKind> {
@@ -141,11 +177,14 @@ impl StageCheck<'_> {
             return None;
         };
         let molecules = self.molecules(name, stage, molecules)?;
-        let wanted = match molecules {
-            MoleculeSource::All | MoleculeSource::Random(_) | MoleculeSource::Best { .. } => None,
-            MoleculeSource::Queue(_) | MoleculeSource::Share { .. } => Some(Loop::Consumer),
+        let (wanted, word) = match molecules {
+            MoleculeSource::All => (None, "all"),
+            MoleculeSource::Random(_) => (None, "{random: N}"),
+            MoleculeSource::Best { .. } => (None, "{best: N, of: STAGE}"),
+            MoleculeSource::Queue(_) => (Some(Loop::Consumer), "queue"),
+            MoleculeSource::Share { .. } => (Some(Loop::Consumer), "{share: 0.1, of: STAGE}"),
         };
-        self.in_loop(name, stage, wanted, "such `molecules`");
+        self.in_loop(name, stage, wanted, &format!("`molecules: {word}`"));
         if let (MoleculeSource::Queue(_), None) = (&molecules, stage.parallel) {
             let message = format!("the stage `{name}` has no `parallel`");
             let hint =
@@ -172,9 +211,12 @@ impl StageCheck<'_> {
                 if let [screen] = screens.as_slice() {
                     return Some(MoleculeSource::Queue(*screen));
                 }
+                let number = match screens.len() {
+                    0 => "none",
+                    _ => "several",
+                };
                 let message = format!(
-                    "the stage `{name}` takes the queue of a `screen` stage, and comes after {} of them",
-                    screens.len()
+                    "the stage `{name}` takes the queue of a `screen` stage, but comes after {number}"
                 );
                 let hint = "name one `screen` stage in `after`";
                 self.diagnostic(&[name, "after"], message, hint.to_owned());
@@ -254,26 +296,14 @@ impl StageCheck<'_> {
         kind: &MethodKind,
     ) -> Option<StageKind> {
         let screens = matches!(kind, MethodKind::Screen { .. });
-        self.refuse(
-            name,
-            &[
-                (
-                    "molecules",
-                    stage.molecules.is_some(),
-                    "of a stage with `compute`",
-                ),
-                (
-                    "parallel",
-                    stage.parallel.is_some(),
-                    "of a stage with `compute`",
-                ),
-                (
-                    "select",
-                    stage.select.is_some() && !screens,
-                    "of a `screen` stage",
-                ),
-            ],
-        );
+        let of_compute = "of a stage with `compute`";
+        let of_screen = "of a `screen` stage";
+        let keys = [
+            ("molecules", stage.molecules.is_some(), of_compute),
+            ("parallel", stage.parallel.is_some(), of_compute),
+            ("select", stage.select.is_some() && !screens, of_screen),
+        ];
+        self.refuse(name, &keys);
         let word = kind.name();
         self.in_loop(
             name,
@@ -301,32 +331,31 @@ impl StageCheck<'_> {
                 let model = self.model(name, stage)?;
                 Some(StageKind::Generate { method, model })
             }
-            MethodKind::Screen { .. } => {
-                let generators = self.kinds_before(stage, "generate");
-                if generators.is_empty() {
-                    let message =
-                        format!("the stage `{name}` screens, but comes after no `generate` stage");
-                    self.diagnostic(&[name, "after"], message, "name one in `after`".to_owned());
-                }
-                let model = self.model(name, stage)?;
-                let Some(select) = stage.select else {
-                    let message = format!("the stage `{name}` has no `select`");
-                    self.diagnostic(
-                        &[name],
-                        message,
-                        "add it: how many of the best make a batch".to_owned(),
-                    );
-                    return None;
-                };
-                Some(StageKind::Screen {
-                    method,
-                    model,
-                    generators,
-                    select,
-                })
-            }
+            MethodKind::Screen { .. } => self.screen(name, stage, method),
             MethodKind::Simulate { .. } => None,
         }
+    }
+
+    fn screen(&mut self, name: &str, stage: &StageConfig, method: String) -> Option<StageKind> {
+        let generators = self.kinds_before(stage, "generate");
+        if generators.is_empty() {
+            let message =
+                format!("the stage `{name}` screens, but comes after no `generate` stage");
+            self.diagnostic(&[name, "after"], message, "name one in `after`".to_owned());
+        }
+        let model = self.model(name, stage)?;
+        let Some(select) = stage.select else {
+            let message = format!("the stage `{name}` has no `select`");
+            let hint = "add it: how many of the best make a batch";
+            self.diagnostic(&[name], message, hint.to_owned());
+            return None;
+        };
+        Some(StageKind::Screen {
+            method,
+            model,
+            generators,
+            select,
+        })
     }
 
     /// Returns the one `train` stage that a stage comes after, directly or not.
@@ -411,96 +440,5 @@ impl StageCheck<'_> {
             wanted => format!("write {}", word(wanted)),
         };
         self.diagnostic(&[name, "loop"], message, hint);
-    }
-
-    /// Checks that each queue has one stage that takes from it: otherwise the order of results would
-    /// decide which stage computes a molecule.
-    fn one_consumer_each(&mut self) {
-        let planned = self.planned.clone();
-        let queue_of = |stage: &PlannedStage| match stage.kind {
-            StageKind::Compute {
-                molecules: MoleculeSource::Queue(screen),
-                ..
-            } => Some(screen),
-            _ => None,
-        };
-        for (place, stage) in planned.iter().enumerate() {
-            let Some(screen) = queue_of(stage) else {
-                continue;
-            };
-            let first = planned[..place]
-                .iter()
-                .find(|other| queue_of(other) == Some(screen));
-            if let Some(first) = first {
-                let message = format!(
-                    "the stages `{}` and `{}` take the queue of `{}`",
-                    first.name, stage.name, planned[screen].name
-                );
-                let hint = "let one of them choose among the molecules of the other: `molecules: {share: 0.1, of: STAGE}`";
-                self.diagnostic(&[&stage.name, "molecules"], message, hint.to_owned());
-            }
-        }
-    }
-
-    /// Checks that what the generator loop proposes is computed, and that a loop has an end.
-    fn whole(&mut self) {
-        self.one_consumer_each();
-        let planned = self.planned.clone();
-        for (place, stage) in planned.iter().enumerate() {
-            let used = planned
-                .iter()
-                .any(|other| match (&stage.kind, &other.kind) {
-                    (
-                        StageKind::Screen { .. },
-                        StageKind::Compute {
-                            molecules: MoleculeSource::Queue(screen),
-                            ..
-                        },
-                    ) => *screen == place,
-                    (StageKind::Generate { .. }, StageKind::Screen { generators, .. }) => {
-                        generators.contains(&place)
-                    }
-                    (StageKind::Train { .. }, StageKind::Generate { model, .. }) => *model == place,
-                    (StageKind::Compute { .. }, _) => true,
-                    _ => false,
-                });
-            if !used {
-                let hint = match &stage.kind {
-                    StageKind::Train { .. } => "add a `generate` stage after it",
-                    StageKind::Generate { .. } => "add a `screen` stage after it",
-                    _ => {
-                        "add a stage after it with `compute`, `molecules: queue` and `loop: consumer`"
-                    }
-                };
-                let message = format!("nothing uses the result of the stage `{}`", stage.name);
-                self.diagnostic(&[&stage.name], message, hint.to_owned());
-            }
-            // A stage that runs once cannot wait for one that never ends.
-            let waits = stage
-                .after
-                .iter()
-                .find(|before| planned[**before].in_loop.is_some());
-            if let (None, Some(before)) = (stage.in_loop, waits) {
-                let message = format!(
-                    "the stage `{}` runs once, but comes after `{}` of a loop, which ends with the run",
-                    stage.name, planned[*before].name
-                );
-                self.diagnostic(
-                    &[&stage.name, "after"],
-                    message,
-                    "remove it from `after`, or add the `loop`".to_owned(),
-                );
-            }
-        }
-        if planned.iter().any(|stage| stage.in_loop.is_some())
-            && self.loaded.campaign.stop.evaluations.is_none()
-        {
-            let place = self.loaded.place(&["stop"]);
-            let fault = Diagnostic::new(
-                "the campaign has loops, and `stop` has no `evaluations`".to_owned(),
-            );
-            let hint = "add it: the number of molecules to evaluate in the consumer loop";
-            self.diagnostics.push(fault.at(place).hint(hint));
-        }
     }
 }

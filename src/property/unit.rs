@@ -62,6 +62,16 @@ impl Unit {
         }
     }
 
+    /// Hint that names the units of a dimension; none if it has none of its own.
+    pub fn hint_for(dimension: Dimension) -> Option<String> {
+        let of_dimension = |(name, special, _): &&(&str, Dimension, f64)| {
+            special_dimension(name).unwrap_or(*special) == dimension
+        };
+        let names = NAMED.iter().filter(of_dimension);
+        let names: Vec<String> = names.map(|(name, ..)| format!("`{name}`")).collect();
+        (!names.is_empty()).then(|| format!("units of {dimension} are {}", names.join(", ")))
+    }
+
     /// Its dimension.
     pub fn dimension(&self) -> Dimension {
         self.dimension

@@ -120,6 +120,20 @@ impl Campaign {
         }
     }
 
+    /// A shipped campaign, with the files of molecules beside it, on two slots.
+    pub fn shipped(name: &str) -> Self {
+        let mut campaign = Self::tiny();
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns");
+        let file = folder.join(name);
+        campaign.text = fs::read_to_string(&file).expect("a campaign");
+        let molecules = file.with_extension("smi");
+        if molecules.exists() {
+            let copy = campaign.path(name).with_extension("smi");
+            fs::copy(molecules, copy).expect("a copy");
+        }
+        campaign.with("site: local", "site: site2.yml")
+    }
+
     /// Tiny campaign whose energies come from a program, which can be made to fail.
     pub fn of_a_program() -> Self {
         let campaign = Self::tiny().with(

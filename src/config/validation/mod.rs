@@ -1,6 +1,7 @@
 //! Validation of a tree against the JSON Schema of its type, collecting every error.
 
 mod scalar;
+mod version_one;
 
 use serde_json::Value as Json;
 
@@ -90,7 +91,15 @@ impl<'a> Validator<'a> {
             _ => {
                 let kinds: Vec<String> =
                     choices.iter().flat_map(|choice| expected(choice)).collect();
-                self.diagnostics.push(wrong_type(&kinds, node, path));
+                let hint = match &node.value {
+                    Value::Text(word) => version_one::hint_for_word(word, path),
+                    _ => None,
+                };
+                let diagnostic = wrong_type(&kinds, node, path);
+                self.diagnostics.push(match hint {
+                    Some(hint) => diagnostic.hint(hint),
+                    None => diagnostic,
+                });
             }
         }
     }
@@ -281,9 +290,10 @@ fn unknown_key<'k>(
         "" => String::new(),
         path => format!(" in `{path}`"),
     };
+    let hint = version_one::hint_for_key(&key.name, path).map(str::to_owned);
     Diagnostic::new(format!("unknown key `{}`{inside}", key.name))
         .at(key.place.clone())
-        .hint_if(hint_for(&key.name, known))
+        .hint_if(hint.or_else(|| hint_for(&key.name, known)))
 }
 
 /// Error at the place of a node.
