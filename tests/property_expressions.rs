@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use moldflow::property::{
-    Composition, Dimension, Expression, ExpressionError, Names, QuantityOf, Unit, Values, parse,
+    Composition, Dimension, Expression, ExpressionError, NameTable, QuantityOf, Unit, Values, parse,
 };
 use proptest::prelude::*;
 
@@ -43,7 +43,7 @@ fn an_unknown_unit_is_named_with_those_that_are_known() {
 /// Methods `a` and `b` with an energy and a dipole, and a property `difference`.
 struct TwoMethods;
 
-impl Names for TwoMethods {
+impl NameTable for TwoMethods {
     fn quantity(&self, of: &QuantityOf) -> Result<Dimension, ExpressionError> {
         match (of.method.as_str(), of.quantity.as_str()) {
             ("a" | "b" | "two words", "energy") => Ok(Dimension::ENERGY),

@@ -81,7 +81,10 @@ fn ions_solvation_orbitals_and_dipoles_of_ten_molecules_are_those_of_tblite() {
             let found = compute(smiles, single_point(charge, solvent), &geometry).unwrap();
             let expected = molecule["energy_hartree"][state].as_f64().unwrap();
             let error = found.total_energy_hartree - expected;
-            assert!(error.abs() < tolerance, "{smiles}, {state}: {error} hartree off");
+            assert!(
+                error.abs() < tolerance,
+                "{smiles}, {state}: {error} hartree off"
+            );
         }
         let neutral = compute(smiles, single_point(0, None), &geometry).unwrap();
         let number = |key: &str| molecule[key].as_f64().unwrap();

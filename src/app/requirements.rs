@@ -31,7 +31,7 @@ pub fn programs(
         let Some(engine) = method.qc_engine() else {
             continue;
         };
-        // What another machine has is the business of `moldflow sites check`.
+        // Other machines are examined by `moldflow sites check`.
         if !method.partition.runs_on_this_host() {
             continue;
         }

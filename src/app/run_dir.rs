@@ -243,7 +243,7 @@ pub async fn refuse_first_version(dir: &Path) -> Result<(), CommandError> {
     let version = match Store::open_to_read(dir).await {
         Ok(mut store) => store.run_info().await?.version,
         Err(StoreError::Older { .. }) => open_to_read(dir).await?.run_info().await?.version,
-        // What is damaged is reported by those who look for damage.
+        // Damage is reported by the verification.
         Err(_) => return Ok(()),
     };
     if !version.starts_with("0.1.") {

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 pub use super::load::{LoadedCampaign, Overrides, load, read};
+pub use super::objective::{DirectedObjective, ObjectiveConfig, PropertyConfig, ShortObjective};
 use super::retries::RetriesConfig;
+pub use super::stage::{Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
 use crate::chem::Stereo;
 use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
 use crate::simulate::QcEngine;
@@ -39,7 +41,7 @@ pub struct Campaign {
     /// Numbers of a molecule, computed from the quantities that methods return.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertyConfig>,
-    /// What the search optimises.
+    /// Property that is optimised.
     pub objective: ObjectiveConfig,
     /// The molecules that may be proposed.
     pub search_space: SearchSpace,
@@ -188,82 +190,6 @@ pub enum Schedule {
     Batch,
 }
 
-/// A number of a molecule, computed from the quantities that methods return.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PropertyConfig {
-    /// An expression: `cation.energy - neutral.energy`, `atomization(energy) / atoms`.
-    #[schemars(length(min = 1))]
-    pub value: String,
-    /// Unit in which the property is shown and compared; the atomic unit if not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub unit: Option<String>,
-    /// Name in tables and charts; the property's name if not given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(length(min = 1))]
-    pub label: Option<String>,
-    /// True if the value grows with the number of atoms, such that the surrogate fits it per atom;
-    /// by default true for atomization energies only.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub extensive: Option<bool>,
-}
-
-/// What the search optimises.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum ObjectiveConfig {
-    /// A short form: a property that is minimised, with the one `simulate` method of the campaign.
-    Short(ShortObjective),
-    /// One of `properties`, and its direction.
-    Directed(DirectedObjective),
-}
-
-/// Objectives that need no entry in `properties`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum ShortObjective {
-    /// E(molecule) - sum of E(atoms), hartree.
-    AtomizationEnergy,
-    /// The same, divided by the number of atoms (hydrogen included), hartree.
-    AtomizationEnergyPerAtom,
-}
-
-impl ShortObjective {
-    /// Name in campaign files, and of the property that it stands for.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::AtomizationEnergy => "atomization_energy",
-            Self::AtomizationEnergyPerAtom => "atomization_energy_per_atom",
-        }
-    }
-
-    fn property(self, method: &str) -> PropertyConfig {
-        let value = match self {
-            Self::AtomizationEnergy => format!("atomization(`{method}`)"),
-            Self::AtomizationEnergyPerAtom => format!("atomization(`{method}`) / atoms"),
-        };
-        PropertyConfig {
-            value,
-            unit: Some("hartree".to_owned()),
-            label: None,
-            extensive: None,
-        }
-    }
-}
-
-/// One of `properties`, and its direction: one of the two keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct DirectedObjective {
-    /// The property to lower.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub minimize: Option<String>,
-    /// The property to raise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub maximize: Option<String>,
-}
-
 /// The molecules that may be proposed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -405,107 +331,6 @@ impl Topic {
             Self::Ml => "ml",
         }
     }
-}
-
-/// A part of a campaign: it computes a property of molecules, or runs a method of the generator
-/// loop.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct StageConfig {
-    /// The `train`, `generate` or `screen` method that it runs.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub method: Option<String>,
-    /// The property that it computes for its `molecules`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compute: Option<String>,
-    /// Stage or stages that must be complete first.
-    #[serde(
-        default,
-        deserialize_with = "one_or_many",
-        skip_serializing_if = "Vec::is_empty"
-    )]
-    #[schemars(with = "OneOrMany")]
-    pub after: Vec<String>,
-    /// The loop it is repeated in.
-    #[serde(rename = "loop", default, skip_serializing_if = "Option::is_none")]
-    pub in_loop: Option<Loop>,
-    /// `compute`: origin of the molecules.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub molecules: Option<Molecules>,
-    /// `screen`: how many of the best make a batch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub select: Option<usize>,
-    /// `compute`: how many molecules are kept submitted at once.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 100_000))]
-    pub parallel: Option<usize>,
-}
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    Ok(match OneOrMany::deserialize(deserializer)? {
-        OneOrMany::One(one) => vec![one],
-        OneOrMany::Many(many) => many,
-    })
-}
-
-/// The two loops of a campaign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Loop {
-    /// Trains, generates, screens.
-    Generator,
-    /// Evaluates the molecules of the queue.
-    Consumer,
-}
-
-/// Origin of the molecules of a stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(untagged)]
-pub enum Molecules {
-    /// By one word.
-    Named(NamedMolecules),
-    /// A number of molecules of the source or of another stage.
-    Some(SomeMolecules),
-}
-
-/// Molecules that need no number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NamedMolecules {
-    /// Every molecule of the source, in its order.
-    All,
-    /// The queue that the `screen` stage in `after` fills.
-    Queue,
-}
-
-/// A number of molecules: one of `random`, `best` and `share`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SomeMolecules {
-    /// So many of the source, drawn without replacement.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub random: Option<usize>,
-    /// The best so many of the stage `of`, once it is complete.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 1, max = 1_000_000))]
-    pub best: Option<usize>,
-    /// The molecules that are, when they are computed, among this share of the best results of the
-    /// stage `of`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(range(min = 0.000_001, max = 1.0))]
-    pub share: Option<f64>,
-    /// The stage that `best` and `share` choose from, one of `after`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
 }
 
 /// Stop conditions of a run. The first that holds ends it.

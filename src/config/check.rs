@@ -44,7 +44,7 @@ fn source(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagnostics) -
         return Some(source);
     }
     for (name, stage) in &loaded.campaign.stages {
-        // What a run draws, judged as a run does: by distinct molecules.
+        // A run draws distinct molecules.
         let Some(Molecules::Some(SomeMolecules {
             random: Some(count),
             ..

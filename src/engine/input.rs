@@ -1,5 +1,4 @@
-//! What a task is given and what it gives back: the JSON between the engine and `moldflow task
-//! run`.
+//! Inputs and results of tasks: the JSON between the engine and `moldflow task run`.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -30,7 +30,7 @@ use calculations::MoleculeCalculations;
 use free_atoms::FreeAtoms;
 use round::Round;
 use stage::Stage;
-use tasks::RunningTask;
+use tasks::LiveTask;
 
 /// The live state of a run.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ pub struct Engine {
     /// Tasks that have ended.
     ended_tasks: u64,
     /// Tasks that have not ended.
-    running: BTreeMap<TaskId, RunningTask>,
+    running: BTreeMap<TaskId, LiveTask>,
     free_atoms: FreeAtoms,
     /// Calculations by molecule.
     molecules: HashMap<String, MoleculeCalculations>,
@@ -152,7 +152,7 @@ impl Engine {
                 let attempt = self
                     .running
                     .get(task)
-                    .and_then(RunningTask::attempt)
+                    .and_then(LiveTask::attempt)
                     .unwrap_or(1);
                 let usage = Usage::default();
                 self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;

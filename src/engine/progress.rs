@@ -83,7 +83,7 @@ impl Engine {
         };
         let once = places().filter(|(place, _)| self.plan.stages[*place].in_loop.is_none());
         let asked_for: usize = once.map(|(_, stage)| stage.asked_for()).sum();
-        // Of stages that have not begun.
+        // Molecules of stages that have not begun.
         let drawn: usize = self.drawn.values().map(Vec::len).sum();
         Progress {
             evaluations: counted.map(|(_, stage)| stage.ended()).sum(),

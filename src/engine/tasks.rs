@@ -14,7 +14,7 @@ use super::{Effect, Engine, EngineStep};
 
 /// A task that has not ended.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct RunningTask {
+pub(super) struct LiveTask {
     pub state: TaskState,
     pub work: Work,
     /// Before this the present attempt must not start, milliseconds since the Unix epoch.
@@ -93,7 +93,7 @@ impl Engine {
         step.effects.push(Effect::Submit { task, attempt: 1 });
         self.running.insert(
             task,
-            RunningTask {
+            LiveTask {
                 state: TaskState::first(),
                 work,
                 not_before: None,
@@ -210,7 +210,7 @@ impl Engine {
         outcome: &Outcome,
         step: &mut EngineStep,
     ) {
-        let Some(RunningTask { work, .. }) = self.running.remove(&task) else {
+        let Some(LiveTask { work, .. }) = self.running.remove(&task) else {
             return;
         };
         self.ended_tasks += 1;
@@ -345,7 +345,7 @@ impl Work {
     }
 }
 
-impl RunningTask {
+impl LiveTask {
     pub(super) fn attempt(&self) -> Option<Attempt> {
         match self.state {
             TaskState::Submitted { attempt, .. } => Some(attempt),

@@ -51,7 +51,7 @@ pub struct Plan {
     /// Stop conditions.
     #[serde(skip)]
     pub stop: Stop,
-    /// What the search optimises.
+    /// Property that is optimised.
     pub objective: Objective,
     /// Properties by their names, each with the calculations that it needs.
     pub properties: BTreeMap<String, PlannedProperty>,

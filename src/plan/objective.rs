@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::config::campaign::{DirectedObjective, ObjectiveConfig};
 use crate::task::Prediction;
 
-/// What the search optimises. The engine and the surrogate minimise its cost.
+/// Property that is optimised, and its direction. The engine and the surrogate minimise its cost.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Objective {
     /// Name of the property.

@@ -11,7 +11,7 @@ use crate::config::campaign::{
 };
 use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use crate::property::{
-    Dimension, Expression, ExpressionError, Leaf, Names, QuantityOf, Unit, parse,
+    Dimension, Expression, ExpressionError, Leaf, NameTable, QuantityOf, Unit, parse,
 };
 
 /// Returns the properties that are sound, and collects the diagnostics of the others and of the
@@ -181,7 +181,7 @@ struct CampaignNames<'c> {
     open: RefCell<Vec<String>>,
 }
 
-impl Names for CampaignNames<'_> {
+impl NameTable for CampaignNames<'_> {
     fn quantity(&self, of: &QuantityOf) -> Result<Dimension, ExpressionError> {
         let unknown = |message: String| Err(ExpressionError::UnknownName(message));
         let QuantityOf { method, quantity } = of;

@@ -14,12 +14,12 @@ pub struct PlannedStage {
     /// The loop that repeats it; none if it runs once.
     #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
     pub in_loop: Option<Loop>,
-    /// What it does.
+    /// Its function.
     #[serde(flatten)]
     pub kind: StageKind,
 }
 
-/// What a stage does.
+/// Function of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StageKind {
@@ -69,7 +69,7 @@ pub enum MoleculeSource {
     Queue(usize),
     /// The best of a stage once it is complete.
     Best {
-        /// How many.
+        /// Number of molecules.
         count: usize,
         /// The stage.
         of: usize,

@@ -9,7 +9,7 @@ pub enum ExpressionError {
     /// The text is not an expression: what was expected, and what follows instead.
     #[error("{expected} is expected {}", before(.found))]
     Syntax {
-        /// What the grammar asks for.
+        /// Element of the grammar that is missing.
         expected: &'static str,
         /// The rest of the text.
         found: String,
@@ -47,7 +47,7 @@ pub enum ExpressionError {
         expression: String,
         /// Its dimension.
         dimension: Dimension,
-        /// What needs another one.
+        /// Requirement that is not met.
         needs: String,
     },
     /// A function with another number of arguments.

@@ -15,7 +15,7 @@ pub use descriptor::{Composition, Descriptor};
 pub use dimension::Dimension;
 pub use error::ExpressionError;
 pub use expression::{Expression, Function, Leaf, Operator, QuantityOf, Values};
-pub use parse::{Names, Parsed, parse};
+pub use parse::{NameTable, Parsed, parse};
 pub use quantity::{
     BUILT_IN, DIPOLE, ENERGY, ENTHALPY, GAP, GIBBS, HOMO, LUMO, Quantities, ZPE, built_in,
 };

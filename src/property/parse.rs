@@ -37,7 +37,7 @@ pub enum Parsed {
 const ATOMIZATION: &str = "atomization";
 
 /// The names that an expression may use, besides functions and descriptors.
-pub trait Names {
+pub trait NameTable {
     /// The dimension of a quantity of a method.
     ///
     /// # Errors
@@ -68,7 +68,7 @@ pub fn parse(text: &str) -> Result<Parsed, ExpressionError> {
     }
 }
 
-/// What is left to read of a text.
+/// A parser and the rest of its text.
 struct Parser<'t> {
     rest: &'t str,
 }
@@ -234,12 +234,12 @@ impl Parsed {
     /// # Errors
     ///
     /// A name stands for nothing, or an operation meets units that it does not allow.
-    pub fn resolve(&self, names: &dyn Names) -> Result<Expression, ExpressionError> {
+    pub fn resolve(&self, names: &dyn NameTable) -> Result<Expression, ExpressionError> {
         let expression = self.resolved(names)?;
         expression.dimension().map(|_| expression)
     }
 
-    fn resolved(&self, names: &dyn Names) -> Result<Expression, ExpressionError> {
+    fn resolved(&self, names: &dyn NameTable) -> Result<Expression, ExpressionError> {
         let boxed = |inner: &Self| inner.resolved(names).map(Box::new);
         Ok(match self {
             Self::Number(number, unit) => Expression::Number(*number, unit.clone()),
@@ -260,7 +260,7 @@ impl Parsed {
     }
 }
 
-fn resolve_name(name: &str, names: &dyn Names) -> Result<Expression, ExpressionError> {
+fn resolve_name(name: &str, names: &dyn NameTable) -> Result<Expression, ExpressionError> {
     if let Some(property) = names.property(name) {
         return property;
     }
@@ -280,7 +280,7 @@ fn resolve_name(name: &str, names: &dyn Names) -> Result<Expression, ExpressionE
 }
 
 /// `atomization(method)`: the energy of the molecule without that of its free atoms.
-fn atomization(arguments: &[Parsed], names: &dyn Names) -> Result<Expression, ExpressionError> {
+fn atomization(arguments: &[Parsed], names: &dyn NameTable) -> Result<Expression, ExpressionError> {
     let of = match arguments {
         [Parsed::Name(method)] => QuantityOf {
             method: method.clone(),

@@ -25,7 +25,7 @@ const DEBYE_PER_ATOMIC_UNIT: f64 = 2.541_746_473;
 /// cm^-1 in one hartree.
 const WAVENUMBERS_PER_HARTREE: f64 = 219_474.631_363_20;
 
-/// Names of units, with dimension and factor.
+/// NameTable of units, with dimension and factor.
 const NAMED: &[(&str, Dimension, f64)] = &[
     ("hartree", Dimension::ENERGY, 1.0),
     (
@@ -172,7 +172,7 @@ impl fmt::Display for Unit {
     }
 }
 
-/// Names of the units, for messages.
+/// NameTable of the units, for messages.
 pub(super) fn names() -> String {
     let names = NAMED.iter().map(|(name, _, _)| format!("`{name}`"));
     names.collect::<Vec<_>>().join(", ")

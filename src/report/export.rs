@@ -15,9 +15,9 @@ pub enum ExportFormat {
     Jsonl,
 }
 
-/// Columns of an export that depend on the run: its properties and the quantities of its
+/// ExportColumns of an export that depend on the run: its properties and the quantities of its
 /// calculations.
-struct Columns<'a> {
+struct ExportColumns<'a> {
     properties: &'a [PropertyInfo],
     /// `method.quantity`, in atomic units.
     quantities: BTreeSet<String>,
@@ -26,7 +26,7 @@ struct Columns<'a> {
 /// A molecule as an object: the keys are the columns, the same in each row.
 type ExportRow = Map<String, Value>;
 
-impl Columns<'_> {
+impl ExportColumns<'_> {
     fn row(&self, c: &CandidateRow) -> ExportRow {
         let values = object(&c.properties);
         let quantities = object(&c.quantities);
@@ -96,7 +96,7 @@ pub fn export(
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let quantities = rows.iter().flat_map(|row| object(&row.quantities));
-    let columns = Columns {
+    let columns = ExportColumns {
         properties,
         quantities: quantities.map(|(name, _)| name).collect(),
     };
@@ -110,7 +110,11 @@ pub fn export(
     })
 }
 
-fn write_csv(rows: &[CandidateRow], columns: &Columns, out: &mut dyn Write) -> std::io::Result<()> {
+fn write_csv(
+    rows: &[CandidateRow],
+    columns: &ExportColumns,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let mut is_first = true;
     for row in rows.iter().map(|row| columns.row(row)) {
@@ -151,7 +155,7 @@ fn cell(text: &str) -> String {
 
 fn write_jsonl(
     rows: &[CandidateRow],
-    columns: &Columns,
+    columns: &ExportColumns,
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
     for row in rows {

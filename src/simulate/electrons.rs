@@ -1,7 +1,41 @@
-//! Checks of a result: the number of electrons, and the magnitude of the energy.
+//! Electronic states, and checks of a result: the number of electrons, and the magnitude of the
+//! energy.
+
+use std::num::NonZeroU32;
 
 use super::SimError;
 use crate::chem::{Molecule, atomic_number};
+
+/// Charge and multiplicity of a calculation.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ElectronicState {
+    /// Elementary charges added to those of the molecule.
+    pub charge: i32,
+    /// 2S + 1; the lowest possible if none is given.
+    pub multiplicity: Option<NonZeroU32>,
+}
+
+impl ElectronicState {
+    /// Number of unpaired electrons of a molecule in this state.
+    ///
+    /// # Errors
+    ///
+    /// The molecule has not so many electrons, or the multiplicity does not fit their number.
+    pub fn unpaired_electrons(self, molecule: &Molecule) -> Result<u32, SimError> {
+        let electrons = molecule.electrons() as i64 - i64::from(self.charge);
+        let lowest = u32::from(electrons % 2 != 0);
+        let unpaired = self.multiplicity.map_or(lowest, |m| m.get() - 1);
+        if electrons > 0 && unpaired % 2 == lowest && i64::from(unpaired) <= electrons {
+            return Ok(unpaired);
+        }
+        Err(SimError::Unsupported(format!(
+            "`{}` with charge {:+} has {electrons} electrons, which cannot have the multiplicity {}",
+            molecule.canonical_smiles(),
+            self.charge,
+            unpaired + 1
+        )))
+    }
+}
 
 /// Refuses a calculation of a neutral molecule of these elements whose number of electrons,
 /// `reported`, is not that of the molecule without the `replaced` ones of effective core

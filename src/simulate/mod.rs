@@ -312,37 +312,6 @@ struct PreparedMolecule {
     unpaired_electrons: u32,
 }
 
-/// Charge and multiplicity of a calculation.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct ElectronicState {
-    /// Elementary charges added to those of the molecule.
-    charge: i32,
-    /// 2S + 1; the lowest possible if none is given.
-    multiplicity: Option<NonZeroU32>,
-}
-
-impl ElectronicState {
-    /// Number of unpaired electrons of a molecule in this state.
-    ///
-    /// # Errors
-    ///
-    /// The molecule has not so many electrons, or the multiplicity does not fit their number.
-    fn unpaired_electrons(self, molecule: &Molecule) -> Result<u32, SimError> {
-        let electrons = molecule.electrons() as i64 - i64::from(self.charge);
-        let lowest = u32::from(electrons % 2 != 0);
-        let unpaired = self.multiplicity.map_or(lowest, |m| m.get() - 1);
-        if electrons > 0 && unpaired % 2 == lowest && i64::from(unpaired) <= electrons {
-            return Ok(unpaired);
-        }
-        Err(SimError::Unsupported(format!(
-            "`{}` with charge {:+} has {electrons} electrons, which cannot have the multiplicity {}",
-            molecule.canonical_smiles(),
-            self.charge,
-            unpaired + 1
-        )))
-    }
-}
-
 impl PreparedMolecule {
     /// Prepares a neutral closed-shell molecule, or a free atom in its ground state.
     fn new(request: &Request, engine: &str, search: ConformerSearch) -> Result<Self, SimError> {

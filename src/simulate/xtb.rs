@@ -10,10 +10,11 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::electrons::ElectronicState;
 use super::program_error::error_sentence;
 use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, default_conformers};
-use super::{ElectronicState, PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
+use super::{PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
 use crate::property::{DIPOLE, Dimension, ENERGY, GAP, HOMO, LUMO};
 
@@ -37,7 +38,7 @@ pub struct Xtb {
     /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
     /// exceeds it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
-    /// Whether the geometry is relaxed.
+    /// Relaxation of the geometry, or a single point.
     #[serde(skip_serializing_if = "XtbTask::is_default")]
     pub task: XtbTask,
     /// Elementary charges added to those of the molecule: 1 for the cation, -1 for the anion.

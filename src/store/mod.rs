@@ -98,7 +98,7 @@ pub struct RunInfo {
     pub created: i64,
     /// Version of the program that created it.
     pub version: String,
-    /// What the run optimises.
+    /// Property that is optimised.
     pub objective: ObjectiveInfo,
 }
 

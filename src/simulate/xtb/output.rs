@@ -4,7 +4,7 @@ use crate::chem::units::ev_to_hartree;
 use crate::property::{DIPOLE, GAP, HOMO, LUMO, Quantities, Unit};
 
 /// Orbital energies and dipole moment of the last calculation that xtb printed, in atomic units.
-/// What is not there is left out: a molecule may have no virtual orbital in the minimal basis.
+/// Missing ones are left out: a molecule may have no virtual orbital in the minimal basis.
 pub(super) fn quantities(stdout: &str) -> Quantities {
     let orbital = |mark: &str| last_line(stdout, mark).and_then(orbital_hartree);
     let gap = last_line(stdout, "HOMO-LUMO GAP").and_then(|line| after(line, "HOMO-LUMO GAP"));

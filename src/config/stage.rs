@@ -1,0 +1,105 @@
+//! Stages of a campaign, as its file writes them.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// A part of a campaign: it computes a property of molecules, or runs a method of the generator
+/// loop.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StageConfig {
+    /// The `train`, `generate` or `screen` method that it runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub method: Option<String>,
+    /// The property that it computes for its `molecules`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub compute: Option<String>,
+    /// Stage or stages that must be complete first.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub after: Vec<String>,
+    /// The loop it is repeated in.
+    #[serde(rename = "loop", default, skip_serializing_if = "Option::is_none")]
+    pub in_loop: Option<Loop>,
+    /// `compute`: origin of the molecules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub molecules: Option<Molecules>,
+    /// `screen`: how many of the best make a batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub select: Option<usize>,
+    /// `compute`: how many molecules are kept submitted at once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000))]
+    pub parallel: Option<usize>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Ok(match OneOrMany::deserialize(deserializer)? {
+        OneOrMany::One(one) => vec![one],
+        OneOrMany::Many(many) => many,
+    })
+}
+
+/// The two loops of a campaign.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Loop {
+    /// Trains, generates, screens.
+    Generator,
+    /// Evaluates the molecules of the queue.
+    Consumer,
+}
+
+/// Origin of the molecules of a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Molecules {
+    /// By one word.
+    Named(NamedMolecules),
+    /// A number of molecules of the source or of another stage.
+    Some(SomeMolecules),
+}
+
+/// Molecules that need no number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NamedMolecules {
+    /// Every molecule of the source, in its order.
+    All,
+    /// The queue that the `screen` stage in `after` fills.
+    Queue,
+}
+
+/// A number of molecules: one of `random`, `best` and `share`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SomeMolecules {
+    /// So many of the source, drawn without replacement.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub random: Option<usize>,
+    /// The best so many of the stage `of`, once it is complete.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub best: Option<usize>,
+    /// The molecules that are, when they are computed, among this share of the best results of the
+    /// stage `of`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.000_001, max = 1.0))]
+    pub share: Option<f64>,
+    /// The stage that `best` and `share` choose from, one of `after`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<String>,
+}
