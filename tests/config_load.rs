@@ -134,11 +134,18 @@ fn every_number_and_truth_value_of_yaml_is_one() {
     ] {
         assert_eq!(evaluations(text).ok(), Some(value), "{text}");
     }
-    for text in [
-        "1.5", "1e-1", ".inf", ".nan", "0o8", "-1", "yes", "~", "1e40",
-    ] {
+    for text in ["1.5", "1e-1", ".inf", ".nan", "0o8", "-1", "yes", "1e40"] {
         assert!(evaluations(text).is_err(), "{text}");
     }
+    assert_eq!(
+        with(&["stop.evaluations=~"])
+            .unwrap()
+            .campaign
+            .stop
+            .evaluations,
+        None
+    );
+    assert!(with(&["search_space.max_heavy_atoms=~"]).is_err());
     let target = |text: &str| with(&[&format!("stop.target={text}")]).unwrap().campaign;
     for (text, value) in [("-.5", -0.5), ("-5.", -5.0), ("-1e0", -1.0), ("-3", -3.0)] {
         assert_eq!(target(text).stop.target, Some(value), "{text}");

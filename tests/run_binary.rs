@@ -35,7 +35,7 @@ fn a_run_ends_with_what_was_asked_for() {
         ]
     );
     let keys: Vec<&String> = json["best"].as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["smiles", "name", "value", "unit"]);
+    assert_eq!(keys, ["smiles", "name", "property", "value", "unit"]);
     assert_eq!(json["evaluations"], EVALUATIONS);
     assert_eq!(json["failures"], 0);
     assert_eq!(json["stopped_by"], "evaluations");
@@ -364,10 +364,7 @@ fn a_run_directory_holds_what_it_should_and_is_the_users_alone() {
 
 #[test]
 fn energy_per_atom_is_minimised_when_asked_for() {
-    let campaign = Campaign::tiny().with(
-        "objective: atomization_energy",
-        "objective: atomization_energy_per_atom",
-    );
+    let campaign = Campaign::tiny().with(": atomization_energy", ": atomization_energy_per_atom");
     let json = campaign.run("run", &["--json"]).with_code(0).json();
     let rows = rows(&campaign.path("run"));
     let per_atom = |row: &BTreeMap<String, String>| {

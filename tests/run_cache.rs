@@ -79,7 +79,7 @@ fn what_one_run_computed_another_does_not_compute_again() {
     let alone = campaign.completed("alone", &[]);
     assert_eq!(computed(&journal(&alone)), ATOMS + EVALUATIONS);
     let explained = on(&alone, &["explain", "1"]).with_code(0).out;
-    assert!(explained.contains("the campaign names none"), "{explained}");
+    assert!(explained.contains("the campaign has none"), "{explained}");
 }
 
 #[test]

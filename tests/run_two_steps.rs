@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use moldflow::task::{Event, Fact, Outcome, TaskId};
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::runs::export_without_usage;
 use support::{Campaign, Engine, journal, on, rows};
 
@@ -85,23 +85,26 @@ fn a_plan_shows_both_steps_and_where_each_runs() {
     drop(campaign.run_command("never", &[]));
     let file = campaign.path("campaign-file.yml");
     let plan = on(&file, &["plan", "--format", "json"]).with_code(0).json();
-    let place = |step: &str| {
-        let step: &Value = &plan["plan"][step];
-        [&step["stage"], &step["engine"], &step["partition"]]
-            .map(|v| v.as_str().unwrap().to_owned())
+    let place = |method: &str| {
+        let method: &Value = &plan["plan"]["methods"][method];
+        [&method["engine"], &method["partition"]].map(|v| v.as_str().unwrap().to_owned())
     };
-    assert_eq!(place("evaluate_geometry"), ["evaluate.relax", "xtb", "ml"]);
-    assert_eq!(place("evaluate"), ["evaluate", "nwchem", "qc"]);
+    assert_eq!(place("relax"), ["xtb", "ml"]);
+    assert_eq!(place("energy"), ["nwchem", "qc"]);
+    let recipe = &plan["plan"]["properties"]["atomization_energy"]["recipe"];
+    let steps = json!([{"method": "relax"}, {"method": "energy", "geometry": "relax"}]);
+    assert_eq!(*recipe, steps);
     let text = on(&file, &["plan"]).with_code(0).out;
-    assert!(
-        text.contains("consumer loop:  evaluate.relax -> evaluate -> evaluate.relax"),
-        "{text}"
-    );
+    assert!(text.contains("relax, energy (geometry of relax)"), "{text}");
     let mermaid = on(&file, &["plan", "--format", "mermaid"]).with_code(0).out;
-    assert!(mermaid.contains("-- geometry -->"), "{mermaid}");
+    for step in ["relax: xtb on ml", "energy: nwchem on qc"] {
+        assert!(mermaid.contains(step), "{mermaid}");
+    }
     let output = on(&file, &["check"]).with_code(0).out;
-    assert!(
-        output.contains("by nwchem at geometries by xtb (partition ml)"),
-        "{output}"
-    );
+    for step in [
+        "relax by xtb on partition ml",
+        "energy by nwchem on partition qc",
+    ] {
+        assert!(output.contains(step), "{output}");
+    }
 }

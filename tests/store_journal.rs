@@ -330,6 +330,54 @@ fn the_derived_tables_are_what_a_replay_of_the_journal_gives() {
 }
 
 #[test]
+fn quantities_come_back_from_the_tables_to_the_last_bit() {
+    let dir = TempDir::new().unwrap();
+    let energies = [
+        -16.976577904093823,
+        0.1 + 0.2,
+        -1234.5678901234567,
+        1.0 / 3e5,
+    ];
+    wait(async {
+        let mut store = Store::create(dir.path(), &info()).await.unwrap();
+        for (rank, energy) in (0..).zip(energies) {
+            let task = TaskId(u64::from(rank) + 1);
+            let smiles = format!("C{rank}");
+            let records = vec![
+                queued(rank),
+                Record::TaskCreated {
+                    task,
+                    stage: "evaluate".into(),
+                    method: "energy".into(),
+                    smiles: Some(smiles),
+                    batch: Some(1),
+                },
+                Record::Quantities {
+                    task,
+                    quantities: BTreeMap::from([("energy".into(), energy)]),
+                },
+                Record::Evaluated {
+                    batch: 1,
+                    rank,
+                    property: "p".into(),
+                    value: energy,
+                    is_objective: false,
+                },
+            ];
+            store.commit(&batch(resumed(1), records)).await.unwrap();
+        }
+        for (row, energy) in store.candidates().await.unwrap().iter().zip(energies) {
+            let number = |json: &str, name: &str| {
+                let object: serde_json::Value = serde_json::from_str(json).unwrap();
+                object[name].as_f64()
+            };
+            assert_eq!(number(&row.quantities, "energy.energy"), Some(energy));
+            assert_eq!(number(&row.properties, "p"), Some(energy));
+        }
+    });
+}
+
+#[test]
 fn energies_come_back_from_the_journal_to_the_last_bit() {
     let dir = TempDir::new().unwrap();
     let energies = [-16.976577904093823, 0.1 + 0.2, -1e-300, 4.9e-324, f64::MAX];

@@ -113,6 +113,7 @@ impl Engine {
                 step.records.push(Record::Superseded { batch, rank });
             }
         }
+        self.stages.iter_mut().for_each(Stage::forget_round);
         self.phase = Phase::Ended(stopped_by);
         step.records.push(Record::RunEnded { stopped_by });
         step.effects.push(Effect::End);

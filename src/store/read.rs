@@ -150,14 +150,15 @@ pub struct BatchRow {
     pub new_candidates: Option<i64>,
 }
 
-/// `candidates` joined with `tasks` and `results`.
+/// `candidates` joined with `tasks` and `results`. SQLite writes 15 digits of a number into JSON
+/// unless told otherwise.
 macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, \
              (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean, c.prediction_std, c.status, c.objective, \
-             (SELECT json_group_object(p.property, p.value) FROM property_values p WHERE p.batch = c.batch AND p.rank = c.rank) AS properties, \
-             (SELECT json_group_object(coalesce(m.method || '.', '') || q.name, q.value) FROM tasks m JOIN quantities q ON q.task = m.task \
+             (SELECT json_group_object(p.property, json(printf('%!.17g', p.value))) FROM property_values p WHERE p.batch = c.batch AND p.rank = c.rank) AS properties, \
+             (SELECT json_group_object(coalesce(m.method || '.', '') || q.name, json(printf('%!.17g', q.value))) FROM tasks m JOIN quantities q ON q.task = m.task \
              WHERE m.smiles = c.smiles) AS quantities, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
              t.finished, t.peak_memory_kib, r.level_of_theory, r.engine, r.version AS engine_version \
