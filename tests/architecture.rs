@@ -18,12 +18,17 @@ const LAYERS: &[(&str, &[&str])] = &[
         "config",
         &["text", "chem", "simulate", "design", "scheduler"],
     ),
-    ("plan", &["task", "config", "chem", "property", "simulate"]),
+    (
+        "plan",
+        &["text", "task", "config", "chem", "property", "simulate"],
+    ),
     ("exec", &["text", "task", "config", "scheduler"]),
     ("store", &["task", "chem"]),
     (
         "engine",
-        &["chem", "task", "simulate", "design", "config", "plan"],
+        &[
+            "chem", "task", "property", "simulate", "design", "config", "plan",
+        ],
     ),
     (
         "driver",
