@@ -87,7 +87,7 @@ fn plan_follows_what_the_command_line_changes() {
         "stop.evaluations=99",
     ]);
     assert!(plan.contains("selects 7"), "{plan}");
-    assert!(plan.contains("99, 7 at once"), "{plan}");
+    assert!(plan.contains("99 molecules, 7 at once"), "{plan}");
 }
 
 #[test]

@@ -22,7 +22,7 @@ pub fn crowded(site: &Site, plan: &Plan) -> Option<String> {
     let all = site.node.cores.count();
     (wanted > all).then(|| {
         format!(
-            "tasks that run at once want {wanted} cores ({}), and this host has {all}: they will share them",
+            "tasks that run at once need {wanted} cores ({}), but this host has {all}: they will share cores",
             parts.join(", ")
         )
     })

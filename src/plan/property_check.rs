@@ -52,6 +52,7 @@ fn objective(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
         diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
     };
     match (&campaign.objective, Objective::new(&campaign.objective)) {
+        (ObjectiveConfig::Short(_), _) if lacks_a_geometry(campaign) => {}
         (ObjectiveConfig::Short(_), _) => {
             let simulate = campaign.final_methods();
             let names: Vec<String> = simulate.iter().map(|name| format!("`{name}`")).collect();
@@ -94,6 +95,14 @@ fn objective(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
             }
         }
     }
+}
+
+/// Returns true if a method begins with geometries of one that does not exist, which has a
+/// diagnostic of its own.
+fn lacks_a_geometry(campaign: &Campaign) -> bool {
+    let methods = campaign.methods.keys();
+    let mut first = methods.filter_map(|method| campaign.geometry_of(method));
+    first.any(|first| !campaign.methods.contains_key(first))
 }
 
 /// Plans a property; an error with the key that it is about.

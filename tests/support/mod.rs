@@ -120,7 +120,7 @@ impl Campaign {
         }
     }
 
-    /// A shipped campaign, with the files of molecules beside it, on two slots.
+    /// A shipped campaign, with the files of molecules beside it.
     pub fn shipped(name: &str) -> Self {
         let mut campaign = Self::tiny();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns");
@@ -131,7 +131,7 @@ impl Campaign {
             let copy = campaign.path(name).with_extension("smi");
             fs::copy(molecules, copy).expect("a copy");
         }
-        campaign.with("site: local", "site: site2.yml")
+        campaign
     }
 
     /// Tiny campaign whose energies come from a program, which can be made to fail.

@@ -92,7 +92,9 @@ impl<'a> Validator<'a> {
                 let kinds: Vec<String> =
                     choices.iter().flat_map(|choice| expected(choice)).collect();
                 let hint = match &node.value {
-                    Value::Text(word) => version_one::hint_for_word(word, path),
+                    Value::Text(word) => version_one::hint_for_word(word, path)
+                        .map(str::to_owned)
+                        .or_else(|| near(word, &words)),
                     _ => None,
                 };
                 let diagnostic = wrong_type(&kinds, node, path);
@@ -279,6 +281,12 @@ impl<'a> Validator<'a> {
         let text = own.or_else(|| self.follow(schema).get("description"))?;
         text.as_str()?.lines().next()
     }
+}
+
+/// Hint for a word that is almost one of `words`.
+fn near(word: &str, words: &[&str]) -> Option<String> {
+    let near = nearest(word, words.iter().copied());
+    near.map(|near| format!("did you mean `{near}`?"))
 }
 
 fn unknown_key<'k>(
