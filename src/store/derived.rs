@@ -13,7 +13,50 @@ pub(super) async fn apply(
     record: &Record,
     at: i64,
 ) -> Result<(), sqlx::Error> {
-    let query = match record {
+    for query in queries(record, at) {
+        query.execute(&mut *db).await?;
+    }
+    Ok(())
+}
+
+/// Returns the statements of a record, in order.
+fn queries(record: &Record, at: i64) -> Vec<Query<'_>> {
+    match record {
+        Record::FreeAtom {
+            method,
+            element,
+            quantities,
+        } => {
+            let insert = |(name, value)| insert_free_atom(method, element).bind(name).bind(value);
+            quantities.iter().map(insert).collect()
+        }
+        Record::Quantities { task, quantities } => {
+            let insert = |(name, value)| insert_quantity(*task).bind(name).bind(value);
+            quantities.iter().map(insert).collect()
+        }
+        Record::Evaluated {
+            batch,
+            rank,
+            property,
+            value,
+            is_objective,
+        } => vec![
+            insert_value(*batch, *rank, property, *value),
+            evaluate_candidate(is_objective.then_some(*value))
+                .bind(batch)
+                .bind(rank),
+        ],
+        _ => {
+            let query = task_query(record, at).or_else(|| candidate_query(record));
+            let query = query.or_else(|| batch_query(record, at));
+            query.into_iter().collect()
+        }
+    }
+}
+
+/// Returns the statement of a record about a task.
+fn task_query(record: &Record, at: i64) -> Option<Query<'_>> {
+    Some(match record {
         Record::TaskCreated {
             task,
             stage,
@@ -39,47 +82,25 @@ pub(super) async fn apply(
             failure,
         } => resubmit_task(*task, *attempt, failure),
         Record::TaskEnded { task, state, usage } => end_task(*task, state, usage, at),
-        Record::FreeAtom {
-            method,
-            element,
-            quantities,
-        } => {
-            for (name, value) in quantities {
-                insert_free_atom(method, element)
-                    .bind(name)
-                    .bind(value)
-                    .execute(&mut *db)
-                    .await?;
-            }
-            return Ok(());
-        }
-        Record::Quantities { task, quantities } => {
-            for (name, value) in quantities {
-                let insert = "INSERT INTO quantities (task, name, value) VALUES (?, ?, ?)";
-                let insert = sqlx::query(insert).bind(id(*task)).bind(name).bind(value);
-                insert.execute(&mut *db).await?;
-            }
-            return Ok(());
-        }
+        _ => return None,
+    })
+}
+
+/// Returns the statement of a record about a candidate.
+fn candidate_query(record: &Record) -> Option<Query<'_>> {
+    Some(match record {
         Record::Queued(candidate) => insert_candidate(candidate),
         Record::Evaluating { batch, rank, task } => start_evaluation(*task, *batch, *rank),
-        Record::Evaluated {
-            batch,
-            rank,
-            property,
-            value,
-            is_objective,
-        } => {
-            insert_value(*batch, *rank, property, *value)
-                .execute(&mut *db)
-                .await?;
-            evaluate_candidate(is_objective.then_some(*value))
-                .bind(batch)
-                .bind(rank)
-        }
         Record::Superseded { batch, rank } => set_status("superseded", *batch, *rank),
         Record::EvaluationFailed { batch, rank, task } => fail_candidate(*task, *batch, *rank),
         Record::EvaluationCancelled { batch, rank } => cancel_candidate(*batch, *rank),
+        _ => return None,
+    })
+}
+
+/// Returns the statement of a record about a batch or the run.
+fn batch_query(record: &Record, at: i64) -> Option<Query<'_>> {
+    Some(match record {
         Record::BatchStarted {
             batch,
             observations,
@@ -104,8 +125,13 @@ pub(super) async fn apply(
             sqlx::query("UPDATE run SET stopped_by = ?").bind(stopped_by.word())
         }
         Record::RunReopened => sqlx::query("UPDATE run SET stopped_by = NULL"),
-    };
-    query.execute(db).await.map(drop)
+        _ => return None,
+    })
+}
+
+/// Name and value are to be bound yet.
+fn insert_quantity<'q>(task: TaskId) -> Query<'q> {
+    sqlx::query("INSERT INTO quantities (task, name, value) VALUES (?, ?, ?)").bind(id(task))
 }
 
 fn start_evaluation<'q>(task: TaskId, batch: u32, rank: u32) -> Query<'q> {
