@@ -89,7 +89,7 @@ fn machine(qc: Supply) -> Machine {
 
 fn assumptions(task_time: &str) -> Assumptions {
     Assumptions {
-        task_time: task_time.parse().unwrap(),
+        task_time: Some(task_time.parse().unwrap()),
         ml_time: Times::of_seconds(300),
         fit_time: Times::of_seconds(10),
         failures: 0.0,

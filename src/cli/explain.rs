@@ -95,12 +95,14 @@ async fn describe(
         .smiles
         .as_ref()
         .map_or_else(String::new, |s| format!(" of {}", named(s, name)));
+    let method = task.method.as_ref();
+    let by = method.map_or_else(String::new, |method| format!(" by {method}"));
     let batch = task
         .batch
         .map_or_else(String::new, |b| format!(", batch {b}"));
     let _ = writeln!(
         text,
-        "task {}{of}, stage {}{batch}: {}, {}",
+        "task {}{of}{by}, stage {}{batch}: {}, {}",
         task.task,
         task.stage,
         task.state,

@@ -282,7 +282,10 @@ fn tasks(plan: &Plan, kind: &StageKind) -> String {
     let molecules = match molecules {
         MoleculeSource::All => "all molecules".to_owned(),
         MoleculeSource::Random(count) => format!("{count} molecules"),
-        MoleculeSource::Queue(_) => format!("{} molecules", plan.stop.evaluations.unwrap_or(0)),
+        MoleculeSource::Queue(_) if *property == plan.objective.property => {
+            format!("{} molecules", plan.stop.evaluations.unwrap_or(0))
+        }
+        MoleculeSource::Queue(screen) => format!("what {} queues", stage(*screen)),
         MoleculeSource::Best { count, of } => format!("the best {count} of {}", stage(*of)),
         MoleculeSource::Share { share, of } => {
             format!("the best {} % of {}", 100.0 * share, stage(*of))

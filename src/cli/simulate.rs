@@ -25,9 +25,9 @@ pub(super) struct SimulateArguments {
     /// Nodes of the allocation that the site's partitions share
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     nodes: Option<u32>,
-    /// Time of a simulation: `10m`, or `lognormal:MEDIAN,SIGMA`
-    #[arg(long, value_name = "TIME", default_value = "lognormal:10m,0.5")]
-    task_time: Times,
+    /// Time of a simulation: `10m`, or `lognormal:MEDIAN,SIGMA`; typical of each engine if not given
+    #[arg(long, value_name = "TIME")]
+    task_time: Option<Times>,
     /// Time of a `generate` task
     #[arg(long, value_name = "TIME", default_value = "5m")]
     ml_time: Times,
@@ -164,14 +164,14 @@ fn assumed(arguments: &SimulateArguments) -> String {
     let wait = arguments
         .queue_wait
         .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
+    let task_time = arguments.task_time.map_or_else(
+        || "typical of each engine".to_owned(),
+        |time| time.to_string(),
+    );
     format!(
-        "assumed: simulations {}, generate {}, train and screen {} each, failures {}, queue wait \
+        "assumed: simulations {task_time}, generate {}, train and screen {} each, failures {}, queue wait \
          {wait}, skill {}\n",
-        arguments.task_time,
-        arguments.ml_time,
-        arguments.fit_time,
-        arguments.failures,
-        arguments.skill
+        arguments.ml_time, arguments.fit_time, arguments.failures, arguments.skill
     )
 }
 
@@ -314,13 +314,13 @@ impl<'p> Consumer<'p> {
 
 /// A note for each method whose tasks would run past their timeout.
 fn timeouts(plan: &Plan, assumptions: &Assumptions) -> Vec<String> {
-    let time = assumptions.task_time;
-    let simulate = plan
-        .methods
-        .values()
-        .filter(|method| method.qc_engine().is_some());
-    let short = simulate.filter(|method| time.median().get() >= method.limits.timeout);
-    let note = |method: &PlannedMethod| {
+    let simulate = plan.methods.values();
+    let timed = simulate.filter_map(|method| {
+        let time = assumptions.task_time_of(method.qc_engine()?);
+        Some((method, time))
+    });
+    let short = timed.filter(|(method, time)| time.median().get() >= method.limits.timeout);
+    let note = |(method, time): (&PlannedMethod, Times)| {
         let (name, timeout) = (
             &method.name,
             Duration::from_secs(method.limits.timeout.as_secs()),

@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::plan::Plan;
+use crate::simulate::QcEngine;
 use crate::task::{IllegalEvent, StoppedBy};
 
 use simulated_run::SimulatedRun;
@@ -25,8 +26,8 @@ use simulated_run::SimulatedRun;
 /// Assumptions about a campaign that has not run.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Assumptions {
-    /// Durations of simulations.
-    pub task_time: Times,
+    /// Durations of simulations; none for what is typical of each engine.
+    pub task_time: Option<Times>,
     /// Durations of `generate` tasks.
     pub ml_time: Times,
     /// Durations of `train` and `screen` tasks.
@@ -38,6 +39,17 @@ pub struct Assumptions {
     /// Correlation of the surrogate's predictions with computed values, in (0, 1].
     pub skill: f64,
 }
+
+impl Assumptions {
+    /// Durations of simulations by an engine.
+    pub fn task_time_of(&self, engine: &QcEngine) -> Times {
+        let typical = || Times::lognormal(engine.typical_time(), SPREAD);
+        self.task_time.unwrap_or_else(typical)
+    }
+}
+
+/// Standard deviation of the logarithm of typical durations.
+const SPREAD: f64 = 0.5;
 
 /// Forecast of a campaign on a machine.
 #[derive(Clone, Debug, PartialEq, Serialize)]

@@ -84,8 +84,8 @@ impl<'t> SimulatedRun<'t> {
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
         let methods = plan.methods.values().map(|planned| {
-            let times = match planned.kind {
-                MethodKind::Simulate { .. } => assumptions.task_time,
+            let times = match &planned.kind {
+                MethodKind::Simulate { engine, .. } => assumptions.task_time_of(engine),
                 MethodKind::Generate { .. } => assumptions.ml_time,
                 MethodKind::Train { .. } | MethodKind::Screen { .. } => assumptions.fit_time,
             };

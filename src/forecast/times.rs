@@ -30,6 +30,12 @@ impl Times {
         }
     }
 
+    /// Returns log-normal durations; `sigma` is the standard deviation of the logarithm.
+    pub(super) fn lognormal(median: std::time::Duration, sigma: f64) -> Self {
+        let median = Duration::from_secs(median.as_secs().max(1));
+        Self { median, sigma }
+    }
+
     /// Returns the median.
     pub fn median(&self) -> Duration {
         self.median

@@ -29,8 +29,8 @@ pub enum EdgeKind {
 }
 
 /// Returns every edge: those that are declared, those that close the loops, and the results that
-/// join them.
-pub(super) fn edges(stages: &[PlannedStage]) -> Vec<Edge> {
+/// of the objective that join them.
+pub(super) fn edges(stages: &[PlannedStage], objective: &str) -> Vec<Edge> {
     let edge = |from: usize, to: usize, kind| Edge {
         from: stages[from].name.clone(),
         to: stages[to].name.clone(),
@@ -58,7 +58,13 @@ pub(super) fn edges(stages: &[PlannedStage]) -> Vec<Edge> {
             _ => {}
         }
     }
+    // The surrogate learns the objective.
+    let computes = |stage: &PlannedStage| match &stage.kind {
+        StageKind::Compute { property, .. } => property == objective,
+        _ => false,
+    };
     let consumers = places().filter(|(_, stage)| stage.in_loop == Some(Loop::Consumer));
+    let consumers = consumers.filter(|(_, stage)| computes(stage));
     for (consumer, _) in consumers {
         let trains = places().filter(|(_, stage)| matches!(stage.kind, StageKind::Train { .. }));
         edges.extend(trains.map(|(train, _)| edge(consumer, train, EdgeKind::Results)));

@@ -165,14 +165,15 @@ fn plan(
     let campaign = &loaded.campaign;
     let methods = campaign.methods.keys();
     let methods = methods.map(|name| (name.clone(), PlannedMethod::new(name, loaded, host)));
+    let objective = Objective::new(&campaign.objective)?;
     Some(Plan {
         seed: campaign.seed,
         schedule: campaign.schedule,
         search_space: campaign.search_space.clone(),
         stop: campaign.stop.clone(),
-        objective: Objective::new(&campaign.objective)?,
         methods: methods.collect(),
-        edges: edges::edges(&stages),
+        edges: edges::edges(&stages, &objective.property),
+        objective,
         properties,
         stages,
     })

@@ -1,6 +1,7 @@
 //! Engines by the names used in campaigns, each with its own settings.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -86,6 +87,17 @@ impl QcEngine {
             Self::Command { settings } => &mut settings.conformers,
         };
         conformers.get_or_insert(CONFORMERS);
+    }
+
+    /// Rough time of one molecule of about nine heavy atoms, for forecasts of campaigns whose
+    /// calculations nobody has timed.
+    pub fn typical_time(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Gfn2 { .. } => 1,
+            Self::Xtb { .. } => 3,
+            Self::Command { .. } => 60,
+            Self::Nwchem { .. } | Self::Qcengine { .. } => 300,
+        })
     }
 
     /// The quantities that it returns for a molecule, by name.

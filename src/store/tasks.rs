@@ -12,6 +12,8 @@ pub struct TaskRow {
     pub task: i64,
     /// Name of its stage.
     pub stage: String,
+    /// Name of its method; None in runs of 0.1.0.
+    pub method: Option<String>,
     /// Canonical SMILES of its molecule or free atom; None for a task of the generator loop.
     pub smiles: Option<String>,
     /// Name of the molecule in the run's source, if it has one.
