@@ -73,7 +73,8 @@ pub struct Forecast {
     pub partitions: BTreeMap<String, PartitionForecast>,
     /// Use from the first submitted candidate to the last; None without candidates.
     pub search: Option<SearchForecast>,
-    /// Best molecule; None if none was evaluated.
+    /// Best molecule; None if none was evaluated, or if the objective is no atomization energy, of
+    /// which alone there is a table.
     pub best: Option<Best>,
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use crate::property::{Expression, Leaf, Unit};
+use crate::property::{ENERGY, Expression, Leaf, Unit};
 
 /// A property with its recipe.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -49,6 +49,16 @@ impl PlannedProperty {
                 Leaf::Descriptor(_) => None,
             })
             .collect()
+    }
+
+    /// Returns true if it follows from one method's energies of the molecule and of its free atoms.
+    pub fn is_atomization_energy(&self) -> bool {
+        let leaves = self.expression.leaves();
+        let of_energy = leaves.iter().all(|leaf| match leaf {
+            Leaf::Quantity(of) | Leaf::FreeAtoms(of) => of.quantity == ENERGY,
+            Leaf::Descriptor(_) => true,
+        });
+        of_energy && !self.free_atoms.is_empty() && self.methods().len() == 1
     }
 
     /// Returns the heading of its columns: `oxidation potential / eV`.
