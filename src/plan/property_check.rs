@@ -25,6 +25,8 @@ pub(super) fn properties(
     for (name, config) in &campaign.properties {
         match property(campaign, name, config) {
             Ok(property) => drop(planned.insert(name.clone(), property)),
+            // The other property has diagnostics.
+            Err((_, ExpressionError::OfProperty(_))) => {}
             Err((key, error)) => {
                 let message = match &error {
                     ExpressionError::Cycle(cycle) if cycle == name => error.to_string(),
@@ -232,7 +234,12 @@ impl NameTable for CampaignNames<'_> {
         self.open.borrow_mut().push(name.to_owned());
         let resolved = parse(&config.value).and_then(|parsed| parsed.resolve(self));
         self.open.borrow_mut().pop();
-        Some(resolved)
+        Some(resolved.map_err(|error| match error {
+            ExpressionError::Cycle(cycle) if self.open.borrow().first() == Some(&cycle) => {
+                ExpressionError::Cycle(cycle)
+            }
+            _ => ExpressionError::OfProperty(name.to_owned()),
+        }))
     }
 
     fn is_method(&self, name: &str) -> bool {

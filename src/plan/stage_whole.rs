@@ -5,8 +5,8 @@ use super::stage_check::StageCheck;
 use crate::config::diagnostic::Diagnostic;
 
 impl StageCheck<'_> {
-    /// Checks that each queue has one stage that takes from it: otherwise the order of results would
-    /// decide which stage computes a molecule.
+    /// Checks that each queue has one stage that takes from it: otherwise the order of results
+    /// would decide which stage computes a molecule.
     fn one_consumer_each(&mut self) {
         let planned = self.planned.clone();
         let queue_of = |stage: &PlannedStage| match stage.kind {

@@ -63,6 +63,9 @@ pub enum ExpressionError {
     /// The expression contains a property that depends on itself.
     #[error("the property `{0}` depends on itself")]
     Cycle(String),
+    /// The expression contains a property that has errors of its own.
+    #[error("the property `{0}` has errors")]
+    OfProperty(String),
 }
 
 fn before(found: &str) -> String {
