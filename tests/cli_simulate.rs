@@ -28,7 +28,9 @@ fn what_keeps_slots_idle_is_named() {
     let starved = [&few[..], &SMALL, &["--set", "parallel_guesses=64"]].concat();
     let starved = [&starved[..], &["--set", "stages.screen.select=8"]].concat();
     insta::assert_snapshot!(simulate(&starved));
-    insta::assert_snapshot!(simulate(&["campaigns/quickstart.yml"]));
+    let too_long = ["--task-time", "lognormal:10m,0.5"];
+    let too_long = [&["campaigns/quickstart.yml"], &too_long[..]].concat();
+    insta::assert_snapshot!(simulate(&too_long));
     let waiting = ["campaigns/multi-site.yml", "--schedule", "batch"];
     insta::assert_snapshot!(simulate(&[&waiting[..], &SMALL].concat()));
     let slurm = ["campaigns/qm9-atomization.yml", "--site", "slurm"];

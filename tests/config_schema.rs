@@ -75,7 +75,7 @@ fn the_shipped_schemas_are_those_that_the_program_prints() {
 }
 
 /// Bad campaigns with faults that a schema can express.
-const STRUCTURAL: [&str; 32] = [
+const STRUCTURAL: [&str; 33] = [
     "bad_basis",
     "bad_duration",
     "command_without_program",
@@ -88,6 +88,7 @@ const STRUCTURAL: [&str; 32] = [
     "negative",
     "not_a_campaign",
     "null_value",
+    "old_stages",
     "number_where_text_belongs",
     "out_of_bounds",
     "setting_of_another_engine",

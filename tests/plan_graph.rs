@@ -175,7 +175,7 @@ fn tasks_that_share_the_cores_of_this_host_are_told_of() {
     };
     let message = crowded(12).unwrap();
     assert!(
-        message.contains("want 13 cores (1 x 1 in `ml`, 3 x 4 in `qc`)"),
+        message.contains("need 13 cores (1 x 1 in `ml`, 3 x 4 in `qc`)"),
         "{message}"
     );
     assert_eq!(crowded(13), None);
