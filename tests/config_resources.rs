@@ -60,17 +60,17 @@ fn a_node_of_blocks_has_as_many_tasks_as_it_has_cores_memory_and_gpus_for() {
 const IMPOSSIBLE: [(&str, &str, &str); 24] = [
     (
         "executor: local, slots: 4, gpus_per_task: 1",
-        "want 5 GPUs of a node that has 4",
+        "need 5 GPUs of a node that has 4",
         "`slots`",
     ),
     (
         "executor: local, slots: cores, gpus_per_task: 1",
-        "want 9 GPUs",
+        "need 9 GPUs",
         "`slots`",
     ),
     (
         "executor: local, slots: 5, memory_per_task: 4 GiB",
-        "want 20 GiB of a node that has 16 GiB",
+        "need 20 GiB of a node that has 16 GiB",
         "`slots`",
     ),
     (

@@ -32,7 +32,7 @@ fn initial(run_dir: &Path) -> Vec<(String, f64)> {
 #[test]
 fn every_spelling_of_a_molecule_is_that_molecule() {
     let campaign = campaign();
-    let run_dir = campaign.completed("run", &["--set", "stages.initial.count=2"]);
+    let run_dir = campaign.completed("run", &["--set", "stages.initial.molecules.random=2"]);
     let names: Vec<String> = initial(&run_dir)
         .into_iter()
         .map(|(name, _)| name)
@@ -61,7 +61,7 @@ fn a_campaign_may_keep_stereo_and_isotopes() {
         "--set",
         "search_space.stereo=keep",
         "--set",
-        "stages.initial.count=5",
+        "stages.initial.molecules.random=5",
     ];
     let campaign = campaign();
     let run_dir = campaign.completed("run", &set);
