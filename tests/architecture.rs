@@ -36,7 +36,10 @@ const LAYERS: &[(&str, &[&str])] = &[
             "chem", "task", "simulate", "config", "plan", "exec", "store", "engine",
         ],
     ),
-    ("forecast", &["chem", "task", "config", "plan", "simulate", "engine"]),
+    (
+        "forecast",
+        &["chem", "task", "config", "plan", "simulate", "engine"],
+    ),
     ("report", &["store", "config", "chem", "task"]),
     (
         "app",

@@ -266,7 +266,11 @@ impl<'t> SimulatedRun<'t> {
     }
 
     fn note_best(&mut self) {
-        let is_of_table = self.engine.plan().objective_property().is_atomization_energy();
+        let is_of_table = self
+            .engine
+            .plan()
+            .objective_property()
+            .is_atomization_energy();
         let Some(incumbent) = self.engine.incumbent().filter(|_| is_of_table) else {
             return;
         };
