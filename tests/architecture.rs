@@ -22,7 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
         "plan",
         &["text", "task", "config", "chem", "property", "simulate"],
     ),
-    ("exec", &["text", "task", "config", "scheduler"]),
+    ("exec", &["text", "task", "scheduler"]),
     ("store", &["task", "chem"]),
     (
         "engine",
