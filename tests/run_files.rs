@@ -133,7 +133,10 @@ fn names_are_shown_wherever_a_molecule_is() {
     assert!(records.contains("\"name\":\"ethanol\""), "{records}");
     for subject in ["ethanol", "SPIRIT OF WINE", "C(C)O", "CCO"] {
         let told = on(&run_dir, &["explain", subject]).with_code(0).out;
-        assert!(told.contains("of CCO (ethanol), stage initial"), "{told}");
+        assert!(
+            told.contains("of CCO (ethanol) by energy, stage initial"),
+            "{told}"
+        );
     }
     let told = on(&run_dir, &["explain", "methanol"]).with_code(1).err;
     assert!(told.contains("nor a name of the run's source"), "{told}");

@@ -46,7 +46,10 @@ fn every_spelling_of_a_molecule_is_that_molecule() {
     );
     for (spelling, name) in [("O[13CH3]", "CO"), ("O[C@H](C)F", "CC(O)F")] {
         let explained = on(&run_dir, &["explain", spelling]).with_code(0).out;
-        assert!(explained.contains(&format!(" of {name},")), "{explained}");
+        assert!(
+            explained.contains(&format!(" of {name} by energy,")),
+            "{explained}"
+        );
     }
     let resolved = fs::read_to_string(run_dir.join("campaign.yml")).unwrap();
     assert!(
@@ -79,5 +82,5 @@ fn a_campaign_may_keep_stereo_and_isotopes() {
         );
     }
     let explained = on(&run_dir, &["explain", "O[13CH3]"]).with_code(0).out;
-    assert!(explained.contains(" of [13CH3]O,"), "{explained}");
+    assert!(explained.contains(" of [13CH3]O by energy,"), "{explained}");
 }

@@ -15,7 +15,7 @@ fn campaign(scratch: &str, timeout: &str) -> Campaign {
     let plain = Campaign::tiny();
     let program = plain.path("program");
     let script = format!(
-        "cd {}; stat -c %a \"$MOLDFLOW_SCRATCH\" > mode; echo \"$MOLDFLOW_SCRATCH\" > where; \
+        "cd {}; stat -c %a \"$MOLDFLOW_SCRATCH\" > mode; echo \"$MOLDFLOW_SCRATCH\" > where.$$; mv where.$$ where; \
          touch \"$MOLDFLOW_SCRATCH/file\"; test -e go || sleep 600; \
          cd - > /dev/null; echo '{{\"energy\": -1.0}}' > \"$1\"",
         plain.path("").display()

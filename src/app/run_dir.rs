@@ -16,7 +16,7 @@ use crate::config::source::QM9;
 use crate::host::atomic::{self, Durability};
 use crate::host::name::host_name;
 use crate::plan::{self, Plan};
-use crate::store::{self, Store, StoreError};
+use crate::store::{self, RunInfo, Store, StoreError};
 
 /// File of the resolved campaign.
 pub const CAMPAIGN: &str = "campaign.yml";
@@ -234,29 +234,26 @@ pub async fn load(
 ///
 /// # Errors
 ///
-/// Fails if version 0.1 began the run, or if the database cannot be read.
+/// Fails if version 0.1 began the run.
 pub async fn refuse_first_version(dir: &Path) -> Result<(), CommandError> {
     if !dir.join(store::FILE).exists() {
         return Ok(());
     }
-    // It is updated where it is written to, and only if this version may.
-    let version = match Store::open_to_read(dir).await {
-        Ok(mut store) => store.run_info().await?.version,
-        Err(StoreError::Older { .. }) => open_to_read(dir).await?.run_info().await?.version,
-        // Damage is reported by the verification.
-        Err(_) => return Ok(()),
+    let info = match open_to_read(dir).await {
+        Ok(mut store) => store.run_info().await,
+        Err(error) => Err(error),
     };
-    if !version.starts_with("0.1.") {
-        return Ok(());
-    }
+    // Damage is reported by the verification; a database without a run has not begun.
+    let version = match info {
+        Ok(RunInfo { version, .. }) if version.starts_with("0.1.") => version,
+        Ok(_) | Err(_) => return Ok(()),
+    };
     let message = format!(
         "the run in `{}` was begun by moldflow {version}, and this is moldflow {}",
         dir.display(),
         env!("CARGO_PKG_VERSION")
     );
-    let hint = format!(
-        "finish it with moldflow {version}; `status`, `export` and `report` read its results"
-    );
+    let hint = "`status`, `export` and `report` read its results; start a new run for more";
     Err(CommandError::with_hint(message, hint))
 }
 
