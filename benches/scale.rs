@@ -67,7 +67,7 @@ fn forecasts() {
             nodes: slots,
         };
         let assumptions = Assumptions {
-            task_time: "lognormal:10m,0.5".parse().expect("a time"),
+            task_time: Some("lognormal:10m,0.5".parse().expect("a time")),
             ml_time: Times::of_seconds(300),
             fit_time: Times::of_seconds(10),
             failures: 0.01,
