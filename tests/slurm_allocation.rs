@@ -280,7 +280,7 @@ fn outside_a_job_such_a_site_is_refused_with_a_way_out() {
     let output = command.output().expect("the program starts");
     let printed = String::from_utf8(output.stderr).expect("text");
     assert!(
-        printed.contains("from a batch job, and this process runs in none"),
+        printed.contains("from a batch job, but this process does not run in one"),
         "{printed}"
     );
     assert!(
