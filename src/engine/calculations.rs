@@ -217,6 +217,19 @@ impl Engine {
             .calculations
             .insert(method, Calculation { task, state });
         self.pursue(&smiles, step);
+        self.forget_unless_needed(&smiles);
+    }
+
+    /// Forgets the calculations of a molecule that no stage will compute again, once all have ended.
+    fn forget_unless_needed(&mut self, smiles: &str) {
+        let is_done = self.molecules.get(smiles).is_some_and(|molecule| {
+            let mut calculations = molecule.calculations.values();
+            let runs = calculations.any(|c| c.state == CalculationState::Submitted);
+            molecule.evaluations.is_empty() && !runs
+        });
+        if is_done && !self.plan.revisits_molecules() {
+            self.molecules.remove(smiles);
+        }
     }
 
     fn evaluation_ended(

@@ -75,6 +75,17 @@ impl Plan {
         stages.filter(move |(_, stage)| stage.in_loop == Some(in_loop))
     }
 
+    /// Returns true if two stages may compute properties of the same molecule.
+    pub fn revisits_molecules(&self) -> bool {
+        let sources = self.stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Compute { molecules, .. } => Some(molecules),
+            _ => None,
+        });
+        // A queue has new molecules only.
+        let lists = sources.filter(|molecules| !matches!(molecules, MoleculeSource::Queue(_)));
+        lists.count() > 1
+    }
+
     /// Returns true if the campaign has a generator loop and a consumer loop.
     pub fn has_loops(&self) -> bool {
         self.stages.iter().any(|stage| stage.in_loop.is_some())
