@@ -15,7 +15,7 @@ pub(super) struct HostHalt {
     why: String,
     /// True if the engine handled facts that could not be committed: nothing may follow them.
     is_ahead: bool,
-    /// True once the observer was told.
+    /// True once the observer has been notified.
     is_announced: bool,
 }
 

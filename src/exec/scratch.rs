@@ -80,7 +80,7 @@ pub struct ScratchFolder(PathBuf);
 
 impl ScratchFolder {
     /// Makes, for its owner alone, the scratch folder of the task whose directory is `dir`,
-    /// if it was told one, and the symbolic link `link` to it in `dir`.
+    /// if its environment names one, and the symbolic link `link` to it in `dir`.
     ///
     /// # Errors
     ///

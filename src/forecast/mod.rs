@@ -147,7 +147,7 @@ pub enum ForecastError {
         method: String,
     },
     /// The simulation gave the engine an impossible event.
-    #[error("the engine was told what cannot have happened")]
+    #[error("the engine received an impossible event")]
     Illegal(#[from] IllegalEvent),
 }
 
