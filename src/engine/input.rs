@@ -240,7 +240,6 @@ impl Engine {
         xyz: Option<&String>,
     ) -> Option<SimulateInput> {
         let planned = self.plan.methods.get(method)?;
-        let mut others = self.plan.methods.values();
         Some(SimulateInput {
             request: Request {
                 smiles,
@@ -254,7 +253,7 @@ impl Engine {
                         xyz: xyz.clone(),
                     }),
             },
-            keep_geometry: others.any(|other| other.geometry() == Some(method)),
+            keep_geometry: self.plan.gives_geometries(method),
             launch: None,
         })
     }

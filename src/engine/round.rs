@@ -5,7 +5,7 @@ use crate::config::campaign::{Loop, Schedule};
 use crate::plan::{MoleculeSource, StageKind};
 use crate::task::{Record, StoppedBy, TaskId};
 
-use super::stage::{ScreenInputs, Turn};
+use super::stage::Turn;
 use super::tasks::Work;
 use super::{Engine, EngineStep};
 
@@ -147,7 +147,7 @@ impl Engine {
             self.stages[*place].set_turn(Turn::Waiting);
             self.widen(*place);
         }
-        for batch in self.batches(|_| true) {
+        for batch in self.batches() {
             step.records.push(Record::BatchStarted {
                 batch,
                 observations,
@@ -211,38 +211,33 @@ impl Engine {
         self.round.best_at_last_push = best;
     }
 
-    /// Batches of the present round whose `screen` stages depend on stages as `which` says.
-    pub(super) fn batches(&self, which: impl Fn(&ScreenInputs) -> bool) -> Vec<u32> {
-        let screens = self.plan.stages.iter().enumerate();
-        let screens = screens.filter_map(|(place, stage)| match &stage.kind {
-            StageKind::Screen {
-                model, generators, ..
-            } => {
-                let inputs = ScreenInputs {
-                    model: *model,
-                    generators: generators.clone(),
-                };
-                which(&inputs).then_some(place)
-            }
-            _ => None,
-        });
-        screens.map(|place| self.batch_of(place)).collect()
+    /// Batches of the present round, one for each `screen` stage.
+    pub(super) fn batches(&self) -> impl Iterator<Item = u32> {
+        let screens = self
+            .plan
+            .stages
+            .iter()
+            .filter(|stage| stage.kind.is_screen());
+        let all = screens.count() as u32;
+        let first = self.round.number.saturating_sub(1) * all + 1;
+        first..first + all
+    }
+
+    /// Batches of the present round that a `train` or `generate` stage contributes to.
+    pub(super) fn batches_of(&self, place: usize) -> Vec<u32> {
+        let screens = self.plan.stages.iter().map(|stage| &stage.kind);
+        let screens = screens.filter(|kind| kind.is_screen());
+        let batches = screens.zip(self.batches());
+        batches
+            .filter(|(screen, _)| screen.uses(place))
+            .map(|(_, batch)| batch)
+            .collect()
     }
 
     /// Batch of the present round that a `screen` stage makes.
     pub(super) fn batch_of(&self, place: usize) -> u32 {
-        let is_screen =
-            |stage: &&crate::plan::PlannedStage| matches!(stage.kind, StageKind::Screen { .. });
-        let before = self.plan.stages[..place].iter().filter(is_screen).count() as u32;
-        let all = self.plan.stages.iter().filter(is_screen).count() as u32;
-        self.round.number.saturating_sub(1) * all + before + 1
-    }
-
-    /// The first batch of the present round.
-    pub(super) fn first_batch(&self) -> u32 {
-        self.batches(|_| true)
-            .into_iter()
-            .min()
-            .unwrap_or(self.round.number)
+        let before = self.plan.stages[..place].iter();
+        let before = before.filter(|stage| stage.kind.is_screen()).count();
+        self.batches().nth(before).unwrap_or_default()
     }
 }

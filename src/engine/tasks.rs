@@ -75,7 +75,7 @@ impl Engine {
             Work::Train { stage, .. } | Work::Generate { stage, .. } => (
                 self.plan.stages[*stage].name.as_str(),
                 None,
-                Some(self.first_batch()),
+                self.batches().next(),
             ),
             Work::Screen { stage, .. } => (
                 self.plan.stages[*stage].name.as_str(),
@@ -259,14 +259,13 @@ impl Engine {
                 let atom = atoms
                     .keys()
                     .find(|element| self.free_atoms.lacks(method, element));
-                let begins = |other: &crate::plan::PlannedMethod| other.geometry() == Some(method);
                 let missing = self.missing_quantity(method, quantities, false);
                 let missing = missing.or_else(|| {
                     atom.map(|element| {
                         format!("the element {element} of the molecule has no free atom")
                     })
                 });
-                let lacks_geometry = xyz.is_none() && self.plan.methods.values().any(begins);
+                let lacks_geometry = xyz.is_none() && self.plan.gives_geometries(method);
                 missing
                     .or_else(|| lacks_geometry.then(|| "the result has no geometry".to_owned()))?
             }

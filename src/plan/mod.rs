@@ -75,6 +75,12 @@ impl Plan {
         stages.filter(move |(_, stage)| stage.in_loop == Some(in_loop))
     }
 
+    /// Returns true if another method begins with the geometries of this one.
+    pub fn gives_geometries(&self, method: &str) -> bool {
+        let mut others = self.methods.values();
+        others.any(|other| other.geometry() == Some(method))
+    }
+
     /// Returns true if two stages may compute properties of the same molecule.
     pub fn revisits_molecules(&self) -> bool {
         let sources = self.stages.iter().filter_map(|stage| match &stage.kind {

@@ -94,6 +94,21 @@ impl StageKind {
         }
     }
 
+    /// Returns true if it predicts proposed molecules and queues the best.
+    pub fn is_screen(&self) -> bool {
+        matches!(self, Self::Screen { .. })
+    }
+
+    /// Returns true if it screens with the model or the molecules of the stage at `place`.
+    pub fn uses(&self, place: usize) -> bool {
+        match self {
+            Self::Screen {
+                model, generators, ..
+            } => *model == place || generators.contains(&place),
+            Self::Compute { .. } | Self::Train { .. } | Self::Generate { .. } => false,
+        }
+    }
+
     /// Its word: `compute`, `train`, `generate`, `screen`.
     pub fn word(&self) -> &'static str {
         match self {

@@ -31,6 +31,14 @@ impl Dimension {
     pub const MASS: Self = Self::base(3);
     /// Temperature.
     pub const TEMPERATURE: Self = Self::base(4);
+    /// Electric dipole moment: charge times length.
+    pub const DIPOLE: Self = Self {
+        exponents: [0, 1, 1, 0, 0],
+    };
+    /// Electric potential: energy per charge.
+    pub const POTENTIAL: Self = Self {
+        exponents: [1, 0, -1, 0, 0],
+    };
 
     const fn base(place: usize) -> Self {
         let mut exponents = [0; 5];

@@ -30,7 +30,7 @@ pub const BUILT_IN: [&str; 8] = [ENERGY, HOMO, LUMO, GAP, DIPOLE, ZPE, ENTHALPY,
 /// Returns the dimension of a quantity that engines of this program return.
 pub fn built_in(name: &str) -> Option<Dimension> {
     match name {
-        DIPOLE => Some(Dimension::CHARGE * Dimension::LENGTH),
+        DIPOLE => Some(Dimension::DIPOLE),
         name if BUILT_IN.contains(&name) => Some(Dimension::ENERGY),
         _ => None,
     }

@@ -44,8 +44,8 @@ const NAMED: &[(&str, Dimension, f64)] = &[
     ("bohr", Dimension::LENGTH, 1.0),
     ("angstrom", Dimension::LENGTH, 1.0 / ANGSTROM_PER_BOHR),
     ("e", Dimension::CHARGE, 1.0),
-    ("debye", Dimension::NONE, 1.0 / DEBYE_PER_ATOMIC_UNIT),
-    ("V", Dimension::NONE, 1.0 / EV_PER_HARTREE),
+    ("debye", Dimension::DIPOLE, 1.0 / DEBYE_PER_ATOMIC_UNIT),
+    ("V", Dimension::POTENTIAL, 1.0 / EV_PER_HARTREE),
     ("dalton", Dimension::MASS, 1.0),
     ("g/mol", Dimension::MASS, 1.0),
     ("K", Dimension::TEMPERATURE, 1.0),
@@ -64,9 +64,7 @@ impl Unit {
 
     /// Hint that names the units of a dimension; none if it has none of its own.
     pub fn hint_for(dimension: Dimension) -> Option<String> {
-        let of_dimension = |(name, special, _): &&(&str, Dimension, f64)| {
-            special_dimension(name).unwrap_or(*special) == dimension
-        };
+        let of_dimension = |(_, of, _): &&(&str, Dimension, f64)| *of == dimension;
         let names = NAMED.iter().filter(of_dimension);
         let names: Vec<String> = names.map(|(name, ..)| format!("`{name}`")).collect();
         (!names.is_empty()).then(|| format!("units of {dimension} are {}", names.join(", ")))
@@ -109,19 +107,10 @@ impl Unit {
         let (name, dimension, factor) = *longest;
         let unit = Self {
             name: name.to_owned(),
-            dimension: special_dimension(name).unwrap_or(dimension),
+            dimension,
             factor,
         };
         Some((unit, &text[name.len()..]))
-    }
-}
-
-/// The dimensions that are products, which a constant table cannot hold.
-fn special_dimension(name: &str) -> Option<Dimension> {
-    match name {
-        "debye" => Some(Dimension::CHARGE * Dimension::LENGTH),
-        "V" => Some(Dimension::ENERGY / Dimension::CHARGE),
-        _ => None,
     }
 }
 

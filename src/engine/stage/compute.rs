@@ -125,12 +125,9 @@ impl ComputeStage {
     }
 
     /// The best `count` molecules so far, the best first.
-    fn best(&self, count: usize) -> Vec<String> {
-        self.results
-            .iter()
-            .take(count)
-            .map(|result| result.smiles.clone())
-            .collect()
+    fn best(&self, count: usize) -> impl Iterator<Item = &String> {
+        let best = self.results.iter().take(count);
+        best.map(|result| &result.smiles)
     }
 
     fn add(&mut self, molecules: Vec<String>) {
@@ -188,7 +185,7 @@ impl Engine {
         let list = match molecules {
             MoleculeSource::Best { count, of } => self.stages[*of]
                 .compute()
-                .map(|stage| stage.best(*count))
+                .map(|stage| stage.best(*count).cloned().collect())
                 .unwrap_or_default(),
             _ => self
                 .drawn
@@ -231,14 +228,15 @@ impl Engine {
             return;
         };
         let count = (share * source.results.len() as f64).ceil() as usize;
-        let best = source.best(count);
-        let Some(stage) = self.stages[place].compute_mut() else {
+        let Some(stage) = self.stages[place].compute() else {
             return;
         };
-        let new = best
-            .into_iter()
-            .filter(|smiles| stage.promoted.insert(smiles.clone()));
-        let new: Vec<String> = new.collect();
+        let best = source.best(count);
+        let new = best.filter(|smiles| !stage.promoted.contains(*smiles));
+        let new: Vec<String> = new.cloned().collect();
+        if let Some(stage) = self.stages[place].compute_mut() {
+            stage.promoted.extend(new.iter().cloned());
+        }
         self.give(place, new);
     }
 

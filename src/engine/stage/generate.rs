@@ -22,12 +22,6 @@ pub(in crate::engine) struct GenerateStage {
     epsilon_at_least: Option<f64>,
 }
 
-impl GenerateStage {
-    fn start(&self) -> (Vec<String>, Option<f64>) {
-        (self.starts.clone(), self.epsilon_at_least)
-    }
-}
-
 impl Engine {
     /// Lets the agent explore against the model of the stage `model`; false if there is none.
     pub(in crate::engine) fn begin_generation(
@@ -39,16 +33,14 @@ impl Engine {
         let Some(model) = self.model_of(model) else {
             return false;
         };
-        let Some((starts, epsilon_at_least)) =
-            self.stages[place].generate().map(GenerateStage::start)
-        else {
+        let Some(stage) = self.stages[place].generate() else {
             return false;
         };
         let work = Work::Generate {
             stage: place,
             model,
-            starts,
-            epsilon_at_least,
+            starts: stage.starts.clone(),
+            epsilon_at_least: stage.epsilon_at_least,
         };
         self.submit_turn(place, work, step);
         true
@@ -79,7 +71,7 @@ impl Engine {
         else {
             return false;
         };
-        for batch in self.batches(|screen| screen.generators.contains(&place)) {
+        for batch in self.batches_of(place) {
             step.records.push(Record::BatchGenerated {
                 batch,
                 candidates: *count,

@@ -8,7 +8,7 @@ mod train;
 
 pub(super) use compute::ComputeStage;
 pub(super) use generate::GenerateStage;
-pub(super) use screen::{ScreenInputs, ScreenStage};
+pub(super) use screen::ScreenStage;
 pub(super) use train::TrainStage;
 
 use crate::plan::{Plan, PlannedStage, StageKind};

@@ -17,12 +17,6 @@ pub(in crate::engine) struct ScreenStage {
     pub queue: CandidateQueue,
 }
 
-/// The stages that a `screen` stage depends on.
-pub(in crate::engine) struct ScreenInputs {
-    pub model: usize,
-    pub generators: Vec<usize>,
-}
-
 impl ScreenStage {
     /// A stage that selects so many; its queue holds two rounds of what its consumer computes at
     /// once, or one batch if that is more.

@@ -38,7 +38,7 @@ impl Engine {
         answer: Option<&Outcome>,
         step: &mut EngineStep,
     ) -> bool {
-        for batch in self.batches(|screen| screen.model == place) {
+        for batch in self.batches_of(place) {
             if let Some(Outcome::Trained { groups, rmse, .. }) = answer {
                 let (groups, rmse) = (*groups, *rmse);
                 step.records.push(Record::BatchTrained {
