@@ -20,9 +20,9 @@ search_space: {source: qm9, elements: [C], max_heavy_atoms: 9}
 site: local
 methods:
   a: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 2m}
-  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
-  walk: {kind: generate, topic: ml, partition: ml, timeout: 5m}
-  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+  fit: {kind: train, engine: group_contribution, topic: ml, partition: ml, timeout: 5m}
+  walk: {kind: generate, engine: moldqn, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, engine: greedy, topic: ml, partition: ml, timeout: 5m}
 "#;
 
 /// Two methods that begin with the geometry of a third one.
