@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::electrons::require_neutral_closed_shell;
 use super::{SimError, gfn2};
 use crate::chem::{Conformers, Embedding, Geometry, Molecule, embed};
 
@@ -66,13 +67,17 @@ pub(super) fn lowest(conformers: Conformers) -> Result<LowestConformer, SimError
     lowest.ok_or(failed)
 }
 
-/// Geometry of [`lowest`], or of the conformer with the lowest MMFF94 energy if GFN2-xTB lacks an
-/// element or does not converge.
-pub(super) fn lowest_geometry(conformers: Conformers) -> Result<Geometry, SimError> {
-    if let [only] = conformers.geometries.as_slice() {
-        return Ok(only.clone());
-    }
+/// Geometry of [`lowest`], or of the conformer with the lowest MMFF94 energy if the built-in
+/// GFN2-xTB cannot treat the molecule or does not converge.
+pub(super) fn lowest_geometry(
+    molecule: &Molecule,
+    conformers: Conformers,
+) -> Result<Geometry, SimError> {
     let first = conformers.geometries.first().cloned();
+    let is_ranked = require_neutral_closed_shell(molecule, gfn2::NAME).is_ok();
+    if let (Some(first), true) = (&first, !is_ranked || conformers.geometries.len() == 1) {
+        return Ok(first.clone());
+    }
     match (lowest(conformers), first) {
         (Ok(LowestConformer { geometry, .. }), _) | (Err(_), Some(geometry)) => Ok(geometry),
         (Err(error), None) => Err(error),

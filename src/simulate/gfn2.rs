@@ -11,10 +11,11 @@ use sci_form::xtb::solve_gfn2;
 use serde::{Deserialize, Serialize};
 
 use super::conformer::{self, LowestConformer};
-use super::require_same_bonds;
-use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, MMFF94, atom_at_origin, atoms};
+use super::electrons::require_neutral_closed_shell;
+use super::prepared::{atom_at_origin, free_atom_spin};
+use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, MMFF94, atoms};
 use super::{Outputs, PreparedSimulation, Request, SimError, SimResult, Simulator};
-use super::{default_conformers, free_atom_spin, require_neutral_closed_shell};
+use super::{default_conformers, require_same_bonds};
 use crate::chem::{Geometry, Molecule, atomic_number};
 
 pub(super) const NAME: &str = "gfn2//mmff94";
@@ -51,6 +52,10 @@ impl Simulator for Gfn2 {
         LEVEL.to_owned()
     }
 
+    fn treats_open_shells_and_ions(&self) -> bool {
+        false
+    }
+
     fn conformer_search(&self) -> ConformerSearch {
         ConformerSearch {
             conformers: self.conformers,
@@ -69,7 +74,7 @@ impl Simulator for Gfn2 {
         };
         Ok(PreparedSimulation::Done(SimResult {
             quantities: Default::default(),
-            total_energy_hartree: lowest.energy_hartree,
+            total_energy_hartree: Some(lowest.energy_hartree),
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
             level_of_theory: LEVEL.to_owned(),
@@ -109,9 +114,10 @@ pub(super) fn free_atom(
     level: &str,
 ) -> Result<SimResult, SimError> {
     free_atom_spin(molecule, symbol)?;
+    let energy = atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?;
     Ok(SimResult {
         quantities: Default::default(),
-        total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
+        total_energy_hartree: Some(energy),
         engine: engine.to_owned(),
         version: VERSION.to_owned(),
         level_of_theory: level.to_owned(),
@@ -164,7 +170,7 @@ fn no_parameters(symbol: &str) -> SimError {
 mod tests {
     use super::*;
 
-    /// Results of tblite, written by `tests/goldens/simulate_gfn2.py`.
+    /// Results of tblite, written by `tests/goldens/simulate_tblite.py`.
     const GOLDEN: &str = include_str!("../../tests/goldens/simulate_gfn2.json");
 
     #[test]
