@@ -162,7 +162,11 @@ impl Simulator for Nwchem {
     }
 
     fn quantities(&self) -> BTreeMap<String, Dimension> {
-        let mut names = vec![ENERGY, HOMO, LUMO, GAP, DIPOLE];
+        let mut names = vec![ENERGY, HOMO, LUMO, GAP];
+        // NWChem prints no moments of restricted open-shell Kohn-Sham.
+        if self.functional().is_none() || self.open_shells == OpenShells::Unrestricted {
+            names.push(DIPOLE);
+        }
         if self.task == NwchemTask::Frequencies {
             names.extend(THERMOCHEMICAL);
         }
