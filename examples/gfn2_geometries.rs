@@ -1,5 +1,5 @@
 //! Prints the geometries of twenty molecules of QM9 as lines of JSON, the input of
-//! `tests/goldens/simulate_gfn2.py`.
+//! `tests/goldens/simulate_tblite.py`.
 
 #[path = "../tests/support/gfn2.rs"]
 mod gfn2;

@@ -84,6 +84,8 @@ pub fn molecules(data: &[u8]) {
         "elements": ["C", "N", "O"],
         "max_heavy_atoms": 9,
         "largest_fragment": data.len().is_multiple_of(2),
+        "ions": data.len().is_multiple_of(3),
+        "radicals": data.len().is_multiple_of(3),
     });
     let space: SearchSpace = serde_json::from_value(space).expect("a search space");
     for name in ["molecules.smi", "molecules.csv"] {

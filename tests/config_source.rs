@@ -111,6 +111,45 @@ fn entries_outside_of_the_search_space_are_counted_by_their_reason() {
 }
 
 #[test]
+fn ions_and_radicals_are_kept_where_they_are_allowed_and_single_atoms_never() {
+    let file = "[NH4+]\nC[O-]\n[CH3]\n[NH3+]CC(=O)[O-]\n[O][O]\nCC(=O)[O-].[Na+]\n[O]\n[F-]\nC[N+](C)(C)C.[Cl-]\n";
+    let kept = |ions: bool, radicals: bool, largest_fragment: bool| {
+        let source = of_file("a.smi", file, |campaign| {
+            let space = &mut campaign.search_space;
+            (space.ions, space.radicals) = (ions, radicals);
+            space.largest_fragment = largest_fragment;
+            let relaxing = QcEngine::Xtb {
+                settings: Xtb::default(),
+            };
+            for method in campaign.methods.values_mut() {
+                if let MethodKind::Simulate { engine, .. } = &mut method.kind {
+                    *engine = relaxing.clone();
+                }
+            }
+        });
+        let source = source.unwrap();
+        let reading = source.reading().unwrap();
+        let smiles: Vec<&str> = reading.kept.iter().map(|m| m.smiles.as_str()).collect();
+        (smiles.join(" "), reading.to_string())
+    };
+    assert_eq!(
+        kept(true, true, false),
+        (
+            "[NH4+] C[O-] [CH3] [NH3+]CC(=O)[O-] [O][O]".to_owned(),
+            "9 read, 0 duplicates, 4 skipped: 2 salt, 2 single atom".to_owned()
+        )
+    );
+    let (found, summary) = kept(true, false, true);
+    assert_eq!(
+        found,
+        "[NH4+] C[O-] [NH3+]CC(=O)[O-] CC(=O)O C[N+](C)(C)C"
+    );
+    assert_eq!(summary, "9 read, 0 duplicates, 4 skipped: 3 radical, 1 single atom");
+    let (found, _) = kept(false, true, false);
+    assert_eq!(found, "[CH3] [NH3+]CC(=O)[O-] [O][O]");
+}
+
+#[test]
 fn of_a_salt_the_largest_organic_molecule_is_taken_where_that_is_asked_for() {
     let file = "CC(=O)[O-].[Na+]\nCC[NH3+].[Cl-]\nCCN.Cl\nCCO.O.O\n[Na+].[Cl-]\nC[N+](C)(C)C.[Br-]\n\
                 C[n+]1ccccc1.[I-]\nc1cc[nH+]cc1.[Cl-]\nC[N+](=O)[O-].O\nCC#N.OS(=O)(=O)C(F)(F)F\n";

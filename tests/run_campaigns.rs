@@ -89,3 +89,36 @@ C=CCCO 3-buten-1-ol
     let in_kcal = difference(&totals) * 627.509_474;
     assert!((difference(&energies) - in_kcal).abs() < 1e-3);
 }
+
+/// Ions, radicals and a zwitterion from the file to the result; what xtb cannot keep together, and
+/// what is no single molecule, is refused by name.
+#[test]
+fn a_list_of_ions_and_radicals_is_computed_with_their_own_charges_and_spins() {
+    let campaign = Campaign::shipped("screen-a-list.yml")
+        .with("elements: [C, O] ", "ions: true\n  radicals: true\n  elements: [C, N, O] ");
+    let small = "\
+[NH4+] ammonium
+C[O-] methoxide
+[CH3] methyl
+[NH3+]CC(=O)[O-] glycine
+[O][O] oxygen
+CC(=O)[O-].[Na+] acetate
+";
+    std::fs::write(campaign.path("screen-a-list.smi"), small).expect("a file");
+    let output = campaign.run("list", &[]).with_code(0);
+    assert!(output.err.contains("1 salt"), "{}", output.err);
+
+    let rows = rows(&campaign.path("list"));
+    assert_eq!(rows.len(), 5);
+    // GFN2-xTB energies of tblite 0.8.0, relaxed (goldens/simulate_xtb_thermochemistry.json).
+    let energies = values(&rows, "xtb.energy");
+    for (smiles, expected) in [("[NH4+]", -4.494_876_78), ("[CH3]", -3.562_970_37)] {
+        let error = energies[smiles] - expected;
+        assert!(error.abs() < 1e-5, "{smiles}: {error} hartree off");
+    }
+    assert!(energies.contains_key("C[O-]") && energies.contains_key("[O][O]"));
+    // In the gas phase its proton moves to the carboxylate.
+    assert!(!energies.contains_key("[NH3+]CC(=O)[O-]"));
+    let status = on(&campaign.path("list"), &["status"]).with_code(0);
+    assert!(status.out.contains("rearranged"), "{}", status.out);
+}

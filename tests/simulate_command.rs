@@ -131,18 +131,80 @@ fn an_energy_is_converted_from_the_unit_that_is_declared() {
         engine["unit"] = json!(unit);
         let engine: CommandEngine = serde_json::from_value(engine).unwrap();
         let result = compute(&engine, "O").unwrap();
-        let error = result.total_energy_hartree + 76.0;
+        let error = result.total_energy_hartree.unwrap() + 76.0;
         assert!(error.abs() < 1e-6, "{unit}: {error}");
     }
-    for wrong in ["Hartree", "Eh", "", "kcal"] {
+    for wrong in ["Hartree", "Eh", "", "kcal", "eV+"] {
         let text = json!({"argv": ["p"], "level": "l", "unit": wrong});
         assert!(
             serde_json::from_value::<CommandEngine>(text).is_err(),
             "{wrong}"
         );
     }
-    let without = json!({"argv": ["p"], "level": "l"});
-    assert!(serde_json::from_value::<CommandEngine>(without).is_err());
+    for (settings, setting) in [
+        (json!({}), "argv"),
+        (json!({"unit": "debye"}), "unit"),
+        (json!({"quantities": {"energy": "eV"}}), "quantities"),
+        (json!({"quantities": {"2nd": "eV"}}), "quantities"),
+    ] {
+        let mut engine = json!({"argv": ["p"], "level": "l"});
+        let settings = settings.as_object().unwrap().clone();
+        engine.as_object_mut().unwrap().extend(settings);
+        let engine: CommandEngine = serde_json::from_value(engine).unwrap();
+        let faults = engine.faults(&[]);
+        let found: Vec<&str> = faults.iter().map(|fault| fault.setting).collect();
+        assert_eq!(found, [setting]);
+    }
+}
+
+/// A program that writes no energy: CODATA 2018, 2.541746473 debye in an atomic unit.
+#[test]
+fn declared_quantities_are_converted_and_missing_ones_are_failures_by_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let answered = |answer: Value, smiles: &str| {
+        let script = script(folder.path(), &answer);
+        let mut engine = json!(python(&script));
+        engine["unit"].take();
+        engine["quantities"] = json!({"logp": "1", "moment": "debye", "gap": "eV"});
+        let engine: CommandEngine = serde_json::from_value(engine).unwrap();
+        let declared: Vec<String> = engine.quantities().into_keys().collect();
+        assert_eq!(declared, ["gap", "logp", "moment"]);
+        compute(&engine, smiles)
+    };
+    let all = json!({"logp": 0.2, "moment": 2.541_746_473, "gap": 27.211_386_245_988, "other": 5});
+    let found = answered(json!({"quantities": all}), "O").unwrap();
+    assert_eq!(found.total_energy_hartree, None);
+    assert_eq!(found.all_quantities().len(), 3);
+    for (name, expected) in [("logp", 0.2), ("moment", 1.0), ("gap", 1.0)] {
+        assert!((found.quantities[name] - expected).abs() < 1e-9, "{name}");
+    }
+    let some = json!({"quantities": {"logp": 0.2, "gap": 1}});
+    let error = answered(some.clone(), "O").unwrap_err();
+    assert!(
+        matches!(&error, SimError::Unreadable(m) if m.contains("has no `moment`")),
+        "{error:?}"
+    );
+    // The engine asks for those quantities of a free atom that a property needs.
+    assert_eq!(answered(some, "[O]").unwrap().quantities.len(), 2);
+}
+
+/// The program is told the charge and the multiplicity of the molecule.
+#[test]
+fn ions_and_radicals_are_described_to_the_program() {
+    for (smiles, charge, multiplicity) in [
+        ("C[NH3+]", 1, 1),
+        ("CC(=O)[O-]", -1, 1),
+        ("[CH2]C", 0, 2),
+        ("[O][O]", 0, 3),
+    ] {
+        let program = prepare(&command(&["p"]), smiles);
+        let input: Value = serde_json::from_str(&program.files[0].1).unwrap();
+        assert_eq!(
+            (&input["charge"], &input["multiplicity"]),
+            (&json!(charge), &json!(multiplicity)),
+            "{smiles}"
+        );
+    }
 }
 
 #[test]
@@ -235,7 +297,7 @@ fn a_geometry_that_is_not_of_mmff94_counts_only_if_the_program_relaxes_it() {
     );
     let relaxed = json!({"energy": -100, "geometry": geometry});
     assert_eq!(
-        answered_for("F", &relaxed).unwrap().total_energy_hartree,
+        answered_for("F", &relaxed).unwrap().total_energy_hartree.unwrap(),
         -100.0
     );
     assert!(answered_for("[F]", &energy).is_ok());

@@ -10,7 +10,7 @@ use moldflow::simulate::{
 };
 use serde_json::Value;
 
-/// Results of tblite, written by `goldens/simulate_gfn2.py`.
+/// Results of tblite, written by `goldens/simulate_tblite.py`.
 const GOLDEN: &str = include_str!("goldens/simulate_gfn2.json");
 
 fn request(smiles: &str) -> Request {
@@ -67,7 +67,7 @@ fn the_program_relaxes_what_the_built_in_engine_only_measures() {
         let smiles = molecule["smiles"].as_str().unwrap();
         let relaxed = compute_with(smiles, &[]).unwrap();
         // tblite's energy at the unrelaxed geometry, from the same seed.
-        let gain = molecule["energy_hartree"].as_f64().unwrap() - relaxed.total_energy_hartree;
+        let gain = molecule["energy_hartree"].as_f64().unwrap() - relaxed.total_energy_hartree.unwrap();
         assert!((0.0..0.05).contains(&gain), "{smiles}: {gain}");
         assert_eq!(
             relaxed.geometry.atoms.len(),
@@ -83,7 +83,7 @@ fn molecules_without_mmff94_parameters_are_relaxed_from_another_start() {
         serde_json::from_str(include_str!("goldens/simulate_relaxed.json")).unwrap();
     for row in golden["molecules"].as_array().unwrap() {
         let smiles = row["smiles"].as_str().unwrap();
-        let error = compute_with(smiles, &[]).unwrap().total_energy_hartree
+        let error = compute_with(smiles, &[]).unwrap().total_energy_hartree.unwrap()
             - row["energy_hartree"].as_f64().unwrap();
         assert!(error.abs() < 1e-4, "{smiles}: {error} hartree off");
     }
@@ -105,7 +105,7 @@ fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
         .rfind(|line| line.contains("TOTAL ENERGY"))
         .unwrap();
     let again: f64 = line.split_whitespace().nth(3).unwrap().parse().unwrap();
-    assert!((again - relaxed.total_energy_hartree).abs() < 1e-6);
+    assert!((again - relaxed.total_energy_hartree.unwrap()).abs() < 1e-6);
 }
 
 /// The program is not asked: version 6.5.1 of Debian fails on free atoms in a third of identical
@@ -118,7 +118,7 @@ fn free_atoms_have_the_energies_of_the_golden_file_without_the_program() {
             panic!("{symbol}: {prepared:?}")
         };
         let expected = golden()["atoms"][symbol].as_f64().unwrap();
-        let error = result.total_energy_hartree - expected;
+        let error = result.total_energy_hartree.unwrap() - expected;
         assert!(error.abs() < 1e-6, "{symbol}: {error}");
         assert_eq!(result.geometry.atoms, [(symbol.to_owned(), [0.0; 3])]);
         assert_eq!(
@@ -284,8 +284,8 @@ fn one_request_always_renders_the_same_input() {
 }
 
 #[test]
-fn charged_and_open_shell_molecules_are_refused_before_the_program_runs() {
-    for smiles in ["[NH4+]", "[CH3]", "[O-]", "not smiles"] {
+fn charged_atoms_and_no_molecules_are_refused_before_the_program_runs() {
+    for smiles in ["[O-]", "[H+]", "CCO.O", "not smiles"] {
         assert!(
             matches!(prepare(smiles), Err(SimError::Unsupported(_))),
             "{smiles}"

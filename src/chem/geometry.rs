@@ -110,10 +110,16 @@ pub struct Conformers {
 
 impl Molecule {
     /// Returns true if MMFF94 has parameters for all atoms; it has none for boron, hydrogen
-    /// halides, CO, O2 and SF6.
+    /// halides, CO, O2, SF6 and radicals.
     pub fn has_mmff94_parameters(&self) -> bool {
         let explicit = self.inner().with_hydrogens();
-        explicit.is_ok_and(|it| it.mmff_has_all_molecule_params().unwrap_or(false))
+        explicit.is_ok_and(|explicit| self.is_typed_by_mmff94(&explicit))
+    }
+
+    /// The toolkit gives an atom with an unpaired electron the type of one with other bonds.
+    fn is_typed_by_mmff94(&self, explicit: &cosmolkit::Molecule) -> bool {
+        let has_types = explicit.mmff_has_all_molecule_params().unwrap_or(false);
+        has_types && self.radical_electrons() == 0
     }
 }
 
@@ -138,7 +144,7 @@ pub fn embed(molecule: &Molecule, embedding: &Embedding) -> Result<Conformers, C
         .inner()
         .with_hydrogens()
         .map_err(|e| failed(e.to_string()))?;
-    let relaxed = explicit.mmff_has_all_molecule_params().unwrap_or(false);
+    let relaxed = molecule.is_typed_by_mmff94(&explicit);
     if !relaxed && !embedding.fallback {
         return Err(ChemError::NoForceField {
             smiles: molecule.canonical_smiles(),

@@ -16,11 +16,6 @@ pub fn hartree_to_kcal_per_mol(hartree: f64) -> f64 {
     hartree * KCAL_PER_MOL_PER_HARTREE
 }
 
-/// kcal/mol to hartree.
-pub fn kcal_per_mol_to_hartree(kcal_per_mol: f64) -> f64 {
-    kcal_per_mol / KCAL_PER_MOL_PER_HARTREE
-}
-
 /// Electronvolt to hartree.
 pub fn ev_to_hartree(ev: f64) -> f64 {
     ev / EV_PER_HARTREE

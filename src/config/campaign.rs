@@ -120,6 +120,16 @@ impl Campaign {
         }
     }
 
+    /// Names of the methods that compute neutral closed shells only, with the names of their
+    /// engines.
+    pub fn of_closed_shells(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        let engines = self.methods.iter();
+        let engines = engines.filter_map(|(name, method)| Some((name, method.kind.engine()?)));
+        engines
+            .filter(|(_, engine)| !engine.simulator().treats_open_shells_and_ions())
+            .map(|(name, engine)| (name.as_str(), engine.name()))
+    }
+
     /// Names of the methods that use MMFF94 geometries unrelaxed, with the names of their engines.
     pub fn at_mmff94_geometries(&self) -> impl Iterator<Item = (&str, &'static str)> {
         self.methods
@@ -216,6 +226,16 @@ pub struct SearchSpace {
     /// neutral acid or base.
     #[serde(default)]
     pub largest_fragment: bool,
+    /// True to compute ions in the source; zwitterions always are.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub ions: bool,
+    /// True to compute molecules with unpaired electrons in the source.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub radicals: bool,
+}
+
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn ignore() -> Option<Stereo> {

@@ -25,8 +25,10 @@ pub fn check(
         methods(loaded, diagnostics);
     }
     let is_readable = loaded.is_sound("search_space") && elements(loaded, diagnostics) && !drawn;
-    let is_treated =
-        |diagnostics| !loaded.is_sound("methods") || mmff94_elements(loaded, diagnostics);
+    let is_treated = |diagnostics: &mut Diagnostics| {
+        !loaded.is_sound("methods")
+            || closed_shells(loaded, diagnostics) & mmff94_elements(loaded, diagnostics)
+    };
     (is_readable && is_treated(diagnostics))
         .then(|| source(loaded, base, diagnostics))
         .flatten()
@@ -281,6 +283,28 @@ fn nodes_without_names(
     let template = template.replace(' ', "");
     let names_nodes = template.contains("{{hosts}}") || template.contains("{{hostfile}}");
     (ranks.total() > 1 && blocks.nodes.get() > 1 && !names_nodes).then_some(blocks.nodes)
+}
+
+/// Checks that every engine computes the ions and open shells that the search space allows.
+fn closed_shells(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bool {
+    let Some((method, engine)) = loaded.campaign.of_closed_shells().next() else {
+        return true;
+    };
+    let space = &loaded.campaign.search_space;
+    let before = diagnostics.0.len();
+    let allowed = [
+        ("ions", "ions", space.ions),
+        ("radicals", "molecules with unpaired electrons", space.radicals),
+    ];
+    for (key, name, _) in allowed.into_iter().filter(|(_, _, allowed)| *allowed) {
+        let message = format!(
+            "the search space allows {name}, but `engine: {engine}` of the method `{method}` computes neutral closed shells only"
+        );
+        let hint = format!("remove `{key}`, or choose `engine: xtb`, `nwchem`, `qcengine` or `command`");
+        let place = loaded.place(&["search_space", key]);
+        diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+    }
+    diagnostics.0.len() == before
 }
 
 /// Checks that MMFF94 has parameters for all elements if a method uses its geometries unrelaxed.

@@ -273,7 +273,7 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceRepo
             space.source
         ),
     };
-    let hint = "molecules must be neutral and without unpaired electrons, with only the listed elements, ring sizes and number of heavy atoms; where the engine does not relax them, MMFF94 must have parameters for them";
+    let hint = "molecules must be neutral and without unpaired electrons, unless `ions` and `radicals` allow others, with only the listed elements, ring sizes and number of heavy atoms; where the engine does not relax them, MMFF94 must have parameters for them";
     Err(Diagnostic::new(message).hint(hint).into())
 }
 

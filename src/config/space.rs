@@ -17,6 +17,8 @@ pub const WITHOUT_MMFF94: [&str; 1] = ["B"];
 pub enum SpaceViolation {
     /// An element that is not listed.
     Element,
+    /// A single atom, which has no bonds.
+    Atom,
     /// A net charge.
     Charge,
     /// Unpaired electrons.
@@ -33,6 +35,7 @@ impl fmt::Display for SpaceViolation {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
         f.write_str(match self {
             Self::Element => "other element",
+            Self::Atom => "single atom",
             Self::Charge => "charged",
             Self::Radical => "radical",
             Self::Size => "too large",
@@ -43,8 +46,8 @@ impl fmt::Display for SpaceViolation {
 }
 
 impl SearchSpace {
-    /// Returns true if the molecule has only allowed elements and rings, is small enough, neutral,
-    /// and has no unpaired electrons.
+    /// Returns true if the molecule has only allowed elements and rings, is small enough, and is
+    /// neutral and without unpaired electrons unless those are allowed.
     pub fn holds(&self, molecule: &Molecule) -> bool {
         self.violation(molecule).is_none()
     }
@@ -63,8 +66,13 @@ impl SearchSpace {
         // Finding rings takes longest.
         match atoms.len() {
             _ if has_other_element => Some(SpaceViolation::Element),
-            _ if molecule.charge() != 0 => Some(SpaceViolation::Charge),
-            _ if molecule.radical_electrons() != 0 => Some(SpaceViolation::Radical),
+            _ if molecule.charge() != 0 && !self.ions => Some(SpaceViolation::Charge),
+            _ if molecule.radical_electrons() != 0 && !self.radicals => {
+                Some(SpaceViolation::Radical)
+            }
+            // Engines take a single atom as the zero of atomization energies: neutral, whatever
+            // the charge that is asked for.
+            _ if molecule.free_atom().is_some() => Some(SpaceViolation::Atom),
             0 => Some(SpaceViolation::Nothing),
             size if size > self.max_heavy_atoms => Some(SpaceViolation::Size),
             _ => has_other_ring().then_some(SpaceViolation::Ring),

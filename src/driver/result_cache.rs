@@ -90,5 +90,6 @@ impl ResultCache {
 }
 
 fn is_sound(simulation: &SimResult) -> bool {
-    simulation.total_energy_hartree.is_finite() && !simulation.geometry.atoms.is_empty()
+    let quantities = simulation.all_quantities();
+    quantities.values().all(|value| value.is_finite()) && !simulation.geometry.atoms.is_empty()
 }

@@ -1,9 +1,8 @@
 //! Tasks of a run: created, ended, tried again, cancelled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use crate::plan::StageKind;
-use crate::property::Leaf;
+use crate::plan::QuantitiesByMethod;
 use crate::task::{
     Attempt, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, Retries,
     TaskId, TaskState, Usage,
@@ -248,7 +247,7 @@ impl Engine {
         let message = match (work, outcome) {
             (_, Outcome::Failed(failure)) => return Some(failure.clone()),
             (Work::FreeAtom { method, .. }, Outcome::Simulated { quantities, .. }) => {
-                self.missing_quantity(method, quantities, true)?
+                missing(&self.plan.needed.of_free_atoms, method, quantities)?
             }
             (
                 Work::Molecule { method, .. },
@@ -261,7 +260,7 @@ impl Engine {
                 let atom = atoms
                     .keys()
                     .find(|element| self.free_atoms.lacks(method, element));
-                let missing = self.missing_quantity(method, quantities, false);
+                let missing = missing(&self.plan.needed.of_molecules, method, quantities);
                 let missing = missing.or_else(|| {
                     atom.map(|element| {
                         format!("the element {element} of the molecule has no free atom")
@@ -280,42 +279,6 @@ impl Engine {
             kind: FailureKind::Unreadable,
             message,
         })
-    }
-
-    /// The first quantity of a method that an expression needs and a result lacks.
-    fn missing_quantity(
-        &self,
-        method: &str,
-        quantities: &BTreeMap<String, f64>,
-        is_free_atom: bool,
-    ) -> Option<String> {
-        let properties = self
-            .plan
-            .stages
-            .iter()
-            .filter_map(|stage| match &stage.kind {
-                StageKind::Compute { property, .. } => self.plan.properties.get(property),
-                _ => None,
-            });
-        let needed: BTreeSet<&str> = properties
-            .flat_map(|property| property.expression.leaves())
-            .filter_map(|leaf| match leaf {
-                Leaf::Quantity(of) if !is_free_atom && of.method == method => {
-                    Some(of.quantity.as_str())
-                }
-                Leaf::FreeAtoms(of) if is_free_atom && of.method == method => {
-                    Some(of.quantity.as_str())
-                }
-                _ => None,
-            })
-            .collect();
-        needed
-            .into_iter()
-            .find_map(|name| match quantities.get(name) {
-                None => Some(format!("the result has no `{name}`")),
-                Some(value) if !value.is_finite() => Some(format!("`{name}` is not a number")),
-                Some(_) => None,
-            })
     }
 
     /// Cancels a task, and what depends on it.
@@ -338,6 +301,20 @@ impl Engine {
             self.cancel_evaluations(&smiles, step);
         }
     }
+}
+
+/// The first quantity of a method that a property needs and a result lacks.
+fn missing(
+    needed: &QuantitiesByMethod,
+    method: &str,
+    quantities: &BTreeMap<String, f64>,
+) -> Option<String> {
+    let mut needed = needed.get(method)?.iter();
+    needed.find_map(|name| match quantities.get(name) {
+        None => Some(format!("the result has no `{name}`")),
+        Some(value) if !value.is_finite() => Some(format!("`{name}` is not a number")),
+        Some(_) => None,
+    })
 }
 
 impl Work {

@@ -25,7 +25,7 @@ pub use environment::{HostEnvironment, TaskEnvironment, passed_variables};
 pub use launch::launch_on_node;
 pub use method::PlannedMethod;
 pub use objective::{Direction, Objective};
-pub use property::{PlannedProperty, RecipeNode};
+pub use property::{NeededQuantities, PlannedProperty, QuantitiesByMethod, RecipeNode};
 pub use stage::{MoleculeSource, PlannedStage, StageKind};
 
 use std::collections::BTreeMap;
@@ -57,6 +57,9 @@ pub struct Plan {
     pub objective: Objective,
     /// Properties by their names, each with the calculations that it needs.
     pub properties: BTreeMap<String, PlannedProperty>,
+    /// Quantities that the results of methods must have, for the properties that stages compute.
+    #[serde(skip)]
+    pub needed: NeededQuantities,
     /// Methods by their names, each joined with its partition.
     pub methods: BTreeMap<String, PlannedMethod>,
     /// The stages; each comes behind those that it names in `after`.
@@ -198,6 +201,7 @@ fn plan(
         schedule: campaign.schedule,
         search_space: campaign.search_space.clone(),
         stop: campaign.stop.clone(),
+        needed: NeededQuantities::new(&stages, &properties),
         methods: methods.collect(),
         edges: edges::edges(&stages, &objective.property),
         objective,

@@ -1,9 +1,10 @@
 //! A property of the plan: its expression, and the calculations that it needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::stage::{PlannedStage, StageKind};
 use crate::property::{ENERGY, Expression, Leaf, Unit};
 
 /// A property with its recipe.
@@ -37,6 +38,42 @@ pub struct RecipeNode {
     /// Method whose geometry it begins with, the method of a node before it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub geometry: Option<String>,
+}
+
+/// Names of quantities by the names of methods.
+pub type QuantitiesByMethod = BTreeMap<String, BTreeSet<String>>;
+
+/// Quantities that the results of methods must have.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NeededQuantities {
+    /// Those of molecules.
+    pub of_molecules: QuantitiesByMethod,
+    /// Those of free atoms.
+    pub of_free_atoms: QuantitiesByMethod,
+}
+
+impl NeededQuantities {
+    /// Collects the quantities that the properties of the stages are computed from.
+    pub(super) fn new(
+        stages: &[PlannedStage],
+        properties: &BTreeMap<String, PlannedProperty>,
+    ) -> Self {
+        let computed = stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Compute { property, .. } => properties.get(property),
+            _ => None,
+        });
+        let mut needed = Self::default();
+        for leaf in computed.flat_map(|property| property.expression.leaves()) {
+            let (quantities, of) = match leaf {
+                Leaf::Quantity(of) => (&mut needed.of_molecules, of),
+                Leaf::FreeAtoms(of) => (&mut needed.of_free_atoms, of),
+                Leaf::Descriptor(_) => continue,
+            };
+            let names = quantities.entry(of.method.clone()).or_default();
+            names.insert(of.quantity.clone());
+        }
+        needed
+    }
 }
 
 impl PlannedProperty {

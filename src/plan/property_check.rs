@@ -140,6 +140,7 @@ fn property(
             Leaf::Quantity(_) | Leaf::Descriptor(_) => None,
         })
         .collect();
+    free_atoms_are_known(campaign, &free_atoms).map_err(|error| ("value", error))?;
     Ok(PlannedProperty {
         name: name.to_owned(),
         label: config
@@ -153,6 +154,22 @@ fn property(
         expression,
         unit,
     })
+}
+
+/// Checks that the engines of these methods can compute free atoms.
+fn free_atoms_are_known(
+    campaign: &Campaign,
+    methods: &BTreeSet<&str>,
+) -> Result<(), ExpressionError> {
+    for method in methods {
+        let engine = campaign.methods[*method].kind.engine();
+        let reason = engine.and_then(|engine| engine.simulator().free_atoms_unknown());
+        if let Some(reason) = reason {
+            let message = format!("`atomization({method})` cannot be computed: {reason}");
+            return Err(ExpressionError::UnknownName(message));
+        }
+    }
+    Ok(())
 }
 
 /// Returns the calculations of the leaves in topological order, methods by name.

@@ -15,7 +15,8 @@ pub const HOMO: &str = "homo";
 pub const LUMO: &str = "lumo";
 /// `lumo - homo`.
 pub const GAP: &str = "gap";
-/// Length of the electric dipole moment; of an ion about its centre of mass.
+/// Length of the electric dipole moment; of an ion about its centre of mass, with standard atomic
+/// weights.
 pub const DIPOLE: &str = "dipole";
 /// Vibrational zero-point energy.
 pub const ZPE: &str = "zpe";
@@ -23,6 +24,9 @@ pub const ZPE: &str = "zpe";
 pub const ENTHALPY: &str = "enthalpy";
 /// Gibbs energy at 298.15 K and 1 atm, total energy included.
 pub const GIBBS: &str = "gibbs";
+
+/// The quantities that follow from the vibrations of a molecule.
+pub const THERMOCHEMICAL: [&str; 3] = [ZPE, ENTHALPY, GIBBS];
 
 /// The quantities that engines of this program return, by name.
 pub const BUILT_IN: [&str; 8] = [ENERGY, HOMO, LUMO, GAP, DIPOLE, ZPE, ENTHALPY, GIBBS];

@@ -2,8 +2,12 @@
 //!
 //! Constants of CODATA 2018: E. Tiesinga et al., Rev. Mod. Phys. 93, 025010 (2021).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
 
 use super::dimension::Dimension;
 use super::error::ExpressionError;
@@ -11,8 +15,12 @@ use crate::chem::units::{
     ANGSTROM_PER_BOHR, EV_PER_HARTREE, KCAL_PER_MOL_PER_HARTREE, KJ_PER_KCAL,
 };
 
+/// The `format` of units in the JSON Schema.
+pub const UNIT_FORMAT: &str = "unit";
+
 /// A unit: its name, its dimension, and its size in atomic units.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Unit {
     name: String,
     dimension: Dimension,
@@ -153,6 +161,34 @@ fn power(text: &str) -> Option<(i8, &str)> {
         .find(|c: char| !(c.is_ascii_digit() || c == '-'))
         .unwrap_or(digits.len());
     Some((digits[..end].parse().ok()?, &digits[end..]))
+}
+
+impl TryFrom<String> for Unit {
+    type Error = ExpressionError;
+
+    fn try_from(text: String) -> Result<Self, ExpressionError> {
+        text.parse()
+    }
+}
+
+impl From<Unit> for String {
+    fn from(unit: Unit) -> Self {
+        unit.name
+    }
+}
+
+impl JsonSchema for Unit {
+    fn schema_name() -> Cow<'static, str> {
+        "Unit".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A unit, or a product of units: `eV`, `kcal/mol`, `hartree/K`; `1` for a plain number.",
+            "type": "string",
+            "format": UNIT_FORMAT,
+        })
+    }
 }
 
 impl fmt::Display for Unit {

@@ -1,4 +1,5 @@
-//! Engine `command`: any program that reads a molecule and writes its energy, both as JSON.
+//! Engine `command`: any program that reads a molecule and writes its energy or other quantities,
+//! both as JSON.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -9,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::electrons::ElectronicState;
 use super::program_error::error_sentence;
 use super::{
     ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, default_conformers,
@@ -16,9 +18,9 @@ use super::{
 use super::{
     EMBED_TIMEOUT, MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement,
 };
-use super::{electrons, require_same_bonds};
-use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
+use super::{SettingFault, electrons, require_same_bonds};
 use crate::chem::{Geometry, Molecule};
+use crate::property::{Dimension, ENERGY, Quantities, Unit};
 
 pub(super) const NAME: &str = "command";
 const INPUT: &str = "molecule.json";
@@ -38,8 +40,13 @@ pub struct CommandEngine {
     /// Level of theory, for reports: `B3LYP/6-31G*`.
     #[schemars(length(min = 1))]
     pub level: String,
-    /// Unit of the energies that the program writes.
-    pub unit: EnergyUnit,
+    /// Unit of the energies that the program writes; left out if it writes none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Unit")]
+    pub unit: Option<Unit>,
+    /// Further quantities that the program writes, each with its unit: `logp: "1"`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub quantities: BTreeMap<String, Unit>,
     /// Settings that are passed to the program, under the key `settings` of its input.
     #[serde(default)]
     pub settings: BTreeMap<String, Value>,
@@ -75,50 +82,21 @@ fn embed_timeout() -> NonZeroU32 {
     EMBED_TIMEOUT
 }
 
-/// Unit of energy.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum EnergyUnit {
-    /// Hartree per molecule.
-    #[serde(rename = "hartree")]
-    Hartree,
-    /// Electronvolt per molecule.
-    #[serde(rename = "eV")]
-    Ev,
-    /// Kilocalories per mole, thermochemical.
-    #[serde(rename = "kcal/mol")]
-    KcalPerMol,
-    /// Kilojoules per mole.
-    #[serde(rename = "kJ/mol")]
-    KjPerMol,
-}
-
-impl EnergyUnit {
-    fn to_hartree(self, energy: f64) -> f64 {
-        match self {
-            Self::Hartree => energy,
-            Self::Ev => ev_to_hartree(energy),
-            Self::KcalPerMol => kcal_per_mol_to_hartree(energy),
-            Self::KjPerMol => kcal_per_mol_to_hartree(energy / KJ_PER_KCAL),
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Hartree => "hartree",
-            Self::Ev => "eV",
-            Self::KcalPerMol => "kcal/mol",
-            Self::KjPerMol => "kJ/mol",
-        }
-    }
+/// Reason for which a text is not a unit; none if it is one.
+pub(crate) fn unit_error(text: &str) -> Option<String> {
+    text.parse::<Unit>().err().map(|error| error.to_string())
 }
 
 /// Content of the output file.
 #[derive(Deserialize)]
 struct EnergyFile {
     /// Total energy of the molecule, in the unit of the settings.
-    energy: f64,
+    energy: Option<f64>,
     /// That unit; None if the program does not write it.
-    unit: Option<EnergyUnit>,
+    unit: Option<String>,
+    /// Further quantities, each in its unit of the settings.
+    #[serde(default)]
+    quantities: BTreeMap<String, f64>,
     /// Relaxed geometry, angstrom; None if the program does not relax the molecule.
     geometry: Option<Geometry>,
     version: Option<String>,
@@ -135,6 +113,49 @@ impl Simulator for CommandEngine {
             version_args: None,
             install: "the first word of `argv` is a program on PATH, or its path; `./` is the folder of the campaign",
         })
+    }
+
+    fn quantities(&self) -> BTreeMap<String, Dimension> {
+        let energy = self.unit.iter().map(|unit| (ENERGY.to_owned(), unit));
+        let declared = self.quantities.iter();
+        let all = declared.map(|(name, unit)| (name.clone(), unit)).chain(energy);
+        all.map(|(name, unit)| (name, unit.dimension())).collect()
+    }
+
+    fn faults(&self, _: &[String]) -> Vec<SettingFault> {
+        let mut faults = Vec::new();
+        let mut fault = |setting, message: String, hint: &str| {
+            let hint = hint.to_owned();
+            faults.push(SettingFault {
+                setting,
+                message,
+                hint,
+            });
+        };
+        match &self.unit {
+            None if self.quantities.is_empty() => fault(
+                "argv",
+                "the program writes neither an energy nor another quantity".to_owned(),
+                "declare the `unit` of its energies, or its `quantities` with their units",
+            ),
+            Some(unit) if unit.dimension() != Dimension::ENERGY => fault(
+                "unit",
+                format!("`{unit}` is a unit of {}, not of energy", unit.dimension()),
+                "units of energy are `hartree`, `eV`, `kcal/mol`, `kJ/mol`, `meV` and `cm-1`",
+            ),
+            _ => {}
+        }
+        for name in self.quantities.keys() {
+            if name == ENERGY {
+                let message = "`energy` is declared by its `unit`, not in `quantities`".to_owned();
+                fault("quantities", message, "write `unit: hartree` beside `quantities`");
+            } else if !is_name(name) {
+                let message = format!("`{name}` is no name that an expression could use");
+                let hint = "names consist of letters, digits and `_`, and do not begin with a digit";
+                fault("quantities", message, hint);
+            }
+        }
+        faults
     }
 
     /// The program may return a geometry, which is then of the declared level.
@@ -161,11 +182,13 @@ impl Simulator for CommandEngine {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
-        let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
+        let search = self.conformer_search();
+        let prepared = PreparedMolecule::new(request, search, ElectronicState::default())?;
         let input = json!({
             "smiles": request.smiles,
-            "charge": 0,
+            "charge": prepared.charge,
             "unit": self.unit,
+            "quantities": self.quantities,
             "multiplicity": prepared.multiplicity(),
             "geometry": prepared.geometry,
             "geometry_xyz": prepared.geometry.to_xyz(&request.smiles),
@@ -192,13 +215,11 @@ impl Simulator for CommandEngine {
         let input = CommandInput::read(outputs)?;
         let geometry = resulting_geometry(program, request, input, output.geometry)?;
         require_same_bonds(&molecule, &geometry, program)?;
-        if !output.energy.is_finite() {
-            return Err(unreadable(program, "`energy` is not finite"));
-        }
-        let energy = self.unit.to_hartree(output.energy);
-        electrons::require_possible(program, &molecule, energy)?;
+        let energy = self.energy_hartree(program, &molecule, output.energy)?;
+        let quantities =
+            self.declared(program, molecule.free_atom().is_some(), output.quantities)?;
         Ok(SimResult {
-            quantities: Default::default(),
+            quantities,
             total_energy_hartree: energy,
             engine: NAME.to_owned(),
             version: output.version.unwrap_or_else(|| program.to_owned()),
@@ -220,15 +241,65 @@ impl CommandEngine {
         }
         let output: EnergyFile =
             serde_json::from_slice(&text).map_err(|e| unreadable(program, &e.to_string()))?;
-        match output.unit.filter(|unit| *unit != self.unit) {
-            Some(unit) => {
-                let (unit, declared) = (unit.name(), self.unit.name());
+        let declared = self.unit.as_ref().map(Unit::name);
+        match (&output.unit, declared) {
+            (Some(unit), Some(declared)) if unit != declared => {
                 let problem = format!("`unit` is {unit}, but the campaign declares {declared}");
                 Err(unreadable(program, &problem))
             }
-            None => Ok(output),
+            _ => Ok(output),
         }
     }
+
+    /// The energy in hartree; None if the program computes none.
+    fn energy_hartree(
+        &self,
+        program: &str,
+        molecule: &Molecule,
+        written: Option<f64>,
+    ) -> Result<Option<f64>, SimError> {
+        let Some(unit) = &self.unit else {
+            return Ok(None);
+        };
+        let energy = written.ok_or_else(|| unreadable(program, "it has no `energy`"))?;
+        if !energy.is_finite() {
+            return Err(unreadable(program, "`energy` is not finite"));
+        }
+        let energy = unit.to_atomic(energy);
+        electrons::require_possible(program, molecule, energy)?;
+        Ok(Some(energy))
+    }
+
+    /// The declared quantities in atomic units. Of a free atom some may be missing: the engine asks
+    /// for those that a property needs.
+    fn declared(
+        &self,
+        program: &str,
+        is_free_atom: bool,
+        written: BTreeMap<String, f64>,
+    ) -> Result<Quantities, SimError> {
+        let mut found = Quantities::new();
+        for (name, unit) in &self.quantities {
+            match written.get(name) {
+                None if is_free_atom => {}
+                None => {
+                    let problem = format!("`quantities` has no `{name}`");
+                    return Err(unreadable(program, &problem));
+                }
+                Some(value) if !value.is_finite() => {
+                    return Err(unreadable(program, &format!("`{name}` is not finite")));
+                }
+                Some(value) => drop(found.insert(name.clone(), unit.to_atomic(*value))),
+            }
+        }
+        Ok(found)
+    }
+}
+
+/// Returns true if expressions can use the name.
+fn is_name(name: &str) -> bool {
+    let is_plain = |c: char| c.is_alphanumeric() || c == '_';
+    !name.is_empty() && name.chars().all(is_plain) && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn unreadable(program: &str, problem: &str) -> SimError {

@@ -3,8 +3,10 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use super::electrons::require_neutral_closed_shell;
 use super::{SimError, gfn2};
 use crate::chem::{Conformers, Embedding, Geometry, Molecule, embed};
+use crate::property::Quantities;
 
 /// Default number of embeddings of a molecule; `docs/algorithm.md` has the measurements.
 pub(super) const CONFORMERS: NonZeroU32 = NonZeroU32::new(30).unwrap();
@@ -40,6 +42,8 @@ impl ConformerSearch {
 pub(super) struct LowestConformer {
     pub geometry: Geometry,
     pub energy_hartree: f64,
+    /// Further quantities of GFN2-xTB in atomic units.
+    pub quantities: Quantities,
 }
 
 /// Conformer with the lowest GFN2-xTB energy. MMFF94 energies are no substitute: for a third of the
@@ -48,15 +52,16 @@ pub(super) fn lowest(conformers: Conformers) -> Result<LowestConformer, SimError
     let mut lowest: Option<LowestConformer> = None;
     let mut failed = SimError::NoGeometry("no conformer".to_owned());
     for geometry in conformers.geometries {
-        match gfn2::energy_hartree(&geometry) {
-            Ok(energy_hartree)
+        match gfn2::solve(&geometry) {
+            Ok(found)
                 if lowest
                     .as_ref()
-                    .is_none_or(|lowest| energy_hartree < lowest.energy_hartree) =>
+                    .is_none_or(|lowest| found.energy_hartree < lowest.energy_hartree) =>
             {
                 lowest = Some(LowestConformer {
                     geometry,
-                    energy_hartree,
+                    energy_hartree: found.energy_hartree,
+                    quantities: found.quantities,
                 });
             }
             Ok(_) => {}
@@ -66,13 +71,17 @@ pub(super) fn lowest(conformers: Conformers) -> Result<LowestConformer, SimError
     lowest.ok_or(failed)
 }
 
-/// Geometry of [`lowest`], or of the conformer with the lowest MMFF94 energy if GFN2-xTB lacks an
-/// element or does not converge.
-pub(super) fn lowest_geometry(conformers: Conformers) -> Result<Geometry, SimError> {
-    if let [only] = conformers.geometries.as_slice() {
-        return Ok(only.clone());
-    }
+/// Geometry of [`lowest`], or of the conformer with the lowest MMFF94 energy if the built-in
+/// GFN2-xTB cannot treat the molecule or does not converge.
+pub(super) fn lowest_geometry(
+    molecule: &Molecule,
+    conformers: Conformers,
+) -> Result<Geometry, SimError> {
     let first = conformers.geometries.first().cloned();
+    let is_ranked = require_neutral_closed_shell(molecule, gfn2::NAME).is_ok();
+    if let (Some(first), true) = (&first, !is_ranked || conformers.geometries.len() == 1) {
+        return Ok(first.clone());
+    }
     match (lowest(conformers), first) {
         (Ok(LowestConformer { geometry, .. }), _) | (Err(_), Some(geometry)) => Ok(geometry),
         (Err(error), None) => Err(error),

@@ -2,20 +2,24 @@
 //!
 //! C. Bannwarth, S. Ehlert, S. Grimme, J. Chem. Theory Comput. 15, 1652 (2019).
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
 
 use schemars::JsonSchema;
 use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, get_gfn2_params, is_gfn2_supported};
-use sci_form::xtb::solve_gfn2;
+use sci_form::xtb::{Gfn2Result, solve_gfn2};
 use serde::{Deserialize, Serialize};
 
 use super::conformer::{self, LowestConformer};
-use super::require_same_bonds;
-use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, MMFF94, atom_at_origin, atoms};
+use super::electrons::require_neutral_closed_shell;
+use super::prepared::{atom_at_origin, free_atom_spin};
+use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, MMFF94, atoms};
 use super::{Outputs, PreparedSimulation, Request, SimError, SimResult, Simulator};
-use super::{default_conformers, free_atom_spin, require_neutral_closed_shell};
+use super::{default_conformers, require_same_bonds};
+use crate::chem::units::angstrom_to_bohr;
 use crate::chem::{Geometry, Molecule, atomic_number};
+use crate::property::{DIPOLE, Dimension, ENERGY, GAP, HOMO, LUMO, Quantities};
 
 pub(super) const NAME: &str = "gfn2//mmff94";
 const LEVEL: &str = "GFN2-xTB//MMFF94";
@@ -51,6 +55,14 @@ impl Simulator for Gfn2 {
         LEVEL.to_owned()
     }
 
+    fn quantities(&self) -> BTreeMap<String, Dimension> {
+        super::built_in_quantities(&[ENERGY, HOMO, LUMO, GAP, DIPOLE])
+    }
+
+    fn treats_open_shells_and_ions(&self) -> bool {
+        false
+    }
+
     fn conformer_search(&self) -> ConformerSearch {
         ConformerSearch {
             conformers: self.conformers,
@@ -68,8 +80,8 @@ impl Simulator for Gfn2 {
             None => self.closed_shell(&molecule, request)?,
         };
         Ok(PreparedSimulation::Done(SimResult {
-            quantities: Default::default(),
-            total_energy_hartree: lowest.energy_hartree,
+            quantities: lowest.quantities,
+            total_energy_hartree: Some(lowest.energy_hartree),
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
             level_of_theory: LEVEL.to_owned(),
@@ -109,9 +121,10 @@ pub(super) fn free_atom(
     level: &str,
 ) -> Result<SimResult, SimError> {
     free_atom_spin(molecule, symbol)?;
+    let energy = atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?;
     Ok(SimResult {
         quantities: Default::default(),
-        total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
+        total_energy_hartree: Some(energy),
         engine: engine.to_owned(),
         version: VERSION.to_owned(),
         level_of_theory: level.to_owned(),
@@ -126,8 +139,15 @@ pub(super) fn valence_electrons(symbol: &str) -> Option<u32> {
     Some(u32::from(params.n_valence))
 }
 
-/// GFN2-xTB energy of a neutral closed-shell molecule.
-pub(super) fn energy_hartree(geometry: &Geometry) -> Result<f64, SimError> {
+/// GFN2-xTB calculation of a neutral closed-shell molecule.
+pub(super) struct Solution {
+    pub energy_hartree: f64,
+    /// Orbital energies and dipole moment in atomic units.
+    pub quantities: Quantities,
+}
+
+/// Solves GFN2-xTB for a neutral closed-shell molecule.
+pub(super) fn solve(geometry: &Geometry) -> Result<Solution, SimError> {
     let symbols = geometry
         .atoms
         .iter()
@@ -140,14 +160,41 @@ pub(super) fn energy_hartree(geometry: &Geometry) -> Result<f64, SimError> {
         .collect();
     let result = solve_gfn2(&numbers, &positions).map_err(SimError::Unsupported)?;
     // The library's electronvolt (CODATA 2010), with which it converted from hartree.
-    let energy = result.total_energy * EV_TO_HARTREE;
-    if !result.converged || !energy.is_finite() {
+    let energy_hartree = result.total_energy * EV_TO_HARTREE;
+    if !result.converged || !energy_hartree.is_finite() {
         let steps = result.scc_iterations;
         return Err(SimError::NotConverged(format!(
             "the charges are not self-consistent after {steps} iterations"
         )));
     }
-    Ok(energy)
+    let mut quantities = Quantities::from([(DIPOLE.to_owned(), dipole(&positions, &result))]);
+    // Without a virtual orbital the library repeats the occupied one.
+    if result.n_electrons / 2 < result.n_basis {
+        let orbitals = [
+            (HOMO, result.homo_energy),
+            (LUMO, result.lumo_energy),
+            (GAP, result.gap),
+        ];
+        let orbitals = orbitals.map(|(name, ev)| (name.to_owned(), ev * EV_TO_HARTREE));
+        quantities.extend(orbitals);
+    }
+    Ok(Solution {
+        energy_hartree,
+        quantities,
+    })
+}
+
+/// Length of the dipole moment, in atomic units, as the atomic dipoles are.
+fn dipole(positions: &[[f64; 3]], result: &Gfn2Result) -> f64 {
+    let atoms = positions.iter().zip(&result.mulliken_charges);
+    let atoms = atoms.zip(&result.atomic_dipoles);
+    let mut moment = [0.0; 3];
+    for ((position, charge), dipole) in atoms {
+        for k in 0..3 {
+            moment[k] += charge * angstrom_to_bohr(position[k]) + dipole[k];
+        }
+    }
+    moment.map(|component| component * component).iter().sum::<f64>().sqrt()
 }
 
 fn supported_number(symbol: &str) -> Result<u8, SimError> {
@@ -164,7 +211,7 @@ fn no_parameters(symbol: &str) -> SimError {
 mod tests {
     use super::*;
 
-    /// Results of tblite, written by `tests/goldens/simulate_gfn2.py`.
+    /// Results of tblite, written by `tests/goldens/simulate_tblite.py`.
     const GOLDEN: &str = include_str!("../../tests/goldens/simulate_gfn2.json");
 
     #[test]
@@ -175,12 +222,36 @@ mod tests {
         for molecule in molecules {
             let geometry: Geometry = serde_json::from_value(molecule["geometry"].clone()).unwrap();
             let expected = molecule["energy_hartree"].as_f64().unwrap();
-            let error = energy_hartree(&geometry).unwrap() - expected;
+            let error = solve(&geometry).unwrap().energy_hartree - expected;
             assert!(
                 error.abs() < 1e-3,
                 "{}: {error} hartree off",
                 molecule["smiles"]
             );
+        }
+    }
+
+    /// Results of tblite, written by `tests/goldens/simulate_tblite.py`.
+    const STATES: &str = include_str!("../../tests/goldens/simulate_xtb_states.json");
+
+    #[test]
+    fn orbital_energies_and_dipole_moments_are_those_of_tblite_at_the_same_geometries() {
+        let golden: serde_json::Value = serde_json::from_str(STATES).unwrap();
+        for molecule in golden["molecules"].as_array().unwrap() {
+            let golden = &molecule["embedded"];
+            let geometry: Geometry = serde_json::from_value(golden["geometry"].clone()).unwrap();
+            let found = solve(&geometry).unwrap().quantities;
+            let number = |key: &str| golden[key].as_f64().unwrap();
+            let (homo, lumo) = (number("homo_hartree"), number("lumo_hartree"));
+            for (name, expected) in [
+                (HOMO, homo),
+                (LUMO, lumo),
+                (GAP, lumo - homo),
+                (DIPOLE, number("dipole_atomic_units")),
+            ] {
+                let error = found[name] - expected;
+                assert!(error.abs() < 1e-3, "{}, {name}: {error} off", molecule["smiles"]);
+            }
         }
     }
 

@@ -5,14 +5,19 @@ mod atoms;
 mod basis;
 mod command;
 mod conformer;
+mod dipole;
 mod electrons;
 mod engine;
 mod functional;
 mod gfn2;
 mod key;
 mod nwchem;
+mod prepared;
 mod program_error;
 mod qcengine;
+mod solvent;
+mod symmetry;
+mod thermochemistry;
 mod vibrations;
 mod words;
 mod xtb;
@@ -27,23 +32,27 @@ use serde::{Deserialize, Serialize};
 
 pub use atoms::atomic_reference_smiles;
 pub(crate) use atoms::ground_state_unpaired_electrons;
-pub use command::{CommandEngine, EnergyUnit};
+pub use command::CommandEngine;
+pub(crate) use command::unit_error;
 pub use conformer::ConformerSearch;
 pub use engine::QcEngine;
 pub(crate) use engine::programs;
 pub use gfn2::Gfn2;
 pub(crate) use gfn2::VERSION as LIBRARIES;
 pub(crate) use key::key_parts;
-pub use nwchem::{Functions, Nwchem, NwchemTask};
+pub use nwchem::{Functions, Nwchem, NwchemTask, OpenShells};
 pub(crate) use program_error::without_backtrace;
 pub use qcengine::Qcengine;
 pub(crate) use words::WORD_FORMAT;
 pub use words::Words;
-pub use xtb::{Xtb, XtbSolvent, XtbTask};
+pub use solvent::Solvent;
+pub use xtb::{Xtb, XtbTask};
 
-use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
+use crate::chem::{ChemError, Geometry, Molecule, rearrangement};
+pub(crate) use crate::property::UNIT_FORMAT;
 use crate::property::{Dimension, ENERGY, Quantities, built_in};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
+use prepared::PreparedMolecule;
 
 /// Request for the energy of one molecule, or of a free atom.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -75,9 +84,6 @@ pub(crate) const SCRATCH_LINK: &str = "scratch";
 /// Level of theory of the initial geometries that are not from another engine.
 pub(crate) const MMFF94: &str = "MMFF94";
 
-/// Level of the initial geometries of molecules that MMFF94 cannot treat.
-const ETKDG: &str = "ETKDG";
-
 /// Geometry relaxed by another engine: result of the first step of a two-step level.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RelaxedGeometry {
@@ -91,8 +97,9 @@ pub struct RelaxedGeometry {
 /// Result of an engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimResult {
-    /// Total energy in hartree.
-    pub total_energy_hartree: f64,
+    /// Total energy in hartree; None if the method computes other quantities only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_energy_hartree: Option<f64>,
     /// Name of the engine, as in campaigns.
     pub engine: String,
     /// Version of the program or libraries.
@@ -111,7 +118,8 @@ impl SimResult {
     /// All quantities, the total energy among them, by their names in atomic units.
     pub fn all_quantities(&self) -> Quantities {
         let mut quantities = self.quantities.clone();
-        quantities.insert(ENERGY.to_owned(), self.total_energy_hartree);
+        let energy = self.total_energy_hartree;
+        quantities.extend(energy.map(|energy| (ENERGY.to_owned(), energy)));
         quantities
     }
 }
@@ -273,6 +281,14 @@ pub trait Simulator {
     fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
         Vec::new()
     }
+    /// Returns true if it computes ions and molecules with unpaired electrons.
+    fn treats_open_shells_and_ions(&self) -> bool {
+        true
+    }
+    /// Reason for which it cannot compute free atoms; none if it can.
+    fn free_atoms_unknown(&self) -> Option<String> {
+        None
+    }
     /// MPI processes; None if the program is not an MPI program.
     fn ranks(&self) -> Option<Ranks> {
         None
@@ -304,71 +320,9 @@ fn built_in_quantities(names: &[&str]) -> BTreeMap<String, Dimension> {
     names.iter().filter_map(named).collect()
 }
 
-/// A molecule for which a program's input is written.
-struct PreparedMolecule {
-    geometry: Geometry,
-    /// Level of theory of the geometry; None for a free atom and for a geometry of another engine.
-    level: Option<&'static str>,
-    unpaired_electrons: u32,
-}
-
-impl PreparedMolecule {
-    /// Prepares a neutral closed-shell molecule, or a free atom in its ground state.
-    fn new(request: &Request, engine: &str, search: ConformerSearch) -> Result<Self, SimError> {
-        let molecule = Molecule::parse(&request.smiles)?;
-        if let Some(symbol) = molecule.free_atom() {
-            return Ok(Self {
-                unpaired_electrons: free_atom_spin(&molecule, symbol)?,
-                geometry: atom_at_origin(symbol),
-                level: None,
-            });
-        }
-        // Some programs accept an odd number of electrons without an error.
-        require_neutral_closed_shell(&molecule, engine)?;
-        let (geometry, level) = match &request.geometry {
-            Some(RelaxedGeometry {
-                xyz,
-                level_of_theory,
-            }) => {
-                let given = require_elements(Geometry::from_xyz(xyz)?)?;
-                require_same_bonds(&molecule, &given, level_of_theory)?;
-                (given, None)
-            }
-            // Its bonds are compared after the calculation, which may relax it.
-            None => {
-                let conformers = search.run(&molecule, request.seed)?;
-                let level = if conformers.relaxed { MMFF94 } else { ETKDG };
-                (conformer::lowest_geometry(conformers)?, Some(level))
-            }
-        };
-        Ok(Self {
-            geometry,
-            level,
-            unpaired_electrons: 0,
-        })
-    }
-
-    fn multiplicity(&self) -> u32 {
-        self.unpaired_electrons + 1
-    }
-}
-
 /// Default number of embeddings, for the schema.
 fn default_conformers() -> Option<NonZeroU32> {
     Some(CONFORMERS)
-}
-
-/// Refuses a geometry with a symbol that is not an element: programs write symbols, and they are
-/// copied into the input of another program.
-fn require_elements(geometry: Geometry) -> Result<Geometry, SimError> {
-    let mut symbols = geometry.atoms.iter().map(|(symbol, _)| symbol);
-    match symbols.find(|symbol| atomic_number(symbol).is_none()) {
-        Some(symbol) => Err(SimError::Unreadable(format!(
-            "`{}` in the geometry is no element",
-            symbol.escape_default()
-        ))),
-        None => Ok(geometry),
-    }
 }
 
 /// Refuses a geometry that `method` has relaxed to another molecule.
@@ -383,38 +337,5 @@ fn require_same_bonds(
             "{method} turned `{}` into another molecule: it {difference}",
             molecule.canonical_smiles()
         ))),
-    }
-}
-
-/// Refuses charged and open-shell molecules.
-fn require_neutral_closed_shell(molecule: &Molecule, engine: &str) -> Result<(), SimError> {
-    let (charge, electrons) = (molecule.charge(), molecule.electrons());
-    let reason = if charge != 0 {
-        format!("has charge {charge:+}, and {engine} computes neutral molecules only")
-    } else if electrons % 2 == 1 {
-        format!("has {electrons} electrons, and {engine} computes closed shells only")
-    } else {
-        return Ok(());
-    };
-    let smiles = molecule.canonical_smiles();
-    Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
-}
-
-/// Number of unpaired electrons of a free atom, which must be neutral and of an element with a
-/// known ground state.
-fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
-    match ground_state_unpaired_electrons(symbol) {
-        Some(unpaired) if molecule.charge() == 0 => Ok(unpaired),
-        _ => Err(SimError::Unsupported(format!(
-            "`{}` is not a neutral main-group atom",
-            molecule.canonical_smiles()
-        ))),
-    }
-}
-
-/// Geometry of a single atom, at the origin.
-fn atom_at_origin(symbol: &str) -> Geometry {
-    Geometry {
-        atoms: vec![(symbol.to_owned(), [0.0; 3])],
     }
 }

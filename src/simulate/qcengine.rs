@@ -11,13 +11,17 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::basis::{self, Basis};
+use super::dipole::dipole_length;
+use super::electrons::{ElectronicState, is_zero};
 use super::program_error::error_sentence;
 use super::words::Words;
 use super::{ConformerSearch, EMBED_TIMEOUT, MMFF94, default_conformers};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
-use super::{PreparedMolecule, SettingFault, Simulator, electrons, gfn2, require_same_bonds};
+use super::{PreparedMolecule, SettingFault, Simulator, built_in_quantities, electrons, gfn2};
+use super::{require_same_bonds};
 use crate::chem::units::{angstrom_to_bohr, bohr_to_angstrom};
 use crate::chem::{Geometry, Molecule};
+use crate::property::{DIPOLE, Dimension, ENERGY};
 
 pub(super) const NAME: &str = "qcengine";
 const INPUT: &str = "qcschema.json";
@@ -33,6 +37,15 @@ pub struct Qcengine {
     /// Name of the basis set, if the method has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub basis: Option<Words>,
+    /// Elementary charges added to those of the molecule: 1 for the cation, -1 for the anion.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schemars(range(min = -10, max = 10))]
+    pub charge: i32,
+    /// Spin multiplicity, 2S + 1; if not given, that of the unpaired electrons in the SMILES, or
+    /// else the lowest possible.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(max = 20))]
+    pub multiplicity: Option<NonZeroU32>,
     /// Keywords that QCEngine passes to the program.
     #[serde(default)]
     pub keywords: BTreeMap<String, Value>,
@@ -80,10 +93,12 @@ struct QcResult {
     error: Option<QcError>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
 struct Properties {
     calcinfo_nalpha: Option<u32>,
     calcinfo_nbeta: Option<u32>,
+    /// About the origin, in atomic units.
+    scf_dipole_moment: Option<[f64; 3]>,
 }
 
 impl Properties {
@@ -120,6 +135,14 @@ impl Simulator for Qcengine {
 
     fn requirement(&self) -> Option<Requirement> {
         Some(requirement())
+    }
+
+    fn quantities(&self) -> BTreeMap<String, Dimension> {
+        // QCEngine reads no dipole moment from an energy of NWChem.
+        match self.drives("nwchem") {
+            true => built_in_quantities(&[ENERGY]),
+            false => built_in_quantities(&[ENERGY, DIPOLE]),
+        }
     }
 
     fn conformer_search(&self) -> ConformerSearch {
@@ -164,7 +187,7 @@ impl Simulator for Qcengine {
             let level = self.level(MMFF94);
             return gfn2::free_atom(&molecule, symbol, NAME, &level).map(PreparedSimulation::Done);
         }
-        let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
+        let prepared = PreparedMolecule::new(request, self.conformer_search(), self.state())?;
         let atoms = &prepared.geometry.atoms;
         let symbols: Vec<&str> = atoms.iter().map(|(symbol, _)| symbol.as_str()).collect();
         let positions = atoms.iter().flat_map(|(_, position)| *position);
@@ -184,7 +207,7 @@ impl Simulator for Qcengine {
                 "schema_version": 2,
                 "symbols": symbols,
                 "geometry": geometry,
-                "molecular_charge": 0,
+                "molecular_charge": prepared.charge,
                 "molecular_multiplicity": prepared.multiplicity(),
                 "fix_com": true,
                 "fix_orientation": true,
@@ -236,11 +259,14 @@ impl Simulator for Qcengine {
             .provenance
             .ok_or_else(|| unreadable("no `provenance`"))?;
         let molecule = result.molecule.ok_or_else(|| unreadable("no `molecule`"))?;
-        let reported = result
-            .properties
-            .and_then(|properties| properties.electrons());
-        if let Some(reported) = reported {
-            self.compare_electrons(&molecule.symbols, reported)?;
+        let properties = result.properties.unwrap_or_default();
+        let requested = Molecule::parse(&request.smiles)?;
+        let charge = match requested.free_atom() {
+            Some(_) => 0,
+            None => self.state().total_charge(&requested),
+        };
+        if let Some(reported) = properties.electrons() {
+            self.compare_electrons(&molecule.symbols, charge, reported)?;
         }
         let geometry = molecule
             .geometry()
@@ -249,12 +275,13 @@ impl Simulator for Qcengine {
             .return_result
             .filter(|energy| energy.is_finite())
             .ok_or_else(|| unreadable("`return_result` is no energy"))?;
-        let requested = Molecule::parse(&request.smiles)?;
         require_same_bonds(&requested, &geometry, request.geometry_level())?;
         electrons::require_possible(NAME, &requested, energy)?;
+        let dipole = properties.scf_dipole_moment;
+        let dipole = dipole.and_then(|about_origin| dipole_length(about_origin, charge, &geometry));
         Ok(SimResult {
-            quantities: Default::default(),
-            total_energy_hartree: energy,
+            quantities: dipole.map(|d| (DIPOLE.to_owned(), d)).into_iter().collect(),
+            total_energy_hartree: Some(energy),
             engine: NAME.to_owned(),
             version: [Some(provenance.creator), provenance.version]
                 .into_iter()
@@ -268,6 +295,13 @@ impl Simulator for Qcengine {
 }
 
 impl Qcengine {
+    fn state(&self) -> ElectronicState {
+        ElectronicState {
+            charge: self.charge,
+            multiplicity: self.multiplicity,
+        }
+    }
+
     /// Returns true if QCEngine drives this program.
     fn drives(&self, program: &str) -> bool {
         self.program.as_str().eq_ignore_ascii_case(program)
@@ -275,14 +309,19 @@ impl Qcengine {
 
     /// Refuses a calculation whose number of electrons is not that of the molecule, without the
     /// cores that its basis set replaces. Sets that NWChem does not have are not checked.
-    fn compare_electrons(&self, symbols: &[String], reported: u32) -> Result<(), SimError> {
+    fn compare_electrons(
+        &self,
+        symbols: &[String],
+        charge: i32,
+        reported: u32,
+    ) -> Result<(), SimError> {
         let name = self.basis.as_ref().map_or("", Words::as_str);
         let Some(basis) = Basis::find(name) else {
             return Ok(());
         };
         let symbols = || symbols.iter().map(String::as_str);
         let replaced = symbols().map(|symbol| basis.replaced(symbol)).sum();
-        electrons::compare(NAME, symbols(), replaced, reported)
+        electrons::compare(NAME, symbols(), charge, replaced, reported)
     }
 }
 
@@ -300,7 +339,7 @@ impl QcMolecule {
     }
 }
 
-/// Keywords with which a program treats a free atom unrestricted, if that is not its default.
+/// Keywords with which a program treats unpaired electrons unrestricted, if that is not its default.
 fn unrestricted(program: &str) -> Vec<(&'static str, Value)> {
     match program {
         "nwchem" => vec![("scf__uhf", json!(true))],

@@ -10,13 +10,15 @@ use std::path::Path;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::electrons::ElectronicState;
+use super::electrons::{ElectronicState, is_zero};
 use super::program_error::error_sentence;
+use super::prepared::free_atom_spin;
+use super::solvent::Solvent;
 use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, default_conformers};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
-use super::{PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds};
-use crate::chem::{Geometry, Molecule};
-use crate::property::{DIPOLE, Dimension, ENERGY, GAP, HOMO, LUMO};
+use super::{PreparedMolecule, Simulator, electrons, gfn2, require_same_bonds, thermochemistry};
+use crate::chem::{Geometry, Molecule, atomic_mass};
+use crate::property::{DIPOLE, Dimension, ENERGY, GAP, HOMO, LUMO, THERMOCHEMICAL};
 
 mod output;
 
@@ -24,6 +26,9 @@ pub(super) const NAME: &str = "xtb";
 const LEVEL: &str = "GFN2-xTB";
 const INPUT: &str = "mol.xyz";
 const OPTIMISED: &str = "xtbopt.xyz";
+const CONTROL: &str = "xtb.inp";
+/// Version 6.5.1 aborts while it looks for the symmetry of a linear molecule.
+const WITHOUT_SYMMETRY: &str = "$symmetry\n   maxat=0\n$end\n";
 
 /// Settings of the engine `xtb`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -38,20 +43,21 @@ pub struct Xtb {
     /// Time limit of all embeddings of a molecule together, in whole seconds. A molecule that
     /// exceeds it fails for want of a geometry.
     pub embed_timeout_seconds: NonZeroU32,
-    /// Relaxation of the geometry, or a single point.
+    /// Calculation to run.
     #[serde(skip_serializing_if = "XtbTask::is_default")]
     pub task: XtbTask,
     /// Elementary charges added to those of the molecule: 1 for the cation, -1 for the anion.
     #[serde(skip_serializing_if = "is_zero")]
     #[schemars(range(min = -10, max = 10))]
     pub charge: i32,
-    /// Spin multiplicity, 2S + 1; the lowest possible if not given.
+    /// Spin multiplicity, 2S + 1; if not given, that of the unpaired electrons in the SMILES, or
+    /// else the lowest possible.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(max = 20))]
     pub multiplicity: Option<NonZeroU32>,
     /// Solvent of the implicit solvation model ALPB; none for the gas phase.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub solvent: Option<XtbSolvent>,
+    pub solvent: Option<Solvent>,
 }
 
 /// Calculation of the engine `xtb`.
@@ -63,54 +69,14 @@ pub enum XtbTask {
     Optimize,
     /// The geometry is that of MMFF94, or of the method that `geometry` names.
     Energy,
+    /// The geometry is relaxed, and its harmonic vibrations are computed.
+    Frequencies,
 }
 
 impl XtbTask {
     fn is_default(&self) -> bool {
         *self == Self::default()
     }
-}
-
-/// Solvents for which xtb 6.5.1 has ALPB parameters with GFN2-xTB.
-///
-/// S. Ehlert et al., J. Chem. Theory Comput. 17, 4250 (2021).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "lowercase")]
-#[allow(missing_docs)]
-pub enum XtbSolvent {
-    Acetone,
-    Acetonitrile,
-    Aniline,
-    Benzaldehyde,
-    Benzene,
-    Ch2cl2,
-    Chcl3,
-    Cs2,
-    Dioxane,
-    Dmf,
-    Dmso,
-    Ether,
-    Ethylacetate,
-    Hexane,
-    Methanol,
-    Nitromethane,
-    Octanol,
-    Phenol,
-    Toluene,
-    Thf,
-    Water,
-}
-
-impl XtbSolvent {
-    /// Name that xtb and campaigns use.
-    fn name(self) -> String {
-        format!("{self:?}").to_lowercase()
-    }
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)]
-fn is_zero(number: &i32) -> bool {
-    *number == 0
 }
 
 impl Default for Xtb {
@@ -144,8 +110,13 @@ impl Xtb {
 
     fn arguments(&self, total_charge: i32, unpaired_electrons: u32) -> Vec<String> {
         let mut argv = ["xtb", INPUT, "--gfn", "2"].map(str::to_owned).to_vec();
-        if self.task == XtbTask::Optimize {
-            argv.push("--opt".to_owned());
+        argv.extend(match self.task {
+            XtbTask::Optimize => Some("--opt".to_owned()),
+            XtbTask::Energy => None,
+            XtbTask::Frequencies => Some("--ohess".to_owned()),
+        });
+        if self.task == XtbTask::Frequencies {
+            argv.extend(["--input", CONTROL].map(str::to_owned));
         }
         if total_charge != 0 {
             argv.extend(["--chrg".to_owned(), total_charge.to_string()]);
@@ -162,7 +133,7 @@ impl Xtb {
     /// The relaxed geometry, or the one that xtb was given.
     fn resulting_geometry(&self, outputs: &Outputs) -> Result<Geometry, SimError> {
         let file = match self.task {
-            XtbTask::Optimize => OPTIMISED,
+            XtbTask::Optimize | XtbTask::Frequencies => OPTIMISED,
             XtbTask::Energy => INPUT,
         };
         let xyz = fs::read_to_string(outputs.dir.join(file))
@@ -173,18 +144,27 @@ impl Xtb {
 
 impl Simulator for Xtb {
     fn level(&self, geometry: &str) -> String {
-        match self.task {
-            XtbTask::Optimize => self.energy_level(),
-            XtbTask::Energy => format!("{}//{geometry}", self.energy_level()),
+        match self.relaxes() {
+            true => self.energy_level(),
+            false => format!("{}//{geometry}", self.energy_level()),
         }
     }
 
     fn relaxes(&self) -> bool {
-        self.task == XtbTask::Optimize
+        self.task != XtbTask::Energy
     }
 
     fn quantities(&self) -> BTreeMap<String, Dimension> {
-        super::built_in_quantities(&[ENERGY, HOMO, LUMO, GAP, DIPOLE])
+        let mut names = vec![ENERGY, HOMO, LUMO, GAP, DIPOLE];
+        if self.task == XtbTask::Frequencies {
+            names.extend(THERMOCHEMICAL);
+        }
+        super::built_in_quantities(&names)
+    }
+
+    fn free_atoms_unknown(&self) -> Option<String> {
+        self.solvent
+            .map(|solvent| format!("free atoms in {} are not known", solvent.name()))
     }
 
     fn requirement(&self) -> Option<Requirement> {
@@ -199,7 +179,7 @@ impl Simulator for Xtb {
         ConformerSearch {
             conformers: self.conformers,
             embed_timeout_seconds: self.embed_timeout_seconds,
-            needs_mmff94: self.task == XtbTask::Energy,
+            needs_mmff94: !self.relaxes(),
         }
     }
 
@@ -213,16 +193,28 @@ impl Simulator for Xtb {
                 let message = format!("the free atom {symbol} in {solvent} is not known");
                 return Err(SimError::Unsupported(message));
             }
-            return gfn2::free_atom(&molecule, symbol, NAME, LEVEL).map(PreparedSimulation::Done);
+            let mut atom = gfn2::free_atom(&molecule, symbol, NAME, LEVEL)?;
+            if self.task == XtbTask::Frequencies
+                && let (Some(energy), Some(mass)) =
+                    (atom.total_energy_hartree, atomic_mass(symbol))
+            {
+                let multiplicity = free_atom_spin(&molecule, symbol)? + 1;
+                let thermochemistry = thermochemistry::of_an_atom(mass, multiplicity);
+                atom.quantities = thermochemistry.quantities(energy);
+            }
+            return Ok(PreparedSimulation::Done(atom));
         }
-        let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
-        let unpaired_electrons = self.state().unpaired_electrons(&molecule)?;
-        let argv = self.arguments(molecule.charge() + self.charge, unpaired_electrons);
+        let prepared = PreparedMolecule::new(request, self.conformer_search(), self.state())?;
+        let argv = self.arguments(prepared.charge, prepared.unpaired_electrons);
+        let mut files = vec![(INPUT.to_owned(), prepared.geometry.to_xyz(&request.smiles))];
+        if self.task == XtbTask::Frequencies {
+            files.push((CONTROL.to_owned(), WITHOUT_SYMMETRY.to_owned()));
+        }
         Ok(PreparedSimulation::Program(Program {
             parallel: false,
             argv,
             env: vec![("OMP_NUM_THREADS".to_owned(), "1".to_owned())],
-            files: vec![(INPUT.to_owned(), prepared.geometry.to_xyz(&request.smiles))],
+            files,
         }))
     }
 
@@ -248,11 +240,18 @@ impl Simulator for Xtb {
         electrons::require_possible(NAME, &molecule, energy)?;
         let reported = reported_electrons(&outputs.stdout)
             .ok_or_else(|| unreadable("no number of electrons in its output"))?;
-        compare_electrons(&molecule, self.charge, reported)?;
+        let charge = self.state().total_charge(&molecule);
+        compare_electrons(&molecule, charge, reported)?;
         require_same_bonds(&molecule, &geometry, NAME)?;
+        let mut quantities = output::quantities(&outputs.stdout, charge, &geometry);
+        if self.task == XtbTask::Frequencies {
+            let multiplicity = self.state().unpaired_electrons(&molecule)? + 1;
+            let found = output::thermochemistry(outputs, &geometry, multiplicity)?;
+            quantities.extend(found.quantities(energy));
+        }
         Ok(SimResult {
-            quantities: output::quantities(&outputs.stdout),
-            total_energy_hartree: energy,
+            quantities,
+            total_energy_hartree: Some(energy),
             engine: NAME.to_owned(),
             version: version(&outputs.stdout)
                 .ok_or_else(|| unreadable("no version in its output"))?,
@@ -262,7 +261,8 @@ impl Simulator for Xtb {
     }
 }
 
-/// Refuses a calculation whose number of electrons is not that of the molecule's valence shells.
+/// Refuses a calculation whose number of electrons is not that of the molecule's valence shells at
+/// this total charge.
 fn compare_electrons(molecule: &Molecule, charge: i32, reported: u32) -> Result<(), SimError> {
     let counts = molecule.element_counts();
     let of = |(symbol, count): (&String, &usize)| {

@@ -1,11 +1,12 @@
-"""Harmonic zero-point energies from analytic Hessians by PySCF, for tests/simulate_nwchem.rs and src/simulate/vibrations.rs.
+"""Harmonic vibrations and thermochemistry from analytic Hessians by PySCF, for tests/simulate_nwchem.rs and src/simulate/vibrations.rs.
 
     pip install pyscf==2.14.0 geometric==1.1.1
     python tests/goldens/simulate_vibrations.py
 
 HF/3-21G, masses of the most abundant isotopes. Each geometry is relaxed by geomeTRIC, then its Hessian is computed as it is
 and, of a linear molecule, bent at one atom by 1e-4 degrees. The zero-point energy is half the sum over the
-3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected.
+3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected. `enthalpy` and `gibbs` at 298.15 K and 1 atm, without the electronic energy, are of PySCF's `thermo`, whose
+masses are those of the natural mixtures of isotopes, with the degeneracy of the spin. Open shells are unrestricted.
 """
 
 import json
@@ -15,10 +16,12 @@ import numpy as np
 import pyscf
 from pyscf import gto, scf
 from pyscf.geomopt.geometric_solver import optimize
+from pyscf.hessian import thermo
 
 OUT = pathlib.Path(__file__).with_name("simulate_vibrations.json")
 DALTON = 1822.888486209
-# SMILES, guess in angstrom, whether it is linear.
+TEMPERATURE, PRESSURE = 298.15, 101325.0
+# SMILES, guess in angstrom, whether it is linear, unpaired electrons if there are any.
 MOLECULES = [
     ("N#N", "N 0 0 0; N 0 0 1.1", True),
     ("F", "F 0 0 0; H 0 0 0.94", True),
@@ -28,27 +31,43 @@ MOLECULES = [
     ("O=C=C=C=O", "O 0 0 -2.42; C 0 0 -1.26; C 0 0 0; C 0 0 1.26; O 0 0 2.42", True),
     ("O", "O 0 0 0; H 0 0.76 0.59; H 0 -0.76 0.59", False),
     ("C=O", "C 0 0 0; O 0 0 1.2; H 0 0.93 -0.55; H 0 -0.93 -0.55", False),
+    ("N", "N 0 0 0.1; H 0.94 0 -0.27; H -0.47 0.814 -0.27; H -0.47 -0.814 -0.27", False),
+    ("C", "C 0 0 0; H 0.63 0.63 0.63; H 0.63 -0.63 -0.63; H -0.63 0.63 -0.63; H -0.63 -0.63 0.63", False),
+    ("[CH3]", "C 0 0 0; H 1.08 0 0; H -0.54 0.935 0; H -0.54 -0.935 0", False, 1),
+    ("[O][O]", "O 0 0 0; O 0 0 1.21", True, 2),
 ]
 
 
 def hessian(mol):
-    """Hartree-Fock energy, and the Hessian in hartree/bohr^2."""
-    field = scf.RHF(mol)
+    """Hartree-Fock calculation, and the Hessian in hartree/bohr^2."""
+    field = hartree_fock(mol)
     field.conv_tol = 1e-12
     field.kernel()
     blocks = field.Hessian().kernel()
     size = 3 * mol.natm
-    return field.e_tot, np.transpose(blocks, (0, 2, 1, 3)).reshape(size, size)
+    return field, blocks, np.transpose(blocks, (0, 2, 1, 3)).reshape(size, size)
+
+
+def hartree_fock(mol):
+    return scf.UHF(mol) if mol.spin else scf.RHF(mol)
+
+
+def thermochemistry(field, blocks):
+    """Enthalpy and Gibbs energy without the electronic energy."""
+    modes = thermo.harmonic_analysis(field.mol, blocks)
+    found = thermo.thermo(field, modes["freq_au"], TEMPERATURE, PRESSURE)
+    return tuple(float(found[name][0] - field.e_tot) for name in ("H_tot", "G_tot"))
 
 
 def main():
     entries = []
-    for smiles, guess, is_linear in MOLECULES:
-        mol = gto.M(atom=guess, basis="3-21g", cart=True, verbose=0)
-        field = scf.RHF(mol)
+    for smiles, guess, is_linear, *unpaired in MOLECULES:
+        mol = gto.M(atom=guess, basis="3-21g", cart=True, verbose=0, spin=sum(unpaired))
+        field = hartree_fock(mol)
         field.conv_tol = 1e-11
         mol = optimize(field, convergence_gmax=1e-6, convergence_grms=1e-6)
-        energy, matrix = hessian(mol)
+        field, blocks, matrix = hessian(mol)
+        enthalpy, gibbs = thermochemistry(field, blocks)
         masses = mol.atom_mass_list(isotope_avg=False)
         weights = np.sqrt(np.repeat(masses, 3) * DALTON)
         curvatures = np.linalg.eigvalsh(matrix / np.outer(weights, weights))
@@ -56,8 +75,11 @@ def main():
         zero_point = 0.5 * np.sum(np.sqrt(curvatures[-count:]))
         entry = {
             "smiles": smiles,
-            "energy_hartree": energy,
+            "multiplicity": mol.spin + 1,
+            "energy_hartree": field.e_tot,
             "zero_point_hartree": zero_point,
+            "enthalpy": enthalpy,
+            "gibbs": gibbs,
             "modes": count,
             "masses": [float(m) for m in masses],
             "geometries": [],
@@ -70,10 +92,10 @@ def main():
             shapes.append(bent)
         for positions in shapes:
             shaped = mol.set_geom_(positions, unit="bohr", inplace=False)
-            _, matrix = hessian(shaped)
+            _, _, matrix = hessian(shaped)
             triangle = [float(f"{matrix[i, j]:.9g}") for i in range(len(matrix)) for j in range(i + 1)]
             entry["geometries"].append({"bohr": positions.tolist(), "hessian": triangle})
-        print(smiles, energy, zero_point, flush=True)
+        print(smiles, field.e_tot, zero_point, enthalpy, gibbs, flush=True)
         entries.append(entry)
     lines = ",\n".join(f"    {json.dumps(entry)}" for entry in entries)
     origin = json.dumps(f"PySCF {pyscf.__version__}, tests/goldens/simulate_vibrations.py")

@@ -8,7 +8,7 @@ use crate::config::duration::{self, Duration};
 use crate::config::keywords::plain;
 use crate::config::site::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 use crate::config::tree::{TreeNode, Value};
-use crate::simulate::{WORD_FORMAT, Words};
+use crate::simulate::{UNIT_FORMAT, WORD_FORMAT, Words, unit_error};
 
 /// Checks that a value is one of these words.
 pub(super) fn check_word(words: &[&str], node: &TreeNode, path: &str) -> Option<Diagnostic> {
@@ -90,6 +90,11 @@ fn check_format(schema: &Json, text: &str, node: &TreeNode, path: &str) -> Optio
             text.parse::<Memory>().map(drop),
             "amounts look like `192 GiB` or `auto`",
         ),
+        UNIT_FORMAT => {
+            // Its message quotes the text itself.
+            let message = format!("{}: {}", named(path), unit_error(text)?);
+            return Some(error(node, message).hint_if(from_param(node)));
+        }
         _ => return None,
     };
     let why = parsed.err()?;

@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use handlebars::Handlebars;
 use serde_json::json;
 
-use super::{Functions, NAME, Nwchem, NwchemTask};
+use super::{Functions, NAME, Nwchem, NwchemTask, OpenShells, Solvent};
 use crate::simulate::basis::Basis;
 use crate::simulate::{PreparedMolecule, SCRATCH_LINK, SimError};
 
@@ -36,6 +36,8 @@ impl Nwchem {
         let data = json!({
             "atoms": atoms.iter().map(line).collect::<Vec<_>>(),
             "basis": self.basis,
+            "charge": prepared.charge,
+            "dielectric": self.solvent.map(Solvent::dielectric_constant),
             "functional": self.functional(),
             "functions": self.functions(),
             "frequencies": task == NwchemTask::Frequencies,
@@ -44,6 +46,8 @@ impl Nwchem {
             "memory_mb": self.memory_mb,
             "multiplicity": prepared.multiplicity(),
             "optimize": task != NwchemTask::Energy,
+            "open_shell": prepared.unpaired_electrons > 0,
+            "restricted": self.open_shells == OpenShells::Restricted,
             "potentials": self.potentials(prepared),
             // Its input cannot contain paths with a blank, `:`, `;` or `#`.
             "scratch": scratch.map_or(".", |_| SCRATCH_LINK),

@@ -4,8 +4,11 @@ use std::fs;
 
 use super::Nwchem;
 use crate::chem::Geometry;
+use crate::property::{DIPOLE, GAP, HOMO, LUMO, Quantities};
+use crate::simulate::dipole::dipole_length;
 use crate::simulate::program_error::error_sentence;
-use crate::simulate::vibrations::{Nucleus, zero_point_energy};
+use crate::simulate::thermochemistry::{Thermochemistry, of_a_molecule};
+use crate::simulate::vibrations::Nucleus;
 use crate::simulate::{Outputs, SimError};
 
 /// File of the Hessian, in NWChem's `permanent_dir`, named after `start molecule`.
@@ -30,9 +33,14 @@ pub(super) fn tasks(stdout: &str) -> Vec<&str> {
     stdout.split("NWChem Input Module").skip(1).collect()
 }
 
-/// Zero-point energy in hartree, from the Hessian. NWChem's own lacks a vibration for molecules
-/// that are linear but for rounding errors, since it projects out six motions.
-pub(super) fn vibrational_energy(text: &str, outputs: &Outputs) -> Result<f64, SimError> {
+/// Zero-point energy, enthalpy and Gibbs energy, from the Hessian. NWChem's own zero-point energy
+/// lacks a vibration for molecules that are linear but for rounding errors, since it projects out
+/// six motions, and its symmetry number is always 1 for geometries without `autosym`.
+pub(super) fn thermochemistry(
+    text: &str,
+    outputs: &Outputs,
+    multiplicity: u32,
+) -> Result<Thermochemistry, SimError> {
     let unreadable = |what: String| SimError::Unreadable(format!("nwchem: {what}"));
     let nuclei = nuclei(text).ok_or_else(|| unreadable("no masses in its output".into()))?;
     let file = fs::read_to_string(outputs.dir.join(HESSIAN))
@@ -40,7 +48,7 @@ pub(super) fn vibrational_energy(text: &str, outputs: &Outputs) -> Result<f64, S
     let numbers = file.split_whitespace().map(fortran_number);
     let triangle = numbers.collect::<Option<Vec<f64>>>();
     let triangle = triangle.ok_or_else(|| unreadable(format!("{HESSIAN} holds no numbers")))?;
-    zero_point_energy(&nuclei, &triangle)
+    of_a_molecule(&nuclei, &triangle, multiplicity)
         .map_err(|e| SimError::NotConverged(format!("nwchem: {e}")))
 }
 
@@ -65,6 +73,74 @@ fn nuclei(text: &str) -> Option<Vec<Nucleus>> {
 fn fortran_number(word: &str) -> Option<f64> {
     let number: f64 = word.replace(['D', 'd'], "e").parse().ok()?;
     number.is_finite().then_some(number)
+}
+
+/// Orbital energies and dipole moment of the last calculation of a task, in atomic units; missing
+/// ones are left out. The charge is the total one.
+///
+/// With unpaired electrons the highest occupied and the lowest unoccupied orbital are those of
+/// either spin.
+pub(super) fn quantities(text: &str, charge: i32, geometry: &Geometry) -> Quantities {
+    let (homo, lumo) = frontier(text);
+    let gap = homo.zip(lumo).map(|(homo, lumo)| lumo - homo);
+    let found = [
+        (HOMO, homo),
+        (LUMO, lumo),
+        (GAP, gap),
+        (DIPOLE, dipole(text, charge, geometry)),
+    ];
+    let found = found.into_iter();
+    found
+        .filter_map(|(name, value)| Some((name.to_owned(), value?)))
+        .collect()
+}
+
+/// Energies of the highest occupied and the lowest unoccupied orbital, from the last tables `Final
+/// Molecular Orbital Analysis`, of each spin where there are two.
+fn frontier(text: &str) -> (Option<f64>, Option<f64>) {
+    let titles = ["Final Molecular", "Final Alpha Molecular", "Final Beta Molecular"];
+    let tables = titles.iter().filter_map(|title| {
+        let title = format!("{title} Orbital Analysis");
+        let (_, table) = text.rsplit_once(&title)?;
+        // The table ends where another one begins.
+        Some(table.split("Orbital Analysis").next().unwrap_or(table))
+    });
+    let (mut homo, mut lumo) = (None, None);
+    for line in tables.flat_map(str::lines) {
+        let Some((occupation, energy)) = orbital(line) else {
+            continue;
+        };
+        if occupation > 0.5 {
+            homo = Some(homo.map_or(energy, |highest: f64| highest.max(energy)));
+        } else {
+            lumo = Some(lumo.map_or(energy, |lowest: f64| lowest.min(energy)));
+        }
+    }
+    (homo, lumo)
+}
+
+/// Occupation and energy in `Vector    5  Occ=2.000000D+00  E=-7.448940D-01`.
+fn orbital(line: &str) -> Option<(f64, f64)> {
+    let rest = line.trim_start().strip_prefix("Vector")?;
+    let (_, rest) = rest.split_once("Occ=")?;
+    let (occupation, rest) = rest.split_once("E=")?;
+    let energy = rest.split_whitespace().next()?;
+    Some((fortran_number(occupation.trim())?, fortran_number(energy)?))
+}
+
+/// From the first moments in the last table `Multipole analysis of the density`, which are about the
+/// origin of the geometry.
+fn dipole(text: &str, charge: i32, geometry: &Geometry) -> Option<f64> {
+    let (_, table) = text.rsplit_once("Multipole analysis of the density")?;
+    let rows = table.lines().filter_map(|line| {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        match words.as_slice() {
+            ["1", "1" | "0", "1" | "0", "1" | "0", total, ..] => fortran_number(total),
+            _ => None,
+        }
+    });
+    let moments: Vec<f64> = rows.take(3).collect();
+    dipole_length(moments.try_into().ok()?, charge, geometry)
 }
 
 /// Number of electrons in the calculation, as printed by the modules `scf` (restricted,
