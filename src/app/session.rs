@@ -21,7 +21,7 @@ use super::job_chain::{self, CurrentJob};
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
-use super::settings_changes::SettingsChanges;
+use super::settings_changes::{self, SettingsChanges};
 use super::{audit, cache, report_page, requirements, run_dir, signals};
 use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
@@ -33,6 +33,7 @@ use crate::exec::{Scratch, Secrets};
 use crate::plan::{Direction, Plan};
 use crate::report;
 use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
+use crate::task::StoppedBy;
 
 /// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
 /// generator.
@@ -54,6 +55,8 @@ pub struct LockedRun {
     _lock: File,
     loaded: LoadedCampaign,
     plan: Plan,
+    /// Text of the campaign with the values of `--set`; none without such values.
+    changed_campaign: Option<String>,
 }
 
 impl LockedRun {
@@ -74,26 +77,46 @@ impl LockedRun {
             _lock: lock,
             loaded,
             plan,
+            changed_campaign: None,
         })
     }
 
-    /// Locks and reads the directory of an existing run. `notify` receives one line for each file
-    /// that was restored.
+    /// Locks and reads the directory of an existing run, with values of `--set`, `KEY=VALUE`.
+    /// `notify` receives one line for each file that was restored.
     ///
     /// # Errors
     ///
-    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign or
-    /// site is wrong, or if a program that the campaign needs is missing.
-    pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
+    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign, its
+    /// site or a value is wrong, or if a program that the campaign needs is missing.
+    pub async fn open(
+        dir: &Path,
+        set: &[String],
+        notify: &mut dyn FnMut(&str),
+    ) -> Result<Self, CommandError> {
         let dir = run_dir::existing(dir)?;
         run_dir::refuse_first_version(&dir).await?;
         let lock = run_dir::lock(&dir)?;
-        let (loaded, plan) = requirements::programs(run_dir::load(&dir, notify).await?)?;
+        run_dir::settle_campaign(&dir).await?;
+        run_dir::refuse_params(&dir, set)?;
+        let loaded = run_dir::load_with(&dir, set, notify).await?;
+        let (loaded, plan) = requirements::programs(loaded)?;
+        let changed_campaign = match set {
+            [] => None,
+            set => {
+                let text = run_dir::campaign_text(&dir)?;
+                Some(settings_changes::with_values_set(
+                    &text,
+                    set,
+                    &loaded.campaign,
+                )?)
+            }
+        };
         Ok(Self {
             dir,
             _lock: lock,
             loaded,
             plan,
+            changed_campaign,
         })
     }
 
@@ -134,14 +157,20 @@ impl LockedRun {
     /// before.
     async fn verify(self, accept_changes: bool) -> Result<VerifiedRun, CommandError> {
         let Self {
-            dir, loaded, plan, ..
+            dir,
+            loaded,
+            plan,
+            changed_campaign,
+            ..
         } = &self;
         start_log(dir)?;
         audit::verify_if_small(dir, plan).await?;
         let mut store = open_store(dir, &loaded.campaign, plan).await?;
         store.hold([dir.join(run_dir::LOCK)])?;
         let campaign = &loaded.campaign;
-        let settings = SettingsChanges::find(dir, &mut store, campaign, accept_changes).await?;
+        let set = changed_campaign.clone();
+        let settings =
+            SettingsChanges::find(dir, &mut store, campaign, accept_changes, set).await?;
         Ok(VerifiedRun {
             run: self,
             store,
@@ -197,7 +226,6 @@ impl VerifiedRun {
             run,
             driver,
             drawn,
-            settings,
             submit: job.map(|(submit, _)| submit),
         })
     }
@@ -208,7 +236,6 @@ struct PreparedRun {
     run: LockedRun,
     driver: Driver<TaskRun>,
     drawn: InitialMolecules,
-    settings: SettingsChanges,
     /// Settings of the job in which this process runs; none outside of one.
     submit: Option<Submit>,
 }
@@ -222,9 +249,8 @@ impl PreparedRun {
     ) -> Result<FinishedRun, CommandError> {
         let Self {
             run,
-            driver,
+            mut driver,
             drawn,
-            settings,
             submit,
         } = self;
         let job = match submit.filter(|_| !driver.is_ended()) {
@@ -236,11 +262,13 @@ impl PreparedRun {
             None => None,
         };
         let mut monitor = RunMonitor { observer, job };
-        let (ending, mut store) = driver.run(drawn, interrupts, &mut monitor).await?;
-        monitor.observer.finish();
-        if settings.fact.is_some() {
-            settings.save(&mut store).await?;
+        if let Some(text) = &run.changed_campaign {
+            run_dir::write_new_campaign(&run.dir, text)?;
         }
+        driver.begin(drawn).await?;
+        run_dir::settle_campaign(&run.dir).await?;
+        let (ending, store) = driver.run(interrupts, &mut monitor).await?;
+        monitor.observer.finish();
         Ok(FinishedRun {
             job: monitor.job,
             run,
@@ -306,22 +334,11 @@ async fn driver(
         executors,
         time: job.map(|(submit, walltime)| job_chain::time_left(submit, *walltime)),
     };
-    let plan = Plan {
-        stop: settings.initial_stop.clone(),
-        ..plan.clone()
-    };
-    let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
+    let plan = settings.initial.applied_to(plan);
     let (engine, program) = (Engine::new(plan), TaskRun { executable });
-    let mut driver = Driver::new(engine, store, context, received, program, wall_time).await?;
-    if driver.is_ended() && settings.fact.is_some() {
-        let message = format!(
-            "the run in `{}` has ended: its settings can no longer change",
-            dir.display()
-        );
-        let hint = "restore the old ones, or start a new run";
-        return Err(CommandError::with_hint(message, hint));
-    }
-    driver.change(settings.fact.clone());
+    let mut driver = Driver::new(engine, store, context, received, program).await?;
+    refuse_without_effect(run, settings, &driver)?;
+    driver.change(settings.change.clone());
     let variables = host_environment().variables;
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
@@ -330,6 +347,46 @@ async fn driver(
         Some(cache) => driver.with_cache(cache),
         None => driver,
     })
+}
+
+/// Refuses changes of a run that has ended and would end again at once.
+fn refuse_without_effect(
+    run: &LockedRun,
+    settings: &SettingsChanges,
+    driver: &Driver<TaskRun>,
+) -> Result<(), CommandError> {
+    let Some(ended) = driver.stopped_by() else {
+        return Ok(());
+    };
+    let again = match (&settings.change, &run.changed_campaign) {
+        (Some(change), _) => driver.would_end(change),
+        // The values are those that the run has.
+        (None, Some(_)) => Some(ended),
+        (None, None) => None,
+    };
+    let Some(again) = again else {
+        return Ok(());
+    };
+    let progress = driver.progress();
+    let message = format!(
+        "the run in `{}` has ended ({}), and with these settings it would end again at once ({}): \
+         nothing was changed",
+        run.dir.display(),
+        ended.sentence(),
+        again.sentence()
+    );
+    let hint = match again {
+        StoppedBy::Evaluations => format!(
+            "give `stop.evaluations` a higher number: the run has {} evaluations, those of stages \
+             outside of the loops included",
+            progress.evaluations
+        ),
+        StoppedBy::Completed => "all molecules are computed: start a new run for more, with \
+                                 `moldflow run NEW.yml --from RUN_DIR`"
+            .to_owned(),
+        again => format!("change the condition that ends it: `stop.{}`", again.word()),
+    };
+    Err(CommandError::with_hint(message, hint))
 }
 
 /// Returns the source of molecules that was read when the campaign was checked, or else reads it.
@@ -365,7 +422,11 @@ fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandErr
         stages.insert(stage.to_owned(), molecules);
     }
     let reserve = drawn;
-    Ok(InitialMolecules { stages, reserve })
+    Ok(InitialMolecules {
+        stages,
+        reserve,
+        inherited: None,
+    })
 }
 
 /// Opens the database of the run; makes it if the run is new.

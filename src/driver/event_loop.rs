@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::TaskProgram;
-use super::{Driver, DriverError, InitialMolecules, PartitionUsage, RunEnd, RunObserver};
+use super::{Driver, DriverError, PartitionUsage, RunEnd, RunObserver};
 use crate::exec::{Report, now};
 use crate::store::{Commit, Store};
 use crate::task::{Fact, Token};
@@ -29,8 +29,8 @@ enum DriverEvent {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Begins a new run with its molecules, or resumes an old one; returns at its end, or once
-    /// `interrupts` counts 1 and running tasks have ended, or at once if it counts 2.
+    /// Works on a run that has begun, see [`Driver::begin`]; returns at its end, or once `interrupts`
+    /// counts 1 and running tasks have ended, or at once if it counts 2.
     ///
     /// # Errors
     ///
@@ -38,11 +38,9 @@ impl<P: TaskProgram> Driver<P> {
     /// it.
     pub async fn run(
         mut self,
-        molecules: InitialMolecules,
         mut interrupts: watch::Receiver<u32>,
         observer: &mut dyn RunObserver,
     ) -> Result<(RunEnd, Store), DriverError> {
-        self.begin(molecules).await?;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -107,7 +105,8 @@ impl<P: TaskProgram> Driver<P> {
             }
             DriverEvent::Tick => {
                 observer.report_progress(&self.engine.progress(), &self.usage());
-                if self.deadline.take_if(|at| *at <= now()).is_some() {
+                let deadline = self.engine.deadline().filter(|_| !self.engine.is_ended());
+                if deadline.is_some_and(|at| at <= now()) {
                     let taken = self.take(vec![Fact::TimeIsUp], Commit::default()).await;
                     self.halt_if_host(taken)?;
                 }

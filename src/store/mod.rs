@@ -22,7 +22,7 @@ pub use error::StoreError;
 pub use properties::PropertyInfo;
 pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
-pub(crate) use settings::StoredSettings;
+pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
 

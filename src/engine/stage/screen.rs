@@ -111,7 +111,9 @@ impl Engine {
         for RankedCandidate { smiles, prediction } in &ranked {
             let is_new = chosen.len() < room
                 && prediction.mean.is_finite()
-                && !self.known.contains_key(smiles);
+                && !self.known.contains_key(smiles)
+                && !self.quarantined.contains(smiles)
+                && !self.lacks_atoms_of(smiles);
             if is_new {
                 let rank = chosen.len() as u32;
                 self.known.insert(smiles.clone(), (batch, rank));
