@@ -8,6 +8,7 @@ pub mod doctor;
 pub mod error;
 pub mod executors;
 pub mod host;
+pub mod inheritance;
 pub mod job_chain;
 pub mod job_script;
 pub mod method_commands;

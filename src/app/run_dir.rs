@@ -48,6 +48,22 @@ pub fn create(
     dir: Option<PathBuf>,
     runs_dir: &Path,
 ) -> Result<(PathBuf, File), CommandError> {
+    let (dir, lock) = reserve(loaded, dir, runs_dir)?;
+    describe(loaded, &dir)?;
+    Ok((dir, lock))
+}
+
+/// Makes and locks the directory of a new run, which [`describe`] then describes. Returns its path
+/// and lock.
+///
+/// # Errors
+///
+/// Fails if `dir` holds a run already or cannot be written.
+pub fn reserve(
+    loaded: &LoadedCampaign,
+    dir: Option<PathBuf>,
+    runs_dir: &Path,
+) -> Result<(PathBuf, File), CommandError> {
     let asked_for = dir.clone().unwrap_or_else(|| runs_dir.to_owned());
     let failed = |e: io::Error| {
         let what = format!(
@@ -69,7 +85,6 @@ pub fn create(
     let lock = lock(&dir)?;
     // Again: another process may have been faster.
     refuse_used(&dir)?;
-    describe(loaded, &dir).map_err(failed)?;
     Ok((dir, lock))
 }
 
@@ -95,8 +110,18 @@ fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Writes the descriptions of the run; `campaign.yml`, which marks a run directory, last.
-fn describe(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
+/// Writes the resolved campaign and site of a new run into its directory; `campaign.yml`, which
+/// marks a run directory, last.
+///
+/// # Errors
+///
+/// Fails if the directory cannot be written.
+pub fn describe(loaded: &LoadedCampaign, dir: &Path) -> Result<(), CommandError> {
+    let what = || format!("could not create the run directory in `{}`", dir.display());
+    write_descriptions(loaded, dir).map_err(|e| CommandError::io(&what(), &e))
+}
+
+fn write_descriptions(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
     let params = serde_json::to_value(&loaded.params)?;
     write(dir, PARAMS, &pretty(&params))?;
     write(dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;

@@ -14,9 +14,10 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::error::CommandError;
+use super::error::{CommandError, causes};
 use super::executors::executors;
 use super::host::{host_environment, own_executable};
+use super::inheritance::{self, Inheritance, InheritedMolecules};
 use super::job_chain::{self, CurrentJob};
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
@@ -27,7 +28,9 @@ use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
 use crate::config::site::Submit;
 use crate::config::source::{self, Source};
-use crate::driver::{Driver, ExecutionContext, InitialMolecules, RunEnd, TaskRun};
+use crate::driver::{
+    Driver, ExecutionContext, InheritedResults, InitialMolecules, RunEnd, TaskRun,
+};
 use crate::engine::{Engine, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::{Direction, Plan};
@@ -60,18 +63,24 @@ pub struct LockedRun {
 }
 
 impl LockedRun {
-    /// Makes and locks the directory of a new run: `dir`, or a new folder in `runs_dir`.
+    /// Makes and locks the directory of a new run: `dir`, or a new folder in `runs_dir`. With
+    /// `inheritance` it begins with the results of an earlier run.
     ///
     /// # Errors
     ///
     /// Fails if `dir` holds a run already or cannot be written.
-    pub fn create(
+    pub async fn create(
         loaded: LoadedCampaign,
         plan: Plan,
         dir: Option<PathBuf>,
         runs_dir: &Path,
+        inheritance: Option<&Inheritance>,
     ) -> Result<Self, CommandError> {
-        let (dir, lock) = run_dir::create(&loaded, dir, runs_dir)?;
+        let (dir, lock) = run_dir::reserve(&loaded, dir, runs_dir)?;
+        if let Some(inheritance) = inheritance {
+            inheritance.save(&dir).await?;
+        }
+        run_dir::describe(&loaded, &dir)?;
         Ok(Self {
             dir,
             _lock: lock,
@@ -202,6 +211,13 @@ impl VerifiedRun {
         if let Some(reading) = reading {
             self.store.keep_names(&reading.names).await?;
         }
+        let inherited = match source {
+            Some(_) => InheritedMolecules::of(&self.run.dir)?,
+            None => None,
+        };
+        if let Some(inherited) = &inherited {
+            self.store.keep_names(&inherited.names).await?;
+        }
         observer.set_names(self.store.names().await?);
         let submit = self.run.loaded.site.submit.clone();
         let job = submit.zip(job_walltime);
@@ -212,7 +228,7 @@ impl VerifiedRun {
         } = self;
         let driver = driver(&run, store, &settings, hosts, job.as_ref(), observer).await?;
         let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
-            Some(source) => draw(source, &run)?,
+            Some(source) => draw(source, &run, inherited.as_ref())?,
             None => InitialMolecules::default(),
         };
         observer.notice(&format!("run directory {}", run.dir.display()));
@@ -342,6 +358,9 @@ async fn driver(
     let variables = host_environment().variables;
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
+    let inherited = InheritedResults::open(&dir.join(inheritance::RESULTS)).await;
+    let inherited = inherited.map_err(|e| CommandError::new(causes(&e)))?;
+    let driver = driver.with_inherited(inherited);
     let driver = driver.with_secrets(Secrets::among(variables.into_iter().chain(given)));
     Ok(match cache {
         Some(cache) => driver.with_cache(cache),
@@ -399,10 +418,18 @@ fn source(loaded: &LoadedCampaign) -> Result<Arc<Source>, CommandError> {
 }
 
 /// Draws the molecules of the stages that take them from the source, and some more.
-fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandError> {
+/// Those of an earlier run are not drawn: their objective is known, or they failed.
+fn draw(
+    source: &Source,
+    run: &LockedRun,
+    inherited: Option<&InheritedMolecules>,
+) -> Result<InitialMolecules, CommandError> {
+    let known = inherited
+        .map(InheritedMolecules::molecules)
+        .unwrap_or_default();
     let seed = stream(run.loaded.campaign.seed, "draw", 0);
     let asked: usize = run.plan.draws().filter_map(|(_, count)| count).sum();
-    let mut drawn = source.draw(seed, asked + RESERVE, &|_| true);
+    let mut drawn = source.draw(seed, asked + RESERVE, &|smiles| !known.contains(smiles));
     if drawn.len() < asked {
         let message = format!(
             "the source has only {} molecules of the search space, but {asked} are to be drawn",
@@ -425,7 +452,7 @@ fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandErr
     Ok(InitialMolecules {
         stages,
         reserve,
-        inherited: None,
+        inherited: inherited.map(InheritedMolecules::fact),
     })
 }
 

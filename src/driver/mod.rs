@@ -9,6 +9,7 @@ mod drain;
 mod durations;
 mod error;
 mod event_loop;
+mod inherited_results;
 mod observer;
 mod open;
 mod reports;
@@ -19,6 +20,7 @@ mod submit;
 pub(crate) use attempt::StateFiles;
 pub use attempt::{TaskProgram, TaskRun};
 pub use error::DriverError;
+pub(crate) use inherited_results::InheritedResults;
 pub use observer::{PartitionUsage, RunObserver};
 pub(crate) use result_cache::ResultCache;
 
@@ -64,6 +66,8 @@ pub struct Driver<P> {
     /// Attempts whose backoff is not over, by its end.
     later: BTreeSet<(Instant, TaskId, Attempt)>,
     cache: Option<ResultCache>,
+    /// Results of an earlier run.
+    inherited: Option<InheritedResults>,
     /// Secrets that no message may hold.
     secrets: Secrets,
 }
@@ -124,6 +128,11 @@ impl<P: TaskProgram> Driver<P> {
             cache: Some(cache),
             ..self
         }
+    }
+
+    /// Returns the driver with results of an earlier run.
+    pub(crate) fn with_inherited(self, inherited: Option<InheritedResults>) -> Self {
+        Self { inherited, ..self }
     }
 
     /// Returns the driver with secrets, which it hides in failure messages.

@@ -51,6 +51,7 @@ impl<P: TaskProgram> Driver<P> {
             order: SubmissionOrder::default(),
             later: BTreeSet::new(),
             cache: None,
+            inherited: None,
             secrets: Secrets::default(),
             engine,
             store,
