@@ -67,6 +67,7 @@ fn forecasts() {
             nodes: slots,
         };
         let assumptions = Assumptions {
+            recorded: BTreeMap::new(),
             task_time: Some("lognormal:10m,0.5".parse().expect("a time")),
             ml_time: Times::of_seconds(300),
             fit_time: Times::of_seconds(10),

@@ -4,6 +4,7 @@
 pub mod allocation;
 pub mod audit;
 pub mod cache;
+pub mod core_hours;
 pub mod doctor;
 pub mod error;
 pub mod executors;
@@ -15,6 +16,7 @@ pub mod method_commands;
 pub mod node_shares;
 pub mod observer;
 pub mod outcome;
+pub mod recorded_times;
 pub mod remote_hosts;
 pub mod report_page;
 pub mod requirements;

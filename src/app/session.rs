@@ -315,7 +315,7 @@ impl FinishedRun {
         report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
         // Last: the next job must not begin while this process works on the run.
         let next = job.and_then(|job| job.end(ending));
-        let outcome = RunOutcome::read(&run.dir, &mut store, ending, next).await?;
+        let outcome = RunOutcome::read(&run.dir, &run.plan, &mut store, ending, next).await?;
         store.close().await?;
         Ok(outcome)
     }

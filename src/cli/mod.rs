@@ -19,6 +19,7 @@ mod status;
 mod submit;
 mod table;
 mod task;
+mod task_times;
 mod terminal;
 
 use std::path::PathBuf;

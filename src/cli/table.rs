@@ -33,3 +33,13 @@ pub(super) fn trimmed(table: &Table) -> String {
         .collect();
     lines.join("\n")
 }
+
+/// Hours with two figures: `0.034`, `1.5`, `120`.
+pub(super) fn hours(hours: f64) -> String {
+    let digits = match hours {
+        hours if !hours.is_finite() => return "unknown".to_owned(),
+        hours if hours <= 0.0 => 0,
+        hours => (1 - hours.log10().floor() as i64).clamp(0, 6) as usize,
+    };
+    format!("{hours:.digits$}")
+}

@@ -59,6 +59,62 @@ impl Store {
         self.reading(rows)
     }
 
+    /// Returns how long the last attempts of the tasks of a method took that succeeded for molecules
+    /// or in the generator loop, milliseconds.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn durations(&mut self, method: &str) -> Result<Vec<i64>, StoreError> {
+        let rows = sqlx::query_scalar(
+            "SELECT finished - started FROM tasks WHERE method = ? AND state = 'succeeded' \
+             AND batch IS NOT NULL AND started IS NOT NULL AND finished >= started",
+        )
+        .bind(method)
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
+    /// Returns the time that the attempts of each method took, failed ones included, milliseconds.
+    /// Attempts that were cancelled do not count.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn time_by_method(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        let last = sqlx::query_as(
+            "SELECT method, sum(max(finished - started, 0)) FROM tasks \
+             WHERE method IS NOT NULL AND state IN ('succeeded', 'failed') AND started IS NOT NULL GROUP BY method",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        let mut times: Vec<(String, i64)> = self.reading(last)?;
+        let retried = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM failures f JOIN tasks t ON t.task = f.task WHERE f.attempt < t.attempt)",
+        )
+        .fetch_one(&mut self.db)
+        .await;
+        let retried: bool = self.reading(retried)?;
+        if retried {
+            times.extend(self.time_of_retried_attempts().await?);
+        }
+        Ok(times)
+    }
+
+    /// Of attempts that were followed by another only the journal has the times.
+    async fn time_of_retried_attempts(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT t.method, sum(max(j.event ->> '$.at' - (j.event ->> '$.usage.started'), 0)) \
+             FROM journal j JOIN tasks t ON t.task = j.event ->> '$.task' \
+             WHERE j.event LIKE '%\"outcome\":\"failed\"%' AND t.method IS NOT NULL \
+             AND j.event ->> '$.attempt' < t.attempt AND j.event ->> '$.usage.started' IS NOT NULL GROUP BY t.method",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
     /// Returns the molecules that failed for good, with the task that failed, in the order of their
     /// batches. Those that lacked a free atom are not among them.
     ///
