@@ -283,7 +283,7 @@ impl PreparedRun {
         }
         driver.begin(drawn).await?;
         run_dir::settle_campaign(&run.dir).await?;
-        let (ending, store) = driver.run(interrupts, &mut monitor).await?;
+        let (ending, store) = driver.work(interrupts, &mut monitor).await?;
         monitor.observer.finish();
         Ok(FinishedRun {
             job: monitor.job,

@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until};
 
 use super::attempt::TaskProgram;
-use super::{Driver, DriverError, PartitionUsage, RunEnd, RunObserver};
+use super::{Driver, DriverError, InitialMolecules, PartitionUsage, RunEnd, RunObserver};
 use crate::exec::{Report, now};
 use crate::store::{Commit, Store};
 use crate::task::{Fact, Token};
@@ -29,14 +29,30 @@ enum DriverEvent {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Works on a run that has begun, see [`Driver::begin`]; returns at its end, or once `interrupts`
-    /// counts 1 and running tasks have ended, or at once if it counts 2.
+    /// Begins a new run with its molecules, or resumes an old one, and works on it to its end: see
+    /// [`Driver::begin`] and [`Driver::work`].
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub async fn run(
+        mut self,
+        molecules: InitialMolecules,
+        interrupts: watch::Receiver<u32>,
+        observer: &mut dyn RunObserver,
+    ) -> Result<(RunEnd, Store), DriverError> {
+        self.begin(molecules).await?;
+        self.work(interrupts, observer).await
+    }
+
+    /// Works on a run that has begun; returns at its end, or once `interrupts` counts 1 and running
+    /// tasks have ended, or at once if it counts 2.
     ///
     /// # Errors
     ///
     /// Fails if the database fails or the run has to stop because of its host; `resume` continues
     /// it.
-    pub async fn run(
+    pub async fn work(
         mut self,
         mut interrupts: watch::Receiver<u32>,
         observer: &mut dyn RunObserver,

@@ -37,6 +37,8 @@ pub(in crate::engine) struct ComputeStage {
     results: BTreeSet<RankedResult>,
     /// Molecules that this stage has taken from another one.
     promoted: HashSet<String>,
+    /// Results of that one when it last took some.
+    chosen_from: usize,
 }
 
 /// A result of a stage, ordered by cost; ties go to the task submitted first.
@@ -80,6 +82,7 @@ impl ComputeStage {
             begun: 0,
             results: BTreeSet::new(),
             promoted: HashSet::new(),
+            chosen_from: 0,
         }
     }
 
@@ -293,10 +296,16 @@ impl Engine {
         let Some(stage) = self.stages[place].compute() else {
             return;
         };
+        let seen = source.results.len();
+        // Without new results there are no new ones among the best.
+        if stage.chosen_from == seen {
+            return;
+        }
         let best = source.best(count);
         let new = best.filter(|smiles| !stage.promoted.contains(*smiles));
         let new: Vec<String> = new.cloned().collect();
         if let Some(stage) = self.stages[place].compute_mut() {
+            stage.chosen_from = seen;
             stage.promoted.extend(new.iter().cloned());
         }
         self.give(place, new);
