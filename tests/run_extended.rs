@@ -116,7 +116,7 @@ fn what_cannot_be_changed_is_refused_with_a_way_out() {
             "stop.evaluations=500",
         ),
         ("sizes=9", "sizes", ""),
-        ("stopp.evaluations=9", "no key `stopp`", "stop"),
+        ("stopp.evaluations=9", "there is no key `stopp`", "stop"),
         (
             "search_space.max_heavy_atoms=6",
             "results depend on it",

@@ -7,14 +7,14 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
-use super::table::{hours, in_words, table, trimmed};
+use super::table::{budget_in_words, hours, in_words, table, trimmed};
 use super::task_times::TimeArguments;
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::host::host_environment;
 use crate::app::job_script::job_script;
 use crate::app::method_commands::{BatchScript, MethodCommands, method_commands};
-use crate::config::campaign::{Budget, LoadedCampaign, Loop};
+use crate::config::campaign::{LoadedCampaign, Loop};
 use crate::config::site::PartitionConfig;
 use crate::forecast::{Assumptions, Costs, costs};
 use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, StageKind};
@@ -121,22 +121,13 @@ fn notes(plan: &Plan, costs: &Costs) -> BTreeMap<String, Vec<String>> {
     stages
         .map(|(stage, cost)| {
             let mut lines = vec![tasks(plan, &stage.kind)];
-            lines.extend(stage.budget.map(in_words_of_budget));
+            lines.extend(stage.budget.map(budget_in_words));
             if let Some(cost) = cost.cost {
                 lines.push(format!("{} core-hours", hours(cost.core_hours)));
             }
             (stage.name.clone(), lines)
         })
         .collect()
-}
-
-/// A budget in words.
-fn in_words_of_budget(budget: Budget) -> String {
-    let evaluations = budget.evaluations.map(|n| format!("{n} molecules"));
-    let cores = budget.core_hours.map(|hours| format!("{hours} core-hours"));
-    let time = budget.wall_time.map(|time| time.to_string());
-    let limits: Vec<String> = [evaluations, cores, time].into_iter().flatten().collect();
-    format!("up to {}", limits.join(" or "))
 }
 
 fn stages(plan: &Plan, costs: &Costs) -> Table {
@@ -164,11 +155,7 @@ fn stages(plan: &Plan, costs: &Costs) -> Table {
             },
             match stage.budget {
                 Some(budget) => {
-                    format!(
-                        "{}, {}",
-                        tasks(plan, &stage.kind),
-                        in_words_of_budget(budget)
-                    )
+                    format!("{}, {}", tasks(plan, &stage.kind), budget_in_words(budget))
                 }
                 None => tasks(plan, &stage.kind),
             },

@@ -43,3 +43,12 @@ pub(super) fn hours(hours: f64) -> String {
     };
     format!("{hours:.digits$}")
 }
+
+/// A budget in words.
+pub(super) fn budget_in_words(budget: Budget) -> String {
+    let evaluations = budget.evaluations.map(|n| format!("{n} molecules"));
+    let cores = budget.core_hours.map(|hours| format!("{hours} core-hours"));
+    let time = budget.wall_time.map(|time| time.to_string());
+    let limits: Vec<String> = [evaluations, cores, time].into_iter().flatten().collect();
+    format!("up to {}", limits.join(" or "))
+}
