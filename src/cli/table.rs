@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::config::campaign::Budget;
+
 /// Returns an empty table with these column headings, without borders.
 pub(super) fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();

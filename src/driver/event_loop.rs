@@ -121,7 +121,7 @@ impl<P: TaskProgram> Driver<P> {
             }
             DriverEvent::Tick => {
                 observer.report_progress(&self.engine.progress(), &self.usage());
-                let deadline = self.engine.deadline().filter(|_| !self.engine.is_ended());
+                let deadline = self.engine.deadline();
                 if deadline.is_some_and(|at| at <= now()) {
                     let taken = self.take(vec![Fact::TimeIsUp], Commit::default()).await;
                     self.halt_if_host(taken)?;

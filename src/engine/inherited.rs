@@ -27,11 +27,6 @@ impl Inherited {
     pub fn contains(&self, smiles: &str) -> bool {
         self.molecules.contains(smiles)
     }
-
-    /// Number of molecules.
-    pub fn count(&self) -> usize {
-        self.molecules.len()
-    }
 }
 
 impl Engine {

@@ -4,10 +4,9 @@
 use std::collections::BTreeMap;
 
 use crate::plan::PlannedMethod;
-use crate::task::{Event, Fact, StoppedBy, Usage};
+use crate::task::{Event, Fact, StoppedBy, TaskId, Usage};
 
 use super::Engine;
-use super::tasks::LiveTask;
 
 const MS_PER_HOUR: f64 = 3_600_000.0;
 
@@ -43,11 +42,6 @@ impl Spending {
         self.last = Some(event.at);
     }
 
-    /// Time that the run was at work, milliseconds.
-    pub fn at_work(&self) -> i64 {
-        self.at_work
-    }
-
     /// Notes that a stage begins a molecule.
     pub fn begin(&mut self, place: usize) {
         let at_work = self.at_work;
@@ -81,9 +75,11 @@ impl Engine {
     }
 
     /// Adds what an attempt of a live task has used.
-    pub(super) fn spend(&mut self, task: &LiveTask, usage: Usage, at: i64) {
-        let name = self.method(&task.work).to_owned();
-        if let Some(method) = self.plan.methods.get(&name) {
+    pub(super) fn spend(&mut self, task: TaskId, usage: Usage, at: i64) {
+        let Some(task) = self.running.get(&task) else {
+            return;
+        };
+        if let Some(method) = self.plan.methods.get(self.method(&task.work)) {
             self.spending.add(method, task.stage, usage, at);
         }
     }
@@ -121,8 +117,11 @@ impl Engine {
     }
 
     /// Time at which the wall time of the run or of one of its stages is over, milliseconds since
-    /// the Unix epoch; none without a limit.
+    /// the Unix epoch; none without a limit, and once no more tasks are submitted.
     pub fn deadline(&self) -> Option<i64> {
+        if self.stopping.is_some() {
+            return None;
+        }
         let Spending { at_work, last, .. } = self.spending;
         let run = self.wall_time().map(|limit| limit - at_work);
         let stages = (0..self.stages.len()).filter_map(|place| self.left_of_stage(place));

@@ -148,8 +148,7 @@ impl Engine {
         let Some(state) = running.state.after(attempt, failure.as_ref(), &retries) else {
             return Err(illegal);
         };
-        let running = running.clone();
-        self.spend(&running, usage, at);
+        self.spend(task, usage, at);
         step.records
             .extend(failure.clone().map(|failure| Record::AttemptFailed {
                 task,
