@@ -103,7 +103,7 @@ async fn open(
 ) -> Driver<NoOp> {
     let program = NoOp(argv.iter().map(|a| (*a).to_owned()).collect());
     let engine = Engine::new(plan);
-    let driver = Driver::new(engine, store, context, reports, program, None).await;
+    let driver = Driver::new(engine, store, context, reports, program).await;
     driver.expect("a driver")
 }
 
@@ -119,6 +119,7 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
             stages: BTreeMap::from([("initial".to_owned(), initial)]),
             reserve: vec![],
             pool: None,
+            inherited: None,
         };
         let (_, store) = driver
             .run(drawn, interrupts, &mut Nobody)

@@ -1,7 +1,7 @@
 //! Growth of CPU time and memory: of forecasts with tasks and slots, of training with results, of
-//! the engine with live tasks.
+//! the engine with live tasks, of whole runs of lists with their lengths.
 //!
-//! `cargo bench --bench scale`, or one part of it: `-- forecast`, `-- train`, `-- engine`.
+//! `cargo bench --bench scale`, or one part of it: `-- forecast`, `-- train`, `-- engine`, `-- list`.
 //! `docs/scale.md` has the figures.
 
 use std::collections::{BTreeMap, VecDeque};
@@ -18,6 +18,7 @@ use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan::{self, MoleculeSource, Plan, StageKind};
 use moldflow::task::{Event, Fact, FileRef, Outcome, Prediction, RankedCandidate};
 
+mod list;
 mod support;
 
 fn main() {
@@ -29,10 +30,11 @@ fn main() {
         let words = || arguments.iter().filter(|a| !a.starts_with('-'));
         words().count() == 0 || words().any(|word| name.contains(word.as_str()))
     };
-    let parts: [(&str, fn()); 3] = [
+    let parts: [(&str, fn()); 4] = [
         ("forecast", forecasts),
         ("train", training),
         ("engine", engine),
+        ("list", list::lists),
     ];
     for (_, part) in parts.into_iter().filter(|(name, _)| wanted(name)) {
         part();
@@ -68,6 +70,7 @@ fn forecasts() {
             nodes: slots,
         };
         let assumptions = Assumptions {
+            recorded: BTreeMap::new(),
             task_time: Some("lognormal:10m,0.5".parse().expect("a time")),
             ml_time: Times::of_seconds(300),
             fit_time: Times::of_seconds(10),

@@ -89,6 +89,7 @@ fn machine(qc: Supply) -> Machine {
 
 fn assumptions(task_time: &str) -> Assumptions {
     Assumptions {
+        recorded: BTreeMap::new(),
         task_time: Some(task_time.parse().unwrap()),
         ml_time: Times::of_seconds(300),
         fit_time: Times::of_seconds(10),

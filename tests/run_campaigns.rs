@@ -1,4 +1,4 @@
-//! Small versions of the shipped campaigns without loops, by real programs: a funnel, and a list.
+//! Small versions of the shipped campaigns, by real programs.
 
 mod support;
 
@@ -121,4 +121,204 @@ CC(=O)[O-].[Na+] acetate
     assert!(!energies.contains_key("[NH3+]CC(=O)[O-]"));
     let status = on(&campaign.path("list"), &["status"]).with_code(0);
     assert!(status.out.contains("rearranged"), "{}", status.out);
+}
+
+/// Smallest sizes of the campaigns that search: the params that they have.
+const SMALL: [&str; 6] = [
+    "initial_count=2",
+    "search_size=2",
+    "parallel_guesses=2",
+    "rl_episodes=1",
+    "max_heavy_atoms=3",
+    "search_space.max_heavy_atoms=3",
+];
+
+/// Runs a small version of a shipped campaign to its end; returns its rows.
+fn searched(name: &str, more: &[&str]) -> Vec<BTreeMap<String, String>> {
+    let campaign = Campaign::shipped(name);
+    let text = std::fs::read_to_string(std::path::Path::new("campaigns").join(name));
+    let text = text.expect("a campaign");
+    let has = |set: &&&str| {
+        let key = set.split('=').next().expect("a key");
+        match key.contains('.') {
+            true => {
+                !text.contains("  max_heavy_atoms:\n") && !text.contains("\"{{max_heavy_atoms}}\"")
+            }
+            false => text.contains(&format!("\n  {key}:")),
+        }
+    };
+    let small = SMALL.iter().filter(has).chain(more);
+    let arguments: Vec<&str> = small.flat_map(|set| ["--set", set]).collect();
+    let run_dir = campaign.completed("run", &arguments);
+    let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
+    assert_eq!(status["stopped_by"], "evaluations", "{name}");
+    on(&run_dir, &["check"]).with_code(0);
+    rows(&run_dir)
+}
+
+/// Requires two molecules of the source and two that the search found, all with a value.
+fn assert_searched(rows: &[BTreeMap<String, String>], column: &str) {
+    let computed = values(rows, column);
+    assert!(computed.len() >= 4, "{rows:?}");
+    let of_search = rows
+        .iter()
+        .filter(|row| row["batch"] != "0" && !row[column].is_empty());
+    assert_eq!(of_search.count(), 2, "{rows:?}");
+}
+
+#[test]
+fn the_quickstart_is_run() {
+    assert_searched(
+        &searched("quickstart.yml", &[]),
+        "atomization_energy_hartree",
+    );
+}
+
+#[test]
+fn the_search_of_qm9_is_run() {
+    assert_searched(
+        &searched("qm9-atomization.yml", &[]),
+        "atomization_energy_hartree",
+    );
+}
+
+#[test]
+fn the_search_per_atom_is_run() {
+    assert_searched(
+        &searched("qm9-per-atom.yml", &[]),
+        "atomization_energy_per_atom_hartree",
+    );
+}
+
+#[test]
+fn the_search_at_two_levels_is_run() {
+    assert_searched(
+        &searched("qm9-two-step.yml", &[]),
+        "atomization_energy_hartree",
+    );
+}
+
+#[test]
+fn the_search_with_nwchem_is_run() {
+    assert_searched(
+        &searched("qm9-nwchem.yml", &[]),
+        "atomization_energy_hartree",
+    );
+}
+
+#[test]
+fn the_lowest_gap_is_searched() {
+    let rows = searched("gap.yml", &[]);
+    assert_searched(&rows, "gap_eV");
+    // In hartree, as the engine returns them.
+    for row in rows.iter().filter(|row| !row["gap_eV"].is_empty()) {
+        let number = |column: &str| row[column].parse::<f64>().expect("a number");
+        let gap = (number("relaxed.lumo") - number("relaxed.homo")) * 27.211_386_245_988;
+        assert!((number("gap_eV") - gap).abs() < 1e-3, "{row:?}");
+    }
+}
+
+#[test]
+fn the_campaign_of_redox_potentials_is_run() {
+    let rows = searched("redox.yml", &[]);
+    let potentials = values(&rows, "oxidation_potential_V");
+    assert!(potentials.len() >= 4, "{rows:?}");
+    // Both levels: every molecule of the second one went through the first.
+    for row in rows
+        .iter()
+        .filter(|row| row["batch"] != "0" && !row["oxidation_potential_V"].is_empty())
+    {
+        assert!(!row["ionisation_energy_eV"].is_empty(), "{row:?}");
+    }
+}
+
+#[test]
+fn the_pool_of_redoxmers_is_read_and_its_campaign_is_run() {
+    let campaign = Campaign::shipped("redoxmers.yml");
+    let pool = std::fs::read_to_string(campaign.path("redoxmers.smi")).expect("a pool");
+    let entries = pool.lines().filter(|line| !line.starts_with('#'));
+    assert_eq!(entries.count(), 500);
+    // All of them lie in the search space.
+    let file = std::path::Path::new("campaigns/redoxmers.yml");
+    let mut check = support::moldflow(&["check"]);
+    let checked = support::run_to_end(check.arg(file)).with_code(0);
+    assert!(
+        checked.out.contains("500 read; 500 can be drawn"),
+        "{}",
+        checked.out
+    );
+    // The smallest ones: a few seconds each.
+    let more = [
+        "search_space.max_heavy_atoms=9",
+        "methods.neutral.settings.conformers=2",
+        "methods.propose.settings.episodes=1",
+    ];
+    let rows = searched("redoxmers.yml", &more);
+    assert!(
+        values(&rows, "oxidation_potential_V").len() >= 4,
+        "{rows:?}"
+    );
+    let names = rows.iter().filter(|row| row["batch"] == "0");
+    assert!(
+        names.clone().all(|row| row["name"].contains('/')),
+        "{rows:?}"
+    );
+}
+
+#[test]
+fn the_campaign_of_two_sites_is_run_on_one() {
+    let one_rank = [
+        "site=local",
+        "methods.energy.settings.nodes=1",
+        "methods.energy.settings.ranks_per_node=1",
+    ];
+    assert_searched(
+        &searched("multi-site.yml", &one_rank),
+        "atomization_energy_hartree",
+    );
+}
+
+/// Runs the program behind the options of Cray's aprun, once and here.
+const APRUN: &str = r#"#!/bin/sh
+while :; do
+  case $1 in
+    -C) shift ;;
+    -n|-N|-cc|--env|-d|-j|-L) shift 2 ;;
+    *) break ;;
+  esac
+done
+exec "$@"
+"#;
+
+#[test]
+fn the_campaign_of_theta_is_run_in_a_job_of_cobalt_with_another_aprun() {
+    use std::os::unix::fs::PermissionsExt;
+    let campaign = Campaign::shipped("theta.yml");
+    let programs = campaign.path("bin");
+    std::fs::create_dir(&programs).expect("a folder");
+    let aprun = programs.join("aprun");
+    std::fs::write(&aprun, APRUN).expect("a file");
+    std::fs::set_permissions(&aprun, std::fs::Permissions::from_mode(0o755)).expect("a mode");
+    let nodes = campaign.path("nodes");
+    std::fs::write(&nodes, "nid00001\nnid00002\nnid00003\n").expect("a file");
+    let path = std::env::var("PATH").expect("a path");
+    let small = [
+        "initial_count=2",
+        "search_size=2",
+        "parallel_guesses=1",
+        "rl_episodes=1",
+        "search_space.max_heavy_atoms=2",
+    ];
+    let arguments: Vec<&str> = small.iter().flat_map(|set| ["--set", set]).collect();
+    let mut command = campaign.run_command("run", &arguments);
+    command
+        .env("PATH", format!("{}:{path}", programs.display()))
+        .env("COBALT_JOBID", "1234")
+        .env("COBALT_NODEFILE", &nodes);
+    support::run_to_end(&mut command).with_code(0);
+    let rows = rows(&campaign.path("run"));
+    assert_searched(&rows, "atomization_energy_hartree");
+    for row in rows.iter().filter(|row| row["status"] == "evaluated") {
+        assert_eq!(row["level_of_theory"], "HF/3-21G//MMFF94");
+    }
 }

@@ -1,4 +1,5 @@
-//! Free atoms, on which a whole run depends: retried after any failure, and again by `resume`.
+//! Free atoms: retried after any failure, and again by `resume`; those that fail for good cost only
+//! the molecules that need them.
 
 mod support;
 
@@ -42,10 +43,67 @@ fn free_atoms_that_fail_now_and_then_cost_attempts_and_no_run() {
     assert_eq!(computed, EVALUATIONS);
 }
 
+const NO_NITROGEN: &str = "[ \"$smiles\" != '[N]' ] || [ -e \"$here/repaired\" ] || { echo 'no nitrogen today' >&2; exit 1; }";
+
+fn has_nitrogen(smiles: &str) -> bool {
+    smiles.contains(['N', 'n'])
+}
+
 #[test]
-fn a_run_that_ended_for_want_of_a_free_atom_is_taken_up_by_resume() {
-    let script = "[ \"$smiles\" != '[N]' ] || [ -e \"$here/repaired\" ] || { echo 'no nitrogen today' >&2; exit 1; }";
-    let campaign = with_atoms_that(script);
+fn a_free_atom_that_fails_for_good_costs_the_molecules_that_need_it_and_resume_tries_again() {
+    let campaign = with_atoms_that(NO_NITROGEN).with("random: 3", "random: 6");
+    campaign.run("run", &[]).with_code(0);
+    let run_dir = campaign.path("run");
+    let failed = failures(&journal(&run_dir));
+    assert_eq!(failed, [FailureKind::Exit; 20]);
+    let first = rows(&run_dir);
+    for row in &first {
+        let expected = if has_nitrogen(&row["smiles"]) {
+            "failed"
+        } else {
+            "evaluated"
+        };
+        assert_eq!(row["status"], expected, "{row:?}");
+        // They are drawn, but not proposed.
+        assert!(
+            row["batch"] == "0" || !has_nitrogen(&row["smiles"]),
+            "{row:?}"
+        );
+    }
+    let drawn = first.iter().filter(|row| row["status"] == "failed").count();
+    assert!(drawn > 0, "no molecule with nitrogen was drawn");
+    on(&run_dir, &["check"]).with_code(0);
+
+    // Without a repair: the same end, and nothing else is computed again.
+    let done = || {
+        fs::read_to_string(campaign.path("done"))
+            .unwrap()
+            .lines()
+            .count()
+    };
+    let before = done();
+    on(&run_dir, &["resume"]).with_code(0);
+    assert_eq!(failures(&journal(&run_dir)), [FailureKind::Exit; 40]);
+    assert_eq!(done(), before);
+    assert_eq!(rows(&run_dir).len(), first.len());
+
+    fs::write(campaign.path("repaired"), "").unwrap();
+    on(&run_dir, &["resume"]).with_code(0);
+    let repaired = rows(&run_dir);
+    assert!(
+        repaired.iter().all(|row| row["status"] == "evaluated"),
+        "{repaired:?}"
+    );
+    assert_eq!(repaired.len(), first.len());
+    // The atom and the molecules that waited for it.
+    assert_eq!(done(), before + 1 + drawn);
+    on(&run_dir, &["check"]).with_code(0);
+}
+
+#[test]
+fn a_run_without_hydrogen_ends_and_is_taken_up_by_resume() {
+    let script = NO_NITROGEN.replace("[N]", "[H]");
+    let campaign = with_atoms_that(&script);
     let ended = campaign.run("run", &[]).with_code(3);
     assert!(ended.err.contains("no nitrogen today"), "{}", ended.err);
     assert!(ended.err.contains("moldflow resume"), "{}", ended.err);
@@ -53,12 +111,6 @@ fn a_run_that_ended_for_want_of_a_free_atom_is_taken_up_by_resume() {
     assert_eq!(failures(&journal(&run_dir)), [FailureKind::Exit; 20]);
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["stopped_by"], "references");
-
-    // Without a repair: the same end, and nothing else is computed again.
-    on(&run_dir, &["resume"]).with_code(3);
-    assert_eq!(failures(&journal(&run_dir)), [FailureKind::Exit; 40]);
-    let done = fs::read_to_string(campaign.path("done")).unwrap();
-    assert_eq!(done.lines().count(), 4, "{done}");
 
     fs::write(campaign.path("repaired"), "").unwrap();
     on(&run_dir, &["resume"]).with_code(0);

@@ -3,11 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::error::CommandError;
-use super::settings_changes;
+use super::settings_changes::{self, InitialLimits};
 use crate::driver::StateFiles;
 use crate::engine::Engine;
 use crate::plan::Plan;
-use crate::store::{self, Commit, Store};
+use crate::store::{self, Commit, Store, StoredSettings};
 use crate::task::{self, Event, Fact, FailureKind, FileRef, Outcome, Record, Usage};
 
 /// Number of facts up to which a run is verified whenever it resumes: that takes about a second,
@@ -98,11 +98,7 @@ pub async fn repair(dir: &Path, plan: &Plan) -> Result<Repair, CommandError> {
         Ok(mut store) => store.settings().await.unwrap_or_default(),
         Err(_) => Vec::new(),
     };
-    let mut plan = plan.clone();
-    if let Some(stop) = settings.first().and_then(settings_changes::stop) {
-        plan.stop = stop;
-    }
-    let mut replayed = ReplayedEngine::with(plan);
+    let mut replayed = ReplayedEngine::with(at_start(plan, &settings));
     let repaired = store::repair(dir, &settings, |seq, event| replayed.records(seq, event)).await?;
     let damaged = replayed.damaged_files(dir)?;
     for file in &damaged {
@@ -131,6 +127,12 @@ pub async fn repair(dir: &Path, plan: &Plan) -> Result<Repair, CommandError> {
     })
 }
 
+/// Returns the plan of a run at its start, given all versions of its settings.
+fn at_start(plan: &Plan, settings: &[StoredSettings]) -> Plan {
+    let initial = settings.first().and_then(InitialLimits::read);
+    initial.map_or_else(|| plan.clone(), |initial| initial.applied_to(plan))
+}
+
 /// Engine in the state to which a replay of the journal leads.
 struct ReplayedEngine {
     engine: Engine,
@@ -141,16 +143,8 @@ impl ReplayedEngine {
     /// Returns the engine before the first fact, with the stop conditions with which the run
     /// started.
     async fn new(store: &mut Store, plan: &Plan) -> Result<Self, CommandError> {
-        let mut plan = plan.clone();
-        if let Some(stop) = store
-            .settings()
-            .await?
-            .first()
-            .and_then(settings_changes::stop)
-        {
-            plan.stop = stop;
-        }
-        Ok(Self::with(plan))
+        let settings = store.settings().await?;
+        Ok(Self::with(at_start(plan, &settings)))
     }
 
     fn with(plan: Plan) -> Self {

@@ -2,8 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::core_hours::core_hours;
 use super::error::CommandError;
 use crate::driver::RunEnd;
+use crate::plan::Plan;
 use crate::store::{CandidateRow, FailureRow, Store, Summary};
 
 /// Molecules in the list of the best.
@@ -16,6 +18,8 @@ pub struct RunOutcome {
     pub ending: RunEnd,
     /// Counts of the whole run.
     pub summary: Summary,
+    /// Core-hours of all attempts.
+    pub core_hours: f64,
     /// Best molecules, the best first.
     pub best: Vec<CandidateRow>,
     /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has
@@ -33,6 +37,7 @@ impl RunOutcome {
     /// Fails if the database cannot be read.
     pub async fn read(
         dir: &Path,
+        plan: &Plan,
         store: &mut Store,
         ending: RunEnd,
         next: Option<String>,
@@ -41,6 +46,7 @@ impl RunOutcome {
         let mut outcome = Self {
             dir: dir.to_owned(),
             ending,
+            core_hours: core_hours(store, plan).await?,
             best: store.best(BEST, summary.run.objective.highest).await?,
             summary,
             next,

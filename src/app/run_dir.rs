@@ -22,6 +22,8 @@ use crate::store::{self, RunInfo, Store, StoreError};
 pub const CAMPAIGN: &str = "campaign.yml";
 /// File of the resolved site profile.
 pub const SITE: &str = "site.yml";
+/// Values of the params with which the run was begun.
+const PARAMS: &str = "run_params.json";
 /// Log of the processes that worked on the run.
 pub const LOG: &str = "runtime.log";
 /// File that is locked while a process works on the run.
@@ -42,6 +44,22 @@ pub fn keep_private() {
 ///
 /// Fails if `dir` holds a run already or cannot be written.
 pub fn create(
+    loaded: &LoadedCampaign,
+    dir: Option<PathBuf>,
+    runs_dir: &Path,
+) -> Result<(PathBuf, File), CommandError> {
+    let (dir, lock) = reserve(loaded, dir, runs_dir)?;
+    describe(loaded, &dir)?;
+    Ok((dir, lock))
+}
+
+/// Makes and locks the directory of a new run, which [`describe`] then describes. Returns its path
+/// and lock.
+///
+/// # Errors
+///
+/// Fails if `dir` holds a run already or cannot be written.
+pub fn reserve(
     loaded: &LoadedCampaign,
     dir: Option<PathBuf>,
     runs_dir: &Path,
@@ -67,7 +85,6 @@ pub fn create(
     let lock = lock(&dir)?;
     // Again: another process may have been faster.
     refuse_used(&dir)?;
-    describe(loaded, &dir).map_err(failed)?;
     Ok((dir, lock))
 }
 
@@ -93,10 +110,20 @@ fn new_dir(parent: &Path, name: &str) -> io::Result<PathBuf> {
     Err(io::ErrorKind::AlreadyExists.into())
 }
 
-/// Writes the descriptions of the run; `campaign.yml`, which marks a run directory, last.
-fn describe(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
+/// Writes the resolved campaign and site of a new run into its directory; `campaign.yml`, which
+/// marks a run directory, last.
+///
+/// # Errors
+///
+/// Fails if the directory cannot be written.
+pub fn describe(loaded: &LoadedCampaign, dir: &Path) -> Result<(), CommandError> {
+    let what = || format!("could not create the run directory in `{}`", dir.display());
+    write_descriptions(loaded, dir).map_err(|e| CommandError::io(&what(), &e))
+}
+
+fn write_descriptions(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
     let params = serde_json::to_value(&loaded.params)?;
-    write(dir, "run_params.json", &pretty(&params))?;
+    write(dir, PARAMS, &pretty(&params))?;
     write(dir, "qc_spec.json", &pretty(&qc_spec(loaded)))?;
     write(dir, "host_info.json", &pretty(&host_info()))?;
     write(dir, SITE, &to_yaml(&loaded.site)?)?;
@@ -178,6 +205,66 @@ fn entries(folder: &Path) -> Result<Vec<PathBuf>, CommandError> {
     read().map_err(|e| CommandError::io(&format!("could not read `{}`", folder.display()), &e))
 }
 
+/// File of a campaign with values of `--set`, until the journal has the change.
+const NEW_CAMPAIGN: &str = "campaign.yml.new";
+
+/// Writes a changed campaign beside the present one, see [`settle_campaign`].
+///
+/// # Errors
+///
+/// Fails if the file cannot be written.
+pub fn write_new_campaign(dir: &Path, text: &str) -> Result<(), CommandError> {
+    let path = dir.join(NEW_CAMPAIGN);
+    write(dir, NEW_CAMPAIGN, text)
+        .map_err(|e| CommandError::io(&format!("could not write `{}`", path.display()), &e))
+}
+
+/// Lets a changed campaign that was written beside the present one take its place if the database
+/// has the change, and deletes it otherwise: an engine that is killed leaves the whole change or
+/// nothing of it.
+///
+/// # Errors
+///
+/// Fails if a file or the database cannot be read or written.
+pub async fn settle_campaign(dir: &Path) -> Result<(), CommandError> {
+    let path = dir.join(NEW_CAMPAIGN);
+    let failed = |e| CommandError::io(&format!("could not replace `{}`", path.display()), &e);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(failed(e)),
+    };
+    let settings = open_to_read(dir).await?.settings().await?.pop();
+    match settings.is_some_and(|settings| settings.campaign == text) {
+        true => atomic::write(&dir.join(CAMPAIGN), text.as_bytes(), Durability::Synced),
+        false => Ok(()),
+    }
+    .and_then(|()| fs::remove_file(&path))
+    .map_err(failed)
+}
+
+/// Refuses names of params: the campaign of a run has none.
+///
+/// # Errors
+///
+/// Fails if the key of one of the arguments is no path.
+pub fn refuse_params(dir: &Path, set: &[String]) -> Result<(), CommandError> {
+    let params = fs::read_to_string(dir.join(PARAMS)).unwrap_or_default();
+    let params: serde_json::Value = serde_json::from_str(&params).unwrap_or_default();
+    for argument in set {
+        let key = argument.split('=').next().unwrap_or_default().trim();
+        if params.get(key).is_some() {
+            let message = format!(
+                "`{key}` is a param of the campaign file, and a run knows only the values that the \
+                 params had"
+            );
+            let hint = "give the value by its path: `--set stop.evaluations=500`";
+            return Err(CommandError::with_hint(message, hint));
+        }
+    }
+    Ok(())
+}
+
 /// Writes the settings again that are missing in a run directory, as its database has them.
 async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), CommandError> {
     let missing = |name: &&str| !dir.join(name).exists();
@@ -205,6 +292,17 @@ async fn restore(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<(), Command
     Ok(())
 }
 
+/// Returns the text of the campaign of a run directory.
+///
+/// # Errors
+///
+/// Fails if it cannot be read.
+pub fn campaign_text(dir: &Path) -> Result<String, CommandError> {
+    let path = dir.join(CAMPAIGN);
+    fs::read_to_string(&path)
+        .map_err(|e| CommandError::io(&format!("could not read `{}`", path.display()), &e))
+}
+
 /// Reads the campaign, site and plan of a run directory. A file of them that is missing is restored
 /// from the database; `notify` receives a line for each.
 ///
@@ -215,9 +313,23 @@ pub async fn load(
     dir: &Path,
     notify: &mut dyn FnMut(&str),
 ) -> Result<(LoadedCampaign, Plan), CommandError> {
+    load_with(dir, &[], notify).await
+}
+
+/// Does the same as [`load`], with the values of `--set`.
+///
+/// # Errors
+///
+/// Those of [`load`], and those of the values.
+pub async fn load_with(
+    dir: &Path,
+    set: &[String],
+    notify: &mut dyn FnMut(&str),
+) -> Result<(LoadedCampaign, Plan), CommandError> {
     restore(dir, notify).await?;
     let site = Some(dir.join(SITE).display().to_string());
     let overrides = Overrides {
+        set: set.to_vec(),
         site,
         drawn: dir.join(store::FILE).exists(),
         resolved: true,

@@ -14,25 +14,29 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::error::CommandError;
+use super::error::{CommandError, causes};
 use super::executors::executors;
 use super::host::{host_environment, own_executable};
+use super::inheritance::{self, Inheritance, InheritedMolecules};
 use super::job_chain::{self, CurrentJob};
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
-use super::settings_changes::SettingsChanges;
+use super::settings_changes::{self, SettingsChanges};
 use super::{audit, cache, report_page, requirements, run_dir, signals};
 use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
 use crate::config::site::Submit;
 use crate::config::source::{self, Source};
-use crate::driver::{Driver, ExecutionContext, InitialMolecules, RunEnd, TaskRun};
+use crate::driver::{
+    Driver, ExecutionContext, InheritedResults, InitialMolecules, RunEnd, TaskRun,
+};
 use crate::engine::{Engine, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::{Direction, Plan};
 use crate::report;
 use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
+use crate::task::StoppedBy;
 
 /// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
 /// generator.
@@ -54,46 +58,74 @@ pub struct LockedRun {
     _lock: File,
     loaded: LoadedCampaign,
     plan: Plan,
+    /// Text of the campaign with the values of `--set`; none without such values.
+    changed_campaign: Option<String>,
 }
 
 impl LockedRun {
-    /// Makes and locks the directory of a new run: `dir`, or a new folder in `runs_dir`.
+    /// Makes and locks the directory of a new run: `dir`, or a new folder in `runs_dir`. With
+    /// `inheritance` it begins with the results of an earlier run.
     ///
     /// # Errors
     ///
     /// Fails if `dir` holds a run already or cannot be written.
-    pub fn create(
+    pub async fn create(
         loaded: LoadedCampaign,
         plan: Plan,
         dir: Option<PathBuf>,
         runs_dir: &Path,
+        inheritance: Option<&Inheritance>,
     ) -> Result<Self, CommandError> {
-        let (dir, lock) = run_dir::create(&loaded, dir, runs_dir)?;
+        let (dir, lock) = run_dir::reserve(&loaded, dir, runs_dir)?;
+        if let Some(inheritance) = inheritance {
+            inheritance.save(&dir).await?;
+        }
+        run_dir::describe(&loaded, &dir)?;
         Ok(Self {
             dir,
             _lock: lock,
             loaded,
             plan,
+            changed_campaign: None,
         })
     }
 
-    /// Locks and reads the directory of an existing run. `notify` receives one line for each file
-    /// that was restored.
+    /// Locks and reads the directory of an existing run, with values of `--set`, `KEY=VALUE`.
+    /// `notify` receives one line for each file that was restored.
     ///
     /// # Errors
     ///
-    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign or
-    /// site is wrong, or if a program that the campaign needs is missing.
-    pub async fn open(dir: &Path, notify: &mut dyn FnMut(&str)) -> Result<Self, CommandError> {
+    /// Fails if `dir` is not a run directory, if another process has locked it, if its campaign, its
+    /// site or a value is wrong, or if a program that the campaign needs is missing.
+    pub async fn open(
+        dir: &Path,
+        set: &[String],
+        notify: &mut dyn FnMut(&str),
+    ) -> Result<Self, CommandError> {
         let dir = run_dir::existing(dir)?;
         run_dir::refuse_first_version(&dir).await?;
         let lock = run_dir::lock(&dir)?;
-        let (loaded, plan) = requirements::programs(run_dir::load(&dir, notify).await?)?;
+        run_dir::settle_campaign(&dir).await?;
+        run_dir::refuse_params(&dir, set)?;
+        let loaded = run_dir::load_with(&dir, set, notify).await?;
+        let (loaded, plan) = requirements::programs(loaded)?;
+        let changed_campaign = match set {
+            [] => None,
+            set => {
+                let text = run_dir::campaign_text(&dir)?;
+                Some(settings_changes::with_values_set(
+                    &text,
+                    set,
+                    &loaded.campaign,
+                )?)
+            }
+        };
         Ok(Self {
             dir,
             _lock: lock,
             loaded,
             plan,
+            changed_campaign,
         })
     }
 
@@ -134,14 +166,20 @@ impl LockedRun {
     /// before.
     async fn verify(self, accept_changes: bool) -> Result<VerifiedRun, CommandError> {
         let Self {
-            dir, loaded, plan, ..
+            dir,
+            loaded,
+            plan,
+            changed_campaign,
+            ..
         } = &self;
         start_log(dir)?;
         audit::verify_if_small(dir, plan).await?;
         let mut store = open_store(dir, &loaded.campaign, plan).await?;
         store.hold([dir.join(run_dir::LOCK)])?;
         let campaign = &loaded.campaign;
-        let settings = SettingsChanges::find(dir, &mut store, campaign, accept_changes).await?;
+        let set = changed_campaign.clone();
+        let settings =
+            SettingsChanges::find(dir, &mut store, campaign, accept_changes, set).await?;
         Ok(VerifiedRun {
             run: self,
             store,
@@ -173,6 +211,13 @@ impl VerifiedRun {
         if let Some(reading) = reading {
             self.store.keep_names(&reading.names).await?;
         }
+        let inherited = match source {
+            Some(_) => InheritedMolecules::of(&self.run.dir)?,
+            None => None,
+        };
+        if let Some(inherited) = &inherited {
+            self.store.keep_names(&inherited.names).await?;
+        }
         observer.set_names(self.store.names().await?);
         let submit = self.run.loaded.site.submit.clone();
         let job = submit.zip(job_walltime);
@@ -183,7 +228,7 @@ impl VerifiedRun {
         } = self;
         let driver = driver(&run, store, &settings, hosts, job.as_ref(), observer).await?;
         let drawn = match source.as_deref().filter(|_| driver.is_fresh()) {
-            Some(source) => draw(source, &run)?,
+            Some(source) => draw(source, &run, inherited.as_ref())?,
             None => InitialMolecules::default(),
         };
         observer.notice(&format!("run directory {}", run.dir.display()));
@@ -197,7 +242,6 @@ impl VerifiedRun {
             run,
             driver,
             drawn,
-            settings,
             submit: job.map(|(submit, _)| submit),
         })
     }
@@ -208,7 +252,6 @@ struct PreparedRun {
     run: LockedRun,
     driver: Driver<TaskRun>,
     drawn: InitialMolecules,
-    settings: SettingsChanges,
     /// Settings of the job in which this process runs; none outside of one.
     submit: Option<Submit>,
 }
@@ -222,9 +265,8 @@ impl PreparedRun {
     ) -> Result<FinishedRun, CommandError> {
         let Self {
             run,
-            driver,
+            mut driver,
             drawn,
-            settings,
             submit,
         } = self;
         let job = match submit.filter(|_| !driver.is_ended()) {
@@ -236,11 +278,13 @@ impl PreparedRun {
             None => None,
         };
         let mut monitor = RunMonitor { observer, job };
-        let (ending, mut store) = driver.run(drawn, interrupts, &mut monitor).await?;
-        monitor.observer.finish();
-        if settings.fact.is_some() {
-            settings.save(&mut store).await?;
+        if let Some(text) = &run.changed_campaign {
+            run_dir::write_new_campaign(&run.dir, text)?;
         }
+        driver.begin(drawn).await?;
+        run_dir::settle_campaign(&run.dir).await?;
+        let (ending, store) = driver.work(interrupts, &mut monitor).await?;
+        monitor.observer.finish();
         Ok(FinishedRun {
             job: monitor.job,
             run,
@@ -271,7 +315,7 @@ impl FinishedRun {
         report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
         // Last: the next job must not begin while this process works on the run.
         let next = job.and_then(|job| job.end(ending));
-        let outcome = RunOutcome::read(&run.dir, &mut store, ending, next).await?;
+        let outcome = RunOutcome::read(&run.dir, &run.plan, &mut store, ending, next).await?;
         store.close().await?;
         Ok(outcome)
     }
@@ -306,30 +350,62 @@ async fn driver(
         executors,
         time: job.map(|(submit, walltime)| job_chain::time_left(submit, *walltime)),
     };
-    let plan = Plan {
-        stop: settings.initial_stop.clone(),
-        ..plan.clone()
-    };
-    let wall_time = loaded.campaign.stop.wall_time.map(Duration::from);
+    let plan = settings.initial.applied_to(plan);
     let (engine, program) = (Engine::new(plan), TaskRun { executable });
-    let mut driver = Driver::new(engine, store, context, received, program, wall_time).await?;
-    if driver.is_ended() && settings.fact.is_some() {
-        let message = format!(
-            "the run in `{}` has ended: its settings can no longer change",
-            dir.display()
-        );
-        let hint = "restore the old ones, or start a new run";
-        return Err(CommandError::with_hint(message, hint));
-    }
-    driver.change(settings.fact.clone());
+    let mut driver = Driver::new(engine, store, context, received, program).await?;
+    refuse_without_effect(run, settings, &driver)?;
+    driver.change(settings.change.clone());
     let variables = host_environment().variables;
     let given = loaded.site.partitions.values();
     let given = given.flat_map(|partition| partition.environment.clone());
+    let inherited = InheritedResults::open(&dir.join(inheritance::RESULTS)).await;
+    let inherited = inherited.map_err(|e| CommandError::new(causes(&e)))?;
+    let driver = driver.with_inherited(inherited);
     let driver = driver.with_secrets(Secrets::among(variables.into_iter().chain(given)));
     Ok(match cache {
         Some(cache) => driver.with_cache(cache),
         None => driver,
     })
+}
+
+/// Refuses changes of a run that has ended and would end again at once.
+fn refuse_without_effect(
+    run: &LockedRun,
+    settings: &SettingsChanges,
+    driver: &Driver<TaskRun>,
+) -> Result<(), CommandError> {
+    let Some(ended) = driver.stopped_by() else {
+        return Ok(());
+    };
+    let again = match (&settings.change, &run.changed_campaign) {
+        (Some(change), _) => driver.would_end(change),
+        // The values are those that the run has.
+        (None, Some(_)) => Some(ended),
+        (None, None) => None,
+    };
+    let Some(again) = again else {
+        return Ok(());
+    };
+    let progress = driver.progress();
+    let message = format!(
+        "the run in `{}` has ended ({}), and with these settings it would end again at once ({}): \
+         nothing was changed",
+        run.dir.display(),
+        ended.sentence(),
+        again.sentence()
+    );
+    let hint = match again {
+        StoppedBy::Evaluations => format!(
+            "give `stop.evaluations` a higher number: the run has {} evaluations, those of stages \
+             outside of the loops included",
+            progress.evaluations
+        ),
+        StoppedBy::Completed => "all molecules are computed: start a new run for more, with \
+                                 `moldflow run NEW.yml --from RUN_DIR`"
+            .to_owned(),
+        again => format!("change the condition that ends it: `stop.{}`", again.word()),
+    };
+    Err(CommandError::with_hint(message, hint))
 }
 
 /// Returns the source of molecules that was read when the campaign was checked, or else reads it.
@@ -342,10 +418,18 @@ fn source(loaded: &LoadedCampaign) -> Result<Arc<Source>, CommandError> {
 }
 
 /// Draws the molecules of the stages that take them from the source, and some more.
-fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandError> {
+/// Those of an earlier run are not drawn: their objective is known, or they failed.
+fn draw(
+    source: &Source,
+    run: &LockedRun,
+    inherited: Option<&InheritedMolecules>,
+) -> Result<InitialMolecules, CommandError> {
+    let known = inherited
+        .map(InheritedMolecules::molecules)
+        .unwrap_or_default();
     let seed = stream(run.loaded.campaign.seed, "draw", 0);
     let asked: usize = run.plan.draws().filter_map(|(_, count)| count).sum();
-    let mut drawn = source.draw(seed, asked + RESERVE, &|_| true);
+    let mut drawn = source.draw(seed, asked + RESERVE, &|smiles| !known.contains(smiles));
     if drawn.len() < asked {
         let message = format!(
             "the source has only {} molecules of the search space, but {asked} are to be drawn",
@@ -368,6 +452,7 @@ fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandErr
         stages,
         reserve: drawn,
         pool: run.plan.needs_pool().then(|| source.all()),
+        inherited: inherited.map(InheritedMolecules::fact),
     })
 }
 

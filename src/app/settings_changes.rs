@@ -1,5 +1,6 @@
 //! Settings of a run: those with which it started, and the changes since.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -7,63 +8,160 @@ use serde_json::Value;
 
 use super::error::CommandError;
 use super::run_dir;
-use crate::config::campaign::{Campaign, Stop};
-use crate::store::{Store, StoreError, StoredSettings};
+use crate::config::campaign::{Budget, Campaign, Stop};
+use crate::driver::SettingsChange;
+use crate::plan::Plan;
+use crate::store::{Store, StoredSettings};
 use crate::task::Fact;
 
 /// Changes to the settings of a run since its start, or since the last changes were accepted.
 pub struct SettingsChanges {
-    /// Stop conditions with which the run started.
-    pub initial_stop: Stop,
-    /// Fact for the journal; none if nothing was changed.
-    pub fact: Option<Fact>,
-    present: StoredSettings,
+    /// Conditions with which the run started.
+    pub initial: InitialLimits,
+    /// Change for the journal; none if nothing was changed.
+    pub change: Option<SettingsChange>,
+}
+
+/// Stop conditions and budgets of stages with which a run started.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InitialLimits {
+    stop: Stop,
+    budgets: BTreeMap<String, Budget>,
+}
+
+impl InitialLimits {
+    /// Returns those of a campaign.
+    fn of(campaign: &Campaign) -> Self {
+        Self {
+            stop: campaign.stop.clone(),
+            budgets: budgets(campaign),
+        }
+    }
+
+    /// Returns those in settings of a run; none if they cannot be read.
+    pub fn read(settings: &StoredSettings) -> Option<Self> {
+        let tree = tree(&settings.campaign);
+        let stop = serde_json::from_value(tree["stop"].clone()).ok()?;
+        let stages = tree["stages"].as_object().into_iter().flatten();
+        let budgets = stages.filter_map(|(name, stage)| {
+            let budget = serde_json::from_value(stage.get("budget")?.clone()).ok()?;
+            Some((name.clone(), budget))
+        });
+        let budgets = budgets.collect();
+        Some(Self { stop, budgets })
+    }
+
+    /// Returns a plan with these conditions: that of a run at its start.
+    pub fn applied_to(&self, plan: &Plan) -> Plan {
+        let mut plan = plan.clone();
+        plan.stop = self.stop.clone();
+        for stage in &mut plan.stages {
+            stage.budget = self.budgets.get(&stage.name).copied();
+        }
+        plan
+    }
+}
+
+fn budgets(campaign: &Campaign) -> BTreeMap<String, Budget> {
+    let stages = campaign.stages.iter();
+    stages
+        .filter_map(|(name, stage)| Some((name.clone(), stage.budget?)))
+        .collect()
 }
 
 impl SettingsChanges {
     /// Compares the files of `dir` with the settings in the database. A new run has its settings
-    /// saved there.
+    /// saved there. `set` is the text of `campaign.yml` with the values of `--set`, if there are any.
     ///
     /// # Errors
     ///
-    /// Fails if a value was changed on which results depend, if other values were changed and the
-    /// changes are not `accepted`, or if a file or the database cannot be read.
+    /// Fails if a value was changed on which results depend, if other values were changed in the
+    /// files and the changes are not `accepted`, or if a file or the database cannot be read.
     pub async fn find(
         dir: &Path,
         store: &mut Store,
         campaign: &Campaign,
         accepted: bool,
+        set: Option<String>,
     ) -> Result<Self, CommandError> {
-        let present = present(dir)?;
+        let mut present = present(dir)?;
         let versions = store.settings().await?;
         let (Some(first), Some(last)) = (versions.first(), versions.last()) else {
+            present.campaign = set.unwrap_or(present.campaign);
             store.keep_settings(&present).await?;
             return Ok(Self {
-                initial_stop: campaign.stop.clone(),
-                fact: None,
-                present,
+                initial: InitialLimits::of(campaign),
+                change: None,
             });
         };
+        refuse(dir, &changes(last, &present), accepted)?;
+        present.campaign = set.unwrap_or(present.campaign);
         let changes = changes(last, &present);
-        refuse(dir, &changes, accepted)?;
-        Ok(Self {
-            initial_stop: stop(first).unwrap_or_else(|| campaign.stop.clone()),
-            fact: (!changes.is_empty()).then(|| Fact::SettingsChanged {
+        let budgets = budgets(campaign).into_iter();
+        let budgets =
+            budgets.map(|(name, budget)| (name, serde_json::to_value(budget).unwrap_or_default()));
+        let change = || SettingsChange {
+            fact: Fact::SettingsChanged {
                 changes: changes.iter().map(Change::to_string).collect(),
                 stop: serde_json::to_value(&campaign.stop).unwrap_or_default(),
-            }),
-            present,
+                budgets: budgets.collect(),
+            },
+            settings: present,
+        };
+        Ok(Self {
+            initial: InitialLimits::read(first).unwrap_or_else(|| InitialLimits::of(campaign)),
+            change: (!changes.is_empty()).then(change),
         })
     }
+}
 
-    /// Saves the accepted settings in the database; called once the fact is in the journal.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database cannot be written.
-    pub async fn save(&self, store: &mut Store) -> Result<(), StoreError> {
-        store.keep_settings(&self.present).await
+/// Returns the text of a run's `campaign.yml` with values set by `--set`; `campaign` holds them,
+/// validated.
+///
+/// # Errors
+///
+/// Fails if results of the run depend on one of the values.
+pub fn with_values_set(
+    text: &str,
+    set: &[String],
+    campaign: &Campaign,
+) -> Result<String, CommandError> {
+    let mut whole = tree(text);
+    let validated = serde_json::to_value(campaign).unwrap_or_default();
+    for argument in set {
+        let key = argument.split('=').next().unwrap_or_default().trim();
+        let path: Vec<&str> = key.split('.').collect();
+        if !may_change(&path) {
+            let message = format!("`{key}` cannot change in a run: its results depend on it");
+            let hint = "`stop.KEY`, `stages.NAME.budget.KEY`, `methods.NAME.timeout` and \
+                        `methods.NAME.partition` can; start a new run for others";
+            return Err(CommandError::with_hint(message, hint));
+        }
+        let pointer = format!("/{}", path.join("/"));
+        put(&mut whole, &path, validated.pointer(&pointer).cloned());
     }
+    serde_saphyr::to_string(&whole).map_err(|e| CommandError::new(e.to_string()))
+}
+
+/// Sets the value at a path; missing maps are made.
+fn put(whole: &mut Value, path: &[&str], value: Option<Value>) {
+    let mut at = whole;
+    for key in path {
+        if !at.is_object() {
+            *at = Value::Object(serde_json::Map::new());
+        }
+        at = &mut at[*key];
+    }
+    *at = value.unwrap_or_default();
+}
+
+/// Returns true if a run can resume with another value at this path of its campaign: no result
+/// depends on it.
+fn may_change(path: &[&str]) -> bool {
+    matches!(
+        path,
+        ["stop", ..] | ["methods", _, "timeout" | "partition"] | ["stages", _, "budget", ..]
+    )
 }
 
 /// Returns a line for each value that was changed in the files of `dir` since the run started, or
@@ -81,11 +179,6 @@ pub async fn list(dir: &Path, store: &mut Store) -> Result<Vec<String>, CommandE
         .iter()
         .map(Change::to_string)
         .collect())
-}
-
-/// Returns the stop conditions of a run with these settings; none if they cannot be read.
-pub fn stop(settings: &StoredSettings) -> Option<Stop> {
-    serde_json::from_value(tree(&settings.campaign)["stop"].clone()).ok()
 }
 
 fn present(dir: &Path) -> Result<StoredSettings, CommandError> {
@@ -126,11 +219,7 @@ impl Change {
     /// stay.
     fn is_allowed(&self) -> bool {
         let path: Vec<&str> = self.path.iter().map(String::as_str).collect();
-        self.file == run_dir::SITE
-            || matches!(
-                path[..],
-                ["stop", ..] | ["methods", _, "timeout" | "partition"]
-            )
+        self.file == run_dir::SITE || may_change(&path)
     }
 }
 

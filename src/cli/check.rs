@@ -5,6 +5,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::table::budget_in_words;
 use super::terminal::say;
 use super::{CampaignArguments, ExitStatus, print, wait};
 use crate::app::audit::{Repair, Verification};
@@ -133,6 +134,9 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
             if let Some(parallel) = parallel {
                 let _ = write!(text, ", {parallel} at once");
             }
+            if let Some(budget) = stage.budget {
+                let _ = write!(text, ", {}", budget_in_words(budget));
+            }
             for method in plan.methods_of(stage) {
                 let engine = method.engine_name;
                 let slots = match method.slots {
@@ -148,17 +152,29 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
             }
         }
     }
-    if let Some(evaluations) = plan.stop.evaluations {
-        let _ = write!(
-            text,
-            "\n  ends after {evaluations} evaluations in the loops"
-        );
-        if let Some(limit) = plan.stop.wall_time {
-            let _ = write!(text, ", or {limit}");
-        }
+    if let Some(end) = end(plan) {
+        let _ = write!(text, "\n  ends after {end}");
     }
     text.push('\n');
     text
+}
+
+/// The limits of a run in words; none if it has none.
+fn end(plan: &Plan) -> Option<String> {
+    let stop = &plan.stop;
+    let of = if plan.has_loops() {
+        " in the loops"
+    } else {
+        ""
+    };
+    let limits = [
+        stop.evaluations.map(|n| format!("{n} evaluations{of}")),
+        stop.wall_time.map(|limit| limit.to_string()),
+        stop.core_hours.map(|hours| format!("{hours} core-hours")),
+        stop.node_hours.map(|hours| format!("{hours} node-hours")),
+    ];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
+    (!limits.is_empty()).then(|| limits.join(", or "))
 }
 
 /// The molecules of a stage in words.

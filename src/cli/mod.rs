@@ -19,6 +19,7 @@ mod status;
 mod submit;
 mod table;
 mod task;
+mod task_times;
 mod terminal;
 
 use std::path::PathBuf;
@@ -127,8 +128,9 @@ struct CampaignArguments {
     /// Site profile: its name, or the path of its file
     #[arg(long, value_name = "NAME|FILE")]
     pub site: Option<String>,
-    /// Change a param, or any value by its dotted path: `--set stop.wall_time=2h`
-    #[arg(long, value_name = "KEY=VALUE")]
+    /// Change a param by its name (`--set search_size=9`), or any value by its path (`--set
+    /// stop.wall_time=2h`)
+    #[arg(long, value_name = "NAME|PATH=VALUE")]
     pub set: Vec<String>,
     /// Seed of all random streams
     #[arg(long, value_name = "N")]

@@ -1,5 +1,6 @@
 //! Outcome of a run on the terminal: the best molecules on stdout, all else on stderr.
 
+use super::table::hours;
 use super::terminal::{print, say};
 use super::{ExitStatus, OutputArguments};
 use crate::app::error::CommandError;
@@ -65,7 +66,7 @@ pub(super) fn conclude(
 fn results(outcome: &RunOutcome, as_json: bool) -> String {
     if as_json {
         let state = RunState::of(&outcome.summary, false);
-        let object = report::final_json(&outcome.dir, &outcome.summary, state);
+        let object = report::final_json(&outcome.dir, &outcome.summary, state, outcome.core_hours);
         format!("{object:#}\n")
     } else if outcome.best.is_empty() {
         String::new()
@@ -78,11 +79,12 @@ fn results(outcome: &RunOutcome, as_json: bool) -> String {
 fn work_done(outcome: &RunOutcome) -> String {
     let counts = &outcome.summary.counts;
     format!(
-        "{} evaluations ({} failed{}), {} batches",
+        "{} evaluations ({} failed{}), {} batches, {} core-hours",
         counts.evaluations,
         counts.failures,
         report::kinds(": ", &outcome.summary.failures_by_kind),
-        counts.batches
+        counts.batches,
+        hours(outcome.core_hours)
     )
 }
 

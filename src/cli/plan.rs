@@ -7,7 +7,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::check::warn_of_crowding;
-use super::table::{in_words, table, trimmed};
+use super::table::{budget_in_words, hours, in_words, table, trimmed};
+use super::task_times::TimeArguments;
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::host::host_environment;
@@ -15,6 +16,7 @@ use crate::app::job_script::job_script;
 use crate::app::method_commands::{BatchScript, MethodCommands, method_commands};
 use crate::config::campaign::{LoadedCampaign, Loop};
 use crate::config::site::PartitionConfig;
+use crate::forecast::{Assumptions, Costs, costs};
 use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, StageKind};
 
 #[derive(Args)]
@@ -24,6 +26,8 @@ pub(super) struct PlanArguments {
     /// Output format
     #[arg(long, value_enum, default_value = "text")]
     format: PlanFormat,
+    #[command(flatten)]
+    times: TimeArguments,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -42,21 +46,34 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<ExitStatus, CommandError>
     let path = &arguments.campaign.campaign;
     let (loaded, plan) = plan::load(path, &arguments.campaign.overrides(), &host_environment())?;
     warn_of_crowding(&loaded, &plan);
+    let times = arguments.times.times(&plan)?;
+    let in_words = arguments.times.in_words(&times);
+    let assumptions = Assumptions::of_times(
+        times.task_time,
+        times.ml_time,
+        times.fit_time,
+        times.recorded,
+    );
+    // Only a list needs the number of all molecules.
+    let lists_all = plan.draws().any(|(_, count)| count.is_none());
+    let source = loaded.source.as_ref().filter(|_| lists_all);
+    let source = source.map(|source| source.count(usize::MAX));
+    let costs = costs(&plan, &assumptions, source);
     print(&match arguments.format {
-        PlanFormat::Text => text(&loaded, &plan) + &how(&loaded, &plan)?,
-        PlanFormat::Dot => plan::dot(&plan),
-        PlanFormat::Mermaid => plan::mermaid(&plan),
-        PlanFormat::Json => json(&loaded, &plan)?,
+        PlanFormat::Text => text(&loaded, &plan, &costs, &in_words) + &how(&loaded, &plan)?,
+        PlanFormat::Dot => plan::dot(&plan, &notes(&plan, &costs)),
+        PlanFormat::Mermaid => plan::mermaid(&plan, &notes(&plan, &costs)),
+        PlanFormat::Json => json(&loaded, &plan, &costs)?,
     })?;
     Ok(ExitStatus::Finished)
 }
 
-fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
+fn text(loaded: &LoadedCampaign, plan: &Plan, costs: &Costs, times: &str) -> String {
     let mut text = format!(
         "campaign {} on site {}\n\n{}\n\n{}\n\n{}\n",
         loaded.campaign.name,
         loaded.site.name,
-        trimmed(&stages(plan)),
+        trimmed(&stages(plan, costs)),
         trimmed(&properties(plan)),
         trimmed(&methods(plan)),
     );
@@ -70,12 +87,52 @@ fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
             EdgeKind::Loop | EdgeKind::After => writeln!(text, "\nloop: {from} -> {to}"),
         };
     }
+    text + &expected(costs, times)
+}
+
+/// The expected core-hours of the whole campaign.
+fn expected(costs: &Costs, times: &str) -> String {
+    let mut text = format!(
+        "\nexpected: {}{} core-hours",
+        if costs.is_lower_bound {
+            "at least "
+        } else {
+            ""
+        },
+        hours(costs.core_hours)
+    );
+    if costs.free_atoms.tasks > 0.0 {
+        let _ = write!(
+            text,
+            ", those of {:.0} free atoms included",
+            costs.free_atoms.tasks
+        );
+    }
+    let _ = writeln!(
+        text,
+        "; failures are not counted\nassumed: {times} (`--task-time`, `--times-from RUN_DIR`)"
+    );
     text
 }
 
-fn stages(plan: &Plan) -> Table {
-    let mut table = table(["stage", "after", "loop", "what", "tasks"]);
-    for stage in &plan.stages {
+/// Counts and costs of each stage in words, for the labels of a graph.
+fn notes(plan: &Plan, costs: &Costs) -> BTreeMap<String, Vec<String>> {
+    let stages = plan.stages.iter().zip(&costs.stages);
+    stages
+        .map(|(stage, cost)| {
+            let mut lines = vec![tasks(plan, &stage.kind)];
+            lines.extend(stage.budget.map(budget_in_words));
+            if let Some(cost) = cost.cost {
+                lines.push(format!("{} core-hours", hours(cost.core_hours)));
+            }
+            (stage.name.clone(), lines)
+        })
+        .collect()
+}
+
+fn stages(plan: &Plan, costs: &Costs) -> Table {
+    let mut table = table(["stage", "after", "loop", "what", "tasks", "core-hours"]);
+    for (stage, cost) in plan.stages.iter().zip(&costs.stages) {
         let after = stage
             .after
             .iter()
@@ -96,7 +153,14 @@ fn stages(plan: &Plan) -> Table {
                     kind.method().map_or("", String::as_str)
                 ),
             },
-            tasks(plan, &stage.kind),
+            match stage.budget {
+                Some(budget) => {
+                    format!("{}, {}", tasks(plan, &stage.kind), budget_in_words(budget))
+                }
+                None => tasks(plan, &stage.kind),
+            },
+            cost.cost
+                .map_or_else(String::new, |cost| hours(cost.core_hours)),
         ]);
     }
     table
@@ -305,12 +369,13 @@ fn tasks(plan: &Plan, kind: &StageKind) -> String {
     format!("{each}{molecules}{parallel}")
 }
 
-fn json(loaded: &LoadedCampaign, plan: &Plan) -> Result<String, CommandError> {
+fn json(loaded: &LoadedCampaign, plan: &Plan, costs: &Costs) -> Result<String, CommandError> {
     let starts = method_commands(loaded, plan)?;
     let whole = serde_json::json!({
         "campaign": loaded.campaign.name,
         "site": loaded.site.name,
         "plan": plan,
+        "costs": costs,
         "start": starts,
     });
     Ok(format!("{whole:#}\n"))

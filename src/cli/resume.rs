@@ -1,4 +1,5 @@
-//! `moldflow resume`: continues a run that was interrupted or killed.
+//! `moldflow resume`: continues a run that was interrupted or killed, or a finished one with other
+//! stop conditions.
 
 use std::path::PathBuf;
 
@@ -21,6 +22,9 @@ pub(super) struct ResumeArguments {
     /// Resume with settings that were changed in the run directory
     #[arg(long)]
     pub accept_changes: bool,
+    /// Change a value by its path: `--set stop.evaluations=500`; a finished run goes on
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<String>,
     #[command(flatten)]
     pub output: OutputArguments,
     /// Resume as a job of `moldflow submit` that has this walltime
@@ -30,7 +34,11 @@ pub(super) struct ResumeArguments {
 
 pub(super) fn run(arguments: &ResumeArguments) -> Result<ExitStatus, CommandError> {
     run_dir::keep_private();
-    let run = wait(LockedRun::open(&arguments.run_dir, &mut say))?;
+    let run = wait(LockedRun::open(
+        &arguments.run_dir,
+        &arguments.set,
+        &mut say,
+    ))?;
     let hosts = RemoteHosts::connect(run.site(), true)?;
     let options = RunOptions {
         accept_changes: arguments.accept_changes,

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::progress::Display;
+use super::terminal::say;
 use super::{CampaignArguments, ExitStatus, OutputArguments, outcome, wait};
 use crate::app::error::CommandError;
+use crate::app::inheritance::Inheritance;
 use crate::app::remote_hosts::RemoteHosts;
 use crate::app::session::{LockedRun, RunOptions};
 use crate::app::{allocation, requirements, run_dir};
@@ -24,6 +26,9 @@ pub(super) struct RunArguments {
     /// Cache of results that runs share, instead of the campaign's `cache`
     #[arg(long, value_name = "FILE", value_parser = super::path())]
     pub cache: Option<PathBuf>,
+    /// Begin with the results of another run, as far as they fit
+    #[arg(long, value_name = "RUN_DIR", value_parser = super::path())]
+    pub from: Option<PathBuf>,
     #[command(flatten)]
     pub output: OutputArguments,
 }
@@ -42,7 +47,20 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitStatus, CommandError> 
     allocation::shares(&loaded.site)?;
     let mut hosts = RemoteHosts::connect(&loaded.site, false)?;
     hosts.check_schedulers(&loaded)?;
-    let run = LockedRun::create(loaded, plan, arguments.run_dir.clone(), &arguments.runs_dir)?;
+    let inheritance = match &arguments.from {
+        Some(from) => Some(wait(Inheritance::read(from, &loaded, &plan, &mut say))?),
+        None => None,
+    };
+    let run = wait(LockedRun::create(
+        loaded,
+        plan,
+        arguments.run_dir.clone(),
+        &arguments.runs_dir,
+        inheritance.as_ref(),
+    ))?;
+    for line in inheritance.iter().flat_map(Inheritance::report) {
+        say(&line);
+    }
     let mut display = Display::new(arguments.output.quiet, run.dir());
     let ended = wait(run.execute(hosts, RunOptions::default(), &mut display))?;
     outcome::conclude(&ended, arguments.output)

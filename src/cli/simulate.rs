@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 use clap::Args;
 
-use super::table::{align_numbers, table, trimmed};
+use super::table::{align_numbers, hours, table, trimmed};
+use super::task_times::TimeArguments;
 use super::{CampaignArguments, ExitStatus, print};
 use crate::app::error::{CommandError, causes};
 use crate::app::host::host_environment;
@@ -25,15 +26,8 @@ pub(super) struct SimulateArguments {
     /// Nodes of the allocation that the site's partitions share
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
     nodes: Option<u32>,
-    /// Time of a simulation: `10m`, or `lognormal:MEDIAN,SIGMA`; typical of each engine if not given
-    #[arg(long, value_name = "TIME")]
-    task_time: Option<Times>,
-    /// Time of a `generate` task
-    #[arg(long, value_name = "TIME", default_value = "5m")]
-    ml_time: Times,
-    /// Time of a `train` and of a `screen` task
-    #[arg(long, value_name = "TIME", default_value = "10s")]
-    fit_time: Times,
+    #[command(flatten)]
+    times: TimeArguments,
     /// Share of the attempts at a simulation that fail, 0 to 1
     #[arg(long, value_name = "P", default_value = "0", value_parser = share)]
     failures: f64,
@@ -57,10 +51,13 @@ pub(super) fn run(arguments: &SimulateArguments) -> Result<ExitStatus, CommandEr
     let queue_wait = arguments
         .queue_wait
         .map_or(0, |wait| wait.get().as_millis());
+    let times = arguments.times.times(&plan)?;
+    let assumed = arguments.times.in_words(&times);
     let assumptions = Assumptions {
-        task_time: arguments.task_time,
-        ml_time: arguments.ml_time,
-        fit_time: arguments.fit_time,
+        task_time: times.task_time,
+        recorded: times.recorded,
+        ml_time: times.ml_time,
+        fit_time: times.fit_time,
         failures: arguments.failures,
         queue_wait: queue_wait as u64,
         skill: arguments.skill,
@@ -83,7 +80,8 @@ pub(super) fn run(arguments: &SimulateArguments) -> Result<ExitStatus, CommandEr
         });
         format!("{whole:#}\n")
     } else {
-        text(&loaded, &plan, &machine, arguments, &forecast, &notes)
+        let assumed = self::assumed(arguments, &assumed);
+        text(&loaded, &plan, &machine, &assumed, &forecast, &notes)
     })?;
     Ok(ExitStatus::Finished)
 }
@@ -112,7 +110,7 @@ fn text(
     loaded: &LoadedCampaign,
     plan: &Plan,
     machine: &Machine,
-    arguments: &SimulateArguments,
+    assumed: &str,
     forecast: &Forecast,
     notes: &[String],
 ) -> String {
@@ -125,15 +123,16 @@ fn text(
             nodes => format!(", {nodes} nodes"),
         },
         loaded.campaign.seed,
-        assumed(arguments),
+        assumed,
     );
     let _ = writeln!(text, "{}\n", partitions(forecast));
     let _ = writeln!(
         text,
-        "time to the end   {}\nnode-hours        {:.1}\nevaluations       {} ({} failed), {} \
-         batches: {}",
+        "time to the end   {}\nnode-hours        {:.1}\ncore-hours        {} of tasks\nevaluations       \
+         {} ({} failed), {} batches: {}",
         time(forecast.seconds),
         forecast.node_hours,
+        hours(forecast.core_hours),
         forecast.evaluations,
         forecast.failures,
         forecast.batches,
@@ -160,18 +159,13 @@ fn text(
     text
 }
 
-fn assumed(arguments: &SimulateArguments) -> String {
+fn assumed(arguments: &SimulateArguments, times: &str) -> String {
     let wait = arguments
         .queue_wait
         .map_or_else(|| "none".to_owned(), |wait| wait.to_string());
-    let task_time = arguments.task_time.map_or_else(
-        || "typical of each engine".to_owned(),
-        |time| time.to_string(),
-    );
     format!(
-        "assumed: simulations {task_time}, generate {}, train and screen {} each, failures {}, queue wait \
-         {wait}, skill {}\n",
-        arguments.ml_time, arguments.fit_time, arguments.failures, arguments.skill
+        "assumed: {times}, failures {}, queue wait {wait}, skill {}\n",
+        arguments.failures, arguments.skill
     )
 }
 
@@ -315,10 +309,9 @@ impl<'p> Consumer<'p> {
 /// A note for each method whose tasks would run past their timeout.
 fn timeouts(plan: &Plan, assumptions: &Assumptions) -> Vec<String> {
     let simulate = plan.methods.values();
-    let timed = simulate.filter_map(|method| {
-        let time = assumptions.task_time_of(method.qc_engine()?);
-        Some((method, time))
-    });
+    let timed = simulate
+        .filter(|method| method.qc_engine().is_some())
+        .map(|method| (method, assumptions.times_of(method)));
     let short = timed.filter(|(method, time)| time.median().get() >= method.limits.timeout);
     let note = |(method, time): (&PlannedMethod, Times)| {
         let (name, timeout) = (

@@ -7,8 +7,10 @@ use clap::Args;
 
 use serde_json::json;
 
+use super::table::hours;
 use super::terminal::say;
 use super::{ExitStatus, print};
+use crate::app::core_hours::core_hours;
 use crate::app::error::CommandError;
 use crate::app::job_chain::{ChainedJob, JobChain};
 use crate::app::run_dir;
@@ -80,10 +82,12 @@ async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
         }
     });
     let slots: Vec<_> = slots.collect();
+    let core_hours = core_hours(&mut store, &plan).await?;
     let level = plan.level_of_theory();
     let jobs = jobs(&chain, state, loaded.site.submit.as_ref());
     if arguments.json {
         let mut object = report::status_json(&dir, &summary, state, &level, &slots);
+        object["core_hours"] = json!(core_hours);
         if jobs.is_some() {
             object["jobs"] = json!(chain);
         }
@@ -92,7 +96,8 @@ async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
         let tasks = store.tasks_by_state().await?;
         let text = report::status_text(&summary, state, &level, &slots, &tasks);
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
-        print(&format!("{text}\n{jobs}"))?;
+        let hours = hours(core_hours);
+        print(&format!("{text}\ncore-hours    {hours}\n{jobs}"))?;
     }
     Ok(ExitStatus::Finished)
 }

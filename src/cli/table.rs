@@ -2,6 +2,8 @@
 
 use comfy_table::{CellAlignment, Table, presets};
 
+use crate::config::campaign::Budget;
+
 /// Returns an empty table with these column headings, without borders.
 pub(super) fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
@@ -32,4 +34,23 @@ pub(super) fn trimmed(table: &Table) -> String {
         .map(|line| line.trim_end().to_owned())
         .collect();
     lines.join("\n")
+}
+
+/// Hours with two figures: `0.034`, `1.5`, `120`.
+pub(super) fn hours(hours: f64) -> String {
+    let digits = match hours {
+        hours if !hours.is_finite() => return "unknown".to_owned(),
+        hours if hours <= 0.0 => 0,
+        hours => (1 - hours.log10().floor() as i64).clamp(0, 6) as usize,
+    };
+    format!("{hours:.digits$}")
+}
+
+/// A budget in words.
+pub(super) fn budget_in_words(budget: Budget) -> String {
+    let evaluations = budget.evaluations.map(|n| format!("{n} molecules"));
+    let cores = budget.core_hours.map(|hours| format!("{hours} core-hours"));
+    let time = budget.wall_time.map(|time| time.to_string());
+    let limits: Vec<String> = [evaluations, cores, time].into_iter().flatten().collect();
+    format!("up to {}", limits.join(" or "))
 }

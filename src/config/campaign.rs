@@ -9,7 +9,7 @@ use super::duration::Duration;
 pub use super::load::{LoadedCampaign, Overrides, load, read};
 pub use super::objective::{DirectedObjective, ObjectiveConfig, PropertyConfig, ShortObjective};
 use super::retries::RetriesConfig;
-pub use super::stage::{Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
+pub use super::stage::{Budget, Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
 use crate::chem::Stereo;
 use crate::design::{GenerateEngine, ScreenEngine, TrainEngine};
 use crate::simulate::QcEngine;
@@ -367,12 +367,22 @@ impl Topic {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Stop {
-    /// Molecules evaluated in the consumer loop; one that fails counts. Required with loops.
+    /// Molecules whose objective is computed, in the consumer loop if there are loops; one that
+    /// fails counts. Required with loops.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000_000))]
     pub evaluations: Option<usize>,
     /// Longest time of a run, e.g. `8h`.
     pub wall_time: Option<Duration>,
+    /// Core-hours of all attempts, failed ones included: the cores of the method by the time that
+    /// they took.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.000_001, max = 1.0e12))]
+    pub core_hours: Option<f64>,
+    /// Node-hours of all attempts: core-hours divided by the cores of a node.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.000_001, max = 1.0e12))]
+    pub node_hours: Option<f64>,
     /// Value of the objective, in its unit, at which the run ends.
     pub target: Option<f64>,
     /// Consecutive batches without a better molecule.
@@ -393,6 +403,8 @@ impl Default for Stop {
         Self {
             evaluations: None,
             wall_time: None,
+            core_hours: None,
+            node_hours: None,
             target: None,
             stale_batches: None,
             barren_batches: default_barren_batches(),

@@ -20,6 +20,11 @@ impl Duration {
         Self(std::time::Duration::from_secs(seconds))
     }
 
+    /// Returns this length, or a millisecond if it is shorter.
+    pub fn at_least_a_millisecond(length: std::time::Duration) -> Self {
+        Self(length.max(std::time::Duration::from_millis(1)))
+    }
+
     /// Returns the same length as the type of the standard library.
     pub fn get(self) -> std::time::Duration {
         self.0

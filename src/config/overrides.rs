@@ -71,8 +71,12 @@ impl SetOption {
         (key_place.column, key_place.length) = (1, self.key.chars().count());
         let path: Vec<&str> = self.key.split('.').collect();
         if !known.contains(&path[0]) {
-            let diagnostic =
-                Diagnostic::new(format!("there is no param `{}`", self.key)).at(key_place);
+            // A name is one of a param; a path begins with a key of the campaign.
+            let message = match path[..] {
+                [_] => format!("there is no param `{}`", self.key),
+                _ => format!("there is no key `{}` in a campaign", path[0]),
+            };
+            let diagnostic = Diagnostic::new(message).at(key_place);
             diagnostics.push(diagnostic.hint_if(hint_for(&self.key, known.iter().copied())));
         } else if let Some(value) = self.node(diagnostics)
             && !root.put(&path, value, &key_place)

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::duration::Duration;
+
 /// A part of a campaign: it computes a property of molecules, or runs a method of the generator
 /// loop.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -41,6 +43,26 @@ pub struct StageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub parallel: Option<usize>,
+    /// `compute`: what the stage may use; then it begins no more molecules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
+}
+
+/// What a stage may use. The first limit that is reached holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Molecules that it computes; one that fails counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub evaluations: Option<usize>,
+    /// Core-hours of its attempts, failed ones included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.000_001, max = 1.0e12))]
+    pub core_hours: Option<f64>,
+    /// Time since it began its first molecule, without pauses of the run, e.g. `8h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub wall_time: Option<Duration>,
 }
 
 #[derive(Deserialize, JsonSchema)]

@@ -3,23 +3,27 @@
 use super::attempt::TaskProgram;
 use super::{Driver, DriverError, InitialMolecules};
 use crate::store::Commit;
-use crate::task::{Fact, StoppedBy, Token};
+use crate::task::{Fact, Token};
 
 /// Retries of a free atom, on which everything depends: if four attempts in ten fail, as with xtb
 /// 6.5.1, one run in 90 million ends because of it.
 const ATOM_RETRIES: u32 = 19;
 
 impl<P: TaskProgram> Driver<P> {
-    /// Begins a new run, or resumes one; does nothing for a run that has ended for good.
-    pub(super) async fn begin(&mut self, molecules: InitialMolecules) -> Result<(), DriverError> {
+    /// Begins a new run with its molecules, or resumes one; does nothing for a run that has ended
+    /// and is not reopened.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database fails.
+    pub async fn begin(&mut self, molecules: InitialMolecules) -> Result<(), DriverError> {
         if self.engine.is_fresh() {
             return self.begin_fresh(molecules).await;
         }
         self.end_obsolete_attempts();
-        match self.engine.stopped_by() {
-            Some(StoppedBy::References) => self.begin_references_again().await,
-            Some(_) => Ok(()),
-            None => self.resume().await,
+        match self.is_ended() {
+            true => Ok(()),
+            false => self.resume().await,
         }
     }
 
@@ -28,6 +32,7 @@ impl<P: TaskProgram> Driver<P> {
             stages,
             reserve,
             pool,
+            inherited,
         } = molecules;
         let keep =
             |molecules: Vec<String>| self.files.keep((molecules.join("\n") + "\n").as_bytes());
@@ -42,21 +47,20 @@ impl<P: TaskProgram> Driver<P> {
             pool,
             atom_retries: ATOM_RETRIES,
         };
-        self.take(vec![began], Commit::default()).await
-    }
-
-    /// Reopens a run that ended because a free atom could not be computed.
-    async fn begin_references_again(&mut self) -> Result<(), DriverError> {
-        let changed = self.changed.take();
-        let facts = [Fact::Resumed].into_iter().chain(changed);
-        let facts = facts.chain([Fact::ReferencesAgain]).collect();
-        self.take(facts, Commit::default()).await
+        let facts = inherited.into_iter().chain([began]);
+        self.take(facts.collect(), Commit::default()).await
     }
 
     async fn resume(&mut self) -> Result<(), DriverError> {
-        let (cached, commit) = self.adopt_or_start().await;
-        let changed = self.changed.take();
-        let facts = [Fact::Resumed].into_iter().chain(changed).chain(cached);
+        let (cached, mut commit) = self.adopt_or_start().await;
+        let changed = self.changed.take().map(|changed| {
+            commit.settings = Some(changed.settings);
+            changed.fact
+        });
+        let lacks_atoms = self.engine.lacks_free_atoms();
+        let again = lacks_atoms.then_some(Fact::ReferencesAgain);
+        let facts = [Fact::Resumed].into_iter().chain(changed);
+        let facts = facts.chain(again).chain(cached);
         self.take(facts.collect(), commit).await
     }
 

@@ -146,6 +146,7 @@ pub(super) fn failed_attempt(fact: &Fact) -> Option<(TaskId, Attempt)> {
         Fact::Began { .. }
         | Fact::Ended { .. }
         | Fact::Cached { .. }
+        | Fact::Inherited { .. }
         | Fact::Resumed
         | Fact::ReferencesAgain
         | Fact::TimeIsUp

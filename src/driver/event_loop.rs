@@ -29,20 +29,34 @@ enum DriverEvent {
 }
 
 impl<P: TaskProgram> Driver<P> {
-    /// Begins a new run with its molecules, or resumes an old one; returns at its end, or once
-    /// `interrupts` counts 1 and running tasks have ended, or at once if it counts 2.
+    /// Begins a new run with its molecules, or resumes an old one, and works on it to its end: see
+    /// [`Driver::begin`] and [`Driver::work`].
+    ///
+    /// # Errors
+    ///
+    /// Those of both.
+    pub async fn run(
+        mut self,
+        molecules: InitialMolecules,
+        interrupts: watch::Receiver<u32>,
+        observer: &mut dyn RunObserver,
+    ) -> Result<(RunEnd, Store), DriverError> {
+        self.begin(molecules).await?;
+        self.work(interrupts, observer).await
+    }
+
+    /// Works on a run that has begun; returns at its end, or once `interrupts` counts 1 and running
+    /// tasks have ended, or at once if it counts 2.
     ///
     /// # Errors
     ///
     /// Fails if the database fails or the run has to stop because of its host; `resume` continues
     /// it.
-    pub async fn run(
+    pub async fn work(
         mut self,
-        molecules: InitialMolecules,
         mut interrupts: watch::Receiver<u32>,
         observer: &mut dyn RunObserver,
     ) -> Result<(RunEnd, Store), DriverError> {
-        self.begin(molecules).await?;
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
         loop {
@@ -107,7 +121,8 @@ impl<P: TaskProgram> Driver<P> {
             }
             DriverEvent::Tick => {
                 observer.report_progress(&self.engine.progress(), &self.usage());
-                if self.deadline.take_if(|at| *at <= now()).is_some() {
+                let deadline = self.engine.deadline();
+                if deadline.is_some_and(|at| at <= now()) {
                     let taken = self.take(vec![Fact::TimeIsUp], Commit::default()).await;
                     self.halt_if_host(taken)?;
                 }

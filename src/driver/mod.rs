@@ -9,6 +9,7 @@ mod drain;
 mod durations;
 mod error;
 mod event_loop;
+mod inherited_results;
 mod observer;
 mod open;
 mod reports;
@@ -19,6 +20,7 @@ mod submit;
 pub(crate) use attempt::StateFiles;
 pub use attempt::{TaskProgram, TaskRun};
 pub use error::DriverError;
+pub(crate) use inherited_results::InheritedResults;
 pub use observer::{PartitionUsage, RunObserver};
 pub(crate) use result_cache::ResultCache;
 
@@ -35,10 +37,10 @@ use durations::TaskDurations;
 use submission_order::{JobTime, SubmissionOrder};
 
 use crate::engine::{Engine, Progress};
-use crate::exec::{Executor, Report, Scratch, Secrets};
+use crate::exec::{Executor, Report, Scratch, Secrets, now};
 use crate::plan::PlannedMethod;
-use crate::store::Store;
-use crate::task::{Attempt, Fact, StoppedBy, TaskId};
+use crate::store::{Store, StoredSettings};
+use crate::task::{Attempt, Event, Fact, StoppedBy, TaskId};
 
 /// Drives an engine until the run has ended or is interrupted.
 pub struct Driver<P> {
@@ -51,14 +53,12 @@ pub struct Driver<P> {
     cleaner: DirectoryCleaner,
     /// Failed attempts, whose directories are kept.
     failed: BTreeSet<(TaskId, Attempt)>,
-    /// End of the wall time of the campaign, by `now`.
-    deadline: Option<i64>,
     /// Reason for which no more tasks are started; None before a drain.
     draining: Option<RunEnd>,
     /// Fault of the host for which the run has to stop.
     halted: Option<HostHalt>,
-    /// Fact that settings were changed, to be journalled when the run resumes.
-    changed: Option<Fact>,
+    /// Change of settings, to be journalled when the run resumes.
+    changed: Option<SettingsChange>,
     durations: TaskDurations,
     /// Begin and length of the batch job that the engine runs in, if its time is limited.
     job: Option<(Instant, JobTime)>,
@@ -66,12 +66,14 @@ pub struct Driver<P> {
     /// Attempts whose backoff is not over, by its end.
     later: BTreeSet<(Instant, TaskId, Attempt)>,
     cache: Option<ResultCache>,
+    /// Results of an earlier run.
+    inherited: Option<InheritedResults>,
     /// Secrets that no message may hold.
     secrets: Secrets,
 }
 
 /// Molecules drawn from the source of the search space for a new run, canonical SMILES.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct InitialMolecules {
     /// Molecules of the stages that take them from the source, by stage.
     pub stages: BTreeMap<String, Vec<String>>,
@@ -79,6 +81,17 @@ pub struct InitialMolecules {
     pub reserve: Vec<String>,
     /// All molecules of the source, if a generator proposes these.
     pub pool: Option<Vec<String>>,
+    /// Fact about the results of an earlier run, if there is one.
+    pub inherited: Option<Fact>,
+}
+
+/// Settings that were changed, to be committed together with the fact that they were.
+#[derive(Clone, Debug)]
+pub struct SettingsChange {
+    /// The fact for the journal.
+    pub fact: Fact,
+    /// The changed settings.
+    pub settings: StoredSettings,
 }
 
 /// Directory, methods and executors of a run: where its tasks are started.
@@ -119,6 +132,11 @@ impl<P: TaskProgram> Driver<P> {
         }
     }
 
+    /// Returns the driver with results of an earlier run.
+    pub(crate) fn with_inherited(self, inherited: Option<InheritedResults>) -> Self {
+        Self { inherited, ..self }
+    }
+
     /// Returns the driver with secrets, which it hides in failure messages.
     pub fn with_secrets(self, secrets: Secrets) -> Self {
         Self { secrets, ..self }
@@ -129,16 +147,30 @@ impl<P: TaskProgram> Driver<P> {
         self.engine.is_fresh()
     }
 
-    /// Returns true if the run has ended and cannot be resumed. A run that ended because a free
-    /// atom was missing can.
+    /// Returns true if the run has ended and nothing is left to do: no free atom failed that could
+    /// be computed again, and no setting was changed.
     pub fn is_ended(&self) -> bool {
-        let stopped_by = self.engine.stopped_by();
-        stopped_by.is_some_and(|stopped_by| stopped_by != StoppedBy::References)
+        self.engine.is_ended() && !self.engine.lacks_free_atoms() && self.changed.is_none()
     }
 
-    /// Sets the fact that settings were changed, to be journalled when the run resumes.
-    pub fn change(&mut self, changed: Option<Fact>) {
+    /// Reason for the end of the run; none before it.
+    pub fn stopped_by(&self) -> Option<StoppedBy> {
+        self.engine.stopped_by()
+    }
+
+    /// Sets a change of settings, to be journalled when the run resumes.
+    pub fn change(&mut self, changed: Option<SettingsChange>) {
         self.changed = changed;
+    }
+
+    /// Reason for which a run that has ended would end again at once with changed settings; none if
+    /// it would go on.
+    pub fn would_end(&self, changed: &SettingsChange) -> Option<StoppedBy> {
+        let mut engine = self.engine.clone();
+        for fact in [Fact::Resumed, changed.fact.clone()] {
+            engine.handle(&Event { at: now(), fact }).ok()?;
+        }
+        engine.stopped_by()
     }
 
     /// Returns the progress of the run so far.

@@ -1,8 +1,6 @@
 //! Opening of a run: the journal is replayed and the saved files are checked.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
-
 use tokio::sync::mpsc::UnboundedReceiver;
 use tokio::time::Instant;
 
@@ -13,21 +11,20 @@ use super::durations::TaskDurations;
 use super::submission_order::{JobTime, SubmissionOrder};
 use super::{Driver, DriverError, ExecutionContext};
 use crate::engine::Engine;
-use crate::exec::{Report, Secrets, now};
+use crate::exec::{Report, Secrets};
 use crate::store::Store;
-use crate::task::{Attempt, Event, Fact, TaskId};
+use crate::task::{Attempt, TaskId};
 
 /// Data from the journal that the engine itself does not keep.
 #[derive(Default)]
 struct History {
-    time_at_work: TimeAtWork,
     failed: BTreeSet<(TaskId, Attempt)>,
     durations: TaskDurations,
 }
 
 impl<P: TaskProgram> Driver<P> {
     /// Opens a run, new or with a journal. `reports` receives the reports of the executors in
-    /// `context`; `wall_time` is the time that the run may be at work.
+    /// `context`.
     ///
     /// # Errors
     ///
@@ -39,14 +36,11 @@ impl<P: TaskProgram> Driver<P> {
         context: ExecutionContext,
         reports: UnboundedReceiver<Report>,
         program: P,
-        wall_time: Option<Duration>,
     ) -> Result<Self, DriverError> {
         let history = replay(&mut engine, &mut store).await?;
         let path = context.run_dir.clone();
         let files = open_files(&engine, &context)?;
-        let left = wall_time.map(|limit| limit.saturating_sub(history.time_at_work.time));
         Ok(Self {
-            deadline: left.map(|left| now().saturating_add(left.as_millis() as i64)),
             cleaner: DirectoryCleaner::start(path.join("tasks")),
             failed: history.failed,
             draining: None,
@@ -57,6 +51,7 @@ impl<P: TaskProgram> Driver<P> {
             order: SubmissionOrder::default(),
             later: BTreeSet::new(),
             cache: None,
+            inherited: None,
             secrets: Secrets::default(),
             engine,
             store,
@@ -74,7 +69,6 @@ async fn replay(engine: &mut Engine, store: &mut Store) -> Result<History, Drive
     let mut illegal = None;
     store
         .replay(|seq, event| {
-            history.time_at_work.add(&event);
             record_duration(&mut history.durations, engine, &event);
             history.failed.extend(failed_attempt(&event.fact));
             if let (None, Err(source)) = (&illegal, engine.handle(&event)) {
@@ -100,23 +94,5 @@ fn open_files(engine: &Engine, context: &ExecutionContext) -> Result<StateFiles,
             path: files.path(file),
         }),
         None => Ok(files),
-    }
-}
-
-/// Time that a run was at work, without the pauses before it was resumed.
-#[derive(Default)]
-struct TimeAtWork {
-    time: Duration,
-    /// Time of the last event, milliseconds since the Unix epoch.
-    last: Option<i64>,
-}
-
-impl TimeAtWork {
-    fn add(&mut self, event: &Event) {
-        if let (Some(last), false) = (self.last, event.fact == Fact::Resumed) {
-            self.time +=
-                Duration::from_millis(event.at.saturating_sub(last).max(0).cast_unsigned());
-        }
-        self.last = Some(event.at);
     }
 }

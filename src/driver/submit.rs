@@ -101,22 +101,40 @@ impl<P: TaskProgram> Driver<P> {
         (hits, commit)
     }
 
-    /// Looks the result of a task up in the cache; returns the hit as a fact.
+    /// Looks the result of a task up among those of the earlier run and in the cache; returns the
+    /// hit as a fact.
     pub(super) async fn look_up(&mut self, task: TaskId, commit: &mut Commit) -> Option<Fact> {
-        let cache = self.cache.as_mut()?;
+        if self.cache.is_none() && self.inherited.is_none() {
+            return None;
+        }
         let input = self.engine.input(task)?.0;
-        let key = cache.key(self.engine.method_of(task)?, input.simulation()?)?;
-        let json = serde_json::to_string(&key).unwrap_or_default();
-        commit.lookups.push(CacheLookup {
-            task,
-            parts: json,
-            at: now(),
-        });
+        let method = self.engine.method_of(task)?;
+        let found = match &mut self.inherited {
+            Some(inherited) => {
+                let smiles = &input.simulation()?.request.smiles;
+                inherited.find(method, smiles).await
+            }
+            None => None,
+        };
+        let found = match (found, &mut self.cache) {
+            (Some(found), _) => found,
+            (None, None) => return None,
+            (None, Some(cache)) => {
+                let key = cache.key(method, input.simulation()?)?;
+                let json = serde_json::to_string(&key).unwrap_or_default();
+                commit.lookups.push(CacheLookup {
+                    task,
+                    parts: json,
+                    at: now(),
+                });
+                cache.find(&key).await?
+            }
+        };
         let TaskResult {
             outcome,
             simulation,
             ..
-        } = input.answer(cache.find(&key).await?)?;
+        } = input.answer(found)?;
         commit.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
     }

@@ -58,6 +58,8 @@ pub(super) enum Evaluated {
     Value(f64),
     /// A calculation failed for good, or the property has no finite value.
     Failed(TaskId),
+    /// A free atom that the property needs failed for good: its task.
+    WithoutAtom(TaskId),
     /// The run ended before its calculations.
     Cancelled,
 }
@@ -72,7 +74,9 @@ impl Engine {
             rank,
             ..
         } = candidate;
-        let last = self.reserve(place, &smiles);
+        let missing = self.missing_free_atom(place, &smiles);
+        // Nothing is calculated of a molecule that cannot be evaluated.
+        let last = missing.unwrap_or_else(|| self.reserve(place, &smiles));
         let molecule = self.molecules.entry(smiles.clone()).or_default();
         molecule.evaluations.push(Evaluation {
             stage: place,
@@ -85,7 +89,20 @@ impl Engine {
             rank,
             task: last,
         });
-        self.pursue(&smiles, step);
+        match missing {
+            None => self.pursue(&smiles, step),
+            Some(atom) => self.fail_without_atom(&smiles, atom, step),
+        }
+    }
+
+    /// Ends the evaluation of a molecule that was begun last, for want of a free atom.
+    fn fail_without_atom(&mut self, smiles: &str, atom: TaskId, step: &mut EngineStep) {
+        let molecule = self.molecules.get_mut(smiles);
+        let evaluation = molecule.and_then(|molecule| molecule.evaluations.pop());
+        if let Some(evaluation) = evaluation {
+            self.evaluation_ended(smiles, evaluation, Evaluated::WithoutAtom(atom), step);
+        }
+        self.forget_unless_needed(smiles);
     }
 
     /// Reserves numbers for the calculations of a molecule that do not exist yet, and returns the
@@ -247,8 +264,11 @@ impl Engine {
         } = evaluation;
         let cost = match result {
             Evaluated::Value(value) => Some(self.direction().cost(value)),
-            Evaluated::Failed(_) | Evaluated::Cancelled => None,
+            Evaluated::Failed(_) | Evaluated::WithoutAtom(_) | Evaluated::Cancelled => None,
         };
+        if result == Evaluated::Cancelled && self.is_counted(stage) {
+            self.searched = self.searched.saturating_sub(1);
+        }
         let Some(stage) = self.stages[stage].compute_mut() else {
             return;
         };
@@ -273,13 +293,12 @@ impl Engine {
                     });
                 }
             }
-            Evaluated::Failed(task) => {
+            Evaluated::Failed(task) | Evaluated::WithoutAtom(task) => {
                 self.quarantined.insert(smiles.to_owned());
                 step.records
                     .push(Record::EvaluationFailed { batch, rank, task });
             }
             Evaluated::Cancelled => {
-                self.known.remove(smiles);
                 step.records
                     .push(Record::EvaluationCancelled { batch, rank });
             }
@@ -298,21 +317,34 @@ impl Engine {
         self.evaluated.push(molecule);
     }
 
-    /// Ends the evaluations of a molecule one of whose tasks was cancelled.
+    /// Ends the evaluations of a molecule one of whose tasks was cancelled. Its results stay, for a
+    /// run that is reopened.
     pub(super) fn cancel_evaluations(&mut self, smiles: &str, step: &mut EngineStep) {
-        let molecule = self.molecules.remove(smiles);
-        for evaluation in molecule
-            .into_iter()
-            .flat_map(|molecule| molecule.evaluations)
-        {
+        let Some(molecule) = self.molecules.get_mut(smiles) else {
+            return;
+        };
+        let evaluations = std::mem::take(&mut molecule.evaluations);
+        molecule
+            .calculations
+            .retain(|_, calculation| calculation.has_ended());
+        for evaluation in evaluations {
             self.evaluation_ended(smiles, evaluation, Evaluated::Cancelled, step);
         }
     }
 
-    /// Batch of the first evaluation that a molecule has in flight, and the name of its stage.
-    pub(super) fn evaluation_of(&self, smiles: &str) -> Option<(u32, &str)> {
+    /// Batch of the first evaluation that a molecule has in flight, and the place of its stage.
+    pub(super) fn evaluation_of(&self, smiles: &str) -> Option<(u32, usize)> {
         let evaluation = self.molecules.get(smiles)?.evaluations.first()?;
-        Some((evaluation.batch, &self.plan.stages[evaluation.stage].name))
+        Some((evaluation.batch, evaluation.stage))
+    }
+}
+
+impl Calculation {
+    fn has_ended(&self) -> bool {
+        match self.state {
+            CalculationState::Done { .. } | CalculationState::Failed => true,
+            CalculationState::Reserved | CalculationState::Submitted => false,
+        }
     }
 }
 

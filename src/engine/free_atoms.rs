@@ -3,12 +3,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chem::Molecule;
 use crate::plan::{Plan, StageKind};
 use crate::simulate::atomic_reference_smiles;
-use crate::task::{Outcome, Record, Retries, StoppedBy};
+use crate::task::{Outcome, Record, Retries, StoppedBy, TaskId};
 
 use super::tasks::Work;
-use super::{Engine, EngineStep, Phase};
+use super::{Engine, EngineStep};
+
+/// The element without which there are hardly any molecules.
+const HYDROGEN: &str = "H";
 
 /// Quantities of free atoms by method and element.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +20,8 @@ pub(super) struct FreeAtoms {
     /// Retries of the methods that compute them.
     retries: BTreeMap<String, Retries>,
     known: BTreeMap<(String, String), BTreeMap<String, f64>>,
+    /// Those that failed for good, with their tasks.
+    failed: BTreeMap<(String, String), TaskId>,
 }
 
 impl FreeAtoms {
@@ -34,7 +40,18 @@ impl FreeAtoms {
                 .map(|m| (m.clone(), retries(m)))
                 .collect(),
             known: BTreeMap::new(),
+            failed: BTreeMap::new(),
         }
+    }
+
+    /// Forgets which ones failed, so that they are computed again.
+    pub fn forget_failures(&mut self) {
+        self.failed.clear();
+    }
+
+    fn has_failed(&self, method: &str, element: &str) -> Option<TaskId> {
+        let key = (method.to_owned(), element.to_owned());
+        self.failed.get(&key).copied()
     }
 
     /// Further attempts at each atom, at the least.
@@ -61,13 +78,15 @@ impl FreeAtoms {
 }
 
 impl Engine {
-    /// Submits the free atoms that have no result yet.
+    /// Submits the free atoms that have no result yet, except those that failed for good.
     pub(super) fn submit_free_atoms(&mut self, step: &mut EngineStep) {
         let methods: Vec<String> = self.free_atoms.retries.keys().cloned().collect();
         for method in methods {
             for smiles in atomic_reference_smiles(&self.plan.search_space.elements) {
                 let element = smiles.trim_matches(['[', ']']).to_owned();
-                if self.free_atoms.lacks(&method, &element) {
+                let is_due = self.free_atoms.lacks(&method, &element)
+                    && self.free_atoms.has_failed(&method, &element).is_none();
+                if is_due {
                     let method = method.clone();
                     self.submit(Work::FreeAtom { method, element }, step);
                 }
@@ -75,26 +94,26 @@ impl Engine {
         }
     }
 
-    /// Reopens a run that ended because a free atom was missing.
-    pub(super) fn begin_free_atoms_again(&mut self, step: &mut EngineStep) {
-        if self.stopped_by() != Some(StoppedBy::References) {
-            return;
-        }
-        self.phase = Phase::FreeAtoms;
-        self.stopping = None;
-        step.records.push(Record::RunReopened);
-        self.submit_free_atoms(step);
+    /// Returns true while free atoms are computed.
+    pub(super) fn computes_free_atoms(&self) -> bool {
+        let mut running = self.running.values();
+        running.any(|task| matches!(task.work, Work::FreeAtom { .. }))
+    }
+
+    /// Returns true if free atoms failed for good.
+    pub fn lacks_free_atoms(&self) -> bool {
+        !self.free_atoms.failed.is_empty()
     }
 
     pub(super) fn free_atom_ended(
         &mut self,
-        method: String,
-        element: String,
+        task: TaskId,
+        (method, element): (String, String),
         answer: Option<&Outcome>,
         step: &mut EngineStep,
     ) {
         let Some(Outcome::Simulated { quantities, .. }) = answer else {
-            self.stopping = self.stopping.or(Some(StoppedBy::References));
+            self.free_atoms.failed.insert((method, element), task);
             return;
         };
         step.records.push(Record::FreeAtom {
@@ -105,5 +124,57 @@ impl Engine {
         self.free_atoms
             .known
             .insert((method, element), quantities.clone());
+    }
+
+    /// Reason to end the run if no stage can compute a molecule: each lacks hydrogen, or every heavy
+    /// element.
+    pub(super) fn free_atoms_missed(&self) -> Option<StoppedBy> {
+        let mut properties = self
+            .plan
+            .stages
+            .iter()
+            .filter_map(|stage| match &stage.kind {
+                StageKind::Compute { property, .. } => self.plan.properties.get(property),
+                _ => None,
+            });
+        let elements = &self.plan.search_space.elements;
+        let has_failed = |method: &str, element: &str| {
+            let failed = self.free_atoms.has_failed(method, element);
+            failed.is_some()
+        };
+        let is_hopeless = properties.all(|property| {
+            let mut methods = property.free_atoms.iter();
+            methods.any(|method| {
+                has_failed(method, HYDROGEN) || elements.iter().all(|e| has_failed(method, e))
+            })
+        });
+        is_hopeless.then_some(StoppedBy::References)
+    }
+
+    /// Returns the task of a free atom that failed for good and that the stage at `place` needs for
+    /// a molecule; none if it needs no such atom.
+    pub(super) fn missing_free_atom(&self, place: usize, smiles: &str) -> Option<TaskId> {
+        if !self.lacks_free_atoms() {
+            return None;
+        }
+        let property = &self.stages[place].compute()?.property;
+        let methods = &self.plan.properties.get(property)?.free_atoms;
+        let molecule = Molecule::parse(smiles).ok()?;
+        let elements = molecule.element_counts();
+        let needed = methods
+            .iter()
+            .flat_map(|method| elements.keys().map(move |element| (method, element)));
+        needed
+            .into_iter()
+            .find_map(|(method, element)| self.free_atoms.has_failed(method, element))
+    }
+
+    /// Returns true if a molecule that is proposed cannot be evaluated by a stage of the loops, for
+    /// want of a free atom.
+    pub(super) fn lacks_atoms_of(&self, smiles: &str) -> bool {
+        let stages = self.plan.stages.iter().enumerate();
+        let mut in_loops = stages.filter(|(_, stage)| stage.in_loop.is_some());
+        self.lacks_free_atoms()
+            && in_loops.any(|(place, _)| self.missing_free_atom(place, smiles).is_some())
     }
 }

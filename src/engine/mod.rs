@@ -7,10 +7,13 @@
 
 mod calculations;
 mod free_atoms;
+mod inherited;
 mod input;
 mod progress;
 mod queue;
+mod reopen;
 mod round;
+mod spending;
 mod stage;
 mod step;
 mod stop;
@@ -24,11 +27,15 @@ pub use step::{Effect, EngineStep};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::plan::{Direction, Plan};
-use crate::task::{Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy, TaskId, Usage};
+use crate::task::{
+    Attempt, Event, Fact, FileRef, IllegalEvent, Outcome, Record, StoppedBy, TaskId, Usage,
+};
 
 use calculations::MoleculeCalculations;
 use free_atoms::FreeAtoms;
+use inherited::Inherited;
 use round::Round;
+use spending::Spending;
 use stage::Stage;
 use tasks::LiveTask;
 
@@ -46,6 +53,8 @@ pub struct Engine {
     /// Tasks that have not ended.
     running: BTreeMap<TaskId, LiveTask>,
     free_atoms: FreeAtoms,
+    inherited: Inherited,
+    spending: Spending,
     /// Calculations by molecule.
     molecules: HashMap<String, MoleculeCalculations>,
     /// State of each stage of the plan, in its order.
@@ -65,7 +74,7 @@ pub struct Engine {
     quarantined: HashSet<String>,
     /// Molecules whose objective is known, in order of arrival.
     evaluated: Vec<EvaluatedMolecule>,
-    /// Candidates of the loops whose objective was submitted to be evaluated.
+    /// Molecules whose objective was submitted to be evaluated: in the loops, if there are loops.
     searched: usize,
     /// Results that an earlier run had.
     cached: usize,
@@ -107,6 +116,8 @@ impl Engine {
             last_task: 0,
             ended_tasks: 0,
             running: BTreeMap::new(),
+            inherited: Inherited::default(),
+            spending: Spending::default(),
             molecules: HashMap::new(),
             round: Round::default(),
             drawn: BTreeMap::new(),
@@ -129,8 +140,18 @@ impl Engine {
     /// The state does not allow the event; it has changed nothing then.
     pub fn handle(&mut self, event: &Event) -> Result<EngineStep, IllegalEvent> {
         let mut step = EngineStep::default();
-        let was_submitting = self.stopping.is_none();
+        let mut was_submitting = self.stopping.is_none();
+        self.refuse_illegal(&event.fact)?;
+        self.spending.pass(event);
         match &event.fact {
+            Fact::Inherited {
+                molecules,
+                quarantined,
+                ..
+            } => {
+                self.inherited = Inherited::new(molecules);
+                self.quarantined.extend(quarantined.iter().cloned());
+            }
             Fact::Began {
                 molecules,
                 reserve,
@@ -144,7 +165,7 @@ impl Engine {
                 self.phase = Phase::FreeAtoms;
                 self.submit_free_atoms(&mut step);
             }
-            Fact::ReferencesAgain => self.begin_free_atoms_again(&mut step),
+            Fact::ReferencesAgain => was_submitting |= self.begin_free_atoms_again(&mut step),
             Fact::Ended {
                 task,
                 attempt,
@@ -154,24 +175,14 @@ impl Engine {
                 self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?;
             }
             Fact::Cached { task, outcome } => {
-                let attempt = self
-                    .running
-                    .get(task)
-                    .and_then(LiveTask::attempt)
-                    .unwrap_or(1);
-                let usage = Usage::default();
-                self.attempt_ended(*task, attempt, usage, outcome, event.at, &mut step)?;
-                step.records.insert(0, Record::Cached { task: *task });
-                self.cached += 1;
+                self.answer_was_known(*task, outcome, event.at, &mut step)?;
             }
             Fact::Resumed => {}
-            Fact::SettingsChanged { stop, .. } => {
-                if let Ok(stop) = serde_json::from_value(stop.clone()) {
-                    self.plan.stop = stop;
-                }
+            Fact::SettingsChanged { stop, budgets, .. } => {
+                was_submitting |= self.change_settings(stop, budgets, &mut step);
             }
             Fact::StateLost => self.stages.iter_mut().for_each(Stage::forget_saved),
-            Fact::TimeIsUp => self.stopping = self.stopping.or(Some(StoppedBy::WallTime)),
+            Fact::TimeIsUp => self.time_is_up(),
         }
         self.advance(&mut step);
         if let (true, Some(stopped_by)) = (was_submitting, self.stopping) {
@@ -179,6 +190,37 @@ impl Engine {
         }
         self.end_if_due(&mut step);
         Ok(step)
+    }
+
+    /// Refuses the end of an attempt that is not under way.
+    fn refuse_illegal(&self, fact: &Fact) -> Result<(), IllegalEvent> {
+        let (task, attempt) = match fact {
+            Fact::Ended { task, attempt, .. } => (*task, *attempt),
+            Fact::Cached { task, .. } => (*task, 1),
+            _ => return Ok(()),
+        };
+        let running = self.running.get(&task);
+        match (fact, running.and_then(LiveTask::attempt)) {
+            (Fact::Ended { .. }, Some(live)) if live == attempt => Ok(()),
+            (Fact::Cached { .. }, Some(_)) => Ok(()),
+            _ => Err(IllegalEvent { task, attempt }),
+        }
+    }
+
+    /// Ends a task whose answer an earlier run had.
+    fn answer_was_known(
+        &mut self,
+        task: TaskId,
+        outcome: &Outcome,
+        at: i64,
+        step: &mut EngineStep,
+    ) -> Result<(), IllegalEvent> {
+        let running = self.running.get(&task);
+        let attempt = running.and_then(LiveTask::attempt).unwrap_or(1);
+        self.attempt_ended(task, attempt, Usage::default(), outcome, at, step)?;
+        step.records.insert(0, Record::Cached { task });
+        self.cached += 1;
+        Ok(())
     }
 
     /// Attempts that are journalled and have not ended: what a resumed run must look for.
@@ -256,8 +298,13 @@ impl Engine {
 
     /// Does all that the present state allows: starts stages, fills slots, begins rounds.
     fn advance(&mut self, step: &mut EngineStep) {
-        if self.stopping.is_none() && self.phase == Phase::FreeAtoms && self.running.is_empty() {
+        if self.stopping.is_none() && self.phase == Phase::FreeAtoms && !self.computes_free_atoms()
+        {
             self.phase = Phase::Stages;
+            self.stopping = self.free_atoms_missed();
+            if self.stopping.is_none() {
+                self.evaluate_inherited(step);
+            }
         }
         if self.phase != Phase::Stages {
             return;

@@ -63,6 +63,11 @@ impl Round {
         self.stale
     }
 
+    /// Ends a round whose tasks were cancelled.
+    pub fn cut_short(&mut self) {
+        self.is_running = false;
+    }
+
     /// Counts new candidates.
     pub fn add(&mut self, new_candidates: usize) {
         self.new_candidates += new_candidates;

@@ -1,6 +1,7 @@
 //! End of a run: the reasons to stop, and the tasks that are cancelled then.
 
 use crate::config::campaign::Schedule;
+use crate::plan::{MoleculeSource, StageKind};
 use crate::task::{Candidate, Record, StoppedBy, TaskId};
 
 use super::stage::{ComputeStage, Stage};
@@ -17,6 +18,7 @@ impl Engine {
             return None;
         }
         self.failed_too_often()
+            .or_else(|| self.spent_cores())
             .or_else(|| match self.plan.has_loops() {
                 false => self.all_complete(),
                 true if self.loops_are_active() => self.reason_to_end_loops(),
@@ -27,8 +29,8 @@ impl Engine {
     fn failed_too_often(&self) -> Option<StoppedBy> {
         let (mut ended, mut failed) = (0, 0);
         for stage in self.stages.iter().filter_map(Stage::compute) {
-            ended += stage.ended();
-            failed += stage.failed();
+            ended += stage.ended() - stage.without_atoms();
+            failed += stage.failed() - stage.without_atoms();
         }
         let limit = self.plan.stop.failure_share * ended as f64;
         (ended >= FAILURES_JUDGED_FROM && failed as f64 > limit).then_some(StoppedBy::FailureShare)
@@ -39,6 +41,8 @@ impl Engine {
         let mut stages = self.stages.iter().filter_map(Stage::compute);
         if self.target_is_reached() {
             Some(StoppedBy::Target)
+        } else if self.evaluations_left() == 0 {
+            Some(StoppedBy::Evaluations)
         } else {
             stages
                 .all(ComputeStage::is_complete)
@@ -72,10 +76,34 @@ impl Engine {
             Some(StoppedBy::StaleBatches)
         } else if self.evaluations_left() == 0 {
             Some(StoppedBy::Evaluations)
+        } else if self.loops_are_spent() {
+            Some(StoppedBy::Budgets)
         } else if self.round.barren() >= stop.barren_batches && self.is_idle() {
             Some(self.round.why_barren())
         } else {
             None
+        }
+    }
+
+    /// Returns true if the budgets of the loops allow no more evaluations of the objective.
+    fn loops_are_spent(&self) -> bool {
+        let stages = self.plan.stages.iter().enumerate();
+        let in_loops = stages.filter(|(_, stage)| stage.in_loop.is_some());
+        let of = |wanted: fn(&Self, usize) -> bool| {
+            let mut places = in_loops
+                .clone()
+                .map(|(place, _)| place)
+                .filter(|place| wanted(self, *place))
+                .peekable();
+            places.peek().is_some() && places.all(|place| self.is_spent(place))
+        };
+        of(Self::is_counted) || of(Self::takes_queue) && self.is_idle()
+    }
+
+    fn takes_queue(&self, place: usize) -> bool {
+        match &self.plan.stages[place].kind {
+            StageKind::Compute { molecules, .. } => matches!(molecules, MoleculeSource::Queue(_)),
+            _ => false,
         }
     }
 
@@ -84,6 +112,9 @@ impl Engine {
         let at_once = !matches!(
             stopped_by,
             StoppedBy::Evaluations
+                | StoppedBy::CoreHours
+                | StoppedBy::NodeHours
+                | StoppedBy::Budgets
                 | StoppedBy::Target
                 | StoppedBy::StaleBatches
                 | StoppedBy::BarrenBatches
@@ -109,7 +140,15 @@ impl Engine {
             return;
         }
         for screen in self.stages.iter_mut().filter_map(Stage::screen_mut) {
-            while let Some(Candidate { batch, rank, .. }) = screen.queue.pop() {
+            while let Some(candidate) = screen.queue.pop() {
+                let Candidate {
+                    smiles,
+                    batch,
+                    rank,
+                    ..
+                } = candidate;
+                // A run that is reopened may propose it again.
+                self.known.remove(&smiles);
                 step.records.push(Record::Superseded { batch, rank });
             }
         }

@@ -16,6 +16,8 @@ use super::{Effect, Engine, EngineStep};
 pub(super) struct LiveTask {
     pub state: TaskState,
     pub work: Work,
+    /// Place of the stage that it was created for; none for a free atom.
+    pub stage: Option<usize>,
     /// Before this the present attempt must not start, milliseconds since the Unix epoch.
     pub not_before: Option<i64>,
 }
@@ -68,25 +70,24 @@ impl Engine {
     /// Creates a task with a number that was reserved.
     pub(super) fn submit_as(&mut self, task: TaskId, work: Work, step: &mut EngineStep) {
         let (stage, smiles, batch) = match &work {
-            Work::FreeAtom { element, .. } => (FREE_ATOMS, Some(format!("[{element}]")), None),
+            Work::FreeAtom { element, .. } => (None, Some(format!("[{element}]")), None),
             Work::Molecule { smiles, .. } => match self.evaluation_of(smiles) {
-                Some((batch, stage)) => (stage, Some(smiles.clone()), Some(batch)),
-                None => ("", Some(smiles.clone()), None),
+                Some((batch, stage)) => (Some(stage), Some(smiles.clone()), Some(batch)),
+                None => (None, Some(smiles.clone()), None),
             },
-            Work::Train { stage, .. } | Work::Generate { stage, .. } => (
-                self.plan.stages[*stage].name.as_str(),
-                None,
-                self.batches().next(),
-            ),
-            Work::Screen { stage, .. } => (
-                self.plan.stages[*stage].name.as_str(),
-                None,
-                Some(self.batch_of(*stage)),
-            ),
+            Work::Train { stage, .. } | Work::Generate { stage, .. } => {
+                (Some(*stage), None, self.batches().next())
+            }
+            Work::Screen { stage, .. } => (Some(*stage), None, Some(self.batch_of(*stage))),
+        };
+        let name = match (&work, stage) {
+            (Work::FreeAtom { .. }, _) => FREE_ATOMS,
+            (_, Some(place)) => &self.plan.stages[place].name,
+            (_, None) => "",
         };
         step.records.push(Record::TaskCreated {
             task,
-            stage: stage.to_owned(),
+            stage: name.to_owned(),
             method: self.method(&work).to_owned(),
             smiles,
             batch,
@@ -97,6 +98,7 @@ impl Engine {
             LiveTask {
                 state: TaskState::first(),
                 work,
+                stage,
                 not_before: None,
             },
         );
@@ -147,6 +149,7 @@ impl Engine {
         let Some(state) = running.state.after(attempt, failure.as_ref(), &retries) else {
             return Err(illegal);
         };
+        self.spend(task, usage, at);
         step.records
             .extend(failure.clone().map(|failure| Record::AttemptFailed {
                 task,
@@ -219,7 +222,7 @@ impl Engine {
         step.records.push(Record::TaskEnded { task, state, usage });
         match work {
             Work::FreeAtom { method, element } => {
-                self.free_atom_ended(method, element, answer, step)
+                self.free_atom_ended(task, (method, element), answer, step)
             }
             Work::Molecule { method, smiles, .. } => {
                 self.calculation_ended(task, (method, smiles), answer, step);

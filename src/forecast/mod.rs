@@ -1,5 +1,6 @@
 //! Forecast of a campaign: its engine, with events from a simulated site.
 
+mod costs;
 mod machine;
 mod outcomes;
 mod partition;
@@ -8,6 +9,7 @@ mod table;
 mod tally;
 mod times;
 
+pub use costs::{Costs, MethodCost, StageCost, costs};
 pub use machine::{BlockRules, Machine, MachineError, Supply};
 pub use table::Table;
 pub use tally::Spread;
@@ -17,17 +19,19 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use crate::plan::Plan;
-use crate::simulate::QcEngine;
+use crate::config::campaign::MethodKind;
+use crate::plan::{Plan, PlannedMethod};
 use crate::task::{IllegalEvent, StoppedBy};
 
 use simulated_run::SimulatedRun;
 
 /// Assumptions about a campaign that has not run.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Assumptions {
     /// Durations of simulations; none for what is typical of each engine.
     pub task_time: Option<Times>,
+    /// Durations of the tasks of some methods by name, in place of all others.
+    pub recorded: BTreeMap<String, Times>,
     /// Durations of `generate` tasks.
     pub ml_time: Times,
     /// Durations of `train` and `screen` tasks.
@@ -41,10 +45,37 @@ pub struct Assumptions {
 }
 
 impl Assumptions {
-    /// Durations of simulations by an engine.
-    pub fn task_time_of(&self, engine: &QcEngine) -> Times {
-        let typical = || Times::lognormal(engine.typical_time(), SPREAD);
-        self.task_time.unwrap_or_else(typical)
+    /// Returns assumptions about durations, and none about anything else: no failures, no waiting.
+    pub fn of_times(
+        task_time: Option<Times>,
+        ml_time: Times,
+        fit_time: Times,
+        recorded: BTreeMap<String, Times>,
+    ) -> Self {
+        Self {
+            task_time,
+            recorded,
+            ml_time,
+            fit_time,
+            failures: 0.0,
+            queue_wait: 0,
+            skill: 1.0,
+        }
+    }
+
+    /// Durations of the tasks of a method.
+    pub fn times_of(&self, method: &PlannedMethod) -> Times {
+        if let Some(times) = self.recorded.get(&method.name) {
+            return *times;
+        }
+        match &method.kind {
+            MethodKind::Simulate { engine, .. } => {
+                let typical = || Times::lognormal(engine.typical_time(), SPREAD);
+                self.task_time.unwrap_or_else(typical)
+            }
+            MethodKind::Generate { .. } => self.ml_time,
+            MethodKind::Train { .. } | MethodKind::Screen { .. } => self.fit_time,
+        }
     }
 }
 
@@ -61,6 +92,8 @@ pub struct Forecast {
     pub seconds: f64,
     /// Hours of nodes that are held, idle or not.
     pub node_hours: f64,
+    /// Core-hours of attempts that ended.
+    pub core_hours: f64,
     /// Number of tasks of all kinds.
     pub tasks: u64,
     /// Molecules that were evaluated or failed permanently, initial ones included.

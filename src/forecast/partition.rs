@@ -79,6 +79,16 @@ pub enum SimulatedEnd {
     Walltime,
 }
 
+/// An attempt that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EndedAttempt {
+    pub task: TaskId,
+    pub attempt: Attempt,
+    /// Time at which it got its nodes.
+    pub since: Option<Millis>,
+    pub end: SimulatedEnd,
+}
+
 /// Events with their times, in no order.
 pub type Agenda = Vec<(Millis, DueEvent)>;
 
@@ -145,7 +155,7 @@ impl SimulatedPartition {
     }
 
     /// Applies a due event; returns the attempt that it ends, if that still runs.
-    pub fn take(&mut self, now: Millis, due: DueEvent) -> Option<(TaskId, Attempt, SimulatedEnd)> {
+    pub fn take(&mut self, now: Millis, due: DueEvent) -> Option<EndedAttempt> {
         match due {
             DueEvent::Starts(task, attempt) => {
                 let running = self.running.get_mut(&task);
@@ -160,8 +170,14 @@ impl SimulatedPartition {
                 if running.attempt != attempt {
                     return None;
                 }
+                let since = running.since;
                 self.leave(now, task);
-                Some((task, attempt, end))
+                Some(EndedAttempt {
+                    task,
+                    attempt,
+                    since,
+                    end,
+                })
             }
             DueEvent::BlockStarts(name) => {
                 if let (Some(block), Supply::Blocks { rules, .. }) =

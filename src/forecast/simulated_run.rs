@@ -7,17 +7,19 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::machine::{Machine, millis};
+use super::machine::Machine;
 use super::outcomes::{OutcomeModel, failed};
-use super::partition::{Agenda, DueEvent, SimulatedEnd, SimulatedPartition, WaitingTask};
+use super::partition::{
+    Agenda, DueEvent, EndedAttempt, SimulatedEnd, SimulatedPartition, WaitingTask,
+};
 use super::table::Table;
 use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, SearchForecast};
-use crate::config::campaign::{Loop, MethodKind};
+use crate::config::campaign::Loop;
 use crate::engine::{Effect, Engine, EngineStep, stream};
 use crate::plan::Plan;
-use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId};
+use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId, Usage};
 
 /// Number of molecules in the reserve, as in a real run.
 const RESERVE: usize = 256;
@@ -40,6 +42,8 @@ pub struct SimulatedRun<'t> {
     evaluating: usize,
     tally: Tally,
     best: Option<Best>,
+    /// The deadline that is in the agenda.
+    deadline: Option<Millis>,
 }
 
 /// Molecules of the stages that take them from the source, by stage, and some more.
@@ -84,11 +88,7 @@ impl<'t> SimulatedRun<'t> {
         let names: Vec<String> = machine.partitions.keys().cloned().collect();
         let place = |name: &str| names.iter().position(|other| other == name).unwrap_or(0);
         let methods = plan.methods.values().map(|planned| {
-            let times = match &planned.kind {
-                MethodKind::Simulate { engine, .. } => assumptions.task_time_of(engine),
-                MethodKind::Generate { .. } => assumptions.ml_time,
-                MethodKind::Train { .. } | MethodKind::Screen { .. } => assumptions.fit_time,
-            };
+            let times = assumptions.times_of(planned);
             let method = MethodTimes {
                 partition: place(&planned.partition_name),
                 limits: planned.limits,
@@ -96,7 +96,7 @@ impl<'t> SimulatedRun<'t> {
             };
             (planned.name.clone(), method)
         });
-        let mut run = Self {
+        Self {
             random: ChaCha8Rng::seed_from_u64(stream(plan.seed, "forecast", 0)),
             outcomes: OutcomeModel::new(table, assumptions.failures, assumptions.skill),
             now: 0,
@@ -111,11 +111,8 @@ impl<'t> SimulatedRun<'t> {
             engine: Engine::new(plan.clone()),
             best: None,
             names,
-        };
-        if let Some(limit) = plan.stop.wall_time {
-            run.enter(millis(limit.get()), PendingEvent::TimeIsUp);
+            deadline: None,
         }
-        run
     }
 
     /// From the first molecule to the end; why that came.
@@ -139,7 +136,12 @@ impl<'t> SimulatedRun<'t> {
             self.tally.pass(at, state);
             self.now = at;
             match event {
-                PendingEvent::TimeIsUp => self.take(Fact::TimeIsUp)?,
+                PendingEvent::TimeIsUp => {
+                    // One of a stage that is complete meanwhile is none any more.
+                    if self.engine.deadline().is_some_and(|due| due <= at as i64) {
+                        self.take(Fact::TimeIsUp)?;
+                    }
+                }
                 PendingEvent::Submit(task, attempt) => {
                     if self.engine.awaits(task, attempt)
                         && let Some(place) = self.submit(task, attempt)
@@ -148,8 +150,8 @@ impl<'t> SimulatedRun<'t> {
                     }
                 }
                 PendingEvent::Due(place, due) => {
-                    if let Some((task, attempt, end)) = self.partitions[place].take(at, due) {
-                        self.ended(task, attempt, end)?;
+                    if let Some(ended) = self.partitions[place].take(at, due) {
+                        self.ended(ended)?;
                     }
                     self.advance(place);
                 }
@@ -185,12 +187,13 @@ impl<'t> SimulatedRun<'t> {
         Ok(DrawnMolecules { molecules, reserve })
     }
 
-    fn ended(
-        &mut self,
-        task: TaskId,
-        attempt: Attempt,
-        end: SimulatedEnd,
-    ) -> Result<(), ForecastError> {
+    fn ended(&mut self, ended: EndedAttempt) -> Result<(), ForecastError> {
+        let EndedAttempt {
+            task,
+            attempt,
+            since,
+            end,
+        } = ended;
         let Some((input, _)) = self.engine.input(task) else {
             return Ok(());
         };
@@ -202,7 +205,10 @@ impl<'t> SimulatedRun<'t> {
         self.take(Fact::Ended {
             task,
             attempt,
-            usage: Default::default(),
+            usage: Usage {
+                started: since.map(|since| since as i64),
+                peak_memory_kib: None,
+            },
             outcome,
         })
     }
@@ -234,6 +240,13 @@ impl<'t> SimulatedRun<'t> {
         }
         for place in changed {
             self.advance(place);
+        }
+        let deadline = self.engine.deadline().map(|at| at.max(0) as Millis);
+        if deadline != self.deadline {
+            self.deadline = deadline;
+            if let Some(at) = deadline {
+                self.enter(at, PendingEvent::TimeIsUp);
+            }
         }
         Ok(())
     }
@@ -344,6 +357,7 @@ impl<'t> SimulatedRun<'t> {
             stopped_by,
             seconds: seconds(self.now),
             node_hours: node_time as f64 / 3_600_000.0,
+            core_hours: self.engine.core_hours(),
             tasks: self.tally.tasks.iter().sum(),
             evaluations: progress.evaluations,
             failures: progress.failures,

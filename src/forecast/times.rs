@@ -31,9 +31,23 @@ impl Times {
     }
 
     /// Returns log-normal durations; `sigma` is the standard deviation of the logarithm.
-    pub(super) fn lognormal(median: std::time::Duration, sigma: f64) -> Self {
-        let median = Duration::from_secs(median.as_secs().max(1));
+    pub fn lognormal(median: std::time::Duration, sigma: f64) -> Self {
+        let median = Duration::at_least_a_millisecond(median);
         Self { median, sigma }
+    }
+
+    /// Returns the mean, seconds, of durations that a limit cuts.
+    pub(super) fn mean_up_to(&self, limit: std::time::Duration) -> f64 {
+        let median = self.median.get().as_secs_f64();
+        let limit = limit.as_secs_f64();
+        if self.sigma == 0.0 {
+            return median.min(limit);
+        }
+        // E[min(X, limit)] of a log-normal X.
+        let (mu, sigma) = (median.ln(), self.sigma);
+        let z = (limit.ln() - mu) / sigma;
+        let mean = (mu + sigma * sigma / 2.0).exp();
+        mean * normal_cdf(z - sigma) + limit * (1.0 - normal_cdf(z))
     }
 
     /// Returns the median.
@@ -86,6 +100,23 @@ impl fmt::Display for Times {
             sigma => write!(f, "{LOGNORMAL}{},{sigma}", self.median),
         }
     }
+}
+
+/// Distribution function of the standard normal distribution (Abramowitz and Stegun, 26.2.17; error
+/// below 1e-7).
+fn normal_cdf(x: f64) -> f64 {
+    const B: [f64; 5] = [
+        0.319_381_530,
+        -0.356_563_782,
+        1.781_477_937,
+        -1.821_255_978,
+        1.330_274_429,
+    ];
+    let t = 1.0 / (1.0 + 0.231_641_9 * x.abs());
+    let polynomial = B.iter().rev().fold(0.0, |sum, b| (sum + b) * t);
+    let density = (-x * x / 2.0).exp() / std::f64::consts::TAU.sqrt();
+    let upper = density * polynomial;
+    if x >= 0.0 { 1.0 - upper } else { upper }
 }
 
 /// Draws a number of the standard normal distribution (Box and Muller, Ann. Math. Statist. 29, 610,

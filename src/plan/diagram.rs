@@ -1,18 +1,21 @@
 //! The task graph as a picture: Graphviz and Mermaid.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::{EdgeKind, Plan, PlannedStage, StageKind};
 
 /// The graph in the language of Graphviz.
-pub fn dot(plan: &Plan) -> String {
+///
+/// `notes` are further lines of the label of a stage, by its name.
+pub fn dot(plan: &Plan, notes: &BTreeMap<String, Vec<String>>) -> String {
     let mut text = String::from("digraph campaign {\n  rankdir=LR;\n  node [shape=box];\n");
     for stage in &plan.stages {
         let _ = writeln!(
             text,
             "  {} [label={}];",
             quoted(&stage.name),
-            quoted(&label(plan, stage, "\\n"))
+            quoted(&label(plan, stage, notes, "\\n"))
         );
     }
     for edge in &plan.edges {
@@ -33,7 +36,9 @@ pub fn dot(plan: &Plan) -> String {
 }
 
 /// The graph in the language of Mermaid, which Markdown viewers draw.
-pub fn mermaid(plan: &Plan) -> String {
+///
+/// `notes` are further lines of the label of a stage, by its name.
+pub fn mermaid(plan: &Plan, notes: &BTreeMap<String, Vec<String>>) -> String {
     let stages = &plan.stages;
     // Stage names may hold what Mermaid would read as syntax.
     let id = |name: &str| match stages.iter().position(|stage| stage.name == name) {
@@ -42,7 +47,7 @@ pub fn mermaid(plan: &Plan) -> String {
     };
     let mut text = String::from("flowchart LR\n");
     for stage in stages {
-        let label = label(plan, stage, "<br/>").replace('"', "#quot;");
+        let label = label(plan, stage, notes, "<br/>").replace('"', "#quot;");
         let _ = writeln!(text, "  {}[\"{label}\"]", id(&stage.name));
     }
     for edge in &plan.edges {
@@ -56,8 +61,13 @@ pub fn mermaid(plan: &Plan) -> String {
     text
 }
 
-/// The stage, what it computes, and where.
-fn label(plan: &Plan, stage: &PlannedStage, newline: &str) -> String {
+/// The stage, what it computes, where, and further lines.
+fn label(
+    plan: &Plan,
+    stage: &PlannedStage,
+    notes: &BTreeMap<String, Vec<String>>,
+    newline: &str,
+) -> String {
     let mut label = stage.name.clone();
     if let StageKind::Compute { property, .. } = &stage.kind {
         label.push_str(&format!("{newline}{property}"));
@@ -67,6 +77,9 @@ fn label(plan: &Plan, stage: &PlannedStage, newline: &str) -> String {
             "{newline}{}: {} on {}",
             method.name, method.engine_name, method.partition_name
         ));
+    }
+    for note in notes.get(&stage.name).into_iter().flatten() {
+        label.push_str(&format!("{newline}{note}"));
     }
     label
 }

@@ -88,6 +88,12 @@ impl PlannedMethod {
         of_program.max(self.cores)
     }
 
+    /// Returns the cores that a task takes on all of its nodes.
+    pub fn cores_of_task(&self) -> usize {
+        let nodes = self.partition.executor.nodes_per_task().get();
+        self.cores_per_node().saturating_mul(nodes)
+    }
+
     /// Returns the engine of a `simulate` method.
     pub fn qc_engine(&self) -> Option<&QcEngine> {
         self.kind.engine()

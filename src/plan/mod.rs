@@ -53,6 +53,9 @@ pub struct Plan {
     /// Stop conditions.
     #[serde(skip)]
     pub stop: Stop,
+    /// Cores of a node of the site.
+    #[serde(skip)]
+    pub node_cores: usize,
     /// Property that is optimised.
     pub objective: Objective,
     /// Properties by their names, each with the calculations that it needs.
@@ -202,6 +205,7 @@ fn plan(
         search_space: campaign.search_space.clone(),
         stop: campaign.stop.clone(),
         needed: NeededQuantities::new(&stages, &properties),
+        node_cores: loaded.site.node.cores.count().max(1),
         methods: methods.collect(),
         edges: edges::edges(&stages, &objective.property),
         objective,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::config::campaign::Loop;
+use crate::config::campaign::{Budget, Loop};
 
 /// A stage. Other stages are given by their places in [`Plan::stages`](super::Plan::stages).
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,6 +14,9 @@ pub struct PlannedStage {
     /// The loop that repeats it; none if it runs once.
     #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
     pub in_loop: Option<Loop>,
+    /// What it may use; none if only the conditions of the run end it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget: Option<Budget>,
     /// Its function.
     #[serde(flatten)]
     pub kind: StageKind,

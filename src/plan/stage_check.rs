@@ -39,6 +39,7 @@ pub(super) fn stages(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> 
                 name: name.to_owned(),
                 after: after.collect(),
                 in_loop: stage.in_loop,
+                budget: stage.budget,
                 kind,
             });
         }
@@ -304,6 +305,7 @@ impl StageCheck<'_> {
             ("share", stage.share.is_some() && !generates, of_generate),
             ("molecules", stage.molecules.is_some(), of_compute),
             ("parallel", stage.parallel.is_some(), of_compute),
+            ("budget", stage.budget.is_some(), of_compute),
             ("select", stage.select.is_some() && !screens, of_screen),
         ];
         self.refuse(name, &keys);

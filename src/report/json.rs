@@ -49,8 +49,10 @@ pub struct SlotUse {
 }
 
 /// Returns the output of `run --json` and `resume --json`.
-pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
-    common(run_dir, summary, state)
+pub fn final_json(run_dir: &Path, summary: &Summary, state: RunState, core_hours: f64) -> Value {
+    let mut object = common(run_dir, summary, state);
+    object["core_hours"] = json!(core_hours);
+    object
 }
 
 /// Returns the output of `status --json`: that of `run --json` with level of theory, queue and

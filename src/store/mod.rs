@@ -10,6 +10,7 @@ mod names;
 mod properties;
 mod read;
 mod repair;
+mod results;
 mod seal;
 mod settings;
 mod tasks;
@@ -22,7 +23,8 @@ pub use error::StoreError;
 pub use properties::PropertyInfo;
 pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
-pub(crate) use settings::StoredSettings;
+pub use results::{FailedMolecule, MethodResult};
+pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
 

@@ -4,6 +4,7 @@ use sqlx::{Connection, SqliteConnection};
 
 use super::derived::apply;
 use super::seal::{self, Seal};
+use super::settings::{self, StoredSettings};
 use super::{RunInfo, Store, StoreError};
 use crate::task::{Attempt, Event, Record, TaskId};
 
@@ -18,6 +19,8 @@ pub struct Commit {
     pub started: Vec<StartedAttempt>,
     /// Lookups in the cache, whether they hit or not.
     pub lookups: Vec<CacheLookup>,
+    /// Settings that were changed, with the fact that they were.
+    pub settings: Option<StoredSettings>,
 }
 
 /// Start of an attempt.
@@ -96,6 +99,7 @@ impl Commit {
             && self.simulations.is_empty()
             && self.started.is_empty()
             && self.lookups.is_empty()
+            && self.settings.is_none()
     }
 }
 
@@ -154,6 +158,9 @@ async fn write_commit(
     }
     for lookup in &commit.lookups {
         insert_lookup(&mut tx, lookup).await?;
+    }
+    if let Some(settings) = &commit.settings {
+        settings::insert(&mut tx, settings).await?;
     }
     for (event, records) in &commit.facts {
         let json = serde_json::to_string(event).map_err(|e| sqlx::Error::Encode(e.into()))?;

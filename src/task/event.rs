@@ -35,8 +35,17 @@ pub enum Fact {
         #[serde(default, skip_serializing_if = "is_zero")]
         atom_retries: u32,
     },
-    /// The run had ended because an atomic reference was missing: the missing ones are computed
-    /// again.
+    /// An earlier run had results: those that are complete for the objective are known from the
+    /// beginning. Comes before [`Fact::Began`].
+    Inherited {
+        /// Random name of the earlier run.
+        run: String,
+        /// Molecules whose objective needs no new calculation, canonical SMILES.
+        molecules: Vec<String>,
+        /// Molecules that failed there for good, and are not computed.
+        quarantined: Vec<String>,
+    },
+    /// Free atoms that failed for good are computed again, and what was not computed without them.
     ReferencesAgain,
     /// An attempt ended.
     Ended {
@@ -67,6 +76,9 @@ pub enum Fact {
         changes: Vec<String>,
         /// New stop conditions, the block `stop` of the campaign.
         stop: serde_json::Value,
+        /// Budgets of the stages that have one, by name.
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        budgets: BTreeMap<String, serde_json::Value>,
     },
     /// The saved state of a generator is damaged or missing: the next round starts with a new one.
     StateLost,

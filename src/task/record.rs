@@ -173,6 +173,12 @@ pub enum StoppedBy {
     Target,
     /// The wall time of the campaign is over.
     WallTime,
+    /// The core-hours of the campaign are used up.
+    CoreHours,
+    /// The node-hours of the campaign are used up.
+    NodeHours,
+    /// The stages of the loops have used up their budgets.
+    Budgets,
     /// The last batches brought no better molecule.
     StaleBatches,
     /// The last batches brought no new candidate.
@@ -181,18 +187,21 @@ pub enum StoppedBy {
     GeneratorFailed,
     /// Too large a share of the evaluations failed.
     FailureShare,
-    /// An atomic reference could not be computed.
+    /// Free atoms failed for good, and no molecule can be computed without them.
     References,
     /// Not one molecule could be computed.
     NothingComputed,
 }
 
 impl StoppedBy {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 13] = [
         Self::Completed,
         Self::Evaluations,
         Self::Target,
         Self::WallTime,
+        Self::CoreHours,
+        Self::NodeHours,
+        Self::Budgets,
         Self::StaleBatches,
         Self::BarrenBatches,
         Self::GeneratorFailed,
@@ -213,6 +222,9 @@ impl StoppedBy {
             Self::Evaluations => "evaluations",
             Self::Target => "target",
             Self::WallTime => "wall_time",
+            Self::CoreHours => "core_hours",
+            Self::NodeHours => "node_hours",
+            Self::Budgets => "budgets",
             Self::StaleBatches => "stale_batches",
             Self::BarrenBatches => "barren_batches",
             Self::GeneratorFailed => "generator_failed",
@@ -229,11 +241,14 @@ impl StoppedBy {
             Self::Evaluations => "all evaluations asked for are done",
             Self::Target => "the target value was reached",
             Self::WallTime => "the wall time is over",
+            Self::CoreHours => "the core-hours are used up",
+            Self::NodeHours => "the node-hours are used up",
+            Self::Budgets => "the stages of the loops have used up their budgets",
             Self::StaleBatches => "the last batches brought no better molecule",
             Self::BarrenBatches => "the generator found nothing new in the last batches",
             Self::GeneratorFailed => "the tasks of the generator failed in the last batches",
             Self::FailureShare => "too large a share of the evaluations failed",
-            Self::References => "an atomic reference energy could not be computed",
+            Self::References => "no molecule can be computed without the free atoms that failed",
             Self::NothingComputed => "not one molecule could be computed",
         }
     }

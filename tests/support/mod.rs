@@ -154,6 +154,11 @@ impl Campaign {
         self
     }
 
+    /// The same files beside another campaign.
+    pub fn replaced_by(self, text: String) -> Self {
+        Self { text, ..self }
+    }
+
     /// Replaces `from`, which must occur, in the text of the campaign.
     pub fn with(mut self, from: &str, to: &str) -> Self {
         assert!(self.text.contains(from), "the campaign has no `{from}`");

@@ -27,10 +27,18 @@ pub(in crate::engine) struct ComputeStage {
     in_flight: usize,
     /// Evaluations that failed for good.
     failed: usize,
+    /// Molecules that failed for want of a free atom.
+    without_atoms: Vec<String>,
+    /// Molecules whose evaluation is to begin again.
+    again: VecDeque<String>,
+    /// Evaluations that it began, without those that were cancelled.
+    begun: usize,
     /// Evaluated molecules, the best first.
     results: BTreeSet<RankedResult>,
     /// Molecules that this stage has taken from another one.
     promoted: HashSet<String>,
+    /// Results of that one when it last took some.
+    chosen_from: usize,
 }
 
 /// A result of a stage, ordered by cost; ties go to the task submitted first.
@@ -69,8 +77,12 @@ impl ComputeStage {
             asked_for: 0,
             in_flight: 0,
             failed: 0,
+            without_atoms: Vec::new(),
+            again: VecDeque::new(),
+            begun: 0,
             results: BTreeSet::new(),
             promoted: HashSet::new(),
+            chosen_from: 0,
         }
     }
 
@@ -83,11 +95,63 @@ impl ComputeStage {
         cost: Option<f64>,
     ) {
         self.in_flight -= 1;
-        self.failed += usize::from(matches!(result, Evaluated::Failed(_)));
+        match result {
+            Evaluated::Value(_) => {}
+            Evaluated::Failed(_) => self.failed += 1,
+            Evaluated::WithoutAtom(_) => {
+                self.failed += 1;
+                self.without_atoms.push(smiles.to_owned());
+            }
+            Evaluated::Cancelled => {
+                self.begun = self.begun.saturating_sub(1);
+                self.again.push_back(smiles.to_owned());
+            }
+        }
         if let Some(cost) = cost {
             let smiles = smiles.to_owned();
             self.results.insert(RankedResult { cost, task, smiles });
         }
+    }
+
+    /// Counts a molecule whose evaluation an earlier run had done.
+    pub fn inherit(&mut self) {
+        self.asked_for += 1;
+        self.in_flight += 1;
+    }
+
+    /// Begins the evaluations again that failed for want of a free atom, and returns their molecules.
+    pub fn evaluate_again(&mut self) -> Vec<String> {
+        let again = std::mem::take(&mut self.without_atoms);
+        self.failed -= again.len();
+        self.begun = self.begun.saturating_sub(again.len());
+        self.is_complete &= again.is_empty();
+        self.again.extend(again.iter().cloned());
+        again
+    }
+
+    /// Lets a list go on that ended before its last molecule.
+    pub fn continue_list(&mut self) {
+        self.is_complete &= self.waiting.is_empty() && self.again.is_empty();
+    }
+
+    /// Failed evaluations for want of a free atom.
+    pub fn without_atoms(&self) -> usize {
+        self.without_atoms.len()
+    }
+
+    /// Evaluations that it began, without those that were cancelled.
+    pub fn begun(&self) -> usize {
+        self.begun
+    }
+
+    /// Returns true if it has taken its molecules.
+    pub fn has_begun(&self) -> bool {
+        self.has_begun
+    }
+
+    /// Returns true if a molecule of a list waits.
+    fn has_waiting(&self) -> bool {
+        !self.waiting.is_empty() || !self.again.is_empty()
     }
 
     /// Returns true if all molecules of a stage that runs once have been computed or have failed.
@@ -201,7 +265,8 @@ impl Engine {
         let Some(stage) = self.stages[place].compute() else {
             return;
         };
-        if !stage.is_active() || !stage.waiting.is_empty() || stage.in_flight > 0 {
+        let is_spent = self.is_spent(place);
+        if !stage.is_active() || stage.has_waiting() && !is_spent || stage.in_flight > 0 {
             return;
         }
         if !stage.results.is_empty() {
@@ -210,7 +275,7 @@ impl Engine {
             }
             return;
         }
-        let is_random = matches!(molecules, MoleculeSource::Random(_));
+        let is_random = matches!(molecules, MoleculeSource::Random(_)) && !is_spent;
         let drawn = if is_random { self.draw() } else { None };
         match drawn {
             Some(smiles) => {
@@ -231,10 +296,16 @@ impl Engine {
         let Some(stage) = self.stages[place].compute() else {
             return;
         };
+        let seen = source.results.len();
+        // Without new results there are no new ones among the best.
+        if stage.chosen_from == seen {
+            return;
+        }
         let best = source.best(count);
         let new = best.filter(|smiles| !stage.promoted.contains(*smiles));
         let new: Vec<String> = new.cloned().collect();
         if let Some(stage) = self.stages[place].compute_mut() {
+            stage.chosen_from = seen;
             stage.promoted.extend(new.iter().cloned());
         }
         self.give(place, new);
@@ -243,6 +314,7 @@ impl Engine {
     /// Gives molecules to a stage, which has begun with them. With `schedule: batch` their tasks are
     /// numbered now, whenever they are submitted.
     fn give(&mut self, place: usize, molecules: Vec<String>) {
+        let molecules = self.without_inherited(place, molecules);
         if self.plan.schedule == Schedule::Batch {
             for smiles in &molecules {
                 self.reserve(place, smiles);
@@ -259,7 +331,10 @@ impl Engine {
         while self.may_evaluate(place)
             && let Some(stage) = self.stages[place].compute_mut()
             && stage.in_flight < limit
-            && let Some(smiles) = stage.waiting.pop_front()
+            && let Some(smiles) = stage
+                .again
+                .pop_front()
+                .or_else(|| stage.waiting.pop_front())
         {
             let candidate = self.candidate_of(smiles, step);
             self.begin_evaluation(place, candidate, step);
@@ -269,6 +344,14 @@ impl Engine {
     /// Submits molecules of a queue until `parallel` are in flight: newest batch first, best rank
     /// first.
     fn consume(&mut self, place: usize, screen: usize, parallel: usize, step: &mut EngineStep) {
+        while self.may_evaluate(place)
+            && let Some(stage) = self.stages[place].compute_mut()
+            && stage.in_flight < parallel
+            && let Some(smiles) = stage.again.pop_front()
+        {
+            let candidate = self.candidate_of(smiles, step);
+            self.begin_evaluation(place, candidate, step);
+        }
         while self.may_evaluate(place)
             && self.stages[place]
                 .compute()
@@ -283,15 +366,18 @@ impl Engine {
         self.searched += usize::from(self.is_counted(place));
         if let Some(stage) = self.stages[place].compute_mut() {
             stage.in_flight += 1;
+            stage.begun += 1;
         }
+        self.spending.begin(place);
         self.evaluate(place, candidate, step);
     }
 
     /// Returns true if evaluations of a stage count against `stop.evaluations`: those of the
-    /// objective in a loop.
+    /// objective, in a loop if there are loops.
     pub(in crate::engine) fn is_counted(&self, place: usize) -> bool {
         let property = self.stages[place].compute().map(|stage| &stage.property);
-        self.plan.stages[place].in_loop.is_some() && property == Some(&self.plan.objective.property)
+        let is_searched = self.plan.stages[place].in_loop.is_some() || !self.plan.has_loops();
+        is_searched && property == Some(&self.plan.objective.property)
     }
 
     fn may_evaluate(&self, place: usize) -> bool {
@@ -299,10 +385,10 @@ impl Engine {
     }
 
     fn has_evaluations_left(&self, place: usize) -> bool {
-        !self.is_counted(place) || self.evaluations_left() > 0
+        !self.is_spent(place) && (!self.is_counted(place) || self.evaluations_left() > 0)
     }
 
-    /// Evaluations of the loops that may still be submitted.
+    /// Evaluations of the objective that may still be submitted.
     pub(in crate::engine) fn evaluations_left(&self) -> usize {
         self.plan
             .stop
@@ -312,7 +398,11 @@ impl Engine {
     }
 
     /// The candidate that a molecule already is, or a new one of batch 0.
-    fn candidate_of(&mut self, smiles: String, step: &mut EngineStep) -> Candidate {
+    pub(in crate::engine) fn candidate_of(
+        &mut self,
+        smiles: String,
+        step: &mut EngineStep,
+    ) -> Candidate {
         let known = self.known.get(&smiles).copied();
         let (batch, rank) = known.unwrap_or((0, self.sourced));
         let candidate = Candidate {
@@ -342,7 +432,7 @@ impl Engine {
                     .is_some_and(|screen| !screen.queue.is_empty()),
                 _ => false,
             };
-            self.has_evaluations_left(place) && (queue || !stage.waiting.is_empty())
+            self.has_evaluations_left(place) && (queue || stage.has_waiting())
         };
         let mut stages =
             (0..self.stages.len()).filter_map(|p| Some((p, self.stages[p].compute()?)));

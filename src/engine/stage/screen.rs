@@ -140,6 +140,8 @@ impl Engine {
         let is_new = |candidate: &RankedCandidate| {
             candidate.prediction.mean.is_finite()
                 && !self.known.contains_key(&candidate.smiles)
+                && !self.quarantined.contains(&candidate.smiles)
+                && !self.lacks_atoms_of(&candidate.smiles)
                 && distinct.insert(candidate.smiles.clone())
         };
         let mut new: Vec<RankedCandidate> = ranked.into_iter().filter(is_new).collect();

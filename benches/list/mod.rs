@@ -1,0 +1,254 @@
+//! Whole runs of lists by a method that takes no time: driver, engine and database, without
+//! processes. Then `status`, `export` and `resume` of what they leave.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
+use tokio::sync::watch;
+
+use moldflow::chem::Geometry;
+use moldflow::config::campaign::Overrides;
+use moldflow::driver::{
+    Driver, ExecutionContext, InitialMolecules, PartitionUsage, RunObserver, TaskRun,
+};
+use moldflow::engine::{Engine, Progress, TaskResult};
+use moldflow::exec::{Adoption, Executor, Job, JobEvent, Report, Scratch, Termination};
+use moldflow::plan::{self, HostEnvironment, Plan};
+use moldflow::simulate::SimResult;
+use moldflow::store::{ObjectiveInfo, RunInfo, Store};
+use moldflow::task::{Outcome, Token};
+
+use crate::support::{memory_mib, number};
+
+const CAMPAIGN: &str = "\
+name: list
+seed: 1
+site: local
+properties: {binding: {value: energy.energy, unit: eV}}
+objective: {minimize: binding}
+search_space: {source: list.smi, elements: [C], max_heavy_atoms: 9}
+methods:
+  energy: {kind: simulate, engine: command, settings: {argv: [/bin/true], level: none, unit: hartree}, topic: simulator, partition: qc, timeout: 5m}
+stages:
+  all: {compute: binding, molecules: all}
+stop: {failure_share: 1}
+";
+
+/// Executor whose jobs end as soon as they are submitted.
+struct Instantaneous {
+    reports: UnboundedSender<Report>,
+    result: Vec<u8>,
+}
+
+impl Executor for Instantaneous {
+    fn submit(&mut self, jobs: Vec<Job>) {
+        for job in jobs {
+            let at = now();
+            let ended = JobEvent::Ended {
+                exit: Termination::Code(0),
+                result: Some(self.result.clone()),
+                started: Some(at),
+            };
+            for event in [JobEvent::Started, ended] {
+                let token = job.token.clone();
+                let _ = self.reports.send(Report { token, event, at });
+            }
+        }
+    }
+    fn find(&mut self, jobs: &[Job]) -> Vec<Adoption> {
+        jobs.iter().map(|_| Adoption::NotStarted).collect()
+    }
+    fn end_others(&mut self, _: &str, _: &[Token]) {}
+    fn cancel(&mut self, _: &[Token]) {}
+    fn drop_waiting(&mut self) {}
+    fn slots(&self) -> usize {
+        2
+    }
+    fn busy(&self) -> usize {
+        0
+    }
+}
+
+fn now() -> i64 {
+    jiff::Timestamp::now().as_millisecond()
+}
+
+/// Notes the time at which each tenth of a list was done.
+struct Tenths {
+    all: usize,
+    begin: Instant,
+    times: Vec<Duration>,
+}
+
+impl RunObserver for Tenths {
+    fn report_progress(&mut self, progress: &Progress, _: &[PartitionUsage]) {
+        while self.times.len() < 10
+            && progress.evaluations * 10 >= (self.times.len() + 1) * self.all
+        {
+            self.times.push(self.begin.elapsed());
+        }
+    }
+}
+
+/// Lists of several lengths.
+pub fn lists() {
+    println!("list: molecules by a method that takes no time");
+    println!(
+        "  molecules   a second  last tenth to first  engine/MiB   status/s  export/s  resume/s"
+    );
+    for molecules in [10_000, 100_000, 1_000_000] {
+        let dir = tempfile::tempdir().expect("a directory");
+        one(dir.path(), molecules);
+    }
+}
+
+fn one(dir: &Path, molecules: usize) {
+    let plan = planned(dir);
+    let before = memory_mib();
+    let mut tenths = Tenths {
+        all: molecules,
+        begin: Instant::now(),
+        times: Vec::new(),
+    };
+    wait(run(dir, plan.clone(), molecules, &mut tenths));
+    let engine = number("VmHWM", std::process::id()) - before;
+    let took = |tenth: usize| {
+        let begin = tenth
+            .checked_sub(1)
+            .map_or(Duration::ZERO, |t| tenths.times[t]);
+        (tenths.times[tenth] - begin).as_secs_f64()
+    };
+    let rate = molecules as f64 / tenths.times[9].as_secs_f64();
+    let slowing = took(9) / took(0);
+    let resume = wait(async {
+        let begin = Instant::now();
+        let store = Store::open(dir).await.expect("a database");
+        let (context, reports) = context(dir, &plan);
+        let engine = Engine::new(plan.clone());
+        let program = TaskRun {
+            executable: "/bin/true".into(),
+        };
+        let driver = Driver::new(engine, store, context, reports, program).await;
+        drop(driver.expect("a driver"));
+        begin.elapsed().as_secs_f64()
+    });
+    println!(
+        "{molecules:>11} {rate:>10.0} {slowing:>20.2} {engine:>11.0} {:>10.3} {:>9.2} {resume:>9.2}",
+        seconds(dir, &["status"]),
+        seconds(dir, &["export"]),
+    );
+}
+
+/// Seconds that a command takes on a run directory.
+fn seconds(dir: &Path, arguments: &[&str]) -> f64 {
+    let mut times: Vec<f64> = (0..3)
+        .map(|_| {
+            let begin = Instant::now();
+            let status = Command::new(env!("CARGO_BIN_EXE_moldflow"))
+                .arg(arguments[0])
+                .arg(dir)
+                .stdout(Stdio::null())
+                .status();
+            assert!(status.expect("moldflow").success());
+            begin.elapsed().as_secs_f64()
+        })
+        .collect();
+    times.sort_by(f64::total_cmp);
+    times[1]
+}
+
+/// The plan of the list, whose campaign is written into the run directory.
+fn planned(dir: &Path) -> Plan {
+    std::fs::write(dir.join("list.smi"), "C\n").expect("a file");
+    let path = dir.join("campaign.yml");
+    std::fs::write(&path, CAMPAIGN).expect("a file");
+    match plan::load(&path, &Overrides::default(), &HostEnvironment::default()) {
+        Ok((loaded, plan)) => {
+            let site = serde_saphyr::to_string(&loaded.site).expect("YAML");
+            std::fs::write(dir.join("site.yml"), site).expect("a file");
+            plan
+        }
+        Err(faults) => panic!("{faults}"),
+    }
+}
+
+fn context(dir: &Path, plan: &Plan) -> (ExecutionContext, UnboundedReceiver<Report>) {
+    let (sender, reports) = mpsc::unbounded_channel();
+    let geometry = Geometry::from_xyz("1\n\nC 0 0 0\n").expect("a geometry");
+    let simulation = SimResult {
+        total_energy_hartree: -1.0,
+        engine: "none".into(),
+        version: "1".into(),
+        level_of_theory: "none".into(),
+        quantities: BTreeMap::new(),
+        geometry,
+    };
+    let outcome = Outcome::Simulated {
+        quantities: BTreeMap::from([("energy".to_owned(), -1.0)]),
+        atoms: BTreeMap::from([("C".to_owned(), 1), ("H".to_owned(), 4)]),
+        xyz: None,
+    };
+    let result = TaskResult {
+        outcome,
+        peak_memory_kib: None,
+        simulation: Some(simulation),
+        host_fault: None,
+    };
+    let executor: Box<dyn Executor> = Box::new(Instantaneous {
+        reports: sender,
+        result: serde_json::to_vec(&result).expect("JSON"),
+    });
+    let context = ExecutionContext {
+        run: "bench".into(),
+        run_dir: dir.to_owned(),
+        methods: plan.methods.clone(),
+        scratch: Scratch::new("scratch".into(), dir.to_owned()),
+        executors: BTreeMap::from([("qc".to_owned(), executor)]),
+        time: None,
+    };
+    (context, reports)
+}
+
+async fn run(dir: &Path, plan: Plan, molecules: usize, tenths: &mut Tenths) {
+    let info = RunInfo {
+        name: "bench".into(),
+        campaign: "list".into(),
+        created: 0,
+        version: env!("CARGO_PKG_VERSION").into(),
+        objective: ObjectiveInfo {
+            property: "binding".into(),
+            label: "binding".into(),
+            unit: "eV".into(),
+            highest: false,
+        },
+    };
+    let store = Store::create(dir, &info).await.expect("a database");
+    let (context, reports) = context(dir, &plan);
+    let program = TaskRun {
+        executable: "/bin/true".into(),
+    };
+    let driver = Driver::new(Engine::new(plan), store, context, reports, program).await;
+    let (_keep, interrupts) = watch::channel(0);
+    let list = (0..molecules).map(|i| format!("CC(C)C{i}")).collect();
+    let drawn = InitialMolecules {
+        stages: BTreeMap::from([("all".to_owned(), list)]),
+        reserve: vec![],
+        inherited: None,
+    };
+    let ended = driver
+        .expect("a driver")
+        .run(drawn, interrupts, tenths)
+        .await;
+    let (_, store) = ended.expect("a run");
+    store.close().await.expect("closed");
+}
+
+fn wait<T>(work: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(work)
+}
