@@ -424,7 +424,7 @@ impl InheritedResult {
     fn new(method: &str, result: &MethodResult) -> Option<Self> {
         let mut quantities: Quantities = serde_json::from_str(&result.quantities).ok()?;
         let simulation = SimResult {
-            total_energy_hartree: quantities.remove(ENERGY)?,
+            total_energy_hartree: quantities.remove(ENERGY),
             engine: result.engine.clone(),
             version: result.version.clone(),
             level_of_theory: result.level_of_theory.clone(),
