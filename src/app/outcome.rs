@@ -16,7 +16,7 @@ pub struct RunOutcome {
     pub ending: RunEnd,
     /// Counts of the whole run.
     pub summary: Summary,
-    /// Best molecules, the best first.
+    /// Best molecules, the best first; the Pareto front of several objectives.
     pub best: Vec<CandidateRow>,
     /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has
     /// ended.
@@ -38,10 +38,14 @@ impl RunOutcome {
         next: Option<String>,
     ) -> Result<Self, CommandError> {
         let summary = store.summary().await?;
+        let best = match summary.run.only_objective().map(|objective| objective.highest) {
+            Some(highest) => store.best(BEST, highest).await?,
+            None => summary.front.clone(),
+        };
         let mut outcome = Self {
             dir: dir.to_owned(),
             ending,
-            best: store.best(BEST, summary.run.objective.highest).await?,
+            best,
             summary,
             next,
             last_failure: None,

@@ -15,7 +15,7 @@ use crate::app::job_script::job_script;
 use crate::app::method_commands::{BatchScript, MethodCommands, method_commands};
 use crate::config::campaign::{LoadedCampaign, Loop};
 use crate::config::site::PartitionConfig;
-use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, StageKind};
+use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, PlannedStage, StageKind};
 
 #[derive(Args)]
 pub(super) struct PlanArguments {
@@ -53,9 +53,10 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<ExitStatus, CommandError>
 
 fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
     let mut text = format!(
-        "campaign {} on site {}\n\n{}\n\n{}\n\n{}\n",
+        "campaign {} on site {}\n{}\n{}\n\n{}\n\n{}\n",
         loaded.campaign.name,
         loaded.site.name,
+        goals(plan),
         trimmed(&stages(plan)),
         trimmed(&properties(plan)),
         trimmed(&methods(plan)),
@@ -69,6 +70,22 @@ fn text(loaded: &LoadedCampaign, plan: &Plan) -> String {
             EdgeKind::Results => writeln!(text, "\nresults of {from} reach {to}"),
             EdgeKind::Loop | EdgeKind::After => writeln!(text, "\nloop: {from} -> {to}"),
         };
+    }
+    text
+}
+
+/// A line for each objective of several, and for each constraint.
+fn goals(plan: &Plan) -> String {
+    let mut text = String::new();
+    if plan.only_objective().is_none() {
+        for objective in &plan.objectives {
+            let heading = plan.properties[&objective.property].heading();
+            let direction = objective.direction.superlative();
+            let _ = writeln!(text, "objective: {direction} {heading}");
+        }
+    }
+    for constraint in &plan.constraints {
+        let _ = writeln!(text, "constraint: {}", constraint.text);
     }
     text
 }
@@ -89,14 +106,16 @@ fn stages(plan: &Plan) -> Table {
                 None => String::new(),
             },
             match &stage.kind {
-                StageKind::Compute { property, .. } => format!("compute {property}"),
+                StageKind::Compute { properties, .. } => {
+                    format!("compute {}", properties.join(", "))
+                }
                 kind => format!(
                     "{}: {}",
                     kind.word(),
                     kind.method().map_or("", String::as_str)
                 ),
             },
-            tasks(plan, &stage.kind),
+            tasks(plan, stage),
         ]);
     }
     table
@@ -262,19 +281,20 @@ fn resources(partition: &PartitionConfig) -> Option<String> {
 }
 
 /// Returns the number of tasks of a stage in words.
-fn tasks(plan: &Plan, kind: &StageKind) -> String {
+fn tasks(plan: &Plan, planned: &PlannedStage) -> String {
     let StageKind::Compute {
-        property,
+        properties,
         molecules,
         parallel,
-    } = kind
+        ..
+    } = &planned.kind
     else {
-        return match kind {
+        return match &planned.kind {
             StageKind::Screen { select, .. } => format!("1 a batch, selects {select}"),
             _ => "1 a batch".to_owned(),
         };
     };
-    let each = match plan.properties[property].recipe.len() {
+    let each = match plan.recipe(properties).len() {
         1 => String::new(),
         calculations => format!("{calculations} for each of "),
     };
@@ -282,7 +302,7 @@ fn tasks(plan: &Plan, kind: &StageKind) -> String {
     let molecules = match molecules {
         MoleculeSource::All => "all molecules".to_owned(),
         MoleculeSource::Random(count) => format!("{count} molecules"),
-        MoleculeSource::Queue(_) if *property == plan.objective.property => {
+        MoleculeSource::Queue(_) if plan.computes_objectives(planned) => {
             format!("{} molecules", plan.stop.evaluations.unwrap_or(0))
         }
         MoleculeSource::Queue(screen) => format!("what {} queues", stage(*screen)),

@@ -8,6 +8,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use super::site::{ExecutorConfig, PartitionConfig, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
+use crate::chem::Smarts;
 use crate::simulate::{QcEngine, Ranks};
 
 /// Collects the errors of a well-formed campaign, except those of its stages, which `plan` finds.
@@ -23,7 +24,10 @@ pub fn check(
     if loaded.is_sound("methods") {
         methods(loaded, diagnostics);
     }
-    let is_readable = loaded.is_sound("search_space") && elements(loaded, diagnostics) && !drawn;
+    let is_readable = loaded.is_sound("search_space")
+        && elements(loaded, diagnostics)
+        && structure(loaded, diagnostics)
+        && !drawn;
     let is_treated =
         |diagnostics| !loaded.is_sound("methods") || mmff94_elements(loaded, diagnostics);
     (is_readable && is_treated(diagnostics))
@@ -285,6 +289,38 @@ fn mmff94_elements(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bo
         );
         let place = loaded.place(&["search_space", "elements", &index.to_string()]);
         diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+    }
+    diagnostics.0.len() == before
+}
+
+/// Checks that patterns are SMARTS, and that there are molar masses in the range.
+fn structure(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bool {
+    let before = diagnostics.0.len();
+    let space = &loaded.campaign.search_space;
+    for (key, patterns) in [("require", &space.require), ("forbid", &space.forbid)] {
+        for (index, pattern) in patterns.iter().enumerate() {
+            if let Err(error) = Smarts::parse(pattern) {
+                let place = loaded.place(&["search_space", key, &index.to_string()]);
+                let hint = "write SMARTS of the substructure: `[OX2H]` is a hydroxyl group";
+                diagnostics.push(Diagnostic::new(error.to_string()).at(place).hint(hint));
+            } else if key == "forbid" && space.require.contains(pattern) {
+                let place = loaded.place(&["search_space", key, &index.to_string()]);
+                let message = format!("the pattern `{pattern}` is both required and forbidden");
+                let fault = Diagnostic::new(message).at(place);
+                diagnostics.push(fault.hint("remove one of the two"));
+            }
+        }
+    }
+    if let (Some(min), Some(max)) = (space.molar_mass.min, space.molar_mass.max)
+        && min > max
+    {
+        let message = format!("no molar mass is at least {min} and at most {max} g/mol");
+        let place = loaded.place(&["search_space", "molar_mass"]);
+        diagnostics.push(
+            Diagnostic::new(message)
+                .at(place)
+                .hint("exchange `min` and `max`"),
+        );
     }
     diagnostics.0.len() == before
 }

@@ -15,6 +15,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::learn::pareto;
 use crate::task::RankedCandidate;
 
 pub use error::DesignError;

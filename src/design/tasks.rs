@@ -131,7 +131,11 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     );
     let ranked = ranked
         .into_iter()
-        .map(|(smiles, prediction)| RankedCandidate { smiles, prediction });
+        .map(|(smiles, prediction)| RankedCandidate {
+            smiles,
+            prediction,
+            further: Vec::new(),
+        });
     Ok(ScreenOutput {
         ranked: ranked.collect(),
     })

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Plan, StageKind};
+use crate::plan::Plan;
 use crate::simulate::atomic_reference_smiles;
 use crate::task::{Outcome, Record, Retries, StoppedBy};
 
@@ -20,11 +20,8 @@ pub(super) struct FreeAtoms {
 
 impl FreeAtoms {
     pub fn new(plan: &Plan) -> Self {
-        let properties = plan.stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Compute { property, .. } => Some(&plan.properties[property]),
-            _ => None,
-        });
-        let methods: BTreeSet<&String> = properties
+        let methods: BTreeSet<&String> = plan
+            .computed_properties()
             .flat_map(|property| &property.free_atoms)
             .collect();
         let retries = |method: &String| plan.methods[method].retries.clone();

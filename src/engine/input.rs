@@ -303,10 +303,10 @@ impl Engine {
         let learnt = statistics.map_or(0, |(_, learnt)| *learnt);
         let mut results: Vec<_> = self.evaluated[learnt..observations].iter().collect();
         results.sort_by_key(|molecule| molecule.task);
-        let direction = self.plan.objective.direction;
+        let direction = self.plan.objectives[0].direction;
         let observations = results.into_iter().map(|molecule| Observation {
             smiles: molecule.smiles.clone(),
-            value: direction.cost(molecule.value),
+            value: direction.cost(molecule.value()),
         });
         let input = TrainInput {
             statistics: statistics.map(|_| file::STATISTICS.into()),

@@ -28,7 +28,7 @@ pub(super) struct Round {
     barren: usize,
     /// True if a task of the last round failed for good.
     failed: bool,
-    /// Rounds in a row without a better molecule.
+    /// Rounds in a row without a better molecule, or without a larger hypervolume.
     stale: usize,
     best_at_last_push: Option<f64>,
 }
@@ -205,7 +205,7 @@ impl Engine {
         }
         self.round.barren = 0;
         self.round.productive += 1;
-        let best = self.incumbent.as_ref().map(|incumbent| incumbent.value);
+        let best = self.merit();
         let improved = self.round.productive == 1 || best != self.round.best_at_last_push;
         self.round.stale = if improved { 0 } else { self.round.stale + 1 };
         self.round.best_at_last_push = best;

@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::StageKind;
 use crate::property::Leaf;
 use crate::task::{
     Attempt, EndState, Failure, FailureKind, FileRef, IllegalEvent, Outcome, Record, Retries,
@@ -287,14 +286,7 @@ impl Engine {
         quantities: &BTreeMap<String, f64>,
         is_free_atom: bool,
     ) -> Option<String> {
-        let properties = self
-            .plan
-            .stages
-            .iter()
-            .filter_map(|stage| match &stage.kind {
-                StageKind::Compute { property, .. } => self.plan.properties.get(property),
-                _ => None,
-            });
+        let properties = self.plan.computed_properties();
         let needed: BTreeSet<&str> = properties
             .flat_map(|property| property.expression.leaves())
             .filter_map(|leaf| match leaf {

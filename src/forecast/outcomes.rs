@@ -106,6 +106,7 @@ impl<'t> OutcomeModel<'t> {
         let ranked = visited.into_iter().map(|(mean, molecule)| RankedCandidate {
             smiles: self.table.name(molecule),
             prediction: Prediction { mean, std },
+            further: Vec::new(),
         });
         ranked.collect()
     }

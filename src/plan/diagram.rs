@@ -59,8 +59,8 @@ pub fn mermaid(plan: &Plan) -> String {
 /// The stage, what it computes, and where.
 fn label(plan: &Plan, stage: &PlannedStage, newline: &str) -> String {
     let mut label = stage.name.clone();
-    if let StageKind::Compute { property, .. } = &stage.kind {
-        label.push_str(&format!("{newline}{property}"));
+    if let StageKind::Compute { properties, .. } = &stage.kind {
+        label.push_str(&format!("{newline}{}", properties.join(", ")));
     }
     for method in plan.methods_of(stage) {
         let what = method.engine.as_deref().unwrap_or(method.kind_name);

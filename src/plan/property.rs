@@ -46,7 +46,7 @@ impl PlannedProperty {
         leaves
             .filter_map(|leaf| match leaf {
                 Leaf::Quantity(of) | Leaf::FreeAtoms(of) => Some(of.method.as_str()),
-                Leaf::Descriptor(_) => None,
+                Leaf::Descriptor(_) | Leaf::Property(_) => None,
             })
             .collect()
     }
@@ -57,6 +57,7 @@ impl PlannedProperty {
         let of_energy = leaves.iter().all(|leaf| match leaf {
             Leaf::Quantity(of) | Leaf::FreeAtoms(of) => of.quantity == ENERGY,
             Leaf::Descriptor(_) => true,
+            Leaf::Property(_) => false,
         });
         of_energy && !self.free_atoms.is_empty() && self.methods().len() == 1
     }

@@ -144,7 +144,10 @@ pub enum Outcome {
 pub struct RankedCandidate {
     /// Canonical SMILES.
     pub smiles: String,
-    /// Mean and standard deviation of the prediction, hartree.
+    /// Mean and standard deviation of the predicted cost of the first objective, in its unit.
     #[serde(flatten)]
     pub prediction: Prediction,
+    /// The same of the further objectives, then of the other properties of constraints.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Prediction>,
 }

@@ -5,7 +5,7 @@ use crate::config::campaign::Schedule;
 use crate::engine::tasks::Work;
 use crate::engine::{CandidateQueue, Engine, EngineStep};
 use crate::plan::{MoleculeSource, Plan, StageKind};
-use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record};
+use crate::task::{Candidate, FileRef, Outcome, Prediction, RankedCandidate, Record};
 
 /// State of a stage that screens.
 #[derive(Clone, Debug, PartialEq)]
@@ -58,11 +58,7 @@ impl Engine {
         let Some(model) = self.model_of(*model).filter(|_| !candidates.is_empty()) else {
             return false;
         };
-        let direction = self.direction();
-        let incumbent = self
-            .incumbent
-            .as_ref()
-            .map(|best| direction.cost(best.value));
+        let incumbent = self.incumbent.as_ref().and_then(|_| self.merit());
         let work = Work::Screen {
             stage: place,
             model,
@@ -79,13 +75,30 @@ impl Engine {
         place: usize,
         answer: Option<&Outcome>,
     ) -> bool {
-        match (answer, self.stages[place].screen_mut()) {
-            (Some(Outcome::Screened { ranked }), Some(screen)) => {
-                screen.ranked.clone_from(ranked);
-                true
-            }
-            _ => false,
-        }
+        let Some(Outcome::Screened { ranked }) = answer else {
+            return false;
+        };
+        let ranked = self.feasible_first(ranked.clone());
+        let Some(screen) = self.stages[place].screen_mut() else {
+            return false;
+        };
+        screen.ranked = ranked;
+        true
+    }
+
+    /// Predicted values of a candidate by property, each in its unit.
+    pub(in crate::engine) fn predicted_values(
+        &self,
+        candidate: &RankedCandidate,
+    ) -> Vec<(String, Prediction)> {
+        let predictions = [candidate.prediction].into_iter();
+        let predictions = predictions.chain(candidate.further.iter().copied());
+        let targets = self.plan.targets().into_iter().zip(predictions);
+        let values = targets.map(|(target, cost)| {
+            let value = target.direction.prediction(cost);
+            (target.property.clone(), value)
+        });
+        values.collect()
     }
 
     /// Selects the best new molecules of a `screen` stage and puts them into its queue as the next
@@ -108,7 +121,10 @@ impl Engine {
             }
         };
         let mut chosen: Vec<Candidate> = Vec::new();
-        for RankedCandidate { smiles, prediction } in &ranked {
+        for ranked in &ranked {
+            let RankedCandidate {
+                smiles, prediction, ..
+            } = ranked;
             let is_new = chosen.len() < room
                 && prediction.mean.is_finite()
                 && !self.known.contains_key(smiles);
@@ -119,7 +135,7 @@ impl Engine {
                     smiles: smiles.clone(),
                     batch,
                     rank,
-                    prediction: Some(self.direction().prediction(*prediction)),
+                    predictions: self.predicted_values(ranked).into_iter().collect(),
                 });
             }
         }
