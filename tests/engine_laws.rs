@@ -75,6 +75,12 @@ stop: {evaluations: 10}
                       objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
                       cheap: {value: a.energy}\n";
     let short = "objective: atomization_energy\n";
+    let several = "objective: [{maximize: objective}, {minimize: second}]\n\
+                   constraints: [third <= -1 hartree]\nproperties:\n  \
+                   objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
+                   second: {value: b.energy}\n  third: {value: relax.energy}\n  \
+                   cheap: {value: a.energy}\n  cheaper: {value: relax.energy}\n";
+    let two_levels = fidelities.replace("compute: cheap,", "compute: [cheap, cheaper],");
     [
         (short, METHODS, "", LOOPS),
         (
@@ -87,6 +93,8 @@ stop: {evaluations: 10}
         (difference, &no_loops, MORE_METHODS, list),
         (difference, METHODS, MORE_METHODS, &fidelities),
         (short, METHODS, "", two_screens),
+        (several, METHODS, MORE_METHODS, LOOPS),
+        (several, METHODS, MORE_METHODS, &two_levels),
     ]
     .map(|(objective, methods, more, stages)| {
         // A method that is not used is a fault.
@@ -384,6 +392,13 @@ impl World<'_> {
                             mean: i as f64,
                             std: 0.1,
                         },
+                        further: vec![
+                            Prediction {
+                                mean: -(i as f64),
+                                std: 0.1,
+                            };
+                            engine.plan().targets().len() - 1
+                        ],
                     })
                     .collect();
                 Outcome::Screened { ranked }
@@ -445,6 +460,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             plan.schedule = schedule;
             plan.stop = Stop {
                 evaluations: stop.evaluations.filter(|_| plan.has_loops()),
+                target: stop.target.filter(|_| plan.only_objective().is_some()),
                 ..stop
             };
             for method in plan.methods.values_mut() {
@@ -590,6 +606,47 @@ proptest! {
             }
         }
         prop_assert!(engine.progress().failures >= quarantined.len());
+    }
+
+    #[test]
+    fn the_front_is_what_no_feasible_molecule_dominates(scenario in scenarios()) {
+        let mut world = World::new(&scenario, None);
+        let engine = world.live().expect("nothing kills it");
+        let directions: Vec<_> = scenario.plan.objectives.iter().map(|o| o.direction).collect();
+        let costs = |values: &[f64]| -> Vec<f64> {
+            values.iter().zip(&directions).map(|(value, direction)| direction.cost(*value)).collect()
+        };
+        let feasible = || engine.evaluated().iter().filter(|molecule| molecule.is_feasible);
+        let dominates = |one: &[f64], other: &[f64]| {
+            let pairs = || one.iter().zip(other);
+            pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
+        };
+        let expected = feasible().filter(|molecule| {
+            !feasible().any(|other| dominates(&costs(&other.values), &costs(&molecule.values)))
+        });
+        let expected: BTreeSet<_> = expected.map(|molecule| (molecule.batch, molecule.rank)).collect();
+        let (mut front, mut volume) = (BTreeSet::new(), 0.0);
+        for record in records(&scenario, &world.journal) {
+            match record {
+                Record::FrontJoined { batch, rank } => prop_assert!(front.insert((batch, rank))),
+                Record::FrontLeft { batch, rank } => prop_assert!(front.remove(&(batch, rank))),
+                Record::Hypervolume { value, .. } => {
+                    prop_assert!(value >= volume, "{value} after {volume}");
+                    volume = value;
+                }
+                _ => {}
+            }
+        }
+        match scenario.plan.only_objective() {
+            Some(_) => prop_assert!(front.is_empty()),
+            None => {
+                prop_assert_eq!(engine.progress().front, Some(front.len()));
+                prop_assert_eq!(front, expected);
+            }
+        }
+        if let Some(incumbent) = engine.incumbent() {
+            prop_assert!(incumbent.is_feasible);
+        }
     }
 
     #[test]
