@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moldflow::config::campaign::{Overrides, Schedule, Stop};
 use moldflow::engine::{Effect, Engine, EngineStep, stream};
-use moldflow::plan::{self, HostEnvironment, MoleculeSource, Plan, StageKind};
+use moldflow::plan::{self, HostEnvironment, MoleculeSource, Plan, PlannedStage, StageKind};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
     Record, Retries, StoppedBy, TaskId,
@@ -397,7 +397,7 @@ impl World<'_> {
                                 mean: -(i as f64),
                                 std: 0.1,
                             };
-                            engine.plan().targets().len() - 1
+                            engine.plan().targets(trained(engine.plan())).len() - 1
                         ],
                     })
                     .collect();
@@ -406,6 +406,12 @@ impl World<'_> {
             other => panic!("no such method: {other:?}"),
         }
     }
+}
+
+/// Place of the first `train` stage.
+fn trained(plan: &Plan) -> usize {
+    let is_train = |stage: &PlannedStage| matches!(stage.kind, StageKind::Train { .. });
+    plan.stages.iter().position(is_train).expect("a stage")
 }
 
 /// The results that a batch learns from which began in this step.

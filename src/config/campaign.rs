@@ -313,6 +313,10 @@ pub enum MethodKind {
         /// Settings of the surrogate.
         #[serde(default)]
         settings: TrainSettings,
+        /// Properties of several levels, the cheapest first, the last an objective: each is learnt as
+        /// the difference from the one before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        properties: Vec<String>,
     },
     /// Lets the agent propose molecules.
     Generate {

@@ -268,6 +268,7 @@ impl Engine {
                 });
                 let objectives: Vec<f64> = objectives.collect();
                 let has_constraints = !self.plan.constraints.is_empty();
+                self.observations.add(task, smiles, &properties, &values);
                 step.records.push(Record::Evaluated {
                     batch,
                     rank,

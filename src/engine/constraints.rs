@@ -56,20 +56,24 @@ impl Engine {
 
     /// Puts the candidates that are predicted to be infeasible behind the others; each part keeps
     /// its order.
-    pub(super) fn feasible_first(&self, ranked: Vec<RankedCandidate>) -> Vec<RankedCandidate> {
+    pub(super) fn feasible_first(
+        &self,
+        screen: usize,
+        ranked: Vec<RankedCandidate>,
+    ) -> Vec<RankedCandidate> {
         if self.plan.constraints.is_empty() {
             return ranked;
         }
         let (mut feasible, others): (Vec<_>, Vec<_>) = ranked
             .into_iter()
-            .partition(|candidate| self.is_predicted_feasible(candidate));
+            .partition(|candidate| self.is_predicted_feasible(screen, candidate));
         feasible.extend(others);
         feasible
     }
 
     /// A property that has no prediction counts as met.
-    fn is_predicted_feasible(&self, candidate: &RankedCandidate) -> bool {
-        let values = self.predicted_values(candidate);
+    fn is_predicted_feasible(&self, screen: usize, candidate: &RankedCandidate) -> bool {
+        let values = self.predicted_values(screen, candidate);
         let known = |name: &String| values.iter().any(|(other, _)| other == name);
         let composition = match self.plan.constraints.iter().any(|c| c.has_descriptors()) {
             true => composition(&candidate.smiles),

@@ -62,7 +62,9 @@ impl Front {
 
     /// Adds a molecule, unless a member dominates it; molecules that it dominates leave.
     fn add(&mut self, new: FrontMember, step: &mut EngineStep) {
-        if self.members.iter().any(|m| dominates(&m.costs, &new.costs)) {
+        let is_there = |m: &FrontMember| (m.batch, m.rank) == (new.batch, new.rank);
+        let mut members = self.members.iter();
+        if members.any(|m| is_there(m) || dominates(&m.costs, &new.costs)) {
             return;
         }
         self.members.retain(|member| {

@@ -10,6 +10,7 @@ mod constraints;
 mod free_atoms;
 mod front;
 mod input;
+mod observations;
 mod progress;
 mod queue;
 mod round;
@@ -31,6 +32,7 @@ use crate::task::{Attempt, Event, Fact, FileRef, IllegalEvent, Record, StoppedBy
 use calculations::MoleculeCalculations;
 use free_atoms::FreeAtoms;
 use front::Front;
+use observations::Observations;
 use round::Round;
 use stage::Stage;
 use tasks::LiveTask;
@@ -73,6 +75,8 @@ pub struct Engine {
     /// The best feasible molecule so far; none with several objectives.
     incumbent: Option<EvaluatedMolecule>,
     front: Front,
+    /// Results that surrogates learn from.
+    observations: Observations,
 }
 
 /// A molecule whose objectives are known.
@@ -118,6 +122,7 @@ impl Engine {
                 .collect(),
             free_atoms: FreeAtoms::new(&plan),
             front: Front::new(&plan),
+            observations: Observations::new(&plan),
             plan,
             phase: Phase::Fresh,
             stopping: None,

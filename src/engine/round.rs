@@ -15,8 +15,10 @@ pub(super) struct Round {
     /// The present round, or the last one.
     number: u32,
     is_running: bool,
-    /// Number of evaluated molecules that the round learns from.
+    /// Number of results that the round learns from.
     observations: usize,
+    /// Number of evaluated molecules when it began.
+    evaluated: usize,
     /// The number of the round's first task; each stage has one, in the order of the plan: so the
     /// order in which tasks end decides nothing.
     first_task: u64,
@@ -43,7 +45,12 @@ impl Round {
         2 * self.number - u32::from(self.is_running)
     }
 
-    /// Number of evaluated molecules that the round learns from.
+    /// Number of evaluated molecules when the round began.
+    pub fn evaluated(&self) -> usize {
+        self.evaluated
+    }
+
+    /// Number of results that the round learns from.
     pub fn observations(&self) -> usize {
         self.observations
     }
@@ -117,7 +124,7 @@ impl Engine {
         match self.plan.schedule {
             Schedule::Batch => self.is_idle(),
             Schedule::Interleaved => {
-                let has_news = self.evaluated.len() != self.round.observations;
+                let has_news = self.observations.len() != self.round.observations;
                 has_news
                     || self.plan.stages.iter().any(|stage| match &stage.kind {
                         StageKind::Compute {
@@ -135,7 +142,8 @@ impl Engine {
     }
 
     fn begin_round(&mut self, places: &[usize], step: &mut EngineStep) {
-        let observations = self.evaluated.len();
+        let observations = self.observations.len();
+        self.round.evaluated = self.evaluated.len();
         self.round.number += 1;
         self.round.is_running = true;
         self.round.observations = observations;

@@ -20,6 +20,7 @@ mod stage_check;
 mod stage_compute;
 mod stage_order;
 mod stage_whole;
+mod target;
 
 pub use constraint::Constraint;
 pub use cores::crowded;
@@ -31,6 +32,7 @@ pub use method::PlannedMethod;
 pub use objective::{Direction, Objective};
 pub use property::{PlannedProperty, RecipeNode};
 pub use stage::{MoleculeSource, PlannedStage, RankedProperty, StageKind};
+pub use target::Target;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -84,20 +86,12 @@ impl Plan {
         }
     }
 
-    /// Returns the properties that surrogates predict, each with the direction of its cost: the
-    /// objectives, then the other properties of constraints, whose cost is their value.
-    pub fn targets(&self) -> Vec<Objective> {
-        let mut targets = self.objectives.clone();
-        for name in self.constraints.iter().flat_map(|c| &c.properties) {
-            if targets.iter().all(|target| target.property != *name) {
-                targets.push(Objective {
-                    property: name.clone(),
-                    direction: Direction::Minimize,
-                    reference: None,
-                });
-            }
+    /// Returns the targets of the `train` stage at `place`.
+    pub fn targets(&self, place: usize) -> &[Target] {
+        match self.stages.get(place).map(|stage| &stage.kind) {
+            Some(StageKind::Train { targets, .. }) => targets,
+            _ => &[],
         }
-        targets
     }
 
     /// Returns true if a stage computes all objectives: its molecules are the result of the run.
@@ -180,7 +174,7 @@ impl Plan {
                 let recipe = self.recipe(properties).into_iter();
                 recipe.map(|node| &self.methods[&node.method]).collect()
             }
-            StageKind::Train { method }
+            StageKind::Train { method, .. }
             | StageKind::Generate { method, .. }
             | StageKind::Screen { method, .. } => vec![&self.methods[method]],
         }
@@ -247,6 +241,7 @@ fn plan(
     let properties = property_check::properties(loaded, diagnostics);
     objective_check::objectives(loaded, diagnostics);
     let constraints = constraint::constraints(loaded, &properties, diagnostics);
+    target::check_levels(loaded, &properties, &constraints, diagnostics);
     let stages = stage_check::stages(loaded, &constraints, diagnostics);
     if diagnostics.is_empty() {
         // A name that is misspelt elsewhere would be reported twice.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::objective::Direction;
+use super::target::Target;
 use crate::config::campaign::Loop;
 
 /// A stage. Other stages are given by their places in [`Plan::stages`](super::Plan::stages).
@@ -40,6 +41,8 @@ pub enum StageKind {
     Train {
         /// Name of the method.
         method: String,
+        /// The properties that it learns: objectives, properties of constraints, cheaper levels.
+        targets: Vec<Target>,
     },
     /// Proposes molecules.
     Generate {
@@ -101,7 +104,7 @@ impl StageKind {
     pub fn method(&self) -> Option<&String> {
         match self {
             Self::Compute { .. } => None,
-            Self::Train { method }
+            Self::Train { method, .. }
             | Self::Generate { method, .. }
             | Self::Screen { method, .. } => Some(method),
         }

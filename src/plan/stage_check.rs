@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::constraint::Constraint;
+use super::objective::Objective;
 use super::stage::{PlannedStage, StageKind};
 use super::stage_order::ordered;
+use super::target::targets;
 use crate::config::campaign::{LoadedCampaign, Loop, MethodKind, ObjectiveConfig, StageConfig};
 use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 
@@ -194,7 +196,7 @@ impl StageCheck<'_> {
         );
         let method = method.to_owned();
         match kind {
-            MethodKind::Train { .. } => {
+            MethodKind::Train { properties, .. } => {
                 let computes = self
                     .ancestors(stage)
                     .into_iter()
@@ -206,7 +208,15 @@ impl StageCheck<'_> {
                     let hint = "add a stage such as `initial: {compute: PROPERTY, molecules: {random: 20}}`, and name it in `after`";
                     self.diagnostic(&[name, "after"], message, hint.to_owned());
                 }
-                Some(StageKind::Train { method })
+                let objectives = Objective::all(&self.loaded.campaign.objective);
+                Some(StageKind::Train {
+                    method,
+                    targets: targets(
+                        &objectives.unwrap_or_default(),
+                        self.constraints,
+                        properties,
+                    ),
+                })
             }
             MethodKind::Generate { .. } => {
                 let model = self.model(name, stage)?;

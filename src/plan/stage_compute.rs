@@ -3,7 +3,9 @@
 use super::objective::Objective;
 use super::stage::{MoleculeSource, RankedProperty, StageKind};
 use super::stage_check::StageCheck;
-use crate::config::campaign::{Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
+use crate::config::campaign::{
+    Loop, MethodKind, Molecules, NamedMolecules, SomeMolecules, StageConfig,
+};
 
 impl StageCheck<'_> {
     /// Plans a stage that computes properties.
@@ -147,11 +149,20 @@ impl StageCheck<'_> {
     }
 
     /// The properties that a stage computes: those that it names and, if all objectives are among
-    /// them, those of the constraints.
+    /// them, those of the constraints and of cheaper levels that a surrogate learns.
     fn properties(&self, named: &[String], objectives: &[Objective]) -> Vec<String> {
+        let campaign = &self.loaded.campaign;
         let is_named = |o: &Objective| named.contains(&o.property);
         let of_constraints = self.constraints.iter().flat_map(|c| &c.properties);
-        let further = of_constraints.filter(|_| objectives.iter().all(is_named));
+        let methods = campaign.methods.values().map(|method| &method.kind);
+        let levels = methods.filter_map(|kind| match kind {
+            MethodKind::Train { properties, .. } => Some(properties),
+            _ => None,
+        });
+        let of_levels = levels.flatten();
+        let known = of_levels.filter(|name| campaign.properties.contains_key(*name));
+        let further = of_constraints.chain(known);
+        let further = further.filter(|_| objectives.iter().all(is_named));
         let mut properties: Vec<String> = Vec::new();
         for property in named.iter().chain(further) {
             if !properties.contains(property) {

@@ -6,6 +6,7 @@ mod cache;
 mod chain;
 mod derived;
 mod error;
+mod front;
 mod names;
 mod properties;
 mod read;

@@ -193,6 +193,8 @@ macro_rules! candidate_rows {
     };
 }
 
+pub(super) use candidate_rows;
+
 impl Store {
     /// Passes every fact of the journal with its number to `take`, in order.
     ///
@@ -256,8 +258,8 @@ impl Store {
         )
         .fetch_all(&mut self.db)
         .await;
-        let objectives = self.reading(objectives)?;
-        let info = || {
+        let objectives: Vec<ObjectiveInfo> = self.reading(objectives)?;
+        let info = || -> Result<_, sqlx::Error> {
             let info = RunInfo {
                 name: row.try_get(0)?,
                 campaign: row.try_get(1)?,
@@ -291,31 +293,6 @@ impl Store {
             failed_attempts_by_kind: self.failed_attempts_by_kind().await?,
             best,
         })
-    }
-
-    /// The Pareto front, the best of the first objective first; empty with one objective.
-    async fn front(&mut self, objectives: &[ObjectiveInfo]) -> Result<Vec<CandidateRow>, StoreError> {
-        let [first, _, ..] = objectives else {
-            return Ok(Vec::new());
-        };
-        let rows = sqlx::query_as(candidate_rows!(
-            "WHERE c.on_front = 1 ORDER BY c.batch, c.rank"
-        ))
-        .fetch_all(&mut self.db)
-        .await;
-        let mut rows: Vec<CandidateRow> = self.reading(rows)?;
-        let sign = if first.highest { -1.0 } else { 1.0 };
-        let key = |row: &CandidateRow| sign * row.value(&first.property).unwrap_or(f64::NAN);
-        rows.sort_by(|a, b| key(a).total_cmp(&key(b)));
-        Ok(rows)
-    }
-
-    async fn hypervolume(&mut self) -> Result<Option<f64>, StoreError> {
-        // It never shrinks.
-        let largest = sqlx::query_scalar("SELECT max(hypervolume) FROM candidates")
-            .fetch_one(&mut self.db)
-            .await;
-        self.reading(largest)
     }
 
     async fn counts(&mut self) -> Result<RunCounts, StoreError> {

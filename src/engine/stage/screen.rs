@@ -78,7 +78,7 @@ impl Engine {
         let Some(Outcome::Screened { ranked }) = answer else {
             return false;
         };
-        let ranked = self.feasible_first(ranked.clone());
+        let ranked = self.feasible_first(place, ranked.clone());
         let Some(screen) = self.stages[place].screen_mut() else {
             return false;
         };
@@ -86,14 +86,19 @@ impl Engine {
         true
     }
 
-    /// Predicted values of a candidate by property, each in its unit.
+    /// Predicted values of a candidate of the `screen` stage at `place` by property, each in its
+    /// unit.
     pub(in crate::engine) fn predicted_values(
         &self,
+        place: usize,
         candidate: &RankedCandidate,
     ) -> Vec<(String, Prediction)> {
+        let StageKind::Screen { model, .. } = self.plan.stages[place].kind else {
+            return Vec::new();
+        };
         let predictions = [candidate.prediction].into_iter();
         let predictions = predictions.chain(candidate.further.iter().copied());
-        let targets = self.plan.targets().into_iter().zip(predictions);
+        let targets = self.plan.targets(model).iter().zip(predictions);
         let values = targets.map(|(target, cost)| {
             let value = target.direction.prediction(cost);
             (target.property.clone(), value)
@@ -135,7 +140,7 @@ impl Engine {
                     smiles: smiles.clone(),
                     batch,
                     rank,
-                    predictions: self.predicted_values(ranked).into_iter().collect(),
+                    predictions: self.predicted_values(place, ranked).into_iter().collect(),
                 });
             }
         }
