@@ -79,7 +79,9 @@ stop: {evaluations: 10}
                    constraints: [third <= -1 hartree]\nproperties:\n  \
                    objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
                    second: {value: b.energy}\n  third: {value: relax.energy}\n  \
-                   cheap: {value: a.energy}\n  cheaper: {value: relax.energy}\n";
+                   cheap: {value: a.energy, unit: eV}\n  cheaper: {value: relax.energy}\n";
+    // The objective is learnt as the difference from a cheaper property.
+    let levels = METHODS.replace("kind: train,", "kind: train, properties: [cheap, objective],");
     let two_levels = fidelities.replace("compute: cheap,", "compute: [cheap, cheaper],");
     [
         (short, METHODS, "", LOOPS),
@@ -95,6 +97,7 @@ stop: {evaluations: 10}
         (short, METHODS, "", two_screens),
         (several, METHODS, MORE_METHODS, LOOPS),
         (several, METHODS, MORE_METHODS, &two_levels),
+        (several, &levels, MORE_METHODS, &two_levels),
     ]
     .map(|(objective, methods, more, stages)| {
         // A method that is not used is a fault.
@@ -142,6 +145,7 @@ impl Scenario {
         Fact::Began {
             molecules: molecules.collect(),
             reserve: (0..40).map(|i| format!("reserve{i}")).collect(),
+            pool: None,
             atom_retries: 0,
         }
     }
@@ -349,33 +353,41 @@ impl World<'_> {
                 }
             }
             Some("train") => {
-                let new = input["observations"].as_array().expect("a list").len() as u64;
-                // Statistics are as long as the results are many.
-                let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
-                assert_eq!(
-                    Some(counted),
-                    self.learnt_from,
-                    "a model learns from each result once"
-                );
-                let statistics = FileRef {
+                let targets = input["targets"].as_array().expect("a list");
+                let known = files.iter().map(|(file, _)| file.bytes).sum::<u64>();
+                let has_levels = targets.iter().any(|target| target["above"].is_number());
+                for target in targets {
+                    let observations = target["observations"].as_array().expect("a list");
+                    // A memory is as long as the results are many.
+                    let counted = known + observations.len() as u64;
+                    if !has_levels {
+                        assert_eq!(
+                            Some(counted),
+                            self.learnt_from,
+                            "a model learns from each result once"
+                        );
+                    }
+                    let molecules = observations.iter().map(|o| o["smiles"].as_str());
+                    let molecules: BTreeSet<_> = molecules.collect();
+                    assert_eq!(molecules.len(), observations.len(), "each molecule once");
+                }
+                let counted = self.learnt_from.expect("a batch has begun");
+                let memory = FileRef {
                     bytes: counted,
-                    ..file("statistics")
+                    ..file("memory")
                 };
                 Outcome::Trained {
                     model: file("model"),
-                    statistics: Some(statistics),
+                    memory,
                     molecules: 1,
-                    groups: 1,
-                    rmse: 0.0,
+                    metrics: BTreeMap::from([("rmse".into(), 0.0)]),
                 }
             }
             Some("generate") => Outcome::Generated {
-                agent: file("agent"),
+                state: file("state"),
                 candidates: file("candidates"),
                 count: 3,
-                epsilon: 1.0,
-                mean_reward: 0.0,
-                mean_loss: None,
+                metrics: BTreeMap::new(),
             },
             Some("screen") => {
                 // Some of what is found lies in the reserve, and fails there or here.
@@ -399,6 +411,7 @@ impl World<'_> {
                             };
                             engine.plan().targets(trained(engine.plan())).len() - 1
                         ],
+                        generator: 0,
                     })
                     .collect();
                 Outcome::Screened { ranked }
@@ -689,6 +702,7 @@ impl Order<'_, '_> {
             Fact::Began { molecules, .. } => Fact::Began {
                 molecules,
                 reserve: vec![],
+                pool: None,
                 atom_retries: 0,
             },
             other => other,

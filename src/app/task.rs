@@ -73,21 +73,18 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             let out = design::train(input)?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
-                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
+                memory: file_ref(&dir.join(&input.memory_out))?,
                 molecules: out.molecules,
-                groups: out.groups,
-                rmse: out.rmse,
+                metrics: out.metrics,
             }
         }
         TaskInput::Generate(input) => {
             let out = design::generate(input)?;
             Outcome::Generated {
-                agent: file_ref(&dir.join(&input.agent_out))?,
+                state: file_ref(&dir.join(&input.state_out))?,
                 candidates: file_ref(&dir.join(&input.candidates_out))?,
                 count: out.candidates,
-                epsilon: out.epsilon,
-                mean_reward: out.mean_reward,
-                mean_loss: out.mean_loss,
+                metrics: out.metrics,
             }
         }
         TaskInput::Screen(input) => {

@@ -11,7 +11,7 @@ pub use super::objective::{DirectedObjective, ObjectiveConfig, PropertyConfig, S
 use super::retries::RetriesConfig;
 pub use super::stage::{Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
 use crate::chem::Stereo;
-use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
+use crate::design::{GenerateEngine, ScreenEngine, TrainEngine};
 use crate::simulate::QcEngine;
 
 /// A campaign with every default filled in and every `{{param}}` replaced.
@@ -308,27 +308,27 @@ pub enum MethodKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         geometry: Option<String>,
     },
-    /// Fits the surrogate to all results.
+    /// Fits a surrogate to all results.
     Train {
-        /// Settings of the surrogate.
-        #[serde(default)]
-        settings: TrainSettings,
+        /// The surrogate with its settings.
+        #[serde(flatten)]
+        engine: TrainEngine,
         /// Properties of several levels, the cheapest first, the last an objective: each is learnt as
         /// the difference from the one before.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         properties: Vec<String>,
     },
-    /// Lets the agent propose molecules.
+    /// Proposes molecules.
     Generate {
-        /// Settings of the agent.
-        #[serde(default)]
-        settings: GenerateSettings,
+        /// The generator with its settings.
+        #[serde(flatten)]
+        engine: GenerateEngine,
     },
     /// Predicts the objective of proposed molecules and ranks them.
     Screen {
-        /// Settings of the ranking.
-        #[serde(default)]
-        settings: ScreenSettings,
+        /// The acquisition with its settings.
+        #[serde(flatten)]
+        engine: ScreenEngine,
     },
 }
 
@@ -340,6 +340,16 @@ impl MethodKind {
             Self::Train { .. } => "train",
             Self::Generate { .. } => "generate",
             Self::Screen { .. } => "screen",
+        }
+    }
+
+    /// Name of its engine in campaign files.
+    pub fn engine_name(&self) -> &'static str {
+        match self {
+            Self::Simulate { engine, .. } => engine.name(),
+            Self::Train { engine } => engine.name(),
+            Self::Generate { engine } => engine.name(),
+            Self::Screen { engine } => engine.name(),
         }
     }
 

@@ -9,6 +9,7 @@ use super::site::{ExecutorConfig, PartitionConfig, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
 use crate::chem::Smarts;
+use crate::design::RangeFault;
 use crate::simulate::{QcEngine, Ranks};
 
 /// Collects the errors of a well-formed campaign, except those of its stages, which `plan` finds.
@@ -83,16 +84,51 @@ fn methods(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
                     geometry_fits(loaded, (name, engine), first, diagnostics);
                 }
             }
-            MethodKind::Generate { settings } => {
-                for found in settings.faults() {
-                    let message = format!("`{}` is {}", found.setting, found.value);
-                    let place = loaded.place(&["methods", name, "settings", &found.setting]);
-                    let hint = format!("allowed: {}", found.allowed);
+            MethodKind::Train { engine, .. } => {
+                settings_fit(loaded, name, engine.faults(), diagnostics)
+            }
+            MethodKind::Generate { engine } => {
+                settings_fit(loaded, name, engine.faults(), diagnostics);
+                let charge = loaded.campaign.search_space.charge;
+                if charge != 0 && !engine.implementation().needs_pool() {
+                    let message = format!(
+                        "`{}` builds neutral molecules, but `search_space.charge` is {charge}",
+                        engine.name()
+                    );
+                    let place = loaded.place(&["methods", name, "engine"]);
+                    let hint = "write `engine: pool`, or remove `charge`";
                     diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
                 }
             }
-            MethodKind::Train { .. } | MethodKind::Screen { .. } => {}
+            MethodKind::Screen { engine } => {
+                settings_fit(loaded, name, engine.faults(), diagnostics);
+                let objectives = loaded.campaign.objective.directed().len();
+                if objectives > 1 && !engine.implementation().ranks_several() {
+                    let message = format!(
+                        "`{}` ranks by one objective, and the campaign has {objectives}",
+                        engine.name()
+                    );
+                    let place = loaded.place(&["methods", name, "engine"]);
+                    let hint = "write `engine: greedy` or `engine: lower_confidence_bound`";
+                    diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+                }
+            }
         }
+    }
+}
+
+/// Reports settings that are out of range, or that contradict each other.
+fn settings_fit(
+    loaded: &LoadedCampaign,
+    name: &str,
+    faults: Vec<RangeFault>,
+    diagnostics: &mut Diagnostics,
+) {
+    for found in faults {
+        let message = format!("`{}` is {}", found.setting, found.value);
+        let place = loaded.place(&["methods", name, "settings", &found.setting]);
+        let hint = format!("allowed: {}", found.allowed);
+        diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }
 }
 

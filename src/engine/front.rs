@@ -1,7 +1,7 @@
 //! The Pareto front of several objectives: the feasible molecules that no other one dominates.
 
 use super::{Engine, EngineStep, EvaluatedMolecule};
-use crate::design::pareto::{dominates, hypervolume};
+use crate::design::pareto::{dominates, hypervolume, ranked};
 use crate::plan::Plan;
 use crate::task::{Record, TaskId};
 
@@ -103,6 +103,31 @@ impl Engine {
         objectives
             .map(|(objective, value)| objective.direction.cost(*value))
             .collect()
+    }
+
+    /// Scores of the first `count` evaluated molecules, in order of arrival; lower is better. The cost
+    /// of one objective; of several the place in the order of non-dominated fronts and crowding
+    /// distance. Infeasible molecules come last.
+    pub(super) fn scores(&self, count: usize) -> Vec<f64> {
+        let molecules = &self.evaluated[..count.min(self.evaluated.len())];
+        let mut scores: Vec<f64> = vec![f64::INFINITY; molecules.len()];
+        if let Some(objective) = self.plan.only_objective() {
+            for (score, molecule) in scores.iter_mut().zip(molecules) {
+                if molecule.is_feasible {
+                    *score = objective.direction.cost(molecule.value());
+                }
+            }
+            return scores;
+        }
+        let feasible = (0..molecules.len()).filter(|place| molecules[*place].is_feasible);
+        let mut feasible: Vec<usize> = feasible.collect();
+        feasible.sort_by_key(|place| (molecules[*place].task, &molecules[*place].smiles));
+        let costs: Vec<Vec<f64>> = feasible.iter().map(|p| self.costs(&molecules[*p])).collect();
+        let costs: Vec<&[f64]> = costs.iter().map(Vec::as_slice).collect();
+        for (rank, index) in ranked(&costs).into_iter().enumerate() {
+            scores[feasible[index]] = rank as f64;
+        }
+        scores
     }
 
     /// Adds an evaluated molecule to the front, if the campaign has one.

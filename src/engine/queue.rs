@@ -70,6 +70,7 @@ mod tests {
                 batch: number,
                 rank,
                 predictions: BTreeMap::new(),
+                generator: None,
             })
             .collect()
     }

@@ -42,14 +42,20 @@ pub(super) enum Work {
         stage: usize,
         model: FileRef,
         starts: Vec<String>,
-        epsilon_at_least: Option<f64>,
     },
     Screen {
         stage: usize,
         model: FileRef,
-        candidates: Vec<FileRef>,
+        /// Files of the generators that proposed something, with their places.
+        candidates: Vec<(usize, FileRef)>,
         /// Lowest cost so far.
         incumbent: Option<f64>,
+        /// Costs of the Pareto front of several objectives.
+        front: Vec<Vec<f64>>,
+        /// Worst costs that count; empty with one objective.
+        reference: Vec<f64>,
+        /// Number of candidates that the engine can use.
+        most: usize,
     },
 }
 

@@ -1,4 +1,4 @@
-//! Machine learning on numbers, without chemistry: surrogates, acquisition, reinforcement learning.
+//! Machine learning on numbers, without chemistry: regression, acquisition, reinforcement learning.
 
 pub mod acquisition;
 pub mod adam;
@@ -8,8 +8,8 @@ pub(crate) mod moments;
 pub mod network;
 pub mod pareto;
 pub(crate) mod random_walk;
+pub mod regression;
 mod replay;
 pub mod ridge;
 pub mod saved;
 mod saved_agent;
-pub mod surrogate;

@@ -28,6 +28,7 @@ const DERIVED: [(&str, &[&str]); 8] = [
     ("candidates", &[]),
     ("predictions", &[]),
     ("batches", &[]),
+    ("metrics", &[]),
 ];
 
 /// Returns the number of facts, and a sentence for each table of the database of `dir` that differs

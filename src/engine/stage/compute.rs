@@ -298,6 +298,7 @@ impl Engine {
             batch,
             rank,
             predictions: BTreeMap::new(),
+            generator: None,
         };
         if known.is_none() {
             self.sourced += 1;
