@@ -347,7 +347,7 @@ impl MethodKind {
     pub fn engine_name(&self) -> &'static str {
         match self {
             Self::Simulate { engine, .. } => engine.name(),
-            Self::Train { engine } => engine.name(),
+            Self::Train { engine, .. } => engine.name(),
             Self::Generate { engine } => engine.name(),
             Self::Screen { engine } => engine.name(),
         }

@@ -172,7 +172,8 @@ impl From<ChemError> for SimError {
             | ChemError::Wildcard { .. }
             | ChemError::SeveralFragments { .. }
             | ChemError::NoForceField { .. }
-            | ChemError::Unsupported { .. } => Self::Unsupported(error.to_string()),
+            | ChemError::Unsupported { .. }
+            | ChemError::Pattern { .. } => Self::Unsupported(error.to_string()),
         }
     }
 }

@@ -19,7 +19,7 @@ const CHUNK: usize = 1000;
 
 /// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
 /// attempt's end is.
-const DERIVED: [(&str, &[&str]); 8] = [
+const DERIVED: [(&str, &[&str]); 9] = [
     ("tasks", &["state", "started"]),
     ("failures", &[]),
     ("free_atoms", &[]),

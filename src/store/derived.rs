@@ -50,7 +50,8 @@ fn queries(record: &Record, at: i64) -> Vec<Query<'_>> {
             feasible,
         } => {
             let values = values.iter();
-            let insert = |(name, value): (_, &f64)| insert_value(*batch, *rank, name, *value);
+            let insert =
+                |(name, value): (_, &f64)| insert_value(*batch, *rank, String::as_str(name), *value);
             let evaluated = evaluate_candidate(*objective, *feasible);
             let evaluated = evaluated.bind(batch).bind(rank);
             values.map(insert).chain([evaluated]).collect()
