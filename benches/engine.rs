@@ -137,12 +137,12 @@ fn info() -> RunInfo {
         campaign: "bench".into(),
         created: 0,
         version: "bench".into(),
-        objective: ObjectiveInfo {
+        objectives: vec![ObjectiveInfo {
             property: "atomization_energy".into(),
             label: "atomization energy".into(),
             unit: "hartree".into(),
             highest: false,
-        },
+        }],
     }
 }
 

@@ -12,7 +12,7 @@ use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
 use moldflow::config::campaign::{MethodKind, Overrides};
 use moldflow::design::surrogate::GroupContribution;
-use moldflow::design::{Observation, TrainEngine, TrainInput, train};
+use moldflow::design::{Observation, TrainEngine, TrainInput, TrainTarget, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan::{self, MoleculeSource, Plan, StageKind};
@@ -150,8 +150,13 @@ fn training() {
                     settings: GroupContribution::default(),
                 },
                 memory: memory.map(path),
-                observations: measured.to_vec(),
-                extensive: true,
+                targets: vec![TrainTarget {
+                    property: "energy".to_owned(),
+                    extensive: true,
+                    above: None,
+                    observations: measured.to_vec(),
+                }],
+                objectives: 1,
                 model_out: path("model"),
                 memory_out: path(out),
             };
@@ -243,6 +248,7 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
                         mean: 0.0,
                         std: 1.0,
                     },
+                    further: Vec::new(),
                     generator: 0,
                 })
                 .collect(),

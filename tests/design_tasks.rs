@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::Path;
 
-use moldflow::chem::Molecule;
-use moldflow::design::surrogate::GroupContribution;
+use moldflow::chem::{Molecule, StructureRules};
+use moldflow::design::surrogate::{GroupContribution, TrainedModel};
 use moldflow::design::{
     CandidateFile, DesignError, ExpectedImprovement, GenerateEngine, GenerateInput, GenerateOutput,
     Greedy, LowerConfidenceBound, Moldqn, Observation, Pool, RandomEdits, ScreenEngine,
-    ScreenInput, TrainEngine, TrainInput, TrainOutput, generate, screen, train,
+    ScreenInput, TrainEngine, TrainInput, TrainOutput, TrainTarget, generate, screen, train,
 };
+use moldflow::task::RankedCandidate;
 use proptest::prelude::*;
 use tempfile::TempDir;
 
@@ -46,14 +47,8 @@ impl TaskFolder {
                 settings: GroupContribution::default(),
             },
             memory: None,
-            observations: measured
-                .iter()
-                .map(|(smiles, value)| Observation {
-                    smiles: smiles.to_string(),
-                    cost: *value,
-                })
-                .collect(),
-            extensive: true,
+            targets: vec![target("energy", None, measured)],
+            objectives: 1,
             model_out: self.path("model"),
             memory_out: self.path("memory"),
         })
@@ -86,6 +81,10 @@ impl TaskFolder {
                 generator: 0,
             }],
             incumbent: Some(-2.1),
+            front: vec![],
+            reference: vec![],
+            targets: 1,
+            rules: rules(),
             most,
         })?;
         for predicted in &output.ranked {
@@ -96,6 +95,30 @@ impl TaskFolder {
             .into_iter()
             .map(|predicted| predicted.smiles)
             .collect())
+    }
+}
+
+/// A target with observations of molecules and their costs.
+fn target(property: &str, above: Option<usize>, measured: &[(&str, f64)]) -> TrainTarget {
+    let observation = |(smiles, cost): &(&str, f64)| Observation {
+        smiles: smiles.to_string(),
+        cost: *cost,
+    };
+    TrainTarget {
+        property: property.into(),
+        extensive: true,
+        above,
+        observations: measured.iter().map(observation).collect(),
+    }
+}
+
+/// Rules that molecules of the tests keep.
+fn rules() -> StructureRules {
+    StructureRules {
+        elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
+        max_heavy_atoms: 20,
+        ring_sizes: (3..=8).collect(),
+        ..StructureRules::default()
     }
 }
 
@@ -470,4 +493,105 @@ fn a_file_that_cannot_be_written_is_named() {
         ..folder.input()
     };
     assert!(refusal(generate(&input)).contains("could not write /nowhere/candidates"));
+}
+
+/// Energies of alkanes and alcohols: two levels that differ by a contribution of each atom.
+const CHEAP: [(&str, f64); 6] = [
+    ("CC", -2.0),
+    ("CCC", -3.0),
+    ("CCO", -3.5),
+    ("CO", -2.5),
+    ("CCCC", -4.0),
+    ("CCCO", -4.5),
+];
+
+#[test]
+fn the_prediction_of_a_level_is_that_of_the_one_below_and_the_predicted_difference() {
+    let folder = TaskFolder::new();
+    let differences: Vec<(&str, f64)> = (CHEAP.iter().take(4))
+        .map(|(smiles, _)| (*smiles, -0.1 * smiles.len() as f64))
+        .collect();
+    let fit = |targets: Vec<TrainTarget>| {
+        let objectives = 1;
+        train(&TrainInput {
+            engine: TrainEngine::GroupContribution {
+                settings: GroupContribution::default(),
+            },
+            memory: None,
+            targets,
+            objectives,
+            model_out: folder.path("model"),
+            memory_out: folder.path("memory"),
+        })
+        .unwrap();
+        let model = fs::read(folder.path("model")).unwrap();
+        TrainedModel::from_bytes(&model).unwrap()
+    };
+    let molecules = ["CCCCO", "CCCCC"].map(|smiles| Molecule::parse(smiles).unwrap());
+    let molecules: Vec<&Molecule> = molecules.iter().collect();
+    let predicted = |model: &TrainedModel| model.predict(&molecules).unwrap();
+    let cheap = predicted(&fit(vec![target("cheap", None, &CHEAP)]));
+    let difference = predicted(&fit(vec![target("difference", None, &differences)]));
+    let model = fit(vec![
+        target("best", Some(1), &differences),
+        target("cheap", None, &CHEAP),
+    ]);
+    for (place, levels) in predicted(&model).iter().enumerate() {
+        let (below, added) = (cheap[place][0], difference[place][0]);
+        assert_eq!(levels[1], below);
+        assert_eq!(levels[0].mean, added.mean + below.mean);
+        assert_eq!(
+            levels[0].std,
+            (added.std.powi(2) + below.std.powi(2)).sqrt()
+        );
+    }
+}
+
+#[test]
+fn several_objectives_are_ranked_by_the_hypervolume_that_the_predictions_add() {
+    let folder = TaskFolder::new();
+    // Both costs follow from the groups: one falls with every atom, the other rises with oxygen.
+    let second = CHEAP.map(|(smiles, _)| (smiles, smiles.matches('O').count() as f64));
+    train(&TrainInput {
+        engine: TrainEngine::GroupContribution {
+            settings: GroupContribution::default(),
+        },
+        memory: None,
+        targets: vec![target("a", None, &CHEAP), target("b", None, &second)],
+        objectives: 2,
+        model_out: folder.path("model"),
+        memory_out: folder.path("memory"),
+    })
+    .unwrap();
+    fs::write(folder.path("candidates"), "CCCCC\nCCCCO\nC\nOCCO\nC[O-]\n").unwrap();
+    let screen = |front: Vec<Vec<f64>>| {
+        let output = screen(&ScreenInput {
+            engine: greedy(),
+            model: folder.path("model"),
+            candidates: vec![CandidateFile {
+                path: folder.path("candidates"),
+                generator: 0,
+            }],
+            incumbent: None,
+            front,
+            reference: vec![0.0, 3.0],
+            targets: 2,
+            rules: rules(),
+            most: 10,
+        });
+        output.unwrap().ranked
+    };
+    let ranked = screen(vec![]);
+    // The ion breaks a rule.
+    assert_eq!(ranked.len(), 4);
+    let area = |c: &RankedCandidate| {
+        let width = (0.0 - c.prediction.mean).max(0.0);
+        width * (3.0 - c.further[0].mean).max(0.0)
+    };
+    assert!(ranked.windows(2).all(|two| area(&two[0]) >= area(&two[1])));
+    assert_eq!(ranked[0].smiles, "CCCCC");
+    // Where the front has that molecule already, another adds most.
+    let best = [ranked[0].prediction.mean, ranked[0].further[0].mean];
+    let again = screen(vec![best.to_vec()]);
+    assert_ne!(again[0].smiles, "CCCCC");
 }

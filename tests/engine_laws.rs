@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moldflow::config::campaign::{Overrides, Schedule, Stop};
 use moldflow::engine::{Effect, Engine, EngineStep, stream};
-use moldflow::plan::{self, HostEnvironment, MoleculeSource, Plan, StageKind};
+use moldflow::plan::{self, HostEnvironment, MoleculeSource, Plan, PlannedStage, StageKind};
 use moldflow::task::{
     Attempt, Event, Fact, Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate,
     Record, Retries, StoppedBy, TaskId,
@@ -88,6 +88,17 @@ stop: {evaluations: 10}
                       objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
                       cheap: {value: a.energy}\n";
     let short = "objective: atomization_energy\n";
+    let several = "objective: [{maximize: objective}, {minimize: second}]\n\
+                   constraints: [third <= -1 hartree]\nproperties:\n  \
+                   objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
+                   second: {value: b.energy}\n  third: {value: relax.energy}\n  \
+                   cheap: {value: a.energy, unit: eV}\n  cheaper: {value: relax.energy}\n";
+    // The objective is learnt as the difference from a cheaper property.
+    let levels = METHODS.replace(
+        "kind: train,",
+        "kind: train, properties: [cheap, objective],",
+    );
+    let two_levels = fidelities.replace("compute: cheap,", "compute: [cheap, cheaper],");
     [
         (short, METHODS, "", LOOPS),
         (
@@ -101,6 +112,9 @@ stop: {evaluations: 10}
         (difference, METHODS, MORE_METHODS, &fidelities),
         (short, METHODS, "", two_screens),
         (short, METHODS, "", &shares),
+        (several, METHODS, MORE_METHODS, LOOPS),
+        (several, METHODS, MORE_METHODS, &two_levels),
+        (several, &levels, MORE_METHODS, &two_levels),
     ]
     .map(|(objective, methods, more, stages)| {
         // A method that is not used is a fault.
@@ -356,14 +370,25 @@ impl World<'_> {
                 }
             }
             Some("train") => {
-                let new = input["observations"].as_array().expect("a list").len() as u64;
-                // A memory is as long as the results are many.
-                let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
-                assert_eq!(
-                    Some(counted),
-                    self.learnt_from,
-                    "a model learns from each result once"
-                );
+                let targets = input["targets"].as_array().expect("a list");
+                let known = files.iter().map(|(file, _)| file.bytes).sum::<u64>();
+                let has_levels = targets.iter().any(|target| target["above"].is_number());
+                for target in targets {
+                    let observations = target["observations"].as_array().expect("a list");
+                    // A memory is as long as the results are many.
+                    let counted = known + observations.len() as u64;
+                    if !has_levels {
+                        assert_eq!(
+                            Some(counted),
+                            self.learnt_from,
+                            "a model learns from each result once"
+                        );
+                    }
+                    let molecules = observations.iter().map(|o| o["smiles"].as_str());
+                    let molecules: BTreeSet<_> = molecules.collect();
+                    assert_eq!(molecules.len(), observations.len(), "each molecule once");
+                }
+                let counted = self.learnt_from.expect("a batch has begun");
                 let memory = FileRef {
                     bytes: counted,
                     ..file("memory")
@@ -397,6 +422,13 @@ impl World<'_> {
                             mean: i as f64,
                             std: 0.1,
                         },
+                        further: vec![
+                            Prediction {
+                                mean: -(i as f64),
+                                std: 0.1,
+                            };
+                            engine.plan().targets(trained(engine.plan())).len() - 1
+                        ],
                     })
                     .collect();
                 Outcome::Screened { ranked }
@@ -404,6 +436,12 @@ impl World<'_> {
             other => panic!("no such method: {other:?}"),
         }
     }
+}
+
+/// Place of the first `train` stage.
+fn trained(plan: &Plan) -> usize {
+    let is_train = |stage: &PlannedStage| matches!(stage.kind, StageKind::Train { .. });
+    plan.stages.iter().position(is_train).expect("a stage")
 }
 
 /// The results that a batch learns from which began in this step.
@@ -458,6 +496,7 @@ fn scenarios() -> impl Strategy<Value = Scenario> {
             plan.schedule = schedule;
             plan.stop = Stop {
                 evaluations: stop.evaluations.filter(|_| plan.has_loops()),
+                target: stop.target.filter(|_| plan.only_objective().is_some()),
                 ..stop
             };
             for method in plan.methods.values_mut() {
@@ -603,6 +642,47 @@ proptest! {
             }
         }
         prop_assert!(engine.progress().failures >= quarantined.len());
+    }
+
+    #[test]
+    fn the_front_is_what_no_feasible_molecule_dominates(scenario in scenarios()) {
+        let mut world = World::new(&scenario, None);
+        let engine = world.live().expect("nothing kills it");
+        let directions: Vec<_> = scenario.plan.objectives.iter().map(|o| o.direction).collect();
+        let costs = |values: &[f64]| -> Vec<f64> {
+            values.iter().zip(&directions).map(|(value, direction)| direction.cost(*value)).collect()
+        };
+        let feasible = || engine.evaluated().iter().filter(|molecule| molecule.is_feasible);
+        let dominates = |one: &[f64], other: &[f64]| {
+            let pairs = || one.iter().zip(other);
+            pairs().all(|(a, b)| a <= b) && pairs().any(|(a, b)| a < b)
+        };
+        let expected = feasible().filter(|molecule| {
+            !feasible().any(|other| dominates(&costs(&other.values), &costs(&molecule.values)))
+        });
+        let expected: BTreeSet<_> = expected.map(|molecule| (molecule.batch, molecule.rank)).collect();
+        let (mut front, mut volume) = (BTreeSet::new(), 0.0);
+        for record in records(&scenario, &world.journal) {
+            match record {
+                Record::FrontJoined { batch, rank } => prop_assert!(front.insert((batch, rank))),
+                Record::FrontLeft { batch, rank } => prop_assert!(front.remove(&(batch, rank))),
+                Record::Hypervolume { value, .. } => {
+                    prop_assert!(value >= volume, "{value} after {volume}");
+                    volume = value;
+                }
+                _ => {}
+            }
+        }
+        match scenario.plan.only_objective() {
+            Some(_) => prop_assert!(front.is_empty()),
+            None => {
+                prop_assert_eq!(engine.progress().front, Some(front.len()));
+                prop_assert_eq!(front, expected);
+            }
+        }
+        if let Some(incumbent) = engine.incumbent() {
+            prop_assert!(incumbent.is_feasible);
+        }
     }
 
     #[test]

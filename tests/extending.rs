@@ -7,7 +7,7 @@ use moldflow::design::surrogate::{
 };
 use moldflow::design::{
     Acquisition, DesignError, Generator, GeneratorSettings, Observation, SearchContext, TrainInput,
-    rank, train,
+    TrainTarget, rank, train,
 };
 use moldflow::learn::regression::Prediction;
 use moldflow::task::{Metrics, RankedCandidate};
@@ -169,13 +169,18 @@ fn a_generator_proposes_molecules() {
     train(&TrainInput {
         engine: serde_json::from_value(json!({"engine": "group_contribution"})).unwrap(),
         memory: None,
-        observations: (known.iter())
-            .map(|o| Observation {
-                smiles: o.molecule.canonical_smiles(),
-                cost: o.cost,
-            })
-            .collect(),
-        extensive: true,
+        targets: vec![TrainTarget {
+            property: "energy".into(),
+            extensive: true,
+            above: None,
+            observations: (known.iter())
+                .map(|o| Observation {
+                    smiles: o.molecule.canonical_smiles(),
+                    cost: o.cost,
+                })
+                .collect(),
+        }],
+        objectives: 1,
         model_out: path("model"),
         memory_out: path("memory"),
     })
@@ -207,6 +212,7 @@ fn an_acquisition_scores_candidates() {
     let candidate = |smiles: &str, std| RankedCandidate {
         smiles: smiles.to_owned(),
         prediction: Prediction { mean: 0.0, std },
+        further: vec![],
         generator: 0,
     };
     let candidates = vec![candidate("C", 0.5), candidate("CC", 2.0)];

@@ -18,6 +18,7 @@ fn candidate(smiles: &str, prediction: Prediction) -> RankedCandidate {
     RankedCandidate {
         smiles,
         prediction,
+        further: vec![],
         generator: 0,
     }
 }

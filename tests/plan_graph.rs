@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use moldflow::config::campaign::{LoadedCampaign, Overrides};
-use moldflow::plan::{self, Direction, EdgeKind, MoleculeSource, Plan, StageKind};
+use moldflow::plan::{
+    self, Direction, EdgeKind, MoleculeSource, Plan, RankedProperty, StageKind, Target,
+};
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
 
@@ -33,17 +35,29 @@ fn every_stage_plays_its_part() {
         ["initial", "train", "generate", "screen", "evaluate"]
     );
     let kinds = plan.stages.into_iter().map(|stage| stage.kind);
-    let property = || "atomization_energy".to_owned();
+    let properties = || vec!["atomization_energy".to_owned()];
+    let ranking = || {
+        vec![RankedProperty {
+            property: 0,
+            direction: Direction::Minimize,
+        }]
+    };
     assert_eq!(
         kinds.collect::<Vec<_>>(),
         [
             StageKind::Compute {
-                property: property(),
+                properties: properties(),
+                ranking: ranking(),
                 molecules: MoleculeSource::Random(4),
                 parallel: None,
             },
             StageKind::Train {
                 method: "fit".into(),
+                targets: vec![Target {
+                    property: "atomization_energy".into(),
+                    direction: Direction::Minimize,
+                    above: None,
+                }],
             },
             StageKind::Generate {
                 method: "propose".into(),
@@ -57,7 +71,8 @@ fn every_stage_plays_its_part() {
                 select: 2,
             },
             StageKind::Compute {
-                property: property(),
+                properties: properties(),
+                ranking: ranking(),
                 molecules: MoleculeSource::Queue(3),
                 parallel: Some(2),
             },
@@ -68,8 +83,8 @@ fn every_stage_plays_its_part() {
 #[test]
 fn a_short_objective_is_a_property_with_its_calculations() {
     let (_, plan) = plan(&good()).unwrap();
-    assert_eq!(plan.objective.property, "atomization_energy");
-    assert_eq!(plan.objective.direction, Direction::Minimize);
+    assert_eq!(plan.objectives[0].property, "atomization_energy");
+    assert_eq!(plan.objectives[0].direction, Direction::Minimize);
     let property = plan.objective_property();
     assert_eq!(property.heading(), "atomization energy / hartree");
     let recipe: Vec<&str> = property.recipe.iter().map(|node| &*node.method).collect();

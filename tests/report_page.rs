@@ -310,7 +310,7 @@ fn made(campaign: &str, objective: ObjectiveInfo, records: Vec<Record>) -> Strin
         campaign: campaign.into(),
         created: 1_795_000_000_000,
         version: "0.2.0".into(),
-        objective,
+        objectives: vec![objective],
     };
     let event = Event {
         at: 1_795_000_060_000,
@@ -323,6 +323,7 @@ fn made(campaign: &str, objective: ObjectiveInfo, records: Vec<Record>) -> Strin
     let context = PageContext {
         state: RunState::Interrupted,
         level_of_theory: "GFN2-xTB//MMFF94".into(),
+        constraints: vec![],
         site: &loaded.site,
         partitions: BTreeMap::new(),
         at: 1_795_000_120_000,
@@ -337,15 +338,16 @@ fn made(campaign: &str, objective: ObjectiveInfo, records: Vec<Record>) -> Strin
 /// A molecule that was proposed, handed over and computed, or failed so.
 fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record> {
     let (batch, rank, task) = (n / 10, n % 10, TaskId(u64::from(n) + 1));
-    let prediction = (batch > 0).then_some(Prediction {
+    let prediction = Prediction {
         mean: -1.0 - f64::from(n % 97) / 50.0,
         std: 0.25,
-    });
+    };
+    let predictions = (batch > 0).then(|| ("atomization_energy".to_owned(), prediction));
     let candidate = Candidate {
         smiles: smiles.into(),
         batch,
         rank,
-        prediction,
+        predictions: predictions.into_iter().collect(),
         generator: None,
     };
     let (stage, failure) = ("evaluate".into(), outcome.clone().err());
@@ -374,9 +376,9 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         Ok(value) => Record::Evaluated {
             batch,
             rank,
-            property: "atomization_energy".into(),
-            value,
-            is_objective: true,
+            values: BTreeMap::from([("atomization_energy".into(), value)]),
+            objective: Some(value),
+            feasible: None,
         },
         Err(_) => Record::EvaluationFailed { batch, rank, task },
     });

@@ -21,12 +21,12 @@ fn info() -> RunInfo {
         campaign: "a campaign".into(),
         created: 1_795_000_000_000,
         version: "0.2.0".into(),
-        objective: ObjectiveInfo {
+        objectives: vec![ObjectiveInfo {
             property: "atomization_energy".into(),
             label: "atomization energy".into(),
             unit: "hartree".into(),
             highest: false,
-        },
+        }],
     }
 }
 
@@ -41,15 +41,15 @@ fn began(at: i64) -> Event {
 }
 
 fn queued(rank: u32) -> Record {
-    let prediction = Some(Prediction {
+    let prediction = Prediction {
         mean: -0.1 - 0.2,
         std: 1.0 / 3.0,
-    });
+    };
     Record::Queued(Candidate {
         smiles: format!("C{rank}"),
         batch: 1,
         rank,
-        prediction,
+        predictions: BTreeMap::from([("atomization_energy".into(), prediction)]),
         generator: None,
     })
 }
@@ -104,8 +104,11 @@ fn what_was_committed_is_there_when_the_database_is_opened_again() {
             ["C0", "C1"]
         );
         assert_eq!(
-            candidates[0].prediction_mean,
-            Some(-0.1 - 0.2),
+            candidates[0].prediction("atomization_energy"),
+            Some(Prediction {
+                mean: -0.1 - 0.2,
+                std: 1.0 / 3.0,
+            }),
             "to the last bit"
         );
         store.close().await.unwrap();
@@ -361,9 +364,9 @@ fn quantities_come_back_from_the_tables_to_the_last_bit() {
                 Record::Evaluated {
                     batch: 1,
                     rank,
-                    property: "p".into(),
-                    value: energy,
-                    is_objective: false,
+                    values: BTreeMap::from([("p".into(), energy)]),
+                    objective: None,
+                    feasible: None,
                 },
             ];
             store.commit(&batch(resumed(1), records)).await.unwrap();

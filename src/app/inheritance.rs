@@ -17,7 +17,7 @@ use crate::chem::{Geometry, Molecule};
 use crate::config::campaign::LoadedCampaign;
 use crate::driver::InheritedResults;
 use crate::host::atomic::{self, Durability};
-use crate::plan::{Plan, PlannedMethod, StageKind};
+use crate::plan::{Plan, PlannedMethod};
 use crate::property::{ENERGY, Quantities};
 use crate::simulate::SimResult;
 use crate::store::{FailedMolecule, MethodResult, RunInfo, Store};
@@ -215,7 +215,9 @@ impl Inheritance {
         for InheritedResult { smiles, method, .. } in &self.results {
             computed.entry(smiles).or_default().insert(method);
         }
-        let recipe = &plan.objective_property().recipe;
+        let rules = plan.search_space.rules();
+        let objectives = plan.objectives.iter().map(|o| o.property.clone());
+        let recipe = plan.recipe(&objectives.collect::<Vec<_>>());
         let mut seen = BTreeSet::new();
         for smiles in store.computed_molecules().await? {
             if !seen.insert(smiles.clone()) {
@@ -224,7 +226,7 @@ impl Inheritance {
             let Ok(molecule) = Molecule::parse(&smiles) else {
                 continue;
             };
-            if let Some(reason) = plan.search_space.violation(&molecule) {
+            if let Some(reason) = rules.violation(&molecule) {
                 *self.outside.entry(reason.to_string()).or_default() += 1;
                 continue;
             }
@@ -250,11 +252,8 @@ impl Inheritance {
         methods: &BTreeMap<String, String>,
     ) -> Result<(), CommandError> {
         let known: BTreeSet<&String> = self.molecules.known.iter().collect();
-        let computed = plan.stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Compute { property, .. } => plan.properties.get(property),
-            _ => None,
-        });
-        let needed: BTreeSet<&String> = computed
+        let needed: BTreeSet<&String> = plan
+            .computed_properties()
             .flat_map(|property| property.recipe.iter().map(|node| &node.method))
             .collect();
         let fails = |failed: &FailedMolecule| {

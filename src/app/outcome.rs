@@ -20,7 +20,7 @@ pub struct RunOutcome {
     pub summary: Summary,
     /// Core-hours of all attempts.
     pub core_hours: f64,
-    /// Best molecules, the best first.
+    /// Best molecules, the best first; the Pareto front of several objectives.
     pub best: Vec<CandidateRow>,
     /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has
     /// ended.
@@ -43,11 +43,19 @@ impl RunOutcome {
         next: Option<String>,
     ) -> Result<Self, CommandError> {
         let summary = store.summary().await?;
+        let best = match summary
+            .run
+            .only_objective()
+            .map(|objective| objective.highest)
+        {
+            Some(highest) => store.best(BEST, highest).await?,
+            None => summary.front.clone(),
+        };
         let mut outcome = Self {
             dir: dir.to_owned(),
             ending,
             core_hours: core_hours(store, plan).await?,
-            best: store.best(BEST, summary.run.objective.highest).await?,
+            best,
             summary,
             next,
             last_failure: None,

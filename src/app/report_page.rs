@@ -34,6 +34,7 @@ pub fn page_context<'a>(
     PageContext {
         state,
         level_of_theory: plan.level_of_theory(),
+        constraints: plan.constraints.iter().map(|c| c.text.clone()).collect(),
         site: &loaded.site,
         partitions: methods
             .map(|(name, method)| (name.clone(), method.partition_name.clone()))

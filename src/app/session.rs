@@ -33,7 +33,7 @@ use crate::driver::{
 };
 use crate::engine::{Engine, stream};
 use crate::exec::{Scratch, Secrets};
-use crate::plan::{Direction, Plan};
+use crate::plan::{Direction, Objective, Plan};
 use crate::report;
 use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
 use crate::task::StoppedBy;
@@ -464,7 +464,7 @@ async fn open_store(dir: &Path, campaign: &Campaign, plan: &Plan) -> Result<Stor
         campaign: campaign.name.clone(),
         created: jiff::Timestamp::now().as_millisecond(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        objective: objective_info(plan),
+        objectives: objectives(plan),
     };
     let mut store = Store::create(dir, &info).await?;
     let properties = plan.properties.values().map(|property| PropertyInfo {
@@ -486,15 +486,18 @@ async fn open_store(dir: &Path, campaign: &Campaign, plan: &Plan) -> Result<Stor
     Ok(store)
 }
 
-/// The objective of a plan, as the database of a run describes it.
-fn objective_info(plan: &Plan) -> ObjectiveInfo {
-    let property = plan.objective_property();
-    ObjectiveInfo {
-        property: property.name.clone(),
-        label: property.label.clone(),
-        unit: property.unit.name().to_owned(),
-        highest: plan.objective.direction == Direction::Maximize,
-    }
+/// The objectives of a plan, as the database of a run describes them.
+fn objectives(plan: &Plan) -> Vec<ObjectiveInfo> {
+    let info = |objective: &Objective| {
+        let property = &plan.properties[&objective.property];
+        ObjectiveInfo {
+            property: property.name.clone(),
+            label: property.label.clone(),
+            unit: property.unit.name().to_owned(),
+            highest: objective.direction == Direction::Maximize,
+        }
+    };
+    plan.objectives.iter().map(info).collect()
 }
 
 /// Writes what this process logs from now on to `runtime.log`.

@@ -63,6 +63,14 @@ pub enum ChemError {
         /// Canonical SMILES.
         smiles: String,
     },
+    /// Text that is not SMARTS.
+    #[error("`{text}` is not a SMARTS pattern: {reason}")]
+    Pattern {
+        /// The text.
+        text: String,
+        /// Message of the toolkit.
+        reason: String,
+    },
     /// A malformed XYZ file.
     #[error("XYZ line {line}: {reason}")]
     Xyz {

@@ -10,6 +10,8 @@ mod identity;
 mod molecule;
 mod parent;
 pub mod qm9;
+mod smarts;
+mod structure;
 pub(crate) mod units;
 
 pub use bonds::rearrangement;
@@ -18,3 +20,5 @@ pub use geometry::{Conformers, Embedding, Geometry, embed};
 pub use identity::Stereo;
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_mass, atomic_number};
 pub(crate) use parent::Mixture;
+pub use smarts::Smarts;
+pub use structure::{SpaceViolation, StructureRules};

@@ -108,27 +108,30 @@ pub(super) fn warn_of_crowding(loaded: &LoadedCampaign, plan: &Plan) {
 /// One paragraph about a campaign without faults.
 fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
     let space = &plan.search_space;
-    let (objective, property) = (&plan.objective, plan.objective_property());
     let mut text = format!(
-        "{} is valid: {} seeks the {} {} among molecules of {} with up to {} heavy atoms.",
+        "{} is valid: {} seeks the {} among molecules of {} with up to {} heavy atoms.",
         path.display(),
         loaded.campaign.name,
-        objective.direction.superlative(),
-        property.heading(),
+        sought(plan),
         space.elements.join(", "),
         space.max_heavy_atoms,
     );
+    for constraint in &plan.constraints {
+        let _ = write!(text, "\n  constraint: {}", constraint.text);
+    }
     for stage in &plan.stages {
         if let StageKind::Compute {
-            property,
+            properties,
             molecules,
             parallel,
+            ..
         } = &stage.kind
         {
             let _ = write!(
                 text,
-                "\n  {}: computes {property} of {}",
+                "\n  {}: computes {} of {}",
                 stage.name,
+                properties.join(", "),
                 origin(plan, molecules)
             );
             if let Some(parallel) = parallel {
@@ -175,6 +178,15 @@ fn end(plan: &Plan) -> Option<String> {
     ];
     let limits: Vec<String> = limits.into_iter().flatten().collect();
     (!limits.is_empty()).then(|| limits.join(", or "))
+}
+
+/// The objectives in words.
+fn sought(plan: &Plan) -> String {
+    let objectives = plan.objectives.iter().map(|objective| {
+        let heading = plan.properties[&objective.property].heading();
+        format!("{} {heading}", objective.direction.superlative())
+    });
+    objectives.collect::<Vec<_>>().join(" and ")
 }
 
 /// The molecules of a stage in words.

@@ -13,7 +13,7 @@ use crate::app::error::{CommandError, causes};
 use crate::app::run_dir;
 use crate::chem::Molecule;
 use crate::report::{named, timestamp};
-use crate::store::{Cache, CachedAnswer, KeyParts, Store, TaskRow};
+use crate::store::{Cache, CachedAnswer, CandidateRow, KeyParts, Store, TaskRow};
 use crate::task::TaskId;
 
 /// Entries of the cache that are shown beside a task that was not found in it.
@@ -70,6 +70,14 @@ async fn explain(arguments: &ExplainArguments) -> Result<ExitStatus, CommandErro
         return Err(CommandError::with_hint(message, hint));
     }
     let mut text = String::new();
+    let units: BTreeMap<String, String> = (store.properties().await?.into_iter())
+        .map(|property| (property.name, property.unit))
+        .collect();
+    for smiles in &molecules {
+        for row in store.candidates_of(smiles).await? {
+            candidate(&row, &units, &mut text);
+        }
+    }
     for task in tasks.into_values() {
         describe(&task, &mut store, &mut text).await?;
         match loaded.campaign.cache.as_deref() {
@@ -83,6 +91,38 @@ async fn explain(arguments: &ExplainArguments) -> Result<ExitStatus, CommandErro
     }
     print(&text)?;
     Ok(ExitStatus::Finished)
+}
+
+/// Appends what was predicted and computed of a candidate. `units`: of the properties.
+fn candidate(row: &CandidateRow, units: &BTreeMap<String, String>, text: &mut String) {
+    let from = match row.batch {
+        0 => "of the source".to_owned(),
+        batch => format!("batch {batch}, rank {}", row.rank),
+    };
+    let name = named(&row.smiles, row.name.as_deref());
+    let verdict = match (row.feasible, row.on_front) {
+        (_, true) => ", on the Pareto front",
+        (Some(false), _) => ", infeasible",
+        (Some(true), _) => ", feasible",
+        (None, _) => "",
+    };
+    let _ = writeln!(text, "{name}, {from}: {}{verdict}", row.status);
+    let predictions = row.all_predictions();
+    for (property, unit) in units {
+        let unit = match unit.as_str() {
+            "" => String::new(),
+            unit => format!(" {unit}"),
+        };
+        let value = row.value(property);
+        let value = value.map(|value| format!("{value:.6}{unit}"));
+        let predicted = predictions.get(property);
+        let predicted =
+            predicted.map(|[mean, std]| format!("predicted {mean:.6} ± {std:.6}{unit}"));
+        let known: Vec<String> = value.into_iter().chain(predicted).collect();
+        if !known.is_empty() {
+            let _ = writeln!(text, "  {property}: {}", known.join(", "));
+        }
+    }
 }
 
 async fn describe(

@@ -25,9 +25,10 @@ pub(super) fn run(arguments: &ExportArguments) -> Result<ExitStatus, CommandErro
 async fn write(arguments: &ExportArguments) -> Result<ExitStatus, CommandError> {
     let dir = run_dir::existing(&arguments.run_dir)?;
     let mut store = run_dir::open_to_read(&dir).await?;
+    let run = store.run_info().await?;
     let (rows, properties) = (store.candidates().await?, store.properties().await?);
     let mut out = Vec::new();
-    report::export(&rows, &properties, arguments.format, &mut out)?;
+    report::export(&rows, &run, &properties, arguments.format, &mut out)?;
     print(&String::from_utf8_lossy(&out))?;
     Ok(ExitStatus::Finished)
 }

@@ -71,8 +71,13 @@ fn results(outcome: &RunOutcome, as_json: bool) -> String {
     } else if outcome.best.is_empty() {
         String::new()
     } else {
-        let objective = &outcome.summary.run.objective;
-        format!("{}\n", report::best_table(&outcome.best, objective))
+        let objectives = &outcome.summary.run.objectives;
+        let table = report::best_table(&outcome.best, objectives);
+        match (objectives.len(), outcome.summary.hypervolume) {
+            (1, _) => format!("{table}\n"),
+            (_, None) => format!("Pareto front\n{table}\n"),
+            (_, Some(volume)) => format!("Pareto front, hypervolume {volume:.6}\n{table}\n"),
+        }
     }
 }
 

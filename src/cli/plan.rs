@@ -17,7 +17,7 @@ use crate::app::method_commands::{BatchScript, MethodCommands, method_commands};
 use crate::config::campaign::{LoadedCampaign, Loop};
 use crate::config::site::PartitionConfig;
 use crate::forecast::{Assumptions, Costs, costs};
-use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, StageKind};
+use crate::plan::{self, Edge, EdgeKind, MoleculeSource, Plan, PlannedStage, StageKind};
 
 #[derive(Args)]
 pub(super) struct PlanArguments {
@@ -70,9 +70,10 @@ pub(super) fn run(arguments: &PlanArguments) -> Result<ExitStatus, CommandError>
 
 fn text(loaded: &LoadedCampaign, plan: &Plan, costs: &Costs, times: &str) -> String {
     let mut text = format!(
-        "campaign {} on site {}\n\n{}\n\n{}\n\n{}\n",
+        "campaign {} on site {}\n{}\n{}\n\n{}\n\n{}\n",
         loaded.campaign.name,
         loaded.site.name,
+        goals(plan),
         trimmed(&stages(plan, costs)),
         trimmed(&properties(plan)),
         trimmed(&methods(plan)),
@@ -115,12 +116,28 @@ fn expected(costs: &Costs, times: &str) -> String {
     text
 }
 
+/// A line for each objective of several, and for each constraint.
+fn goals(plan: &Plan) -> String {
+    let mut text = String::new();
+    if plan.only_objective().is_none() {
+        for objective in &plan.objectives {
+            let heading = plan.properties[&objective.property].heading();
+            let direction = objective.direction.superlative();
+            let _ = writeln!(text, "objective: {direction} {heading}");
+        }
+    }
+    for constraint in &plan.constraints {
+        let _ = writeln!(text, "constraint: {}", constraint.text);
+    }
+    text
+}
+
 /// Counts and costs of each stage in words, for the labels of a graph.
 fn notes(plan: &Plan, costs: &Costs) -> BTreeMap<String, Vec<String>> {
     let stages = plan.stages.iter().zip(&costs.stages);
     stages
         .map(|(stage, cost)| {
-            let mut lines = vec![tasks(plan, &stage.kind)];
+            let mut lines = vec![tasks(plan, stage)];
             lines.extend(stage.budget.map(budget_in_words));
             if let Some(cost) = cost.cost {
                 lines.push(format!("{} core-hours", hours(cost.core_hours)));
@@ -146,7 +163,9 @@ fn stages(plan: &Plan, costs: &Costs) -> Table {
                 None => String::new(),
             },
             match &stage.kind {
-                StageKind::Compute { property, .. } => format!("compute {property}"),
+                StageKind::Compute { properties, .. } => {
+                    format!("compute {}", properties.join(", "))
+                }
                 kind => format!(
                     "{}: {}",
                     kind.word(),
@@ -154,10 +173,8 @@ fn stages(plan: &Plan, costs: &Costs) -> Table {
                 ),
             },
             match stage.budget {
-                Some(budget) => {
-                    format!("{}, {}", tasks(plan, &stage.kind), budget_in_words(budget))
-                }
-                None => tasks(plan, &stage.kind),
+                Some(budget) => format!("{}, {}", tasks(plan, stage), budget_in_words(budget)),
+                None => tasks(plan, stage),
             },
             cost.cost
                 .map_or_else(String::new, |cost| hours(cost.core_hours)),
@@ -336,19 +353,20 @@ fn resources(partition: &PartitionConfig) -> Option<String> {
 }
 
 /// Returns the number of tasks of a stage in words.
-fn tasks(plan: &Plan, kind: &StageKind) -> String {
+fn tasks(plan: &Plan, planned: &PlannedStage) -> String {
     let StageKind::Compute {
-        property,
+        properties,
         molecules,
         parallel,
-    } = kind
+        ..
+    } = &planned.kind
     else {
-        return match kind {
+        return match &planned.kind {
             StageKind::Screen { select, .. } => format!("1 a batch, selects {select}"),
             _ => "1 a batch".to_owned(),
         };
     };
-    let each = match plan.properties[property].recipe.len() {
+    let each = match plan.recipe(properties).len() {
         1 => String::new(),
         calculations => format!("{calculations} for each of "),
     };
@@ -356,7 +374,7 @@ fn tasks(plan: &Plan, kind: &StageKind) -> String {
     let molecules = match molecules {
         MoleculeSource::All => "all molecules".to_owned(),
         MoleculeSource::Random(count) => format!("{count} molecules"),
-        MoleculeSource::Queue(_) if *property == plan.objective.property => {
+        MoleculeSource::Queue(_) if plan.computes_objectives(planned) => {
             format!("{} molecules", plan.stop.evaluations.unwrap_or(0))
         }
         MoleculeSource::Queue(screen) => format!("what {} queues", stage(*screen)),

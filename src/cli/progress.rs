@@ -142,7 +142,9 @@ impl LineDisplay {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
-                let changed = last.phase != progress.phase || last.incumbent != progress.incumbent;
+                let changed = last.phase != progress.phase
+                    || last.incumbent != progress.incumbent
+                    || last.hypervolume != progress.hypervolume;
                 changed || (last != progress && at.elapsed() >= LINE_EVERY)
             }
         };
@@ -220,11 +222,16 @@ fn brief(time: Duration) -> String {
 }
 
 fn best(progress: &Progress, names: &Names) -> String {
+    if let Some(front) = progress.front {
+        let volume = progress.hypervolume;
+        let volume = volume.map_or_else(String::new, |v| format!(", hypervolume {v:.6}"));
+        return format!("front {front}{volume}");
+    }
     match &progress.incumbent {
         Some(i) => {
             let name = names.get(&i.smiles).map(String::as_str);
             let molecule = visible(&report::named(&i.smiles, name));
-            format!("{molecule} {:.6} {}", i.value, progress.unit)
+            format!("{molecule} {:.6} {}", i.value(), progress.unit)
         }
         None => "none yet".to_owned(),
     }

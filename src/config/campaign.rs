@@ -41,8 +41,13 @@ pub struct Campaign {
     /// Numbers of a molecule, computed from the quantities that methods return.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub properties: BTreeMap<String, PropertyConfig>,
-    /// Property that is optimised.
+    /// Property that is optimised, or a list of them.
     pub objective: ObjectiveConfig,
+    /// Conditions on properties and descriptors, which a molecule of the result must meet:
+    /// `gap >= 3 eV`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(length(min = 1)))]
+    pub constraints: Vec<String>,
     /// The molecules that may be proposed.
     pub search_space: SearchSpace,
     /// Named functions with their settings.
@@ -70,7 +75,7 @@ impl Campaign {
     }
 
     /// Writes out the short forms: the objective becomes a property with a direction, and a stage
-    /// that has molecules computes it. What is ambiguous stays as it is.
+    /// that has molecules computes all objectives. What is ambiguous stays as it is.
     pub(super) fn expand(&mut self) {
         if let ObjectiveConfig::Short(short) = self.objective {
             let name = short.name().to_owned();
@@ -85,16 +90,16 @@ impl Campaign {
             if is_defined || method.is_some() {
                 self.objective = ObjectiveConfig::Directed(DirectedObjective {
                     minimize: Some(name),
-                    maximize: None,
+                    ..DirectedObjective::default()
                 });
             }
         }
-        if let ObjectiveConfig::Directed(objective) = &self.objective {
-            let property = objective.minimize.as_ref().or(objective.maximize.as_ref());
-            let stages = self.stages.values_mut();
-            for stage in stages.filter(|s| s.method.is_none() && s.molecules.is_some()) {
-                stage.compute = stage.compute.take().or(property.cloned());
-            }
+        let objectives = self.objective.directed().iter();
+        let objectives: Vec<&String> = objectives.filter_map(|o| o.property()).collect();
+        let stages = self.stages.values_mut();
+        let computing = stages.filter(|s| s.method.is_none() && s.molecules.is_some());
+        for stage in computing.filter(|stage| stage.compute.is_empty()) {
+            stage.compute = objectives.iter().map(|name| (*name).clone()).collect();
         }
     }
 
@@ -213,10 +218,24 @@ pub struct SearchSpace {
     /// Most atoms that are not hydrogen.
     #[schemars(range(min = 1, max = 100))]
     pub max_heavy_atoms: usize,
-    /// Sizes that a newly closed ring may have.
+    /// Sizes that rings may have: those of molecules of the source and of proposals, and those that
+    /// the agent closes.
     #[serde(default = "default_ring_sizes")]
     #[schemars(inner(range(min = 3, max = 20)))]
     pub allowed_ring_sizes: Vec<usize>,
+    /// Net charge of every molecule, elementary charges.
+    #[serde(default, skip_serializing_if = "is_neutral")]
+    #[schemars(range(min = -10, max = 10))]
+    pub charge: i32,
+    /// Range of the molar mass.
+    #[serde(default, skip_serializing_if = "MolarMassRange::is_open")]
+    pub molar_mass: MolarMassRange,
+    /// SMARTS patterns all of which a molecule must have: `["[OX2H]"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub require: Vec<String>,
+    /// SMARTS patterns none of which a molecule may have: `["[N+](=O)[O-]"]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub forbid: Vec<String>,
     /// Identity of molecules: stereoisomers and isotopologues are one molecule (`ignore`) or
     /// different molecules (`keep`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -236,6 +255,30 @@ pub struct SearchSpace {
 
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+/// Range of the molar mass of a molecule, g/mol.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MolarMassRange {
+    /// Lowest, g/mol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub min: Option<f64>,
+    /// Highest, g/mol.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.0, max = 100_000.0))]
+    pub max: Option<f64>,
+}
+
+impl MolarMassRange {
+    fn is_open(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+fn is_neutral(charge: &i32) -> bool {
+    *charge == 0
 }
 
 fn ignore() -> Option<Stereo> {
@@ -290,6 +333,10 @@ pub enum MethodKind {
         /// The surrogate with its settings.
         #[serde(flatten)]
         engine: TrainEngine,
+        /// Properties of several levels, the cheapest first, the last an objective: each is learnt as
+        /// the difference from the one before.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        properties: Vec<String>,
     },
     /// Proposes molecules.
     Generate {
@@ -320,7 +367,7 @@ impl MethodKind {
     pub fn engine_name(&self) -> &'static str {
         match self {
             Self::Simulate { engine, .. } => engine.name(),
-            Self::Train { engine } => engine.name(),
+            Self::Train { engine, .. } => engine.name(),
             Self::Generate { engine } => engine.name(),
             Self::Screen { engine } => engine.name(),
         }

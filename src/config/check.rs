@@ -8,6 +8,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use super::site::{ExecutorConfig, PartitionConfig, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
+use crate::chem::Smarts;
 use crate::design::RangeFault;
 use crate::simulate::{QcEngine, Ranks};
 
@@ -24,7 +25,10 @@ pub fn check(
     if loaded.is_sound("methods") {
         methods(loaded, diagnostics);
     }
-    let is_readable = loaded.is_sound("search_space") && elements(loaded, diagnostics) && !drawn;
+    let is_readable = loaded.is_sound("search_space")
+        && elements(loaded, diagnostics)
+        && structure(loaded, diagnostics)
+        && !drawn;
     let is_treated = |diagnostics: &mut Diagnostics| {
         !loaded.is_sound("methods")
             || closed_shells(loaded, diagnostics) & mmff94_elements(loaded, diagnostics)
@@ -82,14 +86,34 @@ fn methods(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
                     geometry_fits(loaded, (name, engine), first, diagnostics);
                 }
             }
-            MethodKind::Train { engine } => {
+            MethodKind::Train { engine, .. } => {
                 settings_fit(loaded, name, engine.faults(), diagnostics)
             }
             MethodKind::Generate { engine } => {
                 settings_fit(loaded, name, engine.faults(), diagnostics);
+                let charge = loaded.campaign.search_space.charge;
+                if charge != 0 && !engine.implementation().needs_pool() {
+                    let message = format!(
+                        "`{}` builds neutral molecules, but `search_space.charge` is {charge}",
+                        engine.name()
+                    );
+                    let place = loaded.place(&["methods", name, "engine"]);
+                    let hint = "write `engine: pool`, or remove `charge`";
+                    diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+                }
             }
             MethodKind::Screen { engine } => {
                 settings_fit(loaded, name, engine.faults(), diagnostics);
+                let objectives = loaded.campaign.objective.directed().len();
+                if objectives > 1 && !engine.implementation().ranks_several() {
+                    let message = format!(
+                        "`{}` ranks by one objective, and the campaign has {objectives}",
+                        engine.name()
+                    );
+                    let place = loaded.place(&["methods", name, "engine"]);
+                    let hint = "write `engine: greedy` or `engine: lower_confidence_bound`";
+                    diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+                }
             }
         }
     }
@@ -294,13 +318,19 @@ fn closed_shells(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bool
     let before = diagnostics.0.len();
     let allowed = [
         ("ions", "ions", space.ions),
-        ("radicals", "molecules with unpaired electrons", space.radicals),
+        ("charge", "ions", space.charge != 0),
+        (
+            "radicals",
+            "molecules with unpaired electrons",
+            space.radicals,
+        ),
     ];
     for (key, name, _) in allowed.into_iter().filter(|(_, _, allowed)| *allowed) {
         let message = format!(
             "the search space allows {name}, but `engine: {engine}` of the method `{method}` computes neutral closed shells only"
         );
-        let hint = format!("remove `{key}`, or choose `engine: xtb`, `nwchem`, `qcengine` or `command`");
+        let hint =
+            format!("remove `{key}`, or choose `engine: xtb`, `nwchem`, `qcengine` or `command`");
         let place = loaded.place(&["search_space", key]);
         diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }
@@ -325,6 +355,38 @@ fn mmff94_elements(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bo
         );
         let place = loaded.place(&["search_space", "elements", &index.to_string()]);
         diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
+    }
+    diagnostics.0.len() == before
+}
+
+/// Checks that patterns are SMARTS, and that there are molar masses in the range.
+fn structure(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bool {
+    let before = diagnostics.0.len();
+    let space = &loaded.campaign.search_space;
+    for (key, patterns) in [("require", &space.require), ("forbid", &space.forbid)] {
+        for (index, pattern) in patterns.iter().enumerate() {
+            if let Err(error) = Smarts::parse(pattern) {
+                let place = loaded.place(&["search_space", key, &index.to_string()]);
+                let hint = "write SMARTS of the substructure: `[OX2H]` is a hydroxyl group";
+                diagnostics.push(Diagnostic::new(error.to_string()).at(place).hint(hint));
+            } else if key == "forbid" && space.require.contains(pattern) {
+                let place = loaded.place(&["search_space", key, &index.to_string()]);
+                let message = format!("the pattern `{pattern}` is both required and forbidden");
+                let fault = Diagnostic::new(message).at(place);
+                diagnostics.push(fault.hint("remove one of the two"));
+            }
+        }
+    }
+    if let (Some(min), Some(max)) = (space.molar_mass.min, space.molar_mass.max)
+        && min > max
+    {
+        let message = format!("no molar mass is at least {min} and at most {max} g/mol");
+        let place = loaded.place(&["search_space", "molar_mass"]);
+        diagnostics.push(
+            Diagnostic::new(message)
+                .at(place)
+                .hint("exchange `min` and `max`"),
+        );
     }
     diagnostics.0.len() == before
 }

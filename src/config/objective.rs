@@ -24,14 +24,27 @@ pub struct PropertyConfig {
     pub extensive: Option<bool>,
 }
 
-/// Property that is optimised, and its direction.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// Property that is optimised and its direction, or several of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum ObjectiveConfig {
     /// A short form: a property that is minimised, with the one `simulate` method of the campaign.
     Short(ShortObjective),
     /// One of `properties`, and its direction.
     Directed(DirectedObjective),
+    /// Several of `properties`, each with its direction: the run seeks their Pareto front.
+    Several(#[schemars(length(min = 1, max = 3))] Vec<DirectedObjective>),
+}
+
+impl ObjectiveConfig {
+    /// Returns the objectives in their order; none for a short form.
+    pub fn directed(&self) -> &[DirectedObjective] {
+        match self {
+            Self::Short(_) => &[],
+            Self::Directed(one) => std::slice::from_ref(one),
+            Self::Several(all) => all,
+        }
+    }
 }
 
 /// Objectives that need no entry in `properties`.
@@ -67,8 +80,8 @@ impl ShortObjective {
     }
 }
 
-/// One of `properties`, and its direction: one of the two keys.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+/// One of `properties`, and its direction: one of `minimize` and `maximize`.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct DirectedObjective {
     /// The property to lower.
@@ -77,4 +90,15 @@ pub struct DirectedObjective {
     /// The property to raise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximize: Option<String>,
+    /// With several objectives: the worst value that counts in the hypervolume, in the unit of the
+    /// property; by default the worst of the molecules computed before the loops.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<f64>,
+}
+
+impl DirectedObjective {
+    /// Name of the property; none if neither key is given.
+    pub fn property(&self) -> Option<&String> {
+        self.minimize.as_ref().or(self.maximize.as_ref())
+    }
 }

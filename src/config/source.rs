@@ -11,10 +11,9 @@ use rand_chacha::ChaCha8Rng;
 
 use super::campaign::{Campaign, SearchSpace};
 use super::diagnostic::{Diagnostic, Diagnostics, Place, Text};
-use super::space::SpaceViolation;
 use super::table::{self, MoleculeRow, MoleculeTable};
 use crate::chem::qm9::Qm9;
-use crate::chem::{ChemError, Mixture, Molecule};
+use crate::chem::{ChemError, Mixture, Molecule, SpaceViolation, StructureRules};
 
 /// The name of the data set that comes with the program.
 pub const QM9: &str = "qm9";
@@ -24,6 +23,7 @@ pub const QM9: &str = "qm9";
 pub struct Source {
     entries: Entries,
     space: SearchSpace,
+    rules: StructureRules,
 }
 
 enum Entries {
@@ -71,7 +71,7 @@ pub struct SourceEntry {
 }
 
 /// Reason for which an entry was skipped; the first that applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SkipReason {
     /// The cell is empty.
     NoSmiles,
@@ -143,7 +143,12 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Diagnostics> {
             Entries::File(read(&base.join(path), &space, needs_mmff94)?)
         }
     };
-    Ok(Source { entries, space })
+    let rules = space.rules();
+    Ok(Source {
+        entries,
+        space,
+        rules,
+    })
 }
 
 impl Source {
@@ -200,7 +205,7 @@ impl Source {
                 let molecule = may_hold(&self.space, smiles).then(|| Molecule::parse(smiles).ok());
                 let molecule = molecule.flatten();
                 molecule
-                    .filter(|molecule| self.space.holds(molecule))
+                    .filter(|molecule| self.rules.violation(molecule).is_none())
                     .map(|molecule| molecule.identity(self.space.stereo()))
             }
             Entries::File(reading) => reading.kept.get(index).map(|named| named.smiles.clone()),
@@ -273,7 +278,7 @@ pub fn read(path: &Path, space: &SearchSpace, mmff94: bool) -> Result<SourceRepo
             space.source
         ),
     };
-    let hint = "molecules must be neutral and without unpaired electrons, unless `ions` and `radicals` allow others, with only the listed elements, ring sizes and number of heavy atoms; where the engine does not relax them, MMFF94 must have parameters for them";
+    let hint = "molecules must have the elements, ring sizes, molar mass and patterns that `search_space` asks for, no more than its heavy atoms, its charge unless `ions` allows any, and no unpaired electrons unless `radicals` allows them; where the engine does not relax them, MMFF94 must have parameters for them";
     Err(Diagnostic::new(message).hint(hint).into())
 }
 
@@ -296,9 +301,10 @@ fn judge(
         names: Vec::new(),
     };
     let mut diagnostics = Diagnostics::default();
+    let rules = space.rules();
     let mut seen = BTreeSet::new();
     for row in rows {
-        let smiles = match molecule(&row.smiles, space, mmff94) {
+        let smiles = match molecule(&row.smiles, space, &rules, mmff94) {
             Ok(Ok(molecule)) => molecule.identity(space.stereo()),
             Ok(Err(reason)) => {
                 reading.skipped.entry(reason).or_default().push(row.into());
@@ -343,6 +349,7 @@ fn unreadable(error: &ChemError, place: Place, layout: &str) -> Diagnostic {
 fn molecule(
     smiles: &str,
     space: &SearchSpace,
+    rules: &StructureRules,
     mmff94: bool,
 ) -> Result<Result<Molecule, SkipReason>, ChemError> {
     if smiles.is_empty() {
@@ -362,7 +369,7 @@ fn molecule(
         parsed => parsed,
     };
     Ok(match molecule {
-        Ok(molecule) => match space.violation(&molecule) {
+        Ok(molecule) => match rules.violation(&molecule) {
             None if mmff94 && !molecule.has_mmff94_parameters() => Err(SkipReason::NoMmff94),
             None => Ok(molecule),
             Some(reason) => Err(SkipReason::OutsideSpace(reason)),

@@ -13,9 +13,15 @@ pub struct StageConfig {
     /// The `train`, `generate` or `screen` method that it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub method: Option<String>,
-    /// The property that it computes for its `molecules`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub compute: Option<String>,
+    /// The property or properties that it computes for its `molecules`; all objectives if not
+    /// given.
+    #[serde(
+        default,
+        deserialize_with = "one_or_many",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    #[schemars(with = "OneOrMany")]
+    pub compute: Vec<String>,
     /// Stage or stages that must be complete first.
     #[serde(
         default,

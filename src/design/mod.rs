@@ -12,10 +12,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chem::StructureRules;
+
+pub use crate::learn::pareto;
 use crate::task::{Metrics, RankedCandidate};
 
 pub use acquisition::{
-    Acquisition, ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank,
+    Acquisition, CostFront, ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank,
+    rank_by_hypervolume,
 };
 pub use error::DesignError;
 pub use generator::{
@@ -36,18 +40,31 @@ pub struct Observation {
     pub cost: f64,
 }
 
-/// Input of `train`: the evaluated molecules, in order of submission.
+/// A property that a surrogate learns, with new observations of it in order of submission.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainTarget {
+    /// Name of the property.
+    pub property: String,
+    /// True if costs grow with the number of atoms.
+    pub extensive: bool,
+    /// Place of the target whose cost was subtracted from these: a cheaper level.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub above: Option<usize>,
+    /// Observations that are not in the memory.
+    pub observations: Vec<Observation>,
+}
+
+/// Input of `train`: the evaluated molecules, by target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainInput {
     /// The surrogate with its settings.
     pub engine: TrainEngine,
-    /// File with all that the last training keeps of its observations; None if `observations` holds
-    /// all.
+    /// File with all that the last training keeps of its observations; None if the targets hold all.
     pub memory: Option<PathBuf>,
-    /// Observations that are not in the memory.
-    pub observations: Vec<Observation>,
-    /// True if costs grow with the number of atoms.
-    pub extensive: bool,
+    /// Properties to learn, the objectives first.
+    pub targets: Vec<TrainTarget>,
+    /// Number of objectives.
+    pub objectives: usize,
     /// Output file of the model.
     pub model_out: PathBuf,
     /// Output file of the memory for the next training.
@@ -113,8 +130,19 @@ pub struct ScreenInput {
     pub model: PathBuf,
     /// Files of candidates.
     pub candidates: Vec<CandidateFile>,
-    /// Lowest cost so far, in the unit of the objective; None before the first.
+    /// Lowest cost so far, in the unit of the objective; None before the first, and with several
+    /// objectives.
     pub incumbent: Option<f64>,
+    /// With several objectives: costs of the molecules of the Pareto front.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub front: Vec<Vec<f64>>,
+    /// Worst cost of each of several objectives that counts; empty with one objective.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reference: Vec<f64>,
+    /// Number of targets that the model predicts.
+    pub targets: usize,
+    /// Rules that candidates keep; others are dropped.
+    pub rules: StructureRules,
     /// Number of candidates of each generator that are returned at most.
     pub most: usize,
 }

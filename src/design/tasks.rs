@@ -5,17 +5,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use super::acquisition::rank;
+use super::acquisition::{CostFront, rank, rank_by_hypervolume};
 use super::error::DesignError;
 use super::ranges::RangeFault;
-use super::surrogate::{LabelledMolecule, TrainedModel, encode};
+use super::surrogate::{Fit, LabelledMolecule, TrainedModel, encode};
 use super::{
     CandidateFile, GenerateInput, GenerateOutput, Observation, ScreenInput, ScreenOutput,
-    SearchContext, TrainInput, TrainOutput,
+    SearchContext, TrainInput, TrainOutput, TrainTarget,
 };
 use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
-use crate::task::RankedCandidate;
+use crate::learn::saved::SavedFormat;
+use crate::task::{Metrics, RankedCandidate};
 
 /// Fits the surrogate to the memory and the observations, and writes both.
 ///
@@ -25,17 +26,51 @@ use crate::task::RankedCandidate;
 /// fails, or a file cannot be read or written.
 pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
     refuse(input.engine.faults())?;
-    let memory = input.memory.as_deref().map(read).transpose()?;
-    let observations = labelled(&input.observations)?;
+    let memory = input.memory.as_deref().map(read_memory).transpose()?;
+    let memory = memory.unwrap_or_default();
     let surrogate = input.engine.implementation();
-    let fit = surrogate.fit(memory.as_deref(), &observations, input.extensive);
-    let fit = fit.map_err(|error| error.in_file(input.memory.as_deref()))?;
-    write(&input.model_out, encode(&input.engine, &fit)?)?;
-    write(&input.memory_out, &fit.memory)?;
+    let mut fits: Vec<(Option<usize>, Fit)> = Vec::new();
+    for (place, target) in input.targets.iter().enumerate() {
+        let observations = labelled(&target.observations)?;
+        let memory = memory.get(place).map(Vec::as_slice);
+        let fit = surrogate.fit(memory, &observations, target.extensive);
+        let fit = fit.map_err(|error| error.in_file(input.memory.as_deref()))?;
+        fits.push((target.above, fit));
+    }
+    let model = encode(&input.engine, input.objectives, &fits)?;
+    write(&input.model_out, model)?;
+    let memories: Vec<&[u8]> = fits.iter().map(|(_, fit)| fit.memory.as_slice()).collect();
+    write(&input.memory_out, MEMORY.encode(&memories)?)?;
     Ok(TrainOutput {
-        molecules: fit.molecules,
-        metrics: fit.metrics,
+        molecules: fits.first().map_or(0, |(_, fit)| fit.molecules),
+        metrics: metrics(&input.targets, &fits),
     })
+}
+
+/// Memories of all targets.
+const MEMORY: SavedFormat = SavedFormat {
+    name: "memory",
+    layout: 1,
+};
+
+fn read_memory(path: &Path) -> Result<Vec<Vec<u8>>, DesignError> {
+    let memory = MEMORY.decode(&read(path)?).map_err(DesignError::from);
+    memory.map_err(|error| error.in_file(Some(path)))
+}
+
+/// Numbers that describe the fits; of several targets, each with the name of its property.
+fn metrics(targets: &[TrainTarget], fits: &[(Option<usize>, Fit)]) -> Metrics {
+    let mut metrics = Metrics::new();
+    for (target, (_, fit)) in targets.iter().zip(fits) {
+        for (name, value) in &fit.metrics {
+            let name = match targets {
+                [_] => name.clone(),
+                _ => format!("{name} of {}", target.property),
+            };
+            metrics.insert(name, *value);
+        }
+    }
+    metrics
 }
 
 /// Lets the generator propose molecules; writes them and the generator's state.
@@ -83,7 +118,8 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     })
 }
 
-/// Predicts and ranks the candidates, best first.
+/// Predicts and ranks the candidates, best first. Those that break a rule of the search space are
+/// dropped: here all generators meet, and the molecules are parsed.
 ///
 /// # Errors
 ///
@@ -95,18 +131,21 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     for file in &input.candidates {
         read_candidates(file, &mut candidates)?;
     }
+    candidates.retain(|_, (molecule, _)| input.rules.violation(molecule).is_none());
     let molecules: Vec<&Molecule> = candidates.values().map(|(molecule, _)| molecule).collect();
     let predictions = model.predict(&molecules)?;
     let predicted = candidates.into_iter().zip(predictions);
-    let predicted = predicted.map(|((smiles, (_, generator)), prediction)| RankedCandidate {
-        smiles,
-        prediction,
-        generator,
+    let predicted = predicted.map(|((smiles, (_, generator)), mut predictions)| {
+        let further = predictions.split_off(1);
+        RankedCandidate {
+            smiles,
+            prediction: predictions[0],
+            further,
+            generator,
+        }
     });
     let candidates: Vec<RankedCandidate> = predicted.collect();
-    let acquisition = input.engine.implementation();
-    let scores = acquisition.scores(&candidates, input.incumbent)?;
-    let mut ranked = rank(candidates, scores);
+    let mut ranked = ranked(candidates, input)?;
     let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
     ranked.retain(|candidate| {
         let count = kept.entry(candidate.generator).or_default();
@@ -114,6 +153,23 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
         *count <= input.most
     });
     Ok(ScreenOutput { ranked })
+}
+
+/// Sorts the candidates, best first.
+fn ranked(
+    candidates: Vec<RankedCandidate>,
+    input: &ScreenInput,
+) -> Result<Vec<RankedCandidate>, DesignError> {
+    let acquisition = input.engine.implementation();
+    if input.reference.is_empty() {
+        let scores = acquisition.scores(&candidates, input.incumbent)?;
+        return Ok(rank(candidates, scores));
+    }
+    let front = CostFront {
+        members: &input.front,
+        reference: &input.reference,
+    };
+    rank_by_hypervolume(acquisition, candidates, &front)
 }
 
 /// Parses the molecules of observations.

@@ -40,7 +40,7 @@ enum CalculationState {
     Failed,
 }
 
-/// The computation of a property of a molecule for a stage.
+/// The computation of the properties of a molecule for a stage.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Evaluation {
     /// Place of the stage.
@@ -52,11 +52,11 @@ pub(super) struct Evaluation {
 }
 
 /// Result of an evaluation.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Evaluated {
-    /// Value of the property, in its unit.
-    Value(f64),
-    /// A calculation failed for good, or the property has no finite value.
+    /// Values of the properties of the stage, each in its unit.
+    Values(Vec<f64>),
+    /// A calculation failed for good, or a property has no finite value.
     Failed(TaskId),
     /// A free atom that the property needs failed for good: its task.
     WithoutAtom(TaskId),
@@ -124,11 +124,8 @@ impl Engine {
     }
 
     fn recipe(&self, place: usize) -> Vec<RecipeNode> {
-        let property = self.stages[place]
-            .compute()
-            .map(|stage| stage.property.as_str());
-        let property = property.and_then(|property| self.plan.properties.get(property));
-        property.map_or_else(Vec::new, |property| property.recipe.clone())
+        let stage = self.stages[place].compute();
+        stage.map_or_else(Vec::new, |stage| stage.recipe.clone())
     }
 
     /// Submits the calculations of a molecule that can begin, and ends the evaluations that are
@@ -179,9 +176,8 @@ impl Engine {
         molecule: &MoleculeCalculations,
         evaluation: &Evaluation,
     ) -> Option<Evaluated> {
-        let property = &self.stages[evaluation.stage].compute()?.property;
-        let property = &self.plan.properties[property];
-        for node in &property.recipe {
+        let stage = self.stages[evaluation.stage].compute()?;
+        for node in &stage.recipe {
             let calculation = molecule.calculations.get(&node.method)?;
             match calculation.state {
                 CalculationState::Failed => return Some(Evaluated::Failed(calculation.task)),
@@ -193,12 +189,13 @@ impl Engine {
             molecule,
             free_atoms: &self.free_atoms,
         };
-        let value = property.expression.value(&values);
-        let value = value.map(|value| property.unit.from_atomic(value));
-        Some(match value.filter(|value| value.is_finite()) {
-            Some(value) => Evaluated::Value(value),
-            None => Evaluated::Failed(evaluation.task),
-        })
+        let value = |name: &String| {
+            let property = &self.plan.properties[name];
+            let value = property.expression.value(&values)?;
+            Some(property.unit.from_atomic(value)).filter(|value| value.is_finite())
+        };
+        let all: Option<Vec<f64>> = stage.properties.iter().map(value).collect();
+        Some(all.map_or(Evaluated::Failed(evaluation.task), Evaluated::Values))
     }
 
     /// Records the result of a calculation, none if it failed for good.
@@ -262,35 +259,53 @@ impl Engine {
             rank,
             task,
         } = evaluation;
-        let cost = match result {
-            Evaluated::Value(value) => Some(self.direction().cost(value)),
-            Evaluated::Failed(_) | Evaluated::WithoutAtom(_) | Evaluated::Cancelled => None,
-        };
-        if result == Evaluated::Cancelled && self.is_counted(stage) {
+        let place = stage;
+        if result == Evaluated::Cancelled && self.is_counted(place) {
             self.searched = self.searched.saturating_sub(1);
         }
-        let Some(stage) = self.stages[stage].compute_mut() else {
+        let Some(stage) = self.stages[place].compute() else {
             return;
         };
-        stage.evaluation_ended(smiles, task, result, cost);
-        let property = stage.property.clone();
+        let properties = stage.properties.clone();
+        let is_final = self.plan.computes_objectives(&self.plan.stages[place]);
+        let mut is_feasible = true;
+        if let (Evaluated::Values(values), true) = (&result, is_final) {
+            let composition = self.molecules.get(smiles).map(|m| &m.composition);
+            let named = properties.iter().map(String::as_str);
+            let named = named.zip(values.iter().copied());
+            is_feasible = self.is_feasible(named, composition.unwrap_or(&Composition::new()));
+        }
+        if let Some(stage) = self.stages[place].compute_mut() {
+            stage.evaluation_ended(smiles, task, &result, is_feasible);
+        }
         match result {
-            Evaluated::Value(value) => {
-                let is_objective = property == self.plan.objective.property;
+            Evaluated::Values(values) => {
+                let objectives = self.plan.objectives.iter().filter_map(|objective| {
+                    let mut names = properties.iter();
+                    values
+                        .get(names.position(|name| *name == objective.property)?)
+                        .copied()
+                });
+                let objectives: Vec<f64> = objectives.collect();
+                let has_constraints = !self.plan.constraints.is_empty();
+                self.observations.add(task, smiles, &properties, &values);
                 step.records.push(Record::Evaluated {
                     batch,
                     rank,
-                    property,
-                    value,
-                    is_objective,
+                    values: properties.into_iter().zip(values).collect(),
+                    objective: (is_final && objectives.len() == 1).then(|| objectives[0]),
+                    feasible: (is_final && has_constraints).then_some(is_feasible),
                 });
-                if is_objective {
-                    let smiles = smiles.to_owned();
-                    self.add_evaluated(EvaluatedMolecule {
+                if is_final {
+                    let molecule = EvaluatedMolecule {
                         task,
-                        smiles,
-                        value,
-                    });
+                        smiles: smiles.to_owned(),
+                        batch,
+                        rank,
+                        values: objectives,
+                        is_feasible,
+                    };
+                    self.add_evaluated(molecule, step);
                 }
             }
             Evaluated::Failed(task) | Evaluated::WithoutAtom(task) => {
@@ -307,12 +322,15 @@ impl Engine {
 
     /// Adds an evaluated molecule. Ties go to the task submitted first, so the incumbent does not
     /// depend on the order of arrival.
-    fn add_evaluated(&mut self, molecule: EvaluatedMolecule) {
-        let direction = self.direction();
-        let key = |m: &EvaluatedMolecule| (direction.cost(m.value), m.task);
-        let best = self.incumbent.as_ref();
-        if best.is_none_or(|best| key(&molecule) < key(best)) {
-            self.incumbent = Some(molecule.clone());
+    fn add_evaluated(&mut self, molecule: EvaluatedMolecule, step: &mut EngineStep) {
+        self.add_to_front(&molecule, step);
+        if let Some(objective) = self.plan.only_objective() {
+            let key = |m: &EvaluatedMolecule| (objective.direction.cost(m.value()), m.task);
+            let best = self.incumbent.as_ref();
+            let is_better = best.is_none_or(|best| key(&molecule) < key(best));
+            if molecule.is_feasible && is_better {
+                self.incumbent = Some(molecule.clone());
+            }
         }
         self.evaluated.push(molecule);
     }

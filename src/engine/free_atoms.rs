@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::chem::Molecule;
-use crate::plan::{Plan, StageKind};
+use crate::plan::Plan;
 use crate::simulate::atomic_reference_smiles;
 use crate::task::{Outcome, Record, Retries, StoppedBy, TaskId};
 
+use super::stage::{ComputeStage, Stage};
 use super::tasks::Work;
 use super::{Engine, EngineStep};
 
@@ -26,11 +27,8 @@ pub(super) struct FreeAtoms {
 
 impl FreeAtoms {
     pub fn new(plan: &Plan) -> Self {
-        let properties = plan.stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Compute { property, .. } => Some(&plan.properties[property]),
-            _ => None,
-        });
-        let methods: BTreeSet<&String> = properties
+        let methods: BTreeSet<&String> = plan
+            .computed_properties()
             .flat_map(|property| &property.free_atoms)
             .collect();
         let retries = |method: &String| plan.methods[method].retries.clone();
@@ -129,26 +127,29 @@ impl Engine {
     /// Reason to end the run if no stage can compute a molecule: each lacks hydrogen, or every heavy
     /// element.
     pub(super) fn free_atoms_missed(&self) -> Option<StoppedBy> {
-        let mut properties = self
-            .plan
-            .stages
-            .iter()
-            .filter_map(|stage| match &stage.kind {
-                StageKind::Compute { property, .. } => self.plan.properties.get(property),
-                _ => None,
-            });
+        let mut stages = self.stages.iter().filter_map(Stage::compute);
         let elements = &self.plan.search_space.elements;
         let has_failed = |method: &str, element: &str| {
             let failed = self.free_atoms.has_failed(method, element);
             failed.is_some()
         };
-        let is_hopeless = properties.all(|property| {
-            let mut methods = property.free_atoms.iter();
+        let is_hopeless = stages.all(|stage| {
+            let mut methods = self.methods_of_free_atoms(stage);
             methods.any(|method| {
                 has_failed(method, HYDROGEN) || elements.iter().all(|e| has_failed(method, e))
             })
         });
         is_hopeless.then_some(StoppedBy::References)
+    }
+
+    /// Methods by which the free atoms of the molecules of a stage are computed.
+    fn methods_of_free_atoms<'a>(
+        &'a self,
+        stage: &'a ComputeStage,
+    ) -> impl Iterator<Item = &'a String> {
+        let names = stage.properties.iter();
+        let properties = names.filter_map(|name| self.plan.properties.get(name));
+        properties.flat_map(|property| &property.free_atoms)
     }
 
     /// Returns the task of a free atom that failed for good and that the stage at `place` needs for
@@ -157,16 +158,14 @@ impl Engine {
         if !self.lacks_free_atoms() {
             return None;
         }
-        let property = &self.stages[place].compute()?.property;
-        let methods = &self.plan.properties.get(property)?.free_atoms;
+        let stage = self.stages[place].compute()?;
         let molecule = Molecule::parse(smiles).ok()?;
         let elements = molecule.element_counts();
-        let needed = methods
-            .iter()
+        let elements = &elements;
+        let mut needed = self
+            .methods_of_free_atoms(stage)
             .flat_map(|method| elements.keys().map(move |element| (method, element)));
-        needed
-            .into_iter()
-            .find_map(|(method, element)| self.free_atoms.has_failed(method, element))
+        needed.find_map(|(method, element)| self.free_atoms.has_failed(method, element))
     }
 
     /// Returns true if a molecule that is proposed cannot be evaluated by a stage of the loops, for

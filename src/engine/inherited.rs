@@ -1,4 +1,4 @@
-//! Molecules whose objective an earlier run had computed: they are evaluated at the beginning, from
+//! Molecules whose objectives an earlier run had computed: they are evaluated at the beginning, from
 //! the results that the driver took over, and count as known.
 
 use std::collections::HashSet;
@@ -31,7 +31,7 @@ impl Inherited {
 
 impl Engine {
     /// Evaluates the molecules of the earlier run. They count for the first stage that computes the
-    /// objective, and against no stop condition.
+    /// objectives, and against no stop condition.
     pub(super) fn evaluate_inherited(&mut self, step: &mut EngineStep) {
         let waiting = std::mem::take(&mut self.inherited.waiting);
         let Some(place) = self.place_of_inherited().filter(|_| !waiting.is_empty()) else {
@@ -48,9 +48,9 @@ impl Engine {
 
     /// Place of the stage that inherited molecules count for.
     fn place_of_inherited(&self) -> Option<usize> {
-        let computes = |place: &usize| match &self.plan.stages[*place].kind {
-            StageKind::Compute { property, .. } => *property == self.plan.objective.property,
-            _ => false,
+        let computes = |place: &usize| {
+            let stage = &self.plan.stages[*place];
+            self.plan.computes_objectives(stage)
         };
         let is_list = |place: &usize| match &self.plan.stages[*place].kind {
             StageKind::Compute { molecules, .. } => {
@@ -64,8 +64,7 @@ impl Engine {
 
     /// Removes molecules whose objective an earlier run had, if the stage at `place` computes that.
     pub(super) fn without_inherited(&self, place: usize, molecules: Vec<String>) -> Vec<String> {
-        let property = self.stages[place].compute().map(|stage| &stage.property);
-        if property != Some(&self.plan.objective.property) {
+        if !self.plan.computes_objectives(&self.plan.stages[place]) {
             return molecules;
         }
         let new = molecules.into_iter();

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::config::campaign::MethodKind;
-use crate::design::{CandidateFile, GenerateInput, Observation, ScreenInput, TrainInput};
+use crate::design::{
+    CandidateFile, GenerateInput, Observation, ScreenInput, TrainInput, TrainTarget,
+};
 use crate::host::hash;
-use crate::plan::PlannedMethod;
+use crate::plan::{PlannedMethod, Target};
 use crate::simulate::{RelaxedGeometry, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
@@ -198,6 +200,8 @@ impl Engine {
                 model,
                 candidates,
                 incumbent,
+                front,
+                reference,
                 most,
             } => {
                 let MethodKind::Screen { engine } = &self.learning_method(*stage)?.kind else {
@@ -213,6 +217,10 @@ impl Engine {
                     model: file::MODEL.into(),
                     candidates: paths.collect(),
                     incumbent: *incumbent,
+                    front: front.clone(),
+                    reference: reference.clone(),
+                    targets: self.targets_of_screen(*stage).len(),
+                    rules: self.plan.search_space.rules(),
                     most: *most,
                 });
                 let files = candidates.iter().cloned();
@@ -291,48 +299,60 @@ impl Engine {
         Some((TaskInput::Generate(Box::new(input)), files))
     }
 
-    /// The best `count` molecules that the present round learns from, the best first; ties go to the
-    /// task submitted first.
+    /// The best `count` molecules of those known when the present round began, the best first; ties
+    /// go to the task submitted first. Costs are those of the first objective.
     fn best(&self, count: usize) -> Vec<Observation> {
-        let direction = self.plan.objective.direction;
-        let known = self.evaluated.iter().take(self.round.observations());
-        let mut known: Vec<_> = known.map(|m| (direction.cost(m.value), m)).collect();
-        known.sort_by(|(a, first), (b, second)| {
+        let direction = self.plan.objectives[0].direction;
+        let known = self
+            .evaluated
+            .iter()
+            .zip(self.scores(self.round.evaluated()));
+        let mut known: Vec<_> = known.collect();
+        known.sort_by(|(first, a), (second, b)| {
             a.total_cmp(b).then_with(|| first.task.cmp(&second.task))
         });
         let best = known.into_iter().take(count);
-        let best = best.map(|(cost, molecule)| Observation {
+        let best = best.map(|(molecule, _)| Observation {
             smiles: molecule.smiles.clone(),
-            cost,
+            cost: direction.cost(molecule.value()),
         });
         best.collect()
     }
 
-    /// Returns the input of a training on the first `observations` evaluated molecules. Those that
-    /// are in the memory already are passed as this, the others one by one in order of
-    /// submission: the order of arrival does not reach the model.
+    /// Returns the input of a training on the first `observations` results. Those that are in the
+    /// memory already are passed as this, the others one by one in order of submission: the order of
+    /// arrival does not reach the model.
     fn train_input(
         &self,
         stage: usize,
         observations: usize,
     ) -> Option<(TaskInput, Vec<InputFile>)> {
-        let MethodKind::Train { engine } = &self.learning_method(stage)?.kind else {
+        let MethodKind::Train { engine, .. } = &self.learning_method(stage)?.kind else {
             return None;
         };
         let memory = self.stages[stage].train()?.memory.as_ref();
         let learnt = memory.map_or(0, |(_, learnt)| *learnt);
-        let mut results: Vec<_> = self.evaluated[learnt..observations].iter().collect();
-        results.sort_by_key(|molecule| molecule.task);
-        let direction = self.plan.objective.direction;
-        let observations = results.into_iter().map(|molecule| Observation {
-            smiles: molecule.smiles.clone(),
-            cost: direction.cost(molecule.value),
-        });
+        let targets = self.plan.targets(stage);
+        let learn = |(place, target): (usize, &Target)| {
+            let costs = self
+                .observations
+                .costs(learnt..observations, targets, place);
+            let observations = costs.into_iter().map(|observed| Observation {
+                smiles: observed.smiles.to_owned(),
+                cost: observed.cost,
+            });
+            TrainTarget {
+                property: target.property.clone(),
+                extensive: self.plan.properties[&target.property].extensive,
+                above: target.above,
+                observations: observations.collect(),
+            }
+        };
         let input = TrainInput {
             engine: engine.clone(),
             memory: memory.map(|_| file::MEMORY.into()),
-            observations: observations.collect(),
-            extensive: self.plan.objective_property().extensive,
+            targets: targets.iter().enumerate().map(learn).collect(),
+            objectives: self.plan.objectives.len(),
             model_out: file::NEW_MODEL.into(),
             memory_out: file::NEW_MEMORY.into(),
         };

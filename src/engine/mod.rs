@@ -6,9 +6,12 @@
 //! performs the effects.
 
 mod calculations;
+mod constraints;
 mod free_atoms;
+mod front;
 mod inherited;
 mod input;
+mod observations;
 mod progress;
 mod queue;
 mod reopen;
@@ -26,14 +29,16 @@ pub use step::{Effect, EngineStep};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use crate::plan::{Direction, Plan};
+use crate::plan::Plan;
 use crate::task::{
     Attempt, Event, Fact, FileRef, IllegalEvent, Outcome, Record, StoppedBy, TaskId, Usage,
 };
 
 use calculations::MoleculeCalculations;
 use free_atoms::FreeAtoms;
+use front::Front;
 use inherited::Inherited;
+use observations::Observations;
 use round::Round;
 use spending::Spending;
 use stage::Stage;
@@ -72,24 +77,41 @@ pub struct Engine {
     sourced: u32,
     /// Molecules that failed for good.
     quarantined: HashSet<String>,
-    /// Molecules whose objective is known, in order of arrival.
+    /// Molecules whose objectives are known, in order of arrival.
     evaluated: Vec<EvaluatedMolecule>,
-    /// Molecules whose objective was submitted to be evaluated: in the loops, if there are loops.
+    /// Molecules whose objectives were submitted to be evaluated: in the loops, if there are loops.
     searched: usize,
     /// Results that an earlier run had.
     cached: usize,
+    /// The best feasible molecule so far; none with several objectives.
     incumbent: Option<EvaluatedMolecule>,
+    front: Front,
+    /// Results that surrogates learn from.
+    observations: Observations,
 }
 
-/// A molecule whose objective is known.
+/// A molecule whose objectives are known.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EvaluatedMolecule {
     /// Task of its last calculation.
     pub task: TaskId,
     /// Canonical SMILES.
     pub smiles: String,
-    /// Value of the objective, in its unit.
-    pub value: f64,
+    /// The batch it was proposed in.
+    pub batch: u32,
+    /// Its place in the batch.
+    pub rank: u32,
+    /// Values of the objectives in their order, each in its unit.
+    pub values: Vec<f64>,
+    /// True if it meets the constraints.
+    pub is_feasible: bool,
+}
+
+impl EvaluatedMolecule {
+    /// Value of the first objective, in its unit.
+    pub fn value(&self) -> f64 {
+        self.values.first().copied().unwrap_or(f64::NAN)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +132,8 @@ impl Engine {
                 .map(|stage| Stage::new(&plan, stage))
                 .collect(),
             free_atoms: FreeAtoms::new(&plan),
+            front: Front::new(&plan),
+            observations: Observations::new(&plan),
             plan,
             phase: Phase::Fresh,
             stopping: None,
@@ -272,12 +296,12 @@ impl Engine {
         }
     }
 
-    /// Molecules whose objective is known, in order of arrival.
+    /// Molecules whose objectives are known, in order of arrival.
     pub fn evaluated(&self) -> &[EvaluatedMolecule] {
         &self.evaluated
     }
 
-    /// Returns the best evaluated molecule so far.
+    /// Returns the best feasible molecule so far; none with several objectives.
     pub fn incumbent(&self) -> Option<&EvaluatedMolecule> {
         self.incumbent.as_ref()
     }
@@ -290,10 +314,6 @@ impl Engine {
     /// Returns true if no event was handled yet.
     pub fn is_fresh(&self) -> bool {
         self.phase == Phase::Fresh
-    }
-
-    fn direction(&self) -> Direction {
-        self.plan.objective.direction
     }
 
     /// Does all that the present state allows: starts stages, fills slots, begins rounds.
@@ -315,6 +335,7 @@ impl Engine {
                 return;
             }
             let before = self.advancement();
+            self.set_reference(step);
             for place in 0..self.stages.len() {
                 self.advance_compute(place, step);
             }

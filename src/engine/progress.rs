@@ -51,9 +51,13 @@ pub struct Progress {
     pub newest_batch: Option<u32>,
     /// Evaluations that are submitted and have not ended.
     pub in_flight: usize,
-    /// Best evaluated molecule, if there is one.
+    /// Best feasible molecule, if there is one; none with several objectives.
     pub incumbent: Option<EvaluatedMolecule>,
-    /// Unit of the objective; empty for a plain number.
+    /// Molecules of the Pareto front; none with one objective.
+    pub front: Option<usize>,
+    /// Hypervolume of the front, once it has a reference point.
+    pub hypervolume: Option<f64>,
+    /// Unit of the first objective; empty for a plain number.
     pub unit: String,
     /// Phase of the run.
     pub phase: RunPhase,
@@ -95,6 +99,11 @@ impl Engine {
             newest_batch: queues().filter_map(|queue| queue.newest_batch()).max(),
             in_flight: sum(ComputeStage::in_flight),
             incumbent: self.incumbent.clone(),
+            front: match self.plan.only_objective() {
+                Some(_) => None,
+                None => Some(self.front.len()),
+            },
+            hypervolume: self.front.hypervolume(),
             unit: self.plan.objective_property().unit.name().to_owned(),
             phase: self.run_phase(),
             ended: self.ended_tasks,

@@ -69,7 +69,7 @@ mod tests {
                 smiles: format!("{number}-{rank}"),
                 batch: number,
                 rank,
-                prediction: None,
+                predictions: BTreeMap::new(),
                 generator: None,
             })
             .collect()

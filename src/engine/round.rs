@@ -15,8 +15,10 @@ pub(super) struct Round {
     /// The present round, or the last one.
     number: u32,
     is_running: bool,
-    /// Number of evaluated molecules that the round learns from.
+    /// Number of results that the round learns from.
     observations: usize,
+    /// Number of evaluated molecules when it began.
+    evaluated: usize,
     /// The number of the round's first task; each stage has one, in the order of the plan: so the
     /// order in which tasks end decides nothing.
     first_task: u64,
@@ -28,7 +30,7 @@ pub(super) struct Round {
     barren: usize,
     /// True if a task of the last round failed for good.
     failed: bool,
-    /// Rounds in a row without a better molecule.
+    /// Rounds in a row without a better molecule, or without a larger hypervolume.
     stale: usize,
     best_at_last_push: Option<f64>,
 }
@@ -43,7 +45,12 @@ impl Round {
         2 * self.number - u32::from(self.is_running)
     }
 
-    /// Number of evaluated molecules that the round learns from.
+    /// Number of evaluated molecules when the round began.
+    pub fn evaluated(&self) -> usize {
+        self.evaluated
+    }
+
+    /// Number of results that the round learns from.
     pub fn observations(&self) -> usize {
         self.observations
     }
@@ -122,7 +129,7 @@ impl Engine {
         match self.plan.schedule {
             Schedule::Batch => self.is_idle(),
             Schedule::Interleaved => {
-                let has_news = self.evaluated.len() != self.round.observations;
+                let has_news = self.observations.len() != self.round.observations;
                 has_news
                     || self.plan.stages.iter().any(|stage| match &stage.kind {
                         StageKind::Compute {
@@ -140,7 +147,8 @@ impl Engine {
     }
 
     fn begin_round(&mut self, places: &[usize], step: &mut EngineStep) {
-        let observations = self.evaluated.len();
+        let observations = self.observations.len();
+        self.round.evaluated = self.evaluated.len();
         self.round.number += 1;
         self.round.is_running = true;
         self.round.observations = observations;
@@ -211,7 +219,7 @@ impl Engine {
         }
         self.round.barren = 0;
         self.round.productive += 1;
-        let best = self.incumbent.as_ref().map(|incumbent| incumbent.value);
+        let best = self.merit();
         let improved = self.round.productive == 1 || best != self.round.best_at_last_push;
         self.round.stale = if improved { 0 } else { self.round.stale + 1 };
         self.round.best_at_last_push = best;

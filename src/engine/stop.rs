@@ -58,11 +58,13 @@ impl Engine {
     }
 
     fn target_is_reached(&self) -> bool {
-        let direction = self.direction();
-        let (Some(target), Some(best)) = (self.plan.stop.target, &self.incumbent) else {
+        let objective = self.plan.only_objective();
+        let (Some(objective), Some(target), Some(best)) =
+            (objective, self.plan.stop.target, &self.incumbent)
+        else {
             return false;
         };
-        direction.cost(best.value) <= direction.cost(target)
+        objective.direction.cost(best.value()) <= objective.direction.cost(target)
     }
 
     fn reason_to_end_loops(&self) -> Option<StoppedBy> {

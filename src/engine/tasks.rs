@@ -52,6 +52,10 @@ pub(super) enum Work {
         candidates: Vec<(usize, FileRef)>,
         /// Lowest cost so far.
         incumbent: Option<f64>,
+        /// Costs of the Pareto front of several objectives.
+        front: Vec<Vec<f64>>,
+        /// Worst costs that count; empty with one objective.
+        reference: Vec<f64>,
         /// Number of candidates that the engine can use.
         most: usize,
     },

@@ -118,10 +118,7 @@ impl StageCost {
 
 /// The free atoms: those of each method whose atomization energies a stage needs.
 fn free_atoms(plan: &Plan, assumptions: &Assumptions) -> MethodCost {
-    let computed = plan.stages.iter().filter_map(|stage| match &stage.kind {
-        StageKind::Compute { property, .. } => Some(&plan.properties[property]),
-        _ => None,
-    });
+    let computed = plan.computed_properties();
     let methods: BTreeSet<&String> = computed.flat_map(|p| &p.free_atoms).collect();
     // Hydrogen too.
     let atoms = plan.search_space.elements.len() + 1;
@@ -162,12 +159,8 @@ fn counts(plan: &Plan, source: Option<usize>) -> Vec<Option<f64>> {
     let mut counts: Vec<Option<f64>> = Vec::new();
     for stage in &plan.stages {
         let count = match &stage.kind {
-            StageKind::Compute {
-                molecules,
-                property,
-                ..
-            } => {
-                let is_counted = *property == plan.objective.property
+            StageKind::Compute { molecules, .. } => {
+                let is_counted = plan.computes_objectives(stage)
                     && (stage.in_loop.is_some() || !plan.has_loops());
                 let limit = plan.stop.evaluations.filter(|_| is_counted);
                 let of_source = match molecules {

@@ -78,7 +78,7 @@ impl<'t> OutcomeModel<'t> {
                 }
             }
             TaskInput::Screen(input) => {
-                let mut ranked = self.ranked(random);
+                let mut ranked = self.ranked(input.targets.saturating_sub(1), random);
                 ranked.truncate(input.most);
                 Outcome::Screened { ranked }
             }
@@ -91,8 +91,9 @@ impl<'t> OutcomeModel<'t> {
         !self.table.is_atom(name) && random.random::<f64>() < self.failures
     }
 
-    /// Returns random molecules, as many as the generators propose, by their predictions.
-    fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<RankedCandidate> {
+    /// Returns random molecules, as many as the generators propose, by their predictions; `further`
+    /// targets have the same.
+    fn ranked(&mut self, further: usize, random: &mut ChaCha8Rng) -> Vec<RankedCandidate> {
         let mut visited: Vec<(f64, usize)> = (0..self.visits)
             .map(|_| {
                 let molecule = random.random_range(0..self.table.size());
@@ -106,6 +107,7 @@ impl<'t> OutcomeModel<'t> {
         let ranked = visited.into_iter().map(|(mean, molecule)| RankedCandidate {
             smiles: self.table.name(molecule),
             prediction: Prediction { mean, std },
+            further: vec![Prediction { mean, std }; further],
             generator: 0,
         });
         ranked.collect()

@@ -280,22 +280,20 @@ impl<'t> SimulatedRun<'t> {
     }
 
     fn note_best(&mut self) {
-        let is_of_table = self
-            .engine
-            .plan()
-            .objective_property()
-            .is_atomization_energy();
+        let plan = self.engine.plan();
+        let is_of_table =
+            plan.only_objective().is_some() && plan.objective_property().is_atomization_energy();
         let Some(incumbent) = self.engine.incumbent().filter(|_| is_of_table) else {
             return;
         };
         if self
             .best
             .as_ref()
-            .is_none_or(|best| best.value != incumbent.value)
+            .is_none_or(|best| best.value != incumbent.value())
         {
             self.best = Some(Best {
                 smiles: incumbent.smiles.clone(),
-                value: incumbent.value,
+                value: incumbent.value(),
                 found_after_evaluations: self.engine.evaluated().len(),
                 found_after_seconds: seconds(self.now),
                 molecules: self.outcomes.table.distinct(),

@@ -6,6 +6,7 @@ pub mod dqn;
 pub mod environment;
 pub(crate) mod moments;
 pub mod network;
+pub mod pareto;
 pub(crate) mod random_walk;
 pub mod regression;
 mod replay;

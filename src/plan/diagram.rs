@@ -69,8 +69,8 @@ fn label(
     newline: &str,
 ) -> String {
     let mut label = stage.name.clone();
-    if let StageKind::Compute { property, .. } = &stage.kind {
-        label.push_str(&format!("{newline}{property}"));
+    if let StageKind::Compute { properties, .. } = &stage.kind {
+        label.push_str(&format!("{newline}{}", properties.join(", ")));
     }
     for method in plan.methods_of(stage) {
         label.push_str(&format!(

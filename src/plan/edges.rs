@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::objective::Objective;
 use super::stage::{MoleculeSource, PlannedStage, StageKind};
 use crate::config::campaign::Loop;
 
@@ -30,7 +31,7 @@ pub enum EdgeKind {
 
 /// Returns every edge: those that are declared, those that close the loops, and the results that
 /// of the objective that join them.
-pub(super) fn edges(stages: &[PlannedStage], objective: &str) -> Vec<Edge> {
+pub(super) fn edges(stages: &[PlannedStage], objectives: &[Objective]) -> Vec<Edge> {
     let edge = |from: usize, to: usize, kind| Edge {
         from: stages[from].name.clone(),
         to: stages[to].name.clone(),
@@ -58,9 +59,11 @@ pub(super) fn edges(stages: &[PlannedStage], objective: &str) -> Vec<Edge> {
             _ => {}
         }
     }
-    // The surrogate learns the objective.
+    // The surrogate learns the objectives.
     let computes = |stage: &PlannedStage| match &stage.kind {
-        StageKind::Compute { property, .. } => property == objective,
+        StageKind::Compute { properties, .. } => objectives
+            .iter()
+            .all(|objective| properties.contains(&objective.property)),
         _ => false,
     };
     let consumers = places().filter(|(_, stage)| stage.in_loop == Some(Loop::Consumer));

@@ -3,6 +3,7 @@
 //!
 //! `moldflow plan` prints it, the engine runs it, `moldflow simulate` forecasts it.
 
+mod constraint;
 mod cores;
 mod diagram;
 mod edges;
@@ -10,14 +11,18 @@ mod environment;
 mod launch;
 mod method;
 mod objective;
+mod objective_check;
 mod property;
 mod property_check;
 mod retries;
 mod stage;
 mod stage_check;
+mod stage_compute;
 mod stage_order;
 mod stage_whole;
+mod target;
 
+pub use constraint::Constraint;
 pub use cores::crowded;
 pub use diagram::{dot, mermaid};
 pub use edges::{Edge, EdgeKind};
@@ -26,7 +31,8 @@ pub use launch::launch_on_node;
 pub use method::PlannedMethod;
 pub use objective::{Direction, Objective};
 pub use property::{NeededQuantities, PlannedProperty, QuantitiesByMethod, RecipeNode};
-pub use stage::{MoleculeSource, PlannedStage, StageKind};
+pub use stage::{MoleculeSource, PlannedStage, RankedProperty, StageKind};
+pub use target::Target;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -56,8 +62,11 @@ pub struct Plan {
     /// Cores of a node of the site.
     #[serde(skip)]
     pub node_cores: usize,
-    /// Property that is optimised.
-    pub objective: Objective,
+    /// Properties that are optimised; several have a Pareto front.
+    pub objectives: Vec<Objective>,
+    /// Conditions that the molecules of the result must meet.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub constraints: Vec<Constraint>,
     /// Properties by their names, each with the calculations that it needs.
     pub properties: BTreeMap<String, PlannedProperty>,
     /// Quantities that the results of methods must have, for the properties that stages compute.
@@ -72,9 +81,60 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Returns the property that the search optimises.
+    /// Returns the property of the first objective.
     pub fn objective_property(&self) -> &PlannedProperty {
-        &self.properties[&self.objective.property]
+        &self.properties[&self.objectives[0].property]
+    }
+
+    /// Returns the one objective of the campaign; none if it has several.
+    pub fn only_objective(&self) -> Option<&Objective> {
+        match self.objectives.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+
+    /// Returns the targets of the `train` stage at `place`.
+    pub fn targets(&self, place: usize) -> &[Target] {
+        match self.stages.get(place).map(|stage| &stage.kind) {
+            Some(StageKind::Train { targets, .. }) => targets,
+            _ => &[],
+        }
+    }
+
+    /// Returns true if a stage computes all objectives: its molecules are the result of the run.
+    pub fn computes_objectives(&self, stage: &PlannedStage) -> bool {
+        match &stage.kind {
+            StageKind::Compute { properties, .. } => self
+                .objectives
+                .iter()
+                .all(|objective| properties.contains(&objective.property)),
+            _ => false,
+        }
+    }
+
+    /// Returns the properties that stages compute; one that several compute comes several times.
+    pub fn computed_properties(&self) -> impl Iterator<Item = &PlannedProperty> {
+        let names = self.stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Compute { properties, .. } => Some(properties),
+            _ => None,
+        });
+        names.flatten().map(|name| &self.properties[name])
+    }
+
+    /// Returns the calculations of several properties, each behind the one whose geometry it begins
+    /// with; what they share is there once.
+    pub fn recipe(&self, properties: &[String]) -> Vec<RecipeNode> {
+        let mut recipe: Vec<RecipeNode> = Vec::new();
+        for node in properties
+            .iter()
+            .flat_map(|name| &self.properties[name].recipe)
+        {
+            if recipe.iter().all(|other| other.method != node.method) {
+                recipe.push(node.clone());
+            }
+        }
+        recipe
     }
 
     /// Returns the stages of a loop, with their places in `stages`.
@@ -129,21 +189,22 @@ impl Plan {
     /// Returns the methods that a stage runs.
     pub fn methods_of(&self, stage: &PlannedStage) -> Vec<&PlannedMethod> {
         match &stage.kind {
-            StageKind::Compute { property, .. } => {
-                let recipe = self.properties[property].recipe.iter();
+            StageKind::Compute { properties, .. } => {
+                let recipe = self.recipe(properties).into_iter();
                 recipe.map(|node| &self.methods[&node.method]).collect()
             }
-            StageKind::Train { method }
+            StageKind::Train { method, .. }
             | StageKind::Generate { method, .. }
             | StageKind::Screen { method, .. } => vec![&self.methods[method]],
         }
     }
 
-    /// Returns the level of theory of the objective: those of its methods.
+    /// Returns the level of theory of the objectives: those of their methods.
     pub fn level_of_theory(&self) -> String {
-        let property = self.objective_property();
-        let leaves = property.methods();
-        let levels: Vec<String> = leaves.iter().map(|method| self.level_of(method)).collect();
+        let objectives = self.objectives.iter();
+        let properties = objectives.map(|objective| &self.properties[&objective.property]);
+        let methods = properties.flat_map(PlannedProperty::methods);
+        let levels: Vec<String> = methods.map(|method| self.level_of(method)).collect();
         let mut distinct: Vec<String> = Vec::new();
         for level in levels {
             if !distinct.contains(&level) {
@@ -172,7 +233,14 @@ pub fn load(
     host: &HostEnvironment,
 ) -> Result<(LoadedCampaign, Plan), Diagnostics> {
     let (loaded, mut diagnostics) = crate::config::campaign::read(path, overrides)?;
-    let sections = ["stages", "methods", "properties", "objective", "stop"];
+    let sections = [
+        "stages",
+        "methods",
+        "properties",
+        "objective",
+        "constraints",
+        "stop",
+    ];
     let sound = sections.iter().all(|section| loaded.is_sound(section));
     let plan = sound
         .then(|| plan(&loaded, host, &mut diagnostics))
@@ -190,15 +258,22 @@ fn plan(
     diagnostics: &mut Diagnostics,
 ) -> Option<Plan> {
     let properties = property_check::properties(loaded, diagnostics);
-    let stages = stage_check::stages(loaded, diagnostics);
-    property_check::unused(loaded, &properties, &stages, diagnostics);
+    objective_check::objectives(loaded, diagnostics);
+    let constraints = constraint::constraints(loaded, &properties, diagnostics);
+    target::check_levels(loaded, &properties, &constraints, diagnostics);
+    let stages = stage_check::stages(loaded, &constraints, diagnostics);
+    if diagnostics.is_empty() {
+        // A name that is misspelt elsewhere would be reported twice.
+        property_check::unused(loaded, &properties, &stages, diagnostics);
+        objective_check::computed(loaded, &stages, diagnostics);
+    }
     if !diagnostics.is_empty() {
         return None;
     }
     let campaign = &loaded.campaign;
     let methods = campaign.methods.keys();
     let methods = methods.map(|name| (name.clone(), PlannedMethod::new(name, loaded, host)));
-    let objective = Objective::new(&campaign.objective)?;
+    let objectives = Objective::all(&campaign.objective)?;
     Some(Plan {
         seed: campaign.seed,
         schedule: campaign.schedule,
@@ -207,8 +282,9 @@ fn plan(
         needed: NeededQuantities::new(&stages, &properties),
         node_cores: loaded.site.node.cores.count().max(1),
         methods: methods.collect(),
-        edges: edges::edges(&stages, &objective.property),
-        objective,
+        edges: edges::edges(&stages, &objectives),
+        objectives,
+        constraints,
         properties,
         stages,
     })

@@ -6,12 +6,16 @@ use crate::config::campaign::{DirectedObjective, ObjectiveConfig};
 use crate::task::Prediction;
 
 /// Property that is optimised, and its direction. The engine and the surrogate minimise its cost.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Objective {
     /// Name of the property.
     pub property: String,
     /// Which values are better.
     pub direction: Direction,
+    /// With several objectives: the worst value that counts in the hypervolume, in the unit of the
+    /// property; none for the worst of the molecules computed before the loops.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reference: Option<f64>,
 }
 
 /// Which of two values is better.
@@ -25,23 +29,25 @@ pub enum Direction {
 }
 
 impl Objective {
-    /// The objective of a campaign whose short forms are expanded; none if it is not well formed.
-    pub fn new(config: &ObjectiveConfig) -> Option<Self> {
-        let (property, direction) = match config {
-            ObjectiveConfig::Directed(DirectedObjective {
-                minimize: Some(property),
-                maximize: None,
-            }) => (property, Direction::Minimize),
-            ObjectiveConfig::Directed(DirectedObjective {
-                minimize: None,
-                maximize: Some(property),
-            }) => (property, Direction::Maximize),
-            ObjectiveConfig::Directed(_) | ObjectiveConfig::Short(_) => return None,
+    /// An objective of a campaign; none if it has not one of the two keys.
+    pub fn new(config: &DirectedObjective) -> Option<Self> {
+        let (property, direction) = match (&config.minimize, &config.maximize) {
+            (Some(property), None) => (property, Direction::Minimize),
+            (None, Some(property)) => (property, Direction::Maximize),
+            _ => return None,
         };
         Some(Self {
             property: property.clone(),
             direction,
+            reference: config.reference,
         })
+    }
+
+    /// The objectives of a campaign whose short forms are expanded; none if one is not well formed,
+    /// or if there is none.
+    pub fn all(config: &ObjectiveConfig) -> Option<Vec<Self>> {
+        let all: Option<Vec<Self>> = config.directed().iter().map(Self::new).collect();
+        all.filter(|all| !all.is_empty())
     }
 }
 

@@ -58,16 +58,17 @@ impl NeededQuantities {
         stages: &[PlannedStage],
         properties: &BTreeMap<String, PlannedProperty>,
     ) -> Self {
-        let computed = stages.iter().filter_map(|stage| match &stage.kind {
-            StageKind::Compute { property, .. } => properties.get(property),
+        let names = stages.iter().filter_map(|stage| match &stage.kind {
+            StageKind::Compute { properties, .. } => Some(properties),
             _ => None,
         });
+        let computed = names.flatten().filter_map(|name| properties.get(name));
         let mut needed = Self::default();
         for leaf in computed.flat_map(|property| property.expression.leaves()) {
             let (quantities, of) = match leaf {
                 Leaf::Quantity(of) => (&mut needed.of_molecules, of),
                 Leaf::FreeAtoms(of) => (&mut needed.of_free_atoms, of),
-                Leaf::Descriptor(_) => continue,
+                Leaf::Descriptor(_) | Leaf::Property(_) => continue,
             };
             let names = quantities.entry(of.method.clone()).or_default();
             names.insert(of.quantity.clone());
@@ -83,7 +84,7 @@ impl PlannedProperty {
         leaves
             .filter_map(|leaf| match leaf {
                 Leaf::Quantity(of) | Leaf::FreeAtoms(of) => Some(of.method.as_str()),
-                Leaf::Descriptor(_) => None,
+                Leaf::Descriptor(_) | Leaf::Property(_) => None,
             })
             .collect()
     }
@@ -94,6 +95,7 @@ impl PlannedProperty {
         let of_energy = leaves.iter().all(|leaf| match leaf {
             Leaf::Quantity(of) | Leaf::FreeAtoms(of) => of.quantity == ENERGY,
             Leaf::Descriptor(_) => true,
+            Leaf::Property(_) => false,
         });
         of_energy && !self.free_atoms.is_empty() && self.methods().len() == 1
     }

@@ -3,19 +3,15 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::objective::{Direction, Objective};
 use super::property::{PlannedProperty, RecipeNode};
-use super::stage::{PlannedStage, StageKind};
-use crate::config::campaign::{
-    Campaign, LoadedCampaign, MethodKind, ObjectiveConfig, PropertyConfig,
-};
+use super::stage::PlannedStage;
+use crate::config::campaign::{Campaign, LoadedCampaign, MethodKind, PropertyConfig};
 use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use crate::property::{
     Dimension, Expression, ExpressionError, Leaf, NameTable, QuantityOf, Unit, parse,
 };
 
-/// Returns the properties that are sound, and collects the diagnostics of the others and of the
-/// objective.
+/// Returns the properties that are sound, and collects the diagnostics of the others.
 pub(super) fn properties(
     loaded: &LoadedCampaign,
     diagnostics: &mut Diagnostics,
@@ -43,68 +39,7 @@ pub(super) fn properties(
             }
         }
     }
-    objective(loaded, diagnostics);
     planned
-}
-
-fn objective(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
-    let campaign = &loaded.campaign;
-    let mut fault = |message: String, hint: Option<String>, path: &[&str]| {
-        let place = loaded.place(path);
-        diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
-    };
-    match (&campaign.objective, Objective::new(&campaign.objective)) {
-        (ObjectiveConfig::Short(_), _) if lacks_a_geometry(campaign) => {}
-        (ObjectiveConfig::Short(_), _) => {
-            let simulate = campaign.final_methods();
-            let names: Vec<String> = simulate.iter().map(|name| format!("`{name}`")).collect();
-            let message = match names.as_slice() {
-                [] => {
-                    "the objective needs a `simulate` method, and the campaign has none".to_owned()
-                }
-                names => format!(
-                    "the short form of the objective is ambiguous: the campaign has the `simulate` methods {}",
-                    names.join(", ")
-                ),
-            };
-            let hint = "write `properties: {atomization_energy: {value: atomization(METHOD), unit: hartree}}` and `objective: {minimize: atomization_energy}`";
-            fault(message, Some(hint.to_owned()), &["objective"]);
-        }
-        (ObjectiveConfig::Directed(directed), None) => {
-            let message = match directed.minimize {
-                None => "the objective has neither `minimize` nor `maximize`",
-                Some(_) => "the objective has both `minimize` and `maximize`",
-            };
-            let hint = "write one of them: `objective: {minimize: PROPERTY}`";
-            fault(message.to_owned(), Some(hint.to_owned()), &["objective"]);
-        }
-        (
-            ObjectiveConfig::Directed(_),
-            Some(Objective {
-                property,
-                direction,
-            }),
-        ) => {
-            if !campaign.properties.contains_key(&property) {
-                let known = campaign.properties.keys().map(String::as_str);
-                let message =
-                    format!("the objective is `{property}`, which is not one of `properties`");
-                let key = match direction {
-                    Direction::Minimize => "minimize",
-                    Direction::Maximize => "maximize",
-                };
-                fault(message, hint_for(&property, known), &["objective", key]);
-            }
-        }
-    }
-}
-
-/// Returns true if a method begins with geometries of one that does not exist, which has a
-/// diagnostic of its own.
-fn lacks_a_geometry(campaign: &Campaign) -> bool {
-    let methods = campaign.methods.keys();
-    let mut first = methods.filter_map(|method| campaign.geometry_of(method));
-    first.any(|first| !campaign.methods.contains_key(first))
 }
 
 /// Plans a property; an error with the key that it is about.
@@ -137,7 +72,7 @@ fn property(
         .iter()
         .filter_map(|leaf| match leaf {
             Leaf::FreeAtoms(of) => Some(of.method.as_str()),
-            Leaf::Quantity(_) | Leaf::Descriptor(_) => None,
+            Leaf::Quantity(_) | Leaf::Descriptor(_) | Leaf::Property(_) => None,
         })
         .collect();
     free_atoms_are_known(campaign, &free_atoms).map_err(|error| ("value", error))?;
@@ -179,7 +114,7 @@ fn recipe(campaign: &Campaign, leaves: &BTreeSet<&Leaf>) -> Vec<RecipeNode> {
         .iter()
         .filter_map(|leaf| match leaf {
             Leaf::Quantity(of) => Some(of.method.as_str()),
-            Leaf::FreeAtoms(_) | Leaf::Descriptor(_) => None,
+            Leaf::FreeAtoms(_) | Leaf::Descriptor(_) | Leaf::Property(_) => None,
         })
         .collect();
     for method in methods {
@@ -271,16 +206,6 @@ pub(super) fn unused(
     stages: &[PlannedStage],
     diagnostics: &mut Diagnostics,
 ) {
-    if !diagnostics.is_empty() {
-        // A name that is misspelt elsewhere would be reported twice.
-        return;
-    }
-    let computed = |name: &str| {
-        stages.iter().any(|stage| match &stage.kind {
-            StageKind::Compute { property, .. } => property == name,
-            _ => false,
-        })
-    };
     let in_recipes = properties.values();
     let in_recipes =
         in_recipes.flat_map(|property| property.recipe.iter().map(|node| &node.method));
@@ -295,17 +220,5 @@ pub(super) fn unused(
         let fault = Diagnostic::new(format!("no stage uses the method `{name}`"));
         let hint = "remove it, or name it in the `method` of a stage or in a property";
         diagnostics.push(fault.at(loaded.place(&["methods", name])).hint(hint));
-    }
-    let Some(objective) = Objective::new(&loaded.campaign.objective) else {
-        return;
-    };
-    if !computed(&objective.property) {
-        let message = format!("no stage computes the objective `{}`", objective.property);
-        let hint = format!("write `compute: {}` in a stage", objective.property);
-        diagnostics.push(
-            Diagnostic::new(message)
-                .at(loaded.place(&["stages"]))
-                .hint(hint),
-        );
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use super::objective::Direction;
+use super::target::Target;
 use crate::config::campaign::{Budget, Loop};
 
 /// A stage. Other stages are given by their places in [`Plan::stages`](super::Plan::stages).
@@ -26,10 +28,13 @@ pub struct PlannedStage {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum StageKind {
-    /// Computes a property of molecules.
+    /// Computes properties of molecules.
     Compute {
-        /// Name of the property.
-        property: String,
+        /// Names of the properties: those that the stage names, then those that it needs besides.
+        properties: Vec<String>,
+        /// Properties by which its molecules are ranked; none if no stage may choose among them.
+        #[serde(skip)]
+        ranking: Vec<RankedProperty>,
         /// Origin of the molecules.
         molecules: MoleculeSource,
         /// Molecules that are kept submitted at once; none for no limit of its own.
@@ -39,6 +44,8 @@ pub enum StageKind {
     Train {
         /// Name of the method.
         method: String,
+        /// The properties that it learns: objectives, properties of constraints, cheaper levels.
+        targets: Vec<Target>,
     },
     /// Proposes molecules.
     Generate {
@@ -61,6 +68,15 @@ pub enum StageKind {
         /// Candidates in a batch.
         select: usize,
     },
+}
+
+/// A property by which the molecules of a stage are ranked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RankedProperty {
+    /// Its place among the properties of the stage.
+    pub property: usize,
+    /// Which values are better.
+    pub direction: Direction,
 }
 
 /// Origin of the molecules of a stage.
@@ -94,7 +110,7 @@ impl StageKind {
     pub fn method(&self) -> Option<&String> {
         match self {
             Self::Compute { .. } => None,
-            Self::Train { method }
+            Self::Train { method, .. }
             | Self::Generate { method, .. }
             | Self::Screen { method, .. } => Some(method),
         }

@@ -2,19 +2,27 @@
 
 use std::collections::BTreeSet;
 
-use super::stage::{MoleculeSource, PlannedStage, StageKind};
+use super::constraint::Constraint;
+use super::objective::Objective;
+use super::stage::{PlannedStage, StageKind};
 use super::stage_order::ordered;
-use crate::config::campaign::{
-    LoadedCampaign, Loop, MethodKind, Molecules, NamedMolecules, ObjectiveConfig, SomeMolecules,
-    StageConfig,
-};
+use super::target::targets;
+use crate::config::campaign::{LoadedCampaign, Loop, MethodKind, ObjectiveConfig, StageConfig};
 use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 
 /// Returns the stages in their order, and collects all that is wrong with them.
-pub(super) fn stages(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> Vec<PlannedStage> {
+///
+/// `constraints`: those that are sound, whose properties the stages compute that compute all
+/// objectives.
+pub(super) fn stages(
+    loaded: &LoadedCampaign,
+    constraints: &[Constraint],
+    diagnostics: &mut Diagnostics,
+) -> Vec<PlannedStage> {
     let before = diagnostics.0.len();
     let mut check = StageCheck {
         loaded,
+        constraints,
         diagnostics,
         planned: Vec::new(),
         unclear: BTreeSet::new(),
@@ -53,6 +61,7 @@ pub(super) fn stages(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> 
 /// The stages that are checked so far, and what is wrong with them.
 pub(super) struct StageCheck<'a> {
     pub(super) loaded: &'a LoadedCampaign,
+    pub(super) constraints: &'a [Constraint],
     pub(super) diagnostics: &'a mut Diagnostics,
     pub(super) planned: Vec<PlannedStage>,
     /// Stages that could not be planned, and those that come after them.
@@ -78,7 +87,7 @@ impl StageCheck<'_> {
         self.diagnostics.push(diagnostic.hint_if(hint.into()));
     }
 
-    fn position(&self, name: &str) -> Option<usize> {
+    pub(super) fn position(&self, name: &str) -> Option<usize> {
         self.planned.iter().position(|stage| stage.name == name)
     }
 
@@ -89,7 +98,7 @@ impl StageCheck<'_> {
         // A short form that could not be expanded has a diagnostic of its own.
         let unexpanded = match &campaign.objective {
             ObjectiveConfig::Short(short) => Some(short.name()),
-            ObjectiveConfig::Directed(_) => None,
+            ObjectiveConfig::Directed(_) | ObjectiveConfig::Several(_) => None,
         };
         for (name, stage) in &campaign.stages {
             if let Some(method) = &stage.method
@@ -100,10 +109,12 @@ impl StageCheck<'_> {
                 let hint = hint_for(method, campaign.methods.keys().map(String::as_str));
                 self.diagnostic(&[name, "method"], message, hint);
             }
-            if let Some(property) = &stage.compute
-                && !campaign.properties.contains_key(property)
-                && unexpanded != Some(property.as_str())
-            {
+            for property in &stage.compute {
+                if campaign.properties.contains_key(property)
+                    || unexpanded == Some(property.as_str())
+                {
+                    continue;
+                }
                 let message = format!(
                     "the stage `{name}` computes `{property}`, which is not one of `properties`"
                 );
@@ -121,23 +132,20 @@ impl StageCheck<'_> {
         }
     }
 
-    /// Name of the property that the campaign optimises.
+    /// Name of the first property that the campaign optimises.
     fn objective(&self) -> Option<&str> {
         match &self.loaded.campaign.objective {
             ObjectiveConfig::Short(short) => Some(short.name()),
-            ObjectiveConfig::Directed(directed) => directed
-                .minimize
-                .as_deref()
-                .or(directed.maximize.as_deref()),
+            several => several.directed().first()?.property().map(String::as_str),
         }
     }
 
     /// Plans a stage; none if its kind is not clear.
     fn kind(&mut self, name: &str, stage: &StageConfig) -> Option<StageKind> {
         let loaded = self.loaded;
-        match (&stage.method, &stage.compute) {
-            (None, Some(property)) => self.compute(name, stage, property),
-            (Some(method), None) => match &loaded.campaign.methods[method].kind {
+        match (&stage.method, stage.compute.as_slice()) {
+            (None, [_, ..]) => self.compute(name, stage),
+            (Some(method), []) => match &loaded.campaign.methods[method].kind {
                 MethodKind::Simulate { .. } => {
                     let message =
                         format!("the stage `{name}` names the `simulate` method `{method}`");
@@ -150,143 +158,18 @@ impl StageCheck<'_> {
                 }
                 kind => self.learn(name, stage, method, kind),
             },
-            (Some(_), Some(_)) => {
+            (Some(_), [_, ..]) => {
                 let message = format!("the stage `{name}` has both `method` and `compute`");
                 self.diagnostic(&[name], message, "remove one of the two".to_owned());
                 None
             }
-            (None, None) => {
+            (None, []) => {
                 let message = format!("the stage `{name}` has neither `method` nor `compute`");
                 let hint = "write `compute: PROPERTY` with `molecules`, or `method: METHOD` with a `train`, `generate` or `screen` method";
                 self.diagnostic(&[name], message, hint.to_owned());
                 None
             }
         }
-    }
-
-    fn compute(&mut self, name: &str, stage: &StageConfig, property: &str) -> Option<StageKind> {
-        self.refuse(
-            name,
-            &[("select", stage.select.is_some(), "of a `screen` stage")],
-        );
-        let Some(molecules) = &stage.molecules else {
-            let message = format!(
-                "the stage `{name}` computes `{property}`, but does not say for which `molecules`"
-            );
-            let hint = "`molecules` is `all`, `queue`, `{random: N}`, `{best: N, of: STAGE}` or `{share: 0.1, of: STAGE}`";
-            self.diagnostic(&[name], message, hint.to_owned());
-            return None;
-        };
-        let molecules = self.molecules(name, stage, molecules)?;
-        let (wanted, word) = match molecules {
-            MoleculeSource::All => (None, "all"),
-            MoleculeSource::Random(_) => (None, "{random: N}"),
-            MoleculeSource::Best { .. } => (None, "{best: N, of: STAGE}"),
-            MoleculeSource::Queue(_) => (Some(Loop::Consumer), "queue"),
-            MoleculeSource::Share { .. } => (Some(Loop::Consumer), "{share: 0.1, of: STAGE}"),
-        };
-        self.in_loop(name, stage, wanted, &format!("`molecules: {word}`"));
-        if let (MoleculeSource::Queue(_), None) = (&molecules, stage.parallel) {
-            let message = format!("the stage `{name}` has no `parallel`");
-            let hint =
-                "add it: the number of molecules of the queue that are kept submitted at once";
-            self.diagnostic(&[name], message, hint.to_owned());
-        }
-        Some(StageKind::Compute {
-            property: property.to_owned(),
-            molecules,
-            parallel: stage.parallel,
-        })
-    }
-
-    fn molecules(
-        &mut self,
-        name: &str,
-        stage: &StageConfig,
-        molecules: &Molecules,
-    ) -> Option<MoleculeSource> {
-        let some = match molecules {
-            Molecules::Named(NamedMolecules::All) => return Some(MoleculeSource::All),
-            Molecules::Named(NamedMolecules::Queue) => {
-                let screens = self.kinds_before(stage, "screen");
-                if let [screen] = screens.as_slice() {
-                    return Some(MoleculeSource::Queue(*screen));
-                }
-                let number = match screens.len() {
-                    0 => "none",
-                    _ => "several",
-                };
-                let message = format!(
-                    "the stage `{name}` takes the queue of a `screen` stage, but comes after {number}"
-                );
-                let hint = "name one `screen` stage in `after`";
-                self.diagnostic(&[name, "after"], message, hint.to_owned());
-                return None;
-            }
-            Molecules::Some(some) => some,
-        };
-        match some {
-            SomeMolecules {
-                random: Some(count),
-                best: None,
-                share: None,
-                of: None,
-            } => Some(MoleculeSource::Random(*count)),
-            SomeMolecules {
-                random: None,
-                best: Some(count),
-                share: None,
-                of: Some(of),
-            } => {
-                let of = self.computed_by(name, stage, of, None)?;
-                Some(MoleculeSource::Best { count: *count, of })
-            }
-            SomeMolecules {
-                random: None,
-                best: None,
-                share: Some(share),
-                of: Some(of),
-            } => {
-                let of = self.computed_by(name, stage, of, Some(Loop::Consumer))?;
-                Some(MoleculeSource::Share { share: *share, of })
-            }
-            _ => {
-                let message = format!("the `molecules` of the stage `{name}` are not clear");
-                let hint = "write one of `{random: N}`, `{best: N, of: STAGE}` and `{share: 0.1, of: STAGE}`";
-                self.diagnostic(&[name, "molecules"], message, hint.to_owned());
-                None
-            }
-        }
-    }
-
-    /// Returns the stage `of`, which must compute a property in this loop and be named in `after`.
-    fn computed_by(
-        &mut self,
-        name: &str,
-        stage: &StageConfig,
-        of: &str,
-        in_loop: Option<Loop>,
-    ) -> Option<usize> {
-        let place = [name, "molecules", "of"];
-        if !stage.after.iter().any(|before| before == of) {
-            let message = format!(
-                "the stage `{name}` chooses among the molecules of `{of}`, but does not come after it"
-            );
-            self.diagnostic(&place, message, format!("write `after: {of}`"));
-            return None;
-        }
-        let position = self.position(of)?;
-        let chosen = &self.planned[position];
-        if matches!(chosen.kind, StageKind::Compute { .. }) && chosen.in_loop == in_loop {
-            return Some(position);
-        }
-        let message = format!("the stage `{name}` cannot choose among the molecules of `{of}`");
-        let hint = match in_loop {
-            None => "`best` is of a stage with `compute` and without `loop`",
-            Some(_) => "`share` is of a stage with `compute` and `loop: consumer`",
-        };
-        self.diagnostic(&place, message, hint.to_owned());
-        None
     }
 
     fn learn(
@@ -318,7 +201,7 @@ impl StageCheck<'_> {
         );
         let method = method.to_owned();
         match kind {
-            MethodKind::Train { .. } => {
+            MethodKind::Train { properties, .. } => {
                 let computes = self
                     .ancestors(stage)
                     .into_iter()
@@ -330,7 +213,15 @@ impl StageCheck<'_> {
                     let hint = "add a stage such as `initial: {compute: PROPERTY, molecules: {random: 20}}`, and name it in `after`";
                     self.diagnostic(&[name, "after"], message, hint.to_owned());
                 }
-                Some(StageKind::Train { method })
+                let objectives = Objective::all(&self.loaded.campaign.objective);
+                Some(StageKind::Train {
+                    method,
+                    targets: targets(
+                        &objectives.unwrap_or_default(),
+                        self.constraints,
+                        properties,
+                    ),
+                })
             }
             MethodKind::Generate { .. } => {
                 let model = self.model(name, stage)?;
@@ -398,7 +289,7 @@ impl StageCheck<'_> {
     }
 
     /// Returns the stages of one kind that a stage names in `after`.
-    fn kinds_before(&self, stage: &StageConfig, word: &str) -> Vec<usize> {
+    pub(super) fn kinds_before(&self, stage: &StageConfig, word: &str) -> Vec<usize> {
         let before = stage.after.iter().filter_map(|name| self.position(name));
         before
             .filter(|place| self.planned[*place].kind.word() == word)
@@ -423,7 +314,7 @@ impl StageCheck<'_> {
         found
     }
 
-    fn refuse(&mut self, name: &str, keys: &[(&str, bool, &str)]) {
+    pub(super) fn refuse(&mut self, name: &str, keys: &[(&str, bool, &str)]) {
         for (key, _, whose) in keys.iter().filter(|(_, given, _)| *given) {
             let message =
                 format!("`{key}` means nothing to the stage `{name}`: it is a key {whose}");
@@ -431,7 +322,13 @@ impl StageCheck<'_> {
         }
     }
 
-    fn in_loop(&mut self, name: &str, stage: &StageConfig, wanted: Option<Loop>, what: &str) {
+    pub(super) fn in_loop(
+        &mut self,
+        name: &str,
+        stage: &StageConfig,
+        wanted: Option<Loop>,
+        what: &str,
+    ) {
         if stage.in_loop == wanted {
             return;
         }

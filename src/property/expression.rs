@@ -34,6 +34,8 @@ pub enum Leaf {
     FreeAtoms(QuantityOf),
     /// A property of the molecule itself.
     Descriptor(Descriptor),
+    /// A property of the campaign by its name, as conditions use it.
+    Property(String),
 }
 
 /// A quantity of a method.
@@ -83,6 +85,10 @@ pub trait Values {
     fn of_free_atom(&self, element: &str, of: &QuantityOf) -> Option<f64>;
     /// The atoms of the molecule.
     fn composition(&self) -> &Composition;
+    /// A property of the campaign in atomic units; none if it is not known.
+    fn property(&self, _name: &str) -> Option<f64> {
+        None
+    }
 }
 
 impl Expression {
@@ -215,6 +221,7 @@ impl Leaf {
                 Some(sum)
             }
             Self::Descriptor(descriptor) => descriptor.value(values.composition()),
+            Self::Property(name) => values.property(name),
         }
     }
 }
@@ -323,6 +330,7 @@ impl fmt::Display for Leaf {
             Self::Quantity(of) => write!(f, "{}.{}", of.method, of.quantity),
             Self::FreeAtoms(of) => write!(f, "free_atoms({}.{})", of.method, of.quantity),
             Self::Descriptor(descriptor) => f.write_str(descriptor.name()),
+            Self::Property(name) => f.write_str(name),
         }
     }
 }

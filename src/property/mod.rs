@@ -3,6 +3,7 @@
 //! Quantities are stored in atomic units; an expression is checked for names and units before
 //! anything runs.
 
+mod condition;
 mod descriptor;
 mod dimension;
 mod error;
@@ -11,6 +12,7 @@ mod parse;
 mod quantity;
 mod unit;
 
+pub use condition::{Comparison, Condition, ParsedCondition};
 pub use descriptor::{Composition, Descriptor};
 pub use dimension::Dimension;
 pub use error::ExpressionError;

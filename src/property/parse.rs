@@ -60,12 +60,18 @@ pub trait NameTable {
 ///
 /// The text does not follow the grammar.
 pub fn parse(text: &str) -> Result<Parsed, ExpressionError> {
+    let (parsed, rest) = parse_prefix(text)?;
+    match rest.trim_start() {
+        "" => Ok(parsed),
+        _ => Err(Parser { rest }.expected("an operator or the end")),
+    }
+}
+
+/// Parses the expression at the beginning of a text; returns it with the rest of the text.
+pub(super) fn parse_prefix(text: &str) -> Result<(Parsed, &str), ExpressionError> {
     let mut parser = Parser { rest: text };
     let parsed = parser.sum()?;
-    match parser.rest.trim_start() {
-        "" => Ok(parsed),
-        _ => Err(parser.expected("an operator or the end")),
-    }
+    Ok((parsed, parser.rest))
 }
 
 /// A parser and the rest of its text.

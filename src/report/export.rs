@@ -6,7 +6,7 @@ use std::io::Write;
 use serde_json::{Map, Value, json};
 
 use super::{ReportError, timestamp};
-use crate::store::{CandidateRow, PropertyInfo};
+use crate::store::{CandidateRow, PropertyInfo, RunInfo};
 
 /// File format of an export: comma-separated values, or one JSON object a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -15,10 +15,16 @@ pub enum ExportFormat {
     Jsonl,
 }
 
-/// ExportColumns of an export that depend on the run: its properties and the quantities of its
-/// calculations.
+/// Columns of an export that depend on the run: its properties, what was predicted, and the
+/// quantities of its calculations.
 struct ExportColumns<'a> {
     properties: &'a [PropertyInfo],
+    /// True if constraints were judged.
+    has_constraints: bool,
+    /// True if the run has several objectives.
+    has_front: bool,
+    /// Predicted properties, each with the end of the names of its columns.
+    predicted: Vec<(&'a str, String)>,
     /// `method.quantity`, in atomic units.
     quantities: BTreeSet<String>,
 }
@@ -41,13 +47,29 @@ impl ExportColumns<'_> {
                 value.unwrap_or_default(),
             );
         }
+        if self.has_constraints {
+            add("feasible", json!(c.feasible));
+        }
+        if self.has_front {
+            add("on_front", json!(c.on_front));
+        }
         add("status", json!(c.status));
         add("failure", json!(c.failure));
         add("failure_message", json!(c.failure_message));
         add("batch", json!(c.batch));
         add("rank", json!(c.rank));
-        add("prediction_mean", json!(c.prediction_mean));
-        add("prediction_std", json!(c.prediction_std));
+        let predictions = c.all_predictions();
+        for (property, end) in &self.predicted {
+            let prediction = predictions.get(*property);
+            add(
+                &format!("prediction_mean{end}"),
+                json!(prediction.map(|p| p[0])),
+            );
+            add(
+                &format!("prediction_std{end}"),
+                json!(prediction.map(|p| p[1])),
+            );
+        }
         for name in &self.quantities {
             add(name, quantities.get(name).cloned().unwrap_or_default());
         }
@@ -83,21 +105,41 @@ fn object(json: &str) -> ExportRow {
     serde_json::from_str(json).unwrap_or_default()
 }
 
-/// Writes `rows` to `out`, with columns for the properties of the run. Predictions are of the
-/// objective, in its unit.
+/// Writes `rows` to `out`, with columns for the properties of the run. Predictions are in the unit of
+/// their property; those of the objective have no name in their columns if it is the only one.
 ///
 /// # Errors
 ///
 /// `out` cannot be written.
 pub fn export(
     rows: &[CandidateRow],
+    run: &RunInfo,
     properties: &[PropertyInfo],
     format: ExportFormat,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let quantities = rows.iter().flat_map(|row| object(&row.quantities));
+    let predictions = rows.iter().filter(|row| row.batch > 0);
+    let predicted: BTreeSet<String> = predictions
+        .flat_map(|row| row.all_predictions().into_keys())
+        .collect();
+    let only = run.only_objective().map(|objective| &objective.property);
+    let is_only = |name: &String| only == Some(name);
+    let named = properties
+        .iter()
+        .filter(|property| is_only(&property.name) || predicted.contains(&property.name));
+    let ends = named.map(|property| {
+        let end = match is_only(&property.name) {
+            true => String::new(),
+            false => format!("_{}", column(&property.name, &property.unit)),
+        };
+        (property.name.as_str(), end)
+    });
     let columns = ExportColumns {
         properties,
+        has_constraints: rows.iter().any(|row| row.feasible.is_some()),
+        has_front: only.is_none(),
+        predicted: ends.collect(),
         quantities: quantities.map(|(name, _)| name).collect(),
     };
     let written = match format {

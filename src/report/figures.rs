@@ -8,9 +8,9 @@ use crate::store::{BatchRow, CandidateRow, ObjectiveInfo};
 use crate::task::Prediction;
 
 /// Width of a chart, pixels.
-const WIDTH: i32 = 860;
+pub(super) const WIDTH: i32 = 860;
 /// Most improvements with a text under the pointer, the last ones: it bounds the size of the page.
-const TITLED: usize = 200;
+pub(super) const TITLED: usize = 200;
 
 /// Returns the candidates that were evaluated or failed, in the order in which they ended.
 pub fn evaluated(rows: &[CandidateRow]) -> Vec<&CandidateRow> {
@@ -35,15 +35,16 @@ impl PredictedValue {
     }
 }
 
-/// Returns the candidates that were both predicted and evaluated.
-pub fn predictions(rows: &[CandidateRow]) -> Vec<PredictedValue> {
+/// Returns the candidates whose value of a property was both predicted and computed.
+pub fn predictions(rows: &[CandidateRow], property: &str) -> Vec<PredictedValue> {
     let both = |row: &CandidateRow| {
         Some(PredictedValue {
-            prediction: row.prediction()?,
-            value: row.objective?,
+            prediction: row.prediction(property)?,
+            value: row.value(property)?,
         })
     };
-    rows.iter().filter_map(both).collect()
+    let proposed = rows.iter().filter(|row| row.batch > 0);
+    proposed.filter_map(both).collect()
 }
 
 /// Every evaluation, and the best value so far.
@@ -73,7 +74,8 @@ pub fn progress(evaluated: &[&CandidateRow], objective: &ObjectiveInfo) -> Strin
         }
         .push((n, value));
         let before = best.last().map(|(_, value)| *value);
-        if before.is_none_or(|before| is_better(value, before)) {
+        let is_best = before.is_none_or(|before| is_better(value, before));
+        if is_best && row.feasible != Some(false) {
             steps.extend(before.map(|before| (n, before)));
             steps.push((n, value));
             best.push((n, value));
@@ -195,7 +197,12 @@ fn metrics(batches: &[BatchRow]) -> BTreeMap<(&str, &str), Vec<(f64, f64)>> {
     metrics
 }
 
-fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> ChartLayer<'a> {
+pub(super) fn layer<'a>(
+    name: &'a str,
+    class: &'a str,
+    mark: Mark,
+    points: Vec<(f64, f64)>,
+) -> ChartLayer<'a> {
     ChartLayer {
         name: Some(name),
         class,

@@ -83,8 +83,9 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         RunState::Interrupted => Some("interrupted".to_owned()),
         RunState::Finished => summary.stopped_by.clone(),
     };
-    let best = summary.best.as_ref();
-    json!({
+    let objectives = &summary.run.objectives;
+    let best = summary.best.as_ref().zip(objectives.first());
+    let mut object = json!({
         "run_dir": run_dir,
         "evaluations": summary.counts.evaluations,
         "failures": summary.counts.failures,
@@ -92,15 +93,32 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
         "cached": summary.counts.cached,
         "batches": summary.counts.batches,
-        "best": best.map(|b| json!({
+        "best": best.map(|(b, objective)| json!({
             "smiles": b.smiles,
             "name": b.name,
-            "property": summary.run.objective.property,
+            "property": objective.property,
             "value": b.objective,
-            "unit": summary.run.objective.unit,
+            "unit": objective.unit,
         })),
         "stopped_by": stopped_by,
-    })
+    });
+    if objectives.len() > 1 {
+        let front = summary.front.iter().map(|row| {
+            let values = objectives.iter();
+            let values = values.map(|o| (o.property.clone(), json!(row.value(&o.property))));
+            json!({
+                "smiles": row.smiles,
+                "name": row.name,
+                "values": Value::Object(values.collect()),
+            })
+        });
+        let units = objectives.iter();
+        let units = units.map(|o| (o.property.clone(), json!(o.unit)));
+        object["front"] = Value::Array(front.collect());
+        object["units"] = Value::Object(units.collect());
+        object["hypervolume"] = json!(summary.hypervolume);
+    }
+    object
 }
 
 fn by_kind(counts: &[NamedCount]) -> Value {

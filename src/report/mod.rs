@@ -4,6 +4,7 @@ pub mod axis;
 pub mod chart;
 mod export;
 mod figures;
+mod front;
 mod json;
 mod page;
 mod places;

@@ -6,12 +6,15 @@ use handlebars::Handlebars;
 use serde::Serialize;
 
 use super::figures::{self, PredictedValue};
+use super::front as front_charts;
 use super::json::RunState;
 use super::places::{self, PartitionEntry, StageEntry};
 use super::{ReportError, timestamp};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::config::site::Site;
-use crate::store::{CandidateRow, EngineRow, FailureRow, NamedCount, RunCounts, Store, Summary};
+use crate::store::{
+    CandidateRow, EngineRow, FailureRow, NamedCount, ObjectiveInfo, RunCounts, Store, Summary,
+};
 use crate::task::{Prediction, StoppedBy};
 
 /// Name of the page in a run directory.
@@ -33,6 +36,8 @@ pub struct PageContext<'a> {
     pub state: RunState,
     /// Level of theory.
     pub level_of_theory: String,
+    /// Conditions that the molecules of the result must meet, as the campaign writes them.
+    pub constraints: Vec<String>,
     /// Site profile of the run.
     pub site: &'a Site,
     /// The partition of each method.
@@ -54,40 +59,61 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
         counts,
         failures_by_kind,
         failed_attempts_by_kind,
+        front,
+        hypervolume,
         ..
     } = store.summary().await?;
     let candidates = store.candidates().await?;
     let evaluated = figures::evaluated(&candidates);
-    let predictions = figures::predictions(&candidates);
     let stages = store.stages().await?;
-    let objective = &run.objective;
-    let best = store.best(BEST, objective.highest).await?;
-    let unit = objective.unit.as_str();
-    let in_hartree = unit == "hartree";
-    let extreme = if objective.highest {
-        "highest"
-    } else {
-        "lowest"
+    let objectives = run.objectives.as_slice();
+    let best = match run.only_objective() {
+        Some(objective) => store.best(BEST, objective.highest).await?,
+        None => front.clone(),
     };
+    let objective = objectives.iter().map(|objective| {
+        let unit = match objective.unit.as_str() {
+            "" => String::new(),
+            unit => format!(", {unit}"),
+        };
+        format!("{} {}{unit}", objective.superlative(), objective.label)
+    });
+    let progress = run.only_objective().filter(|_| !evaluated.is_empty());
+    let progress = progress.map(|objective| figures::progress(&evaluated, objective));
+    let foresight = objectives.iter().filter_map(|objective| {
+        let predictions = figures::predictions(&candidates, &objective.property);
+        let quality = || PredictionQuality::new(&predictions, objective);
+        (!predictions.is_empty()).then(quality)
+    });
     let filled = PageData {
         campaign: &run.campaign,
         state: context.state.word(),
         why: why(context.state, stopped_by.as_deref()),
         written: timestamp(context.at),
         begun: timestamp(run.created),
-        objective: format!("{extreme} {}", objective.label),
-        heading: objective.heading(),
-        unit,
+        objective: objective.collect::<Vec<_>>().join("; "),
+        constraints: &context.constraints,
+        headings: headings(objectives),
+        predicted: match objectives {
+            [_] => vec!["predicted".to_owned()],
+            all => (all.iter().map(|o| format!("predicted {}", o.label))).collect(),
+        },
+        is_front: objectives.len() > 1,
+        hypervolume: hypervolume.map(|volume| format!("{volume:.6}")),
         level: &context.level_of_theory,
         site: &context.site.name,
         retries: store.retries().await?,
         failures_by_kind,
         failed_attempts_by_kind,
-        in_hartree,
         is_named: best.iter().any(|row| row.name.is_some()),
-        best: (1..).zip(&best).map(molecule).collect(),
-        progress: (!evaluated.is_empty()).then(|| figures::progress(&evaluated, objective)),
-        foresight: (!predictions.is_empty()).then(|| PredictionQuality::new(&predictions, unit)),
+        best: (1..)
+            .zip(&best)
+            .map(|best| molecule(best, objectives))
+            .collect(),
+        progress,
+        front: front_charts::front(&evaluated, objectives),
+        volumes: front_charts::hypervolume(&evaluated, objectives),
+        foresight: foresight.collect(),
         batches: figures::batches(&evaluated, &store.batches().await?),
         failures: failures(store.last_failed_attempts(FAILURES).await?),
         places: places::places(context.site, &stages, &context.partitions),
@@ -112,22 +138,27 @@ struct PageData<'a> {
     written: String,
     begun: String,
     objective: String,
-    /// Name of the objective with its unit.
-    heading: String,
-    unit: &'a str,
+    constraints: &'a [String],
+    /// Names of the objectives with their units, and `kcal/mol` behind one in hartree.
+    headings: Vec<String>,
+    /// Headings of the predictions.
+    predicted: Vec<String>,
+    /// True if the run has several objectives, and `best` is their front.
+    is_front: bool,
+    hypervolume: Option<String>,
     level: &'a str,
     site: &'a str,
     counts: PageCounts,
     retries: i64,
     failures_by_kind: Vec<NamedCount>,
     failed_attempts_by_kind: Vec<NamedCount>,
-    /// True if values are also shown in kcal/mol.
-    in_hartree: bool,
     /// True if any molecule of `best` has a name.
     is_named: bool,
     best: Vec<MoleculeEntry>,
     progress: Option<String>,
-    foresight: Option<PredictionQuality>,
+    front: Option<String>,
+    volumes: Option<String>,
+    foresight: Vec<PredictionQuality>,
     batches: Vec<String>,
     failures: Vec<FailureEntry>,
     places: Vec<PartitionEntry>,
@@ -165,34 +196,42 @@ struct MoleculeEntry {
     place: usize,
     smiles: String,
     name: String,
-    value: String,
-    kcal_mol: String,
+    /// Of each objective; in kcal/mol too where the unit is hartree.
+    values: Vec<String>,
     batch: String,
     rank: i64,
-    predicted: String,
+    predictions: Vec<String>,
 }
 
 #[derive(Serialize)]
 struct PredictionQuality {
+    /// Name of the objective.
+    label: String,
     svg: String,
     count: usize,
-    /// Mean of |predicted - computed|, hartree.
+    /// Mean of |predicted - computed|, in the unit of the objective; in kcal/mol too if that is
+    /// hartree.
     error: String,
-    error_kcal_mol: String,
+    error_kcal_mol: Option<String>,
+    unit: String,
     /// Candidates whose error is within one predicted standard deviation.
     within: usize,
 }
 
 impl PredictionQuality {
-    fn new(predictions: &[PredictedValue], unit: &str) -> Self {
+    fn new(predictions: &[PredictedValue], objective: &ObjectiveInfo) -> Self {
+        let unit = objective.unit.as_str();
         let errors = predictions.iter().map(PredictedValue::error);
         let error = errors.sum::<f64>() / predictions.len() as f64;
         let is_within = |p: &&PredictedValue| p.error() <= p.prediction.std;
         Self {
+            label: objective.label.clone(),
             svg: figures::foresight(predictions, unit),
             count: predictions.len(),
             error: format!("{error:.6}"),
-            error_kcal_mol: format!("{:.2}", hartree_to_kcal_per_mol(error)),
+            error_kcal_mol: (unit == "hartree")
+                .then(|| format!("{:.2}", hartree_to_kcal_per_mol(error))),
+            unit: unit.to_owned(),
             within: predictions.iter().filter(is_within).count(),
         }
     }
@@ -222,25 +261,45 @@ fn why(state: RunState, stopped_by: Option<&str>) -> String {
     }
 }
 
-fn molecule((place, row): (usize, &CandidateRow)) -> MoleculeEntry {
+/// Headings of the columns of the objectives.
+fn headings(objectives: &[ObjectiveInfo]) -> Vec<String> {
+    let mut headings = Vec::new();
+    for objective in objectives {
+        headings.push(objective.heading());
+        if objective.unit == "hartree" {
+            headings.push("kcal/mol".to_owned());
+        }
+    }
+    headings
+}
+
+fn molecule((place, row): (usize, &CandidateRow), objectives: &[ObjectiveInfo]) -> MoleculeEntry {
     let number = |value: Option<f64>, decimals| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
+    };
+    let mut values = Vec::new();
+    for objective in objectives {
+        let value = row.value(&objective.property);
+        values.push(number(value, 6));
+        if objective.unit == "hartree" {
+            values.push(number(value.map(hartree_to_kcal_per_mol), 2));
+        }
+    }
+    let predicted = |objective: &ObjectiveInfo| match row.prediction(&objective.property) {
+        Some(Prediction { mean, std }) => format!("{mean:.6} ± {std:.6}"),
+        None => "-".into(),
     };
     MoleculeEntry {
         place,
         smiles: row.smiles.clone(),
         name: row.name.clone().unwrap_or_default(),
-        value: number(row.objective, 6),
-        kcal_mol: number(row.objective.map(hartree_to_kcal_per_mol), 2),
+        values,
         batch: match row.batch {
             0 => "source".into(),
             batch => batch.to_string(),
         },
         rank: row.rank,
-        predicted: match row.prediction() {
-            Some(Prediction { mean, std }) => format!("{mean:.6} ± {std:.6}"),
-            None => "-".into(),
-        },
+        predictions: objectives.iter().map(predicted).collect(),
     }
 }
 

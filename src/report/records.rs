@@ -20,9 +20,9 @@ use crate::task::{Event, Fact, Outcome};
 /// Fails if the database cannot be read or a file cannot be written.
 pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
     let candidates = store.candidates().await?;
-    let properties = store.properties().await?;
+    let (run, properties) = (store.run_info().await?, store.properties().await?);
     replace(run_dir, "simulation_records.jsonl", |out| {
-        export(&candidates, &properties, ExportFormat::Jsonl, out)
+        export(&candidates, &run, &properties, ExportFormat::Jsonl, out)
     })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;

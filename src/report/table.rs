@@ -7,8 +7,9 @@ use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, NamedCount, ObjectiveInfo, Summary};
 use crate::task::Prediction;
 
-/// The best molecules: SMILES, values of the objective, and where each came from.
-pub fn best_table(best: &[CandidateRow], objective: &ObjectiveInfo) -> String {
+/// The best molecules, or those of the Pareto front: SMILES, values of the objectives, and where
+/// each came from.
+pub fn best_table(best: &[CandidateRow], objectives: &[ObjectiveInfo]) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
     let is_named = best.iter().any(|row| row.name.is_some());
@@ -17,30 +18,38 @@ pub fn best_table(best: &[CandidateRow], objective: &ObjectiveInfo) -> String {
         header.push("name".to_owned());
     }
     let texts = header.len();
-    header.push(objective.heading());
-    let in_hartree = objective.unit == "hartree";
-    if in_hartree {
-        header.push("kcal/mol".to_owned());
+    for objective in objectives {
+        header.push(objective.heading());
+        if objective.unit == "hartree" {
+            header.push("kcal/mol".to_owned());
+        }
     }
-    header.extend(["batch", "rank", "predicted"].map(str::to_owned));
+    header.extend(["batch", "rank"].map(str::to_owned));
+    header.extend(objectives.iter().map(|objective| match objectives.len() {
+        1 => "predicted".to_owned(),
+        _ => format!("predicted {}", objective.label),
+    }));
     let columns = header.len();
     table.set_header(header);
     for (place, row) in (1..).zip(best) {
-        let value = row.objective.unwrap_or(f64::NAN);
         let mut cells = vec![place.to_string(), row.smiles.clone()];
         if is_named {
             cells.push(row.name.as_deref().map(short).unwrap_or_default());
         }
-        cells.push(format!("{value:.6}"));
-        if in_hartree {
-            cells.push(format!("{:.2}", hartree_to_kcal_per_mol(value)));
+        for objective in objectives {
+            let value = row.value(&objective.property).unwrap_or(f64::NAN);
+            cells.push(format!("{value:.6}"));
+            if objective.unit == "hartree" {
+                cells.push(format!("{:.2}", hartree_to_kcal_per_mol(value)));
+            }
         }
         cells.push(match row.batch {
             0 => "source".to_owned(),
             batch => batch.to_string(),
         });
         cells.push(row.rank.to_string());
-        cells.push(prediction(row));
+        let predictions = objectives.iter();
+        cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
         table.add_row(cells);
     }
     for column in (0..columns).filter(|c| !(1..texts).contains(c)) {
@@ -51,8 +60,8 @@ pub fn best_table(best: &[CandidateRow], objective: &ObjectiveInfo) -> String {
     table.trim_fmt()
 }
 
-fn prediction(row: &CandidateRow) -> String {
-    match row.prediction() {
+fn prediction(prediction: Option<Prediction>) -> String {
+    match prediction {
         Some(Prediction { mean, std }) => format!("{mean:.4} ± {std:.4}"),
         None => "-".to_owned(),
     }
@@ -134,16 +143,32 @@ pub fn status_text(
         .map(|c| format!("{} {}", c.count, c.name))
         .collect();
     lines.push(format!("tasks         {}", tasks.join(", ")));
-    lines.push(match &summary.best {
+    lines.extend(result_lines(summary));
+    lines.join("\n")
+}
+
+/// The best molecule, or the Pareto front.
+fn result_lines(summary: &Summary) -> Vec<String> {
+    let Some(objective) = summary.run.only_objective() else {
+        let volume = summary.hypervolume;
+        let volume = volume.map_or_else(String::new, |v| format!(", hypervolume {v:.6}"));
+        let front = match summary.front.len() {
+            0 => return vec!["front         none yet".to_owned()],
+            1 => "1 molecule".to_owned(),
+            count => format!("{count} molecules"),
+        };
+        let table = best_table(&summary.front, &summary.run.objectives);
+        return vec![format!("front         {front}{volume}"), table];
+    };
+    vec![match &summary.best {
         Some(best) => format!(
             "best          {}  {:.6} {}",
             named(&best.smiles, best.name.as_deref()),
             best.objective.unwrap_or(f64::NAN),
-            summary.run.objective.unit
+            objective.unit
         ),
         None => "best          none yet".to_owned(),
-    });
-    lines.join("\n")
+    }]
 }
 
 /// Returns `before` with counts such as `3 exit, 1 timeout`; an empty text if there are none.

@@ -19,13 +19,14 @@ const CHUNK: usize = 1000;
 
 /// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
 /// attempt's end is.
-const DERIVED: [(&str, &[&str]); 8] = [
+const DERIVED: [(&str, &[&str]); 9] = [
     ("tasks", &["state", "started"]),
     ("failures", &[]),
     ("free_atoms", &[]),
     ("quantities", &[]),
     ("property_values", &[]),
     ("candidates", &[]),
+    ("predictions", &[]),
     ("batches", &[]),
     ("metrics", &[]),
 ];
@@ -154,6 +155,11 @@ impl DerivedDatabase {
         // The campaign has them as well.
         let _ = sqlx::query(
             "INSERT OR IGNORE INTO main.properties SELECT name, label, unit FROM disk.properties",
+        )
+        .execute(&mut self.db)
+        .await;
+        let _ = sqlx::query(
+            "INSERT OR IGNORE INTO main.objectives SELECT place, property, highest FROM disk.objectives",
         )
         .execute(&mut self.db)
         .await;

@@ -3,7 +3,7 @@
 use sqlx::SqliteConnection;
 
 use super::write::id;
-use crate::task::{Attempt, Candidate, EndState, Failure, Record, TaskId, Usage};
+use crate::task::{Attempt, Candidate, EndState, Failure, Prediction, Record, TaskId, Usage};
 
 type Query<'q> = sqlx::query::Query<'q, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>;
 
@@ -45,15 +45,26 @@ fn queries(record: &Record, at: i64) -> Vec<Query<'_>> {
         Record::Evaluated {
             batch,
             rank,
-            property,
-            value,
-            is_objective,
-        } => vec![
-            insert_value(*batch, *rank, property, *value),
-            evaluate_candidate(is_objective.then_some(*value))
-                .bind(batch)
-                .bind(rank),
-        ],
+            values,
+            objective,
+            feasible,
+        } => {
+            let values = values.iter();
+            let insert = |(name, value): (_, &f64)| {
+                insert_value(*batch, *rank, String::as_str(name), *value)
+            };
+            let evaluated = evaluate_candidate(*objective, *feasible);
+            let evaluated = evaluated.bind(batch).bind(rank);
+            values.map(insert).chain([evaluated]).collect()
+        }
+        Record::Queued(candidate) => {
+            let predictions = candidate.predictions.iter();
+            let insert = predictions.map(|prediction| insert_prediction(candidate, prediction));
+            [insert_candidate(candidate)]
+                .into_iter()
+                .chain(insert)
+                .collect()
+        }
         _ => {
             let query = task_query(record, at).or_else(|| candidate_query(record));
             let query = query.or_else(|| batch_query(record, at));
@@ -97,11 +108,13 @@ fn task_query(record: &Record, at: i64) -> Option<Query<'_>> {
 /// Returns the statement of a record about a candidate.
 fn candidate_query(record: &Record) -> Option<Query<'_>> {
     Some(match record {
-        Record::Queued(candidate) => insert_candidate(candidate),
         Record::Evaluating { batch, rank, task } => start_evaluation(*task, *batch, *rank),
         Record::Superseded { batch, rank } => set_status("superseded", *batch, *rank),
         Record::EvaluationFailed { batch, rank, task } => fail_candidate(*task, *batch, *rank),
         Record::EvaluationCancelled { batch, rank } => cancel_candidate(*batch, *rank),
+        Record::FrontJoined { batch, rank } => set_on_front(true, *batch, *rank),
+        Record::FrontLeft { batch, rank } => set_on_front(false, *batch, *rank),
+        Record::Hypervolume { batch, rank, value } => set_hypervolume(*value, *batch, *rank),
         _ => return None,
     })
 }
@@ -221,31 +234,49 @@ fn end_task<'q>(task: TaskId, state: &'q EndState, usage: &Usage, at: i64) -> Qu
 }
 
 fn insert_candidate(candidate: &Candidate) -> Query<'_> {
-    let Candidate {
-        smiles,
-        batch,
-        rank,
-        prediction,
-        generator,
-    } = candidate;
     sqlx::query(
-        "INSERT INTO candidates (batch, rank, smiles, prediction_mean, prediction_std, generator, status) \
-         VALUES (?, ?, ?, ?, ?, ?, 'queued')",
+        "INSERT INTO candidates (batch, rank, smiles, generator, status) VALUES (?, ?, ?, ?, 'queued')",
     )
-    .bind(batch)
-    .bind(rank)
-    .bind(smiles)
-    .bind(prediction.map(|prediction| prediction.mean))
-    .bind(prediction.map(|prediction| prediction.std))
-    .bind(generator)
+    .bind(candidate.batch)
+    .bind(candidate.rank)
+    .bind(&candidate.smiles)
+    .bind(&candidate.generator)
+}
+
+fn insert_prediction<'q>(
+    candidate: &Candidate,
+    (property, prediction): (&'q String, &Prediction),
+) -> Query<'q> {
+    sqlx::query("INSERT INTO predictions (batch, rank, property, mean, std) VALUES (?, ?, ?, ?, ?)")
+        .bind(candidate.batch)
+        .bind(candidate.rank)
+        .bind(property)
+        .bind(prediction.mean)
+        .bind(prediction.std)
+}
+
+fn set_on_front(is_on_front: bool, batch: u32, rank: u32) -> Query<'static> {
+    sqlx::query("UPDATE candidates SET on_front = ? WHERE batch = ? AND rank = ?")
+        .bind(is_on_front)
+        .bind(batch)
+        .bind(rank)
+}
+
+fn set_hypervolume(value: f64, batch: u32, rank: u32) -> Query<'static> {
+    sqlx::query("UPDATE candidates SET hypervolume = ? WHERE batch = ? AND rank = ?")
+        .bind(value)
+        .bind(batch)
+        .bind(rank)
 }
 
 /// Batch and rank are to be bound yet.
-fn evaluate_candidate<'q>(objective: Option<f64>) -> Query<'q> {
+fn evaluate_candidate<'q>(objective: Option<f64>, feasible: Option<bool>) -> Query<'q> {
     sqlx::query(
-        "UPDATE candidates SET status = 'evaluated', objective = coalesce(?, objective) WHERE batch = ? AND rank = ?",
+        "UPDATE candidates SET status = 'evaluated', objective = coalesce(?, objective), \
+         feasible = coalesce(?, feasible) WHERE batch = ? AND rank = ?",
     )
     .bind(objective)
+    .bind(feasible)
 }
 
 /// Statement whose name and value are still to be bound.

@@ -6,6 +6,7 @@ mod cache;
 mod chain;
 mod derived;
 mod error;
+mod front;
 mod names;
 mod properties;
 mod read;
@@ -100,12 +101,22 @@ pub struct RunInfo {
     pub created: i64,
     /// Version of the program that created it.
     pub version: String,
-    /// Property that is optimised.
-    pub objective: ObjectiveInfo,
+    /// Properties that are optimised, in the order of the campaign.
+    pub objectives: Vec<ObjectiveInfo>,
 }
 
-/// The objective of a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+impl RunInfo {
+    /// Returns the one objective of the run; none if it has several.
+    pub fn only_objective(&self) -> Option<&ObjectiveInfo> {
+        match self.objectives.as_slice() {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+}
+
+/// An objective of a run.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
 pub struct ObjectiveInfo {
     /// Name of the property.
     pub property: String,
@@ -118,6 +129,14 @@ pub struct ObjectiveInfo {
 }
 
 impl ObjectiveInfo {
+    /// The word for the better of two values: `lowest`, `highest`.
+    pub fn superlative(&self) -> &'static str {
+        match self.highest {
+            true => "highest",
+            false => "lowest",
+        }
+    }
+
     /// Heading of a column of its values: `oxidation potential / eV`.
     pub fn heading(&self) -> String {
         match self.unit.as_str() {

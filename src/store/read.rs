@@ -50,8 +50,13 @@ pub struct Summary {
     pub failures_by_kind: Vec<NamedCount>,
     /// Failed attempts of all tasks, those that were retried included, by kind.
     pub failed_attempts_by_kind: Vec<NamedCount>,
-    /// Molecule with the lowest objective; None until one is evaluated.
+    /// The best feasible molecule; None until there is one, and with several objectives.
     pub best: Option<CandidateRow>,
+    /// Pareto front of several objectives, in the order of the first one; empty with one objective.
+    pub front: Vec<CandidateRow>,
+    /// Hypervolume of the front, in the product of the units; None while there is no reference
+    /// point.
+    pub hypervolume: Option<f64>,
 }
 
 /// A proposed molecule with its evaluation. Times are in milliseconds since the Unix epoch.
@@ -67,14 +72,18 @@ pub struct CandidateRow {
     pub smiles: String,
     /// Name in the run's source, if it has one.
     pub name: Option<String>,
-    /// Predicted mean of the objective, in its unit.
-    pub prediction_mean: Option<f64>,
-    /// Standard deviation of that prediction.
-    pub prediction_std: Option<f64>,
+    /// Predictions by property, each `[mean, standard deviation]` in its unit: a JSON object.
+    pub predictions: String,
     /// `queued`, `evaluating`, `evaluated`, `failed`, `superseded` or `cancelled`.
     pub status: String,
-    /// Value of the objective, in its unit.
+    /// Value of the objective, in its unit; None with several objectives.
     pub objective: Option<f64>,
+    /// True if it meets the constraints; None unless the campaign has some.
+    pub feasible: Option<bool>,
+    /// True on the Pareto front of several objectives.
+    pub on_front: bool,
+    /// Hypervolume of the front with the result of this candidate.
+    pub hypervolume: Option<f64>,
     /// Values of the computed properties by their names, each in its unit: a JSON object.
     pub properties: String,
     /// Quantities of all calculations by `method.quantity`, in atomic units: a JSON object.
@@ -104,10 +113,22 @@ pub struct CandidateRow {
 }
 
 impl CandidateRow {
-    /// Returns the prediction at the time of its batch; None for an initial molecule.
-    pub fn prediction(&self) -> Option<Prediction> {
-        let (mean, std) = self.prediction_mean.zip(self.prediction_std)?;
+    /// Returns the prediction of a property at the time of its batch; None for a molecule of the
+    /// source.
+    pub fn prediction(&self, property: &str) -> Option<Prediction> {
+        let [mean, std] = *self.all_predictions().get(property)?;
         Some(Prediction { mean, std })
+    }
+
+    /// Returns mean and standard deviation of each predicted property.
+    pub fn all_predictions(&self) -> BTreeMap<String, [f64; 2]> {
+        serde_json::from_str(&self.predictions).unwrap_or_default()
+    }
+
+    /// Returns the value of a property, in its unit.
+    pub fn value(&self, property: &str) -> Option<f64> {
+        let values: BTreeMap<String, f64> = serde_json::from_str(&self.properties).ok()?;
+        values.get(property).copied()
     }
 }
 
@@ -158,7 +179,9 @@ macro_rules! candidate_rows {
     ($rest:literal) => {
         concat!(
             "SELECT c.batch, c.rank, c.smiles, \
-             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.prediction_mean, c.prediction_std, c.status, c.objective, \
+             (SELECT n.name FROM names n WHERE n.smiles = c.smiles ORDER BY n.entry LIMIT 1) AS name, c.status, c.objective, c.feasible, c.on_front, c.hypervolume, \
+             iif(c.batch = 0, '{}', (SELECT json_group_object(p.property, json_array(json(printf('%!.17g', p.mean)), json(printf('%!.17g', p.std)))) \
+             FROM predictions p WHERE p.batch = c.batch AND p.rank = c.rank)) AS predictions, \
              (SELECT json_group_object(p.property, json(printf('%!.17g', p.value))) FROM property_values p WHERE p.batch = c.batch AND p.rank = c.rank) AS properties, \
              (SELECT json_group_object(coalesce(m.method || '.', '') || q.name, json(printf('%!.17g', q.value))) FROM tasks m JOIN quantities q ON q.task = m.task \
              WHERE m.smiles = c.smiles) AS quantities, t.failure, t.failure_message, \
@@ -169,6 +192,8 @@ macro_rules! candidate_rows {
         )
     };
 }
+
+pub(super) use candidate_rows;
 
 impl Store {
     /// Passes every fact of the journal with its number to `take`, in order.
@@ -224,25 +249,27 @@ impl Store {
     }
 
     async fn run(&mut self) -> Result<(RunInfo, Option<String>), StoreError> {
-        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by, objective, objective_label, objective_unit, objective_highest FROM run")
+        let row = sqlx::query("SELECT name, campaign, created, version, stopped_by FROM run")
             .fetch_one(&mut self.db)
-            .await
-            .and_then(|row| {
-                let info = RunInfo {
-                    name: row.try_get(0)?,
-                    campaign: row.try_get(1)?,
-                    created: row.try_get(2)?,
-                    version: row.try_get(3)?,
-                    objective: ObjectiveInfo {
-                        property: row.try_get(5)?,
-                        label: row.try_get(6)?,
-                        unit: row.try_get(7)?,
-                        highest: row.try_get(8)?,
-                    },
-                };
-                Ok((info, row.try_get(4)?))
-            });
-        self.reading(row)
+            .await;
+        let row = self.reading(row)?;
+        let objectives = sqlx::query_as(
+            "SELECT o.property, p.label, p.unit, o.highest FROM objectives o JOIN properties p ON p.name = o.property ORDER BY o.place",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        let objectives: Vec<ObjectiveInfo> = self.reading(objectives)?;
+        let info = || -> Result<_, sqlx::Error> {
+            let info = RunInfo {
+                name: row.try_get(0)?,
+                campaign: row.try_get(1)?,
+                created: row.try_get(2)?,
+                version: row.try_get(3)?,
+                objectives,
+            };
+            Ok((info, row.try_get(4)?))
+        };
+        self.reading(info())
     }
 
     /// Returns the run as a whole.
@@ -252,8 +279,13 @@ impl Store {
     /// Fails if the database cannot be read.
     pub async fn summary(&mut self) -> Result<Summary, StoreError> {
         let (run, stopped_by) = self.run().await?;
-        let best = self.best(1, run.objective.highest).await?.pop();
+        let best = match run.only_objective().map(|objective| objective.highest) {
+            Some(highest) => self.best(1, highest).await?.pop(),
+            None => None,
+        };
         Ok(Summary {
+            front: self.front(&run.objectives).await?,
+            hypervolume: self.hypervolume().await?,
             run,
             stopped_by,
             counts: self.counts().await?,
@@ -323,7 +355,7 @@ impl Store {
         self.reading(row)
     }
 
-    /// The `n` best molecules; `highest` if high values of the objective are better.
+    /// The `n` best feasible molecules; `highest` if high values of the objective are better.
     ///
     /// # Errors
     ///
@@ -331,10 +363,10 @@ impl Store {
     pub async fn best(&mut self, n: u32, highest: bool) -> Result<Vec<CandidateRow>, StoreError> {
         let query = match highest {
             false => candidate_rows!(
-                "WHERE c.objective IS NOT NULL ORDER BY c.objective, c.batch, c.rank LIMIT ?"
+                "WHERE c.objective IS NOT NULL AND c.feasible IS NOT 0 ORDER BY c.objective, c.batch, c.rank LIMIT ?"
             ),
             true => candidate_rows!(
-                "WHERE c.objective IS NOT NULL ORDER BY c.objective DESC, c.batch, c.rank LIMIT ?"
+                "WHERE c.objective IS NOT NULL AND c.feasible IS NOT 0 ORDER BY c.objective DESC, c.batch, c.rank LIMIT ?"
             ),
         };
         let rows = sqlx::query_as(query).bind(n).fetch_all(&mut self.db).await;

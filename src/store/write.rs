@@ -104,23 +104,41 @@ impl Commit {
 }
 
 impl Store {
-    /// Inserts the only row of the table `run`, unless it is there.
+    /// Inserts the only row of the table `run` and those of its objectives, unless they are there.
     pub(super) async fn insert_run(&mut self, info: &RunInfo) -> Result<(), StoreError> {
-        let insert = sqlx::query(
-            "INSERT OR IGNORE INTO run (only, name, campaign, created, version, objective, objective_label, \
-             objective_unit, objective_highest) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)",
-        )
-        .bind(&info.name)
-        .bind(&info.campaign)
-        .bind(info.created)
-        .bind(&info.version)
-        .bind(&info.objective.property)
-        .bind(&info.objective.label)
-        .bind(&info.objective.unit)
-        .bind(info.objective.highest)
-        .execute(&mut self.db)
-        .await;
-        self.writing(insert.map(drop))
+        let inserted = async {
+            let mut tx = self.db.begin().await?;
+            sqlx::query(
+                "INSERT OR IGNORE INTO run (only, name, campaign, created, version) VALUES (1, ?, ?, ?, ?)",
+            )
+            .bind(&info.name)
+            .bind(&info.campaign)
+            .bind(info.created)
+            .bind(&info.version)
+            .execute(&mut *tx)
+            .await?;
+            for (place, objective) in (1i64..).zip(&info.objectives) {
+                sqlx::query(
+                    "INSERT OR IGNORE INTO objectives (place, property, highest) VALUES (?, ?, ?)",
+                )
+                .bind(place)
+                .bind(&objective.property)
+                .bind(objective.highest)
+                .execute(&mut *tx)
+                .await?;
+                sqlx::query(
+                    "INSERT OR IGNORE INTO properties (name, label, unit) VALUES (?, ?, ?)",
+                )
+                .bind(&objective.property)
+                .bind(&objective.label)
+                .bind(&objective.unit)
+                .execute(&mut *tx)
+                .await?;
+            }
+            tx.commit().await
+        };
+        let inserted = inserted.await;
+        self.writing(inserted)
     }
 
     /// Writes all of `commit` or nothing of it; on success it is on the disk.

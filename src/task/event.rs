@@ -151,9 +151,14 @@ pub enum Outcome {
 pub struct RankedCandidate {
     /// Canonical SMILES.
     pub smiles: String,
-    /// Mean and standard deviation of the prediction, in the unit of the objective.
+    /// Mean and standard deviation of the predicted cost of the first target, an objective, in its
+    /// unit.
     #[serde(flatten)]
     pub prediction: Prediction,
+    /// The same of the further targets of the surrogate: objectives, properties of constraints, and
+    /// cheaper levels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub further: Vec<Prediction>,
     /// Place, among the generators of the `screen` stage, of the one that proposed it.
     #[serde(default, skip_serializing_if = "is_first")]
     pub generator: usize,

@@ -13,8 +13,8 @@ pub struct Candidate {
     pub batch: u32,
     /// Its place in the batch; 0 is the best.
     pub rank: u32,
-    /// Predicted value of the objective; none for a molecule of the source.
-    pub prediction: Option<Prediction>,
+    /// Predicted values by property, each in its unit; none for a molecule of the source.
+    pub predictions: BTreeMap<String, Prediction>,
     /// The `generate` stage that proposed it; none for a molecule of the source.
     pub generator: Option<String>,
 }
@@ -101,18 +101,42 @@ pub enum Record {
         /// The task.
         task: TaskId,
     },
-    /// A property of a candidate is known.
+    /// The properties that a stage computes of a candidate are known.
     Evaluated {
         /// Batch of the candidate.
         batch: u32,
         /// Its place in the batch.
         rank: u32,
-        /// Name of the property.
-        property: String,
-        /// In the unit of the property.
+        /// By property, each in its unit.
+        values: BTreeMap<String, f64>,
+        /// Value of the objective, if it is among them and the campaign has no other.
+        objective: Option<f64>,
+        /// True if it meets the constraints; none if the campaign has none, or the stage does not
+        /// compute all objectives.
+        feasible: Option<bool>,
+    },
+    /// A candidate is on the Pareto front.
+    FrontJoined {
+        /// Batch of the candidate.
+        batch: u32,
+        /// Its place in the batch.
+        rank: u32,
+    },
+    /// A candidate is on the Pareto front no longer: another one dominates it.
+    FrontLeft {
+        /// Batch of the candidate.
+        batch: u32,
+        /// Its place in the batch.
+        rank: u32,
+    },
+    /// The hypervolume of the Pareto front with the result of a candidate.
+    Hypervolume {
+        /// Batch of the candidate.
+        batch: u32,
+        /// Its place in the batch.
+        rank: u32,
+        /// In the product of the units of the objectives.
         value: f64,
-        /// True if the property is the objective.
-        is_objective: bool,
     },
     /// A calculation of a candidate failed for good.
     EvaluationFailed {

@@ -14,6 +14,10 @@ use crate::task::RankedCandidate;
 pub struct ExpectedImprovement {}
 
 impl Acquisition for ExpectedImprovement {
+    fn ranks_several(&self) -> bool {
+        false
+    }
+
     fn scores(
         &self,
         candidates: &[RankedCandidate],

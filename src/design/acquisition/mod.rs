@@ -2,6 +2,7 @@
 
 mod confidence_bound;
 mod expected_improvement;
+mod front;
 mod greedy;
 
 use std::cmp::Ordering;
@@ -12,6 +13,7 @@ use crate::task::RankedCandidate;
 
 pub use confidence_bound::LowerConfidenceBound;
 pub use expected_improvement::ExpectedImprovement;
+pub use front::{CostFront, rank_by_hypervolume};
 pub use greedy::Greedy;
 
 engines! {
@@ -32,6 +34,12 @@ pub trait Acquisition {
     /// Problems of the settings beyond the ranges in their schema.
     fn faults(&self) -> Vec<RangeFault> {
         Vec::new()
+    }
+
+    /// Returns true if it ranks by several objectives too: its scores, one objective at a time, are
+    /// then costs of which the hypervolume is taken.
+    fn ranks_several(&self) -> bool {
+        true
     }
 
     /// Score of each candidate, in order; lower is better. `incumbent`: the lowest cost so far, in

@@ -40,8 +40,8 @@ pub struct CachedMolecule {
     pub smiles: String,
     molecule: Molecule,
     observation: StateObservation,
-    /// Predicted cost, computed when it is first needed.
-    predicted: OnceCell<f64>,
+    /// Standardised gain of the predicted costs, computed when it is first needed.
+    gain: OnceCell<f64>,
 }
 
 /// Molecules of this call by canonical SMILES, and the neighbours of those that the agent visited.
@@ -105,17 +105,19 @@ impl AgentEnvironment for MoleculeEnvironment {
     }
 
     /// Distance of the predicted cost below the mean of the observations, in their standard
-    /// deviations: rewards have the same scale for every property.
+    /// deviations, of several objectives the mean: rewards have the same scale for every property.
     fn reward(&mut self, state: &State) -> Result<f64, DesignError> {
         let Some(cached) = state else {
             return Ok(0.0);
         };
-        let cost = match cached.predicted.get() {
-            Some(cost) => *cost,
-            None => self.model.predict(&[&cached.molecule])?[0].mean,
+        let gain = match cached.gain.get() {
+            Some(gain) => *gain,
+            None => {
+                let costs = self.model.predict(&[&cached.molecule])?;
+                self.model.standardised_gain(&costs[0])
+            }
         };
-        let cost = *cached.predicted.get_or_init(|| cost);
-        Ok(self.model.standardised_gain(cost))
+        Ok(*cached.gain.get_or_init(|| gain))
     }
 }
 
@@ -134,7 +136,7 @@ impl MoleculeCache {
                     molecule.morgan_bits(radius, bits)
                 }),
                 molecule,
-                predicted: OnceCell::new(),
+                gain: OnceCell::new(),
             })
         });
         Rc::clone(cached)

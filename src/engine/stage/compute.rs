@@ -1,22 +1,25 @@
-//! Stages that compute a property of molecules: of the source, of a queue, or of another stage.
+//! Stages that compute properties of molecules: of the source, of a queue, or of another stage.
 
-use std::collections::{BTreeSet, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashSet, VecDeque};
 
+use super::results::RankedResults;
 use crate::config::campaign::Schedule;
 use crate::engine::calculations::Evaluated;
 use crate::engine::{Engine, EngineStep};
-use crate::plan::{MoleculeSource, StageKind};
+use crate::plan::{MoleculeSource, Plan, RankedProperty, RecipeNode, StageKind};
 use crate::task::{Candidate, Record, StoppedBy, TaskId};
 
 /// Molecules of a list that are kept submitted at once, unless the campaign says how many: enough
 /// for any site, and few enough for the memory of a long list.
 const WINDOW: usize = 1000;
 
-/// State of a stage that computes a property.
+/// State of a stage that computes properties.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::engine) struct ComputeStage {
-    /// Name of the property.
-    pub property: String,
+    /// Names of the properties.
+    pub properties: Vec<String>,
+    /// The calculations that they need.
+    pub recipe: Vec<RecipeNode>,
     has_begun: bool,
     is_complete: bool,
     /// Molecules of a list that are not submitted yet.
@@ -33,44 +36,19 @@ pub(in crate::engine) struct ComputeStage {
     again: VecDeque<String>,
     /// Evaluations that it began, without those that were cancelled.
     begun: usize,
-    /// Evaluated molecules, the best first.
-    results: BTreeSet<RankedResult>,
+    /// Evaluated molecules.
+    results: RankedResults,
     /// Molecules that this stage has taken from another one.
     promoted: HashSet<String>,
-    /// Results of that one when it last took some.
-    chosen_from: usize,
-}
-
-/// A result of a stage, ordered by cost; ties go to the task submitted first.
-#[derive(Clone, Debug, PartialEq)]
-struct RankedResult {
-    cost: f64,
-    task: TaskId,
-    smiles: String,
-}
-
-impl Eq for RankedResult {}
-
-impl Ord for RankedResult {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        let by_cost = self.cost.total_cmp(&other.cost);
-        let by_task = || self.task.cmp(&other.task);
-        by_cost
-            .then_with(by_task)
-            .then_with(|| self.smiles.cmp(&other.smiles))
-    }
-}
-
-impl PartialOrd for RankedResult {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
+    /// Results of the other stage when it last took some.
+    results_seen: usize,
 }
 
 impl ComputeStage {
-    pub fn new(property: &str) -> Self {
+    pub fn new(plan: &Plan, properties: &[String], ranking: &[RankedProperty]) -> Self {
         Self {
-            property: property.to_owned(),
+            recipe: plan.recipe(properties),
+            properties: properties.to_vec(),
             has_begun: false,
             is_complete: false,
             waiting: VecDeque::new(),
@@ -80,23 +58,23 @@ impl ComputeStage {
             without_atoms: Vec::new(),
             again: VecDeque::new(),
             begun: 0,
-            results: BTreeSet::new(),
+            results: RankedResults::new(ranking),
             promoted: HashSet::new(),
-            chosen_from: 0,
+            results_seen: 0,
         }
     }
 
-    /// Records the end of an evaluation; `cost` of an evaluated molecule.
+    /// Records the end of an evaluation.
     pub fn evaluation_ended(
         &mut self,
         smiles: &str,
         task: TaskId,
-        result: Evaluated,
-        cost: Option<f64>,
+        result: &Evaluated,
+        is_feasible: bool,
     ) {
         self.in_flight -= 1;
         match result {
-            Evaluated::Value(_) => {}
+            Evaluated::Values(values) => self.results.add(smiles, task, values, is_feasible),
             Evaluated::Failed(_) => self.failed += 1,
             Evaluated::WithoutAtom(_) => {
                 self.failed += 1;
@@ -106,10 +84,6 @@ impl ComputeStage {
                 self.begun = self.begun.saturating_sub(1);
                 self.again.push_back(smiles.to_owned());
             }
-        }
-        if let Some(cost) = cost {
-            let smiles = smiles.to_owned();
-            self.results.insert(RankedResult { cost, task, smiles });
         }
     }
 
@@ -188,12 +162,6 @@ impl ComputeStage {
         self.ended() + self.asked_for + usize::from(self.has_begun) + usize::from(self.is_complete)
     }
 
-    /// The best `count` molecules so far, the best first.
-    fn best(&self, count: usize) -> impl Iterator<Item = &String> {
-        let best = self.results.iter().take(count);
-        best.map(|result| &result.smiles)
-    }
-
     fn add(&mut self, molecules: Vec<String>) {
         self.asked_for += molecules.len();
         self.waiting.extend(molecules);
@@ -249,7 +217,7 @@ impl Engine {
         let list = match molecules {
             MoleculeSource::Best { count, of } => self.stages[*of]
                 .compute()
-                .map(|stage| stage.best(*count).cloned().collect())
+                .map(|stage| stage.results.best(*count))
                 .unwrap_or_default(),
             _ => self
                 .drawn
@@ -292,20 +260,18 @@ impl Engine {
         let Some(source) = self.stages[of].compute().filter(|_| is_between_batches) else {
             return;
         };
-        let count = (share * source.results.len() as f64).ceil() as usize;
+        let results = source.results.len();
+        let count = (share * results as f64).ceil() as usize;
         let Some(stage) = self.stages[place].compute() else {
             return;
         };
-        let seen = source.results.len();
-        // Without new results there are no new ones among the best.
-        if stage.chosen_from == seen {
+        if stage.results_seen == results {
             return;
         }
-        let best = source.best(count);
-        let new = best.filter(|smiles| !stage.promoted.contains(*smiles));
-        let new: Vec<String> = new.cloned().collect();
+        let mut new = source.results.best(count);
+        new.retain(|smiles| !stage.promoted.contains(smiles));
         if let Some(stage) = self.stages[place].compute_mut() {
-            stage.chosen_from = seen;
+            stage.results_seen = results;
             stage.promoted.extend(new.iter().cloned());
         }
         self.give(place, new);
@@ -372,12 +338,12 @@ impl Engine {
         self.evaluate(place, candidate, step);
     }
 
-    /// Returns true if evaluations of a stage count against `stop.evaluations`: those of the
-    /// objective, in a loop if there are loops.
+    /// Returns true if evaluations of a stage count against `stop.evaluations`: those of all
+    /// objectives, in a loop if there are loops.
     pub(in crate::engine) fn is_counted(&self, place: usize) -> bool {
-        let property = self.stages[place].compute().map(|stage| &stage.property);
-        let is_searched = self.plan.stages[place].in_loop.is_some() || !self.plan.has_loops();
-        is_searched && property == Some(&self.plan.objective.property)
+        let stage = &self.plan.stages[place];
+        let is_searched = stage.in_loop.is_some() || !self.plan.has_loops();
+        is_searched && self.plan.computes_objectives(stage)
     }
 
     fn may_evaluate(&self, place: usize) -> bool {
@@ -409,7 +375,7 @@ impl Engine {
             smiles,
             batch,
             rank,
-            prediction: None,
+            predictions: BTreeMap::new(),
             generator: None,
         };
         if known.is_none() {

@@ -3,6 +3,7 @@
 
 mod compute;
 mod generate;
+mod results;
 mod screen;
 mod shares;
 mod train;
@@ -52,7 +53,11 @@ impl Turn {
 impl Stage {
     pub fn new(plan: &Plan, planned: &PlannedStage) -> Self {
         match &planned.kind {
-            StageKind::Compute { property, .. } => Self::Compute(ComputeStage::new(property)),
+            StageKind::Compute {
+                properties,
+                ranking,
+                ..
+            } => Self::Compute(ComputeStage::new(plan, properties, ranking)),
             StageKind::Train { .. } => Self::Train(TrainStage::default()),
             StageKind::Generate { .. } => Self::Generate(GenerateStage::default()),
             StageKind::Screen {

@@ -7,8 +7,8 @@ use super::shares::GeneratorShares;
 use crate::config::campaign::Schedule;
 use crate::engine::tasks::Work;
 use crate::engine::{CandidateQueue, Engine, EngineStep};
-use crate::plan::{MoleculeSource, Plan, StageKind};
-use crate::task::{Candidate, FileRef, Metrics, Outcome, RankedCandidate, Record};
+use crate::plan::{MoleculeSource, Plan, StageKind, Target};
+use crate::task::{Candidate, FileRef, Metrics, Outcome, Prediction, RankedCandidate, Record};
 
 /// State of a stage that screens.
 #[derive(Clone, Debug, PartialEq)]
@@ -76,17 +76,19 @@ impl Engine {
         let Some(model) = self.model_of(*model).filter(|_| !candidates.is_empty()) else {
             return false;
         };
-        let direction = self.direction();
-        let incumbent = self
-            .incumbent
-            .as_ref()
-            .map(|best| direction.cost(best.value));
+        let is_constrained = !self.plan.constraints.is_empty();
         let work = Work::Screen {
             stage: place,
             model,
             candidates,
-            incumbent,
-            most: self.known.len() + self.selected_in_a_round(),
+            incumbent: self.incumbent.as_ref().and_then(|_| self.merit()),
+            front: self.front.costs(),
+            reference: self.front.reference().cloned().unwrap_or_default(),
+            // What is predicted to be infeasible may stand in front of all that is needed.
+            most: match is_constrained {
+                true => usize::MAX,
+                false => self.known.len() + self.selected_in_a_round(),
+            },
         };
         self.submit_turn(place, work, step);
         true
@@ -108,13 +110,40 @@ impl Engine {
         place: usize,
         answer: Option<&Outcome>,
     ) -> bool {
-        match (answer, self.stages[place].screen_mut()) {
-            (Some(Outcome::Screened { ranked }), Some(screen)) => {
-                screen.ranked.clone_from(ranked);
-                true
-            }
-            _ => false,
+        let Some(Outcome::Screened { ranked }) = answer else {
+            return false;
+        };
+        let ranked = self.feasible_first(place, ranked.clone());
+        let Some(screen) = self.stages[place].screen_mut() else {
+            return false;
+        };
+        screen.ranked = ranked;
+        true
+    }
+
+    /// The targets that the model of the `screen` stage at `place` predicts.
+    pub(in crate::engine) fn targets_of_screen(&self, place: usize) -> &[Target] {
+        match self.plan.stages[place].kind {
+            StageKind::Screen { model, .. } => self.plan.targets(model),
+            _ => &[],
         }
+    }
+
+    /// Predicted values of a candidate of the `screen` stage at `place` by property, each in its
+    /// unit.
+    pub(in crate::engine) fn predicted_values(
+        &self,
+        place: usize,
+        candidate: &RankedCandidate,
+    ) -> Vec<(String, Prediction)> {
+        let predictions = [candidate.prediction].into_iter();
+        let predictions = predictions.chain(candidate.further.iter().copied());
+        let targets = self.targets_of_screen(place).iter().zip(predictions);
+        let values = targets.map(|(target, cost)| {
+            let value = target.direction.prediction(cost);
+            (target.property.clone(), value)
+        });
+        values.collect()
     }
 
     /// Selects the best new molecules of a `screen` stage and puts them into its queue as the next
@@ -185,10 +214,10 @@ impl Engine {
             _ => None,
         };
         Candidate {
+            predictions: self.predicted_values(place, &ranked).into_iter().collect(),
             smiles: ranked.smiles,
             batch,
             rank,
-            prediction: Some(self.direction().prediction(ranked.prediction)),
             generator: generator.map(|place| self.plan.stages[*place].name.clone()),
         }
     }
@@ -196,10 +225,10 @@ impl Engine {
     /// Moves the shares of the generators of each `screen` stage by the results that the present
     /// round learns from, and records them.
     pub(in crate::engine) fn move_shares(&mut self, step: &mut EngineStep) {
-        let direction = self.direction();
-        let results = self.evaluated.iter().take(self.round.observations());
-        let costs: Vec<(&str, f64)> = results
-            .map(|molecule| (molecule.smiles.as_str(), direction.cost(molecule.value)))
+        let results = self.evaluated.iter().take(self.round.evaluated());
+        let scores = self.scores(self.round.evaluated());
+        let costs: Vec<(&str, f64)> = (results.map(|molecule| molecule.smiles.as_str()))
+            .zip(scores)
             .collect();
         let batches: Vec<u32> = self.batches().collect();
         let screens = self.plan.stages.iter().zip(&mut self.stages);

@@ -1,0 +1,110 @@
+//! Charts of several objectives: the Pareto front, and its hypervolume.
+
+use super::axis::Axis;
+use super::chart::{Chart, ChartLayer, Mark};
+use super::figures::{TITLED, WIDTH, layer};
+use crate::store::{CandidateRow, ObjectiveInfo};
+
+/// Values of the two objectives of every evaluated molecule, and the front; none unless there are
+/// two objectives.
+pub fn front(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Option<String> {
+    let [first, second] = objectives else {
+        return None;
+    };
+    let point = |row: &CandidateRow| {
+        let (x, y) = (row.value(&first.property)?, row.value(&second.property)?);
+        Some((x, y))
+    };
+    let (mut initial, mut searched, mut infeasible) = (Vec::new(), Vec::new(), Vec::new());
+    let mut members: Vec<((f64, f64), String)> = Vec::new();
+    for row in evaluated {
+        let Some(at) = point(row) else { continue };
+        match (row.feasible, row.batch) {
+            (Some(false), _) => infeasible.push(at),
+            (_, 0) => initial.push(at),
+            _ => searched.push(at),
+        }
+        if row.on_front {
+            let name = row.name.iter().map(|name| format!("{name}\n"));
+            let name: String = name.collect();
+            let title = format!(
+                "{name}{}\n{:.6} {}, {:.6} {}",
+                row.smiles, at.0, first.unit, at.1, second.unit
+            );
+            members.push((at, title));
+        }
+    }
+    members.sort_by(|a, b| a.0.0.total_cmp(&b.0.0).then(a.0.1.total_cmp(&b.0.1)));
+    let all = || initial.iter().chain(&searched).chain(&infeasible);
+    let (x, y) = (
+        Axis::around(&first.heading(), all().map(|point| point.0)),
+        Axis::around(&second.heading(), all().map(|point| point.1)),
+    );
+    let border = border(&members, !first.highest);
+    let (mut points, mut titles): (Vec<_>, Vec<_>) = members.into_iter().unzip();
+    points.truncate(TITLED);
+    titles.truncate(TITLED);
+    let chart = Chart {
+        title: "Values of the two objectives, and the Pareto front",
+        width: WIDTH,
+        height: 460,
+        x,
+        y,
+        layers: vec![
+            layer("Pareto front", "best", Mark::Line, border),
+            ChartLayer {
+                name: None,
+                titles,
+                ..layer("", "best", Mark::Dot, points)
+            },
+            layer("of the source", "initial", Mark::Dot, initial),
+            layer("proposed", "searched", Mark::Dot, searched),
+            layer("infeasible", "failed", Mark::Cross, infeasible),
+        ],
+    };
+    Some(chart.svg())
+}
+
+/// Border of what a front dominates, in order of x: from a member to the next along the objective in
+/// which that one is worse.
+fn border(members: &[((f64, f64), String)], first_is_lowered: bool) -> Vec<(f64, f64)> {
+    let mut border = Vec::new();
+    for ((x, y), _) in members {
+        if let Some((before_x, before_y)) = border.last().copied() {
+            border.push(match first_is_lowered {
+                // The next is worse in x: what the one before dominates reaches to its x.
+                true => (*x, before_y),
+                false => (before_x, *y),
+            });
+        }
+        border.push((*x, *y));
+    }
+    border
+}
+
+/// The hypervolume after every evaluation since there was a reference point; none before.
+pub fn hypervolume(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Option<String> {
+    let numbered = (1..).zip(evaluated);
+    let points: Vec<(f64, f64)> = numbered
+        .filter_map(|(n, row)| Some((f64::from(n), row.hypervolume?)))
+        .collect();
+    let largest = points.iter().map(|point| point.1);
+    let units: Vec<&str> = objectives.iter().map(|o| o.unit.as_str()).collect();
+    let units: Vec<&str> = units.into_iter().filter(|unit| !unit.is_empty()).collect();
+    let label = match units.is_empty() {
+        true => "hypervolume".to_owned(),
+        false => format!("hypervolume / ({})", units.join(" ")),
+    };
+    let chart = Chart {
+        title: "Hypervolume of the Pareto front",
+        width: WIDTH,
+        height: 240,
+        x: Axis::counting(
+            "evaluations, in the order in which they ended",
+            evaluated.len(),
+        ),
+        y: Axis::around(&label, largest.chain([0.0])),
+        layers: vec![layer("hypervolume", "best", Mark::Line, points.clone())],
+    };
+    (!points.is_empty()).then(|| chart.svg())
+}
