@@ -10,6 +10,7 @@ pub mod task;
 mod text;
 
 pub mod property;
+pub mod python;
 pub mod scheduler;
 pub mod simulate;
 

@@ -22,7 +22,7 @@ use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
 use super::settings_changes::SettingsChanges;
-use super::{audit, cache, report_page, requirements, run_dir, signals};
+use super::{audit, cache, functions, report_page, requirements, run_dir, signals};
 use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
 use crate::config::site::Submit;
@@ -89,6 +89,7 @@ impl LockedRun {
         run_dir::refuse_first_version(&dir).await?;
         let lock = run_dir::lock(&dir)?;
         let (loaded, plan) = requirements::programs(run_dir::load(&dir, notify).await?)?;
+        functions::load(&loaded, &plan)?;
         Ok(Self {
             dir,
             _lock: lock,

@@ -9,7 +9,7 @@ use super::{CampaignArguments, ExitStatus, OutputArguments, outcome, wait};
 use crate::app::error::CommandError;
 use crate::app::remote_hosts::RemoteHosts;
 use crate::app::session::{LockedRun, RunOptions};
-use crate::app::{allocation, requirements, run_dir};
+use crate::app::{allocation, functions, requirements, run_dir};
 
 #[derive(Args)]
 pub(super) struct RunArguments {
@@ -39,6 +39,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitStatus, CommandError> 
             .map_err(|e| CommandError::new(format!("`--cache {}`: {e}", cache.display())))?;
         loaded.campaign.cache = Some(path.display().to_string());
     }
+    functions::load(&loaded, &plan)?;
     allocation::shares(&loaded.site)?;
     let mut hosts = RemoteHosts::connect(&loaded.site, false)?;
     hosts.check_schedulers(&loaded)?;

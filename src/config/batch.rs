@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
-use super::memory::Amount;
+use crate::text::memory::Amount;
 use super::site::{PartitionConfig, Site};
 use crate::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
 

@@ -90,5 +90,7 @@ impl ResultCache {
 }
 
 fn is_sound(simulation: &SimResult) -> bool {
-    simulation.total_energy_hartree.is_finite() && !simulation.geometry.atoms.is_empty()
+    let mut quantities = simulation.all_quantities().into_values();
+    let geometry = simulation.geometry.as_ref();
+    quantities.all(f64::is_finite) && geometry.is_none_or(|geometry| !geometry.atoms.is_empty())
 }

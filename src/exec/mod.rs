@@ -5,6 +5,7 @@ pub(crate) mod allocation;
 mod child;
 pub mod cores;
 pub mod gpus;
+mod interpreter;
 mod job;
 mod job_wrapper;
 pub mod jobs;
@@ -22,13 +23,17 @@ pub(crate) mod submission;
 pub mod transport;
 mod verdict;
 
+pub(crate) use interpreter::{Interpreter, InterpreterError};
 pub use job::{Adoption, Job, JobEvent, Report, Termination};
 pub(crate) use job_wrapper::{discard, own_nodes, run_job};
 pub(crate) use launch::now;
 pub(crate) use launcher::{HOSTS, placed_by};
 pub use launcher::{LauncherError, render};
 pub use local::LocalExecutor;
-pub(crate) use process::{ProcessEnvironment, find_clients, peak_memory_kib};
+use process::CLIENT;
+pub(crate) use process::{
+    ProcessEnvironment, find_clients, peak_memory_kib, redirect_stderr,
+};
 pub(crate) use program::{PROGRAM_ERR, on_path, version};
 pub use program::{ProgramError, ProgramOutput, run};
 pub use scratch::Scratch;

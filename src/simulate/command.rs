@@ -11,11 +11,10 @@ use serde_json::{Value, json};
 
 use super::program_error::error_sentence;
 use super::{
-    ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, default_conformers,
+    ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, charge_and_multiplicity,
+    default_conformers, embed_timeout,
 };
-use super::{
-    EMBED_TIMEOUT, MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement,
-};
+use super::{MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement};
 use super::{electrons, require_same_bonds};
 use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
 use crate::chem::{Geometry, Molecule};
@@ -55,6 +54,10 @@ pub struct CommandEngine {
     /// Number of cores for each process, passed as `OMP_NUM_THREADS`.
     #[serde(default = "one")]
     pub cores_per_rank: NonZeroUsize,
+    /// False for a program that needs no geometry of the molecule: none is made, which takes no
+    /// time.
+    #[serde(default = "needed")]
+    pub geometry: bool,
     /// Number of embeddings of a molecule, each relaxed with MMFF94; the conformer with the lowest
     /// GFN2-xTB energy is used. With the default, 98.5 % of 200 molecules of QM9 are within 0.001
     /// hartree of the lowest.
@@ -71,8 +74,8 @@ fn one() -> NonZeroUsize {
     NonZeroUsize::MIN
 }
 
-fn embed_timeout() -> NonZeroU32 {
-    EMBED_TIMEOUT
+fn needed() -> bool {
+    true
 }
 
 /// Unit of energy.
@@ -139,7 +142,11 @@ impl Simulator for CommandEngine {
 
     /// The program may return a geometry, which is then of the declared level.
     fn relaxes(&self) -> bool {
-        true
+        self.geometry
+    }
+
+    fn takes_geometries(&self) -> bool {
+        self.geometry
     }
 
     fn ranks(&self) -> Option<Ranks> {
@@ -161,17 +168,31 @@ impl Simulator for CommandEngine {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
-        let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
-        let input = json!({
-            "smiles": request.smiles,
-            "charge": 0,
-            "unit": self.unit,
-            "multiplicity": prepared.multiplicity(),
-            "geometry": prepared.geometry,
-            "geometry_xyz": prepared.geometry.to_xyz(&request.smiles),
-            "geometry_level": prepared.level,
-            "settings": self.settings,
-        });
+        let input = match self.geometry {
+            true => {
+                let prepared = PreparedMolecule::new(request, NAME, self.conformer_search())?;
+                json!({
+                    "smiles": request.smiles,
+                    "charge": 0,
+                    "unit": self.unit,
+                    "multiplicity": prepared.multiplicity(),
+                    "geometry": prepared.geometry,
+                    "geometry_xyz": prepared.geometry.to_xyz(&request.smiles),
+                    "geometry_level": prepared.level,
+                    "settings": self.settings,
+                })
+            }
+            false => {
+                let (charge, multiplicity) = charge_and_multiplicity(&request.smiles)?;
+                json!({
+                    "smiles": request.smiles,
+                    "charge": charge,
+                    "unit": self.unit,
+                    "multiplicity": multiplicity,
+                    "settings": self.settings,
+                })
+            }
+        };
         let word = |word: &String| word.replace("{input}", INPUT).replace("{output}", OUTPUT);
         Ok(PreparedSimulation::Program(Program {
             parallel: self.parallel,
@@ -189,9 +210,19 @@ impl Simulator for CommandEngine {
         require_success(program, outputs)?;
         let output = self.read_output(program, outputs)?;
         let molecule = Molecule::parse(&request.smiles)?;
-        let input = CommandInput::read(outputs)?;
-        let geometry = resulting_geometry(program, request, input, output.geometry)?;
-        require_same_bonds(&molecule, &geometry, program)?;
+        let geometry = match (self.geometry, output.geometry) {
+            (true, returned) => {
+                let input = CommandInput::read(outputs)?;
+                let geometry = resulting_geometry(program, request, input, returned)?;
+                require_same_bonds(&molecule, &geometry, program)?;
+                Some(geometry)
+            }
+            (false, None) => None,
+            (false, Some(_)) => {
+                let problem = "`geometry` is there, but the campaign says `geometry: false`";
+                return Err(unreadable(program, problem));
+            }
+        };
         if !output.energy.is_finite() {
             return Err(unreadable(program, "`energy` is not finite"));
         }
@@ -199,7 +230,7 @@ impl Simulator for CommandEngine {
         electrons::require_possible(program, &molecule, energy)?;
         Ok(SimResult {
             quantities: Default::default(),
-            total_energy_hartree: energy,
+            total_energy_hartree: Some(energy),
             engine: NAME.to_owned(),
             version: output.version.unwrap_or_else(|| program.to_owned()),
             level_of_theory: self.level.clone(),

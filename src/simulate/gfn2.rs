@@ -69,11 +69,11 @@ impl Simulator for Gfn2 {
         };
         Ok(PreparedSimulation::Done(SimResult {
             quantities: Default::default(),
-            total_energy_hartree: lowest.energy_hartree,
+            total_energy_hartree: Some(lowest.energy_hartree),
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
             level_of_theory: LEVEL.to_owned(),
-            geometry: lowest.geometry,
+            geometry: Some(lowest.geometry),
         }))
     }
 
@@ -111,11 +111,13 @@ pub(super) fn free_atom(
     free_atom_spin(molecule, symbol)?;
     Ok(SimResult {
         quantities: Default::default(),
-        total_energy_hartree: atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
+        total_energy_hartree: Some(
+            atoms::gfn2_energy(symbol).ok_or_else(|| no_parameters(symbol))?,
+        ),
         engine: engine.to_owned(),
         version: VERSION.to_owned(),
         level_of_theory: level.to_owned(),
-        geometry: atom_at_origin(symbol),
+        geometry: Some(atom_at_origin(symbol)),
     })
 }
 

@@ -12,6 +12,7 @@ mod gfn2;
 mod key;
 mod nwchem;
 mod program_error;
+mod python;
 mod qcengine;
 mod vibrations;
 mod words;
@@ -24,6 +25,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 pub use atoms::atomic_reference_smiles;
 pub(crate) use atoms::ground_state_unpaired_electrons;
@@ -36,6 +38,7 @@ pub(crate) use gfn2::VERSION as LIBRARIES;
 pub(crate) use key::key_parts;
 pub use nwchem::{Functions, Nwchem, NwchemTask};
 pub(crate) use program_error::without_backtrace;
+pub use python::PythonEngine;
 pub use qcengine::Qcengine;
 pub(crate) use words::WORD_FORMAT;
 pub use words::Words;
@@ -43,6 +46,7 @@ pub use xtb::{Xtb, XtbSolvent, XtbTask};
 
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
 use crate::property::{Dimension, ENERGY, Quantities, built_in};
+use crate::python::PythonFunction;
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
 /// Request for the energy of one molecule, or of a free atom.
@@ -91,8 +95,9 @@ pub struct RelaxedGeometry {
 /// Result of an engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SimResult {
-    /// Total energy in hartree.
-    pub total_energy_hartree: f64,
+    /// Total energy in hartree; None if the method returns none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_energy_hartree: Option<f64>,
     /// Name of the engine, as in campaigns.
     pub engine: String,
     /// Version of the program or libraries.
@@ -103,15 +108,18 @@ pub struct SimResult {
     /// Further quantities by their names, in atomic units.
     #[serde(default, skip_serializing_if = "Quantities::is_empty")]
     pub quantities: Quantities,
-    /// Element symbols and positions in angstrom, in atom order.
-    pub geometry: Geometry,
+    /// Element symbols and positions in angstrom, in atom order; None of a method that needs no
+    /// geometry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<Geometry>,
 }
 
 impl SimResult {
     /// All quantities, the total energy among them, by their names in atomic units.
     pub fn all_quantities(&self) -> Quantities {
         let mut quantities = self.quantities.clone();
-        quantities.insert(ENERGY.to_owned(), self.total_energy_hartree);
+        let energy = self.total_energy_hartree;
+        quantities.extend(energy.map(|energy| (ENERGY.to_owned(), energy)));
         quantities
     }
 }
@@ -184,6 +192,21 @@ pub enum PreparedSimulation {
     Done(SimResult),
     /// Program to run, in an empty directory.
     Program(Program),
+    /// Function of the user to call.
+    Function(FunctionCall),
+}
+
+/// Call of a function of the user in Python.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionCall {
+    /// The function.
+    pub function: PythonFunction,
+    /// Its argument, the molecule.
+    pub input: Value,
+    /// Geometry that the function is given; None if it needs none.
+    geometry: Option<Geometry>,
+    /// True if an energy at that geometry would be of no level of theory.
+    must_relax: bool,
 }
 
 /// Command line, environment and input files of a program.
@@ -269,6 +292,10 @@ pub trait Simulator {
     fn relaxes(&self) -> bool {
         false
     }
+    /// Returns true if it computes at a geometry, which another engine may give.
+    fn takes_geometries(&self) -> bool {
+        true
+    }
     /// Problems of its settings for molecules of hydrogen and the given elements.
     fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
         Vec::new()
@@ -353,6 +380,11 @@ impl PreparedMolecule {
     }
 }
 
+/// Default time limit of the embeddings.
+fn embed_timeout() -> NonZeroU32 {
+    EMBED_TIMEOUT
+}
+
 /// Default number of embeddings, for the schema.
 fn default_conformers() -> Option<NonZeroU32> {
     Some(CONFORMERS)
@@ -410,6 +442,16 @@ fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
             molecule.canonical_smiles()
         ))),
     }
+}
+
+/// Charge and lowest multiplicity of a molecule, or those of a free atom in its ground state.
+fn charge_and_multiplicity(smiles: &str) -> Result<(i32, u32), SimError> {
+    let molecule = Molecule::parse(smiles)?;
+    let unpaired = match molecule.free_atom() {
+        Some(symbol) => free_atom_spin(&molecule, symbol)?,
+        None => electrons::ElectronicState::default().unpaired_electrons(&molecule)?,
+    };
+    Ok((molecule.charge(), unpaired + 1))
 }
 
 /// Geometry of a single atom, at the origin.

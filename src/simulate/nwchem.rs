@@ -198,11 +198,11 @@ impl Simulator for Nwchem {
         electrons::require_possible(NAME, &molecule, energy)?;
         Ok(SimResult {
             quantities: Default::default(),
-            total_energy_hartree: energy,
+            total_energy_hartree: Some(energy),
             engine: request.engine.name().to_owned(),
             version: output::version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,
             level_of_theory: self.level(request.geometry_level()),
-            geometry,
+            geometry: Some(geometry),
         })
     }
 }

@@ -254,7 +254,7 @@ impl Simulator for Qcengine {
         electrons::require_possible(NAME, &requested, energy)?;
         Ok(SimResult {
             quantities: Default::default(),
-            total_energy_hartree: energy,
+            total_energy_hartree: Some(energy),
             engine: NAME.to_owned(),
             version: [Some(provenance.creator), provenance.version]
                 .into_iter()
@@ -262,7 +262,7 @@ impl Simulator for Qcengine {
                 .collect::<Vec<_>>()
                 .join(" "),
             level_of_theory: self.level(request.geometry_level()),
-            geometry,
+            geometry: Some(geometry),
         })
     }
 }

@@ -252,12 +252,12 @@ impl Simulator for Xtb {
         require_same_bonds(&molecule, &geometry, NAME)?;
         Ok(SimResult {
             quantities: output::quantities(&outputs.stdout),
-            total_energy_hartree: energy,
+            total_energy_hartree: Some(energy),
             engine: NAME.to_owned(),
             version: version(&outputs.stdout)
                 .ok_or_else(|| unreadable("no version in its output"))?,
             level_of_theory: self.level(request.geometry_level()),
-            geometry,
+            geometry: Some(geometry),
         })
     }
 }
