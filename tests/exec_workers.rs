@@ -9,11 +9,11 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
+use jobs::{RUN, token};
 use moldflow::exec::{Adoption, Executor, JobEvent, LocalExecutor, Termination};
 use moldflow::exec::{Job, Report};
 use moldflow::task::Limits;
 use serde_json::{Value, json};
-use jobs::{RUN, token};
 use support::{processes, wait_for, wait_until};
 use tempfile::TempDir;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
@@ -92,7 +92,11 @@ fn job(dir: &Path, task: u64, smiles: &str) -> Job {
     let input = json!({"method": "simulate", "smiles": smiles, "seed": 1, "engine": "python", "settings": settings});
     let command = |words: &[&str]| {
         let program = [env!("CARGO_BIN_EXE_moldflow")];
-        program.iter().chain(words).map(|word| (*word).to_owned()).collect::<Vec<_>>()
+        program
+            .iter()
+            .chain(words)
+            .map(|word| (*word).to_owned())
+            .collect::<Vec<_>>()
     };
     Job {
         token: token(task),
@@ -167,10 +171,14 @@ fn one_that_died_between_two_tasks_costs_none() {
     let worker = processes(RUN);
     assert_eq!(worker.len(), 2, "the worker and its interpreter");
     for pid in worker {
-        let status = std::process::Command::new("kill").args(["-9", &pid.to_string()]).status();
+        let status = std::process::Command::new("kill")
+            .args(["-9", &pid.to_string()])
+            .status();
         assert!(status.expect("kill").success());
     }
-    wait_until("their end", || !Path::new(&format!("/proc/{first}")).exists());
+    wait_until("their end", || {
+        !Path::new(&format!("/proc/{first}")).exists()
+    });
     assert_ne!(slots.computed(2), first);
 }
 

@@ -73,10 +73,14 @@ impl Function {
 /// CODATA 2018: 27.211386245988 eV in one hartree, 2.541746473 debye in one e*bohr.
 #[test]
 fn a_number_is_the_one_declared_quantity_and_a_dict_has_several_each_in_its_unit() {
-    let number = Function::of(&["return -2 * 27.211386245988"]).with("quantities", json!({"energy": "eV"}));
+    let number =
+        Function::of(&["return -2 * 27.211386245988"]).with("quantities", json!({"energy": "eV"}));
     assert!((number.quantity("C", "energy") + 2.0).abs() < 1e-12);
-    let several = Function::of(&["return {'gap': 27.211386245988, 'dipole': 2.541746473, 'sites': 3}"])
-        .with("quantities", json!({"gap": "eV", "dipole": "debye", "sites": "1"}));
+    let several =
+        Function::of(&["return {'gap': 27.211386245988, 'dipole': 2.541746473, 'sites': 3}"]).with(
+            "quantities",
+            json!({"gap": "eV", "dipole": "debye", "sites": "1"}),
+        );
     for (name, expected) in [("gap", 1.0), ("dipole", 1.0), ("sites", 3.0)] {
         let error = several.quantity("C", name) - expected;
         assert!(error.abs() < 1e-9, "{name}: {error}");
@@ -95,7 +99,12 @@ fn a_function_is_given_the_molecule_and_its_arguments() {
     ];
     let plain = Function::of(&lines).with("quantities", json!({"number": "1"}));
     // No geometry is made: of ions, radicals and free atoms as of any other molecule.
-    for (smiles, expected) in [("CCO", 301.0), ("[NH4+]", 611.0), ("[CH3]", 502.0), ("[C]", 303.0)] {
+    for (smiles, expected) in [
+        ("CCO", 301.0),
+        ("[NH4+]", 611.0),
+        ("[CH3]", 502.0),
+        ("[C]", 303.0),
+    ] {
         assert_eq!(plain.quantity(smiles, "number"), expected, "{smiles}");
     }
     let module = "def energy(molecule, scale, shift=1):\n    return scale * shift\n";
@@ -127,8 +136,13 @@ fn a_function_that_wants_a_geometry_gets_the_lowest_conformer_and_may_relax_it()
     let simulation = result.simulation.expect("a simulation");
     let geometry = simulation.geometry.expect("a geometry");
     assert_eq!(geometry.atoms.len(), 3);
-    let unmoved = Function::of(&["return -1.0"]).with("geometry", json!(true)).run("O");
-    let unmoved = unmoved.simulation.and_then(|s| s.geometry).expect("a geometry");
+    let unmoved = Function::of(&["return -1.0"])
+        .with("geometry", json!(true))
+        .run("O");
+    let unmoved = unmoved
+        .simulation
+        .and_then(|s| s.geometry)
+        .expect("a geometry");
     for ((_, new), (_, old)) in geometry.atoms.iter().zip(&unmoved.atoms) {
         assert!((new[0] - old[0] - 1.0).abs() < 1e-9);
     }
@@ -136,10 +150,18 @@ fn a_function_that_wants_a_geometry_gets_the_lowest_conformer_and_may_relax_it()
         "xyz = molecule['positions']",
         "return {'energy': -1.0, 'positions': [[9 * x, 9 * y, 9 * z] for x, y, z in xyz]}",
     ];
-    let torn = Function::of(&torn).with("geometry", json!(true)).failure("CCO");
+    let torn = Function::of(&torn)
+        .with("geometry", json!(true))
+        .failure("CCO");
     assert_eq!(torn.kind, FailureKind::Rearranged);
-    let short = Function::of(&["return {'energy': 0, 'positions': []}"]).with("geometry", json!(true));
-    assert!(short.failure("O").message.contains("of 0 atoms, but the molecule has 3"));
+    let short =
+        Function::of(&["return {'energy': 0, 'positions': []}"]).with("geometry", json!(true));
+    assert!(
+        short
+            .failure("O")
+            .message
+            .contains("of 0 atoms, but the molecule has 3")
+    );
 }
 
 #[test]
@@ -147,31 +169,114 @@ fn each_failure_has_its_kind_and_says_what_was_wrong() {
     let hidden = "class UnsupportedMolecule(Exception): pass\n\ndef energy(molecule):\n    raise UnsupportedMolecule('no boron')\n";
     let two = json!({"energy": "eV", "gap": "eV"});
     let cases = [
-        (Function::of(&["raise ValueError('no good')"]), FailureKind::Exit, "line 2, in energy"),
-        (Function::of(&["raise ValueError('no good')"]), FailureKind::Exit, "ValueError: no good"),
-        (Function::of(&["import sys", "sys.exit(3)"]), FailureKind::Exit, "SystemExit: 3"),
-        (Function::of(&["import os", "os._exit(3)"]), FailureKind::Exit, "ended with exit status 3"),
-        (Function::of(&["import os", "os.kill(os.getpid(), 11)"]), FailureKind::Exit, "ended with signal 11"),
+        (
+            Function::of(&["raise ValueError('no good')"]),
+            FailureKind::Exit,
+            "line 2, in energy",
+        ),
+        (
+            Function::of(&["raise ValueError('no good')"]),
+            FailureKind::Exit,
+            "ValueError: no good",
+        ),
+        (
+            Function::of(&["import sys", "sys.exit(3)"]),
+            FailureKind::Exit,
+            "SystemExit: 3",
+        ),
+        (
+            Function::of(&["import os", "os._exit(3)"]),
+            FailureKind::Exit,
+            "ended with exit status 3",
+        ),
+        (
+            Function::of(&["import os", "os.kill(os.getpid(), 11)"]),
+            FailureKind::Exit,
+            "ended with signal 11",
+        ),
         (Function::new(hidden), FailureKind::Unsupported, "no boron"),
-        (Function::of(&["class NotConverged(Exception): pass", "raise NotConverged('50 steps')"]), FailureKind::NotConverged, "50 steps"),
-        (Function::of(&["raise MemoryError()"]), FailureKind::Memory, "MemoryError"),
-        (Function::of(&["return float('nan')"]), FailureKind::NotANumber, "`energy` is nan"),
-        (Function::of(&["return float('-inf')"]), FailureKind::NotANumber, "`energy` is -inf"),
-        (Function::of(&["return 1e9"]), FailureKind::NotANumber, "not a possible energy"),
-        (Function::of(&["return [1.0]"]), FailureKind::Unreadable, "returned a list, which is neither"),
-        (Function::of(&["pass"]), FailureKind::Unreadable, "returned None"),
-        (Function::of(&["return {'energy': 'low'}"]), FailureKind::Unreadable, "`energy` is a str, not a number"),
-        (Function::of(&["return object()"]), FailureKind::Unreadable, "a object, which JSON cannot hold"),
-        (Function::of(&["return {'energy': 1, 'extra': 2}"]), FailureKind::Unreadable, "`extra`, which `quantities` does not declare"),
-        (Function::of(&["return {'energy': 1}"]).with("quantities", two.clone()), FailureKind::Unreadable, "no `gap`"),
-        (Function::of(&["return 1"]).with("quantities", two), FailureKind::Unreadable, "several quantities are declared"),
-        (Function::new("import nonesuch\n"), FailureKind::Exit, "No module named 'nonesuch'"),
-        (Function::new("energy = 3\n"), FailureKind::Exit, "`potentials:energy` is no function"),
+        (
+            Function::of(&[
+                "class NotConverged(Exception): pass",
+                "raise NotConverged('50 steps')",
+            ]),
+            FailureKind::NotConverged,
+            "50 steps",
+        ),
+        (
+            Function::of(&["raise MemoryError()"]),
+            FailureKind::Memory,
+            "MemoryError",
+        ),
+        (
+            Function::of(&["return float('nan')"]),
+            FailureKind::NotANumber,
+            "`energy` is nan",
+        ),
+        (
+            Function::of(&["return float('-inf')"]),
+            FailureKind::NotANumber,
+            "`energy` is -inf",
+        ),
+        (
+            Function::of(&["return 1e9"]),
+            FailureKind::NotANumber,
+            "not a possible energy",
+        ),
+        (
+            Function::of(&["return [1.0]"]),
+            FailureKind::Unreadable,
+            "returned a list, which is neither",
+        ),
+        (
+            Function::of(&["pass"]),
+            FailureKind::Unreadable,
+            "returned None",
+        ),
+        (
+            Function::of(&["return {'energy': 'low'}"]),
+            FailureKind::Unreadable,
+            "`energy` is a str, not a number",
+        ),
+        (
+            Function::of(&["return object()"]),
+            FailureKind::Unreadable,
+            "a object, which JSON cannot hold",
+        ),
+        (
+            Function::of(&["return {'energy': 1, 'extra': 2}"]),
+            FailureKind::Unreadable,
+            "`extra`, which `quantities` does not declare",
+        ),
+        (
+            Function::of(&["return {'energy': 1}"]).with("quantities", two.clone()),
+            FailureKind::Unreadable,
+            "no `gap`",
+        ),
+        (
+            Function::of(&["return 1"]).with("quantities", two),
+            FailureKind::Unreadable,
+            "several quantities are declared",
+        ),
+        (
+            Function::new("import nonesuch\n"),
+            FailureKind::Exit,
+            "No module named 'nonesuch'",
+        ),
+        (
+            Function::new("energy = 3\n"),
+            FailureKind::Exit,
+            "`potentials:energy` is no function",
+        ),
     ];
     for (function, kind, words) in cases {
         let failure = function.failure("C");
         assert_eq!(failure.kind, kind, "{}", failure.message);
-        assert!(failure.message.contains(words), "{words}: {}", failure.message);
+        assert!(
+            failure.message.contains(words),
+            "{words}: {}",
+            failure.message
+        );
         // Lines of the bridge tell the user nothing.
         assert!(!failure.message.contains("<string>"), "{}", failure.message);
     }
@@ -207,7 +312,11 @@ fn what_a_function_prints_is_kept_beside_its_result_and_is_not_its_answer() {
     ];
     let failure = Function::of(&intruder).failure("C");
     assert_eq!(failure.kind, FailureKind::Exit);
-    assert!(failure.message.contains("wrote what is no answer"), "{}", failure.message);
+    assert!(
+        failure.message.contains("wrote what is no answer"),
+        "{}",
+        failure.message
+    );
 }
 
 #[test]
@@ -222,7 +331,11 @@ fn an_interpreter_that_holds_too_much_memory_is_ended() {
     let function = Function::of(&lines).with("memory_limit", json!("200 MiB"));
     let failure = function.failure("C");
     assert_eq!(failure.kind, FailureKind::Memory);
-    assert!(failure.message.contains("more than 200 MiB"), "{}", failure.message);
+    assert!(
+        failure.message.contains("more than 200 MiB"),
+        "{}",
+        failure.message
+    );
     let peak = function.run("C").peak_memory_kib.expect("a peak") >> 10;
     assert!((190..1000).contains(&peak), "{peak} MiB");
 }

@@ -113,8 +113,15 @@ fn the_energies_of_the_shipped_function_are_sums_over_bonds() {
     let small = ["--set", "initial_count=3", "--set", "search_size=1"];
     let rows = rows(&campaign.completed("sums", &small));
     let energy = values(&rows, "bonds.energy");
-    for (smiles, sum) in [("C", 4 * 413), ("CO", 3 * 413 + 358 + 463), ("C#N", 413 + 891)] {
+    for (smiles, sum) in [
+        ("C", 4 * 413),
+        ("CO", 3 * 413 + 358 + 463),
+        ("C#N", 413 + 891),
+    ] {
         let kilojoules = energy[smiles] * -2_625.499_639;
-        assert!((kilojoules - f64::from(sum)).abs() < 1e-6, "{smiles}: {kilojoules}");
+        assert!(
+            (kilojoules - f64::from(sum)).abs() < 1e-6,
+            "{smiles}: {kilojoules}"
+        );
     }
 }

@@ -61,7 +61,12 @@ fn a_list_is_computed_without_geometries_and_shown_like_any_other() {
         assert_eq!(level.0, "counting:letters");
         assert_eq!(level.1.len(), 12);
     }
-    for command in [&["status"][..], &["report"], &["explain", "CCC"], &["check"]] {
+    for command in [
+        &["status"][..],
+        &["report"],
+        &["explain", "CCC"],
+        &["check"],
+    ] {
         let (command, rest) = command.split_first().expect("a command");
         let mut arguments = vec![*command];
         arguments.extend(rest);
@@ -96,7 +101,10 @@ fn a_run_keeps_the_code_that_it_began_with_and_the_cache_never_takes_other_code_
 
 #[test]
 fn a_killed_engine_leaves_no_interpreter_and_its_run_is_resumed() {
-    let slow = MODULE.replace("    return", "    import time; time.sleep(0.05)\n    return");
+    let slow = MODULE.replace(
+        "    return",
+        "    import time; time.sleep(0.05)\n    return",
+    );
     let campaign = counted(40);
     fs::write(campaign.path("counting.py"), slow).expect("a file");
     let mut engine = campaign.start("run", &[]);
@@ -112,7 +120,10 @@ fn a_killed_engine_leaves_no_interpreter_and_its_run_is_resumed() {
     let rows = rows(&run_dir);
     let molecules: BTreeSet<&String> = rows.iter().map(|row| &row["smiles"]).collect();
     assert_eq!((rows.len(), molecules.len()), (40, 40));
-    assert!(rows.iter().all(|row| value(row) == 2.0 * row["smiles"].len() as f64));
+    assert!(
+        rows.iter()
+            .all(|row| value(row) == 2.0 * row["smiles"].len() as f64)
+    );
 }
 
 #[test]
@@ -120,12 +131,24 @@ fn what_cannot_be_loaded_is_found_before_anything_is_computed() {
     let campaign = counted(3);
     fs::write(campaign.path("constants.py"), "import nonesuch\n").expect("a file");
     let refused = campaign.run("run", &[]).with_code(1);
-    assert!(refused.err.contains("No module named 'nonesuch'"), "{}", refused.err);
-    assert!(refused.err.contains("call: counting:letters"), "{}", refused.err);
+    assert!(
+        refused.err.contains("No module named 'nonesuch'"),
+        "{}",
+        refused.err
+    );
+    assert!(
+        refused.err.contains("call: counting:letters"),
+        "{}",
+        refused.err
+    );
     assert!(!campaign.path("run").exists());
     let misspelt = counted(3).with("counting:letters", "counting:leters");
     let refused = misspelt.run("run", &[]).with_code(1);
-    assert!(refused.err.contains("has no function `leters`"), "{}", refused.err);
+    assert!(
+        refused.err.contains("has no function `leters`"),
+        "{}",
+        refused.err
+    );
     let absent = counted(3).with("call:", "interpreter: ./none/python, call:");
     let refused = absent.run("run", &[]).with_code(1);
     assert!(refused.err.contains("none/python"), "{}", refused.err);
@@ -134,16 +157,31 @@ fn what_cannot_be_loaded_is_found_before_anything_is_computed() {
     assert!(refused.err.contains("parsecs"), "{}", refused.err);
     let given = counted(3).with("engine: python\n", "engine: python\n    geometry: other\n");
     let refused = given.run("run", &[]).with_code(1);
-    assert!(refused.err.contains("its settings say that it needs none"), "{}", refused.err);
+    assert!(
+        refused.err.contains("its settings say that it needs none"),
+        "{}",
+        refused.err
+    );
 }
 
 #[test]
 fn a_function_that_always_fails_quarantines_its_molecules_and_shows_the_traceback() {
     let campaign = counted(3);
-    let module = MODULE.replace("return factor", "raise ValueError(molecule['smiles'])\n    return factor");
+    let module = MODULE.replace(
+        "return factor",
+        "raise ValueError(molecule['smiles'])\n    return factor",
+    );
     fs::write(campaign.path("counting.py"), module).expect("a file");
     campaign.run("run", &[]).with_code(3);
     let explained = on(&campaign.path("run"), &["explain", "CC"]).with_code(0);
-    assert!(explained.out.contains("ValueError: CC"), "{}", explained.out);
-    assert!(explained.out.contains("counting.py\", line 5, in letters"), "{}", explained.out);
+    assert!(
+        explained.out.contains("ValueError: CC"),
+        "{}",
+        explained.out
+    );
+    assert!(
+        explained.out.contains("counting.py\", line 5, in letters"),
+        "{}",
+        explained.out
+    );
 }

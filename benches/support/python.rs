@@ -53,7 +53,9 @@ partitions:
 /// Prints the rates of functions on two slots.
 pub fn rates() {
     let interpreter = interpreter();
-    let import = Command::new(&interpreter).args(["-c", "import rdkit.Chem"]).output();
+    let import = Command::new(&interpreter)
+        .args(["-c", "import rdkit.Chem"])
+        .output();
     if import.is_ok_and(|output| output.status.success()) {
         let cold = rate(&interpreter, "slow", false, 40);
         let warm = rate(&interpreter, "slow", true, 600);
@@ -63,10 +65,17 @@ pub fn rates() {
             ">= 10",
         );
     } else {
-        println!("  no RDKit for `{}`: set {INTERPRETER}", interpreter.display());
+        println!(
+            "  no RDKit for `{}`: set {INTERPRETER}",
+            interpreter.display()
+        );
     }
     let instant = rate(&interpreter, "instant", true, 6_000);
-    report("molecules a second, an instantaneous function on two slots", instant, ">= 500");
+    report(
+        "molecules a second, an instantaneous function on two slots",
+        instant,
+        ">= 500",
+    );
 }
 
 fn interpreter() -> PathBuf {
@@ -98,7 +107,9 @@ fn rate(interpreter: &Path, function: &str, warm: bool, count: usize) -> f64 {
         .stdout(Stdio::null())
         .status();
     assert!(status.expect("moldflow").success());
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     let found = runtime.expect("a runtime").block_on(async {
         let mut store = Store::open_to_read(&run_dir).await.expect("a database");
         store.candidates().await.expect("rows")

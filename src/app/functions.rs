@@ -32,8 +32,12 @@ pub fn load(loaded: &LoadedCampaign, plan: &Plan) -> Result<(), Diagnostics> {
             let interpreter = method.kind.function().map(|f| f.interpreter.as_str());
             let interpreter = interpreter.unwrap_or_default();
             let hint = match &error {
-                CallError::Start { .. } => "name an interpreter that is there: `interpreter: ./venv/bin/python`".to_owned(),
-                _ => format!("correct the module or `path`, or install what it imports: `{interpreter} -m pip install ...`"),
+                CallError::Start { .. } => {
+                    "name an interpreter that is there: `interpreter: ./venv/bin/python`".to_owned()
+                }
+                _ => format!(
+                    "correct the module or `path`, or install what it imports: `{interpreter} -m pip install ...`"
+                ),
             };
             let message = super::error::causes(&error);
             diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
@@ -57,7 +61,13 @@ fn faults(method: &PlannedMethod) -> Vec<(&'static str, CallError)> {
         let made = std::fs::create_dir_all(folder).and_then(|()| interpreters.begin(folder));
         if let Err(source) = made {
             let interpreter = function.interpreter.clone();
-            faults.push(("interpreter", CallError::Start { interpreter, source }));
+            faults.push((
+                "interpreter",
+                CallError::Start {
+                    interpreter,
+                    source,
+                },
+            ));
             return faults;
         }
         for (key, call) in method.kind.calls() {

@@ -113,7 +113,10 @@ impl InterpreterPool {
         let line = answer.map_err(|error| failed(call, error))?;
         let answer = answer_of(&line, id, call);
         // One that has answered is used again, whatever it said.
-        if !matches!(answer, Err(CallError::Ended { .. } | CallError::Memory { .. })) {
+        if !matches!(
+            answer,
+            Err(CallError::Ended { .. } | CallError::Memory { .. })
+        ) {
             self.kept.push(kept);
         }
         answer

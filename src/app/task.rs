@@ -59,7 +59,9 @@ pub fn run(path: &Path, interpreters: &Rc<Interpreters>) -> io::Result<Outcome> 
         TaskResult::bare(Outcome::Failed(Failure { kind, message }))
     });
     let result = TaskResult {
-        peak_memory_kib: interpreters.peak_memory_kib().or_else(exec::peak_memory_kib),
+        peak_memory_kib: interpreters
+            .peak_memory_kib()
+            .or_else(exec::peak_memory_kib),
         ..result
     };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs

@@ -336,7 +336,9 @@ impl MethodKind {
     /// Names of all functions in Python that it calls, with the keys of the settings that hold
     /// them.
     pub fn calls(&self) -> Vec<(&'static str, &str)> {
-        let call = self.function().map(|function| ("call", function.call.as_str()));
+        let call = self
+            .function()
+            .map(|function| ("call", function.call.as_str()));
         call.into_iter().collect()
     }
 

@@ -209,7 +209,10 @@ impl Interpreter {
             return Err(InterpreterError::Memory(self.memory_limit));
         }
         let length = |name: &str| fs::metadata(dir.join(name)).map_or(0, |file| file.len());
-        match [PROGRAM_OUT, PROGRAM_ERR].into_iter().any(|name| length(name) > LONGEST_OUTPUT) {
+        match [PROGRAM_OUT, PROGRAM_ERR]
+            .into_iter()
+            .any(|name| length(name) > LONGEST_OUTPUT)
+        {
             true => Err(InterpreterError::OutputTooLong),
             false => Ok(()),
         }

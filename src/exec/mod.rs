@@ -31,9 +31,7 @@ pub(crate) use launcher::{HOSTS, placed_by};
 pub use launcher::{LauncherError, render};
 pub use local::LocalExecutor;
 use process::CLIENT;
-pub(crate) use process::{
-    ProcessEnvironment, find_clients, peak_memory_kib, redirect_stderr,
-};
+pub(crate) use process::{ProcessEnvironment, find_clients, peak_memory_kib, redirect_stderr};
 pub(crate) use program::{PROGRAM_ERR, on_path, version};
 pub use program::{ProgramError, ProgramOutput, run};
 pub use scratch::Scratch;

@@ -95,7 +95,9 @@ fn file_of(folder: &Path, name: &str) -> Option<PathBuf> {
 /// Modules that the import statements of a text in `package` may mean; some are not modules.
 fn imports(text: &str, package: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut lines = text.lines().map(|line| line.split('#').next().unwrap_or_default());
+    let mut lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default());
     while let Some(line) = lines.next() {
         let line = line.trim();
         if let Some(names) = line.strip_prefix("import ") {
@@ -122,7 +124,11 @@ fn imports(text: &str, package: &str) -> Vec<String> {
 /// `b as c` imports `b`.
 fn first_word(text: &str) -> String {
     let mut words = text.split_whitespace();
-    words.next().unwrap_or_default().trim_matches(['(', ')', ';']).to_owned()
+    words
+        .next()
+        .unwrap_or_default()
+        .trim_matches(['(', ')', ';'])
+        .to_owned()
 }
 
 fn joined(module: &str, name: &str) -> String {
@@ -178,7 +184,15 @@ mod tests {
         let names: Vec<&str> = code.modules.keys().map(String::as_str).collect();
         assert_eq!(
             names,
-            ["constants", "late", "models", "models.base", "models.ridge", "models.tree", "potentials"]
+            [
+                "constants",
+                "late",
+                "models",
+                "models.base",
+                "models.ridge",
+                "models.tree",
+                "potentials"
+            ]
         );
         write("big.py", &"#".repeat(LONGEST + 1));
         let long = PythonCode::read(&[dir.path()], &["big".to_owned()]);

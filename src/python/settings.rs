@@ -73,7 +73,9 @@ impl FromStr for FunctionName {
     fn from_str(text: &str) -> Result<Self, String> {
         let is_name = |name: &str| {
             let mut letters = name.chars();
-            letters.next().is_some_and(|c| c.is_alphabetic() || c == '_')
+            letters
+                .next()
+                .is_some_and(|c| c.is_alphabetic() || c == '_')
                 && letters.all(|c| c.is_alphanumeric() || c == '_')
         };
         let is_dotted = |names: &str| names.split('.').all(is_name);
@@ -101,7 +103,9 @@ impl PythonFunction {
         if self.code.is_some() {
             return Ok(());
         }
-        let names = calls.iter().filter_map(|call| call.parse::<FunctionName>().ok());
+        let names = calls
+            .iter()
+            .filter_map(|call| call.parse::<FunctionName>().ok());
         let modules: Vec<String> = names.map(|name| name.module).collect();
         let folders: Vec<&Path> = self.path.iter().map(Path::new).collect();
         self.code = Some(PythonCode::read(&folders, &modules)?);
@@ -113,10 +117,17 @@ impl PythonFunction {
     pub fn missing(&self, call: &str) -> Option<String> {
         let name: FunctionName = call.parse().ok()?;
         let module = self.code.as_ref()?.modules.get(&name.module)?;
-        let mut words = module.text.split(|c: char| !c.is_alphanumeric() && c != '_');
+        let mut words = module
+            .text
+            .split(|c: char| !c.is_alphanumeric() && c != '_');
         let first = name.function.split('.').next().unwrap_or_default();
-        (!words.any(|word| word == first))
-            .then(|| format!("`{}` has no function `{}`", module.file.display(), name.function))
+        (!words.any(|word| word == first)).then(|| {
+            format!(
+                "`{}` has no function `{}`",
+                module.file.display(),
+                name.function
+            )
+        })
     }
 
     /// Hash of everything of the user's that the results depend on: modules and arguments. None if

@@ -120,7 +120,11 @@ impl Simulator for PythonEngine {
             "multiplicity": multiplicity,
         });
         let prepared = match self.geometry {
-            true => Some(PreparedMolecule::new(request, NAME, self.conformer_search())?),
+            true => Some(PreparedMolecule::new(
+                request,
+                NAME,
+                self.conformer_search(),
+            )?),
             false => None,
         };
         if let Some(PreparedMolecule { geometry, .. }) = &prepared {
@@ -148,7 +152,8 @@ impl Simulator for PythonEngine {
         let mut returned = self.named(answer.returned)?;
         let geometry = match (answer.geometry, returned.remove(POSITIONS)) {
             (Some(given), Some(positions)) => {
-                let relaxed = moved(given, positions).map_err(|why| CallError::answer(call, why))?;
+                let relaxed =
+                    moved(given, positions).map_err(|why| CallError::answer(call, why))?;
                 require_same_bonds(&molecule, &relaxed, call)?;
                 Some(relaxed)
             }
@@ -205,8 +210,13 @@ impl PythonEngine {
     fn in_atomic_units(&self, returned: &Map<String, Value>) -> Result<Quantities, CallError> {
         let call = &self.function.call;
         let fault = |why: String| Err(CallError::answer(call, why));
-        if let Some(other) = returned.keys().find(|name| !self.quantities.contains_key(*name)) {
-            return fault(format!("it returned `{other}`, which `quantities` does not declare"));
+        if let Some(other) = returned
+            .keys()
+            .find(|name| !self.quantities.contains_key(*name))
+        {
+            return fault(format!(
+                "it returned `{other}`, which `quantities` does not declare"
+            ));
         }
         let mut quantities = Quantities::new();
         for (name, unit) in &self.quantities {

@@ -141,7 +141,10 @@ impl Campaign {
         }
         for entry in fs::read_dir(folder).expect("a folder") {
             let module = entry.expect("an entry").path();
-            if module.extension().is_some_and(|extension| extension == "py") {
+            if module
+                .extension()
+                .is_some_and(|extension| extension == "py")
+            {
                 let name = module.file_name().expect("a name").to_string_lossy();
                 fs::copy(&module, campaign.path(&name)).expect("a copy");
             }

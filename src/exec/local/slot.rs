@@ -98,7 +98,10 @@ impl Shared {
             if let Some(work) = state.waiting.pop_front() {
                 if let SlotWork::Start(job) = &work {
                     // A worker is used again only with the GPUs that it was started with.
-                    let same = state.gpus.iter().position(|set| Some(set) == slot.gpus.as_ref());
+                    let same = state
+                        .gpus
+                        .iter()
+                        .position(|set| Some(set) == slot.gpus.as_ref());
                     let gpus = state.gpus.remove(same.unwrap_or(0));
                     state.running.insert(
                         job.token.clone(),

@@ -57,7 +57,10 @@ impl Worker {
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         // No token of an attempt looks like this.
         let token = format!("{run}.worker.{}-{count}", std::process::id());
-        let (program, arguments) = terms.argv.split_first().ok_or(io::ErrorKind::InvalidInput)?;
+        let (program, arguments) = terms
+            .argv
+            .split_first()
+            .ok_or(io::ErrorKind::InvalidInput)?;
         let mut command = Command::new(program);
         command
             .args(arguments)
