@@ -119,6 +119,7 @@ fn run(dir: &Path, tasks: usize, argv: &[&str]) -> f64 {
         let drawn = InitialMolecules {
             stages: BTreeMap::from([("initial".to_owned(), initial)]),
             reserve: vec![],
+            pool: None,
         };
         let (_, store) = driver
             .run(drawn, interrupts, &mut Nobody)
@@ -145,15 +146,23 @@ fn info() -> RunInfo {
     }
 }
 
+/// Bare spawns a second, in two loops side by side: as many as the engine has slots. Cargo's
+/// LD_LIBRARY_PATH, which slows the start of a program, is not passed on.
 fn bare_spawns(n: usize) -> f64 {
-    let begin = Instant::now();
-    for _ in 0..n {
+    let spawn = || {
         let status = Command::new("/bin/true")
+            .env_remove("LD_LIBRARY_PATH")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .status();
         assert!(status.expect("/bin/true").success());
-    }
+    };
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| (0..n / 2).for_each(|_| spawn()));
+        }
+    });
     n as f64 / begin.elapsed().as_secs_f64()
 }
 
@@ -164,9 +173,11 @@ fn throughput() {
         let dir = tempfile::tempdir().expect("a directory");
         let rate = tasks as f64 / run(dir.path(), tasks, &["/bin/true"]);
         report(
-            &format!("{tasks} no-op tasks, {rate:.0} a second, to {bare:.0} bare spawns"),
+            &format!(
+                "{tasks} no-op tasks, {rate:.0} a second, to {bare:.0} of two loops of bare spawns"
+            ),
             rate / bare,
-            ">= 0.5, aim 0.8",
+            ">= 0.31, aim 0.5",
         );
         rates.push(rate / bare);
     }
@@ -329,6 +340,7 @@ fn resume() {
         let mut facts = vec![Fact::Began {
             molecules: BTreeMap::from([("initial".to_owned(), initial)]),
             reserve: vec![],
+            pool: None,
             atom_retries: 0,
         }];
         while !facts.is_empty() {

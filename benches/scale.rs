@@ -11,7 +11,8 @@ use std::path::Path;
 use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
 use moldflow::config::campaign::{MethodKind, Overrides};
-use moldflow::design::{Observation, TrainInput, TrainSettings, train};
+use moldflow::design::surrogate::GroupContribution;
+use moldflow::design::{Observation, TrainEngine, TrainInput, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan::{self, MoleculeSource, Plan, StageKind};
@@ -122,7 +123,7 @@ fn training() {
     println!(
         "train: {NEW} new results beside those learnt from before, against all of them at once"
     );
-    println!("   results  groups  seconds  at once  input/KiB  at once  statistics/KiB  model/KiB");
+    println!("   results  groups  seconds  at once  input/KiB  at once  memory/KiB  model/KiB");
     let qm9 = Qm9::open();
     // Spread over the data set, which is sorted by size.
     let all = (0..100_000).map(|i| {
@@ -131,7 +132,7 @@ fn training() {
         let value = -0.16 * molecule.atom_count() as f64 + 1e-3 * entry.u0_hartree;
         Observation {
             smiles: entry.smiles.to_owned(),
-            value,
+            cost: value,
         }
     });
     let all: Vec<Observation> = all.collect();
@@ -140,14 +141,16 @@ fn training() {
         let measured = &all[..results];
         let (old, new) = measured.split_at(results - NEW);
         let path = |name: &str| dir.path().join(name);
-        let call = |statistics: Option<&str>, measured: &[Observation], out: &str| {
+        let call = |memory: Option<&str>, measured: &[Observation], out: &str| {
             let input = TrainInput {
-                statistics: statistics.map(path),
+                engine: TrainEngine::GroupContribution {
+                    settings: GroupContribution::default(),
+                },
+                memory: memory.map(path),
                 observations: measured.to_vec(),
-                per_atom: false,
-                settings: TrainSettings::default(),
+                extensive: true,
                 model_out: path("model"),
-                statistics_out: path(out),
+                memory_out: path(out),
             };
             let begin = cpu_seconds();
             let output = train(&input).expect("a model");
@@ -155,7 +158,7 @@ fn training() {
             (
                 (cpu_seconds() - begin),
                 bytes as f64 / 1024.0,
-                output.groups,
+                output.metrics["groups"],
             )
         };
         call(None, old, "old");
@@ -182,6 +185,7 @@ fn engine() {
         let begun = Fact::Began {
             molecules: BTreeMap::from([("initial".to_owned(), vec!["C".into()])]),
             reserve: vec![],
+            pool: None,
             atom_retries: 0,
         };
         let mut running = VecDeque::new();
@@ -218,18 +222,15 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
     match engine.method_of(task) {
         Some("fit") => Outcome::Trained {
             model: file.clone(),
-            statistics: Some(file),
+            memory: file,
             molecules: 0,
-            groups: 0,
-            rmse: 0.0,
+            metrics: BTreeMap::new(),
         },
         Some("propose") => Outcome::Generated {
-            agent: file.clone(),
+            state: file.clone(),
             candidates: file,
             count: 0,
-            epsilon: 0.0,
-            mean_reward: 0.0,
-            mean_loss: None,
+            metrics: BTreeMap::new(),
         },
         Some("rank") => Outcome::Screened {
             ranked: (0..2 * slots.max(10))
@@ -239,6 +240,7 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
                         mean: 0.0,
                         std: 1.0,
                     },
+                    generator: 0,
                 })
                 .collect(),
         },

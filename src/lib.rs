@@ -2,6 +2,9 @@
 //!
 //! Data flows down this list; `ARCHITECTURE.md` draws it, `tests/architecture.rs` enforces it.
 
+#[macro_use]
+mod registry;
+
 mod host;
 
 pub mod chem;

@@ -1,10 +1,9 @@
 //! Groups and the model on them.
 
 use moldflow::chem::Molecule;
-use moldflow::design::groups::{Vocabulary, groups};
-use moldflow::design::model::GroupModel;
-use moldflow::design::statistics::Statistics;
-use moldflow::design::{Model, TrainSettings};
+use moldflow::design::surrogate::groups::{Vocabulary, groups};
+use moldflow::design::surrogate::statistics::Statistics;
+use moldflow::design::surrogate::{GroupContribution, GroupFeatures, GroupModel, LabelledMolecule};
 use proptest::prelude::*;
 use serde::Deserialize;
 
@@ -62,8 +61,8 @@ fn energy(molecule: &Molecule) -> f64 {
     -0.18 * molecule.atom_count() as f64 - 0.03 * molecule.heavy_atoms().len() as f64
 }
 
-fn fit(model: Model, per_atom: bool) -> GroupModel {
-    let measured: Vec<(Molecule, f64)> = (SMILES.iter())
+fn fit(features: GroupFeatures, per_atom: bool) -> GroupModel {
+    let measured: Vec<LabelledMolecule> = (SMILES.iter())
         .map(|smiles| molecule(smiles))
         .map(|molecule| {
             let share = if per_atom {
@@ -71,23 +70,23 @@ fn fit(model: Model, per_atom: bool) -> GroupModel {
             } else {
                 1.0
             };
-            let value = energy(&molecule) / share;
-            (molecule, value)
+            let cost = energy(&molecule) / share;
+            LabelledMolecule { molecule, cost }
         })
         .collect();
-    let settings = TrainSettings {
-        model,
-        ..TrainSettings::default()
+    let settings = GroupContribution {
+        features,
+        ..GroupContribution::default()
     };
-    GroupModel::fit(&measured, per_atom, &settings).unwrap()
+    GroupModel::fit(&measured, !per_atom, &settings).unwrap()
 }
 
 #[test]
 fn a_prediction_per_atom_is_that_of_the_whole_divided() {
     let asked = [molecule("CCCO"), molecule("CCCCCC"), molecule("FC#N")];
-    for model in [Model::GroupContribution, Model::GroupCounts] {
-        let whole = fit(model, false).predict(&asked);
-        let per_atom = fit(model, true).predict(&asked);
+    for features in [GroupFeatures::Shares, GroupFeatures::Counts] {
+        let whole = fit(features, false).predict(&asked);
+        let per_atom = fit(features, true).predict(&asked);
         for ((molecule, whole), per_atom) in asked.iter().zip(whole).zip(per_atom) {
             let atoms = molecule.atom_count() as f64;
             assert!((whole.mean / atoms - per_atom.mean).abs() < 1e-9);
@@ -105,21 +104,12 @@ fn atoms_never_seen_are_taken_for_average_ones() {
         .collect();
     let lowest = seen.iter().copied().fold(f64::INFINITY, f64::min);
     for unseen in ["F", "FC#N", "O=C=O"] {
-        let prediction = fit(Model::GroupContribution, true).predict([&molecule(unseen)])[0];
+        let prediction = fit(GroupFeatures::Shares, true).predict([&molecule(unseen)])[0];
         assert!(
             prediction.mean > lowest - 0.05 && prediction.mean < 0.0,
             "{unseen}: {prediction:?}"
         );
     }
-}
-
-#[test]
-fn a_saved_model_is_the_same_model() {
-    let model = fit(Model::GroupContribution, true);
-    assert_eq!(
-        GroupModel::from_bytes(&model.to_bytes().unwrap()).unwrap(),
-        model
-    );
 }
 
 /// Every way to cut a list in portions.
@@ -134,12 +124,13 @@ const MORE: [&str; 6] = ["C#N", "O=C=O", "c1ccccc1", "CC(N)=O", "FC(F)F", "C1CC1
 proptest! {
     #[test]
     fn a_fit_to_results_in_portions_is_the_fit_to_all_of_them((measured, cuts) in portions(), per_atom: bool, counts: bool) {
-        let model = if counts { Model::GroupCounts } else { Model::GroupContribution };
-        let settings = TrainSettings { model, ..TrainSettings::default() };
+        let features = if counts { GroupFeatures::Counts } else { GroupFeatures::Shares };
+        let settings = GroupContribution { features, ..GroupContribution::default() };
         let all: Vec<&str> = SMILES.into_iter().chain(MORE).collect();
-        let measured: Vec<(Molecule, f64)> =
-            measured.into_iter().map(|(i, value)| (molecule(all[i]), value)).collect();
-        let mut statistics = Statistics::new(model, per_atom);
+        let measured: Vec<LabelledMolecule> = (measured.into_iter())
+            .map(|(i, cost)| LabelledMolecule { molecule: molecule(all[i]), cost })
+            .collect();
+        let mut statistics = Statistics::new(features, !per_atom);
         let mut rest = &measured[..];
         for cut in cuts {
             let (portion, later) = rest.split_at(cut.min(rest.len()));
@@ -149,11 +140,11 @@ proptest! {
         }
         statistics.add(rest).unwrap();
         let in_portions = GroupModel::from_statistics(&statistics, &settings).unwrap();
-        let at_once = GroupModel::fit(&measured, per_atom, &settings).unwrap();
+        let at_once = GroupModel::fit(&measured, !per_atom, &settings).unwrap();
         prop_assert_eq!(&in_portions, &at_once);
 
-        let predictions = at_once.predict(measured.iter().map(|(molecule, _)| molecule));
-        let squares = predictions.iter().zip(&measured).map(|(p, (_, value))| (p.mean - value).powi(2));
+        let predictions = at_once.predict(measured.iter().map(|m| &m.molecule));
+        let squares = predictions.iter().zip(&measured).map(|(p, m)| (p.mean - m.cost).powi(2));
         let rmse = (squares.sum::<f64>() / measured.len() as f64).sqrt();
         prop_assert!((at_once.rmse(&statistics) - rmse).abs() < 1e-6, "{} is not {}", at_once.rmse(&statistics), rmse);
     }

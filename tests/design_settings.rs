@@ -1,34 +1,56 @@
 //! Settings of the `ml` methods: defaults, ranges, and what is refused.
 
-use moldflow::design::{Agent, GenerateSettings, ScreenSettings, TrainSettings};
+use moldflow::design::surrogate::{GroupContribution, GroupFeatures};
+use moldflow::design::{GenerateEngine, LowerConfidenceBound, Moldqn, ScreenEngine, TrainEngine};
 use serde_json::json;
 
 #[test]
-fn what_is_left_out_has_its_default() {
-    let settings: GenerateSettings =
-        serde_json::from_value(json!({"episodes": 3, "agent": "random"})).unwrap();
-    let expected = GenerateSettings {
+fn a_setting_that_is_not_given_has_its_default() {
+    let engine: GenerateEngine =
+        serde_json::from_value(json!({"engine": "moldqn", "settings": {"episodes": 3}})).unwrap();
+    let settings = Moldqn {
         episodes: 3,
-        agent: Agent::Random,
-        ..GenerateSettings::default()
+        ..Moldqn::default()
     };
-    assert_eq!(settings, expected);
+    assert_eq!(engine, GenerateEngine::Moldqn { settings });
+    let engine: TrainEngine = serde_json::from_value(
+        json!({"engine": "group_contribution", "settings": {"features": "counts"}}),
+    )
+    .unwrap();
+    let settings = GroupContribution {
+        features: GroupFeatures::Counts,
+        ..GroupContribution::default()
+    };
+    assert_eq!(engine, TrainEngine::GroupContribution { settings });
 }
 
 #[test]
 fn unknown_keys_are_refused() {
     let refused = |error: serde_json::Error| error.to_string().contains("unknown field `episode`");
-    let keys = || json!({"episode": 3});
-    assert!(serde_json::from_value::<GenerateSettings>(keys()).is_err_and(refused));
-    assert!(serde_json::from_value::<TrainSettings>(keys()).is_err_and(refused));
-    assert!(serde_json::from_value::<ScreenSettings>(keys()).is_err_and(refused));
+    let with = |engine: &str| json!({"engine": engine, "settings": {"episode": 3}});
+    for name in ["moldqn", "random", "pool"] {
+        assert!(serde_json::from_value::<GenerateEngine>(with(name)).is_err_and(refused));
+    }
+    let name = "group_contribution";
+    assert!(serde_json::from_value::<TrainEngine>(with(name)).is_err_and(refused));
+    for name in ["greedy", "lower_confidence_bound", "expected_improvement"] {
+        assert!(serde_json::from_value::<ScreenEngine>(with(name)).is_err_and(refused));
+    }
 }
 
 #[test]
 fn defaults_are_within_their_ranges() {
-    assert_eq!(TrainSettings::default().faults(), []);
-    assert_eq!(GenerateSettings::default().faults(), []);
-    assert_eq!(ScreenSettings::default().faults(), []);
+    for name in ["moldqn", "random", "pool"] {
+        let engine: GenerateEngine = serde_json::from_value(json!({"engine": name})).unwrap();
+        assert_eq!(engine.faults(), []);
+    }
+    let engine: TrainEngine =
+        serde_json::from_value(json!({"engine": "group_contribution"})).unwrap();
+    assert_eq!(engine.faults(), []);
+    for name in ["greedy", "lower_confidence_bound", "expected_improvement"] {
+        let engine: ScreenEngine = serde_json::from_value(json!({"engine": name})).unwrap();
+        assert_eq!(engine.faults(), []);
+    }
 }
 
 #[test]
@@ -50,8 +72,8 @@ fn each_number_out_of_range_is_a_fault() {
         json!({"replay_size": 31}),
         json!({"target_update_episodes": 0}),
     ] {
-        let settings: GenerateSettings = serde_json::from_value(wrong.clone()).unwrap();
-        let faults = settings.faults();
+        let settings: Moldqn = serde_json::from_value(wrong.clone()).unwrap();
+        let faults = GenerateEngine::Moldqn { settings }.faults();
         assert!(!faults.is_empty(), "{wrong}");
         let key = wrong.as_object().unwrap().keys().next().unwrap();
         assert!(
@@ -59,18 +81,18 @@ fn each_number_out_of_range_is_a_fault() {
             "{faults:?}"
         );
     }
-    let settings = TrainSettings {
+    let settings = GroupContribution {
         max_iterations: 0,
         tolerance: f64::NAN,
-        ..TrainSettings::default()
-    };
-    assert_eq!(settings.faults().len(), 2);
-    let settings = ScreenSettings {
-        kappa: -1.0,
-        ..ScreenSettings::default()
+        ..GroupContribution::default()
     };
     assert_eq!(
-        settings.faults()[0].to_string(),
+        TrainEngine::GroupContribution { settings }.faults().len(),
+        2
+    );
+    let settings = LowerConfidenceBound { kappa: -1.0 };
+    assert_eq!(
+        ScreenEngine::LowerConfidenceBound { settings }.faults()[0].to_string(),
         "`kappa` is -1.0, allowed is 0 to 100"
     );
 }

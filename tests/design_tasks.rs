@@ -4,9 +4,11 @@ use std::fs;
 use std::path::Path;
 
 use moldflow::chem::Molecule;
+use moldflow::design::surrogate::GroupContribution;
 use moldflow::design::{
-    Acquisition, Agent, DesignError, GenerateInput, GenerateOutput, GenerateSettings, Observation,
-    ScreenInput, ScreenSettings, TrainInput, TrainOutput, TrainSettings, generate, screen, train,
+    CandidateFile, DesignError, ExpectedImprovement, GenerateEngine, GenerateInput, GenerateOutput,
+    Greedy, LowerConfidenceBound, Moldqn, Observation, Pool, RandomEdits, ScreenEngine,
+    ScreenInput, TrainEngine, TrainInput, TrainOutput, generate, screen, train,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -40,43 +42,51 @@ impl TaskFolder {
 
     fn train(&self, measured: &[(&str, f64)]) -> Result<TrainOutput, DesignError> {
         train(&TrainInput {
-            statistics: None,
+            engine: TrainEngine::GroupContribution {
+                settings: GroupContribution::default(),
+            },
+            memory: None,
             observations: measured
                 .iter()
                 .map(|(smiles, value)| Observation {
                     smiles: smiles.to_string(),
-                    value: *value,
+                    cost: *value,
                 })
                 .collect(),
-            per_atom: false,
-            settings: TrainSettings::default(),
+            extensive: true,
             model_out: self.path("model"),
-            statistics_out: self.path("statistics"),
+            memory_out: self.path("memory"),
         })
     }
 
     fn input(&self) -> GenerateInput {
         GenerateInput {
+            engine: moldqn(small()),
             model: self.path("model"),
-            agent: None,
+            state: None,
+            best: vec![],
             starts: vec![],
+            pool: None,
             elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
             max_heavy_atoms: 5,
             allowed_ring_sizes: vec![3, 4, 5, 6],
-            settings: small(),
-            epsilon_at_least: None,
+            barren_rounds: 0,
             seed: 3,
-            agent_out: self.path("agent"),
+            state_out: self.path("state"),
             candidates_out: self.path("candidates"),
         }
     }
 
-    fn screen(&self, settings: ScreenSettings) -> Result<Vec<String>, DesignError> {
+    fn screen(&self, engine: ScreenEngine, most: usize) -> Result<Vec<String>, DesignError> {
         let output = screen(&ScreenInput {
+            engine,
             model: self.path("model"),
-            candidates: vec![self.path("candidates")],
-            settings,
+            candidates: vec![CandidateFile {
+                path: self.path("candidates"),
+                generator: 0,
+            }],
             incumbent: Some(-2.1),
+            most,
         })?;
         for predicted in &output.ranked {
             assert!(predicted.prediction.mean.is_finite() && predicted.prediction.std > 0.0);
@@ -89,15 +99,30 @@ impl TaskFolder {
     }
 }
 
-fn small() -> GenerateSettings {
-    GenerateSettings {
+fn greedy() -> ScreenEngine {
+    ScreenEngine::Greedy {
+        settings: Greedy {},
+    }
+}
+
+fn moldqn(settings: Moldqn) -> GenerateEngine {
+    GenerateEngine::Moldqn { settings }
+}
+
+fn random(episodes: usize) -> GenerateEngine {
+    let settings = RandomEdits { episodes, steps: 5 };
+    GenerateEngine::Random { settings }
+}
+
+fn small() -> Moldqn {
+    Moldqn {
         episodes: 2,
         steps: 5,
         fingerprint_bits: 128,
         hidden: vec![16],
         batch_size: 4,
         target_update_episodes: 2,
-        ..GenerateSettings::default()
+        ..Moldqn::default()
     }
 }
 
@@ -118,8 +143,8 @@ fn refusal<T: std::fmt::Debug>(result: Result<T, DesignError>) -> String {
 #[test]
 fn training_tells_how_well_it_fits() {
     let output = TaskFolder::new().train(&MEASURED).unwrap();
-    assert_eq!((output.molecules, output.groups), (5, 11));
-    assert!(output.rmse < 0.2, "{output:?}");
+    assert_eq!((output.molecules, output.metrics["groups"]), (5, 11.0));
+    assert!(output.metrics["rmse"] < 0.2, "{output:?}");
 }
 
 #[test]
@@ -162,7 +187,7 @@ fn the_same_seed_gives_the_same_files_and_another_seed_others() {
         .unwrap();
         (
             folder.text("candidates"),
-            fs::read(folder.path("agent")).unwrap(),
+            fs::read(folder.path("state")).unwrap(),
         )
     };
     assert!(run(3) == run(3));
@@ -171,32 +196,33 @@ fn the_same_seed_gives_the_same_files_and_another_seed_others() {
 
 #[test]
 fn the_agent_goes_on_where_it_stopped() {
-    for agent in [Agent::Moldqn, Agent::Random] {
-        let settings = |episodes| GenerateSettings {
-            agent,
+    let agent = |episodes| {
+        moldqn(Moldqn {
             episodes,
             ..small()
-        };
+        })
+    };
+    let engines: [&dyn Fn(usize) -> GenerateEngine; 2] = [&agent, &random];
+    for engine in engines {
         let whole = trained();
         generate(&GenerateInput {
-            settings: settings(5),
+            engine: engine(5),
             ..whole.input()
         })
         .unwrap();
         let parts = trained();
         generate(&GenerateInput {
-            settings: settings(2),
+            engine: engine(2),
             ..parts.input()
         })
         .unwrap();
-        let agent = Some(parts.path("agent"));
         generate(&GenerateInput {
-            settings: settings(3),
-            agent,
+            engine: engine(3),
+            state: Some(parts.path("state")),
             ..parts.input()
         })
         .unwrap();
-        assert!(fs::read(whole.path("agent")).unwrap() == fs::read(parts.path("agent")).unwrap());
+        assert!(fs::read(whole.path("state")).unwrap() == fs::read(parts.path("state")).unwrap());
     }
 }
 
@@ -204,14 +230,14 @@ fn the_agent_goes_on_where_it_stopped() {
 fn starts_are_used_in_turn_and_those_too_large_are_left_out() {
     let folder = trained();
     let starts = ["CCO", "CCCCCCCC", "CCN"].map(String::from).to_vec();
-    let settings = GenerateSettings {
+    let engine = moldqn(Moldqn {
         episodes: 2,
         steps: 1,
         ..small()
-    };
+    });
     generate(&GenerateInput {
         starts,
-        settings,
+        engine,
         ..folder.input()
     })
     .unwrap();
@@ -223,19 +249,19 @@ fn starts_are_used_in_turn_and_those_too_large_are_left_out() {
 fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
     let folder = trained();
     let reward = |element: &str| {
-        let settings = GenerateSettings {
+        let engine = moldqn(Moldqn {
             episodes: 1,
             steps: 1,
             ..small()
-        };
+        });
         let elements = vec![element.to_owned()];
         generate(&GenerateInput {
             elements,
-            settings,
+            engine,
             ..folder.input()
         })
         .unwrap()
-        .mean_reward
+        .metrics["mean_reward"]
     };
     // From nothing there is one step, to the one atom allowed. Its predicted energy is that of
     // average atoms, so methane is better than hydrogen fluoride, and neither as good as the
@@ -245,41 +271,59 @@ fn a_state_is_rewarded_by_how_far_it_lies_below_what_was_measured() {
 }
 
 #[test]
-fn the_random_walker_neither_learns_nor_calms_down() {
+fn the_random_walker_proposes_molecules_without_learning() {
     let folder = trained();
-    let settings = GenerateSettings {
-        agent: Agent::Random,
-        episodes: 20,
-        ..small()
-    };
     let output = generate(&GenerateInput {
-        settings,
+        engine: random(20),
         ..folder.input()
     })
     .unwrap();
-    assert_eq!((output.epsilon, output.mean_loss), (1.0, None));
+    assert!(!output.metrics.contains_key("mean_loss"));
     assert!(output.candidates > 20);
 }
 
 #[test]
-fn epsilon_can_be_raised_from_outside() {
+fn the_pool_is_proposed_whole() {
     let folder = trained();
-    let calm = GenerateSettings {
+    fs::write(folder.path("pool"), "CCO\nc1ccccc1\nCCO\n").unwrap();
+    let engine = || GenerateEngine::Pool { settings: Pool {} };
+    let output = generate(&GenerateInput {
+        engine: engine(),
+        pool: Some(folder.path("pool")),
+        ..folder.input()
+    })
+    .unwrap();
+    assert_eq!(output.candidates, 2);
+    assert_eq!(folder.text("candidates"), "CCO\nc1ccccc1\n");
+    let text = refusal(generate(&GenerateInput {
+        engine: engine(),
+        ..folder.input()
+    }));
+    assert!(
+        text.contains("no file with the molecules of the source"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_agent_explores_more_after_barren_rounds() {
+    let folder = trained();
+    let calm = Moldqn {
         epsilon_start: 0.2,
         epsilon_decay: 1.0,
         ..small()
     };
-    let epsilon = |epsilon_at_least| {
+    let epsilon = |barren_rounds| {
         let input = GenerateInput {
-            settings: calm.clone(),
-            epsilon_at_least,
+            engine: moldqn(calm.clone()),
+            barren_rounds,
             ..folder.input()
         };
-        generate(&input).unwrap().epsilon
+        generate(&input).unwrap().metrics["epsilon"]
     };
-    assert_eq!(epsilon(None), 0.2);
-    assert_eq!(epsilon(Some(0.7)), 0.7);
-    assert_eq!(epsilon(Some(0.1)), 0.2);
+    assert_eq!(epsilon(0), 0.2);
+    assert_eq!(epsilon(1), 0.5);
+    assert_eq!(epsilon(9), 1.0);
 }
 
 #[test]
@@ -287,16 +331,17 @@ fn the_best_prediction_is_ranked_first() {
     let folder = trained();
     fs::write(folder.path("candidates"), "CCO\nc1ccccc1\n\nC#N\nOCC\n").unwrap();
     assert_eq!(
-        folder.screen(ScreenSettings::default()).unwrap(),
+        folder.screen(greedy(), 9).unwrap(),
         ["c1ccccc1", "CCO", "C#N"]
     );
+    assert_eq!(folder.screen(greedy(), 1).unwrap(), ["c1ccccc1"]);
 }
 
 #[test]
 fn an_empty_file_of_candidates_has_an_empty_ranking() {
     let folder = trained();
     fs::write(folder.path("candidates"), "").unwrap();
-    assert!(folder.screen(ScreenSettings::default()).unwrap().is_empty());
+    assert!(folder.screen(greedy(), 9).unwrap().is_empty());
 }
 
 #[test]
@@ -307,7 +352,7 @@ fn where_nothing_can_be_built_nothing_is_proposed() {
         ..folder.input()
     };
     let output: GenerateOutput = generate(&nothing).unwrap();
-    assert_eq!((output.candidates, output.mean_reward), (0, 0.0));
+    assert_eq!((output.candidates, output.metrics["mean_reward"]), (0, 0.0));
     assert_eq!(folder.text("candidates"), "");
 }
 
@@ -316,13 +361,13 @@ fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
     let folder = trained();
     let model = folder.path("model");
     fs::write(folder.path("candidates"), "CCO\nC(C\n").unwrap();
-    let text = refusal(folder.screen(ScreenSettings::default()));
+    let text = refusal(folder.screen(greedy(), 9));
     assert!(
         text.contains("candidates, line 2: `C(C` is not a molecule"),
         "{text}"
     );
     let text = refusal(generate(&GenerateInput {
-        agent: Some(model.clone()),
+        state: Some(model.clone()),
         ..folder.input()
     }));
     assert!(text.contains("model: this is no agent"), "{text}");
@@ -338,13 +383,13 @@ fn a_refusal_names_the_file_and_what_is_wrong_with_it() {
     fs::write(&model, &fs::read(&model).unwrap()[..40]).unwrap();
     let text = refusal(generate(&folder.input()));
     assert!(text.contains("model: this model is damaged"), "{text}");
-    let settings = GenerateSettings {
+    let engine = moldqn(Moldqn {
         gamma: 1.5,
         replay_size: 2,
         ..small()
-    };
+    });
     let text = refusal(generate(&GenerateInput {
-        settings,
+        engine,
         ..folder.input()
     }));
     assert_eq!(
@@ -376,20 +421,22 @@ proptest! {
         measured in some_measured(),
         max_heavy_atoms in 0..4usize,
         from_nothing: bool,
-        acquisition in prop_oneof![
-            Just(Acquisition::Greedy), Just(Acquisition::LowerConfidenceBound), Just(Acquisition::ExpectedImprovement),
+        engine in prop_oneof![
+            Just(greedy()),
+            Just(ScreenEngine::LowerConfidenceBound { settings: LowerConfidenceBound::default() }),
+            Just(ScreenEngine::ExpectedImprovement { settings: ExpectedImprovement {} }),
         ],
     ) {
         let folder = TaskFolder::new();
         let output = folder.train(&measured).unwrap();
-        prop_assert!(output.rmse.is_finite());
+        prop_assert!(output.metrics["rmse"].is_finite());
         let starts = match from_nothing {
             true => vec![],
             false => measured.iter().map(|(smiles, _)| smiles.to_string()).collect(),
         };
         let output = generate(&GenerateInput { starts, max_heavy_atoms, ..folder.input() }).unwrap();
-        prop_assert!(output.mean_reward.is_finite());
-        let ranked = folder.screen(ScreenSettings { acquisition, ..ScreenSettings::default() }).unwrap();
+        prop_assert!(output.metrics["mean_reward"].is_finite());
+        let ranked = folder.screen(engine, usize::MAX).unwrap();
         prop_assert_eq!(ranked.len(), output.candidates);
     }
 }

@@ -134,6 +134,7 @@ impl Scenario {
         Fact::Began {
             molecules: molecules.collect(),
             reserve: (0..40).map(|i| format!("reserve{i}")).collect(),
+            pool: None,
             atom_retries: 0,
         }
     }
@@ -342,32 +343,29 @@ impl World<'_> {
             }
             Some("train") => {
                 let new = input["observations"].as_array().expect("a list").len() as u64;
-                // Statistics are as long as the results are many.
+                // A memory is as long as the results are many.
                 let counted = files.iter().map(|(file, _)| file.bytes).sum::<u64>() + new;
                 assert_eq!(
                     Some(counted),
                     self.learnt_from,
                     "a model learns from each result once"
                 );
-                let statistics = FileRef {
+                let memory = FileRef {
                     bytes: counted,
-                    ..file("statistics")
+                    ..file("memory")
                 };
                 Outcome::Trained {
                     model: file("model"),
-                    statistics: Some(statistics),
+                    memory,
                     molecules: 1,
-                    groups: 1,
-                    rmse: 0.0,
+                    metrics: BTreeMap::from([("rmse".into(), 0.0)]),
                 }
             }
             Some("generate") => Outcome::Generated {
-                agent: file("agent"),
+                state: file("state"),
                 candidates: file("candidates"),
                 count: 3,
-                epsilon: 1.0,
-                mean_reward: 0.0,
-                mean_loss: None,
+                metrics: BTreeMap::new(),
             },
             Some("screen") => {
                 // Some of what is found lies in the reserve, and fails there or here.
@@ -384,6 +382,7 @@ impl World<'_> {
                             mean: i as f64,
                             std: 0.1,
                         },
+                        generator: 0,
                     })
                     .collect();
                 Outcome::Screened { ranked }
@@ -626,6 +625,7 @@ impl Order<'_, '_> {
             Fact::Began { molecules, .. } => Fact::Began {
                 molecules,
                 reserve: vec![],
+                pool: None,
                 atom_retries: 0,
             },
             other => other,

@@ -3,21 +3,54 @@
 // Reference values keep all their digits.
 #![allow(clippy::excessive_precision)]
 
-use moldflow::learn::acquisition::{Acquisition, expected_improvement, rank};
-use moldflow::learn::surrogate::Prediction;
+use moldflow::design::{ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank};
+use moldflow::learn::acquisition::expected_improvement;
+use moldflow::learn::regression::Prediction;
+use moldflow::task::RankedCandidate;
 use proptest::prelude::*;
 
 fn prediction(mean: f64, std: f64) -> Prediction {
     Prediction { mean, std }
 }
 
+fn candidate(smiles: &str, prediction: Prediction) -> RankedCandidate {
+    let smiles = smiles.to_owned();
+    RankedCandidate {
+        smiles,
+        prediction,
+        generator: 0,
+    }
+}
+
 fn ranked(
-    mut candidates: Vec<(&str, Prediction)>,
-    acquisition: Acquisition,
+    candidates: Vec<(&str, Prediction)>,
+    engine: &ScreenEngine,
     incumbent: Option<f64>,
-) -> Vec<&str> {
-    rank(&mut candidates, acquisition, 2.0, incumbent);
-    candidates.into_iter().map(|(name, _)| name).collect()
+) -> Vec<String> {
+    let candidates: Vec<_> = (candidates.into_iter())
+        .map(|(smiles, prediction)| candidate(smiles, prediction))
+        .collect();
+    let scores = engine.implementation().scores(&candidates, incumbent);
+    let ranked = rank(candidates, scores.unwrap()).into_iter();
+    ranked.map(|candidate| candidate.smiles).collect()
+}
+
+fn greedy() -> ScreenEngine {
+    ScreenEngine::Greedy {
+        settings: Greedy {},
+    }
+}
+
+fn confidence_bound() -> ScreenEngine {
+    ScreenEngine::LowerConfidenceBound {
+        settings: LowerConfidenceBound::default(),
+    }
+}
+
+fn improvement() -> ScreenEngine {
+    ScreenEngine::ExpectedImprovement {
+        settings: ExpectedImprovement {},
+    }
 }
 
 #[test]
@@ -45,7 +78,7 @@ fn expected_improvement_is_exact_far_into_the_tails() {
 #[test]
 fn greedy_takes_the_lowest_mean_first() {
     let candidates = vec![("b", prediction(-1.0, 9.0)), ("a", prediction(-2.0, 0.1))];
-    assert_eq!(ranked(candidates, Acquisition::Greedy, None), ["a", "b"]);
+    assert_eq!(ranked(candidates, &greedy(), None), ["a", "b"]);
 }
 
 #[test]
@@ -55,7 +88,7 @@ fn the_confidence_bound_prefers_the_uncertain() {
         ("unsure", prediction(-1.0, 1.0)),
     ];
     assert_eq!(
-        ranked(candidates, Acquisition::LowerConfidenceBound, None),
+        ranked(candidates, &confidence_bound(), None),
         ["unsure", "sure"]
     );
 }
@@ -67,17 +100,14 @@ fn expected_improvement_ranks_by_what_is_gained_on_the_best() {
         ("sure gain", prediction(-2.5, 1e-3)),
         ("maybe", prediction(-1.9, 0.5)),
     ];
-    let order = ranked(candidates, Acquisition::ExpectedImprovement, Some(-2.0));
+    let order = ranked(candidates, &improvement(), Some(-2.0));
     assert_eq!(order, ["sure gain", "maybe", "no gain"]);
 }
 
 #[test]
 fn expected_improvement_is_greedy_before_anything_was_measured() {
     let candidates = vec![("b", prediction(-1.0, 9.0)), ("a", prediction(-2.0, 0.1))];
-    assert_eq!(
-        ranked(candidates, Acquisition::ExpectedImprovement, None),
-        ["a", "b"]
-    );
+    assert_eq!(ranked(candidates, &improvement(), None), ["a", "b"]);
 }
 
 #[test]
@@ -86,7 +116,7 @@ fn hopeless_candidates_are_still_ranked_by_their_mean() {
         ("worse", prediction(900.0, 1e-3)),
         ("bad", prediction(800.0, 1e-3)),
     ];
-    let order = ranked(candidates, Acquisition::ExpectedImprovement, Some(-2.0));
+    let order = ranked(candidates, &improvement(), Some(-2.0));
     assert_eq!(order, ["bad", "worse"]);
 }
 
@@ -98,30 +128,26 @@ fn what_is_not_a_number_comes_last_and_ties_are_broken_by_name() {
         ("c", prediction(-0.0, 0.1)),
         ("b", prediction(0.0, 0.1)),
     ];
-    assert_eq!(
-        ranked(candidates, Acquisition::Greedy, None),
-        ["b", "c", "d", "nan"]
-    );
+    assert_eq!(ranked(candidates, &greedy(), None), ["b", "c", "d", "nan"]);
 }
 
 proptest! {
     #[test]
     fn the_order_of_what_comes_in_does_not_matter(
         predictions in prop::collection::vec((-3..3i8, 0..3u8), 0..20),
-        acquisition in prop_oneof![
-            Just(Acquisition::Greedy),
-            Just(Acquisition::LowerConfidenceBound),
-            Just(Acquisition::ExpectedImprovement),
+        engine in prop_oneof![
+            Just(greedy()),
+            Just(confidence_bound()),
+            Just(improvement()),
         ],
     ) {
-        let mut forwards: Vec<(usize, Prediction)> = predictions
-            .iter()
-            .map(|(mean, std)| prediction(f64::from(*mean), f64::from(*std)))
-            .enumerate()
-            .collect();
-        let mut backwards: Vec<_> = forwards.iter().rev().copied().collect();
-        rank(&mut forwards, acquisition, 2.0, Some(-1.0));
-        rank(&mut backwards, acquisition, 2.0, Some(-1.0));
+        let names: Vec<String> = (0..predictions.len()).map(|i| i.to_string()).collect();
+        let candidates = names.iter().zip(&predictions).map(|(name, (mean, std))| {
+            (name.as_str(), prediction(f64::from(*mean), f64::from(*std)))
+        });
+        let candidates: Vec<(&str, Prediction)> = candidates.collect();
+        let forwards = ranked(candidates.clone(), &engine, Some(-1.0));
+        let backwards = ranked(candidates.into_iter().rev().collect(), &engine, Some(-1.0));
         prop_assert_eq!(forwards, backwards);
     }
 

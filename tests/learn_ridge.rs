@@ -1,7 +1,7 @@
 //! Bayesian ridge regression: equal to scikit-learn, also for the smallest inputs.
 
+use moldflow::learn::regression::{Features, FitError};
 use moldflow::learn::ridge::{BayesianRidge, Precisions, RidgeSettings};
-use moldflow::learn::surrogate::{Features, FitError, Surrogate};
 use proptest::prelude::*;
 use serde::Deserialize;
 

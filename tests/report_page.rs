@@ -346,6 +346,7 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         batch,
         rank,
         prediction,
+        generator: None,
     };
     let (stage, failure) = ("evaluate".into(), outcome.clone().err());
     let state = match failure.clone() {

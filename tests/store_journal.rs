@@ -34,6 +34,7 @@ fn began(at: i64) -> Event {
     let fact = Fact::Began {
         molecules: BTreeMap::from([("initial".into(), vec!["C".into(), "CC".into()])]),
         reserve: vec![],
+        pool: None,
         atom_retries: 0,
     };
     Event { at, fact }
@@ -49,6 +50,7 @@ fn queued(rank: u32) -> Record {
         batch: 1,
         rank,
         prediction,
+        generator: None,
     })
 }
 

@@ -365,8 +365,11 @@ fn draw(source: &Source, run: &LockedRun) -> Result<InitialMolecules, CommandErr
         };
         stages.insert(stage.to_owned(), molecules);
     }
-    let reserve = drawn;
-    Ok(InitialMolecules { stages, reserve })
+    Ok(InitialMolecules {
+        stages,
+        reserve: drawn,
+        pool: run.plan.needs_pool().then(|| source.all()),
+    })
 }
 
 /// Opens the database of the run; makes it if the run is new.

@@ -12,7 +12,7 @@ use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, LauncherError, ProgramError, SCRATCH, ScratchError, ScratchFolder};
 use crate::host::atomic::{self, Durability};
 use crate::host::hash::sha256_of_reader;
-use crate::python::{CallError, PythonCaller};
+use crate::python::{CallError, PythonCaller, with_caller};
 use crate::simulate::{
     FunctionCall, Outputs, PreparedSimulation, QcEngine, SCRATCH_LINK, SimError, SimResult,
 };
@@ -85,28 +85,25 @@ fn work(
             });
         }
         TaskInput::Train(input) => {
-            let out = design::train(input)?;
+            let out = with_caller(interpreters.clone(), || design::train(input))?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
-                statistics: Some(file_ref(&dir.join(&input.statistics_out))?),
+                memory: file_ref(&dir.join(&input.memory_out))?,
                 molecules: out.molecules,
-                groups: out.groups,
-                rmse: out.rmse,
+                metrics: out.metrics,
             }
         }
         TaskInput::Generate(input) => {
-            let out = design::generate(input)?;
+            let out = with_caller(interpreters.clone(), || design::generate(input))?;
             Outcome::Generated {
-                agent: file_ref(&dir.join(&input.agent_out))?,
+                state: file_ref(&dir.join(&input.state_out))?,
                 candidates: file_ref(&dir.join(&input.candidates_out))?,
                 count: out.candidates,
-                epsilon: out.epsilon,
-                mean_reward: out.mean_reward,
-                mean_loss: out.mean_loss,
+                metrics: out.metrics,
             }
         }
         TaskInput::Screen(input) => {
-            let ranked = design::screen(input)?.ranked;
+            let ranked = with_caller(interpreters.clone(), || design::screen(input))?.ranked;
             Outcome::Screened { ranked }
         }
     };
@@ -167,15 +164,7 @@ fn file_ref(path: &Path) -> io::Result<FileRef> {
 
 fn kind(error: &TaskError) -> FailureKind {
     match error {
-        TaskError::Call(CallError::Unsupported { .. }) => FailureKind::Unsupported,
-        TaskError::Call(CallError::NotConverged { .. }) => FailureKind::NotConverged,
-        TaskError::Call(CallError::Memory { .. }) => FailureKind::Memory,
-        TaskError::Call(CallError::Answer { .. }) => FailureKind::Unreadable,
-        TaskError::Call(CallError::NotANumber { .. }) => FailureKind::NotANumber,
-        TaskError::Call(CallError::Start { .. }) => FailureKind::Launch,
-        TaskError::Call(
-            CallError::Load { .. } | CallError::Raised { .. } | CallError::Ended { .. },
-        ) => FailureKind::Exit,
+        TaskError::Call(error) | TaskError::Design(DesignError::Call(error)) => kind_of_call(error),
         TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::NotANumber(_)) => FailureKind::NotANumber,
@@ -192,6 +181,20 @@ fn kind(error: &TaskError) -> FailureKind {
         | TaskError::File(_) => FailureKind::Exit,
         TaskError::Program(ProgramError::Run { .. }) | TaskError::Launcher(_) => {
             FailureKind::Launch
+        }
+    }
+}
+
+fn kind_of_call(error: &CallError) -> FailureKind {
+    match error {
+        CallError::Unsupported { .. } => FailureKind::Unsupported,
+        CallError::NotConverged { .. } => FailureKind::NotConverged,
+        CallError::Memory { .. } => FailureKind::Memory,
+        CallError::Answer { .. } => FailureKind::Unreadable,
+        CallError::NotANumber { .. } => FailureKind::NotANumber,
+        CallError::Start { .. } => FailureKind::Launch,
+        CallError::Load { .. } | CallError::Raised { .. } | CallError::Ended { .. } => {
+            FailureKind::Exit
         }
     }
 }

@@ -134,7 +134,7 @@ fn summary(path: &Path, loaded: &LoadedCampaign, plan: &Plan) -> String {
                 let _ = write!(text, ", {parallel} at once");
             }
             for method in plan.methods_of(stage) {
-                let engine = method.engine.as_deref().unwrap_or_default();
+                let engine = method.engine_name;
                 let slots = match method.slots {
                     Some(1) => "1 slot".to_owned(),
                     Some(count) => format!("{count} slots"),

@@ -128,11 +128,21 @@ fn properties(plan: &Plan) -> Table {
 }
 
 fn methods(plan: &Plan) -> Table {
-    let mut table = table(["method", "what", "partition", "executor", "slots", "cores"]);
+    let heads = [
+        "method",
+        "kind",
+        "engine",
+        "partition",
+        "executor",
+        "slots",
+        "cores",
+    ];
+    let mut table = table(heads);
     for method in plan.methods.values() {
         table.add_row([
             method.name.clone(),
-            method.engine.clone().unwrap_or(method.kind_name.to_owned()),
+            method.kind_name.to_owned(),
+            method.engine_name.to_owned(),
             method.partition_name.clone(),
             method.executor.to_owned(),
             in_words(method.slots),

@@ -249,7 +249,7 @@ fn notes(
              others are never used"
         ));
     }
-    notes.extend(few_visits(plan, select));
+    notes.extend(few_proposals(plan, select));
     let Some(search) = &forecast.search else {
         return notes;
     };
@@ -333,22 +333,19 @@ fn timeouts(plan: &Plan, assumptions: &Assumptions) -> Vec<String> {
     short.map(note).collect()
 }
 
-/// A note if the agent of the first `generate` stage visits fewer molecules than are selected.
-fn few_visits(plan: &Plan, select: usize) -> Option<String> {
+/// A note if the first generator proposes fewer molecules than are selected.
+fn few_proposals(plan: &Plan, select: usize) -> Option<String> {
     let mut methods = plan.stages.iter().filter_map(|stage| stage.kind.method());
-    let MethodKind::Generate { settings } = &methods
-        .find(|name| matches!(plan.methods[*name].kind, MethodKind::Generate { .. }))
-        .map(|name| &plan.methods[name])?
-        .kind
-    else {
-        return None;
-    };
-    let visits = settings.episodes * settings.steps;
-    (visits < select).then(|| {
+    let engine = methods.find_map(|name| match &plan.methods[name].kind {
+        MethodKind::Generate { engine } => Some(engine),
+        _ => None,
+    })?;
+    let count = engine.implementation().typical_count()?;
+    (count < select).then(|| {
         format!(
-            "the agent visits at most {visits} molecules for a batch ({} episodes of {} steps), and \
-             `select` is {select}",
-            settings.episodes, settings.steps
+            "the generator `{}` proposes at most {count} molecules for a batch, and `select` is \
+             {select}",
+            engine.name()
         )
     })
 }

@@ -11,7 +11,7 @@ pub use super::objective::{DirectedObjective, ObjectiveConfig, PropertyConfig, S
 use super::retries::RetriesConfig;
 pub use super::stage::{Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
 use crate::chem::Stereo;
-use crate::design::{GenerateSettings, ScreenSettings, TrainSettings};
+use crate::design::{GenerateEngine, ScreenEngine, TrainEngine};
 use crate::python::PythonFunction;
 use crate::simulate::QcEngine;
 
@@ -266,23 +266,23 @@ pub enum MethodKind {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         geometry: Option<String>,
     },
-    /// Fits the surrogate to all results.
+    /// Fits a surrogate to all results.
     Train {
-        /// Settings of the surrogate.
-        #[serde(default)]
-        settings: TrainSettings,
+        /// The surrogate with its settings.
+        #[serde(flatten)]
+        engine: TrainEngine,
     },
-    /// Lets the agent propose molecules.
+    /// Proposes molecules.
     Generate {
-        /// Settings of the agent.
-        #[serde(default)]
-        settings: GenerateSettings,
+        /// The generator with its settings.
+        #[serde(flatten)]
+        engine: GenerateEngine,
     },
     /// Predicts the objective of proposed molecules and ranks them.
     Screen {
-        /// Settings of the ranking.
-        #[serde(default)]
-        settings: ScreenSettings,
+        /// The acquisition with its settings.
+        #[serde(flatten)]
+        engine: ScreenEngine,
     },
 }
 
@@ -294,6 +294,16 @@ impl MethodKind {
             Self::Train { .. } => "train",
             Self::Generate { .. } => "generate",
             Self::Screen { .. } => "screen",
+        }
+    }
+
+    /// Name of its engine in campaign files.
+    pub fn engine_name(&self) -> &'static str {
+        match self {
+            Self::Simulate { engine, .. } => engine.name(),
+            Self::Train { engine } => engine.name(),
+            Self::Generate { engine } => engine.name(),
+            Self::Screen { engine } => engine.name(),
         }
     }
 
@@ -312,6 +322,15 @@ impl MethodKind {
                 engine: QcEngine::Python { settings },
                 ..
             } => Some(&settings.function),
+            Self::Train {
+                engine: TrainEngine::Python { settings },
+            } => Some(&settings.function),
+            Self::Generate {
+                engine: GenerateEngine::Python { settings },
+            } => Some(&settings.function),
+            Self::Screen {
+                engine: ScreenEngine::Python { settings },
+            } => Some(&settings.function),
             Self::Simulate { .. }
             | Self::Train { .. }
             | Self::Generate { .. }
@@ -326,6 +345,15 @@ impl MethodKind {
                 engine: QcEngine::Python { settings },
                 ..
             } => Some(&mut settings.function),
+            Self::Train {
+                engine: TrainEngine::Python { settings },
+            } => Some(&mut settings.function),
+            Self::Generate {
+                engine: GenerateEngine::Python { settings },
+            } => Some(&mut settings.function),
+            Self::Screen {
+                engine: ScreenEngine::Python { settings },
+            } => Some(&mut settings.function),
             Self::Simulate { .. }
             | Self::Train { .. }
             | Self::Generate { .. }
@@ -339,7 +367,13 @@ impl MethodKind {
         let call = self
             .function()
             .map(|function| ("call", function.call.as_str()));
-        call.into_iter().collect()
+        let predict = match self {
+            Self::Train {
+                engine: TrainEngine::Python { settings },
+            } => Some(("predict", settings.predict.as_str())),
+            _ => None,
+        };
+        call.into_iter().chain(predict).collect()
     }
 
     /// Returns true if what its tasks load is to be loaded once, for many of them.

@@ -8,6 +8,7 @@ use super::diagnostic::{Diagnostic, Diagnostics, hint_for};
 use super::site::{ExecutorConfig, PartitionConfig, Site};
 use super::source::{self, Source};
 use super::space::{ELEMENTS, WITHOUT_MMFF94};
+use crate::design::RangeFault;
 use crate::simulate::{QcEngine, Ranks};
 
 /// Collects the errors of a well-formed campaign, except those of its stages, which `plan` finds.
@@ -79,16 +80,31 @@ fn methods(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
                     geometry_fits(loaded, (name, engine), first, diagnostics);
                 }
             }
-            MethodKind::Generate { settings } => {
-                for found in settings.faults() {
-                    let message = format!("`{}` is {}", found.setting, found.value);
-                    let place = loaded.place(&["methods", name, "settings", &found.setting]);
-                    let hint = format!("allowed: {}", found.allowed);
-                    diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
-                }
+            MethodKind::Train { engine } => {
+                settings_fit(loaded, name, engine.faults(), diagnostics)
             }
-            MethodKind::Train { .. } | MethodKind::Screen { .. } => {}
+            MethodKind::Generate { engine } => {
+                settings_fit(loaded, name, engine.faults(), diagnostics);
+            }
+            MethodKind::Screen { engine } => {
+                settings_fit(loaded, name, engine.faults(), diagnostics);
+            }
         }
+    }
+}
+
+/// Reports settings that are out of range, or that contradict each other.
+fn settings_fit(
+    loaded: &LoadedCampaign,
+    name: &str,
+    faults: Vec<RangeFault>,
+    diagnostics: &mut Diagnostics,
+) {
+    for found in faults {
+        let message = format!("`{}` is {}", found.setting, found.value);
+        let place = loaded.place(&["methods", name, "settings", &found.setting]);
+        let hint = format!("allowed: {}", found.allowed);
+        diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }
 }
 

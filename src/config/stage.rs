@@ -32,6 +32,11 @@ pub struct StageConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]
     pub select: Option<usize>,
+    /// `generate`: first share of the molecules in a batch; with shares, several generators feed a
+    /// `screen` stage in parts that move to the one whose molecules turn out best.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.001, max = 1.0))]
+    pub share: Option<f64>,
     /// `compute`: how many molecules are kept submitted at once.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = 100_000))]

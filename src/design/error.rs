@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::ranges::RangeFault;
 use crate::chem::ChemError;
 use crate::learn::dqn::DqnError;
+use crate::learn::regression::FitError;
 use crate::learn::saved::SavedError;
-use crate::learn::surrogate::FitError;
+use crate::python::CallError;
 
 /// Error of an `ml` task.
 #[derive(Debug, thiserror::Error)]
@@ -29,7 +30,7 @@ pub enum DesignError {
         /// Cause.
         source: io::Error,
     },
-    /// A saved model, agent or statistics could not be decoded.
+    /// A saved model, memory or generator could not be decoded.
     #[error("{}", path.display())]
     Saved {
         /// The file.
@@ -63,18 +64,24 @@ pub enum DesignError {
         /// Cause.
         source: ChemError,
     },
-    /// Statistics of another objective or another model, in the named file.
-    #[error("the statistics in {} are of another objective or another model", .0.display())]
-    OtherStatistics(PathBuf),
+    /// The memory of a training is of another objective or another surrogate.
+    #[error("the memory of the last training is of another objective or another surrogate")]
+    OtherMemory,
+    /// The generator proposes molecules of the source, and there is no file of them.
+    #[error("there is no file with the molecules of the source")]
+    NoPool,
     /// The surrogate could not be fitted.
     #[error("no model")]
     Fit(#[from] FitError),
     /// The agent failed.
     #[error("the agent could not continue")]
     Agent(#[from] DqnError<Infallible>),
-    /// The agent, model or statistics could not be created or encoded.
-    #[error("the agent could not be made")]
-    Network(#[from] SavedError),
+    /// A model, memory or generator could not be created, encoded or decoded.
+    #[error(transparent)]
+    Encoded(#[from] SavedError),
+    /// A function in Python failed, or returned what cannot be used.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// Settings out of their ranges.
     #[error("settings: {}", list(.0))]
     Settings(Vec<RangeFault>),
@@ -93,10 +100,25 @@ impl DesignError {
         |source| Self::Write { path, source }
     }
 
-    /// Error of decoding a file.
-    pub(super) fn saved(path: &Path) -> impl FnOnce(SavedError) -> Self {
-        let path = path.to_owned();
-        |source| Self::Saved { path, source }
+    /// The same error, with the file whose content could not be decoded.
+    pub(super) fn in_file(self, path: Option<&Path>) -> Self {
+        match (self, path) {
+            (Self::Encoded(source), Some(path)) => Self::Saved {
+                path: path.to_owned(),
+                source,
+            },
+            (error, _) => error,
+        }
+    }
+}
+
+impl From<DqnError<DesignError>> for DesignError {
+    fn from(error: DqnError<DesignError>) -> Self {
+        match error {
+            DqnError::Environment(error) => error,
+            DqnError::Diverged(loss, updates) => Self::Agent(DqnError::Diverged(loss, updates)),
+            DqnError::Network(error) => Self::Agent(DqnError::Network(error)),
+        }
     }
 }
 

@@ -1,148 +1,135 @@
-//! Learning on molecules: group features, the molecule environment, and the bodies of the `ml`
-//! tasks.
+//! Learning on molecules: surrogates, generators and acquisitions, each one file and one line of a
+//! registry, and the bodies of the tasks that run them.
 
+mod acquisition;
 mod error;
 mod generator;
-pub mod groups;
-pub mod model;
-mod molecules;
 mod ranges;
-mod settings;
-pub mod statistics;
+pub mod surrogate;
 mod tasks;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::task::RankedCandidate;
+use crate::task::{Metrics, RankedCandidate};
 
+pub use acquisition::{
+    Acquisition, ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank,
+};
 pub use error::DesignError;
+pub use generator::{
+    GenerateEngine, Generator, GeneratorSettings, Moldqn, Pool, RandomEdits, SearchContext,
+};
 pub use ranges::RangeFault;
-pub use settings::{Acquisition, Agent, GenerateSettings, Model, ScreenSettings, TrainSettings};
+pub(crate) use ranges::out_of_range;
+pub use surrogate::TrainEngine;
 pub use tasks::{generate, screen, train};
 
-/// An evaluated molecule and its value, to which the surrogate is fitted.
+/// An evaluated molecule and its cost: the value of the objective, or the negative of the value
+/// where that is maximised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "StoredObservation")]
 pub struct Observation {
     /// Canonical SMILES.
     pub smiles: String,
-    /// Value of the objective, hartree.
-    pub value: f64,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum StoredObservation {
-    Named {
-        smiles: String,
-        value: f64,
-    },
-    /// Form written by version 0.1.0.
-    Pair(String, f64),
-}
-
-impl From<StoredObservation> for Observation {
-    fn from(stored: StoredObservation) -> Self {
-        match stored {
-            StoredObservation::Named { smiles, value } | StoredObservation::Pair(smiles, value) => {
-                Self { smiles, value }
-            }
-        }
-    }
+    /// In the unit of the objective.
+    pub cost: f64,
 }
 
 /// Input of `train`: the evaluated molecules, in order of submission.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct TrainInput {
-    /// File with the statistics of earlier observations; None if `observations` holds all.
-    #[serde(default)]
-    pub statistics: Option<PathBuf>,
-    /// Observations that are not in the statistics.
-    #[serde(alias = "measured")]
+    /// The surrogate with its settings.
+    pub engine: TrainEngine,
+    /// File with all that the last training keeps of its observations; None if `observations` holds
+    /// all.
+    pub memory: Option<PathBuf>,
+    /// Observations that are not in the memory.
     pub observations: Vec<Observation>,
-    /// True if the values are per atom, hydrogens included.
-    #[serde(default)]
-    pub per_atom: bool,
-    /// Settings of the method.
-    pub settings: TrainSettings,
+    /// True if costs grow with the number of atoms.
+    pub extensive: bool,
     /// Output file of the model.
     pub model_out: PathBuf,
-    /// Output file of the statistics of all observations.
-    pub statistics_out: PathBuf,
+    /// Output file of the memory for the next training.
+    pub memory_out: PathBuf,
 }
 
 /// Output of `train`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct TrainOutput {
     /// Number of molecules that the model is fitted to.
     pub molecules: usize,
-    /// Number of distinct groups in them.
-    pub groups: usize,
-    /// Root mean square error on the training set, of the values as they were given.
-    pub rmse: f64,
+    /// Numbers that describe the fit, by name.
+    pub metrics: Metrics,
 }
 
 /// Input of `generate`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct GenerateInput {
+    /// The generator with its settings.
+    pub engine: GenerateEngine,
     /// File of the model.
     pub model: PathBuf,
-    /// File of the agent as the previous call saved it; None in the first call.
-    pub agent: Option<PathBuf>,
-    /// SMILES of the start molecules, used in turn; without any, episodes start from nothing.
+    /// File of the generator's state as the last round saved it; None in the first round.
+    pub state: Option<PathBuf>,
+    /// The best evaluated molecules, the best first.
+    pub best: Vec<Observation>,
+    /// SMILES of molecules of the source to begin at; empty unless earlier rounds were barren.
     pub starts: Vec<String>,
+    /// File with the molecules of the source, canonical SMILES, one a line.
+    pub pool: Option<PathBuf>,
     /// Symbols of the elements that may be added.
     pub elements: Vec<String>,
     /// Largest number of atoms other than hydrogen.
     pub max_heavy_atoms: usize,
     /// Sizes that a new ring may have.
     pub allowed_ring_sizes: Vec<usize>,
-    /// Settings of the method.
-    pub settings: GenerateSettings,
-    /// Value to which epsilon is raised before the first episode if it is lower.
-    pub epsilon_at_least: Option<f64>,
-    /// Seed of weights and actions.
+    /// Number of rounds before this one, in a row, in which no new molecule was found.
+    pub barren_rounds: usize,
+    /// Seed of the round.
     pub seed: u64,
-    /// Output file of the agent.
-    pub agent_out: PathBuf,
-    /// Output file of the visited molecules: canonical SMILES, one per line, each once, in order of
+    /// Output file of the generator's state.
+    pub state_out: PathBuf,
+    /// Output file of the proposed molecules: canonical SMILES, one per line, each once, in order of
     /// the first visit.
     pub candidates_out: PathBuf,
 }
 
 /// Output of `generate`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct GenerateOutput {
-    /// Number of distinct molecules that were visited.
+    /// Number of distinct molecules that were proposed.
     pub candidates: usize,
-    /// Fraction of random actions in the next episode.
-    pub epsilon: f64,
-    /// Number of episodes in this call.
-    pub episodes: usize,
-    /// Mean reward of a step: distance of the prediction below the mean of the observations, in
-    /// standard deviations.
-    pub mean_reward: f64,
-    /// Mean loss of the updates; None without updates.
-    pub mean_loss: Option<f64>,
+    /// Numbers that describe the round, by name.
+    pub metrics: Metrics,
 }
 
 /// Input of `screen`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ScreenInput {
+    /// The acquisition with its settings.
+    pub engine: ScreenEngine,
     /// File of the model.
     pub model: PathBuf,
-    /// Files of candidates, canonical SMILES, one a line.
-    pub candidates: Vec<PathBuf>,
-    /// Settings of the method.
-    pub settings: ScreenSettings,
-    /// Lowest value so far, hartree; None before the first.
+    /// Files of candidates.
+    pub candidates: Vec<CandidateFile>,
+    /// Lowest cost so far, in the unit of the objective; None before the first.
     pub incumbent: Option<f64>,
+    /// Number of candidates that are returned at most.
+    pub most: usize,
+}
+
+/// Molecules that a generator proposed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CandidateFile {
+    /// File of canonical SMILES, one a line.
+    pub path: PathBuf,
+    /// Place of the generator among those of the `screen` stage.
+    pub generator: usize,
 }
 
 /// Output of `screen`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ScreenOutput {
     /// Distinct candidates with their predictions, best first.
     pub ranked: Vec<RankedCandidate>,

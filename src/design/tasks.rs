@@ -5,106 +5,81 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use super::acquisition::rank;
 use super::error::DesignError;
-use super::generator::load_generator;
-use super::model::GroupModel;
-use super::molecules::{Fingerprint, MoleculeEnvironment};
 use super::ranges::RangeFault;
-use super::settings::Model;
-use super::statistics::Statistics;
-use super::{GenerateInput, GenerateOutput, ScreenInput, ScreenOutput, TrainInput, TrainOutput};
+use super::surrogate::{LabelledMolecule, TrainedModel, encode};
+use super::{
+    CandidateFile, GenerateInput, GenerateOutput, Observation, ScreenInput, ScreenOutput,
+    SearchContext, TrainInput, TrainOutput,
+};
 use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
-use crate::learn::acquisition::rank;
 use crate::task::RankedCandidate;
 
-/// Adds observations to the statistics, fits the surrogate, and writes both.
+/// Fits the surrogate to the memory and the observations, and writes both.
 ///
 /// # Errors
 ///
-/// Settings are out of range, a molecule is malformed, the statistics are of another campaign, the
-/// fit fails, or a file cannot be read or written.
+/// Settings are out of range, a molecule is malformed, the memory is of another campaign, the fit
+/// fails, or a file cannot be read or written.
 pub fn train(input: &TrainInput) -> Result<TrainOutput, DesignError> {
-    refuse(input.settings.faults())?;
-    let (model, per_atom) = (input.settings.model, input.per_atom);
-    let mut statistics = match &input.statistics {
-        Some(path) => read_statistics(path, model, per_atom)?,
-        None => Statistics::new(model, per_atom),
-    };
-    let observations = (1..)
-        .zip(&input.observations)
-        .map(
-            |(number, observation)| match Molecule::parse(&observation.smiles) {
-                Ok(molecule) => Ok((molecule, observation.value)),
-                Err(source) => Err(DesignError::Observation { number, source }),
-            },
-        )
-        .collect::<Result<Vec<_>, _>>()?;
-    statistics.add(&observations)?;
-    let model = GroupModel::from_statistics(&statistics, &input.settings)?;
-    write(&input.model_out, model.to_bytes()?)?;
-    write(&input.statistics_out, statistics.to_bytes()?)?;
+    refuse(input.engine.faults())?;
+    let memory = input.memory.as_deref().map(read).transpose()?;
+    let observations = labelled(&input.observations)?;
+    let surrogate = input.engine.implementation();
+    let fit = surrogate.fit(memory.as_deref(), &observations, input.extensive);
+    let fit = fit.map_err(|error| error.in_file(input.memory.as_deref()))?;
+    write(&input.model_out, encode(&input.engine, &fit)?)?;
+    write(&input.memory_out, &fit.memory)?;
     Ok(TrainOutput {
-        molecules: statistics.molecules(),
-        groups: model.groups(),
-        rmse: model.rmse(&statistics),
+        molecules: fit.molecules,
+        metrics: fit.metrics,
     })
 }
 
-/// Lets the agent explore with rewards from the model; writes the visited molecules and the agent.
+/// Lets the generator propose molecules; writes them and the generator's state.
 ///
 /// # Errors
 ///
-/// Settings are out of range, a start molecule is malformed, the agent diverges, or a file cannot
+/// Settings are out of range, a start molecule is malformed, the generator fails, or a file cannot
 /// be read or written.
 pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
-    let settings = &input.settings;
-    refuse(settings.faults())?;
-    let starts = (1..)
-        .zip(&input.starts)
-        .map(|(number, smiles)| {
-            Molecule::parse(smiles).map_err(|source| DesignError::Start { number, source })
-        })
-        .collect::<Result<Vec<_>, _>>()?;
-    let rules = EditRules {
-        elements: input.elements.clone(),
-        max_heavy_atoms: input.max_heavy_atoms,
-        allowed_ring_sizes: input.allowed_ring_sizes.clone(),
+    refuse(input.engine.faults())?;
+    let start = |(number, smiles): (usize, &String)| {
+        Molecule::parse(smiles).map_err(|source| DesignError::Start { number, source })
     };
-    let fingerprint = Fingerprint {
-        radius: settings.fingerprint_radius,
-        bits: settings.fingerprint_bits,
+    let starts = (1..).zip(&input.starts).map(start);
+    let search = SearchContext {
+        starts: starts.collect::<Result<_, _>>()?,
+        best: labelled(&input.best)?,
+        model: read_model(&input.model)?,
+        rules: EditRules {
+            elements: input.elements.clone(),
+            max_heavy_atoms: input.max_heavy_atoms,
+            allowed_ring_sizes: input.allowed_ring_sizes.clone(),
+        },
+        pool: input.pool.clone(),
+        barren_rounds: input.barren_rounds,
+        seed: input.seed,
     };
-    let mut environment =
-        MoleculeEnvironment::new(read_model(&input.model)?, rules, fingerprint, starts);
-
-    let mut agent = match &input.agent {
-        Some(path) => {
-            let bytes = fs::read(path).map_err(DesignError::read(path))?;
-            load_generator(settings, Some(&bytes), input.seed).map_err(DesignError::saved(path))?
-        }
-        None => load_generator(settings, None, input.seed)?,
-    };
-    if let Some(epsilon) = input.epsilon_at_least {
-        agent.explore_at_least(epsilon.clamp(0.0, 1.0));
-    }
-    let (mut visited, mut distinct) = (String::new(), BTreeSet::new());
-    let summary = agent.propose(&mut environment, settings, input.seed, &mut |state| {
-        if let Some(cached) = state
-            && distinct.insert(cached.smiles.clone())
-        {
-            visited.push_str(&cached.smiles);
-            visited.push('\n');
+    let saved = input.state.as_deref().map(read).transpose()?;
+    let generator = input.engine.implementation();
+    let generator = generator.load(saved.as_deref(), input.seed);
+    let mut generator = generator.map_err(|error| error.in_file(input.state.as_deref()))?;
+    let (mut proposed, mut distinct) = (String::new(), BTreeSet::new());
+    let metrics = generator.propose(search, &mut |smiles| {
+        if !distinct.contains(smiles) {
+            distinct.insert(smiles.to_owned());
+            proposed.push_str(smiles);
+            proposed.push('\n');
         }
     })?;
-    write(&input.candidates_out, visited)?;
-    write(&input.agent_out, agent.to_bytes()?)?;
+    write(&input.candidates_out, proposed)?;
+    write(&input.state_out, generator.to_bytes()?)?;
     Ok(GenerateOutput {
         candidates: distinct.len(),
-        epsilon: agent.epsilon(),
-        episodes: summary.episodes,
-        mean_reward: summary.mean_reward,
-        mean_loss: summary.mean_loss,
+        metrics,
     })
 }
 
@@ -114,33 +89,47 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
 ///
 /// Settings are out of range, a candidate is malformed, or a file cannot be read.
 pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
-    refuse(input.settings.faults())?;
+    refuse(input.engine.faults())?;
     let model = read_model(&input.model)?;
     let mut candidates = BTreeMap::new();
-    for path in &input.candidates {
-        read_candidates(path, &mut candidates)?;
+    for file in &input.candidates {
+        read_candidates(file, &mut candidates)?;
     }
-    let predictions = model.predict(candidates.values());
-    let mut ranked: Vec<_> = candidates.into_keys().zip(predictions).collect();
-    let settings = &input.settings;
-    rank(
-        &mut ranked,
-        settings.acquisition,
-        settings.kappa,
-        input.incumbent,
-    );
-    let ranked = ranked
-        .into_iter()
-        .map(|(smiles, prediction)| RankedCandidate { smiles, prediction });
-    Ok(ScreenOutput {
-        ranked: ranked.collect(),
-    })
+    let molecules: Vec<&Molecule> = candidates.values().map(|(molecule, _)| molecule).collect();
+    let predictions = model.predict(&molecules)?;
+    let predicted = candidates.into_iter().zip(predictions);
+    let predicted = predicted.map(|((smiles, (_, generator)), prediction)| RankedCandidate {
+        smiles,
+        prediction,
+        generator,
+    });
+    let candidates: Vec<RankedCandidate> = predicted.collect();
+    let acquisition = input.engine.implementation();
+    let scores = acquisition.scores(&candidates, input.incumbent)?;
+    let mut ranked = rank(candidates, scores);
+    ranked.truncate(input.most);
+    Ok(ScreenOutput { ranked })
 }
 
-/// Adds the molecules of a file, one SMILES a line, by their canonical SMILES.
+/// Parses the molecules of observations.
+fn labelled(observations: &[Observation]) -> Result<Vec<LabelledMolecule>, DesignError> {
+    let parse = |(number, observation): (usize, &Observation)| {
+        let molecule = Molecule::parse(&observation.smiles);
+        molecule
+            .map(|molecule| LabelledMolecule {
+                molecule,
+                cost: observation.cost,
+            })
+            .map_err(|source| DesignError::Observation { number, source })
+    };
+    (1..).zip(observations).map(parse).collect()
+}
+
+/// Adds the molecules of a file, one SMILES a line, by their canonical SMILES; a molecule belongs to
+/// the first generator that proposed it.
 fn read_candidates(
-    path: &Path,
-    candidates: &mut BTreeMap<String, Molecule>,
+    CandidateFile { path, generator }: &CandidateFile,
+    candidates: &mut BTreeMap<String, (Molecule, usize)>,
 ) -> Result<(), DesignError> {
     let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
     let lines = (1..).zip(text.lines().map(str::trim));
@@ -150,7 +139,8 @@ fn read_candidates(
             line,
             source,
         })?;
-        candidates.insert(molecule.canonical_smiles(), molecule);
+        let smiles = molecule.canonical_smiles();
+        candidates.entry(smiles).or_insert((molecule, *generator));
     }
     Ok(())
 }
@@ -162,18 +152,12 @@ fn refuse(faults: Vec<RangeFault>) -> Result<(), DesignError> {
     }
 }
 
-fn read_model(path: &Path) -> Result<GroupModel, DesignError> {
-    let bytes = fs::read(path).map_err(DesignError::read(path))?;
-    GroupModel::from_bytes(&bytes).map_err(DesignError::saved(path))
+fn read_model(path: &Path) -> Result<TrainedModel, DesignError> {
+    TrainedModel::from_bytes(&read(path)?).map_err(|error| error.in_file(Some(path)))
 }
 
-fn read_statistics(path: &Path, model: Model, per_atom: bool) -> Result<Statistics, DesignError> {
-    let bytes = fs::read(path).map_err(DesignError::read(path))?;
-    let statistics = Statistics::from_bytes(&bytes).map_err(DesignError::saved(path))?;
-    match statistics.matches(model, per_atom) {
-        true => Ok(statistics),
-        false => Err(DesignError::OtherStatistics(path.to_owned())),
-    }
+fn read(path: &Path) -> Result<Vec<u8>, DesignError> {
+    fs::read(path).map_err(DesignError::read(path))
 }
 
 fn write(path: &Path, content: impl AsRef<[u8]>) -> Result<(), DesignError> {

@@ -6,7 +6,8 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::exec::{PROGRAM_ERR, Termination};
-use crate::host::hash::sha256_of_file;
+use crate::host::atomic::{self, Durability};
+use crate::host::hash::{self, sha256_of_file};
 use crate::simulate::without_backtrace;
 use crate::task::{Attempt, Failure, FailureKind, FileRef, HostFault, Outcome, TaskId, explained};
 
@@ -223,6 +224,16 @@ impl StateFiles {
         }
         let synced = File::open(&self.dir).and_then(|dir| dir.sync_all());
         synced.map_err(|e| AdoptError::host(&self.dir, e))
+    }
+
+    /// Writes a file, which survives a power cut.
+    pub(super) fn keep(&self, content: &[u8]) -> io::Result<FileRef> {
+        let file = FileRef {
+            sha256: hash::sha256(content),
+            bytes: content.len() as u64,
+        };
+        atomic::write(&self.path(&file), content, Durability::Synced)?;
+        Ok(file)
     }
 
     /// Deletes all files except `keep`.

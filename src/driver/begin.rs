@@ -24,10 +24,22 @@ impl<P: TaskProgram> Driver<P> {
     }
 
     async fn begin_fresh(&mut self, molecules: InitialMolecules) -> Result<(), DriverError> {
-        let InitialMolecules { stages, reserve } = molecules;
+        let InitialMolecules {
+            stages,
+            reserve,
+            pool,
+        } = molecules;
+        let keep =
+            |molecules: Vec<String>| self.files.keep((molecules.join("\n") + "\n").as_bytes());
+        let pool = pool.map(keep).transpose();
+        let pool = pool.map_err(|source| DriverError::Files {
+            path: self.context.run_dir.clone(),
+            source,
+        })?;
         let began = Fact::Began {
             molecules: stages,
             reserve,
+            pool,
             atom_retries: ATOM_RETRIES,
         };
         self.take(vec![began], Commit::default()).await

@@ -77,6 +77,8 @@ pub struct InitialMolecules {
     pub stages: BTreeMap<String, Vec<String>>,
     /// Replacements for those that fail, and fresh starts of the generator.
     pub reserve: Vec<String>,
+    /// All molecules of the source, if a generator proposes these.
+    pub pool: Option<Vec<String>>,
 }
 
 /// Directory, methods and executors of a run: where its tasks are started.

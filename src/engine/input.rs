@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::chem::Molecule;
 use crate::config::campaign::MethodKind;
-use crate::design::{GenerateInput, Observation, ScreenInput, TrainInput};
+use crate::design::{CandidateFile, GenerateInput, Observation, ScreenInput, TrainInput};
 use crate::host::hash;
 use crate::plan::PlannedMethod;
 use crate::simulate::{RelaxedGeometry, Request, SimResult};
@@ -15,6 +15,9 @@ use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, Tas
 
 use super::Engine;
 use super::tasks::Work;
+
+/// Number of the best evaluated molecules that generators are given.
+const BEST: usize = 64;
 
 /// One seed for every embedding, so that an energy depends on molecule and method alone.
 const EMBEDDING_SEED: u64 = 42;
@@ -142,19 +145,21 @@ pub mod file {
     pub const RESULT: &str = "result.json";
     /// Surrogate that the task reads.
     pub const MODEL: &str = "model";
-    /// Statistics that a training reads.
-    pub const STATISTICS: &str = "statistics";
-    /// State of the agent that the task reads.
-    pub const AGENT: &str = "agent";
-    /// Candidates of the first generator; those of the next ones are `candidates1`, ...
+    /// Memory of the last training that a training reads.
+    pub const MEMORY: &str = "memory";
+    /// State of the generator that the task reads.
+    pub const STATE: &str = "state";
+    /// Molecules of the source.
+    pub const POOL: &str = "pool";
+    /// Candidates, followed by the place of their generator: `candidates0`, ...
     pub const CANDIDATES: &str = "candidates";
     /// Surrogate that a training writes.
     pub const NEW_MODEL: &str = "new_model";
-    /// Statistics that a training writes.
-    pub const NEW_STATISTICS: &str = "new_statistics";
-    /// State of the agent that the task writes.
-    pub const NEW_AGENT: &str = "new_agent";
-    /// Molecules that the agent visited.
+    /// Memory for the next training that a training writes.
+    pub const NEW_MEMORY: &str = "new_memory";
+    /// State of the generator that the task writes.
+    pub const NEW_STATE: &str = "new_state";
+    /// Molecules that the generator proposed.
     pub const NEW_CANDIDATES: &str = "new_candidates";
 }
 
@@ -162,19 +167,13 @@ impl Outcome {
     /// The files that an outcome brings, with the names under which its task left them.
     pub fn new_files(&self) -> Vec<(&'static str, &FileRef)> {
         match self {
-            Self::Trained {
-                model, statistics, ..
-            } => {
-                let statistics = statistics.iter().map(|s| (file::NEW_STATISTICS, s));
-                [(file::NEW_MODEL, model)]
-                    .into_iter()
-                    .chain(statistics)
-                    .collect()
+            Self::Trained { model, memory, .. } => {
+                vec![(file::NEW_MODEL, model), (file::NEW_MEMORY, memory)]
             }
             Self::Generated {
-                agent, candidates, ..
+                state, candidates, ..
             } => {
-                vec![(file::NEW_AGENT, agent), (file::NEW_CANDIDATES, candidates)]
+                vec![(file::NEW_STATE, state), (file::NEW_CANDIDATES, candidates)]
             }
             Self::Simulated { .. } | Self::Screened { .. } | Self::Failed(_) => vec![],
         }
@@ -208,34 +207,32 @@ impl Engine {
                 stage,
                 model,
                 starts,
-                epsilon_at_least,
-            } => {
-                let input = self.generate_input(*stage, starts.clone(), *epsilon_at_least)?;
-                let agent = self.stages[*stage].generate()?.agent.clone();
-                let files = [(model.clone(), file::MODEL.to_owned())].into_iter();
-                let files = files.chain(agent.map(|agent| (agent, file::AGENT.to_owned())));
-                (TaskInput::Generate(Box::new(input)), files.collect())
-            }
+            } => self.generate_input(*stage, model, starts.clone())?,
             Work::Screen {
                 stage,
                 model,
                 candidates,
                 incumbent,
+                most,
             } => {
-                let MethodKind::Screen { settings } = &self.learning_method(*stage)?.kind else {
+                let MethodKind::Screen { engine } = &self.learning_method(*stage)?.kind else {
                     return None;
                 };
-                let names = (0..candidates.len()).map(|index| match index {
-                    0 => file::CANDIDATES.to_owned(),
-                    index => format!("{}{index}", file::CANDIDATES),
+                let name = |generator: usize| format!("{}{generator}", file::CANDIDATES);
+                let paths = candidates.iter().map(|(generator, _)| CandidateFile {
+                    path: name(*generator).into(),
+                    generator: *generator,
                 });
-                let mut files: Vec<InputFile> = candidates.iter().cloned().zip(names).collect();
                 let input = TaskInput::Screen(ScreenInput {
+                    engine: engine.clone(),
                     model: file::MODEL.into(),
-                    candidates: files.iter().map(|(_, name)| name.into()).collect(),
-                    settings: settings.clone(),
+                    candidates: paths.collect(),
                     incumbent: *incumbent,
+                    most: *most,
                 });
+                let files = candidates.iter().cloned();
+                let files = files.map(|(generator, file)| (file, name(generator)));
+                let mut files: Vec<InputFile> = files.collect();
                 files.push((model.clone(), file::MODEL.to_owned()));
                 (input, files)
             }
@@ -276,62 +273,85 @@ impl Engine {
     fn generate_input(
         &self,
         stage: usize,
+        model: &FileRef,
         starts: Vec<String>,
-        epsilon_at_least: Option<f64>,
-    ) -> Option<GenerateInput> {
-        let MethodKind::Generate { settings } = &self.learning_method(stage)?.kind else {
+    ) -> Option<(TaskInput, Vec<InputFile>)> {
+        let MethodKind::Generate { engine } = &self.learning_method(stage)?.kind else {
             return None;
         };
+        let state = self.stages[stage].generate()?.state.clone();
+        let needs_pool = engine.implementation().needs_pool();
+        let pool = self.pool.clone().filter(|_| needs_pool);
         let space = &self.plan.search_space;
         let round = u64::from(self.round.number());
-        Some(GenerateInput {
+        let input = GenerateInput {
+            engine: engine.clone(),
             model: file::MODEL.into(),
-            agent: self.stages[stage]
-                .generate()?
-                .agent
-                .as_ref()
-                .map(|_| file::AGENT.into()),
+            state: state.as_ref().map(|_| file::STATE.into()),
+            best: self.best(BEST),
             starts,
+            pool: pool.as_ref().map(|_| file::POOL.into()),
             elements: space.elements.clone(),
             max_heavy_atoms: space.max_heavy_atoms,
             allowed_ring_sizes: space.allowed_ring_sizes.clone(),
-            settings: settings.clone(),
-            epsilon_at_least,
+            barren_rounds: self.round.barren(),
             seed: stream(self.plan.seed, &self.plan.stages[stage].name, round),
-            agent_out: PathBuf::from(file::NEW_AGENT),
+            state_out: PathBuf::from(file::NEW_STATE),
             candidates_out: PathBuf::from(file::NEW_CANDIDATES),
-        })
+        };
+        let named = |file: Option<FileRef>, name: &str| file.map(|file| (file, name.to_owned()));
+        let files = named(Some(model.clone()), file::MODEL).into_iter();
+        let files = files.chain(named(state, file::STATE));
+        let files = files.chain(named(pool, file::POOL)).collect();
+        Some((TaskInput::Generate(Box::new(input)), files))
+    }
+
+    /// The best `count` molecules that the present round learns from, the best first; ties go to the
+    /// task submitted first.
+    fn best(&self, count: usize) -> Vec<Observation> {
+        let direction = self.plan.objective.direction;
+        let known = self.evaluated.iter().take(self.round.observations());
+        let mut known: Vec<_> = known.map(|m| (direction.cost(m.value), m)).collect();
+        known.sort_by(|(a, first), (b, second)| {
+            a.total_cmp(b).then_with(|| first.task.cmp(&second.task))
+        });
+        let best = known.into_iter().take(count);
+        let best = best.map(|(cost, molecule)| Observation {
+            smiles: molecule.smiles.clone(),
+            cost,
+        });
+        best.collect()
     }
 
     /// Returns the input of a training on the first `observations` evaluated molecules. Those that
-    /// are in the statistics already are passed as these, the others one by one in order of
+    /// are in the memory already are passed as this, the others one by one in order of
     /// submission: the order of arrival does not reach the model.
     fn train_input(
         &self,
         stage: usize,
         observations: usize,
     ) -> Option<(TaskInput, Vec<InputFile>)> {
-        let MethodKind::Train { settings } = &self.learning_method(stage)?.kind else {
+        let MethodKind::Train { engine } = &self.learning_method(stage)?.kind else {
             return None;
         };
-        let statistics = self.stages[stage].train()?.statistics.as_ref();
-        let learnt = statistics.map_or(0, |(_, learnt)| *learnt);
+        let memory = self.stages[stage].train()?.memory.as_ref();
+        let learnt = memory.map_or(0, |(_, learnt)| *learnt);
         let mut results: Vec<_> = self.evaluated[learnt..observations].iter().collect();
         results.sort_by_key(|molecule| molecule.task);
         let direction = self.plan.objective.direction;
         let observations = results.into_iter().map(|molecule| Observation {
             smiles: molecule.smiles.clone(),
-            value: direction.cost(molecule.value),
+            cost: direction.cost(molecule.value),
         });
         let input = TrainInput {
-            statistics: statistics.map(|_| file::STATISTICS.into()),
+            engine: engine.clone(),
+            memory: memory.map(|_| file::MEMORY.into()),
             observations: observations.collect(),
-            per_atom: !self.plan.objective_property().extensive,
-            settings: settings.clone(),
+            extensive: self.plan.objective_property().extensive,
             model_out: file::NEW_MODEL.into(),
-            statistics_out: file::NEW_STATISTICS.into(),
+            memory_out: file::NEW_MEMORY.into(),
         };
-        let files = statistics.map(|(file, _)| (file.clone(), file::STATISTICS.to_owned()));
+        let files = memory.map(|(file, _)| (file.clone(), file::MEMORY.to_owned()));
         Some((TaskInput::Train(input), files.into_iter().collect()))
     }
 }

@@ -54,6 +54,8 @@ pub struct Engine {
     /// Molecules drawn for the stages, by stage; then further ones of the source.
     drawn: BTreeMap<String, Vec<String>>,
     reserve: Vec<String>,
+    /// File of all molecules of the source, if a generator proposes these.
+    pool: Option<FileRef>,
     /// Batch and rank of the molecules that must not be proposed: queued, in flight, evaluated or
     /// failed.
     known: HashMap<String, (u32, u32)>,
@@ -109,6 +111,7 @@ impl Engine {
             round: Round::default(),
             drawn: BTreeMap::new(),
             reserve: Vec::new(),
+            pool: None,
             known: HashMap::new(),
             sourced: 0,
             quarantined: HashSet::new(),
@@ -131,9 +134,11 @@ impl Engine {
             Fact::Began {
                 molecules,
                 reserve,
+                pool,
                 atom_retries,
             } => {
                 self.drawn.clone_from(molecules);
+                self.pool.clone_from(pool);
                 self.reserve = reserve.iter().rev().cloned().collect();
                 self.free_atoms.retry_at_least(*atom_retries);
                 self.phase = Phase::FreeAtoms;
@@ -208,7 +213,8 @@ impl Engine {
     /// The files that a resumed run can need: those that tasks are reading, and those that later
     /// ones will read.
     pub fn live_files(&self) -> BTreeSet<FileRef> {
-        self.stages.iter().flat_map(Stage::files).cloned().collect()
+        let files = self.stages.iter().flat_map(Stage::files);
+        files.chain(&self.pool).cloned().collect()
     }
 
     /// Returns true if the run has ended.

@@ -70,6 +70,7 @@ mod tests {
                 batch: number,
                 rank,
                 prediction: None,
+                generator: None,
             })
             .collect()
     }

@@ -147,6 +147,7 @@ impl Engine {
             self.stages[*place].set_turn(Turn::Waiting);
             self.widen(*place);
         }
+        self.move_shares(step);
         for batch in self.batches() {
             step.records.push(Record::BatchStarted {
                 batch,

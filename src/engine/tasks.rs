@@ -43,14 +43,16 @@ pub(super) enum Work {
         stage: usize,
         model: FileRef,
         starts: Vec<String>,
-        epsilon_at_least: Option<f64>,
     },
     Screen {
         stage: usize,
         model: FileRef,
-        candidates: Vec<FileRef>,
+        /// Files of the generators that proposed something, with their places.
+        candidates: Vec<(usize, FileRef)>,
         /// Lowest cost so far.
         incumbent: Option<f64>,
+        /// Number of candidates that the engine can use.
+        most: usize,
     },
 }
 

@@ -6,7 +6,7 @@ use rand_chacha::ChaCha8Rng;
 use super::table::Table;
 use super::times::normal;
 use crate::engine::TaskInput;
-use crate::task::{Failure, FailureKind, FileRef, Outcome, Prediction, RankedCandidate};
+use crate::task::{Failure, FailureKind, FileRef, Metrics, Outcome, Prediction, RankedCandidate};
 
 /// Message of a simulated failure.
 const ASSUMED: &str = "one of the failures assumed";
@@ -22,7 +22,7 @@ pub struct OutcomeModel<'t> {
     error: f64,
     /// Share of a deviation from the mean that the surrogate predicts.
     shrinkage: f64,
-    /// Number of molecules that the agent visits for a batch.
+    /// Number of molecules that the generators propose for a batch.
     visits: usize,
     /// Number of files made.
     files: u64,
@@ -63,25 +63,25 @@ impl<'t> OutcomeModel<'t> {
             },
             TaskInput::Train(_) => Outcome::Trained {
                 model: self.file(),
-                statistics: Some(self.file()),
+                memory: self.file(),
                 molecules: 0,
-                groups: 0,
-                rmse: self.error,
+                metrics: Metrics::default(),
             },
             TaskInput::Generate(input) => {
-                self.visits = input.settings.episodes * input.settings.steps;
+                let count = input.engine.implementation().typical_count();
+                self.visits = count.unwrap_or(self.table.size());
                 Outcome::Generated {
-                    agent: self.file(),
+                    state: self.file(),
                     candidates: self.file(),
                     count: self.visits,
-                    epsilon: 0.0,
-                    mean_reward: 0.0,
-                    mean_loss: None,
+                    metrics: Metrics::default(),
                 }
             }
-            TaskInput::Screen(_) => Outcome::Screened {
-                ranked: self.ranked(random),
-            },
+            TaskInput::Screen(input) => {
+                let mut ranked = self.ranked(random);
+                ranked.truncate(input.most);
+                Outcome::Screened { ranked }
+            }
         }
     }
 
@@ -91,7 +91,7 @@ impl<'t> OutcomeModel<'t> {
         !self.table.is_atom(name) && random.random::<f64>() < self.failures
     }
 
-    /// Returns randomly visited molecules, as many as the agent has steps, by their predictions.
+    /// Returns random molecules, as many as the generators propose, by their predictions.
     fn ranked(&mut self, random: &mut ChaCha8Rng) -> Vec<RankedCandidate> {
         let mut visited: Vec<(f64, usize)> = (0..self.visits)
             .map(|_| {
@@ -106,6 +106,7 @@ impl<'t> OutcomeModel<'t> {
         let ranked = visited.into_iter().map(|(mean, molecule)| RankedCandidate {
             smiles: self.table.name(molecule),
             prediction: Prediction { mean, std },
+            generator: 0,
         });
         ranked.collect()
     }

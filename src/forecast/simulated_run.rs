@@ -124,6 +124,7 @@ impl<'t> SimulatedRun<'t> {
         self.take(Fact::Began {
             molecules,
             reserve,
+            pool: None,
             atom_retries: 0,
         })?;
         loop {

@@ -1,4 +1,4 @@
-//! Machine learning on numbers, without chemistry: surrogates, acquisition, reinforcement learning.
+//! Machine learning on numbers, without chemistry: regression, acquisition, reinforcement learning.
 
 pub mod acquisition;
 pub mod adam;
@@ -7,8 +7,8 @@ pub mod environment;
 pub(crate) mod moments;
 pub mod network;
 pub(crate) mod random_walk;
+pub mod regression;
 mod replay;
 pub mod ridge;
 pub mod saved;
 mod saved_agent;
-pub mod surrogate;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::surrogate::{Features, FitError};
+use super::regression::{Features, FitError};
 
 /// Sums over sparse rows x and their values y. Its size grows with the pairs of columns that are
 /// both nonzero in some row.

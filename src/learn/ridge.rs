@@ -10,7 +10,7 @@ use faer::{Col, Mat, Side};
 use serde::{Deserialize, Serialize};
 
 use super::moments::{ColumnProduct, Moments};
-use super::surrogate::{Features, FitError, Prediction, Surrogate};
+use super::regression::{Features, FitError, Prediction};
 
 /// A fitted model: y = intercept + coefficients . (x - means) / scales.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,14 +60,19 @@ impl Default for RidgeSettings {
 /// Shape and rate of the Gamma priors of alpha and lambda: nearly flat.
 const PRIOR: f64 = 1e-6;
 
-impl Surrogate for BayesianRidge {
-    type Settings = RidgeSettings;
-
-    fn fit(x: &Features, y: &[f64], settings: &RidgeSettings) -> Result<Self, FitError> {
+impl BayesianRidge {
+    /// Fits the model to the values `y`, one for each row of `x`.
+    ///
+    /// # Errors
+    ///
+    /// There are no rows, the lengths differ, a number is not finite, or the eigenvalues do not
+    /// converge.
+    pub fn fit(x: &Features, y: &[f64], settings: &RidgeSettings) -> Result<Self, FitError> {
         Self::from_moments(&Moments::from_rows(x, y)?, settings)
     }
 
-    fn predict(&self, x: &Features) -> Vec<Prediction> {
+    /// Prediction for each row of `x`, in order. Columns beyond those of the fit are ignored.
+    pub fn predict(&self, x: &Features) -> Vec<Prediction> {
         let p = self.coefficients.len();
         let base = self.at_zero();
         x.rows()
@@ -88,9 +93,7 @@ impl Surrogate for BayesianRidge {
             })
             .collect()
     }
-}
 
-impl BayesianRidge {
     /// Fits the model to rows with these moments.
     ///
     /// # Errors

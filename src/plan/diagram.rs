@@ -63,10 +63,9 @@ fn label(plan: &Plan, stage: &PlannedStage, newline: &str) -> String {
         label.push_str(&format!("{newline}{property}"));
     }
     for method in plan.methods_of(stage) {
-        let what = method.engine.as_deref().unwrap_or(method.kind_name);
         label.push_str(&format!(
-            "{newline}{}: {what} on {}",
-            method.name, method.partition_name
+            "{newline}{}: {} on {}",
+            method.name, method.engine_name, method.partition_name
         ));
     }
     label

@@ -18,8 +18,9 @@ pub struct PlannedMethod {
     /// `simulate`, `train`, `generate` or `screen`.
     #[serde(rename = "kind")]
     pub kind_name: &'static str,
-    /// Engine of a `simulate` method.
-    pub engine: Option<String>,
+    /// Its engine.
+    #[serde(rename = "engine")]
+    pub engine_name: &'static str,
     /// Name of the partition that runs its tasks.
     #[serde(rename = "partition")]
     pub partition_name: String,
@@ -63,7 +64,7 @@ impl PlannedMethod {
         Self {
             name: name.to_owned(),
             kind_name: method.kind.name(),
-            engine: method.kind.engine().map(|engine| engine.name().to_owned()),
+            engine_name: method.kind.engine_name(),
             partition_name: method.partition.clone(),
             executor: partition.executor.name(),
             slots: partition.slot_count(&site.node),

@@ -33,7 +33,9 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::config::campaign::{LoadedCampaign, Loop, Overrides, Schedule, SearchSpace, Stop};
+use crate::config::campaign::{
+    LoadedCampaign, Loop, MethodKind, Overrides, Schedule, SearchSpace, Stop,
+};
 use crate::config::diagnostic::Diagnostics;
 
 /// All that is needed to run a campaign, but its molecules.
@@ -107,6 +109,14 @@ impl Plan {
                 _ => None,
             },
             _ => None,
+        })
+    }
+
+    /// Returns true if a generator proposes the molecules of the source.
+    pub fn needs_pool(&self) -> bool {
+        self.methods.values().any(|method| match &method.kind {
+            MethodKind::Generate { engine } => engine.implementation().needs_pool(),
+            _ => false,
         })
     }
 

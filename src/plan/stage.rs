@@ -43,6 +43,9 @@ pub enum StageKind {
         method: String,
         /// The `train` stage whose model it explores.
         model: usize,
+        /// First share of the molecules in a batch; none if the best of all generators make it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        share: Option<f64>,
     },
     /// Predicts proposed molecules and queues the best.
     Screen {

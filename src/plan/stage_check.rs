@@ -298,7 +298,10 @@ impl StageCheck<'_> {
         let screens = matches!(kind, MethodKind::Screen { .. });
         let of_compute = "of a stage with `compute`";
         let of_screen = "of a `screen` stage";
+        let generates = matches!(kind, MethodKind::Generate { .. });
+        let of_generate = "of a `generate` stage";
         let keys = [
+            ("share", stage.share.is_some() && !generates, of_generate),
             ("molecules", stage.molecules.is_some(), of_compute),
             ("parallel", stage.parallel.is_some(), of_compute),
             ("select", stage.select.is_some() && !screens, of_screen),
@@ -329,7 +332,12 @@ impl StageCheck<'_> {
             }
             MethodKind::Generate { .. } => {
                 let model = self.model(name, stage)?;
-                Some(StageKind::Generate { method, model })
+                let share = stage.share;
+                Some(StageKind::Generate {
+                    method,
+                    model,
+                    share,
+                })
             }
             MethodKind::Screen { .. } => self.screen(name, stage, method),
             MethodKind::Simulate { .. } => None,

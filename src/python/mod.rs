@@ -3,10 +3,12 @@
 //! `exec` runs the interpreters, with the program `bridge.py` in them; `app` joins the two.
 
 mod call;
+mod caller;
 mod code;
 mod settings;
 
 pub use call::{CallError, PythonCaller, answer_of, numbers, request_line, start_line};
+pub use caller::{caller_of, with_caller};
 pub use code::{CodeError, PythonCode, PythonModule};
 pub use settings::{FunctionName, PythonFunction};
 

@@ -143,8 +143,7 @@ pub fn foresight(predictions: &[PredictedValue], unit: &str) -> String {
     chart.svg()
 }
 
-/// Returns the charts of evaluations, mean reward and epsilon by batch; those without data are left
-/// out.
+/// Returns the charts of evaluations and of each metric by batch.
 pub fn batches(evaluated: &[&CandidateRow], batches: &[BatchRow]) -> Vec<String> {
     let mut counts: BTreeMap<i64, usize> = batches.iter().map(|b| (b.batch, 0)).collect();
     for row in evaluated.iter().filter(|row| row.batch > 0) {
@@ -152,45 +151,48 @@ pub fn batches(evaluated: &[&CandidateRow], batches: &[BatchRow]) -> Vec<String>
     }
     let newest = counts.keys().next_back().map_or(0, |batch| *batch as usize);
     let most = counts.values().max().copied().unwrap_or(0);
-    let counts = counts.iter().map(|(batch, n)| (*batch as f64, *n as f64));
-    let of = |number: fn(&BatchRow) -> Option<f64>| -> Vec<(f64, f64)> {
-        let all = batches.iter();
-        all.filter_map(|b| Some((b.batch as f64, number(b)?)))
-            .collect()
-    };
-    let reward = of(|b| b.mean_reward);
-    let epsilon = of(|b| b.epsilon);
-    let reward_axis = Axis::around("standard deviations", reward.iter().map(|p| p.1));
-    let rows = [
-        (
-            "evaluations of a batch",
-            Mark::Bar,
-            Axis::counting("evaluations", most),
-            counts.collect(),
-        ),
-        ("mean reward of a step", Mark::Line, reward_axis, reward),
-        (
-            "epsilon: share of random steps",
-            Mark::Line,
-            Axis::around("epsilon", [0.0, 1.0]),
-            epsilon,
-        ),
-    ];
-    let chart = |(name, mark, y, points): (_, _, Axis, Vec<_>)| {
+    let counts: Vec<(f64, f64)> = counts.iter().map(|(b, n)| (*b as f64, *n as f64)).collect();
+    let chart = |title: &str, mark, y: Axis, points: Vec<(f64, f64)>| {
         let chart = Chart {
-            title: name,
+            title,
             width: WIDTH,
             height: 200,
             x: Axis::counting("batch", newest),
             y,
-            layers: vec![layer(name, "searched", mark, points)],
+            layers: vec![layer(title, "searched", mark, points)],
         };
         chart.svg()
     };
-    let drawn = rows
-        .into_iter()
-        .filter(|(_, _, _, points)| !points.is_empty());
-    drawn.map(chart).collect()
+    let mut charts = Vec::new();
+    if !counts.is_empty() {
+        let axis = Axis::counting("evaluations", most);
+        charts.push(chart("evaluations of a batch", Mark::Bar, axis, counts));
+    }
+    for ((stage, name), points) in metrics(batches) {
+        let words = name.replace('_', " ");
+        let axis = Axis::around(&words, points.iter().map(|point| point.1));
+        charts.push(chart(
+            &format!("{words} ({stage})"),
+            Mark::Line,
+            axis,
+            points,
+        ));
+    }
+    charts
+}
+
+/// The metrics of batches, by stage and name: batch and value.
+fn metrics(batches: &[BatchRow]) -> BTreeMap<(&str, &str), Vec<(f64, f64)>> {
+    let mut metrics: BTreeMap<(&str, &str), Vec<(f64, f64)>> = BTreeMap::new();
+    for row in batches {
+        for (stage, of_stage) in &row.metrics {
+            for (name, value) in of_stage {
+                let points = metrics.entry((stage, name)).or_default();
+                points.push((row.batch as f64, *value));
+            }
+        }
+    }
+    metrics
 }
 
 fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> ChartLayer<'a> {

@@ -19,7 +19,7 @@ const CHUNK: usize = 1000;
 
 /// Tables that follow from the journal, with the columns that do not: a start is no fact, only its
 /// attempt's end is.
-const DERIVED: [(&str, &[&str]); 7] = [
+const DERIVED: [(&str, &[&str]); 8] = [
     ("tasks", &["state", "started"]),
     ("failures", &[]),
     ("free_atoms", &[]),
@@ -27,6 +27,7 @@ const DERIVED: [(&str, &[&str]); 7] = [
     ("property_values", &[]),
     ("candidates", &[]),
     ("batches", &[]),
+    ("metrics", &[]),
 ];
 
 /// Returns the number of facts, and a sentence for each table of the database of `dir` that differs

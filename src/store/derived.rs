@@ -34,6 +34,14 @@ fn queries(record: &Record, at: i64) -> Vec<Query<'_>> {
             let insert = |(name, value)| insert_quantity(*task).bind(name).bind(value);
             quantities.iter().map(insert).collect()
         }
+        Record::BatchMetrics {
+            batch,
+            stage,
+            metrics,
+        } => {
+            let insert = |(name, value)| insert_metric(*batch, stage).bind(name).bind(value);
+            metrics.iter().map(insert).collect()
+        }
         Record::Evaluated {
             batch,
             rank,
@@ -105,18 +113,6 @@ fn batch_query(record: &Record, at: i64) -> Option<Query<'_>> {
             batch,
             observations,
         } => insert_batch(*batch, *observations, at),
-        Record::BatchTrained {
-            batch,
-            groups,
-            rmse,
-        } => describe_fit(*batch, *groups, *rmse),
-        Record::BatchGenerated {
-            batch,
-            candidates,
-            epsilon,
-            mean_reward,
-            mean_loss,
-        } => describe_search(*candidates, *epsilon, *mean_reward, *mean_loss).bind(batch),
         Record::BatchFinished {
             batch,
             new_candidates,
@@ -148,13 +144,6 @@ fn insert_batch<'q>(batch: u32, observations: usize, at: i64) -> Query<'q> {
         .bind(batch)
         .bind(at)
         .bind(count(observations))
-}
-
-fn describe_fit<'q>(batch: u32, groups: usize, rmse: f64) -> Query<'q> {
-    sqlx::query("UPDATE batches SET groups = ?, rmse = ? WHERE batch = ?")
-        .bind(count(groups))
-        .bind(rmse)
-        .bind(batch)
 }
 
 fn finish_batch<'q>(batch: u32, new_candidates: usize, at: i64) -> Query<'q> {
@@ -237,16 +226,18 @@ fn insert_candidate(candidate: &Candidate) -> Query<'_> {
         batch,
         rank,
         prediction,
+        generator,
     } = candidate;
     sqlx::query(
-        "INSERT INTO candidates (batch, rank, smiles, prediction_mean, prediction_std, status) \
-         VALUES (?, ?, ?, ?, ?, 'queued')",
+        "INSERT INTO candidates (batch, rank, smiles, prediction_mean, prediction_std, generator, status) \
+         VALUES (?, ?, ?, ?, ?, ?, 'queued')",
     )
     .bind(batch)
     .bind(rank)
     .bind(smiles)
     .bind(prediction.map(|prediction| prediction.mean))
     .bind(prediction.map(|prediction| prediction.std))
+    .bind(generator)
 }
 
 /// Batch and rank are to be bound yet.
@@ -257,20 +248,11 @@ fn evaluate_candidate<'q>(objective: Option<f64>) -> Query<'q> {
     .bind(objective)
 }
 
-/// Statement whose batch is still to be bound.
-fn describe_search(
-    candidates: usize,
-    epsilon: f64,
-    mean_reward: f64,
-    mean_loss: Option<f64>,
-) -> Query<'static> {
-    sqlx::query(
-        "UPDATE batches SET visited_molecules = ?, epsilon = ?, mean_reward = ?, mean_loss = ? WHERE batch = ?",
-    )
-    .bind(count(candidates))
-    .bind(epsilon)
-    .bind(mean_reward)
-    .bind(mean_loss)
+/// Statement whose name and value are still to be bound.
+fn insert_metric(batch: u32, stage: &str) -> Query<'_> {
+    sqlx::query("INSERT INTO metrics (batch, stage, name, value) VALUES (?, ?, ?, ?)")
+        .bind(batch)
+        .bind(stage)
 }
 
 /// A candidate keeps what an earlier stage computed of it.

@@ -1,11 +1,13 @@
 //! Reading: the journal for the engine, rows for reports. Each query is one statement.
 
+use std::collections::BTreeMap;
+
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
 
 use super::chain::Chain;
 use super::{FailureRow, ObjectiveInfo, RunInfo, Store, StoreError};
-use crate::task::{Event, Prediction};
+use crate::task::{Event, Metrics, Prediction};
 
 /// Numbers of evaluations, batches and candidates of a run.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
@@ -123,7 +125,7 @@ pub struct FreeAtomRow {
     pub value: f64,
 }
 
-/// A batch of the generator loop. Columns of a task are None until that task has succeeded.
+/// A batch of the generator loop. A stage has metrics once its task has succeeded.
 #[derive(Clone, Debug, PartialEq, FromRow, serde::Serialize)]
 pub struct BatchRow {
     /// Number of the batch, from 1.
@@ -134,20 +136,20 @@ pub struct BatchRow {
     pub finished: Option<i64>,
     /// Evaluated molecules that its model was fitted to.
     pub observations: i64,
-    /// Features of the model.
-    pub groups: Option<i64>,
-    /// In the unit of the objective.
-    pub rmse: Option<f64>,
-    /// Distinct molecules that the agent visited.
-    pub visited_molecules: Option<i64>,
-    /// Share of random steps of the agent at its end, 0 to 1.
-    pub epsilon: Option<f64>,
-    /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
-    pub mean_reward: Option<f64>,
-    /// Mean loss of the agent's network; None if it was not trained.
-    pub mean_loss: Option<f64>,
     /// Candidates that were new, and queued.
     pub new_candidates: Option<i64>,
+    /// Numbers that describe what the stages of the generator loop did, by stage.
+    #[sqlx(skip)]
+    pub metrics: BTreeMap<String, Metrics>,
+}
+
+/// A number of a stage of the generator loop.
+#[derive(FromRow)]
+struct MetricRow {
+    batch: i64,
+    stage: String,
+    name: String,
+    value: f64,
 }
 
 /// `candidates` joined with `tasks` and `results`. SQLite writes 15 digits of a number into JSON
@@ -371,9 +373,23 @@ impl Store {
     ///
     /// Fails if the database cannot be read.
     pub async fn batches(&mut self) -> Result<Vec<BatchRow>, StoreError> {
-        let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch")
+        let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch");
+        let rows = rows.fetch_all(&mut self.db).await;
+        let mut batches: Vec<BatchRow> = self.reading(rows)?;
+        let metrics = sqlx::query_as("SELECT * FROM metrics")
             .fetch_all(&mut self.db)
             .await;
-        self.reading(rows)
+        let metrics: Vec<MetricRow> = self.reading(metrics)?;
+        let places: BTreeMap<i64, usize> = (batches.iter().enumerate())
+            .map(|(place, row)| (row.batch, place))
+            .collect();
+        for metric in metrics {
+            if let Some(place) = places.get(&metric.batch) {
+                let stages = &mut batches[*place].metrics;
+                let of_stage = stages.entry(metric.stage).or_default();
+                of_stage.insert(metric.name, metric.value);
+            }
+        }
+        Ok(batches)
     }
 }

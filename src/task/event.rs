@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attempt, Failure, FileRef, Prediction, TaskId};
+use super::{Attempt, Failure, FileRef, Metrics, Prediction, TaskId};
 
 /// A fact and when it became known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,10 @@ pub enum Fact {
         molecules: BTreeMap<String, Vec<String>>,
         /// Further ones, for when all molecules of a draw fail and the generator needs fresh starts.
         reserve: Vec<String>,
+        /// File of all molecules of the source, canonical SMILES, one a line, if a generator
+        /// proposes these.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pool: Option<FileRef>,
         /// Further attempts at a free atom, whatever the failure.
         #[serde(default, skip_serializing_if = "is_zero")]
         atom_retries: u32,
@@ -64,8 +68,7 @@ pub enum Fact {
         /// New stop conditions, the block `stop` of the campaign.
         stop: serde_json::Value,
     },
-    /// The saved state of the generator is damaged or missing: the next batch starts with a new
-    /// agent.
+    /// The saved state of a generator is damaged or missing: the next round starts with a new one.
     StateLost,
 }
 
@@ -103,31 +106,23 @@ pub enum Outcome {
     Trained {
         /// The fitted model.
         model: FileRef,
-        /// Statistics of all that the model was fitted to, to which the next training adds.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        statistics: Option<FileRef>,
+        /// All that the next training needs of the molecules that the model was fitted to.
+        memory: FileRef,
         /// Number of molecules that it was fitted to.
         molecules: usize,
-        /// Number of groups that its features count.
-        groups: usize,
-        /// Root mean square error on the training set, in the unit of the objective.
-        #[serde(alias = "rmse_hartree")]
-        rmse: f64,
+        /// Numbers that describe the fit, by name.
+        metrics: Metrics,
     },
     /// The generator proposed candidates.
     Generated {
-        /// State of the agent, from which the next batch continues.
-        agent: FileRef,
+        /// State of the generator, from which the next round continues.
+        state: FileRef,
         /// The candidates, one SMILES per line.
         candidates: FileRef,
         /// Number of candidates.
         count: usize,
-        /// Exploration rate at the end, 0 to 1.
-        epsilon: f64,
-        /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
-        mean_reward: f64,
-        /// Mean loss of the training steps; None if there was none.
-        mean_loss: Option<f64>,
+        /// Numbers that describe the round, by name.
+        metrics: Metrics,
     },
     /// The surrogate ranked candidates.
     Screened {
@@ -138,13 +133,20 @@ pub enum Outcome {
     Failed(Failure),
 }
 
-/// A molecule that the agent visited, with its predicted cost: the value of the objective, its
+/// A proposed molecule with its predicted cost: the value of the objective, its
 /// negative where that is maximised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RankedCandidate {
     /// Canonical SMILES.
     pub smiles: String,
-    /// Mean and standard deviation of the prediction, hartree.
+    /// Mean and standard deviation of the prediction, in the unit of the objective.
     #[serde(flatten)]
     pub prediction: Prediction,
+    /// Place, among the generators of the `screen` stage, of the one that proposed it.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub generator: usize,
+}
+
+fn is_first(place: &usize) -> bool {
+    *place == 0
 }

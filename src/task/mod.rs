@@ -18,11 +18,17 @@ pub use record::{Candidate, Record, StoppedBy};
 pub use retries::Retries;
 pub use state::{EndState, IllegalEvent, TaskState};
 
-pub use crate::learn::surrogate::Prediction;
+pub use crate::learn::regression::Prediction;
 
-use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// Numbers that describe what a task of the generator loop did, by name: losses, numbers of
+/// features, rates of exploration.
+pub type Metrics = BTreeMap<String, f64>;
 
 /// The number of a task within its run, counted from 1 in order of creation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

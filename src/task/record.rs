@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Attempt, EndState, Failure, Prediction, TaskId, Usage};
+use super::{Attempt, EndState, Failure, Metrics, Prediction, TaskId, Usage};
 
 /// A proposed molecule.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +15,8 @@ pub struct Candidate {
     pub rank: u32,
     /// Predicted value of the objective; none for a molecule of the source.
     pub prediction: Option<Prediction>,
+    /// The `generate` stage that proposed it; none for a molecule of the source.
+    pub generator: Option<String>,
 }
 
 /// A change to the tables that are derived from the journal.
@@ -135,27 +137,14 @@ pub enum Record {
         /// Number of evaluated molecules that it learns from.
         observations: usize,
     },
-    /// The surrogate of a batch was fitted.
-    BatchTrained {
+    /// A stage of the generator loop ended its task for a batch.
+    BatchMetrics {
         /// Number of the batch.
         batch: u32,
-        /// Number of groups that the features of the model count.
-        groups: usize,
-        /// In the unit of the objective.
-        rmse: f64,
-    },
-    /// The generator of a batch proposed candidates.
-    BatchGenerated {
-        /// Number of the batch.
-        batch: u32,
-        /// Number of candidates.
-        candidates: usize,
-        /// Exploration rate at the end, 0 to 1.
-        epsilon: f64,
-        /// Mean reward a step, in standard deviations of the evaluated molecules' objective.
-        mean_reward: f64,
-        /// Mean loss of the training steps; None if there was none.
-        mean_loss: Option<f64>,
+        /// Name of the stage.
+        stage: String,
+        /// Numbers that describe what it did, by name.
+        metrics: Metrics,
     },
     /// The generator ended a batch.
     BatchFinished {

@@ -1,10 +1,24 @@
-//! Hints for stages as version 0.1 wrote them.
+//! Hints for stages and methods as version 0.1 wrote them.
 
-/// Returns what a stage says now instead of a key that it had in version 0.1.
+/// Returns what a stage or method says now instead of a key that it had in version 0.1.
 pub(super) fn hint_for_key(name: &str, path: &str) -> Option<&'static str> {
-    let in_stage = path.starts_with("stages.") && path.split('.').count() == 2;
-    (in_stage && name == "count")
-        .then_some("write the number in `molecules`: `molecules: {random: N}`")
+    let mut parts = path.split('.');
+    match (parts.next(), parts.nth(1), parts.next(), name) {
+        (Some("stages"), None, None, "count") => {
+            Some("write the number in `molecules`: `molecules: {random: N}`")
+        }
+        (Some("methods"), Some("settings"), None, "model") => Some(
+            "write the surrogate in `engine`, beside `kind: train`: `engine: group_contribution`; \
+             `group_counts` is now its setting `features: counts`",
+        ),
+        (Some("methods"), Some("settings"), None, "agent") => {
+            Some("write the generator in `engine`, beside `kind: generate`: `engine: moldqn`")
+        }
+        (Some("methods"), Some("settings"), None, "acquisition") => {
+            Some("write the acquisition in `engine`, beside `kind: screen`: `engine: greedy`")
+        }
+        _ => None,
+    }
 }
 
 /// Returns what a stage says now instead of a word that `molecules` had in version 0.1.

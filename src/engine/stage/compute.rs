@@ -320,6 +320,7 @@ impl Engine {
             batch,
             rank,
             prediction: None,
+            generator: None,
         };
         if known.is_none() {
             self.sourced += 1;

@@ -3,27 +3,25 @@
 use super::{TrainStage, Turn};
 use crate::engine::tasks::Work;
 use crate::engine::{Engine, EngineStep};
-use crate::task::{FileRef, Outcome, Record};
+use crate::task::{FileRef, Outcome};
 
-/// Start molecules handed to the agent once it found nothing new.
+/// Start molecules handed to the generator once it found nothing new.
 const FRESH_STARTS: usize = 8;
 
 /// State of a stage that generates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::engine) struct GenerateStage {
     pub turn: Turn,
-    /// The agent as it was saved last.
-    pub agent: Option<FileRef>,
-    /// The molecules that it visited in the present round.
+    /// The generator as it was saved last.
+    pub state: Option<FileRef>,
+    /// The molecules that it proposed in the present round.
     pub candidates: Option<FileRef>,
-    /// Start molecules of the present round in place of an empty state.
+    /// Molecules of the source to begin at in the present round.
     starts: Vec<String>,
-    /// Epsilon of the present round, at least.
-    epsilon_at_least: Option<f64>,
 }
 
 impl Engine {
-    /// Lets the agent explore against the model of the stage `model`; false if there is none.
+    /// Lets the generator propose molecules with the model of the stage `model`; false if there is none.
     pub(in crate::engine) fn begin_generation(
         &mut self,
         place: usize,
@@ -40,7 +38,6 @@ impl Engine {
             stage: place,
             model,
             starts: stage.starts.clone(),
-            epsilon_at_least: stage.epsilon_at_least,
         };
         self.submit_turn(place, work, step);
         true
@@ -53,7 +50,7 @@ impl Engine {
             .and_then(|stage: &TrainStage| stage.model.clone())
     }
 
-    /// Keeps the agent and the molecules that it visited; false if there are none.
+    /// Keeps the generator and the molecules that it proposed; false if there are none.
     pub(in crate::engine) fn generation_ended(
         &mut self,
         place: usize,
@@ -61,45 +58,37 @@ impl Engine {
         step: &mut EngineStep,
     ) -> bool {
         let Some(Outcome::Generated {
-            agent,
+            state,
             candidates,
             count,
-            epsilon,
-            mean_reward,
-            mean_loss,
+            metrics,
         }) = answer
         else {
             return false;
         };
-        for batch in self.batches_of(place) {
-            step.records.push(Record::BatchGenerated {
-                batch,
-                candidates: *count,
-                epsilon: *epsilon,
-                mean_reward: *mean_reward,
-                mean_loss: *mean_loss,
-            });
-        }
+        let mut metrics = metrics.clone();
+        metrics.insert("candidates".to_owned(), *count as f64);
+        self.record_metrics(place, &metrics, step);
         if let super::Stage::Generate(stage) = &mut self.stages[place] {
-            stage.agent = Some(agent.clone());
+            stage.state = Some(state.clone());
             stage.candidates = Some(candidates.clone());
         }
         true
     }
 
-    /// After a barren round: epsilon up, and fresh start molecules in place of an empty state.
+    /// Draws fresh molecules to begin at after a barren round.
     pub(in crate::engine) fn widen(&mut self, place: usize) {
         if self.stages[place].generate().is_none() {
             return;
         }
-        let barren = self.round.barren();
-        let wanted = if barren == 0 { 0 } else { FRESH_STARTS };
+        let wanted = match self.round.barren() {
+            0 => 0,
+            _ => FRESH_STARTS,
+        };
         let mut starts: Vec<String> = std::iter::from_fn(|| self.draw()).take(wanted).collect();
         starts.reverse();
         if let super::Stage::Generate(stage) = &mut self.stages[place] {
             stage.starts = starts;
-            let epsilon = (0.25 * (barren + 1) as f64).min(1.0);
-            stage.epsilon_at_least = (barren > 0).then_some(epsilon);
         }
     }
 }

@@ -4,6 +4,7 @@
 mod compute;
 mod generate;
 mod screen;
+mod shares;
 mod train;
 
 pub(super) use compute::ComputeStage;
@@ -54,7 +55,9 @@ impl Stage {
             StageKind::Compute { property, .. } => Self::Compute(ComputeStage::new(property)),
             StageKind::Train { .. } => Self::Train(TrainStage::default()),
             StageKind::Generate { .. } => Self::Generate(GenerateStage::default()),
-            StageKind::Screen { select, .. } => Self::Screen(ScreenStage::new(plan, *select)),
+            StageKind::Screen {
+                generators, select, ..
+            } => Self::Screen(ScreenStage::new(plan, generators, *select)),
         }
     }
 
@@ -132,8 +135,8 @@ impl Stage {
     /// Forgets saved files that are damaged: the next round begins without them.
     pub fn forget_saved(&mut self) {
         match self {
-            Self::Train(stage) => stage.statistics = None,
-            Self::Generate(stage) => stage.agent = None,
+            Self::Train(stage) => stage.memory = None,
+            Self::Generate(stage) => stage.state = None,
             Self::Compute(_) | Self::Screen(_) => {}
         }
     }
@@ -152,10 +155,10 @@ impl Stage {
         match self {
             Self::Compute(_) | Self::Screen(_) => Vec::new(),
             Self::Train(stage) => {
-                let statistics = stage.statistics.iter().map(|(file, _)| file);
-                stage.model.iter().chain(statistics).collect()
+                let memory = stage.memory.iter().map(|(file, _)| file);
+                stage.model.iter().chain(memory).collect()
             }
-            Self::Generate(stage) => stage.candidates.iter().chain(&stage.agent).collect(),
+            Self::Generate(stage) => stage.candidates.iter().chain(&stage.state).collect(),
         }
     }
 }

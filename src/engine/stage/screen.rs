@@ -1,11 +1,12 @@
 //! Stages that rank proposed molecules and queue the best.
 
 use super::Turn;
+use super::shares::GeneratorShares;
 use crate::config::campaign::Schedule;
 use crate::engine::tasks::Work;
 use crate::engine::{CandidateQueue, Engine, EngineStep};
 use crate::plan::{MoleculeSource, Plan, StageKind};
-use crate::task::{Candidate, FileRef, Outcome, RankedCandidate, Record};
+use crate::task::{Candidate, FileRef, Metrics, Outcome, RankedCandidate, Record};
 
 /// State of a stage that screens.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,12 +16,24 @@ pub(in crate::engine) struct ScreenStage {
     pub ranked: Vec<RankedCandidate>,
     /// Candidates that wait to be computed.
     pub queue: CandidateQueue,
+    /// Shares of its generators; none if the best of all make a batch.
+    pub shares: Option<GeneratorShares>,
 }
 
 impl ScreenStage {
-    /// A stage that selects so many; its queue holds two rounds of what its consumer computes at
+    /// A stage that selects so many molecules of these generators; its queue holds two rounds of what its consumer computes at
     /// once, or one batch if that is more.
-    pub fn new(plan: &Plan, select: usize) -> Self {
+    pub fn new(plan: &Plan, generators: &[usize], select: usize) -> Self {
+        let shares = generators
+            .iter()
+            .map(|place| match plan.stages[*place].kind {
+                StageKind::Generate { share, .. } => share,
+                _ => None,
+            });
+        let shares: Vec<Option<f64>> = shares.collect();
+        let is_shared = shares.iter().any(Option::is_some);
+        let equal = 1.0 / shares.len().max(1) as f64;
+        let shares = shares.into_iter().map(|share| share.unwrap_or(equal));
         let parallel = plan.stages.iter().filter_map(|stage| match &stage.kind {
             StageKind::Compute {
                 molecules: MoleculeSource::Queue(_),
@@ -34,6 +47,7 @@ impl ScreenStage {
             turn: Turn::default(),
             ranked: Vec::new(),
             queue: CandidateQueue::new(select.max(2 * parallel)),
+            shares: is_shared.then(|| GeneratorShares::new(shares.collect())),
         }
     }
 }
@@ -51,10 +65,12 @@ impl Engine {
         else {
             return false;
         };
-        let candidates: Vec<FileRef> = generators
-            .iter()
-            .filter_map(|place| self.stages[*place].generate()?.candidates.clone())
-            .collect();
+        let proposed = |(index, place): (usize, &usize)| {
+            let candidates = self.stages[*place].generate()?.candidates.clone();
+            Some((index, candidates?))
+        };
+        let candidates: Vec<(usize, FileRef)> =
+            generators.iter().enumerate().filter_map(proposed).collect();
         let Some(model) = self.model_of(*model).filter(|_| !candidates.is_empty()) else {
             return false;
         };
@@ -68,9 +84,20 @@ impl Engine {
             model,
             candidates,
             incumbent,
+            most: self.known.len() + self.selected_in_a_round(),
         };
         self.submit_turn(place, work, step);
         true
+    }
+
+    /// Number of molecules that a round queues at most.
+    fn selected_in_a_round(&self) -> usize {
+        let stages = self.plan.stages.iter();
+        let selected = stages.map(|stage| match stage.kind {
+            StageKind::Screen { select, .. } => select,
+            _ => 0,
+        });
+        selected.sum()
     }
 
     /// Keeps the predictions; false if there are none.
@@ -107,21 +134,23 @@ impl Engine {
                 select.min(self.evaluations_left().saturating_sub(queued))
             }
         };
-        let mut chosen: Vec<Candidate> = Vec::new();
-        for RankedCandidate { smiles, prediction } in &ranked {
-            let is_new = chosen.len() < room
-                && prediction.mean.is_finite()
-                && !self.known.contains_key(smiles);
-            if is_new {
-                let rank = chosen.len() as u32;
-                self.known.insert(smiles.clone(), (batch, rank));
-                chosen.push(Candidate {
-                    smiles: smiles.clone(),
-                    batch,
-                    rank,
-                    prediction: Some(self.direction().prediction(*prediction)),
-                });
-            }
+        let is_new = |candidate: &RankedCandidate| {
+            candidate.prediction.mean.is_finite() && !self.known.contains_key(&candidate.smiles)
+        };
+        let mut new: Vec<RankedCandidate> = ranked.into_iter().filter(is_new).collect();
+        match self.stages[place].screen_mut() {
+            Some(ScreenStage {
+                shares: Some(shares),
+                ..
+            }) => new = shares.choose(new, room),
+            _ => new.truncate(room),
+        }
+        let chosen: Vec<Candidate> = (0..)
+            .zip(new)
+            .map(|(rank, candidate)| self.candidate(place, batch, rank, candidate))
+            .collect();
+        for Candidate { smiles, rank, .. } in &chosen {
+            self.known.insert(smiles.clone(), (batch, *rank));
         }
         let new_candidates = chosen.len();
         step.records.push(Record::BatchFinished {
@@ -139,6 +168,50 @@ impl Engine {
             self.known.remove(&replaced.smiles);
             let Candidate { batch, rank, .. } = replaced;
             step.records.push(Record::Superseded { batch, rank });
+        }
+    }
+
+    /// A candidate of the `screen` stage at `place`.
+    fn candidate(&self, place: usize, batch: u32, rank: u32, ranked: RankedCandidate) -> Candidate {
+        let generator = match &self.plan.stages[place].kind {
+            StageKind::Screen { generators, .. } => generators.get(ranked.generator),
+            _ => None,
+        };
+        Candidate {
+            smiles: ranked.smiles,
+            batch,
+            rank,
+            prediction: Some(self.direction().prediction(ranked.prediction)),
+            generator: generator.map(|place| self.plan.stages[*place].name.clone()),
+        }
+    }
+
+    /// Moves the shares of the generators of each `screen` stage by the results that the present
+    /// round learns from, and records them.
+    pub(in crate::engine) fn move_shares(&mut self, step: &mut EngineStep) {
+        let direction = self.direction();
+        let results = self.evaluated.iter().take(self.round.observations());
+        let costs: Vec<(&str, f64)> = results
+            .map(|molecule| (molecule.smiles.as_str(), direction.cost(molecule.value)))
+            .collect();
+        let batches: Vec<u32> = self.batches().collect();
+        let screens = self.plan.stages.iter().zip(&mut self.stages);
+        let screens = screens.filter_map(|(planned, stage)| match &planned.kind {
+            StageKind::Screen { generators, .. } => Some((generators, stage.screen_mut()?)),
+            _ => None,
+        });
+        for (batch, (generators, screen)) in batches.into_iter().zip(screens) {
+            let Some(shares) = &mut screen.shares else {
+                continue;
+            };
+            shares.judge(&costs);
+            for (generator, share) in generators.iter().zip(shares.current()) {
+                step.records.push(Record::BatchMetrics {
+                    batch,
+                    stage: self.plan.stages[*generator].name.clone(),
+                    metrics: Metrics::from([("share".to_owned(), share)]),
+                });
+            }
         }
     }
 

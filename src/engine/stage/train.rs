@@ -3,15 +3,15 @@
 use super::Turn;
 use crate::engine::tasks::Work;
 use crate::engine::{Engine, EngineStep};
-use crate::task::{FileRef, Outcome, Record};
+use crate::task::{FileRef, Metrics, Outcome, Record};
 
 /// State of a stage that trains.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(in crate::engine) struct TrainStage {
     pub turn: Turn,
-    /// Statistics of the first so many evaluated molecules, to which the next training adds; none
-    /// until there are, and after a training failed, for which they may be the reason.
-    pub statistics: Option<(FileRef, usize)>,
+    /// Memory of the first so many evaluated molecules, to which the next training adds; none until
+    /// there is one, and after a training failed, for which it may be the reason.
+    pub memory: Option<(FileRef, usize)>,
     /// The model of the present round.
     pub model: Option<FileRef>,
 }
@@ -38,28 +38,29 @@ impl Engine {
         answer: Option<&Outcome>,
         step: &mut EngineStep,
     ) -> bool {
-        for batch in self.batches_of(place) {
-            if let Some(Outcome::Trained { groups, rmse, .. }) = answer {
-                let (groups, rmse) = (*groups, *rmse);
-                step.records.push(Record::BatchTrained {
-                    batch,
-                    groups,
-                    rmse,
-                });
-            }
+        if let Some(Outcome::Trained { metrics, .. }) = answer {
+            self.record_metrics(place, metrics, step);
         }
         let super::Stage::Train(stage) = &mut self.stages[place] else {
             return false;
         };
-        let Some(Outcome::Trained {
-            model, statistics, ..
-        }) = answer
-        else {
-            stage.statistics = None;
+        let Some(Outcome::Trained { model, memory, .. }) = answer else {
+            stage.memory = None;
             return false;
         };
         stage.model = Some(model.clone());
-        stage.statistics = statistics.clone().map(|file| (file, observations));
+        stage.memory = Some((memory.clone(), observations));
         true
+    }
+
+    /// Records numbers that describe the task of a stage, for each batch that it contributes to.
+    pub(super) fn record_metrics(&self, place: usize, metrics: &Metrics, step: &mut EngineStep) {
+        for batch in self.batches_of(place) {
+            step.records.push(Record::BatchMetrics {
+                batch,
+                stage: self.plan.stages[place].name.clone(),
+                metrics: metrics.clone(),
+            });
+        }
     }
 }

@@ -3,19 +3,20 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::convert::Infallible;
 use std::rc::Rc;
 
-use super::model::GroupModel;
+use super::SearchContext;
 use crate::chem::Molecule;
 use crate::chem::edit::{EditRules, successors};
+use crate::design::error::DesignError;
+use crate::design::surrogate::TrainedModel;
 use crate::learn::environment::{Action, AgentEnvironment, StateObservation};
 
 /// Molecules that can be reached from the start molecules, or from nothing.
 pub struct MoleculeEnvironment {
-    model: GroupModel,
+    model: TrainedModel,
     rules: EditRules,
-    fingerprint: Fingerprint,
+    fingerprint: Option<Fingerprint>,
     starts: Vec<State>,
     episodes: usize,
     cache: MoleculeCache,
@@ -39,7 +40,7 @@ pub struct CachedMolecule {
     pub smiles: String,
     molecule: Molecule,
     observation: StateObservation,
-    /// Predicted objective, hartree, computed when it is first needed.
+    /// Predicted cost, computed when it is first needed.
     predicted: OnceCell<f64>,
 }
 
@@ -54,14 +55,16 @@ struct MoleculeCache {
 const MOST_CACHED: usize = 200_000;
 
 impl MoleculeEnvironment {
-    /// Creates an environment in which episode k begins at `starts[k % len]`, or at nothing if
-    /// there are none. Start molecules larger than the rules allow are left out.
-    pub fn new(
-        model: GroupModel,
-        rules: EditRules,
-        fingerprint: Fingerprint,
-        starts: impl IntoIterator<Item = Molecule>,
-    ) -> Self {
+    /// Creates an environment in which episode k begins at `starts[k % len]` of the search, or at
+    /// nothing if there are none. Start molecules larger than the rules allow are left out. Without
+    /// a fingerprint observations are empty.
+    pub fn new(search: SearchContext, fingerprint: Option<Fingerprint>) -> Self {
+        let SearchContext {
+            model,
+            rules,
+            starts,
+            ..
+        } = search;
         let mut cache = MoleculeCache::default();
         let starts = starts
             .into_iter()
@@ -81,9 +84,9 @@ impl MoleculeEnvironment {
 
 impl AgentEnvironment for MoleculeEnvironment {
     type State = State;
-    type Error = Infallible;
+    type Error = DesignError;
 
-    fn start(&mut self) -> Result<State, Infallible> {
+    fn start(&mut self) -> Result<State, DesignError> {
         let start = match self.starts.len() {
             0 => None,
             count => self.starts[self.episodes % count].clone(),
@@ -92,7 +95,7 @@ impl AgentEnvironment for MoleculeEnvironment {
         Ok(start)
     }
 
-    fn actions(&mut self, state: &State) -> Result<Vec<Action<State>>, Infallible> {
+    fn actions(&mut self, state: &State) -> Result<Vec<Action<State>>, DesignError> {
         let neighbours = self.cache.neighbours(state, &self.rules, self.fingerprint);
         let action = |molecule: &Rc<CachedMolecule>| Action {
             observation: molecule.observation.clone(),
@@ -101,26 +104,35 @@ impl AgentEnvironment for MoleculeEnvironment {
         Ok(neighbours.iter().map(action).collect())
     }
 
-    /// Distance of the predicted objective below the mean of the observations, in their standard
-    /// deviations. Unlike in hartree, rewards have the same scale for energies per atom and total
-    /// energies.
-    fn reward(&mut self, state: &State) -> Result<f64, Infallible> {
-        let predict = |molecule: &Molecule| self.model.predict([molecule])[0].mean;
-        Ok(state.as_ref().map_or(0.0, |cached| {
-            self.model
-                .standardised_gain(*cached.predicted.get_or_init(|| predict(&cached.molecule)))
-        }))
+    /// Distance of the predicted cost below the mean of the observations, in their standard
+    /// deviations: rewards have the same scale for every property.
+    fn reward(&mut self, state: &State) -> Result<f64, DesignError> {
+        let Some(cached) = state else {
+            return Ok(0.0);
+        };
+        let cost = match cached.predicted.get() {
+            Some(cost) => *cost,
+            None => self.model.predict(&[&cached.molecule])?[0].mean,
+        };
+        let cost = *cached.predicted.get_or_init(|| cost);
+        Ok(self.model.standardised_gain(cost))
     }
 }
 
 impl MoleculeCache {
     /// The cached molecule, added if it is new.
-    fn molecule(&mut self, molecule: Molecule, fingerprint: Fingerprint) -> Rc<CachedMolecule> {
+    fn molecule(
+        &mut self,
+        molecule: Molecule,
+        fingerprint: Option<Fingerprint>,
+    ) -> Rc<CachedMolecule> {
         let smiles = molecule.canonical_smiles();
         let cached = self.molecules.entry(smiles).or_insert_with_key(|smiles| {
             Rc::new(CachedMolecule {
                 smiles: smiles.clone(),
-                observation: molecule.morgan_bits(fingerprint.radius, fingerprint.bits),
+                observation: fingerprint.map_or_else(Vec::new, |Fingerprint { radius, bits }| {
+                    molecule.morgan_bits(radius, bits)
+                }),
                 molecule,
                 predicted: OnceCell::new(),
             })
@@ -133,7 +145,7 @@ impl MoleculeCache {
         &mut self,
         state: &State,
         rules: &EditRules,
-        fingerprint: Fingerprint,
+        fingerprint: Option<Fingerprint>,
     ) -> &[Rc<CachedMolecule>] {
         // The empty SMILES stands for nothing.
         let smiles = state.as_ref().map_or("", |cached| &cached.smiles);

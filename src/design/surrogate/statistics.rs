@@ -3,14 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::groups::{ExtendedVocabulary, Vocabulary};
-use super::settings::Model;
+use super::{GroupFeatures, LabelledMolecule};
 use crate::chem::Molecule;
 use crate::learn::moments::Moments;
+use crate::learn::regression::FitError;
 use crate::learn::ridge::BayesianRidge;
 use crate::learn::saved::{SavedError, SavedFormat};
-use crate::learn::surrogate::FitError;
 
-/// Sums over molecules and their values of the objective, hartree. They depend, to the last bit,
+/// Sums over molecules and their costs. They depend, to the last bit,
 /// only on the observations and their order, not on the portions in which they are added.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Statistics {
@@ -18,57 +18,53 @@ pub struct Statistics {
     vocabulary: Vocabulary,
     /// Sums over the fitted quantity.
     fitted: Moments,
-    /// Sums over the objective. Column 0 is the factor that converts a fitted value to the
-    /// objective; the others are the columns of the fit times this factor.
-    objective: Moments,
+    /// Sums over the cost. Column 0 is the factor that converts a fitted value to the cost; the
+    /// others are the columns of the fit times this factor.
+    cost: Moments,
 }
 
-/// Objective of the campaign and quantity that the model is fitted to.
+/// The quantity that the model is fitted to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct RegressionTarget {
-    /// Determines the fitted quantity.
-    pub model: Model,
-    /// True if the objective is divided by the number of atoms.
-    pub per_atom: bool,
-}
-
-/// Mean and standard deviation of the objective, hartree.
-pub(super) struct ObjectiveDistribution {
-    pub mean: f64,
-    pub deviation: f64,
+    /// Features of a molecule.
+    pub features: GroupFeatures,
+    /// True if the cost grows with the number of atoms.
+    pub extensive: bool,
 }
 
 const STATISTICS: SavedFormat = SavedFormat {
     name: "statistics",
-    layout: 1,
+    layout: 2,
 };
 
 impl Statistics {
-    /// Creates statistics without observations. `per_atom`: the objective is divided by the number
-    /// of atoms.
-    pub fn new(model: Model, per_atom: bool) -> Self {
+    /// Creates statistics without observations. `extensive`: costs grow with the number of atoms.
+    pub fn new(features: GroupFeatures, extensive: bool) -> Self {
         Self {
-            target: RegressionTarget { model, per_atom },
+            target: RegressionTarget {
+                features,
+                extensive,
+            },
             vocabulary: Vocabulary::default(),
             fitted: Moments::default(),
-            objective: Moments::new(1),
+            cost: Moments::new(1),
         }
     }
 
-    /// Adds molecules and their values of the objective, hartree.
+    /// Adds molecules and their costs.
     ///
     /// # Errors
     ///
-    /// A value is not finite.
-    pub fn add(&mut self, observations: &[(Molecule, f64)]) -> Result<(), FitError> {
-        self.add_groups(observations.iter().map(|(molecule, _)| molecule));
-        for (molecule, value) in observations {
-            let factor = self.target.objective_of_fitted(molecule);
+    /// A cost is not finite.
+    pub fn add(&mut self, observations: &[LabelledMolecule]) -> Result<(), FitError> {
+        self.add_groups(observations.iter().map(|observation| &observation.molecule));
+        for LabelledMolecule { molecule, cost } in observations {
+            let factor = self.target.cost_of_fitted(molecule);
             let row = self.target.row(&self.vocabulary, molecule);
-            self.fitted.add(&row, value / factor)?;
+            self.fitted.add(&row, cost / factor)?;
             let scaled = row.iter().map(|(column, x)| (column + 1, x * factor));
             let scaled: Vec<_> = [(0, factor)].into_iter().chain(scaled).collect();
-            self.objective.add(&scaled, *value)?;
+            self.cost.add(&scaled, *cost)?;
         }
         Ok(())
     }
@@ -78,25 +74,26 @@ impl Statistics {
         self.fitted.rows()
     }
 
-    /// Returns true for statistics of this objective and model.
-    pub fn matches(&self, model: Model, per_atom: bool) -> bool {
-        self.target == RegressionTarget { model, per_atom }
+    /// Returns true for statistics of these features and this kind of cost.
+    pub fn matches(&self, features: GroupFeatures, extensive: bool) -> bool {
+        let target = RegressionTarget {
+            features,
+            extensive,
+        };
+        self.target == target
     }
 
-    /// Root mean square error of a fit, in the objective, hartree.
+    /// Root mean square error of a fit, in the unit of the cost.
     pub fn rmse(&self, ridge: &BayesianRidge) -> f64 {
         let slopes = (0..self.vocabulary.len()).map(|column| ridge.slope(column));
         let slopes: Vec<f64> = [ridge.at_zero()].into_iter().chain(slopes).collect();
-        (self.objective.squared_error(&slopes) / self.molecules() as f64).sqrt()
+        (self.cost.squared_error(&slopes) / self.molecules() as f64).sqrt()
     }
 
-    /// Distribution of the observed objective; not a number without observations.
-    pub(super) fn objective_distribution(&self) -> ObjectiveDistribution {
-        let variance = self.objective.squared_deviations() / self.molecules() as f64;
-        ObjectiveDistribution {
-            mean: self.objective.mean(),
-            deviation: variance.sqrt(),
-        }
+    /// Mean and standard deviation of the observed costs; not a number without observations.
+    pub(super) fn mean_and_deviation(&self) -> (f64, f64) {
+        let variance = self.cost.squared_deviations() / self.molecules() as f64;
+        (self.cost.mean(), variance.sqrt())
     }
 
     pub(super) fn target(&self) -> RegressionTarget {
@@ -136,7 +133,7 @@ impl Statistics {
         let shifted: Vec<usize> = (places.iter().map(|place| place + 1)).collect();
         let shifted = [vec![0], shifted].concat();
         self.fitted = self.fitted.rearranged(&places, vocabulary.len());
-        self.objective = self.objective.rearranged(&shifted, vocabulary.len() + 1);
+        self.cost = self.cost.rearranged(&shifted, vocabulary.len() + 1);
         self.vocabulary = vocabulary;
     }
 }
@@ -144,9 +141,9 @@ impl Statistics {
 impl RegressionTarget {
     /// Features of a molecule, as (column, value).
     pub fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
-        let share = match self.model {
-            Model::GroupContribution => atoms(molecule),
-            Model::GroupCounts => 1.0,
+        let share = match self.features {
+            GroupFeatures::Shares => atoms(molecule),
+            GroupFeatures::Counts => 1.0,
         };
         let counts = vocabulary.counts(molecule).into_iter();
         counts
@@ -154,12 +151,12 @@ impl RegressionTarget {
             .collect()
     }
 
-    /// Factor that converts a fitted value of a molecule to its objective.
-    pub fn objective_of_fitted(self, molecule: &Molecule) -> f64 {
-        match (self.model, self.per_atom) {
-            (Model::GroupContribution, true) | (Model::GroupCounts, false) => 1.0,
-            (Model::GroupContribution, false) => atoms(molecule),
-            (Model::GroupCounts, true) => atoms(molecule).recip(),
+    /// Factor that converts a fitted value of a molecule to its cost.
+    pub fn cost_of_fitted(self, molecule: &Molecule) -> f64 {
+        match (self.features, self.extensive) {
+            (GroupFeatures::Shares, false) | (GroupFeatures::Counts, true) => 1.0,
+            (GroupFeatures::Shares, true) => atoms(molecule),
+            (GroupFeatures::Counts, false) => atoms(molecule).recip(),
         }
     }
 }

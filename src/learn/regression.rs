@@ -1,23 +1,6 @@
-//! Surrogates: inexpensive approximations of the simulation.
+//! Regression: features, predictions, and errors of a fit.
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-
-/// A model that is fitted to values and predicts a mean and a standard deviation.
-pub trait Surrogate: Sized + Serialize + DeserializeOwned {
-    /// Settings of a fit.
-    type Settings;
-
-    /// Fits the model to the values `y`, one for each row of `x`.
-    ///
-    /// # Errors
-    ///
-    /// There are no rows, the lengths differ, a number is not finite, or the fit fails.
-    fn fit(x: &Features, y: &[f64], settings: &Self::Settings) -> Result<Self, FitError>;
-
-    /// Prediction for each row of `x`, in order. Columns beyond those of the fit are ignored.
-    fn predict(&self, x: &Features) -> Vec<Prediction>;
-}
 
 /// Predicted value of one molecule, in the unit of the values that the surrogate was fitted to:
 /// hartree for an objective.

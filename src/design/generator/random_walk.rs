@@ -1,0 +1,85 @@
+//! The random walk over edits of molecules: the baseline that a learning agent must beat.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::environment::MoleculeEnvironment;
+use super::{Generator, GeneratorSettings, SearchContext};
+use crate::design::error::DesignError;
+use crate::learn::random_walk::RandomWalk;
+use crate::learn::saved::SavedFormat;
+use crate::task::Metrics;
+
+/// Settings of `random`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct RandomEdits {
+    /// Number of episodes in a round.
+    #[schemars(range(min = 1, max = 100_000))]
+    pub episodes: usize,
+    /// Maximum number of steps in an episode; each step is one edit of the molecule.
+    #[schemars(range(min = 1, max = 10_000))]
+    pub steps: usize,
+}
+
+impl Default for RandomEdits {
+    fn default() -> Self {
+        Self {
+            episodes: 10,
+            steps: 32,
+        }
+    }
+}
+
+const WALK: SavedFormat = SavedFormat {
+    name: "walker",
+    layout: 1,
+};
+
+impl GeneratorSettings for RandomEdits {
+    fn typical_count(&self) -> Option<usize> {
+        Some(self.episodes * self.steps)
+    }
+
+    fn load(&self, saved: Option<&[u8]>, _: u64) -> Result<Box<dyn Generator>, DesignError> {
+        Ok(Box::new(RandomGenerator {
+            settings: self.clone(),
+            walk: match saved {
+                Some(bytes) => WALK.decode(bytes)?,
+                None => RandomWalk::default(),
+            },
+        }))
+    }
+}
+
+struct RandomGenerator {
+    settings: RandomEdits,
+    walk: RandomWalk,
+}
+
+impl Generator for RandomGenerator {
+    fn propose(
+        &mut self,
+        search: SearchContext,
+        visit: &mut dyn FnMut(&str),
+    ) -> Result<Metrics, DesignError> {
+        let RandomEdits { episodes, steps } = self.settings;
+        let seed = search.seed;
+        let mut environment = MoleculeEnvironment::new(search, None);
+        let summary = self
+            .walk
+            .run(&mut environment, episodes, steps, seed, |state| {
+                if let Some(cached) = state {
+                    visit(&cached.smiles);
+                }
+            })?;
+        Ok(Metrics::from([
+            ("episodes".to_owned(), summary.episodes as f64),
+            ("mean_reward".to_owned(), summary.mean_reward),
+        ]))
+    }
+
+    fn to_bytes(&self) -> Result<Vec<u8>, DesignError> {
+        Ok(WALK.encode(&self.walk)?)
+    }
+}
