@@ -1,18 +1,15 @@
 //! Workers of the local executor, which call functions in Python: one interpreter for many tasks,
 //! and a new one after each trouble.
 
-#[path = "support/jobs.rs"]
-mod jobs;
 mod support;
 
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use jobs::{RUN, token};
 use moldflow::exec::{Adoption, Executor, JobEvent, LocalExecutor, Termination};
 use moldflow::exec::{Job, Report};
-use moldflow::task::Limits;
+use moldflow::task::{Limits, TaskId, Token};
 use serde_json::{Value, json};
 use support::{processes, wait_for, wait_until};
 use tempfile::TempDir;
@@ -35,6 +32,24 @@ def energy(molecule):
         os.kill(os.getppid(), 9)
         time.sleep(60)
 ";
+
+/// First part of the tokens, which no other test process has.
+fn run() -> String {
+    format!("run{}", std::process::id())
+}
+
+fn token(task: u64) -> Token {
+    Token {
+        run: run(),
+        task: TaskId(task),
+        attempt: 1,
+    }
+}
+
+/// A process that has ended has no command line, even if nobody has asked for its end.
+fn is_alive(pid: f64) -> bool {
+    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| !line.is_empty())
+}
 
 struct Slots {
     dir: TempDir,
@@ -118,10 +133,9 @@ fn an_interpreter_serves_one_task_after_another_and_each_slot_has_its_own() {
     let first = slots.computed(1);
     assert_eq!(slots.computed(2), first);
     assert_eq!(slots.computed(3), first);
-    let exists = |pid: f64| Path::new(&format!("/proc/{pid}")).exists();
-    assert!(exists(first));
+    assert!(is_alive(first));
     drop(slots);
-    wait_until("the end of the interpreter", || !exists(first));
+    wait_until("the end of the interpreter", || !is_alive(first));
 }
 
 #[test]
@@ -150,7 +164,7 @@ fn a_crash_a_hang_and_a_cancelled_task_cost_one_attempt_and_a_new_interpreter() 
     let fourth = slots.computed(7);
     assert_ne!(fourth, third);
     for pid in [first, second, third] {
-        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+        wait_until("the end of the interpreter", || !is_alive(pid));
     }
 }
 
@@ -160,7 +174,7 @@ fn a_worker_that_dies_takes_what_left_its_group_with_it() {
     slots.submit(&[(1, "F")]);
     let (_, exit, _) = slots.end();
     assert_eq!(exit, Termination::Signal(9));
-    assert!(processes(RUN).is_empty());
+    assert!(processes(&run()).is_empty());
     slots.computed(2);
 }
 
@@ -168,7 +182,7 @@ fn a_worker_that_dies_takes_what_left_its_group_with_it() {
 fn one_that_died_between_two_tasks_costs_none() {
     let mut slots = Slots::new(1);
     let first = slots.computed(1);
-    let worker = processes(RUN);
+    let worker = processes(&run());
     assert_eq!(worker.len(), 2, "the worker and its interpreter");
     for pid in worker {
         let status = std::process::Command::new("kill")
@@ -176,9 +190,7 @@ fn one_that_died_between_two_tasks_costs_none() {
             .status();
         assert!(status.expect("kill").success());
     }
-    wait_until("their end", || {
-        !Path::new(&format!("/proc/{first}")).exists()
-    });
+    wait_until("their end", || !is_alive(first));
     assert_ne!(slots.computed(2), first);
 }
 
@@ -202,7 +214,7 @@ fn an_attempt_of_a_worker_counts_by_its_result_and_is_lost_without_one() {
     assert_eq!(end(), (Termination::Unseen, true));
     assert_eq!(end(), (Termination::Unseen, false));
     // The workers of the engine before are nobody's.
-    assert!(!processes(RUN).is_empty());
-    next.end_others(RUN, &[]);
-    wait_until("the end of the worker", || processes(RUN).is_empty());
+    assert!(!processes(&run()).is_empty());
+    next.end_others(&run(), &[]);
+    wait_until("the end of the worker", || processes(&run()).is_empty());
 }

@@ -70,13 +70,14 @@ def function(name):
 
 
 def told(error):
-    """The traceback of an error, without the lines of this program."""
+    """An error and its traceback, without the lines of this program."""
     frames = traceback.extract_tb(error.__traceback__)
     own = ("<string>", importlib.__file__, "<frozen importlib._bootstrap>",
            "<frozen importlib._bootstrap_external>")
     frames = [frame for frame in frames if frame.filename not in own]
-    where = ["Traceback (most recent call last):\n", *traceback.format_list(frames)] if frames else []
-    return "".join([*where, *traceback.format_exception_only(type(error), error)]).strip()
+    what = "".join(traceback.format_exception_only(type(error), error)).strip()
+    where = "".join(traceback.format_list(frames)).rstrip()
+    return f"{what}\nTraceback (most recent call last):\n{where}" if frames else what
 
 
 def kind(error):

@@ -39,7 +39,7 @@ pub enum CallError {
         message: String,
     },
     /// The function raised an exception: the traceback.
-    #[error("`{call}` raised an exception: {message}")]
+    #[error("`{call}` raised {message}")]
     Raised {
         /// Name of the function.
         call: String,

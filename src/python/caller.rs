@@ -24,8 +24,10 @@ pub fn with_caller<T>(caller: Rc<dyn PythonCaller>, work: impl FnOnce() -> T) ->
 ///
 /// `Ended` outside of a task, where nothing may be called.
 pub fn caller_of(call: &str) -> Result<Rc<dyn PythonCaller>, CallError> {
-    CALLER.with_borrow(Clone::clone).ok_or_else(|| CallError::Ended {
-        call: call.to_owned(),
-        message: "is not there: functions are called in tasks only".to_owned(),
-    })
+    CALLER
+        .with_borrow(Clone::clone)
+        .ok_or_else(|| CallError::Ended {
+            call: call.to_owned(),
+            message: "is not there: functions are called in tasks only".to_owned(),
+        })
 }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::Acquisition;
 use crate::design::error::DesignError;
-use crate::python::{PythonCaller, PythonFunction, caller_of, numbers};
+use crate::python::{PythonFunction, caller_of, numbers};
 use crate::task::RankedCandidate;
 
 /// Settings of the acquisition `python`.

@@ -86,7 +86,9 @@ impl Generator for FunctionGenerator {
             "seed": search.seed,
             "state": self.state,
         });
-        let returned = self.calls.call(&self.settings.function, call, vec![context])?;
+        let returned = self
+            .calls
+            .call(&self.settings.function, call, vec![context])?;
         let proposal: Proposal = serde_json::from_value(returned).map_err(|error| {
             let message = format!("it returned no dict of `molecules` and `state`: {error}");
             CallError::answer(call, message)
@@ -98,9 +100,10 @@ impl Generator for FunctionGenerator {
             })?;
             let heavy_atoms = molecule.heavy_atoms();
             let is_inside = heavy_atoms.len() <= search.rules.max_heavy_atoms
-                && molecule.element_counts().keys().all(|symbol| {
-                    symbol == "H" || search.rules.elements.contains(symbol)
-                });
+                && molecule
+                    .element_counts()
+                    .keys()
+                    .all(|symbol| symbol == "H" || search.rules.elements.contains(symbol));
             match is_inside {
                 true => visit(&molecule.canonical_smiles()),
                 false => outside += 1,

@@ -104,7 +104,9 @@ impl Surrogate for LoadedSurrogate {
         let PythonSurrogate { function, predict } = &self.settings;
         let smiles: Vec<String> = molecules.iter().map(|m| m.canonical_smiles()).collect();
         let path = self.calls.dir().join(LOADED);
-        let returned = self.calls.call(function, predict, vec![json!(path), json!(smiles)])?;
+        let returned = self
+            .calls
+            .call(function, predict, vec![json!(path), json!(smiles)])?;
         let fault = |message: &str| CallError::answer(predict, message);
         let Value::Array(lists) = returned else {
             return Err(fault("it did not return two lists: means and standard deviations").into());
@@ -118,7 +120,9 @@ impl Surrogate for LoadedSurrogate {
             return Err(fault("a standard deviation is negative").into());
         }
         let predictions = means.into_iter().zip(deviations);
-        Ok(predictions.map(|(mean, std)| Prediction { mean, std }).collect())
+        Ok(predictions
+            .map(|(mean, std)| Prediction { mean, std })
+            .collect())
     }
 }
 
@@ -127,7 +131,12 @@ pub(in crate::design) fn metrics(call: &str, returned: Value) -> Result<Metrics,
     let named = match returned {
         Value::Null => return Ok(Metrics::new()),
         Value::Object(named) => named,
-        _ => return Err(CallError::answer(call, "it returned neither None nor a dict of numbers")),
+        _ => {
+            return Err(CallError::answer(
+                call,
+                "it returned neither None nor a dict of numbers",
+            ));
+        }
     };
     let number = |(name, value): (String, Value)| match value.as_f64() {
         Some(number) => Ok((name, number)),
