@@ -68,5 +68,5 @@ fn main() {
 
 fn energy(smiles: &str, conformers: u32, seed: u64) -> Option<f64> {
     let result = compute_gfn2(smiles, Some(conformers), seed).ok()?;
-    Some(result.total_energy_hartree)
+    result.total_energy_hartree
 }

@@ -18,6 +18,7 @@ fn energy(smiles: &str, conformers: Option<u32>, seed: u64) -> f64 {
     compute_gfn2(smiles, conformers, seed)
         .unwrap()
         .total_energy_hartree
+        .unwrap()
 }
 
 fn by_default(smiles: &str) -> f64 {
@@ -92,7 +93,7 @@ fn settings_without_a_number_of_conformers_mean_one() {
         panic!("no result");
     };
     assert_eq!(
-        result.total_energy_hartree.to_bits(),
+        result.total_energy_hartree.unwrap().to_bits(),
         energy("CCCCO", Some(1), 42).to_bits()
     );
     assert_eq!(serde_json::to_value(&request).unwrap(), stored);

@@ -53,6 +53,7 @@ fn energy(settings: Value, smiles: &str, geometry: Option<&Geometry>) -> f64 {
     result
         .unwrap_or_else(|e| panic!("{smiles}: {e}"))
         .total_energy_hartree
+        .unwrap()
 }
 
 #[test]
