@@ -13,7 +13,7 @@ site: site2.yml
 schedule: batch
 properties: {length: {value: lengths.energy, unit: eV}}
 objective: {minimize: length}
-search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 9}
+search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 20}
 methods:
   lengths:
     kind: simulate
@@ -124,7 +124,7 @@ fn what_a_function_of_the_loop_returns_wrongly_is_said_by_its_name() {
             "proposals.py",
             "\"molecules\": molecules",
             "\"molecules\": ['CC(']",
-            "`proposals:propose`: it proposed `CC(`",
+            "`proposals:propose`: it proposed nothing that is a molecule: `CC(`",
         ),
         (
             "proposals.py",

@@ -93,25 +93,37 @@ impl Generator for FunctionGenerator {
             let message = format!("it returned no dict of `molecules` and `state`: {error}");
             CallError::answer(call, message)
         })?;
-        let mut outside = 0;
+        let (mut outside, mut malformed) = (0, Vec::new());
         for smiles in &proposal.molecules {
-            let molecule = Molecule::parse(smiles).map_err(|error| {
-                CallError::answer(call, format!("it proposed `{smiles}`: {error}"))
-            })?;
-            let heavy_atoms = molecule.heavy_atoms();
-            let is_inside = heavy_atoms.len() <= search.rules.max_heavy_atoms
-                && molecule
-                    .element_counts()
-                    .keys()
-                    .all(|symbol| symbol == "H" || search.rules.elements.contains(symbol));
+            let molecule = match Molecule::parse(smiles) {
+                Ok(molecule) => molecule,
+                Err(error) => {
+                    malformed.push(error);
+                    continue;
+                }
+            };
+            let is_allowed = |symbol: &String| {
+                let elements = &search.rules.elements;
+                symbol == "H" || elements.contains(symbol)
+            };
+            let is_inside = molecule.heavy_atoms().len() <= search.rules.max_heavy_atoms
+                && molecule.element_counts().keys().all(is_allowed);
             match is_inside {
                 true => visit(&molecule.canonical_smiles()),
                 false => outside += 1,
             }
         }
+        if let (Some(first), true) = (
+            malformed.first(),
+            malformed.len() == proposal.molecules.len(),
+        ) {
+            let message = format!("it proposed nothing that is a molecule: {first}");
+            return Err(CallError::answer(call, message).into());
+        }
         self.state = proposal.state;
         Ok(Metrics::from([
             ("proposed".to_owned(), proposal.molecules.len() as f64),
+            ("malformed".to_owned(), malformed.len() as f64),
             ("outside".to_owned(), f64::from(outside)),
         ]))
     }
