@@ -115,7 +115,7 @@ pub struct ScreenInput {
     pub candidates: Vec<CandidateFile>,
     /// Lowest cost so far, in the unit of the objective; None before the first.
     pub incumbent: Option<f64>,
-    /// Number of candidates that are returned at most.
+    /// Number of candidates of each generator that are returned at most.
     pub most: usize,
 }
 

@@ -107,7 +107,12 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     let acquisition = input.engine.implementation();
     let scores = acquisition.scores(&candidates, input.incumbent)?;
     let mut ranked = rank(candidates, scores);
-    ranked.truncate(input.most);
+    let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+    ranked.retain(|candidate| {
+        let count = kept.entry(candidate.generator).or_default();
+        *count += 1;
+        *count <= input.most
+    });
     Ok(ScreenOutput { ranked })
 }
 
