@@ -182,3 +182,27 @@ fn a_function_that_always_fails_quarantines_its_molecules_and_shows_the_tracebac
     let log = fs::read_to_string(campaign.path("run").join("runtime.log")).expect("a log");
     assert!(log.contains("counting.py\", line 5, in letters"), "{log}");
 }
+
+/// A program that is given no geometry, and says so if it is.
+const PROGRAM: &str = "\
+import json, sys
+molecule = json.load(open(sys.argv[1]))
+assert not [key for key in molecule if key.startswith('geometry')], molecule
+json.dump({'energy': -len(molecule['smiles'])}, open(sys.argv[2], 'w'))
+";
+
+#[test]
+fn a_command_that_needs_no_geometry_is_given_none() {
+    let campaign = counted(3)
+        .with("engine: python", "engine: command")
+        .with(
+            "{call: counting:letters, quantities: {letters: '1'}}",
+            "{argv: [python3, ./program.py, '{input}', '{output}'], level: letters, unit: hartree, geometry: false}",
+        )
+        .with("{value: count.letters, unit: '1'}", "{value: count.energy, unit: hartree}");
+    fs::write(campaign.path("program.py"), PROGRAM).expect("a file");
+    for row in rows(&campaign.completed("run", &[])) {
+        let energy: f64 = row["count.energy"].parse().expect("a number");
+        assert_eq!(energy, -(row["smiles"].len() as f64));
+    }
+}
