@@ -85,6 +85,8 @@ fn steps_in_blocks_of_slurm_call_functions() {
     let cluster = Cluster::start();
     let partition = "{executor: slurm, queue: short, slots: 4, blocks: {max: 1, nodes: 1, walltime: 5m, idle: 1m}}";
     completes_without_its_module(&counted(partition), |command| {
-        command.env("SLURM_CONF", cluster.conf());
+        command
+            .env("SLURM_CONF", cluster.conf())
+            .env("HOME", cluster.dir());
     });
 }

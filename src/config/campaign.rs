@@ -12,7 +12,6 @@ use super::retries::RetriesConfig;
 pub use super::stage::{Loop, Molecules, NamedMolecules, SomeMolecules, StageConfig};
 use crate::chem::Stereo;
 use crate::design::{GenerateEngine, ScreenEngine, TrainEngine};
-use crate::python::PythonFunction;
 use crate::simulate::QcEngine;
 
 /// A campaign with every default filled in and every `{{param}}` replaced.
@@ -313,72 +312,6 @@ impl MethodKind {
             Self::Simulate { engine, .. } => Some(engine),
             Self::Train { .. } | Self::Generate { .. } | Self::Screen { .. } => None,
         }
-    }
-
-    /// Function of the user in Python; None of a method that calls none.
-    pub fn function(&self) -> Option<&PythonFunction> {
-        match self {
-            Self::Simulate {
-                engine: QcEngine::Python { settings },
-                ..
-            } => Some(&settings.function),
-            Self::Train {
-                engine: TrainEngine::Python { settings },
-            } => Some(&settings.function),
-            Self::Generate {
-                engine: GenerateEngine::Python { settings },
-            } => Some(&settings.function),
-            Self::Screen {
-                engine: ScreenEngine::Python { settings },
-            } => Some(&settings.function),
-            Self::Simulate { .. }
-            | Self::Train { .. }
-            | Self::Generate { .. }
-            | Self::Screen { .. } => None,
-        }
-    }
-
-    /// Function of the user in Python, to be completed.
-    pub(super) fn function_mut(&mut self) -> Option<&mut PythonFunction> {
-        match self {
-            Self::Simulate {
-                engine: QcEngine::Python { settings },
-                ..
-            } => Some(&mut settings.function),
-            Self::Train {
-                engine: TrainEngine::Python { settings },
-            } => Some(&mut settings.function),
-            Self::Generate {
-                engine: GenerateEngine::Python { settings },
-            } => Some(&mut settings.function),
-            Self::Screen {
-                engine: ScreenEngine::Python { settings },
-            } => Some(&mut settings.function),
-            Self::Simulate { .. }
-            | Self::Train { .. }
-            | Self::Generate { .. }
-            | Self::Screen { .. } => None,
-        }
-    }
-
-    /// Names of all functions in Python that it calls, with the keys of the settings that hold
-    /// them.
-    pub fn calls(&self) -> Vec<(&'static str, &str)> {
-        let call = self
-            .function()
-            .map(|function| ("call", function.call.as_str()));
-        let predict = match self {
-            Self::Train {
-                engine: TrainEngine::Python { settings },
-            } => Some(("predict", settings.predict.as_str())),
-            _ => None,
-        };
-        call.into_iter().chain(predict).collect()
-    }
-
-    /// Returns true if what its tasks load is to be loaded once, for many of them.
-    pub fn is_warm(&self) -> bool {
-        self.function().is_some_and(|function| function.warm)
     }
 
     /// Topic of its results.

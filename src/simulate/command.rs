@@ -9,13 +9,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::electrons::{self, charge_and_multiplicity};
 use super::program_error::error_sentence;
+use super::require_same_bonds;
 use super::{
-    ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, charge_and_multiplicity,
-    default_conformers, embed_timeout,
+    ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, default_conformers,
+    embed_timeout,
 };
 use super::{MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement};
-use super::{electrons, require_same_bonds};
 use crate::chem::units::{KJ_PER_KCAL, ev_to_hartree, kcal_per_mol_to_hartree};
 use crate::chem::{Geometry, Molecule};
 

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use super::SimError;
+use super::{SimError, free_atom_spin};
 use crate::chem::{Molecule, atomic_number};
 
 /// Charge and multiplicity of a calculation.
@@ -35,6 +35,16 @@ impl ElectronicState {
             unpaired + 1
         )))
     }
+}
+
+/// Charge and lowest multiplicity of a molecule, or those of a free atom in its ground state.
+pub(super) fn charge_and_multiplicity(smiles: &str) -> Result<(i32, u32), SimError> {
+    let molecule = Molecule::parse(smiles)?;
+    let unpaired = match molecule.free_atom() {
+        Some(symbol) => free_atom_spin(&molecule, symbol)?,
+        None => ElectronicState::default().unpaired_electrons(&molecule)?,
+    };
+    Ok((molecule.charge(), unpaired + 1))
 }
 
 /// Refuses a calculation of a neutral molecule of these elements whose number of electrons,

@@ -25,7 +25,6 @@ use std::path::{Path, PathBuf};
 
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 pub use atoms::atomic_reference_smiles;
 pub(crate) use atoms::ground_state_unpaired_electrons;
@@ -38,7 +37,7 @@ pub(crate) use gfn2::VERSION as LIBRARIES;
 pub(crate) use key::key_parts;
 pub use nwchem::{Functions, Nwchem, NwchemTask};
 pub(crate) use program_error::without_backtrace;
-pub use python::PythonEngine;
+pub use python::{FunctionCall, PythonEngine};
 pub use qcengine::Qcengine;
 pub(crate) use words::WORD_FORMAT;
 pub use words::Words;
@@ -46,7 +45,6 @@ pub use xtb::{Xtb, XtbSolvent, XtbTask};
 
 use crate::chem::{ChemError, Geometry, Molecule, atomic_number, rearrangement};
 use crate::property::{Dimension, ENERGY, Quantities, built_in};
-use crate::python::PythonFunction;
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
 
 /// Request for the energy of one molecule, or of a free atom.
@@ -194,19 +192,6 @@ pub enum PreparedSimulation {
     Program(Program),
     /// Function of the user to call.
     Function(FunctionCall),
-}
-
-/// Call of a function of the user in Python.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FunctionCall {
-    /// The function.
-    pub function: PythonFunction,
-    /// Its argument, the molecule.
-    pub input: Value,
-    /// Geometry that the function is given; None if it needs none.
-    geometry: Option<Geometry>,
-    /// True if an energy at that geometry would be of no level of theory.
-    must_relax: bool,
 }
 
 /// Command line, environment and input files of a program.
@@ -442,16 +427,6 @@ fn free_atom_spin(molecule: &Molecule, symbol: &str) -> Result<u32, SimError> {
             molecule.canonical_smiles()
         ))),
     }
-}
-
-/// Charge and lowest multiplicity of a molecule, or those of a free atom in its ground state.
-fn charge_and_multiplicity(smiles: &str) -> Result<(i32, u32), SimError> {
-    let molecule = Molecule::parse(smiles)?;
-    let unpaired = match molecule.free_atom() {
-        Some(symbol) => free_atom_spin(&molecule, symbol)?,
-        None => electrons::ElectronicState::default().unpaired_electrons(&molecule)?,
-    };
-    Ok((molecule.charge(), unpaired + 1))
 }
 
 /// Geometry of a single atom, at the origin.

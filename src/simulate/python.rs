@@ -9,11 +9,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::electrons;
+use super::electrons::{self, charge_and_multiplicity};
 use super::{
-    ConformerSearch, FunctionCall, MMFF94, Outputs, PreparedMolecule, PreparedSimulation, Request,
-    Requirement, SettingFault, SimError, SimResult, Simulator, charge_and_multiplicity,
-    default_conformers, embed_timeout, require_same_bonds,
+    ConformerSearch, MMFF94, Outputs, PreparedMolecule, PreparedSimulation, Request, Requirement,
+    SettingFault, SimError, SimResult, Simulator, default_conformers, embed_timeout,
+    require_same_bonds,
 };
 use crate::chem::{Geometry, Molecule};
 use crate::property::{Dimension, ENERGY, Quantities, Unit, built_in};
@@ -326,6 +326,19 @@ fn kind(value: &Value) -> &'static str {
         Value::Array(_) => "a list",
         Value::Object(_) => "a dict",
     }
+}
+
+/// Call of a function of the user in Python.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FunctionCall {
+    /// The function.
+    pub function: PythonFunction,
+    /// Its argument, the molecule.
+    pub input: Value,
+    /// Geometry that the function is given; None if it needs none.
+    geometry: Option<Geometry>,
+    /// True if an energy at that geometry would be of no level of theory.
+    must_relax: bool,
 }
 
 /// Answer of a function, with what it was given.
