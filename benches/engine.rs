@@ -29,13 +29,14 @@ fn main() {
         .filter(|a| !a.starts_with("--"))
         .collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w));
-    let benches: [(&str, fn()); 6] = [
+    let benches: [(&str, fn()); 7] = [
         ("throughput", throughput),
         ("round_trip", round_trip),
         ("busy_slots", busy_slots),
         ("first_result", first_result),
         ("idle_memory", idle_memory),
         ("resume", resume),
+        ("python", support::python::rates),
     ];
     for (name, bench) in benches.iter().filter(|(name, _)| wanted(name)) {
         println!("{name}");

@@ -13,6 +13,7 @@ pub mod task;
 mod text;
 
 pub mod property;
+pub mod python;
 pub mod scheduler;
 pub mod simulate;
 

@@ -324,3 +324,39 @@ fn the_campaign_of_theta_is_run_in_a_job_of_cobalt_with_another_aprun() {
         assert_eq!(row["level_of_theory"], "HF/3-21G//MMFF94");
     }
 }
+
+#[test]
+fn a_search_by_an_energy_in_python_finds_stronger_bonds_than_it_began_with() {
+    let campaign = Campaign::shipped("python-energy.yml");
+    let small = ["--set", "initial_count=8", "--set", "search_size=12"];
+    let run_dir = campaign.completed("python", &small);
+    let rows = rows(&run_dir);
+    let strengths = values(&rows, "strength_kJ_mol");
+    assert!(strengths.len() >= 15, "{strengths:?}");
+    for (smiles, strength) in &strengths {
+        // Single bonds of 150 kJ/mol to the hydrogens and triple bonds of a small molecule.
+        assert!((-3000.0..-150.0).contains(strength), "{smiles}: {strength}");
+    }
+}
+
+/// By hand, from the mean bond enthalpies: methane has four bonds of 413 kJ/mol, methanol three,
+/// and 358 and 463.
+#[test]
+fn the_energies_of_the_shipped_function_are_sums_over_bonds() {
+    let campaign = Campaign::shipped("python-energy.yml").with("source: qm9", "source: list.smi");
+    std::fs::write(campaign.path("list.smi"), "C\nCO\nC#N\n").expect("a file");
+    let small = ["--set", "initial_count=3", "--set", "search_size=1"];
+    let rows = rows(&campaign.completed("sums", &small));
+    let energy = values(&rows, "bonds.energy");
+    for (smiles, sum) in [
+        ("C", 4 * 413),
+        ("CO", 3 * 413 + 358 + 463),
+        ("C#N", 413 + 891),
+    ] {
+        let kilojoules = energy[smiles] * -2_625.499_639;
+        assert!(
+            (kilojoules - f64::from(sum)).abs() < 1e-6,
+            "{smiles}: {kilojoules}"
+        );
+    }
+}

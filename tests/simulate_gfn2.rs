@@ -35,7 +35,10 @@ fn energies_of_free_atoms_are_those_of_tblite() {
         let result = compute(&format!("[{symbol}]")).unwrap();
         let error = result.total_energy_hartree.unwrap() - expected.as_f64().unwrap();
         assert!(error.abs() < 1e-6, "{symbol}: {error} hartree off");
-        assert_eq!(result.geometry.atoms, [(symbol.clone(), [0.0; 3])]);
+        assert_eq!(
+            result.geometry.as_ref().unwrap().atoms,
+            [(symbol.clone(), [0.0; 3])]
+        );
     }
 }
 
@@ -59,6 +62,8 @@ fn a_result_says_what_computed_it() {
     assert!(result.version.contains("cosmolkit") && result.version.contains("sci-form"));
     let symbols: String = result
         .geometry
+        .as_ref()
+        .unwrap()
         .atoms
         .iter()
         .map(|(symbol, _)| symbol.as_str())

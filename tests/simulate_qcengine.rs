@@ -32,7 +32,7 @@ fn prepare(engine: &Qcengine, smiles: &str) -> Program {
 fn prepare_with(engine: &Qcengine, smiles: &str, scratch: Option<&Path>) -> Program {
     match engine.prepare(&request(engine, smiles), scratch).unwrap() {
         PreparedSimulation::Program(program) => program,
-        PreparedSimulation::Done(result) => panic!("QCEngine is not built in: {result:?}"),
+        other => panic!("QCEngine is not built in: {other:?}"),
     }
 }
 

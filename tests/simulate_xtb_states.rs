@@ -36,7 +36,7 @@ fn compute(smiles: &str, settings: Xtb, geometry: &Geometry) -> Result<SimResult
 fn run(request: &Request, settings: &Xtb) -> Result<SimResult, SimError> {
     let program = match settings.prepare(request, None)? {
         PreparedSimulation::Program(program) => program,
-        PreparedSimulation::Done(result) => panic!("xtb is not built in: {result:?}"),
+        other => panic!("xtb is not built in: {other:?}"),
     };
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in &program.files {

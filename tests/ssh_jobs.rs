@@ -99,6 +99,7 @@ impl RemoteBench {
             result: "result.json",
             limits: Limits::new(Duration::from_secs(1000)),
             shape: None,
+            worker: None,
         }
     }
 

@@ -1,5 +1,8 @@
 //! Output and configuration of the benchmarks.
 
+#[allow(dead_code)]
+pub mod python;
+
 use moldflow::config::campaign::Overrides;
 use moldflow::plan::{self, HostEnvironment, Plan};
 

@@ -78,6 +78,14 @@ fn versions_of(engine: &QcEngine, partition: &PartitionConfig) -> Result<Version
         }
         versions.insert(needed.program, version);
     }
+    if let QcEngine::Python { settings } = engine
+        && settings.function.hash().is_none()
+    {
+        return Err(format!(
+            "the code of `{}` is not in its `path`, and nobody would see that it changed",
+            settings.function.call
+        ));
+    }
     // A script is the program as much as its interpreter is.
     if let QcEngine::Command { settings } = engine {
         for word in settings.argv.iter().skip(1) {

@@ -422,13 +422,17 @@ impl InheritedResult {
     /// The result as its task left it; none if its geometry is lost.
     fn new(method: &str, result: &MethodResult) -> Option<Self> {
         let mut quantities: Quantities = serde_json::from_str(&result.quantities).ok()?;
+        let geometry = match result.xyz.as_str() {
+            "" => None,
+            xyz => Some(Geometry::from_xyz(xyz).ok()?),
+        };
         let simulation = SimResult {
             total_energy_hartree: quantities.remove(ENERGY),
             engine: result.engine.clone(),
             version: result.version.clone(),
             level_of_theory: result.level_of_theory.clone(),
             quantities,
-            geometry: Geometry::from_xyz(&result.xyz).ok()?,
+            geometry,
         };
         Some(Self {
             method: method.to_owned(),
@@ -439,6 +443,7 @@ impl InheritedResult {
     }
 
     fn is_of_free_atom(&self) -> bool {
-        self.smiles.starts_with('[') && self.simulation.geometry.atoms.len() == 1
+        let molecule = Molecule::parse(&self.smiles);
+        molecule.is_ok_and(|molecule| molecule.free_atom().is_some())
     }
 }

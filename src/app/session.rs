@@ -23,7 +23,7 @@ use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
 use super::settings_changes::{self, SettingsChanges};
-use super::{audit, cache, report_page, requirements, run_dir, signals};
+use super::{audit, cache, functions, report_page, requirements, run_dir, signals};
 use crate::config::campaign::{Campaign, LoadedCampaign};
 use crate::config::site;
 use crate::config::site::Submit;
@@ -109,6 +109,7 @@ impl LockedRun {
         run_dir::refuse_params(&dir, set)?;
         let loaded = run_dir::load_with(&dir, set, notify).await?;
         let (loaded, plan) = requirements::programs(loaded)?;
+        functions::load(&loaded, &plan)?;
         let changed_campaign = match set {
             [] => None,
             set => {

@@ -3,20 +3,27 @@
 use std::fs::{self, File};
 use std::io;
 use std::path::Path;
+use std::rc::Rc;
 
 use super::error::causes;
+use super::interpreters::Interpreters;
 use crate::design::{self, DesignError};
 use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, LauncherError, ProgramError, SCRATCH, ScratchError, ScratchFolder};
 use crate::host::atomic::{self, Durability};
 use crate::host::hash::sha256_of_reader;
-use crate::simulate::{Outputs, PreparedSimulation, SCRATCH_LINK, SimError, SimResult};
+use crate::python::{CallError, PythonCaller, with_caller};
+use crate::simulate::{
+    FunctionCall, Outputs, PreparedSimulation, QcEngine, SCRATCH_LINK, SimError, SimResult,
+};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Outcome};
 
 #[derive(Debug, thiserror::Error)]
 enum TaskError {
     #[error(transparent)]
     Simulate(#[from] SimError),
+    #[error(transparent)]
+    Call(#[from] CallError),
     #[error(transparent)]
     Design(#[from] DesignError),
     #[error(transparent)]
@@ -29,19 +36,21 @@ enum TaskError {
     File(#[from] io::Error),
 }
 
-/// Runs the task whose input is `path`, and returns its outcome. The result is written beside the
+/// Runs the task whose input is `path`, and returns its outcome. `interpreters` call its functions
+/// in Python. The result is written beside the
 /// input, under its final name only once it is complete.
 ///
 /// # Errors
 ///
 /// Fails if the input cannot be read or the result cannot be written.
-pub fn run(path: &Path) -> io::Result<Outcome> {
+pub fn run(path: &Path, interpreters: &Rc<Interpreters>) -> io::Result<Outcome> {
     let input = serde_json::from_slice(&fs::read(path)?)?;
     let dir = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let result = work(input, dir).unwrap_or_else(|error| {
+    interpreters.begin(dir)?;
+    let result = work(input, dir, interpreters).unwrap_or_else(|error| {
         let message = causes(&error);
         if let Some(fault) = HostFault::of(&error) {
             return TaskResult::of_host(fault, message);
@@ -50,7 +59,9 @@ pub fn run(path: &Path) -> io::Result<Outcome> {
         TaskResult::bare(Outcome::Failed(Failure { kind, message }))
     });
     let result = TaskResult {
-        peak_memory_kib: exec::peak_memory_kib(),
+        peak_memory_kib: interpreters
+            .peak_memory_kib()
+            .or_else(exec::peak_memory_kib),
         ..result
     };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs
@@ -60,17 +71,21 @@ pub fn run(path: &Path) -> io::Result<Outcome> {
     Ok(result.outcome)
 }
 
-fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
+fn work(
+    input: TaskInput,
+    dir: &Path,
+    interpreters: &Rc<Interpreters>,
+) -> Result<TaskResult, TaskError> {
     let outcome = match &input {
         TaskInput::Simulate(simulation) => {
-            let found = simulate(simulation, dir)?;
+            let found = simulate(simulation, dir, interpreters)?;
             return Ok(TaskResult {
                 simulation: Some(found.clone()),
                 ..TaskResult::bare(simulation.outcome(&found))
             });
         }
         TaskInput::Train(input) => {
-            let out = design::train(input)?;
+            let out = with_caller(interpreters.clone(), || design::train(input))?;
             Outcome::Trained {
                 model: file_ref(&dir.join(&input.model_out))?,
                 memory: file_ref(&dir.join(&input.memory_out))?,
@@ -79,7 +94,7 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             }
         }
         TaskInput::Generate(input) => {
-            let out = design::generate(input)?;
+            let out = with_caller(interpreters.clone(), || design::generate(input))?;
             Outcome::Generated {
                 state: file_ref(&dir.join(&input.state_out))?,
                 candidates: file_ref(&dir.join(&input.candidates_out))?,
@@ -88,25 +103,37 @@ fn work(input: TaskInput, dir: &Path) -> Result<TaskResult, TaskError> {
             }
         }
         TaskInput::Screen(input) => {
-            let ranked = design::screen(input)?.ranked;
+            let ranked = with_caller(interpreters.clone(), || design::screen(input))?.ranked;
             Outcome::Screened { ranked }
         }
     };
     Ok(TaskResult::bare(outcome))
 }
 
-fn simulate(input: &SimulateInput, dir: &Path) -> Result<SimResult, TaskError> {
+fn simulate(
+    input: &SimulateInput,
+    dir: &Path,
+    interpreters: &Rc<Interpreters>,
+) -> Result<SimResult, TaskError> {
     let SimulateInput {
         request, launch, ..
     } = input;
     let engine = request.engine.simulator();
-    let scratch = match engine.requirement() {
-        Some(_) => ScratchFolder::make(dir, SCRATCH_LINK)?,
-        None => None,
+    let scratch = match (&request.engine, engine.requirement()) {
+        // Its interpreter may outlive the task.
+        (QcEngine::Python { .. }, _) | (_, None) => None,
+        (_, Some(_)) => ScratchFolder::make(dir, SCRATCH_LINK)?,
     };
     let scratch = scratch.as_ref().map(ScratchFolder::path);
     match engine.prepare(request, scratch)? {
         PreparedSimulation::Done(result) => Ok(result),
+        PreparedSimulation::Function(call) => {
+            let FunctionCall {
+                function, input, ..
+            } = &call;
+            let returned = interpreters.call(function, &function.call, vec![input.clone()])?;
+            Ok(engine.parse(request, &call.outputs(returned, dir))?)
+        }
         PreparedSimulation::Program(program) => {
             let mut argv = match launch {
                 Some(launch) if program.parallel => launch.argv_in(dir)?,
@@ -137,6 +164,7 @@ fn file_ref(path: &Path) -> io::Result<FileRef> {
 
 fn kind(error: &TaskError) -> FailureKind {
     match error {
+        TaskError::Call(error) | TaskError::Design(DesignError::Call(error)) => kind_of_call(error),
         TaskError::Simulate(SimError::NoGeometry(_)) => FailureKind::NoGeometry,
         TaskError::Simulate(SimError::NotConverged(_)) => FailureKind::NotConverged,
         TaskError::Simulate(SimError::NotANumber(_)) => FailureKind::NotANumber,
@@ -153,6 +181,20 @@ fn kind(error: &TaskError) -> FailureKind {
         | TaskError::File(_) => FailureKind::Exit,
         TaskError::Program(ProgramError::Run { .. }) | TaskError::Launcher(_) => {
             FailureKind::Launch
+        }
+    }
+}
+
+fn kind_of_call(error: &CallError) -> FailureKind {
+    match error {
+        CallError::Unsupported { .. } => FailureKind::Unsupported,
+        CallError::NotConverged { .. } => FailureKind::NotConverged,
+        CallError::Memory { .. } => FailureKind::Memory,
+        CallError::Answer { .. } => FailureKind::Unreadable,
+        CallError::NotANumber { .. } => FailureKind::NotANumber,
+        CallError::Start { .. } => FailureKind::Launch,
+        CallError::Load { .. } | CallError::Raised { .. } | CallError::Ended { .. } => {
+            FailureKind::Exit
         }
     }
 }

@@ -62,17 +62,24 @@ impl From<Option<HostFault>> for ExitStatus {
     }
 }
 
+impl ExitStatus {
+    /// Number of the exit status.
+    fn code(self) -> u8 {
+        match self {
+            Self::Finished => 0,
+            Self::Refused => 1,
+            Self::NothingComputed => 3,
+            Self::DiskFull => 4,
+            Self::HostFault => 5,
+            Self::Task(fault) => fault.exit_code(),
+            Self::Interrupted => 130,
+        }
+    }
+}
+
 impl From<ExitStatus> for ExitCode {
     fn from(exit: ExitStatus) -> Self {
-        match exit {
-            ExitStatus::Finished => 0.into(),
-            ExitStatus::Refused => 1.into(),
-            ExitStatus::NothingComputed => 3.into(),
-            ExitStatus::DiskFull => 4.into(),
-            ExitStatus::HostFault => 5.into(),
-            ExitStatus::Task(fault) => fault.exit_code().into(),
-            ExitStatus::Interrupted => 130.into(),
-        }
+        exit.code().into()
     }
 }
 

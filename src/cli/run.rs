@@ -11,7 +11,7 @@ use crate::app::error::CommandError;
 use crate::app::inheritance::Inheritance;
 use crate::app::remote_hosts::RemoteHosts;
 use crate::app::session::{LockedRun, RunOptions};
-use crate::app::{allocation, requirements, run_dir};
+use crate::app::{allocation, functions, requirements, run_dir};
 
 #[derive(Args)]
 pub(super) struct RunArguments {
@@ -44,6 +44,7 @@ pub(super) fn run(arguments: &RunArguments) -> Result<ExitStatus, CommandError> 
             .map_err(|e| CommandError::new(format!("`--cache {}`: {e}", cache.display())))?;
         loaded.campaign.cache = Some(path.display().to_string());
     }
+    functions::load(&loaded, &plan)?;
     allocation::shares(&loaded.site)?;
     let mut hosts = RemoteHosts::connect(&loaded.site, false)?;
     hosts.check_schedulers(&loaded)?;

@@ -1,15 +1,18 @@
 //! `moldflow task run`: computes one task, in a process and a directory of its own. `moldflow task
-//! exec`: starts one as a job of a batch system.
+//! serve`: computes one after another. `moldflow task exec`: starts one as a job of a batch system.
 
-use std::io;
+use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use clap::{Args, Subcommand};
 
 use super::ExitStatus;
-use super::terminal::say;
+use super::terminal::{print, say};
 use crate::app::error::CommandError;
+use crate::app::interpreters::Interpreters;
 use crate::app::{run_dir, task};
+use crate::engine::file;
 use crate::exec;
 use crate::task::{HostFault, Outcome};
 
@@ -17,6 +20,8 @@ use crate::task::{HostFault, Outcome};
 pub(super) enum TaskCommand {
     /// Do the task whose input is in a file
     Run(TaskRunArguments),
+    /// Do one task after another, each of a folder named by a line of the standard input
+    Serve,
     /// Start a task as a job of a batch system, and keep how it ends
     Exec(TaskExecArguments),
 }
@@ -36,8 +41,10 @@ pub(super) struct TaskRunArguments {
 pub(super) fn run(command: &TaskCommand) -> Result<ExitStatus, CommandError> {
     // A batch system or another host may have begun with its own mask.
     run_dir::keep_private();
+    let interpreters = Rc::new(Interpreters::default());
     match command {
-        TaskCommand::Run(TaskRunArguments { input }) => match task::run(input) {
+        TaskCommand::Serve => serve(),
+        TaskCommand::Run(TaskRunArguments { input }) => match task::run(input, &interpreters) {
             // An executor that cannot read results may find out by the exit status what became of
             // the node.
             Ok(Outcome::Failed(_)) => Ok(ExitStatus::Refused),
@@ -58,6 +65,32 @@ pub(super) fn run(command: &TaskCommand) -> Result<ExitStatus, CommandError> {
             }
         }),
     }
+}
+
+/// Does the tasks of a slot. Each line of the input is the folder of a task in JSON; the line that
+/// answers it is the exit status that `task run` would have. Interpreters stay for the next task.
+fn serve() -> Result<ExitStatus, CommandError> {
+    let interpreters = Rc::new(Interpreters::default());
+    for line in io::stdin().lock().lines() {
+        let failed = |e: io::Error| CommandError::io("could not read the next task", &e);
+        let dir: PathBuf = line
+            .and_then(|line| Ok(serde_json::from_str(&line)?))
+            .map_err(failed)?;
+        // As if the task had a process of its own.
+        exec::redirect_stderr(&dir).map_err(failed)?;
+        std::env::set_current_dir(&dir).map_err(failed)?;
+        let input = dir.join(file::INPUT);
+        let status = match task::run(&input, &interpreters) {
+            Ok(Outcome::Failed(_)) => ExitStatus::Refused,
+            Ok(_) => ExitStatus::Finished,
+            Err(e) => {
+                say(&format!("{}: {e}", input.display()));
+                HostFault::of(&e).map_or(ExitStatus::Refused, ExitStatus::Task)
+            }
+        };
+        print(&format!("{}\n", status.code()))?;
+    }
+    Ok(ExitStatus::Finished)
 }
 
 fn of_file(what: &str, path: &Path, error: &io::Error) -> CommandError {

@@ -7,9 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
-use super::memory::Amount;
 use super::site::{PartitionConfig, Site};
 use crate::scheduler::{BatchParams, Resources, SchedulerKind, SubmissionParams};
+use crate::text::memory::Amount;
 
 /// Parameters of the jobs of a partition's tasks.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -205,6 +205,13 @@ fn geometry_fits(
         let place = loaded.place(&["methods", name, "geometry"]);
         diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
     };
+    if !engine.simulator().takes_geometries() {
+        let message = format!(
+            "the method `{name}` names a `geometry`, but its settings say that it needs none"
+        );
+        let hint = "write `geometry: true` in its settings, or remove the name";
+        return report(message, Some(hint.into()));
+    }
     if let QcEngine::Gfn2 { .. } = engine {
         let message = format!(
             "the method `{name}` names a `geometry`, but the engine `{}` makes its own geometries",
@@ -226,7 +233,7 @@ fn geometry_fits(
         Some(MethodKind::Simulate { engine, .. }) if engine.simulator().relaxes() => {}
         Some(_) => report(
             format!("the method `{name}` starts from geometries of `{first}`, which does not relax molecules"),
-            Some("name a method with `engine: xtb`, `engine: command`, or `engine: nwchem` and `task: optimize`".into()),
+            Some("name a method with `engine: xtb`, `engine: command` or `engine: python` that returns geometries, or `engine: nwchem` and `task: optimize`".into()),
         ),
     }
 }

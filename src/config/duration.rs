@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use jiff::fmt::friendly::{Designator, Spacing, SpanParser, SpanPrinter};
 
-use super::text_form::text_form;
+use crate::text::text_form::text_form;
 
 /// A length of time, longer than zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -18,6 +18,9 @@ pub(super) fn upgrade(tree: &mut TreeNode) {
 
 /// A method of the generator loop named its engine in its settings.
 fn upgrade_method(entries: &mut Vec<(Key, TreeNode)>) {
+    if entries.iter().any(|(key, _)| key.name == "engine") {
+        return;
+    }
     let Some(kind) = entries.iter().find(|(key, _)| key.name == "kind").cloned() else {
         return;
     };

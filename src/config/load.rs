@@ -15,7 +15,7 @@ use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
 use super::tree::{self, TreeNode};
-use super::{check, first_version, schema, validation};
+use super::{check, first_version, python_code, schema, validation};
 use crate::host::hash;
 use crate::simulate::QcEngine;
 use crate::text::path::expanded;
@@ -262,6 +262,11 @@ fn at_home(mut campaign: Campaign, tree: &TreeNode, diagnostics: &mut Diagnostic
             }
         }
     }
+    python_code::each_path(&mut campaign, |path, place| {
+        if path.starts_with("~/") {
+            expand(path, place);
+        }
+    });
     campaign
 }
 
@@ -295,6 +300,7 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagno
             }
         }
     }
+    python_code::fill_in(&mut campaign, loaded, base, diagnostics);
     campaign
 }
 

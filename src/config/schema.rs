@@ -156,7 +156,7 @@ fn admit_reference(schema: &mut Value) {
     let tagged = choices
         .clone()
         .flatten()
-        .any(|choice| choice.get("properties").is_some());
+        .any(|choice| choice.get("properties").or(choice.get("oneOf")).is_some());
     for key in ["oneOf", "anyOf"] {
         if let (true, Some(choices)) = (tagged, object.get_mut(key).and_then(Value::as_array_mut)) {
             choices.iter_mut().for_each(admit_reference);

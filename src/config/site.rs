@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::batch::one;
 pub use super::batch::{Batch, Blocks, Ssh, Submit, TransportConfig};
 pub use super::executor::{BatchExecutorConfig, ExecutorConfig};
-pub use super::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
+pub use crate::text::memory::{AMOUNT_FORMAT, Amount, MEMORY_FORMAT, Memory};
 
 /// A site profile with every default filled in.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

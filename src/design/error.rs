@@ -9,6 +9,7 @@ use crate::chem::ChemError;
 use crate::learn::dqn::DqnError;
 use crate::learn::regression::FitError;
 use crate::learn::saved::SavedError;
+use crate::python::CallError;
 
 /// Error of an `ml` task.
 #[derive(Debug, thiserror::Error)]
@@ -78,6 +79,9 @@ pub enum DesignError {
     /// A model, memory or generator could not be created, encoded or decoded.
     #[error(transparent)]
     Encoded(#[from] SavedError),
+    /// A function in Python failed, or returned what cannot be used.
+    #[error(transparent)]
+    Call(#[from] CallError),
     /// Settings out of their ranges.
     #[error("settings: {}", list(.0))]
     Settings(Vec<RangeFault>),

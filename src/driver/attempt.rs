@@ -20,6 +20,11 @@ const QUOTED: u64 = 2000;
 pub trait TaskProgram {
     /// Returns the command line, which is run in the directory of the attempt.
     fn argv(&self) -> Vec<String>;
+    /// Returns the command line of a worker for tasks of methods that are to be kept warm; None if
+    /// there is none.
+    fn worker(&self) -> Option<Vec<String>> {
+        None
+    }
     /// Returns the result of an attempt: the one in `result`, the bytes of `result.json`, or else
     /// the failure that `exit` stands for.
     fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult;
@@ -35,6 +40,11 @@ impl TaskProgram for TaskRun {
     fn argv(&self) -> Vec<String> {
         let executable = self.executable.to_string_lossy().into_owned();
         vec![executable, "task".into(), "run".into(), file::INPUT.into()]
+    }
+
+    fn worker(&self) -> Option<Vec<String>> {
+        let executable = self.executable.to_string_lossy().into_owned();
+        Some(vec![executable, "task".into(), "serve".into()])
     }
 
     fn read(&self, exit: &Termination, result: Option<&[u8]>) -> TaskResult {

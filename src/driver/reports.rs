@@ -172,7 +172,8 @@ impl TakenReports {
 
 /// Row of the store for the result of a task.
 pub(super) fn row(task: TaskId, s: SimResult) -> SimulationRow {
-    let xyz = s.geometry.to_xyz(&s.level_of_theory);
+    let geometry = s.geometry.as_ref();
+    let xyz = geometry.map_or_else(String::new, |geometry| geometry.to_xyz(&s.level_of_theory));
     SimulationRow {
         task,
         engine: s.engine,

@@ -91,5 +91,7 @@ impl ResultCache {
 
 fn is_sound(simulation: &SimResult) -> bool {
     let quantities = simulation.all_quantities();
-    quantities.values().all(|value| value.is_finite()) && !simulation.geometry.atoms.is_empty()
+    let geometry = simulation.geometry.as_ref();
+    quantities.values().all(|value| value.is_finite())
+        && geometry.is_none_or(|geometry| !geometry.atoms.is_empty())
 }

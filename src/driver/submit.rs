@@ -223,6 +223,7 @@ impl<P: TaskProgram> Driver<P> {
             result: file::RESULT,
             limits: self.limits(task)?,
             shape: method.launch.as_ref().map(|launch| launch.shape.clone()),
+            worker: self.program.worker().filter(|_| method.is_warm()),
         };
         Some((method.partition_name.clone(), job))
     }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::chem::Molecule;
 use crate::config::campaign::MethodKind;
 use crate::design::{
     CandidateFile, GenerateInput, Observation, ScreenInput, TrainInput, TrainTarget,
@@ -90,16 +91,30 @@ impl TaskInput {
 impl SimulateInput {
     /// The outcome of a simulation with this result.
     pub fn outcome(&self, found: &SimResult) -> Outcome {
-        let mut atoms = BTreeMap::new();
-        for (symbol, _) in &found.geometry.atoms {
-            *atoms.entry(symbol.clone()).or_default() += 1;
-        }
-        let xyz = || found.geometry.to_xyz(&found.level_of_theory);
+        let kept = found.geometry.as_ref().filter(|_| self.keep_geometry);
         Outcome::Simulated {
             quantities: found.all_quantities(),
-            atoms,
-            xyz: self.keep_geometry.then(xyz),
+            atoms: self.atoms(found),
+            xyz: kept.map(|geometry| geometry.to_xyz(&found.level_of_theory)),
         }
+    }
+
+    /// Number of atoms of each element: those of the geometry, or else those of the molecule.
+    fn atoms(&self, found: &SimResult) -> BTreeMap<String, u32> {
+        let mut atoms = BTreeMap::new();
+        match (&found.geometry, Molecule::parse(&self.request.smiles)) {
+            (Some(geometry), _) => {
+                for (symbol, _) in &geometry.atoms {
+                    *atoms.entry(symbol.clone()).or_default() += 1;
+                }
+            }
+            (None, Ok(molecule)) => {
+                let counts = molecule.element_counts().into_iter();
+                atoms.extend(counts.map(|(symbol, count)| (symbol, count as u32)));
+            }
+            (None, Err(_)) => {}
+        }
+        atoms
     }
 }
 

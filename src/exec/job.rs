@@ -29,6 +29,10 @@ pub struct Job {
     pub limits: Limits,
     /// Shape of the MPI program that it starts; None for one process.
     pub shape: Option<Shape>,
+    /// Program and arguments of a worker that runs it, where an executor keeps workers: one reads
+    /// a line with the directory of a job in JSON, runs it, and answers with a line of its exit
+    /// status. None for a job that has a process of its own in any case.
+    pub worker: Option<Vec<String>>,
 }
 
 /// Report of an executor about a job.

@@ -82,8 +82,13 @@ pub fn spawn(
         .map_err(|e| explained(format!("could not start `{program}`"), e))
 }
 
-/// A file that several processes may write to, as a step and the client that waits for it do.
-fn appended(path: &Path) -> io::Result<File> {
+/// Opens a file that several processes may write to, as a step and the client that waits for it
+/// do.
+///
+/// # Errors
+///
+/// It cannot be opened, or is a link.
+pub fn appended(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.create(true).append(true);
     options.custom_flags(libc::O_NOFOLLOW).open(path)

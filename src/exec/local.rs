@@ -1,6 +1,7 @@
 //! Executor `local`: jobs as process groups of this machine, with one thread per slot.
 
 mod slot;
+mod worker;
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::io;
@@ -211,7 +212,8 @@ impl Executor for LocalExecutor {
         };
         let run = format!("{}.", job.token.run);
         let processes = find_processes(self.shared.variable, &run).map_err(|e| unseen(&e));
-        // One that runs unseen must not be started a second time.
+        // One that runs unseen must not be started a second time. Workers of an earlier engine end
+        // with it.
         let find = |job: &Job| {
             let found = processes.as_ref().map_err(Clone::clone);
             let found = found.and_then(|processes| self.find_one(job, processes));

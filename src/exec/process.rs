@@ -2,12 +2,13 @@
 
 use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::Pid;
 
-use super::launch::since_boot;
+use super::launch::{appended, since_boot};
 use crate::scheduler::slurm::is_among;
 pub(crate) use crate::scheduler::{SUBMITS, TOKEN};
 use crate::task::HostFault;
@@ -195,4 +196,19 @@ fn childrens_peak_kib() -> Option<u64> {
         (libc::getrusage(libc::RUSAGE_CHILDREN, &mut usage), usage)
     };
     (told == 0 && usage.ru_maxrss > 0).then(|| usage.ru_maxrss.cast_unsigned())
+}
+
+/// Lets this process write its standard error to the file `stderr` in `dir`, as the process of an
+/// attempt does.
+///
+/// # Errors
+///
+/// The file cannot be opened.
+pub fn redirect_stderr(dir: &Path) -> io::Result<()> {
+    let file = appended(&dir.join("stderr"))?;
+    // SAFETY: the call changes nothing but the descriptor 2, which no value of Rust owns.
+    match unsafe { libc::dup2(file.as_raw_fd(), libc::STDERR_FILENO) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(()),
+    }
 }

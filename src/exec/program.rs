@@ -9,7 +9,10 @@ use super::child::{self, ChildError};
 use super::process::CLIENT;
 
 /// Bytes that a program may write to each of its two outputs.
-const LONGEST_OUTPUT: u64 = 64 << 20;
+pub const LONGEST_OUTPUT: u64 = 64 << 20;
+
+/// File with the standard output of a program, in the directory in which it runs.
+pub const PROGRAM_OUT: &str = "program.out";
 
 /// File with the standard error of a program, in the directory in which it runs.
 pub const PROGRAM_ERR: &str = "program.err";
@@ -72,7 +75,7 @@ pub fn run(
             .envs(env.iter().map(|(k, v)| (k, v)))
             .env_remove(CLIENT)
             .current_dir(dir);
-        let (out, err) = (dir.join("program.out"), dir.join(PROGRAM_ERR));
+        let (out, err) = (dir.join(PROGRAM_OUT), dir.join(PROGRAM_ERR));
         let (stdout, stderr) = (File::create(&out)?, File::create(&err)?);
         let status = child::run_into_files(command, stdout, stderr, LONGEST_OUTPUT)?;
         let text =

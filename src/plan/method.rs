@@ -99,6 +99,11 @@ impl PlannedMethod {
         self.kind.engine()
     }
 
+    /// Returns true if its tasks share a worker that runs one after another.
+    pub fn is_warm(&self) -> bool {
+        self.kind.is_warm()
+    }
+
     /// Returns the method whose geometries it begins with.
     pub fn geometry(&self) -> Option<&str> {
         match &self.kind {

@@ -10,15 +10,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::electrons::ElectronicState;
+use super::SettingFault;
+use super::electrons::{self, ElectronicState, charge_and_multiplicity};
 use super::program_error::error_sentence;
+use super::require_same_bonds;
 use super::{
     ConformerSearch, PreparedMolecule, SimError, SimResult, Simulator, default_conformers,
+    embed_timeout,
 };
-use super::{
-    EMBED_TIMEOUT, MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement,
-};
-use super::{SettingFault, electrons, require_same_bonds};
+use super::{MMFF94, Outputs, PreparedSimulation, Program, Ranks, Request, Requirement};
 use crate::chem::{Geometry, Molecule};
 use crate::property::{Dimension, ENERGY, Quantities, Unit};
 
@@ -62,6 +62,10 @@ pub struct CommandEngine {
     /// Number of cores for each process, passed as `OMP_NUM_THREADS`.
     #[serde(default = "one")]
     pub cores_per_rank: NonZeroUsize,
+    /// False for a program that needs no geometry of the molecule: none is made, which takes no
+    /// time.
+    #[serde(default = "needed")]
+    pub geometry: bool,
     /// Number of embeddings of a molecule, each relaxed with MMFF94; the conformer with the lowest
     /// GFN2-xTB energy is used. With the default, 98.5 % of 200 molecules of QM9 are within 0.001
     /// hartree of the lowest.
@@ -78,8 +82,8 @@ fn one() -> NonZeroUsize {
     NonZeroUsize::MIN
 }
 
-fn embed_timeout() -> NonZeroU32 {
-    EMBED_TIMEOUT
+fn needed() -> bool {
+    true
 }
 
 /// Reason for which a text is not a unit; none if it is one.
@@ -167,7 +171,11 @@ impl Simulator for CommandEngine {
 
     /// The program may return a geometry, which is then of the declared level.
     fn relaxes(&self) -> bool {
-        true
+        self.geometry
+    }
+
+    fn takes_geometries(&self) -> bool {
+        self.geometry
     }
 
     fn ranks(&self) -> Option<Ranks> {
@@ -189,19 +197,34 @@ impl Simulator for CommandEngine {
     }
 
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
-        let search = self.conformer_search();
-        let prepared = PreparedMolecule::new(request, search, ElectronicState::default())?;
-        let input = json!({
-            "smiles": request.smiles,
-            "charge": prepared.charge,
-            "unit": self.unit,
-            "quantities": self.quantities,
-            "multiplicity": prepared.multiplicity(),
-            "geometry": prepared.geometry,
-            "geometry_xyz": prepared.geometry.to_xyz(&request.smiles),
-            "geometry_level": prepared.level,
-            "settings": self.settings,
-        });
+        let input = match self.geometry {
+            true => {
+                let search = self.conformer_search();
+                let prepared = PreparedMolecule::new(request, search, ElectronicState::default())?;
+                json!({
+                    "smiles": request.smiles,
+                    "charge": prepared.charge,
+                    "unit": self.unit,
+                    "quantities": self.quantities,
+                    "multiplicity": prepared.multiplicity(),
+                    "geometry": prepared.geometry,
+                    "geometry_xyz": prepared.geometry.to_xyz(&request.smiles),
+                    "geometry_level": prepared.level,
+                    "settings": self.settings,
+                })
+            }
+            false => {
+                let (charge, multiplicity) = charge_and_multiplicity(&request.smiles)?;
+                json!({
+                    "smiles": request.smiles,
+                    "charge": charge,
+                    "unit": self.unit,
+                    "quantities": self.quantities,
+                    "multiplicity": multiplicity,
+                    "settings": self.settings,
+                })
+            }
+        };
         let word = |word: &String| word.replace("{input}", INPUT).replace("{output}", OUTPUT);
         Ok(PreparedSimulation::Program(Program {
             parallel: self.parallel,
@@ -219,9 +242,19 @@ impl Simulator for CommandEngine {
         require_success(program, outputs)?;
         let output = self.read_output(program, outputs)?;
         let molecule = Molecule::parse(&request.smiles)?;
-        let input = CommandInput::read(outputs)?;
-        let geometry = resulting_geometry(program, request, input, output.geometry)?;
-        require_same_bonds(&molecule, &geometry, program)?;
+        let geometry = match (self.geometry, output.geometry) {
+            (true, returned) => {
+                let input = CommandInput::read(outputs)?;
+                let geometry = resulting_geometry(program, request, input, returned)?;
+                require_same_bonds(&molecule, &geometry, program)?;
+                Some(geometry)
+            }
+            (false, None) => None,
+            (false, Some(_)) => {
+                let problem = "`geometry` is there, but the campaign says `geometry: false`";
+                return Err(unreadable(program, problem));
+            }
+        };
         let energy = self.energy_hartree(program, &molecule, output.energy)?;
         let quantities =
             self.declared(program, molecule.free_atom().is_some(), output.quantities)?;

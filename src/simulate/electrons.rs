@@ -4,6 +4,7 @@
 use std::num::NonZeroU32;
 
 use super::SimError;
+use super::prepared::free_atom_spin;
 use crate::chem::{Molecule, atomic_number};
 
 /// Charge and multiplicity of a calculation, relative to the molecule.
@@ -75,6 +76,16 @@ pub(super) fn require_neutral_closed_shell(
     };
     let smiles = molecule.canonical_smiles();
     Err(SimError::Unsupported(format!("`{smiles}` {reason}")))
+}
+
+/// Charge and lowest multiplicity of a molecule, or those of a free atom in its ground state.
+pub(super) fn charge_and_multiplicity(smiles: &str) -> Result<(i32, u32), SimError> {
+    let molecule = Molecule::parse(smiles)?;
+    let unpaired = match molecule.free_atom() {
+        Some(symbol) => free_atom_spin(&molecule, symbol)?,
+        None => ElectronicState::default().unpaired_electrons(&molecule)?,
+    };
+    Ok((molecule.charge(), unpaired + 1))
 }
 
 /// Refuses a calculation of a molecule of these elements and this charge whose number of electrons,

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::property::Dimension;
 
-use super::{CONFORMERS, CommandEngine, Gfn2, Nwchem, Qcengine, Requirement, Simulator, Xtb};
+use super::{
+    CONFORMERS, CommandEngine, Gfn2, Nwchem, PythonEngine, Qcengine, Requirement, Simulator, Xtb,
+};
 
 /// Programs of the engines that always use the same one, by the name of the engine.
 pub(crate) fn programs() -> Vec<(&'static str, Requirement)> {
@@ -16,6 +18,7 @@ pub(crate) fn programs() -> Vec<(&'static str, Requirement)> {
         (super::xtb::NAME, Xtb::default().requirement()),
         (super::nwchem::NAME, Nwchem::default().requirement()),
         (super::qcengine::NAME, Some(super::qcengine::requirement())),
+        (super::python::NAME, Some(super::python::requirement())),
     ];
     let named = fixed.map(|(name, program)| program.map(|program| (name, program)));
     named.into_iter().flatten().collect()
@@ -54,6 +57,11 @@ pub enum QcEngine {
         /// Settings of the engine.
         settings: CommandEngine,
     },
+    /// A function of the user in Python.
+    Python {
+        /// Settings of the engine.
+        settings: PythonEngine,
+    },
 }
 
 impl Default for QcEngine {
@@ -73,6 +81,7 @@ impl QcEngine {
             Self::Nwchem { .. } => super::nwchem::NAME,
             Self::Qcengine { .. } => super::qcengine::NAME,
             Self::Command { .. } => super::command::NAME,
+            Self::Python { .. } => super::python::NAME,
         }
     }
 
@@ -85,6 +94,7 @@ impl QcEngine {
             Self::Nwchem { settings } => &mut settings.conformers,
             Self::Qcengine { settings } => &mut settings.conformers,
             Self::Command { settings } => &mut settings.conformers,
+            Self::Python { settings } => &mut settings.conformers,
         };
         conformers.get_or_insert(CONFORMERS);
     }
@@ -93,7 +103,7 @@ impl QcEngine {
     /// calculations nobody has timed.
     pub fn typical_time(&self) -> Duration {
         Duration::from_secs(match self {
-            Self::Gfn2 { .. } => 1,
+            Self::Gfn2 { .. } | Self::Python { .. } => 1,
             Self::Xtb { .. } => 3,
             Self::Command { .. } => 60,
             Self::Nwchem { .. } | Self::Qcengine { .. } => 300,
@@ -113,6 +123,7 @@ impl QcEngine {
             Self::Nwchem { settings } => settings,
             Self::Qcengine { settings } => settings,
             Self::Command { settings } => settings,
+            Self::Python { settings } => settings,
         }
     }
 }

@@ -85,7 +85,7 @@ impl Simulator for Gfn2 {
             engine: NAME.to_owned(),
             version: VERSION.to_owned(),
             level_of_theory: LEVEL.to_owned(),
-            geometry: lowest.geometry,
+            geometry: Some(lowest.geometry),
         }))
     }
 
@@ -128,7 +128,7 @@ pub(super) fn free_atom(
         engine: engine.to_owned(),
         version: VERSION.to_owned(),
         level_of_theory: level.to_owned(),
-        geometry: atom_at_origin(symbol),
+        geometry: Some(atom_at_origin(symbol)),
     })
 }
 

@@ -28,6 +28,8 @@ pub(crate) fn key_parts(
         ),
     ]);
     flatten(String::new(), &json!(request.engine), &mut parts);
+    // The level has the hash of the code.
+    parts.retain(|name, _| !name.starts_with("settings.code."));
     for (program, version) in versions {
         parts.insert(format!("version of {program}"), json!(version));
     }

@@ -14,6 +14,7 @@ mod key;
 mod nwchem;
 mod prepared;
 mod program_error;
+mod python;
 mod qcengine;
 mod solvent;
 mod symmetry;
@@ -42,6 +43,7 @@ pub(crate) use gfn2::VERSION as LIBRARIES;
 pub(crate) use key::key_parts;
 pub use nwchem::{Functions, Nwchem, NwchemTask, OpenShells};
 pub(crate) use program_error::without_backtrace;
+pub use python::{FunctionCall, PythonEngine};
 pub use qcengine::Qcengine;
 pub use solvent::Solvent;
 pub(crate) use words::WORD_FORMAT;
@@ -110,8 +112,10 @@ pub struct SimResult {
     /// Further quantities by their names, in atomic units.
     #[serde(default, skip_serializing_if = "Quantities::is_empty")]
     pub quantities: Quantities,
-    /// Element symbols and positions in angstrom, in atom order.
-    pub geometry: Geometry,
+    /// Element symbols and positions in angstrom, in atom order; None of a method that needs no
+    /// geometry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geometry: Option<Geometry>,
 }
 
 impl SimResult {
@@ -193,6 +197,8 @@ pub enum PreparedSimulation {
     Done(SimResult),
     /// Program to run, in an empty directory.
     Program(Program),
+    /// Function of the user to call.
+    Function(FunctionCall),
 }
 
 /// Command line, environment and input files of a program.
@@ -278,6 +284,10 @@ pub trait Simulator {
     fn relaxes(&self) -> bool {
         false
     }
+    /// Returns true if it computes at a geometry, which another engine may give.
+    fn takes_geometries(&self) -> bool {
+        true
+    }
     /// Problems of its settings for molecules of hydrogen and the given elements.
     fn faults(&self, _elements: &[String]) -> Vec<SettingFault> {
         Vec::new()
@@ -319,6 +329,11 @@ pub trait Simulator {
 fn built_in_quantities(names: &[&str]) -> BTreeMap<String, Dimension> {
     let named = |name: &&str| Some(((*name).to_owned(), built_in(name)?));
     names.iter().filter_map(named).collect()
+}
+
+/// Default time limit of the embeddings.
+fn embed_timeout() -> NonZeroU32 {
+    EMBED_TIMEOUT
 }
 
 /// Default number of embeddings, for the schema.

@@ -280,7 +280,7 @@ impl Simulator for Nwchem {
             engine: request.engine.name().to_owned(),
             version: output::version(&outputs.stdout).ok_or_else(|| unreadable("version"))?,
             level_of_theory: self.level(request.geometry_level()),
-            geometry,
+            geometry: Some(geometry),
         })
     }
 }

@@ -289,7 +289,7 @@ impl Simulator for Qcengine {
                 .collect::<Vec<_>>()
                 .join(" "),
             level_of_theory: self.level(request.geometry_level()),
-            geometry,
+            geometry: Some(geometry),
         })
     }
 }

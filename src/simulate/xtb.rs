@@ -255,7 +255,7 @@ impl Simulator for Xtb {
             version: version(&outputs.stdout)
                 .ok_or_else(|| unreadable("no version in its output"))?,
             level_of_theory: self.level(request.geometry_level()),
-            geometry,
+            geometry: Some(geometry),
         })
     }
 }

@@ -1,5 +1,7 @@
-//! Texts that several layers read: templates with `{{name}}`, and paths that begin with `~/` or a
-//! variable.
+//! Texts that several layers read: templates with `{{name}}`, paths that begin with `~/` or a
+//! variable, and amounts of memory.
 
+pub mod memory;
 pub mod path;
 pub mod template;
+pub(crate) mod text_form;

@@ -57,6 +57,7 @@ impl Bench {
             result: "result.json",
             limits: Limits::new(Duration::from_secs(1000)),
             shape: None,
+            worker: None,
         }
     }
 

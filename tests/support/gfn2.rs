@@ -22,6 +22,6 @@ pub fn compute_gfn2(
     };
     match request.engine.simulator().prepare(&request, None)? {
         PreparedSimulation::Done(result) => Ok(result),
-        PreparedSimulation::Program(program) => panic!("a built-in engine runs {program:?}"),
+        other => panic!("a built-in engine runs {other:?}"),
     }
 }

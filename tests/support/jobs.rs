@@ -42,6 +42,7 @@ pub fn shell_job(tasks: &Path, task: u64, script: &str) -> Job {
         result: "result",
         limits: Limits::new(Duration::from_secs(300)),
         shape: None,
+        worker: None,
     }
 }
 

@@ -120,7 +120,15 @@ impl Campaign {
         }
     }
 
-    /// A shipped campaign, with the files of molecules beside it.
+    /// A campaign with this text.
+    pub fn of_text(text: &str) -> Self {
+        Self {
+            text: text.to_owned(),
+            ..Self::tiny()
+        }
+    }
+
+    /// A shipped campaign, with the files of molecules and the modules beside it.
     pub fn shipped(name: &str) -> Self {
         let mut campaign = Self::tiny();
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns");
@@ -130,6 +138,16 @@ impl Campaign {
         if molecules.exists() {
             let copy = campaign.path(name).with_extension("smi");
             fs::copy(molecules, copy).expect("a copy");
+        }
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let module = entry.expect("an entry").path();
+            if module
+                .extension()
+                .is_some_and(|extension| extension == "py")
+            {
+                let name = module.file_name().expect("a name").to_string_lossy();
+                fs::copy(&module, campaign.path(&name)).expect("a copy");
+            }
         }
         campaign
     }

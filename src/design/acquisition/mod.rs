@@ -4,6 +4,7 @@ mod confidence_bound;
 mod expected_improvement;
 mod front;
 mod greedy;
+mod python;
 
 use std::cmp::Ordering;
 
@@ -15,6 +16,7 @@ pub use confidence_bound::LowerConfidenceBound;
 pub use expected_improvement::ExpectedImprovement;
 pub use front::{CostFront, rank_by_hypervolume};
 pub use greedy::Greedy;
+pub use python::PythonAcquisition;
 
 engines! {
     /// Acquisitions by their names in campaigns, with their settings.
@@ -26,6 +28,8 @@ engines! {
         /// The largest expected improvement on the best molecule so far first; greedy before the
         /// first evaluation.
         ExpectedImprovement(#[serde(default)] ExpectedImprovement) = "expected_improvement",
+        /// A function of your own in Python.
+        Python(PythonAcquisition) = "python",
     }
 }
 

@@ -3,6 +3,7 @@
 pub(super) mod environment;
 mod moldqn;
 mod pool;
+mod python;
 mod random_walk;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use crate::task::Metrics;
 
 pub use moldqn::Moldqn;
 pub use pool::Pool;
+pub use python::PythonGenerator;
 pub use random_walk::RandomEdits;
 
 engines! {
@@ -27,6 +29,8 @@ engines! {
         Random(#[serde(default)] RandomEdits) = "random",
         /// Every molecule of the source: active learning over a fixed pool.
         Pool(#[serde(default)] Pool) = "pool",
+        /// A function of your own in Python.
+        Python(PythonGenerator) = "python",
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod group_model;
 pub mod groups;
+mod python;
 mod saved_model;
 pub mod statistics;
 
@@ -12,6 +13,7 @@ use crate::learn::regression::Prediction;
 use crate::task::Metrics;
 
 pub use group_model::{GroupContribution, GroupFeatures, GroupModel};
+pub use python::PythonSurrogate;
 pub use saved_model::TrainedModel;
 pub(super) use saved_model::encode;
 
@@ -20,6 +22,8 @@ engines! {
     pub enum TrainEngine: dyn SurrogateSettings {
         /// A sum over atom-centred groups, fitted by Bayesian ridge regression.
         GroupContribution(#[serde(default)] GroupContribution) = "group_contribution",
+        /// Functions of your own in Python: one fits, another predicts.
+        Python(PythonSurrogate) = "python",
     }
 }
 

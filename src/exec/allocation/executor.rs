@@ -317,6 +317,7 @@ impl AllocationBackend {
             files: Vec::new(),
             links: Vec::new(),
             limits,
+            worker: None,
             ..job.clone()
         }
     }

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use super::worker::{Worker, WorkerEnd, WorkerTerms};
 use super::{LocalState, ReportSink, RunningTask, Shared, SlotWork, kill_groups};
 use crate::exec::gpus::VISIBLE;
 use crate::exec::launch::{
     GRACE, end_group, exit_of, now, prepare, read_result, spawn, wait, wait_fd,
 };
 use crate::exec::process::{age, find_processes};
-use crate::exec::{Job, JobEvent, Report, Termination};
+use crate::exec::{Job, JobEvent, Report, SCRATCH, Termination};
 use crate::task::Token;
 
 /// Inverse of the share of one core that looking for processes which left their group may take.
@@ -31,7 +32,8 @@ impl Shared {
 
     /// Works on jobs until the executor is dropped.
     pub(super) fn serve(&self, reports: &ReportSink) {
-        while let Some(work) = self.next() {
+        let mut slot = SlotWorker::default();
+        while let Some(work) = self.next(&slot) {
             let (job, started, exit) = match work {
                 SlotWork::Start(job) => {
                     let started = now();
@@ -40,7 +42,10 @@ impl Shared {
                         event: JobEvent::Started,
                         at: started,
                     });
-                    let exit = self.start_and_wait(&job);
+                    let exit = match &job.worker {
+                        Some(worker) => self.run_in_worker(&mut slot, &job, worker),
+                        None => self.start_and_wait(&job),
+                    };
                     (job, Some(started), exit)
                 }
                 SlotWork::Watch(job, leader, fd) => {
@@ -64,15 +69,20 @@ impl Shared {
             let mut state = self.lock();
             let running = state.running.remove(&job.token);
             state.gpus.extend(running.and_then(|running| running.gpus));
-            state.ended.insert(job.token.to_string());
+            // No process carries the token of a job that a worker ran.
+            if job.worker.is_none() {
+                state.ended.insert(job.token.to_string());
+            }
             drop(state);
             if !is_received {
-                return;
+                break;
             }
         }
+        let left = slot.worker.take().map(|worker| worker.token.clone());
+        self.lock().ended.extend(left);
     }
 
-    fn next(&self) -> Option<SlotWork> {
+    fn next(&self, slot: &SlotWorker) -> Option<SlotWork> {
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -87,7 +97,12 @@ impl Shared {
             }
             if let Some(work) = state.waiting.pop_front() {
                 if let SlotWork::Start(job) = &work {
-                    let gpus = state.gpus.pop_front();
+                    // A worker is used again only with the GPUs that it was started with.
+                    let same = state
+                        .gpus
+                        .iter()
+                        .position(|set| Some(set) == slot.gpus.as_ref());
+                    let gpus = state.gpus.remove(same.unwrap_or(0));
                     state.running.insert(
                         job.token.clone(),
                         RunningTask {
@@ -204,14 +219,95 @@ impl Shared {
     fn start(&self, job: &Job) -> io::Result<Child> {
         prepare(job)?;
         let token = (self.variable.to_owned(), job.token.to_string());
-        let state = self.lock();
-        let running = state.running.get(&job.token);
-        let gpus = running.and_then(|running| Some((VISIBLE.to_owned(), running.gpus.clone()?)));
-        drop(state);
-        let inherited = self.environment.pairs().iter();
-        let env = inherited.chain(&job.env).chain(&gpus).chain([&token]);
+        let env = self.environment_of(job);
+        let env = env.iter().chain([&token]);
         spawn(&job.argv, &job.dir, |command| {
             command.env_clear().envs(env.map(|(k, v)| (k, v)));
         })
     }
+
+    /// Environment of a job but for its token.
+    fn environment_of(&self, job: &Job) -> Vec<(String, String)> {
+        let gpus = self.gpus_of(job).map(|set| (VISIBLE.to_owned(), set));
+        let inherited = self.environment.pairs().iter();
+        inherited.chain(&job.env).chain(&gpus).cloned().collect()
+    }
+
+    fn gpus_of(&self, job: &Job) -> Option<String> {
+        self.lock().running.get(&job.token)?.gpus.clone()
+    }
+
+    /// Runs a job in the worker of the slot, which is started if there is none or another one is
+    /// needed.
+    fn run_in_worker(&self, slot: &mut SlotWorker, job: &Job, argv: &[String]) -> Termination {
+        let mut worker = match prepare(job).and_then(|()| self.worker_for(slot, job, argv)) {
+            Ok(worker) => worker,
+            Err(e) => return Termination::of_start(&e),
+        };
+        let cancelled_early = {
+            let mut state = self.lock();
+            let running = state.running.get_mut(&job.token);
+            running.is_some_and(|running| {
+                running.leader = Some(worker.leader);
+                running.cancelled
+            })
+        };
+        let end = match cancelled_early {
+            true => WorkerEnd::Gone,
+            false => worker.run(&job.dir, job.limits.timeout),
+        };
+        let is_cancelled = {
+            let mut state = self.lock();
+            state.running.get_mut(&job.token).is_some_and(|running| {
+                running.leader = None;
+                running.cancelled
+            })
+        };
+        if let (WorkerEnd::Answered(code), false) = (&end, is_cancelled) {
+            slot.worker = Some(worker);
+            return Termination::Code(*code);
+        }
+        if matches!(end, WorkerEnd::TimedOut) {
+            end_group(worker.leader);
+        }
+        let token = worker.token.clone();
+        let exit = worker.end();
+        // What it left in other process groups.
+        self.end_strays(&HashSet::from([token]));
+        match end {
+            _ if is_cancelled => Termination::Cancelled,
+            WorkerEnd::TimedOut => Termination::TimedOut,
+            WorkerEnd::Answered(code) => Termination::Code(code),
+            WorkerEnd::Gone => exit,
+        }
+    }
+
+    /// Returns the worker of a slot if it can run the job, or else a new one.
+    fn worker_for(&self, slot: &mut SlotWorker, job: &Job, argv: &[String]) -> io::Result<Worker> {
+        let mut env = self.environment_of(job);
+        // Of one attempt; tasks of a worker have none.
+        env.retain(|(name, _)| name != SCRATCH);
+        let terms = WorkerTerms {
+            argv: argv.to_owned(),
+            env,
+        };
+        if let Some(worker) = slot.worker.take() {
+            if worker.serves(&terms) {
+                return Ok(worker);
+            }
+            let token = worker.token.clone();
+            worker.end();
+            self.end_strays(&HashSet::from([token]));
+        }
+        slot.gpus = self.gpus_of(job);
+        Worker::start(terms, self.variable, &job.token.run)
+    }
+}
+
+/// Worker of a slot between two jobs.
+#[derive(Default)]
+pub(super) struct SlotWorker {
+    worker: Option<Worker>,
+    /// GPUs that it was started with.
+    gpus: Option<String>,
 }

@@ -90,6 +90,7 @@ pub fn client_job(job: &Job, argv: Vec<String>) -> Job {
         links: Vec::new(),
         limits: job.limits.of_client(),
         shape: None,
+        worker: None,
         ..job.clone()
     }
 }

@@ -19,6 +19,12 @@ pub enum Memory {
 pub struct Amount(u64);
 
 impl Amount {
+    /// Returns an amount of at least 1 GiB.
+    pub(crate) const fn of_gibibytes(number: u32) -> Self {
+        let number = if number == 0 { 1 } else { number };
+        Self((number as u64) << 30)
+    }
+
     /// Returns the amount in bytes.
     pub fn bytes(self) -> u64 {
         self.0

@@ -29,4 +29,4 @@ macro_rules! text_form {
     };
 }
 
-pub(super) use text_form;
+pub(crate) use text_form;
