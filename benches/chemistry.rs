@@ -49,7 +49,10 @@ fn main() {
             .collect();
         let energy = sci_form::xtb::solve_gfn2(&elements, &positions).expect("an energy");
         calls += begin.elapsed();
-        assert!((energy.total_energy / 27.211_385_05 - result.total_energy_hartree.unwrap()).abs() < 1e-6);
+        assert!(
+            (energy.total_energy / 27.211_385_05 - result.total_energy_hartree.unwrap()).abs()
+                < 1e-6
+        );
     }
     println!("chemistry");
     let ratio = whole.as_secs_f64() / calls.as_secs_f64();

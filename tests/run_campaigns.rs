@@ -94,8 +94,10 @@ C=CCCO 3-buten-1-ol
 /// what is no single molecule, is refused by name.
 #[test]
 fn a_list_of_ions_and_radicals_is_computed_with_their_own_charges_and_spins() {
-    let campaign = Campaign::shipped("screen-a-list.yml")
-        .with("elements: [C, O] ", "ions: true\n  radicals: true\n  elements: [C, N, O] ");
+    let campaign = Campaign::shipped("screen-a-list.yml").with(
+        "elements: [C, O] ",
+        "ions: true\n  radicals: true\n  elements: [C, N, O] ",
+    );
     let small = "\
 [NH4+] ammonium
 C[O-] methoxide

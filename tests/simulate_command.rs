@@ -297,7 +297,10 @@ fn a_geometry_that_is_not_of_mmff94_counts_only_if_the_program_relaxes_it() {
     );
     let relaxed = json!({"energy": -100, "geometry": geometry});
     assert_eq!(
-        answered_for("F", &relaxed).unwrap().total_energy_hartree.unwrap(),
+        answered_for("F", &relaxed)
+            .unwrap()
+            .total_energy_hartree
+            .unwrap(),
         -100.0
     );
     assert!(answered_for("[F]", &energy).is_ok());

@@ -17,7 +17,8 @@ const METHOD: f64 = 5e-4;
 fn energy(smiles: &str, conformers: Option<u32>, seed: u64) -> f64 {
     compute_gfn2(smiles, conformers, seed)
         .unwrap()
-        .total_energy_hartree.unwrap()
+        .total_energy_hartree
+        .unwrap()
 }
 
 fn by_default(smiles: &str) -> f64 {

@@ -52,7 +52,8 @@ fn energy(settings: Value, smiles: &str, geometry: Option<&Geometry>) -> f64 {
     let result = compute(settings, smiles, geometry, str::to_owned);
     result
         .unwrap_or_else(|e| panic!("{smiles}: {e}"))
-        .total_energy_hartree.unwrap()
+        .total_energy_hartree
+        .unwrap()
 }
 
 #[test]

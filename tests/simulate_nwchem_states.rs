@@ -116,7 +116,10 @@ fn energies_of_solvation_are_those_of_the_same_model_in_pyscf() {
         let found = energy(json!({"solvent": "water"})) - energy(json!({}));
         let expected = molecule["solvation_hartree"].as_f64().unwrap();
         let ratio = found / expected;
-        assert!((0.97..1.03).contains(&ratio), "{smiles}: {found}, {expected}");
+        assert!(
+            (0.97..1.03).contains(&ratio),
+            "{smiles}: {found}, {expected}"
+        );
     }
 }
 
@@ -124,7 +127,8 @@ fn energies_of_solvation_are_those_of_the_same_model_in_pyscf() {
 fn vibrations_give_the_thermochemistry_of_pyscf() {
     let golden: Value = serde_json::from_str(VIBRATIONS).unwrap();
     let molecules = golden["molecules"].as_array().unwrap().iter();
-    let chosen = molecules.filter(|m| ["O", "O=C=O", "[CH3]"].contains(&m["smiles"].as_str().unwrap()));
+    let chosen =
+        molecules.filter(|m| ["O", "O=C=O", "[CH3]"].contains(&m["smiles"].as_str().unwrap()));
     let mut compared = 0;
     for molecule in chosen {
         let smiles = molecule["smiles"].as_str().unwrap();
@@ -176,7 +180,10 @@ fn free_atoms_are_neutral_and_have_the_quantities_of_molecules() {
         panic!("NWChem is not built in");
     };
     let input = &program.files[0].1;
-    assert!(input.contains("charge 0") && input.contains("nopen 2"), "{input}");
+    assert!(
+        input.contains("charge 0") && input.contains("nopen 2"),
+        "{input}"
+    );
     let atom = {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join(&program.files[0].0), input).unwrap();
@@ -212,8 +219,14 @@ fn solvents_are_named_and_what_nwchem_cannot_do_with_them_is_refused() {
         "free atoms in dmso are not known"
     );
     for (settings, setting) in [
-        (json!({"task": "frequencies", "solvent": "water"}), "solvent"),
-        (json!({"task": "frequencies", "open_shells": "restricted"}), "open_shells"),
+        (
+            json!({"task": "frequencies", "solvent": "water"}),
+            "solvent",
+        ),
+        (
+            json!({"task": "frequencies", "open_shells": "restricted"}),
+            "open_shells",
+        ),
     ] {
         let faults = engine(&settings).faults(&[]);
         let found: Vec<&str> = faults.iter().map(|fault| fault.setting).collect();

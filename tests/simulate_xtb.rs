@@ -67,7 +67,8 @@ fn the_program_relaxes_what_the_built_in_engine_only_measures() {
         let smiles = molecule["smiles"].as_str().unwrap();
         let relaxed = compute_with(smiles, &[]).unwrap();
         // tblite's energy at the unrelaxed geometry, from the same seed.
-        let gain = molecule["energy_hartree"].as_f64().unwrap() - relaxed.total_energy_hartree.unwrap();
+        let gain =
+            molecule["energy_hartree"].as_f64().unwrap() - relaxed.total_energy_hartree.unwrap();
         assert!((0.0..0.05).contains(&gain), "{smiles}: {gain}");
         assert_eq!(
             relaxed.geometry.atoms.len(),
@@ -83,7 +84,10 @@ fn molecules_without_mmff94_parameters_are_relaxed_from_another_start() {
         serde_json::from_str(include_str!("goldens/simulate_relaxed.json")).unwrap();
     for row in golden["molecules"].as_array().unwrap() {
         let smiles = row["smiles"].as_str().unwrap();
-        let error = compute_with(smiles, &[]).unwrap().total_energy_hartree.unwrap()
+        let error = compute_with(smiles, &[])
+            .unwrap()
+            .total_energy_hartree
+            .unwrap()
             - row["energy_hartree"].as_f64().unwrap();
         assert!(error.abs() < 1e-4, "{smiles}: {error} hartree off");
     }

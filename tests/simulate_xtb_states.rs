@@ -101,8 +101,18 @@ fn compare(smiles: &str, golden: &Value, geometry: &Geometry, tolerance: f64) {
         (&neutral, LUMO, lumo, tolerance),
         (&neutral, GAP, lumo - homo, tolerance),
         // xtb prints three decimals of debye, and of atomic units in ions.
-        (&neutral, DIPOLE, number("dipole_atomic_units"), 1e-3 + tolerance),
-        (&cation, DIPOLE, number("cation_dipole_atomic_units"), 2e-3 + tolerance),
+        (
+            &neutral,
+            DIPOLE,
+            number("dipole_atomic_units"),
+            1e-3 + tolerance,
+        ),
+        (
+            &cation,
+            DIPOLE,
+            number("cation_dipole_atomic_units"),
+            2e-3 + tolerance,
+        ),
     ] {
         let error = result.quantities[name] - expected;
         assert!(error.abs() < tolerance, "{smiles}, {name}: {error} off");
@@ -141,16 +151,33 @@ fn recipes_at_relaxed_geometries_give_the_ionisation_energies_and_affinities_of_
         let relaxed = compute(smiles, relaxation(0), &geometry(&molecule["embedded"])).unwrap();
         let energy = |settings: Xtb| {
             let found = compute(smiles, settings, &relaxed.geometry);
-            found.map(|result| (result.total_energy_hartree.unwrap() - relaxed.total_energy_hartree.unwrap()) * EV)
+            found.map(|result| {
+                (result.total_energy_hartree.unwrap() - relaxed.total_energy_hartree.unwrap()) * EV
+            })
         };
         let at = &molecule["relaxed"]["energy_hartree"];
         let neutral = at["neutral"].as_f64().unwrap();
         let expected = |value: &Value| (value.as_f64().unwrap() - neutral) * EV;
         let ions = &molecule["relaxed_ions_hartree"];
         for (what, found, expected, tolerance) in [
-            ("vertical ionisation", energy(single_point(1, None)), expected(&at["cation"]), 0.01),
-            ("vertical attachment", energy(single_point(-1, None)), expected(&at["anion"]), 0.01),
-            ("adiabatic ionisation", energy(relaxation(1)), expected(&ions["cation"]), 0.02),
+            (
+                "vertical ionisation",
+                energy(single_point(1, None)),
+                expected(&at["cation"]),
+                0.01,
+            ),
+            (
+                "vertical attachment",
+                energy(single_point(-1, None)),
+                expected(&at["anion"]),
+                0.01,
+            ),
+            (
+                "adiabatic ionisation",
+                energy(relaxation(1)),
+                expected(&ions["cation"]),
+                0.02,
+            ),
             (
                 "solvation",
                 energy(single_point(0, Some(Solvent::Acetonitrile))),
@@ -165,14 +192,20 @@ fn recipes_at_relaxed_geometries_give_the_ionisation_energies_and_affinities_of_
         match energy(relaxation(-1)) {
             Ok(found) => {
                 let error = found - expected(&ions["anion"]);
-                assert!(error.abs() < 0.02, "{smiles}, adiabatic attachment: {error} eV off");
+                assert!(
+                    error.abs() < 0.02,
+                    "{smiles}, adiabatic attachment: {error} eV off"
+                );
                 affinities += 1;
             }
             Err(SimError::Rearranged(_)) => rearranged += 1,
             Err(error) => panic!("{smiles}: {error:?}"),
         }
     }
-    assert!(affinities >= 4 && affinities + rearranged == 10, "{affinities}, {rearranged}");
+    assert!(
+        affinities >= 4 && affinities + rearranged == 10,
+        "{affinities}, {rearranged}"
+    );
 }
 
 #[test]
@@ -228,7 +261,13 @@ fn ions_radicals_and_zwitterions_are_computed_from_their_smiles() {
         ("[CH3]", relaxation(0)),
         ("[O][O]", relaxation(0)),
         ("C[N+](=O)[O-]", relaxation(0)),
-        ("[NH3+]CC(=O)[O-]", Xtb { solvent: Some(Solvent::Water), ..relaxation(0) }),
+        (
+            "[NH3+]CC(=O)[O-]",
+            Xtb {
+                solvent: Some(Solvent::Water),
+                ..relaxation(0)
+            },
+        ),
         // The neutral radical of a cation.
         ("C[NH3+]", single_point(-1, None)),
     ] {

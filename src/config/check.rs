@@ -278,13 +278,18 @@ fn closed_shells(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) -> bool
     let before = diagnostics.0.len();
     let allowed = [
         ("ions", "ions", space.ions),
-        ("radicals", "molecules with unpaired electrons", space.radicals),
+        (
+            "radicals",
+            "molecules with unpaired electrons",
+            space.radicals,
+        ),
     ];
     for (key, name, _) in allowed.into_iter().filter(|(_, _, allowed)| *allowed) {
         let message = format!(
             "the search space allows {name}, but `engine: {engine}` of the method `{method}` computes neutral closed shells only"
         );
-        let hint = format!("remove `{key}`, or choose `engine: xtb`, `nwchem`, `qcengine` or `command`");
+        let hint =
+            format!("remove `{key}`, or choose `engine: xtb`, `nwchem`, `qcengine` or `command`");
         let place = loaded.place(&["search_space", key]);
         diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }

@@ -118,7 +118,9 @@ impl Simulator for CommandEngine {
     fn quantities(&self) -> BTreeMap<String, Dimension> {
         let energy = self.unit.iter().map(|unit| (ENERGY.to_owned(), unit));
         let declared = self.quantities.iter();
-        let all = declared.map(|(name, unit)| (name.clone(), unit)).chain(energy);
+        let all = declared
+            .map(|(name, unit)| (name.clone(), unit))
+            .chain(energy);
         all.map(|(name, unit)| (name, unit.dimension())).collect()
     }
 
@@ -148,10 +150,15 @@ impl Simulator for CommandEngine {
         for name in self.quantities.keys() {
             if name == ENERGY {
                 let message = "`energy` is declared by its `unit`, not in `quantities`".to_owned();
-                fault("quantities", message, "write `unit: hartree` beside `quantities`");
+                fault(
+                    "quantities",
+                    message,
+                    "write `unit: hartree` beside `quantities`",
+                );
             } else if !is_name(name) {
                 let message = format!("`{name}` is no name that an expression could use");
-                let hint = "names consist of letters, digits and `_`, and do not begin with a digit";
+                let hint =
+                    "names consist of letters, digits and `_`, and do not begin with a digit";
                 fault("quantities", message, hint);
             }
         }
@@ -299,7 +306,9 @@ impl CommandEngine {
 /// Returns true if expressions can use the name.
 fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || c == '_';
-    !name.is_empty() && name.chars().all(is_plain) && !name.starts_with(|c: char| c.is_ascii_digit())
+    !name.is_empty()
+        && name.chars().all(is_plain)
+        && !name.starts_with(|c: char| c.is_ascii_digit())
 }
 
 fn unreadable(program: &str, problem: &str) -> SimError {

@@ -23,5 +23,10 @@ pub(super) fn dipole_length(
         .iter()
         .zip(centre)
         .map(|(moment, sum)| moment - f64::from(charge) * sum / total);
-    Some(moved.map(|component| component * component).sum::<f64>().sqrt())
+    Some(
+        moved
+            .map(|component| component * component)
+            .sum::<f64>()
+            .sqrt(),
+    )
 }

@@ -194,7 +194,11 @@ fn dipole(positions: &[[f64; 3]], result: &Gfn2Result) -> f64 {
             moment[k] += charge * angstrom_to_bohr(position[k]) + dipole[k];
         }
     }
-    moment.map(|component| component * component).iter().sum::<f64>().sqrt()
+    moment
+        .map(|component| component * component)
+        .iter()
+        .sum::<f64>()
+        .sqrt()
 }
 
 fn supported_number(symbol: &str) -> Result<u8, SimError> {
@@ -250,7 +254,11 @@ mod tests {
                 (DIPOLE, number("dipole_atomic_units")),
             ] {
                 let error = found[name] - expected;
-                assert!(error.abs() < 1e-3, "{}, {name}: {error} off", molecule["smiles"]);
+                assert!(
+                    error.abs() < 1e-3,
+                    "{}, {name}: {error} off",
+                    molecule["smiles"]
+                );
             }
         }
     }

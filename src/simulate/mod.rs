@@ -43,9 +43,9 @@ pub(crate) use key::key_parts;
 pub use nwchem::{Functions, Nwchem, NwchemTask, OpenShells};
 pub(crate) use program_error::without_backtrace;
 pub use qcengine::Qcengine;
+pub use solvent::Solvent;
 pub(crate) use words::WORD_FORMAT;
 pub use words::Words;
-pub use solvent::Solvent;
 pub use xtb::{Xtb, XtbTask};
 
 use crate::chem::{ChemError, Geometry, Molecule, rearrangement};

@@ -332,7 +332,9 @@ impl Nwchem {
         };
         Some(SettingFault {
             setting,
-            message: format!("NWChem has no analytic Hessian {what}, which `task: frequencies` needs"),
+            message: format!(
+                "NWChem has no analytic Hessian {what}, which `task: frequencies` needs"
+            ),
             hint: format!("remove `{setting}`, or choose `task: optimize`"),
         })
     }

@@ -67,11 +67,7 @@ fn axes(a: [f64; 3], b: [f64; 3]) -> Option<Axes> {
 }
 
 /// Returns true if two pairs of atoms form equal triangles with the centre.
-fn same_triangle(
-    arms: &[[f64; 3]],
-    (a, b): (usize, usize),
-    (c, d): (usize, usize),
-) -> bool {
+fn same_triangle(arms: &[[f64; 3]], (a, b): (usize, usize), (c, d): (usize, usize)) -> bool {
     let apart = |a: usize, b: usize| length(std::array::from_fn(|x| arms[a][x] - arms[b][x]));
     let close = |x: f64, y: f64| (x - y).abs() < 2.0 * TOLERANCE;
     close(length(arms[a]), length(arms[c]))
@@ -118,19 +114,40 @@ mod tests {
     fn symmetry_numbers_are_those_of_the_point_groups() {
         let (h, c, n, o) = (1.00783, 12.0, 14.00307, 15.99491);
         let methane = |masses: [f64; 4]| {
-            let signs = [[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]];
+            let signs = [
+                [1.0, 1.0, 1.0],
+                [1.0, -1.0, -1.0],
+                [-1.0, 1.0, -1.0],
+                [-1.0, -1.0, 1.0],
+            ];
             let hydrogens = masses.into_iter().zip(signs.map(|s| s.map(|x| 0.63 * x)));
             hydrogens.chain([(c, [0.0; 3])]).collect::<Vec<_>>()
         };
         let benzene = [polygon(c, 6, 1.39, 0.0, 0.1), polygon(h, 6, 2.47, 0.0, 0.1)].concat();
         let ethane = |twist: f64| {
-            let ends = [polygon(h, 3, 1.02, 1.16, 0.0), polygon(h, 3, 1.02, -1.16, twist)];
-            [ends.concat(), vec![(c, [0.0, 0.0, 0.76]), (c, [0.0, 0.0, -0.76])]].concat()
+            let ends = [
+                polygon(h, 3, 1.02, 1.16, 0.0),
+                polygon(h, 3, 1.02, -1.16, twist),
+            ];
+            [
+                ends.concat(),
+                vec![(c, [0.0, 0.0, 0.76]), (c, [0.0, 0.0, -0.76])],
+            ]
+            .concat()
         };
         let ammonia = [polygon(h, 3, 0.94, -0.27, 0.0), vec![(n, [0.0, 0.0, 0.11])]].concat();
-        let water = vec![(o, [0.0, 0.0, 0.117]), (h, [0.0, 0.757, -0.469]), (h, [0.0, -0.757, -0.469])];
+        let water = vec![
+            (o, [0.0, 0.0, 0.117]),
+            (h, [0.0, 0.757, -0.469]),
+            (h, [0.0, -0.757, -0.469]),
+        ];
         let hydroxyl = |x: f64| (h, [x, 0.87 * x.signum(), 0.46]);
-        let peroxide = vec![(o, [0.73, 0.0, 0.0]), (o, [-0.73, 0.0, 0.0]), hydroxyl(0.97), hydroxyl(-0.97)];
+        let peroxide = vec![
+            (o, [0.73, 0.0, 0.0]),
+            (o, [-0.73, 0.0, 0.0]),
+            hydroxyl(0.97),
+            hydroxyl(-0.97),
+        ];
         let dioxide = vec![(c, [0.0; 3]), (o, [0.0, 0.0, 1.16]), (o, [0.0, 0.0, -1.16])];
         let cyanide = vec![(c, [0.0; 3]), (n, [0.0, 0.0, 1.16]), (h, [0.0, 0.0, -1.06])];
         for (name, atoms, expected) in [

@@ -53,7 +53,10 @@ pub(super) fn vibrations(nuclei: &[Nucleus], triangle: &[f64]) -> Result<Vec<f64
         Some(lowest) if -lowest * PER_CM_PER_HARTREE > SADDLE => Err(VibrationError::Saddle {
             per_cm: -lowest * PER_CM_PER_HARTREE,
         }),
-        _ => Ok(quanta.into_iter().filter(|quantum| *quantum > 0.0).collect()),
+        _ => Ok(quanta
+            .into_iter()
+            .filter(|quantum| *quantum > 0.0)
+            .collect()),
     }
 }
 
@@ -231,10 +234,11 @@ mod tests {
                     "{smiles}"
                 );
                 let multiplicity = molecule["multiplicity"].as_u64().unwrap() as u32;
-                let thermochemistry = thermochemistry::of_a_molecule(&nuclei, &hessian, multiplicity);
+                let thermochemistry =
+                    thermochemistry::of_a_molecule(&nuclei, &hessian, multiplicity);
                 let thermochemistry = thermochemistry.unwrap();
-                let error = thermochemistry.zero_point
-                    - molecule["zero_point_hartree"].as_f64().unwrap();
+                let error =
+                    thermochemistry.zero_point - molecule["zero_point_hartree"].as_f64().unwrap();
                 // 0.006 kcal/mol; a lost bend is a hundred times that.
                 assert!(error.abs() < 1e-5, "{smiles}: {error} hartree off");
                 let found = thermochemistry.quantities(0.0);

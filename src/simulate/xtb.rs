@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::electrons::{ElectronicState, is_zero};
-use super::program_error::error_sentence;
 use super::prepared::free_atom_spin;
+use super::program_error::error_sentence;
 use super::solvent::Solvent;
 use super::{CONFORMERS, ConformerSearch, EMBED_TIMEOUT, default_conformers};
 use super::{Outputs, PreparedSimulation, Program, Request, Requirement, SimError, SimResult};
@@ -195,8 +195,7 @@ impl Simulator for Xtb {
             }
             let mut atom = gfn2::free_atom(&molecule, symbol, NAME, LEVEL)?;
             if self.task == XtbTask::Frequencies
-                && let (Some(energy), Some(mass)) =
-                    (atom.total_energy_hartree, atomic_mass(symbol))
+                && let (Some(energy), Some(mass)) = (atom.total_energy_hartree, atomic_mass(symbol))
             {
                 let multiplicity = free_atom_spin(&molecule, symbol)? + 1;
                 let thermochemistry = thermochemistry::of_an_atom(mass, multiplicity);

@@ -3,10 +3,10 @@
     pip install pyscf==2.14.0 geometric==1.1.1
     python tests/goldens/simulate_vibrations.py
 
-HF/3-21G, masses of the most abundant isotopes. Each geometry is relaxed by geomeTRIC, then its Hessian is computed as it is
+HF/3-21G, standard atomic weights. Each geometry is relaxed by geomeTRIC, then its Hessian is computed as it is
 and, of a linear molecule, bent at one atom by 1e-4 degrees. The zero-point energy is half the sum over the
-3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected. `enthalpy` and `gibbs` at 298.15 K and 1 atm, without the electronic energy, are of PySCF's `thermo`, whose
-masses are those of the natural mixtures of isotopes, with the degeneracy of the spin. Open shells are unrestricted.
+3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected. `enthalpy` and `gibbs` at 298.15 K and 1 atm, without the electronic energy, are of PySCF's `thermo`, with the
+degeneracy of the spin. Open shells are unrestricted.
 """
 
 import json
@@ -68,7 +68,7 @@ def main():
         mol = optimize(field, convergence_gmax=1e-6, convergence_grms=1e-6)
         field, blocks, matrix = hessian(mol)
         enthalpy, gibbs = thermochemistry(field, blocks)
-        masses = mol.atom_mass_list(isotope_avg=False)
+        masses = mol.atom_mass_list(isotope_avg=True)
         weights = np.sqrt(np.repeat(masses, 3) * DALTON)
         curvatures = np.linalg.eigvalsh(matrix / np.outer(weights, weights))
         count = 3 * mol.natm - (5 if is_linear else 6)

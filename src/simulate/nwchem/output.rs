@@ -98,7 +98,11 @@ pub(super) fn quantities(text: &str, charge: i32, geometry: &Geometry) -> Quanti
 /// Energies of the highest occupied and the lowest unoccupied orbital, from the last tables `Final
 /// Molecular Orbital Analysis`, of each spin where there are two.
 fn frontier(text: &str) -> (Option<f64>, Option<f64>) {
-    let titles = ["Final Molecular", "Final Alpha Molecular", "Final Beta Molecular"];
+    let titles = [
+        "Final Molecular",
+        "Final Alpha Molecular",
+        "Final Beta Molecular",
+    ];
     let tables = titles.iter().filter_map(|title| {
         let title = format!("{title} Orbital Analysis");
         let (_, table) = text.rsplit_once(&title)?;
