@@ -240,7 +240,7 @@ fn ions_and_dipole_moments_through_qcengine_are_those_of_tblite() {
                 "{smiles}, {energy}: {error} hartree off"
             );
             let error = found.quantities[DIPOLE] - golden[dipole].as_f64().unwrap();
-            assert!(error.abs() < 1e-3, "{smiles}, {energy}: {error} off");
+            assert!(error.abs() < 3e-3, "{smiles}, {energy}: {error} off");
         }
     }
 }
