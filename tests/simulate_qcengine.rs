@@ -3,10 +3,12 @@
 
 use std::path::Path;
 
+use moldflow::chem::Geometry;
 use moldflow::exec;
+use moldflow::property::DIPOLE;
 use moldflow::simulate::{
-    Outputs, PreparedSimulation, Program, QcEngine, Qcengine, Request, SimError, SimResult,
-    Simulator,
+    Outputs, PreparedSimulation, Program, QcEngine, Qcengine, RelaxedGeometry, Request, SimError,
+    SimResult, Simulator,
 };
 use serde_json::{Value, json};
 
@@ -202,4 +204,43 @@ fn an_output_that_is_no_result_is_unreadable() {
         matches!(&found, Err(SimError::Exit(m)) if m.contains("no module")),
         "{found:?}"
     );
+}
+
+/// GFN2-xTB by xtb-python 22.1, whose dipole moments are about the origin.
+#[test]
+fn ions_and_dipole_moments_through_qcengine_are_those_of_tblite() {
+    let golden: Value =
+        serde_json::from_str(include_str!("goldens/simulate_xtb_states.json")).unwrap();
+    for molecule in golden["molecules"].as_array().unwrap().iter().take(2) {
+        let (smiles, golden) = (molecule["smiles"].as_str().unwrap(), &molecule["embedded"]);
+        let geometry: Geometry = serde_json::from_value(golden["geometry"].clone()).unwrap();
+        for (charge, energy, dipole) in [
+            (0, "neutral", "dipole_atomic_units"),
+            (1, "cation", "cation_dipole_atomic_units"),
+        ] {
+            let settings = json!({"program": "xtb", "method": "GFN2-xTB", "charge": charge});
+            let engine: Qcengine = serde_json::from_value(settings).unwrap();
+            let request = Request {
+                geometry: Some(RelaxedGeometry {
+                    level_of_theory: "MMFF94".to_owned(),
+                    xyz: geometry.to_xyz(smiles),
+                }),
+                ..request(&engine, smiles)
+            };
+            let PreparedSimulation::Program(program) = engine.prepare(&request, None).unwrap()
+            else {
+                panic!("QCEngine is not built in");
+            };
+            let dir = tempfile::tempdir().unwrap();
+            let found = engine.parse(&request, &run(&program, dir.path())).unwrap();
+            let expected = golden["energy_hartree"][energy].as_f64().unwrap();
+            let error = found.total_energy_hartree.unwrap() - expected;
+            assert!(
+                error.abs() < 1e-5,
+                "{smiles}, {energy}: {error} hartree off"
+            );
+            let error = found.quantities[DIPOLE] - golden[dipole].as_f64().unwrap();
+            assert!(error.abs() < 3e-3, "{smiles}, {energy}: {error} off");
+        }
+    }
 }

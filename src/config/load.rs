@@ -66,6 +66,13 @@ impl LoadedCampaign {
         self.tree.find(path).clone()
     }
 
+    /// Returns true if the file has these keys, each in the block of the one before.
+    pub fn writes(&self, path: &[&str]) -> bool {
+        let mut keys = path.iter();
+        let found = keys.try_fold(&self.tree, |block, key| Some(block.entry(key)?.1));
+        found.is_some()
+    }
+
     /// Returns true if this section of the file is well formed, such that it can be checked
     /// further.
     pub fn is_sound(&self, section: &str) -> bool {

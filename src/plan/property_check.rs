@@ -34,7 +34,11 @@ pub(super) fn properties(
                     }
                     _ => None,
                 };
-                let place = loaded.place(&["properties", name, key]);
+                // The property of a short form is written nowhere.
+                let place = match loaded.writes(&["properties", name]) {
+                    true => loaded.place(&["properties", name, key]),
+                    false => loaded.place(&["objective"]),
+                };
                 diagnostics.push(Diagnostic::new(message).at(place).hint_if(hint));
             }
         }
@@ -169,10 +173,13 @@ impl NameTable for CampaignNames<'_> {
             None => {
                 let known: Vec<String> =
                     quantities.keys().map(|name| format!("`{name}`")).collect();
+                let known = match known.is_empty() {
+                    true => "nothing".to_owned(),
+                    false => known.join(", "),
+                };
                 unknown(format!(
-                    "`{method}` (`engine: {}`) returns no `{quantity}`; it returns {}",
+                    "`{method}` (`engine: {}`) returns no `{quantity}`; it returns {known}",
                     engine.name(),
-                    known.join(", ")
                 ))
             }
         }

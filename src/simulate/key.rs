@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 use super::{MMFF94, Request};
 use crate::host::hash::sha256;
 
-/// Parts of the key by name: molecule, engine, level, every setting, seed of the embeddings,
-/// initial geometry, and the version of each program or library in `versions`. Requests with equal
+/// Parts of the key by name: molecule, engine, level, every setting, the quantities that it returns
+/// in this version of moldflow, seed of the embeddings, initial geometry, and the version of each program or library in `versions`. Requests with equal
 /// parts have the same result.
 pub(crate) fn key_parts(
     request: &Request,
@@ -22,6 +22,10 @@ pub(crate) fn key_parts(
             json!(request.engine.simulator().level(request.geometry_level())),
         ),
         ("embedding_seed".to_owned(), json!(request.seed)),
+        (
+            "quantities".to_owned(),
+            json!(request.engine.quantities().keys().collect::<Vec<_>>()),
+        ),
         (
             "geometry".to_owned(),
             json!(geometry.map_or(MMFF94.to_owned(), |given| sha256(&given.xyz))),

@@ -3,10 +3,12 @@
     pip install pyscf==2.14.0 geometric==1.1.1
     python tests/goldens/simulate_vibrations.py
 
-HF/3-21G, masses of the most abundant isotopes. Each geometry is relaxed by geomeTRIC, then its Hessian is computed as it is
+HF/3-21G, standard atomic weights. Each geometry is relaxed by geomeTRIC, then its Hessian is computed as it is
 and, of a linear molecule, bent at one atom by 1e-4 degrees. The zero-point energy is half the sum over the
-3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected. `enthalpy` and `gibbs` at 298.15 K and 1 atm, without the electronic energy, are of PySCF's `thermo`, whose
-masses are those of the natural mixtures of isotopes, with the degeneracy of the spin. Open shells are unrestricted.
+3N-5 (linear) or 3N-6 largest eigenvalues of the mass-weighted Hessian at the relaxed geometry, which is not projected.
+`enthalpy` and `gibbs` at 298.15 K and 1 atm, without the electronic energy, are of PySCF's `thermo`, with the
+degeneracy of the spin and the symmetry number of the point group (PySCF finds less symmetry in a relaxed geometry).
+Open shells are unrestricted.
 """
 
 import json
@@ -21,6 +23,8 @@ from pyscf.hessian import thermo
 OUT = pathlib.Path(__file__).with_name("simulate_vibrations.json")
 DALTON = 1822.888486209
 TEMPERATURE, PRESSURE = 298.15, 101325.0
+BOLTZMANN = 3.1668115634556e-6  # hartree/K
+SYMMETRY = {"N#N": 2, "F": 1, "O=C=O": 2, "C#N": 1, "C#C": 2, "O=C=C=C=O": 2, "O": 2, "C=O": 2, "N": 3, "C": 12, "[CH3]": 6, "[O][O]": 2}
 # SMILES, guess in angstrom, whether it is linear, unpaired electrons if there are any.
 MOLECULES = [
     ("N#N", "N 0 0 0; N 0 0 1.1", True),
@@ -52,11 +56,12 @@ def hartree_fock(mol):
     return scf.UHF(mol) if mol.spin else scf.RHF(mol)
 
 
-def thermochemistry(field, blocks):
+def thermochemistry(field, blocks, symmetry):
     """Enthalpy and Gibbs energy without the electronic energy."""
     modes = thermo.harmonic_analysis(field.mol, blocks)
     found = thermo.thermo(field, modes["freq_au"], TEMPERATURE, PRESSURE)
-    return tuple(float(found[name][0] - field.e_tot) for name in ("H_tot", "G_tot"))
+    enthalpy, gibbs = (float(found[name][0] - field.e_tot) for name in ("H_tot", "G_tot"))
+    return enthalpy, gibbs + BOLTZMANN * TEMPERATURE * float(np.log(symmetry / found["sym_number"][0]))
 
 
 def main():
@@ -67,8 +72,8 @@ def main():
         field.conv_tol = 1e-11
         mol = optimize(field, convergence_gmax=1e-6, convergence_grms=1e-6)
         field, blocks, matrix = hessian(mol)
-        enthalpy, gibbs = thermochemistry(field, blocks)
-        masses = mol.atom_mass_list(isotope_avg=False)
+        enthalpy, gibbs = thermochemistry(field, blocks, SYMMETRY[smiles])
+        masses = mol.atom_mass_list(isotope_avg=True)
         weights = np.sqrt(np.repeat(masses, 3) * DALTON)
         curvatures = np.linalg.eigvalsh(matrix / np.outer(weights, weights))
         count = 3 * mol.natm - (5 if is_linear else 6)
