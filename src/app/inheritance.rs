@@ -67,6 +67,11 @@ impl InheritedMolecules {
         molecules.map(String::as_str).collect()
     }
 
+    /// Molecules that failed, and that the run does not compute.
+    pub fn quarantined(&self) -> BTreeSet<&str> {
+        self.quarantined.iter().map(String::as_str).collect()
+    }
+
     /// The fact for the journal.
     pub fn fact(&self) -> Fact {
         Fact::Inherited {

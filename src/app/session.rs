@@ -428,10 +428,14 @@ fn draw(
     let known = inherited
         .map(InheritedMolecules::molecules)
         .unwrap_or_default();
+    let failed = inherited
+        .map(InheritedMolecules::quarantined)
+        .unwrap_or_default();
     let seed = stream(run.loaded.campaign.seed, "draw", 0);
     let asked: usize = run.plan.draws().filter_map(|(_, count)| count).sum();
     let mut drawn = source.draw(seed, asked + RESERVE, &|smiles| !known.contains(smiles));
-    if drawn.len() < asked {
+    // Of a pool that an earlier run has computed, there may be few left.
+    if drawn.len() < asked && known.is_empty() {
         let message = format!(
             "the source has only {} molecules of the search space, but {asked} are to be drawn",
             drawn.len()
@@ -444,8 +448,12 @@ fn draw(
     let mut stages = BTreeMap::new();
     for (stage, count) in run.plan.draws() {
         let molecules = match count {
-            Some(count) => drawn.drain(..count).collect(),
-            None => source.all(),
+            Some(count) => drawn.drain(..count.min(drawn.len())).collect(),
+            None => {
+                let all = source.all().into_iter();
+                all.filter(|smiles| !failed.contains(smiles.as_str()))
+                    .collect()
+            }
         };
         stages.insert(stage.to_owned(), molecules);
     }
