@@ -6,6 +6,7 @@ use moldflow::config::campaign::{
     Campaign, LoadedCampaign, MethodKind, Molecules, Overrides, Scalar, Schedule, load,
 };
 use moldflow::config::diagnostic::Diagnostics;
+use moldflow::design::{GenerateEngine, TrainEngine};
 use proptest::prelude::*;
 
 fn path(name: &str) -> PathBuf {
@@ -25,7 +26,9 @@ fn episodes(campaign: &Campaign) -> usize {
         .methods
         .values()
         .find_map(|method| match &method.kind {
-            MethodKind::Generate { settings } => Some(settings.episodes),
+            MethodKind::Generate {
+                engine: GenerateEngine::Moldqn { settings },
+            } => Some(settings.episodes),
             _ => None,
         });
     generate.unwrap()
@@ -305,7 +308,7 @@ proptest! {
         campaign.search_space.allowed_ring_sizes = rings;
         for method in campaign.methods.values_mut() {
             method.timeout = moldflow::config::duration::Duration::from_secs(timeout);
-            if let MethodKind::Train { settings } = &mut method.kind {
+            if let MethodKind::Train { engine: TrainEngine::GroupContribution { settings } } = &mut method.kind {
                 settings.tolerance = tolerance;
             }
         }

@@ -358,6 +358,27 @@ fn the_best_prediction_is_ranked_first() {
         ["c1ccccc1", "CCO", "C#N"]
     );
     assert_eq!(folder.screen(greedy(), 1).unwrap(), ["c1ccccc1"]);
+    // So many of each generator.
+    let file = |generator, name: &str, text: &str| {
+        fs::write(folder.path(name), text).unwrap();
+        CandidateFile {
+            path: folder.path(name),
+            generator,
+        }
+    };
+    let output = screen(&ScreenInput {
+        engine: greedy(),
+        model: folder.path("model"),
+        candidates: vec![
+            file(0, "first", "CCO\nC#N\n"),
+            file(1, "second", "c1ccccc1\nCCO\nCCCC\n"),
+        ],
+        incumbent: None,
+        most: 1,
+    });
+    let ranked = output.unwrap().ranked.into_iter();
+    let ranked: Vec<_> = ranked.map(|c| (c.smiles, c.generator)).collect();
+    assert_eq!(ranked, [("c1ccccc1".to_owned(), 1), ("CCO".to_owned(), 0)]);
 }
 
 #[test]

@@ -20,9 +20,9 @@ search_space: {source: qm9, elements: [C], max_heavy_atoms: 9}
 site: local
 methods:
   a: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 2m}
-  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
-  walk: {kind: generate, topic: ml, partition: ml, timeout: 5m}
-  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+  fit: {kind: train, engine: group_contribution, topic: ml, partition: ml, timeout: 5m}
+  walk: {kind: generate, engine: moldqn, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, engine: greedy, topic: ml, partition: ml, timeout: 5m}
 "#;
 
 /// Two methods that begin with the geometry of a third one.
@@ -71,6 +71,19 @@ stages:
   compute: {after: second, loop: consumer, molecules: queue, parallel: 1}
 stop: {evaluations: 10}
 "#;
+    let shares = two_screens
+        .replace(
+            "generate: {method: walk,",
+            "generate: {method: walk, share: 0.7,",
+        )
+        .replace(
+            "  second: {method: rank, after: other, loop: generator, select: 3}\n",
+            "",
+        )
+        .replace(
+            "  compute: {after: second, loop: consumer, molecules: queue, parallel: 1}\n",
+            "",
+        );
     let difference = "objective: {maximize: objective}\nproperties:\n  \
                       objective: {value: b.energy - c.energy + atomization(a), unit: eV}\n  \
                       cheap: {value: a.energy}\n";
@@ -98,6 +111,7 @@ stop: {evaluations: 10}
         (several, METHODS, MORE_METHODS, LOOPS),
         (several, METHODS, MORE_METHODS, &two_levels),
         (several, &levels, MORE_METHODS, &two_levels),
+        (short, METHODS, "", &shares),
     ]
     .map(|(objective, methods, more, stages)| {
         // A method that is not used is a fault.
@@ -399,6 +413,7 @@ impl World<'_> {
                 };
                 let ranked = (0..6)
                     .map(|i| RankedCandidate {
+                        generator: i as usize % 2,
                         smiles: pick(i),
                         prediction: Prediction {
                             mean: i as f64,
@@ -411,7 +426,6 @@ impl World<'_> {
                             };
                             engine.plan().targets(trained(engine.plan())).len() - 1
                         ],
-                        generator: 0,
                     })
                     .collect();
                 Outcome::Screened { ranked }

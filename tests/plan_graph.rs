@@ -62,6 +62,7 @@ fn every_stage_plays_its_part() {
             StageKind::Generate {
                 method: "propose".into(),
                 model: 1,
+                share: None,
             },
             StageKind::Screen {
                 method: "rank".into(),

@@ -12,9 +12,9 @@ objective: atomization_energy
 search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 9, allowed_ring_sizes: [6]}
 methods:
   energy: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m}
-  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
-  propose: {kind: generate, topic: ml, partition: ml, timeout: 5m}
-  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+  fit: {kind: train, engine: group_contribution, topic: ml, partition: ml, timeout: 5m}
+  propose: {kind: generate, engine: moldqn, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, engine: greedy, topic: ml, partition: ml, timeout: 5m}
 stages:
   initial: {molecules: {random: 1}}
   train: {method: fit, after: initial, loop: generator}

@@ -1,5 +1,7 @@
 //! Keywords of the JSON Schemas that are derived here.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value as Json;
 
 use super::duration;
@@ -13,21 +15,20 @@ pub fn choices_of(schema: &Json) -> Option<&Vec<Json>> {
 
 /// Returns the key that distinguishes the variants of an enum, if there is one.
 ///
-/// If an enum stands in a variant of another, the key of the outer enum comes first.
+/// If an enum stands in a variant of another, the key of the outer enum comes first: it has fewer
+/// words.
 pub fn tag_of<'a>(choices: &[&'a Json]) -> Option<&'a str> {
     let (first, others) = choices.split_first()?;
     let properties = first.get("properties")?.as_object()?;
     let word = |choice: &'a Json, name: &str| choice["properties"][name]["const"].as_str();
-    let told = |name: &&String| {
-        let (own, words) = (
-            word(first, name),
-            others.iter().map(|choice| word(choice, name)),
-        );
-        own.is_some()
-            && words.clone().all(|word| word.is_some())
-            && (others.is_empty() || words.into_iter().any(|word| word != own))
+    let words = |name: &str| -> Option<BTreeSet<&str>> {
+        choices.iter().map(|choice| word(choice, name)).collect()
     };
-    properties.keys().find(told).map(String::as_str)
+    let counted = properties.keys().filter_map(|name| {
+        let count = words(name)?.len();
+        (others.is_empty() || count > 1).then_some((count, name))
+    });
+    counted.min().map(|(_, name)| name.as_str())
 }
 
 /// Returns true if these variants belong to an enum inside one variant of another enum: they share

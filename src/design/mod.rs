@@ -143,7 +143,7 @@ pub struct ScreenInput {
     pub targets: usize,
     /// Rules that candidates keep; others are dropped.
     pub rules: StructureRules,
-    /// Number of candidates that are returned at most.
+    /// Number of candidates of each generator that are returned at most.
     pub most: usize,
 }
 

@@ -146,7 +146,12 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     });
     let candidates: Vec<RankedCandidate> = predicted.collect();
     let mut ranked = ranked(candidates, input)?;
-    ranked.truncate(input.most);
+    let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
+    ranked.retain(|candidate| {
+        let count = kept.entry(candidate.generator).or_default();
+        *count += 1;
+        *count <= input.most
+    });
     Ok(ScreenOutput { ranked })
 }
 

@@ -71,10 +71,10 @@ objective: atomization_energy
 search_space: {source: qm9, elements: [C, N, O, F], max_heavy_atoms: 5}
 methods:
   energy: {kind: simulate, engine: gfn2//mmff94, topic: simulator, partition: qc, timeout: 5m, retries: 1}
-  fit: {kind: train, topic: ml, partition: ml, timeout: 5m}
+  fit: {kind: train, engine: group_contribution, topic: ml, partition: ml, timeout: 5m}
   propose:
-    {kind: generate, settings: {episodes: 2, steps: 6, hidden: [16], fingerprint_bits: 64, batch_size: 4}, topic: ml, partition: ml, timeout: 5m}
-  rank: {kind: screen, topic: ml, partition: ml, timeout: 5m}
+    {kind: generate, engine: moldqn, settings: {episodes: 2, steps: 6, hidden: [16], fingerprint_bits: 64, batch_size: 4}, topic: ml, partition: ml, timeout: 5m}
+  rank: {kind: screen, engine: greedy, topic: ml, partition: ml, timeout: 5m}
 stages:
   initial: {compute: atomization_energy, molecules: {random: 3}}
   train: {method: fit, after: initial, loop: generator}

@@ -1,5 +1,7 @@
 //! Stages that rank proposed molecules and queue the best.
 
+use std::collections::HashSet;
+
 use super::Turn;
 use super::shares::GeneratorShares;
 use crate::config::campaign::Schedule;
@@ -163,8 +165,11 @@ impl Engine {
                 select.min(self.evaluations_left().saturating_sub(queued))
             }
         };
+        let mut distinct = HashSet::new();
         let is_new = |candidate: &RankedCandidate| {
-            candidate.prediction.mean.is_finite() && !self.known.contains_key(&candidate.smiles)
+            candidate.prediction.mean.is_finite()
+                && !self.known.contains_key(&candidate.smiles)
+                && distinct.insert(candidate.smiles.clone())
         };
         let mut new: Vec<RankedCandidate> = ranked.into_iter().filter(is_new).collect();
         match self.stages[place].screen_mut() {
