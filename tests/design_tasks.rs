@@ -374,6 +374,10 @@ fn the_best_prediction_is_ranked_first() {
             file(1, "second", "c1ccccc1\nCCO\nCCCC\n"),
         ],
         incumbent: None,
+        front: vec![],
+        reference: vec![],
+        targets: 1,
+        rules: rules(),
         most: 1,
     });
     let ranked = output.unwrap().ranked.into_iter();

@@ -111,10 +111,10 @@ stop: {evaluations: 10}
         (difference, &no_loops, MORE_METHODS, list),
         (difference, METHODS, MORE_METHODS, &fidelities),
         (short, METHODS, "", two_screens),
-        (short, METHODS, "", &shares),
         (several, METHODS, MORE_METHODS, LOOPS),
         (several, METHODS, MORE_METHODS, &two_levels),
         (several, &levels, MORE_METHODS, &two_levels),
+        (short, METHODS, "", &shares),
     ]
     .map(|(objective, methods, more, stages)| {
         // A method that is not used is a fault.

@@ -27,6 +27,9 @@ fn upgrade_method(entries: &mut Vec<(Key, TreeNode)>) {
     let Value::Text(word) = &kind.1.value else {
         return;
     };
+    if entries.iter().any(|(key, _)| key.name == "engine") {
+        return;
+    }
     let (setting, default) = match word.as_str() {
         "train" => ("model", "group_contribution"),
         "generate" => ("agent", "moldqn"),

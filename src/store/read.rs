@@ -285,7 +285,10 @@ impl Store {
         };
         Ok(Summary {
             front: self.front(&run.objectives).await?,
-            hypervolume: self.hypervolume().await?,
+            hypervolume: match run.only_objective() {
+                Some(_) => None,
+                None => self.hypervolume().await?,
+            },
             run,
             stopped_by,
             counts: self.counts().await?,
