@@ -1,7 +1,10 @@
 //! Functions in Python of a campaign: loaded once before a run begins, so that a misspelt name or a
 //! missing package costs no molecule.
 
-use std::path::Path;
+use std::fs::{self, DirBuilder};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::interpreters::Interpreters;
@@ -55,29 +58,46 @@ fn faults(method: &PlannedMethod) -> Vec<(&'static str, CallError)> {
     let env = inherited.pairs().iter().cloned();
     let env = env.chain(method.environment.variables()).collect();
     let interpreters = Interpreters::with_environment(env);
-    let scratch = std::env::temp_dir().join(format!("moldflow-load-{}", std::process::id()));
-    let in_folder = |folder: &Path| {
-        let mut faults = Vec::new();
-        let made = std::fs::create_dir_all(folder).and_then(|()| interpreters.begin(folder));
-        if let Err(source) = made {
-            let interpreter = function.interpreter.clone();
-            faults.push((
-                "interpreter",
-                CallError::Start {
-                    interpreter,
-                    source,
-                },
-            ));
-            return faults;
-        }
-        for (key, call) in method.kind.calls() {
-            let loaded = interpreters.load(function, call, LONGEST_IMPORT);
-            faults.extend(loaded.err().map(|error| (key, error)));
-        }
-        faults
+    let unmade = |source| {
+        let interpreter = function.interpreter.clone();
+        vec![(
+            "interpreter",
+            CallError::Start {
+                interpreter,
+                source,
+            },
+        )]
     };
-    let faults = in_folder(&scratch);
+    let folder = match new_folder() {
+        Ok(folder) => folder,
+        Err(error) => return unmade(error),
+    };
+    let faults = match interpreters.begin(&folder) {
+        Err(error) => unmade(error),
+        Ok(()) => {
+            let loaded = method.kind.calls().into_iter().map(|(key, call)| {
+                let loaded = interpreters.load(function, call, LONGEST_IMPORT);
+                loaded.err().map(|error| (key, error))
+            });
+            loaded.flatten().collect()
+        }
+    };
     drop(interpreters);
-    let _ = std::fs::remove_dir_all(scratch);
+    let _ = fs::remove_dir_all(folder);
     faults
+}
+
+/// Makes a folder for this process alone, in which modules are loaded.
+fn new_folder() -> io::Result<PathBuf> {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    let mut number = 0;
+    loop {
+        let name = format!("moldflow-load-{}-{number}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        match builder.create(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists && number < 100 => number += 1,
+            made => return made.map(|()| folder),
+        }
+    }
 }
