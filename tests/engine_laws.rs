@@ -464,6 +464,8 @@ fn stop() -> impl Strategy<Value = Stop> {
         |(evaluations, target, stale_batches, barren_batches)| Stop {
             evaluations: Some(evaluations),
             wall_time: None,
+            core_hours: None,
+            node_hours: None,
             target,
             stale_batches,
             barren_batches,

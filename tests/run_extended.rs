@@ -77,7 +77,7 @@ fn a_run_that_would_end_again_at_once_says_so_and_stays_as_it_is() {
     for set in [
         "stop.evaluations=6",
         "stop.evaluations=4",
-        "stop.target=5",
+        "stop.target=-100000",
         "stop.wall_time=5h",
     ] {
         let refused = on(&run_dir, &["resume", "--set", set]).with_code(1);

@@ -3,8 +3,10 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 
 use moldflow::task::FailureKind;
 use support::runs::failures;
@@ -49,14 +51,26 @@ fn has_nitrogen(smiles: &str) -> bool {
     smiles.contains(['N', 'n'])
 }
 
+/// Rows of the molecules that were computed and that MMFF94 has parameters for.
+fn treated(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
+    let rows = rows(run_dir).into_iter();
+    let is_of_interest = |row: &BTreeMap<String, String>| {
+        row["failure"] != "unsupported" && row["status"] != "superseded"
+    };
+    rows.filter(is_of_interest).collect()
+}
+
 #[test]
 fn a_free_atom_that_fails_for_good_costs_the_molecules_that_need_it_and_resume_tries_again() {
     let campaign = with_atoms_that(NO_NITROGEN).with("random: 3", "random: 6");
     campaign.run("run", &[]).with_code(0);
     let run_dir = campaign.path("run");
-    let failed = failures(&journal(&run_dir));
-    assert_eq!(failed, [FailureKind::Exit; 20]);
-    let first = rows(&run_dir);
+    let exits = || {
+        let failed = failures(&journal(&run_dir)).into_iter();
+        failed.filter(|kind| *kind == FailureKind::Exit).count()
+    };
+    assert_eq!(exits(), 20);
+    let first = treated(&run_dir);
     for row in &first {
         let expected = if has_nitrogen(&row["smiles"]) {
             "failed"
@@ -83,13 +97,13 @@ fn a_free_atom_that_fails_for_good_costs_the_molecules_that_need_it_and_resume_t
     };
     let before = done();
     on(&run_dir, &["resume"]).with_code(0);
-    assert_eq!(failures(&journal(&run_dir)), [FailureKind::Exit; 40]);
+    assert_eq!(exits(), 40);
     assert_eq!(done(), before);
-    assert_eq!(rows(&run_dir).len(), first.len());
+    assert_eq!(treated(&run_dir).len(), first.len());
 
     fs::write(campaign.path("repaired"), "").unwrap();
     on(&run_dir, &["resume"]).with_code(0);
-    let repaired = rows(&run_dir);
+    let repaired = treated(&run_dir);
     assert!(
         repaired.iter().all(|row| row["status"] == "evaluated"),
         "{repaired:?}"

@@ -4,6 +4,7 @@
 pub mod allocation;
 pub mod audit;
 pub mod cache;
+pub mod changed_campaign;
 pub mod core_hours;
 pub mod doctor;
 pub mod error;
@@ -23,6 +24,7 @@ pub mod remote_hosts;
 pub mod report_page;
 pub mod requirements;
 pub mod run_dir;
+pub mod run_store;
 pub mod session;
 pub mod settings_changes;
 pub mod signals;

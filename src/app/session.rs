@@ -5,11 +5,9 @@
 //! verified, and dependency jobs are settled only after the files of the run are written.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::hash::{BuildHasher, Hasher, RandomState};
-use std::os::unix::fs::MetadataExt;
+use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -22,9 +20,10 @@ use super::job_chain::{self, CurrentJob};
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
+use super::run_store::{open_store, start_log};
 use super::settings_changes::{self, SettingsChanges};
-use super::{audit, cache, functions, report_page, requirements, run_dir, signals};
-use crate::config::campaign::{Campaign, LoadedCampaign};
+use super::{audit, cache, changed_campaign, functions, report_page, requirements, run_dir, signals};
+use crate::config::campaign::LoadedCampaign;
 use crate::config::site;
 use crate::config::site::Submit;
 use crate::config::source::{self, Source};
@@ -33,10 +32,9 @@ use crate::driver::{
 };
 use crate::engine::{Engine, stream};
 use crate::exec::{Scratch, Secrets};
-use crate::plan::{Direction, Objective, Plan};
+use crate::plan::Plan;
 use crate::report;
-use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
-use crate::task::StoppedBy;
+use crate::store::Store;
 
 /// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
 /// generator.
@@ -105,8 +103,8 @@ impl LockedRun {
         let dir = run_dir::existing(dir)?;
         run_dir::refuse_first_version(&dir).await?;
         let lock = run_dir::lock(&dir)?;
-        run_dir::settle_campaign(&dir).await?;
-        run_dir::refuse_params(&dir, set)?;
+        changed_campaign::settle_campaign(&dir).await?;
+        changed_campaign::refuse_params(&dir, set)?;
         let loaded = run_dir::load_with(&dir, set, notify).await?;
         let (loaded, plan) = requirements::programs(loaded)?;
         functions::load(&loaded, &plan)?;
@@ -280,10 +278,10 @@ impl PreparedRun {
         };
         let mut monitor = RunMonitor { observer, job };
         if let Some(text) = &run.changed_campaign {
-            run_dir::write_new_campaign(&run.dir, text)?;
+            changed_campaign::write_new_campaign(&run.dir, text)?;
         }
         driver.begin(drawn).await?;
-        run_dir::settle_campaign(&run.dir).await?;
+        changed_campaign::settle_campaign(&run.dir).await?;
         let (ending, store) = driver.work(interrupts, &mut monitor).await?;
         monitor.observer.finish();
         Ok(FinishedRun {
@@ -354,7 +352,7 @@ async fn driver(
     let plan = settings.initial.applied_to(plan);
     let (engine, program) = (Engine::new(plan), TaskRun { executable });
     let mut driver = Driver::new(engine, store, context, received, program).await?;
-    refuse_without_effect(run, settings, &driver)?;
+    settings.refuse_without_effect(dir, run.changed_campaign.is_some(), &driver)?;
     driver.change(settings.change.clone());
     let variables = host_environment().variables;
     let given = loaded.site.partitions.values();
@@ -367,46 +365,6 @@ async fn driver(
         Some(cache) => driver.with_cache(cache),
         None => driver,
     })
-}
-
-/// Refuses changes of a run that has ended and would end again at once.
-fn refuse_without_effect(
-    run: &LockedRun,
-    settings: &SettingsChanges,
-    driver: &Driver<TaskRun>,
-) -> Result<(), CommandError> {
-    let Some(ended) = driver.stopped_by() else {
-        return Ok(());
-    };
-    let again = match (&settings.change, &run.changed_campaign) {
-        (Some(change), _) => driver.would_end(change),
-        // The values are those that the run has.
-        (None, Some(_)) => Some(ended),
-        (None, None) => None,
-    };
-    let Some(again) = again else {
-        return Ok(());
-    };
-    let progress = driver.progress();
-    let message = format!(
-        "the run in `{}` has ended ({}), and with these settings it would end again at once ({}): \
-         nothing was changed",
-        run.dir.display(),
-        ended.sentence(),
-        again.sentence()
-    );
-    let hint = match again {
-        StoppedBy::Evaluations => format!(
-            "give `stop.evaluations` a higher number: the run has {} evaluations, those of stages \
-             outside of the loops included",
-            progress.evaluations
-        ),
-        StoppedBy::Completed => "all molecules are computed: start a new run for more, with \
-                                 `moldflow run NEW.yml --from RUN_DIR`"
-            .to_owned(),
-        again => format!("change the condition that ends it: `stop.{}`", again.word()),
-    };
-    Err(CommandError::with_hint(message, hint))
 }
 
 /// Returns the source of molecules that was read when the campaign was checked, or else reads it.
@@ -463,65 +421,4 @@ fn draw(
         pool: run.plan.needs_pool().then(|| source.all()),
         inherited: inherited.map(InheritedMolecules::fact),
     })
-}
-
-/// Opens the database of the run; makes it if the run is new.
-async fn open_store(dir: &Path, campaign: &Campaign, plan: &Plan) -> Result<Store, CommandError> {
-    let info = RunInfo {
-        // Hash keys are random.
-        name: format!("{:016x}", RandomState::new().build_hasher().finish()),
-        campaign: campaign.name.clone(),
-        created: jiff::Timestamp::now().as_millisecond(),
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        objectives: objectives(plan),
-    };
-    let mut store = Store::create(dir, &info).await?;
-    let properties = plan.properties.values().map(|property| PropertyInfo {
-        name: property.name.clone(),
-        label: property.label.clone(),
-        unit: property.unit.name().to_owned(),
-    });
-    store
-        .keep_properties(&properties.collect::<Vec<_>>())
-        .await?;
-    let home = fs::metadata(dir)
-        .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
-    // By its number, not by its path: a run directory may be moved while its tasks run.
-    if store.settle(&home.ino().to_string(), &info.name).await? {
-        tracing::info!(
-            "this directory is a copy of the one that the run was in: its tasks get another name"
-        );
-    }
-    Ok(store)
-}
-
-/// The objectives of a plan, as the database of a run describes them.
-fn objectives(plan: &Plan) -> Vec<ObjectiveInfo> {
-    let info = |objective: &Objective| {
-        let property = &plan.properties[&objective.property];
-        ObjectiveInfo {
-            property: property.name.clone(),
-            label: property.label.clone(),
-            unit: property.unit.name().to_owned(),
-            highest: objective.direction == Direction::Maximize,
-        }
-    };
-    plan.objectives.iter().map(info).collect()
-}
-
-/// Writes what this process logs from now on to `runtime.log`.
-fn start_log(dir: &Path) -> Result<(), CommandError> {
-    let path = dir.join(run_dir::LOG);
-    let log = OpenOptions::new().create(true).append(true).open(&path);
-    let log =
-        log.map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(Mutex::new(log))
-        .with_ansi(false)
-        // They would be printed to a terminal that may be gone.
-        .log_internal_errors(false)
-        .with_target(false);
-    // A second call, in one process, keeps the first log.
-    let _ = tracing::subscriber::set_global_default(subscriber.finish());
-    Ok(())
 }

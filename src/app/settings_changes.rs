@@ -9,10 +9,10 @@ use serde_json::Value;
 use super::error::CommandError;
 use super::run_dir;
 use crate::config::campaign::{Budget, Campaign, Stop};
-use crate::driver::SettingsChange;
+use crate::driver::{Driver, SettingsChange, TaskRun};
 use crate::plan::Plan;
 use crate::store::{Store, StoredSettings};
-use crate::task::Fact;
+use crate::task::{Fact, StoppedBy};
 
 /// Changes to the settings of a run since its start, or since the last changes were accepted.
 pub struct SettingsChanges {
@@ -112,6 +112,53 @@ impl SettingsChanges {
             initial: InitialLimits::read(first).unwrap_or_else(|| InitialLimits::of(campaign)),
             change: (!changes.is_empty()).then(change),
         })
+    }
+}
+
+impl SettingsChanges {
+    /// Refuses changes of a run that has ended and would end again at once.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the run in `dir` would. `has_set`: values were set by `--set`.
+    pub fn refuse_without_effect(
+        &self,
+        dir: &Path,
+        has_set: bool,
+        driver: &Driver<TaskRun>,
+    ) -> Result<(), CommandError> {
+        let Some(ended) = driver.stopped_by() else {
+            return Ok(());
+        };
+        let again = match (&self.change, has_set) {
+            (Some(change), _) => driver.would_end(change),
+            // The values are those that the run has.
+            (None, true) => Some(ended),
+            (None, false) => None,
+        };
+        let Some(again) = again else {
+            return Ok(());
+        };
+        let progress = driver.progress();
+        let message = format!(
+            "the run in `{}` has ended ({}), and with these settings it would end again at once ({}): \
+         nothing was changed",
+            dir.display(),
+            ended.sentence(),
+            again.sentence()
+        );
+        let hint = match again {
+            StoppedBy::Evaluations => format!(
+                "give `stop.evaluations` a higher number: the run has {} evaluations, those of stages \
+             outside of the loops included",
+                progress.evaluations
+            ),
+            StoppedBy::Completed => "all molecules are computed: start a new run for more, with \
+                                 `moldflow run NEW.yml --from RUN_DIR`"
+                .to_owned(),
+            again => format!("change the condition that ends it: `stop.{}`", again.word()),
+        };
+        Err(CommandError::with_hint(message, hint))
     }
 }
 

@@ -145,11 +145,11 @@ fn new_methods<'p>(plan: &'p Plan, stage: &'p PlannedStage) -> Vec<&'p PlannedMe
 
 /// Place of the stage among whose molecules a stage chooses.
 fn chosen_from(stage: &PlannedStage) -> Option<usize> {
-    match &stage.kind {
-        StageKind::Compute { molecules, .. } => match molecules {
-            MoleculeSource::Best { of, .. } | MoleculeSource::Share { of, .. } => Some(*of),
-            _ => None,
-        },
+    let StageKind::Compute { molecules, .. } = &stage.kind else {
+        return None;
+    };
+    match molecules {
+        MoleculeSource::Best { of, .. } | MoleculeSource::Share { of, .. } => Some(*of),
         _ => None,
     }
 }

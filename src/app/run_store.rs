@@ -1,0 +1,83 @@
+//! Database and log of a run directory, opened when a process begins to work on it.
+
+use std::fs::{self, OpenOptions};
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+use std::sync::Mutex;
+
+use super::error::CommandError;
+use super::run_dir;
+use crate::config::campaign::Campaign;
+use crate::plan::{Direction, Plan};
+use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
+
+/// Opens the database of the run; makes it if the run is new.
+///
+/// # Errors
+///
+/// Fails if the database or the directory cannot be read or written.
+pub async fn open_store(
+    dir: &Path,
+    campaign: &Campaign,
+    plan: &Plan,
+) -> Result<Store, CommandError> {
+    let info = RunInfo {
+        // Hash keys are random.
+        name: format!("{:016x}", RandomState::new().build_hasher().finish()),
+        campaign: campaign.name.clone(),
+        created: jiff::Timestamp::now().as_millisecond(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        objective: objective_info(plan),
+    };
+    let mut store = Store::create(dir, &info).await?;
+    let properties = plan.properties.values().map(|property| PropertyInfo {
+        name: property.name.clone(),
+        label: property.label.clone(),
+        unit: property.unit.name().to_owned(),
+    });
+    store
+        .keep_properties(&properties.collect::<Vec<_>>())
+        .await?;
+    let home = fs::metadata(dir)
+        .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
+    // By its number, not by its path: a run directory may be moved while its tasks run.
+    if store.settle(&home.ino().to_string(), &info.name).await? {
+        tracing::info!(
+            "this directory is a copy of the one that the run was in: its tasks get another name"
+        );
+    }
+    Ok(store)
+}
+
+/// The objective of a plan, as the database of a run describes it.
+fn objective_info(plan: &Plan) -> ObjectiveInfo {
+    let property = plan.objective_property();
+    ObjectiveInfo {
+        property: property.name.clone(),
+        label: property.label.clone(),
+        unit: property.unit.name().to_owned(),
+        highest: plan.objective.direction == Direction::Maximize,
+    }
+}
+
+/// Writes what this process logs from now on to `runtime.log`.
+///
+/// # Errors
+///
+/// Fails if the file cannot be opened.
+pub fn start_log(dir: &Path) -> Result<(), CommandError> {
+    let path = dir.join(run_dir::LOG);
+    let log = OpenOptions::new().create(true).append(true).open(&path);
+    let log =
+        log.map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
+    let subscriber = tracing_subscriber::fmt()
+        .with_writer(Mutex::new(log))
+        .with_ansi(false)
+        // They would be printed to a terminal that may be gone.
+        .log_internal_errors(false)
+        .with_target(false);
+    // A second call, in one process, keeps the first log.
+    let _ = tracing::subscriber::set_global_default(subscriber.finish());
+    Ok(())
+}
