@@ -16,7 +16,11 @@ fn molecules_have_the_patterns_that_rdkit_finds() {
         let (pattern, has) = row[1..].split_once("\",").unwrap();
         let smarts = Smarts::parse(pattern).unwrap();
         for (molecule, has) in molecules.iter().zip(has.split(',')) {
-            assert_eq!(smarts.matches(molecule), has == "1", "{pattern} {molecule:?}");
+            assert_eq!(
+                smarts.matches(molecule),
+                has == "1",
+                "{pattern} {molecule:?}"
+            );
             compared += 1;
         }
     }
@@ -27,6 +31,9 @@ fn molecules_have_the_patterns_that_rdkit_finds() {
 fn what_is_no_pattern_is_refused() {
     for text in ["", " ", "[OX2H", "C)", "[!]", "C name", "c1ccccc"] {
         let refused = Smarts::parse(text);
-        assert!(matches!(refused, Err(ChemError::Pattern { .. })), "{text}: {refused:?}");
+        assert!(
+            matches!(refused, Err(ChemError::Pattern { .. })),
+            "{text}: {refused:?}"
+        );
     }
 }

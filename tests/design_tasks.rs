@@ -544,7 +544,10 @@ fn the_prediction_of_a_level_is_that_of_the_one_below_and_the_predicted_differen
         let (below, added) = (cheap[place][0], difference[place][0]);
         assert_eq!(levels[1], below);
         assert_eq!(levels[0].mean, added.mean + below.mean);
-        assert_eq!(levels[0].std, (added.std.powi(2) + below.std.powi(2)).sqrt());
+        assert_eq!(
+            levels[0].std,
+            (added.std.powi(2) + below.std.powi(2)).sqrt()
+        );
     }
 }
 

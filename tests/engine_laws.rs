@@ -94,7 +94,10 @@ stop: {evaluations: 10}
                    second: {value: b.energy}\n  third: {value: relax.energy}\n  \
                    cheap: {value: a.energy, unit: eV}\n  cheaper: {value: relax.energy}\n";
     // The objective is learnt as the difference from a cheaper property.
-    let levels = METHODS.replace("kind: train,", "kind: train, properties: [cheap, objective],");
+    let levels = METHODS.replace(
+        "kind: train,",
+        "kind: train, properties: [cheap, objective],",
+    );
     let two_levels = fidelities.replace("compute: cheap,", "compute: [cheap, cheaper],");
     [
         (short, METHODS, "", LOOPS),

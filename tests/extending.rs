@@ -6,8 +6,8 @@ use moldflow::design::surrogate::{
     Fit, LabelledMolecule, Surrogate, SurrogateSettings, TrainedModel,
 };
 use moldflow::design::{
-    Acquisition, DesignError, Generator, GeneratorSettings, Observation, SearchContext, TrainInput, TrainTarget,
-    rank, train,
+    Acquisition, DesignError, Generator, GeneratorSettings, Observation, SearchContext, TrainInput,
+    TrainTarget, rank, train,
 };
 use moldflow::learn::regression::Prediction;
 use moldflow::task::{Metrics, RankedCandidate};

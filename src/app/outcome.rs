@@ -38,7 +38,11 @@ impl RunOutcome {
         next: Option<String>,
     ) -> Result<Self, CommandError> {
         let summary = store.summary().await?;
-        let best = match summary.run.only_objective().map(|objective| objective.highest) {
+        let best = match summary
+            .run
+            .only_objective()
+            .map(|objective| objective.highest)
+        {
             Some(highest) => store.best(BEST, highest).await?,
             None => summary.front.clone(),
         };

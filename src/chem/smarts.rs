@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::molecule::{Molecule, read_smiles};
 use super::ChemError;
+use super::molecule::{Molecule, read_smiles};
 
 /// A SMARTS pattern. Two are equal if their texts are.
 #[derive(Clone, Serialize, Deserialize)]

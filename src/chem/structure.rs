@@ -167,7 +167,10 @@ mod tests {
             // 4-aminophenol, C6H7NO: 109.128 g/mol.
             most_mass: Some(109.2),
             require: vec![Smarts::parse("[OX2H]").unwrap()],
-            forbid: vec![Smarts::parse("[NX3;H2]").unwrap(), Smarts::parse("C#C").unwrap()],
+            forbid: vec![
+                Smarts::parse("[NX3;H2]").unwrap(),
+                Smarts::parse("C#C").unwrap(),
+            ],
         };
         let broken = |smiles| {
             let violation = rules.violation(&Molecule::parse(smiles).unwrap());

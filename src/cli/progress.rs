@@ -142,7 +142,8 @@ impl LineDisplay {
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
-                let changed = last.phase != progress.phase || last.incumbent != progress.incumbent
+                let changed = last.phase != progress.phase
+                    || last.incumbent != progress.incumbent
                     || last.hypervolume != progress.hypervolume;
                 changed || (last != progress && at.elapsed() >= LINE_EVERY)
             }

@@ -122,7 +122,10 @@ impl Engine {
         let feasible = (0..molecules.len()).filter(|place| molecules[*place].is_feasible);
         let mut feasible: Vec<usize> = feasible.collect();
         feasible.sort_by_key(|place| (molecules[*place].task, &molecules[*place].smiles));
-        let costs: Vec<Vec<f64>> = feasible.iter().map(|p| self.costs(&molecules[*p])).collect();
+        let costs: Vec<Vec<f64>> = feasible
+            .iter()
+            .map(|p| self.costs(&molecules[*p]))
+            .collect();
         let costs: Vec<&[f64]> = costs.iter().map(Vec::as_slice).collect();
         for (rank, index) in ranked(&costs).into_iter().enumerate() {
             scores[feasible[index]] = rank as f64;
@@ -149,11 +152,11 @@ impl Engine {
 
     fn record_hypervolume(&self, batch: u32, rank: u32, step: &mut EngineStep) {
         step.records
-            .extend(self.front.hypervolume.map(|value| Record::Hypervolume {
-                batch,
-                rank,
-                value,
-            }));
+            .extend(
+                self.front
+                    .hypervolume
+                    .map(|value| Record::Hypervolume { batch, rank, value }),
+            );
     }
 
     /// Sets the reference point when the loops begin, unless the campaign gives it: the worst value

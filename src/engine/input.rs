@@ -303,7 +303,10 @@ impl Engine {
     /// go to the task submitted first. Costs are those of the first objective.
     fn best(&self, count: usize) -> Vec<Observation> {
         let direction = self.plan.objectives[0].direction;
-        let known = self.evaluated.iter().zip(self.scores(self.round.evaluated()));
+        let known = self
+            .evaluated
+            .iter()
+            .zip(self.scores(self.round.evaluated()));
         let mut known: Vec<_> = known.collect();
         known.sort_by(|(first, a), (second, b)| {
             a.total_cmp(b).then_with(|| first.task.cmp(&second.task))
@@ -331,7 +334,9 @@ impl Engine {
         let learnt = memory.map_or(0, |(_, learnt)| *learnt);
         let targets = self.plan.targets(stage);
         let learn = |(place, target): (usize, &Target)| {
-            let costs = self.observations.costs(learnt..observations, targets, place);
+            let costs = self
+                .observations
+                .costs(learnt..observations, targets, place);
             let observations = costs.into_iter().map(|observed| Observation {
                 smiles: observed.smiles.to_owned(),
                 cost: observed.cost,

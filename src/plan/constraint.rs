@@ -9,8 +9,7 @@ use super::property::PlannedProperty;
 use crate::config::campaign::LoadedCampaign;
 use crate::config::diagnostic::{Diagnostic, Diagnostics};
 use crate::property::{
-    Condition, Dimension, Expression, ExpressionError, Leaf, NameTable, ParsedCondition,
-    QuantityOf,
+    Condition, Dimension, Expression, ExpressionError, Leaf, NameTable, ParsedCondition, QuantityOf,
 };
 
 /// A condition on properties and descriptors.

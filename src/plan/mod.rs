@@ -120,7 +120,10 @@ impl Plan {
     /// with; what they share is there once.
     pub fn recipe(&self, properties: &[String]) -> Vec<RecipeNode> {
         let mut recipe: Vec<RecipeNode> = Vec::new();
-        for node in properties.iter().flat_map(|name| &self.properties[name].recipe) {
+        for node in properties
+            .iter()
+            .flat_map(|name| &self.properties[name].recipe)
+        {
             if recipe.iter().all(|other| other.method != node.method) {
                 recipe.push(node.clone());
             }

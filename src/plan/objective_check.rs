@@ -27,7 +27,8 @@ pub(super) fn objectives(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics)
     }
     if let (Some(_), [_, _, ..]) = (campaign.stop.target, all) {
         let message = "`stop.target` is a value of one objective, and the campaign has several";
-        let hint = "remove it; `stop.stale_batches` ends the run when the hypervolume stops growing";
+        let hint =
+            "remove it; `stop.stale_batches` ends the run when the hypervolume stops growing";
         let place = loaded.place(&["stop", "target"]);
         diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
     }
@@ -125,10 +126,7 @@ pub(super) fn computed(
             format!("write `compute: {one}` in a stage"),
         ),
         all => (
-            format!(
-                "no stage computes all objectives: `{}`",
-                all.join("`, `")
-            ),
+            format!("no stage computes all objectives: `{}`", all.join("`, `")),
             format!("write `compute: [{}]` in a stage", all.join(", ")),
         ),
     };

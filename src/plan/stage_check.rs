@@ -320,7 +320,13 @@ impl StageCheck<'_> {
         }
     }
 
-    pub(super) fn in_loop(&mut self, name: &str, stage: &StageConfig, wanted: Option<Loop>, what: &str) {
+    pub(super) fn in_loop(
+        &mut self,
+        name: &str,
+        stage: &StageConfig,
+        wanted: Option<Loop>,
+        what: &str,
+    ) {
         if stage.in_loop == wanted {
             return;
         }

@@ -85,13 +85,17 @@ pub(super) fn check_levels(
         for (index, name) in properties.iter().enumerate() {
             let Some(property) = planned.get(name) else {
                 if !campaign.properties.contains_key(name) {
-                    let message = format!("the method `{method}` learns `{name}`, which is not one of `properties`");
+                    let message = format!(
+                        "the method `{method}` learns `{name}`, which is not one of `properties`"
+                    );
                     let known = campaign.properties.keys().map(String::as_str);
                     fault(index, message, hint_for(name, known));
                 }
                 continue;
             };
-            let before = index.checked_sub(1).and_then(|i| planned.get(&properties[i]));
+            let before = index
+                .checked_sub(1)
+                .and_then(|i| planned.get(&properties[i]));
             if properties[..index].contains(name) {
                 let message = format!("the method `{method}` learns `{name}` twice");
                 fault(index, message, Some("remove one of the two".to_owned()));

@@ -61,8 +61,14 @@ impl ExportColumns<'_> {
         let predictions = c.all_predictions();
         for (property, end) in &self.predicted {
             let prediction = predictions.get(*property);
-            add(&format!("prediction_mean{end}"), json!(prediction.map(|p| p[0])));
-            add(&format!("prediction_std{end}"), json!(prediction.map(|p| p[1])));
+            add(
+                &format!("prediction_mean{end}"),
+                json!(prediction.map(|p| p[0])),
+            );
+            add(
+                &format!("prediction_std{end}"),
+                json!(prediction.map(|p| p[1])),
+            );
         }
         for name in &self.quantities {
             add(name, quantities.get(name).cloned().unwrap_or_default());
@@ -119,9 +125,9 @@ pub fn export(
         .collect();
     let only = run.only_objective().map(|objective| &objective.property);
     let is_only = |name: &String| only == Some(name);
-    let named = properties.iter().filter(|property| {
-        is_only(&property.name) || predicted.contains(&property.name)
-    });
+    let named = properties
+        .iter()
+        .filter(|property| is_only(&property.name) || predicted.contains(&property.name));
     let ends = named.map(|property| {
         let end = match is_only(&property.name) {
             true => String::new(),

@@ -197,7 +197,12 @@ fn metrics(batches: &[BatchRow]) -> BTreeMap<(&str, &str), Vec<(f64, f64)>> {
     metrics
 }
 
-pub(super) fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> ChartLayer<'a> {
+pub(super) fn layer<'a>(
+    name: &'a str,
+    class: &'a str,
+    mark: Mark,
+    points: Vec<(f64, f64)>,
+) -> ChartLayer<'a> {
     ChartLayer {
         name: Some(name),
         class,

@@ -273,10 +273,7 @@ fn headings(objectives: &[ObjectiveInfo]) -> Vec<String> {
     headings
 }
 
-fn molecule(
-    (place, row): (usize, &CandidateRow),
-    objectives: &[ObjectiveInfo],
-) -> MoleculeEntry {
+fn molecule((place, row): (usize, &CandidateRow), objectives: &[ObjectiveInfo]) -> MoleculeEntry {
     let number = |value: Option<f64>, decimals| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
     };

@@ -50,8 +50,9 @@ fn queries(record: &Record, at: i64) -> Vec<Query<'_>> {
             feasible,
         } => {
             let values = values.iter();
-            let insert =
-                |(name, value): (_, &f64)| insert_value(*batch, *rank, String::as_str(name), *value);
+            let insert = |(name, value): (_, &f64)| {
+                insert_value(*batch, *rank, String::as_str(name), *value)
+            };
             let evaluated = evaluate_candidate(*objective, *feasible);
             let evaluated = evaluated.bind(batch).bind(rank);
             values.map(insert).chain([evaluated]).collect()
@@ -59,7 +60,10 @@ fn queries(record: &Record, at: i64) -> Vec<Query<'_>> {
         Record::Queued(candidate) => {
             let predictions = candidate.predictions.iter();
             let insert = predictions.map(|prediction| insert_prediction(candidate, prediction));
-            [insert_candidate(candidate)].into_iter().chain(insert).collect()
+            [insert_candidate(candidate)]
+                .into_iter()
+                .chain(insert)
+                .collect()
         }
         _ => {
             let query = task_query(record, at).or_else(|| candidate_query(record));
@@ -243,14 +247,12 @@ fn insert_prediction<'q>(
     candidate: &Candidate,
     (property, prediction): (&'q String, &Prediction),
 ) -> Query<'q> {
-    sqlx::query(
-        "INSERT INTO predictions (batch, rank, property, mean, std) VALUES (?, ?, ?, ?, ?)",
-    )
-    .bind(candidate.batch)
-    .bind(candidate.rank)
-    .bind(property)
-    .bind(prediction.mean)
-    .bind(prediction.std)
+    sqlx::query("INSERT INTO predictions (batch, rank, property, mean, std) VALUES (?, ?, ?, ?, ?)")
+        .bind(candidate.batch)
+        .bind(candidate.rank)
+        .bind(property)
+        .bind(prediction.mean)
+        .bind(prediction.std)
 }
 
 fn set_on_front(is_on_front: bool, batch: u32, rank: u32) -> Query<'static> {

@@ -5,7 +5,10 @@ use super::{ObjectiveInfo, Store, StoreError};
 
 impl Store {
     /// The Pareto front, the best of the first objective first; empty with one objective.
-    pub(super) async fn front(&mut self, objectives: &[ObjectiveInfo]) -> Result<Vec<CandidateRow>, StoreError> {
+    pub(super) async fn front(
+        &mut self,
+        objectives: &[ObjectiveInfo],
+    ) -> Result<Vec<CandidateRow>, StoreError> {
         let [first, _, ..] = objectives else {
             return Ok(Vec::new());
         };

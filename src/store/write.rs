@@ -122,12 +122,14 @@ impl Store {
                 .bind(objective.highest)
                 .execute(&mut *tx)
                 .await?;
-                sqlx::query("INSERT OR IGNORE INTO properties (name, label, unit) VALUES (?, ?, ?)")
-                    .bind(&objective.property)
-                    .bind(&objective.label)
-                    .bind(&objective.unit)
-                    .execute(&mut *tx)
-                    .await?;
+                sqlx::query(
+                    "INSERT OR IGNORE INTO properties (name, label, unit) VALUES (?, ?, ?)",
+                )
+                .bind(&objective.property)
+                .bind(&objective.label)
+                .bind(&objective.unit)
+                .execute(&mut *tx)
+                .await?;
             }
             tx.commit().await
         };

@@ -56,9 +56,7 @@ pub fn rank_by_hypervolume(
         places[candidate] = place;
     }
     let mut order: Vec<usize> = (0..candidates.len()).collect();
-    order.sort_by(|a, b| {
-        nan_last(added[*a], added[*b]).then_with(|| places[*a].cmp(&places[*b]))
-    });
+    order.sort_by(|a, b| nan_last(added[*a], added[*b]).then_with(|| places[*a].cmp(&places[*b])));
     let mut slots: Vec<Option<RankedCandidate>> = candidates.into_iter().map(Some).collect();
     Ok(order
         .into_iter()
