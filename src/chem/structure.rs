@@ -97,7 +97,7 @@ impl StructureRules {
             0 => Some(SpaceViolation::Nothing),
             size if size > self.max_heavy_atoms => Some(SpaceViolation::Size),
             _ if !self.allows_mass(molecule) => Some(SpaceViolation::Mass),
-            // What takes longest comes last.
+            // The slowest checks come last.
             _ => self.ring_or_pattern(molecule),
         }
     }

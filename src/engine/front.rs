@@ -182,7 +182,7 @@ impl Engine {
         self.record_hypervolume(batch, rank, step);
     }
 
-    /// What the search has reached: the cost of the incumbent, or the negative hypervolume.
+    /// Measure of success, lower is better: the cost of the incumbent, or the negative hypervolume.
     pub(super) fn merit(&self) -> Option<f64> {
         match self.plan.only_objective() {
             Some(objective) => {

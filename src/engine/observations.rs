@@ -22,7 +22,7 @@ pub(super) struct Observations {
 struct ObservedResult {
     task: TaskId,
     smiles: String,
-    /// Of the properties, each in its unit.
+    /// Values of the properties, each in its unit.
     values: Vec<Option<f64>>,
     /// Properties that were observed before.
     before: BTreeSet<usize>,

@@ -39,7 +39,7 @@ fn fronts(points: &[&[f64]]) -> Vec<Vec<usize>> {
             let mut rivals = rivals.iter().rev();
             rivals.any(|rival| dominates(points[*rival], points[index]))
         };
-        // What no point of a front dominates, none of a later front does.
+        // A point that no point of a front dominates is dominated by none of a later front.
         let place = fronts.partition_point(is_dominated);
         match fronts.get_mut(place) {
             Some(front) => front.push(index),

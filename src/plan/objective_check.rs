@@ -34,7 +34,7 @@ pub(super) fn objectives(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics)
     }
 }
 
-/// What is wrong with an objective that comes after `before`.
+/// Diagnostic of an objective that comes after `before`; none if it is sound.
 fn fault_of(
     loaded: &LoadedCampaign,
     objective: &DirectedObjective,

@@ -71,13 +71,6 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
         Some(objective) => store.best(BEST, objective.highest).await?,
         None => front.clone(),
     };
-    let objective = objectives.iter().map(|objective| {
-        let unit = match objective.unit.as_str() {
-            "" => String::new(),
-            unit => format!(", {unit}"),
-        };
-        format!("{} {}{unit}", objective.superlative(), objective.label)
-    });
     let progress = run.only_objective().filter(|_| !evaluated.is_empty());
     let progress = progress.map(|objective| figures::progress(&evaluated, objective));
     let foresight = objectives.iter().filter_map(|objective| {
@@ -91,7 +84,7 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
         why: why(context.state, stopped_by.as_deref()),
         written: timestamp(context.at),
         begun: timestamp(run.created),
-        objective: objective.collect::<Vec<_>>().join("; "),
+        objective: sought(objectives),
         constraints: &context.constraints,
         headings: headings(objectives),
         predicted: match objectives {
@@ -196,7 +189,7 @@ struct MoleculeEntry {
     place: usize,
     smiles: String,
     name: String,
-    /// Of each objective; in kcal/mol too where the unit is hartree.
+    /// Values of the objectives; in kcal/mol too where the unit is hartree.
     values: Vec<String>,
     batch: String,
     rank: i64,
@@ -259,6 +252,18 @@ fn why(state: RunState, stopped_by: Option<&str>) -> String {
             .map_or_else(|| word.to_owned(), |reason| reason.sentence().to_owned()),
         (RunState::Finished, None) => String::new(),
     }
+}
+
+/// The objectives in words: `lowest gap, eV`.
+fn sought(objectives: &[ObjectiveInfo]) -> String {
+    let objectives = objectives.iter().map(|objective| {
+        let unit = match objective.unit.as_str() {
+            "" => String::new(),
+            unit => format!(", {unit}"),
+        };
+        format!("{} {}{unit}", objective.superlative(), objective.label)
+    });
+    objectives.collect::<Vec<_>>().join("; ")
 }
 
 /// Headings of the columns of the objectives.

@@ -84,7 +84,7 @@ impl Engine {
             incumbent: self.incumbent.as_ref().and_then(|_| self.merit()),
             front: self.front.costs(),
             reference: self.front.reference().cloned().unwrap_or_default(),
-            // What is predicted to be infeasible may stand in front of all that is needed.
+            // Candidates that are predicted to be infeasible may stand in front of all others.
             most: match is_constrained {
                 true => usize::MAX,
                 false => self.known.len() + self.selected_in_a_round(),
