@@ -308,7 +308,7 @@ proptest! {
         campaign.search_space.allowed_ring_sizes = rings;
         for method in campaign.methods.values_mut() {
             method.timeout = moldflow::config::duration::Duration::from_secs(timeout);
-            if let MethodKind::Train { engine: TrainEngine::GroupContribution { settings } } = &mut method.kind {
+            if let MethodKind::Train { engine: TrainEngine::GroupContribution { settings }, .. } = &mut method.kind {
                 settings.tolerance = tolerance;
             }
         }

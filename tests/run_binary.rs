@@ -330,21 +330,21 @@ fn a_run_directory_holds_what_it_should_and_is_the_users_alone() {
         files_below(&run_dir.join("tasks")).is_empty(),
         "a success leaves no directory"
     );
-    // The agent and the statistics, as the last calls left them.
+    // The generator and the memory of the trainings, as the last calls left them.
     let journal = journal(&run_dir);
     let outcomes = journal.iter().rev().filter_map(|event| match &event.fact {
         Fact::Ended { outcome, .. } => Some(outcome),
         _ => None,
     });
-    let agent = outcomes.clone().find_map(|outcome| match outcome {
-        Outcome::Generated { agent, .. } => Some(agent),
+    let generator = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Generated { state, .. } => Some(state),
         _ => None,
     });
-    let statistics = outcomes.clone().find_map(|outcome| match outcome {
-        Outcome::Trained { statistics, .. } => statistics.as_ref(),
+    let memory = outcomes.clone().find_map(|outcome| match outcome {
+        Outcome::Trained { memory, .. } => Some(memory),
         _ => None,
     });
-    let kept = agent.into_iter().chain(statistics);
+    let kept = generator.into_iter().chain(memory);
     assert_eq!(
         names(&run_dir.join("state")),
         kept.map(|file| file.sha256.clone()).collect()

@@ -88,7 +88,10 @@ fn every_output_shows_the_front_of_the_feasible_molecules() {
         assert!(output.out.contains(smiles), "{smiles}: {}", output.out);
         assert!(text.contains(smiles), "{smiles}: {text}");
         let escaped = smiles.replace('=', "&#x3D;");
-        assert!(page.contains(&format!("<code>{escaped}</code>")), "{smiles}");
+        assert!(
+            page.contains(&format!("<code>{escaped}</code>")),
+            "{smiles}"
+        );
     }
     assert!(page.contains("Values of the two objectives, and the Pareto front"));
     assert!(page.contains("Hypervolume of the Pareto front"));

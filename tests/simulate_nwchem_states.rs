@@ -41,7 +41,7 @@ fn compute(smiles: &str, settings: &Value, geometry: &Value) -> Result<SimResult
     let request = request(smiles, &engine, geometry);
     let program = match engine.prepare(&request, None)? {
         PreparedSimulation::Program(program) => program,
-        PreparedSimulation::Done(result) => panic!("NWChem is not built in: {result:?}"),
+        other => panic!("NWChem is not built in: {other:?}"),
     };
     let dir = tempfile::tempdir().unwrap();
     for (name, content) in &program.files {

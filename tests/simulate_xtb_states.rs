@@ -159,7 +159,7 @@ fn recipes_at_relaxed_geometries_give_the_ionisation_energies_and_affinities_of_
         let smiles = molecule["smiles"].as_str().unwrap();
         let relaxed = compute(smiles, relaxation(0), &geometry(&molecule["relaxed"])).unwrap();
         let energy = |settings: Xtb| {
-            let found = compute(smiles, settings, &relaxed.geometry);
+            let found = compute(smiles, settings, relaxed.geometry.as_ref().unwrap());
             found.map(|result| {
                 (result.total_energy_hartree.unwrap() - relaxed.total_energy_hartree.unwrap()) * EV
             })

@@ -140,6 +140,7 @@ fn of_a_batch_all_is_committed_or_nothing() {
             simulations: vec![simulation],
             started: vec![],
             lookups: vec![],
+            settings: None,
         };
         let error = store
             .commit(&bad)

@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use super::error::CommandError;
 use super::run_dir;
 use crate::config::campaign::Campaign;
-use crate::plan::{Direction, Plan};
+use crate::plan::{Direction, Objective, Plan};
 use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
 
 /// Opens the database of the run; makes it if the run is new.
@@ -28,7 +28,7 @@ pub async fn open_store(
         campaign: campaign.name.clone(),
         created: jiff::Timestamp::now().as_millisecond(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        objective: objective_info(plan),
+        objectives: objectives(plan),
     };
     let mut store = Store::create(dir, &info).await?;
     let properties = plan.properties.values().map(|property| PropertyInfo {
@@ -50,15 +50,18 @@ pub async fn open_store(
     Ok(store)
 }
 
-/// The objective of a plan, as the database of a run describes it.
-fn objective_info(plan: &Plan) -> ObjectiveInfo {
-    let property = plan.objective_property();
-    ObjectiveInfo {
-        property: property.name.clone(),
-        label: property.label.clone(),
-        unit: property.unit.name().to_owned(),
-        highest: plan.objective.direction == Direction::Maximize,
-    }
+/// The objectives of a plan, as the database of a run describes them.
+fn objectives(plan: &Plan) -> Vec<ObjectiveInfo> {
+    let info = |objective: &Objective| {
+        let property = &plan.properties[&objective.property];
+        ObjectiveInfo {
+            property: property.name.clone(),
+            label: property.label.clone(),
+            unit: property.unit.name().to_owned(),
+            highest: objective.direction == Direction::Maximize,
+        }
+    };
+    plan.objectives.iter().map(info).collect()
 }
 
 /// Writes what this process logs from now on to `runtime.log`.

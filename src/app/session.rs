@@ -22,7 +22,9 @@ use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
 use super::run_store::{open_store, start_log};
 use super::settings_changes::{self, SettingsChanges};
-use super::{audit, cache, changed_campaign, functions, report_page, requirements, run_dir, signals};
+use super::{
+    audit, cache, changed_campaign, functions, report_page, requirements, run_dir, signals,
+};
 use crate::config::campaign::LoadedCampaign;
 use crate::config::site;
 use crate::config::site::Submit;
