@@ -12,7 +12,7 @@ use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
 use moldflow::config::campaign::{MethodKind, Overrides};
 use moldflow::design::surrogate::GroupContribution;
-use moldflow::design::{Observation, TrainEngine, TrainInput, TrainTarget, train};
+use moldflow::design::{GenerateEngine, Observation, TrainEngine, TrainInput, TrainTarget, train};
 use moldflow::engine::{Effect, Engine};
 use moldflow::forecast::{Assumptions, Machine, Supply, Table, Times, forecast};
 use moldflow::plan::{self, MoleculeSource, Plan, StageKind};
@@ -113,7 +113,10 @@ fn set_slots(plan: &mut Plan, slots: usize) -> usize {
         }
     }
     for method in plan.methods.values_mut() {
-        if let MethodKind::Generate { settings } = &mut method.kind {
+        if let MethodKind::Generate {
+            engine: GenerateEngine::Moldqn { settings },
+        } = &mut method.kind
+        {
             settings.episodes = (slots / 10).max(10);
         }
     }

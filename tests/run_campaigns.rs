@@ -209,6 +209,26 @@ fn the_search_with_nwchem_is_run() {
 }
 
 #[test]
+fn each_of_several_generators_has_a_share() {
+    let campaign = Campaign::shipped("several-generators.yml");
+    let small = [
+        "initial_count=4",
+        "search_size=12",
+        "max_heavy_atoms=4",
+        "methods.energy.settings.conformers=1",
+    ];
+    let arguments: Vec<&str> = small.iter().flat_map(|set| ["--set", set]).collect();
+    let run_dir = campaign.completed("run", &arguments);
+    let text = std::fs::read_to_string(run_dir.join("rl_records.jsonl")).expect("records");
+    let last = text.lines().last().expect("a batch");
+    let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
+    let shares = ["by_agent", "by_chance", "from_qm9"]
+        .map(|stage| last["metrics"][stage]["share"].as_f64().expect("a share"));
+    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{shares:?}");
+    assert!(shares.iter().all(|share| *share >= 0.05), "{shares:?}");
+}
+
+#[test]
 fn the_lowest_gap_is_searched() {
     let rows = searched("gap.yml", &[]);
     assert_searched(&rows, "gap_eV");
@@ -253,7 +273,6 @@ fn the_pool_of_redoxmers_is_read_and_its_campaign_is_run() {
     let more = [
         "search_space.max_heavy_atoms=9",
         "methods.neutral.settings.conformers=2",
-        "methods.propose.settings.episodes=1",
     ];
     let rows = searched("redoxmers.yml", &more);
     assert!(

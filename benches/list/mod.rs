@@ -179,12 +179,12 @@ fn context(dir: &Path, plan: &Plan) -> (ExecutionContext, UnboundedReceiver<Repo
     let (sender, reports) = mpsc::unbounded_channel();
     let geometry = Geometry::from_xyz("1\n\nC 0 0 0\n").expect("a geometry");
     let simulation = SimResult {
-        total_energy_hartree: -1.0,
+        total_energy_hartree: Some(-1.0),
         engine: "none".into(),
         version: "1".into(),
         level_of_theory: "none".into(),
         quantities: BTreeMap::new(),
-        geometry,
+        geometry: Some(geometry),
     };
     let outcome = Outcome::Simulated {
         quantities: BTreeMap::from([("energy".to_owned(), -1.0)]),
@@ -218,12 +218,12 @@ async fn run(dir: &Path, plan: Plan, molecules: usize, tenths: &mut Tenths) {
         campaign: "list".into(),
         created: 0,
         version: env!("CARGO_PKG_VERSION").into(),
-        objective: ObjectiveInfo {
+        objectives: vec![ObjectiveInfo {
             property: "binding".into(),
             label: "binding".into(),
             unit: "eV".into(),
             highest: false,
-        },
+        }],
     };
     let store = Store::create(dir, &info).await.expect("a database");
     let (context, reports) = context(dir, &plan);
@@ -236,6 +236,7 @@ async fn run(dir: &Path, plan: Plan, molecules: usize, tenths: &mut Tenths) {
     let drawn = InitialMolecules {
         stages: BTreeMap::from([("all".to_owned(), list)]),
         reserve: vec![],
+        pool: None,
         inherited: None,
     };
     let ended = driver
