@@ -1,8 +1,33 @@
 //! Registry of the engines of a kind of method: one line for each.
 
 /// Declares an enum of engines, tagged by their names in campaigns, whose settings implement a
-/// trait. The JSON Schema, `check`, `plan` and the documentation follow from it.
+/// trait. The JSON Schema, `check`, `plan` and the documentation follow from it. With `checked by`, a
+/// function collects the settings that are out of range, and the trait adds further faults.
 macro_rules! engines {
+    (
+        $(#[$meta:meta])*
+        pub enum $registry:ident: dyn $interface:ident, checked by $check:ident {
+            $($(#[$doc:meta])* $variant:ident($(#[$attribute:meta])* $settings:ty) = $name:literal,)+
+        }
+    ) => {
+        engines! {
+            $(#[$meta])*
+            pub enum $registry: dyn $interface {
+                $($(#[$doc])* $variant($(#[$attribute])* $settings) = $name,)+
+            }
+        }
+
+        impl $registry {
+            /// Settings that are out of range, or that contradict each other.
+            pub fn faults(&self) -> Vec<RangeFault> {
+                let mut faults = match self {
+                    $(Self::$variant { settings } => $check(settings),)+
+                };
+                faults.extend(self.implementation().faults());
+                faults
+            }
+        }
+    };
     (
         $(#[$meta:meta])*
         pub enum $registry:ident: dyn $interface:ident {
@@ -39,13 +64,11 @@ macro_rules! engines {
                 }
             }
 
-            /// Settings that are out of range, or that contradict each other.
-            pub fn faults(&self) -> Vec<$crate::design::RangeFault> {
-                let mut faults = match self {
-                    $(Self::$variant { settings } => $crate::design::out_of_range(settings),)+
-                };
-                faults.extend(self.implementation().faults());
-                faults
+            /// Implementation of the engine, to change its settings.
+            pub fn implementation_mut(&mut self) -> &mut dyn $interface {
+                match self {
+                    $(Self::$variant { settings } => settings,)+
+                }
             }
         }
     };

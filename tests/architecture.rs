@@ -48,6 +48,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "text",
             "chem",
             "task",
+            "property",
             "scheduler",
             "python",
             "simulate",

@@ -118,6 +118,7 @@ fn rules() -> StructureRules {
         elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
         max_heavy_atoms: 20,
         ring_sizes: (3..=8).collect(),
+        charge: Some(0),
         ..StructureRules::default()
     }
 }

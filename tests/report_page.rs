@@ -42,7 +42,7 @@ fn text(html: &str) -> String {
 /// The text of the element with this id.
 #[track_caller]
 fn field(page: &str, id: &str) -> String {
-    let (_, rest) = page.split_once(&format!(" id=\"{id}\">")).expect(id);
+    let (_, rest) = page.split_once(&format!("=\"{id}\">")).expect(id);
     text(rest.split_once("</").expect("its end").0)
 }
 

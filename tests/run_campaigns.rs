@@ -224,7 +224,10 @@ fn each_of_several_generators_has_a_share() {
     let last: serde_json::Value = serde_json::from_str(last).expect("JSON");
     let shares = ["by_agent", "by_chance", "from_qm9"]
         .map(|stage| last["metrics"][stage]["share"].as_f64().expect("a share"));
-    assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-9, "{shares:?}");
+    assert!(
+        (shares.iter().sum::<f64>() - 1.0).abs() < 1e-9,
+        "{shares:?}"
+    );
     assert!(shares.iter().all(|share| *share >= 0.05), "{shares:?}");
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 
 use super::{ExitStatus, print};
 use crate::app::error::CommandError;
@@ -14,8 +15,15 @@ pub(super) struct ExportArguments {
     /// Run directory
     #[arg(value_parser = super::path())]
     pub run_dir: PathBuf,
-    #[arg(long, value_enum, default_value = "csv")]
-    pub format: ExportFormat,
+    /// Format
+    #[arg(long, value_parser = formats(), default_value = "csv")]
+    pub format: &'static ExportFormat,
+}
+
+/// Parses the name of a format.
+fn formats() -> impl TypedValueParser<Value = &'static ExportFormat> {
+    let names = PossibleValuesParser::new(ExportFormat::names());
+    names.try_map(|name| ExportFormat::of_name(&name).ok_or("no format has this name"))
 }
 
 pub(super) fn run(arguments: &ExportArguments) -> Result<ExitStatus, CommandError> {

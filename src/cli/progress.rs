@@ -150,7 +150,7 @@ impl LineDisplay {
         };
         if is_news {
             say(&format!(
-                "{}/{} evaluations, {} failed; best {}; {}; {}; {}",
+                "{}/{} evaluations, {} failed; {}; {}; {}; {}",
                 progress.evaluations,
                 progress.asked_for,
                 progress.failures,
@@ -197,11 +197,7 @@ impl LiveDisplay {
             || "time left unknown".into(),
             |t| format!("{} left", brief(t)),
         ));
-        let best = format!(
-            "best {}; {} failed",
-            best(progress, names),
-            progress.failures
-        );
+        let best = format!("{}; {} failed", best(progress, names), progress.failures);
         self.best.set_message(visible(&best));
         let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(usage));
         self.queue.set_message(visible(&queue));
@@ -225,15 +221,16 @@ fn best(progress: &Progress, names: &Names) -> String {
     if let Some(front) = progress.front {
         let volume = progress.hypervolume;
         let volume = volume.map_or_else(String::new, |v| format!(", hypervolume {v:.6}"));
-        return format!("front {front}{volume}");
+        let molecules = if front == 1 { "molecule" } else { "molecules" };
+        return format!("front of {front} {molecules}{volume}");
     }
     match &progress.incumbent {
         Some(i) => {
             let name = names.get(&i.smiles).map(String::as_str);
             let molecule = visible(&report::named(&i.smiles, name));
-            format!("{molecule} {:.6} {}", i.value(), progress.unit)
+            format!("best {molecule} {:.6} {}", i.value(), progress.unit)
         }
-        None => "none yet".to_owned(),
+        None => "best none yet".to_owned(),
     }
 }
 

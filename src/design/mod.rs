@@ -26,7 +26,6 @@ pub use generator::{
     GenerateEngine, Generator, GeneratorSettings, Moldqn, Pool, RandomEdits, SearchContext,
 };
 pub use ranges::RangeFault;
-pub(crate) use ranges::out_of_range;
 pub use surrogate::TrainEngine;
 pub use tasks::{generate, screen, train};
 

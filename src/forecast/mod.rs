@@ -70,7 +70,7 @@ impl Assumptions {
         }
         match &method.kind {
             MethodKind::Simulate { engine, .. } => {
-                let typical = || Times::lognormal(engine.typical_time(), SPREAD);
+                let typical = || Times::lognormal(engine.simulator().typical_time(), SPREAD);
                 self.task_time.unwrap_or_else(typical)
             }
             MethodKind::Generate { .. } => self.ml_time,

@@ -2,9 +2,8 @@
 
 pub mod axis;
 pub mod chart;
+mod charts;
 mod export;
-mod figures;
-mod front;
 mod json;
 mod page;
 mod places;

@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use super::figures::{self, PredictedValue};
-use super::front as front_charts;
+use super::charts::{self, ChartData, ChartSection};
 use super::json::RunState;
 use super::places::{self, PartitionEntry, StageEntry};
 use super::{ReportError, timestamp};
@@ -64,20 +63,13 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
         ..
     } = store.summary().await?;
     let candidates = store.candidates().await?;
-    let evaluated = figures::evaluated(&candidates);
     let stages = store.stages().await?;
     let objectives = run.objectives.as_slice();
     let best = match run.only_objective() {
         Some(objective) => store.best(BEST, objective.highest).await?,
         None => front.clone(),
     };
-    let progress = run.only_objective().filter(|_| !evaluated.is_empty());
-    let progress = progress.map(|objective| figures::progress(&evaluated, objective));
-    let foresight = objectives.iter().filter_map(|objective| {
-        let predictions = figures::predictions(&candidates, &objective.property);
-        let quality = || PredictionQuality::new(&predictions, objective);
-        (!predictions.is_empty()).then(quality)
-    });
+    let batches = store.batches().await?;
     let filled = PageData {
         campaign: &run.campaign,
         state: context.state.word(),
@@ -103,11 +95,7 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
             .zip(&best)
             .map(|best| molecule(best, objectives))
             .collect(),
-        progress,
-        front: front_charts::front(&evaluated, objectives),
-        volumes: front_charts::hypervolume(&evaluated, objectives),
-        foresight: foresight.collect(),
-        batches: figures::batches(&evaluated, &store.batches().await?),
+        charts: charts::sections(&ChartData::new(objectives, &candidates, &batches)),
         failures: failures(store.last_failed_attempts(FAILURES).await?),
         places: places::places(context.site, &stages, &context.partitions),
         stages: places::stages(&stages, &context.partitions),
@@ -148,11 +136,7 @@ struct PageData<'a> {
     /// True if any molecule of `best` has a name.
     is_named: bool,
     best: Vec<MoleculeEntry>,
-    progress: Option<String>,
-    front: Option<String>,
-    volumes: Option<String>,
-    foresight: Vec<PredictionQuality>,
-    batches: Vec<String>,
+    charts: Vec<ChartSection>,
     failures: Vec<FailureEntry>,
     places: Vec<PartitionEntry>,
     stages: Vec<StageEntry>,
@@ -194,40 +178,6 @@ struct MoleculeEntry {
     batch: String,
     rank: i64,
     predictions: Vec<String>,
-}
-
-#[derive(Serialize)]
-struct PredictionQuality {
-    /// Name of the objective.
-    label: String,
-    svg: String,
-    count: usize,
-    /// Mean of |predicted - computed|, in the unit of the objective; in kcal/mol too if that is
-    /// hartree.
-    error: String,
-    error_kcal_mol: Option<String>,
-    unit: String,
-    /// Candidates whose error is within one predicted standard deviation.
-    within: usize,
-}
-
-impl PredictionQuality {
-    fn new(predictions: &[PredictedValue], objective: &ObjectiveInfo) -> Self {
-        let unit = objective.unit.as_str();
-        let errors = predictions.iter().map(PredictedValue::error);
-        let error = errors.sum::<f64>() / predictions.len() as f64;
-        let is_within = |p: &&PredictedValue| p.error() <= p.prediction.std;
-        Self {
-            label: objective.label.clone(),
-            svg: figures::foresight(predictions, unit),
-            count: predictions.len(),
-            error: format!("{error:.6}"),
-            error_kcal_mol: (unit == "hartree")
-                .then(|| format!("{:.2}", hartree_to_kcal_per_mol(error))),
-            unit: unit.to_owned(),
-            within: predictions.iter().filter(is_within).count(),
-        }
-    }
 }
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::export::{ExportFormat, export};
+use super::export::{JSON_LINES, export};
 use super::page::FILE;
 use super::{ReportError, timestamp};
 use crate::host::atomic::{AtomicFile, Durability};
@@ -22,7 +22,7 @@ pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), Repo
     let candidates = store.candidates().await?;
     let (run, properties) = (store.run_info().await?, store.properties().await?);
     replace(run_dir, "simulation_records.jsonl", |out| {
-        export(&candidates, &run, &properties, ExportFormat::Jsonl, out)
+        export(&candidates, &run, &properties, JSON_LINES, out)
     })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -188,6 +189,14 @@ impl Simulator for CommandEngine {
 
     /// The program may relax the geometry; if it does not, `parse` refuses geometries of other
     /// levels than MMFF94.
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
+        &mut self.conformers
+    }
+
+    fn typical_time(&self) -> Duration {
+        Duration::from_secs(60)
+    }
+
     fn conformer_search(&self) -> ConformerSearch {
         ConformerSearch {
             conformers: self.conformers,

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use sci_form::xtb::gfn2_params::{EV_TO_HARTREE, get_gfn2_params, is_gfn2_supported};
@@ -61,6 +62,14 @@ impl Simulator for Gfn2 {
 
     fn treats_open_shells_and_ions(&self) -> bool {
         false
+    }
+
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
+        &mut self.conformers
+    }
+
+    fn typical_time(&self) -> Duration {
+        Duration::from_secs(1)
     }
 
     fn conformer_search(&self) -> ConformerSearch {

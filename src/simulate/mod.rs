@@ -27,6 +27,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
@@ -306,6 +307,11 @@ pub trait Simulator {
     }
     /// Search for the initial geometry.
     fn conformer_search(&self) -> ConformerSearch;
+    /// Number of embeddings in its settings; none if they do not say.
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32>;
+    /// Rough time of one molecule of about nine heavy atoms, for forecasts of campaigns whose
+    /// calculations nobody has timed.
+    fn typical_time(&self) -> Duration;
     /// Checks the molecule, and computes its energy or prepares a program. `scratch` is the folder
     /// for temporary files; the link `scratch` in the program's directory leads to it.
     ///

@@ -9,6 +9,7 @@ mod output;
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -208,6 +209,14 @@ impl Simulator for Nwchem {
         let vibrations = (self.task == NwchemTask::Frequencies).then(|| self.vibrations_fault());
         let faults = functional.into_iter().chain(basis);
         faults.chain(vibrations.flatten()).collect()
+    }
+
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
+        &mut self.conformers
+    }
+
+    fn typical_time(&self) -> Duration {
+        Duration::from_secs(300)
     }
 
     fn conformer_search(&self) -> ConformerSearch {

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -102,6 +103,14 @@ impl Simulator for PythonEngine {
 
     fn faults(&self, _: &[String]) -> Vec<SettingFault> {
         quantity_faults(&self.quantities)
+    }
+
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
+        &mut self.conformers
+    }
+
+    fn typical_time(&self) -> Duration {
+        Duration::from_secs(1)
     }
 
     fn conformer_search(&self) -> ConformerSearch {

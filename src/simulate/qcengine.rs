@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -143,6 +144,14 @@ impl Simulator for Qcengine {
             true => built_in_quantities(&[ENERGY]),
             false => built_in_quantities(&[ENERGY, DIPOLE]),
         }
+    }
+
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
+        &mut self.conformers
+    }
+
+    fn typical_time(&self) -> Duration {
+        Duration::from_secs(300)
     }
 
     fn conformer_search(&self) -> ConformerSearch {

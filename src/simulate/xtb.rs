@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroU32;
 use std::path::Path;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -173,6 +174,14 @@ impl Simulator for Xtb {
             version_args: Some(&["--version"]),
             install: "`apt install xtb` on Debian and Ubuntu, `conda install -c conda-forge xtb` elsewhere",
         })
+    }
+
+    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
+        &mut self.conformers
+    }
+
+    fn typical_time(&self) -> Duration {
+        Duration::from_secs(3)
     }
 
     fn conformer_search(&self) -> ConformerSearch {

@@ -9,7 +9,7 @@ mod python;
 use std::cmp::Ordering;
 
 use super::error::DesignError;
-use super::ranges::RangeFault;
+use super::ranges::{RangeFault, out_of_range};
 use crate::task::RankedCandidate;
 
 pub use confidence_bound::LowerConfidenceBound;
@@ -20,7 +20,7 @@ pub use python::PythonAcquisition;
 
 engines! {
     /// Acquisitions by their names in campaigns, with their settings.
-    pub enum ScreenEngine: dyn Acquisition {
+    pub enum ScreenEngine: dyn Acquisition, checked by out_of_range {
         /// The lowest predicted cost first.
         Greedy(#[serde(default)] Greedy) = "greedy",
         /// The lowest predicted cost minus `kappa` standard deviations first.

@@ -9,7 +9,7 @@ mod random_walk;
 use std::path::PathBuf;
 
 use super::error::DesignError;
-use super::ranges::RangeFault;
+use super::ranges::{RangeFault, out_of_range};
 use super::surrogate::{LabelledMolecule, TrainedModel};
 use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
@@ -22,7 +22,7 @@ pub use random_walk::RandomEdits;
 
 engines! {
     /// Generators by their names in campaigns, with their settings.
-    pub enum GenerateEngine: dyn GeneratorSettings {
+    pub enum GenerateEngine: dyn GeneratorSettings, checked by out_of_range {
         /// Deep Q-learning on valence edits (Zhou et al., Sci. Rep. 9, 10752, 2019).
         Moldqn(#[serde(default)] Moldqn) = "moldqn",
         /// Random walk over the same edits, without learning: the baseline.

@@ -7,7 +7,7 @@ mod saved_model;
 pub mod statistics;
 
 use super::error::DesignError;
-use super::ranges::RangeFault;
+use super::ranges::{RangeFault, out_of_range};
 use crate::chem::Molecule;
 use crate::learn::regression::Prediction;
 use crate::task::Metrics;
@@ -19,7 +19,7 @@ pub(super) use saved_model::encode;
 
 engines! {
     /// Surrogates by their names in campaigns, with their settings.
-    pub enum TrainEngine: dyn SurrogateSettings {
+    pub enum TrainEngine: dyn SurrogateSettings, checked by out_of_range {
         /// A sum over atom-centred groups, fitted by Bayesian ridge regression.
         GroupContribution(#[serde(default)] GroupContribution) = "group_contribution",
         /// Functions of your own in Python: one fits, another predicts.

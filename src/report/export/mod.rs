@@ -1,18 +1,42 @@
-//! Export of every candidate of a run as CSV or JSON lines.
+//! Export of every candidate of a run, in one of several formats: a file of this folder each.
+
+mod csv;
+mod jsonl;
 
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
 
 use super::{ReportError, timestamp};
 use crate::store::{CandidateRow, PropertyInfo, RunInfo};
 
-/// File format of an export: comma-separated values, or one JSON object a line.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum ExportFormat {
-    Csv,
-    Jsonl,
+/// Every format of an export. A new one is a file of this folder, and an entry here (with its
+/// `mod`).
+static FORMATS: [&ExportFormat; 2] = [&csv::FORMAT, &jsonl::FORMAT];
+
+/// The format of `simulation_records.jsonl`.
+pub(super) static JSON_LINES: &ExportFormat = &jsonl::FORMAT;
+
+/// Format of an export.
+#[derive(Debug)]
+pub struct ExportFormat {
+    /// Name on the command line.
+    pub name: &'static str,
+    /// Writes the rows, all of which have the same keys.
+    write: fn(rows: &mut dyn Iterator<Item = ExportRow>, out: &mut dyn Write) -> io::Result<()>,
+}
+
+impl ExportFormat {
+    /// Names of all formats.
+    pub fn names() -> impl Iterator<Item = &'static str> {
+        FORMATS.iter().map(|format| format.name)
+    }
+
+    /// Returns the format with this name.
+    pub fn of_name(name: &str) -> Option<&'static Self> {
+        FORMATS.into_iter().find(|format| format.name == name)
+    }
 }
 
 /// Columns of an export that depend on the run: its properties, what was predicted, and the
@@ -115,7 +139,7 @@ pub fn export(
     rows: &[CandidateRow],
     run: &RunInfo,
     properties: &[PropertyInfo],
-    format: ExportFormat,
+    format: &ExportFormat,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
     let quantities = rows.iter().flat_map(|row| object(&row.quantities));
@@ -142,127 +166,9 @@ pub fn export(
         predicted: ends.collect(),
         quantities: quantities.map(|(name, _)| name).collect(),
     };
-    let written = match format {
-        ExportFormat::Csv => write_csv(rows, &columns, out),
-        ExportFormat::Jsonl => write_jsonl(rows, &columns, out),
-    };
+    let written = (format.write)(&mut rows.iter().map(|row| columns.row(row)), out);
     written.map_err(|source| ReportError::Write {
         what: "the export".into(),
         source,
     })
-}
-
-fn write_csv(
-    rows: &[CandidateRow],
-    columns: &ExportColumns,
-    out: &mut dyn Write,
-) -> std::io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    let mut is_first = true;
-    for row in rows.iter().map(|row| columns.row(row)) {
-        if std::mem::take(&mut is_first) {
-            csv.write_record(row.keys())?;
-        }
-        csv.write_record(row.values().map(|value| match value {
-            Value::Null => String::new(),
-            Value::String(text) => cell(text),
-            other => cell(&other.to_string()),
-        }))?;
-    }
-    csv.flush()
-}
-
-/// Returns a cell without control characters that no spreadsheet takes for a formula.
-/// <https://owasp.org/www-community/attacks/CSV_Injection>
-fn cell(text: &str) -> String {
-    let shown = |c: char| match c {
-        '\n' | '\t' => c,
-        c if c.is_control() => '\u{fffd}',
-        c => c,
-    };
-    let begins = |c: char| {
-        matches!(
-            c,
-            '=' | '+' | '-' | '@' | '\t' | '\r' | '＝' | '＋' | '－' | '＠'
-        )
-    };
-    let is_formula = text.starts_with(begins) || text.trim_start().starts_with(begins);
-    let quote = if is_formula && text.parse::<f64>().is_err() {
-        "'"
-    } else {
-        ""
-    };
-    quote.chars().chain(text.chars().map(shown)).collect()
-}
-
-fn write_jsonl(
-    rows: &[CandidateRow],
-    columns: &ExportColumns,
-    out: &mut dyn Write,
-) -> std::io::Result<()> {
-    for row in rows {
-        let line = serde_json::to_string(&columns.row(row))?;
-        writeln!(out, "{}", escaped(&line))?;
-    }
-    out.flush()
-}
-
-/// Returns JSON whose control characters are all escaped, also those beyond ASCII.
-fn escaped(json: &str) -> String {
-    let mut text = String::with_capacity(json.len());
-    for c in json.chars() {
-        match c {
-            '\u{7f}'..='\u{9f}' => text.push_str(&format!("\\u{:04x}", c as u32)),
-            c => text.push(c),
-        }
-    }
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spreadsheet_computes_nothing_and_numbers_stay_numbers() {
-        for formula in [
-            "=cmd|' /C calc'!A0",
-            "+1+cmd",
-            "-2+3",
-            "@SUM(A1)",
-            "\t=1",
-            "\r=1",
-            " =1",
-            "＝1",
-        ] {
-            assert!(cell(formula).starts_with('\''), "{formula:?}");
-        }
-        for plain in [
-            "-1.5",
-            "-3e-7",
-            "+4",
-            "C=O",
-            "[O-]C",
-            "N#CC=C",
-            "2024-11-26T20:23:19.000Z",
-            "",
-        ] {
-            assert_eq!(cell(plain), plain);
-        }
-        assert_eq!(
-            cell("a\u{1b}]0;x\u{7}b\u{9b}2J\nc"),
-            "a\u{fffd}]0;x\u{fffd}b\u{fffd}2J\nc"
-        );
-    }
-
-    #[test]
-    fn escaped_json_says_the_same() {
-        let line = serde_json::to_string("a\u{1b}\u{7f}\u{9b}é").unwrap();
-        let escaped = escaped(&line);
-        assert!(!escaped.chars().any(char::is_control), "{escaped}");
-        assert_eq!(
-            serde_json::from_str::<String>(&escaped).unwrap(),
-            "a\u{1b}\u{7f}\u{9b}é"
-        );
-    }
 }

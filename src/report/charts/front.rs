@@ -1,13 +1,22 @@
-//! Charts of several objectives: the Pareto front, and its hypervolume.
+//! The values of two objectives, and the Pareto front.
 
-use super::axis::Axis;
-use super::chart::{Chart, ChartLayer, Mark};
-use super::figures::{TITLED, WIDTH, layer};
+use super::{ChartData, Figure, NO_EVALUATION, ReportChart, SEARCH, TITLED, WIDTH, layer};
+use crate::report::axis::Axis;
+use crate::report::chart::{Chart, ChartLayer, Mark};
 use crate::store::{CandidateRow, ObjectiveInfo};
+
+pub(super) static CHART: ReportChart = ReportChart {
+    heading: SEARCH,
+    empty: NO_EVALUATION,
+    draw: |data: &ChartData| {
+        let drawn = front(&data.evaluated, data.objectives);
+        drawn.map(Figure::of).into_iter().collect()
+    },
+};
 
 /// Values of the two objectives of every evaluated molecule, and the front; none unless there are
 /// two objectives.
-pub fn front(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Option<String> {
+fn front(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Option<String> {
     let [first, second] = objectives else {
         return None;
     };
@@ -80,31 +89,4 @@ fn border(members: &[((f64, f64), String)], first_is_lowered: bool) -> Vec<(f64,
         border.push((*x, *y));
     }
     border
-}
-
-/// The hypervolume after every evaluation since there was a reference point; none before.
-pub fn hypervolume(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Option<String> {
-    let numbered = (1..).zip(evaluated);
-    let points: Vec<(f64, f64)> = numbered
-        .filter_map(|(n, row)| Some((f64::from(n), row.hypervolume?)))
-        .collect();
-    let largest = points.iter().map(|point| point.1);
-    let units: Vec<&str> = objectives.iter().map(|o| o.unit.as_str()).collect();
-    let units: Vec<&str> = units.into_iter().filter(|unit| !unit.is_empty()).collect();
-    let label = match units.is_empty() {
-        true => "hypervolume".to_owned(),
-        false => format!("hypervolume / ({})", units.join(" ")),
-    };
-    let chart = Chart {
-        title: "Hypervolume of the Pareto front",
-        width: WIDTH,
-        height: 240,
-        x: Axis::counting(
-            "evaluations, in the order in which they ended",
-            evaluated.len(),
-        ),
-        y: Axis::around(&label, largest.chain([0.0])),
-        layers: vec![layer("hypervolume", "best", Mark::Line, points.clone())],
-    };
-    (!points.is_empty()).then(|| chart.svg())
 }

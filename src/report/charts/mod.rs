@@ -1,0 +1,135 @@
+//! Charts of the report, from the rows of a run: a file of this folder each.
+
+mod batches;
+mod front;
+mod hypervolume;
+mod predictions;
+mod progress;
+
+use serde::Serialize;
+
+use super::chart::{ChartLayer, Mark};
+use crate::store::{BatchRow, CandidateRow, ObjectiveInfo};
+
+/// Every chart, in the order of the report. A new one is a file of this folder, and an entry here
+/// (with its `mod`).
+static CHARTS: [&ReportChart; 5] = [
+    &front::CHART,
+    &hypervolume::CHART,
+    &progress::CHART,
+    &predictions::CHART,
+    &batches::CHART,
+];
+
+/// A chart, or several of a kind.
+struct ReportChart {
+    /// Heading of its section, which it may share with the chart before.
+    heading: &'static str,
+    /// Sentence in place of a section without figures.
+    empty: &'static str,
+    /// Draws the figures; none if the run has no data for them.
+    draw: fn(&ChartData) -> Vec<Figure>,
+}
+
+/// Rows from which charts are drawn.
+pub(super) struct ChartData<'a> {
+    /// Objectives of the run.
+    pub objectives: &'a [ObjectiveInfo],
+    /// All candidates.
+    pub candidates: &'a [CandidateRow],
+    /// Those that were evaluated or failed, in the order in which they ended.
+    pub evaluated: Vec<&'a CandidateRow>,
+    /// Batches of the generator loop, with the metrics of its stages.
+    pub batches: &'a [BatchRow],
+}
+
+/// A chart with its texts.
+#[derive(Serialize)]
+struct Figure {
+    /// Heading above it.
+    heading: Option<String>,
+    svg: String,
+    /// HTML below it.
+    caption: Option<String>,
+}
+
+/// A section of the report with charts.
+#[derive(Serialize)]
+pub(super) struct ChartSection {
+    heading: &'static str,
+    empty: &'static str,
+    figures: Vec<Figure>,
+}
+
+/// Draws all charts of a run.
+pub(super) fn sections(data: &ChartData) -> Vec<ChartSection> {
+    let mut sections: Vec<ChartSection> = Vec::new();
+    for chart in CHARTS {
+        let figures = (chart.draw)(data);
+        match sections.last_mut() {
+            Some(section) if section.heading == chart.heading => section.figures.extend(figures),
+            _ => sections.push(ChartSection {
+                heading: chart.heading,
+                empty: chart.empty,
+                figures,
+            }),
+        }
+    }
+    sections
+}
+
+impl<'a> ChartData<'a> {
+    pub(super) fn new(
+        objectives: &'a [ObjectiveInfo],
+        candidates: &'a [CandidateRow],
+        batches: &'a [BatchRow],
+    ) -> Self {
+        let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "evaluated" | "failed");
+        let mut evaluated: Vec<_> = candidates.iter().filter(ended).collect();
+        evaluated.sort_by_key(|row| (row.finished, row.batch, row.rank));
+        Self {
+            objectives,
+            candidates,
+            evaluated,
+            batches,
+        }
+    }
+
+    /// The one objective of the run; none if it has several.
+    fn only_objective(&self) -> Option<&'a ObjectiveInfo> {
+        match self.objectives {
+            [one] => Some(one),
+            _ => None,
+        }
+    }
+}
+
+impl Figure {
+    /// A chart without texts.
+    fn of(svg: String) -> Self {
+        Self {
+            heading: None,
+            svg,
+            caption: None,
+        }
+    }
+}
+
+/// Heading of the charts of the search.
+const SEARCH: &str = "Search";
+/// Sentence in place of them.
+const NO_EVALUATION: &str = "No evaluation has ended.";
+/// Width of a chart, pixels.
+const WIDTH: i32 = 860;
+/// Most improvements with a text under the pointer, the last ones: it bounds the size of the page.
+const TITLED: usize = 200;
+
+fn layer<'a>(name: &'a str, class: &'a str, mark: Mark, points: Vec<(f64, f64)>) -> ChartLayer<'a> {
+    ChartLayer {
+        name: Some(name),
+        class,
+        mark,
+        points,
+        titles: vec![],
+    }
+}
