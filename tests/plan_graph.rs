@@ -5,7 +5,7 @@ use std::path::Path;
 
 use moldflow::config::campaign::{LoadedCampaign, Overrides};
 use moldflow::plan::{
-    self, Direction, EdgeKind, MoleculeSource, Plan, RankedProperty, StageKind, Target,
+    self, Direction, EdgeKind, MoleculeSource, Plan, RankedProperty, StageKind, TrainingTarget,
 };
 use petgraph::algo::toposort;
 use petgraph::graph::DiGraph;
@@ -53,7 +53,7 @@ fn every_stage_plays_its_part() {
             },
             StageKind::Train {
                 method: "fit".into(),
-                targets: vec![Target {
+                targets: vec![TrainingTarget {
                     property: "atomization_energy".into(),
                     direction: Direction::Minimize,
                     above: None,

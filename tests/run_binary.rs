@@ -31,9 +31,11 @@ fn a_run_ends_with_what_was_asked_for() {
             "cached",
             "batches",
             "best",
-            "stopped_by"
+            "stopped_by",
+            "core_hours"
         ]
     );
+    assert!(json["core_hours"].as_f64().unwrap() > 0.0);
     let keys: Vec<&String> = json["best"].as_object().unwrap().keys().collect();
     assert_eq!(keys, ["smiles", "name", "property", "value", "unit"]);
     assert_eq!(json["evaluations"], EVALUATIONS);

@@ -5,7 +5,6 @@
 //! directory of the earlier run may go away once the new run has begun.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
@@ -332,7 +331,7 @@ impl Inheritance {
             .map_err(|e| CommandError::io(&format!("could not write `{}`", path.display()), &e))
     }
 
-    /// What was taken and what was not, for the user.
+    /// Sentences for the user: results that were taken over, and the others.
     pub fn report(&self) -> Vec<String> {
         let mut lines = vec![format!(
             "from {}: the objective of {} molecules is known, {} more have a part of the results; {} \
@@ -347,22 +346,22 @@ impl Inheritance {
             .iter()
             .map(|(reason, count)| format!("{count} {reason}"))
             .collect();
-        if self.by_other_methods > 0 {
-            left.push(format!(
-                "{} computed by other methods",
-                self.by_other_methods
-            ));
+        let others = self.by_other_methods;
+        if others > 0 {
+            left.push(format!("{others} computed by other methods"));
         }
         if !left.is_empty() {
             lines.push(format!("  molecules that do not fit: {}", left.join(", ")));
         }
         if !self.new_methods.is_empty() {
-            let mut line = "  no method of that run computes like".to_owned();
-            for (index, (name, level)) in self.new_methods.iter().enumerate() {
-                let comma = if index == 0 { "" } else { "," };
-                let _ = write!(line, "{comma} `{name}` ({level})");
-            }
-            lines.push(line);
+            let named = self.new_methods.iter();
+            let named: Vec<String> = named
+                .map(|(name, level)| format!("`{name}` ({level})"))
+                .collect();
+            lines.push(format!(
+                "  no method of that run computes like {}",
+                named.join(", ")
+            ));
         }
         lines
     }

@@ -394,7 +394,7 @@ fn draw(
     let seed = stream(run.loaded.campaign.seed, "draw", 0);
     let asked: usize = run.plan.draws().filter_map(|(_, count)| count).sum();
     let mut drawn = source.draw(seed, asked + RESERVE, &|smiles| !known.contains(smiles));
-    // Of a pool that an earlier run has computed, there may be few left.
+    // There may be few left of a pool that an earlier run has computed.
     if drawn.len() < asked && known.is_empty() {
         let message = format!(
             "the source has only {} molecules of the search space, but {asked} are to be drawn",

@@ -54,7 +54,7 @@ pub struct StageConfig {
     pub budget: Option<Budget>,
 }
 
-/// What a stage may use. The first limit that is reached holds.
+/// Limits of a stage. The first that is reached holds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Budget {

@@ -280,33 +280,22 @@ impl Engine {
         }
         match result {
             Evaluated::Values(values) => {
+                self.observations.add(task, smiles, &properties, &values);
                 let objectives = self.plan.objectives.iter().filter_map(|objective| {
                     let mut names = properties.iter();
-                    values
-                        .get(names.position(|name| *name == objective.property)?)
-                        .copied()
+                    let place = names.position(|name| *name == objective.property)?;
+                    values.get(place).copied()
                 });
-                let objectives: Vec<f64> = objectives.collect();
-                let has_constraints = !self.plan.constraints.is_empty();
-                self.observations.add(task, smiles, &properties, &values);
-                step.records.push(Record::Evaluated {
+                let molecule = EvaluatedMolecule {
+                    task,
+                    smiles: smiles.to_owned(),
                     batch,
                     rank,
-                    values: properties.into_iter().zip(values).collect(),
-                    objective: (is_final && objectives.len() == 1).then(|| objectives[0]),
-                    feasible: (is_final && has_constraints).then_some(is_feasible),
-                });
-                if is_final {
-                    let molecule = EvaluatedMolecule {
-                        task,
-                        smiles: smiles.to_owned(),
-                        batch,
-                        rank,
-                        values: objectives,
-                        is_feasible,
-                    };
-                    self.add_evaluated(molecule, step);
-                }
+                    values: objectives.collect(),
+                    is_feasible,
+                };
+                let values = properties.into_iter().zip(values).collect();
+                self.record_evaluated(molecule, values, is_final, step);
             }
             Evaluated::Failed(task) | Evaluated::WithoutAtom(task) => {
                 self.quarantined.insert(smiles.to_owned());
@@ -317,6 +306,30 @@ impl Engine {
                 step.records
                     .push(Record::EvaluationCancelled { batch, rank });
             }
+        }
+    }
+
+    /// Records the values of a molecule; `is_final` if all objectives are among them.
+    fn record_evaluated(
+        &mut self,
+        molecule: EvaluatedMolecule,
+        values: BTreeMap<String, f64>,
+        is_final: bool,
+        step: &mut EngineStep,
+    ) {
+        let has_constraints = !self.plan.constraints.is_empty();
+        step.records.push(Record::Evaluated {
+            batch: molecule.batch,
+            rank: molecule.rank,
+            values,
+            objective: match molecule.values.as_slice() {
+                [one] if is_final => Some(*one),
+                _ => None,
+            },
+            feasible: (is_final && has_constraints).then_some(molecule.is_feasible),
+        });
+        if is_final {
+            self.add_evaluated(molecule, step);
         }
     }
 

@@ -11,7 +11,7 @@ use crate::design::{
     CandidateFile, GenerateInput, Observation, ScreenInput, TrainInput, TrainTarget,
 };
 use crate::host::hash;
-use crate::plan::{PlannedMethod, Target};
+use crate::plan::{PlannedMethod, TrainingTarget};
 use crate::simulate::{RelaxedGeometry, Request, SimResult};
 use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, TaskId};
 
@@ -348,7 +348,7 @@ impl Engine {
         let memory = self.stages[stage].train()?.memory.as_ref();
         let learnt = memory.map_or(0, |(_, learnt)| *learnt);
         let targets = self.plan.targets(stage);
-        let learn = |(place, target): (usize, &Target)| {
+        let learn = |(place, target): (usize, &TrainingTarget)| {
             let costs = self
                 .observations
                 .costs(learnt..observations, targets, place);

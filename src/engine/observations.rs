@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::plan::{Plan, StageKind, Target};
+use crate::plan::{Plan, StageKind, TrainingTarget};
 use crate::task::TaskId;
 
 /// The results of all stages that compute a property which a surrogate learns.
@@ -97,14 +97,14 @@ impl Observations {
     pub fn costs(
         &self,
         range: std::ops::Range<usize>,
-        targets: &[Target],
+        targets: &[TrainingTarget],
         place: usize,
     ) -> Vec<ObservedCost<'_>> {
-        let index = |target: &Target| {
+        let index = |target: &TrainingTarget| {
             let mut names = self.properties.iter();
             names.position(|name| *name == target.property)
         };
-        let cost = |result: &ObservedResult, target: &Target| {
+        let cost = |result: &ObservedResult, target: &TrainingTarget| {
             let value = result.values[index(target)?]?;
             Some(target.direction.cost(value))
         };

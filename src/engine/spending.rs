@@ -17,13 +17,13 @@ pub(super) struct Spending {
     at_work: i64,
     /// Time of the last event, milliseconds since the Unix epoch.
     last: Option<i64>,
-    /// Of all attempts: cores by the time that they had them, core milliseconds.
+    /// Use of all attempts: cores by the time that they had them, core milliseconds.
     core_ms: u64,
     /// Attempts of each stage, by its place.
     by_stage: BTreeMap<usize, StageSpending>,
 }
 
-/// What the attempts of a stage have used.
+/// Use of the attempts of a stage.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct StageSpending {
     core_ms: u64,

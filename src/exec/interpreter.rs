@@ -240,7 +240,7 @@ impl Interpreter {
         InterpreterError::Ended(self.end_of_it())
     }
 
-    /// How it ended, without reaping it.
+    /// Returns the end of the process, without reaping it.
     fn end_of_it(&self) -> Termination {
         use rustix::process::{WaitId, WaitIdOptions, waitid};
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;

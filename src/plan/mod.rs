@@ -32,7 +32,7 @@ pub use method::PlannedMethod;
 pub use objective::{Direction, Objective};
 pub use property::{NeededQuantities, PlannedProperty, QuantitiesByMethod, RecipeNode};
 pub use stage::{MoleculeSource, PlannedStage, RankedProperty, StageKind};
-pub use target::Target;
+pub use target::TrainingTarget;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -95,7 +95,7 @@ impl Plan {
     }
 
     /// Returns the targets of the `train` stage at `place`.
-    pub fn targets(&self, place: usize) -> &[Target] {
+    pub fn targets(&self, place: usize) -> &[TrainingTarget] {
         match self.stages.get(place).map(|stage| &stage.kind) {
             Some(StageKind::Train { targets, .. }) => targets,
             _ => &[],

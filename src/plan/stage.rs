@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::objective::Direction;
-use super::target::Target;
+use super::target::TrainingTarget;
 use crate::config::campaign::{Budget, Loop};
 
 /// A stage. Other stages are given by their places in [`Plan::stages`](super::Plan::stages).
@@ -16,7 +16,7 @@ pub struct PlannedStage {
     /// The loop that repeats it; none if it runs once.
     #[serde(rename = "loop", skip_serializing_if = "Option::is_none")]
     pub in_loop: Option<Loop>,
-    /// What it may use; none if only the conditions of the run end it.
+    /// Its budget; none if only the conditions of the run end it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget: Option<Budget>,
     /// Its function.
@@ -45,7 +45,7 @@ pub enum StageKind {
         /// Name of the method.
         method: String,
         /// The properties that it learns: objectives, properties of constraints, cheaper levels.
-        targets: Vec<Target>,
+        targets: Vec<TrainingTarget>,
     },
     /// Proposes molecules.
     Generate {

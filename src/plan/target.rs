@@ -12,7 +12,7 @@ use crate::config::diagnostic::{Diagnostic, Diagnostics, hint_for};
 
 /// A property that a surrogate predicts.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Target {
+pub struct TrainingTarget {
     /// Name of the property.
     pub property: String,
     /// Converts its values to the costs that the surrogate learns, and back.
@@ -29,17 +29,17 @@ pub(super) fn targets(
     objectives: &[Objective],
     constraints: &[Constraint],
     levels: &[String],
-) -> Vec<Target> {
-    let target = |property: &String, direction| Target {
+) -> Vec<TrainingTarget> {
+    let target = |property: &String, direction| TrainingTarget {
         property: property.clone(),
         direction,
         above: None,
     };
     let objectives = objectives.iter();
-    let mut targets: Vec<Target> = objectives
+    let mut targets: Vec<TrainingTarget> = objectives
         .map(|objective| target(&objective.property, objective.direction))
         .collect();
-    let place_of = |targets: &[Target], property: &String| {
+    let place_of = |targets: &[TrainingTarget], property: &String| {
         let mut all = targets.iter();
         all.position(|target| target.property == *property)
     };

@@ -70,7 +70,7 @@ pub enum CallError {
         /// Traceback of the exception, or the limit.
         message: String,
     },
-    /// What the function returned has not the form that is asked for.
+    /// The answer of the function has not the form that is asked for.
     #[error("`{call}`: {message}")]
     Answer {
         /// Name of the function.

@@ -195,7 +195,7 @@ impl Simulator for PythonEngine {
 }
 
 impl PythonEngine {
-    /// What the function returned by name: a number is the one quantity that is declared.
+    /// The answer of the function by name: a number is the one quantity that is declared.
     fn named(&self, returned: Value) -> Result<Map<String, Value>, CallError> {
         let fault = |why: String| Err(CallError::answer(&self.function.call, why));
         match returned {
@@ -359,7 +359,7 @@ struct FunctionAnswer {
 }
 
 impl FunctionCall {
-    /// What `Simulator::parse` reads, for the value that the function returned in `dir`.
+    /// Text that `Simulator::parse` reads, for the value that the function returned in `dir`.
     pub fn outputs(self, returned: Value, dir: &Path) -> Outputs {
         let answer = FunctionAnswer {
             returned,

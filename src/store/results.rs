@@ -102,7 +102,7 @@ impl Store {
         Ok(times)
     }
 
-    /// Of attempts that were followed by another only the journal has the times.
+    /// Only the journal has the times of attempts that were followed by another.
     async fn time_of_retried_attempts(&mut self) -> Result<Vec<(String, i64)>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT t.method, sum(max(j.event ->> '$.at' - (j.event ->> '$.usage.started'), 0)) \

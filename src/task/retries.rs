@@ -32,7 +32,7 @@ pub struct Retries {
 
 /// Kinds of failure that share their attempts.
 #[derive(PartialEq)]
-enum Pool {
+enum RetryPool {
     Named(FailureKind),
     Machine,
     NotANumber,
@@ -77,11 +77,11 @@ impl Retries {
         }
         let pool = self.pool(*last);
         let limit = match pool {
-            Pool::Named(kind) => self.named[&kind],
-            Pool::Machine => AFTER_THE_MACHINE,
-            Pool::NotANumber => AFTER_NOT_A_NUMBER.max(self.others),
-            Pool::Others => self.others,
-            Pool::Hopeless => 0,
+            RetryPool::Named(kind) => self.named[&kind],
+            RetryPool::Machine => AFTER_THE_MACHINE,
+            RetryPool::NotANumber => AFTER_NOT_A_NUMBER.max(self.others),
+            RetryPool::Others => self.others,
+            RetryPool::Hopeless => 0,
         };
         let spent = failed.iter().filter(|kind| self.pool(**kind) == pool);
         spent.count() <= limit as usize
@@ -94,17 +94,17 @@ impl Retries {
         self.backoff.saturating_mul(1 << doublings).min(longest)
     }
 
-    fn pool(&self, kind: FailureKind) -> Pool {
+    fn pool(&self, kind: FailureKind) -> RetryPool {
         if self.named.contains_key(&kind) {
-            Pool::Named(kind)
+            RetryPool::Named(kind)
         } else if kind == NotANumber {
-            Pool::NotANumber
+            RetryPool::NotANumber
         } else if !kind.may_pass_next_time() {
-            Pool::Hopeless
+            RetryPool::Hopeless
         } else if kind.counts_against_retries() {
-            Pool::Others
+            RetryPool::Others
         } else {
-            Pool::Machine
+            RetryPool::Machine
         }
     }
 }

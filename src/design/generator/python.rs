@@ -53,11 +53,11 @@ impl GeneratorSettings for PythonGenerator {
 struct FunctionGenerator {
     settings: PythonGenerator,
     calls: Rc<dyn PythonCaller>,
-    /// What the function returned as its state, given to its next call.
+    /// State that the function returned, which its next call is given.
     state: Value,
 }
 
-/// What a function returns.
+/// Answer of a function.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Proposal {

@@ -7,7 +7,7 @@ use super::shares::GeneratorShares;
 use crate::config::campaign::Schedule;
 use crate::engine::tasks::Work;
 use crate::engine::{CandidateQueue, Engine, EngineStep};
-use crate::plan::{MoleculeSource, Plan, StageKind, Target};
+use crate::plan::{MoleculeSource, Plan, StageKind, TrainingTarget};
 use crate::task::{Candidate, FileRef, Metrics, Outcome, Prediction, RankedCandidate, Record};
 
 /// State of a stage that screens.
@@ -122,7 +122,7 @@ impl Engine {
     }
 
     /// The targets that the model of the `screen` stage at `place` predicts.
-    pub(in crate::engine) fn targets_of_screen(&self, place: usize) -> &[Target] {
+    pub(in crate::engine) fn targets_of_screen(&self, place: usize) -> &[TrainingTarget] {
         match self.plan.stages[place].kind {
             StageKind::Screen { model, .. } => self.plan.targets(model),
             _ => &[],

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 
-use super::worker::{Worker, WorkerEnd, WorkerTerms};
+use super::worker::{WorkerEnd, WorkerProcess, WorkerTerms};
 use super::{LocalState, ReportSink, RunningTask, Shared, SlotWork, kill_groups};
 use crate::exec::gpus::VISIBLE;
 use crate::exec::launch::{
@@ -272,7 +272,7 @@ impl Shared {
         }
         let token = worker.token.clone();
         let exit = worker.end();
-        // What it left in other process groups.
+        // Processes that it left in other groups.
         self.end_strays(&HashSet::from([token]));
         match end {
             _ if is_cancelled => Termination::Cancelled,
@@ -283,9 +283,14 @@ impl Shared {
     }
 
     /// Returns the worker of a slot if it can run the job, or else a new one.
-    fn worker_for(&self, slot: &mut SlotWorker, job: &Job, argv: &[String]) -> io::Result<Worker> {
+    fn worker_for(
+        &self,
+        slot: &mut SlotWorker,
+        job: &Job,
+        argv: &[String],
+    ) -> io::Result<WorkerProcess> {
         let mut env = self.environment_of(job);
-        // Of one attempt; tasks of a worker have none.
+        // The token is of one attempt; tasks of a worker have none.
         env.retain(|(name, _)| name != SCRATCH);
         let terms = WorkerTerms {
             argv: argv.to_owned(),
@@ -300,14 +305,14 @@ impl Shared {
             self.end_strays(&HashSet::from([token]));
         }
         slot.gpus = self.gpus_of(job);
-        Worker::start(terms, self.variable, &job.token.run)
+        WorkerProcess::start(terms, self.variable, &job.token.run)
     }
 }
 
 /// Worker of a slot between two jobs.
 #[derive(Default)]
 pub(super) struct SlotWorker {
-    worker: Option<Worker>,
+    worker: Option<WorkerProcess>,
     /// GPUs that it was started with.
     gpus: Option<String>,
 }

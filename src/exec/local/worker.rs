@@ -20,7 +20,7 @@ use crate::exec::launch::{Countdown, exit_of, has_ended};
 const LONGEST_ANSWER: usize = 16;
 
 /// A running worker.
-pub(super) struct Worker {
+pub(super) struct WorkerProcess {
     child: Child,
     /// Leader of its process group.
     pub(super) leader: Pid,
@@ -31,7 +31,7 @@ pub(super) struct Worker {
     terms: WorkerTerms,
 }
 
-/// What a worker is started with: a job that needs other terms needs another worker.
+/// Terms on which a worker is started: a job that needs other terms needs another worker.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WorkerTerms {
     /// Program and arguments.
@@ -50,7 +50,7 @@ pub(super) enum WorkerEnd {
     TimedOut,
 }
 
-impl Worker {
+impl WorkerProcess {
     /// Starts a worker for jobs of `run`; `variable` carries its token.
     pub(super) fn start(terms: WorkerTerms, variable: &str, run: &str) -> io::Result<Self> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -138,7 +138,7 @@ impl Worker {
     pub(super) fn end(mut self) -> Termination {
         // One that has ended by itself is not reaped yet, so its id names no other group.
         if !has_ended(self.leader) {
-            // What it wrote was no answer.
+            // It wrote something that is no answer.
             let _ = self.child.kill();
         }
         let _ = kill_process_group(self.leader, Signal::KILL);
@@ -158,7 +158,7 @@ impl Worker {
     }
 }
 
-impl Drop for Worker {
+impl Drop for WorkerProcess {
     fn drop(&mut self) {
         let reaped = self.child.try_wait();
         if matches!(reaped, Ok(None)) {

@@ -49,8 +49,16 @@ struct Figure {
     /// Heading above it.
     heading: Option<String>,
     svg: String,
-    /// HTML below it.
-    caption: Option<String>,
+    /// Sentence below it, in parts.
+    caption: Vec<CaptionPart>,
+}
+
+/// Part of a sentence, which the page escapes.
+#[derive(Serialize)]
+struct CaptionPart {
+    /// Name by which the part can be found in the page; may be empty.
+    class: &'static str,
+    text: String,
 }
 
 /// A section of the report with charts.
@@ -110,7 +118,7 @@ impl Figure {
         Self {
             heading: None,
             svg,
-            caption: None,
+            caption: Vec::new(),
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Predicted and computed values of the candidates, by objective.
 
-use super::{ChartData, Figure, ReportChart, layer};
+use super::{CaptionPart, ChartData, Figure, ReportChart, layer};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::report::axis::Axis;
 use crate::report::chart::{Chart, Mark};
-use crate::store::CandidateRow;
+use crate::store::{CandidateRow, ObjectiveInfo};
 use crate::task::Prediction;
 
 pub(super) static CHART: ReportChart = ReportChart {
@@ -15,19 +15,19 @@ pub(super) static CHART: ReportChart = ReportChart {
 
 fn draw(data: &ChartData) -> Vec<Figure> {
     let is_one = data.only_objective().is_some();
-    let figure = |objective: &crate::store::ObjectiveInfo| {
+    let figure = |objective: &ObjectiveInfo| {
         let predictions = predictions(data.candidates, &objective.property);
         (!predictions.is_empty()).then(|| Figure {
             heading: (!is_one).then(|| objective.label.clone()),
             svg: comparison(&predictions, &objective.unit),
-            caption: Some(quality(&predictions, &objective.unit)),
+            caption: quality(&predictions, &objective.unit),
         })
     };
     data.objectives.iter().filter_map(figure).collect()
 }
 
-/// The error of predictions in words, HTML. Units have no letters that HTML takes for others.
-fn quality(predictions: &[PredictedValue], unit: &str) -> String {
+/// The error of predictions in words.
+fn quality(predictions: &[PredictedValue], unit: &str) -> Vec<CaptionPart> {
     let count = predictions.len();
     let errors = predictions.iter().map(PredictedValue::error);
     let error = errors.sum::<f64>() / count as f64;
@@ -37,11 +37,16 @@ fn quality(predictions: &[PredictedValue], unit: &str) -> String {
     };
     let is_within = |p: &&PredictedValue| p.error() <= p.prediction.std;
     let within = predictions.iter().filter(is_within).count();
-    format!(
-        "<span class=\"predictions\">{count}</span> candidates: mean absolute error <span \
-         class=\"error\">{error:.6}</span> {unit}{in_kcal}; {within} came out within one predicted \
-         standard deviation."
-    )
+    let part = |class, text| CaptionPart { class, text };
+    vec![
+        part("predictions", count.to_string()),
+        part("", " candidates: mean absolute error ".to_owned()),
+        part("error", format!("{error:.6}")),
+        part(
+            "",
+            format!(" {unit}{in_kcal}; {within} came out within one predicted standard deviation."),
+        ),
+    ]
 }
 
 /// A prediction and the value that the evaluation gave, in the unit of the objective.
