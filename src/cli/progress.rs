@@ -30,7 +30,7 @@ type Names = BTreeMap<String, String>;
 
 enum DisplayKind {
     Quiet,
-    Lines(LineDisplay),
+    Lines(Box<LineDisplay>),
     Live(Box<LiveDisplay>),
 }
 
@@ -58,7 +58,7 @@ impl Display {
         } else if std::io::stderr().is_terminal() {
             DisplayKind::Live(Box::new(LiveDisplay::new()))
         } else {
-            DisplayKind::Lines(LineDisplay::default())
+            DisplayKind::Lines(Box::default())
         };
         let resume = format!("moldflow resume {}", run_dir.display());
         Self {

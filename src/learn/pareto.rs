@@ -60,7 +60,7 @@ fn lexicographic(one: &[f64], other: &[f64]) -> Ordering {
 fn crowding(points: &[&[f64]], front: &[usize]) -> Vec<f64> {
     let mut distances = vec![0.0; front.len()];
     let coordinates = front.first().map_or(0, |first| points[*first].len());
-    for axis in 0..coordinates {
+    (0..coordinates).for_each(|axis| {
         let at = |place: usize| points[front[place]][axis];
         let mut order: Vec<usize> = (0..front.len()).collect();
         order.sort_by(|a, b| at(*a).total_cmp(&at(*b)).then(front[*a].cmp(&front[*b])));
@@ -73,7 +73,7 @@ fn crowding(points: &[&[f64]], front: &[usize]) -> Vec<f64> {
         }
         distances[first] = f64::INFINITY;
         distances[last] = f64::INFINITY;
-    }
+    });
     distances
 }
 

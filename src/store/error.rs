@@ -108,9 +108,16 @@ impl StoreError {
 
     /// Returns true if the database, or a part of it, is damaged.
     pub fn is_damage(&self) -> bool {
-        // SQLITE_CORRUPT, SQLITE_NOTADB.
+        // SQLITE_CORRUPT, SQLITE_NOTADB; a text that is no UTF-8, which SQLite does not notice.
         matches!(self, Self::Damaged { .. } | Self::Journal { .. })
             || matches!(self.sqlite_code(), Some((11 | 26, _)))
+            || matches!(
+                self,
+                Self::Read {
+                    source: sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_),
+                    ..
+                }
+            )
     }
 
     /// Returns the fault of the host, if that is the cause. SQLite reports the operation, not the
