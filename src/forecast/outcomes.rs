@@ -1,5 +1,7 @@
 //! Simulated outcomes of tasks: energies from the table, and a generator that beats random search.
 
+use std::collections::HashSet;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -103,6 +105,8 @@ impl<'t> OutcomeModel<'t> {
             })
             .collect();
         visited.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let mut distinct = HashSet::new();
+        visited.retain(|(_, molecule)| distinct.insert(*molecule));
         let std = self.error;
         let ranked = visited.into_iter().map(|(mean, molecule)| RankedCandidate {
             smiles: self.table.name(molecule),
