@@ -73,7 +73,7 @@ pub fn encode(
 }
 
 impl TrainedModel {
-    /// Restores a model from [`encode`].
+    /// Restores a model from the bytes of its file.
     ///
     /// # Errors
     ///
