@@ -210,6 +210,29 @@ fn the_search_with_nwchem_is_run() {
 }
 
 #[test]
+fn a_search_learns_by_a_model_in_python() {
+    let campaign = Campaign::shipped("python-model.yml");
+    let small = [
+        "initial_count=6",
+        "search_size=4",
+        "search_space.max_heavy_atoms=5",
+        "methods.energy.settings.conformers=1",
+        "methods.propose.settings.episodes=1",
+    ];
+    let arguments: Vec<&str> = small.iter().flat_map(|set| ["--set", set]).collect();
+    let rows = rows(&campaign.completed("run", &arguments));
+    let proposed = rows.iter().filter(|row| row["batch"] != "0");
+    let mut predicted = proposed.filter(|row| row["status"] == "evaluated");
+    assert!(predicted.all(|row| {
+        row["prediction_std"]
+            .parse::<f64>()
+            .is_ok_and(|std| std > 0.0)
+    }));
+    let values = values(&rows, "atomization_energy_per_atom_hartree");
+    assert!(values.len() >= 8, "{rows:?}");
+}
+
+#[test]
 fn each_of_several_generators_has_a_share() {
     let campaign = Campaign::shipped("several-generators.yml");
     let small = [
