@@ -188,7 +188,7 @@ fn declared_quantities_are_converted_and_missing_ones_are_failures_by_name() {
     assert_eq!(answered(some, "[O]").unwrap().quantities.len(), 2);
 }
 
-/// The program is told the charge and the multiplicity of the molecule.
+/// The program is given the charge and the multiplicity of the molecule.
 #[test]
 fn ions_and_radicals_are_described_to_the_program() {
     for (smiles, charge, multiplicity) in [

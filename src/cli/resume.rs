@@ -22,7 +22,7 @@ pub(super) struct ResumeArguments {
     /// Resume with settings that were changed in the run directory
     #[arg(long)]
     pub accept_changes: bool,
-    /// Change a value by its path: `--set stop.evaluations=500`; a finished run goes on
+    /// Change a value by its path: `--set stop.evaluations=500`; a finished run continues
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<String>,
     #[command(flatten)]

@@ -187,8 +187,6 @@ impl Simulator for CommandEngine {
         })
     }
 
-    /// The program may relax the geometry; if it does not, `parse` refuses geometries of other
-    /// levels than MMFF94.
     fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
         &mut self.conformers
     }
@@ -197,6 +195,8 @@ impl Simulator for CommandEngine {
         Duration::from_secs(60)
     }
 
+    /// The program may relax the geometry; if it does not, `parse` refuses geometries of other
+    /// levels than MMFF94.
     fn conformer_search(&self) -> ConformerSearch {
         ConformerSearch {
             conformers: self.conformers,

@@ -175,8 +175,7 @@ impl Simulator for Nwchem {
     }
 
     fn free_atoms_unknown(&self) -> Option<String> {
-        self.solvent
-            .map(|solvent| format!("free atoms in {} are not known", solvent.name()))
+        self.solvent.map(Solvent::free_atoms_unknown)
     }
 
     fn requirement(&self) -> Option<Requirement> {

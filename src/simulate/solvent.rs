@@ -35,6 +35,11 @@ pub enum Solvent {
 }
 
 impl Solvent {
+    /// Reason for which free atoms in it cannot be computed.
+    pub(super) fn free_atoms_unknown(self) -> String {
+        format!("free atoms in {} are not known", self.name())
+    }
+
     /// Name that xtb and campaigns use.
     pub(super) fn name(self) -> String {
         format!("{self:?}").to_lowercase()

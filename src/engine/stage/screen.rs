@@ -225,6 +225,11 @@ impl Engine {
     /// Moves the shares of the generators of each `screen` stage by the results that the present
     /// round learns from, and records them.
     pub(in crate::engine) fn move_shares(&mut self, step: &mut EngineStep) {
+        let mut screens = self.stages.iter().filter_map(super::Stage::screen);
+        // Ranking all results is expensive.
+        if screens.all(|screen| screen.shares.is_none()) {
+            return;
+        }
         let results = self.evaluated.iter().take(self.round.evaluated());
         let scores = self.scores(self.round.evaluated());
         let costs: Vec<(&str, f64)> = (results.map(|molecule| molecule.smiles.as_str()))
