@@ -1,4 +1,4 @@
-"""Hartree-Fock energies with effective core potentials by PySCF, for tests/simulate_nwchem_checks.rs.
+"""Hartree-Fock energies with effective core potentials by PySCF, for tests/simulate/nwchem_checks.rs.
 
     pip install pyscf==2.14.0
     python tests/goldens/simulate_ecp.py

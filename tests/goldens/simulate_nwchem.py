@@ -1,4 +1,4 @@
-"""Hartree-Fock and B3LYP energies by PySCF, for tests/simulate_nwchem.rs.
+"""Hartree-Fock and B3LYP energies by PySCF, for tests/simulate/nwchem.rs.
 
     pip install pyscf==2.14.0
     python tests/goldens/simulate_nwchem.py < geometries.jsonl > tests/goldens/simulate_nwchem.json

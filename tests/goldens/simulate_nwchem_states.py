@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Ions, radicals, orbital energies, dipole moments and solvation by PySCF, for tests/simulate_nwchem_states.rs.
+"""Ions, radicals, orbital energies, dipole moments and solvation by PySCF, for tests/simulate/nwchem_states.rs.
 
     pip install pyscf==2.14.0
     tests/goldens/simulate_nwchem_states.py > tests/goldens/simulate_nwchem_states.json

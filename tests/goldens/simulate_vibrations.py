@@ -1,4 +1,4 @@
-"""Harmonic vibrations and thermochemistry from analytic Hessians by PySCF, for tests/simulate_nwchem.rs and src/simulate/vibrations.rs.
+"""Harmonic vibrations and thermochemistry from analytic Hessians by PySCF, for tests/simulate/nwchem.rs and src/simulate/vibrations.rs.
 
     pip install pyscf==2.14.0 geometric==1.1.1
     python tests/goldens/simulate_vibrations.py

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Zero-point energies, enthalpies and Gibbs energies with GFN2-xTB at 298.15 K and 1 atm, for tests/simulate_xtb_states.rs.
+"""Zero-point energies, enthalpies and Gibbs energies with GFN2-xTB at 298.15 K and 1 atm, for tests/simulate/xtb_states.rs.
 
     pip install tblite==0.8.0 ase==3.29.0 scipy==1.17.1
     tests/goldens/simulate_xtb_thermochemistry.py > tests/goldens/simulate_xtb_thermochemistry.json

@@ -6,7 +6,13 @@
 
 pub mod bench;
 pub mod binary;
+pub mod cluster;
+pub mod gfn2;
+pub mod jobs;
+pub mod recording_scheduler;
 pub mod runs;
+pub mod slurm_partition;
+pub mod sshd;
 
 pub use binary::{ProgramOutput, moldflow, run_to_end};
 

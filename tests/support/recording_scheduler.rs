@@ -7,7 +7,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use super::support::{ProgramOutput, run_to_end};
+use super::{ProgramOutput, run_to_end};
 
 /// A scheduler whose commands record their arguments.
 pub struct RecordingScheduler {

@@ -1,0 +1,196 @@
+//! The action set, compared with an independent implementation and its own rules.
+
+use moldflow::chem::edit::{EditRules, successors, valence};
+use moldflow::chem::{BondKind, Molecule, qm9::Qm9};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Results of RDKit, written by `goldens/chem_actions.py`.
+const GOLDEN: &str = include_str!("../goldens/chem_actions.json");
+
+fn rules() -> EditRules {
+    EditRules {
+        elements: ["C", "N", "O", "F"].map(str::to_owned).into(),
+        max_heavy_atoms: 9,
+        allowed_ring_sizes: vec![3, 4, 5, 6],
+    }
+}
+
+fn names(molecules: &[Molecule]) -> Vec<String> {
+    molecules.iter().map(Molecule::canonical_smiles).collect()
+}
+
+fn strings(list: &Value) -> Vec<String> {
+    serde_json::from_value(list.clone()).unwrap()
+}
+
+#[test]
+fn the_action_sets_of_fifty_states_equal_those_of_an_independent_implementation() {
+    let golden: Value = serde_json::from_str(GOLDEN).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 50);
+    for case in cases {
+        let rules = &golden["rules"][case["rules"].as_u64().unwrap() as usize];
+        let rules = EditRules {
+            elements: strings(&rules["elements"]),
+            max_heavy_atoms: rules["max_heavy_atoms"].as_u64().unwrap() as usize,
+            allowed_ring_sizes: serde_json::from_value(rules["allowed_ring_sizes"].clone())
+                .unwrap(),
+        };
+        let state = Molecule::parse(case["state"].as_str().unwrap()).unwrap();
+        assert_eq!(
+            names(&successors(Some(&state), &rules)),
+            strings(&case["successors"]),
+            "{}",
+            case["state"]
+        );
+    }
+}
+
+#[test]
+fn from_nothing_come_the_elements() {
+    assert_eq!(names(&successors(None, &rules())), ["C", "F", "N", "O"]);
+    assert!(
+        successors(
+            None,
+            &EditRules {
+                max_heavy_atoms: 0,
+                ..rules()
+            }
+        )
+        .is_empty()
+    );
+}
+
+#[test]
+fn an_element_that_cannot_be_added_is_never_added() {
+    let rules = EditRules {
+        elements: vec!["C".into(), "Xx".into(), "Fe".into()],
+        ..rules()
+    };
+    assert_eq!(names(&successors(None, &rules)), ["C"]);
+}
+
+#[test]
+fn a_molecule_of_a_hundred_atoms_can_be_edited() {
+    let chain = Molecule::parse(&"C".repeat(100)).unwrap();
+    let rules = EditRules {
+        elements: vec!["F".into()],
+        max_heavy_atoms: 101,
+        allowed_ring_sizes: Vec::new(),
+    };
+    assert!(names(&successors(Some(&chain), &rules)).contains(&format!("{}F", "C".repeat(100))));
+}
+
+#[test]
+fn the_writing_of_a_state_does_not_change_its_successors() {
+    for (one, other) in [
+        ("C1=CC=CN=C1C", "Cc1ccccn1"),
+        ("C(C)(=O)N", "NC(C)=O"),
+        ("C[C@H](N)O", "CC(N)O"),
+    ] {
+        let of = |smiles: &str| {
+            names(&successors(
+                Some(&Molecule::parse(smiles).unwrap()),
+                &rules(),
+            ))
+        };
+        assert_eq!(of(one), of(other));
+    }
+}
+
+/// Ring bonds of a connected graph are the bonds beyond a spanning tree.
+fn rings(molecule: &Molecule) -> usize {
+    let ends: usize = molecule
+        .heavy_atoms()
+        .iter()
+        .map(|atom| atom.neighbours.len())
+        .sum();
+    ends / 2 + 1 - molecule.heavy_atoms().len()
+}
+
+/// Sizes of the smallest ring through each bond.
+fn ring_sizes(molecule: &Molecule) -> Vec<usize> {
+    let atoms = molecule.heavy_atoms();
+    let mut sizes = Vec::new();
+    for a in 0..atoms.len() {
+        for &(_, b) in atoms[a].neighbours.iter().filter(|(_, b)| *b > a) {
+            let mut distance = vec![usize::MAX; atoms.len()];
+            distance[a] = 0;
+            for step in 0..atoms.len() {
+                for i in (0..atoms.len())
+                    .filter(|&i| distance[i] == step)
+                    .collect::<Vec<_>>()
+                {
+                    for &(_, j) in atoms[i]
+                        .neighbours
+                        .iter()
+                        .filter(|(_, j)| (i, *j) != (a, b))
+                    {
+                        distance[j] = distance[j].min(step + 1);
+                    }
+                }
+            }
+            sizes.extend(distance[b].checked_add(1));
+        }
+    }
+    sizes
+}
+
+/// Sum of the bond orders of an atom; None in aromatic rings, where orders are not integers.
+fn localised_valence(molecule: &Molecule, atom: usize) -> Option<usize> {
+    let atom = &molecule.heavy_atoms()[atom];
+    let orders = atom.neighbours.iter().map(|(kind, _)| match kind {
+        BondKind::Single => Some(1),
+        BondKind::Double => Some(2),
+        BondKind::Triple => Some(3),
+        BondKind::Aromatic => None,
+    });
+    orders
+        .sum::<Option<usize>>()
+        .map(|bonds| bonds + atom.hydrogens)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// Walks of ten random edits, from nothing or from a molecule of QM9.
+    #[test]
+    fn every_successor_on_a_walk_obeys_the_rules(start in prop::option::of(0..130_831usize), choices in prop::collection::vec(any::<prop::sample::Index>(), 10)) {
+        let rules = rules();
+        let start = start.map(|position| Molecule::parse(Qm9::open().get(position).smiles).unwrap());
+        let mut state = start;
+        for choice in choices {
+            let next = successors(state.as_ref(), &rules);
+            let names = names(&next);
+            prop_assert!(names.is_sorted_by(|a, b| a < b), "sorted and distinct");
+            for (molecule, name) in next.iter().zip(&names) {
+                let again = Molecule::parse(name).unwrap();
+                prop_assert_eq!(&again.canonical_smiles(), name);
+                prop_assert_eq!(molecule.morgan_bits(3, 2048), again.morgan_bits(3, 2048));
+                prop_assert!(molecule.heavy_atoms().len() <= rules.max_heavy_atoms);
+                prop_assert_eq!(molecule.radical_electrons(), 0);
+                prop_assert_eq!(molecule.charge(), 0);
+                for (i, atom) in molecule.heavy_atoms().iter().enumerate() {
+                    prop_assert!(rules.elements.contains(&atom.symbol));
+                    if !name.contains(['+', '-']) && let Some(bonds) = localised_valence(molecule, i) {
+                        prop_assert_eq!(Some(bonds), valence(&atom.symbol), "{}", name);
+                    }
+                }
+                let before = state.as_ref().map_or(0, rings);
+                prop_assert!(rings(molecule) <= before + 1);
+                // A join closes the shortest ring through the new bond at an allowed size; every
+                // ring of a QM9 start is left alone.
+                if rings(molecule) > before {
+                    let old: Vec<usize> = state.as_ref().map(ring_sizes).unwrap_or_default();
+                    let new = ring_sizes(molecule);
+                    prop_assert!(new.iter().any(|size| rules.allowed_ring_sizes.contains(size)), "{:?} {:?}", old, name);
+                }
+            }
+            if next.is_empty() {
+                break;
+            }
+            state = Some(choice.get(&next).clone());
+        }
+    }
+}

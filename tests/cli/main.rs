@@ -1,0 +1,10 @@
+//! The commands: what they print and how they end.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_campaigns;
+mod commands;
+mod simulate;
+mod sites;
+mod submit;

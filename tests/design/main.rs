@@ -1,0 +1,5 @@
+//! The tasks of the generator loop.
+
+mod groups;
+mod settings;
+mod tasks;

@@ -1,0 +1,8 @@
+//! Pages of `docs` that are generated or whose examples run.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod extending;
+mod python;
+mod settings;

@@ -1,0 +1,6 @@
+//! The plan, and the engine that interprets it.
+
+mod expressions;
+mod forecast;
+mod laws;
+mod plan;

@@ -1,0 +1,7 @@
+//! The report of a run.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod chart;
+mod page;

@@ -1,0 +1,459 @@
+//! `report.html`: its numbers are those of the database, its text is text, and its size has a
+//! bound.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Campaign, Engine, on, rows, wait, wait_until};
+use moldflow::config::campaign::Overrides;
+use moldflow::plan;
+use moldflow::report::{PageContext, RunState, page};
+use moldflow::store::{Commit, ObjectiveInfo, RunInfo, Store};
+use moldflow::task::{
+    Candidate, EndState, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId, Usage,
+};
+use tempfile::TempDir;
+
+/// All that a page may consist of.
+const ELEMENTS: &[&str] = &[
+    "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "strong",
+    "span", "dl", "dt", "dd", "div", "table", "thead", "tbody", "tr", "th", "td", "br", "code",
+    "pre", "svg", "path", "text", "circle",
+];
+
+/// Escaped text as a reader sees it.
+fn text(html: &str) -> String {
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&quot;", "\""),
+        ("&#x27;", "'"),
+        ("&#x60;", "`"),
+        ("&#x3D;", "="),
+        ("&amp;", "&"),
+    ];
+    let replaced = entities.iter();
+    replaced.fold(html.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
+/// The text of the element with this id.
+#[track_caller]
+fn field(page: &str, id: &str) -> String {
+    let (_, rest) = page.split_once(&format!("=\"{id}\">")).expect(id);
+    text(rest.split_once("</").expect("its end").0)
+}
+
+/// The cells of the rows of the table with this id, its head left out.
+fn table(page: &str, id: &str) -> Vec<Vec<String>> {
+    let (_, rest) = page.split_once(&format!("<table id=\"{id}\">")).expect(id);
+    let (_, rest) = rest.split_once("<tbody>").expect("a body");
+    let (body, _) = rest.split_once("</tbody>").expect("its end");
+    let cell = |cell: &str| {
+        let (_, cell) = cell.rsplit_once("<td").expect("a cell");
+        let (_, cell) = cell.split_once('>').expect("its beginning");
+        text(&cell.replace("<code>", "").replace("</code>", ""))
+    };
+    let cells = |row: &str| {
+        row.split("</td>")
+            .filter(|c| c.contains("<td"))
+            .map(cell)
+            .collect()
+    };
+    body.split("</tr>")
+        .filter(|row| row.contains("<tr>"))
+        .map(cells)
+        .collect()
+}
+
+/// Requires that every tag is one of ours and nothing is fetched or run.
+#[track_caller]
+fn assert_inert(page: &str) {
+    for tag in page.split('<').skip(1) {
+        let (tag, _) = tag.split_once('>').expect("the end of a tag");
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '/'])
+            .next()
+            .unwrap();
+        assert!(ELEMENTS.contains(&name), "<{tag}>");
+        for attribute in tag.split(' ').skip(1) {
+            assert!(
+                !attribute.starts_with("on") && !attribute.starts_with("href"),
+                "<{tag}>"
+            );
+        }
+    }
+    for word in ["://", "url(", "@import", " src=", "NaN", "inf"] {
+        let found = page
+            .find(word)
+            .map(|at| &page[at.saturating_sub(40)..at + 4]);
+        assert_eq!(found, None, "{word}");
+    }
+}
+
+fn read(run_dir: &Path) -> String {
+    fs::read_to_string(run_dir.join("report.html")).expect("a page")
+}
+
+fn number(row: &BTreeMap<String, String>, column: &str) -> f64 {
+    row[column].parse().unwrap()
+}
+
+#[test]
+fn the_numbers_of_a_page_are_those_of_the_database() {
+    let campaign = Campaign::tiny();
+    let run_dir = campaign.completed("run", &[]);
+    let page = read(&run_dir);
+    assert_inert(&page);
+    let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
+    for count in [
+        "evaluations",
+        "failures",
+        "cached",
+        "batches",
+        "queued",
+        "in_flight",
+    ] {
+        assert_eq!(field(&page, count), status[count].to_string(), "{count}");
+    }
+    assert_eq!(field(&page, "state"), "finished");
+    assert_eq!(field(&page, "why"), "all evaluations asked for are done");
+    assert_eq!(field(&page, "level"), "GFN2-xTB//MMFF94");
+    assert_eq!(
+        field(&page, "objective"),
+        "lowest atomization energy, hartree"
+    );
+
+    let mut computed = rows(&run_dir);
+    computed.retain(|row| row["status"] == "evaluated");
+    computed.sort_by(|a, b| {
+        number(a, "atomization_energy_hartree").total_cmp(&number(b, "atomization_energy_hartree"))
+    });
+    assert_best(&page, &computed);
+
+    let proposed = computed.iter().filter(|row| row["batch"] != "0");
+    let errors = proposed.map(|row| {
+        (number(row, "prediction_mean") - number(row, "atomization_energy_hartree")).abs()
+    });
+    let errors: Vec<f64> = errors.collect();
+    assert_eq!(field(&page, "predictions"), errors.len().to_string());
+    let mean = errors.iter().sum::<f64>() / errors.len() as f64;
+    let shown: f64 = field(&page, "error").parse().unwrap();
+    assert!((shown - mean).abs() < 1e-6, "{shown} {mean}");
+
+    assert_stages(&page, &run_dir);
+}
+
+/// Requires that the table of the best molecules has these rows of an export.
+#[track_caller]
+fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
+    let expected = (1..).zip(computed).map(|(place, row)| {
+        let is_initial = row["batch"] == "0";
+        vec![
+            place.to_string(),
+            row["smiles"].clone(),
+            format!("{:.6}", number(row, "atomization_energy_hartree")),
+            format!(
+                "{:.2}",
+                627.509_474 * number(row, "atomization_energy_hartree")
+            ),
+            if is_initial {
+                "source".into()
+            } else {
+                row["batch"].clone()
+            },
+            row["rank"].clone(),
+            if is_initial {
+                "-".into()
+            } else {
+                format!(
+                    "{:.6} ± {:.6}",
+                    number(row, "prediction_mean"),
+                    number(row, "prediction_std")
+                )
+            },
+        ]
+    });
+    assert_eq!(table(page, "best"), expected.collect::<Vec<_>>());
+}
+
+#[track_caller]
+fn assert_stages(page: &str, run_dir: &Path) {
+    let stages = table(page, "stages");
+    let tasks: i64 = stages
+        .iter()
+        .map(|row| row[3].parse::<i64>().unwrap())
+        .sum();
+    let store = async { Store::open_to_read(run_dir).await?.tasks_by_state().await };
+    assert_eq!(
+        tasks,
+        wait(store)
+            .unwrap()
+            .iter()
+            .map(|kind| kind.count)
+            .sum::<i64>()
+    );
+    let names: BTreeSet<&str> = stages.iter().map(|row| row[0].as_str()).collect();
+    assert_eq!(
+        names,
+        BTreeSet::from([
+            "evaluate",
+            "free_atoms",
+            "generate",
+            "initial",
+            "screen",
+            "train"
+        ])
+    );
+    assert_eq!(table(page, "places").len(), 2);
+}
+
+#[test]
+fn a_failed_attempt_is_shown_with_what_its_program_said() {
+    let fault = "echo '<script>alert(\"1\")</script>' >&2; exit 3";
+    let campaign = Campaign::of_a_program().with_fault(fault);
+    let run_dir = campaign.completed("run", &[]);
+    let page = read(&run_dir);
+    assert_inert(&page);
+    assert_eq!(field(&page, "retries"), "1");
+    assert_eq!(field(&page, "failures"), "0");
+    let failed = page.split("<div class=\"failure\">").skip(1);
+    let failed: Vec<String> = failed.map(text).collect();
+    assert_eq!(failed.len(), 1);
+    assert!(
+        failed[0].starts_with("<strong>exit</strong>"),
+        "{}",
+        failed[0]
+    );
+    assert!(
+        failed[0].contains("<script>alert(\"1\")</script>"),
+        "{}",
+        failed[0]
+    );
+}
+
+#[test]
+fn a_page_is_written_while_an_engine_runs_after_a_kill_and_at_the_end() {
+    let fault = r#"touch "$here/waits"; while [ ! -e "$here/go" ]; do sleep 0.02; done"#;
+    let campaign = Campaign::of_a_program().with_fault(fault);
+    let run_dir = campaign.path("run");
+    let engine = campaign.start("run", &[]);
+    wait_until("the task", || campaign.path("waits").exists());
+    let output = on(&run_dir, &["report"]).with_code(0);
+    assert_eq!(
+        Path::new(output.out.trim_end()),
+        run_dir.canonicalize().unwrap().join("report.html")
+    );
+    assert_eq!(field(&read(&run_dir), "state"), "running");
+    engine.kill();
+    let out = campaign.path("page.html");
+    on(&run_dir, &["report", "--out", out.to_str().unwrap()]).with_code(0);
+    assert_eq!(
+        field(&fs::read_to_string(&out).unwrap(), "state"),
+        "interrupted"
+    );
+    assert_eq!(
+        field(&read(&run_dir), "state"),
+        "running",
+        "only the other file was written"
+    );
+    let mut engine = Engine::resume(&run_dir);
+    fs::write(campaign.path("go"), "").unwrap();
+    assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
+    assert_eq!(field(&read(&run_dir), "state"), "finished");
+    let printed = on(&run_dir, &["report", "--out", "-"]).with_code(0).out;
+    assert_eq!(
+        field(&printed, "evaluations"),
+        field(&read(&run_dir), "evaluations")
+    );
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_an_error_that_names_it() {
+    let campaign = Campaign::tiny();
+    let run_dir = campaign.completed("run", &[]);
+    let out = campaign.path("nowhere/page.html");
+    let output = on(&run_dir, &["report", "--out", out.to_str().unwrap()]).with_code(1);
+    assert!(output.err.contains(out.to_str().unwrap()), "{}", output.err);
+    let output = on(&campaign.path("none"), &["report"]).with_code(1);
+    assert!(
+        output.err.contains("is not a run directory"),
+        "{}",
+        output.err
+    );
+}
+
+fn objective(label: &str, unit: &str) -> ObjectiveInfo {
+    ObjectiveInfo {
+        property: "atomization_energy".into(),
+        label: label.into(),
+        unit: unit.into(),
+        highest: false,
+    }
+}
+
+/// Page of a run with these records.
+fn made(campaign: &str, objective: ObjectiveInfo, records: Vec<Record>) -> String {
+    let dir = TempDir::new().unwrap();
+    let quickstart = Path::new(env!("CARGO_MANIFEST_DIR")).join("campaigns/quickstart.yml");
+    let (loaded, _) = plan::load(
+        &quickstart,
+        &Overrides::default(),
+        &plan::HostEnvironment::default(),
+    )
+    .unwrap();
+    let info = RunInfo {
+        name: "00c0ffee".into(),
+        campaign: campaign.into(),
+        created: 1_795_000_000_000,
+        version: "0.2.0".into(),
+        objectives: vec![objective],
+    };
+    let event = Event {
+        at: 1_795_000_060_000,
+        fact: Fact::Resumed,
+    };
+    let batch = Commit {
+        facts: vec![(event, records)],
+        ..Commit::default()
+    };
+    let context = PageContext {
+        state: RunState::Interrupted,
+        level_of_theory: "GFN2-xTB//MMFF94".into(),
+        constraints: vec![],
+        site: &loaded.site,
+        partitions: BTreeMap::new(),
+        at: 1_795_000_120_000,
+    };
+    wait(async {
+        let mut store = Store::create(dir.path(), &info).await.unwrap();
+        store.commit(&batch).await.unwrap();
+        page(&mut store, &context).await.unwrap()
+    })
+}
+
+/// A molecule that was proposed, handed over and computed, or failed so.
+fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record> {
+    let (batch, rank, task) = (n / 10, n % 10, TaskId(u64::from(n) + 1));
+    let prediction = Prediction {
+        mean: -1.0 - f64::from(n % 97) / 50.0,
+        std: 0.25,
+    };
+    let predictions = (batch > 0).then(|| ("atomization_energy".to_owned(), prediction));
+    let candidate = Candidate {
+        smiles: smiles.into(),
+        batch,
+        rank,
+        predictions: predictions.into_iter().collect(),
+        generator: None,
+    };
+    let (stage, failure) = ("evaluate".into(), outcome.clone().err());
+    let state = match failure.clone() {
+        Some(failure) => EndState::Failed(failure),
+        None => EndState::Succeeded,
+    };
+    let smiles = Some(smiles.to_owned());
+    let mut records = vec![
+        Record::Queued(candidate),
+        Record::TaskCreated {
+            task,
+            stage,
+            method: "energy".into(),
+            smiles,
+            batch: Some(batch),
+        },
+        Record::Evaluating { batch, rank, task },
+    ];
+    records.extend(failure.clone().map(|failure| Record::AttemptFailed {
+        task,
+        attempt: 1,
+        failure,
+    }));
+    records.push(match outcome {
+        Ok(value) => Record::Evaluated {
+            batch,
+            rank,
+            values: BTreeMap::from([("atomization_energy".into(), value)]),
+            objective: Some(value),
+            feasible: None,
+        },
+        Err(_) => Record::EvaluationFailed { batch, rank, task },
+    });
+    records.push(Record::TaskEnded {
+        task,
+        state,
+        usage: Usage::default(),
+    });
+    records
+}
+
+#[test]
+fn hostile_text_stays_text() {
+    let hostile = "<script>alert('1')</script>\"><img src=x onerror=\"a()\">&{{state}}{{{state}}}";
+    let message = format!("{hostile}\n\u{1b}[31mred\u{0}\n</pre></svg></style>\nfour\nfive");
+    let failure = Failure {
+        kind: FailureKind::Exit,
+        message,
+    };
+    let mut records = evaluation(0, hostile, Ok(-1.0));
+    records.extend(evaluation(11, &format!("{hostile}2"), Ok(-2.0)));
+    records.extend(evaluation(12, hostile, Err(failure)));
+    let page = made(hostile, objective(hostile, "<eV>"), records);
+    assert_inert(&page);
+    assert_eq!(field(&page, "evaluations"), "3");
+    assert_eq!(field(&page, "failures"), "1");
+    assert_eq!(field(&page, "objective"), format!("lowest {hostile}, <eV>"));
+    assert_eq!(
+        table(&page, "best")[1][1..4],
+        [hostile, "-1.000000", "source"]
+    );
+    let (_, shown) = page.split_once("<pre>").unwrap();
+    let shown = text(shown.split_once("</pre>").unwrap().0);
+    assert_eq!(
+        shown,
+        format!("{hostile}\n\u{fffd}[31mred\u{fffd}\n</pre></svg></style>\nfour\n...")
+    );
+}
+
+#[test]
+fn a_run_without_an_evaluation_has_a_page() {
+    let page = made(
+        "nothing yet",
+        objective("atomization energy", "hartree"),
+        vec![],
+    );
+    assert_inert(&page);
+    assert_eq!(field(&page, "evaluations"), "0");
+    assert_eq!(field(&page, "state"), "interrupted");
+    assert!(!page.contains("<svg"), "nothing to draw");
+}
+
+#[test]
+fn the_page_of_a_run_of_5000_evaluations_is_below_2_mb() {
+    let failure = |n| Failure {
+        kind: FailureKind::Exit,
+        message: format!("{n} ").repeat(10_000),
+    };
+    let outcome = |n| match n % 7 {
+        0 => Err(failure(n)),
+        // Better and better, so that every second one is the best so far.
+        1 | 3 | 5 => Ok(-1.0 - f64::from(n) / 1234.5),
+        _ => Ok(-f64::from(n * 7919 % 5003) / 5003.0),
+    };
+    let smiles = |n| format!("C{}", "(C)".repeat(n as usize % 20));
+    let records = (0..5000).flat_map(|n| evaluation(n, &smiles(n), outcome(n)));
+    let page = made(
+        "large",
+        objective("atomization energy", "hartree"),
+        records.collect(),
+    );
+    assert_inert(&page);
+    assert!(page.len() < 2_000_000, "{} bytes", page.len());
+    assert_eq!(field(&page, "evaluations"), "5000");
+    assert_eq!(field(&page, "failures"), "715");
+    assert_eq!(
+        table(&page, "best")[0][2],
+        format!("{:.6}", -1.0 - 4999.0_f64 / 1234.5)
+    );
+}

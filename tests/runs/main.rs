@@ -1,0 +1,28 @@
+//! Whole runs of the program: killed, resumed, extended, out of disk. One at a time.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod binary;
+mod budgets;
+mod cache;
+mod campaigns;
+mod damaged;
+mod disk_full;
+mod extended;
+mod faults;
+mod files;
+mod free_atoms;
+mod from;
+mod home;
+mod host;
+mod identity;
+mod killed;
+mod objectives;
+mod policy;
+mod private;
+mod python;
+mod resumed;
+mod scratch;
+mod tasks_fail;
+mod two_steps;
