@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender};
 use tokio::sync::watch;
@@ -19,7 +19,7 @@ use moldflow::exec::{Adoption, Executor, Job, JobEvent, Report, Scratch, Termina
 use moldflow::plan::{self, HostEnvironment, Plan};
 use moldflow::simulate::SimResult;
 use moldflow::store::{ObjectiveInfo, RunInfo, Store};
-use moldflow::task::{Outcome, Token};
+use moldflow::task::{Event, Fact, Outcome, Token};
 
 use crate::support::{memory_mib, number};
 
@@ -76,21 +76,11 @@ fn now() -> i64 {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// Notes the time at which each tenth of a list was done.
-struct Tenths {
-    all: usize,
-    begin: Instant,
-    times: Vec<Duration>,
-}
+/// Progress is read from the journal afterwards.
+struct Nobody;
 
-impl RunObserver for Tenths {
-    fn report_progress(&mut self, progress: &Progress, _: &[PartitionUsage]) {
-        while self.times.len() < 10
-            && progress.evaluations * 10 >= (self.times.len() + 1) * self.all
-        {
-            self.times.push(self.begin.elapsed());
-        }
-    }
+impl RunObserver for Nobody {
+    fn report_progress(&mut self, _: &Progress, _: &[PartitionUsage]) {}
 }
 
 /// Lists of several lengths.
@@ -108,21 +98,13 @@ pub fn lists() {
 fn one(dir: &Path, molecules: usize) {
     let plan = planned(dir);
     let before = memory_mib();
-    let mut tenths = Tenths {
-        all: molecules,
-        begin: Instant::now(),
-        times: Vec::new(),
-    };
-    wait(run(dir, plan.clone(), molecules, &mut tenths));
+    wait(run(dir, plan.clone(), molecules));
     let engine = number("VmHWM", std::process::id()) - before;
-    let took = |tenth: usize| {
-        let begin = tenth
-            .checked_sub(1)
-            .map_or(Duration::ZERO, |t| tenths.times[t]);
-        (tenths.times[tenth] - begin).as_secs_f64()
-    };
-    let rate = molecules as f64 / tenths.times[9].as_secs_f64();
-    let slowing = took(9) / took(0);
+    let ends = wait(ends(dir));
+    let took = |from: usize, to: usize| (ends[to] - ends[from]) as f64 / 1000.0;
+    let tenth = molecules / 10;
+    let rate = molecules as f64 / took(0, molecules - 1);
+    let slowing = took(molecules - 1 - tenth, molecules - 1) / took(0, tenth);
     let resume = wait(async {
         let begin = Instant::now();
         let store = Store::open(dir).await.expect("a database");
@@ -212,7 +194,20 @@ fn context(dir: &Path, plan: &Plan) -> (ExecutionContext, UnboundedReceiver<Repo
     (context, reports)
 }
 
-async fn run(dir: &Path, plan: Plan, molecules: usize, tenths: &mut Tenths) {
+/// Times at which the tasks ended, milliseconds since the Unix epoch, in order.
+async fn ends(dir: &Path) -> Vec<i64> {
+    let mut store = Store::open(dir).await.expect("a database");
+    let mut ends = Vec::new();
+    let note = |_, event: Event| {
+        if let Fact::Ended { .. } = event.fact {
+            ends.push(event.at);
+        }
+    };
+    store.replay(note).await.expect("a journal");
+    ends
+}
+
+async fn run(dir: &Path, plan: Plan, molecules: usize) {
     let info = RunInfo {
         name: "bench".into(),
         campaign: "list".into(),
@@ -241,7 +236,7 @@ async fn run(dir: &Path, plan: Plan, molecules: usize, tenths: &mut Tenths) {
     };
     let ended = driver
         .expect("a driver")
-        .run(drawn, interrupts, tenths)
+        .run(drawn, interrupts, &mut Nobody)
         .await;
     let (_, store) = ended.expect("a run");
     store.close().await.expect("closed");

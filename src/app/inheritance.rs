@@ -16,7 +16,7 @@ use crate::chem::{Geometry, Molecule};
 use crate::config::campaign::LoadedCampaign;
 use crate::driver::InheritedResults;
 use crate::host::atomic::{self, Durability};
-use crate::plan::{Plan, PlannedMethod};
+use crate::plan::Plan;
 use crate::property::{ENERGY, Quantities};
 use crate::simulate::SimResult;
 use crate::store::{FailedMolecule, MethodResult, RunInfo, Store};
@@ -155,13 +155,8 @@ impl Inheritance {
     fn methods(&mut self, plan: &Plan, old: &Plan) -> BTreeMap<String, String> {
         let mut pairs = BTreeMap::new();
         for method in plan.methods.values().filter(|m| m.qc_engine().is_some()) {
-            let same = old.methods.values().find(|other| {
-                let old = Computing {
-                    plan: old,
-                    method: other,
-                };
-                Computing { plan, method }.is_like(&old)
-            });
+            let mut others = old.methods.values();
+            let same = others.find(|other| plan.computes_like(method, old, other));
             match same {
                 Some(other) => drop(pairs.insert(method.name.clone(), other.name.clone())),
                 None => {
@@ -364,38 +359,6 @@ impl Inheritance {
             ));
         }
         lines
-    }
-}
-
-/// A method with the plan that it belongs to.
-struct Computing<'p> {
-    plan: &'p Plan,
-    method: &'p PlannedMethod,
-}
-
-impl Computing<'_> {
-    /// Returns true if both have the same engine with the same settings, and begin with the same
-    /// geometries.
-    fn is_like(&self, other: &Computing) -> bool {
-        let first = |of: &Computing| Some(of.plan.methods[of.method.geometry()?].clone());
-        let geometries = match (first(self), first(other)) {
-            (None, None) => true,
-            (Some(mine), Some(theirs)) => {
-                let other = Computing {
-                    plan: other.plan,
-                    method: &theirs,
-                };
-                Computing {
-                    plan: self.plan,
-                    method: &mine,
-                }
-                .is_like(&other)
-            }
-            _ => false,
-        };
-        self.method.qc_engine().is_some()
-            && self.method.qc_engine() == other.method.qc_engine()
-            && geometries
     }
 }
 

@@ -50,7 +50,12 @@ pub(super) fn hours(hours: f64) -> String {
 pub(super) fn budget_in_words(budget: Budget) -> String {
     let evaluations = budget.evaluations.map(|n| format!("{n} molecules"));
     let cores = budget.core_hours.map(|hours| format!("{hours} core-hours"));
+    let nodes = budget.node_hours.map(|hours| format!("{hours} node-hours"));
     let time = budget.wall_time.map(|time| time.to_string());
-    let limits: Vec<String> = [evaluations, cores, time].into_iter().flatten().collect();
+    let target = budget.target.map(|value| format!("the value {value}"));
+    let stale = budget.stale_evaluations;
+    let stale = stale.map(|n| format!("{n} molecules in a row that are no better"));
+    let limits = [evaluations, cores, nodes, time, target, stale];
+    let limits: Vec<String> = limits.into_iter().flatten().collect();
     format!("up to {}", limits.join(" or "))
 }

@@ -108,8 +108,8 @@ pub(super) fn each_path(campaign: &mut Campaign, mut visit: impl FnMut(&mut Stri
     }
 }
 
-/// Makes the paths of the functions absolute, and fills in the folder of the campaign where a function names none, and the modules of functions
-/// that are not there yet.
+/// Makes the paths of the functions absolute, and fills in the folder of the campaign where a
+/// function names none, and the modules of functions that are not there yet.
 pub(super) fn fill_in(
     campaign: &mut Campaign,
     loaded: &LoadedCampaign,

@@ -66,9 +66,20 @@ pub struct Budget {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0.000_001, max = 1.0e12))]
     pub core_hours: Option<f64>,
+    /// The same, divided by the cores of a node of the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0.000_001, max = 1.0e12))]
+    pub node_hours: Option<f64>,
     /// Time since it began its first molecule, without pauses of the run, e.g. `8h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub wall_time: Option<Duration>,
+    /// Value of its property, in the unit of that, that a feasible molecule must reach.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
+    /// Evaluations in a row without a better molecule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 100_000_000))]
+    pub stale_evaluations: Option<usize>,
 }
 
 #[derive(Deserialize, JsonSchema)]

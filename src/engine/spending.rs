@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::config::campaign::Schedule;
 use crate::plan::PlannedMethod;
 use crate::task::{Event, Fact, StoppedBy, TaskId, Usage};
 
@@ -93,11 +94,20 @@ impl Engine {
         };
         let spending = self.spending.of(place);
         let hours = spending.core_ms as f64 / MS_PER_HOUR;
+        let node_hours = hours / self.plan.node_cores as f64;
+        // With `schedule: batch` the number of slots must not decide what is computed.
+        let is_judged = self.plan.schedule == Schedule::Interleaved || stage.in_flight() == 0;
         spending.is_late
             || budget
                 .evaluations
                 .is_some_and(|limit| stage.begun() >= limit)
             || budget.core_hours.is_some_and(|limit| hours >= limit)
+            || budget.node_hours.is_some_and(|limit| node_hours >= limit)
+            || is_judged && budget.target.is_some_and(|value| stage.has_reached(value))
+            || is_judged
+                && budget
+                    .stale_evaluations
+                    .is_some_and(|limit| stage.stale() >= limit)
     }
 
     /// Reason to end the run for the cores that it has used.

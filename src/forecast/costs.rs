@@ -78,7 +78,7 @@ pub fn costs(plan: &Plan, assumptions: &Assumptions, source: Option<usize>) -> C
             cost,
             is_limited: false,
         };
-        new.limit(stage);
+        new.limit(stage, plan.node_cores as f64);
         stages.push(new);
     }
     let free_atoms = free_atoms(plan, assumptions);
@@ -94,9 +94,12 @@ pub fn costs(plan: &Plan, assumptions: &Assumptions, source: Option<usize>) -> C
 }
 
 impl StageCost {
-    /// Cuts the costs at the core-hours of the stage's budget.
-    fn limit(&mut self, stage: &PlannedStage) {
-        let Some(limit) = stage.budget.and_then(|budget| budget.core_hours) else {
+    /// Cuts the costs at the core-hours and node-hours of the stage's budget.
+    fn limit(&mut self, stage: &PlannedStage, node_cores: f64) {
+        let budget = stage.budget.unwrap_or_default();
+        let of_nodes = budget.node_hours.map(|hours| hours * node_cores);
+        let limits = budget.core_hours.into_iter().chain(of_nodes);
+        let Some(limit) = limits.min_by(f64::total_cmp) else {
             return;
         };
         let cost = self.cost.unwrap_or(MethodCost {

@@ -8,6 +8,7 @@ mod cores;
 mod diagram;
 mod edges;
 mod environment;
+mod equivalence;
 mod launch;
 mod method;
 mod objective;

@@ -39,12 +39,31 @@ impl StageCheck<'_> {
             self.diagnostic(&[name], message, hint.to_owned());
         }
         let objectives = Objective::all(&self.loaded.campaign.objective).unwrap_or_default();
+        let ranking = ranking(&stage.compute, &objectives);
+        self.budget_of_one_property(name, stage, ranking.len());
         Some(StageKind::Compute {
-            ranking: ranking(&stage.compute, &objectives),
+            ranking,
             properties: self.properties(&stage.compute, &objectives),
             molecules,
             parallel: stage.parallel,
         })
+    }
+
+    /// Refuses a `target` and `stale_evaluations` of a stage that does not rank its molecules by one
+    /// property.
+    fn budget_of_one_property(&mut self, name: &str, stage: &StageConfig, ranking: usize) {
+        let budget = stage.budget.unwrap_or_default();
+        let keys = [
+            ("target", budget.target.is_some()),
+            ("stale_evaluations", budget.stale_evaluations.is_some()),
+        ];
+        for (key, _) in keys.iter().filter(|(_, is_set)| *is_set && ranking != 1) {
+            let message = format!(
+                "the budget of the stage `{name}` has a `{key}`, but not one property ranks its molecules"
+            );
+            let hint = "remove it, or let the stage compute one property, in a campaign with one objective";
+            self.diagnostic(&[name, "budget", key], message, hint.to_owned());
+        }
     }
 
     fn molecules(

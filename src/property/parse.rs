@@ -11,7 +11,7 @@ use super::descriptor::Descriptor;
 use super::dimension::Dimension;
 use super::error::ExpressionError;
 use super::expression::{Expression, Function, Leaf, Operator, QuantityOf};
-use super::quantity::ENERGY;
+use super::quantity::{ENERGY, OF_NO_SUM};
 use super::unit::Unit;
 
 /// An expression as it was written.
@@ -306,6 +306,14 @@ fn atomization(arguments: &[Parsed], names: &dyn NameTable) -> Result<Expression
         }
     };
     let dimension = names.quantity(&of)?;
+    if OF_NO_SUM.contains(&of.quantity.as_str()) {
+        let QuantityOf { method, quantity } = of;
+        let message = format!(
+            "`atomization({method}.{quantity})` has no meaning: `{quantity}` of a molecule is no sum \
+             over its atoms; write `{method}.{quantity}`"
+        );
+        return Err(ExpressionError::UnknownName(message));
+    }
     Ok(Expression::Binary(
         Operator::Subtract,
         Box::new(Expression::Leaf(Leaf::Quantity(of.clone()), dimension)),

@@ -31,6 +31,9 @@ pub const THERMOCHEMICAL: [&str; 3] = [ZPE, ENTHALPY, GIBBS];
 /// The quantities that engines of this program return, by name.
 pub const BUILT_IN: [&str; 8] = [ENERGY, HOMO, LUMO, GAP, DIPOLE, ZPE, ENTHALPY, GIBBS];
 
+/// Quantities that do not add up over the atoms of a molecule.
+pub(super) const OF_NO_SUM: [&str; 4] = [HOMO, LUMO, GAP, DIPOLE];
+
 /// Returns the dimension of a quantity that engines of this program return.
 pub fn built_in(name: &str) -> Option<Dimension> {
     match name {

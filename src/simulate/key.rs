@@ -8,8 +8,8 @@ use super::{MMFF94, Request};
 use crate::host::hash::sha256;
 
 /// Parts of the key by name: molecule, engine, level, every setting, the quantities that it returns
-/// in this version of moldflow, seed of the embeddings, initial geometry, and the version of each program or library in `versions`. Requests with equal
-/// parts have the same result.
+/// in this version of moldflow, seed of the embeddings, initial geometry, and the version of each
+/// program or library in `versions`. Requests with equal parts have the same result.
 pub(crate) fn key_parts(
     request: &Request,
     versions: &BTreeMap<String, String>,

@@ -132,9 +132,8 @@ impl CandidateRow {
     }
 }
 
-/// Atomic reference of a run.
-#[derive(Clone, Debug, PartialEq, FromRow)]
 /// A quantity of a free atom.
+#[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct FreeAtomRow {
     /// Empty in runs of 0.1.0.
     pub method: String,

@@ -12,7 +12,7 @@ const HEAD: &str = "\
 # Settings of the engines
 
 `settings` of a method, by its `kind` and `engine`. Written from the types of the program by
-`UPDATE_DOCS=1 cargo test --test docs_settings`; the test compares it.
+`UPDATE_DOCS=1 cargo test --test docs`; the test compares it.
 ";
 
 /// Follows a reference within a schema.
@@ -119,7 +119,7 @@ fn every_setting_is_documented() {
     let written = std::fs::read_to_string(&path).unwrap_or_default();
     assert!(
         written == text,
-        "docs/settings.md differs from the types: UPDATE_DOCS=1 cargo test --test docs_settings"
+        "docs/settings.md differs from the types: UPDATE_DOCS=1 cargo test --test docs"
     );
     let undescribed: Vec<&str> = text.lines().filter(|line| line.ends_with("|  |")).collect();
     assert_eq!(undescribed, [""; 0]);

@@ -171,3 +171,60 @@ fn a_list_ends_with_its_evaluations() {
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["stopped_by"], "completed");
 }
+
+#[test]
+fn a_stage_ends_with_its_target_or_when_it_finds_nothing_better() {
+    let of = |budget: &str| {
+        let stages = format!(
+            "  all: {{compute: cheap, molecules: all, parallel: 1, budget: {{{budget}}}}}\n"
+        );
+        let campaign = funnel(&stages, "").with("{minimize: expensive}", "{minimize: cheap}");
+        let run_dir = campaign.completed("run", &[]);
+        on(&run_dir, &["check"]).with_code(0);
+        (rows(&run_dir), campaign)
+    };
+    let value = |row: &std::collections::BTreeMap<String, String>| -> f64 {
+        row["cheap_hartree"].parse().unwrap_or(f64::INFINITY)
+    };
+    let (all, _) = of("evaluations: 12");
+    let lowest = all.iter().map(value).fold(f64::INFINITY, f64::min);
+    let in_order: Vec<f64> = all.iter().map(value).collect();
+    assert_eq!(in_order.len(), 12);
+    let second = in_order[1];
+
+    let (some, campaign) = of(&format!("target: {second}"));
+    let found = some.iter().filter(|row| row["cheap_hartree"] != "");
+    let values: Vec<f64> = found.map(value).collect();
+    assert!(values.len() < 12, "{values:?}");
+    assert!(values.iter().any(|value| *value <= second), "{values:?}");
+    let set = format!("stages.all.budget.target={lowest}");
+    let run_dir = campaign.path("run");
+    on(&run_dir, &["resume", "--set", &set]).with_code(0);
+    assert!(rows(&run_dir).iter().any(|row| value(row) <= lowest));
+
+    let (some, _) = of("stale_evaluations: 1");
+    let values: Vec<f64> = some.iter().map(value).filter(|v| v.is_finite()).collect();
+    let falls = in_order.windows(2).take_while(|pair| pair[1] < pair[0]);
+    assert_eq!(values.len(), (falls.count() + 2).min(12), "{in_order:?}");
+}
+
+#[test]
+fn node_hours_are_core_hours_by_the_cores_of_a_node() {
+    // 0.3 s on one core of a node of two are 4e-5 node-hours.
+    let stages =
+        "  all: {compute: expensive, molecules: all, parallel: 1, budget: {node_hours: 0.0001}}\n";
+    let campaign = slower(funnel(stages, ""), "0.3");
+    let run_dir = campaign.completed("run", &[]);
+    let computed = with_value(&run_dir, "expensive_hartree");
+    assert!((1..12).contains(&computed), "{computed}");
+    let set = "stages.all.budget.node_hours=1";
+    on(&run_dir, &["resume", "--set", set]).with_code(0);
+    assert_eq!(with_value(&run_dir, "expensive_hartree"), 12);
+
+    let stages = "  all: {compute: expensive, molecules: all, parallel: 1}\n";
+    let campaign = slower(funnel(stages, "stop: {node_hours: 0.0001}\n"), "0.3");
+    let output = campaign.run("run", &[]).with_code(0);
+    assert!(output.err.contains("node-hours"), "{}", output.err);
+    let computed = with_value(&campaign.path("run"), "expensive_hartree");
+    assert!((1..12).contains(&computed), "{computed}");
+}

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::support::runs::molecules;
-use crate::support::{Campaign, journal, on, rows};
-use moldflow::task::Fact;
+use crate::support::{Campaign, journal, moldflow, on, rows, run_to_end};
+use moldflow::task::{Fact, Outcome};
 
 /// Lines of the file in which the program notes each molecule or atom that it computed.
 fn computed(campaign: &Campaign) -> Vec<String> {
@@ -235,4 +235,73 @@ fn a_run_of_the_first_version_is_refused() {
         "{}",
         refused.err
     );
+}
+
+#[test]
+fn a_run_may_begin_with_the_results_of_one_that_is_at_work() {
+    let campaign = Campaign::of_a_program();
+    let mut first = campaign.start("first", &["--set", "stop.evaluations=100000"]);
+    first.wait_for_facts(40);
+    let from = campaign.path("first").display().to_string();
+    let arguments = ["--from", &from, "--set", "stop.evaluations=4"];
+    let second = campaign.completed("second", &[&arguments[..], &["--seed", "8"]].concat());
+    assert!(!first.has_ended());
+    first.kill();
+    let inherited = journal(&second)
+        .into_iter()
+        .find_map(|event| match event.fact {
+            Fact::Inherited { molecules, .. } => Some(molecules),
+            _ => None,
+        });
+    let inherited = inherited.expect("a fact");
+    assert!(inherited.len() >= 3, "{inherited:?}");
+    let (old, new) = (evaluated(&campaign.path("first")), evaluated(&second));
+    assert!(inherited.iter().all(|smiles| old.contains(smiles)));
+    assert_eq!(new.len(), inherited.len() + 3 + 4);
+    on(&second, &["check"]).with_code(0);
+}
+
+#[test]
+fn costs_are_those_of_the_times_that_a_run_recorded() {
+    let campaign = Campaign::of_a_program();
+    let run_dir = campaign.completed("run", &[]);
+    let (dir, path) = (
+        run_dir.display().to_string(),
+        campaign.path("campaign-file.yml"),
+    );
+    let path = path.display().to_string();
+    let core_hours = |options: &[&str]| {
+        let arguments = [&["plan", path.as_str(), "--format", "json"], options].concat();
+        let plan = run_to_end(&mut moldflow(&arguments)).with_code(0).json();
+        let stages = plan["costs"]["stages"].as_array().expect("stages").clone();
+        let initial = stages.iter().find(|stage| stage["stage"] == "initial");
+        let cost = initial.expect("the stage")["cost"].clone();
+        (
+            cost["tasks"].as_f64(),
+            cost["core_hours"].as_f64().expect("a number"),
+        )
+    };
+    let took: Vec<f64> = journal(&run_dir)
+        .iter()
+        .filter_map(|event| match &event.fact {
+            Fact::Ended {
+                usage,
+                outcome: Outcome::Simulated { .. },
+                ..
+            } => Some((event.at - usage.started?) as f64 / 1000.0),
+            _ => None,
+        })
+        .collect();
+    let (shortest, longest) = took
+        .iter()
+        .fold((f64::INFINITY, 0.0_f64), |(a, b), x| (a.min(*x), b.max(*x)));
+    let (tasks, recorded) = core_hours(&["--times-from", &dir]);
+    assert_eq!(tasks, Some(3.0));
+    let seconds = recorded * 3600.0 / 3.0;
+    assert!(
+        (0.5 * shortest..=2.0 * longest).contains(&seconds),
+        "{seconds} s, recorded {shortest} to {longest}"
+    );
+    let (_, given) = core_hours(&["--times-from", &dir, "--task-time", "10s"]);
+    assert!((given - 30.0 / 3600.0).abs() < 1e-9, "{given}");
 }

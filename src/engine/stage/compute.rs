@@ -36,6 +36,8 @@ pub(in crate::engine) struct ComputeStage {
     again: VecDeque<String>,
     /// Evaluations that it began, without those that were cancelled.
     begun: usize,
+    /// Evaluations in a row that ended without a better molecule.
+    stale: usize,
     /// Evaluated molecules.
     results: RankedResults,
     /// Molecules that this stage has taken from another one.
@@ -58,6 +60,7 @@ impl ComputeStage {
             without_atoms: Vec::new(),
             again: VecDeque::new(),
             begun: 0,
+            stale: 0,
             results: RankedResults::new(ranking),
             promoted: HashSet::new(),
             results_seen: 0,
@@ -73,6 +76,7 @@ impl ComputeStage {
         is_feasible: bool,
     ) {
         self.in_flight -= 1;
+        let lowest_before = self.results.lowest_cost();
         match result {
             Evaluated::Values(values) => self.results.add(smiles, task, values, is_feasible),
             Evaluated::Failed(_) => self.failed += 1,
@@ -83,8 +87,13 @@ impl ComputeStage {
             Evaluated::Cancelled => {
                 self.begun = self.begun.saturating_sub(1);
                 self.again.push_back(smiles.to_owned());
+                return;
             }
         }
+        self.stale = match self.results.lowest_cost() == lowest_before {
+            true => self.stale + 1,
+            false => 0,
+        };
     }
 
     /// Counts a molecule whose evaluation an earlier run had done.
@@ -116,6 +125,16 @@ impl ComputeStage {
     /// Evaluations that it began, without those that were cancelled.
     pub fn begun(&self) -> usize {
         self.begun
+    }
+
+    /// Evaluations in a row that ended without a better molecule.
+    pub fn stale(&self) -> usize {
+        self.stale
+    }
+
+    /// Returns true if a feasible molecule has reached `value` of the property that ranks them.
+    pub fn has_reached(&self, value: f64) -> bool {
+        self.results.reach(value)
     }
 
     /// Returns true if it has taken its molecules.

@@ -74,6 +74,21 @@ impl RankedResults {
         self.results.is_empty()
     }
 
+    /// Lowest cost of a feasible molecule, where one property ranks them.
+    pub fn lowest_cost(&self) -> Option<f64> {
+        let best = self.results.first().filter(|best| best.is_feasible)?;
+        best.costs.first().copied()
+    }
+
+    /// Returns true if a feasible molecule has reached `value` of the property that ranks them.
+    pub fn reach(&self, value: f64) -> bool {
+        let target = self
+            .ranking
+            .first()
+            .map(|ranked| ranked.direction.cost(value));
+        matches!((self.lowest_cost(), target), (Some(cost), Some(target)) if cost <= target)
+    }
+
     /// The best `count` molecules, the best first.
     pub fn best(&self, count: usize) -> Vec<String> {
         if self.ranking.len() <= 1 {

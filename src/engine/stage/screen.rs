@@ -23,8 +23,8 @@ pub(in crate::engine) struct ScreenStage {
 }
 
 impl ScreenStage {
-    /// A stage that selects so many molecules of these generators; its queue holds two rounds of what its consumer computes at
-    /// once, or one batch if that is more.
+    /// A stage that selects so many molecules of these generators. Its queue holds two rounds of
+    /// what its consumer computes at once, or one batch if that is more.
     pub fn new(plan: &Plan, generators: &[usize], select: usize) -> Self {
         let shares = generators
             .iter()
