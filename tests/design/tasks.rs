@@ -65,7 +65,7 @@ impl TaskFolder {
             elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
             max_heavy_atoms: 5,
             allowed_ring_sizes: vec![3, 4, 5, 6],
-            barren_rounds: 0,
+            scarce_rounds: 0,
             seed: 3,
             state_out: self.path("state"),
             candidates_out: self.path("candidates"),
@@ -134,7 +134,11 @@ fn moldqn(settings: Moldqn) -> GenerateEngine {
 }
 
 fn random(episodes: usize) -> GenerateEngine {
-    let settings = RandomEdits { episodes, steps: 5 };
+    let settings = RandomEdits {
+        episodes,
+        steps: 5,
+        ..RandomEdits::default()
+    };
     GenerateEngine::Random { settings }
 }
 
@@ -330,17 +334,17 @@ fn the_pool_is_proposed_whole() {
 }
 
 #[test]
-fn the_agent_explores_more_after_barren_rounds() {
+fn the_agent_explores_more_after_scarce_rounds() {
     let folder = trained();
     let calm = Moldqn {
         epsilon_start: 0.2,
         epsilon_decay: 1.0,
         ..small()
     };
-    let epsilon = |barren_rounds| {
+    let epsilon = |scarce_rounds| {
         let input = GenerateInput {
             engine: moldqn(calm.clone()),
-            barren_rounds,
+            scarce_rounds,
             ..folder.input()
         };
         generate(&input).unwrap().metrics["epsilon"]

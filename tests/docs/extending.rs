@@ -196,7 +196,7 @@ fn a_generator_proposes_molecules() {
         best: known,
         starts: vec![],
         pool: None,
-        barren_rounds: 0,
+        scarce_rounds: 0,
         seed: 1,
     };
     let mut proposed = Vec::new();
