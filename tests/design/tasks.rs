@@ -22,7 +22,7 @@ const MEASURED: [(&str, f64); 5] = [
     ("CCCC", -1.9),
 ];
 
-struct TaskFolder {
+pub struct TaskFolder {
     dir: TempDir,
 }
 
@@ -33,11 +33,11 @@ impl TaskFolder {
         }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
@@ -54,7 +54,7 @@ impl TaskFolder {
         })
     }
 
-    fn input(&self) -> GenerateInput {
+    pub fn input(&self) -> GenerateInput {
         GenerateInput {
             engine: moldqn(small()),
             model: self.path("model"),
@@ -129,7 +129,7 @@ fn greedy() -> ScreenEngine {
     }
 }
 
-fn moldqn(settings: Moldqn) -> GenerateEngine {
+pub fn moldqn(settings: Moldqn) -> GenerateEngine {
     GenerateEngine::Moldqn { settings }
 }
 
@@ -142,7 +142,7 @@ fn random(episodes: usize) -> GenerateEngine {
     GenerateEngine::Random { settings }
 }
 
-fn small() -> Moldqn {
+pub fn small() -> Moldqn {
     Moldqn {
         episodes: 2,
         steps: 5,
@@ -154,7 +154,7 @@ fn small() -> Moldqn {
     }
 }
 
-fn trained() -> TaskFolder {
+pub fn trained() -> TaskFolder {
     let folder = TaskFolder::new();
     folder.train(&MEASURED).unwrap();
     folder
