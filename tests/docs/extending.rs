@@ -192,6 +192,7 @@ fn a_generator_proposes_molecules() {
             elements: vec!["C".into()],
             max_heavy_atoms: 3,
             allowed_ring_sizes: vec![],
+            replace_elements: true,
         },
         best: known,
         starts: vec![],
