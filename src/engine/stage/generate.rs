@@ -55,10 +55,13 @@ impl Engine {
         let Some(stage) = self.stages[place].generate() else {
             return false;
         };
+        // One may have failed since the round began.
+        let starts = stage.starts.iter();
+        let starts = starts.filter(|smiles| !self.quarantined.contains(*smiles));
         let work = Work::Generate {
             stage: place,
             model,
-            starts: stage.starts.clone(),
+            starts: starts.cloned().collect(),
         };
         self.submit_turn(place, work, step);
         true
