@@ -1,4 +1,4 @@
-//! The edits of a molecule that an agent may choose: the action set of MolDQN.
+//! Single edits of a molecule: the action set of MolDQN, and the replacement of an element.
 //!
 //! Z. Zhou et al., Optimization of Molecules via Deep Reinforcement Learning, Sci. Rep. 9, 10752
 //! (2019).
@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 
 use super::Molecule;
 use super::graph::{Graph, GraphAtom};
+use super::isomorphism::without_copies;
+use super::rings::ring_sizes;
 
 /// Limits of the search space that edits respect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,8 +17,26 @@ pub struct EditRules {
     pub elements: Vec<String>,
     /// Atoms other than hydrogen that a molecule may have.
     pub max_heavy_atoms: usize,
-    /// Numbers of atoms that a newly closed ring may have.
+    /// Numbers of atoms that a newly closed ring may have, and each ring of a proposed molecule.
     pub allowed_ring_sizes: Vec<usize>,
+    /// True if an atom may be replaced by one of another element, an edit that MolDQN as published
+    /// does not have.
+    pub replace_elements: bool,
+}
+
+impl EditRules {
+    /// Returns true for a molecule that may be proposed: its elements, its size and each ring of its
+    /// smallest set are allowed. An edit may lead to others, because it looks at the ring that it
+    /// closes alone: to remove the bond that two rings share makes a larger ring.
+    pub fn permits(&self, molecule: &Molecule) -> bool {
+        let atoms = molecule.heavy_atoms();
+        let is_allowed = |symbol: &String| self.elements.contains(symbol);
+        atoms.len() <= self.max_heavy_atoms
+            && atoms.iter().all(|atom| is_allowed(&atom.symbol))
+            && ring_sizes(molecule)
+                .iter()
+                .all(|size| self.allowed_ring_sizes.contains(size))
+    }
 }
 
 /// Number of bonds that an added, uncharged atom can form; None for elements that are never added.
@@ -38,23 +58,35 @@ pub fn valence(symbol: &str) -> Option<usize> {
 /// * the order of a bond is raised, or two atoms are bonded, by 1 to 3; a new ring has an allowed
 ///   size;
 /// * the order of a bond is lowered, or the bond is removed, if one piece remains or the other is a
-///   single uncharged atom, which is dropped.
+///   single uncharged atom, which is dropped;
+/// * with [`EditRules::replace_elements`], an uncharged atom becomes one of another element that
+///   can form its bonds; in aromatic rings it has those of a Kekulé structure.
 ///
 /// New bonds replace hydrogens, except those fixed by a bracket (`[nH]`, `[NH3+]`). Bonds of
 /// aromatic rings are kept; the others are edited in a Kekulé structure. Stereo is dropped. The
 /// unchanged molecule, molecules that do not sanitise, and radicals, which no closed-shell engine
 /// can compute, are left out.
 pub fn successors(state: Option<&Molecule>, rules: &EditRules) -> Vec<Molecule> {
+    let names = successor_names(state, rules);
+    let molecules = names.iter().filter_map(|name| Molecule::parse(name).ok());
+    molecules.collect()
+}
+
+/// Canonical SMILES of the [`successors`] of `state`: cheaper where most of them are known.
+pub fn successor_names(state: Option<&Molecule>, rules: &EditRules) -> BTreeSet<String> {
     let Some(molecule) = state else {
-        return distinct(single_atoms(rules));
+        return canonical_names(single_atoms(rules));
     };
     let Ok(graph) = Graph::from_molecule(molecule) else {
-        return Vec::new();
+        return BTreeSet::new();
     };
     let mut edits = additions(&graph, rules);
     edits.extend(raised_and_joined(&graph, rules));
     edits.extend(lowered_and_cut(&graph));
-    distinct(edits)
+    if rules.replace_elements {
+        edits.extend(replacements(&graph, rules));
+    }
+    canonical_names(edits)
 }
 
 fn single_atoms(rules: &EditRules) -> Vec<Graph> {
@@ -130,18 +162,27 @@ fn lowered_and_cut(graph: &Graph) -> Vec<Graph> {
     edits
 }
 
-/// Parses each molecule from its canonical SMILES: fingerprints of two spellings of one molecule
-/// may differ, and the agent's observation of a molecule must not depend on the spelling.
-fn distinct(edits: Vec<Graph>) -> Vec<Molecule> {
-    let parsed = edits
-        .iter()
-        .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
-    let names: BTreeSet<String> = parsed
+fn replacements(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
+    let mut edits = Vec::new();
+    for (at, old) in graph.atoms.iter().enumerate() {
+        let bonds = graph.bond_orders(at);
+        for (atom, valence) in new_atoms(rules) {
+            if old.is_uncharged() && old.symbol() != atom.symbol() && bonds <= valence {
+                edits.push(graph.with_element(at, atom));
+            }
+        }
+    }
+    edits
+}
+
+/// Canonical SMILES of the graphs that sanitise and are no radicals. Molecules are parsed from these
+/// again: fingerprints of two spellings of one molecule may differ, and the agent's observation of a
+/// molecule must not depend on the spelling.
+pub(super) fn canonical_names(graphs: Vec<Graph>) -> BTreeSet<String> {
+    let parsed = without_copies(graphs).into_iter();
+    let parsed = parsed.filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
+    parsed
         .filter(|molecule| molecule.radical_electrons() == 0)
         .map(|molecule| molecule.canonical_smiles())
-        .collect();
-    names
-        .iter()
-        .filter_map(|name| Molecule::parse(name).ok())
         .collect()
 }

@@ -43,6 +43,21 @@ impl GraphAtom {
         }
     }
 
+    /// Symbol of the element.
+    pub(super) fn symbol(&self) -> &str {
+        &self.symbol
+    }
+
+    /// Charge and number of hydrogens of an atom written in brackets.
+    pub(super) fn bracket(&self) -> Option<(i8, u8)> {
+        self.bracket
+    }
+
+    /// Returns true for an atom without charge; it may have hydrogens fixed by a bracket.
+    pub(super) fn is_uncharged(&self) -> bool {
+        self.bracket.is_none_or(|(charge, _)| charge == 0)
+    }
+
     /// Returns true for an atom that may be removed alone: it is uncharged.
     pub(super) fn is_plain(&self) -> bool {
         self.bracket.is_none()
@@ -120,6 +135,19 @@ impl Graph {
         graph
     }
 
+    /// Copy in which another atom has the bonds of the one at `at`.
+    pub(super) fn with_element(&self, at: usize, atom: GraphAtom) -> Self {
+        let mut graph = self.clone();
+        graph.atoms[at] = atom;
+        graph
+    }
+
+    /// Sum of the orders of the bonds of an atom, those to hydrogen left out.
+    pub(super) fn bond_orders(&self, atom: usize) -> u8 {
+        let own = self.bonds.iter().filter(|bond| bond.ends.contains(&atom));
+        own.map(|bond| bond.order).sum()
+    }
+
     /// Pieces that remain without a bond: one, or two, the one with the bond's first end first.
     pub(super) fn cut(&self, bond: usize) -> Vec<Self> {
         let mut graph = self.clone();
@@ -188,7 +216,8 @@ impl Graph {
         Some(text)
     }
 
-    fn subgraph(&self, keep: impl Fn(usize) -> bool) -> Self {
+    /// The atoms that are kept, in their order, with the bonds between them.
+    pub(super) fn subgraph(&self, keep: impl Fn(usize) -> bool) -> Self {
         let kept: Vec<usize> = (0..self.atoms.len()).filter(|&atom| keep(atom)).collect();
         let new_index = |old: usize| kept.iter().position(|&atom| atom == old);
         let bonds = self.bonds.iter().filter_map(|bond| {

@@ -2,14 +2,17 @@
 //! toolkit, `cosmolkit`.
 
 mod bonds;
+pub mod crossover;
 pub mod edit;
 mod error;
 mod geometry;
 mod graph;
 mod identity;
+mod isomorphism;
 mod molecule;
 mod parent;
 pub mod qm9;
+mod rings;
 mod smarts;
 mod structure;
 pub(crate) mod units;
@@ -20,5 +23,6 @@ pub use geometry::{Conformers, Embedding, Geometry, embed};
 pub use identity::Stereo;
 pub use molecule::{BondKind, HeavyAtom, Molecule, atomic_mass, atomic_number};
 pub(crate) use parent::Mixture;
+pub use rings::ring_sizes;
 pub use smarts::Smarts;
 pub use structure::{SpaceViolation, StructureRules};

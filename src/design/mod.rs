@@ -23,7 +23,8 @@ pub use acquisition::{
 };
 pub use error::DesignError;
 pub use generator::{
-    GenerateEngine, Generator, GeneratorSettings, Moldqn, Pool, RandomEdits, SearchContext,
+    Edits, EpisodeStart, GenerateEngine, Generator, GeneratorSettings, Genetic, Moldqn, Pool,
+    RandomEdits, SearchContext, WalkProposals,
 };
 pub use ranges::RangeFault;
 pub use surrogate::TrainEngine;
@@ -90,7 +91,7 @@ pub struct GenerateInput {
     pub state: Option<PathBuf>,
     /// The best evaluated molecules, the best first.
     pub best: Vec<Observation>,
-    /// SMILES of molecules of the source to begin at; empty unless earlier rounds were barren.
+    /// SMILES of molecules of the source to begin at; empty unless earlier rounds were scarce.
     pub starts: Vec<String>,
     /// File with the molecules of the source, canonical SMILES, one a line.
     pub pool: Option<PathBuf>,
@@ -98,10 +99,11 @@ pub struct GenerateInput {
     pub elements: Vec<String>,
     /// Largest number of atoms other than hydrogen.
     pub max_heavy_atoms: usize,
-    /// Sizes that a new ring may have.
+    /// Sizes that the rings of a proposed molecule may have.
     pub allowed_ring_sizes: Vec<usize>,
-    /// Number of rounds before this one, in a row, in which no new molecule was found.
-    pub barren_rounds: usize,
+    /// Number of rounds before this one, in a row, in which the generator proposed fewer new
+    /// molecules than a batch takes.
+    pub scarce_rounds: usize,
     /// Seed of the round.
     pub seed: u64,
     /// Output file of the generator's state.

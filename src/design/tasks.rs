@@ -93,9 +93,10 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
             elements: input.elements.clone(),
             max_heavy_atoms: input.max_heavy_atoms,
             allowed_ring_sizes: input.allowed_ring_sizes.clone(),
+            replace_elements: true,
         },
         pool: input.pool.clone(),
-        barren_rounds: input.barren_rounds,
+        scarce_rounds: input.scarce_rounds,
         seed: input.seed,
     };
     let saved = input.state.as_deref().map(read).transpose()?;

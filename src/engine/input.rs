@@ -302,7 +302,7 @@ impl Engine {
             elements: space.elements.clone(),
             max_heavy_atoms: space.max_heavy_atoms,
             allowed_ring_sizes: space.allowed_ring_sizes.clone(),
-            barren_rounds: self.round.barren(),
+            scarce_rounds: self.stages[stage].generate()?.scarce_rounds,
             seed: stream(self.plan.seed, &self.plan.stages[stage].name, round),
             state_out: PathBuf::from(file::NEW_STATE),
             candidates_out: PathBuf::from(file::NEW_CANDIDATES),

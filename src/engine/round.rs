@@ -211,6 +211,8 @@ impl Engine {
         self.round.is_running = false;
         for place in places {
             self.push(*place, step);
+        }
+        for place in places {
             self.stages[*place].forget_round();
         }
         if self.round.new_candidates == 0 {

@@ -13,6 +13,7 @@ fn rules() -> EditRules {
         elements: ["C", "N", "O", "F"].map(str::to_owned).into(),
         max_heavy_atoms: 9,
         allowed_ring_sizes: vec![3, 4, 5, 6],
+        replace_elements: false,
     }
 }
 
@@ -24,6 +25,16 @@ fn strings(list: &Value) -> Vec<String> {
     serde_json::from_value(list.clone()).unwrap()
 }
 
+/// Rules of a golden.
+fn golden_rules(rules: &Value) -> EditRules {
+    EditRules {
+        elements: strings(&rules["elements"]),
+        max_heavy_atoms: rules["max_heavy_atoms"].as_u64().unwrap() as usize,
+        allowed_ring_sizes: serde_json::from_value(rules["allowed_ring_sizes"].clone()).unwrap(),
+        replace_elements: false,
+    }
+}
+
 #[test]
 fn the_action_sets_of_fifty_states_equal_those_of_an_independent_implementation() {
     let golden: Value = serde_json::from_str(GOLDEN).unwrap();
@@ -31,12 +42,7 @@ fn the_action_sets_of_fifty_states_equal_those_of_an_independent_implementation(
     assert_eq!(cases.len(), 50);
     for case in cases {
         let rules = &golden["rules"][case["rules"].as_u64().unwrap() as usize];
-        let rules = EditRules {
-            elements: strings(&rules["elements"]),
-            max_heavy_atoms: rules["max_heavy_atoms"].as_u64().unwrap() as usize,
-            allowed_ring_sizes: serde_json::from_value(rules["allowed_ring_sizes"].clone())
-                .unwrap(),
-        };
+        let rules = golden_rules(rules);
         let state = Molecule::parse(case["state"].as_str().unwrap()).unwrap();
         assert_eq!(
             names(&successors(Some(&state), &rules)),
@@ -45,6 +51,47 @@ fn the_action_sets_of_fifty_states_equal_those_of_an_independent_implementation(
             case["state"]
         );
     }
+}
+
+/// Results of RDKit, written by `goldens/chem_replacements.py`.
+const REPLACEMENTS: &str = include_str!("../goldens/chem_replacements.json");
+
+#[test]
+fn the_replacements_of_elements_equal_those_of_an_independent_implementation() {
+    let golden: Value = serde_json::from_str(REPLACEMENTS).unwrap();
+    let cases = golden["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 50);
+    for case in cases {
+        let published = golden_rules(&golden["rules"][case["rules"].as_u64().unwrap() as usize]);
+        let extended = EditRules {
+            replace_elements: true,
+            ..published.clone()
+        };
+        let state = Molecule::parse(case["state"].as_str().unwrap()).unwrap();
+        let mut expected = names(&successors(Some(&state), &published));
+        expected.extend(strings(&case["replacements"]));
+        expected.sort_unstable();
+        expected.dedup();
+        let found = names(&successors(Some(&state), &extended));
+        assert_eq!(found, expected, "{}", case["state"]);
+    }
+}
+
+#[test]
+fn a_molecule_with_a_ring_of_another_size_may_not_be_proposed() {
+    let permits = |smiles| rules().permits(&Molecule::parse(smiles).unwrap());
+    assert!(permits("CC1CCC1") && permits("C1CC2CCC1C2") && permits("CCCCCCCCC"));
+    assert!(!permits("C1CCCCCC1") && !permits("C1CCCCCC1C"));
+    assert!(!permits("CCCCCCCCCC") && !permits("CCl"));
+    // Without the bond that its rings share, bicyclo[3.2.0]heptane is a ring of seven.
+    let fused = Molecule::parse("C1CC2CCC12").unwrap();
+    let after = successors(Some(&fused), &rules());
+    let permitted: Vec<bool> = after.iter().map(|m| rules().permits(m)).collect();
+    assert!(permitted.contains(&true));
+    let seven = Molecule::parse("C1CCC2CCC12").unwrap();
+    let opened = successors(Some(&seven), &rules());
+    let opened = opened.iter().find(|m| m.canonical_smiles() == "C1CCCCCC1");
+    assert!(!rules().permits(opened.expect("the ring of seven")));
 }
 
 #[test]
@@ -78,6 +125,7 @@ fn a_molecule_of_a_hundred_atoms_can_be_edited() {
         elements: vec!["F".into()],
         max_heavy_atoms: 101,
         allowed_ring_sizes: Vec::new(),
+        replace_elements: false,
     };
     assert!(names(&successors(Some(&chain), &rules)).contains(&format!("{}F", "C".repeat(100))));
 }

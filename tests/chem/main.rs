@@ -1,8 +1,10 @@
 //! Molecules, held against RDKit.
 
 mod bonds;
+mod crossover;
 mod edit;
 mod geometry;
 mod identity;
 mod molecule;
+mod rings;
 mod smarts;

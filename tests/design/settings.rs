@@ -28,7 +28,7 @@ fn a_setting_that_is_not_given_has_its_default() {
 fn unknown_keys_are_refused() {
     let refused = |error: serde_json::Error| error.to_string().contains("unknown field `episode`");
     let with = |engine: &str| json!({"engine": engine, "settings": {"episode": 3}});
-    for name in ["moldqn", "random", "pool"] {
+    for name in ["moldqn", "random", "edits", "genetic", "pool"] {
         assert!(serde_json::from_value::<GenerateEngine>(with(name)).is_err_and(refused));
     }
     let name = "group_contribution";
@@ -40,7 +40,7 @@ fn unknown_keys_are_refused() {
 
 #[test]
 fn defaults_are_within_their_ranges() {
-    for name in ["moldqn", "random", "pool"] {
+    for name in ["moldqn", "random", "edits", "genetic", "pool"] {
         let engine: GenerateEngine = serde_json::from_value(json!({"engine": name})).unwrap();
         assert_eq!(engine.faults(), []);
     }
@@ -80,6 +80,19 @@ fn each_number_out_of_range_is_a_fault() {
             faults.iter().all(|fault| fault.setting == *key),
             "{faults:?}"
         );
+    }
+    for (engine, wrong) in [
+        ("edits", json!({"width": 0})),
+        ("edits", json!({"width": 65})),
+        ("edits", json!({"depth": 0})),
+        ("genetic", json!({"population": 1})),
+        ("genetic", json!({"generations": 0})),
+        ("genetic", json!({"pairs": 0})),
+        ("genetic", json!({"mutation_rate": 1.5})),
+    ] {
+        let engine = json!({"engine": engine, "settings": wrong.clone()});
+        let engine: GenerateEngine = serde_json::from_value(engine).unwrap();
+        assert_eq!(engine.faults().len(), 1, "{wrong}");
     }
     let settings = GroupContribution {
         max_iterations: 0,

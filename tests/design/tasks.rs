@@ -22,7 +22,7 @@ const MEASURED: [(&str, f64); 5] = [
     ("CCCC", -1.9),
 ];
 
-struct TaskFolder {
+pub struct TaskFolder {
     dir: TempDir,
 }
 
@@ -33,11 +33,11 @@ impl TaskFolder {
         }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
         self.dir.path().join(name)
     }
 
-    fn text(&self, name: &str) -> String {
+    pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 
@@ -54,7 +54,7 @@ impl TaskFolder {
         })
     }
 
-    fn input(&self) -> GenerateInput {
+    pub fn input(&self) -> GenerateInput {
         GenerateInput {
             engine: moldqn(small()),
             model: self.path("model"),
@@ -65,7 +65,7 @@ impl TaskFolder {
             elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
             max_heavy_atoms: 5,
             allowed_ring_sizes: vec![3, 4, 5, 6],
-            barren_rounds: 0,
+            scarce_rounds: 0,
             seed: 3,
             state_out: self.path("state"),
             candidates_out: self.path("candidates"),
@@ -129,16 +129,20 @@ fn greedy() -> ScreenEngine {
     }
 }
 
-fn moldqn(settings: Moldqn) -> GenerateEngine {
+pub fn moldqn(settings: Moldqn) -> GenerateEngine {
     GenerateEngine::Moldqn { settings }
 }
 
 fn random(episodes: usize) -> GenerateEngine {
-    let settings = RandomEdits { episodes, steps: 5 };
+    let settings = RandomEdits {
+        episodes,
+        steps: 5,
+        ..RandomEdits::default()
+    };
     GenerateEngine::Random { settings }
 }
 
-fn small() -> Moldqn {
+pub fn small() -> Moldqn {
     Moldqn {
         episodes: 2,
         steps: 5,
@@ -150,7 +154,7 @@ fn small() -> Moldqn {
     }
 }
 
-fn trained() -> TaskFolder {
+pub fn trained() -> TaskFolder {
     let folder = TaskFolder::new();
     folder.train(&MEASURED).unwrap();
     folder
@@ -330,17 +334,17 @@ fn the_pool_is_proposed_whole() {
 }
 
 #[test]
-fn the_agent_explores_more_after_barren_rounds() {
+fn the_agent_explores_more_after_scarce_rounds() {
     let folder = trained();
     let calm = Moldqn {
         epsilon_start: 0.2,
         epsilon_decay: 1.0,
         ..small()
     };
-    let epsilon = |barren_rounds| {
+    let epsilon = |scarce_rounds| {
         let input = GenerateInput {
             engine: moldqn(calm.clone()),
-            barren_rounds,
+            scarce_rounds,
             ..folder.input()
         };
         generate(&input).unwrap().metrics["epsilon"]

@@ -192,11 +192,12 @@ fn a_generator_proposes_molecules() {
             elements: vec!["C".into()],
             max_heavy_atoms: 3,
             allowed_ring_sizes: vec![],
+            replace_elements: true,
         },
         best: known,
         starts: vec![],
         pool: None,
-        barren_rounds: 0,
+        scarce_rounds: 0,
         seed: 1,
     };
     let mut proposed = Vec::new();

@@ -14,6 +14,7 @@ mod faults;
 mod files;
 mod free_atoms;
 mod from;
+mod generators;
 mod home;
 mod host;
 mod identity;

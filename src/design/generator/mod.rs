@@ -1,6 +1,9 @@
 //! Generators: they propose molecules.
 
+mod edits;
 pub(super) mod environment;
+mod explored;
+mod genetic;
 mod moldqn;
 mod pool;
 mod python;
@@ -15,6 +18,9 @@ use crate::chem::Molecule;
 use crate::chem::edit::EditRules;
 use crate::task::Metrics;
 
+pub use edits::Edits;
+pub use environment::{EpisodeStart, WalkProposals};
+pub use genetic::Genetic;
 pub use moldqn::Moldqn;
 pub use pool::Pool;
 pub use python::PythonGenerator;
@@ -27,6 +33,10 @@ engines! {
         Moldqn(#[serde(default)] Moldqn) = "moldqn",
         /// Random walk over the same edits, without learning: the baseline.
         Random(#[serde(default)] RandomEdits) = "random",
+        /// Beam search over edits of the best measured molecules, judged by the model.
+        Edits(#[serde(default)] Edits) = "edits",
+        /// Graph-based genetic algorithm (Jensen, Chem. Sci. 10, 3567, 2019), bred on the model.
+        Genetic(#[serde(default)] Genetic) = "genetic",
         /// Every molecule of the source: active learning over a fixed pool.
         Pool(#[serde(default)] Pool) = "pool",
         /// A function of your own in Python.
@@ -89,12 +99,13 @@ pub struct SearchContext {
     pub rules: EditRules,
     /// The best evaluated molecules, the best first.
     pub best: Vec<LabelledMolecule>,
-    /// Molecules of the source to begin at; empty unless earlier rounds were barren.
+    /// Molecules of the source to begin at; empty unless earlier rounds were scarce.
     pub starts: Vec<Molecule>,
     /// File with the molecules of the source, canonical SMILES, one a line, if it was asked for.
     pub pool: Option<PathBuf>,
-    /// Number of rounds before this one, in a row, in which no new molecule was found.
-    pub barren_rounds: usize,
+    /// Number of rounds before this one, in a row, in which the generator proposed fewer new
+    /// molecules than a batch takes.
+    pub scarce_rounds: usize,
     /// Seed of the round.
     pub seed: u64,
 }

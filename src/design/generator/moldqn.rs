@@ -3,7 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::environment::{Fingerprint, MoleculeEnvironment};
+use super::environment::{
+    EpisodeStart, Fingerprint, MoleculeEnvironment, WalkProposals, propose_state,
+};
 use super::{Generator, GeneratorSettings, SearchContext};
 use crate::design::error::DesignError;
 use crate::design::ranges::RangeFault;
@@ -11,7 +13,7 @@ use crate::learn::dqn::{Dqn, DqnSettings};
 use crate::learn::saved::SavedError;
 use crate::task::Metrics;
 
-/// Settings of `moldqn`.
+/// Settings of `moldqn`; the defaults are those of the paper.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Moldqn {
@@ -55,6 +57,13 @@ pub struct Moldqn {
     /// rounds.
     #[schemars(range(min = 1, max = 100_000))]
     pub target_update_episodes: usize,
+    /// State in which an episode begins.
+    pub start: EpisodeStart,
+    /// Molecules that are proposed.
+    pub proposals: WalkProposals,
+    /// True if an edit may replace an atom by one of another element, which the paper does not
+    /// have.
+    pub replace_elements: bool,
 }
 
 impl Default for Moldqn {
@@ -73,6 +82,9 @@ impl Default for Moldqn {
             batch_size: 32,
             replay_size: 2000,
             target_update_episodes: 10,
+            start: EpisodeStart::Nothing,
+            proposals: WalkProposals::Visited,
+            replace_elements: false,
         }
     }
 }
@@ -90,7 +102,7 @@ impl GeneratorSettings for Moldqn {
     }
 
     fn typical_count(&self) -> Option<usize> {
-        Some(self.episodes * self.steps)
+        Some(self.proposals.typical_count(self.episodes * self.steps))
     }
 
     fn load(&self, saved: Option<&[u8]>, seed: u64) -> Result<Box<dyn Generator>, DesignError> {
@@ -127,15 +139,15 @@ struct MoldqnGenerator {
 }
 
 impl Generator for MoldqnGenerator {
-    /// After barren rounds it explores more: epsilon is at least 0.5, 0.75, then 1.
+    /// After scarce rounds it explores more: epsilon is at least 0.5, 0.75, then 1.
     fn propose(
         &mut self,
-        search: SearchContext,
+        mut search: SearchContext,
         visit: &mut dyn FnMut(&str),
     ) -> Result<Metrics, DesignError> {
         let settings = &self.settings;
-        if search.barren_rounds > 0 {
-            let epsilon = 0.25 * (search.barren_rounds + 1) as f64;
+        if search.scarce_rounds > 0 {
+            let epsilon = 0.25 * (search.scarce_rounds + 1) as f64;
             self.agent.explore_at_least(epsilon.min(1.0));
         }
         let fingerprint = Fingerprint {
@@ -143,14 +155,15 @@ impl Generator for MoldqnGenerator {
             bits: settings.fingerprint_bits,
         };
         let (episodes, steps, seed) = (settings.episodes, settings.steps, search.seed);
-        let mut environment = MoleculeEnvironment::new(search, Some(fingerprint));
+        search.rules.replace_elements = settings.replace_elements;
+        let (start, proposals) = (settings.start, settings.proposals);
+        let mut environment = MoleculeEnvironment::new(search, Some(fingerprint), start, proposals);
         let summary = self
             .agent
             .run(&mut environment, episodes, steps, seed, |state| {
-                if let Some(cached) = state {
-                    visit(&cached.smiles);
-                }
+                propose_state(state, visit);
             })?;
+        environment.propose_enumerated(visit);
         let metrics = [
             ("epsilon", Some(self.agent.epsilon())),
             ("episodes", Some(summary.episodes as f64)),

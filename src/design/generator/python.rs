@@ -102,13 +102,7 @@ impl Generator for FunctionGenerator {
                     continue;
                 }
             };
-            let is_allowed = |symbol: &String| {
-                let elements = &search.rules.elements;
-                symbol == "H" || elements.contains(symbol)
-            };
-            let is_inside = molecule.heavy_atoms().len() <= search.rules.max_heavy_atoms
-                && molecule.element_counts().keys().all(is_allowed);
-            match is_inside {
+            match search.rules.permits(&molecule) {
                 true => visit(&molecule.canonical_smiles()),
                 false => outside += 1,
             }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::environment::MoleculeEnvironment;
+use super::environment::{EpisodeStart, MoleculeEnvironment, WalkProposals, propose_state};
 use super::{Generator, GeneratorSettings, SearchContext};
 use crate::design::error::DesignError;
 use crate::learn::random_walk::RandomWalk;
@@ -20,6 +20,13 @@ pub struct RandomEdits {
     /// Maximum number of steps in an episode; each step is one edit of the molecule.
     #[schemars(range(min = 1, max = 10_000))]
     pub steps: usize,
+    /// State in which an episode begins.
+    pub start: EpisodeStart,
+    /// Molecules that are proposed.
+    pub proposals: WalkProposals,
+    /// True if an edit may replace an atom by one of another element, which the paper does not
+    /// have.
+    pub replace_elements: bool,
 }
 
 impl Default for RandomEdits {
@@ -27,6 +34,9 @@ impl Default for RandomEdits {
         Self {
             episodes: 10,
             steps: 32,
+            start: EpisodeStart::Nothing,
+            proposals: WalkProposals::Visited,
+            replace_elements: false,
         }
     }
 }
@@ -38,7 +48,7 @@ const WALK: SavedFormat = SavedFormat {
 
 impl GeneratorSettings for RandomEdits {
     fn typical_count(&self) -> Option<usize> {
-        Some(self.episodes * self.steps)
+        Some(self.proposals.typical_count(self.episodes * self.steps))
     }
 
     fn load(&self, saved: Option<&[u8]>, _: u64) -> Result<Box<dyn Generator>, DesignError> {
@@ -60,19 +70,25 @@ struct RandomGenerator {
 impl Generator for RandomGenerator {
     fn propose(
         &mut self,
-        search: SearchContext,
+        mut search: SearchContext,
         visit: &mut dyn FnMut(&str),
     ) -> Result<Metrics, DesignError> {
-        let RandomEdits { episodes, steps } = self.settings;
+        let RandomEdits {
+            episodes,
+            steps,
+            start,
+            proposals,
+            replace_elements,
+        } = self.settings;
         let seed = search.seed;
-        let mut environment = MoleculeEnvironment::new(search, None);
+        search.rules.replace_elements = replace_elements;
+        let mut environment = MoleculeEnvironment::new(search, None, start, proposals);
         let summary = self
             .walk
             .run(&mut environment, episodes, steps, seed, |state| {
-                if let Some(cached) = state {
-                    visit(&cached.smiles);
-                }
+                propose_state(state, visit);
             })?;
+        environment.propose_enumerated(visit);
         Ok(Metrics::from([
             ("episodes".to_owned(), summary.episodes as f64),
             ("mean_reward".to_owned(), summary.mean_reward),

@@ -5,7 +5,7 @@ use crate::engine::tasks::Work;
 use crate::engine::{Engine, EngineStep};
 use crate::task::{FileRef, Outcome};
 
-/// Start molecules handed to the generator once it found nothing new.
+/// Start molecules handed to the generator once it found little that is new.
 const FRESH_STARTS: usize = 8;
 
 /// State of a stage that generates.
@@ -18,6 +18,27 @@ pub(in crate::engine) struct GenerateStage {
     pub candidates: Option<FileRef>,
     /// Molecules of the source to begin at in the present round.
     starts: Vec<String>,
+    /// True if it proposed as many new molecules in the present round as a batch takes.
+    is_productive: bool,
+    /// Rounds in a row in which it did not.
+    pub scarce_rounds: usize,
+}
+
+impl GenerateStage {
+    /// Learns how many new molecules a `screen` stage found among its proposals, and how many the
+    /// batch could hold.
+    pub fn count_new(&mut self, new: usize, room: usize) {
+        self.is_productive |= new >= room;
+    }
+
+    /// Forgets what belongs to the present round, and counts it if it was scarce.
+    pub fn forget_round(&mut self) {
+        self.candidates = None;
+        self.scarce_rounds = match std::mem::take(&mut self.is_productive) {
+            true => 0,
+            false => self.scarce_rounds + 1,
+        };
+    }
 }
 
 impl Engine {
@@ -34,10 +55,13 @@ impl Engine {
         let Some(stage) = self.stages[place].generate() else {
             return false;
         };
+        // One may have failed since the round began.
+        let starts = stage.starts.iter();
+        let starts = starts.filter(|smiles| !self.quarantined.contains(*smiles));
         let work = Work::Generate {
             stage: place,
             model,
-            starts: stage.starts.clone(),
+            starts: starts.cloned().collect(),
         };
         self.submit_turn(place, work, step);
         true
@@ -68,6 +92,10 @@ impl Engine {
         };
         let mut metrics = metrics.clone();
         metrics.insert("candidates".to_owned(), *count as f64);
+        let scarce_rounds = self.stages[place]
+            .generate()
+            .map_or(0, |stage| stage.scarce_rounds);
+        metrics.insert("scarce_rounds".to_owned(), scarce_rounds as f64);
         self.record_metrics(place, &metrics, step);
         if let super::Stage::Generate(stage) = &mut self.stages[place] {
             stage.state = Some(state.clone());
@@ -76,12 +104,13 @@ impl Engine {
         true
     }
 
-    /// Draws fresh molecules to begin at after a barren round.
+    /// Draws fresh molecules to begin at after a round in which the generator found little new: the
+    /// answer comes before a batch is wholly barren.
     pub(in crate::engine) fn widen(&mut self, place: usize) {
-        if self.stages[place].generate().is_none() {
+        let Some(stage) = self.stages[place].generate() else {
             return;
-        }
-        let wanted = match self.round.barren() {
+        };
+        let wanted = match stage.scarce_rounds {
             0 => 0,
             _ => FRESH_STARTS,
         };

@@ -94,6 +94,13 @@ impl Stage {
         }
     }
 
+    pub fn generate_mut(&mut self) -> Option<&mut GenerateStage> {
+        match self {
+            Self::Generate(stage) => Some(stage),
+            Self::Compute(_) | Self::Train(_) | Self::Screen(_) => None,
+        }
+    }
+
     pub fn screen(&self) -> Option<&ScreenStage> {
         match self {
             Self::Screen(stage) => Some(stage),
@@ -150,7 +157,7 @@ impl Stage {
     pub fn forget_round(&mut self) {
         match self {
             Self::Train(stage) => stage.model = None,
-            Self::Generate(stage) => stage.candidates = None,
+            Self::Generate(stage) => stage.forget_round(),
             Self::Compute(_) | Self::Screen(_) => {}
         }
     }

@@ -174,6 +174,7 @@ impl Engine {
                 && distinct.insert(candidate.smiles.clone())
         };
         let mut new: Vec<RankedCandidate> = ranked.into_iter().filter(is_new).collect();
+        self.count_new(place, batch, &new, room, step);
         match self.stages[place].screen_mut() {
             Some(ScreenStage {
                 shares: Some(shares),
@@ -204,6 +205,33 @@ impl Engine {
             self.known.remove(&replaced.smiles);
             let Candidate { batch, rank, .. } = replaced;
             step.records.push(Record::Superseded { batch, rank });
+        }
+    }
+
+    /// Tells each generator of a `screen` stage how many of its molecules are new, and records the
+    /// number.
+    fn count_new(
+        &mut self,
+        place: usize,
+        batch: u32,
+        new: &[RankedCandidate],
+        room: usize,
+        step: &mut EngineStep,
+    ) {
+        let StageKind::Screen { generators, .. } = &self.plan.stages[place].kind else {
+            return;
+        };
+        for (number, generator) in generators.iter().enumerate() {
+            let own = new.iter().filter(|candidate| candidate.generator == number);
+            let own = own.count();
+            if let Some(stage) = self.stages[*generator].generate_mut() {
+                stage.count_new(own, room);
+            }
+            step.records.push(Record::BatchMetrics {
+                batch,
+                stage: self.plan.stages[*generator].name.clone(),
+                metrics: Metrics::from([("new".to_owned(), own as f64)]),
+            });
         }
     }
 

@@ -1,0 +1,50 @@
+#!/usr/bin/env python3
+"""Writes chem_replacements.json: the molecules in which one atom of a state has become one of another element, by RDKit.
+
+Written from the description of the edit in words, apart from the Rust code: it edits RDKit molecules. The states are those
+of chem_actions.py.
+
+    pip install rdkit==2026.9.1
+    tests/goldens/chem_replacements.py > tests/goldens/chem_replacements.json
+"""
+
+import json
+
+from rdkit import Chem, RDLogger, rdBase
+
+from chem_actions import RULES, STATES, VALENCE, finish
+
+
+def replacements(smiles, rules):
+    """An uncharged atom becomes one of another element that can form its bonds in the Kekule structure."""
+    state = Chem.MolFromSmiles(Chem.MolToSmiles(Chem.MolFromSmiles(smiles), isomericSmiles=False))
+    Chem.Kekulize(state, clearAromaticFlags=True)
+    found = set()
+    for atom in state.GetAtoms():
+        bonds = sum(bond.GetBondTypeAsDouble() for bond in atom.GetBonds())
+        for element in rules["elements"]:
+            if atom.GetFormalCharge() != 0 or atom.GetSymbol() == element or bonds > VALENCE[element]:
+                continue
+            editable = Chem.RWMol(state)
+            changed = editable.GetAtomWithIdx(atom.GetIdx())
+            changed.SetAtomicNum(Chem.GetPeriodicTable().GetAtomicNumber(element))
+            changed.SetNumExplicitHs(0)
+            changed.SetNoImplicit(False)
+            finish(editable, found)
+    return sorted(found)
+
+
+def main():
+    RDLogger.DisableLog("rdApp.*")
+    cases = [
+        {"state": state, "rules": number % len(RULES) if number % 3 == 0 else 0}
+        for number, state in enumerate(STATES)
+    ]
+    for case in cases:
+        case["replacements"] = replacements(case["state"], RULES[case["rules"]])
+    origin = f"RDKit {rdBase.rdkitVersion}, tests/goldens/chem_replacements.py"
+    print(json.dumps({"origin": origin, "rules": RULES, "cases": cases}, indent=1))
+
+
+if __name__ == "__main__":
+    main()
