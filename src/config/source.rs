@@ -204,9 +204,10 @@ impl Source {
                 let smiles = data.get(index).smiles;
                 let molecule = may_hold(&self.space, smiles).then(|| Molecule::parse(smiles).ok());
                 let molecule = molecule.flatten();
+                // Its SMILES is the identity.
                 molecule
                     .filter(|molecule| self.rules.violation(molecule).is_none())
-                    .map(|molecule| molecule.identity(self.space.stereo()))
+                    .map(|_| smiles.to_owned())
             }
             Entries::File(reading) => reading.kept.get(index).map(|named| named.smiles.clone()),
         }

@@ -88,6 +88,20 @@ impl TaskInput {
     }
 }
 
+impl TaskInput {
+    /// Result of a simulation whose engine looks results up; none of any other task.
+    pub fn looked_up(&self) -> Option<TaskResult> {
+        let request = &self.simulation()?.request;
+        match request.engine.simulator().look_up(&request.smiles)? {
+            Ok(found) => self.answer(found),
+            Err(error) => Some(TaskResult::bare(Outcome::Failed(Failure {
+                kind: FailureKind::Unsupported,
+                message: error.to_string(),
+            }))),
+        }
+    }
+}
+
 impl SimulateInput {
     /// The outcome of a simulation with this result.
     pub fn outcome(&self, found: &SimResult) -> Outcome {
