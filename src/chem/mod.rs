@@ -2,6 +2,7 @@
 //! toolkit, `cosmolkit`.
 
 mod bonds;
+mod canonical;
 pub mod edit;
 mod error;
 mod geometry;

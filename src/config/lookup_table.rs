@@ -11,7 +11,6 @@ use super::paths::{PathEscape, below};
 use super::table::column_of_smiles;
 use crate::chem::{Molecule, Stereo};
 use crate::host::hash::sha256;
-use crate::property::Quantities;
 use crate::simulate::{QcEngine, TableEngine, TableRows};
 
 impl Campaign {
@@ -145,11 +144,11 @@ impl Columns {
         record: &csv::StringRecord,
         settings: &TableEngine,
         stereo: Stereo,
-    ) -> Result<(String, Quantities), (String, &'static str)> {
+    ) -> Result<(String, BTreeMap<String, f64>), (String, &'static str)> {
         let cell = |place: usize| record.get(place).unwrap_or_default();
         let molecule = Molecule::parse(cell(self.smiles))
             .map_err(|error| (error.to_string(), "correct or remove this row"))?;
-        let mut row = Quantities::new();
+        let mut row = BTreeMap::new();
         for (name, place) in &self.quantities {
             let text = cell(*place);
             if text.is_empty() {

@@ -202,8 +202,8 @@ impl Source {
         match &self.entries {
             Entries::Qm9(data) => {
                 let smiles = data.get(index).smiles;
-                let molecule = may_hold(&self.space, smiles).then(|| Molecule::parse(smiles).ok());
-                let molecule = molecule.flatten();
+                let molecule = may_hold(&self.space, smiles).then(|| Molecule::from_canonical(smiles));
+                let molecule = molecule.and_then(Result::ok);
                 // Its SMILES is the identity.
                 molecule
                     .filter(|molecule| self.rules.violation(molecule).is_none())

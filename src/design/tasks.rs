@@ -195,13 +195,16 @@ fn read_candidates(
     let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
     let lines = (1..).zip(text.lines().map(str::trim));
     for (line, smiles) in lines.filter(|(_, smiles)| !smiles.is_empty()) {
-        let molecule = Molecule::parse(smiles).map_err(|source| DesignError::Candidate {
+        if candidates.contains_key(smiles) {
+            continue;
+        }
+        let molecule = Molecule::from_canonical(smiles);
+        let molecule = molecule.map_err(|source| DesignError::Candidate {
             path: path.to_owned(),
             line,
             source,
         })?;
-        let smiles = molecule.canonical_smiles();
-        candidates.entry(smiles).or_insert((molecule, *generator));
+        candidates.insert(smiles.to_owned(), (molecule, *generator));
     }
     Ok(())
 }

@@ -77,13 +77,11 @@ impl TableEngine {
     /// Iterates over the molecules of the table with their quantities; those of QM9 that come twice
     /// have those of the first.
     pub fn molecules(&self) -> Box<dyn Iterator<Item = (&str, Quantities)> + '_> {
-        match self.is_embedded() {
-            true => Box::new(Qm9Table::molecules()),
-            false => {
-                let rows = self.rows.0.iter();
-                Box::new(rows.map(|(smiles, row)| (smiles.as_str(), row.clone())))
-            }
+        if self.is_embedded() {
+            return Box::new(Qm9Table::molecules());
         }
+        let rows = self.rows.0.iter();
+        Box::new(rows.map(|(smiles, row)| (smiles.as_str(), row.clone())))
     }
 }
 
@@ -122,7 +120,7 @@ impl Qm9Table {
         ])
     }
 
-    fn molecules() -> impl Iterator<Item = (&'static str, Quantities)> {
+    fn molecules<'t>() -> impl Iterator<Item = (&'t str, Quantities)> {
         let table = &*QM9_TABLE;
         let entries = table.data.molecules().enumerate();
         let first = entries.filter(|(place, entry)| table.positions[entry.smiles] == *place);
