@@ -179,8 +179,15 @@ fn hydrogens(atom: &WrittenAtom, neighbours: &[(BondKind, usize)]) -> Option<u8>
     };
     let sum: u8 = neighbours.iter().map(|(kind, _)| order(*kind)).sum();
     if atom.aromatic {
-        let in_rings = neighbours.iter().filter(|(kind, _)| *kind == BondKind::Aromatic);
-        return match (atom.symbol, atom.bracket, in_rings.count(), neighbours.len()) {
+        let in_rings = neighbours
+            .iter()
+            .filter(|(kind, _)| *kind == BondKind::Aromatic);
+        return match (
+            atom.symbol,
+            atom.bracket,
+            in_rings.count(),
+            neighbours.len(),
+        ) {
             ("C", None, 2, 2) => Some(1),
             ("C", None, 2 | 3, 3) => Some(0),
             ("N", None, 2, 2) => Some(0),
@@ -260,12 +267,20 @@ mod tests {
         let Some(read) = read(smiles) else {
             return false;
         };
-        assert_eq!(read.heavy_atoms.len(), whole.heavy_atoms().len(), "{smiles}");
+        assert_eq!(
+            read.heavy_atoms.len(),
+            whole.heavy_atoms().len(),
+            "{smiles}"
+        );
         for (mine, theirs) in read.heavy_atoms.iter().zip(whole.heavy_atoms()) {
             assert_eq!(mine, theirs, "{smiles}");
         }
         let charge: i32 = read.charges.iter().map(|charge| i32::from(*charge)).sum();
-        assert_eq!((charge, 0), (whole.charge(), whole.radical_electrons()), "{smiles}");
+        assert_eq!(
+            (charge, 0),
+            (whole.charge(), whole.radical_electrons()),
+            "{smiles}"
+        );
         true
     }
 
@@ -303,8 +318,24 @@ mod tests {
     #[test]
     fn what_is_unusual_is_left_to_the_toolkit() {
         for smiles in [
-            "[CH3]", "[2H]C", "C/C=C/C", "C[C@H](N)O", "C.C", "[C:1]", "[Na+]", "*", "C1CC",
-            "C(", "[CH2]C", "[O][O]", "CN(C)(C)C", "=C", "", "[H]", "C[SiH3]", "[n+]",
+            "[CH3]",
+            "[2H]C",
+            "C/C=C/C",
+            "C[C@H](N)O",
+            "C.C",
+            "[C:1]",
+            "[Na+]",
+            "*",
+            "C1CC",
+            "C(",
+            "[CH2]C",
+            "[O][O]",
+            "CN(C)(C)C",
+            "=C",
+            "",
+            "[H]",
+            "C[SiH3]",
+            "[n+]",
         ] {
             assert!(read(smiles).is_none(), "{smiles}");
         }

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use clap::Args;
 
 use super::table::{align_numbers, table, trimmed};
-use super::{ExitStatus, path, print, terminal::say};
+use super::{ExitStatus, path, print, terminal::say, wait};
 use crate::app::error::{CommandError, causes};
 use crate::app::functions::new_folder;
 use crate::app::host::host_environment;
 use crate::app::interpreters::Interpreters;
+use crate::app::recorded_results::{self, RecordedResults};
 use crate::app::task;
 use crate::compare::{COLUMNS, Comparison, Extent, Policy, TaskBody, compare, page};
 use crate::config::campaign::Overrides;
@@ -28,6 +29,10 @@ pub(super) struct CompareArguments {
     /// Seeds: so many from 1 on, or a range
     #[arg(long, value_name = "N|A-B", default_value = "10")]
     seeds: Seeds,
+    /// Take the results of a finished run instead of computing: what would these policies have found
+    /// among its molecules?
+    #[arg(long, value_name = "RUN_DIR", value_parser = path())]
+    on: Option<PathBuf>,
     /// Evaluations of each search, initial molecules included; as many as the first campaign has,
     /// if not given
     #[arg(long, value_name = "N")]
@@ -57,14 +62,20 @@ impl FromStr for Seeds {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let number = |text: &str| text.trim().parse::<u64>().map_err(|e| format!("`{text}`: {e}"));
+        let number = |text: &str| {
+            text.trim()
+                .parse::<u64>()
+                .map_err(|e| format!("`{text}`: {e}"))
+        };
         let (first, last) = match text.split_once('-') {
             Some((first, last)) => (number(first)?, number(last)?),
             None => (1, number(text)?),
         };
         match last.checked_sub(first) {
             Some(more) if more < MOST_SEEDS => Ok(Self((first..=last).collect())),
-            _ => Err(format!("give 1 to {MOST_SEEDS} seeds, as `10` or `101-120`")),
+            _ => Err(format!(
+                "give 1 to {MOST_SEEDS} seeds, as `10` or `101-120`"
+            )),
         }
     }
 }
@@ -77,7 +88,12 @@ struct Read {
 }
 
 pub(super) fn run(arguments: &CompareArguments) -> Result<ExitStatus, CommandError> {
-    let read = arguments.campaigns.iter().map(|path| read(path, &arguments.set));
+    let on = arguments.on.as_deref();
+    let on = on
+        .map(|dir| wait(recorded_results::read(dir)))
+        .transpose()?;
+    let paths = arguments.campaigns.iter();
+    let read = paths.map(|path| read(path, &arguments.set, on.as_ref()));
     let read: Vec<Read> = read.collect::<Result<_, _>>()?;
     let names = distinct(read.iter().map(|read| read.name.clone()));
     let policies = read.iter().zip(names).map(|(read, name)| Policy {
@@ -89,6 +105,7 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<ExitStatus, CommandErr
     let extent = Extent {
         seeds: arguments.seeds.0.clone(),
         evaluations: arguments.evaluations,
+        most: on.as_ref().map(|on| on.molecules.len()),
     };
     let comparison = compared(&policies, &extent, arguments.quiet)?;
     if let Some(file) = &arguments.html {
@@ -103,14 +120,22 @@ pub(super) fn run(arguments: &CompareArguments) -> Result<ExitStatus, CommandErr
     Ok(ExitStatus::Finished)
 }
 
-fn read(path: &Path, set: &[String]) -> Result<Read, CommandError> {
+fn read(path: &Path, set: &[String], on: Option<&RecordedResults>) -> Result<Read, CommandError> {
     let overrides = Overrides {
         set: set.to_vec(),
+        drawn: on.is_some(),
         ..Overrides::default()
     };
-    let (loaded, plan) = plan::load(path, &overrides, &host_environment())?;
+    let (loaded, mut plan) = plan::load(path, &overrides, &host_environment())?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let source = loaded.source.ok_or_else(|| CommandError::new("the campaign has no source"))?;
+    let source = match (on, loaded.source) {
+        (Some(on), _) => {
+            on.replace_methods(&mut plan)?;
+            Arc::new(Source::of_list(&plan.search_space, on.molecules.clone()))
+        }
+        (None, Some(source)) => source,
+        (None, None) => return Err(CommandError::new("the campaign has no source")),
+    };
     Ok(Read {
         name: name.into_owned(),
         plan,
@@ -123,19 +148,19 @@ fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
     let mut distinct: Vec<String> = Vec::new();
     for name in names {
         let others = (2..).map(|n| format!("{name}-{n}"));
-        let mut free = [name.clone()].into_iter().chain(others).filter(|n| !distinct.contains(n));
+        let mut free = [name.clone()]
+            .into_iter()
+            .chain(others)
+            .filter(|n| !distinct.contains(n));
         distinct.extend(free.next());
     }
     distinct
 }
 
 /// Runs the searches in a temporary folder.
-fn compared(
-    policies: &[Policy],
-    extent: &Extent,
-    quiet: bool,
-) -> Result<Comparison, CommandError> {
-    let folder = new_folder("compare").map_err(|e| CommandError::io("could not make a folder", &e))?;
+fn compared(policies: &[Policy], extent: &Extent, quiet: bool) -> Result<Comparison, CommandError> {
+    let folder =
+        new_folder("compare").map_err(|e| CommandError::io("could not make a folder", &e))?;
     let bodies = || -> Box<TaskBody> {
         let interpreters = Rc::new(Interpreters::default());
         Box::new(move |input, dir| match interpreters.begin(dir) {

@@ -38,7 +38,10 @@ impl Estimate {
             0 | 1 => (0.0, 0.0),
             _ => {
                 let deviation = (squares / (count - 1) as f64).sqrt();
-                (deviation, quantile(count - 1) * deviation / (count as f64).sqrt())
+                (
+                    deviation,
+                    quantile(count - 1) * deviation / (count as f64).sqrt(),
+                )
             }
         };
         Self {
@@ -53,7 +56,9 @@ impl Estimate {
 impl Band {
     /// Estimates the mean of curves at each of their `length` points.
     pub fn of(curves: &[&[f64]], length: usize) -> Self {
-        let at = |place: usize| Estimate::of(curves.iter().filter_map(|curve| curve.get(place).copied()));
+        let at = |place: usize| {
+            Estimate::of(curves.iter().filter_map(|curve| curve.get(place).copied()))
+        };
         let estimates: Vec<Estimate> = (0..length).map(at).collect();
         let each = |part: fn(&Estimate) -> f64| estimates.iter().map(part).collect();
         Self {

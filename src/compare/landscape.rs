@@ -1,7 +1,7 @@
 //! The values of all molecules that a campaign may find, where a table has them.
 
 use crate::chem::Molecule;
-use crate::config::source::Source;
+use crate::config::campaign::MethodKind;
 use crate::plan::{Plan, PlannedMethod, StageKind};
 use crate::property::{Composition, ENERGY, QuantityOf, Values};
 use crate::simulate::{QcEngine, TableEngine};
@@ -34,9 +34,9 @@ impl Landscape {
         })
     }
 
-    /// Reads the landscape of a campaign with one objective; none unless tables have all that the
-    /// objective and the constraints need.
-    pub fn read(plan: &Plan, source: &Source) -> Option<Self> {
+    /// Reads the landscape of a campaign with one objective, over its pool or else over the table;
+    /// none unless tables have all that the objective and the constraints need.
+    pub fn read(plan: &Plan, pool: Option<&[String]>) -> Option<Self> {
         let names = plan.constraints.iter().flat_map(|c| &c.properties);
         let names = names.chain([&plan.objectives[0].property]);
         let mut needed = names.flat_map(|name| plan.properties[name].methods());
@@ -45,9 +45,9 @@ impl Landscape {
         if needed.any(|method| table(method).is_none()) {
             return None;
         }
-        Self::of(match proposes_source_only(plan) {
-            true => costs(plan, source.all().iter().map(String::as_str)),
-            false => {
+        Self::of(match pool.filter(|_| proposes_source_only(plan)) {
+            Some(pool) => costs(plan, pool.iter().map(String::as_str)),
+            None => {
                 let rules = plan.search_space.rules();
                 let all = table(method)?.molecules().map(|(smiles, _)| smiles);
                 let is_inside = |smiles: &&str| {
@@ -82,7 +82,7 @@ fn proposes_source_only(plan: &Plan) -> bool {
         _ => None,
     });
     let mut engines = methods.filter_map(|kind| match kind {
-        crate::config::campaign::MethodKind::Generate { engine } => Some(engine),
+        MethodKind::Generate { engine } => Some(engine),
         _ => None,
     });
     engines.all(|engine| engine.implementation().needs_pool())

@@ -10,8 +10,8 @@ mod search;
 
 use std::io;
 use std::path::Path;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::config::source::Source;
@@ -23,8 +23,8 @@ pub use band::{Band, Estimate};
 pub use curve::Curve;
 pub use landscape::Landscape;
 pub use page::{COLUMNS, page};
-pub use result::{Comparison, PolicyResult, Scale, SearchResult};
 use result::comparison;
+pub use result::{Comparison, PolicyResult, Scale, SearchResult};
 use search::{PoolFile, Trace, initial, search};
 
 /// Body of a task, which is done in a folder.
@@ -51,6 +51,8 @@ pub struct Extent {
     /// Evaluations of a search, initial molecules included; none for as many as the first campaign
     /// has.
     pub evaluations: Option<usize>,
+    /// Number of molecules that can be evaluated; none if it is not known.
+    pub most: Option<usize>,
 }
 
 /// Reason for which there is no comparison.
@@ -127,26 +129,42 @@ pub fn compare<'b>(
     ended: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Comparison, CompareError> {
     let (plans, evaluations) = plans(policies, extent)?;
-    let mut pools = Vec::new();
-    for (place, policy) in policies.iter().enumerate() {
-        let needs_pool = policy.plan.needs_pool();
-        let pool = needs_pool.then(|| PoolFile::write(dir, &format!("pool{place}"), &policy.source.all()));
-        pools.push(pool.transpose()?);
-    }
+    let pools = pools(policies, dir)?;
     let job = |number: usize| {
         let (place, seed) = (number / extent.seeds.len(), number % extent.seeds.len());
         let mut plan = plans[place].clone();
         plan.seed = extent.seeds[seed];
         // Random search is the last plan, on the source of the first policy.
         let source = policies.get(place).unwrap_or(&policies[0]).source;
-        let pool = pools.get(place).and_then(Option::as_ref);
+        let pool = pools.get(place).and_then(Option::as_deref);
         let folder = dir.join(format!("search{number}"));
         search(&plan, source, pool, &*bodies(), &folder)
     };
     let traces = in_parallel(plans.len() * extent.seeds.len(), &job, ended)?;
     let traces: Vec<&[Trace]> = traces.chunks(extent.seeds.len()).collect();
-    let known = Landscape::read(&policies[0].plan, policies[0].source);
+    let pool = pools[0].as_ref().map(|pool| pool.molecules.as_slice());
+    let known = Landscape::read(&policies[0].plan, pool);
     Ok(comparison(policies, extent, evaluations, known, &traces))
+}
+
+/// The pool of each policy that has one; policies with the same search space share it.
+fn pools(policies: &[Policy], dir: &Path) -> io::Result<Vec<Option<Arc<PoolFile>>>> {
+    let mut pools: Vec<Option<Arc<PoolFile>>> = Vec::new();
+    for (place, policy) in policies.iter().enumerate() {
+        let is_alike = |other: &Policy| other.plan.search_space == policy.plan.search_space;
+        let alike = policies[..place]
+            .iter()
+            .zip(&pools)
+            .filter(|(other, _)| is_alike(other));
+        let made = alike.filter_map(|(_, pool)| pool.clone()).next();
+        let name = format!("pool{place}");
+        pools.push(match (policy.plan.needs_pool(), made) {
+            (false, _) => None,
+            (true, Some(made)) => Some(made),
+            (true, None) => Some(Arc::new(PoolFile::write(dir, &name, policy.source.all())?)),
+        });
+    }
+    Ok(pools)
 }
 
 /// The plans of all policies and of random search, with the evaluations of a search.
@@ -156,14 +174,24 @@ fn plans(policies: &[Policy], extent: &Extent) -> Result<(Vec<Plan>, usize), Com
     let sought = |policy: &Policy| {
         let objective = policy.plan.only_objective()?;
         let property = &policy.plan.properties[&objective.property];
-        Some((objective.direction, property.value.clone(), property.unit.clone()))
+        Some((
+            objective.direction,
+            property.value.clone(),
+            property.unit.clone(),
+        ))
     };
-    let asked = first.plan.stop.evaluations.map(|n| n + initial(&first.plan));
+    let asked = first
+        .plan
+        .stop
+        .evaluations
+        .map(|n| n + initial(&first.plan));
     let evaluations = extent.evaluations.or(asked);
     let evaluations = evaluations.ok_or_else(|| CompareError::Endless { name: name(first) })?;
+    let evaluations = evaluations.min(extent.most.unwrap_or(usize::MAX));
     let mut plans = Vec::new();
     for policy in policies {
-        let own = sought(policy).ok_or_else(|| CompareError::SeveralObjectives { name: name(policy) })?;
+        let own =
+            sought(policy).ok_or_else(|| CompareError::SeveralObjectives { name: name(policy) })?;
         if Some(own) != sought(first) {
             let (name, first) = (name(policy), name(first));
             return Err(CompareError::OtherObjective { name, first });
@@ -171,7 +199,11 @@ fn plans(policies: &[Policy], extent: &Extent) -> Result<(Vec<Plan>, usize), Com
         let initial = initial(&policy.plan);
         if evaluations <= initial {
             let name = name(policy);
-            return Err(CompareError::TooFewEvaluations { name, initial, evaluations });
+            return Err(CompareError::TooFewEvaluations {
+                name,
+                initial,
+                evaluations,
+            });
         }
         let mut plan = policy.plan.clone();
         plan.stop.evaluations = Some(evaluations - initial);
@@ -236,7 +268,9 @@ fn in_parallel(
             scope.spawn(work);
         }
     });
-    let mut done = done.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let mut done = done
+        .into_inner()
+        .unwrap_or_else(|poisoned| poisoned.into_inner());
     done.sort_by_key(|(number, _)| *number);
     done.into_iter().map(|(_, result)| result).collect()
 }

@@ -37,7 +37,14 @@ struct Figure {
 }
 
 /// Column headings of [`PolicyResult::cells`], that of the name first.
-pub const COLUMNS: [&str; 6] = ["policy", "AUC", "95 % interval", "found", "evaluations", "best"];
+pub const COLUMNS: [&str; 6] = [
+    "policy",
+    "AUC",
+    "95 % interval",
+    "found",
+    "evaluations",
+    "best",
+];
 
 impl PolicyResult {
     /// Figures of the policy as texts, in the order of [`COLUMNS`] without the name: area and its
@@ -48,7 +55,8 @@ impl PolicyResult {
             format!("{:.3}", self.auc.mean),
             format!("{:.3} to {:.3}", self.auc.low, self.auc.high),
             format!("{} of {}", self.found, self.searches.len()),
-            self.median_evaluations.map_or_else(|| "-".to_owned(), |n| format!("{n}")),
+            self.median_evaluations
+                .map_or_else(|| "-".to_owned(), |n| format!("{n}")),
             format!("{:.6}", last(&self.best.mean)),
         ]
     }
@@ -57,7 +65,12 @@ impl PolicyResult {
 impl Comparison {
     /// Sentence on what was compared: objective, evaluations and seeds.
     pub fn summary(&self) -> String {
-        let Self { sought, objective, evaluations, .. } = self;
+        let Self {
+            sought,
+            objective,
+            evaluations,
+            ..
+        } = self;
         let seeds = self.seeds.len();
         let s = if seeds == 1 { "" } else { "s" };
         format!("{sought} {objective}, {evaluations} evaluations, {seeds} seed{s}")
@@ -101,19 +114,33 @@ pub fn page(comparison: &Comparison) -> Result<String, Box<handlebars::RenderErr
         cells: policy.cells().to_vec(),
     });
     let charts = [
-        ("Best value", chart(comparison, &label, "Best value so far", |p| &p.best)),
-        ("Ten best values", chart(comparison, &label, "Mean of the ten best values so far", |p| &p.top_ten)),
+        (
+            "Best value",
+            chart(comparison, &label, "Best value so far", |p| &p.best),
+        ),
+        (
+            "Ten best values",
+            chart(
+                comparison,
+                &label,
+                "Mean of the ten best values so far",
+                |p| &p.top_ten,
+            ),
+        ),
     ];
     let filled = PageData {
         title: comparison.summary(),
-        summary: "Lines are means over the seeds, areas their 95 % confidence intervals.".to_owned(),
+        summary: "Lines are means over the seeds, areas their 95 % confidence intervals."
+            .to_owned(),
         scale: comparison.scale_in_words(),
         rows: rows.collect(),
         charts: charts.map(|(heading, svg)| Figure { heading, svg }).into(),
     };
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
-    handlebars.render_template(TEMPLATE, &filled).map_err(Box::new)
+    handlebars
+        .render_template(TEMPLATE, &filled)
+        .map_err(Box::new)
 }
 
 /// A line with its band for each policy.
@@ -139,13 +166,21 @@ fn chart(
         layer(None, class, Mark::Area, outline)
     });
     let lines = policies().map(|(policy, class)| {
-        layer(Some(&policy.name), class, Mark::Line, points(&of(policy).mean))
+        layer(
+            Some(&policy.name),
+            class,
+            Mark::Line,
+            points(&of(policy).mean),
+        )
     });
     let chart = Chart {
         title,
         width: SIZE.0,
         height: SIZE.1,
-        x: Axis::counting("evaluations, initial molecules included", comparison.evaluations),
+        x: Axis::counting(
+            "evaluations, initial molecules included",
+            comparison.evaluations,
+        ),
         y: Axis::around(label, values.filter(|value| value.is_finite())),
         layers: bands.chain(lines).collect(),
     };

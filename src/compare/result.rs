@@ -99,7 +99,10 @@ pub(super) fn comparison(
     let plan = &policies[0].plan;
     let (property, direction) = (plan.objective_property(), plan.objectives[0].direction);
     let seen = |traces: &[Trace]| -> Vec<f64> {
-        traces.iter().flat_map(|t| t.costs.iter().copied().flatten()).collect()
+        traces
+            .iter()
+            .flat_map(|t| t.costs.iter().copied().flatten())
+            .collect()
     };
     let is_known = known.is_some();
     let landscape = known.unwrap_or_else(|| {
@@ -114,7 +117,9 @@ pub(super) fn comparison(
     let names = policies.iter().map(|policy| policy.name.clone());
     let names = names.chain([RANDOM.to_owned()]);
     let results = names.zip(traces).map(|(name, traces)| {
-        policy_result(name, extent, evaluations, &landscape, traces, |cost| direction.cost(cost))
+        policy_result(name, extent, evaluations, &landscape, traces, |cost| {
+            direction.cost(cost)
+        })
     });
     Comparison {
         objective: property.label.clone(),
@@ -141,10 +146,15 @@ fn policy_result(
     traces: &[Trace],
     value: impl Fn(f64) -> f64,
 ) -> PolicyResult {
-    let curves = traces.iter().map(|t| Curve::new(&t.costs, evaluations, landscape));
+    let curves = traces
+        .iter()
+        .map(|t| Curve::new(&t.costs, evaluations, landscape));
     let curves: Vec<Curve> = curves.collect();
     let band = |of: fn(&Curve) -> &[f64]| {
-        let values: Vec<Vec<f64>> = curves.iter().map(|c| of(c).iter().map(|cost| value(*cost)).collect()).collect();
+        let values: Vec<Vec<f64>> = curves
+            .iter()
+            .map(|c| of(c).iter().map(|cost| value(*cost)).collect())
+            .collect();
         let values: Vec<&[f64]> = values.iter().map(Vec::as_slice).collect();
         Band::of(&values, evaluations)
     };
@@ -155,7 +165,12 @@ fn policy_result(
         auc: curve.area(),
         evaluations_to_best: found(curve),
         molecule: trace.best.clone(),
-        value: curve.best.last().copied().filter(|best| best.is_finite()).map(&value),
+        value: curve
+            .best
+            .last()
+            .copied()
+            .filter(|best| best.is_finite())
+            .map(&value),
         evaluations: trace.costs.len(),
         stopped_by: trace.stopped_by,
         values: trace.costs.iter().map(|cost| cost.map(&value)).collect(),

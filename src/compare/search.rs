@@ -29,13 +29,15 @@ pub(super) struct Trace {
 
 /// All molecules of a source in a file, which generators of pools read.
 pub(super) struct PoolFile {
+    /// Their canonical SMILES.
+    pub molecules: Vec<String>,
     file: FileRef,
     path: PathBuf,
 }
 
 impl PoolFile {
     /// Writes the molecules to a file in `dir`.
-    pub fn write(dir: &Path, name: &str, molecules: &[String]) -> io::Result<Self> {
+    pub fn write(dir: &Path, name: &str, molecules: Vec<String>) -> io::Result<Self> {
         let text = molecules.join("\n") + "\n";
         let path = dir.join(name);
         fs::write(&path, &text)?;
@@ -43,7 +45,11 @@ impl PoolFile {
             sha256: sha256(&text),
             bytes: text.len() as u64,
         };
-        Ok(Self { file, path })
+        Ok(Self {
+            molecules,
+            file,
+            path,
+        })
     }
 }
 
@@ -152,7 +158,8 @@ impl Search<'_> {
 
     /// Passes a fact to the engine, and keeps the values and the submissions that follow.
     fn take(&mut self, fact: Fact) -> Result<(), CompareError> {
-        let has_files = matches!(&fact, Fact::Ended { outcome, .. } if !outcome.new_files().is_empty());
+        let has_files =
+            matches!(&fact, Fact::Ended { outcome, .. } if !outcome.new_files().is_empty());
         let step = self.engine.handle(&Event { at: 0, fact })?;
         let direction = self.engine.plan().objectives[0].direction;
         for record in step.records {

@@ -90,15 +90,15 @@ fn read(
     for record in reader.records() {
         let record = record.map_err(unreadable)?;
         let line = record.position().map_or(1, csv::Position::line);
-        let row = columns.row(&record, settings, stereo).and_then(|(smiles, row)| {
-            match lines.insert(smiles.clone(), line) {
+        let row = columns
+            .row(&record, settings, stereo)
+            .and_then(|(smiles, row)| match lines.insert(smiles.clone(), line) {
                 None => Ok((smiles, row)),
                 Some(first) => Err((
                     format!("`{smiles}` is in line {first} already"),
                     "keep one row of each molecule; stereoisomers are one unless `stereo: keep`",
                 )),
-            }
-        });
+            });
         match row {
             Ok((smiles, row)) => drop(rows.insert(smiles, row)),
             Err((message, hint)) => {

@@ -151,9 +151,17 @@ impl<P: TaskProgram> Driver<P> {
         attempt: Attempt,
         commit: &mut Commit,
     ) -> Option<Fact> {
-        self.planned_method(task)?.qc_engine()?.simulator().looks_up().then_some(())?;
+        self.planned_method(task)?
+            .qc_engine()?
+            .simulator()
+            .looks_up()
+            .then_some(())?;
         let (input, _) = self.engine.input(task)?;
-        let TaskResult { outcome, simulation, .. } = input.looked_up()?;
+        let TaskResult {
+            outcome,
+            simulation,
+            ..
+        } = input.looked_up()?;
         commit.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Ended {
             task,

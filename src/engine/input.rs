@@ -87,7 +87,11 @@ impl TaskInput {
                 vec![&mut input.memory],
             ),
             Self::Generate(input) => (
-                vec![&mut input.model, &mut input.state_out, &mut input.candidates_out],
+                vec![
+                    &mut input.model,
+                    &mut input.state_out,
+                    &mut input.candidates_out,
+                ],
                 vec![&mut input.state, &mut input.pool],
             ),
             Self::Screen(input) => {

@@ -16,9 +16,7 @@ use super::{
     Simulator, built_in_quantities, embed_timeout,
 };
 use crate::chem::qm9::{FREE_ATOMS, LEVEL_OF_THEORY, Qm9};
-use crate::property::{
-    Dimension, ENERGY, GAP, POLARIZABILITY, Quantities, Unit, built_in,
-};
+use crate::property::{Dimension, ENERGY, GAP, POLARIZABILITY, Quantities, Unit, built_in};
 
 pub(super) const NAME: &str = "table";
 /// Name of the table that comes with the program.
@@ -237,7 +235,9 @@ impl Simulator for TableEngine {
     fn prepare(&self, request: &Request, _: Option<&Path>) -> Result<PreparedSimulation, SimError> {
         let found = self.look_up(&request.smiles);
         let unread = || SimError::Unsupported("the table has no rows".to_owned());
-        found.unwrap_or_else(|| Err(unread())).map(PreparedSimulation::Done)
+        found
+            .unwrap_or_else(|| Err(unread()))
+            .map(PreparedSimulation::Done)
     }
 
     fn parse(&self, _: &Request, _: &Outputs) -> Result<SimResult, SimError> {

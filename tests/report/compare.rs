@@ -11,7 +11,9 @@ const RANDOM: &str = include_str!("../goldens/compare_random.json");
 
 fn numbers(value: &Value) -> Vec<f64> {
     let values = value.as_array().expect("a list").iter();
-    values.map(|value| value.as_f64().unwrap_or(f64::NAN)).collect()
+    values
+        .map(|value| value.as_f64().unwrap_or(f64::NAN))
+        .collect()
 }
 
 fn assert_close(mine: &[f64], theirs: &[f64], tolerance: f64) {
@@ -40,7 +42,11 @@ fn curves_and_their_areas_are_those_of_numpy() {
         assert_close(&curve.best, &numbers(&theirs["best"]), 1e-12);
         assert_close(&curve.top_ten, &numbers(&theirs["top_ten"]), 1e-12);
         assert_close(&curve.score, &numbers(&theirs["score"]), 1e-12);
-        assert_close(&[curve.area()], &[theirs["area"].as_f64().expect("a number")], 1e-12);
+        assert_close(
+            &[curve.area()],
+            &[theirs["area"].as_f64().expect("a number")],
+            1e-12,
+        );
     }
 }
 
@@ -64,12 +70,14 @@ fn confidence_intervals_are_those_of_scipy() {
 
 /// Cost of a molecule of QM9 for each shipped campaign on its pool; none of one outside.
 fn cost(campaign: &str, entry: &Qm9Entry) -> Option<f64> {
-    let counts = Molecule::from_canonical(entry.smiles).ok()?.element_counts();
+    let counts = Molecule::from_canonical(entry.smiles)
+        .ok()?
+        .element_counts();
     let atoms: usize = counts.values().sum();
     let heavy = atoms - counts.get("H").unwrap_or(&0);
-    let apart = FREE_ATOMS.iter().map(|(symbol, energy)| {
-        energy * *counts.get(*symbol).unwrap_or(&0) as f64
-    });
+    let apart = FREE_ATOMS
+        .iter()
+        .map(|(symbol, energy)| energy * *counts.get(*symbol).unwrap_or(&0) as f64);
     let is_charged = entry.smiles.contains(['+', '-']);
     let atomization = entry.u0_hartree - apart.sum::<f64>();
     match campaign {
@@ -87,10 +95,21 @@ fn random_search_of_qm9_has_the_area_that_numpy_finds() {
     let qm9 = Qm9::open();
     for (campaign, theirs) in golden.as_object().expect("targets") {
         let number = |name: &str| theirs[name].as_f64().expect("a number");
-        let costs: Vec<f64> = qm9.molecules().filter_map(|entry| cost(campaign, &entry)).collect();
+        let costs: Vec<f64> = qm9
+            .molecules()
+            .filter_map(|entry| cost(campaign, &entry))
+            .collect();
         let landscape = Landscape::of(costs.clone()).expect("molecules");
-        assert_eq!(landscape.molecules as f64, number("molecules"), "{campaign}");
-        assert_close(&[landscape.best, landscape.median], &[number("best"), number("median")], 1e-9);
+        assert_eq!(
+            landscape.molecules as f64,
+            number("molecules"),
+            "{campaign}"
+        );
+        assert_close(
+            &[landscape.best, landscape.median],
+            &[number("best"), number("median")],
+            1e-9,
+        );
         // Every 997th molecule from 100 different ones on: no two of a draw are the same, and
         // neighbours in the data set are far from each other in it.
         let draws = 100;
@@ -102,6 +121,11 @@ fn random_search_of_qm9_has_the_area_that_numpy_finds() {
         let mine = Estimate::of(areas);
         let error = number("deviation") / f64::from(draws as u32).sqrt();
         let difference = (mine.mean - number("area")).abs();
-        assert!(difference < 4.0 * error, "{campaign}: {} and {}", mine.mean, number("area"));
+        assert!(
+            difference < 4.0 * error,
+            "{campaign}: {} and {}",
+            mine.mean,
+            number("area")
+        );
     }
 }
