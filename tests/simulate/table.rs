@@ -68,12 +68,12 @@ fn a_table_is_kept_with_its_run_and_a_molecule_that_it_lacks_fails_by_name() {
         "name, SMILES, gap\nethanol, OCC, 9.5\nethene, C=C, 7.25\n",
     );
     let moldflow = |arguments: &[&str]| run_to_end(&mut moldflow_in(dir.path(), arguments));
-    let output = moldflow(&["run", "list.yml", "--run-dir", "run", "--quiet"]).with_code(0);
+    let output = moldflow(&["run", "list.yml", "--run-dir", "run"]).with_code(0);
     assert!(output.out.contains("9.500000"), "{}", output.out);
     assert!(
-        output.out.contains("1 failed: 1 unsupported"),
+        output.err.contains("1 failed: 1 unsupported"),
         "{}",
-        output.out
+        output.err
     );
     let copy = fs::read_to_string(dir.path().join("run/table-lookup.csv")).expect("a copy");
     assert!(copy.contains("ethanol"));
