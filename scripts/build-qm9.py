@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Rebuilds data/qm9.csv.zst from the Python package qm9pack 1.0.3.
+"""Rebuilds data/qm9.csv.zst from the Python package qm9pack 1.0.3, its SMILES canonical by RDKit.
 
-    pip install zstandard==0.25.0
+    pip install zstandard==0.25.0 rdkit==2026.9.1
     pip download --no-deps qm9pack==1.0.3
     scripts/build-qm9.py qm9pack-1.0.3-py3-none-any.whl data/qm9.csv.zst
 """
@@ -13,23 +13,33 @@ import sys
 import zipfile
 
 import zstandard
+from rdkit import Chem, RDLogger
 
 PARTS = [f"qm9pack/data/qm9_part{part}.csv" for part in (1, 2, 3)]
 WHEEL_SHA256 = "1d88c2988007c6778e717ee3224cf511bd60e10732ebe3b7ed500ea5af05c9f0"
+# Columns of the package, digits untouched.
+COLUMNS = {
+    "u0_hartree": "InternalEnergy_0K_au",
+    "gap_hartree": "HOMO_LUMO_gap_au",
+    "polarizability_bohr3": "Polarizability_bohr3",
+}
 
 
 def lines(wheel):
-    yield "index,smiles,u0_hartree\n"
+    yield ",".join(["index", "smiles", *COLUMNS]) + "\n"
     for part in PARTS:
         with wheel.open(part) as raw:
             for row in csv.DictReader(io.TextIOWrapper(raw, "utf-8", newline="")):
-                yield f"{row['Index']},{row['SMILES']},{row['InternalEnergy_0K_au']}\n"
+                smiles = Chem.MolToSmiles(Chem.MolFromSmiles(row["SMILES"]))
+                numbers = [row[column] for column in COLUMNS.values()]
+                yield ",".join([row["Index"], smiles, *numbers]) + "\n"
 
 
 def main(source, target):
     digest = hashlib.sha256(open(source, "rb").read()).hexdigest()
     if digest != WHEEL_SHA256:
         sys.exit(f"{source}: sha256 is {digest}, not {WHEEL_SHA256}: not qm9pack 1.0.3")
+    RDLogger.DisableLog("rdApp.*")
     csv.field_size_limit(2**31 - 1)
     with zipfile.ZipFile(source) as wheel:
         text = "".join(lines(wheel)).encode()

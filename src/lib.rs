@@ -31,6 +31,8 @@ pub mod driver;
 pub mod forecast;
 pub mod report;
 
+pub mod compare;
+
 mod app;
 
 pub mod cli;

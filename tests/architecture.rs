@@ -43,6 +43,12 @@ const LAYERS: &[(&str, &[&str])] = &[
     ),
     ("report", &["store", "config", "chem", "task"]),
     (
+        "compare",
+        &[
+            "chem", "task", "property", "simulate", "config", "plan", "engine", "report",
+        ],
+    ),
+    (
         "app",
         &[
             "text",
@@ -81,6 +87,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "driver",
             "forecast",
             "report",
+            "compare",
             "app",
         ],
     ),

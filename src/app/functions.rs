@@ -68,7 +68,7 @@ fn faults(method: &PlannedMethod) -> Vec<(&'static str, CallError)> {
             },
         )]
     };
-    let folder = match new_folder() {
+    let folder = match new_folder("load") {
         Ok(folder) => folder,
         Err(error) => return unmade(error),
     };
@@ -87,13 +87,17 @@ fn faults(method: &PlannedMethod) -> Vec<(&'static str, CallError)> {
     faults
 }
 
-/// Makes a folder for this process alone, in which modules are loaded.
-fn new_folder() -> io::Result<PathBuf> {
+/// Makes a temporary folder for this process alone; `purpose` is part of its name.
+///
+/// # Errors
+///
+/// Fails if it cannot be made.
+pub fn new_folder(purpose: &str) -> io::Result<PathBuf> {
     let mut builder = DirBuilder::new();
     builder.mode(0o700);
     let mut number = 0;
     loop {
-        let name = format!("moldflow-load-{}-{number}", std::process::id());
+        let name = format!("moldflow-{purpose}-{}-{number}", std::process::id());
         let folder = std::env::temp_dir().join(name);
         match builder.create(&folder) {
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists && number < 100 => number += 1,

@@ -19,6 +19,7 @@ pub mod method_commands;
 pub mod node_shares;
 pub mod observer;
 pub mod outcome;
+pub mod recorded_results;
 pub mod recorded_times;
 pub mod remote_hosts;
 pub mod report_page;

@@ -130,22 +130,27 @@ fn write_descriptions(loaded: &LoadedCampaign, dir: &Path) -> io::Result<()> {
     write(dir, CAMPAIGN, &to_yaml(&self_contained(loaded, dir)?)?)
 }
 
-/// Copies the source into the run directory and returns the campaign with that path: the original
-/// may change.
+/// Copies the source and the tables into the run directory and returns the campaign with those
+/// paths: the originals may change.
 fn self_contained(loaded: &LoadedCampaign, dir: &Path) -> io::Result<Campaign> {
     let mut campaign = loaded.campaign.clone();
     let source = &mut campaign.search_space.source;
     if source != QM9 {
-        let extension = Path::new(source).extension().unwrap_or_default();
-        let copy = Path::new("source").with_extension(extension);
-        // Not `fs::copy`, which copies who may read it too.
-        io::copy(
-            &mut File::open(&source)?,
-            &mut File::create(dir.join(&copy))?,
-        )?;
-        *source = copy.display().to_string();
+        *source = copied(source, "source", dir)?;
+    }
+    for (name, table) in campaign.table_files() {
+        table.table = copied(&table.table, &format!("table-{name}"), dir)?;
     }
     Ok(campaign)
+}
+
+/// Copies a file into the run directory under a new name, its extension kept; returns the name.
+fn copied(file: &str, name: &str, dir: &Path) -> io::Result<String> {
+    let extension = Path::new(file).extension().unwrap_or_default();
+    let copy = Path::new(name).with_extension(extension);
+    // Not `fs::copy`, which copies who may read it too.
+    io::copy(&mut File::open(file)?, &mut File::create(dir.join(&copy))?)?;
+    Ok(copy.display().to_string())
 }
 
 /// Returns the absolute path of the directory of an existing run.

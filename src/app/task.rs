@@ -50,14 +50,7 @@ pub fn run(path: &Path, interpreters: &Rc<Interpreters>) -> io::Result<Outcome> 
         _ => Path::new("."),
     };
     interpreters.begin(dir)?;
-    let result = work(input, dir, interpreters).unwrap_or_else(|error| {
-        let message = causes(&error);
-        if let Some(fault) = HostFault::of(&error) {
-            return TaskResult::of_host(fault, message);
-        }
-        let kind = kind(&error);
-        TaskResult::bare(Outcome::Failed(Failure { kind, message }))
-    });
+    let result = perform(input, dir, interpreters);
     let result = TaskResult {
         peak_memory_kib: interpreters
             .peak_memory_kib()
@@ -69,6 +62,24 @@ pub fn run(path: &Path, interpreters: &Rc<Interpreters>) -> io::Result<Outcome> 
     let text = serde_json::to_vec(&result)?;
     atomic::write(&dir.join(file::RESULT), &text, Durability::Unsynced)?;
     Ok(result.outcome)
+}
+
+/// Does a task in the folder `dir`, and returns its result. A failure is a result.
+pub fn perform(input: TaskInput, dir: &Path, interpreters: &Rc<Interpreters>) -> TaskResult {
+    work(input, dir, interpreters).unwrap_or_else(|error| {
+        let message = causes(&error);
+        if let Some(fault) = HostFault::of(&error) {
+            return TaskResult::of_host(fault, message);
+        }
+        let kind = kind(&error);
+        TaskResult::bare(Outcome::Failed(Failure { kind, message }))
+    })
+}
+
+/// Result of a task whose folder could not be used.
+pub fn not_begun(error: &io::Error) -> TaskResult {
+    let fault = HostFault::of(error).unwrap_or(HostFault::InputOutput);
+    TaskResult::of_host(fault, error.to_string())
 }
 
 fn work(

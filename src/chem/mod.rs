@@ -3,6 +3,7 @@
 
 mod bonds;
 pub mod crossover;
+mod canonical;
 pub mod edit;
 mod error;
 mod geometry;

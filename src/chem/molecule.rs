@@ -8,14 +8,21 @@ use cosmolkit::{
     BondOrder, MorganFingerprintParams, SmilesError, SmilesParseParams, SmilesWriteParams,
 };
 
-use super::ChemError;
+use super::{ChemError, canonical};
 
 /// One connected molecule with its valences and aromaticity perceived.
 #[derive(Clone)]
 pub struct Molecule {
-    inner: cosmolkit::Molecule,
+    /// The toolkit's molecule; of one that was read from canonical SMILES not before it is needed.
+    inner: OnceLock<cosmolkit::Molecule>,
     heavy_atoms: Vec<HeavyAtom>,
-    hydrogens: usize,
+    /// Hydrogens that are atoms of the graph: isotopes, and molecular hydrogen.
+    explicit_hydrogens: usize,
+    /// All other hydrogens.
+    implicit_hydrogens: usize,
+    /// Formal charges of the atoms that have one.
+    charges: Vec<i8>,
+    radical_electrons: usize,
     canonical: OnceLock<String>,
 }
 
@@ -80,41 +87,57 @@ impl Molecule {
         Self::from_graph(read_smiles(smiles)?, smiles)
     }
 
+    /// Reads canonical SMILES that this program wrote, in a few microseconds.
+    ///
+    /// # Errors
+    ///
+    /// The text is not SMILES of one molecule.
+    pub fn from_canonical(smiles: &str) -> Result<Self, ChemError> {
+        let Some(graph) = canonical::read(smiles) else {
+            return Self::parse(smiles);
+        };
+        let hydrogens = graph.heavy_atoms.iter().map(|atom| atom.hydrogens);
+        Ok(Self {
+            inner: OnceLock::new(),
+            explicit_hydrogens: 0,
+            implicit_hydrogens: hydrogens.sum(),
+            charges: graph.charges.into_iter().filter(|c| *c != 0).collect(),
+            radical_electrons: 0,
+            heavy_atoms: graph.heavy_atoms,
+            canonical: OnceLock::from(smiles.to_owned()),
+        })
+    }
+
     /// Canonical SMILES, equal to RDKit's.
     pub fn canonical_smiles(&self) -> String {
         self.canonical
-            .get_or_init(|| write_smiles(&self.inner, &SmilesWriteParams::default()))
+            .get_or_init(|| write_smiles(self.inner(), &SmilesWriteParams::default()))
             .clone()
     }
 
     /// Net charge in elementary charges.
     pub fn charge(&self) -> i32 {
-        let atoms = &self.inner.topology().atoms;
-        atoms
-            .iter()
-            .map(|atom| i32::from(atom.formal_charge()))
-            .sum()
+        self.charges.iter().map(|charge| i32::from(*charge)).sum()
+    }
+
+    /// Returns true if an atom is charged, as in a zwitterion.
+    pub(super) fn has_charged_atoms(&self) -> bool {
+        !self.charges.is_empty()
     }
 
     /// Number of electrons, those of hydrogens included.
     pub fn electrons(&self) -> usize {
-        let atoms = &self.inner.topology().atoms;
-        let protons: usize = atoms
-            .iter()
-            .map(|atom| usize::from(atom.atomic_number()))
-            .sum();
+        let atoms = self.heavy_atoms.iter();
+        let protons = atoms.map(|atom| atomic_number(&atom.symbol).map_or(0, usize::from));
         // A nucleus cannot lose more electrons than it has protons in any SMILES that sanitises,
         // but `[H+5]` reads.
-        (protons + self.hydrogens).saturating_add_signed(-self.charge() as isize)
+        let protons = protons.sum::<usize>() + self.hydrogens();
+        protons.saturating_add_signed(-self.charge() as isize)
     }
 
     /// Number of unpaired electrons according to the valences.
     pub fn radical_electrons(&self) -> usize {
-        let atoms = &self.inner.topology().atoms;
-        atoms
-            .iter()
-            .map(|atom| usize::from(atom.radical_electrons()))
-            .sum()
+        self.radical_electrons
     }
 
     /// Atoms other than hydrogen, in the order of the SMILES.
@@ -124,19 +147,21 @@ impl Molecule {
 
     /// Number of atoms, hydrogens included.
     pub fn atom_count(&self) -> usize {
-        self.inner.num_atoms() + self.hydrogens
+        self.heavy_atoms.len() + self.hydrogens()
+    }
+
+    fn hydrogens(&self) -> usize {
+        self.explicit_hydrogens + self.implicit_hydrogens
     }
 
     /// Number of atoms of each element, by symbol, hydrogens included.
     pub fn element_counts(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
-        for atom in &self.inner.topology().atoms {
-            *counts
-                .entry(atom.element().symbol().to_owned())
-                .or_insert(0) += 1;
+        for atom in &self.heavy_atoms {
+            *counts.entry(atom.symbol.clone()).or_insert(0) += 1;
         }
-        if self.hydrogens > 0 {
-            *counts.entry("H".to_owned()).or_insert(0) += self.hydrogens;
+        if self.hydrogens() > 0 {
+            counts.insert("H".to_owned(), self.hydrogens());
         }
         counts
     }
@@ -147,7 +172,7 @@ impl Molecule {
         let mut params = MorganFingerprintParams::default();
         params.generator.radius = radius;
         params.generator.fp_size = bits as u32;
-        self.inner
+        self.inner()
             .fingerprint_morgan_with_params(&params, None)
             .expect("a sanitised molecule has a fingerprint")
             .on_bits()
@@ -155,17 +180,16 @@ impl Molecule {
 
     /// Symbol of the element if the molecule is a single atom without bonds, such as `[C]`.
     pub fn free_atom(&self) -> Option<&'static str> {
-        match self.inner.topology().atoms.as_slice() {
-            [atom] if self.hydrogens == 0 => Some(atom.element().symbol()),
-            _ => None,
-        }
+        let is_single = self.heavy_atoms.len() + self.explicit_hydrogens == 1;
+        let atoms = (is_single && self.implicit_hydrogens == 0).then(|| self.inner().atoms())?;
+        atoms.first().map(|atom| atom.element().symbol())
     }
 
     /// Pairs of indices of bonded atoms, the smaller first, ascending. Hydrogens come after all
     /// other atoms, as in [`super::embed`].
     pub(super) fn bonds_with_hydrogens(&self) -> Result<Vec<(usize, usize)>, ChemError> {
         let explicit = self
-            .inner
+            .inner()
             .with_hydrogens()
             .map_err(|e| ChemError::Unreadable {
                 smiles: self.canonical_smiles(),
@@ -180,8 +204,12 @@ impl Molecule {
         Ok(bonds)
     }
 
+    /// The toolkit's molecule.
     pub(super) fn inner(&self) -> &cosmolkit::Molecule {
-        &self.inner
+        self.inner.get_or_init(|| {
+            let smiles = self.canonical.get().map_or("", String::as_str);
+            read_smiles(smiles).expect("SMILES that `from_canonical` reads is that of a molecule")
+        })
     }
 
     fn from_graph(inner: cosmolkit::Molecule, smiles: &str) -> Result<Self, ChemError> {
@@ -192,7 +220,7 @@ impl Molecule {
         let atoms = inner.atoms();
         let mut heavy_index = vec![None; atoms.len()];
         let mut heavy_atoms = Vec::new();
-        let mut implicit = 0;
+        let (mut implicit, mut charges, mut radical_electrons) = (0, Vec::new(), 0);
         for (i, atom) in atoms.iter().enumerate() {
             if atom.atomic_number() == 0 {
                 return Err(ChemError::Wildcard {
@@ -203,6 +231,8 @@ impl Molecule {
                 .total_hydrogens()
                 .map_err(|e| unsupported(e.to_string()))? as usize;
             implicit += hydrogens;
+            charges.extend(Some(atom.formal_charge()).filter(|charge| *charge != 0));
+            radical_electrons += usize::from(atom.radical_electrons());
             if atom.atomic_number() > 1 {
                 heavy_index[i] = Some(heavy_atoms.len());
                 heavy_atoms.push(HeavyAtom {
@@ -246,9 +276,12 @@ impl Molecule {
             });
         }
         Ok(Self {
-            inner,
+            explicit_hydrogens: inner.num_atoms() - heavy_atoms.len(),
+            implicit_hydrogens: implicit,
+            charges,
+            radical_electrons,
             heavy_atoms,
-            hydrogens: implicit,
+            inner: OnceLock::from(inner),
             canonical: OnceLock::new(),
         })
     }

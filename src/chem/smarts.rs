@@ -16,6 +16,10 @@ pub struct Smarts {
     query: Arc<cosmolkit::QueryGraph>,
 }
 
+/// The pattern of a charged atom, which is answered without the toolkit: a pool may have hundreds of
+/// thousands of molecules.
+const CHARGED_ATOM: &str = "[!+0]";
+
 /// Molecule on which a new pattern is tried: the toolkit reads some patterns that it cannot match.
 const TRIED_ON: &str = "C[C@H](N)C(=O)Oc1ccccc1";
 
@@ -45,6 +49,9 @@ impl Smarts {
 
     /// Returns true if the molecule has the pattern, as RDKit's `HasSubstructMatch`.
     pub fn matches(&self, molecule: &Molecule) -> bool {
+        if self.text == CHARGED_ATOM {
+            return molecule.has_charged_atoms();
+        }
         let found = molecule.inner().has_substruct_match(&self.query);
         // `parse` has tried it.
         found.unwrap_or(false)

@@ -1,6 +1,7 @@
 //! Command line: one file per command. It parses arguments, calls `app`, and prints.
 
 mod check;
+mod compare;
 mod diagnostics;
 mod explain;
 mod export;
@@ -105,6 +106,8 @@ enum MoldflowCommand {
     Plan(plan::PlanArguments),
     /// Forecast a campaign on a site: time, node-hours, idle slots; run nothing
     Simulate(simulate::SimulateArguments),
+    /// Compare the searches of campaigns on the same seeds, with random search besides
+    Compare(compare::CompareArguments),
     /// Show the progress of a run
     Status(status::StatusArguments),
     /// Print the results of a run
@@ -200,6 +203,7 @@ fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
         MoldflowCommand::Check(arguments) => check::run(&arguments),
         MoldflowCommand::Plan(arguments) => plan::run(&arguments),
         MoldflowCommand::Simulate(arguments) => simulate::run(&arguments),
+        MoldflowCommand::Compare(arguments) => compare::run(&arguments),
         MoldflowCommand::Status(arguments) => status::run(&arguments),
         MoldflowCommand::Export(arguments) => export::run(&arguments),
         MoldflowCommand::Report(arguments) => report::run(&arguments),

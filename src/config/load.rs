@@ -15,7 +15,7 @@ use super::profiles::{self, Origin};
 use super::site::Site;
 use super::source::Source;
 use super::tree::{self, TreeNode};
-use super::{check, first_version, python_code, schema, validation};
+use super::{check, first_version, lookup_table, python_code, schema, validation};
 use crate::host::hash;
 use crate::simulate::QcEngine;
 use crate::text::path::expanded;
@@ -269,6 +269,9 @@ fn at_home(mut campaign: Campaign, tree: &TreeNode, diagnostics: &mut Diagnostic
             }
         }
     }
+    for (name, settings) in campaign.table_files() {
+        expand(&mut settings.table, &["methods", name, "settings", "table"]);
+    }
     python_code::each_path(&mut campaign, |path, place| {
         if path.starts_with("~/") {
             expand(path, place);
@@ -308,6 +311,7 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagno
         }
     }
     python_code::fill_in(&mut campaign, loaded, base, diagnostics);
+    lookup_table::fill_in(&mut campaign, loaded, base, diagnostics);
     campaign
 }
 

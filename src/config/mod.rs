@@ -10,6 +10,7 @@ mod first_version;
 pub mod import;
 mod keywords;
 mod load;
+mod lookup_table;
 mod objective;
 mod overrides;
 mod params;

@@ -152,6 +152,26 @@ pub fn open(campaign: &Campaign, base: &Path) -> Result<Source, Diagnostics> {
 }
 
 impl Source {
+    /// A source of these molecules of a search space, canonical SMILES.
+    pub fn of_list(space: &SearchSpace, molecules: Vec<String>) -> Self {
+        let kept = molecules.into_iter();
+        let kept = kept.map(|smiles| NamedMolecule { smiles, name: None });
+        let kept: Vec<NamedMolecule> = kept.collect();
+        Self {
+            entries: Entries::File(SourceReport {
+                file: String::new(),
+                layout: String::new(),
+                read: kept.len(),
+                kept,
+                duplicates: Vec::new(),
+                skipped: BTreeMap::new(),
+                names: Vec::new(),
+            }),
+            space: space.clone(),
+            rules: space.rules(),
+        }
+    }
+
     /// Draws up to `n` molecules that `accept` accepts from the search space, without replacement;
     /// returns their identities.
     pub fn draw(&self, seed: u64, n: usize, accept: &dyn Fn(&str) -> bool) -> Vec<String> {
@@ -202,11 +222,13 @@ impl Source {
         match &self.entries {
             Entries::Qm9(data) => {
                 let smiles = data.get(index).smiles;
-                let molecule = may_hold(&self.space, smiles).then(|| Molecule::parse(smiles).ok());
-                let molecule = molecule.flatten();
+                let molecule =
+                    may_hold(&self.space, smiles).then(|| Molecule::from_canonical(smiles));
+                let molecule = molecule.and_then(Result::ok);
+                // Its SMILES is the identity.
                 molecule
                     .filter(|molecule| self.rules.violation(molecule).is_none())
-                    .map(|molecule| molecule.identity(self.space.stereo()))
+                    .map(|_| smiles.to_owned())
             }
             Entries::File(reading) => reading.kept.get(index).map(|named| named.smiles.clone()),
         }

@@ -1,7 +1,7 @@
 //! Bodies of the tasks `train`, `generate` and `screen`, which read and write the files named in
 //! their inputs.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
@@ -103,7 +103,7 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     let generator = input.engine.implementation();
     let generator = generator.load(saved.as_deref(), input.seed);
     let mut generator = generator.map_err(|error| error.in_file(input.state.as_deref()))?;
-    let (mut proposed, mut distinct) = (String::new(), BTreeSet::new());
+    let (mut proposed, mut distinct) = (String::new(), HashSet::new());
     let metrics = generator.propose(search, &mut |smiles| {
         if !distinct.contains(smiles) {
             distinct.insert(smiles.to_owned());
@@ -119,6 +119,9 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     })
 }
 
+/// Number of candidates that are in memory as molecules at a time: a pool may have millions.
+const CHUNK: usize = 4096;
+
 /// Predicts and ranks the candidates, best first. Those that break a rule of the search space are
 /// dropped: here all generators meet, and the molecules are parsed.
 ///
@@ -128,24 +131,29 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
 pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     refuse(input.engine.faults())?;
     let model = read_model(&input.model)?;
-    let mut candidates = BTreeMap::new();
-    for file in &input.candidates {
-        read_candidates(file, &mut candidates)?;
-    }
-    candidates.retain(|_, (molecule, _)| input.rules.violation(molecule).is_none());
-    let molecules: Vec<&Molecule> = candidates.values().map(|(molecule, _)| molecule).collect();
-    let predictions = model.predict(&molecules)?;
-    let predicted = candidates.into_iter().zip(predictions);
-    let predicted = predicted.map(|((smiles, (_, generator)), mut predictions)| {
-        let further = predictions.split_off(1);
-        RankedCandidate {
-            smiles,
-            prediction: predictions[0],
-            further,
-            generator,
+    let mut candidates = Vec::new();
+    let mut known = HashSet::new();
+    for CandidateFile { path, generator } in &input.candidates {
+        let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
+        let lines = (1..).zip(text.lines().map(str::trim));
+        let lines: Vec<(usize, &str)> = lines.filter(|(_, smiles)| !smiles.is_empty()).collect();
+        for chunk in lines.chunks(CHUNK) {
+            let mut molecules = Vec::new();
+            for (line, smiles) in chunk {
+                // A molecule belongs to the first generator that proposed it.
+                if known.insert((*smiles).to_owned()) {
+                    let molecule = Molecule::from_canonical(smiles);
+                    molecules.push(molecule.map_err(|source| DesignError::Candidate {
+                        path: path.to_owned(),
+                        line: *line,
+                        source,
+                    })?);
+                }
+            }
+            molecules.retain(|molecule| input.rules.violation(molecule).is_none());
+            candidates.extend(predicted(&model, &molecules, *generator)?);
         }
-    });
-    let candidates: Vec<RankedCandidate> = predicted.collect();
+    }
     let mut ranked = ranked(candidates, input)?;
     let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
     ranked.retain(|candidate| {
@@ -187,24 +195,24 @@ fn labelled(observations: &[Observation]) -> Result<Vec<LabelledMolecule>, Desig
     (1..).zip(observations).map(parse).collect()
 }
 
-/// Adds the molecules of a file, one SMILES a line, by their canonical SMILES; a molecule belongs to
-/// the first generator that proposed it.
-fn read_candidates(
-    CandidateFile { path, generator }: &CandidateFile,
-    candidates: &mut BTreeMap<String, (Molecule, usize)>,
-) -> Result<(), DesignError> {
-    let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
-    let lines = (1..).zip(text.lines().map(str::trim));
-    for (line, smiles) in lines.filter(|(_, smiles)| !smiles.is_empty()) {
-        let molecule = Molecule::parse(smiles).map_err(|source| DesignError::Candidate {
-            path: path.to_owned(),
-            line,
-            source,
-        })?;
-        let smiles = molecule.canonical_smiles();
-        candidates.entry(smiles).or_insert((molecule, *generator));
-    }
-    Ok(())
+/// Predicts molecules that a generator proposed.
+fn predicted(
+    model: &TrainedModel,
+    molecules: &[Molecule],
+    generator: usize,
+) -> Result<Vec<RankedCandidate>, DesignError> {
+    let predictions = model.predict(&molecules.iter().collect::<Vec<_>>())?;
+    let predicted = molecules.iter().zip(predictions);
+    let predicted = predicted.map(|(molecule, mut predictions)| {
+        let further = predictions.split_off(1);
+        RankedCandidate {
+            smiles: molecule.canonical_smiles(),
+            prediction: predictions[0],
+            further,
+            generator,
+        }
+    });
+    Ok(predicted.collect())
 }
 
 fn refuse(faults: Vec<RangeFault>) -> Result<(), DesignError> {

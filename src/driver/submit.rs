@@ -12,7 +12,7 @@ use crate::engine::{Effect, TaskInput, TaskResult, file};
 use crate::exec::{Adoption, Job, SCRATCH, now};
 use crate::plan::PlannedMethod;
 use crate::store::{CacheLookup, Commit};
-use crate::task::{Attempt, Fact, Limits, TaskId};
+use crate::task::{Attempt, Fact, Limits, TaskId, Usage};
 
 /// Longest wait for the next attempt, whatever the clock shows after a crash.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
@@ -74,8 +74,8 @@ impl<P: TaskProgram> Driver<P> {
         self.submit(submit).await
     }
 
-    /// Starts attempts, except those whose result is in the cache: returns these as facts, with
-    /// what is to be committed with them.
+    /// Starts attempts, except those whose result is in a table or in the cache: returns these as
+    /// facts, with what is to be committed with them.
     pub(super) async fn submit(&mut self, attempts: Vec<(TaskId, Attempt)>) -> (Vec<Fact>, Commit) {
         let (mut hits, mut commit) = (Vec::new(), Commit::default());
         if self.draining.is_some() {
@@ -83,6 +83,10 @@ impl<P: TaskProgram> Driver<P> {
         }
         let mut start = Vec::new();
         for (task, attempt) in attempts {
+            if let Some(end) = self.look_up_in_table(task, attempt, &mut commit) {
+                hits.push(end);
+                continue;
+            }
             let hit = match attempt {
                 1 => self.look_up(task, &mut commit).await,
                 _ => None,
@@ -137,6 +141,34 @@ impl<P: TaskProgram> Driver<P> {
         } = input.answer(found)?;
         commit.simulations.extend(simulation.map(|s| row(task, s)));
         Some(Fact::Cached { task, outcome })
+    }
+
+    /// Returns the end of an attempt whose method looks results up in a table, which takes no
+    /// process; None for any other method.
+    fn look_up_in_table(
+        &self,
+        task: TaskId,
+        attempt: Attempt,
+        commit: &mut Commit,
+    ) -> Option<Fact> {
+        self.planned_method(task)?
+            .qc_engine()?
+            .simulator()
+            .looks_up()
+            .then_some(())?;
+        let (input, _) = self.engine.input(task)?;
+        let TaskResult {
+            outcome,
+            simulation,
+            ..
+        } = input.looked_up()?;
+        commit.simulations.extend(simulation.map(|s| row(task, s)));
+        Some(Fact::Ended {
+            task,
+            attempt,
+            usage: Usage::default(),
+            outcome,
+        })
     }
 
     /// Starts the attempts whose backoff is over.

@@ -1,7 +1,7 @@
 //! Inputs and results of tasks: the JSON between the engine and `moldflow task run`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -78,6 +78,33 @@ impl TaskInput {
         }
     }
 
+    /// The input with the paths of its files in the folder `dir`.
+    pub fn in_folder(mut self, dir: &Path) -> Self {
+        let (needed, optional): (Vec<&mut PathBuf>, Vec<&mut Option<PathBuf>>) = match &mut self {
+            Self::Simulate(_) => (vec![], vec![]),
+            Self::Train(input) => (
+                vec![&mut input.model_out, &mut input.memory_out],
+                vec![&mut input.memory],
+            ),
+            Self::Generate(input) => (
+                vec![
+                    &mut input.model,
+                    &mut input.state_out,
+                    &mut input.candidates_out,
+                ],
+                vec![&mut input.state, &mut input.pool],
+            ),
+            Self::Screen(input) => {
+                let candidates = input.candidates.iter_mut().map(|file| &mut file.path);
+                (candidates.chain([&mut input.model]).collect(), vec![])
+            }
+        };
+        for path in needed.into_iter().chain(optional.into_iter().flatten()) {
+            *path = dir.join(&*path);
+        }
+        self
+    }
+
     /// Result of a task with this input for a cached answer; none if it is no simulation.
     pub fn answer(&self, found: SimResult) -> Option<TaskResult> {
         let outcome = self.simulation()?.outcome(&found);
@@ -85,6 +112,20 @@ impl TaskInput {
             simulation: Some(found),
             ..TaskResult::bare(outcome)
         })
+    }
+}
+
+impl TaskInput {
+    /// Result of a simulation whose engine looks results up; none of any other task.
+    pub fn looked_up(&self) -> Option<TaskResult> {
+        let request = &self.simulation()?.request;
+        match request.engine.simulator().look_up(&request.smiles)? {
+            Ok(found) => self.answer(found),
+            Err(error) => Some(TaskResult::bare(Outcome::Failed(Failure {
+                kind: FailureKind::Unsupported,
+                message: error.to_string(),
+            }))),
+        }
     }
 }
 

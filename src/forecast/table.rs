@@ -3,17 +3,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::chem::Molecule;
-use crate::chem::qm9::{Qm9, Qm9Entry};
+use crate::chem::qm9::{FREE_ATOMS as ATOMS, Qm9, Qm9Entry};
 use crate::config::campaign::SearchSpace;
-
-/// U0 of the free atoms at the level of QM9, hartree (supplement of the data set).
-const ATOMS: [(&str, f64); 5] = [
-    ("H", -0.500_273),
-    ("C", -37.846_772),
-    ("N", -54.583_861),
-    ("O", -75.064_579),
-    ("F", -99.718_730),
-];
 
 /// Most molecules that are read: parsing a SMILES takes most of a millisecond.
 const MOST: usize = 10_000;

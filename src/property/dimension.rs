@@ -35,6 +35,10 @@ impl Dimension {
     pub const DIPOLE: Self = Self {
         exponents: [0, 1, 1, 0, 0],
     };
+    /// Volume, and polarizability divided by 4 pi epsilon_0.
+    pub const VOLUME: Self = Self {
+        exponents: [0, 3, 0, 0, 0],
+    };
     /// Electric potential: energy per charge.
     pub const POTENTIAL: Self = Self {
         exponents: [1, 0, -1, 0, 0],

@@ -19,7 +19,7 @@ pub use error::ExpressionError;
 pub use expression::{Expression, Function, Leaf, Operator, QuantityOf, Values};
 pub use parse::{NameTable, Parsed, parse};
 pub use quantity::{
-    BUILT_IN, DIPOLE, ENERGY, ENTHALPY, GAP, GIBBS, HOMO, LUMO, Quantities, THERMOCHEMICAL, ZPE,
-    built_in,
+    BUILT_IN, DIPOLE, ENERGY, ENTHALPY, GAP, GIBBS, HOMO, LUMO, POLARIZABILITY, Quantities,
+    THERMOCHEMICAL, ZPE, built_in,
 };
 pub use unit::{UNIT_FORMAT, Unit};

@@ -18,6 +18,8 @@ pub const GAP: &str = "gap";
 /// Length of the electric dipole moment; of an ion about its centre of mass, with standard atomic
 /// weights.
 pub const DIPOLE: &str = "dipole";
+/// Isotropic polarizability.
+pub const POLARIZABILITY: &str = "polarizability";
 /// Vibrational zero-point energy.
 pub const ZPE: &str = "zpe";
 /// Enthalpy at 298.15 K, total energy included.
@@ -29,7 +31,17 @@ pub const GIBBS: &str = "gibbs";
 pub const THERMOCHEMICAL: [&str; 3] = [ZPE, ENTHALPY, GIBBS];
 
 /// The quantities that engines of this program return, by name.
-pub const BUILT_IN: [&str; 8] = [ENERGY, HOMO, LUMO, GAP, DIPOLE, ZPE, ENTHALPY, GIBBS];
+pub const BUILT_IN: [&str; 9] = [
+    ENERGY,
+    HOMO,
+    LUMO,
+    GAP,
+    DIPOLE,
+    POLARIZABILITY,
+    ZPE,
+    ENTHALPY,
+    GIBBS,
+];
 
 /// Quantities that do not add up over the atoms of a molecule.
 pub(super) const OF_NO_SUM: [&str; 4] = [HOMO, LUMO, GAP, DIPOLE];
@@ -38,6 +50,7 @@ pub(super) const OF_NO_SUM: [&str; 4] = [HOMO, LUMO, GAP, DIPOLE];
 pub fn built_in(name: &str) -> Option<Dimension> {
     match name {
         DIPOLE => Some(Dimension::DIPOLE),
+        POLARIZABILITY => Some(Dimension::VOLUME),
         name if BUILT_IN.contains(&name) => Some(Dimension::ENERGY),
         _ => None,
     }

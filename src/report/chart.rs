@@ -61,6 +61,8 @@ pub enum Mark {
     Line,
     /// A bar from the foot of the chart to each point.
     Bar,
+    /// The area that the points enclose, in order of its outline.
+    Area,
 }
 
 impl Chart<'_> {
@@ -143,6 +145,7 @@ impl Chart<'_> {
                 Mark::Cross => cross(x, 12),
                 Mark::Line => format!("M{} 12h14", x - 7),
                 Mark::Bar => format!("M{x} 16v-8"),
+                Mark::Area => format!("M{} 8h14v8h-14z", x - 7),
             };
             add(svg, &path(layer, &d));
             add(svg, &text_at(x + 11, 16, "start", name));
@@ -170,6 +173,7 @@ impl Chart<'_> {
             Mark::Cross => distinct(pixels, grid, cross),
             Mark::Line => line(pixels),
             Mark::Bar => bars(pixels, self.foot()),
+            Mark::Area => area(pixels),
         };
         if !d.is_empty() {
             add(svg, &path(layer, &d));
@@ -188,6 +192,7 @@ fn path(layer: &ChartLayer, d: &str) -> String {
         Mark::Cross => "cross",
         Mark::Line => "line",
         Mark::Bar => "bar",
+        Mark::Area => "area",
     };
     format!("<path class=\"{kind} {}\" d=\"{d}\"/>", layer.class)
 }
@@ -233,6 +238,17 @@ fn line(pixels: impl Iterator<Item = (i32, i32)>) -> String {
         }
     }
     d
+}
+
+/// Closed path through the points; a point at the pixel of the one before is left out.
+fn area(pixels: impl Iterator<Item = (i32, i32)>) -> String {
+    let mut d = String::new();
+    let mut before = None;
+    for (x, y) in pixels.filter(|pixel| before.replace(*pixel) != Some(*pixel)) {
+        let step = if d.is_empty() { 'M' } else { 'L' };
+        let _ = write!(d, "{step}{x} {y}");
+    }
+    if d.is_empty() { d } else { d + "z" }
 }
 
 /// Path of the highest bar above each pixel.

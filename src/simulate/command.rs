@@ -187,8 +187,8 @@ impl Simulator for CommandEngine {
         })
     }
 
-    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
-        &mut self.conformers
+    fn conformers_mut(&mut self) -> Option<&mut Option<NonZeroU32>> {
+        Some(&mut self.conformers)
     }
 
     fn typical_time(&self) -> Duration {
@@ -346,7 +346,7 @@ impl CommandEngine {
 }
 
 /// Returns true if expressions can use the name.
-fn is_name(name: &str) -> bool {
+pub(super) fn is_name(name: &str) -> bool {
     let is_plain = |c: char| c.is_alphanumeric() || c == '_';
     !name.is_empty()
         && name.chars().all(is_plain)

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::property::Dimension;
 
 use super::{
-    CONFORMERS, CommandEngine, Gfn2, Nwchem, PythonEngine, Qcengine, Requirement, Simulator, Xtb,
+    CONFORMERS, CommandEngine, Gfn2, Nwchem, PythonEngine, Qcengine, Requirement, Simulator,
+    TableEngine, Xtb,
 };
 
 engines! {
@@ -23,6 +24,8 @@ engines! {
         Command(CommandEngine) = "command",
         /// A function of the user in Python.
         Python(PythonEngine) = "python",
+        /// A table of known quantities: QM9, or a file of yours.
+        Table(TableEngine) = "table",
     }
 }
 
@@ -50,8 +53,9 @@ impl QcEngine {
     /// Fills in the number of conformers of a new campaign. In a stored campaign of version 0.1.0
     /// its absence means one.
     pub fn fill_in_defaults(&mut self) {
-        let conformers = self.implementation_mut().conformers_mut();
-        conformers.get_or_insert(CONFORMERS);
+        if let Some(conformers) = self.implementation_mut().conformers_mut() {
+            conformers.get_or_insert(CONFORMERS);
+        }
     }
 
     /// The quantities that it returns for a molecule, by name.

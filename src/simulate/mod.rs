@@ -18,6 +18,7 @@ mod python;
 mod qcengine;
 mod solvent;
 mod symmetry;
+mod table;
 mod thermochemistry;
 mod vibrations;
 mod words;
@@ -47,6 +48,7 @@ pub(crate) use program_error::without_backtrace;
 pub use python::{FunctionCall, PythonEngine};
 pub use qcengine::Qcengine;
 pub use solvent::Solvent;
+pub use table::{TableEngine, TableRows};
 pub(crate) use words::WORD_FORMAT;
 pub use words::Words;
 pub use xtb::{Xtb, XtbTask};
@@ -307,11 +309,20 @@ pub trait Simulator {
     }
     /// Search for the initial geometry.
     fn conformer_search(&self) -> ConformerSearch;
-    /// Number of embeddings in its settings; none if they do not say.
-    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32>;
+    /// Number of embeddings in its settings, none if they do not say; none of an engine that never
+    /// makes geometries.
+    fn conformers_mut(&mut self) -> Option<&mut Option<NonZeroU32>>;
     /// Rough time of one molecule of about nine heavy atoms, for forecasts of campaigns whose
     /// calculations nobody has timed.
     fn typical_time(&self) -> Duration;
+    /// Returns true if it looks results up instead of computing them, which takes no process.
+    fn looks_up(&self) -> bool {
+        false
+    }
+    /// Result for a molecule, looked up; none of an engine that computes.
+    fn look_up(&self, _smiles: &str) -> Option<Result<SimResult, SimError>> {
+        None
+    }
     /// Checks the molecule, and computes its energy or prepares a program. `scratch` is the folder
     /// for temporary files; the link `scratch` in the program's directory leads to it.
     ///

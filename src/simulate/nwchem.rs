@@ -210,8 +210,8 @@ impl Simulator for Nwchem {
         faults.chain(vibrations.flatten()).collect()
     }
 
-    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
-        &mut self.conformers
+    fn conformers_mut(&mut self) -> Option<&mut Option<NonZeroU32>> {
+        Some(&mut self.conformers)
     }
 
     fn typical_time(&self) -> Duration {

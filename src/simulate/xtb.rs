@@ -175,8 +175,8 @@ impl Simulator for Xtb {
         })
     }
 
-    fn conformers_mut(&mut self) -> &mut Option<NonZeroU32> {
-        &mut self.conformers
+    fn conformers_mut(&mut self) -> Option<&mut Option<NonZeroU32>> {
+        Some(&mut self.conformers)
     }
 
     fn typical_time(&self) -> Duration {

@@ -5,6 +5,7 @@ mod support;
 
 mod bad_campaigns;
 mod commands;
+mod compare;
 mod simulate;
 mod sites;
 mod submit;

@@ -4,4 +4,5 @@
 mod support;
 
 mod chart;
+mod compare;
 mod page;

@@ -255,6 +255,36 @@ fn each_of_several_generators_has_a_share() {
 }
 
 #[test]
+fn each_search_over_the_pool_of_qm9_finds_the_best_of_its_small_molecules() {
+    // The best of the molecules with at most four heavy atoms, by the columns of qm9pack 1.0.3.
+    let best = [
+        ("qm9-pool.yml", "atomization_energy_hartree", "CC(C)C"),
+        ("qm9-pool-per-atom.yml", "binding_hartree", "N#CC#N"),
+        ("qm9-pool-gap.yml", "gap_hartree", "C"),
+        ("qm9-pool-lowest-gap.yml", "gap_hartree", "O=CC=O"),
+        ("qm9-pool-polarizability.yml", "polarizability_bohr^3", "C"),
+    ];
+    for (name, column, molecule) in best {
+        let campaign = Campaign::shipped(name);
+        let small = ["search_space.max_heavy_atoms=4", "search_size=60"];
+        let arguments: Vec<&str> = small.iter().flat_map(|set| ["--set", set]).collect();
+        let rows = rows(&campaign.completed("run", &arguments));
+        let values = values(&rows, column);
+        let (first, last) = (lowest(&values, 1), lowest(&values, values.len() - 1));
+        let found = match name {
+            "qm9-pool-gap.yml" | "qm9-pool-polarizability.yml" => &molecules(&values) - &last,
+            _ => first,
+        };
+        assert_eq!(found, BTreeSet::from([molecule.to_owned()]), "{name}");
+        // No processes for them.
+        assert!(
+            rows.iter().all(|row| row["status"] == "evaluated"),
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn the_lowest_gap_is_searched() {
     let rows = searched("gap.yml", &[]);
     assert_searched(&rows, "gap_eV");

@@ -11,5 +11,6 @@ mod nwchem;
 mod nwchem_checks;
 mod nwchem_states;
 mod qcengine;
+mod table;
 mod xtb;
 mod xtb_states;

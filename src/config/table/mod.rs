@@ -5,6 +5,7 @@ mod cursor;
 mod delimited;
 mod lines;
 
+pub use columns::column_of_smiles;
 pub use delimited::table;
 pub use lines::lines;
 
