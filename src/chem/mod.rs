@@ -2,8 +2,8 @@
 //! toolkit, `cosmolkit`.
 
 mod bonds;
-pub mod crossover;
 mod canonical;
+pub mod crossover;
 pub mod edit;
 mod error;
 mod geometry;

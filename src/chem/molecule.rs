@@ -178,6 +178,28 @@ impl Molecule {
             .on_bits()
     }
 
+    /// Atom environments of up to `radius` bonds with their numbers, by ascending identifier: the
+    /// Morgan fingerprint of counts without folding (Rogers and Hahn, J. Chem. Inf. Model. 50, 742,
+    /// 2010), equal to RDKit's.
+    pub fn morgan_counts(&self, radius: u32) -> Vec<(u64, u32)> {
+        let mut params = MorganFingerprintParams::default();
+        params.generator.radius = radius;
+        let counts = self
+            .inner
+            .fingerprint_morgan_sparse_count_with_params(&params, None)
+            .expect("a sanitised molecule has a fingerprint");
+        let counts = counts.nonzero_elements().iter();
+        counts
+            .map(|(environment, count)| (*environment, count.unsigned_abs()))
+            .collect()
+    }
+
+    /// Number of atoms with a positive formal charge.
+    pub fn cations(&self) -> usize {
+        let atoms = self.inner.topology().atoms.iter();
+        atoms.filter(|atom| atom.formal_charge() > 0).count()
+    }
+
     /// Symbol of the element if the molecule is a single atom without bonds, such as `[C]`.
     pub fn free_atom(&self) -> Option<&'static str> {
         let is_single = self.heavy_atoms.len() + self.explicit_hydrogens == 1;

@@ -18,8 +18,8 @@ pub use crate::learn::pareto;
 use crate::task::{Metrics, RankedCandidate};
 
 pub use acquisition::{
-    Acquisition, CostFront, ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank,
-    rank_by_hypervolume,
+    Acquisition, AcquisitionRound, CostFront, ExpectedImprovement, Greedy, LowerConfidenceBound,
+    Mixture, ScreenEngine, ThompsonSampling, diversified, rank, rank_by_hypervolume,
 };
 pub use error::DesignError;
 pub use generator::{
@@ -144,6 +144,8 @@ pub struct ScreenInput {
     pub targets: usize,
     /// Rules that candidates keep; others are dropped.
     pub rules: StructureRules,
+    /// Seed of the round.
+    pub seed: u64,
     /// Number of candidates of each generator that are returned at most.
     pub most: usize,
 }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, HashSet};
 use std::fs;
 use std::path::Path;
 
-use super::acquisition::{CostFront, rank, rank_by_hypervolume};
+use super::acquisition::{
+    AcquisitionRound, CostFront, SHORTLIST, diversified, rank, rank_by_hypervolume,
+};
 use super::error::DesignError;
 use super::ranges::RangeFault;
 use super::surrogate::{Fit, LabelledMolecule, TrainedModel, encode};
@@ -154,7 +156,7 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
             candidates.extend(predicted(&model, &molecules, *generator)?);
         }
     }
-    let mut ranked = ranked(candidates, input)?;
+    let mut ranked = ranked(candidates, &model, input)?;
     let mut kept: BTreeMap<usize, usize> = BTreeMap::new();
     ranked.retain(|candidate| {
         let count = kept.entry(candidate.generator).or_default();
@@ -167,18 +169,30 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
 /// Sorts the candidates, best first.
 fn ranked(
     candidates: Vec<RankedCandidate>,
+    model: &TrainedModel,
     input: &ScreenInput,
 ) -> Result<Vec<RankedCandidate>, DesignError> {
     let acquisition = input.engine.implementation();
     if input.reference.is_empty() {
-        let scores = acquisition.scores(&candidates, input.incumbent)?;
-        return Ok(rank(candidates, scores));
+        let round = AcquisitionRound {
+            incumbent: input.incumbent,
+            seed: input.seed,
+        };
+        let scores = acquisition.scores(&candidates, &round)?;
+        let ranked = rank(candidates, scores);
+        let shortlist = (ranked.iter().take(SHORTLIST)).filter(|_| acquisition.uses_deviation());
+        let shortlist = shortlist.filter_map(|candidate| Molecule::parse(&candidate.smiles).ok());
+        let shortlist: Vec<Molecule> = shortlist.collect();
+        return match model.joint(&shortlist.iter().collect::<Vec<_>>())? {
+            Some(joint) => diversified(acquisition, ranked, joint, &round, input.most),
+            None => Ok(ranked),
+        };
     }
     let front = CostFront {
         members: &input.front,
         reference: &input.reference,
     };
-    rank_by_hypervolume(acquisition, candidates, &front)
+    rank_by_hypervolume(acquisition, candidates, &front, input.seed)
 }
 
 /// Parses the molecules of observations.

@@ -277,6 +277,11 @@ impl Engine {
                     reference: reference.clone(),
                     targets: self.targets_of_screen(*stage).len(),
                     rules: self.plan.search_space.rules(),
+                    seed: stream(
+                        self.plan.seed,
+                        &self.plan.stages[*stage].name,
+                        u64::from(self.round.number()),
+                    ),
                     most: *most,
                 });
                 let files = candidates.iter().cloned();

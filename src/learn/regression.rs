@@ -41,6 +41,12 @@ pub enum FitError {
         /// The number.
         value: f64,
     },
+    /// Kernels whose matrix has no Cholesky factor.
+    #[error("the {size} x {size} matrix of kernels is not positive definite")]
+    Indefinite {
+        /// Number of observations.
+        size: usize,
+    },
     /// An eigenvalue decomposition that did not converge.
     #[error("the eigenvalues of a {size} x {size} matrix of features were not found")]
     Eigenvalues {

@@ -383,6 +383,7 @@ fn the_best_prediction_is_ranked_first() {
         reference: vec![],
         targets: 1,
         rules: rules(),
+        seed: 1,
         most: 1,
     });
     let ranked = output.unwrap().ranked.into_iter();
@@ -586,6 +587,7 @@ fn several_objectives_are_ranked_by_the_hypervolume_that_the_predictions_add() {
             reference: vec![0.0, 3.0],
             targets: 2,
             rules: rules(),
+            seed: 1,
             most: 10,
         });
         output.unwrap().ranked

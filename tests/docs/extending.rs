@@ -6,8 +6,8 @@ use moldflow::design::surrogate::{
     Fit, LabelledMolecule, Surrogate, SurrogateSettings, TrainedModel,
 };
 use moldflow::design::{
-    Acquisition, DesignError, Generator, GeneratorSettings, Observation, SearchContext, TrainInput,
-    TrainTarget, rank, train,
+    Acquisition, AcquisitionRound, DesignError, Generator, GeneratorSettings, Observation,
+    SearchContext, TrainInput, TrainTarget, rank, train,
 };
 use moldflow::learn::regression::Prediction;
 use moldflow::task::{Metrics, RankedCandidate};
@@ -126,7 +126,7 @@ impl Acquisition for MostUncertain {
     fn scores(
         &self,
         candidates: &[RankedCandidate],
-        _incumbent: Option<f64>,
+        _round: &AcquisitionRound,
     ) -> Result<Vec<f64>, DesignError> {
         let scores = candidates.iter().map(|c| -c.prediction.std);
         Ok(scores.collect())

@@ -3,7 +3,9 @@
 // Reference values keep all their digits.
 #![allow(clippy::excessive_precision)]
 
-use moldflow::design::{ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank};
+use moldflow::design::{
+    AcquisitionRound, ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank,
+};
 use moldflow::learn::acquisition::expected_improvement;
 use moldflow::learn::regression::Prediction;
 use moldflow::task::RankedCandidate;
@@ -31,7 +33,9 @@ fn ranked(
     let candidates: Vec<_> = (candidates.into_iter())
         .map(|(smiles, prediction)| candidate(smiles, prediction))
         .collect();
-    let scores = engine.implementation().scores(&candidates, incumbent);
+    let scores = engine
+        .implementation()
+        .scores(&candidates, &AcquisitionRound { incumbent, seed: 1 });
     let ranked = rank(candidates, scores.unwrap()).into_iter();
     ranked.map(|candidate| candidate.smiles).collect()
 }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Acquisition;
+use super::{Acquisition, AcquisitionRound};
 use crate::design::error::DesignError;
 use crate::learn::acquisition::lower_confidence_bound;
 use crate::task::RankedCandidate;
@@ -24,10 +24,14 @@ impl Default for LowerConfidenceBound {
 }
 
 impl Acquisition for LowerConfidenceBound {
+    fn uses_deviation(&self) -> bool {
+        self.kappa > 0.0
+    }
+
     fn scores(
         &self,
         candidates: &[RankedCandidate],
-        _: Option<f64>,
+        _: &AcquisitionRound,
     ) -> Result<Vec<f64>, DesignError> {
         let bound = |c: &RankedCandidate| lower_confidence_bound(c.prediction, self.kappa);
         Ok(candidates.iter().map(bound).collect())

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Acquisition, Greedy};
+use super::{Acquisition, AcquisitionRound, Greedy};
 use crate::design::error::DesignError;
 use crate::learn::acquisition::expected_improvement;
 use crate::task::RankedCandidate;
@@ -14,6 +14,10 @@ use crate::task::RankedCandidate;
 pub struct ExpectedImprovement {}
 
 impl Acquisition for ExpectedImprovement {
+    fn uses_deviation(&self) -> bool {
+        true
+    }
+
     fn ranks_several(&self) -> bool {
         false
     }
@@ -21,10 +25,10 @@ impl Acquisition for ExpectedImprovement {
     fn scores(
         &self,
         candidates: &[RankedCandidate],
-        incumbent: Option<f64>,
+        round: &AcquisitionRound,
     ) -> Result<Vec<f64>, DesignError> {
-        let Some(best) = incumbent else {
-            return Greedy {}.scores(candidates, incumbent);
+        let Some(best) = round.incumbent else {
+            return Greedy {}.scores(candidates, round);
         };
         let score = |c: &RankedCandidate| -expected_improvement(c.prediction, best);
         Ok(candidates.iter().map(score).collect())

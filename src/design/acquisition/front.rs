@@ -1,6 +1,6 @@
 //! Ranking of candidates by several objectives.
 
-use super::{Acquisition, nan_last};
+use super::{Acquisition, AcquisitionRound, nan_last};
 use crate::design::error::DesignError;
 use crate::learn::pareto;
 use crate::task::RankedCandidate;
@@ -24,6 +24,7 @@ pub fn rank_by_hypervolume(
     acquisition: &dyn Acquisition,
     candidates: Vec<RankedCandidate>,
     front: &CostFront<'_>,
+    seed: u64,
 ) -> Result<Vec<RankedCandidate>, DesignError> {
     let mut candidates = candidates;
     candidates.sort_by(|a, b| a.smiles.cmp(&b.smiles));
@@ -38,7 +39,11 @@ pub fn rank_by_hypervolume(
             further: Vec::new(),
             ..candidate.clone()
         });
-        scores.push(acquisition.scores(&alone.collect::<Vec<_>>(), None)?);
+        let round = AcquisitionRound {
+            incumbent: None,
+            seed: seed.wrapping_add(place as u64),
+        };
+        scores.push(acquisition.scores(&alone.collect::<Vec<_>>(), &round)?);
     }
     let points: Vec<Vec<f64>> = (0..candidates.len())
         .map(|candidate| scores.iter().map(|of_one| of_one[candidate]).collect())

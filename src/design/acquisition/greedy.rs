@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Acquisition;
+use super::{Acquisition, AcquisitionRound};
 use crate::design::error::DesignError;
 use crate::task::RankedCandidate;
 
@@ -16,7 +16,7 @@ impl Acquisition for Greedy {
     fn scores(
         &self,
         candidates: &[RankedCandidate],
-        _: Option<f64>,
+        _: &AcquisitionRound,
     ) -> Result<Vec<f64>, DesignError> {
         let means = candidates.iter().map(|candidate| candidate.prediction.mean);
         Ok(means.collect())

@@ -1,10 +1,13 @@
 //! Acquisitions: they rank proposed molecules by the value of evaluating them.
 
+mod batch;
 mod confidence_bound;
 mod expected_improvement;
 mod front;
 mod greedy;
+mod mixture;
 mod python;
+mod thompson_sampling;
 
 use std::cmp::Ordering;
 
@@ -12,11 +15,14 @@ use super::error::DesignError;
 use super::ranges::{RangeFault, out_of_range};
 use crate::task::RankedCandidate;
 
+pub use batch::{SHORTLIST, diversified};
 pub use confidence_bound::LowerConfidenceBound;
 pub use expected_improvement::ExpectedImprovement;
 pub use front::{CostFront, rank_by_hypervolume};
 pub use greedy::Greedy;
+pub use mixture::Mixture;
 pub use python::PythonAcquisition;
+pub use thompson_sampling::ThompsonSampling;
 
 engines! {
     /// Acquisitions by their names in campaigns, with their settings.
@@ -28,9 +34,22 @@ engines! {
         /// The largest expected improvement on the best molecule so far first; greedy before the
         /// first evaluation.
         ExpectedImprovement(#[serde(default)] ExpectedImprovement) = "expected_improvement",
+        /// The lowest cost first, drawn from the prediction of each molecule.
+        ThompsonSampling(#[serde(default)] ThompsonSampling) = "thompson_sampling",
+        /// The lowest predicted costs, random molecules and the most uncertain ones, in given fractions.
+        Mixture(#[serde(default)] Mixture) = "mixture",
         /// A function of your own in Python.
         Python(PythonAcquisition) = "python",
     }
+}
+
+/// All that a round of an acquisition depends on besides the candidates.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct AcquisitionRound {
+    /// Lowest cost so far, in the unit of the predictions; None before the first evaluation.
+    pub incumbent: Option<f64>,
+    /// Seed of the round.
+    pub seed: u64,
 }
 
 /// A rule that scores candidates by their predicted costs.
@@ -46,8 +65,13 @@ pub trait Acquisition {
         true
     }
 
-    /// Score of each candidate, in order; lower is better. `incumbent`: the lowest cost so far, in
-    /// the unit of the predictions; none before the first evaluation.
+    /// Returns true if scores depend on the standard deviations such that a batch is chosen one by
+    /// one: each after the model believes to have seen those before it.
+    fn uses_deviation(&self) -> bool {
+        false
+    }
+
+    /// Score of each candidate, in order; lower is better.
     ///
     /// # Errors
     ///
@@ -55,7 +79,7 @@ pub trait Acquisition {
     fn scores(
         &self,
         candidates: &[RankedCandidate],
-        incumbent: Option<f64>,
+        round: &AcquisitionRound,
     ) -> Result<Vec<f64>, DesignError>;
 }
 
@@ -69,6 +93,13 @@ pub fn rank(candidates: Vec<RankedCandidate>, scores: Vec<f64>) -> Vec<RankedCan
             .then_with(|| a.smiles.cmp(&b.smiles))
     });
     scored.into_iter().map(|(_, candidate)| candidate).collect()
+}
+
+/// Places of the candidates in the order of their SMILES.
+fn by_smiles(candidates: &[RankedCandidate]) -> Vec<usize> {
+    let mut places: Vec<usize> = (0..candidates.len()).collect();
+    places.sort_by(|a, b| candidates[*a].smiles.cmp(&candidates[*b].smiles));
+    places
 }
 
 fn nan_last(a: f64, b: f64) -> Ordering {

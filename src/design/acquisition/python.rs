@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::Acquisition;
+use super::{Acquisition, AcquisitionRound};
 use crate::design::error::DesignError;
 use crate::python::{PythonFunction, caller_of, numbers};
 use crate::task::RankedCandidate;
@@ -22,7 +22,7 @@ impl Acquisition for PythonAcquisition {
     fn scores(
         &self,
         candidates: &[RankedCandidate],
-        incumbent: Option<f64>,
+        round: &AcquisitionRound,
     ) -> Result<Vec<f64>, DesignError> {
         if candidates.is_empty() {
             return Ok(Vec::new());
@@ -32,7 +32,7 @@ impl Acquisition for PythonAcquisition {
             let prediction = candidate.prediction;
             json!([candidate.smiles, prediction.mean, prediction.std])
         });
-        let input = vec![given.collect::<Value>(), json!(incumbent)];
+        let input = vec![given.collect::<Value>(), json!(round.incumbent)];
         let returned = caller_of(call)?.call(&self.function, call, input)?;
         Ok(numbers(call, "the scores", &returned, candidates.len())?)
     }

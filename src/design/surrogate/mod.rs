@@ -1,7 +1,11 @@
 //! Surrogates: models that are fitted to evaluated molecules and predict the cost of others.
 
+mod descriptors;
+mod gaussian_process;
 mod group_model;
 pub mod groups;
+pub mod kernels;
+mod observed;
 mod python;
 mod saved_model;
 pub mod statistics;
@@ -9,9 +13,12 @@ pub mod statistics;
 use super::error::DesignError;
 use super::ranges::{RangeFault, out_of_range};
 use crate::chem::Molecule;
+use crate::learn::joint::JointPrediction;
 use crate::learn::regression::Prediction;
 use crate::task::Metrics;
 
+pub use descriptors::{DESCRIPTORS, descriptors};
+pub use gaussian_process::GaussianProcessSettings;
 pub use group_model::{GroupContribution, GroupFeatures, GroupModel};
 pub use python::PythonSurrogate;
 pub use saved_model::TrainedModel;
@@ -22,6 +29,8 @@ engines! {
     pub enum TrainEngine: dyn SurrogateSettings, checked by out_of_range {
         /// A sum over atom-centred groups, fitted by Bayesian ridge regression.
         GroupContribution(#[serde(default)] GroupContribution) = "group_contribution",
+        /// A Gaussian process on atom environments, groups and descriptors.
+        GaussianProcess(#[serde(default)] GaussianProcessSettings) = "gaussian_process",
         /// Functions of your own in Python: one fits, another predicts.
         Python(PythonSurrogate) = "python",
     }
@@ -91,4 +100,13 @@ pub trait Surrogate {
     ///
     /// The model cannot predict one of the molecules.
     fn predict(&self, molecules: &[&Molecule]) -> Result<Vec<Prediction>, DesignError>;
+
+    /// Joint prediction of molecules; None if the model has no covariances of different molecules.
+    ///
+    /// # Errors
+    ///
+    /// The model cannot predict one of the molecules.
+    fn joint(&self, _molecules: &[&Molecule]) -> Result<Option<JointPrediction>, DesignError> {
+        Ok(None)
+    }
 }

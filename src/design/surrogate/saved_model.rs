@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Fit, Surrogate, TrainEngine};
 use crate::chem::Molecule;
 use crate::design::error::DesignError;
+use crate::learn::joint::JointPrediction;
 use crate::learn::regression::Prediction;
 use crate::learn::saved::{SavedError, SavedFormat};
 
@@ -134,6 +135,26 @@ impl TrainedModel {
                 .collect()
         };
         Ok((0..molecules.len()).map(all).collect())
+    }
+
+    /// Joint prediction of the first objective, summed over its levels; None if a surrogate has no
+    /// covariances.
+    ///
+    /// # Errors
+    ///
+    /// A surrogate cannot predict one of the molecules.
+    pub fn joint(&self, molecules: &[&Molecule]) -> Result<Option<JointPrediction>, DesignError> {
+        let mut sum: Option<JointPrediction> = None;
+        for level in self.levels(0) {
+            let Some(joint) = self.targets[level].surrogate.joint(molecules)? else {
+                return Ok(None);
+            };
+            match &mut sum {
+                Some(sum) => *sum += joint,
+                None => sum = Some(joint),
+            }
+        }
+        Ok(sum)
     }
 
     /// Mean over the objectives of the distances of costs below the mean of the observations, in
