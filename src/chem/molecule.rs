@@ -185,7 +185,7 @@ impl Molecule {
         let mut params = MorganFingerprintParams::default();
         params.generator.radius = radius;
         let counts = self
-            .inner
+            .inner()
             .fingerprint_morgan_sparse_count_with_params(&params, None)
             .expect("a sanitised molecule has a fingerprint");
         let counts = counts.nonzero_elements().iter();
@@ -196,8 +196,7 @@ impl Molecule {
 
     /// Number of atoms with a positive formal charge.
     pub fn cations(&self) -> usize {
-        let atoms = self.inner.topology().atoms.iter();
-        atoms.filter(|atom| atom.formal_charge() > 0).count()
+        self.charges.iter().filter(|charge| **charge > 0).count()
     }
 
     /// Symbol of the element if the molecule is a single atom without bonds, such as `[C]`.
