@@ -46,12 +46,14 @@ pub(super) fn fill_in(
                 continue;
             }
         };
+        // Errors name the file as the campaign does.
+        let written = base.join(&settings.table);
         settings.table = path.display().to_string();
-        match read(&path, settings, stereo) {
+        match read(&written, settings, stereo) {
             Ok((rows, hash)) => {
                 let before = settings.sha256.replace(hash.clone());
                 if before.is_some_and(|before| before != hash) {
-                    let message = format!("`{}` is not the table that it was", path.display());
+                    let message = format!("`{}` is not the table that it was", written.display());
                     let hint = "restore the file, or remove `sha256` to use the new one";
                     diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
                 }

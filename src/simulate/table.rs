@@ -188,13 +188,11 @@ impl Simulator for TableEngine {
     }
 
     fn free_atoms_unknown(&self) -> Option<String> {
-        let has_atoms = self.is_embedded() || self.rows.0.contains_key("[H]");
-        (!has_atoms).then(|| {
-            format!(
-                "the table `{}` has no free atoms; add rows for them, `[H]`, `[C]`, ...",
-                self.table
-            )
-        })
+        // A table that could not be read has an error of its own.
+        let rows = &self.rows.0;
+        let has_atoms = self.is_embedded() || rows.is_empty() || rows.contains_key("[H]");
+        let message = "its table has no free atoms; add rows for them, `[H]`, `[C]`, ...";
+        (!has_atoms).then(|| message.to_owned())
     }
 
     fn conformers_mut(&mut self) -> Option<&mut Option<NonZeroU32>> {

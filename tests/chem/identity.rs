@@ -62,10 +62,11 @@ fn charge_hydrogens_and_bonds_are_part_of_a_molecule() {
 
 #[test]
 fn the_identity_of_a_molecule_of_qm9_is_its_canonical_smiles() {
+    // As RDKit 2026.09.1 writes it; all of them were compared when the file was made.
     for entry in Qm9::open().molecules().step_by(311) {
         let molecule = Molecule::parse(entry.smiles).unwrap();
         for stereo in [Stereo::Ignore, Stereo::Keep] {
-            assert_eq!(molecule.identity(stereo), molecule.canonical_smiles());
+            assert_eq!(molecule.identity(stereo), entry.smiles);
         }
     }
 }
