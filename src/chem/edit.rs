@@ -7,7 +7,6 @@ use std::collections::BTreeSet;
 
 use super::Molecule;
 use super::graph::{Graph, GraphAtom};
-use super::isomorphism::without_copies;
 use super::rings::ring_sizes;
 
 /// Limits of the search space that edits respect.
@@ -179,8 +178,9 @@ fn replacements(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
 /// again: fingerprints of two spellings of one molecule may differ, and the agent's observation of a
 /// molecule must not depend on the spelling.
 pub(super) fn canonical_names(graphs: Vec<Graph>) -> BTreeSet<String> {
-    let parsed = without_copies(graphs).into_iter();
-    let parsed = parsed.filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
+    let parsed = graphs
+        .iter()
+        .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
     parsed
         .filter(|molecule| molecule.radical_electrons() == 0)
         .map(|molecule| molecule.canonical_smiles())

@@ -48,11 +48,6 @@ impl GraphAtom {
         &self.symbol
     }
 
-    /// Charge and number of hydrogens of an atom written in brackets.
-    pub(super) fn bracket(&self) -> Option<(i8, u8)> {
-        self.bracket
-    }
-
     /// Returns true for an atom without charge; it may have hydrogens fixed by a bracket.
     pub(super) fn is_uncharged(&self) -> bool {
         self.bracket.is_none_or(|(charge, _)| charge == 0)

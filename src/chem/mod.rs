@@ -9,7 +9,6 @@ mod error;
 mod geometry;
 mod graph;
 mod identity;
-mod isomorphism;
 mod molecule;
 mod parent;
 pub mod qm9;
