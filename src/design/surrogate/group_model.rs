@@ -150,23 +150,36 @@ impl GroupModel {
         statistics.rmse(&self.ridge)
     }
 
-    /// Predicted cost of each molecule, in order.
+    /// Predicted cost of each molecule, in order. A group that was never seen adds the mean square of
+    /// the known coefficients to the variance, times its squared feature: its coefficient is taken for
+    /// one of theirs, of unknown sign.
     pub fn predict<'a>(
         &self,
         molecules: impl IntoIterator<Item = &'a Molecule>,
     ) -> Vec<Prediction> {
         let mut rows = Features::new(self.vocabulary.len());
-        let mut factors = Vec::new();
+        let (mut factors, mut unknown) = (Vec::new(), Vec::new());
         for molecule in molecules {
             rows.push(self.target.row(&self.vocabulary, molecule));
             factors.push(self.target.cost_of_fitted(molecule));
+            unknown.push(self.target.unknown_squares(&self.vocabulary, molecule));
         }
         let fitted = self.ridge.predict(&rows);
-        let cost = |(fitted, factor): (Prediction, f64)| Prediction {
+        let groups = self.vocabulary.len();
+        let squares: f64 = (0..groups)
+            .map(|group| self.ridge.slope(group).powi(2))
+            .sum();
+        let variance = squares / groups.max(1) as f64;
+        let cost = |((fitted, factor), unknown): ((Prediction, f64), f64)| Prediction {
             mean: fitted.mean * factor,
-            std: fitted.std * factor,
+            std: (fitted.std.powi(2) + variance * unknown).sqrt() * factor,
         };
-        fitted.into_iter().zip(factors).map(cost).collect()
+        fitted
+            .into_iter()
+            .zip(factors)
+            .zip(unknown)
+            .map(cost)
+            .collect()
     }
 
     /// Number of groups.
