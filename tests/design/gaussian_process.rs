@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use moldflow::chem::Molecule;
+use moldflow::chem::qm9::Qm9;
 use moldflow::design::surrogate::kernels::{KernelIndex, MoleculeFeatures};
 use moldflow::design::surrogate::{
     GaussianProcessSettings, GroupContribution, LabelledMolecule, Surrogate, SurrogateSettings,
@@ -248,4 +249,54 @@ fn the_second_of_a_batch_is_chosen_as_if_the_first_had_been_evaluated() {
             .iter()
             .all(|one| all[one.smiles.as_str()] == one.prediction)
     );
+}
+
+/// Atomization energies of molecules of QM9, hartree: every `step`th from `first`.
+fn qm9(first: usize, step: usize, count: usize) -> Vec<LabelledMolecule> {
+    // Atomic U0 from the supplement of the data set's paper.
+    let atom = |symbol: &str| match symbol {
+        "H" => -0.500_273,
+        "C" => -37.846_772,
+        "N" => -54.583_861,
+        "O" => -75.064_579,
+        _ => -99.718_730,
+    };
+    let qm9 = Qm9::open();
+    let entries = (0..count).map(|i| qm9.get(first + i * step));
+    let labelled = entries.map(|entry| {
+        let molecule = molecule(entry.smiles);
+        let counts = molecule.element_counts();
+        let atoms: f64 = counts
+            .iter()
+            .map(|(symbol, n)| atom(symbol) * *n as f64)
+            .sum();
+        LabelledMolecule {
+            molecule,
+            cost: entry.u0_hartree - atoms,
+        }
+    });
+    labelled.collect()
+}
+
+#[test]
+fn about_half_of_the_values_lie_within_the_50_percent_interval_and_most_within_that_of_90() {
+    let held_out = qm9(777, 431, 300);
+    let settings: [(&str, &dyn SurrogateSettings); 2] = [
+        ("gaussian_process", &GaussianProcessSettings::default()),
+        ("group_contribution", &GroupContribution::default()),
+    ];
+    for (name, settings) in settings {
+        let model = surrogate(settings, &qm9(500, 1301, 100));
+        let molecules: Vec<&Molecule> = held_out.iter().map(|one| &one.molecule).collect();
+        let predictions = model.predict(&molecules).unwrap();
+        let within = |deviations: f64| {
+            let inside = predictions.iter().zip(&held_out);
+            let inside = inside.filter(|(p, one)| (p.mean - one.cost).abs() < deviations * p.std);
+            100.0 * inside.count() as f64 / held_out.len() as f64
+        };
+        let (half, most) = (within(0.674_49), within(1.644_85));
+        println!("{name}: {half} and {most} % within the 50 and 90 % intervals");
+        assert!((40.0..=60.0).contains(&half), "{name}: {half}");
+        assert!((83.0..=97.0).contains(&most), "{name}: {most}");
+    }
 }
