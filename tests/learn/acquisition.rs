@@ -7,10 +7,12 @@ use moldflow::design::{
     AcquisitionRound, ExpectedImprovement, Greedy, LowerConfidenceBound, Mixture, ScreenEngine,
     ThompsonSampling, rank,
 };
-use moldflow::learn::acquisition::expected_improvement;
+use moldflow::learn::acquisition::{expected_hypervolume_improvement, expected_improvement};
+use moldflow::learn::pareto;
 use moldflow::learn::regression::Prediction;
 use moldflow::task::RankedCandidate;
 use proptest::prelude::*;
+use serde::Deserialize;
 
 fn prediction(mean: f64, std: f64) -> Prediction {
     Prediction { mean, std }
@@ -247,5 +249,48 @@ proptest! {
         let higher = expected_improvement(prediction(mean, std), best + more);
         prop_assert!(lower >= 0.0);
         prop_assert!(higher >= lower * (1.0 - 1e-9));
+    }
+}
+
+#[derive(Deserialize)]
+struct HypervolumeGolden {
+    cases: Vec<HypervolumeCase>,
+}
+
+#[derive(Deserialize)]
+struct HypervolumeCase {
+    front: Vec<Vec<f64>>,
+    reference: Vec<f64>,
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    expected: f64,
+}
+
+/// Cases of scipy 1.17.1 (`learn_expected_hypervolume.py`).
+fn hypervolume_cases() -> Vec<HypervolumeCase> {
+    let golden = include_str!("../goldens/learn_expected_hypervolume.json");
+    let golden: HypervolumeGolden = serde_json::from_str(golden).unwrap();
+    assert_eq!(golden.cases.len(), 12);
+    golden.cases
+}
+
+#[test]
+fn expected_hypervolume_improvements_are_those_of_scipy() {
+    for case in hypervolume_cases() {
+        let front: Vec<&[f64]> = case.front.iter().map(Vec::as_slice).collect();
+        let pairs = case.mean.iter().zip(&case.std);
+        let predictions: Vec<Prediction> = pairs.map(|(m, s)| prediction(*m, *s)).collect();
+        let ours = expected_hypervolume_improvement(&predictions, &front, &case.reference);
+        assert!(
+            (ours - case.expected).abs() < 1e-10,
+            "{ours} {}",
+            case.expected
+        );
+        let certain: Vec<Prediction> = case.mean.iter().map(|m| prediction(*m, 0.0)).collect();
+        let ours = expected_hypervolume_improvement(&certain, &front, &case.reference);
+        let added = pareto::improvement(&case.mean, &front, &case.reference);
+        let within = case.mean.iter().zip(&case.reference).all(|(m, r)| m < r);
+        let added = if within { added } else { 0.0 };
+        assert!((ours - added).abs() < 1e-12, "{ours} {added}");
     }
 }

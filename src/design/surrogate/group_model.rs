@@ -150,9 +150,8 @@ impl GroupModel {
         statistics.rmse(&self.ridge)
     }
 
-    /// Predicted cost of each molecule, in order. A group that was never seen adds the mean square of
-    /// the known coefficients to the variance, times its squared feature: its coefficient is taken for
-    /// one of theirs, of unknown sign.
+    /// Predicted cost of each molecule, in order. A group that was never seen adds the prior variance
+    /// of a coefficient, times its squared feature.
     pub fn predict<'a>(
         &self,
         molecules: impl IntoIterator<Item = &'a Molecule>,
@@ -165,11 +164,7 @@ impl GroupModel {
             unknown.push(self.target.unknown_squares(&self.vocabulary, molecule));
         }
         let fitted = self.ridge.predict(&rows);
-        let groups = self.vocabulary.len();
-        let squares: f64 = (0..groups)
-            .map(|group| self.ridge.slope(group).powi(2))
-            .sum();
-        let variance = squares / groups.max(1) as f64;
+        let variance = self.ridge.prior_variance();
         let cost = |((fitted, factor), unknown): ((Prediction, f64), f64)| Prediction {
             mean: fitted.mean * factor,
             std: (fitted.std.powi(2) + variance * unknown).sqrt() * factor,
