@@ -64,8 +64,10 @@ def case(name, x, y, x_new):
         prior = 0.5 * (theta[0] / 1.5) ** 2 + 0.5 * (theta[1] / 1.5) ** 2 + 0.5 * ((theta[2] + 5) / 2) ** 2
         return prior - regressor(theta, x, z).log_marginal_likelihood_value_
 
-    start = numpy.array([0.0, 0.0, -5.0])
-    best = minimize(cost, start, method="Nelder-Mead", options=dict(xatol=1e-7, fatol=1e-10, maxiter=4000))
+    # The posterior can have several maxima; the best of several starts is the optimum.
+    starts = ([0.0, 0.0, -5.0], [1.0, -1.0, -3.0])
+    options = dict(xatol=1e-7, fatol=1e-10, maxiter=4000)
+    best = min((minimize(cost, start, method="Nelder-Mead", options=options) for start in starts), key=lambda r: r.fun)
     given = numpy.array([0.3, -0.7, -3.0])
     at_given = regressor(given, x, z)
     mean, covariance = at_given.predict(x_new, return_cov=True)
