@@ -111,7 +111,7 @@ fn methods(loaded: &LoadedCampaign, diagnostics: &mut Diagnostics) {
                         engine.name()
                     );
                     let place = loaded.place(&["methods", name, "engine"]);
-                    let hint = "write `engine: greedy` or `engine: lower_confidence_bound`";
+                    let hint = "write `engine: greedy` or `engine: expected_improvement`";
                     diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
                 }
             }

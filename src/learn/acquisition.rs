@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use super::pareto::hypervolume;
 use super::regression::Prediction;
 
 /// Mean minus `kappa` standard deviations.
@@ -20,6 +21,31 @@ pub fn expected_improvement(prediction: Prediction, best: f64) -> f64 {
     // Far below zero the two terms nearly cancel, and rounding could make the sum negative.
     let improvement = prediction.std * (u * normal_cdf(u) + normal_pdf(u));
     if improvement < 0.0 { 0.0 } else { improvement }
+}
+
+/// Expectation of the hypervolume that a point with independent normally distributed coordinates adds
+/// to a front (Emmerich et al., IEEE Trans. Evol. Comput. 10, 421, 2006). That is the integral, over
+/// what the front does not dominate, of the probability to be at or below; along each coordinate the
+/// integral up to b is the expected improvement on b. So it is a difference of two hypervolumes in
+/// coordinates t -> expected improvement on t.
+pub fn expected_hypervolume_improvement(
+    predictions: &[Prediction],
+    front: &[&[f64]],
+    reference: &[f64],
+) -> f64 {
+    let transformed = |point: &[f64]| -> Vec<f64> {
+        let coordinates = predictions.iter().zip(point);
+        coordinates
+            .map(|(prediction, bound)| expected_improvement(*prediction, *bound))
+            .collect()
+    };
+    let reference = transformed(reference);
+    let front: Vec<Vec<f64>> = front.iter().map(|point| transformed(point)).collect();
+    let front: Vec<&[f64]> = front.iter().map(Vec::as_slice).collect();
+    let all: f64 = reference.iter().product();
+    let added = all - hypervolume(&front, &reference);
+    // A smaller difference is rounding.
+    if added < 1e-13 * all { 0.0 } else { added }
 }
 
 fn normal_pdf(z: f64) -> f64 {

@@ -61,9 +61,13 @@ const WEIGHT_PRIOR: (f64, f64) = (0.0, 1.5);
 /// Mean and standard deviation of the prior of the logarithm of the noise.
 const NOISE_PRIOR: (f64, f64) = (-5.0, 2.0);
 
+/// Logarithms of the weights and of the noise at which a search begins that explains the values by
+/// noise.
+const NOISY_START: (f64, f64) = (-2.0, 0.0);
+
 impl Hyperparameters {
     /// Returns the hyperparameters with the largest posterior density for `values`, found from the
-    /// means of the priors. `kernels`: square, a row for each value.
+    /// means of the priors or from a start with much noise. `kernels`: square, a row for each value.
     ///
     /// # Errors
     ///
@@ -71,8 +75,20 @@ impl Hyperparameters {
     pub fn fit(kernels: &[Mat<f64>], values: &[f64]) -> Result<Self, FitError> {
         let z = Standardisation::new(values)?.standardised(values);
         check(kernels, values)?;
-        let start = [vec![WEIGHT_PRIOR.0; kernels.len()], vec![NOISE_PRIOR.0]].concat();
-        let found = minimise(|at| cost(kernels, &z, at), &start);
+        let search = |weight: f64, noise: f64| {
+            let start = [vec![weight; kernels.len()], vec![noise]].concat();
+            let found = minimise(|at| cost(kernels, &z, at), &start);
+            let cost = cost(kernels, &z, &found).map_or(f64::INFINITY, |(cost, _)| cost);
+            (found, cost)
+        };
+        // Values may be explained by the kernels or by noise: two maxima.
+        let explained = search(WEIGHT_PRIOR.0, NOISE_PRIOR.0);
+        let noisy = search(NOISY_START.0, NOISY_START.1);
+        let (found, _) = if noisy.1 < explained.1 {
+            noisy
+        } else {
+            explained
+        };
         Ok(Self {
             weights: found[..kernels.len()].to_vec(),
             noise: found[kernels.len()],

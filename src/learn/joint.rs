@@ -22,6 +22,15 @@ impl JointPrediction {
         self.len() == 0
     }
 
+    /// Same prediction with all standard deviations multiplied by `factor`.
+    pub fn scaled(self, factor: f64) -> Self {
+        let square = factor * factor;
+        Self {
+            covariance: self.covariance * faer::Scale(square),
+            noise: self.noise * square,
+        }
+    }
+
     /// Standard deviation of a new value of molecule `place`, noise included.
     pub fn std(&self, place: usize) -> f64 {
         (self.covariance[(place, place)].max(0.0) + self.noise).sqrt()

@@ -148,6 +148,15 @@ impl BayesianRidge {
         self.coefficients[j] / self.scales[j]
     }
 
+    /// Prior variance of the change per unit of a column whose squared scale is the mean of all.
+    pub(crate) fn prior_variance(&self) -> f64 {
+        let squares: f64 = self.scales.iter().map(|scale| scale * scale).sum();
+        match self.scales.len() {
+            0 => 1.0 / self.precisions.lambda,
+            columns => columns as f64 / (self.precisions.lambda * squares),
+        }
+    }
+
     /// Precisions of the noise and of the weights.
     pub fn precisions(&self) -> Precisions {
         self.precisions

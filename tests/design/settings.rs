@@ -33,7 +33,13 @@ fn unknown_keys_are_refused() {
     }
     let name = "group_contribution";
     assert!(serde_json::from_value::<TrainEngine>(with(name)).is_err_and(refused));
-    for name in ["greedy", "lower_confidence_bound", "expected_improvement"] {
+    for name in [
+        "greedy",
+        "lower_confidence_bound",
+        "expected_improvement",
+        "thompson_sampling",
+        "mixture",
+    ] {
         assert!(serde_json::from_value::<ScreenEngine>(with(name)).is_err_and(refused));
     }
 }
@@ -47,7 +53,13 @@ fn defaults_are_within_their_ranges() {
     let engine: TrainEngine =
         serde_json::from_value(json!({"engine": "group_contribution"})).unwrap();
     assert_eq!(engine.faults(), []);
-    for name in ["greedy", "lower_confidence_bound", "expected_improvement"] {
+    for name in [
+        "greedy",
+        "lower_confidence_bound",
+        "expected_improvement",
+        "thompson_sampling",
+        "mixture",
+    ] {
         let engine: ScreenEngine = serde_json::from_value(json!({"engine": name})).unwrap();
         assert_eq!(engine.faults(), []);
     }

@@ -85,6 +85,7 @@ impl TaskFolder {
             reference: vec![],
             targets: 1,
             rules: rules(),
+            seed: 1,
             most,
         })?;
         for predicted in &output.ranked {

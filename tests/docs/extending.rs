@@ -217,7 +217,9 @@ fn an_acquisition_scores_candidates() {
         generator: 0,
     };
     let candidates = vec![candidate("C", 0.5), candidate("CC", 2.0)];
-    let scores = MostUncertain {}.scores(&candidates, None).unwrap();
+    let scores = MostUncertain {}
+        .scores(&candidates, &AcquisitionRound::default())
+        .unwrap();
     assert_eq!(rank(candidates, scores)[0].smiles, "CC");
 }
 

@@ -4,12 +4,15 @@
 #![allow(clippy::excessive_precision)]
 
 use moldflow::design::{
-    AcquisitionRound, ExpectedImprovement, Greedy, LowerConfidenceBound, ScreenEngine, rank,
+    AcquisitionRound, ExpectedImprovement, Greedy, LowerConfidenceBound, Mixture, ScreenEngine,
+    ThompsonSampling, rank,
 };
-use moldflow::learn::acquisition::expected_improvement;
+use moldflow::learn::acquisition::{expected_hypervolume_improvement, expected_improvement};
+use moldflow::learn::pareto;
 use moldflow::learn::regression::Prediction;
 use moldflow::task::RankedCandidate;
 use proptest::prelude::*;
+use serde::Deserialize;
 
 fn prediction(mean: f64, std: f64) -> Prediction {
     Prediction { mean, std }
@@ -136,6 +139,86 @@ fn what_is_not_a_number_comes_last_and_ties_are_broken_by_name() {
     assert_eq!(ranked(candidates, &greedy(), None), ["b", "c", "d", "nan"]);
 }
 
+fn thompson() -> ScreenEngine {
+    ScreenEngine::ThompsonSampling {
+        settings: ThompsonSampling {},
+    }
+}
+
+fn mixture(greedy_frac: f64, random_frac: f64) -> ScreenEngine {
+    ScreenEngine::Mixture {
+        settings: Mixture {
+            greedy_frac,
+            random_frac,
+        },
+    }
+}
+
+fn scores(engine: &ScreenEngine, candidates: &[RankedCandidate], seed: u64) -> Vec<f64> {
+    let round = AcquisitionRound {
+        incumbent: None,
+        seed,
+    };
+    engine.implementation().scores(candidates, &round).unwrap()
+}
+
+#[test]
+fn thompson_sampling_draws_from_the_predictions() {
+    let names: Vec<String> = (0..20_000).map(|i| i.to_string()).collect();
+    let all: Vec<_> = names
+        .iter()
+        .map(|name| candidate(name, prediction(-2.0, 0.5)))
+        .collect();
+    let drawn = scores(&thompson(), &all, 1);
+    assert_eq!(drawn, scores(&thompson(), &all, 1));
+    assert_ne!(drawn, scores(&thompson(), &all, 2));
+    let count = drawn.len() as f64;
+    let mean = drawn.iter().sum::<f64>() / count;
+    let variance = drawn.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / count;
+    // Five standard errors.
+    assert!((mean + 2.0).abs() < 5.0 * 0.5 / count.sqrt(), "{mean}");
+    assert!(
+        (variance / 0.25 - 1.0).abs() < 5.0 * (2.0 / count).sqrt(),
+        "{variance}"
+    );
+    // SciPy 1.17.1: norm.cdf(1) - norm.cdf(-1) = 0.6826894921.
+    let within = drawn.iter().filter(|x| (**x + 2.0).abs() < 0.5).count() as f64 / count;
+    assert!((within - 0.682_689_492_1).abs() < 0.02, "{within}");
+}
+
+#[test]
+fn each_beginning_of_a_mixture_has_the_three_kinds_in_their_fractions() {
+    let of = |i: usize| {
+        let mean = (i * 37 % 100) as f64;
+        candidate(
+            &format!("{i:03}"),
+            prediction(mean, 1.0 + (i * 61 % 100) as f64),
+        )
+    };
+    let all: Vec<RankedCandidate> = (0..100).map(of).collect();
+    let order = |engine: &ScreenEngine, seed: u64| rank(all.clone(), scores(engine, &all, seed));
+    let means = |ranked: &[RankedCandidate]| -> Vec<f64> {
+        ranked.iter().map(|one| one.prediction.mean).collect()
+    };
+    let greedy: Vec<f64> = (0..100).map(f64::from).collect();
+    assert_eq!(means(&order(&mixture(1.0, 0.0), 1)), greedy);
+    let uncertain = order(&mixture(0.0, 0.0), 1);
+    assert!(uncertain.iter().map(|one| -one.prediction.std).is_sorted());
+    assert_ne!(order(&mixture(0.0, 1.0), 1), order(&mixture(0.0, 1.0), 2));
+    let half = order(&mixture(0.5, 0.0), 1);
+    let best = half[..8]
+        .iter()
+        .filter(|one| one.prediction.mean < 4.0)
+        .count();
+    let unsure = half[..8]
+        .iter()
+        .filter(|one| one.prediction.std > 96.0)
+        .count();
+    assert!(best >= 4 && unsure >= 4, "{half:?}");
+    let settings = |greedy_frac, random_frac| mixture(greedy_frac, random_frac).faults().len();
+    assert_eq!((settings(0.5, 0.5), settings(0.6, 0.5)), (0, 1));
+}
+
 proptest! {
     #[test]
     fn the_order_of_what_comes_in_does_not_matter(
@@ -144,6 +227,8 @@ proptest! {
             Just(greedy()),
             Just(confidence_bound()),
             Just(improvement()),
+            Just(thompson()),
+            Just(mixture(0.5, 0.25)),
         ],
     ) {
         let names: Vec<String> = (0..predictions.len()).map(|i| i.to_string()).collect();
@@ -164,5 +249,46 @@ proptest! {
         let higher = expected_improvement(prediction(mean, std), best + more);
         prop_assert!(lower >= 0.0);
         prop_assert!(higher >= lower * (1.0 - 1e-9));
+    }
+}
+
+#[derive(Deserialize)]
+struct HypervolumeGolden {
+    cases: Vec<HypervolumeCase>,
+}
+
+#[derive(Deserialize)]
+struct HypervolumeCase {
+    front: Vec<Vec<f64>>,
+    reference: Vec<f64>,
+    mean: Vec<f64>,
+    std: Vec<f64>,
+    expected: f64,
+}
+
+/// Cases of scipy 1.17.1 (`learn_expected_hypervolume.py`).
+fn hypervolume_cases() -> Vec<HypervolumeCase> {
+    let golden = include_str!("../goldens/learn_expected_hypervolume.json");
+    let golden: HypervolumeGolden = serde_json::from_str(golden).unwrap();
+    assert_eq!(golden.cases.len(), 12);
+    golden.cases
+}
+
+#[test]
+fn expected_hypervolume_improvements_are_those_of_scipy() {
+    for case in hypervolume_cases() {
+        let front: Vec<&[f64]> = case.front.iter().map(Vec::as_slice).collect();
+        let pairs = case.mean.iter().zip(&case.std);
+        let predictions: Vec<Prediction> = pairs.map(|(m, s)| prediction(*m, *s)).collect();
+        let ours = expected_hypervolume_improvement(&predictions, &front, &case.reference);
+        assert!(
+            (ours - case.expected).abs() < 1e-10,
+            "{ours} {}",
+            case.expected
+        );
+        let certain: Vec<Prediction> = case.mean.iter().map(|m| prediction(*m, 0.0)).collect();
+        let ours = expected_hypervolume_improvement(&certain, &front, &case.reference);
+        let added = pareto::improvement(&case.mean, &front, &case.reference);
+        assert!((ours - added).abs() < 1e-12, "{ours} {added}");
     }
 }

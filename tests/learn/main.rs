@@ -2,5 +2,6 @@
 
 mod acquisition;
 mod dqn;
+mod gaussian_process;
 mod pareto;
 mod ridge;

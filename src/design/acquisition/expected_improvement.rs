@@ -18,8 +18,8 @@ impl Acquisition for ExpectedImprovement {
         true
     }
 
-    fn ranks_several(&self) -> bool {
-        false
+    fn expects_hypervolume(&self) -> bool {
+        true
     }
 
     fn scores(

@@ -2,7 +2,9 @@
 
 use super::{Acquisition, AcquisitionRound, nan_last};
 use crate::design::error::DesignError;
+use crate::learn::acquisition::expected_hypervolume_improvement;
 use crate::learn::pareto;
+use crate::learn::regression::Prediction;
 use crate::task::RankedCandidate;
 
 /// The evaluated molecules that candidates are to improve on.
@@ -14,7 +16,7 @@ pub struct CostFront<'a> {
 }
 
 /// Sorts candidates, best first: by the hypervolume that they add to the front where an acquisition
-/// scores each objective, then by non-dominated front and crowding distance of these scores, then by
+/// scores each objective, or by its expectation for `expected_improvement`, then by non-dominated front and crowding distance of these scores, then by
 /// SMILES. One whose score is not a number comes last.
 ///
 /// # Errors
@@ -54,7 +56,18 @@ pub fn rank_by_hypervolume(
         true => f64::NAN,
         false => -pareto::improvement(point, &members, front.reference),
     };
-    let added: Vec<f64> = slices.iter().map(added).collect();
+    let expected = |candidate: &RankedCandidate| {
+        let predictions: Vec<Prediction> = [candidate.prediction]
+            .into_iter()
+            .chain(candidate.further.iter().copied())
+            .take(objectives)
+            .collect();
+        -expected_hypervolume_improvement(&predictions, &members, front.reference)
+    };
+    let added: Vec<f64> = match acquisition.expects_hypervolume() {
+        true => candidates.iter().map(expected).collect(),
+        false => slices.iter().map(added).collect(),
+    };
     let order = pareto::ranked(&slices);
     let mut places = vec![0; order.len()];
     for (place, candidate) in order.into_iter().enumerate() {

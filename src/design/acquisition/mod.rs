@@ -65,6 +65,12 @@ pub trait Acquisition {
         true
     }
 
+    /// Returns true if candidates are ranked, by several objectives, by the expectation of the
+    /// hypervolume that they add, instead of the hypervolume that their scores add.
+    fn expects_hypervolume(&self) -> bool {
+        false
+    }
+
     /// Returns true if scores depend on the standard deviations such that a batch is chosen one by
     /// one: each after the model believes to have seen those before it.
     fn uses_deviation(&self) -> bool {

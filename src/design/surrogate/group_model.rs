@@ -150,23 +150,31 @@ impl GroupModel {
         statistics.rmse(&self.ridge)
     }
 
-    /// Predicted cost of each molecule, in order.
+    /// Predicted cost of each molecule, in order. A group that was never seen adds the prior variance
+    /// of a coefficient, times its squared feature.
     pub fn predict<'a>(
         &self,
         molecules: impl IntoIterator<Item = &'a Molecule>,
     ) -> Vec<Prediction> {
         let mut rows = Features::new(self.vocabulary.len());
-        let mut factors = Vec::new();
+        let (mut factors, mut unknown) = (Vec::new(), Vec::new());
         for molecule in molecules {
             rows.push(self.target.row(&self.vocabulary, molecule));
             factors.push(self.target.cost_of_fitted(molecule));
+            unknown.push(self.target.unknown_squares(&self.vocabulary, molecule));
         }
         let fitted = self.ridge.predict(&rows);
-        let cost = |(fitted, factor): (Prediction, f64)| Prediction {
+        let variance = self.ridge.prior_variance();
+        let cost = |((fitted, factor), unknown): ((Prediction, f64), f64)| Prediction {
             mean: fitted.mean * factor,
-            std: fitted.std * factor,
+            std: (fitted.std.powi(2) + variance * unknown).sqrt() * factor,
         };
-        fitted.into_iter().zip(factors).map(cost).collect()
+        fitted
+            .into_iter()
+            .zip(factors)
+            .zip(unknown)
+            .map(cost)
+            .collect()
     }
 
     /// Number of groups.

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use crate::chem::{BondKind, HeavyAtom, Molecule};
+use crate::learn::counts::counts;
 
 /// Group of each heavy atom, in atom order: the atom, followed by its heavy neighbours with their
 /// bonds, sorted.
@@ -75,6 +76,14 @@ impl Vocabulary {
     /// Returns true if there are no groups.
     pub fn is_empty(&self) -> bool {
         self.groups.is_empty()
+    }
+
+    /// Counts of the groups of `molecule` that are unknown, each group once.
+    pub fn unknown_counts(&self, molecule: &Molecule) -> Vec<u32> {
+        let mut unknown = groups(molecule);
+        unknown.retain(|group| self.groups.binary_search(group).is_err());
+        let counts = counts(unknown).into_iter();
+        counts.map(|(_, count)| count).collect()
     }
 
     /// Counts of the groups of `molecule`, as (column, count), by ascending column; unknown groups

@@ -141,14 +141,26 @@ impl Statistics {
 impl RegressionTarget {
     /// Features of a molecule, as (column, value).
     pub fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
-        let share = match self.features {
-            GroupFeatures::Shares => atoms(molecule),
-            GroupFeatures::Counts => 1.0,
-        };
+        let share = self.share(molecule);
         let counts = vocabulary.counts(molecule).into_iter();
         counts
             .map(|(column, count)| (column, count / share))
             .collect()
+    }
+
+    /// Number that the counts of a molecule are divided by.
+    fn share(self, molecule: &Molecule) -> f64 {
+        match self.features {
+            GroupFeatures::Shares => atoms(molecule),
+            GroupFeatures::Counts => 1.0,
+        }
+    }
+
+    /// Sum of the squares of the features of groups that are not in the vocabulary.
+    pub fn unknown_squares(self, vocabulary: &Vocabulary, molecule: &Molecule) -> f64 {
+        let counts = vocabulary.unknown_counts(molecule).into_iter();
+        let squares = counts.map(|count| (f64::from(count) / self.share(molecule)).powi(2));
+        squares.sum()
     }
 
     /// Factor that converts a fitted value of a molecule to its cost.
