@@ -16,8 +16,9 @@ pub struct CostFront<'a> {
 }
 
 /// Sorts candidates, best first: by the hypervolume that they add to the front where an acquisition
-/// scores each objective, or by its expectation for `expected_improvement`, then by non-dominated front and crowding distance of these scores, then by
-/// SMILES. One whose score is not a number comes last.
+/// scores each objective, or by its expectation for `expected_improvement`, then by non-dominated
+/// front and crowding distance of these scores, then by SMILES. One whose score is not a number
+/// comes last.
 ///
 /// # Errors
 ///

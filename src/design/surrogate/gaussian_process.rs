@@ -27,8 +27,7 @@ pub struct GaussianProcessSettings {
     #[schemars(range(min = 0, max = 10))]
     pub fingerprint_radius: u32,
     /// Number of observations that the model keeps; of more than these, the best half and the newest
-    /// half. A fit takes a time that grows with its third power, a prediction with its square: with
-    /// 2,000 seconds, and about a millisecond for each molecule.
+    /// half. The time of a fit grows with its third power, that of a prediction with its square.
     #[schemars(range(min = 10, max = 10_000))]
     pub most_observations: usize,
 }
