@@ -118,6 +118,9 @@ struct Columns {
     quantities: BTreeMap<String, usize>,
 }
 
+/// The identity of a molecule and its quantities in atomic units.
+type Row = (String, BTreeMap<String, f64>);
+
 impl Columns {
     fn find(
         header: &[String],
@@ -139,14 +142,13 @@ impl Columns {
         Ok(Self { smiles, quantities })
     }
 
-    /// The identity of a row's molecule and its quantities in atomic units, without those whose
-    /// cells are empty; else a message and a hint.
+    /// Reads a row, without the quantities whose cells are empty; else a message and a hint.
     fn row(
         &self,
         record: &csv::StringRecord,
         settings: &TableEngine,
         stereo: Stereo,
-    ) -> Result<(String, BTreeMap<String, f64>), (String, &'static str)> {
+    ) -> Result<Row, (String, &'static str)> {
         let cell = |place: usize| record.get(place).unwrap_or_default();
         let molecule = Molecule::parse(cell(self.smiles))
             .map_err(|error| (error.to_string(), "correct or remove this row"))?;

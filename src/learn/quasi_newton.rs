@@ -53,7 +53,7 @@ pub fn minimise(mut function: impl FnMut(&[f64]) -> Option<Slope>, start: &[f64]
 }
 
 /// Updates the inverse Hessian by a step and the change of the gradient over it (eq. 6.17).
-fn update(inverse: &mut Vec<Vec<f64>>, step: &[f64], change: &[f64]) {
+fn update(inverse: &mut [Vec<f64>], step: &[f64], change: &[f64]) {
     let curvature = dot(step, change);
     if curvature <= 1e-12 {
         return;

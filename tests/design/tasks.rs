@@ -358,7 +358,7 @@ fn the_agent_explores_more_after_scarce_rounds() {
 #[test]
 fn the_best_prediction_is_ranked_first() {
     let folder = trained();
-    fs::write(folder.path("candidates"), "CCO\nc1ccccc1\n\nC#N\nOCC\n").unwrap();
+    fs::write(folder.path("candidates"), "CCO\nc1ccccc1\n\nC#N\nCCO\n").unwrap();
     assert_eq!(
         folder.screen(greedy(), 9).unwrap(),
         ["c1ccccc1", "CCO", "C#N"]

@@ -87,7 +87,7 @@ impl KernelIndex {
     /// Kernels of the indexed molecules with others, and of these with themselves.
     pub fn cross(&self, molecules: &[&MoleculeFeatures]) -> CrossKernels {
         let mut cross = vec![Mat::zeros(self.sizes.len(), molecules.len()); KERNELS];
-        let mut own = vec![Vec::with_capacity(molecules.len()); KERNELS];
+        let mut own = vec![Vec::new(); KERNELS];
         for (column, molecule) in molecules.iter().enumerate() {
             for (kernel, values) in self.kernels(molecule).into_iter().enumerate() {
                 let entries = cross[kernel].col_mut(column).iter_mut();
