@@ -71,7 +71,7 @@ fn a_policy_is_compared_with_random_search_on_the_same_initial_molecules() {
     assert_eq!(comparison["evaluations"], 12);
     assert_eq!(comparison["scale"]["known"], true);
     let best = comparison["scale"]["best"].as_f64().expect("a number");
-    assert!((best + 9.0 * 400.0 / 2625.499_64).abs() < 1e-5, "{best}");
+    assert!((best + 9.0 * 400.0 / 2_625.499_64).abs() < 1e-5, "{best}");
     let (learnt, random) = (policy(&comparison, "pool"), policy(&comparison, "random"));
     assert_eq!(learnt["found"], 4, "{learnt}");
     let area = |policy: &Value| policy["auc"]["mean"].as_f64().expect("a number");
