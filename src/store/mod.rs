@@ -313,7 +313,5 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .filename(path)
         .busy_timeout(Duration::from_secs(60))
         .foreign_keys(true)
-        // The default, 50, stops the thread that reads a journal for every few facts.
-        .row_buffer_size(4096)
         .disable_statement_logging()
 }
