@@ -1,9 +1,7 @@
 //! Descriptors of whole molecules, the features of a linear kernel: composition, rings, unsaturation,
 //! branching, length.
 
-use std::collections::VecDeque;
-
-use crate::chem::{BondKind, HeavyAtom, Molecule};
+use crate::chem::{BondKind, HeavyAtom, HeavyBond, Molecule};
 
 /// Number of descriptors.
 pub const DESCRIPTORS: usize = 20;
@@ -16,7 +14,7 @@ pub const DESCRIPTORS: usize = 20;
 /// shortest path, in bonds.
 pub fn descriptors(molecule: &Molecule) -> [f64; DESCRIPTORS] {
     let atoms = molecule.heavy_atoms();
-    let bonds = bonds(atoms);
+    let bonds = molecule.heavy_bonds();
     let element = |symbol: &str| atoms.iter().filter(|atom| atom.symbol == symbol).count();
     let kind = |kind: BondKind| bonds.iter().filter(|bond| bond.kind == kind).count();
     let degree = |degree: usize| {
@@ -25,11 +23,11 @@ pub fn descriptors(molecule: &Molecule) -> [f64; DESCRIPTORS] {
             .count()
     };
     let has = |atom: &HeavyAtom, kind: BondKind| atom.neighbours.iter().any(|(k, _)| *k == kind);
-    let conjugating = |bond: &&Bond| {
+    let conjugating = |bond: &&HeavyBond| {
         let ends = [bond.from, bond.to];
         bond.kind == BondKind::Single && ends.iter().all(|end| is_unsaturated(&atoms[*end]))
     };
-    let polar = |bond: &&Bond| {
+    let polar = |bond: &&HeavyBond| {
         [bond.from, bond.to]
             .iter()
             .all(|end| atoms[*end].symbol != "C")
@@ -38,7 +36,7 @@ pub fn descriptors(molecule: &Molecule) -> [f64; DESCRIPTORS] {
         let kinds = atom.neighbours.iter().map(|(kind, _)| *kind);
         kinds.filter(|kind| *kind == BondKind::Double).count() > 1
     };
-    let [three, four, larger] = rings(atoms, &bonds);
+    let [three, four, larger] = rings(molecule, &bonds);
     [
         element("C") as f64,
         element("N") as f64,
@@ -55,29 +53,14 @@ pub fn descriptors(molecule: &Molecule) -> [f64; DESCRIPTORS] {
         kind(BondKind::Double) as f64,
         kind(BondKind::Triple) as f64,
         bonds.iter().filter(conjugating).count() as f64,
-        largest_unsaturated(atoms) as f64,
+        largest_unsaturated(molecule) as f64,
         degree(3) as f64,
         degree(4) as f64,
         bonds.iter().filter(polar).count() as f64,
         atoms.iter().filter(doubles).count() as f64,
         molecule.cations() as f64,
-        longest_path(atoms) as f64,
+        longest_path(molecule) as f64,
     ]
-}
-
-/// A bond between heavy atoms, `from` < `to`.
-struct Bond {
-    kind: BondKind,
-    from: usize,
-    to: usize,
-}
-
-fn bonds(atoms: &[HeavyAtom]) -> Vec<Bond> {
-    let ends = atoms.iter().enumerate().flat_map(|(from, atom)| {
-        let neighbours = atom.neighbours.iter();
-        neighbours.map(move |&(kind, to)| Bond { kind, from, to })
-    });
-    ends.filter(|bond| bond.from < bond.to).collect()
 }
 
 fn is_unsaturated(atom: &HeavyAtom) -> bool {
@@ -86,10 +69,10 @@ fn is_unsaturated(atom: &HeavyAtom) -> bool {
 }
 
 /// Rings of three, of four and of more atoms.
-fn rings(atoms: &[HeavyAtom], bonds: &[Bond]) -> [f64; 3] {
+fn rings(molecule: &Molecule, bonds: &[HeavyBond]) -> [f64; 3] {
     let mut rings = [0.0; 3];
     for bond in bonds {
-        let steps = distances(atoms, bond.from, |a, b| (a, b) != (bond.from, bond.to));
+        let steps = molecule.distances(bond.from, |a, b| (a, b) != (bond.from, bond.to));
         if let Some(steps) = steps[bond.to] {
             let size = steps + 1;
             rings[size.clamp(3, 5) - 3] += 1.0 / size as f64;
@@ -98,42 +81,22 @@ fn rings(atoms: &[HeavyAtom], bonds: &[Bond]) -> [f64; 3] {
     rings
 }
 
-fn largest_unsaturated(atoms: &[HeavyAtom]) -> usize {
+fn largest_unsaturated(molecule: &Molecule) -> usize {
+    let atoms = molecule.heavy_atoms();
     let unsaturated = |place: usize| is_unsaturated(&atoms[place]);
     let connected = |from: usize| {
-        let steps = distances(atoms, from, |a, b| unsaturated(a) && unsaturated(b));
+        let steps = molecule.distances(from, |a, b| unsaturated(a) && unsaturated(b));
         steps.iter().flatten().count()
     };
     let starts = (0..atoms.len()).filter(|place| unsaturated(*place));
     starts.map(connected).max().unwrap_or(0)
 }
 
-fn longest_path(atoms: &[HeavyAtom]) -> usize {
+fn longest_path(molecule: &Molecule) -> usize {
     let longest = |from| {
-        distances(atoms, from, |_, _| true)
-            .into_iter()
-            .flatten()
-            .max()
+        let steps = molecule.distances(from, |_, _| true);
+        steps.into_iter().flatten().max()
     };
-    (0..atoms.len()).filter_map(longest).max().unwrap_or(0)
-}
-
-/// Number of bonds from atom `from` to each other, along bonds that may be used; breadth first.
-fn distances(
-    atoms: &[HeavyAtom],
-    from: usize,
-    may_use: impl Fn(usize, usize) -> bool,
-) -> Vec<Option<usize>> {
-    let mut steps = vec![None; atoms.len()];
-    steps[from] = Some(0);
-    let mut queue = VecDeque::from([(from, 0)]);
-    while let Some((at, count)) = queue.pop_front() {
-        for &(_, next) in &atoms[at].neighbours {
-            if steps[next].is_none() && may_use(at, next) {
-                steps[next] = Some(count + 1);
-                queue.push_back((next, count + 1));
-            }
-        }
-    }
-    steps
+    let atoms = 0..molecule.heavy_atoms().len();
+    atoms.filter_map(longest).max().unwrap_or(0)
 }
