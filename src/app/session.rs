@@ -4,7 +4,6 @@
 //! `PreparedRun` -> `FinishedRun` -> `RunOutcome`. So no task starts before the run directory is
 //! verified, and dependency jobs are settled only after the files of the run are written.
 
-use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -26,6 +25,7 @@ use super::{
     audit, cache, changed_campaign, functions, report_page, requirements, run_dir, signals,
 };
 use crate::config::campaign::LoadedCampaign;
+use crate::config::draw::StageDraw;
 use crate::config::site;
 use crate::config::site::Submit;
 use crate::config::source::{self, Source};
@@ -37,10 +37,6 @@ use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
 use crate::report;
 use crate::store::Store;
-
-/// Molecules drawn beyond the initial ones: replacements of failed ones, and start molecules of the
-/// generator.
-const RESERVE: usize = 256;
 
 /// Choices of the user for a run that is resumed; the default for a new one.
 #[derive(Clone, Copy, Debug, Default)]
@@ -392,34 +388,21 @@ fn draw(
         .map(InheritedMolecules::quarantined)
         .unwrap_or_default();
     let seed = stream(run.loaded.campaign.seed, "draw", 0);
-    let asked: usize = run.plan.draws().filter_map(|(_, count)| count).sum();
-    let mut drawn = source.draw(seed, asked + RESERVE, &|smiles| !known.contains(smiles));
+    let drawn = source.draw_for(seed, run.plan.draws(), &known, &failed);
     // There may be few left of a pool that an earlier run has computed.
-    if drawn.len() < asked && known.is_empty() {
+    if drawn.found < drawn.asked && known.is_empty() {
+        let StageDraw { found, asked, .. } = drawn;
         let message = format!(
-            "the source has only {} molecules of the search space, but {asked} are to be drawn",
-            drawn.len()
+            "the source has only {found} molecules of the search space, but {asked} are to be drawn"
         );
         return Err(CommandError::with_hint(
             message,
             "lower the numbers of `molecules: {random: N}`, or widen the search space",
         ));
     }
-    let mut stages = BTreeMap::new();
-    for (stage, count) in run.plan.draws() {
-        let molecules = match count {
-            Some(count) => drawn.drain(..count.min(drawn.len())).collect(),
-            None => {
-                let all = source.all().into_iter();
-                all.filter(|smiles| !failed.contains(smiles.as_str()))
-                    .collect()
-            }
-        };
-        stages.insert(stage.to_owned(), molecules);
-    }
     Ok(InitialMolecules {
-        stages,
-        reserve: drawn,
+        stages: drawn.stages,
+        reserve: drawn.reserve,
         pool: run.plan.needs_pool().then(|| source.all()),
         inherited: inherited.map(InheritedMolecules::fact),
     })

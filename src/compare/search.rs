@@ -1,21 +1,19 @@
 //! One search in this process: the real engine and the real tasks, one after the other, without a
 //! run directory, a database or a clock.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::{CompareError, TaskBody};
 use crate::config::campaign::Schedule;
+use crate::config::draw::StageDraw;
 use crate::config::source::Source;
 use crate::engine::{Effect, Engine, TaskInput, TaskResult, stream};
 use crate::host::hash::sha256;
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FileRef, Outcome, Record, StoppedBy, TaskId, Usage};
-
-/// Number of molecules in the reserve, as in a run.
-const RESERVE: usize = 256;
 
 /// Evaluations of a search, in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,24 +90,15 @@ pub(super) fn search(
 
 /// The beginning of a run: the molecules that its stages take from the source.
 fn began(plan: &Plan, source: &Source, pool: Option<&PoolFile>) -> Result<Fact, CompareError> {
-    let asked = initial(plan);
-    let seed = stream(plan.seed, "draw", 0);
-    let mut drawn = source.draw(seed, asked + RESERVE, &|_| true);
-    if drawn.len() < asked {
-        let found = drawn.len();
+    let none = BTreeSet::new();
+    let drawn = source.draw_for(stream(plan.seed, "draw", 0), plan.draws(), &none, &none);
+    let StageDraw { found, asked, .. } = drawn;
+    if found < asked {
         return Err(CompareError::TooFewMolecules { found, asked });
     }
-    let mut molecules = BTreeMap::new();
-    for (stage, count) in plan.draws() {
-        let list = match count {
-            Some(count) => drawn.drain(..count).collect(),
-            None => source.all(),
-        };
-        molecules.insert(stage.to_owned(), list);
-    }
     Ok(Fact::Began {
-        molecules,
-        reserve: drawn,
+        molecules: drawn.stages,
+        reserve: drawn.reserve,
         pool: pool.map(|pool| pool.file.clone()),
         atom_retries: 0,
     })

@@ -4,6 +4,7 @@ mod batch;
 pub mod campaign;
 mod check;
 pub mod diagnostic;
+pub mod draw;
 pub mod duration;
 mod executor;
 mod first_version;

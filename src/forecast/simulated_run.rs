@@ -17,12 +17,10 @@ use super::tally::{Spread, Tally};
 use super::times::{Millis, Times};
 use super::{Assumptions, Best, Forecast, ForecastError, PartitionForecast, SearchForecast};
 use crate::config::campaign::Loop;
+use crate::config::draw::RESERVE;
 use crate::engine::{Effect, Engine, EngineStep, stream};
 use crate::plan::Plan;
 use crate::task::{Attempt, Event, Fact, FailureKind, Limits, StoppedBy, TaskId, Usage};
-
-/// Number of molecules in the reserve, as in a real run.
-const RESERVE: usize = 256;
 
 /// An engine with its partitions and future events.
 pub struct SimulatedRun<'t> {
