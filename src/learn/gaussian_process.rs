@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::joint::JointPrediction;
 use super::quasi_newton::{Slope, minimise};
-use super::regression::{FitError, Prediction};
+use super::regression::{FitError, Prediction, mean_and_deviation};
 
 /// Weights of the kernels and variance of the noise, as natural logarithms, for standardised values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -283,13 +283,13 @@ impl Standardisation {
             let value = values[row];
             return Err(FitError::NotFinite { row, value });
         }
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+        let (mean, deviation) = mean_and_deviation(values);
         // Equal values differ by the rounding of their mean.
-        let is_spread = variance.sqrt() > 1e-12 * mean.abs();
-        let deviation = if is_spread { variance.sqrt() } else { 1.0 };
-        Ok(Self { mean, deviation })
+        let is_spread = deviation > 1e-12 * mean.abs();
+        Ok(Self {
+            mean,
+            deviation: if is_spread { deviation } else { 1.0 },
+        })
     }
 
     fn standardised(self, values: &[f64]) -> Col<f64> {

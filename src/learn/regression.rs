@@ -55,6 +55,14 @@ pub enum FitError {
     },
 }
 
+/// Mean of values, and their standard deviation about it (divided by their number); 0 of nothing.
+pub fn mean_and_deviation(values: &[f64]) -> (f64, f64) {
+    let count = values.len().max(1) as f64;
+    let mean = values.iter().sum::<f64>() / count;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / count;
+    (mean, variance.sqrt())
+}
+
 impl Features {
     /// Creates a matrix without rows, of `columns` columns.
     pub fn new(columns: usize) -> Self {

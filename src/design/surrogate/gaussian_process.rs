@@ -43,7 +43,7 @@ impl Default for GaussianProcessSettings {
 
 /// A fitted model: observations and hyperparameters. The matrices are computed again when it is
 /// restored, which is faster than to write them.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct SavedProcess {
     radius: u32,
     extensive: bool,
@@ -105,7 +105,7 @@ impl SurrogateSettings for GaussianProcessSettings {
             hyperparameters,
             calibration: 1.0,
         };
-        let process = MoleculeProcess::new(saved.clone())?.process;
+        let process = MoleculeProcess::new(&saved)?.process;
         let errors = process.leave_one_out();
         saved.calibration = calibration(&errors);
         let model = MODEL.encode(&saved)?;
@@ -122,7 +122,7 @@ impl SurrogateSettings for GaussianProcessSettings {
 
     fn load(&self, model: &[u8]) -> Result<Box<dyn Surrogate>, DesignError> {
         let saved: SavedProcess = MODEL.decode(model)?;
-        Ok(Box::new(MoleculeProcess::new(saved)?))
+        Ok(Box::new(MoleculeProcess::new(&saved)?))
     }
 }
 
@@ -136,7 +136,7 @@ fn fitted(kept: &[ObservedMolecule]) -> Result<Hyperparameters, FitError> {
 }
 
 impl MoleculeProcess {
-    fn new(saved: SavedProcess) -> Result<Self, FitError> {
+    fn new(saved: &SavedProcess) -> Result<Self, FitError> {
         let kept = saved.kept.iter().map(|one| (&one.features, one.cost));
         let (features, costs): (Vec<_>, Vec<_>) = kept.unzip();
         let index = KernelIndex::new(&features);
@@ -145,7 +145,7 @@ impl MoleculeProcess {
             radius: saved.radius,
             extensive: saved.extensive,
             calibration: saved.calibration,
-            process: GaussianProcess::new(&kernels, &costs, saved.hyperparameters)?,
+            process: GaussianProcess::new(&kernels, &costs, saved.hyperparameters.clone())?,
             index,
         })
     }

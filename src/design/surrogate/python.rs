@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::{Fit, LabelledMolecule, Surrogate, SurrogateSettings};
 use crate::chem::Molecule;
 use crate::design::error::DesignError;
-use crate::learn::regression::Prediction;
+use crate::learn::regression::{Prediction, mean_and_deviation};
 use crate::learn::saved::SavedFormat;
 use crate::python::{CallError, PythonCaller, PythonFunction, caller_of, numbers};
 use crate::task::Metrics;
@@ -143,11 +143,4 @@ pub(in crate::design) fn metrics(call: &str, returned: Value) -> Result<Metrics,
         None => Err(CallError::answer(call, format!("`{name}` is not a number"))),
     };
     named.into_iter().map(number).collect()
-}
-
-fn mean_and_deviation(costs: &[f64]) -> (f64, f64) {
-    let count = costs.len().max(1) as f64;
-    let mean = costs.iter().sum::<f64>() / count;
-    let variance = costs.iter().map(|cost| (cost - mean).powi(2)).sum::<f64>() / count;
-    (mean, variance.sqrt())
 }
