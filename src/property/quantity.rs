@@ -44,7 +44,7 @@ pub const BUILT_IN: [&str; 9] = [
 ];
 
 /// Quantities that do not add up over the atoms of a molecule.
-pub(super) const OF_NO_SUM: [&str; 4] = [HOMO, LUMO, GAP, DIPOLE];
+pub(super) const OF_NO_SUM: [&str; 5] = [HOMO, LUMO, GAP, DIPOLE, POLARIZABILITY];
 
 /// Returns the dimension of a quantity that engines of this program return.
 pub fn built_in(name: &str) -> Option<Dimension> {
