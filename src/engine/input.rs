@@ -113,9 +113,7 @@ impl TaskInput {
             ..TaskResult::bare(outcome)
         })
     }
-}
 
-impl TaskInput {
     /// Result of a simulation whose engine looks results up; none of any other task.
     pub fn looked_up(&self) -> Option<TaskResult> {
         let request = &self.simulation()?.request;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use crate::chem::Molecule;
-use crate::chem::qm9::{FREE_ATOMS as ATOMS, Qm9, Qm9Entry};
+use crate::chem::qm9::{FREE_ATOMS, Qm9, Qm9Entry};
 use crate::config::campaign::SearchSpace;
 
 /// Most molecules that are read: parsing a SMILES takes most of a millisecond.
@@ -28,8 +28,8 @@ struct TableMolecule {
     smiles: String,
     /// Total energy.
     u0_hartree: f64,
-    /// Number of atoms of each element of `ATOMS`.
-    counts: [u32; ATOMS.len()],
+    /// Number of atoms of each element of `FREE_ATOMS`.
+    counts: [u32; FREE_ATOMS.len()],
     /// Atomization energy, hartree.
     value: f64,
 }
@@ -119,12 +119,12 @@ impl Table {
     pub(super) fn energy(&self, name: &str) -> Option<(f64, BTreeMap<String, u32>)> {
         let Some(row) = self.row(name) else {
             let symbol = name.strip_prefix('[')?.strip_suffix(']')?;
-            let atom = ATOMS.iter().find(|(element, _)| *element == symbol);
+            let atom = FREE_ATOMS.iter().find(|(element, _)| *element == symbol);
             // Elements that QM9 lacks are in no molecule of the table.
             let energy = atom.map_or(0.0, |(_, energy)| *energy);
             return Some((energy, BTreeMap::from([(symbol.to_owned(), 1)])));
         };
-        let atoms = ATOMS.iter().zip(row.counts);
+        let atoms = FREE_ATOMS.iter().zip(row.counts);
         let atoms = atoms.filter(|(_, count)| *count > 0);
         let atoms = atoms.map(|((symbol, _), count)| ((*symbol).to_owned(), count));
         Some((row.u0_hartree, atoms.collect()))
@@ -145,8 +145,8 @@ impl TableMolecule {
     fn new(molecule: &Molecule, entry: Qm9Entry<'_>, per_atom: bool) -> Self {
         let u0_hartree = entry.u0_hartree;
         let of_molecule = molecule.element_counts();
-        let counts = ATOMS.map(|(symbol, _)| of_molecule.get(symbol).map_or(0, |n| *n as u32));
-        let apart: f64 = (ATOMS.iter().zip(counts))
+        let counts = FREE_ATOMS.map(|(symbol, _)| of_molecule.get(symbol).map_or(0, |n| *n as u32));
+        let apart: f64 = (FREE_ATOMS.iter().zip(counts))
             .map(|((_, energy), count)| energy * f64::from(count))
             .sum();
         let share = match per_atom {

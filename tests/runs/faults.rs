@@ -268,7 +268,7 @@ fn a_thread_that_cannot_be_started_costs_nothing() {
 }
 
 #[test]
-#[ignore = "hours: cargo nextest run --profile sweep --run-ignored only --test run_faults"]
+#[ignore = "hours: cargo nextest run --profile sweep --run-ignored only"]
 fn every_call_that_fails_costs_nothing() {
     let number = |name: &str, default| match std::env::var(name) {
         Ok(text) => text.parse().expect("a number"),
