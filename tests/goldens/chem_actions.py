@@ -86,17 +86,18 @@ def successors(smiles, rules):
     return sorted(found)
 
 
-def main():
+def write(script, name, molecules):
+    """Prints the cases, each with the `molecules` of its state and rules under this name."""
     RDLogger.DisableLog("rdApp.*")
     cases = [
         {"state": state, "rules": number % len(RULES) if number % 3 == 0 else 0}
         for number, state in enumerate(STATES)
     ]
     for case in cases:
-        case["successors"] = successors(case["state"], RULES[case["rules"]])
-    origin = f"RDKit {rdBase.rdkitVersion}, tests/goldens/chem_actions.py"
+        case[name] = molecules(case["state"], RULES[case["rules"]])
+    origin = f"RDKit {rdBase.rdkitVersion}, tests/goldens/{script}"
     print(json.dumps({"origin": origin, "rules": RULES, "cases": cases}, indent=1))
 
 
 if __name__ == "__main__":
-    main()
+    write("chem_actions.py", "successors", successors)

@@ -8,11 +8,9 @@ of chem_actions.py.
     tests/goldens/chem_replacements.py > tests/goldens/chem_replacements.json
 """
 
-import json
+from rdkit import Chem
 
-from rdkit import Chem, RDLogger, rdBase
-
-from chem_actions import RULES, STATES, VALENCE, finish
+from chem_actions import VALENCE, finish, write
 
 
 def replacements(smiles, rules):
@@ -34,17 +32,5 @@ def replacements(smiles, rules):
     return sorted(found)
 
 
-def main():
-    RDLogger.DisableLog("rdApp.*")
-    cases = [
-        {"state": state, "rules": number % len(RULES) if number % 3 == 0 else 0}
-        for number, state in enumerate(STATES)
-    ]
-    for case in cases:
-        case["replacements"] = replacements(case["state"], RULES[case["rules"]])
-    origin = f"RDKit {rdBase.rdkitVersion}, tests/goldens/chem_replacements.py"
-    print(json.dumps({"origin": origin, "rules": RULES, "cases": cases}, indent=1))
-
-
 if __name__ == "__main__":
-    main()
+    write("chem_replacements.py", "replacements", replacements)
