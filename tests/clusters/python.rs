@@ -6,36 +6,15 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::support::cluster::Cluster;
+use crate::support::counting::counted;
 use crate::support::sshd::{ALIAS, Sshd};
 use crate::support::{Campaign, Engine, rows, wait_until};
 
-const LIST: &str = "\
-name: list
-seed: 1
-site: there.yml
-properties: {size: {value: count.letters, unit: '1'}}
-objective: {maximize: size}
-search_space: {source: list.smi, elements: [C, N, O, F], max_heavy_atoms: 60}
-methods:
-  count:
-    kind: simulate
-    engine: python
-    settings: {call: counting:letters, interpreter: /usr/bin/python3, quantities: {letters: '1'}}
-    topic: simulator
-    partition: qc
-    timeout: 5m
-    retries: 1
-stages: {all: {compute: size, molecules: all}}
-stop: {failure_share: 1}
-";
-
 /// Eight alkanes, computed on the site with this partition.
-fn counted(partition: &str) -> Campaign {
-    let campaign = Campaign::of_text(LIST);
-    let list: String = (1..=8).map(|n| "C".repeat(n) + "\n").collect();
-    let module = "import os\n\ndef letters(molecule):\n    return 2 * len(molecule['smiles'])\n";
-    fs::write(campaign.path("list.smi"), list).expect("a file");
-    fs::write(campaign.path("counting.py"), module).expect("a file");
+fn counted_on(partition: &str) -> Campaign {
+    let campaign = counted(8)
+        .with("site: site2.yml", "site: there.yml")
+        .with("{call:", "{interpreter: /usr/bin/python3, call:");
     let site = format!("name: there\nnode: {{cores: 4}}\npartitions:\n  qc: {partition}\n");
     fs::write(campaign.path("there.yml"), site).expect("a file");
     campaign
@@ -50,7 +29,9 @@ fn completes_without_its_module(campaign: &Campaign, configure: impl FnOnce(&mut
     wait_until("the run's begin", || {
         run_dir.join("campaign.yml").exists() || engine.has_ended()
     });
-    fs::remove_file(campaign.path("counting.py")).expect("a file");
+    for module in ["counting.py", "constants.py"] {
+        fs::remove_file(campaign.path(module)).expect("a file");
+    }
     assert_eq!(engine.exit_code(), Some(0), "{}", engine.err());
     let rows = rows(&run_dir);
     assert_eq!(rows.len(), 8);
@@ -69,7 +50,7 @@ fn a_host_behind_ssh_calls_functions_whose_files_it_has_not() {
         "{{executor: local, slots: 2, transport: {{ssh: {{host: {ALIAS}, work_dir: \"{}\", moldflow: {program}}}}}}}",
         work_dir.display()
     );
-    completes_without_its_module(&counted(&partition), |command| {
+    completes_without_its_module(&counted_on(&partition), |command| {
         command.env("PATH", there.path());
     });
 }
@@ -78,7 +59,7 @@ fn a_host_behind_ssh_calls_functions_whose_files_it_has_not() {
 fn steps_in_blocks_of_slurm_call_functions() {
     let cluster = Cluster::start();
     let partition = "{executor: slurm, queue: short, slots: 4, blocks: {max: 1, nodes: 1, walltime: 5m, idle: 1m}}";
-    completes_without_its_module(&counted(partition), |command| {
+    completes_without_its_module(&counted_on(partition), |command| {
         command
             .env("SLURM_CONF", cluster.conf())
             .env("HOME", cluster.dir());

@@ -3,11 +3,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::support::programs::{computed, program_of};
 use crate::support::{Campaign, rows};
-use moldflow::exec;
 use moldflow::simulate::{
-    CommandEngine, Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult,
-    Simulator,
+    CommandEngine, Program, QcEngine, Request, SimError, SimResult, Simulator,
 };
 use serde_json::{Value, json};
 
@@ -38,23 +37,11 @@ fn request(engine: &CommandEngine, smiles: &str) -> Request {
 }
 
 fn prepare(engine: &CommandEngine, smiles: &str) -> Program {
-    match engine.prepare(&request(engine, smiles), None).unwrap() {
-        PreparedSimulation::Program(program) => program,
-        other => panic!("a command is not built in: {other:?}"),
-    }
+    program_of(engine, &request(engine, smiles), None).unwrap()
 }
 
 fn compute(engine: &CommandEngine, smiles: &str) -> Result<SimResult, SimError> {
-    let program = prepare(engine, smiles);
-    let dir = tempfile::tempdir().unwrap();
-    let run = exec::run(&program.argv, &program.env, &program.files, dir.path()).unwrap();
-    let outputs = Outputs {
-        dir: dir.path().to_owned(),
-        stdout: run.stdout,
-        stderr: run.stderr,
-        exit_code: run.exit_code,
-    };
-    engine.parse(&request(engine, smiles), &outputs)
+    computed(engine, &request(engine, smiles))
 }
 
 /// Result of a script that writes this output.

@@ -5,12 +5,13 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
+use crate::support::programs::{program_of, run_program};
 use moldflow::chem::Geometry;
 use moldflow::config::profiles;
-use moldflow::exec::{self, render};
+use moldflow::exec::render;
 use moldflow::property::ZPE;
 use moldflow::simulate::{
-    Nwchem, Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult, Simulator,
+    Nwchem, Outputs, Program, QcEngine, Request, SimError, SimResult, Simulator,
 };
 use moldflow::task::Shape;
 use serde_json::{Value, json};
@@ -36,10 +37,7 @@ fn request(engine: &Nwchem, smiles: &str) -> Request {
 }
 
 fn prepare(engine: &Nwchem, smiles: &str) -> Result<Program, SimError> {
-    match engine.prepare(&request(engine, smiles), None)? {
-        PreparedSimulation::Program(program) => Ok(program),
-        other => panic!("NWChem is not built in: {other:?}"),
-    }
+    program_of(engine, &request(engine, smiles), None)
 }
 
 /// Runs the program on two ranks, by the launcher of the profile `local`.
@@ -51,15 +49,13 @@ fn run(program: &Program, dir: &Path) -> Outputs {
     let mut argv = render(&site.mpiexec_command.unwrap(), &shape).unwrap();
     argv.extend(program.argv.iter().cloned());
     let given = site.partitions["qc"].environment.clone();
-    let env: Vec<_> = given.into_iter().chain(program.env.clone()).collect();
-    let run = exec::run(&argv, &env, &program.files, dir)
-        .expect("an MPI is installed (`apt install nwchem openmpi-bin`)");
-    Outputs {
-        dir: dir.to_owned(),
-        stdout: run.stdout,
-        stderr: run.stderr,
-        exit_code: run.exit_code,
-    }
+    let env = given.into_iter().chain(program.env.clone()).collect();
+    let on_two_ranks = Program {
+        argv,
+        env,
+        ..program.clone()
+    };
+    run_program(&on_two_ranks, dir)
 }
 
 fn compute(engine: &Nwchem, smiles: &str) -> Result<SimResult, SimError> {

@@ -2,12 +2,11 @@
 //! vibrations, memory. These tests fail if it is not installed (Debian: `apt install nwchem
 //! openmpi-bin`).
 
+use crate::support::programs::{program_of, run_program};
 use moldflow::chem::Geometry;
-use moldflow::exec;
 use moldflow::property::ZPE;
 use moldflow::simulate::{
-    Nwchem, Outputs, PreparedSimulation, QcEngine, RelaxedGeometry, Request, SimError, SimResult,
-    Simulator,
+    Nwchem, QcEngine, RelaxedGeometry, Request, SimError, SimResult, Simulator,
 };
 use serde_json::{Value, json};
 
@@ -33,19 +32,10 @@ fn compute(
             xyz: geometry.to_xyz(""),
         }),
     };
-    let PreparedSimulation::Program(mut program) = engine.prepare(&request, None)? else {
-        panic!("NWChem is not built in")
-    };
+    let mut program = program_of(&engine, &request, None)?;
     program.files[0].1 = edit(&program.files[0].1);
     let dir = tempfile::tempdir().unwrap();
-    let run = exec::run(&program.argv, &program.env, &program.files, dir.path())
-        .expect("NWChem is installed (`apt install nwchem openmpi-bin`)");
-    let outputs = Outputs {
-        dir: dir.path().to_owned(),
-        stdout: run.stdout,
-        stderr: run.stderr,
-        exit_code: run.exit_code,
-    };
+    let outputs = run_program(&program, dir.path());
     engine.parse(&request, &outputs)
 }
 

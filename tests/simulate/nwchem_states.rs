@@ -1,14 +1,11 @@
 //! The engine `nwchem` for ions, radicals and solutions, with orbital energies, dipole moments and
 //! vibrations: by the real program, against PySCF.
 
-use std::fs;
-use std::process::Command;
-
+use crate::support::programs::{computed, program_of, run_program};
 use moldflow::chem::Geometry;
 use moldflow::property::{DIPOLE, ENTHALPY, GAP, GIBBS, HOMO, LUMO, ZPE};
 use moldflow::simulate::{
-    Nwchem, Outputs, PreparedSimulation, QcEngine, RelaxedGeometry, Request, SimError, SimResult,
-    Simulator,
+    Nwchem, QcEngine, RelaxedGeometry, Request, SimError, SimResult, Simulator,
 };
 use serde_json::{Value, json};
 
@@ -39,29 +36,7 @@ fn engine(settings: &Value) -> Nwchem {
 fn compute(smiles: &str, settings: &Value, geometry: &Value) -> Result<SimResult, SimError> {
     let engine = engine(settings);
     let request = request(smiles, &engine, geometry);
-    let program = match engine.prepare(&request, None)? {
-        PreparedSimulation::Program(program) => program,
-        other => panic!("NWChem is not built in: {other:?}"),
-    };
-    let dir = tempfile::tempdir().unwrap();
-    for (name, content) in &program.files {
-        fs::write(dir.path().join(name), content).unwrap();
-    }
-    let output = Command::new(&program.argv[0])
-        .args(&program.argv[1..])
-        .envs(program.env.iter().cloned())
-        .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-        .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-        .current_dir(&dir)
-        .output()
-        .expect("NWChem is installed (`apt install nwchem`)");
-    let outputs = Outputs {
-        dir: dir.path().to_owned(),
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-        exit_code: output.status.code(),
-    };
-    engine.parse(&request, &outputs)
+    computed(&engine, &request)
 }
 
 #[test]
@@ -182,32 +157,15 @@ fn free_atoms_are_neutral_and_have_the_quantities_of_molecules() {
     let engine = engine(&settings);
     let mut request = request("O", &engine, &json!([]));
     (request.smiles, request.geometry) = ("[O]".to_owned(), None);
-    let PreparedSimulation::Program(program) = engine.prepare(&request, None).unwrap() else {
-        panic!("NWChem is not built in");
-    };
+    let program = program_of(&engine, &request, None).unwrap();
     let input = &program.files[0].1;
     assert!(
         input.contains("charge 0") && input.contains("nopen 2"),
         "{input}"
     );
-    let atom = {
-        let dir = tempfile::tempdir().unwrap();
-        fs::write(dir.path().join(&program.files[0].0), input).unwrap();
-        let output = Command::new("nwchem")
-            .arg(&program.files[0].0)
-            .env("OMPI_ALLOW_RUN_AS_ROOT", "1")
-            .env("OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1")
-            .current_dir(&dir)
-            .output()
-            .expect("NWChem is installed (`apt install nwchem`)");
-        let outputs = Outputs {
-            dir: dir.path().to_owned(),
-            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-            stderr: String::new(),
-            exit_code: output.status.code(),
-        };
-        engine.parse(&request, &outputs).unwrap()
-    };
+    let dir = tempfile::tempdir().unwrap();
+    let outputs = run_program(&program, dir.path());
+    let atom = engine.parse(&request, &outputs).unwrap();
     let energy = atom.total_energy_hartree.unwrap();
     assert_eq!(atom.quantities[ZPE], 0.0);
     // 5/2 kT at 298.15 K.

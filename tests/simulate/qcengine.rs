@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
+use crate::support::programs::{computed, program_of, run_program};
 use moldflow::chem::Geometry;
-use moldflow::exec;
 use moldflow::property::DIPOLE;
 use moldflow::simulate::{
     Outputs, PreparedSimulation, Program, QcEngine, Qcengine, RelaxedGeometry, Request, SimError,
@@ -32,25 +32,7 @@ fn prepare(engine: &Qcengine, smiles: &str) -> Program {
 }
 
 fn prepare_with(engine: &Qcengine, smiles: &str, scratch: Option<&Path>) -> Program {
-    match engine.prepare(&request(engine, smiles), scratch).unwrap() {
-        PreparedSimulation::Program(program) => program,
-        other => panic!("QCEngine is not built in: {other:?}"),
-    }
-}
-
-fn run(program: &Program, dir: &Path) -> Outputs {
-    let mut env = program.env.clone();
-    // Open MPI, which NWChem is linked with, refuses to start as root by default.
-    let allowed = ["OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"];
-    env.extend(allowed.map(|name| (name.to_owned(), "1".to_owned())));
-    let run = exec::run(&program.argv, &env, &program.files, dir)
-        .expect("QCEngine is installed (tests/requirements.txt)");
-    Outputs {
-        dir: dir.to_owned(),
-        stdout: run.stdout,
-        stderr: run.stderr,
-        exit_code: run.exit_code,
-    }
+    program_of(engine, &request(engine, smiles), scratch).unwrap()
 }
 
 fn compute(engine: &Qcengine, smiles: &str) -> Result<SimResult, SimError> {
@@ -60,7 +42,7 @@ fn compute(engine: &Qcengine, smiles: &str) -> Result<SimResult, SimError> {
     let told = &program.argv[program.argv.len() - 2..];
     assert_eq!(told[0], "--scratch-directory");
     assert_eq!(Path::new(&told[1]), scratch.path());
-    let outputs = run(&program, dir.path());
+    let outputs = run_program(&program, dir.path());
     engine.parse(&request(engine, smiles), &outputs)
 }
 
@@ -124,7 +106,7 @@ fn free_atoms_at_gfn2_need_no_program() {
 fn a_failure_is_one_although_the_command_ends_well() {
     let dir = tempfile::tempdir().unwrap();
     let engine = engine("no-such-method", "3-21g");
-    let outputs = run(&prepare(&engine, "O"), dir.path());
+    let outputs = run_program(&prepare(&engine, "O"), dir.path());
     assert_eq!(outputs.exit_code, Some(0));
     let error = engine.parse(&request(&engine, "O"), &outputs).unwrap_err();
     assert!(
@@ -229,12 +211,7 @@ fn ions_and_dipole_moments_through_qcengine_are_those_of_tblite() {
                 }),
                 ..request(&engine, smiles)
             };
-            let PreparedSimulation::Program(program) = engine.prepare(&request, None).unwrap()
-            else {
-                panic!("QCEngine is not built in");
-            };
-            let dir = tempfile::tempdir().unwrap();
-            let found = engine.parse(&request, &run(&program, dir.path())).unwrap();
+            let found = computed(&engine, &request).unwrap();
             let expected = golden["energy_hartree"][energy].as_f64().unwrap();
             let error = found.total_energy_hartree.unwrap() - expected;
             assert!(

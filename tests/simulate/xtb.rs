@@ -2,9 +2,8 @@
 //! `apt install xtb`).
 
 use std::fs;
-use std::path::Path;
-use std::process::Command;
 
+use crate::support::programs::{computed, program_of, run_program};
 use moldflow::simulate::{
     Outputs, PreparedSimulation, Program, QcEngine, Request, SimError, SimResult, Simulator, Xtb,
 };
@@ -25,30 +24,7 @@ fn request(smiles: &str) -> Request {
 }
 
 fn prepare(smiles: &str) -> Result<Program, SimError> {
-    match Xtb::default().prepare(&request(smiles), None)? {
-        PreparedSimulation::Program(program) => Ok(program),
-        other => panic!("xtb is not built in: {other:?}"),
-    }
-}
-
-fn run(program: &Program, dir: &Path) -> Outputs {
-    for (name, content) in &program.files {
-        fs::write(dir.join(name), content).unwrap();
-    }
-    let mut command = Command::new(&program.argv[0]);
-    command
-        .args(&program.argv[1..])
-        .envs(program.env.iter().cloned())
-        .current_dir(dir);
-    let output = command
-        .output()
-        .expect("xtb is installed (`apt install xtb`)");
-    Outputs {
-        dir: dir.to_owned(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-        exit_code: output.status.code(),
-    }
+    program_of(&Xtb::default(), &request(smiles), None)
 }
 
 fn compute_with(smiles: &str, more: &[&str]) -> Result<SimResult, SimError> {
@@ -57,7 +33,7 @@ fn compute_with(smiles: &str, more: &[&str]) -> Result<SimResult, SimError> {
         .argv
         .extend(more.iter().map(|argument| (*argument).to_owned()));
     let dir = tempfile::tempdir().unwrap();
-    let outputs = run(&program, dir.path());
+    let outputs = run_program(&program, dir.path());
     Xtb::default().parse(&request(smiles), &outputs)
 }
 
@@ -106,7 +82,7 @@ fn a_geometry_it_has_relaxed_has_the_energy_it_reports() {
             relaxed.geometry.as_ref().unwrap().to_xyz(""),
         )],
     };
-    let stdout = run(&program, dir.path()).stdout;
+    let stdout = run_program(&program, dir.path()).stdout;
     let line = stdout
         .lines()
         .rfind(|line| line.contains("TOTAL ENERGY"))
@@ -177,11 +153,7 @@ fn cages_of_qm9_keep_their_bonds_or_are_told_to_have_opened() {
             seed: 42,
             ..request(smiles)
         };
-        let Ok(PreparedSimulation::Program(program)) = engine.prepare(&request, None) else {
-            panic!("{smiles}");
-        };
-        let dir = tempfile::tempdir().unwrap();
-        let found = engine.parse(&request, &run(&program, dir.path()));
+        let found = computed(&engine, &request);
         assert!(
             matches!(&found, Err(SimError::Rearranged(_))),
             "{smiles}: {found:?}"
@@ -257,7 +229,7 @@ fn an_abnormal_end_is_told_with_what_the_program_said() {
     let mut program = prepare("CO").unwrap();
     program.files[0].1 = "2\n\nC 0 0 0\nO 0 0 0\n".to_owned();
     let dir = tempfile::tempdir().unwrap();
-    let outputs = run(&program, dir.path());
+    let outputs = run_program(&program, dir.path());
     let error = Xtb::default().parse(&request("CO"), &outputs).unwrap_err();
     assert!(
         matches!(&error, SimError::Exit(message) if message.contains("exit code 1: ")),
@@ -269,7 +241,7 @@ fn an_abnormal_end_is_told_with_what_the_program_said() {
 fn an_output_cut_short_is_unreadable() {
     let dir = tempfile::tempdir().unwrap();
     let xtb = Xtb::default();
-    let mut outputs = run(&prepare("CO").unwrap(), dir.path());
+    let mut outputs = run_program(&prepare("CO").unwrap(), dir.path());
     assert!(xtb.parse(&request("CO"), &outputs).is_ok());
     fs::write(dir.path().join("xtbopt.xyz"), "6\n\nC 0 0").unwrap();
     assert!(matches!(

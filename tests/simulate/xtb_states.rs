@@ -1,14 +1,11 @@
 //! The engine `xtb` for ions, in a solvent, and with orbital energies and dipole moments: by the
 //! real program, against tblite.
 
-use std::fs;
-use std::process::Command;
-
+use crate::support::programs::computed;
 use moldflow::chem::Geometry;
 use moldflow::property::{DIPOLE, ENTHALPY, GAP, GIBBS, HOMO, LUMO, ZPE};
 use moldflow::simulate::{
-    Outputs, PreparedSimulation, QcEngine, RelaxedGeometry, Request, SimError, SimResult,
-    Simulator, Solvent, Xtb, XtbTask,
+    QcEngine, RelaxedGeometry, Request, SimError, SimResult, Simulator, Solvent, Xtb, XtbTask,
 };
 use serde_json::Value;
 
@@ -30,31 +27,7 @@ fn request(smiles: &str, settings: Xtb, geometry: &Geometry) -> Request {
 }
 
 fn compute(smiles: &str, settings: Xtb, geometry: &Geometry) -> Result<SimResult, SimError> {
-    run(&request(smiles, settings.clone(), geometry), &settings)
-}
-
-fn run(request: &Request, settings: &Xtb) -> Result<SimResult, SimError> {
-    let program = match settings.prepare(request, None)? {
-        PreparedSimulation::Program(program) => program,
-        other => panic!("xtb is not built in: {other:?}"),
-    };
-    let dir = tempfile::tempdir().unwrap();
-    for (name, content) in &program.files {
-        fs::write(dir.path().join(name), content).unwrap();
-    }
-    let output = Command::new(&program.argv[0])
-        .args(&program.argv[1..])
-        .envs(program.env.iter().cloned())
-        .current_dir(&dir)
-        .output()
-        .expect("xtb is installed (`apt install xtb`)");
-    let outputs = Outputs {
-        dir: dir.path().to_owned(),
-        stdout: String::from_utf8(output.stdout).unwrap(),
-        stderr: String::from_utf8(output.stderr).unwrap(),
-        exit_code: output.status.code(),
-    };
-    settings.parse(request, &outputs)
+    computed(&settings, &request(smiles, settings.clone(), geometry))
 }
 
 /// A single point of this charge.
@@ -282,7 +255,8 @@ fn ions_radicals_and_zwitterions_are_computed_from_their_smiles() {
     ] {
         let mut request = request(smiles, settings.clone(), &Geometry::default());
         request.geometry = None;
-        let found = run(&request, &settings).unwrap_or_else(|error| panic!("{smiles}: {error:?}"));
+        let found =
+            computed(&settings, &request).unwrap_or_else(|error| panic!("{smiles}: {error:?}"));
         assert!(found.total_energy_hartree.unwrap() < 0.0);
     }
 }

@@ -7,8 +7,10 @@
 pub mod bench;
 pub mod binary;
 pub mod cluster;
+pub mod counting;
 pub mod gfn2;
 pub mod jobs;
+pub mod programs;
 pub mod recording_scheduler;
 pub mod runs;
 pub mod slurm_partition;
