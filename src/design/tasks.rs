@@ -181,7 +181,7 @@ fn ranked(
         let scores = acquisition.scores(&candidates, &round)?;
         let ranked = rank(candidates, scores);
         let shortlist = (ranked.iter().take(SHORTLIST)).filter(|_| acquisition.uses_deviation());
-        let shortlist = shortlist.filter_map(|candidate| Molecule::parse(&candidate.smiles).ok());
+        let shortlist = shortlist.filter_map(|c| Molecule::from_canonical(&c.smiles).ok());
         let shortlist: Vec<Molecule> = shortlist.collect();
         return match model.joint(&shortlist.iter().collect::<Vec<_>>())? {
             Some(joint) => diversified(acquisition, ranked, joint, &round, input.most),
