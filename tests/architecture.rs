@@ -97,7 +97,6 @@ const LAYERS: &[(&str, &[&str])] = &[
 const KEPT: &[(&str, &str)] = &[
     ("cosmolkit::", "chem"),
     ("sci_form::", "simulate"),
-    ("candle_core::", "learn"),
     ("sqlx::", "store"),
     ("sha2::", "host"),
     ("indicatif::", "cli"),

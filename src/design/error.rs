@@ -117,7 +117,6 @@ impl From<DqnError<DesignError>> for DesignError {
         match error {
             DqnError::Environment(error) => error,
             DqnError::Diverged(loss, updates) => Self::Agent(DqnError::Diverged(loss, updates)),
-            DqnError::Network(error) => Self::Agent(DqnError::Network(error)),
         }
     }
 }

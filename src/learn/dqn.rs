@@ -6,14 +6,13 @@
 //! limit truncates an episode without making its last state terminal: the second term is absent
 //! only if s' has no successors. `docs/decisions/0002-dqn-corrections.md` gives the reasons.
 
-use candle_core::{Device, Tensor};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::adam::Adam;
 use super::environment::{Action, AgentEnvironment, StateObservation};
-use super::network::QNetwork;
-use super::replay::{Replay, Transition};
+use super::network::{QNetwork, loss};
+use super::replay::Replay;
 
 /// An agent: settings, networks, optimiser, replay memory and counters.
 #[derive(Debug)]
@@ -26,6 +25,8 @@ pub struct Dqn {
     pub(super) epsilon: f64,
     /// Number of episodes since the agent was created.
     pub(super) episodes: u64,
+    /// Seed of the initial weights.
+    pub(super) seed: u64,
 }
 
 /// Settings of an agent.
@@ -76,28 +77,22 @@ pub enum DqnError<E> {
     /// Loss that is not finite, and the number of updates so far.
     #[error("the loss of the agent is {0} after {1} updates: lower `learning_rate`")]
     Diverged(f32, u64),
-    /// Error of a tensor operation.
-    #[error("the Q-network failed")]
-    Network(#[from] candle_core::Error),
 }
 
 impl Dqn {
     /// Creates an agent with random weights, drawn from `seed`.
-    ///
-    /// # Errors
-    ///
-    /// The networks cannot be allocated.
-    pub fn new(settings: DqnSettings, seed: u64) -> Result<Self, candle_core::Error> {
-        let online = QNetwork::new(settings.inputs, &settings.hidden, &mut stream(seed, 0))?;
-        Ok(Self {
-            target: online.duplicate()?,
-            optimiser: Adam::new(&online)?,
+    pub fn new(settings: DqnSettings, seed: u64) -> Self {
+        let online = initial_network(&settings, seed);
+        Self {
+            target: online.clone(),
+            optimiser: Adam::new(settings.inputs, &settings.hidden, settings.learning_rate),
             online,
             replay: Replay::default(),
             epsilon: settings.epsilon_start,
             episodes: 0,
+            seed,
             settings,
-        })
+        }
     }
 
     /// Fraction of random actions in the next episode.
@@ -123,7 +118,7 @@ impl Dqn {
     ///
     /// # Errors
     ///
-    /// The environment fails, the loss is not finite, or a tensor operation fails.
+    /// The environment fails, or the loss is not finite.
     pub fn run<E: AgentEnvironment>(
         &mut self,
         environment: &mut E,
@@ -142,118 +137,90 @@ impl Dqn {
                 if actions.is_empty() {
                     break;
                 }
-                let chosen = self.choose(&actions, &mut rng)?;
+                let chosen = self.choose(&actions, &mut rng);
                 let Action { state, observation } = actions.swap_remove(chosen);
                 visit(&state);
                 let reward = environment.reward(&state).map_err(DqnError::Environment)?;
                 rewards.add(reward);
                 actions = environment.actions(&state).map_err(DqnError::Environment)?;
-                let transition = Transition {
-                    observation,
-                    reward,
-                    next: actions.iter().map(|a| a.observation.clone()).collect(),
-                    bootstrap: None,
-                };
-                self.replay.push(transition, self.settings.replay_size);
+                let next = actions.iter().map(|action| &action.observation);
+                let capacity = self.settings.replay_size;
+                self.replay.push(&observation, reward, next, capacity);
                 if self.replay.len() >= self.settings.batch_size {
-                    let loss = self.update(&mut rng)?;
+                    let loss = self.update(&mut rng);
                     if !loss.is_finite() {
                         return Err(DqnError::Diverged(loss, self.optimiser.steps));
                     }
                     losses.add(f64::from(loss));
                 }
             }
-            self.end_episode()?;
+            self.end_episode();
         }
         Ok(RunSummary::new(episodes, &rewards, &losses))
     }
 
     /// Index of a random action with probability epsilon, else of the first of the best.
-    fn choose<S>(
-        &self,
-        actions: &[Action<S>],
-        rng: &mut ChaCha8Rng,
-    ) -> Result<usize, candle_core::Error> {
+    fn choose<S>(&mut self, actions: &[Action<S>], rng: &mut ChaCha8Rng) -> usize {
         if rng.random::<f64>() < self.epsilon {
-            return Ok(random_action(actions, rng));
+            return random_action(actions, rng);
         }
         let observations: Vec<&StateObservation> = actions.iter().map(|a| &a.observation).collect();
-        let values = self.online.values(&observations)?;
-        let best =
-            (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best });
-        Ok(best)
+        let rows = observations.iter().flat_map(|o| o.iter().copied());
+        self.optimiser.catch_up(&mut self.online, rows);
+        let values = self.online.values(&observations);
+        (1..values.len()).fold(0, |best, i| if values[i] > values[best] { i } else { best })
     }
 
     /// Takes one step of the optimiser on a random batch; returns the loss of the batch.
-    fn update(&mut self, rng: &mut ChaCha8Rng) -> Result<f32, candle_core::Error> {
+    fn update(&mut self, rng: &mut ChaCha8Rng) -> f32 {
         let batch = self.replay.sample(self.settings.batch_size, rng);
-        self.fill_bootstraps(&batch)?;
-        let targets: Vec<f32> = batch
-            .iter()
-            .map(|&position| {
-                let transition = self.replay.get(position);
-                let later = f64::from(transition.bootstrap.unwrap_or(0.0));
-                (transition.reward + self.settings.gamma * later) as f32
-            })
-            .collect();
-        let observations: Vec<&StateObservation> = batch
-            .iter()
-            .map(|&position| &self.replay.get(position).observation)
-            .collect();
-        let targets = Tensor::from_vec(targets, batch.len(), &Device::Cpu)?;
-        let loss = loss(&self.online.forward(&observations)?, &targets)?;
-        self.optimiser
-            .step(&self.online, &loss.backward()?, self.settings.learning_rate)?;
-        loss.to_scalar()
-    }
-
-    /// Evaluates the target network, in one pass, for those transitions of the batch whose
-    /// bootstrap value is not known.
-    fn fill_bootstraps(&mut self, batch: &[usize]) -> Result<(), candle_core::Error> {
-        let unknown = |&position: &usize| {
-            let transition = self.replay.get(position);
-            transition.bootstrap.is_none() && !transition.next.is_empty()
-        };
-        let mut missing: Vec<usize> = batch.iter().copied().filter(unknown).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        let observations: Vec<&StateObservation> = missing
-            .iter()
-            .flat_map(|&position| &self.replay.get(position).next)
-            .collect();
-        let values = self.target.values(&observations)?;
-        let mut rest = values.as_slice();
-        for position in missing {
-            let transition = self.replay.get_mut(position);
-            let (own, others) = rest.split_at(transition.next.len());
-            transition.bootstrap = own.iter().copied().reduce(f32::max);
-            rest = others;
+        self.fill_values(&batch);
+        let transitions = batch.iter().map(|&position| self.replay.get(position));
+        let (mut observations, mut targets) = (Vec::new(), Vec::new());
+        for transition in transitions {
+            let later = f64::from(self.replay.best_next(transition).unwrap_or(0.0));
+            targets.push((transition.reward + self.settings.gamma * later) as f32);
+            observations.push(self.replay.observation(transition.observation));
         }
-        Ok(())
+        let rows = observations.iter().flat_map(|o| o.iter().copied());
+        self.optimiser.catch_up(&mut self.online, rows);
+        let pass = self.online.pass(&observations);
+        let (loss, derivatives) = loss(pass.values(), &targets);
+        let gradient = self.online.gradient(&observations, &pass, derivatives);
+        self.optimiser.step(&mut self.online, &gradient);
+        loss
     }
 
-    fn end_episode(&mut self) -> Result<(), candle_core::Error> {
+    /// Evaluates the target network, in one pass, for those next states of the batch whose values
+    /// are not known.
+    fn fill_values(&mut self, batch: &[usize]) {
+        let unknown = self.replay.without_value(batch);
+        let observations = unknown
+            .iter()
+            .map(|&number| self.replay.observation(number));
+        let values = self.target.values(&observations.collect::<Vec<_>>());
+        for (number, value) in unknown.into_iter().zip(values) {
+            self.replay.set_value(number, value);
+        }
+    }
+
+    fn end_episode(&mut self) {
         self.episodes += 1;
         self.epsilon = (self.epsilon * self.settings.epsilon_decay).max(self.settings.epsilon_min);
+        self.optimiser.settle(&mut self.online);
         if self
             .episodes
             .is_multiple_of(self.settings.target_update_episodes)
         {
-            self.target = self.online.duplicate()?;
-            self.replay.forget_bootstraps();
+            self.target.clone_from(&self.online);
+            self.replay.forget_values();
         }
-        Ok(())
     }
 }
 
-/// Mean of sqrt(1 + e^2) - 1 over the errors e = values - targets, all of the same length.
-///
-/// # Errors
-///
-/// The lengths differ.
-pub fn loss(values: &Tensor, targets: &Tensor) -> Result<Tensor, candle_core::Error> {
-    let error = (values - targets)?;
-    ((error.sqr()? + 1.0)?.sqrt()? - 1.0)?.mean_all()
+/// Network before the first update.
+pub(super) fn initial_network(settings: &DqnSettings, seed: u64) -> QNetwork {
+    QNetwork::new(settings.inputs, &settings.hidden, &mut stream(seed, 0))
 }
 
 impl RunSummary {

@@ -43,9 +43,6 @@ pub enum SavedError {
         /// Widths of the requested input and hidden layers.
         asked: Vec<usize>,
     },
-    /// Error of a tensor operation.
-    #[error("the network could not be rebuilt")]
-    Network(#[from] candle_core::Error),
 }
 
 impl SavedFormat {

@@ -3,11 +3,10 @@
 
 use std::convert::Infallible;
 
-use candle_core::{Device, Tensor};
 use moldflow::learn::adam::Adam;
-use moldflow::learn::dqn::{Dqn, DqnError, DqnSettings, loss};
+use moldflow::learn::dqn::{Dqn, DqnError, DqnSettings};
 use moldflow::learn::environment::{Action, AgentEnvironment, StateObservation};
-use moldflow::learn::network::QNetwork;
+use moldflow::learn::network::{Gradient, Layer, QNetwork, loss};
 use moldflow::learn::saved::SavedError;
 use proptest::prelude::*;
 use rand::SeedableRng;
@@ -78,7 +77,7 @@ fn play(agent: &mut Dqn, episodes: usize) -> Vec<usize> {
 }
 
 fn new_agent() -> Dqn {
-    Dqn::new(settings(), 1).unwrap()
+    Dqn::new(settings(), 1)
 }
 
 #[derive(Deserialize)]
@@ -96,30 +95,33 @@ struct Golden {
 #[test]
 fn network_loss_and_optimiser_are_those_of_jax() {
     let golden: Golden = serde_json::from_str(include_str!("../goldens/learn_dqn.json")).unwrap();
-    let parameters: Vec<Tensor> = (golden.parameters.into_iter().zip(golden.shapes))
-        .map(|(values, shape)| Tensor::from_vec(values, shape, &Device::Cpu).unwrap())
+    let layers = golden.parameters.chunks_exact(2).map(|pair| Layer {
+        weight: pair[0].clone(),
+        bias: pair[1].clone(),
+    });
+    let mut network = QNetwork {
+        layers: layers.collect(),
+    };
+    let hidden: Vec<usize> = golden.shapes[1..]
+        .chunks(2)
+        .map(|shape| shape[0][0])
         .collect();
-    let network = QNetwork::from_parameters(&parameters).unwrap();
-    let mut optimiser = Adam::new(&network).unwrap();
+    let (inputs, hidden) = (golden.shapes[0][0], &hidden[..hidden.len() - 1]);
+    let mut optimiser = Adam::new(inputs, hidden, golden.learning_rate);
     let observations: Vec<&StateObservation> = golden.observations.iter().collect();
-    let targets = Tensor::new(golden.targets, &Device::Cpu).unwrap();
 
-    assert_all_close(&network.values(&observations).unwrap(), &golden.values);
+    assert_all_close(&network.values(&observations), &golden.values);
     let losses: Vec<f32> = (0..golden.losses.len())
         .map(|_| {
-            let loss = loss(&network.forward(&observations).unwrap(), &targets).unwrap();
-            let gradients = loss.backward().unwrap();
-            optimiser
-                .step(&network, &gradients, golden.learning_rate)
-                .unwrap();
-            loss.to_scalar().unwrap()
+            let pass = network.pass(&observations);
+            let (loss, derivatives) = loss(pass.values(), &golden.targets);
+            let gradient = network.gradient(&observations, &pass, derivatives);
+            optimiser.step(&mut network, &gradient);
+            loss
         })
         .collect();
     assert_all_close(&losses, &golden.losses);
-    assert_all_close(
-        &network.values(&observations).unwrap(),
-        &golden.values_after,
-    );
+    assert_all_close(&network.values(&observations), &golden.values_after);
 }
 
 #[track_caller]
@@ -131,11 +133,51 @@ fn assert_all_close(ours: &[f32], theirs: &[f32]) {
 }
 
 #[test]
+fn rows_that_wait_move_as_if_they_had_taken_each_step() {
+    const STEPS: u32 = 400;
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let mut waiting = QNetwork::new(4, &[32], &mut rng);
+    let mut stepping = waiting.clone();
+    let (mut late, mut prompt) = (Adam::new(4, &[32], 1e-3), Adam::new(4, &[32], 1e-3));
+    // Row k has a gradient in each step that 3^k divides.
+    for step in 0..STEPS {
+        let rows: Vec<u32> = (0..4).filter(|k| step % 3_u32.pow(*k) == 0).collect();
+        let slopes =
+            |row: u32| (0..32).map(move |i| ((step + 7 * row + 3 * i) as f32).sin() * 1e-3);
+        let gradient = |rows: Vec<u32>, has_one: &dyn Fn(u32) -> bool| Gradient {
+            layers: vec![
+                Layer {
+                    weight: (rows.iter())
+                        .flat_map(|row| slopes(*row).map(|g| if has_one(*row) { g } else { 0.0 }))
+                        .collect(),
+                    bias: vec![0.0; 32],
+                },
+                Layer::zeros(32, 1),
+            ],
+            rows,
+        };
+        late.catch_up(&mut waiting, rows.clone());
+        late.step(&mut waiting, &gradient(rows.clone(), &|_| true));
+        prompt.step(
+            &mut stepping,
+            &gradient((0..4).collect(), &|row| rows.contains(&row)),
+        );
+    }
+    late.settle(&mut waiting);
+    let pairs = waiting.layers[0]
+        .weight
+        .iter()
+        .zip(&stepping.layers[0].weight);
+    for (waited, stepped) in pairs {
+        assert!((waited - stepped).abs() < 2e-6, "{waited} is not {stepped}");
+    }
+}
+
+#[test]
 fn new_weights_lie_within_the_bounds_of_pytorch_and_come_from_the_seed() {
     let weights = |seed| -> Vec<f32> {
-        let network = QNetwork::new(100, &[50], &mut ChaCha8Rng::seed_from_u64(seed)).unwrap();
-        let first = network.parameters().next().unwrap().flatten_all().unwrap();
-        first.to_vec1().unwrap()
+        let network = QNetwork::new(100, &[50], &mut ChaCha8Rng::seed_from_u64(seed));
+        network.layers[0].weight.clone()
     };
     let drawn = weights(5);
     let largest = drawn
@@ -198,11 +240,12 @@ fn epsilon_decays_with_the_episodes_to_its_least_and_can_be_raised() {
 #[test]
 fn nothing_is_learnt_before_the_memory_holds_a_batch() {
     let mut agent = new_agent();
-    let fresh = Dqn::new(settings(), 1).unwrap().to_bytes().unwrap();
+    let fresh = Dqn::new(settings(), 1).to_bytes().unwrap();
     let summary = agent.run(&mut corridor(), 1, 7, 7, |_| ()).unwrap();
     assert_eq!(summary.mean_loss, None);
-    // Weights and moments are the end of the file.
-    let weights = 4 * 4 * (9 * 16 + 16 + 16 * 8 + 8 + 8 + 1);
+    // Weights and moments are the end of the file, without the rows of the first weight, which have
+    // not moved, and the target network.
+    let weights = 3 * 4 * (16 + 16 * 8 + 8 + 8 + 1);
     let agent = agent.to_bytes().unwrap();
     assert!(agent[agent.len() - weights..] == fresh[fresh.len() - weights..]);
 }
@@ -254,7 +297,7 @@ fn a_step_limit_is_no_end_but_a_dead_end_is() {
             target_update_episodes: 1,
             ..settings()
         };
-        let mut agent = Dqn::new(settings, 3).unwrap();
+        let mut agent = Dqn::new(settings, 3);
         agent.run(&mut Loop { way_on }, 300, 1, 7, |_| ()).unwrap();
         agent
             .run(&mut Loop { way_on }, 1, 1, 7, |_| ())

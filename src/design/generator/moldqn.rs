@@ -10,7 +10,6 @@ use super::{Generator, GeneratorSettings, SearchContext};
 use crate::design::error::DesignError;
 use crate::design::ranges::RangeFault;
 use crate::learn::dqn::{Dqn, DqnSettings};
-use crate::learn::saved::SavedError;
 use crate::task::Metrics;
 
 /// Settings of `moldqn`; the defaults are those of the paper.
@@ -109,7 +108,7 @@ impl GeneratorSettings for Moldqn {
         Ok(Box::new(MoldqnGenerator {
             agent: match saved {
                 Some(bytes) => Dqn::from_bytes(bytes, self.agent())?,
-                None => Dqn::new(self.agent(), seed).map_err(SavedError::from)?,
+                None => Dqn::new(self.agent(), seed),
             },
             settings: self.clone(),
         }))
