@@ -1,4 +1,7 @@
-//! Time of a `gfn2//mmff94` evaluation, relative to the two library calls in it.
+//! Time of a `gfn2//mmff94` evaluation, relative to the two library calls in it, and of a step of
+//! the agent, relative to the same algorithm in Python.
+
+mod agent;
 
 #[path = "../tests/support/gfn2.rs"]
 mod gfn2;
@@ -12,6 +15,19 @@ use moldflow::chem::{self, Embedding, Molecule};
 use support::report;
 
 fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|a| !a.starts_with("--"))
+        .collect();
+    let wanted = |name: &str| words.is_empty() || words.iter().any(|w| name.contains(w));
+    let benches: [(&str, fn()); 2] = [("evaluation", evaluation), ("agent", agent::rates)];
+    for (name, bench) in benches.iter().filter(|(name, _)| wanted(name)) {
+        println!("{name}");
+        bench();
+    }
+}
+
+fn evaluation() {
     let qm9 = chem::qm9::Qm9::open();
     let molecules: Vec<String> = qm9
         .molecules()
@@ -54,7 +70,6 @@ fn main() {
                 < 1e-6
         );
     }
-    println!("chemistry");
     let ratio = whole.as_secs_f64() / calls.as_secs_f64();
     report(
         &format!(

@@ -10,7 +10,7 @@ use moldflow::store::Store;
 use super::report;
 
 /// Variable with the path of an interpreter that has RDKit; `python3` if it is not set.
-const INTERPRETER: &str = "MOLDFLOW_BENCH_PYTHON";
+pub const INTERPRETER: &str = "MOLDFLOW_BENCH_PYTHON";
 
 const CAMPAIGN: &str = "\
 name: bench
@@ -78,7 +78,8 @@ pub fn rates() {
     );
 }
 
-fn interpreter() -> PathBuf {
+/// The interpreter.
+pub fn interpreter() -> PathBuf {
     std::env::var_os(INTERPRETER).map_or_else(|| "python3".into(), PathBuf::from)
 }
 

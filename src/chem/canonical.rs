@@ -20,20 +20,26 @@ struct WrittenAtom {
     bracket: Option<(i8, u8)>,
 }
 
-/// Elements of the organic subset with their valences.
-const ORGANIC: [(&str, &[u8]); 10] = [
+/// Elements of the organic subset with their atomic numbers and valences.
+const ORGANIC: [(&str, u8, &[u8]); 10] = [
     // Two letters first.
-    ("Cl", &[1]),
-    ("Br", &[1]),
-    ("B", &[3]),
-    ("C", &[4]),
-    ("N", &[3]),
-    ("O", &[2]),
-    ("F", &[1]),
-    ("P", &[3, 5]),
-    ("S", &[2, 4, 6]),
-    ("I", &[1]),
+    ("Cl", 17, &[1]),
+    ("Br", 35, &[1]),
+    ("B", 5, &[3]),
+    ("C", 6, &[4]),
+    ("N", 7, &[3]),
+    ("O", 8, &[2]),
+    ("F", 9, &[1]),
+    ("P", 15, &[3, 5]),
+    ("S", 16, &[2, 4, 6]),
+    ("I", 53, &[1]),
 ];
+
+/// Atomic number and valences of an uncharged atom, ascending; none outside the organic subset.
+pub(super) fn valences(symbol: &str) -> Option<(u8, &'static [u8])> {
+    let element = ORGANIC.iter().find(|(known, ..)| *known == symbol)?;
+    Some((element.1, element.2))
+}
 
 /// Valences of charged atoms, hydrogens included, that have no unpaired electrons.
 const CHARGED: [(&str, i8, u8); 8] = [
@@ -199,7 +205,7 @@ fn hydrogens(atom: &WrittenAtom, neighbours: &[(BondKind, usize)]) -> Option<u8>
     }
     match atom.bracket {
         None => {
-            let (_, valences) = ORGANIC.iter().find(|(symbol, _)| *symbol == atom.symbol)?;
+            let (_, valences) = valences(atom.symbol)?;
             let valence = valences.iter().find(|valence| **valence >= sum)?;
             Some(valence - sum)
         }
@@ -228,7 +234,7 @@ fn organic(text: &[u8]) -> Option<(WrittenAtom, usize)> {
     if let Some(symbol) = aromatic {
         return Some((atom(symbol, true), 1));
     }
-    let mut known = ORGANIC.iter().map(|(symbol, _)| *symbol);
+    let mut known = ORGANIC.iter().map(|(symbol, ..)| *symbol);
     let symbol = known.find(|symbol| text.starts_with(symbol.as_bytes()))?;
     Some((atom(symbol, false), symbol.len()))
 }

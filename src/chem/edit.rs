@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 
 use super::Molecule;
 use super::graph::{Graph, GraphAtom};
+use super::neighbour::{Neighbour, distinct};
 use super::rings::ring_sizes;
 
 /// Limits of the search space that edits respect.
@@ -73,19 +74,29 @@ pub fn successors(state: Option<&Molecule>, rules: &EditRules) -> Vec<Molecule> 
 
 /// Canonical SMILES of the [`successors`] of `state`: cheaper where most of them are known.
 pub fn successor_names(state: Option<&Molecule>, rules: &EditRules) -> BTreeSet<String> {
-    let Some(molecule) = state else {
-        return canonical_names(single_atoms(rules));
+    let all = neighbours(state, rules).into_iter();
+    all.map(|neighbour| neighbour.smiles()).collect()
+}
+
+/// The [`successors`] of `state`, in an order that depends only on its canonical SMILES. Most are
+/// told apart on their graphs: they have no SMILES before it is asked for.
+pub fn neighbours(state: Option<&Molecule>, rules: &EditRules) -> Vec<Neighbour> {
+    let graphs = match state.map(Graph::from_molecule) {
+        None => single_atoms(rules),
+        Some(Ok(graph)) => edits(&graph, rules),
+        Some(Err(_)) => return Vec::new(),
     };
-    let Ok(graph) = Graph::from_molecule(molecule) else {
-        return BTreeSet::new();
-    };
-    let mut edits = additions(&graph, rules);
-    edits.extend(raised_and_joined(&graph, rules));
-    edits.extend(lowered_and_cut(&graph));
+    distinct(graphs)
+}
+
+fn edits(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
+    let mut edits = additions(graph, rules);
+    edits.extend(raised_and_joined(graph, rules));
+    edits.extend(lowered_and_cut(graph));
     if rules.replace_elements {
-        edits.extend(replacements(&graph, rules));
+        edits.extend(replacements(graph, rules));
     }
-    canonical_names(edits)
+    edits
 }
 
 fn single_atoms(rules: &EditRules) -> Vec<Graph> {
@@ -178,11 +189,6 @@ fn replacements(graph: &Graph, rules: &EditRules) -> Vec<Graph> {
 /// again: fingerprints of two spellings of one molecule may differ, and the agent's observation of a
 /// molecule must not depend on the spelling.
 pub(super) fn canonical_names(graphs: Vec<Graph>) -> BTreeSet<String> {
-    let parsed = graphs
-        .iter()
-        .filter_map(|graph| Molecule::parse(&graph.smiles()?).ok());
-    parsed
-        .filter(|molecule| molecule.radical_electrons() == 0)
-        .map(|molecule| molecule.canonical_smiles())
-        .collect()
+    let all = distinct(graphs).into_iter();
+    all.map(|neighbour| neighbour.smiles()).collect()
 }

@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::fmt::Write;
 
-use super::{ChemError, Molecule, Stereo};
+use super::{BondKind, ChemError, Molecule, Stereo, canonical};
 
 /// Heavy atoms with localised bonds, without stereo.
 #[derive(Clone, Debug)]
@@ -63,6 +63,9 @@ impl Graph {
     /// Kekulises a molecule. The choice among its Kekulé structures depends only on its canonical
     /// SMILES.
     pub(super) fn from_molecule(molecule: &Molecule) -> Result<Self, ChemError> {
+        if let Some(graph) = Self::from_canonical(&molecule.canonical_smiles()) {
+            return Ok(graph);
+        }
         let flat = molecule.reduced(Stereo::Ignore)?;
         let refused = |reason: String| ChemError::Unreadable {
             smiles: flat.canonical_smiles(),
@@ -98,6 +101,34 @@ impl Graph {
             atoms: atoms.collect::<Result<_, _>>()?,
             bonds: bonds.collect(),
         })
+    }
+
+    /// Reads canonical SMILES; None if it has brackets or aromatic bonds, which the toolkit reads.
+    fn from_canonical(smiles: &str) -> Option<Self> {
+        if smiles.contains('[') {
+            return None;
+        }
+        let read = canonical::read(smiles)?.heavy_atoms;
+        let (mut atoms, mut bonds) = (Vec::new(), Vec::new());
+        for (from, atom) in read.into_iter().enumerate() {
+            for (kind, to) in atom.neighbours {
+                let order = match kind {
+                    BondKind::Single => 1,
+                    BondKind::Double => 2,
+                    BondKind::Triple => 3,
+                    BondKind::Aromatic => return None,
+                };
+                if from < to {
+                    bonds.push(Bond {
+                        ends: [from, to],
+                        order,
+                        aromatic: false,
+                    });
+                }
+            }
+            atoms.push(GraphAtom::free(&atom.symbol, atom.hydrogens as u8));
+        }
+        Some(Self { atoms, bonds })
     }
 
     /// Copy with an atom bonded to `to`.

@@ -6,5 +6,6 @@ mod edit;
 mod geometry;
 mod identity;
 mod molecule;
+mod neighbours;
 mod rings;
 mod smarts;

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::SearchContext;
 use super::edits::TYPICAL_NEIGHBOURS;
-use crate::chem::Molecule;
-use crate::chem::edit::{EditRules, successor_names};
+use crate::chem::edit::{EditRules, neighbours};
+use crate::chem::{Molecule, Neighbour};
 use crate::design::error::DesignError;
 use crate::design::surrogate::TrainedModel;
 use crate::learn::environment::{Action, AgentEnvironment, StateObservation};
@@ -19,13 +19,20 @@ use crate::learn::environment::{Action, AgentEnvironment, StateObservation};
 /// Molecules that can be reached from the start molecules, or from nothing.
 pub struct MoleculeEnvironment {
     model: TrainedModel,
+    rules: EditRules,
+    fingerprint: Option<Fingerprint>,
     starts: Vec<State>,
     episodes: usize,
-    cache: MoleculeCache,
+    /// Molecules one edit away from those that the agent visited, by canonical SMILES of those.
+    neighbours: BTreeMap<String, Vec<State>>,
+    /// Number of molecules in `neighbours`.
+    cached: usize,
+    /// Canonical SMILES of all neighbours that may be proposed, where they are.
+    enumerated: Option<BTreeSet<String>>,
 }
 
 /// A molecule, or None for nothing, to which the first action adds an atom.
-pub type State = Option<Rc<CachedMolecule>>;
+pub type State = Option<Rc<Reached>>;
 
 /// Morgan fingerprint by which the agent observes a molecule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,25 +75,20 @@ impl WalkProposals {
     }
 }
 
-/// A molecule with its observation and prediction.
-pub struct CachedMolecule {
-    smiles: String,
-    molecule: Molecule,
-    /// True if it may be proposed.
-    is_permitted: bool,
+/// A molecule of a walk.
+pub struct Reached {
+    neighbour: Option<Neighbour>,
     observation: StateObservation,
+    /// The whole molecule: of one among many choices not before it is visited.
+    visited: OnceCell<Visited>,
     /// Standardised gain of the predicted costs, computed when it is first needed.
     gain: OnceCell<f64>,
 }
 
-/// Molecules of this call by canonical SMILES, and the neighbours of those that the agent visited.
-struct MoleculeCache {
-    rules: EditRules,
-    fingerprint: Option<Fingerprint>,
-    molecules: BTreeMap<String, Rc<CachedMolecule>>,
-    neighbours: BTreeMap<String, Vec<Rc<CachedMolecule>>>,
-    /// Canonical SMILES of all neighbours that may be proposed, where they are.
-    enumerated: Option<BTreeSet<String>>,
+/// A molecule that was visited.
+struct Visited {
+    smiles: String,
+    molecule: Molecule,
 }
 
 /// Number of molecules, about half a gigabyte, beyond which the cache is emptied.
@@ -112,38 +114,31 @@ impl MoleculeEnvironment {
             starts.extend(best.map(|known| known.molecule));
         }
         starts.retain(|start| search.rules.permits(start));
-        let mut cache = MoleculeCache {
-            rules: search.rules,
-            fingerprint,
-            molecules: BTreeMap::new(),
-            neighbours: BTreeMap::new(),
-            enumerated: (proposals == WalkProposals::Enumerated).then(BTreeSet::new),
-        };
-        let starts = starts.into_iter().filter_map(|start| {
-            let smiles = start.canonical_smiles();
-            cache.molecule(smiles, || Some(start)).map(Some)
-        });
         Self {
             model: search.model,
-            starts: starts.collect(),
+            rules: search.rules,
+            fingerprint,
+            starts: starts.iter().map(Reached::start).map(Some).collect(),
             episodes: 0,
-            cache,
+            neighbours: BTreeMap::new(),
+            cached: 0,
+            enumerated: (proposals == WalkProposals::Enumerated).then(BTreeSet::new),
         }
     }
 
     /// Calls `visit` with the enumerated molecules, where they are proposed, in the order of SMILES.
     pub fn propose_enumerated(&self, visit: &mut dyn FnMut(&str)) {
-        let enumerated = self.cache.enumerated.iter().flatten();
+        let enumerated = self.enumerated.iter().flatten();
         enumerated.for_each(|smiles| visit(smiles));
     }
 }
 
-/// Calls `visit` with the SMILES of a state that may be proposed.
-pub fn propose_state(state: &State, visit: &mut dyn FnMut(&str)) {
-    if let Some(cached) = state
-        && cached.is_permitted
+/// Calls `visit` with the SMILES of a state that the rules permit.
+pub fn propose_state(state: &State, rules: &EditRules, visit: &mut dyn FnMut(&str)) {
+    if let Some(visited) = state.as_deref().map(Reached::visited)
+        && rules.permits(&visited.molecule)
     {
-        visit(&cached.smiles);
+        visit(&visited.smiles);
     }
 }
 
@@ -161,73 +156,98 @@ impl AgentEnvironment for MoleculeEnvironment {
     }
 
     fn actions(&mut self, state: &State) -> Result<Vec<Action<State>>, DesignError> {
-        let action = |molecule: &Rc<CachedMolecule>| Action {
-            observation: molecule.observation.clone(),
-            state: Some(Rc::clone(molecule)),
+        let action = |state: &State| Action {
+            observation: state
+                .as_ref()
+                .map_or_else(Vec::new, |s| s.observation.clone()),
+            state: state.clone(),
         };
-        Ok(self.cache.neighbours(state).iter().map(action).collect())
+        Ok(self.neighbours(state).iter().map(action).collect())
     }
 
     /// Distance of the predicted cost below the mean of the observations, in their standard
     /// deviations, of several objectives the mean: rewards have the same scale for every property.
     fn reward(&mut self, state: &State) -> Result<f64, DesignError> {
-        let Some(cached) = state else {
+        let Some(reached) = state else {
             return Ok(0.0);
         };
-        let gain = match cached.gain.get() {
+        let gain = match reached.gain.get() {
             Some(gain) => *gain,
             None => {
-                let costs = self.model.predict(&[&cached.molecule])?;
+                let costs = self.model.predict(&[&reached.visited().molecule])?;
                 self.model.standardised_gain(&costs[0])
             }
         };
-        Ok(*cached.gain.get_or_init(|| gain))
+        Ok(*reached.gain.get_or_init(|| gain))
     }
 }
 
-impl MoleculeCache {
-    /// The molecule of that canonical SMILES, made if it is new; None if that fails.
-    fn molecule(
-        &mut self,
-        smiles: String,
-        make: impl FnOnce() -> Option<Molecule>,
-    ) -> Option<Rc<CachedMolecule>> {
-        if let Some(known) = self.molecules.get(&smiles) {
-            return Some(Rc::clone(known));
-        }
-        let molecule = make()?;
-        let observe = |Fingerprint { radius, bits }| molecule.morgan_bits(radius, bits);
-        let cached = Rc::new(CachedMolecule {
-            smiles: smiles.clone(),
-            is_permitted: self.rules.permits(&molecule),
-            observation: self.fingerprint.map_or_else(Vec::new, observe),
-            molecule,
-            gain: OnceCell::new(),
-        });
-        self.molecules.insert(smiles, Rc::clone(&cached));
-        Some(cached)
-    }
-
-    /// The molecules one edit away from `state`, sorted by SMILES.
-    fn neighbours(&mut self, state: &State) -> &[Rc<CachedMolecule>] {
+impl MoleculeEnvironment {
+    /// The molecules one edit away from `state`, in an order that depends only on that.
+    fn neighbours(&mut self, state: &State) -> &[State] {
+        let visited = state.as_deref().map(Reached::visited);
         // The empty SMILES stands for nothing.
-        let smiles = state.as_ref().map_or("", |cached| &cached.smiles);
+        let smiles = visited.map_or("", |visited| &visited.smiles);
         if !self.neighbours.contains_key(smiles) {
-            if self.molecules.len() > MOST_CACHED {
-                self.molecules.clear();
+            if self.cached > MOST_CACHED {
                 self.neighbours.clear();
+                self.cached = 0;
             }
-            let molecule = state.as_ref().map(|cached| &cached.molecule);
-            let names = successor_names(molecule, &self.rules).into_iter();
-            let neighbours: Vec<Rc<CachedMolecule>> = names
-                .filter_map(|name| self.molecule(name.clone(), || Molecule::parse(&name).ok()))
-                .collect();
+            let molecule = visited.map(|visited| &visited.molecule);
+            let reached = neighbours(molecule, &self.rules).into_iter();
+            let reached = reached.map(|neighbour| Some(Rc::new(self.reached(neighbour))));
+            let reached: Vec<State> = reached.collect();
             if let Some(enumerated) = &mut self.enumerated {
-                let permitted = neighbours.iter().filter(|neighbour| neighbour.is_permitted);
-                enumerated.extend(permitted.map(|neighbour| neighbour.smiles.clone()));
+                for state in &reached {
+                    let mut add = |smiles: &str| {
+                        enumerated.insert(smiles.to_owned());
+                    };
+                    propose_state(state, &self.rules, &mut add);
+                }
             }
-            self.neighbours.insert(smiles.to_owned(), neighbours);
+            self.cached += reached.len();
+            self.neighbours.insert(smiles.to_owned(), reached);
         }
         &self.neighbours[smiles]
+    }
+
+    fn reached(&self, neighbour: Neighbour) -> Reached {
+        let observe = |Fingerprint { radius, bits }| neighbour.morgan_bits(radius, bits);
+        Reached {
+            observation: self.fingerprint.map_or_else(Vec::new, observe),
+            neighbour: Some(neighbour),
+            visited: OnceCell::new(),
+            gain: OnceCell::new(),
+        }
+    }
+}
+
+impl Reached {
+    /// A molecule at which an episode begins; the agent does not observe it.
+    fn start(molecule: &Molecule) -> Rc<Self> {
+        let visited = Visited::new(molecule.canonical_smiles());
+        Rc::new(Self {
+            neighbour: None,
+            observation: Vec::new(),
+            visited: OnceCell::from(visited),
+            gain: OnceCell::new(),
+        })
+    }
+
+    fn visited(&self) -> &Visited {
+        self.visited.get_or_init(|| {
+            let neighbour = self.neighbour.as_ref();
+            Visited::new(neighbour.map(Neighbour::smiles).unwrap_or_default())
+        })
+    }
+}
+
+impl Visited {
+    fn new(smiles: String) -> Self {
+        Self {
+            molecule: Molecule::from_canonical(&smiles)
+                .expect("canonical SMILES is that of a molecule"),
+            smiles,
+        }
     }
 }

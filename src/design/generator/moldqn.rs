@@ -156,11 +156,12 @@ impl Generator for MoldqnGenerator {
         let (episodes, steps, seed) = (settings.episodes, settings.steps, search.seed);
         search.rules.replace_elements = settings.replace_elements;
         let (start, proposals) = (settings.start, settings.proposals);
+        let rules = search.rules.clone();
         let mut environment = MoleculeEnvironment::new(search, Some(fingerprint), start, proposals);
         let summary = self
             .agent
             .run(&mut environment, episodes, steps, seed, |state| {
-                propose_state(state, visit);
+                propose_state(state, &rules, visit);
             })?;
         environment.propose_enumerated(visit);
         let metrics = [

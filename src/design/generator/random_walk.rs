@@ -82,11 +82,12 @@ impl Generator for RandomGenerator {
         } = self.settings;
         let seed = search.seed;
         search.rules.replace_elements = replace_elements;
+        let rules = search.rules.clone();
         let mut environment = MoleculeEnvironment::new(search, None, start, proposals);
         let summary = self
             .walk
             .run(&mut environment, episodes, steps, seed, |state| {
-                propose_state(state, visit);
+                propose_state(state, &rules, visit);
             })?;
         environment.propose_enumerated(visit);
         Ok(Metrics::from([
