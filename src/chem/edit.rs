@@ -5,10 +5,9 @@
 
 use std::collections::BTreeSet;
 
-use super::Molecule;
 use super::graph::{Graph, GraphAtom};
 use super::neighbour::{Neighbour, distinct};
-use super::rings::ring_sizes;
+use super::{Molecule, StructureRules};
 
 /// Limits of the search space that edits respect.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,13 +28,14 @@ impl EditRules {
     /// smallest set are allowed. An edit may lead to others, because it looks at the ring that it
     /// closes alone: to remove the bond that two rings share makes a larger ring.
     pub fn permits(&self, molecule: &Molecule) -> bool {
-        let atoms = molecule.heavy_atoms();
-        let is_allowed = |symbol: &String| self.elements.contains(symbol);
-        atoms.len() <= self.max_heavy_atoms
-            && atoms.iter().all(|atom| is_allowed(&atom.symbol))
-            && ring_sizes(molecule)
-                .iter()
-                .all(|size| self.allowed_ring_sizes.contains(size))
+        let rules = StructureRules {
+            elements: self.elements.clone(),
+            max_heavy_atoms: self.max_heavy_atoms,
+            ring_sizes: self.allowed_ring_sizes.clone(),
+            radicals: true,
+            ..StructureRules::default()
+        };
+        rules.violation(molecule).is_none()
     }
 }
 

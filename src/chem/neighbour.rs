@@ -88,3 +88,34 @@ fn name(graph: &Graph) -> Option<String> {
     let molecule = Molecule::parse(&graph.smiles()?).ok()?;
     (molecule.radical_electrons() == 0).then(|| molecule.canonical_smiles())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chem::edit::{EditRules, neighbours};
+
+    #[test]
+    fn the_toolkit_names_what_is_charged_or_might_be_aromatic_and_nothing_else() {
+        let rules = EditRules {
+            elements: ["C", "N", "O", "F"].map(String::from).to_vec(),
+            max_heavy_atoms: 9,
+            allowed_ring_sizes: vec![3, 4, 5, 6],
+            replace_elements: false,
+        };
+        let named = |smiles: &str| {
+            let around = neighbours(Some(&Molecule::parse(smiles).unwrap()), &rules);
+            let named = around
+                .iter()
+                .filter(|one| matches!(one.form, Form::Name(_)));
+            (named.count(), around.len())
+        };
+        for plain in ["CCO", "C1CC1", "CC(=O)NC", "C1CC2CC1C2", "C=CC1CC1C#N"] {
+            let (by_name, all) = named(plain);
+            assert!(by_name * 10 <= all, "{plain}: {by_name} of {all}");
+        }
+        for other in ["c1ccccc1", "C[N+](=O)[O-]", "c1cc[nH]c1"] {
+            let (by_name, all) = named(other);
+            assert_eq!(by_name, all, "{other}");
+        }
+    }
+}

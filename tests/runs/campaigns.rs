@@ -231,6 +231,35 @@ fn a_search_learns_by_a_model_in_python() {
     assert!(values.len() >= 8, "{rows:?}");
 }
 
+/// With RDKit 2026.9.1, of `tests/requirements.txt`.
+#[test]
+fn the_agent_of_the_paper_is_rewarded_by_the_property_itself() {
+    for property in ["qed", "logp"] {
+        let campaign = Campaign::shipped("moldqn-paper.yml");
+        let property = format!("property={property}");
+        let small = [
+            &property,
+            "search_size=6",
+            "episodes=1",
+            "methods.propose.settings.steps=12",
+            "methods.propose.settings.batch_size=4",
+            "methods.propose.settings.hidden=[16]",
+        ];
+        let arguments: Vec<&str> = small.iter().flat_map(|set| ["--set", set]).collect();
+        let rows = rows(&campaign.completed("run", &arguments));
+        let proposed = rows.iter().filter(|row| row["batch"] != "0");
+        let mut differences = proposed.filter_map(|row| {
+            let number = |name: &str| row[name].parse::<f64>().ok();
+            Some(number("prediction_mean")? - number("score")?)
+        });
+        assert!(differences.clone().count() >= 6, "{rows:?}");
+        assert!(
+            differences.all(|difference| difference.abs() < 1e-9),
+            "{rows:?}"
+        );
+    }
+}
+
 #[test]
 fn each_of_several_generators_has_a_share() {
     let campaign = Campaign::shipped("several-generators.yml");
