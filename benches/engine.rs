@@ -370,6 +370,19 @@ fn resume() {
         }
         store.close().await.expect("closed");
     });
+    let seconds = wait(async {
+        let begin = Instant::now();
+        let mut store = Store::open(dir.path()).await.expect("a database");
+        println!(
+            "  {:.3} s for the checks of its database",
+            begin.elapsed().as_secs_f64()
+        );
+        let begin = Instant::now();
+        store.replay(|_, _| ()).await.expect("a journal");
+        store.close().await.expect("closed");
+        begin.elapsed().as_secs_f64()
+    });
+    println!("  {seconds:.3} s for reading its journal");
     let context = context(dir.path());
     let before = memory_mib();
     let (seconds, driver) = wait(async {

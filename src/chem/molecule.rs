@@ -191,12 +191,11 @@ impl Molecule {
     /// Morgan fingerprint of counts without folding (Rogers and Hahn, J. Chem. Inf. Model. 50, 742,
     /// 2010), equal to RDKit's.
     pub fn morgan_counts(&self, radius: u32) -> Vec<(u64, u32)> {
-        if let Some(environments) = environments(self, radius) {
-            let mut counts = BTreeMap::new();
-            for environment in environments {
-                *counts.entry(u64::from(environment)).or_insert(0) += 1;
-            }
-            return counts.into_iter().collect();
+        if let Some(mut environments) = environments(self, radius) {
+            environments.sort_unstable();
+            let equal = environments.chunk_by(|a, b| a == b);
+            let count = |equal: &[u32]| (u64::from(equal[0]), equal.len() as u32);
+            return equal.map(count).collect();
         }
         let mut params = MorganFingerprintParams::default();
         params.generator.radius = radius;

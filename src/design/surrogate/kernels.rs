@@ -1,29 +1,25 @@
-//! Kernels between molecules: Tanimoto on counts of atom environments, linear on counts of groups,
-//! linear on descriptors.
+//! Kernels between molecules: Tanimoto on counts of atom environments, linear and squared exponential
+//! on descriptors.
 
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
 use super::descriptors::{DESCRIPTORS, descriptors};
-use super::groups::groups;
 use crate::chem::Molecule;
-use crate::learn::counts::{CountIndex, Counts, counts};
+use crate::learn::counts::{CountIndex, Counts};
 use crate::learn::gaussian_process::CrossKernels;
 
 /// Features of a molecule that the kernels are functions of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MoleculeFeatures {
     environments: Counts<u64>,
-    groups: Counts<String>,
-    /// Number that counts of groups are divided by: of heavy atoms where values do not grow with the
-    /// size of a molecule, else [`SIZE`].
-    size: f64,
-    /// Divided by `size`.
+    /// Divided by the number of heavy atoms where values do not grow with the size of a molecule, else
+    /// by [`SIZE`].
     descriptors: [f64; DESCRIPTORS],
 }
 
-/// Scale of the counts of extensive values: such that the features of molecules of this size are
-/// about the same for both kinds of values.
+/// Scale of the descriptors of extensive values: such that those of molecules of this size are the
+/// same for both kinds of values.
 const SIZE: f64 = 9.0;
 /// Number of kernels.
 pub const KERNELS: usize = 3;
@@ -38,8 +34,6 @@ impl MoleculeFeatures {
         };
         Self {
             environments: molecule.morgan_counts(radius),
-            groups: counts(groups(molecule)),
-            size,
             descriptors: descriptors(molecule).map(|descriptor| descriptor / size),
         }
     }
@@ -48,8 +42,7 @@ impl MoleculeFeatures {
 /// Molecules to which kernels are computed.
 pub struct KernelIndex {
     environments: CountIndex<u64>,
-    groups: CountIndex<String>,
-    sizes: Vec<f64>,
+    /// From the centre.
     descriptors: Vec<[f64; DESCRIPTORS]>,
     /// Descriptors that are subtracted.
     centre: [f64; DESCRIPTORS],
@@ -71,8 +64,6 @@ impl KernelIndex {
         let molecules = || molecules.iter();
         Self {
             environments: CountIndex::new(molecules().map(|molecule| &molecule.environments)),
-            groups: CountIndex::new(molecules().map(|molecule| &molecule.groups)),
-            sizes: molecules().map(|molecule| molecule.size).collect(),
             descriptors: (molecules().map(|molecule| subtract(&molecule.descriptors, &centre)))
                 .collect(),
             centre,
@@ -86,7 +77,7 @@ impl KernelIndex {
 
     /// Kernels of the indexed molecules with others, and of these with themselves.
     pub fn cross(&self, molecules: &[&MoleculeFeatures]) -> CrossKernels {
-        let mut cross = vec![Mat::zeros(self.sizes.len(), molecules.len()); KERNELS];
+        let mut cross = vec![Mat::zeros(self.descriptors.len(), molecules.len()); KERNELS];
         let mut own = vec![Vec::new(); KERNELS];
         for (column, molecule) in molecules.iter().enumerate() {
             for (kernel, values) in self.kernels(molecule).into_iter().enumerate() {
@@ -95,11 +86,10 @@ impl KernelIndex {
                     .zip(values)
                     .for_each(|(entry, value)| *entry = value);
             }
-            let groups = molecule.groups.iter().map(|(_, count)| f64::from(*count));
             let centred = subtract(&molecule.descriptors, &self.centre);
             own[0].push(1.0);
-            own[1].push(groups.map(|count| count * count).sum::<f64>() / molecule.size.powi(2));
-            own[2].push(dot(&centred, &centred));
+            own[1].push(dot(&centred, &centred));
+            own[2].push(1.0);
         }
         CrossKernels { cross, own }
     }
@@ -111,15 +101,23 @@ impl KernelIndex {
 
     /// Each kernel of a molecule with all indexed molecules.
     fn kernels(&self, molecule: &MoleculeFeatures) -> [Vec<f64>; KERNELS] {
-        let scaled = |(dot, size): (f64, &f64)| dot / (size * molecule.size);
-        let groups = self.groups.dot(&molecule.groups).into_iter();
         let centred = subtract(&molecule.descriptors, &self.centre);
+        let others = || self.descriptors.iter();
         [
             self.environments.min_max(&molecule.environments),
-            groups.zip(&self.sizes).map(scaled).collect(),
-            (self.descriptors.iter().map(|other| dot(&centred, other))).collect(),
+            others().map(|other| dot(&centred, other)).collect(),
+            others()
+                .map(|other| squared_exponential(&centred, other))
+                .collect(),
         ]
     }
+}
+
+/// exp(-d^2/2), with d the distance of two points (Rasmussen and Williams, Gaussian Processes for
+/// Machine Learning, 2006, eq. 4.9, length scale 1).
+fn squared_exponential(a: &[f64; DESCRIPTORS], b: &[f64; DESCRIPTORS]) -> f64 {
+    let between = subtract(a, b);
+    (-0.5 * dot(&between, &between)).exp()
 }
 
 fn subtract(a: &[f64; DESCRIPTORS], b: &[f64; DESCRIPTORS]) -> [f64; DESCRIPTORS] {
