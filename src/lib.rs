@@ -36,3 +36,8 @@ pub mod compare;
 mod app;
 
 pub mod cli;
+
+/// Engine, groups and edits make many small allocations: with it they take half the time of the C
+/// library's.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -5,6 +5,7 @@ mod bonds;
 mod canonical;
 pub mod crossover;
 pub mod edit;
+mod environments;
 mod error;
 mod geometry;
 mod graph;

@@ -1,6 +1,6 @@
 //! A molecule: one connected, sanitised graph, read from SMILES.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::OnceLock;
 
@@ -8,6 +8,7 @@ use cosmolkit::{
     BondOrder, MorganFingerprintParams, SmilesError, SmilesParseParams, SmilesWriteParams,
 };
 
+use super::environments::environments;
 use super::{ChemError, canonical};
 
 /// One connected molecule with its valences and aromaticity perceived.
@@ -23,6 +24,7 @@ pub struct Molecule {
     /// Formal charges of the atoms that have one.
     charges: Vec<i8>,
     radical_electrons: usize,
+    has_isotopes: bool,
     canonical: OnceLock<String>,
 }
 
@@ -33,6 +35,8 @@ pub struct HeavyAtom {
     pub symbol: String,
     /// Number of hydrogens bonded to it.
     pub hydrogens: usize,
+    /// Formal charge.
+    pub charge: i8,
     /// Bonds to other heavy atoms, and the indices of those in [`Molecule::heavy_atoms`].
     pub neighbours: Vec<(BondKind, usize)>,
 }
@@ -93,17 +97,18 @@ impl Molecule {
     ///
     /// The text is not SMILES of one molecule.
     pub fn from_canonical(smiles: &str) -> Result<Self, ChemError> {
-        let Some(graph) = canonical::read(smiles) else {
+        let Some(heavy_atoms) = canonical::read(smiles) else {
             return Self::parse(smiles);
         };
-        let hydrogens = graph.heavy_atoms.iter().map(|atom| atom.hydrogens);
+        let charges = heavy_atoms.iter().map(|atom| atom.charge);
         Ok(Self {
             inner: OnceLock::new(),
             explicit_hydrogens: 0,
-            implicit_hydrogens: hydrogens.sum(),
-            charges: graph.charges.into_iter().filter(|c| *c != 0).collect(),
+            implicit_hydrogens: heavy_atoms.iter().map(|atom| atom.hydrogens).sum(),
+            charges: charges.filter(|charge| *charge != 0).collect(),
             radical_electrons: 0,
-            heavy_atoms: graph.heavy_atoms,
+            has_isotopes: false,
+            heavy_atoms,
             canonical: OnceLock::from(smiles.to_owned()),
         })
     }
@@ -118,6 +123,12 @@ impl Molecule {
     /// Net charge in elementary charges.
     pub fn charge(&self) -> i32 {
         self.charges.iter().map(|charge| i32::from(*charge)).sum()
+    }
+
+    /// Returns true if the heavy atoms do not tell all: of isotopes, and of hydrogens that are atoms
+    /// of the graph.
+    pub(super) fn has_special_atoms(&self) -> bool {
+        self.has_isotopes || self.explicit_hydrogens > 0
     }
 
     /// Returns true if an atom is charged, as in a zwitterion.
@@ -169,19 +180,23 @@ impl Molecule {
     /// Indices of the set bits, ascending, of the Morgan fingerprint of `bits` bits and `radius`
     /// bonds (Rogers and Hahn, J. Chem. Inf. Model. 50, 742, 2010), equal to RDKit's.
     pub fn morgan_bits(&self, radius: u32, bits: usize) -> Vec<u32> {
-        let mut params = MorganFingerprintParams::default();
-        params.generator.radius = radius;
-        params.generator.fp_size = bits as u32;
-        self.inner()
-            .fingerprint_morgan_with_params(&params, None)
-            .expect("a sanitised molecule has a fingerprint")
-            .on_bits()
+        let environments = self.morgan_counts(radius).into_iter();
+        let bits: BTreeSet<u32> = environments
+            .map(|(environment, _)| (environment % bits as u64) as u32)
+            .collect();
+        bits.into_iter().collect()
     }
 
     /// Atom environments of up to `radius` bonds with their numbers, by ascending identifier: the
     /// Morgan fingerprint of counts without folding (Rogers and Hahn, J. Chem. Inf. Model. 50, 742,
     /// 2010), equal to RDKit's.
     pub fn morgan_counts(&self, radius: u32) -> Vec<(u64, u32)> {
+        if let Some(mut environments) = environments(self, radius) {
+            environments.sort_unstable();
+            let equal = environments.chunk_by(|a, b| a == b);
+            let count = |equal: &[u32]| (u64::from(equal[0]), equal.len() as u32);
+            return equal.map(count).collect();
+        }
         let mut params = MorganFingerprintParams::default();
         params.generator.radius = radius;
         let counts = self
@@ -242,6 +257,7 @@ impl Molecule {
         let mut heavy_index = vec![None; atoms.len()];
         let mut heavy_atoms = Vec::new();
         let (mut implicit, mut charges, mut radical_electrons) = (0, Vec::new(), 0);
+        let has_isotopes = atoms.iter().any(|atom| atom.isotope().is_some());
         for (i, atom) in atoms.iter().enumerate() {
             if atom.atomic_number() == 0 {
                 return Err(ChemError::Wildcard {
@@ -259,6 +275,7 @@ impl Molecule {
                 heavy_atoms.push(HeavyAtom {
                     symbol: atom.element().symbol().to_owned(),
                     hydrogens,
+                    charge: atom.formal_charge(),
                     neighbours: Vec::new(),
                 });
             }
@@ -301,6 +318,7 @@ impl Molecule {
             implicit_hydrogens: implicit,
             charges,
             radical_electrons,
+            has_isotopes,
             heavy_atoms,
             inner: OnceLock::from(inner),
             canonical: OnceLock::new(),

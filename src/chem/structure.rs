@@ -103,8 +103,7 @@ impl StructureRules {
     }
 
     fn ring_or_pattern(&self, molecule: &Molecule) -> Option<SpaceViolation> {
-        let sizes = ring_sizes(molecule);
-        if sizes.iter().any(|size| !self.ring_sizes.contains(size)) {
+        if self.has_other_ring(molecule) {
             return Some(SpaceViolation::Ring);
         }
         let lacks = |pattern: &&Smarts| !pattern.matches(molecule);
@@ -114,6 +113,13 @@ impl StructureRules {
         let mut forbidden = self.forbid.iter();
         let found = forbidden.find(|pattern| pattern.matches(molecule))?;
         Some(SpaceViolation::Has(found.text().to_owned()))
+    }
+
+    fn has_other_ring(&self, molecule: &Molecule) -> bool {
+        let is_other = |size: &usize| !self.ring_sizes.contains(size);
+        // Rings need not be found where every size is allowed that the molecule has atoms for.
+        let mut possible = 3..=molecule.heavy_atoms().len();
+        possible.any(|size| is_other(&size)) && ring_sizes(molecule).iter().any(is_other)
     }
 
     fn allows_mass(&self, molecule: &Molecule) -> bool {

@@ -108,24 +108,21 @@ impl Engine {
     /// Reserves numbers for the calculations of a molecule that do not exist yet, and returns the
     /// highest of its calculations.
     pub(super) fn reserve(&mut self, place: usize, smiles: &str) -> TaskId {
-        let recipe = self.recipe(place);
+        let stage = self.stages[place].compute();
+        let recipe = stage.map_or(&[][..], |stage| &stage.recipe);
         let molecule = self.molecules.entry(smiles.to_owned()).or_default();
-        let tasks = recipe.into_iter().map(|node| {
-            let calculation = molecule.calculations.entry(node.method).or_insert_with(|| {
-                self.last_task += 1;
-                Calculation {
-                    task: TaskId(self.last_task),
-                    state: CalculationState::Reserved,
-                }
-            });
-            calculation.task
+        let tasks = recipe.iter().map(|node| {
+            let calculations = &mut molecule.calculations;
+            if let Some(calculation) = calculations.get(&node.method) {
+                return calculation.task;
+            }
+            self.last_task += 1;
+            let task = TaskId(self.last_task);
+            let state = CalculationState::Reserved;
+            calculations.insert(node.method.clone(), Calculation { task, state });
+            task
         });
         tasks.max().unwrap_or(TaskId(0))
-    }
-
-    fn recipe(&self, place: usize) -> Vec<RecipeNode> {
-        let stage = self.stages[place].compute();
-        stage.map_or_else(Vec::new, |stage| stage.recipe.clone())
     }
 
     /// Submits the calculations of a molecule that can begin, and ends the evaluations that are
@@ -137,9 +134,13 @@ impl Engine {
         let mut decided = Vec::new();
         let mut ready: BTreeSet<(TaskId, String, Option<String>)> = BTreeSet::new();
         for (index, evaluation) in molecule.evaluations.iter().enumerate() {
-            match self.result(molecule, evaluation) {
-                Some(result) => decided.push((index, result)),
-                None => ready.extend(molecule.ready(&self.recipe(evaluation.stage))),
+            match (
+                self.result(molecule, evaluation),
+                self.stages[evaluation.stage].compute(),
+            ) {
+                (Some(result), _) => decided.push((index, result)),
+                (None, Some(stage)) => ready.extend(molecule.ready(&stage.recipe)),
+                (None, None) => {}
             }
         }
         for (task, method, geometry) in ready {

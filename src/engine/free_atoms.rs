@@ -20,9 +20,10 @@ const HYDROGEN: &str = "H";
 pub(super) struct FreeAtoms {
     /// Retries of the methods that compute them.
     retries: BTreeMap<String, Retries>,
-    known: BTreeMap<(String, String), BTreeMap<String, f64>>,
-    /// Those that failed for good, with their tasks.
-    failed: BTreeMap<(String, String), TaskId>,
+    /// Quantities by method and element.
+    known: BTreeMap<String, BTreeMap<String, BTreeMap<String, f64>>>,
+    /// Tasks of those that failed for good, by method and element.
+    failed: BTreeMap<String, BTreeMap<String, TaskId>>,
 }
 
 impl FreeAtoms {
@@ -48,8 +49,7 @@ impl FreeAtoms {
     }
 
     fn has_failed(&self, method: &str, element: &str) -> Option<TaskId> {
-        let key = (method.to_owned(), element.to_owned());
-        self.failed.get(&key).copied()
+        self.failed.get(method)?.get(element).copied()
     }
 
     /// Further attempts at each atom, at the least.
@@ -64,14 +64,14 @@ impl FreeAtoms {
     }
 
     pub fn quantity(&self, method: &str, element: &str, quantity: &str) -> Option<f64> {
-        let atom = self.known.get(&(method.to_owned(), element.to_owned()))?;
+        let atom = self.known.get(method)?.get(element)?;
         atom.get(quantity).copied()
     }
 
     /// Returns true if a method computes free atoms and lacks this one.
     pub fn lacks(&self, method: &str, element: &str) -> bool {
-        let key = (method.to_owned(), element.to_owned());
-        self.retries.contains_key(method) && !self.known.contains_key(&key)
+        let known = self.known.get(method);
+        self.retries.contains_key(method) && known.is_none_or(|known| !known.contains_key(element))
     }
 }
 
@@ -111,7 +111,8 @@ impl Engine {
         step: &mut EngineStep,
     ) {
         let Some(Outcome::Simulated { quantities, .. }) = answer else {
-            self.free_atoms.failed.insert((method, element), task);
+            let failed = self.free_atoms.failed.entry(method).or_default();
+            failed.insert(element, task);
             return;
         };
         step.records.push(Record::FreeAtom {
@@ -119,9 +120,8 @@ impl Engine {
             element: element.clone(),
             quantities: quantities.clone(),
         });
-        self.free_atoms
-            .known
-            .insert((method, element), quantities.clone());
+        let known = self.free_atoms.known.entry(method).or_default();
+        known.insert(element, quantities.clone());
     }
 
     /// Reason to end the run if no stage can compute a molecule: each lacks hydrogen, or every heavy

@@ -4,10 +4,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{Connection, Row};
+use sqlx::{ConnectOptions, Connection, Row};
 
 use super::seal::{self, NotedFact, Seal};
-use super::{FILE, MIGRATIONS, NOTE, Store, StoreError};
+use super::{FILE, MIGRATIONS, NOTE, Store, StoreError, options};
 use crate::host::hash::hex;
 use crate::task::Event;
 
@@ -59,18 +59,28 @@ impl Chain {
     }
 }
 
-impl Store {
-    /// Refuses a file whose structure is damaged.
-    pub(super) async fn check_structure(&mut self) -> Result<(), StoreError> {
-        let said = sqlx::query_scalar("PRAGMA integrity_check(1)")
-            .fetch_all(&mut self.db)
-            .await;
-        match self.reading::<Vec<String>>(said)?.first() {
-            Some(said) if said != "ok" => Err(self.damaged(said.replace('\n', " "))),
+/// Refuses a file whose structure is damaged.
+pub(super) async fn check_structure(path: PathBuf) -> Result<(), StoreError> {
+    let said = async {
+        let mut db = options(&path).read_only(true).connect().await?;
+        let said = sqlx::query_scalar("PRAGMA integrity_check(1)").fetch_all(&mut db);
+        let said: Vec<String> = said.await?;
+        db.close().await?;
+        Ok(said)
+    };
+    match said.await {
+        Err(source) => Err(StoreError::Read { path, source }),
+        Ok(said) => match said.first() {
+            Some(said) if said != "ok" => Err(StoreError::Damaged {
+                path,
+                what: said.replace('\n', " "),
+            }),
             _ => Ok(()),
-        }
+        },
     }
+}
 
+impl Store {
     /// Refuses a journal that ends before the last fact that was noted.
     pub(super) async fn check_end(
         &mut self,

@@ -38,7 +38,9 @@ use std::time::Duration;
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
+use tokio::task::JoinHandle;
 
+use chain::check_structure;
 use seal::NOTE;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
@@ -54,6 +56,8 @@ pub struct Store {
     head: Option<JournalHead>,
     /// Files that must not be deleted or replaced while the run is at work.
     held: Vec<HeldFile>,
+    /// Check of the structure of the file, which goes on beside the first reading of the journal.
+    structure: Option<JoinHandle<Result<(), StoreError>>>,
 }
 
 /// End of a journal that is being written.
@@ -159,6 +163,7 @@ impl Store {
     }
 
     /// Opens the database of an existing run for writing, and migrates it to the present schema.
+    /// [`Store::replay`] finds the damage that opening it does not.
     ///
     /// # Errors
     ///
@@ -187,6 +192,7 @@ impl Store {
             path,
             head: None,
             held: Vec::new(),
+            structure: None,
         };
         store.refuse_other_versions().await?;
         store.check_end(noted).await?;
@@ -213,13 +219,14 @@ impl Store {
             path,
             head: None,
             held: Vec::new(),
+            structure: None,
         };
-        store.check_structure().await?;
         migrate(&mut store.db, &store.path).await?;
         let last = store.seal_facts().await?;
         store.check_end(noted).await?;
         let note = seal::Note::open(dir).map_err(|e| store.could_not_note(e))?;
         store.head = Some(JournalHead { seal: last, note });
+        store.structure = Some(tokio::spawn(check_structure(store.path.clone())));
         Ok(store)
     }
 

@@ -9,6 +9,9 @@ use super::chain::Chain;
 use super::{FailureRow, ObjectiveInfo, RunInfo, Store, StoreError};
 use crate::task::{Event, Metrics, Prediction};
 
+/// Facts that are read from the database before they are handled.
+const CHUNK: usize = 1024;
+
 /// Numbers of evaluations, batches and candidates of a run.
 #[derive(Clone, Debug, PartialEq, Eq, FromRow)]
 pub struct RunCounts {
@@ -199,19 +202,36 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails if the database cannot be read, or at the first fact that does not match its checksum.
-    pub async fn replay(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
+    /// Fails if the database cannot be read or its structure is damaged, or at the first fact that
+    /// does not match its checksum.
+    pub async fn replay(&mut self, take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
+        let read = self.read_journal(take).await;
+        // Damage to the structure explains what else is wrong.
+        if let Some(structure) = self.structure.take() {
+            structure.await.map_err(|error| StoreError::Read {
+                path: self.path.clone(),
+                source: sqlx::Error::Io(error.into()),
+            })??;
+        }
+        read
+    }
+
+    async fn read_journal(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
         let read = |source| StoreError::Read {
             path: path.clone(),
             source,
         };
-        let mut rows = sqlx::query("SELECT seq, event, checksum FROM journal ORDER BY seq")
+        let rows = sqlx::query("SELECT seq, event, checksum FROM journal ORDER BY seq")
             .fetch(&mut self.db);
+        // Row by row, this thread and that of the database would wake each other for each row.
+        let mut chunks = rows.try_chunks(CHUNK);
         let mut chain = Chain::new(&path);
-        while let Some(row) = rows.try_next().await.map_err(read)? {
-            let (seq, event) = chain.follow(&row)?;
-            take(seq, event);
+        while let Some(rows) = chunks.try_next().await.map_err(|error| read(error.1))? {
+            for row in &rows {
+                let (seq, event) = chain.follow(row)?;
+                take(seq, event);
+            }
         }
         Ok(())
     }

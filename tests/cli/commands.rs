@@ -16,7 +16,7 @@ fn moldflow(arguments: &[&str]) -> String {
     output.text()
 }
 
-const CAMPAIGN: &str = "campaigns/qm9-atomization.yml";
+const CAMPAIGN: &str = "campaigns/moldqn.yml";
 
 #[test]
 fn check_sums_up_a_campaign_that_is_right() {

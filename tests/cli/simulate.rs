@@ -30,7 +30,7 @@ fn what_keeps_slots_idle_is_named() {
     insta::assert_snapshot!(simulate(&too_long));
     let waiting = ["campaigns/multi-site.yml", "--schedule", "batch"];
     insta::assert_snapshot!(simulate(&[&waiting[..], &SMALL].concat()));
-    let slurm = ["campaigns/qm9-atomization.yml", "--site", "slurm"];
+    let slurm = ["campaigns/moldqn.yml", "--site", "slurm"];
     let slurm = [
         &slurm[..],
         &["--queue-wait", "4m", "--task-time", "lognormal:1m,0.2"],

@@ -18,7 +18,7 @@ fn with(set: &[&str]) -> Result<LoadedCampaign, Diagnostics> {
         set: set.iter().map(|set| (*set).to_owned()).collect(),
         ..Overrides::default()
     };
-    load(&path("campaigns/qm9-atomization.yml"), &overrides)
+    load(&path("campaigns/moldqn.yml"), &overrides)
 }
 
 fn episodes(campaign: &Campaign) -> usize {
@@ -216,7 +216,7 @@ fn the_hash_changes_with_the_campaign_its_methods_and_its_site() {
             site: Some(site.display().to_string()),
             ..Overrides::default()
         };
-        load(&path("campaigns/qm9-atomization.yml"), &overrides)
+        load(&path("campaigns/moldqn.yml"), &overrides)
             .unwrap()
             .hash()
     };
@@ -245,7 +245,7 @@ fn written_and_read(loaded: &LoadedCampaign) -> LoadedCampaign {
 
 #[test]
 fn every_shipped_campaign_reads_back_as_it_was() {
-    for name in ["qm9-atomization", "qm9-per-atom", "quickstart"] {
+    for name in ["qm9-atomization", "moldqn", "qm9-per-atom", "quickstart"] {
         let loaded = load(
             &path(&format!("campaigns/{name}.yml")),
             &Overrides::default(),

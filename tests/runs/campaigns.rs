@@ -185,6 +185,11 @@ fn the_search_of_qm9_is_run() {
 }
 
 #[test]
+fn the_search_by_moldqn_is_run() {
+    assert_searched(&searched("moldqn.yml", &[]), "atomization_energy_hartree");
+}
+
+#[test]
 fn the_search_per_atom_is_run() {
     assert_searched(
         &searched("qm9-per-atom.yml", &[]),

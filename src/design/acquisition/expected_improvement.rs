@@ -1,11 +1,12 @@
-//! Acquisition by the expected improvement.
+//! Acquisition by the expected improvement, in the logarithm: where few candidates can improve, the
+//! expectation of the others is too small for a number.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Acquisition, AcquisitionRound, Greedy};
 use crate::design::error::DesignError;
-use crate::learn::acquisition::expected_improvement;
+use crate::learn::acquisition::log_expected_improvement;
 use crate::task::RankedCandidate;
 
 /// Settings of `expected_improvement`: there are none.
@@ -30,7 +31,7 @@ impl Acquisition for ExpectedImprovement {
         let Some(best) = round.incumbent else {
             return Greedy {}.scores(candidates, round);
         };
-        let score = |c: &RankedCandidate| -expected_improvement(c.prediction, best);
+        let score = |c: &RankedCandidate| -log_expected_improvement(c.prediction, best);
         Ok(candidates.iter().map(score).collect())
     }
 }

@@ -71,6 +71,10 @@ fn is_unsaturated(atom: &HeavyAtom) -> bool {
 /// Rings of three, of four and of more atoms.
 fn rings(molecule: &Molecule, bonds: &[HeavyBond]) -> [f64; 3] {
     let mut rings = [0.0; 3];
+    if bonds.len() < molecule.heavy_atoms().len() {
+        // A molecule is one piece, so it is a tree.
+        return rings;
+    }
     for bond in bonds {
         let steps = molecule.distances(bond.from, |a, b| (a, b) != (bond.from, bond.to));
         if let Some(steps) = steps[bond.to] {

@@ -1,9 +1,9 @@
 //! Gaussian process on molecules: the covariance of two costs is a sum of a Tanimoto kernel on atom
-//! environments and linear kernels on groups and on descriptors.
+//! environments and of a linear and a squared exponential kernel on descriptors.
 //!
-//! Counts of groups and descriptors are divided by the number of heavy atoms where the objective does
-//! not grow with the size of a molecule. A group that was never seen has the prior variance of its
-//! coefficient, so it adds to the deviation.
+//! Descriptors are divided by the number of heavy atoms where the objective does not grow with the
+//! size of a molecule. A molecule whose environments were never seen is similar to no other one, which
+//! adds to the deviation.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

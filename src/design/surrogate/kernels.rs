@@ -1,33 +1,26 @@
-//! Kernels between molecules: Tanimoto on counts of atom environments, linear on counts of groups,
-//! linear on descriptors.
+//! Kernels between molecules: Tanimoto on counts of atom environments, linear and squared exponential
+//! on descriptors.
 
 use faer::Mat;
 use serde::{Deserialize, Serialize};
 
 use super::descriptors::{DESCRIPTORS, descriptors};
-use super::groups::groups;
 use crate::chem::Molecule;
-use crate::learn::counts::{CountIndex, Counts, counts};
+use crate::learn::counts::{CountIndex, Counts};
 use crate::learn::gaussian_process::CrossKernels;
 
 /// Features of a molecule that the kernels are functions of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct MoleculeFeatures {
     environments: Counts<u64>,
-    groups: Counts<String>,
-    /// Number that counts of groups are divided by: of heavy atoms where values do not grow with the
-    /// size of a molecule, else [`SIZE`].
-    size: f64,
-    /// Divided by `size`.
+    /// Divided by the number of heavy atoms where values do not grow with the size of a molecule, else
+    /// by [`SIZE`].
     descriptors: [f64; DESCRIPTORS],
 }
 
-/// Scale of the counts of extensive values: such that the features of molecules of this size are
-/// about the same for both kinds of values.
+/// Scale of the descriptors of extensive values: such that those of molecules of this size are the
+/// same for both kinds of values.
 const SIZE: f64 = 9.0;
-/// Number of kernels.
-pub const KERNELS: usize = 3;
-
 impl MoleculeFeatures {
     /// Features of a molecule. `radius`: of the environments, in bonds; `extensive`: values grow with
     /// the number of atoms.
@@ -38,8 +31,6 @@ impl MoleculeFeatures {
         };
         Self {
             environments: molecule.morgan_counts(radius),
-            groups: counts(groups(molecule)),
-            size,
             descriptors: descriptors(molecule).map(|descriptor| descriptor / size),
         }
     }
@@ -48,11 +39,17 @@ impl MoleculeFeatures {
 /// Molecules to which kernels are computed.
 pub struct KernelIndex {
     environments: CountIndex<u64>,
-    groups: CountIndex<String>,
-    sizes: Vec<f64>,
-    descriptors: Vec<[f64; DESCRIPTORS]>,
+    points: DescriptorPoints,
     /// Descriptors that are subtracted.
     centre: [f64; DESCRIPTORS],
+}
+
+/// Descriptors of molecules less a centre.
+struct DescriptorPoints {
+    /// A column for each molecule.
+    columns: Mat<f64>,
+    /// Squared length of each column.
+    squares: Vec<f64>,
 }
 
 impl KernelIndex {
@@ -68,13 +65,10 @@ impl KernelIndex {
     }
 
     fn around(molecules: &[&MoleculeFeatures], centre: [f64; DESCRIPTORS]) -> Self {
-        let molecules = || molecules.iter();
+        let environments = molecules.iter().map(|molecule| &molecule.environments);
         Self {
-            environments: CountIndex::new(molecules().map(|molecule| &molecule.environments)),
-            groups: CountIndex::new(molecules().map(|molecule| &molecule.groups)),
-            sizes: molecules().map(|molecule| molecule.size).collect(),
-            descriptors: (molecules().map(|molecule| subtract(&molecule.descriptors, &centre)))
-                .collect(),
+            environments: CountIndex::new(environments),
+            points: DescriptorPoints::new(molecules, &centre),
             centre,
         }
     }
@@ -86,46 +80,45 @@ impl KernelIndex {
 
     /// Kernels of the indexed molecules with others, and of these with themselves.
     pub fn cross(&self, molecules: &[&MoleculeFeatures]) -> CrossKernels {
-        let mut cross = vec![Mat::zeros(self.sizes.len(), molecules.len()); KERNELS];
-        let mut own = vec![Vec::new(); KERNELS];
-        for (column, molecule) in molecules.iter().enumerate() {
-            for (kernel, values) in self.kernels(molecule).into_iter().enumerate() {
-                let entries = cross[kernel].col_mut(column).iter_mut();
-                entries
-                    .zip(values)
-                    .for_each(|(entry, value)| *entry = value);
-            }
-            let groups = molecule.groups.iter().map(|(_, count)| f64::from(*count));
-            let centred = subtract(&molecule.descriptors, &self.centre);
-            own[0].push(1.0);
-            own[1].push(groups.map(|count| count * count).sum::<f64>() / molecule.size.powi(2));
-            own[2].push(dot(&centred, &centred));
+        let points = DescriptorPoints::new(molecules, &self.centre);
+        let linear = self.points.columns.transpose() * &points.columns;
+        let mut tanimoto = Mat::zeros(linear.nrows(), linear.ncols());
+        for (column, molecule) in tanimoto.col_iter_mut().zip(molecules) {
+            let similarities = self.environments.min_max(&molecule.environments);
+            let entries = column.iter_mut().zip(similarities);
+            entries.for_each(|(entry, similarity)| *entry = similarity);
         }
-        CrossKernels { cross, own }
+        // exp(-d^2/2), with d the distance of two points (Rasmussen and Williams, Gaussian Processes
+        // for Machine Learning, 2006, eq. 4.9, length scale 1).
+        let mut exponential = linear.clone();
+        for (column, square) in exponential.col_iter_mut().zip(&points.squares) {
+            let entries = column.iter_mut().zip(&self.points.squares);
+            entries.for_each(|(entry, other)| *entry = (*entry - 0.5 * (square + other)).exp());
+        }
+        let ones = vec![1.0; molecules.len()];
+        CrossKernels {
+            cross: vec![tanimoto, linear, exponential],
+            own: vec![ones.clone(), points.squares, ones],
+        }
     }
 
     /// Kernels of `molecules` with each other, with the centre of the indexed ones.
     pub fn between(&self, molecules: &[&MoleculeFeatures]) -> Vec<Mat<f64>> {
         Self::around(molecules, self.centre).square(molecules)
     }
+}
 
-    /// Each kernel of a molecule with all indexed molecules.
-    fn kernels(&self, molecule: &MoleculeFeatures) -> [Vec<f64>; KERNELS] {
-        let scaled = |(dot, size): (f64, &f64)| dot / (size * molecule.size);
-        let groups = self.groups.dot(&molecule.groups).into_iter();
-        let centred = subtract(&molecule.descriptors, &self.centre);
-        [
-            self.environments.min_max(&molecule.environments),
-            groups.zip(&self.sizes).map(scaled).collect(),
-            (self.descriptors.iter().map(|other| dot(&centred, other))).collect(),
-        ]
+impl DescriptorPoints {
+    fn new(molecules: &[&MoleculeFeatures], centre: &[f64; DESCRIPTORS]) -> Self {
+        let columns = Mat::from_fn(DESCRIPTORS, molecules.len(), |row, column| {
+            molecules[column].descriptors[row] - centre[row]
+        });
+        let squares = columns
+            .col_iter()
+            .map(|column| column.iter().map(|x| x * x).sum());
+        Self {
+            squares: squares.collect(),
+            columns,
+        }
     }
-}
-
-fn subtract(a: &[f64; DESCRIPTORS], b: &[f64; DESCRIPTORS]) -> [f64; DESCRIPTORS] {
-    std::array::from_fn(|i| a[i] - b[i])
-}
-
-fn dot(a: &[f64; DESCRIPTORS], b: &[f64; DESCRIPTORS]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

@@ -29,7 +29,7 @@ engines! {
     pub enum TrainEngine: dyn SurrogateSettings, checked by out_of_range {
         /// A sum over atom-centred groups, fitted by Bayesian ridge regression.
         GroupContribution(#[serde(default)] GroupContribution) = "group_contribution",
-        /// A Gaussian process on atom environments, groups and descriptors.
+        /// A Gaussian process on atom environments and descriptors.
         GaussianProcess(#[serde(default)] GaussianProcessSettings) = "gaussian_process",
         /// Functions of your own in Python: one fits, another predicts.
         Python(PythonSurrogate) = "python",
