@@ -6,6 +6,9 @@ use super::{BondKind, HeavyAtom, Molecule, atomic_number};
 /// A set of bonds, by their places.
 type BondSet = u128;
 
+/// Number of bonds that a set holds.
+pub(super) const MOST_BONDS: usize = BondSet::BITS as usize;
+
 /// Identifiers of the environments of up to `radius` bonds around each atom, one for each occurrence
 /// (Rogers and Hahn, J. Chem. Inf. Model. 50, 742, 2010): those of RDKit's `MorganGenerator` with its
 /// default invariants. None for what the heavy atoms do not tell (isotopes, hydrogens that are atoms
@@ -13,35 +16,68 @@ type BondSet = u128;
 pub(super) fn environments(molecule: &Molecule, radius: u32) -> Option<Vec<u32>> {
     let atoms = molecule.heavy_atoms();
     let bonds = molecule.heavy_bonds();
-    if molecule.has_special_atoms() || bonds.len() > BondSet::BITS as usize {
+    if molecule.has_special_atoms() || bonds.len() > MOST_BONDS {
         return None;
     }
-    let mut places = vec![Vec::new(); atoms.len()];
-    for (place, bond) in bonds.iter().enumerate() {
-        places[bond.from].push((place, bond.to, bond.kind));
-        places[bond.to].push((place, bond.from, bond.kind));
-    }
     let in_ring = in_ring(molecule);
-    let mut invariants: Vec<u32> = (atoms.iter().zip(&in_ring))
-        .map(|(atom, in_ring)| invariant(atom, *in_ring))
+    let mut centres: Vec<Centre> = (atoms.iter().zip(in_ring))
+        .map(|(atom, in_ring)| Centre::new(invariant(atom, in_ring)))
         .collect();
-    let mut found = invariants.clone();
-    let mut covered: Vec<BondSet> = vec![0; atoms.len()];
+    for (place, bond) in bonds.iter().enumerate() {
+        let code = code(bond.kind);
+        centres[bond.from].bonds.push((place, bond.to, code));
+        centres[bond.to].bonds.push((place, bond.from, code));
+    }
+    Some(grow(&centres, radius).identifiers)
+}
+
+/// An atom around which environments grow.
+pub(super) struct Centre {
+    /// Identifier of its environment of no bonds.
+    invariant: u32,
+    /// Place of each bond, the atom at its other end, and its code.
+    pub(super) bonds: Vec<(usize, usize, u32)>,
+}
+
+impl Centre {
+    pub(super) fn new(invariant: u32) -> Self {
+        Self {
+            invariant,
+            bonds: Vec::new(),
+        }
+    }
+}
+
+/// Environments of the atoms of a molecule.
+pub(super) struct Grown {
+    /// Identifier of each occurrence.
+    pub(super) identifiers: Vec<u32>,
+    /// True if they might be others with the atoms in another order. Of atoms whose environments are
+    /// the same bonds the one with the lowest identifier grows on, and the others count as zero for
+    /// their neighbours; of equal identifiers it is the first atom.
+    pub(super) depend_on_order: bool,
+}
+
+/// Grows the environments by one bond at a time, up to `radius`.
+pub(super) fn grow(centres: &[Centre], radius: u32) -> Grown {
+    let mut invariants: Vec<u32> = centres.iter().map(|centre| centre.invariant).collect();
+    let mut identifiers = invariants.clone();
+    let mut covered: Vec<BondSet> = vec![0; centres.len()];
     let mut seen: Vec<BondSet> = Vec::new();
     // Atoms whose environment was that of another atom grow no further.
-    let mut is_live: Vec<bool> = atoms
-        .iter()
-        .map(|atom| !atom.neighbours.is_empty())
-        .collect();
+    let mut is_live: Vec<bool> = centres.iter().map(|c| !c.bonds.is_empty()).collect();
+    // Those that an atom with the same identifier came before.
+    let mut is_second = vec![false; centres.len()];
+    let mut depend_on_order = false;
     for layer in 0..radius {
-        let mut next = vec![0; atoms.len()];
+        let mut next = vec![0; centres.len()];
         let mut reached = covered.clone();
         let mut grown = Vec::new();
-        for atom in (0..atoms.len()).filter(|atom| is_live[*atom]) {
+        for atom in (0..centres.len()).filter(|atom| is_live[*atom]) {
             let mut shell: Vec<(u32, u32)> = Vec::with_capacity(4);
-            for &(place, other, kind) in &places[atom] {
+            for &(place, other, code) in &centres[atom].bonds {
                 reached[atom] |= covered[other] | 1 << place;
-                shell.push((code(kind), invariants[other]));
+                shell.push((code, invariants[other]));
             }
             shell.sort_unstable();
             let start = combine(layer, invariants[atom]);
@@ -51,25 +87,43 @@ pub(super) fn environments(molecule: &Molecule, radius: u32) -> Option<Vec<u32>>
             grown.push((reached[atom], next[atom], atom));
         }
         grown.sort_unstable();
+        let mut last = None;
         for (bonds, identifier, atom) in grown {
             is_live[atom] = !seen.contains(&bonds);
             if is_live[atom] {
+                let mut around = centres[atom].bonds.iter();
+                depend_on_order |= around.any(|(_, other, _)| is_second[*other]);
                 seen.push(bonds);
-                found.push(identifier);
+                identifiers.push(identifier);
+            } else {
+                is_second[atom] = last == Some((bonds, identifier));
             }
+            last = Some((bonds, identifier));
         }
         (invariants, covered) = (next, reached);
     }
-    Some(found)
+    Grown {
+        identifiers,
+        depend_on_order,
+    }
 }
 
-/// Invariant of an atom: element, degree and hydrogens, charge, ring membership.
 fn invariant(atom: &HeavyAtom, in_ring: bool) -> u32 {
     let element = atomic_number(&atom.symbol).map_or(0, u32::from);
     let degree = atom.neighbours.len() + atom.hydrogens;
-    let charge = i32::from(atom.charge).cast_unsigned();
+    let counts = (degree as u32, atom.hydrogens as u32);
+    invariant_of(element, counts, i32::from(atom.charge), in_ring)
+}
+
+/// Invariant of an atom: element, degree and hydrogens, charge, ring membership.
+pub(super) fn invariant_of(
+    element: u32,
+    (degree, hydrogens): (u32, u32),
+    charge: i32,
+    in_ring: bool,
+) -> u32 {
     // The fifth is the difference of an isotope's mass from the standard one.
-    let parts = [element, degree as u32, atom.hydrogens as u32, charge, 0];
+    let parts = [element, degree, hydrogens, charge.cast_unsigned(), 0];
     let hash = parts.into_iter().fold(0, combine);
     if in_ring { combine(hash, 1) } else { hash }
 }

@@ -108,7 +108,7 @@ impl Graph {
         if smiles.contains('[') {
             return None;
         }
-        let read = canonical::read(smiles)?.heavy_atoms;
+        let read = canonical::read(smiles)?;
         let (mut atoms, mut bonds) = (Vec::new(), Vec::new());
         for (from, atom) in read.into_iter().enumerate() {
             for (kind, to) in atom.neighbours {

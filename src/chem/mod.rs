@@ -11,7 +11,6 @@ mod geometry;
 mod graph;
 mod identity;
 mod molecule;
-mod morgan;
 mod neighbour;
 mod parent;
 mod paths;

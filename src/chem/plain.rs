@@ -1,12 +1,14 @@
 //! Molecules that need no toolkit: uncharged atoms of ordinary valences, no aromatic ring. Their
 //! identity and Morgan fingerprint are computed on a graph, as the agent does for each edit.
 
+use std::collections::BTreeSet;
+
 use petgraph::algo::is_isomorphic_matching;
 use petgraph::graph::UnGraph;
 
 use super::canonical::valences;
+use super::environments::{self, Centre, MOST_BONDS, invariant_of};
 use super::graph::Graph;
-use super::morgan;
 
 /// A molecule whose localised bonds are the only ones that it can have.
 #[derive(Clone, Debug)]
@@ -182,14 +184,27 @@ impl Plain {
     }
 
     /// Indices of the set bits, ascending, of the Morgan fingerprint; None where that depends on the
-    /// order of the atoms, see [`morgan::environments`].
+    /// order of the atoms, or if there are more bonds than environments hold.
     pub(super) fn morgan_bits(&self, radius: u32, bits: usize) -> Option<Vec<u32>> {
-        let environments = morgan::environments(self, radius)?;
-        let folded = environments.into_iter().map(|e| e % bits as u32);
-        let mut ones: Vec<u32> = folded.collect();
-        ones.sort_unstable();
-        ones.dedup();
-        Some(ones)
+        let centre = |atom: &PlainAtom| {
+            let hydrogens = u32::from(atom.hydrogens);
+            let degree = atom.neighbours.len() as u32 + hydrogens;
+            let number = u32::from(atom.number);
+            let mut centre =
+                Centre::new(invariant_of(number, (degree, hydrogens), 0, atom.in_ring));
+            let bonds = atom.neighbours.iter();
+            let bonds = bonds.map(|&(bond, to)| (bond, to, u32::from(self.bonds[bond].order)));
+            centre.bonds.extend(bonds);
+            centre
+        };
+        if self.bonds.len() > MOST_BONDS {
+            return None;
+        }
+        let centres: Vec<Centre> = self.atoms.iter().map(centre).collect();
+        let grown = environments::grow(&centres, radius);
+        let folded = grown.identifiers.into_iter().map(|e| e % bits as u32);
+        let ones: BTreeSet<u32> = folded.collect();
+        (!grown.depend_on_order).then(|| ones.into_iter().collect())
     }
 }
 
