@@ -92,6 +92,8 @@ fn retries_wait_for_their_backoff_even_if_the_engine_is_killed_meanwhile() {
     // The first two attempts at every molecule fail.
     let script = "case \" $* \" in *' --opt '*) case \"$PWD\" in */1 | */2) exit 7;; esac;; esac";
     let (campaign, path) = with_broken_xtb(script, "{exit: 2, backoff: 700ms}");
+    // No fluorine or oxygen: xtb turns some of their molecules into others, which fails for good.
+    let campaign = campaign.with("[C, N, O, F]", "[C, N]");
     let command = run_with_path(&campaign, &path, &["--quiet"]);
     let run_dir = campaign.path("run");
     let mut engine = Engine::start(command, run_dir.clone());
