@@ -5,11 +5,15 @@ use std::path::{Path, PathBuf};
 
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{ConnectOptions, Connection, Row};
+use tokio::sync::mpsc::{Receiver, Sender};
 
 use super::seal::{self, NotedFact, Seal};
 use super::{FILE, MIGRATIONS, NOTE, Store, StoreError, options};
 use crate::host::hash::hex;
 use crate::task::Event;
+
+/// Facts with their numbers.
+pub(super) type ReadFacts = Result<Vec<(i64, Event)>, StoreError>;
 
 /// Position in a journal that is being read: each fact has to follow from the one before.
 pub(super) struct Chain {
@@ -28,6 +32,17 @@ impl Chain {
             path: path.to_owned(),
             seq: 0,
             seal: seal::BEGINNING,
+        }
+    }
+
+    /// Reads the facts of all rows, up to the first that is damaged.
+    pub fn follow_all(mut self, mut rows: Receiver<Vec<SqliteRow>>, facts: Sender<ReadFacts>) {
+        while let Some(rows) = rows.blocking_recv() {
+            let read: ReadFacts = rows.iter().map(|row| self.follow(row)).collect();
+            let is_damaged = read.is_err();
+            if facts.blocking_send(read).is_err() || is_damaged {
+                return;
+            }
         }
     }
 

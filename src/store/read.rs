@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
+use tokio::sync::mpsc;
 
 use super::chain::Chain;
 use super::{FailureRow, ObjectiveInfo, RunInfo, Store, StoreError};
 use crate::task::{Event, Metrics, Prediction};
 
-/// Facts that are read from the database before they are handled.
+/// Rows of the journal that one thread hands to another at a time.
 const CHUNK: usize = 1024;
 
 /// Numbers of evaluations, batches and candidates of a run.
@@ -216,24 +217,34 @@ impl Store {
         read
     }
 
+    /// Reads the journal in three steps side by side: SQLite's thread fetches rows, another one reads
+    /// facts from them, this one passes them on.
     async fn read_journal(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
-        let read = |source| StoreError::Read {
-            path: path.clone(),
-            source,
-        };
         let rows = sqlx::query("SELECT seq, event, checksum FROM journal ORDER BY seq")
             .fetch(&mut self.db);
-        // Row by row, this thread and that of the database would wake each other for each row.
         let mut chunks = rows.try_chunks(CHUNK);
-        let mut chain = Chain::new(&path);
-        while let Some(rows) = chunks.try_next().await.map_err(|error| read(error.1))? {
-            for row in &rows {
-                let (seq, event) = chain.follow(row)?;
-                take(seq, event);
+        let (to_read, fetched) = mpsc::channel(2);
+        let (to_pass, mut facts) = mpsc::channel(2);
+        let chain = Chain::new(&path);
+        tokio::task::spawn_blocking(move || chain.follow_all(fetched, to_pass));
+        let fetch = async move {
+            while let Some(rows) = chunks.try_next().await.map_err(|error| error.1)? {
+                // Nobody receives them after a damaged fact.
+                if to_read.send(rows).await.is_err() {
+                    break;
+                }
             }
-        }
-        Ok(())
+            Ok(())
+        };
+        let pass = async {
+            while let Some(read) = facts.recv().await {
+                read?.into_iter().for_each(|(seq, event)| take(seq, event));
+            }
+            Ok(())
+        };
+        let (fetched, passed) = tokio::join!(fetch, pass);
+        passed.and(fetched.map_err(|source| StoreError::Read { path, source }))
     }
 
     /// Begins a transaction: everything read from now on is of one moment, while an engine writes.
