@@ -1,6 +1,7 @@
 //! Reading: the journal for the engine, rows for reports. Each query is one statement.
 
 use std::collections::BTreeMap;
+use std::thread;
 
 use futures_util::TryStreamExt;
 use sqlx::{FromRow, Row};
@@ -221,13 +222,19 @@ impl Store {
     /// facts from them, this one passes them on.
     async fn read_journal(&mut self, mut take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let path = self.path.clone();
+        let failed = |source| StoreError::Read {
+            path: path.clone(),
+            source,
+        };
         let rows = sqlx::query("SELECT seq, event, checksum FROM journal ORDER BY seq")
             .fetch(&mut self.db);
         let mut chunks = rows.try_chunks(CHUNK);
         let (to_read, fetched) = mpsc::channel(2);
         let (to_pass, mut facts) = mpsc::channel(2);
         let chain = Chain::new(&path);
-        tokio::task::spawn_blocking(move || chain.follow_all(fetched, to_pass));
+        thread::Builder::new()
+            .spawn(move || chain.follow_all(fetched, to_pass))
+            .map_err(|error| failed(sqlx::Error::Io(error)))?;
         let fetch = async move {
             while let Some(rows) = chunks.try_next().await.map_err(|error| error.1)? {
                 // Nobody receives them after a damaged fact.
@@ -244,7 +251,7 @@ impl Store {
             Ok(())
         };
         let (fetched, passed) = tokio::join!(fetch, pass);
-        passed.and(fetched.map_err(|source| StoreError::Read { path, source }))
+        passed.and(fetched.map_err(failed))
     }
 
     /// Begins a transaction: everything read from now on is of one moment, while an engine writes.
