@@ -96,6 +96,15 @@ pub(super) async fn check_structure(path: PathBuf) -> Result<(), StoreError> {
 }
 
 impl Store {
+    /// Waits for the check of the structure, and returns what it found.
+    pub(super) async fn end_check(&mut self) -> Result<(), StoreError> {
+        let Some(structure) = self.structure.take() else {
+            return Ok(());
+        };
+        let found = structure.await;
+        found.unwrap_or_else(|error| self.reading(Err(sqlx::Error::Io(error.into()))))
+    }
+
     /// Refuses a journal that ends before the last fact that was noted.
     pub(super) async fn check_end(
         &mut self,

@@ -268,9 +268,11 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// Fails if a held file is gone or the database cannot be written.
-    pub async fn close(self) -> Result<(), StoreError> {
+    /// Fails if a held file is gone, the database cannot be written or its structure is damaged.
+    pub async fn close(mut self) -> Result<(), StoreError> {
         self.check_held()?;
+        // Only the last connection that is closed writes the log into the main file.
+        self.end_check().await?;
         self.db.close().await.map_err(|source| StoreError::Write {
             path: self.path,
             source,

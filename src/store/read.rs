@@ -209,13 +209,7 @@ impl Store {
     pub async fn replay(&mut self, take: impl FnMut(i64, Event)) -> Result<(), StoreError> {
         let read = self.read_journal(take).await;
         // Damage to the structure explains what else is wrong.
-        if let Some(structure) = self.structure.take() {
-            structure.await.map_err(|error| StoreError::Read {
-                path: self.path.clone(),
-                source: sqlx::Error::Io(error.into()),
-            })??;
-        }
-        read
+        self.end_check().await.and(read)
     }
 
     /// Reads the journal in three steps side by side: SQLite's thread fetches rows, another one reads

@@ -168,7 +168,7 @@ fn assert_searched(rows: &[BTreeMap<String, String>], column: &str) {
     assert_eq!(rows.iter().filter(tried).count(), 2, "{rows:?}");
     let has_value = |row: &&BTreeMap<String, String>| !row[column].is_empty();
     let of_source = rows.iter().filter(|row| row["batch"] == "0");
-    assert_eq!(of_source.filter(has_value).count(), 2, "{rows:?}");
+    assert!(of_source.filter(has_value).count() >= 2, "{rows:?}");
     let found = rows.iter().filter(tried).filter(has_value);
     assert!(found.count() >= 1, "{rows:?}");
 }
