@@ -100,6 +100,12 @@ pub enum Termination {
 }
 
 impl Termination {
+    /// Returns true if a signal may have ended the attempt. A shell whose program was ended by
+    /// SIGTERM or SIGKILL reports it by its exit status, if it outlives the program for a moment.
+    pub fn may_be_a_signal(&self) -> bool {
+        matches!(self, Self::Signal(_) | Self::Code(137 | 143))
+    }
+
     /// Returns the termination of an attempt whose start failed with this error.
     pub fn of_start(error: &io::Error) -> Self {
         match HostFault::of(error) {

@@ -31,19 +31,14 @@ impl Evidence<'_> {
             lost_nodes,
             cancelled,
         } = self;
-        let interrupted = matches!(recorded, None | Some(Termination::Signal(_)));
-        // A shell whose program was ended by SIGTERM or SIGKILL reports it by its exit status, if
-        // it outlives the program for a moment.
-        let killed = interrupted || matches!(recorded, Some(Termination::Code(137 | 143)));
+        let killed = recorded.is_none_or(Termination::may_be_a_signal);
         match (scheduler, recorded) {
             (Some(JobOutcome::Cancelled), _) if killed && cancelled => Termination::Cancelled,
             (Some(JobOutcome::Cancelled), _) if killed => Termination::CancelledByHand,
             // A signal does not tell who sent it, and a scheduler ends what it ends by signals.
             (Some(JobOutcome::Walltime), _) if killed => Termination::Walltime,
             (Some(JobOutcome::NodeLost(word)), _) if killed => Termination::NodeLost(word.clone()),
-            _ if interrupted && !lost_nodes.is_empty() => {
-                Termination::NodeLost(lost_nodes.join(", "))
-            }
+            _ if killed && !lost_nodes.is_empty() => Termination::NodeLost(lost_nodes.join(", ")),
             (None, None) if cancelled => Termination::Cancelled,
             // The client was sent the signal, and passed it on.
             (_, Some(Termination::Signal(_))) if cancelled && client.is_some() => {

@@ -29,7 +29,7 @@ pub fn is_orderly(job: &Job, exit: &Termination) -> bool {
         // This host could not start it.
         _ if matches!(exit, Termination::NotStarted(..)) => true,
         // A node that goes down may end the task first.
-        Some(ended) => !matches!(ended.exit, Termination::Signal(_)),
+        Some(ended) => !ended.exit.may_be_a_signal(),
         None => false,
     }
 }

@@ -298,7 +298,7 @@ impl BlockPool {
             return;
         };
         let seen = traces.ended.as_ref().map(|ended| &ended.exit);
-        let plain = seen.is_some_and(|exit| !matches!(exit, Termination::Signal(_)));
+        let plain = seen.is_some_and(|exit| !exit.may_be_a_signal());
         let cancelled = step.cancelled;
         step.ended = Some((exit, traces));
         if plain || cancelled {

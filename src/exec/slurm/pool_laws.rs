@@ -68,6 +68,8 @@ struct PoolSimulation {
     steps: BTreeMap<Token, String>,
     started: BTreeSet<Token>,
     reported: BTreeMap<Token, Termination>,
+    /// Tasks that a block took with it at its walltime.
+    at_walltime: BTreeSet<Token>,
     lose: bool,
     timeout: Duration,
 }
@@ -83,6 +85,7 @@ impl PoolSimulation {
             steps: BTreeMap::new(),
             started: BTreeSet::new(),
             reported: BTreeMap::new(),
+            at_walltime: BTreeSet::new(),
             lose: false,
             timeout,
         };
@@ -177,16 +180,22 @@ impl PoolSimulation {
 
     fn end_block(&mut self, name: &str, outcome: JobOutcome) {
         self.blocks
-            .insert(name.to_owned(), (JobState::Ended(outcome), None));
+            .insert(name.to_owned(), (JobState::Ended(outcome.clone()), None));
         let steps = self.steps.iter().filter(|(_, block)| *block == name);
         let steps: Vec<Token> = steps.map(|(token, _)| token.clone()).collect();
         for token in steps {
             self.steps.remove(&token);
-            self.event(BlockEvent::ClientEnded(
-                token,
-                Termination::Code(1),
-                AttemptFiles::default(),
-            ));
+            if outcome == JobOutcome::Walltime {
+                self.at_walltime.insert(token.clone());
+            }
+            // Killed at once, ended by SIGTERM, or a shell that outlived its program.
+            let exit = match token.task.0 % 3 {
+                0 => None,
+                1 => Some(Termination::Signal(15)),
+                _ => Some(Termination::Code(143)),
+            };
+            let traces = exit.map_or_else(AttemptFiles::default, recorded);
+            self.event(BlockEvent::ClientEnded(token, Termination::Code(1), traces));
         }
     }
 
@@ -257,21 +266,26 @@ impl PoolSimulation {
                 let token = self.steps.keys().nth(n).cloned();
                 if let Some(token) = token {
                     self.steps.remove(&token);
-                    let ended = Some(AttemptEnd {
-                        exit: Termination::Code(0),
-                        started: 0,
-                        ended: 1,
-                    });
-                    let traces = AttemptFiles {
-                        result: None,
-                        ended,
-                    };
-                    self.event(BlockEvent::ClientEnded(token, Termination::Code(0), traces));
+                    let exit = Termination::Code(0);
+                    let traces = recorded(exit.clone());
+                    self.event(BlockEvent::ClientEnded(token, exit, traces));
                 }
             }
             PoolAction::LoseRequest => self.lose = true,
             PoolAction::Cancel(task) => self.event(BlockEvent::Cancel(vec![token(task)])),
         }
+    }
+}
+
+/// Files of an attempt that recorded this end.
+fn recorded(exit: Termination) -> AttemptFiles {
+    AttemptFiles {
+        result: None,
+        ended: Some(AttemptEnd {
+            exit,
+            started: 0,
+            ended: 1,
+        }),
     }
 }
 
@@ -314,6 +328,9 @@ proptest! {
         }
         for task in (1..=tasks).map(token).filter(|task| !cancelled.contains(task)) {
             prop_assert!(simulation.reported.contains_key(&task), "{} has no end", task);
+        }
+        for task in simulation.at_walltime.difference(&cancelled) {
+            prop_assert_eq!(&simulation.reported[task], &Termination::Walltime);
         }
         prop_assert_eq!(simulation.pool.unreported(), 0);
         prop_assert!(simulation.live() <= policy.min, "idle blocks are kept");
