@@ -1,8 +1,10 @@
 //! The Pareto front of several objectives: the feasible molecules that no other one dominates.
 
+use std::ops::Range;
+
 use super::{Engine, EngineStep, EvaluatedMolecule};
 use crate::design::pareto::{dominates, hypervolume, ranked};
-use crate::plan::Plan;
+use crate::plan::{Objective, Plan};
 use crate::task::{Record, TaskId};
 
 /// The front so far, and its hypervolume.
@@ -110,15 +112,11 @@ impl Engine {
     /// distance. Infeasible molecules come last.
     pub(super) fn scores(&self, count: usize) -> Vec<f64> {
         let molecules = &self.evaluated[..count.min(self.evaluated.len())];
-        let mut scores: Vec<f64> = vec![f64::INFINITY; molecules.len()];
         if let Some(objective) = self.plan.only_objective() {
-            for (score, molecule) in scores.iter_mut().zip(molecules) {
-                if molecule.is_feasible {
-                    *score = objective.direction.cost(molecule.value());
-                }
-            }
-            return scores;
+            let score = |molecule| score(objective, molecule);
+            return molecules.iter().map(score).collect();
         }
+        let mut scores: Vec<f64> = vec![f64::INFINITY; molecules.len()];
         let feasible = (0..molecules.len()).filter(|place| molecules[*place].is_feasible);
         let mut feasible: Vec<usize> = feasible.collect();
         feasible.sort_by_key(|place| (molecules[*place].task, &molecules[*place].smiles));
@@ -131,6 +129,30 @@ impl Engine {
             scores[feasible[index]] = rank as f64;
         }
         scores
+    }
+
+    /// Places of the best `count` of the first `new.end` evaluated molecules, the best first; ties go
+    /// to the task submitted first. `best` are the places of the best before `new`.
+    pub(super) fn best_places(
+        &self,
+        best: &[usize],
+        new: Range<usize>,
+        count: usize,
+    ) -> Vec<usize> {
+        let mut scored: Vec<(f64, usize)> = match self.plan.only_objective() {
+            // What is new leaves the order of the others as it was.
+            Some(objective) => (best.iter().copied().chain(new))
+                .map(|place| (score(objective, &self.evaluated[place]), place))
+                .collect(),
+            None => self.scores(new.end).into_iter().zip(0..).collect(),
+        };
+        let task = |place: usize| self.evaluated[place].task;
+        scored.sort_by(|(a, first), (b, second)| {
+            a.total_cmp(b)
+                .then_with(|| task(*first).cmp(&task(*second)))
+        });
+        scored.truncate(count);
+        scored.into_iter().map(|(_, place)| place).collect()
     }
 
     /// Adds an evaluated molecule to the front, if the campaign has one.
@@ -191,5 +213,13 @@ impl Engine {
             }
             None => Some(-self.front.hypervolume?),
         }
+    }
+}
+
+/// Score of a molecule by one objective: its cost, lower is better; infinite if it is infeasible.
+fn score(objective: &Objective, molecule: &EvaluatedMolecule) -> f64 {
+    match molecule.is_feasible {
+        true => objective.direction.cost(molecule.value()),
+        false => f64::INFINITY,
     }
 }

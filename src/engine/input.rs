@@ -18,9 +18,6 @@ use crate::task::{Failure, FailureKind, FileRef, HostFault, Launch, Outcome, Tas
 use super::Engine;
 use super::tasks::Work;
 
-/// Number of the best evaluated molecules that generators are given.
-const BEST: usize = 64;
-
 /// One seed for every embedding, so that an energy depends on molecule and method alone.
 const EMBEDDING_SEED: u64 = 42;
 
@@ -340,7 +337,7 @@ impl Engine {
             engine: engine.clone(),
             model: file::MODEL.into(),
             state: state.as_ref().map(|_| file::STATE.into()),
-            best: self.best(BEST),
+            best: self.best(),
             starts,
             pool: pool.as_ref().map(|_| file::POOL.into()),
             elements: space.elements.clone(),
@@ -358,20 +355,13 @@ impl Engine {
         Some((TaskInput::Generate(Box::new(input)), files))
     }
 
-    /// The best `count` molecules of those known when the present round began, the best first; ties
-    /// go to the task submitted first. Costs are those of the first objective.
-    fn best(&self, count: usize) -> Vec<Observation> {
+    /// The best molecules of those known when the present round began, the best first. Costs are
+    /// those of the first objective.
+    fn best(&self) -> Vec<Observation> {
         let direction = self.plan.objectives[0].direction;
-        let known = self
-            .evaluated
-            .iter()
-            .zip(self.scores(self.round.evaluated()));
-        let mut known: Vec<_> = known.collect();
-        known.sort_by(|(first, a), (second, b)| {
-            a.total_cmp(b).then_with(|| first.task.cmp(&second.task))
-        });
-        let best = known.into_iter().take(count);
-        let best = best.map(|(molecule, _)| Observation {
+        let best = self.round.best().iter();
+        let best = best.map(|place| &self.evaluated[*place]);
+        let best = best.map(|molecule| Observation {
             smiles: molecule.smiles.clone(),
             cost: direction.cost(molecule.value()),
         });

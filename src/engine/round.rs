@@ -9,6 +9,9 @@ use super::stage::Turn;
 use super::tasks::Work;
 use super::{Engine, EngineStep};
 
+/// Number of the best molecules that generators start from.
+const BEST: usize = 64;
+
 /// State of the generator loop.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Round {
@@ -19,6 +22,8 @@ pub(super) struct Round {
     observations: usize,
     /// Number of evaluated molecules when it began.
     evaluated: usize,
+    /// Places of the best of these, the best first.
+    best: Vec<usize>,
     /// The number of the round's first task; each stage has one, in the order of the plan: so the
     /// order in which tasks end decides nothing.
     first_task: u64,
@@ -48,6 +53,11 @@ impl Round {
     /// Number of evaluated molecules when the round began.
     pub fn evaluated(&self) -> usize {
         self.evaluated
+    }
+
+    /// Places of the best molecules that were evaluated when the round began, the best first.
+    pub fn best(&self) -> &[usize] {
+        &self.best
     }
 
     /// Number of results that the round learns from.
@@ -148,6 +158,8 @@ impl Engine {
 
     fn begin_round(&mut self, places: &[usize], step: &mut EngineStep) {
         let observations = self.observations.len();
+        let new = self.round.evaluated..self.evaluated.len();
+        self.round.best = self.best_places(&self.round.best, new, BEST);
         self.round.evaluated = self.evaluated.len();
         self.round.number += 1;
         self.round.is_running = true;
