@@ -2,6 +2,8 @@
 
 pub mod acquisition;
 pub mod adam;
+pub mod bootstrap;
+pub mod calibration;
 pub mod counts;
 pub mod dqn;
 pub mod environment;

@@ -7,8 +7,8 @@ use moldflow::chem::Molecule;
 use moldflow::chem::qm9::Qm9;
 use moldflow::design::surrogate::kernels::{KernelIndex, MoleculeFeatures};
 use moldflow::design::surrogate::{
-    GaussianProcessSettings, GroupContribution, LabelledMolecule, Surrogate, SurrogateSettings,
-    descriptors,
+    BootstrapEnsembleSettings, GaussianProcessSettings, GroupContribution, LabelledMolecule,
+    Surrogate, SurrogateSettings, descriptors,
 };
 use moldflow::design::{Acquisition, AcquisitionRound, ExpectedImprovement, diversified, rank};
 use moldflow::learn::regression::Prediction;
@@ -114,6 +114,12 @@ fn a_fit_to_results_in_portions_is_the_fit_to_all_of_them() {
             .unwrap();
         assert_eq!(third, at_once, "{most_observations}");
     }
+    let settings = BootstrapEnsembleSettings { members: 5 };
+    let at_once = settings.fit(None, all, true).unwrap();
+    let first = settings.fit(None, &all[..7], true).unwrap();
+    let second = settings.fit(Some(&first.memory), &all[7..], true);
+    assert_eq!(second.unwrap(), at_once);
+    assert!(settings.fit(Some(&first.memory), &all[7..], false).is_err());
 }
 
 #[test]
@@ -171,9 +177,10 @@ fn groups_that_were_never_seen_add_to_the_deviation() {
     }
     let known = molecule("CCCCC(C)(C)CC");
     let unknown = ["OOO", "NNN", "FC(F)(F)C#N"].map(molecule);
-    let settings: [&dyn SurrogateSettings; 2] = [
+    let settings: [&dyn SurrogateSettings; 3] = [
         &GaussianProcessSettings::default(),
         &GroupContribution::default(),
+        &BootstrapEnsembleSettings::default(),
     ];
     for settings in settings {
         let model = surrogate(settings, &seen);
@@ -291,22 +298,29 @@ fn qm9(first: usize, step: usize, count: usize) -> Vec<LabelledMolecule> {
 #[test]
 fn about_half_of_the_values_lie_within_the_50_percent_interval_and_most_within_that_of_90() {
     let held_out = qm9(777, 431, 300);
-    let settings: [(&str, &dyn SurrogateSettings); 2] = [
+    let molecules: Vec<&Molecule> = held_out.iter().map(|one| &one.molecule).collect();
+    let settings: [(&str, &dyn SurrogateSettings); 3] = [
         ("gaussian_process", &GaussianProcessSettings::default()),
         ("group_contribution", &GroupContribution::default()),
+        ("bootstrap_ensemble", &BootstrapEnsembleSettings::default()),
     ];
+    let mut wrong = Vec::new();
     for (name, settings) in settings {
-        let model = surrogate(settings, &qm9(500, 1301, 100));
-        let molecules: Vec<&Molecule> = held_out.iter().map(|one| &one.molecule).collect();
-        let predictions = model.predict(&molecules).unwrap();
-        let within = |deviations: f64| {
-            let inside = predictions.iter().zip(&held_out);
-            let inside = inside.filter(|(p, one)| (p.mean - one.cost).abs() < deviations * p.std);
-            100.0 * inside.count() as f64 / held_out.len() as f64
-        };
-        let (half, most) = (within(0.674_49), within(1.644_85));
-        println!("{name}: {half} and {most} % within the 50 and 90 % intervals");
-        assert!((40.0..=60.0).contains(&half), "{name}: {half}");
-        assert!((83.0..=97.0).contains(&most), "{name}: {most}");
+        for (count, step) in [(10, 13_010), (100, 1301), (1000, 130)] {
+            let model = surrogate(settings, &qm9(500, step, count));
+            let predictions = model.predict(&molecules).unwrap();
+            let within = |deviations: f64| {
+                let inside = predictions.iter().zip(&held_out);
+                let inside =
+                    inside.filter(|(p, one)| (p.mean - one.cost).abs() < deviations * p.std);
+                100.0 * inside.count() as f64 / held_out.len() as f64
+            };
+            let (half, most) = (within(0.674_49), within(1.644_85));
+            println!("{name}, {count} results: {half:.0} and {most:.0} % within");
+            if !(45.0..=55.0).contains(&half) || !(85.0..=95.0).contains(&most) {
+                wrong.push((name, count, half, most));
+            }
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }

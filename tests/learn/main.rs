@@ -1,6 +1,7 @@
 //! Models, acquisitions and Pareto fronts, held against published programs.
 
 mod acquisition;
+mod bootstrap;
 mod dqn;
 mod gaussian_process;
 mod pareto;

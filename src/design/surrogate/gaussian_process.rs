@@ -13,6 +13,7 @@ use super::observed::{Observed, ObservedMolecule};
 use super::{Fit, LabelledMolecule, Surrogate, SurrogateSettings};
 use crate::chem::Molecule;
 use crate::design::error::DesignError;
+use crate::learn::calibration::calibration;
 use crate::learn::gaussian_process::{GaussianProcess, Hyperparameters};
 use crate::learn::joint::JointPrediction;
 use crate::learn::regression::{FitError, Prediction};
@@ -69,12 +70,6 @@ const MODEL: SavedFormat = SavedFormat {
 
 /// Number of observations, evenly spaced among all, that the hyperparameters are fitted to.
 const MOST_FITTED: usize = 500;
-/// Standard deviations from the mean within which half of a normal distribution lies.
-const WITHIN_50: f64 = 0.674_489_750_196_082;
-/// The same for 90 %.
-const WITHIN_90: f64 = 1.644_853_626_951_472;
-/// Number of errors for which the factor 1 counts in the calibration.
-const UNIT_ERRORS: f64 = 3.0;
 /// Number of molecules that are predicted at once.
 const CHUNK: usize = 256;
 
@@ -178,18 +173,6 @@ impl Surrogate for MoleculeProcess {
         let joint = self.process.joint(&self.index.cross(&features), &between);
         Ok(Some(joint.scaled(self.calibration)))
     }
-}
-
-/// Factor of the standard deviations such that the leave-one-out errors, in standard deviations,
-/// have the median and the 90 % quantile of a normal distribution as nearly as one factor can; with
-/// few errors it stays near 1. Errors have heavier tails than a normal distribution.
-fn calibration(errors: &[f64]) -> f64 {
-    let mut sizes: Vec<f64> = errors.iter().map(|error| error.abs()).collect();
-    sizes.sort_by(f64::total_cmp);
-    let quantile = |fraction: f64| sizes[(fraction * (sizes.len() - 1) as f64).round() as usize];
-    let factor = 0.5 * (quantile(0.5) / WITHIN_50 + quantile(0.9) / WITHIN_90);
-    let count = sizes.len() as f64;
-    (count * factor + UNIT_ERRORS) / (count + UNIT_ERRORS)
 }
 
 fn metrics(process: &GaussianProcess, calibration: f64) -> Metrics {

@@ -1,5 +1,6 @@
 //! Surrogates: models that are fitted to evaluated molecules and predict the cost of others.
 
+mod bootstrap_ensemble;
 mod descriptors;
 mod gaussian_process;
 mod group_model;
@@ -17,6 +18,7 @@ use crate::learn::joint::JointPrediction;
 use crate::learn::regression::Prediction;
 use crate::task::Metrics;
 
+pub use bootstrap_ensemble::BootstrapEnsembleSettings;
 pub use descriptors::{DESCRIPTORS, descriptors};
 pub use gaussian_process::GaussianProcessSettings;
 pub use group_model::{GroupContribution, GroupFeatures, GroupModel};
@@ -31,6 +33,8 @@ engines! {
         GroupContribution(#[serde(default)] GroupContribution) = "group_contribution",
         /// A Gaussian process on atom environments and descriptors.
         GaussianProcess(#[serde(default)] GaussianProcessSettings) = "gaussian_process",
+        /// Group contributions fitted to bootstrap samples; their disagreement adds to the deviation.
+        BootstrapEnsemble(#[serde(default)] BootstrapEnsembleSettings) = "bootstrap_ensemble",
         /// Functions of your own in Python: one fits, another predicts.
         Python(PythonSurrogate) = "python",
     }
