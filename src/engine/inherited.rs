@@ -1,10 +1,9 @@
 //! Molecules whose objectives an earlier run had computed: they are evaluated at the beginning, from
 //! the results that the driver took over, and count as known.
 
-use std::collections::HashSet;
-
 use crate::plan::{MoleculeSource, StageKind};
 
+use super::hash::HashSet;
 use super::{Engine, EngineStep};
 
 /// Molecules of an earlier run.

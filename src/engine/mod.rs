@@ -9,6 +9,7 @@ mod calculations;
 mod constraints;
 mod free_atoms;
 mod front;
+mod hash;
 mod inherited;
 mod input;
 mod observations;
@@ -27,7 +28,7 @@ pub use progress::{Progress, RunPhase};
 use queue::CandidateQueue;
 pub use step::{Effect, EngineStep};
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::plan::Plan;
 use crate::task::{
@@ -37,6 +38,7 @@ use crate::task::{
 use calculations::MoleculeCalculations;
 use free_atoms::FreeAtoms;
 use front::Front;
+use hash::{HashMap, HashSet};
 use inherited::Inherited;
 use observations::Observations;
 use round::Round;
@@ -126,10 +128,8 @@ impl Engine {
     /// Returns the engine of a run that has not begun.
     pub fn new(plan: Plan) -> Self {
         Self {
-            stages: plan
-                .stages
-                .iter()
-                .map(|stage| Stage::new(&plan, stage))
+            stages: (0..plan.stages.len())
+                .map(|place| Stage::new(&plan, place))
                 .collect(),
             free_atoms: FreeAtoms::new(&plan),
             front: Front::new(&plan),
@@ -142,14 +142,14 @@ impl Engine {
             running: BTreeMap::new(),
             inherited: Inherited::default(),
             spending: Spending::default(),
-            molecules: HashMap::new(),
+            molecules: HashMap::default(),
             round: Round::default(),
             drawn: BTreeMap::new(),
             reserve: Vec::new(),
             pool: None,
-            known: HashMap::new(),
+            known: HashMap::default(),
             sourced: 0,
-            quarantined: HashSet::new(),
+            quarantined: HashSet::default(),
             evaluated: Vec::new(),
             searched: 0,
             cached: 0,

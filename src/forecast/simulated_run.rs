@@ -40,6 +40,8 @@ pub struct SimulatedRun<'t> {
     evaluating: usize,
     tally: Tally,
     best: Option<Best>,
+    /// True if the table has the values of the objective.
+    is_of_table: bool,
     /// The deadline that is in the agenda.
     deadline: Option<Millis>,
 }
@@ -108,6 +110,8 @@ impl<'t> SimulatedRun<'t> {
             tally: Tally::new(names.len()),
             engine: Engine::new(plan.clone()),
             best: None,
+            is_of_table: plan.only_objective().is_some()
+                && plan.objective_property().is_atomization_energy(),
             names,
             deadline: None,
         }
@@ -278,10 +282,7 @@ impl<'t> SimulatedRun<'t> {
     }
 
     fn note_best(&mut self) {
-        let plan = self.engine.plan();
-        let is_of_table =
-            plan.only_objective().is_some() && plan.objective_property().is_atomization_energy();
-        let Some(incumbent) = self.engine.incumbent().filter(|_| is_of_table) else {
+        let Some(incumbent) = self.engine.incumbent().filter(|_| self.is_of_table) else {
             return;
         };
         if self

@@ -24,6 +24,21 @@ pub struct PlannedStage {
     pub kind: StageKind,
 }
 
+impl PlannedStage {
+    /// Returns true if its molecules are the best of the stage at `place`.
+    pub fn takes_best_of(&self, place: usize) -> bool {
+        match &self.kind {
+            StageKind::Compute { molecules, .. } => match molecules {
+                MoleculeSource::Best { of, .. } | MoleculeSource::Share { of, .. } => *of == place,
+                MoleculeSource::All | MoleculeSource::Random(_) | MoleculeSource::Queue(_) => false,
+            },
+            StageKind::Train { .. } | StageKind::Generate { .. } | StageKind::Screen { .. } => {
+                false
+            }
+        }
+    }
+}
+
 /// Function of a stage.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

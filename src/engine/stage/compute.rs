@@ -1,10 +1,11 @@
 //! Stages that compute properties of molecules: of the source, of a queue, or of another stage.
 
-use std::collections::{BTreeMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use super::results::RankedResults;
 use crate::config::campaign::Schedule;
 use crate::engine::calculations::Evaluated;
+use crate::engine::hash::HashSet;
 use crate::engine::{Engine, EngineStep};
 use crate::plan::{MoleculeSource, Plan, RankedProperty, RecipeNode, StageKind};
 use crate::task::{Candidate, Record, StoppedBy, TaskId};
@@ -47,7 +48,12 @@ pub(in crate::engine) struct ComputeStage {
 }
 
 impl ComputeStage {
-    pub fn new(plan: &Plan, properties: &[String], ranking: &[RankedProperty]) -> Self {
+    pub fn new(
+        plan: &Plan,
+        properties: &[String],
+        ranking: &[RankedProperty],
+        are_taken: bool,
+    ) -> Self {
         Self {
             recipe: plan.recipe(properties),
             properties: properties.to_vec(),
@@ -61,8 +67,8 @@ impl ComputeStage {
             again: VecDeque::new(),
             begun: 0,
             stale: 0,
-            results: RankedResults::new(ranking),
-            promoted: HashSet::new(),
+            results: RankedResults::new(ranking, are_taken),
+            promoted: HashSet::default(),
             results_seen: 0,
         }
     }

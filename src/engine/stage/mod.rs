@@ -13,7 +13,7 @@ pub(super) use generate::GenerateStage;
 pub(super) use screen::ScreenStage;
 pub(super) use train::TrainStage;
 
-use crate::plan::{Plan, PlannedStage, StageKind};
+use crate::plan::{Plan, StageKind};
 use crate::task::FileRef;
 
 /// State of a stage.
@@ -51,13 +51,17 @@ impl Turn {
 }
 
 impl Stage {
-    pub fn new(plan: &Plan, planned: &PlannedStage) -> Self {
-        match &planned.kind {
+    /// The stage at `place` of the plan.
+    pub fn new(plan: &Plan, place: usize) -> Self {
+        match &plan.stages[place].kind {
             StageKind::Compute {
                 properties,
                 ranking,
                 ..
-            } => Self::Compute(ComputeStage::new(plan, properties, ranking)),
+            } => {
+                let are_taken = plan.stages.iter().any(|other| other.takes_best_of(place));
+                Self::Compute(ComputeStage::new(plan, properties, ranking, are_taken))
+            }
             StageKind::Train { .. } => Self::Train(TrainStage::default()),
             StageKind::Generate { .. } => Self::Generate(GenerateStage::default()),
             StageKind::Screen {

@@ -13,8 +13,12 @@ use crate::task::TaskId;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct RankedResults {
     ranking: Vec<RankedProperty>,
-    /// In the order of `RankedResult`, which is the rank if there is one cost.
-    results: BTreeSet<RankedResult>,
+    count: usize,
+    /// Lowest first cost of a feasible molecule.
+    lowest_cost: Option<f64>,
+    /// In the order of `RankedResult`, which is the rank if there is one cost; none unless another
+    /// stage takes the best of them.
+    ordered: Option<BTreeSet<RankedResult>>,
 }
 
 /// A result of a stage.
@@ -47,37 +51,44 @@ impl PartialOrd for RankedResult {
 }
 
 impl RankedResults {
-    pub fn new(ranking: &[RankedProperty]) -> Self {
+    /// `are_taken`: another stage takes the best of them.
+    pub fn new(ranking: &[RankedProperty], are_taken: bool) -> Self {
         Self {
             ranking: ranking.to_vec(),
-            results: BTreeSet::new(),
+            count: 0,
+            lowest_cost: None,
+            ordered: are_taken.then(BTreeSet::new),
         }
     }
 
     /// Adds a molecule with the values of the stage's properties.
     pub fn add(&mut self, smiles: &str, task: TaskId, values: &[f64], is_feasible: bool) {
-        let costs = self.ranking.iter();
-        let costs = costs.map(|ranked| ranked.direction.cost(values[ranked.property]));
-        self.results.insert(RankedResult {
-            is_feasible,
-            costs: costs.collect(),
-            task,
-            smiles: smiles.to_owned(),
-        });
+        let cost = |ranked: &RankedProperty| ranked.direction.cost(values[ranked.property]);
+        self.count += 1;
+        if let Some(cost) = self.ranking.first().map(cost).filter(|_| is_feasible) {
+            self.lowest_cost = Some(self.lowest_cost.map_or(cost, |lowest| lowest.min(cost)));
+        }
+        if let Some(ordered) = &mut self.ordered {
+            ordered.insert(RankedResult {
+                is_feasible,
+                costs: self.ranking.iter().map(cost).collect(),
+                task,
+                smiles: smiles.to_owned(),
+            });
+        }
     }
 
     pub fn len(&self) -> usize {
-        self.results.len()
+        self.count
     }
 
     pub fn is_empty(&self) -> bool {
-        self.results.is_empty()
+        self.count == 0
     }
 
-    /// Lowest cost of a feasible molecule, where one property ranks them.
+    /// Lowest cost of a feasible molecule by the first property that ranks them.
     pub fn lowest_cost(&self) -> Option<f64> {
-        let best = self.results.first().filter(|best| best.is_feasible)?;
-        best.costs.first().copied()
+        self.lowest_cost
     }
 
     /// Returns true if a feasible molecule has reached `value` of the property that ranks them.
@@ -86,16 +97,19 @@ impl RankedResults {
             .ranking
             .first()
             .map(|ranked| ranked.direction.cost(value));
-        matches!((self.lowest_cost(), target), (Some(cost), Some(target)) if cost <= target)
+        matches!((self.lowest_cost, target), (Some(cost), Some(target)) if cost <= target)
     }
 
     /// The best `count` molecules, the best first.
     pub fn best(&self, count: usize) -> Vec<String> {
+        let Some(ordered) = &self.ordered else {
+            return Vec::new();
+        };
         if self.ranking.len() <= 1 {
-            let best = self.results.iter().take(count);
+            let best = ordered.iter().take(count);
             return best.map(|result| result.smiles.clone()).collect();
         }
-        let mut order: Vec<&RankedResult> = self.results.iter().collect();
+        let mut order: Vec<&RankedResult> = ordered.iter().collect();
         order.sort_by(|a, b| a.task.cmp(&b.task).then_with(|| a.smiles.cmp(&b.smiles)));
         let (feasible, others): (Vec<_>, Vec<_>) =
             order.into_iter().partition(|result| result.is_feasible);

@@ -1,10 +1,9 @@
 //! Stages that rank proposed molecules and queue the best.
 
-use std::collections::HashSet;
-
 use super::Turn;
 use super::shares::GeneratorShares;
 use crate::config::campaign::Schedule;
+use crate::engine::hash::HashSet;
 use crate::engine::tasks::Work;
 use crate::engine::{CandidateQueue, Engine, EngineStep};
 use crate::plan::{MoleculeSource, Plan, StageKind, TrainingTarget};
@@ -165,7 +164,7 @@ impl Engine {
                 select.min(self.evaluations_left().saturating_sub(queued))
             }
         };
-        let mut distinct = HashSet::new();
+        let mut distinct = HashSet::default();
         let is_new = |candidate: &RankedCandidate| {
             candidate.prediction.mean.is_finite()
                 && !self.known.contains_key(&candidate.smiles)

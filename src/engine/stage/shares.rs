@@ -1,8 +1,7 @@
 //! Shares of several generators in the batches of a `screen` stage. They move to the generator whose
 //! molecules turn out to be good.
 
-use std::collections::HashMap;
-
+use crate::engine::hash::HashMap;
 use crate::task::RankedCandidate;
 
 /// A result is good if its cost is among this share of all costs so far.
@@ -46,7 +45,7 @@ impl GeneratorShares {
         });
         Self {
             records: records.collect(),
-            proposed: HashMap::new(),
+            proposed: HashMap::default(),
             judged: 0,
         }
     }

@@ -1,0 +1,9 @@
+//! Maps and sets of the engine, with a hash that is faster than the standard library's. Nothing
+//! depends on the order of their entries.
+
+use std::collections;
+
+use foldhash::fast::RandomState;
+
+pub(super) type HashMap<K, V> = collections::HashMap<K, V, RandomState>;
+pub(super) type HashSet<T> = collections::HashSet<T, RandomState>;
