@@ -363,7 +363,7 @@ impl Inheritance {
 }
 
 fn refuse_first_version(dir: &Path, info: &RunInfo) -> Result<(), CommandError> {
-    if !info.version.starts_with("0.1.") {
+    if !info.is_of_first_version() {
         return Ok(());
     }
     let message = format!(

@@ -16,7 +16,7 @@ use crate::config::source::QM9;
 use crate::host::atomic::{self, Durability};
 use crate::host::name::host_name;
 use crate::plan::{self, Plan};
-use crate::store::{self, RunInfo, Store, StoreError};
+use crate::store::{self, Store, StoreError};
 
 /// File of the resolved campaign.
 pub const CAMPAIGN: &str = "campaign.yml";
@@ -302,7 +302,7 @@ pub async fn refuse_first_version(dir: &Path) -> Result<(), CommandError> {
     };
     // Damage is reported by the verification; a database without a run has not begun.
     let version = match info {
-        Ok(RunInfo { version, .. }) if version.starts_with("0.1.") => version,
+        Ok(info) if info.is_of_first_version() => info.version,
         Ok(_) | Err(_) => return Ok(()),
     };
     let message = format!(

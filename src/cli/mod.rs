@@ -12,7 +12,9 @@ mod remote;
 mod report;
 mod resume;
 mod run;
+mod runs;
 mod schema;
+mod shell;
 mod simulate;
 mod sites;
 mod sites_check;
@@ -108,6 +110,8 @@ enum MoldflowCommand {
     Simulate(simulate::SimulateArguments),
     /// Compare the searches of campaigns on the same seeds, with random search besides
     Compare(compare::CompareArguments),
+    /// List the runs in a folder
+    Runs(runs::RunsArguments),
     /// Show the progress of a run
     Status(status::StatusArguments),
     /// Print the results of a run
@@ -121,6 +125,10 @@ enum MoldflowCommand {
     Sites(sites::SitesCommand),
     /// Print the JSON Schema of campaigns or site profiles, for editors
     Schema(schema::SchemaArguments),
+    /// Print the script by which a shell completes commands and options
+    Completions(shell::CompletionsArguments),
+    /// Write manual pages
+    Man(shell::ManArguments),
     /// Work on one task
     #[command(subcommand, hide = true)]
     Task(task::TaskCommand),
@@ -204,12 +212,15 @@ fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
         MoldflowCommand::Plan(arguments) => plan::run(&arguments),
         MoldflowCommand::Simulate(arguments) => simulate::run(&arguments),
         MoldflowCommand::Compare(arguments) => compare::run(&arguments),
+        MoldflowCommand::Runs(arguments) => runs::run(&arguments),
         MoldflowCommand::Status(arguments) => status::run(&arguments),
         MoldflowCommand::Export(arguments) => export::run(&arguments),
         MoldflowCommand::Report(arguments) => report::run(&arguments),
         MoldflowCommand::Explain(arguments) => explain::run(&arguments),
         MoldflowCommand::Sites(command) => sites::run(&command),
         MoldflowCommand::Schema(arguments) => schema::run(&arguments),
+        MoldflowCommand::Completions(arguments) => shell::completions(&arguments),
+        MoldflowCommand::Man(arguments) => shell::man(&arguments),
         MoldflowCommand::Task(command) => task::run(&command),
         MoldflowCommand::Remote(command) => remote::run(&command),
     }

@@ -110,6 +110,11 @@ pub struct RunInfo {
 }
 
 impl RunInfo {
+    /// Returns true if version 0.1 began the run: its journal has other facts and cannot be continued.
+    pub fn is_of_first_version(&self) -> bool {
+        self.version.starts_with("0.1.")
+    }
+
     /// Returns the one objective of the run; none if it has several.
     pub fn only_objective(&self) -> Option<&ObjectiveInfo> {
         match self.objectives.as_slice() {

@@ -19,6 +19,7 @@ mod home;
 mod host;
 mod identity;
 mod killed;
+mod listed;
 mod objectives;
 mod policy;
 mod private;
