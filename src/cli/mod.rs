@@ -15,6 +15,7 @@ mod run;
 mod runs;
 mod schema;
 mod shell;
+mod show;
 mod simulate;
 mod sites;
 mod sites_check;
@@ -118,6 +119,8 @@ enum MoldflowCommand {
     Export(export::ExportArguments),
     /// Write a page on a run: report.html
     Report(report::ReportArguments),
+    /// Show what was computed of a molecule, its geometry included
+    Show(show::ShowArguments),
     /// Show what happened to a molecule or a task, and why the cache was hit or not
     Explain(explain::ExplainArguments),
     /// List, show, check and import site profiles
@@ -216,6 +219,7 @@ fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
         MoldflowCommand::Status(arguments) => status::run(&arguments),
         MoldflowCommand::Export(arguments) => export::run(&arguments),
         MoldflowCommand::Report(arguments) => report::run(&arguments),
+        MoldflowCommand::Show(arguments) => show::run(&arguments),
         MoldflowCommand::Explain(arguments) => explain::run(&arguments),
         MoldflowCommand::Sites(command) => sites::run(&command),
         MoldflowCommand::Schema(arguments) => schema::run(&arguments),

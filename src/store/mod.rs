@@ -24,7 +24,7 @@ pub use error::StoreError;
 pub use properties::PropertyInfo;
 pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
-pub use results::{FailedMolecule, MethodResult};
+pub use results::{FailedMolecule, MethodResult, MoleculeResult};
 pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};

@@ -25,6 +25,23 @@ pub struct MethodResult {
     pub quantities: String,
 }
 
+/// A result of a molecule.
+#[derive(Clone, Debug, PartialEq, FromRow)]
+pub struct MoleculeResult {
+    /// Method that computed it; None in runs of 0.1.0.
+    pub method: Option<String>,
+    /// Name of the engine.
+    pub engine: String,
+    /// Version of the program or libraries.
+    pub version: String,
+    /// Level of theory.
+    pub level_of_theory: String,
+    /// Geometry in the XYZ format, angstrom; empty if there is none.
+    pub xyz: String,
+    /// Quantities by name, in atomic units: a JSON object.
+    pub quantities: String,
+}
+
 /// A molecule that failed for good.
 #[derive(Clone, Debug, PartialEq, FromRow)]
 pub struct FailedMolecule {
@@ -54,6 +71,24 @@ impl Store {
              WHERE t.method = ? AND t.state = 'succeeded' AND t.smiles IS NOT NULL ORDER BY t.task",
         )
         .bind(method)
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
+    /// Returns the results of a molecule, in the order of their tasks.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn results_for(&mut self, smiles: &str) -> Result<Vec<MoleculeResult>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT t.method, r.engine, r.version, r.level_of_theory, r.xyz, \
+             (SELECT json_group_object(q.name, json(printf('%!.17g', q.value))) FROM quantities q WHERE q.task = t.task) AS quantities \
+             FROM tasks t JOIN results r ON r.task = t.task \
+             WHERE t.smiles = ? AND t.state = 'succeeded' ORDER BY t.task",
+        )
+        .bind(smiles)
         .fetch_all(&mut self.db)
         .await;
         self.reading(rows)

@@ -26,5 +26,6 @@ mod private;
 mod python;
 mod resumed;
 mod scratch;
+mod shown;
 mod tasks_fail;
 mod two_steps;
