@@ -37,7 +37,8 @@ fn a_molecule_is_shown_with_its_quantities_and_a_geometry_that_xtb_reads() {
     let energy = xtb.out.lines().find(|line| line.contains("TOTAL ENERGY"));
     let words: Vec<&str> = energy.unwrap().split_whitespace().collect();
     let energy: f64 = words[3].parse().unwrap();
-    assert!((energy - total).abs() < 1e-5, "{energy} {total}");
+    // The built-in method agrees with others within 0.001 hartree (docs/engines.md).
+    assert!((energy - total).abs() < 1e-3, "{energy} {total}");
 
     let none = on(&run_dir, &["show", smiles, "--method", "other"])
         .with_code(1)
