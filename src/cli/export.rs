@@ -1,5 +1,6 @@
 //! `moldflow export`: prints the results of a run.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use clap::Args;
@@ -35,8 +36,13 @@ async fn write(arguments: &ExportArguments) -> Result<ExitStatus, CommandError> 
     let mut store = run_dir::open_to_read(&dir).await?;
     let run = store.run_info().await?;
     let (rows, properties) = (store.candidates().await?, store.properties().await?);
+    let geometries = match arguments.format.has_geometries {
+        true => store.geometries().await?,
+        false => HashMap::new(),
+    };
     let mut out = Vec::new();
-    report::export(&rows, &run, &properties, arguments.format, &mut out)?;
+    let format = arguments.format;
+    report::export(&rows, &run, &properties, &geometries, format, &mut out)?;
     print(&String::from_utf8_lossy(&out))?;
     Ok(ExitStatus::Finished)
 }

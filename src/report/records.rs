@@ -1,5 +1,6 @@
 //! Record files of a run directory, written from the database when an engine leaves.
 
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -22,7 +23,14 @@ pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), Repo
     let candidates = store.candidates().await?;
     let (run, properties) = (store.run_info().await?, store.properties().await?);
     replace(run_dir, "simulation_records.jsonl", |out| {
-        export(&candidates, &run, &properties, JSON_LINES, out)
+        export(
+            &candidates,
+            &run,
+            &properties,
+            &HashMap::new(),
+            JSON_LINES,
+            out,
+        )
     })?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;

@@ -1,5 +1,7 @@
 //! Reading: all results of a method, and the molecules that it failed for.
 
+use std::collections::HashMap;
+
 use sqlx::FromRow;
 
 use super::{Store, StoreError};
@@ -74,6 +76,26 @@ impl Store {
         .fetch_all(&mut self.db)
         .await;
         self.reading(rows)
+    }
+
+    /// Returns the geometry of the last calculation of each candidate in the XYZ format, by batch and
+    /// rank.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn geometries(&mut self) -> Result<HashMap<(i64, i64), String>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT c.batch, c.rank, r.xyz FROM candidates c JOIN results r ON r.task = c.task \
+             WHERE r.xyz <> ''",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        let rows: Vec<(i64, i64, String)> = self.reading(rows)?;
+        let rows = rows.into_iter();
+        Ok(rows
+            .map(|(batch, rank, xyz)| ((batch, rank), xyz))
+            .collect())
     }
 
     /// Returns the results of a molecule, in the order of their tasks.

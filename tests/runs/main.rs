@@ -9,6 +9,7 @@ mod cache;
 mod campaigns;
 mod damaged;
 mod disk_full;
+mod exported;
 mod extended;
 mod faults;
 mod files;

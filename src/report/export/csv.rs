@@ -4,14 +4,21 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
-use super::{ExportFormat, ExportRow};
+use super::{ExportFormat, ExportedMolecule};
 
-pub(super) static FORMAT: ExportFormat = ExportFormat { name: "csv", write };
+pub(super) static FORMAT: ExportFormat = ExportFormat {
+    name: "csv",
+    has_geometries: false,
+    write,
+};
 
-fn write(rows: &mut dyn Iterator<Item = ExportRow>, out: &mut dyn Write) -> io::Result<()> {
+fn write(
+    molecules: &mut dyn Iterator<Item = ExportedMolecule>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
     let mut csv = csv::Writer::from_writer(out);
     let mut is_first = true;
-    for row in rows {
+    for ExportedMolecule { columns: row, .. } in molecules {
         if std::mem::take(&mut is_first) {
             csv.write_record(row.keys())?;
         }

@@ -2,15 +2,19 @@
 
 use std::io::{self, Write};
 
-use super::{ExportFormat, ExportRow};
+use super::{ExportFormat, ExportedMolecule};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "jsonl",
+    has_geometries: false,
     write,
 };
 
-fn write(rows: &mut dyn Iterator<Item = ExportRow>, out: &mut dyn Write) -> io::Result<()> {
-    for row in rows {
+fn write(
+    molecules: &mut dyn Iterator<Item = ExportedMolecule>,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    for ExportedMolecule { columns: row, .. } in molecules {
         let line = serde_json::to_string(&row)?;
         writeln!(out, "{}", escaped(&line))?;
     }

@@ -1,9 +1,10 @@
 //! Export of every candidate of a run, in one of several formats: a file of this folder each.
 
 mod csv;
+mod extxyz;
 mod jsonl;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 
 use serde_json::{Map, Value, json};
@@ -13,7 +14,7 @@ use crate::store::{CandidateRow, PropertyInfo, RunInfo};
 
 /// Every format of an export. A new one is a file of this folder, and an entry here (with its
 /// `mod`).
-static FORMATS: [&ExportFormat; 2] = [&csv::FORMAT, &jsonl::FORMAT];
+static FORMATS: [&ExportFormat; 3] = [&csv::FORMAT, &jsonl::FORMAT, &extxyz::FORMAT];
 
 /// The format of `simulation_records.jsonl`.
 pub(super) static JSON_LINES: &ExportFormat = &jsonl::FORMAT;
@@ -23,8 +24,18 @@ pub(super) static JSON_LINES: &ExportFormat = &jsonl::FORMAT;
 pub struct ExportFormat {
     /// Name on the command line.
     pub name: &'static str,
-    /// Writes the rows, all of which have the same keys.
-    write: fn(rows: &mut dyn Iterator<Item = ExportRow>, out: &mut dyn Write) -> io::Result<()>,
+    /// True for a format that has geometries.
+    pub has_geometries: bool,
+    /// Writes the molecules, whose rows all have the same keys.
+    write: fn(&mut dyn Iterator<Item = ExportedMolecule>, out: &mut dyn Write) -> io::Result<()>,
+}
+
+/// A molecule of an export.
+struct ExportedMolecule {
+    columns: ExportRow,
+    /// Geometry of its last calculation in the XYZ format, for a format that has geometries; empty
+    /// if there is none.
+    xyz: String,
 }
 
 impl ExportFormat {
@@ -131,6 +142,7 @@ fn object(json: &str) -> ExportRow {
 
 /// Writes `rows` to `out`, with columns for the properties of the run. Predictions are in the unit of
 /// their property; those of the objective have no name in their columns if it is the only one.
+/// `geometries`: in the XYZ format, by batch and rank, for a format that has them.
 ///
 /// # Errors
 ///
@@ -139,6 +151,7 @@ pub fn export(
     rows: &[CandidateRow],
     run: &RunInfo,
     properties: &[PropertyInfo],
+    geometries: &HashMap<(i64, i64), String>,
     format: &ExportFormat,
     out: &mut dyn Write,
 ) -> Result<(), ReportError> {
@@ -166,7 +179,11 @@ pub fn export(
         predicted: ends.collect(),
         quantities: quantities.map(|(name, _)| name).collect(),
     };
-    let written = (format.write)(&mut rows.iter().map(|row| columns.row(row)), out);
+    let mut molecules = rows.iter().map(|row| ExportedMolecule {
+        columns: columns.row(row),
+        xyz: (geometries.get(&(row.batch, row.rank)).cloned()).unwrap_or_default(),
+    });
+    let written = (format.write)(&mut molecules, out);
     written.map_err(|source| ReportError::Write {
         what: "the export".into(),
         source,
