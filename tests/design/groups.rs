@@ -43,16 +43,16 @@ fn counts_follow_the_sorted_vocabulary_and_unknown_groups_are_dropped() {
     let vocabulary = Vocabulary::from_molecules(&[molecule("CC(N)=O"), molecule("CC")]);
     // [CD1][CD1]; [CD1][CD3]; [CD3](=[OD1])([CD1])[ND1]; [ND1][CD3]; [OD1]=[CD3].
     assert_eq!(vocabulary.len(), 5);
-    assert_eq!(vocabulary.counts(&molecule("CC")), [(0, 2.0)]);
+    assert_eq!(vocabulary.counts(&molecule("CC")).known, [(0, 2.0)]);
     assert_eq!(
-        vocabulary.counts(&molecule("CC(N)=O")),
+        vocabulary.counts(&molecule("CC(N)=O")).known,
         [(1, 1.0), (2, 1.0), (3, 1.0), (4, 1.0)]
     );
     assert_eq!(
-        vocabulary.counts(&molecule("NC(N)=O")),
+        vocabulary.counts(&molecule("NC(N)=O")).known,
         [(3, 2.0), (4, 1.0)]
     );
-    assert_eq!(vocabulary.counts(&molecule("F")), []);
+    assert_eq!(vocabulary.counts(&molecule("F")).known, []);
 }
 
 const SMILES: [&str; 8] = ["C", "CC", "CCC", "CCCC", "CO", "CCO", "N", "CN"];

@@ -123,7 +123,7 @@ impl GroupEnsemble {
         let mut rows = Features::new(vocabulary.len());
         let mut values = Vec::new();
         for (molecule, cost) in molecules.iter().zip(costs) {
-            rows.push(target.row(&vocabulary, molecule));
+            rows.push(target.row(&vocabulary, molecule).known);
             values.push(cost / target.cost_of_fitted(molecule));
         }
         Ok(Self {
@@ -133,40 +133,51 @@ impl GroupEnsemble {
         })
     }
 
-    /// Rows of the regression, and the factors that convert its values to costs.
-    fn rows(&self, molecules: &[&Molecule]) -> (Features, Vec<f64>) {
-        let mut rows = Features::new(self.vocabulary.len());
+    /// Features of molecules.
+    fn features(&self, molecules: &[&Molecule]) -> EnsembleFeatures {
+        let mut features = EnsembleFeatures {
+            rows: Features::new(self.vocabulary.len()),
+            factors: Vec::new(),
+            unknown_variances: Vec::new(),
+        };
+        let prior = self.ensemble.prior_variance();
         for molecule in molecules {
-            rows.push(self.target.row(&self.vocabulary, molecule));
+            let row = self.target.row(&self.vocabulary, molecule);
+            features.rows.push(row.known);
+            features.unknown_variances.push(prior * row.unknown_squares);
+            features.factors.push(self.target.cost_of_fitted(molecule));
         }
-        let factors = molecules.iter();
-        let factors = factors.map(|molecule| self.target.cost_of_fitted(molecule));
-        (rows, factors.collect())
+        features
     }
+}
 
-    /// Variance that the groups of a molecule add which no observation has.
-    fn unknown_variance(&self, molecule: &Molecule) -> f64 {
-        let squares = self.target.unknown_squares(&self.vocabulary, molecule);
-        self.ensemble.prior_variance() * squares
-    }
+/// Features of molecules for the regression.
+struct EnsembleFeatures {
+    rows: Features,
+    /// Factors that convert fitted values to costs.
+    factors: Vec<f64>,
+    /// Variance of the fitted value that groups add which no observation has.
+    unknown_variances: Vec<f64>,
 }
 
 impl Surrogate for GroupEnsemble {
     fn predict(&self, molecules: &[&Molecule]) -> Result<Vec<Prediction>, DesignError> {
-        let (rows, factors) = self.rows(molecules);
-        let fitted = self.ensemble.predict(&rows).into_iter();
-        let cost = |((fitted, factor), molecule): ((Prediction, f64), &&Molecule)| Prediction {
+        let features = self.features(molecules);
+        let fitted = self.ensemble.predict(&features.rows).into_iter();
+        let cost = |((fitted, factor), unknown): ((Prediction, f64), f64)| Prediction {
             mean: fitted.mean * factor,
-            std: (fitted.std.powi(2) + self.unknown_variance(molecule)).sqrt() * factor,
+            std: (fitted.std.powi(2) + unknown).sqrt() * factor,
         };
-        Ok(fitted.zip(factors).zip(molecules).map(cost).collect())
+        let fitted = fitted.zip(features.factors).zip(features.unknown_variances);
+        Ok(fitted.map(cost).collect())
     }
 
     fn joint(&self, molecules: &[&Molecule]) -> Result<Option<JointPrediction>, DesignError> {
-        let (rows, factors) = self.rows(molecules);
-        let mut joint = self.ensemble.joint(&rows, &factors);
-        for (place, (molecule, factor)) in molecules.iter().zip(factors).enumerate() {
-            joint.covariance[(place, place)] += self.unknown_variance(molecule) * factor * factor;
+        let features = self.features(molecules);
+        let mut joint = self.ensemble.joint(&features.rows, &features.factors);
+        let unknown = features.unknown_variances.iter().zip(&features.factors);
+        for (place, (variance, factor)) in unknown.enumerate() {
+            joint.covariance[(place, place)] += variance * factor * factor;
         }
         Ok(Some(joint))
     }

@@ -159,9 +159,10 @@ impl GroupModel {
         let mut rows = Features::new(self.vocabulary.len());
         let (mut factors, mut unknown) = (Vec::new(), Vec::new());
         for molecule in molecules {
-            rows.push(self.target.row(&self.vocabulary, molecule));
+            let row = self.target.row(&self.vocabulary, molecule);
+            rows.push(row.known);
+            unknown.push(row.unknown_squares);
             factors.push(self.target.cost_of_fitted(molecule));
-            unknown.push(self.target.unknown_squares(&self.vocabulary, molecule));
         }
         let fitted = self.ridge.predict(&rows);
         let variance = self.ridge.prior_variance();

@@ -36,6 +36,15 @@ pub struct Vocabulary {
     groups: Vec<String>,
 }
 
+/// Counts of the groups of a molecule.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GroupCounts {
+    /// Groups of the vocabulary, as (column, count), by ascending column.
+    pub known: Vec<(usize, f64)>,
+    /// Count of each group that is not in the vocabulary.
+    pub unknown: Vec<u32>,
+}
+
 /// Vocabulary with added groups.
 pub(super) struct ExtendedVocabulary {
     pub vocabulary: Vocabulary,
@@ -78,26 +87,24 @@ impl Vocabulary {
         self.groups.is_empty()
     }
 
-    /// Counts of the groups of `molecule` that are unknown, each group once.
-    pub fn unknown_counts(&self, molecule: &Molecule) -> Vec<u32> {
-        let mut unknown = groups(molecule);
-        unknown.retain(|group| self.groups.binary_search(group).is_err());
-        let counts = counts(unknown).into_iter();
-        counts.map(|(_, count)| count).collect()
-    }
-
-    /// Counts of the groups of `molecule`, as (column, count), by ascending column; unknown groups
-    /// are dropped.
-    pub fn counts(&self, molecule: &Molecule) -> Vec<(usize, f64)> {
-        let mut columns: Vec<usize> = groups(molecule)
-            .iter()
-            .filter_map(|group| self.groups.binary_search(group).ok())
-            .collect();
+    /// Counts of the groups of `molecule`.
+    pub fn counts(&self, molecule: &Molecule) -> GroupCounts {
+        let (mut columns, mut unknown) = (Vec::new(), Vec::new());
+        for group in groups(molecule) {
+            match self.groups.binary_search(&group) {
+                Ok(column) => columns.push(column),
+                Err(_) => unknown.push(group),
+            }
+        }
         columns.sort_unstable();
-        columns
-            .chunk_by(|a, b| a == b)
-            .map(|equal| (equal[0], equal.len() as f64))
-            .collect()
+        let known = columns.chunk_by(|a, b| a == b);
+        GroupCounts {
+            known: known.map(|equal| (equal[0], equal.len() as f64)).collect(),
+            unknown: counts(unknown)
+                .into_iter()
+                .map(|(_, count)| count)
+                .collect(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::groups::{ExtendedVocabulary, Vocabulary};
+use super::groups::{ExtendedVocabulary, GroupCounts, Vocabulary};
 use super::{GroupFeatures, LabelledMolecule};
 use crate::chem::Molecule;
 use crate::learn::moments::Moments;
@@ -60,7 +60,7 @@ impl Statistics {
         self.add_groups(observations.iter().map(|observation| &observation.molecule));
         for LabelledMolecule { molecule, cost } in observations {
             let factor = self.target.cost_of_fitted(molecule);
-            let row = self.target.row(&self.vocabulary, molecule);
+            let row = self.target.row(&self.vocabulary, molecule).known;
             self.fitted.add(&row, cost / factor)?;
             let scaled = row.iter().map(|(column, x)| (column + 1, x * factor));
             let scaled: Vec<_> = [(0, factor)].into_iter().chain(scaled).collect();
@@ -138,14 +138,28 @@ impl Statistics {
     }
 }
 
+/// Features of a molecule.
+pub(super) struct FeatureRow {
+    /// Of groups of the vocabulary, as (column, value).
+    pub known: Vec<(usize, f64)>,
+    /// Sum of the squares of the features of all other groups.
+    pub unknown_squares: f64,
+}
+
 impl RegressionTarget {
-    /// Features of a molecule, as (column, value).
-    pub fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> Vec<(usize, f64)> {
+    /// Features of a molecule.
+    pub fn row(self, vocabulary: &Vocabulary, molecule: &Molecule) -> FeatureRow {
         let share = self.share(molecule);
-        let counts = vocabulary.counts(molecule).into_iter();
-        counts
-            .map(|(column, count)| (column, count / share))
-            .collect()
+        let GroupCounts { known, unknown } = vocabulary.counts(molecule);
+        let known = known.into_iter();
+        let squares = unknown.into_iter();
+        let squares = squares.map(|count| (f64::from(count) / share).powi(2));
+        FeatureRow {
+            known: known
+                .map(|(column, count)| (column, count / share))
+                .collect(),
+            unknown_squares: squares.sum(),
+        }
     }
 
     /// Number that the counts of a molecule are divided by.
@@ -154,13 +168,6 @@ impl RegressionTarget {
             GroupFeatures::Shares => atoms(molecule),
             GroupFeatures::Counts => 1.0,
         }
-    }
-
-    /// Sum of the squares of the features of groups that are not in the vocabulary.
-    pub fn unknown_squares(self, vocabulary: &Vocabulary, molecule: &Molecule) -> f64 {
-        let counts = vocabulary.unknown_counts(molecule).into_iter();
-        let squares = counts.map(|count| (f64::from(count) / self.share(molecule)).powi(2));
-        squares.sum()
     }
 
     /// Factor that converts a fitted value of a molecule to its cost.
