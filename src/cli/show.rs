@@ -13,9 +13,11 @@ use crate::app::run_dir;
 use crate::chem::Molecule;
 use crate::config::campaign::MethodKind;
 use crate::plan::Plan;
-use crate::property::Unit;
 use crate::report::named;
 use crate::store::{CandidateRow, MoleculeResult, PropertyInfo};
+
+/// The unit of plain numbers.
+const PLAIN: &str = "1";
 
 #[derive(Args)]
 pub(super) struct ShowArguments {
@@ -120,9 +122,9 @@ fn quantities(result: &MoleculeResult, plan: &Plan, text: &mut String) {
     };
     let values: BTreeMap<String, f64> = serde_json::from_str(quantities).unwrap_or_default();
     for (quantity, value) in values {
-        let unit = dimensions.get(&quantity).copied().map(Unit::atomic);
-        let unit = unit.as_ref().map_or("", Unit::name);
-        line(&quantity, value, unit, text);
+        let unit = dimensions.get(&quantity).map(|one| one.atomic_unit());
+        let unit = unit.filter(|unit| unit != PLAIN).unwrap_or_default();
+        line(&quantity, value, &unit, text);
     }
     if let Some(atoms) = xyz.lines().next() {
         let _ = writeln!(

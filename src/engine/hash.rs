@@ -3,7 +3,7 @@
 
 use std::collections;
 
-use foldhash::fast::RandomState;
+use foldhash::fast::FixedState;
 
-pub(super) type HashMap<K, V> = collections::HashMap<K, V, RandomState>;
-pub(super) type HashSet<T> = collections::HashSet<T, RandomState>;
+pub(super) type HashMap<K, V> = collections::HashMap<K, V, FixedState>;
+pub(super) type HashSet<T> = collections::HashSet<T, FixedState>;

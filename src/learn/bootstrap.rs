@@ -10,13 +10,13 @@
 
 use faer::Mat;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::calibration::calibration;
 use super::joint::JointPrediction;
 use super::moments::Moments;
 use super::regression::{Features, FitError, Prediction, mean_and_deviation};
 use super::ridge::{BayesianRidge, RidgeSettings};
+use crate::host::hash::digest;
 
 /// A fitted ensemble.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -169,7 +169,7 @@ fn weights(row: usize, members: usize) -> Vec<u32> {
     /// More than any 53 bits give.
     const MOST: u32 = 20;
     let draw = |member| {
-        let hash = Sha256::digest(format!("{row}/{member}"));
+        let hash = digest([format!("{row}/{member}").as_bytes()]);
         let first = hash
             .iter()
             .take(8)
