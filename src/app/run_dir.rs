@@ -88,8 +88,13 @@ pub fn reserve(
     Ok((dir, lock))
 }
 
+/// Returns true if `dir` is the directory of a run.
+pub fn holds_run(dir: &Path) -> bool {
+    dir.join(CAMPAIGN).exists() || dir.join(store::FILE).exists()
+}
+
 fn refuse_used(dir: &Path) -> Result<(), CommandError> {
-    if !dir.join(CAMPAIGN).exists() && !dir.join(store::FILE).exists() {
+    if !holds_run(dir) {
         return Ok(());
     }
     let message = format!("`{}` already contains a run", dir.display());
@@ -160,7 +165,7 @@ fn copied(file: &str, name: &str, dir: &Path) -> io::Result<String> {
 /// Fails if `dir` is not a run directory, or has links that lead out of it.
 pub fn existing(dir: &Path) -> Result<PathBuf, CommandError> {
     match dir.canonicalize() {
-        Ok(dir) if dir.join(CAMPAIGN).exists() || dir.join(store::FILE).exists() => {
+        Ok(dir) if holds_run(&dir) => {
             refuse_links(&dir)?;
             Ok(dir)
         }

@@ -82,8 +82,6 @@ async fn list(arguments: &RunsArguments) -> Result<ExitStatus, CommandError> {
 
 /// The folders in `dir` that hold a run; `dir` alone if it does.
 fn run_dirs(dir: &Path) -> Result<Vec<PathBuf>, CommandError> {
-    let holds_run =
-        |dir: &Path| dir.join(run_dir::CAMPAIGN).exists() || dir.join(store::FILE).exists();
     let entries = fs::read_dir(dir).and_then(|entries| {
         let paths = entries.map(|entry| Ok(entry?.path()));
         paths.collect::<Result<Vec<PathBuf>, std::io::Error>>()
@@ -94,10 +92,10 @@ fn run_dirs(dir: &Path) -> Result<Vec<PathBuf>, CommandError> {
             &error,
         )
     })?;
-    if holds_run(dir) {
+    if run_dir::holds_run(dir) {
         return Ok(vec![dir.to_owned()]);
     }
-    dirs.retain(|dir| holds_run(dir));
+    dirs.retain(|dir| run_dir::holds_run(dir));
     Ok(dirs)
 }
 

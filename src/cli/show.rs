@@ -11,13 +11,9 @@ use super::{ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::run_dir;
 use crate::chem::Molecule;
-use crate::config::campaign::MethodKind;
 use crate::plan::Plan;
 use crate::report::named;
 use crate::store::{CandidateRow, MoleculeResult, PropertyInfo};
-
-/// The unit of plain numbers.
-const PLAIN: &str = "1";
 
 #[derive(Args)]
 pub(super) struct ShowArguments {
@@ -116,15 +112,16 @@ fn quantities(result: &MoleculeResult, plan: &Plan, text: &mut String) {
     } = result;
     let name = method.as_deref().unwrap_or_default();
     let _ = writeln!(text, "{name}: {level_of_theory}, {engine} {version}");
-    let dimensions = match plan.methods.get(name).map(|method| &method.kind) {
-        Some(MethodKind::Simulate { engine, .. }) => engine.quantities(),
-        _ => BTreeMap::new(),
-    };
+    let method = plan.methods.get(name);
     let values: BTreeMap<String, f64> = serde_json::from_str(quantities).unwrap_or_default();
     for (quantity, value) in values {
-        let unit = dimensions.get(&quantity).map(|one| one.atomic_unit());
-        let unit = unit.filter(|unit| unit != PLAIN).unwrap_or_default();
-        line(&quantity, value, &unit, text);
+        let unit = method.and_then(|method| method.atomic_unit(&quantity));
+        line(
+            &quantity,
+            value,
+            unit.as_ref().map_or("", |unit| unit.name()),
+            text,
+        );
     }
     if let Some(atoms) = xyz.lines().next() {
         let _ = writeln!(

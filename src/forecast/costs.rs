@@ -134,27 +134,16 @@ fn free_atoms(plan: &Plan, assumptions: &Assumptions) -> MethodCost {
 /// Methods of a stage that have not computed its molecules for the stage that it chooses from.
 fn new_methods<'p>(plan: &'p Plan, stage: &'p PlannedStage) -> Vec<&'p PlannedMethod> {
     let mut known: BTreeSet<&str> = BTreeSet::new();
-    let mut before = chosen_from(stage);
+    let mut before = stage.chosen_from();
     while let Some(place) = before {
         let methods = plan.methods_of(&plan.stages[place]).into_iter();
         known.extend(methods.map(|method| method.name.as_str()));
-        before = chosen_from(&plan.stages[place]);
+        before = plan.stages[place].chosen_from();
     }
     let methods = plan.methods_of(stage).into_iter();
     methods
         .filter(|method| !known.contains(method.name.as_str()))
         .collect()
-}
-
-/// Place of the stage among whose molecules a stage chooses.
-fn chosen_from(stage: &PlannedStage) -> Option<usize> {
-    let StageKind::Compute { molecules, .. } = &stage.kind else {
-        return None;
-    };
-    match molecules {
-        MoleculeSource::Best { of, .. } | MoleculeSource::Share { of, .. } => Some(*of),
-        _ => None,
-    }
 }
 
 /// Molecules of each stage, and batches of those of the generator loop.

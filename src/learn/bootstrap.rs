@@ -33,7 +33,7 @@ impl BootstrapEnsemble {
     /// There are no rows, the lengths differ, a number is not finite, or the eigenvalues do not
     /// converge.
     pub fn fit(x: &Features, y: &[f64], members: usize) -> Result<Self, FitError> {
-        // What is wrong with a row is told even if no sample has it.
+        // An invalid row is an error even if no sample has it.
         Moments::from_rows(x, y)?;
         let weights: Vec<Vec<u32>> = (0..y.len()).map(|row| weights(row, members)).collect();
         let settings = RidgeSettings::default();
@@ -62,9 +62,19 @@ impl BootstrapEnsemble {
 
     /// Prediction for each row of `x`, in order.
     pub fn predict(&self, x: &Features) -> Vec<Prediction> {
-        let by_member: Vec<Vec<Prediction>> = self.members.iter().map(|m| m.predict(x)).collect();
+        self.combined(&self.by_member(x))
+    }
+
+    /// Predictions of each member for the rows of `x`.
+    fn by_member(&self, x: &Features) -> Vec<Vec<Prediction>> {
+        self.members.iter().map(|m| m.predict(x)).collect()
+    }
+
+    /// Calibrated prediction for each row, from those of the members.
+    fn combined(&self, by_member: &[Vec<Prediction>]) -> Vec<Prediction> {
+        let rows = by_member.first().map_or(0, Vec::len);
         let of_row = |row: usize| together(by_member.iter().map(|member| member[row]));
-        (0..x.rows().len())
+        (0..rows)
             .map(of_row)
             .map(|Prediction { mean, std }| Prediction {
                 mean,
@@ -76,17 +86,14 @@ impl BootstrapEnsemble {
     /// Joint prediction of the rows of `x`, each value multiplied by its factor. What the members
     /// disagree on is shared between rows, the rest is each row's own.
     pub fn joint(&self, x: &Features, factors: &[f64]) -> JointPrediction {
-        let means: Vec<Vec<f64>> = (self.members.iter())
-            .map(|member| member.predict(x).iter().map(|p| p.mean).collect())
-            .collect();
+        let by_member = self.by_member(x);
+        let combined = self.combined(&by_member);
         let count = self.members.len() as f64;
-        let mean = |row: usize| means.iter().map(|member| member[row]).sum::<f64>() / count;
-        let centre: Vec<f64> = (0..factors.len()).map(mean).collect();
         let square = self.calibration * self.calibration;
         let covariance = |i: usize, j: usize| {
-            let products = means
-                .iter()
-                .map(|member| (member[i] - centre[i]) * (member[j] - centre[j]));
+            let products = by_member.iter().map(|member| {
+                (member[i].mean - combined[i].mean) * (member[j].mean - combined[j].mean)
+            });
             square * factors[i] * factors[j] * products.sum::<f64>() / count
         };
         let mut covariance = Mat::from_fn(factors.len(), factors.len(), covariance);
@@ -94,7 +101,7 @@ impl BootstrapEnsemble {
         let noise = square * noise.sum::<f64>() / count;
         let least = factors.iter().map(|factor| factor * factor);
         let noise = noise * least.fold(f64::INFINITY, f64::min);
-        for (row, prediction) in self.predict(x).into_iter().enumerate() {
+        for (row, prediction) in combined.iter().enumerate() {
             covariance[(row, row)] = (prediction.std * factors[row]).powi(2) - noise;
         }
         JointPrediction { covariance, noise }

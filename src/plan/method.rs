@@ -7,6 +7,7 @@ use super::launch::{launch, ranks};
 use super::retries::retries;
 use crate::config::campaign::{LoadedCampaign, MethodKind};
 use crate::config::site::PartitionConfig;
+use crate::property::Unit;
 use crate::simulate::{MMFF94, QcEngine};
 use crate::task::{Launch, Limits, Retries};
 
@@ -53,6 +54,19 @@ pub struct PlannedMethod {
 }
 
 impl PlannedMethod {
+    /// Returns the atomic unit of a quantity that the method returns; None if it returns none of this
+    /// name.
+    pub fn atomic_unit(&self, quantity: &str) -> Option<Unit> {
+        match &self.kind {
+            MethodKind::Simulate { engine, .. } => {
+                engine.quantities().get(quantity).copied().map(Unit::atomic)
+            }
+            MethodKind::Train { .. } | MethodKind::Generate { .. } | MethodKind::Screen { .. } => {
+                None
+            }
+        }
+    }
+
     /// Joins a method of the campaign with the partition that it names.
     pub(super) fn new(
         name: &str,

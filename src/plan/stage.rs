@@ -25,16 +25,14 @@ pub struct PlannedStage {
 }
 
 impl PlannedStage {
-    /// Returns true if its molecules are the best of the stage at `place`.
-    pub fn takes_best_of(&self, place: usize) -> bool {
-        match &self.kind {
-            StageKind::Compute { molecules, .. } => match molecules {
-                MoleculeSource::Best { of, .. } | MoleculeSource::Share { of, .. } => *of == place,
-                MoleculeSource::All | MoleculeSource::Random(_) | MoleculeSource::Queue(_) => false,
-            },
-            StageKind::Train { .. } | StageKind::Generate { .. } | StageKind::Screen { .. } => {
-                false
-            }
+    /// Returns the place of the stage among whose molecules it chooses.
+    pub fn chosen_from(&self) -> Option<usize> {
+        let StageKind::Compute { molecules, .. } = &self.kind else {
+            return None;
+        };
+        match molecules {
+            MoleculeSource::Best { of, .. } | MoleculeSource::Share { of, .. } => Some(*of),
+            MoleculeSource::All | MoleculeSource::Random(_) | MoleculeSource::Queue(_) => None,
         }
     }
 }

@@ -1,8 +1,10 @@
 //! The ensemble on bootstrap samples, held against scikit-learn.
 
 use moldflow::learn::bootstrap::BootstrapEnsemble;
-use moldflow::learn::regression::{Features, FitError};
+use moldflow::learn::regression::FitError;
 use serde::Deserialize;
+
+use crate::features;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -20,14 +22,6 @@ struct Case {
     mean: Vec<f64>,
     std: Vec<f64>,
     covariance: Vec<Vec<f64>>,
-}
-
-fn features(rows: &[Vec<f64>]) -> Features {
-    let mut features = Features::new(rows.first().map_or(0, Vec::len));
-    for row in rows {
-        features.push(row.iter().copied().enumerate());
-    }
-    features
 }
 
 #[track_caller]

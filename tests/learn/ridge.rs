@@ -5,6 +5,8 @@ use moldflow::learn::ridge::{BayesianRidge, Precisions, RidgeSettings};
 use proptest::prelude::*;
 use serde::Deserialize;
 
+use crate::features;
+
 #[derive(Deserialize)]
 struct Golden {
     cases: Vec<Case>,
@@ -20,19 +22,6 @@ struct Case {
     std: Vec<f64>,
     alpha: f64,
     lambda_: f64,
-}
-
-fn features(rows: &[Vec<f64>]) -> Features {
-    let mut features = Features::new(rows.first().map_or(0, Vec::len));
-    for row in rows {
-        features.push(
-            row.iter()
-                .copied()
-                .enumerate()
-                .filter(|(_, value)| *value != 0.0),
-        );
-    }
-    features
 }
 
 fn fit(x: &Features, y: &[f64]) -> BayesianRidge {

@@ -59,7 +59,8 @@ impl Stage {
                 ranking,
                 ..
             } => {
-                let are_taken = plan.stages.iter().any(|other| other.takes_best_of(place));
+                let are_taken =
+                    (plan.stages.iter()).any(|other| other.chosen_from() == Some(place));
                 Self::Compute(ComputeStage::new(plan, properties, ranking, are_taken))
             }
             StageKind::Train { .. } => Self::Train(TrainStage::default()),
