@@ -91,7 +91,7 @@ fn a_molecule_that_was_not_computed_is_told_why() {
         ("CCCCCCCCCCCC", "outside of the search space: too large"),
         ("CCS", "outside of the search space: other element"),
         (
-            "FN(F)N(F)F",
+            "FNN(F)F",
             "neither drawn from the source, nor among the best",
         ),
     ] {
