@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod init;
 mod outcome;
+mod pages;
 mod plan;
 mod progress;
 mod remote;
