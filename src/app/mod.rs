@@ -16,6 +16,7 @@ pub mod interpreters;
 pub mod job_chain;
 pub mod job_script;
 pub mod method_commands;
+pub mod monitor;
 pub mod node_shares;
 pub mod observer;
 pub mod outcome;

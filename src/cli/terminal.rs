@@ -22,6 +22,11 @@ pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", visible(line));
 }
 
+/// Returns true if the terminal cannot move its cursor.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
+}
+
 /// Text for stderr in which words may be coloured.
 pub(crate) struct StyledText {
     text: String,

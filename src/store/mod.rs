@@ -7,6 +7,7 @@ mod chain;
 mod derived;
 mod error;
 mod front;
+mod monitor;
 mod names;
 mod properties;
 mod read;
@@ -21,6 +22,7 @@ pub(crate) use audit::audit;
 pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub(crate) use error::LEAST_ROOM;
 pub use error::StoreError;
+pub use monitor::{EndedEvaluation, EndedSince, EndedTask, QueuedCandidate, RunningTask};
 pub use properties::PropertyInfo;
 pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
@@ -276,8 +278,12 @@ impl Store {
     /// Fails if a held file is gone, the database cannot be written or its structure is damaged.
     pub async fn close(mut self) -> Result<(), StoreError> {
         self.check_held()?;
-        // Only the last connection that is closed writes the log into the main file.
         self.end_check().await?;
+        // Only the last connection that is closed does so by itself, and somebody may be reading. If
+        // it fails the log stays beside the database.
+        let _ = sqlx::query("PRAGMA busy_timeout = 2000; PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.db)
+            .await;
         self.db.close().await.map_err(|source| StoreError::Write {
             path: self.path,
             source,
