@@ -21,6 +21,7 @@ mod simulate;
 mod sites;
 mod sites_check;
 mod status;
+mod subject;
 mod submit;
 mod table;
 mod task;
