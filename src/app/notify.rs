@@ -49,6 +49,8 @@ pub struct Notifier {
     campaign: String,
     dir: PathBuf,
     notified: Notified,
+    /// Number of tasks that have ended.
+    ended: u64,
     /// Time of the last notification of a best molecule.
     told_best: Option<Instant>,
     sender: mpsc::Sender<Notification>,
@@ -77,6 +79,7 @@ impl Notifier {
             campaign: campaign.to_owned(),
             dir: dir.to_owned(),
             notified: serde_json::from_str(&text).unwrap_or_default(),
+            ended: 0,
             told_best: None,
             sender,
             teller: teller.ok()?,
@@ -85,6 +88,7 @@ impl Notifier {
 
     /// Tells of a new best molecule, unless one was told of a short time ago.
     pub fn report_progress(&mut self, progress: &Progress) {
+        self.ended = progress.ended;
         let Some((key, message, data)) = best(progress) else {
             return;
         };
@@ -109,18 +113,22 @@ impl Notifier {
     /// Tells of a fault of the host for which the run stops.
     pub fn halted(&mut self, fault: HostFault) {
         let message = format!("{} stops: {fault}", self.campaign);
-        self.send(NotifyEvent::Failures, message, json!({"stopped_by": "host_fault"}));
+        self.send(
+            NotifyEvent::Failures,
+            message,
+            json!({"stopped_by": "host_fault"}),
+        );
     }
 
     /// Tells of the end of the run, if it has ended, and waits for the commands: each for its timeout
     /// at most.
-    pub fn end(mut self, outcome: &RunOutcome, ended: u64) {
+    pub fn end(mut self, outcome: &RunOutcome) {
         if let RunEnd::Stopped(stopped_by) = outcome.ending {
-            let fact = Some((stopped_by.word().to_owned(), ended));
+            let fact = Some((stopped_by.word().to_owned(), self.ended));
             if self.notified.end != fact {
                 self.notified.end = fact;
                 let failed = !stopped_by.is_success();
-                let event = match failed && self.settings.on.contains(&NotifyEvent::Failures) {
+                let event = match failed && self.settings.events.contains(&NotifyEvent::Failures) {
                     true => NotifyEvent::Failures,
                     false => NotifyEvent::End,
                 };
@@ -152,7 +160,7 @@ impl Notifier {
     }
 
     fn send(&self, event: NotifyEvent, message: String, data: Value) {
-        if self.settings.on.contains(&event) {
+        if self.settings.events.contains(&event) {
             let _ = self.sender.send(Notification {
                 event,
                 message,
@@ -198,7 +206,11 @@ fn best(progress: &Progress) -> Option<(String, String, Value)> {
         let message = format!("new best molecule {smiles}, {value:.6} {unit}");
         let mut data = counts;
         data["best"] = json!({"smiles": smiles, "value": value, "unit": unit});
-        return Some((format!("{smiles} {value}"), message.trim_end().to_owned(), data));
+        return Some((
+            format!("{smiles} {value}"),
+            message.trim_end().to_owned(),
+            data,
+        ));
     }
     let front = progress.front.filter(|count| *count > 0)?;
     let volume = progress.hypervolume;

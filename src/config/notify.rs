@@ -1,7 +1,5 @@
 //! `notify` of a campaign: a command of the user that is told what happens to a run.
 
-use std::time;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -17,7 +15,7 @@ pub struct Notify {
     /// Events that it is told of.
     #[serde(default = "all_events")]
     #[schemars(length(min = 1))]
-    pub on: Vec<NotifyEvent>,
+    pub events: Vec<NotifyEvent>,
     /// Form of its standard input.
     #[serde(default)]
     pub input: NotifyInput,
@@ -69,9 +67,9 @@ fn all_events() -> Vec<NotifyEvent> {
 }
 
 fn default_best_every() -> Duration {
-    Duration::from(time::Duration::from_secs(600))
+    Duration::of_seconds(600)
 }
 
 fn default_timeout() -> Duration {
-    Duration::from(time::Duration::from_secs(30))
+    Duration::of_seconds(30)
 }

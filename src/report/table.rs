@@ -1,6 +1,6 @@
 //! Tables for the terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::json::{RunState, SlotUse};
 use crate::chem::units::hartree_to_kcal_per_mol;
@@ -8,10 +8,19 @@ use crate::store::{CandidateRow, NamedCount, ObjectiveInfo, Summary};
 use crate::task::Prediction;
 
 /// The best molecules, or those of the Pareto front: SMILES, values of the objectives, and where
-/// each came from.
-pub fn best_table(best: &[CandidateRow], objectives: &[ObjectiveInfo]) -> String {
+/// each came from; ranks count from 1. `width`: columns that it may take, if they are limited.
+pub fn best_table(
+    best: &[CandidateRow],
+    objectives: &[ObjectiveInfo],
+    width: Option<u16>,
+) -> String {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING);
+    if let Some(width) = width {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
     let is_named = best.iter().any(|row| row.name.is_some());
     let mut header = vec![String::new(), "SMILES".to_owned()];
     if is_named {
@@ -47,7 +56,7 @@ pub fn best_table(best: &[CandidateRow], objectives: &[ObjectiveInfo]) -> String
             0 => "source".to_owned(),
             batch => batch.to_string(),
         });
-        cells.push(row.rank.to_string());
+        cells.push((row.rank + 1).to_string());
         let predictions = objectives.iter();
         cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
         table.add_row(cells);
@@ -87,13 +96,14 @@ pub fn named(smiles: &str, name: Option<&str>) -> String {
 }
 
 /// Returns the text of `status`. `slots`: use of the partitions; `tasks`: numbers of tasks by
-/// state.
+/// state; `width`: columns that a table may take, if they are limited.
 pub fn status_text(
     summary: &Summary,
     state: RunState,
     level_of_theory: &str,
     slots: &[SlotUse],
     tasks: &[NamedCount],
+    width: Option<u16>,
 ) -> String {
     let counts = &summary.counts;
     let mut lines = vec![format!("{}: {}", summary.run.campaign, state.word())];
@@ -143,12 +153,12 @@ pub fn status_text(
         .map(|c| format!("{} {}", c.count, c.name))
         .collect();
     lines.push(format!("tasks         {}", tasks.join(", ")));
-    lines.extend(result_lines(summary));
+    lines.extend(result_lines(summary, width));
     lines.join("\n")
 }
 
 /// The best molecule, or the Pareto front.
-fn result_lines(summary: &Summary) -> Vec<String> {
+fn result_lines(summary: &Summary, width: Option<u16>) -> Vec<String> {
     let Some(objective) = summary.run.only_objective() else {
         let volume = summary.hypervolume;
         let volume = volume.map_or_else(String::new, |v| format!(", hypervolume {v:.6}"));
@@ -157,7 +167,7 @@ fn result_lines(summary: &Summary) -> Vec<String> {
             1 => "1 molecule".to_owned(),
             count => format!("{count} molecules"),
         };
-        let table = best_table(&summary.front, &summary.run.objectives);
+        let table = best_table(&summary.front, &summary.run.objectives, width);
         return vec![format!("front         {front}{volume}"), table];
     };
     vec![match &summary.best {
