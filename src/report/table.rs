@@ -7,37 +7,74 @@ use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, NamedCount, ObjectiveInfo, Summary};
 use crate::task::Prediction;
 
+/// Optional columns of the table of the best molecules.
+#[derive(Clone, Copy)]
+struct Columns {
+    predictions: bool,
+    kcal: bool,
+    names: bool,
+    places: bool,
+}
+
+/// Columns that are left out, the first first, until a table is narrow enough.
+const FEWER: [Columns; 5] = {
+    let all = Columns {
+        predictions: true,
+        kcal: true,
+        names: true,
+        places: true,
+    };
+    let measured = Columns {
+        predictions: false,
+        ..all
+    };
+    let plain = Columns {
+        kcal: false,
+        ..measured
+    };
+    let nameless = Columns {
+        names: false,
+        ..plain
+    };
+    let least = Columns {
+        places: false,
+        ..nameless
+    };
+    [all, measured, plain, nameless, least]
+};
+
 /// The best molecules, or those of the Pareto front: SMILES, values of the objectives, and where
-/// each came from; ranks count from 1. `width`: columns that it may take, if they are limited.
+/// each came from; ranks count from 1. `width`: columns of the terminal, if they are limited; what
+/// fits no longer is left out: predictions, kcal/mol, names, batch and rank.
 pub fn best_table(
     best: &[CandidateRow],
     objectives: &[ObjectiveInfo],
     width: Option<u16>,
 ) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    if let Some(width) = width {
-        table
-            .set_content_arrangement(ContentArrangement::Dynamic)
-            .set_width(width);
-    }
-    let is_named = best.iter().any(|row| row.name.is_some());
-    let mut header = vec![String::new(), "SMILES".to_owned()];
-    if is_named {
-        header.push("name".to_owned());
-    }
-    let texts = header.len();
-    for objective in objectives {
-        header.push(objective.heading());
-        if objective.unit == "hartree" {
-            header.push("kcal/mol".to_owned());
+    let mut text = String::new();
+    for columns in FEWER {
+        text = table_of(best, objectives, columns).trim_fmt();
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        if width.is_none_or(|width| widest.unwrap_or(0) <= usize::from(width)) {
+            return text;
         }
     }
-    header.extend(["batch", "rank"].map(str::to_owned));
-    header.extend(objectives.iter().map(|objective| match objectives.len() {
-        1 => "predicted".to_owned(),
-        _ => format!("predicted {}", objective.label),
-    }));
+    let (Some(width), [.., least]) = (width, FEWER) else {
+        return text;
+    };
+    let mut table = table_of(best, objectives, least);
+    table
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    table.trim_fmt()
+}
+
+fn table_of(best: &[CandidateRow], objectives: &[ObjectiveInfo], shown: Columns) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    let is_named = shown.names && best.iter().any(|row| row.name.is_some());
+    let texts = if is_named { 3 } else { 2 };
+    let header = header(objectives, is_named, shown);
     let columns = header.len();
     table.set_header(header);
     for (place, row) in (1..).zip(best) {
@@ -48,17 +85,21 @@ pub fn best_table(
         for objective in objectives {
             let value = row.value(&objective.property).unwrap_or(f64::NAN);
             cells.push(format!("{value:.6}"));
-            if objective.unit == "hartree" {
+            if shown.kcal && objective.unit == "hartree" {
                 cells.push(format!("{:.2}", hartree_to_kcal_per_mol(value)));
             }
         }
-        cells.push(match row.batch {
-            0 => "source".to_owned(),
-            batch => batch.to_string(),
-        });
-        cells.push((row.rank + 1).to_string());
-        let predictions = objectives.iter();
-        cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
+        if shown.places {
+            cells.push(match row.batch {
+                0 => "source".to_owned(),
+                batch => batch.to_string(),
+            });
+            cells.push((row.rank + 1).to_string());
+        }
+        if shown.predictions {
+            let predictions = objectives.iter();
+            cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
+        }
         table.add_row(cells);
     }
     for column in (0..columns).filter(|c| !(1..texts).contains(c)) {
@@ -66,7 +107,30 @@ pub fn best_table(
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.trim_fmt()
+    table
+}
+
+fn header(objectives: &[ObjectiveInfo], is_named: bool, shown: Columns) -> Vec<String> {
+    let mut header = vec![String::new(), "SMILES".to_owned()];
+    if is_named {
+        header.push("name".to_owned());
+    }
+    for objective in objectives {
+        header.push(objective.heading());
+        if shown.kcal && objective.unit == "hartree" {
+            header.push("kcal/mol".to_owned());
+        }
+    }
+    if shown.places {
+        header.extend(["batch", "rank"].map(str::to_owned));
+    }
+    if shown.predictions {
+        header.extend(objectives.iter().map(|objective| match objectives.len() {
+            1 => "predicted".to_owned(),
+            _ => format!("predicted {}", objective.label),
+        }));
+    }
+    header
 }
 
 fn prediction(prediction: Option<Prediction>) -> String {

@@ -136,7 +136,7 @@ impl Store {
             EndedSince::Everything => {
                 sqlx::query_as(
                     "SELECT method, started, finished FROM tasks \
-                     WHERE started IS NOT NULL AND finished IS NOT NULL AND cached = 0",
+                     WHERE state IN ('succeeded', 'failed') AND started IS NOT NULL AND finished IS NOT NULL AND cached = 0",
                 )
                 .fetch_all(&mut self.db)
                 .await
@@ -144,7 +144,7 @@ impl Store {
             EndedSince::Tasks(tasks) => {
                 sqlx::query_as(
                     "SELECT method, started, finished FROM tasks WHERE task IN (SELECT value FROM json_each(?)) \
-                     AND started IS NOT NULL AND finished IS NOT NULL AND cached = 0",
+                     AND state IN ('succeeded', 'failed') AND started IS NOT NULL AND finished IS NOT NULL AND cached = 0",
                 )
                 .bind(tasks)
                 .fetch_all(&mut self.db)

@@ -64,7 +64,7 @@ fn the_end_is_told_once_with_what_was_found() {
 
 #[test]
 fn a_better_molecule_is_told_of_and_a_killed_engine_tells_nothing_twice() {
-    let campaign = notifying("{command: [./tell], best_every: 0s}");
+    let campaign = notifying("{command: [./tell], best_every: 1ms}");
     let mut engine = campaign.start("run", &[]);
     engine.wait_for_facts(12);
     engine.kill();
@@ -126,7 +126,7 @@ fn a_message_can_be_plain_text() {
 
 #[test]
 fn a_command_that_fails_or_hangs_is_a_notice_in_the_log() {
-    let campaign = notifying("{command: [sh, -c, 'echo no network >&2; exit 7'], best_every: 0s}");
+    let campaign = notifying("{command: [sh, -c, 'echo no network >&2; exit 7'], best_every: 1ms}");
     let run_dir = campaign.completed("run", &[]);
     let log = fs::read_to_string(run_dir.join("runtime.log")).unwrap();
     assert!(

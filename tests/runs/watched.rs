@@ -230,7 +230,7 @@ fn several_watch_a_run_at_work_without_disturbing_it() {
 #[test]
 fn a_front_is_watched_with_its_hypervolume() {
     let campaign = Campaign::shipped("redoxmers.yml");
-    let output = campaign.run("run", &["--set", "budget=6"]);
+    let output = campaign.run("run", &["--set", "search_size=3"]);
     let run_dir = match output.code {
         Some(0) => campaign.path("run"),
         _ => panic!("{}", output.err),
@@ -332,6 +332,6 @@ fn an_interrupted_run_is_shown_as_it_was_left() {
     assert_eq!(engine.exit_code(), Some(130));
     let lines = picture(&campaign.path("run"), "100x30");
     assert!(lines[0].contains("tiny  interrupted"), "{}", lines[0]);
-    assert!(lines[1].contains("from start to end"), "{}", lines[1]);
+    assert!(lines[1].contains("until its end"), "{}", lines[1]);
     let _ = Engine::resume(&campaign.path("run")).exit_code();
 }

@@ -31,7 +31,7 @@ PATIENCE = 100
 class Terminal:
     """A program in a pseudo terminal of which an emulator draws the screen."""
 
-    def __init__(self, columns, rows, argv):
+    def __init__(self, columns, rows, argv, environment=None):
         self.master, self.slave = pty.openpty()
         self.screen = pyte.Screen(columns, rows)
         self.stream = pyte.ByteStream(self.screen)
@@ -39,7 +39,7 @@ class Terminal:
         self.resize(columns, rows)
         self.before = termios.tcgetattr(self.slave)
         slave = self.slave
-        self.program = subprocess.Popen(argv, preexec_fn=lambda: os.login_tty(os.dup(slave)), close_fds=False)
+        self.program = subprocess.Popen(argv, preexec_fn=lambda: os.login_tty(os.dup(slave)), env=environment)
 
     def resize(self, columns, rows):
         fcntl.ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
@@ -57,6 +57,9 @@ class Terminal:
         self.raw += chunk
         self.stream.feed(chunk)
         return bool(chunk)
+
+    def send(self, text):
+        os.write(self.master, text.encode())
 
     def lines(self):
         return [line.rstrip() for line in self.screen.display]
@@ -97,7 +100,7 @@ def main():
         if action == "wait":
             terminal.wait(value)
         elif action == "send":
-            os.write(terminal.master, value.encode())
+            terminal.send(value)
         elif action == "resize":
             terminal.resize(*value)
             terminal.program.send_signal(signal.SIGWINCH)

@@ -71,7 +71,8 @@ impl SlotTimeline {
     }
 
     /// Returns the sum of all busy time, milliseconds of slots.
-    pub fn total(&self) -> i64 {
+    #[cfg(test)]
+    fn total(&self) -> i64 {
         self.busy.iter().sum()
     }
 }

@@ -26,8 +26,13 @@ pub(super) fn draw(view: &RunView, context: PanelContext, buffer: &mut Buffer) {
     let mut header = vec![Line::from("rank").right_aligned(), Line::from("molecule")];
     let mut widths = vec![Constraint::Length(4), Constraint::Min(12)];
     for objective in objectives {
-        let heading = objective.heading();
-        let width = heading.chars().count().clamp(12, 22) as u16;
+        let heading = match context.is_alone {
+            true => objective.heading(),
+            false if objectives.len() == 1 && !objective.unit.is_empty() => objective.unit.clone(),
+            false => objective.label.clone(),
+        };
+        let widest = if context.is_alone { 40 } else { 14 };
+        let width = heading.chars().count().clamp(12, widest) as u16;
         header.push(Line::from(visible(&heading)).right_aligned());
         widths.push(Constraint::Length(width));
     }

@@ -34,24 +34,22 @@ pub(super) fn draw(view: &RunView, area: Rect, palette: Palette, buffer: &mut Bu
             counts.evaluations,
             counts.failures,
             counts.batches,
-            end(view)
+            visible(&view.dir.display().to_string())
         )),
     ]);
     let mut words = vec![core_hours(view), elapsed(view)];
-    words.extend(time_left(view));
+    words.extend(time_left(view).or_else(|| end(view)));
     let lines = [first, Line::from(words.join("; "))];
     for (line, row) in lines.into_iter().zip(area.rows()) {
         line.render(row, buffer);
     }
 }
 
-/// Returns why the run ended; its directory before it has.
-fn end(view: &RunView) -> String {
+/// Returns why the run ended; None before it has.
+fn end(view: &RunView) -> Option<String> {
     let stopped_by = view.summary.stopped_by.as_deref();
-    match stopped_by.and_then(StoppedBy::of_word) {
-        Some(stopped_by) => stopped_by.sentence().to_owned(),
-        None => visible(&view.dir.display().to_string()),
-    }
+    let stopped_by = stopped_by.and_then(StoppedBy::of_word)?;
+    Some(stopped_by.sentence().to_owned())
 }
 
 fn core_hours(view: &RunView) -> String {
@@ -68,7 +66,7 @@ fn elapsed(view: &RunView) -> String {
     let time = brief(milliseconds(view.at - begun));
     match view.state {
         RunState::Running => format!("{time} since its start"),
-        RunState::Interrupted | RunState::Finished => format!("{time} from start to end"),
+        RunState::Interrupted | RunState::Finished => format!("{time} until its end"),
     }
 }
 

@@ -133,16 +133,13 @@ fn chart(
     let failed: Points = curves.failed.iter().map(|x| (*x, low)).collect();
     let failed = thinned(&failed);
     let points = |data, style| Dataset::default().data(data).style(style);
+    let line = points(&curves.best, palette.best());
+    let dots = points(&values, palette.value());
+    let blocks = points(&failed, palette.failure());
     let data = vec![
-        points(&values, palette.value())
-            .marker(Marker::Dot)
-            .graph_type(GraphType::Scatter),
-        points(&failed, palette.failure())
-            .marker(Marker::Block)
-            .graph_type(GraphType::Scatter),
-        points(&curves.best, palette.best())
-            .marker(Marker::Braille)
-            .graph_type(GraphType::Line),
+        line.marker(Marker::Braille).graph_type(GraphType::Line),
+        dots.marker(Marker::Dot).graph_type(GraphType::Scatter),
+        blocks.marker(Marker::Block).graph_type(GraphType::Scatter),
     ];
     let label = |value: f64| Span::styled(format!("{value:.4}"), palette.dim());
     let last = Span::styled(format!("{count} evaluations"), palette.dim());

@@ -76,11 +76,11 @@ fn draw_lane(
     let busy = lane.busy(view.state);
     let mean = history.iter().sum::<f64>() / history.len().max(1) as f64;
     let now = match lane.slots {
-        Some(slots) => format!(
-            "{busy}/{slots} busy, {:.0} % so far",
-            100.0 * mean / slots.max(1) as f64
-        ),
-        None => format!("{busy} busy, {mean:.1} so far"),
+        Some(slots) => {
+            let share = 100.0 * mean / slots.max(1) as f64;
+            format!("{busy}/{slots} busy ({share:.0} %)")
+        }
+        None => format!("{busy} busy ({mean:.1})"),
     };
     let label = Line::from(vec![
         Span::styled(format!("{} {work} ", visible(&lane.partition)), style),
