@@ -1,10 +1,13 @@
 //! Command line: one file per command. It parses arguments, calls `app`, and prints.
 
 mod check;
+mod clean;
 mod compare;
 mod diagnostics;
+mod diff;
 mod explain;
 mod export;
+mod init;
 mod outcome;
 mod pace;
 mod plan;
@@ -100,6 +103,8 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum MoldflowCommand {
+    /// Write a new campaign from the answers to a few questions
+    Init(init::InitArguments),
     /// Run a campaign
     Run(run::RunArguments),
     /// Run a campaign in batch jobs, each submitting the next
@@ -128,6 +133,10 @@ enum MoldflowCommand {
     Show(show::ShowArguments),
     /// Show what happened to a molecule or a task, and why the cache was hit or not
     Explain(explain::ExplainArguments),
+    /// Show in what two runs differ: settings and results
+    Diff(diff::DiffArguments),
+    /// Delete files of runs that neither the results nor a resume need
+    Clean(clean::CleanArguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]
     Sites(sites::SitesCommand),
@@ -213,6 +222,7 @@ pub fn main() -> ExitCode {
 
 fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
     match command {
+        MoldflowCommand::Init(arguments) => init::run(&arguments),
         MoldflowCommand::Run(arguments) => run::run(&arguments),
         MoldflowCommand::Submit(arguments) => submit::run(&arguments),
         MoldflowCommand::Resume(arguments) => resume::run(&arguments),
@@ -227,6 +237,8 @@ fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
         MoldflowCommand::Report(arguments) => report::run(&arguments),
         MoldflowCommand::Show(arguments) => show::run(&arguments),
         MoldflowCommand::Explain(arguments) => explain::run(&arguments),
+        MoldflowCommand::Diff(arguments) => diff::run(&arguments),
+        MoldflowCommand::Clean(arguments) => clean::run(&arguments),
         MoldflowCommand::Sites(command) => sites::run(&command),
         MoldflowCommand::Schema(arguments) => schema::run(&arguments),
         MoldflowCommand::Completions(arguments) => shell::completions(&arguments),
