@@ -230,7 +230,10 @@ fn several_watch_a_run_at_work_without_disturbing_it() {
 #[test]
 fn a_front_is_watched_with_its_hypervolume() {
     let campaign = Campaign::shipped("redoxmers.yml");
-    let output = campaign.run("run", &["--set", "search_size=3"]);
+    let output = campaign.run(
+        "run",
+        &["--set", "search_size=2", "--set", "initial_count=3"],
+    );
     let run_dir = match output.code {
         Some(0) => campaign.path("run"),
         _ => panic!("{}", output.err),
@@ -256,7 +259,7 @@ fn a_wide_list_fits_a_narrow_terminal() {
     let seen = in_terminal(
         &command,
         "60x200",
-        &json!([{"wait": "all evaluations asked for"}, {"show": "end"}]),
+        &json!([{"wait": "evaluations (0 failed)"}, {"show": "end"}]),
     );
     assert_eq!(seen["status"], 0);
     // A table that is too wide would continue at the beginning of the next line.
