@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 PACKAGE = Path(__file__).resolve().parent.parent
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(PACKAGE / "tests/support"))
 
 from terminal import Terminal  # noqa: E402
@@ -22,6 +23,8 @@ from terminal import Terminal  # noqa: E402
 COLUMNS, ROWS = 110, 34
 # Size of a cell of a font of 14 px.
 WIDTH, HEIGHT = 8.4, 17
+# Cells that are filled from below, by eighths.
+BARS = "▁▂▃▄▅▆▇█"
 COLOURS = {
     "default": "#d8dee9",
     "red": "#ef6b73",
@@ -56,16 +59,20 @@ def screen_of(program, run_dir):
     return cells
 
 
-def spans(row):
-    """Joins neighbouring cells of one style: column, style, text."""
+def words(row):
+    """Joins neighbouring cells of one style that are not blank: column, style, text. Bars stand alone."""
     joined = []
     for x, cell in enumerate(row):
         style = (cell.fg, cell.bold)
-        if joined and joined[-1][1] == style:
-            joined[-1][2] += cell.data
-        else:
-            joined.append([x, style, cell.data])
-    return [span for span in joined if span[2].strip()]
+        if not cell.data.strip():
+            continue
+        if cell.data not in BARS and joined:
+            begin, before, text = joined[-1]
+            if before == style and begin + len(text) == x and text not in BARS:
+                joined[-1][2] += cell.data
+                continue
+        joined.append([x, style, cell.data])
+    return joined
 
 
 def svg(cells):
@@ -75,17 +82,21 @@ def svg(cells):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" role="img" '
         'aria-label="moldflow top: objective against evaluations, slots, best molecules, queue, failures">',
         f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#20242c"/>',
-        '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" xml:space="preserve">',
+        '<g font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14">',
     ]
     for y, row in enumerate(cells):
-        for x, (colour, is_bold), text in spans(row):
-            left, base = 10 + x * WIDTH, 10 + y * HEIGHT + 13
-            length = len(text) * WIDTH
-            weight = ' font-weight="bold"' if is_bold else ""
+        for x, (colour, is_bold), text in words(row):
+            left, top = 10 + x * WIDTH, 10 + y * HEIGHT
             fill = COLOURS.get(colour, COLOURS["default"])
-            lines.append(
-                f'<text x="{left:g}" y="{base:g}" textLength="{length:g}" fill="{fill}"{weight}>{escape(text)}</text>'
-            )
+            if text in BARS:
+                tall = HEIGHT * (BARS.index(text) + 1) / 8
+                below = top + HEIGHT - tall
+                lines.append(f'<rect x="{left:g}" y="{below:g}" width="{WIDTH}" height="{tall:g}" fill="{fill}"/>')
+                continue
+            length = f' textLength="{len(text) * WIDTH:g}"' if len(text) > 1 else ""
+            weight = ' font-weight="bold"' if is_bold else ""
+            base = top + 13
+            lines.append(f'<text x="{left:g}" y="{base:g}"{length} fill="{fill}"{weight}>{escape(text)}</text>')
     return "\n".join([*lines, "</g>", "</svg>", ""])
 
 

@@ -34,7 +34,7 @@ pub(super) fn draw(view: &RunView, area: Rect, palette: Palette, buffer: &mut Bu
             counts.evaluations,
             counts.failures,
             counts.batches,
-            visible(&view.dir.display().to_string())
+            visible(&view.dir.file_name().unwrap_or_default().to_string_lossy())
         )),
     ]);
     let mut words = vec![core_hours(view), elapsed(view)];
