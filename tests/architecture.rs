@@ -100,6 +100,8 @@ const KEPT: &[(&str, &str)] = &[
     ("sqlx::", "store"),
     ("sha2::", "host"),
     ("indicatif::", "cli"),
+    ("ratatui_core::", "cli"),
+    ("ratatui_widgets::", "cli"),
     // They panic where nobody can read: `cli/terminal.rs` prints.
     ("println!", "nowhere"),
     ("print!", "nowhere"),

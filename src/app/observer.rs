@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::job_chain::CurrentJob;
+use super::notify::Notifier;
 use crate::driver::{PartitionUsage, RunEnd, RunObserver};
 use crate::engine::Progress;
 use crate::task::HostFault;
@@ -17,12 +18,15 @@ pub trait SessionObserver: RunObserver {
     fn finish(&mut self);
 }
 
-/// Passes the progress of a run to its observer and to the job that it runs in.
+/// Passes the progress of a run to its observer, to the job that it runs in and to the command of the
+/// user.
 pub struct RunMonitor<'a> {
     /// User interface.
     pub observer: &'a mut dyn SessionObserver,
     /// Job that the run is in; none outside of `moldflow submit`.
     pub job: Option<CurrentJob>,
+    /// Teller of events; none unless the campaign asks for it.
+    pub notifier: Option<Notifier>,
 }
 
 impl RunObserver for RunMonitor<'_> {
@@ -30,6 +34,9 @@ impl RunObserver for RunMonitor<'_> {
         self.observer.report_progress(progress, usage);
         if let Some(job) = &mut self.job {
             job.record_progress(progress.ended);
+        }
+        if let Some(notifier) = &mut self.notifier {
+            notifier.report_progress(progress);
         }
     }
 
@@ -39,6 +46,9 @@ impl RunObserver for RunMonitor<'_> {
 
     fn halted(&mut self, fault: HostFault) {
         self.observer.halted(fault);
+        if let Some(notifier) = &mut self.notifier {
+            notifier.halted(fault);
+        }
     }
 
     fn left_behind(&mut self, what: &str) {

@@ -6,7 +6,8 @@ use super::core_hours::core_hours;
 use super::error::CommandError;
 use crate::driver::RunEnd;
 use crate::plan::Plan;
-use crate::store::{CandidateRow, FailureRow, Store, Summary};
+use crate::report::{self, RunState};
+use crate::store::{CandidateRow, FailureRow, SearchCounts, Store, Summary};
 
 /// Molecules in the list of the best.
 const BEST: u32 = 10;
@@ -22,6 +23,8 @@ pub struct RunOutcome {
     pub core_hours: f64,
     /// Best molecules, the best first; the Pareto front of several objectives.
     pub best: Vec<CandidateRow>,
+    /// Numbers of molecules by where they came from.
+    pub found: SearchCounts,
     /// Sentence on the jobs that follow; none outside of a job, or if none follows a run that has
     /// ended.
     pub next: Option<String>,
@@ -43,15 +46,14 @@ impl RunOutcome {
         next: Option<String>,
     ) -> Result<Self, CommandError> {
         let summary = store.summary().await?;
-        let best = match summary
-            .run
-            .only_objective()
-            .map(|objective| objective.highest)
-        {
+        let highest = summary.run.only_objective().map(|o| o.highest);
+        let best = match highest {
             Some(highest) => store.best(BEST, highest).await?,
             None => summary.front.clone(),
         };
+        let highest = highest.unwrap_or_default();
         let mut outcome = Self {
+            found: store.search_counts(highest).await?,
             dir: dir.to_owned(),
             ending,
             core_hours: core_hours(store, plan).await?,
@@ -64,6 +66,12 @@ impl RunOutcome {
             outcome.last_failure = store.last_failure().await?;
         }
         Ok(outcome)
+    }
+
+    /// Returns a sentence that says what the run has found.
+    pub fn verdict(&self) -> String {
+        let state = RunState::of(&self.summary, false);
+        report::verdict(&self.summary, state, &self.found)
     }
 
     /// Returns true if the run has ended as its campaign asks, with at least one molecule computed.

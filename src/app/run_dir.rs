@@ -26,6 +26,8 @@ pub const SITE: &str = "site.yml";
 pub(super) const PARAMS: &str = "run_params.json";
 /// Log of the processes that worked on the run.
 pub const LOG: &str = "runtime.log";
+/// The same log as JSON lines.
+pub const LOG_LINES: &str = "runtime.jsonl";
 /// File that is locked while a process works on the run.
 pub const LOCK: &str = "lock";
 

@@ -1,13 +1,11 @@
-//! Database and log of a run directory, opened when a process begins to work on it.
+//! Database of a run directory, opened when a process begins to work on it.
 
-use std::fs::{self, OpenOptions};
+use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Mutex;
 
 use super::error::CommandError;
-use super::run_dir;
 use crate::config::campaign::Campaign;
 use crate::plan::{Direction, Objective, Plan};
 use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
@@ -62,25 +60,4 @@ fn objectives(plan: &Plan) -> Vec<ObjectiveInfo> {
         }
     };
     plan.objectives.iter().map(info).collect()
-}
-
-/// Writes what this process logs from now on to `runtime.log`.
-///
-/// # Errors
-///
-/// Fails if the file cannot be opened.
-pub fn start_log(dir: &Path) -> Result<(), CommandError> {
-    let path = dir.join(run_dir::LOG);
-    let log = OpenOptions::new().create(true).append(true).open(&path);
-    let log =
-        log.map_err(|e| CommandError::io(&format!("could not open `{}`", path.display()), &e))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_writer(Mutex::new(log))
-        .with_ansi(false)
-        // They would be printed to a terminal that may be gone.
-        .log_internal_errors(false)
-        .with_target(false);
-    // A second call, in one process, keeps the first log.
-    let _ = tracing::subscriber::set_global_default(subscriber.finish());
-    Ok(())
 }

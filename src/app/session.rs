@@ -16,10 +16,12 @@ use super::executors::executors;
 use super::host::{host_environment, own_executable};
 use super::inheritance::{self, Inheritance, InheritedMolecules};
 use super::job_chain::{self, CurrentJob};
+use super::log::start_log;
+use super::notify::Notifier;
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
 use super::remote_hosts::RemoteHosts;
-use super::run_store::{open_store, start_log};
+use super::run_store::open_store;
 use super::settings_changes::{self, SettingsChanges};
 use super::{
     audit, cache, changed_campaign, functions, report_page, requirements, run_dir, signals,
@@ -274,7 +276,17 @@ impl PreparedRun {
             }
             None => None,
         };
-        let mut monitor = RunMonitor { observer, job };
+        let campaign = &run.loaded.campaign;
+        // A run that had ended before is no news.
+        let settings = campaign.notify.as_ref().filter(|_| !driver.is_ended());
+        let notifier = settings.and_then(|settings| {
+            Notifier::start(settings, &campaign.name, &run.dir, secrets(&run))
+        });
+        let mut monitor = RunMonitor {
+            observer,
+            job,
+            notifier,
+        };
         if let Some(text) = &run.changed_campaign {
             changed_campaign::write_new_campaign(&run.dir, text)?;
         }
@@ -284,6 +296,7 @@ impl PreparedRun {
         monitor.observer.finish();
         Ok(FinishedRun {
             job: monitor.job,
+            notifier: monitor.notifier,
             run,
             store,
             ending,
@@ -297,6 +310,7 @@ struct FinishedRun {
     store: Store,
     ending: RunEnd,
     job: Option<CurrentJob>,
+    notifier: Option<Notifier>,
 }
 
 impl FinishedRun {
@@ -307,6 +321,7 @@ impl FinishedRun {
             mut store,
             ending,
             job,
+            notifier,
         } = self;
         report::write_records(&mut store, &run.dir).await?;
         report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
@@ -314,6 +329,9 @@ impl FinishedRun {
         let next = job.and_then(|job| job.end(ending));
         let outcome = RunOutcome::read(&run.dir, &run.plan, &mut store, ending, next).await?;
         store.close().await?;
+        if let Some(notifier) = notifier {
+            notifier.end(&outcome);
+        }
         Ok(outcome)
     }
 }
@@ -352,17 +370,21 @@ async fn driver(
     let mut driver = Driver::new(engine, store, context, received, program).await?;
     settings.refuse_without_effect(dir, run.changed_campaign.is_some(), &driver)?;
     driver.change(settings.change.clone());
-    let variables = host_environment().variables;
-    let given = loaded.site.partitions.values();
-    let given = given.flat_map(|partition| partition.environment.clone());
     let inherited = InheritedResults::open(&dir.join(inheritance::RESULTS)).await;
     let inherited = inherited.map_err(|e| CommandError::new(causes(&e)))?;
     let driver = driver.with_inherited(inherited);
-    let driver = driver.with_secrets(Secrets::among(variables.into_iter().chain(given)));
+    let driver = driver.with_secrets(secrets(run));
     Ok(match cache {
         Some(cache) => driver.with_cache(cache),
         None => driver,
     })
+}
+
+/// Returns the secrets in the environment of this process and of the tasks of a run.
+fn secrets(run: &LockedRun) -> Secrets {
+    let given = run.loaded.site.partitions.values();
+    let given = given.flat_map(|partition| partition.environment.clone());
+    Secrets::among(host_environment().variables.into_iter().chain(given))
 }
 
 /// Returns the source of molecules that was read when the campaign was checked, or else reads it.

@@ -302,7 +302,8 @@ fn changes(before: &StoredSettings, present: &StoredSettings) -> Vec<Change> {
         (run_dir::SITE, &before.site, &present.site),
     ] {
         if from != to {
-            compare(file, &mut Vec::new(), &tree(from), &tree(to), &mut changes);
+            let (from, to) = (without_notify(tree(from)), without_notify(tree(to)));
+            compare(file, &mut Vec::new(), &from, &to, &mut changes);
         }
     }
     changes
@@ -311,6 +312,14 @@ fn changes(before: &StoredSettings, present: &StoredSettings) -> Vec<Change> {
 /// Returns the values of a file without its comments and its layout.
 fn tree(yaml: &str) -> Value {
     serde_saphyr::from_str(yaml).unwrap_or_default()
+}
+
+/// Returns the values of a campaign without those that no result depends on.
+fn without_notify(mut tree: Value) -> Value {
+    if let Some(values) = tree.as_object_mut() {
+        values.shift_remove("notify");
+    }
+    tree
 }
 
 fn compare(
@@ -382,10 +391,10 @@ mod tests {
     }
 
     #[test]
-    fn comments_and_layout_are_no_change() {
+    fn comments_layout_and_notifications_are_no_change() {
         let (one, other) = (
             settings("a: {b: 1}\n"),
-            settings("# b is one\na:\n  b: 1\n"),
+            settings("# b is one\na:\n  b: 1\nnotify: {command: [mail]}\n"),
         );
         assert_eq!(changes(&one, &other), []);
     }

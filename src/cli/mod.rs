@@ -9,6 +9,7 @@ mod explain;
 mod export;
 mod init;
 mod outcome;
+mod pace;
 mod pages;
 mod plan;
 mod progress;
@@ -30,6 +31,7 @@ mod table;
 mod task;
 mod task_times;
 mod terminal;
+mod top;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -122,6 +124,8 @@ enum MoldflowCommand {
     Runs(runs::RunsArguments),
     /// Show the progress of a run
     Status(status::StatusArguments),
+    /// Watch a run in the terminal
+    Top(top::TopArguments),
     /// Print the results of a run
     Export(export::ExportArguments),
     /// Write a page on a run: report.html
@@ -229,6 +233,7 @@ fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
         MoldflowCommand::Compare(arguments) => compare::run(&arguments),
         MoldflowCommand::Runs(arguments) => runs::run(&arguments),
         MoldflowCommand::Status(arguments) => status::run(&arguments),
+        MoldflowCommand::Top(arguments) => top::run(&arguments),
         MoldflowCommand::Export(arguments) => export::run(&arguments),
         MoldflowCommand::Report(arguments) => report::run(&arguments),
         MoldflowCommand::Show(arguments) => show::run(&arguments),

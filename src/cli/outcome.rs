@@ -1,7 +1,7 @@
 //! Outcome of a run on the terminal: the best molecules on stdout, all else on stderr.
 
 use super::table::hours;
-use super::terminal::{print, say};
+use super::terminal::{print, say, width};
 use super::{ExitStatus, OutputArguments};
 use crate::app::error::CommandError;
 use crate::app::outcome::RunOutcome;
@@ -46,6 +46,7 @@ pub(super) fn conclude(
     };
     if !output.quiet || !stopped_by.is_success() {
         say(&format!("{done}: {}", stopped_by.sentence()));
+        say(&outcome.verdict());
     }
     if outcome.has_molecules() {
         return Ok(ExitStatus::Finished);
@@ -72,7 +73,7 @@ fn results(outcome: &RunOutcome, as_json: bool) -> String {
         String::new()
     } else {
         let objectives = &outcome.summary.run.objectives;
-        let table = report::best_table(&outcome.best, objectives);
+        let table = report::best_table(&outcome.best, objectives, width());
         match (objectives.len(), outcome.summary.hypervolume) {
             (1, _) => format!("{table}\n"),
             (_, None) => format!("Pareto front\n{table}\n"),

@@ -7,15 +7,18 @@ use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::terminal::{say, visible};
+use super::pace::{Pace, brief};
+use super::terminal::{is_dumb, say, visible};
 use crate::app::observer::SessionObserver;
 use crate::driver::{PartitionUsage, RunEnd, RunObserver};
-use crate::engine::Progress;
+use crate::engine::{Progress, RunPhase};
 use crate::report;
 use crate::task::HostFault;
 
 /// Shortest time between two plain lines without news.
 const LINE_EVERY: Duration = Duration::from_secs(10);
+/// Shortest time between two plain lines of which the later one tells of another phase alone.
+const PHASE_EVERY: Duration = Duration::from_secs(1);
 
 /// Display of a run on stderr.
 pub struct Display {
@@ -35,9 +38,9 @@ enum DisplayKind {
 }
 
 /// Plain lines: when the incumbent improves, the phase changes, or time has gone by.
-#[derive(Default)]
 struct LineDisplay {
     last: Option<(Instant, Progress)>,
+    time: RunTime,
 }
 
 /// A bar with two lines below it.
@@ -46,19 +49,29 @@ struct LiveDisplay {
     bar: ProgressBar,
     best: ProgressBar,
     queue: ProgressBar,
-    began: Option<(Instant, usize)>,
+    time: RunTime,
+}
+
+/// Time since the display began, and the pace of the evaluations that ended meanwhile.
+struct RunTime {
+    began: Instant,
+    evaluations: Option<usize>,
+    pace: Pace,
 }
 
 impl Display {
-    /// Returns the display that suits stderr: none if `quiet`, a live one on a terminal, plain
-    /// lines elsewhere.
+    /// Returns the display that suits stderr: none if `quiet`, a live one on a terminal that can move
+    /// its cursor, plain lines elsewhere.
     pub fn new(quiet: bool, run_dir: &Path) -> Self {
         let kind = if quiet {
             DisplayKind::Quiet
-        } else if std::io::stderr().is_terminal() {
+        } else if std::io::stderr().is_terminal() && !is_dumb() {
             DisplayKind::Live(Box::new(LiveDisplay::new()))
         } else {
-            DisplayKind::Lines(Box::default())
+            DisplayKind::Lines(Box::new(LineDisplay {
+                last: None,
+                time: RunTime::new(),
+            }))
         };
         let resume = format!("moldflow resume {}", run_dir.display());
         Self {
@@ -139,25 +152,30 @@ impl RunObserver for Display {
 
 impl LineDisplay {
     fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
+        self.time.note(progress);
         let is_news = match &self.last {
             None => true,
             Some((at, last)) => {
-                let changed = last.phase != progress.phase
-                    || last.incumbent != progress.incumbent
+                let is_better = last.incumbent != progress.incumbent
                     || last.hypervolume != progress.hypervolume;
-                changed || (last != progress && at.elapsed() >= LINE_EVERY)
+                let is_over = progress.phase == RunPhase::Ended && last.phase != progress.phase;
+                let phase_changed = last.phase != progress.phase && at.elapsed() >= PHASE_EVERY;
+                let is_due = last != progress && at.elapsed() >= LINE_EVERY;
+                is_better || is_over || phase_changed || is_due
             }
         };
         if is_news {
+            let left = self.time.left(progress);
             say(&format!(
-                "{}/{} evaluations, {} failed; {}; {}; {}; {}",
+                "{}/{} evaluations, {} failed; {}; {}; {}; {}{}",
                 progress.evaluations,
                 progress.asked_for,
                 progress.failures,
                 best(progress, names),
                 queue(progress),
                 busy(usage),
-                progress.phase
+                progress.phase,
+                left.map_or_else(String::new, |left| format!("; {left}"))
             ));
             self.last = Some((Instant::now(), progress.clone()));
         }
@@ -178,25 +196,16 @@ impl LiveDisplay {
             queue: line(),
             bar,
             all: all.clone(),
-            began: None,
+            time: RunTime::new(),
         }
     }
 
     fn report_progress(&mut self, progress: &Progress, usage: &[PartitionUsage], names: &Names) {
-        let (began, before) = *self
-            .began
-            .get_or_insert((Instant::now(), progress.evaluations));
+        self.time.note(progress);
         self.bar.set_length(progress.asked_for as u64);
         self.bar.set_position(progress.evaluations as u64);
-        let left = time_left(
-            began.elapsed(),
-            progress.evaluations - before,
-            progress.asked_for - progress.evaluations,
-        );
-        self.bar.set_message(left.map_or_else(
-            || "time left unknown".into(),
-            |t| format!("{} left", brief(t)),
-        ));
+        self.bar
+            .set_message(self.time.left(progress).unwrap_or_default());
         let best = format!("{}; {} failed", best(progress, names), progress.failures);
         self.best.set_message(visible(&best));
         let queue = format!("{}; {}; {}", progress.phase, queue(progress), busy(usage));
@@ -204,16 +213,29 @@ impl LiveDisplay {
     }
 }
 
-/// Estimates the time left from the pace so far.
-fn time_left(elapsed: Duration, done: usize, left: usize) -> Option<Duration> {
-    (done > 0).then(|| elapsed.mul_f64(left as f64 / done as f64))
-}
+impl RunTime {
+    fn new() -> Self {
+        Self {
+            began: Instant::now(),
+            evaluations: None,
+            pace: Pace::default(),
+        }
+    }
 
-fn brief(time: Duration) -> String {
-    match time.as_secs() {
-        s @ 0..60 => format!("{s} s"),
-        s @ 60..3600 => format!("{} min {} s", s / 60, s % 60),
-        s => format!("{} h {} min", s / 3600, s % 3600 / 60),
+    /// Notes the evaluations that have ended since the last progress.
+    fn note(&mut self, progress: &Progress) {
+        let before = self.evaluations.replace(progress.evaluations);
+        let count = before.map_or(0, |before| progress.evaluations.saturating_sub(before));
+        self.pace.add(self.began.elapsed(), count);
+    }
+
+    /// Returns the time that the evaluations asked for will take, in words; None if nothing
+    /// supports an estimate. Another stop condition may hold before.
+    fn left(&self, progress: &Progress) -> Option<String> {
+        let left = progress.asked_for.checked_sub(progress.evaluations)?;
+        let time = self.pace.time_left(self.began.elapsed(), left)?;
+        let all = progress.asked_for;
+        Some(format!("about {} to {all} evaluations", brief(time)))
     }
 }
 

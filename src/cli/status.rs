@@ -8,7 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::table::hours;
-use super::terminal::say;
+use super::terminal::{say, width};
 use super::{ExitStatus, print};
 use crate::app::core_hours::core_hours;
 use crate::app::error::CommandError;
@@ -94,7 +94,7 @@ async fn show(arguments: &StatusArguments) -> Result<ExitStatus, CommandError> {
         print(&format!("{object:#}\n"))?;
     } else {
         let tasks = store.tasks_by_state().await?;
-        let text = report::status_text(&summary, state, &level, &slots, &tasks);
+        let text = report::status_text(&summary, state, &level, &slots, &tasks, width());
         let jobs = jobs.map_or_else(String::new, |jobs| format!("jobs          {jobs}\n"));
         let hours = hours(core_hours);
         print(&format!("{text}\ncore-hours    {hours}\n{jobs}"))?;

@@ -1,13 +1,21 @@
 //! Tables on the terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+
+use super::terminal::width;
 
 use crate::config::campaign::Budget;
 
-/// Returns an empty table with these column headings, without borders.
+/// Returns an empty table with these column headings, without borders. It fits the terminal, if there
+/// is one.
 pub(super) fn table<const COLUMNS: usize>(header: [&str; COLUMNS]) -> Table {
     let mut table = Table::new();
     table.load_preset(presets::NOTHING).set_header(header);
+    if let Some(width) = width() {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
     table
 }
 

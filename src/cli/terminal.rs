@@ -3,6 +3,8 @@
 
 use std::io::{self, ErrorKind, IsTerminal, Write};
 
+use rustix::termios::tcgetwinsize;
+
 use crate::app::error::CommandError;
 
 /// Prints to stdout; a reader that has gone away is no failure.
@@ -20,6 +22,18 @@ pub(crate) fn print(text: &str) -> Result<(), CommandError> {
 /// Prints a line to stderr, if anybody can read it.
 pub(crate) fn say(line: &str) {
     let _ = writeln!(io::stderr(), "{}", visible(line));
+}
+
+/// Returns the width of the terminal that stdout is, in columns; None where it is none.
+pub(crate) fn width() -> Option<u16> {
+    let stdout = io::stdout();
+    let size = stdout.is_terminal().then(|| tcgetwinsize(&stdout).ok())?;
+    size.map(|size| size.ws_col).filter(|columns| *columns > 0)
+}
+
+/// Returns true if the terminal cannot move its cursor.
+pub(crate) fn is_dumb() -> bool {
+    std::env::var_os("TERM").is_none_or(|term| term.is_empty() || term == "dumb")
 }
 
 /// Text for stderr in which words may be coloured.

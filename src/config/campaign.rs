@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::duration::Duration;
 pub use super::load::{LoadedCampaign, Overrides, load, read};
+use super::notify::Notify;
 pub use super::objective::{DirectedObjective, ObjectiveConfig, PropertyConfig, ShortObjective};
 use super::retries::RetriesConfig;
 pub use super::space::{MolarMassRange, SearchSpace};
@@ -61,6 +62,10 @@ pub struct Campaign {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub cache: Option<String>,
+    /// Command that is told of the end of a run, of a new best molecule and of failures. No result
+    /// depends on it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub notify: Option<Notify>,
 }
 
 impl Campaign {

@@ -29,6 +29,11 @@ impl Duration {
     pub fn get(self) -> std::time::Duration {
         self.0
     }
+
+    /// Returns a duration of whole seconds.
+    pub const fn of_seconds(seconds: u64) -> Self {
+        Self(std::time::Duration::from_secs(seconds))
+    }
 }
 
 impl From<Duration> for std::time::Duration {

@@ -55,9 +55,13 @@ pub struct LoadedCampaign {
 }
 
 impl LoadedCampaign {
-    /// Returns a hash of the campaign, its methods and its site: eight hexadecimal digits.
+    /// Returns a hash of the campaign, its methods and its site, notifications left out: eight
+    /// hexadecimal digits.
     pub fn hash(&self) -> String {
-        let whole = serde_json::json!([self.campaign, self.site]);
+        let mut whole = serde_json::json!([self.campaign, self.site]);
+        if let Some(campaign) = whole[0].as_object_mut() {
+            campaign.shift_remove("notify");
+        }
         hash::hex(&hash::digest([whole.to_string().as_bytes()])[..4])
     }
 
@@ -256,6 +260,9 @@ fn at_home(mut campaign: Campaign, tree: &TreeNode, diagnostics: &mut Diagnostic
     if let Some(cache) = &mut campaign.cache {
         expand(cache, &["cache"]);
     }
+    if let Some(program) = notified_program(&mut campaign) {
+        expand(program, &["notify", "command", "0"]);
+    }
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
             engine: QcEngine::Command { settings },
@@ -295,6 +302,9 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagno
     if let Some(cache) = &mut campaign.cache {
         absolute(cache, loaded.place(&["cache"]));
     }
+    if let Some(program) = notified_program(&mut campaign).filter(|program| is_relative(program)) {
+        absolute(program, loaded.place(&["notify", "command", "0"]));
+    }
     for (name, method) in &mut campaign.methods {
         if let MethodKind::Simulate {
             engine: QcEngine::Command { settings },
@@ -302,7 +312,7 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagno
         } = &mut method.kind
         {
             for (index, word) in settings.argv.iter_mut().enumerate() {
-                if word.starts_with("./") || word.starts_with("../") {
+                if is_relative(word) {
                     let index = index.to_string();
                     let place = ["methods", name, "settings", "argv", &index];
                     absolute(word, loaded.place(&place));
@@ -313,6 +323,16 @@ fn absolute_paths(loaded: &LoadedCampaign, base: &Path, diagnostics: &mut Diagno
     python_code::fill_in(&mut campaign, loaded, base, diagnostics);
     lookup_table::fill_in(&mut campaign, loaded, base, diagnostics);
     campaign
+}
+
+/// Returns the program that is told of events.
+fn notified_program(campaign: &mut Campaign) -> Option<&mut String> {
+    campaign.notify.as_mut()?.command.first_mut()
+}
+
+/// Returns true if a word of a command is a path below the campaign's folder.
+fn is_relative(word: &str) -> bool {
+    word.starts_with("./") || word.starts_with("../")
 }
 
 fn led_out(outside: &PathEscape) -> Diagnostic {

@@ -12,6 +12,7 @@ pub mod import;
 mod keywords;
 mod load;
 mod lookup_table;
+pub mod notify;
 mod objective;
 mod overrides;
 mod params;

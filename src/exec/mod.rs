@@ -21,6 +21,7 @@ pub mod slurm;
 pub mod ssh;
 pub(crate) mod submission;
 pub mod transport;
+mod user_command;
 mod verdict;
 
 pub(crate) use interpreter::{Interpreter, InterpreterError};
@@ -37,6 +38,7 @@ pub use program::{ProgramError, ProgramOutput, run};
 pub use scratch::Scratch;
 pub(crate) use scratch::{SCRATCH, ScratchError, ScratchFolder, scratch_path};
 pub(crate) use secrets::Secrets;
+pub(crate) use user_command::run_user_command;
 
 use crate::task::Token;
 

@@ -9,6 +9,7 @@ mod page;
 mod places;
 mod records;
 mod table;
+mod verdict;
 
 pub(crate) use export::{ExportFormat, export};
 pub use json::RunState;
@@ -17,6 +18,7 @@ pub(crate) use page::FILE;
 pub use page::{PageContext, page};
 pub(crate) use records::{write_page, write_records};
 pub(crate) use table::{best_table, kinds, named, status_text};
+pub use verdict::verdict;
 
 /// Reason for which a report could not be made.
 #[derive(Debug, thiserror::Error)]

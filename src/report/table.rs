@@ -1,34 +1,80 @@
 //! Tables for the terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::json::{RunState, SlotUse};
 use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::store::{CandidateRow, NamedCount, ObjectiveInfo, Summary};
 use crate::task::Prediction;
 
+/// Optional columns of the table of the best molecules.
+#[derive(Clone, Copy)]
+struct Columns {
+    predictions: bool,
+    kcal: bool,
+    names: bool,
+    places: bool,
+}
+
+/// Columns that are left out, the first first, until a table is narrow enough.
+const FEWER: [Columns; 5] = {
+    let all = Columns {
+        predictions: true,
+        kcal: true,
+        names: true,
+        places: true,
+    };
+    let measured = Columns {
+        predictions: false,
+        ..all
+    };
+    let plain = Columns {
+        kcal: false,
+        ..measured
+    };
+    let nameless = Columns {
+        names: false,
+        ..plain
+    };
+    let least = Columns {
+        places: false,
+        ..nameless
+    };
+    [all, measured, plain, nameless, least]
+};
+
 /// The best molecules, or those of the Pareto front: SMILES, values of the objectives, and where
-/// each came from.
-pub fn best_table(best: &[CandidateRow], objectives: &[ObjectiveInfo]) -> String {
-    let mut table = Table::new();
-    table.load_preset(presets::NOTHING);
-    let is_named = best.iter().any(|row| row.name.is_some());
-    let mut header = vec![String::new(), "SMILES".to_owned()];
-    if is_named {
-        header.push("name".to_owned());
-    }
-    let texts = header.len();
-    for objective in objectives {
-        header.push(objective.heading());
-        if objective.unit == "hartree" {
-            header.push("kcal/mol".to_owned());
+/// each came from; ranks count from 1. `width`: columns of the terminal, if they are limited; what
+/// fits no longer is left out: predictions, kcal/mol, names, batch and rank.
+pub fn best_table(
+    best: &[CandidateRow],
+    objectives: &[ObjectiveInfo],
+    width: Option<u16>,
+) -> String {
+    let mut text = String::new();
+    for columns in FEWER {
+        text = table_of(best, objectives, columns).trim_fmt();
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        if width.is_none_or(|width| widest.unwrap_or(0) <= usize::from(width)) {
+            return text;
         }
     }
-    header.extend(["batch", "rank"].map(str::to_owned));
-    header.extend(objectives.iter().map(|objective| match objectives.len() {
-        1 => "predicted".to_owned(),
-        _ => format!("predicted {}", objective.label),
-    }));
+    let (Some(width), [.., least]) = (width, FEWER) else {
+        return text;
+    };
+    let mut table = table_of(best, objectives, least);
+    table
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(width);
+    table.trim_fmt()
+}
+
+fn table_of(best: &[CandidateRow], objectives: &[ObjectiveInfo], shown: Columns) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::NOTHING);
+    let is_named = shown.names && best.iter().any(|row| row.name.is_some());
+    let texts = if is_named { 3 } else { 2 };
+    let header = header(objectives, is_named, shown);
     let columns = header.len();
     table.set_header(header);
     for (place, row) in (1..).zip(best) {
@@ -39,17 +85,21 @@ pub fn best_table(best: &[CandidateRow], objectives: &[ObjectiveInfo]) -> String
         for objective in objectives {
             let value = row.value(&objective.property).unwrap_or(f64::NAN);
             cells.push(format!("{value:.6}"));
-            if objective.unit == "hartree" {
+            if shown.kcal && objective.unit == "hartree" {
                 cells.push(format!("{:.2}", hartree_to_kcal_per_mol(value)));
             }
         }
-        cells.push(match row.batch {
-            0 => "source".to_owned(),
-            batch => batch.to_string(),
-        });
-        cells.push(row.rank.to_string());
-        let predictions = objectives.iter();
-        cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
+        if shown.places {
+            cells.push(match row.batch {
+                0 => "source".to_owned(),
+                batch => batch.to_string(),
+            });
+            cells.push((row.rank + 1).to_string());
+        }
+        if shown.predictions {
+            let predictions = objectives.iter();
+            cells.extend(predictions.map(|o| prediction(row.prediction(&o.property))));
+        }
         table.add_row(cells);
     }
     for column in (0..columns).filter(|c| !(1..texts).contains(c)) {
@@ -57,7 +107,30 @@ pub fn best_table(best: &[CandidateRow], objectives: &[ObjectiveInfo]) -> String
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.trim_fmt()
+    table
+}
+
+fn header(objectives: &[ObjectiveInfo], is_named: bool, shown: Columns) -> Vec<String> {
+    let mut header = vec![String::new(), "SMILES".to_owned()];
+    if is_named {
+        header.push("name".to_owned());
+    }
+    for objective in objectives {
+        header.push(objective.heading());
+        if shown.kcal && objective.unit == "hartree" {
+            header.push("kcal/mol".to_owned());
+        }
+    }
+    if shown.places {
+        header.extend(["batch", "rank"].map(str::to_owned));
+    }
+    if shown.predictions {
+        header.extend(objectives.iter().map(|objective| match objectives.len() {
+            1 => "predicted".to_owned(),
+            _ => format!("predicted {}", objective.label),
+        }));
+    }
+    header
 }
 
 fn prediction(prediction: Option<Prediction>) -> String {
@@ -87,13 +160,14 @@ pub fn named(smiles: &str, name: Option<&str>) -> String {
 }
 
 /// Returns the text of `status`. `slots`: use of the partitions; `tasks`: numbers of tasks by
-/// state.
+/// state; `width`: columns that a table may take, if they are limited.
 pub fn status_text(
     summary: &Summary,
     state: RunState,
     level_of_theory: &str,
     slots: &[SlotUse],
     tasks: &[NamedCount],
+    width: Option<u16>,
 ) -> String {
     let counts = &summary.counts;
     let mut lines = vec![format!("{}: {}", summary.run.campaign, state.word())];
@@ -143,12 +217,12 @@ pub fn status_text(
         .map(|c| format!("{} {}", c.count, c.name))
         .collect();
     lines.push(format!("tasks         {}", tasks.join(", ")));
-    lines.extend(result_lines(summary));
+    lines.extend(result_lines(summary, width));
     lines.join("\n")
 }
 
 /// The best molecule, or the Pareto front.
-fn result_lines(summary: &Summary) -> Vec<String> {
+fn result_lines(summary: &Summary, width: Option<u16>) -> Vec<String> {
     let Some(objective) = summary.run.only_objective() else {
         let volume = summary.hypervolume;
         let volume = volume.map_or_else(String::new, |v| format!(", hypervolume {v:.6}"));
@@ -157,7 +231,7 @@ fn result_lines(summary: &Summary) -> Vec<String> {
             1 => "1 molecule".to_owned(),
             count => format!("{count} molecules"),
         };
-        let table = best_table(&summary.front, &summary.run.objectives);
+        let table = best_table(&summary.front, &summary.run.objectives, width);
         return vec![format!("front         {front}{volume}"), table];
     };
     vec![match &summary.best {

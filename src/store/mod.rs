@@ -7,6 +7,7 @@ mod chain;
 mod derived;
 mod error;
 mod front;
+mod monitor;
 mod names;
 mod origin;
 mod properties;
@@ -14,6 +15,7 @@ mod read;
 mod repair;
 mod results;
 mod seal;
+mod search;
 mod settings;
 mod tasks;
 mod write;
@@ -22,11 +24,13 @@ pub(crate) use audit::audit;
 pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub(crate) use error::LEAST_ROOM;
 pub use error::StoreError;
+pub use monitor::{EndedEvaluation, EndedSince, EndedTask, QueuedCandidate, RunningTask};
 pub use origin::{CandidateOrigin, Screening};
 pub use properties::PropertyInfo;
 pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
 pub use results::{FailedMolecule, MethodResult, MoleculeResult};
+pub use search::SearchCounts;
 pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
@@ -278,8 +282,12 @@ impl Store {
     /// Fails if a held file is gone, the database cannot be written or its structure is damaged.
     pub async fn close(mut self) -> Result<(), StoreError> {
         self.check_held()?;
-        // Only the last connection that is closed writes the log into the main file.
         self.end_check().await?;
+        // Only the last connection that is closed does so by itself, and somebody may be reading. If
+        // it fails the log stays beside the database.
+        let _ = sqlx::query("PRAGMA busy_timeout = 2000; PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(&mut self.db)
+            .await;
         self.db.close().await.map_err(|source| StoreError::Write {
             path: self.path,
             source,

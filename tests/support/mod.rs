@@ -15,6 +15,7 @@ pub mod recording_scheduler;
 pub mod runs;
 pub mod slurm_partition;
 pub mod sshd;
+pub mod terminal;
 
 pub use binary::{ProgramOutput, moldflow, run_to_end};
 
