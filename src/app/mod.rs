@@ -19,6 +19,7 @@ pub mod method_commands;
 pub mod node_shares;
 pub mod observer;
 pub mod outcome;
+mod page_writer;
 pub mod recorded_results;
 pub mod recorded_times;
 pub mod remote_hosts;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::job_chain::CurrentJob;
+use super::page_writer::PageWriter;
 use crate::driver::{PartitionUsage, RunEnd, RunObserver};
 use crate::engine::Progress;
 use crate::task::HostFault;
@@ -23,6 +24,8 @@ pub struct RunMonitor<'a> {
     pub observer: &'a mut dyn SessionObserver,
     /// Job that the run is in; none outside of `moldflow submit`.
     pub job: Option<CurrentJob>,
+    /// Writes the report page meanwhile.
+    pub page: PageWriter,
 }
 
 impl RunObserver for RunMonitor<'_> {
@@ -30,6 +33,10 @@ impl RunObserver for RunMonitor<'_> {
         self.observer.report_progress(progress, usage);
         if let Some(job) = &mut self.job {
             job.record_progress(progress.ended);
+        }
+        for failure in self.page.failures() {
+            tracing::warn!("{failure}");
+            self.observer.notice(&failure);
         }
     }
 
