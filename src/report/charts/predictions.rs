@@ -13,7 +13,7 @@ use crate::task::Prediction;
 const NINETY: f64 = 1.644_854;
 
 pub(super) static CHART: ReportChart = ReportChart {
-    id: "predictions",
+    id: "predicted",
     heading: "Predicted and computed",
     empty: "No candidate that a model proposed has been computed.",
     is_folded: false,

@@ -37,10 +37,13 @@ fn draw(data: &ChartData) -> Vec<Figure> {
         y: Axis::counting("candidates", highest),
         layers: vec![layer("candidates", "searched", Mark::Bar, points.collect())],
     };
-    let text = format!(
-        "When a candidate was sent off, its model lacked {median} of the results that were there by then (median), \
-         {most} at most; {fresh} of {all} candidates were judged by a model that knew all."
-    );
+    let text = match most {
+        0 => format!("Each of the {all} candidates was sent off before its model missed a result."),
+        _ => format!(
+            "When a candidate was sent off, its model lacked {median} of the results that were there by \
+             then (median), {most} at most; {fresh} of {all} candidates were judged by a model that knew all."
+        ),
+    };
     vec![Figure {
         heading: None,
         svg: chart.figure(),
