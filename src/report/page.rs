@@ -89,10 +89,9 @@ pub async fn page(store: &mut Store, context: &PageContext) -> Result<String, Re
         None => summary.front.clone(),
     };
     let found = store.search_counts(highest == Some(true)).await?;
-    let (candidates, batches) = (store.candidates().await?, store.batches().await?);
-    let (spans, pauses) = (store.attempt_spans().await?, store.pauses().await?);
-    let (stages, times) = (store.stages().await?, store.time_by_method().await?);
+    let candidates = store.candidates().await?;
     let evaluated = charts::evaluated(&candidates);
+    let (stages, times) = (store.stages().await?, store.time_by_method().await?);
     let found_and_target = (&found, context.target);
     let cost = cost(
         &times,
@@ -101,19 +100,8 @@ pub async fn page(store: &mut Store, context: &PageContext) -> Result<String, Re
         &evaluated,
         found_and_target,
     );
-    let (folded, charts) = charts::sections(&ChartData {
-        objectives: &objectives,
-        candidates: &candidates,
-        evaluated,
-        batches: &batches,
-        spans: &spans,
-        pauses: &pauses,
-        partitions: &partitions(context),
-        has_ended: context.state == RunState::Finished,
-        at: context.at,
-    })
-    .into_iter()
-    .partition(ChartSection::is_folded);
+    let charts = draw(store, context, &objectives, &candidates).await?;
+    let (folded, charts) = charts.into_iter().partition(ChartSection::is_folded);
     let best = entries(store, &best, &objectives).await?;
     let filled = PageData {
         policy: script::policy(),
@@ -156,6 +144,26 @@ pub async fn page(store: &mut Store, context: &PageContext) -> Result<String, Re
     handlebars.set_strict_mode(true);
     let text = handlebars.render_template(TEMPLATE, &filled);
     text.map_err(|error| ReportError::Template(Box::new(error)))
+}
+
+/// Draws the charts of a run.
+async fn draw(
+    store: &mut Store,
+    context: &PageContext,
+    objectives: &[ObjectiveInfo],
+    candidates: &[CandidateRow],
+) -> Result<Vec<ChartSection>, ReportError> {
+    Ok(charts::sections(&ChartData {
+        objectives,
+        candidates,
+        evaluated: charts::evaluated(candidates),
+        batches: &store.batches().await?,
+        spans: &store.attempt_spans().await?,
+        pauses: &store.pauses().await?,
+        partitions: &partitions(context),
+        has_ended: context.state == RunState::Finished,
+        at: context.at,
+    }))
 }
 
 /// Returns the best molecules as entries, with the geometries of those that are drawn.

@@ -6,4 +6,5 @@ mod support;
 mod browser;
 mod chart;
 mod compare;
+mod html;
 mod page;
