@@ -242,6 +242,20 @@ impl Store {
         self.reading(row)
     }
 
+    /// Returns task and attempt of those that are submitted or running.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn live_attempts(&mut self) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT task, attempt FROM tasks WHERE state IN ('submitted', 'running')",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
     /// Returns the failed attempts of a task, in order.
     ///
     /// # Errors

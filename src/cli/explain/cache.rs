@@ -56,7 +56,7 @@ fn nearest(parts: &KeyParts, kept: Vec<CachedAnswer>, text: &mut String) {
         let _ = writeln!(text, "      of run {}, {}", kept.run, timestamp(kept.at));
         if differences.is_empty() {
             text.push_str(
-                "      no part differs: the entry was damaged, or the cache could not be read\n",
+                "        no part differs: the entry was damaged, or the cache could not be read\n",
             );
         }
         for name in differences {
@@ -66,7 +66,7 @@ fn nearest(parts: &KeyParts, kept: Vec<CachedAnswer>, text: &mut String) {
             };
             let _ = writeln!(
                 text,
-                "      {name}: {} in the cache, {} in this run",
+                "        {name}: {} in the cache, {} in this run",
                 shown(&kept.parts),
                 shown(parts)
             );
