@@ -60,7 +60,8 @@
     const shapes = bonds.map(([from, to]) => {
       const d = `M${pixel(from).join(' ')}L${pixel(to).join(' ')}`;
       const stick = element('path', { class: 'stick', 'stroke-width': 0.16 * scale, d });
-      return { depth: (places[from][2] + places[to][2]) / 2, drawn: [stick] };
+      // Behind both its atoms.
+      return { depth: Math.min(places[from][2], places[to][2]), drawn: [stick] };
     });
     atoms.forEach(({ symbol }, n) => {
       const [x, y] = pixel(n);

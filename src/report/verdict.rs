@@ -170,6 +170,11 @@ fn origin_of_front(on_front: usize, found: &SearchCounts) -> Vec<String> {
         }
         (proposed, members) => {
             let proposed = molecules(proposed, "");
+            if input == 0 {
+                return vec![format!(
+                    "none was in the input, all are among the {proposed} proposed"
+                )];
+            }
             format!("{input} were in the input, {members} are among the {proposed} proposed")
         }
     }]

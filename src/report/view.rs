@@ -163,7 +163,8 @@ fn svg(geometry: &Geometry, bonds: &[(usize, usize)], turn: &[Vector; 3], title:
         let ((x, y), (to_x, to_y)) = (pixel(*from), pixel(*to));
         let width = 0.16 * scale;
         Shape {
-            depth: f64::midpoint(turned[*from][2], turned[*to][2]),
+            // Behind both its atoms.
+            depth: turned[*from][2].min(turned[*to][2]),
             element: format!(
                 "<path class=\"stick\" stroke-width=\"{width:.1}\" d=\"M{x:.1} {y:.1}L{to_x:.1} {to_y:.1}\"/>"
             ),
