@@ -24,6 +24,7 @@ pub mod node_shares;
 pub mod notify;
 pub mod observer;
 pub mod outcome;
+mod page_writer;
 pub mod recorded_results;
 pub mod recorded_times;
 pub mod remote_hosts;

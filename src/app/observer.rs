@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::job_chain::CurrentJob;
 use super::notify::Notifier;
+use super::page_writer::PageWriter;
 use crate::driver::{PartitionUsage, RunEnd, RunObserver};
 use crate::engine::Progress;
 use crate::task::HostFault;
@@ -27,6 +28,8 @@ pub struct RunMonitor<'a> {
     pub job: Option<CurrentJob>,
     /// Teller of events; none unless the campaign asks for it.
     pub notifier: Option<Notifier>,
+    /// Writes the report page meanwhile.
+    pub page: PageWriter,
 }
 
 impl RunObserver for RunMonitor<'_> {
@@ -37,6 +40,10 @@ impl RunObserver for RunMonitor<'_> {
         }
         if let Some(notifier) = &mut self.notifier {
             notifier.report_progress(progress);
+        }
+        for failure in self.page.failures() {
+            tracing::warn!("{failure}");
+            self.observer.notice(&failure);
         }
     }
 

@@ -20,6 +20,7 @@ use super::log::start_log;
 use super::notify::Notifier;
 use super::observer::{RunMonitor, SessionObserver};
 use super::outcome::RunOutcome;
+use super::page_writer::{self, PageWriter};
 use super::remote_hosts::RemoteHosts;
 use super::run_store::open_store;
 use super::settings_changes::{self, SettingsChanges};
@@ -37,7 +38,7 @@ use crate::driver::{
 use crate::engine::{Engine, stream};
 use crate::exec::{Scratch, Secrets};
 use crate::plan::Plan;
-use crate::report;
+use crate::report::{self, RunState};
 use crate::store::Store;
 
 /// Choices of the user for a run that is resumed; the default for a new one.
@@ -276,6 +277,9 @@ impl PreparedRun {
             }
             None => None,
         };
+        let context =
+            report_page::page_context(&run.dir, &run.loaded, &run.plan, RunState::Running);
+        let page = PageWriter::begin(&run.dir, context, page_writer::EVERY);
         let campaign = &run.loaded.campaign;
         // A run that had ended before is no news.
         let settings = campaign.notify.as_ref().filter(|_| !driver.is_ended());
@@ -286,6 +290,7 @@ impl PreparedRun {
             observer,
             job,
             notifier,
+            page,
         };
         if let Some(text) = &run.changed_campaign {
             changed_campaign::write_new_campaign(&run.dir, text)?;
@@ -324,7 +329,9 @@ impl FinishedRun {
             notifier,
         } = self;
         report::write_records(&mut store, &run.dir).await?;
-        report_page::write(&mut store, &run.dir, &run.loaded, &run.plan).await?;
+        let state = RunState::of(&store.summary().await?, false);
+        let context = report_page::page_context(&run.dir, &run.loaded, &run.plan, state);
+        report_page::write(&mut store, &run.dir, &context).await?;
         // Last: the next job must not begin while this process works on the run.
         let next = job.and_then(|job| job.end(ending));
         let outcome = RunOutcome::read(&run.dir, &run.plan, &mut store, ending, next).await?;

@@ -18,7 +18,7 @@ const FORMED: f64 = 1.10;
 /// Single-bond covalent radius, angstrom.
 ///
 /// B. Cordero et al., Dalton Trans. 2832 (2008), table 2.
-fn covalent_radius(symbol: &str) -> Option<f64> {
+pub(super) fn covalent_radius(symbol: &str) -> Option<f64> {
     Some(match symbol {
         "H" => 0.31,
         "B" => 0.84,

@@ -4,6 +4,7 @@
 mod bonds;
 mod canonical;
 pub mod crossover;
+mod depiction;
 pub mod edit;
 mod edit_name;
 mod environments;

@@ -10,6 +10,7 @@ mod export;
 mod init;
 mod outcome;
 mod pace;
+mod pages;
 mod plan;
 mod progress;
 mod remote;

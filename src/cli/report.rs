@@ -34,7 +34,7 @@ async fn show(arguments: &ReportArguments) -> Result<ExitStatus, CommandError> {
     let state = RunState::of(&store.summary().await?, is_at_work);
     let page = report::page(
         &mut store,
-        &report_page::page_context(&loaded, &plan, state),
+        &report_page::page_context(&dir, &loaded, &plan, state),
     )
     .await?;
     match &arguments.out {

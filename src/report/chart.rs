@@ -11,13 +11,18 @@ use super::axis::Axis;
 /// Margins around the drawn area, pixels.
 const LEFT: i32 = 78;
 const RIGHT: i32 = 18;
-const TOP: i32 = 30;
 const BOTTOM: i32 = 46;
+/// Height of a row of the legend, pixels.
+const ROW: i32 = 18;
+/// Size of the drawing of a chart for a phone, at most: pixels.
+const NARROW: (i32, i32) = (350, 320);
+/// Most segments that are drawn of a layer.
+const SEGMENTS: usize = 2000;
 /// Number of marks above which they are drawn on a grid.
 const MANY: usize = 10_000;
 /// Spacing of that grid, pixels: half the width of a mark.
 const GRID: i32 = 3;
-/// Approximate width of a letter of the legend, pixels.
+/// Approximate width of a letter, pixels.
 const LETTER: i32 = 7;
 
 /// Two axes with layers of points.
@@ -63,6 +68,8 @@ pub enum Mark {
     Bar,
     /// The area that the points enclose, in order of its outline.
     Area,
+    /// A line between the first two points, between the next two, and so on.
+    Segments,
 }
 
 impl Chart<'_> {
@@ -82,6 +89,55 @@ impl Chart<'_> {
         svg + "</svg>"
     }
 
+    /// Returns two `<svg>` elements in boxes of the classes `wide` and `narrow`, of which a page
+    /// shows the one that fits: letters keep their size on a phone.
+    pub fn figure(self) -> String {
+        let wide = self.svg();
+        let layers = self.layers.into_iter();
+        // Nothing points there.
+        let layers = layers.map(|layer| ChartLayer {
+            titles: vec![],
+            ..layer
+        });
+        let narrow = Self {
+            width: self.width.min(NARROW.0),
+            height: self.height.min(NARROW.1),
+            layers: layers.collect(),
+            ..self
+        };
+        let narrow = narrow.svg();
+        format!("<div class=\"wide\">{wide}</div>\n<div class=\"narrow\">{narrow}</div>")
+    }
+
+    /// Left and upper end of the entries of the legend, by layer; None for a layer without a name.
+    fn legend(&self) -> Vec<Option<(i32, i32)>> {
+        let (mut x, mut y) = (self.left(), 0);
+        let mut place = |layer: &ChartLayer| {
+            let width = 34 + LETTER * layer.name?.chars().count() as i32;
+            if x > self.left() && x + width > self.width {
+                (x, y) = (self.left(), y + ROW);
+            }
+            x += width;
+            Some((x - width + 8, y))
+        };
+        self.layers.iter().map(&mut place).collect()
+    }
+
+    /// Upper end of the drawn area.
+    fn top(&self) -> i32 {
+        let rows = self.legend().into_iter().flatten().map(|(_, y)| y);
+        rows.max().map_or(12, |last| last + ROW + 12)
+    }
+
+    /// Left end of the drawn area.
+    fn left(&self) -> i32 {
+        if self.width > NARROW.0 {
+            LEFT
+        } else {
+            LEFT - 12
+        }
+    }
+
     fn right(&self) -> i32 {
         self.width - RIGHT
     }
@@ -91,65 +147,68 @@ impl Chart<'_> {
     }
 
     fn pixel_x(&self, x: f64) -> Option<i32> {
-        Some(LEFT + (self.x.place(x)? * f64::from(self.right() - LEFT)).round() as i32)
+        let left = self.left();
+        Some(left + (self.x.place(x)? * f64::from(self.right() - left)).round() as i32)
     }
 
     fn pixel_y(&self, y: f64) -> Option<i32> {
-        Some(self.foot() - (self.y.place(y)? * f64::from(self.foot() - TOP)).round() as i32)
+        Some(self.foot() - (self.y.place(y)? * f64::from(self.foot() - self.top())).round() as i32)
     }
 
     fn draw_axes(&self, svg: &mut String) {
-        let (right, foot) = (self.right(), self.foot());
-        for (tick, text) in self.x.ticks() {
-            if let Some(x) = self.pixel_x(tick) {
+        let (left, right, top, foot) = (self.left(), self.right(), self.top(), self.foot());
+        let ticks: Vec<_> = self.x.ticks().collect();
+        let longest = ticks.iter().map(|(_, text)| text.chars().count()).max();
+        let needed = (longest.unwrap_or(0) as i32 + 1) * LETTER * (ticks.len() as i32 - 1).max(1);
+        let every = 1 + needed as usize / (right - left).max(1) as usize;
+        for (tick, text) in ticks.iter().step_by(every) {
+            if let Some(x) = self.pixel_x(*tick) {
                 add(
                     svg,
-                    &format!("<path class=\"grid\" d=\"M{x} {TOP}V{foot}\"/>"),
+                    &format!("<path class=\"grid\" d=\"M{x} {top}V{foot}\"/>"),
                 );
-                add(svg, &text_at(x, foot + 17, "middle", &text));
+                add(svg, &text_at(x, foot + 17, "middle", text));
             }
         }
         for (tick, text) in self.y.ticks() {
             if let Some(y) = self.pixel_y(tick) {
                 add(
                     svg,
-                    &format!("<path class=\"grid\" d=\"M{LEFT} {y}H{right}\"/>"),
+                    &format!("<path class=\"grid\" d=\"M{left} {y}H{right}\"/>"),
                 );
-                add(svg, &text_at(LEFT - 8, y + 4, "end", &text));
+                add(svg, &text_at(left - 8, y + 4, "end", &text));
             }
         }
         add(
             svg,
-            &format!("<path class=\"axis\" d=\"M{LEFT} {TOP}V{foot}H{right}\"/>"),
+            &format!("<path class=\"axis\" d=\"M{left} {top}V{foot}H{right}\"/>"),
         );
-        let middle = (LEFT + right) / 2;
         add(
             svg,
-            &text_at(middle, self.height - 8, "middle", &self.x.label),
+            &text_at((left + right) / 2, self.height - 8, "middle", &self.x.label),
         );
-        let (middle, label) = ((TOP + foot) / 2, html_escape(&self.y.label));
+        let (middle, label) = ((top + foot) / 2, html_escape(&self.y.label));
+        let turned = format!("transform=\"translate(14 {middle}) rotate(-90)\"");
         add(
             svg,
-            &format!(
-                "<text transform=\"translate(14 {middle}) rotate(-90)\" text-anchor=\"middle\">{label}</text>"
-            ),
+            &format!("<text {turned} text-anchor=\"middle\">{label}</text>"),
         );
     }
 
     fn draw_legend(&self, svg: &mut String) {
-        let mut x = LEFT + 8;
-        for layer in &self.layers {
-            let Some(name) = layer.name else { continue };
+        for (layer, place) in self.layers.iter().zip(self.legend()) {
+            let (Some(name), Some((x, y))) = (layer.name, place) else {
+                continue;
+            };
             let d = match layer.mark {
-                Mark::Dot => dot(x, 12),
-                Mark::Cross => cross(x, 12),
-                Mark::Line => format!("M{} 12h14", x - 7),
-                Mark::Bar => format!("M{x} 16v-8"),
-                Mark::Area => format!("M{} 8h14v8h-14z", x - 7),
+                Mark::Dot => dot(x, y + 12),
+                Mark::Cross => cross(x, y + 12),
+                Mark::Line | Mark::Segments => format!("M{} {}h14", x - 7, y + 12),
+                Mark::Bar => format!("M{x} {}v-8", y + 16),
+                Mark::Area => format!("M{} {}h14v8h-14z", x - 7, y + 8),
             };
             add(svg, &path(layer, &d));
-            add(svg, &text_at(x + 11, 16, "start", name));
-            x += 34 + LETTER * name.chars().count() as i32;
+            add(svg, &text_at(x + 11, y + 16, "start", name));
         }
     }
 
@@ -174,6 +233,9 @@ impl Chart<'_> {
             Mark::Line => line(pixels),
             Mark::Bar => bars(pixels, self.foot()),
             Mark::Area => area(pixels),
+            Mark::Segments => segments(&layer.points, |point| {
+                Some((self.pixel_x(point.0)?, self.pixel_y(point.1)?))
+            }),
         };
         if !d.is_empty() {
             add(svg, &path(layer, &d));
@@ -193,6 +255,7 @@ fn path(layer: &ChartLayer, d: &str) -> String {
         Mark::Line => "line",
         Mark::Bar => "bar",
         Mark::Area => "area",
+        Mark::Segments => "segments",
     };
     format!("<path class=\"{kind} {}\" d=\"{d}\"/>", layer.class)
 }
@@ -260,4 +323,15 @@ fn bars(pixels: impl Iterator<Item = (i32, i32)>, foot: i32) -> String {
     }
     let bars = tops.into_iter();
     bars.map(|(x, top)| format!("M{x} {foot}V{top}")).collect()
+}
+
+/// Path of a line for each two points, of every n-th ones if they are many.
+fn segments(points: &[(f64, f64)], pixel: impl Fn(&(f64, f64)) -> Option<(i32, i32)>) -> String {
+    let every = 1 + points.len() / (2 * SEGMENTS);
+    let ends = points.as_chunks::<2>().0.iter().step_by(every);
+    let lines = ends.filter_map(|[from, to]| {
+        let ((x, y), (to_x, to_y)) = (pixel(from)?, pixel(to)?);
+        Some(format!("M{x} {y}L{to_x} {to_y}"))
+    });
+    lines.collect()
 }

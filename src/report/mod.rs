@@ -3,19 +3,24 @@
 pub mod axis;
 pub mod chart;
 mod charts;
+mod cost;
 mod export;
 mod json;
+mod molecules;
 mod page;
 mod places;
 mod records;
+mod script;
+mod slots;
 mod table;
 mod verdict;
+mod view;
 
 pub(crate) use export::{ExportFormat, export};
 pub use json::RunState;
 pub(crate) use json::{SlotUse, final_json, status_json};
 pub(crate) use page::FILE;
-pub use page::{PageContext, page};
+pub use page::{PageContext, RunOrigin, page};
 pub(crate) use records::{write_page, write_records};
 pub(crate) use table::{best_table, kinds, named, status_text};
 pub use verdict::verdict;

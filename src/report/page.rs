@@ -1,20 +1,24 @@
-//! Report page `report.html`: a run on one page without other files, scripts and network.
+//! Report page `report.html`: a run on one page without other files and network, and readable without
+//! scripts.
 
 use std::collections::BTreeMap;
 
 use handlebars::Handlebars;
 use serde::Serialize;
 
-use super::charts::{self, ChartData, ChartSection};
+use super::charts::{self, ChartData, ChartPartition, ChartSection};
+use super::cost::{CostEntry, cost};
 use super::json::RunState;
+use super::molecules::{DRAWN, MoleculeEntry, headings, prediction_headings};
 use super::places::{self, PartitionEntry, StageEntry};
+use super::script::{self, SCRIPT};
+use super::verdict::verdict;
 use super::{ReportError, timestamp};
-use crate::chem::units::hartree_to_kcal_per_mol;
 use crate::config::site::Site;
 use crate::store::{
     CandidateRow, EngineRow, FailureRow, NamedCount, ObjectiveInfo, RunCounts, Store, Summary,
 };
-use crate::task::{Prediction, StoppedBy};
+use crate::task::StoppedBy;
 
 /// Name of the page in a run directory.
 pub const FILE: &str = "report.html";
@@ -30,7 +34,8 @@ const LINES: usize = 4;
 const LINE: usize = 240;
 
 /// Data of the page that are not in the database of the run.
-pub struct PageContext<'a> {
+#[derive(Clone)]
+pub struct PageContext {
     /// State of the run.
     pub state: RunState,
     /// Level of theory.
@@ -38,71 +43,102 @@ pub struct PageContext<'a> {
     /// Conditions that the molecules of the result must meet, as the campaign writes them.
     pub constraints: Vec<String>,
     /// Site profile of the run.
-    pub site: &'a Site,
+    pub site: Site,
     /// The partition of each method.
     pub partitions: BTreeMap<String, String>,
+    /// Cores of a task of each method.
+    pub cores: BTreeMap<String, usize>,
+    /// Value of the objective at which the run ends.
+    pub target: Option<f64>,
+    /// How the run was begun, and how it is repeated.
+    pub origin: RunOrigin,
     /// Present time, milliseconds since the Unix epoch.
     pub at: i64,
 }
 
+/// Settings with which a run was begun.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct RunOrigin {
+    /// Last part of the path of the run directory.
+    pub directory: String,
+    /// Seed of the random streams.
+    pub seed: u64,
+    /// True if one seed gives the same molecules again: `--schedule batch`.
+    pub is_repeatable: bool,
+    /// Campaign as resolved, YAML.
+    pub campaign: String,
+    /// Site profile as resolved, YAML, without secrets.
+    pub site: String,
+}
+
 /// Returns the page of a run, HTML. SMILES and messages are not trusted: the template escapes all
-/// texts, and the charts escape theirs.
+/// texts, the charts escape theirs, and the page allows no script but its own.
 ///
 /// # Errors
 ///
 /// Fails if the database cannot be read.
-pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String, ReportError> {
-    let Summary {
-        run,
-        stopped_by,
-        counts,
-        failures_by_kind,
-        failed_attempts_by_kind,
-        front,
-        hypervolume,
-        ..
-    } = store.summary().await?;
-    let candidates = store.candidates().await?;
-    let stages = store.stages().await?;
-    let objectives = run.objectives.as_slice();
-    let best = match run.only_objective() {
-        Some(objective) => store.best(BEST, objective.highest).await?,
-        None => front.clone(),
+pub async fn page(store: &mut Store, context: &PageContext) -> Result<String, ReportError> {
+    let summary = store.summary().await?;
+    let objectives = summary.run.objectives.clone();
+    let highest = summary
+        .run
+        .only_objective()
+        .map(|objective| objective.highest);
+    let best = match highest {
+        Some(highest) => store.best(BEST, highest).await?,
+        None => summary.front.clone(),
     };
-    let batches = store.batches().await?;
+    let found = store.search_counts(highest == Some(true)).await?;
+    let candidates = store.candidates().await?;
+    let evaluated = charts::evaluated(&candidates);
+    let (stages, times) = (store.stages().await?, store.time_by_method().await?);
+    let found_and_target = (&found, context.target);
+    let cost = cost(
+        &times,
+        &context.cores,
+        &objectives,
+        &evaluated,
+        found_and_target,
+    );
+    let charts = draw(store, context, &objectives, &candidates).await?;
+    let (folded, charts) = charts.into_iter().partition(ChartSection::is_folded);
+    let best = entries(store, &best, &objectives).await?;
     let filled = PageData {
-        campaign: &run.campaign,
+        policy: script::policy(),
+        script: SCRIPT,
+        verdict: verdict(&summary, context.state, &found),
         state: context.state.word(),
-        why: why(context.state, stopped_by.as_deref()),
+        why: why(context.state, summary.stopped_by.as_deref()),
         written: timestamp(context.at),
-        begun: timestamp(run.created),
-        objective: sought(objectives),
+        begun: timestamp(summary.run.created),
+        objective: sought(&objectives),
         constraints: &context.constraints,
-        headings: headings(objectives),
-        predicted: match objectives {
-            [_] => vec!["predicted".to_owned()],
-            all => (all.iter().map(|o| format!("predicted {}", o.label))).collect(),
-        },
+        headings: headings(&objectives),
+        predicted: prediction_headings(&objectives),
         is_front: objectives.len() > 1,
-        hypervolume: hypervolume.map(|volume| format!("{volume:.6}")),
+        hypervolume: summary.hypervolume.map(|volume| format!("{volume:.6}")),
         level: &context.level_of_theory,
         site: &context.site.name,
         retries: store.retries().await?,
-        failures_by_kind,
-        failed_attempts_by_kind,
-        is_named: best.iter().any(|row| row.name.is_some()),
-        best: (1..)
-            .zip(&best)
-            .map(|best| molecule(best, objectives))
-            .collect(),
-        charts: charts::sections(&ChartData::new(objectives, &candidates, &batches)),
+        kinds: kinds(&summary),
+        is_named: best.iter().any(MoleculeEntry::is_named),
+        drawn: best.len().min(DRAWN),
+        viewed: best
+            .iter()
+            .find_map(|entry| Some(entry.view()?.svg.clone())),
+        best,
+        charts,
+        folded,
+        cost,
         failures: failures(store.last_failed_attempts(FAILURES).await?),
-        places: places::places(context.site, &stages, &context.partitions),
+        places: places::places(&context.site, &stages, &context.partitions),
         stages: places::stages(&stages, &context.partitions),
         engines: store.engines().await?,
-        begun_by: &run.version,
+        origin: &context.origin,
         version: env!("CARGO_PKG_VERSION"),
-        counts: PageCounts::from(&counts),
+        counts: PageCounts::from(&summary.counts),
+        campaign: &summary.run.campaign,
+        begun_by: &summary.run.version,
     };
     let mut handlebars = Handlebars::new();
     handlebars.set_strict_mode(true);
@@ -110,10 +146,66 @@ pub async fn page(store: &mut Store, context: &PageContext<'_>) -> Result<String
     text.map_err(|error| ReportError::Template(Box::new(error)))
 }
 
+/// Draws the charts of a run.
+async fn draw(
+    store: &mut Store,
+    context: &PageContext,
+    objectives: &[ObjectiveInfo],
+    candidates: &[CandidateRow],
+) -> Result<Vec<ChartSection>, ReportError> {
+    Ok(charts::sections(&ChartData {
+        objectives,
+        candidates,
+        evaluated: charts::evaluated(candidates),
+        batches: &store.batches().await?,
+        spans: &store.attempt_spans().await?,
+        pauses: &store.pauses().await?,
+        partitions: &partitions(context),
+        has_ended: context.state == RunState::Finished,
+        at: context.at,
+    }))
+}
+
+/// Returns the best molecules as entries, with the geometries of those that are drawn.
+async fn entries(
+    store: &mut Store,
+    best: &[CandidateRow],
+    objectives: &[ObjectiveInfo],
+) -> Result<Vec<MoleculeEntry>, ReportError> {
+    let mut entries = Vec::new();
+    for (place, row) in (1..).zip(best) {
+        let xyz = match place <= DRAWN {
+            true => store.geometry(row.batch, row.rank).await?,
+            false => None,
+        };
+        entries.push(MoleculeEntry::new(place, row, xyz.as_deref(), objectives));
+    }
+    Ok(entries)
+}
+
+/// Returns the partitions of the site with the methods that run in them.
+fn partitions(context: &PageContext) -> Vec<ChartPartition> {
+    let partitions = context.site.partitions.iter();
+    let partition = partitions.map(|(name, partition)| {
+        let methods = context.partitions.iter();
+        let methods = methods.filter(|(_, of)| *of == name);
+        ChartPartition {
+            name: name.clone(),
+            slots: partition.slot_count(&context.site.node),
+            methods: methods.map(|(method, _)| method.clone()).collect(),
+        }
+    });
+    partition.collect()
+}
+
 /// Data of the template `report.html.hbs`.
 #[derive(Serialize)]
 struct PageData<'a> {
+    /// Content security policy: what the page may load and run.
+    policy: String,
+    script: &'static str,
     campaign: &'a str,
+    verdict: String,
     state: &'a str,
     why: String,
     written: String,
@@ -131,18 +223,33 @@ struct PageData<'a> {
     site: &'a str,
     counts: PageCounts,
     retries: i64,
-    failures_by_kind: Vec<NamedCount>,
-    failed_attempts_by_kind: Vec<NamedCount>,
+    kinds: Vec<KindEntry>,
     /// True if any molecule of `best` has a name.
     is_named: bool,
+    /// Number of the molecules of `best` that are drawn.
+    drawn: usize,
+    /// Picture of the first geometry.
+    viewed: Option<String>,
     best: Vec<MoleculeEntry>,
     charts: Vec<ChartSection>,
+    /// Charts that are shown on demand.
+    folded: Vec<ChartSection>,
+    cost: CostEntry,
     failures: Vec<FailureEntry>,
     places: Vec<PartitionEntry>,
     stages: Vec<StageEntry>,
     engines: Vec<EngineRow>,
+    origin: &'a RunOrigin,
     begun_by: &'a str,
     version: &'a str,
+}
+
+/// Failures of a kind.
+#[derive(Serialize)]
+struct KindEntry {
+    kind: String,
+    attempts: i64,
+    molecules: i64,
 }
 
 #[derive(Serialize)]
@@ -169,18 +276,6 @@ impl From<&RunCounts> for PageCounts {
 }
 
 #[derive(Serialize)]
-struct MoleculeEntry {
-    place: usize,
-    smiles: String,
-    name: String,
-    /// Values of the objectives; in kcal/mol too where the unit is hartree.
-    values: Vec<String>,
-    batch: String,
-    rank: i64,
-    predictions: Vec<String>,
-}
-
-#[derive(Serialize)]
 struct FailureEntry {
     molecule: String,
     name: String,
@@ -190,6 +285,21 @@ struct FailureEntry {
     kind: String,
     at: String,
     message: String,
+}
+
+/// Returns the kinds of failures, with failed attempts and molecules that failed for good.
+fn kinds(summary: &Summary) -> Vec<KindEntry> {
+    let count_of = |counts: &[NamedCount], kind: &str| {
+        let of = counts.iter().find(|count| count.name == kind);
+        of.map_or(0, |count| count.count)
+    };
+    let attempts = summary.failed_attempts_by_kind.iter();
+    let kind = attempts.map(|attempts| KindEntry {
+        kind: attempts.name.clone(),
+        attempts: attempts.count,
+        molecules: count_of(&summary.failures_by_kind, &attempts.name),
+    });
+    kind.collect()
 }
 
 fn why(state: RunState, stopped_by: Option<&str>) -> String {
@@ -214,48 +324,6 @@ fn sought(objectives: &[ObjectiveInfo]) -> String {
         format!("{} {}{unit}", objective.superlative(), objective.label)
     });
     objectives.collect::<Vec<_>>().join("; ")
-}
-
-/// Headings of the columns of the objectives.
-fn headings(objectives: &[ObjectiveInfo]) -> Vec<String> {
-    let mut headings = Vec::new();
-    for objective in objectives {
-        headings.push(objective.heading());
-        if objective.unit == "hartree" {
-            headings.push("kcal/mol".to_owned());
-        }
-    }
-    headings
-}
-
-fn molecule((place, row): (usize, &CandidateRow), objectives: &[ObjectiveInfo]) -> MoleculeEntry {
-    let number = |value: Option<f64>, decimals| {
-        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.decimals$}"))
-    };
-    let mut values = Vec::new();
-    for objective in objectives {
-        let value = row.value(&objective.property);
-        values.push(number(value, 6));
-        if objective.unit == "hartree" {
-            values.push(number(value.map(hartree_to_kcal_per_mol), 2));
-        }
-    }
-    let predicted = |objective: &ObjectiveInfo| match row.prediction(&objective.property) {
-        Some(Prediction { mean, std }) => format!("{mean:.6} ± {std:.6}"),
-        None => "-".into(),
-    };
-    MoleculeEntry {
-        place,
-        smiles: row.smiles.clone(),
-        name: row.name.clone().unwrap_or_default(),
-        values,
-        batch: match row.batch {
-            0 => "source".into(),
-            batch => batch.to_string(),
-        },
-        rank: row.rank,
-        predictions: objectives.iter().map(predicted).collect(),
-    }
 }
 
 fn failures(rows: Vec<FailureRow>) -> Vec<FailureEntry> {

@@ -122,6 +122,9 @@ fn origin(best: &CandidateRow, objective: &ObjectiveInfo, found: &SearchCounts) 
         let value = with_unit(value, &objective.unit);
         match found.proposed_better {
             1 => format!(", the only one of {proposed} better than the best of the input, {value}"),
+            better if better == found.proposed => {
+                format!(", and all {proposed} beat the best of the input, {value}")
+            }
             better => {
                 format!(", and {better} of {proposed} beat the best of the input, {value}")
             }

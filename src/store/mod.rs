@@ -18,6 +18,7 @@ mod seal;
 mod search;
 mod settings;
 mod tasks;
+mod timeline;
 mod write;
 
 pub(crate) use audit::audit;
@@ -33,6 +34,7 @@ pub use results::{FailedMolecule, MethodResult, MoleculeResult};
 pub use search::SearchCounts;
 pub use settings::StoredSettings;
 pub use tasks::{EngineRow, FailedAttempt, FailureRow, StageRow, TaskRow};
+pub use timeline::{AttemptSpan, Pause};
 pub use write::{CacheLookup, Commit, SimulationRow, StartedAttempt};
 
 use std::fs;

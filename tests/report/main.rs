@@ -3,6 +3,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod browser;
 mod chart;
 mod compare;
+mod html;
 mod page;

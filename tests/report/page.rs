@@ -5,92 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::html::{assert_inert, field, table, text};
 use crate::support::{Campaign, Engine, on, rows, wait, wait_until};
 use moldflow::config::campaign::Overrides;
 use moldflow::plan;
-use moldflow::report::{PageContext, RunState, page};
+use moldflow::report::{PageContext, RunOrigin, RunState, page};
 use moldflow::store::{Commit, ObjectiveInfo, RunInfo, Store};
 use moldflow::task::{
     Candidate, EndState, Event, Fact, Failure, FailureKind, Prediction, Record, TaskId, Usage,
 };
 use tempfile::TempDir;
-
-/// All that a page may consist of.
-const ELEMENTS: &[&str] = &[
-    "!DOCTYPE", "html", "head", "meta", "title", "style", "body", "h1", "h2", "p", "strong",
-    "span", "dl", "dt", "dd", "div", "table", "thead", "tbody", "tr", "th", "td", "br", "code",
-    "pre", "svg", "path", "text", "circle",
-];
-
-/// Escaped text as a reader sees it.
-fn text(html: &str) -> String {
-    let entities = [
-        ("&lt;", "<"),
-        ("&gt;", ">"),
-        ("&quot;", "\""),
-        ("&#x27;", "'"),
-        ("&#x60;", "`"),
-        ("&#x3D;", "="),
-        ("&amp;", "&"),
-    ];
-    let replaced = entities.iter();
-    replaced.fold(html.to_owned(), |text, (from, to)| text.replace(from, to))
-}
-
-/// The text of the element with this id.
-#[track_caller]
-fn field(page: &str, id: &str) -> String {
-    let (_, rest) = page.split_once(&format!("=\"{id}\">")).expect(id);
-    text(rest.split_once("</").expect("its end").0)
-}
-
-/// The cells of the rows of the table with this id, its head left out.
-fn table(page: &str, id: &str) -> Vec<Vec<String>> {
-    let (_, rest) = page.split_once(&format!("<table id=\"{id}\">")).expect(id);
-    let (_, rest) = rest.split_once("<tbody>").expect("a body");
-    let (body, _) = rest.split_once("</tbody>").expect("its end");
-    let cell = |cell: &str| {
-        let (_, cell) = cell.rsplit_once("<td").expect("a cell");
-        let (_, cell) = cell.split_once('>').expect("its beginning");
-        text(&cell.replace("<code>", "").replace("</code>", ""))
-    };
-    let cells = |row: &str| {
-        row.split("</td>")
-            .filter(|c| c.contains("<td"))
-            .map(cell)
-            .collect()
-    };
-    body.split("</tr>")
-        .filter(|row| row.contains("<tr>"))
-        .map(cells)
-        .collect()
-}
-
-/// Requires that every tag is one of ours and nothing is fetched or run.
-#[track_caller]
-fn assert_inert(page: &str) {
-    for tag in page.split('<').skip(1) {
-        let (tag, _) = tag.split_once('>').expect("the end of a tag");
-        let name = tag
-            .trim_start_matches('/')
-            .split([' ', '/'])
-            .next()
-            .unwrap();
-        assert!(ELEMENTS.contains(&name), "<{tag}>");
-        for attribute in tag.split(' ').skip(1) {
-            assert!(
-                !attribute.starts_with("on") && !attribute.starts_with("href"),
-                "<{tag}>"
-            );
-        }
-    }
-    for word in ["://", "url(", "@import", " src=", "NaN", "inf"] {
-        let found = page
-            .find(word)
-            .map(|at| &page[at.saturating_sub(40)..at + 4]);
-        assert_eq!(found, None, "{word}");
-    }
-}
 
 fn read(run_dir: &Path) -> String {
     fs::read_to_string(run_dir.join("report.html")).expect("a page")
@@ -107,16 +31,10 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     let page = read(&run_dir);
     assert_inert(&page);
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
-    for count in [
-        "evaluations",
-        "failures",
-        "cached",
-        "batches",
-        "queued",
-        "in_flight",
-    ] {
+    for count in ["evaluations", "failures", "cached", "queued", "in_flight"] {
         assert_eq!(field(&page, count), status[count].to_string(), "{count}");
     }
+    assert_eq!(field(&page, "batches_made"), status["batches"].to_string());
     assert_eq!(field(&page, "state"), "finished");
     assert_eq!(field(&page, "why"), "all evaluations asked for are done");
     assert_eq!(field(&page, "level"), "GFN2-xTB//MMFF94");
@@ -159,11 +77,11 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
                 627.509_474 * number(row, "atomization_energy_hartree")
             ),
             if is_initial {
-                "source".into()
+                "input".into()
             } else {
                 row["batch"].clone()
             },
-            row["rank"].clone(),
+            (row["rank"].parse::<u32>().unwrap() + 1).to_string(),
             if is_initial {
                 "-".into()
             } else {
@@ -175,7 +93,7 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
             },
         ]
     });
-    assert_eq!(table(page, "best"), expected.collect::<Vec<_>>());
+    assert_eq!(table(page, "best_table"), expected.collect::<Vec<_>>());
 }
 
 #[track_caller]
@@ -322,8 +240,14 @@ fn made(campaign: &str, objective: ObjectiveInfo, records: Vec<Record>) -> Strin
         state: RunState::Interrupted,
         level_of_theory: "GFN2-xTB//MMFF94".into(),
         constraints: vec![],
-        site: &loaded.site,
-        partitions: BTreeMap::new(),
+        site: loaded.site,
+        partitions: BTreeMap::from([("energy".into(), "qc".into())]),
+        cores: BTreeMap::from([("energy".into(), 2)]),
+        target: None,
+        origin: RunOrigin {
+            directory: "run".into(),
+            ..RunOrigin::default()
+        },
         at: 1_795_000_120_000,
     };
     wait(async {
@@ -407,8 +331,8 @@ fn hostile_text_stays_text() {
     assert_eq!(field(&page, "failures"), "1");
     assert_eq!(field(&page, "objective"), format!("lowest {hostile}, <eV>"));
     assert_eq!(
-        table(&page, "best")[1][1..4],
-        [hostile, "-1.000000", "source"]
+        table(&page, "best_table")[1][1..4],
+        [hostile, "-1.000000", "input"]
     );
     let (_, shown) = page.split_once("<pre>").unwrap();
     let shown = text(shown.split_once("</pre>").unwrap().0);
@@ -429,6 +353,48 @@ fn a_run_without_an_evaluation_has_a_page() {
     assert_eq!(field(&page, "evaluations"), "0");
     assert_eq!(field(&page, "state"), "interrupted");
     assert!(!page.contains("<svg"), "nothing to draw");
+    assert_eq!(
+        field(&page, "verdict"),
+        "No molecule has been computed yet: the run was interrupted and can be resumed."
+    );
+}
+
+#[test]
+fn the_verdict_says_where_the_best_molecule_came_from_and_what_failed() {
+    let failure = Failure {
+        kind: FailureKind::Exit,
+        message: "no".into(),
+    };
+    let energy = || objective("atomization energy", "hartree");
+    let mut records = evaluation(0, "CC", Ok(-2.0));
+    records.extend(evaluation(11, "CCC", Ok(-1.5)));
+    records.extend(evaluation(12, "CCCC", Err(failure)));
+    let interrupted = "the run was interrupted and can be resumed";
+    assert_eq!(
+        field(&made("input", energy(), records.clone()), "verdict"),
+        format!(
+            "So far the best of 2 computed molecules is CC at -2.000000 hartree: it was in the input, and \
+             the only proposed molecule does not beat it; 1 of 3 molecules failed (1 exit), and a better \
+             one may be among them; {interrupted}."
+        )
+    );
+    // Predicted with a mean of -1.32 and a standard deviation of 0.25.
+    records.extend(evaluation(16, "CCCCC", Ok(-2.5)));
+    let page = made("proposed", energy(), records);
+    assert_eq!(
+        field(&page, "verdict"),
+        format!(
+            "So far the best of 3 computed molecules is CCCCC at -2.500000 hartree: it was proposed in \
+             batch 1, the only one of 2 proposed molecules better than the best of the input, -2.000000 \
+             hartree; the model had predicted -1.320000 ± 0.250000, 4.7 standard deviations away: look at \
+             it before believing it; 1 of 4 molecules failed (1 exit), and a better one may be among them; \
+             {interrupted}."
+        )
+    );
+    // Of the two errors, 0.28 and 1.18, none is within 0.674 standard deviations, one within 1.645.
+    assert_eq!(field(&page, "held-50"), "0 %");
+    assert_eq!(field(&page, "held-90"), "50 %");
+    assert_eq!(table(&page, "kinds"), [["exit", "1", "1"]]);
 }
 
 #[test]
@@ -455,7 +421,7 @@ fn the_page_of_a_run_of_5000_evaluations_is_below_2_mb() {
     assert_eq!(field(&page, "evaluations"), "5000");
     assert_eq!(field(&page, "failures"), "715");
     assert_eq!(
-        table(&page, "best")[0][2],
+        table(&page, "best_table")[0][2],
         format!("{:.6}", -1.0 - 4999.0_f64 / 1234.5)
     );
 }

@@ -6,8 +6,10 @@ use crate::report::chart::{Chart, ChartLayer, Mark};
 use crate::store::{CandidateRow, ObjectiveInfo};
 
 pub(super) static CHART: ReportChart = ReportChart {
+    id: "search",
     heading: SEARCH,
     empty: NO_EVALUATION,
+    is_folded: false,
     draw: |data: &ChartData| {
         let drawn = front(&data.evaluated, data.objectives);
         drawn.map(Figure::of).into_iter().collect()
@@ -71,7 +73,7 @@ fn front(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Option<St
             layer("infeasible", "failed", Mark::Cross, infeasible),
         ],
     };
-    Some(chart.svg())
+    Some(chart.figure())
 }
 
 /// Border of what a front dominates, in order of x: from a member to the next along the objective in

@@ -6,8 +6,10 @@ use crate::report::chart::{Chart, Mark};
 use crate::store::{CandidateRow, ObjectiveInfo};
 
 pub(super) static CHART: ReportChart = ReportChart {
+    id: "search",
     heading: SEARCH,
     empty: NO_EVALUATION,
+    is_folded: false,
     draw: |data: &ChartData| {
         let drawn = hypervolume(&data.evaluated, data.objectives);
         drawn.map(Figure::of).into_iter().collect()
@@ -38,5 +40,5 @@ fn hypervolume(evaluated: &[&CandidateRow], objectives: &[ObjectiveInfo]) -> Opt
         y: Axis::around(&label, largest.chain([0.0])),
         layers: vec![layer("hypervolume", "best", Mark::Line, points.clone())],
     };
-    (!points.is_empty()).then(|| chart.svg())
+    (!points.is_empty()).then(|| chart.figure())
 }

@@ -1,32 +1,45 @@
 //! Charts of the report, from the rows of a run: a file of this folder each.
 
 mod batches;
+mod calibration;
 mod front;
 mod hypervolume;
+mod metrics;
 mod predictions;
 mod progress;
+mod slots;
+mod staleness;
 
 use serde::Serialize;
 
 use super::chart::{ChartLayer, Mark};
-use crate::store::{BatchRow, CandidateRow, ObjectiveInfo};
+use crate::store::{AttemptSpan, BatchRow, CandidateRow, ObjectiveInfo, Pause};
+
+pub(super) use slots::ChartPartition;
 
 /// Every chart, in the order of the report. A new one is a file of this folder, and an entry here
 /// (with its `mod`).
-static CHARTS: [&ReportChart; 5] = [
+static CHARTS: [&ReportChart; 8] = [
     &front::CHART,
     &hypervolume::CHART,
     &progress::CHART,
     &predictions::CHART,
+    &slots::CHART,
+    &staleness::CHART,
     &batches::CHART,
+    &metrics::CHART,
 ];
 
 /// A chart, or several of a kind.
 struct ReportChart {
+    /// Name of its section in the page.
+    id: &'static str,
     /// Heading of its section, which it may share with the chart before.
     heading: &'static str,
     /// Sentence in place of a section without figures.
     empty: &'static str,
+    /// True if its section is folded.
+    is_folded: bool,
     /// Draws the figures; none if the run has no data for them.
     draw: fn(&ChartData) -> Vec<Figure>,
 }
@@ -41,6 +54,16 @@ pub(super) struct ChartData<'a> {
     pub evaluated: Vec<&'a CandidateRow>,
     /// Batches of the generator loop, with the metrics of its stages.
     pub batches: &'a [BatchRow],
+    /// Times of all attempts.
+    pub spans: &'a [AttemptSpan],
+    /// Times without an engine.
+    pub pauses: &'a [Pause],
+    /// Partitions of the site.
+    pub partitions: &'a [ChartPartition],
+    /// True if the run has ended.
+    pub has_ended: bool,
+    /// Present time, milliseconds since the Unix epoch.
+    pub at: i64,
 }
 
 /// A chart with its texts.
@@ -64,9 +87,19 @@ struct CaptionPart {
 /// A section of the report with charts.
 #[derive(Serialize)]
 pub(super) struct ChartSection {
+    id: &'static str,
     heading: &'static str,
     empty: &'static str,
+    #[serde(skip)]
+    is_folded: bool,
     figures: Vec<Figure>,
+}
+
+impl ChartSection {
+    /// Returns true if the section is shown on demand.
+    pub fn is_folded(&self) -> bool {
+        self.is_folded
+    }
 }
 
 /// Draws all charts of a run.
@@ -77,8 +110,10 @@ pub(super) fn sections(data: &ChartData) -> Vec<ChartSection> {
         match sections.last_mut() {
             Some(section) if section.heading == chart.heading => section.figures.extend(figures),
             _ => sections.push(ChartSection {
+                id: chart.id,
                 heading: chart.heading,
                 empty: chart.empty,
+                is_folded: chart.is_folded,
                 figures,
             }),
         }
@@ -86,23 +121,15 @@ pub(super) fn sections(data: &ChartData) -> Vec<ChartSection> {
     sections
 }
 
-impl<'a> ChartData<'a> {
-    pub(super) fn new(
-        objectives: &'a [ObjectiveInfo],
-        candidates: &'a [CandidateRow],
-        batches: &'a [BatchRow],
-    ) -> Self {
-        let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "evaluated" | "failed");
-        let mut evaluated: Vec<_> = candidates.iter().filter(ended).collect();
-        evaluated.sort_by_key(|row| (row.finished, row.batch, row.rank));
-        Self {
-            objectives,
-            candidates,
-            evaluated,
-            batches,
-        }
-    }
+/// Returns the candidates that were evaluated or failed, in the order in which they ended.
+pub(super) fn evaluated(candidates: &[CandidateRow]) -> Vec<&CandidateRow> {
+    let ended = |row: &&CandidateRow| matches!(row.status.as_str(), "evaluated" | "failed");
+    let mut evaluated: Vec<_> = candidates.iter().filter(ended).collect();
+    evaluated.sort_by_key(|row| (row.finished, row.batch, row.rank));
+    evaluated
+}
 
+impl<'a> ChartData<'a> {
     /// The one objective of the run; none if it has several.
     fn only_objective(&self) -> Option<&'a ObjectiveInfo> {
         match self.objectives {

@@ -6,8 +6,10 @@ use crate::report::chart::{Chart, ChartLayer, Mark};
 use crate::store::{CandidateRow, ObjectiveInfo};
 
 pub(super) static CHART: ReportChart = ReportChart {
+    id: "search",
     heading: SEARCH,
     empty: NO_EVALUATION,
+    is_folded: false,
     draw: |data: &ChartData| {
         let objective = data.only_objective().filter(|_| !data.evaluated.is_empty());
         let drawn = objective.map(|objective| Figure::of(progress(&data.evaluated, objective)));
@@ -82,5 +84,5 @@ fn progress(evaluated: &[&CandidateRow], objective: &ObjectiveInfo) -> String {
             layer("failed", "failed", Mark::Cross, failed),
         ],
     };
-    chart.svg()
+    chart.figure()
 }
