@@ -10,7 +10,7 @@ mod places;
 mod records;
 mod table;
 
-pub(crate) use export::{ExportFormat, export};
+pub(crate) use export::{Destination, ExportFormat, ExportSummary, export};
 pub use json::RunState;
 pub(crate) use json::{SlotUse, final_json, status_json};
 pub(crate) use page::FILE;

@@ -164,11 +164,11 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
     for (name, statement) in [
         (
             "energy",
-            "UPDATE candidates SET objective = objective - 1 WHERE objective IS NOT NULL AND rank = 0;",
+            "UPDATE proposals SET objective = objective - 1 WHERE objective IS NOT NULL AND rank = 0;",
         ),
         (
             "molecule",
-            "UPDATE candidates SET smiles = 'CCCC' WHERE batch = 1 AND rank = 0;",
+            "UPDATE proposals SET smiles = 'CCCC' WHERE batch = 1 AND rank = 0;",
         ),
         (
             "property",
@@ -185,7 +185,7 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
         ("task", "DELETE FROM tasks WHERE task = 7;"),
         (
             "geometry",
-            "UPDATE results SET xyz = replace(xyz, '1', '2');",
+            "UPDATE calculations SET xyz = replace(xyz, '1', '2');",
         ),
     ] {
         let run_dir = campaign.path(name);
