@@ -43,7 +43,8 @@ impl MoleculeWriter for QcschemaWriter<'_> {
                     write_line(&record, self.out)?;
                     left_out = None;
                 }
-                Err(reason) => left_out = left_out.map(|_| reason),
+                // The reason that comes last is that of the calculation which has most of it.
+                Err(reason) => left_out = left_out.map(|before| before.max(reason)),
             }
         }
         Ok(left_out)
