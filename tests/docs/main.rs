@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod database;
 mod extending;
 mod python;
 mod settings;
