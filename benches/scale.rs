@@ -253,6 +253,7 @@ fn answer(engine: &Engine, task: moldflow::task::TaskId, slots: usize, next: &mu
                     },
                     further: Vec::new(),
                     generator: 0,
+                    parents: vec![],
                 })
                 .collect(),
         },

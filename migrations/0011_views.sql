@@ -70,7 +70,7 @@ FROM (
         f.at AS finished, iif(f.attempt = l.attempt, l.peak_memory_kib, NULL) AS peak_memory_kib
     FROM failures f JOIN tasks l ON l.task = f.task
     UNION ALL
-    SELECT l.task, l.attempt, l.state, NULL, NULL, l.host, l.started, l.finished, l.peak_memory_kib
+    SELECT l.task, l.attempt, l.state, NULL, NULL, iif(l.finished IS NULL, NULL, l.host), l.started, l.finished, l.peak_memory_kib
     FROM tasks l
     WHERE l.cached = 0 AND NOT EXISTS (SELECT 1 FROM failures f WHERE f.task = l.task AND f.attempt = l.attempt)
 ) a JOIN tasks t ON t.task = a.task LEFT JOIN methods m ON m.method = t.method;

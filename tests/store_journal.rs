@@ -51,6 +51,7 @@ fn queued(rank: u32) -> Record {
         rank,
         predictions: BTreeMap::from([("atomization_energy".into(), prediction)]),
         generator: None,
+        parents: vec![],
     })
 }
 

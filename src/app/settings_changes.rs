@@ -228,6 +228,31 @@ pub async fn list(dir: &Path, store: &mut Store) -> Result<Vec<String>, CommandE
         .collect())
 }
 
+/// A value that differs between two runs; null stands for none.
+pub struct SettingsDifference {
+    /// `campaign.yml` or `site.yml`.
+    pub file: &'static str,
+    /// Keys that lead to it, joined by dots.
+    pub path: String,
+    /// Values of the first and of the second run.
+    pub values: [Value; 2],
+}
+
+/// Returns the values that differ between the settings of two runs.
+///
+/// # Errors
+///
+/// Fails if a file cannot be read.
+pub fn differences(one: &Path, other: &Path) -> Result<Vec<SettingsDifference>, CommandError> {
+    let changes = changes(&present(one)?, &present(other)?).into_iter();
+    let differences = changes.map(|change| SettingsDifference {
+        file: change.file,
+        path: change.path.join("."),
+        values: [change.from, change.to],
+    });
+    Ok(differences.collect())
+}
+
 fn present(dir: &Path) -> Result<StoredSettings, CommandError> {
     let read = |name| {
         let path = dir.join(name);

@@ -12,6 +12,7 @@ use crate::engine::{SimulateInput, TaskInput, TaskResult, file};
 use crate::exec::{self, LauncherError, ProgramError, SCRATCH, ScratchError, ScratchFolder};
 use crate::host::atomic::{self, Durability};
 use crate::host::hash::sha256_of_reader;
+use crate::host::name::host_name;
 use crate::python::{CallError, PythonCaller, with_caller};
 use crate::simulate::{
     FunctionCall, Outputs, PreparedSimulation, QcEngine, SCRATCH_LINK, SimError, SimResult,
@@ -55,6 +56,7 @@ pub fn run(path: &Path, interpreters: &Rc<Interpreters>) -> io::Result<Outcome> 
         peak_memory_kib: interpreters
             .peak_memory_kib()
             .or_else(exec::peak_memory_kib),
+        host: Some(host_name()),
         ..result
     };
     // Not synced: what a power cut takes from it is computed again, and to wait for the disk costs

@@ -5,6 +5,7 @@ mod bonds;
 mod canonical;
 pub mod crossover;
 pub mod edit;
+mod edit_name;
 mod environments;
 mod error;
 mod geometry;
@@ -23,6 +24,7 @@ mod structure;
 pub(crate) mod units;
 
 pub use bonds::rearrangement;
+pub use edit_name::edit_name;
 pub use error::ChemError;
 pub use geometry::{Conformers, Embedding, Geometry, embed};
 pub use identity::Stereo;

@@ -1,8 +1,10 @@
-//! Rendering of a failed command on stderr: each diagnostic with its line, a caret and a hint.
+//! Rendering of a failed command on stderr: each diagnostic with its line, a caret, a hint and the page
+//! of the documentation.
 
 use std::process::ExitCode;
 
 use super::ExitStatus;
+use super::pages::page;
 use super::terminal::StyledText;
 use crate::app::error::CommandError;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Place};
@@ -40,6 +42,10 @@ fn render(diagnostic: &Diagnostic, text: &mut StyledText) {
     if let Some(hint) = &diagnostic.hint {
         text.add("  ").paint("1;36", "hint");
         text.add(&format!(": {hint}\n"));
+    }
+    if let Some(page) = diagnostic.place.as_ref().and_then(page) {
+        text.add("  ").paint("1;36", "page");
+        text.add(&format!(": {page}\n"));
     }
     text.add("\n");
 }

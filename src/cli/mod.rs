@@ -1,11 +1,15 @@
 //! Command line: one file per command. It parses arguments, calls `app`, and prints.
 
 mod check;
+mod clean;
 mod compare;
 mod diagnostics;
+mod diff;
 mod explain;
 mod export;
+mod init;
 mod outcome;
+mod pages;
 mod plan;
 mod progress;
 mod remote;
@@ -20,6 +24,7 @@ mod simulate;
 mod sites;
 mod sites_check;
 mod status;
+mod subject;
 mod submit;
 mod table;
 mod task;
@@ -97,6 +102,8 @@ struct CommandLine {
 
 #[derive(Subcommand)]
 enum MoldflowCommand {
+    /// Write a new campaign from the answers to a few questions
+    Init(init::InitArguments),
     /// Run a campaign
     Run(run::RunArguments),
     /// Run a campaign in batch jobs, each submitting the next
@@ -123,6 +130,10 @@ enum MoldflowCommand {
     Show(show::ShowArguments),
     /// Show what happened to a molecule or a task, and why the cache was hit or not
     Explain(explain::ExplainArguments),
+    /// Show in what two runs differ: settings and results
+    Diff(diff::DiffArguments),
+    /// Delete files of runs that neither the results nor a resume need
+    Clean(clean::CleanArguments),
     /// List, show, check and import site profiles
     #[command(subcommand)]
     Sites(sites::SitesCommand),
@@ -208,6 +219,7 @@ pub fn main() -> ExitCode {
 
 fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
     match command {
+        MoldflowCommand::Init(arguments) => init::run(&arguments),
         MoldflowCommand::Run(arguments) => run::run(&arguments),
         MoldflowCommand::Submit(arguments) => submit::run(&arguments),
         MoldflowCommand::Resume(arguments) => resume::run(&arguments),
@@ -221,6 +233,8 @@ fn run_command(command: MoldflowCommand) -> Result<ExitStatus, CommandError> {
         MoldflowCommand::Report(arguments) => report::run(&arguments),
         MoldflowCommand::Show(arguments) => show::run(&arguments),
         MoldflowCommand::Explain(arguments) => explain::run(&arguments),
+        MoldflowCommand::Diff(arguments) => diff::run(&arguments),
+        MoldflowCommand::Clean(arguments) => clean::run(&arguments),
         MoldflowCommand::Sites(command) => sites::run(&command),
         MoldflowCommand::Schema(arguments) => schema::run(&arguments),
         MoldflowCommand::Completions(arguments) => shell::completions(&arguments),

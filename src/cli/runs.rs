@@ -181,7 +181,7 @@ impl ListedRun {
 }
 
 /// The best molecule with its value, or the size of the front.
-fn best(summary: &Summary) -> Option<String> {
+pub(super) fn best(summary: &Summary) -> Option<String> {
     if summary.run.objectives.len() > 1 {
         return Some(format!("a front of {}", summary.front.len()));
     }

@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::subject::molecules_of;
 use super::terminal::say;
 use super::{ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::run_dir;
-use crate::chem::Molecule;
 use crate::plan::Plan;
 use crate::report::named;
 use crate::store::{CandidateRow, MoleculeResult, PropertyInfo};
@@ -39,12 +39,9 @@ async fn show(arguments: &ShowArguments) -> Result<ExitStatus, CommandError> {
     let (loaded, plan) = run_dir::load(&dir, &mut say).await?;
     let mut store = run_dir::open_to_read(&dir).await?;
     let word = arguments.molecule.trim();
-    let mut molecules = store.molecules_named(word).await?;
-    let stereo = loaded.campaign.search_space.stereo();
-    molecules.extend(Molecule::parse(word).map(|molecule| molecule.identity(stereo)));
     let properties = store.properties().await?;
     let mut text = String::new();
-    for smiles in molecules {
+    for smiles in molecules_of(word, &loaded, &mut store).await? {
         let mut results = store.results_for(&smiles).await?;
         results.retain(|result| {
             let wanted = arguments.method.as_ref();

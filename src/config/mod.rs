@@ -27,6 +27,7 @@ pub mod site;
 pub mod source;
 mod space;
 mod stage;
+pub mod survey;
 mod table;
 mod tree;
 mod validation;

@@ -24,7 +24,7 @@ pub use acquisition::{
 pub use error::DesignError;
 pub use generator::{
     Edits, EpisodeStart, GenerateEngine, Generator, GeneratorSettings, Genetic, Moldqn, Pool,
-    RandomEdits, SearchContext, WalkProposals,
+    Proposal, RandomEdits, SearchContext, WalkProposals,
 };
 pub use ranges::RangeFault;
 pub use surrogate::TrainEngine;

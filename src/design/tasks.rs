@@ -9,6 +9,7 @@ use super::acquisition::{
     AcquisitionRound, CostFront, SHORTLIST, diversified, rank, rank_by_hypervolume,
 };
 use super::error::DesignError;
+use super::generator::Proposal;
 use super::ranges::RangeFault;
 use super::surrogate::{Fit, LabelledMolecule, TrainedModel, encode};
 use super::{
@@ -106,10 +107,14 @@ pub fn generate(input: &GenerateInput) -> Result<GenerateOutput, DesignError> {
     let generator = generator.load(saved.as_deref(), input.seed);
     let mut generator = generator.map_err(|error| error.in_file(input.state.as_deref()))?;
     let (mut proposed, mut distinct) = (String::new(), HashSet::new());
-    let metrics = generator.propose(search, &mut |smiles| {
+    let metrics = generator.propose(search, &mut |Proposal { smiles, parents }| {
         if !distinct.contains(smiles) {
             distinct.insert(smiles.to_owned());
             proposed.push_str(smiles);
+            for parent in parents {
+                proposed.push(' ');
+                proposed.push_str(parent);
+            }
             proposed.push('\n');
         }
     })?;
@@ -138,21 +143,23 @@ pub fn screen(input: &ScreenInput) -> Result<ScreenOutput, DesignError> {
     for CandidateFile { path, generator } in &input.candidates {
         let text = fs::read_to_string(path).map_err(DesignError::read(path))?;
         let lines = (1..).zip(text.lines().map(str::trim));
-        let lines: Vec<(usize, &str)> = lines.filter(|(_, smiles)| !smiles.is_empty()).collect();
+        let lines: Vec<(usize, &str)> = lines.filter(|(_, line)| !line.is_empty()).collect();
         for chunk in lines.chunks(CHUNK) {
             let mut molecules = Vec::new();
-            for (line, smiles) in chunk {
+            for (line, proposed) in chunk {
+                let (smiles, parents) = proposed.split_once(' ').unwrap_or((proposed, ""));
                 // A molecule belongs to the first generator that proposed it.
-                if known.insert((*smiles).to_owned()) {
+                if known.insert(smiles.to_owned()) {
                     let molecule = Molecule::from_canonical(smiles);
-                    molecules.push(molecule.map_err(|source| DesignError::Candidate {
+                    let molecule = molecule.map_err(|source| DesignError::Candidate {
                         path: path.to_owned(),
                         line: *line,
                         source,
-                    })?);
+                    })?;
+                    molecules.push((molecule, parents));
                 }
             }
-            molecules.retain(|molecule| input.rules.violation(molecule).is_none());
+            molecules.retain(|(molecule, _)| input.rules.violation(molecule).is_none());
             candidates.extend(predicted(&model, &molecules, *generator)?);
         }
     }
@@ -209,21 +216,23 @@ fn labelled(observations: &[Observation]) -> Result<Vec<LabelledMolecule>, Desig
     (1..).zip(observations).map(parse).collect()
 }
 
-/// Predicts molecules that a generator proposed.
+/// Predicts molecules that a generator proposed, each with its parents.
 fn predicted(
     model: &TrainedModel,
-    molecules: &[Molecule],
+    proposed: &[(Molecule, &str)],
     generator: usize,
 ) -> Result<Vec<RankedCandidate>, DesignError> {
-    let predictions = model.predict(&molecules.iter().collect::<Vec<_>>())?;
-    let predicted = molecules.iter().zip(predictions);
-    let predicted = predicted.map(|(molecule, mut predictions)| {
+    let molecules: Vec<&Molecule> = proposed.iter().map(|(molecule, _)| molecule).collect();
+    let predictions = model.predict(&molecules)?;
+    let predicted = proposed.iter().zip(predictions);
+    let predicted = predicted.map(|((molecule, parents), mut predictions)| {
         let further = predictions.split_off(1);
         RankedCandidate {
             smiles: molecule.canonical_smiles(),
             prediction: predictions[0],
             further,
             generator,
+            parents: parents.split_whitespace().map(str::to_owned).collect(),
         }
     });
     Ok(predicted.collect())

@@ -164,6 +164,7 @@ impl TakenReports {
             usage: Usage {
                 started,
                 peak_memory_kib: result.peak_memory_kib,
+                host: result.host,
             },
             outcome: result.outcome,
         });

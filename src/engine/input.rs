@@ -58,6 +58,9 @@ pub struct TaskResult {
     /// The most memory that the task held at once, KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_kib: Option<u64>,
+    /// Name of the host that the task ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
     /// Geometry and provenance of an energy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub simulation: Option<SimResult>,
@@ -169,6 +172,7 @@ impl TaskResult {
         Self {
             outcome,
             peak_memory_kib: None,
+            host: None,
             simulation: None,
             host_fault: None,
         }

@@ -196,7 +196,7 @@ impl Engine {
                 usage,
                 outcome,
             } => {
-                self.attempt_ended(*task, *attempt, *usage, outcome, event.at, &mut step)?;
+                self.attempt_ended(*task, *attempt, usage.clone(), outcome, event.at, &mut step)?;
             }
             Fact::Cached { task, outcome } => {
                 self.answer_was_known(*task, outcome, event.at, &mut step)?;

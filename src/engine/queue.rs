@@ -71,6 +71,7 @@ mod tests {
                 rank,
                 predictions: BTreeMap::new(),
                 generator: None,
+                parents: Vec::new(),
             })
             .collect()
     }

@@ -51,7 +51,7 @@ impl Spending {
     }
 
     /// Adds an attempt of a stage, or one of no stage, that ended at `at`.
-    fn add(&mut self, method: &PlannedMethod, place: Option<usize>, usage: Usage, at: i64) {
+    fn add(&mut self, method: &PlannedMethod, place: Option<usize>, usage: &Usage, at: i64) {
         let Some(started) = usage.started else {
             return;
         };
@@ -76,7 +76,7 @@ impl Engine {
     }
 
     /// Adds what an attempt of a live task has used.
-    pub(super) fn spend(&mut self, task: TaskId, usage: Usage, at: i64) {
+    pub(super) fn spend(&mut self, task: TaskId, usage: &Usage, at: i64) {
         let Some(task) = self.running.get(&task) else {
             return;
         };

@@ -153,12 +153,13 @@ impl Engine {
         let Some(state) = running.state.after(attempt, failure.as_ref(), &retries) else {
             return Err(illegal);
         };
-        self.spend(task, usage, at);
+        self.spend(task, &usage, at);
         step.records
             .extend(failure.clone().map(|failure| Record::AttemptFailed {
                 task,
                 attempt,
                 failure,
+                usage: usage.clone(),
             }));
         match (state, failure) {
             (state @ TaskState::Submitted { .. }, Some(failure)) => {

@@ -113,6 +113,7 @@ impl<'t> OutcomeModel<'t> {
             prediction: Prediction { mean, std },
             further: vec![Prediction { mean, std }; further],
             generator: 0,
+            parents: Vec::new(),
         });
         ranked.collect()
     }

@@ -209,7 +209,7 @@ impl<'t> SimulatedRun<'t> {
             attempt,
             usage: Usage {
                 started: since.map(|since| since as i64),
-                peak_memory_kib: None,
+                ..Usage::default()
             },
             outcome,
         })

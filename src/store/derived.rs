@@ -94,7 +94,8 @@ fn task_query(record: &Record, at: i64) -> Option<Query<'_>> {
             task,
             attempt,
             failure,
-        } => insert_failure(*task, *attempt, failure).bind(at),
+            usage,
+        } => insert_failure(*task, *attempt, failure, usage).bind(at),
         Record::TaskAgain {
             task,
             attempt,
@@ -198,12 +199,21 @@ fn fail_candidate<'q>(task: TaskId, batch: u32, rank: u32) -> Query<'q> {
 }
 
 /// The time of the failure is to be bound yet.
-fn insert_failure(task: TaskId, attempt: Attempt, failure: &Failure) -> Query<'_> {
-    sqlx::query("INSERT INTO failures (task, attempt, kind, message, at) VALUES (?, ?, ?, ?, ?)")
-        .bind(id(task))
-        .bind(attempt)
-        .bind(failure.kind.word())
-        .bind(&failure.message)
+fn insert_failure<'q>(
+    task: TaskId,
+    attempt: Attempt,
+    failure: &'q Failure,
+    usage: &'q Usage,
+) -> Query<'q> {
+    sqlx::query(
+        "INSERT INTO failures (task, attempt, kind, message, started, host, at) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    )
+    .bind(id(task))
+    .bind(attempt)
+    .bind(failure.kind.word())
+    .bind(&failure.message)
+    .bind(usage.started)
+    .bind(&usage.host)
 }
 
 fn resubmit_task(task: TaskId, attempt: Attempt, failure: &Failure) -> Query<'_> {
@@ -216,29 +226,31 @@ fn resubmit_task(task: TaskId, attempt: Attempt, failure: &Failure) -> Query<'_>
     .bind(id(task))
 }
 
-fn end_task<'q>(task: TaskId, state: &'q EndState, usage: &Usage, at: i64) -> Query<'q> {
+fn end_task<'q>(task: TaskId, state: &'q EndState, usage: &'q Usage, at: i64) -> Query<'q> {
     let failure = state.failure();
     sqlx::query(
         "UPDATE tasks SET state = ?, failure = ?, failure_message = ?, started = coalesce(?, started), \
-         peak_memory_kib = ?, finished = ? WHERE task = ?",
+         peak_memory_kib = ?, host = ?, finished = ? WHERE task = ?",
     )
     .bind(state.word())
     .bind(failure.map(|failure| failure.kind.word()))
     .bind(failure.map(|failure| &failure.message))
     .bind(usage.started)
     .bind(usage.peak_memory_kib.map(u64::cast_signed))
+    .bind(&usage.host)
     .bind(at)
     .bind(id(task))
 }
 
 fn insert_candidate(candidate: &Candidate) -> Query<'_> {
     sqlx::query(
-        "INSERT INTO proposals (batch, rank, smiles, generator, status) VALUES (?, ?, ?, ?, 'queued')",
+        "INSERT INTO proposals (batch, rank, smiles, generator, parents, status) VALUES (?, ?, ?, ?, ?, 'queued')",
     )
     .bind(candidate.batch)
     .bind(candidate.rank)
     .bind(&candidate.smiles)
     .bind(&candidate.generator)
+    .bind((!candidate.parents.is_empty()).then(|| candidate.parents.join(" ")))
 }
 
 fn insert_prediction<'q>(

@@ -57,4 +57,17 @@ impl Store {
         .await;
         self.reading(rows)
     }
+
+    /// Returns the names of a molecule, given by its canonical SMILES, in the order of the source.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn names_of(&mut self, smiles: &str) -> Result<Vec<String>, StoreError> {
+        let rows = sqlx::query_scalar("SELECT name FROM names WHERE smiles = ? ORDER BY entry")
+            .bind(smiles)
+            .fetch_all(&mut self.db)
+            .await;
+        self.reading(rows)
+    }
 }

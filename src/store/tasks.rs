@@ -30,6 +30,14 @@ pub struct TaskRow {
     pub parts: Option<String>,
     /// Time of that lookup, milliseconds since the Unix epoch.
     pub looked_up: Option<i64>,
+    /// Start of the last attempt, milliseconds since the Unix epoch; None if it is not known.
+    pub started: Option<i64>,
+    /// End of the task, milliseconds since the Unix epoch; None while it has none.
+    pub finished: Option<i64>,
+    /// Host of the last attempt; None if it left no result.
+    pub host: Option<String>,
+    /// Most memory that the last attempt held at once, KiB.
+    pub peak_memory_kib: Option<i64>,
 }
 
 /// A failed attempt of a given task.
@@ -41,6 +49,10 @@ pub struct FailedAttempt {
     pub kind: String,
     /// Message of the failure, of several lines possibly.
     pub message: String,
+    /// Start of its process, milliseconds since the Unix epoch; None if it is not known.
+    pub started: Option<i64>,
+    /// Its host; None if it left no result.
+    pub host: Option<String>,
     /// End of the attempt, milliseconds since the Unix epoch.
     pub at: i64,
 }
@@ -230,6 +242,20 @@ impl Store {
         self.reading(row)
     }
 
+    /// Returns task and attempt of those that are submitted or running.
+    ///
+    /// # Errors
+    ///
+    /// Fails if the database cannot be read.
+    pub async fn live_attempts(&mut self) -> Result<Vec<(i64, i64)>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT task, attempt FROM tasks WHERE state IN ('submitted', 'running')",
+        )
+        .fetch_all(&mut self.db)
+        .await;
+        self.reading(rows)
+    }
+
     /// Returns the failed attempts of a task, in order.
     ///
     /// # Errors
@@ -237,7 +263,7 @@ impl Store {
     /// Fails if the database cannot be read.
     pub async fn failed_attempts(&mut self, task: i64) -> Result<Vec<FailedAttempt>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT attempt, kind, message, at FROM failures WHERE task = ? ORDER BY attempt",
+            "SELECT attempt, kind, message, started, host, at FROM failures WHERE task = ? ORDER BY attempt",
         )
         .bind(task)
         .fetch_all(&mut self.db)

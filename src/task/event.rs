@@ -89,7 +89,7 @@ fn is_zero(number: &u32) -> bool {
 }
 
 /// Resources that an attempt used, where known.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Usage {
     /// When its process started, milliseconds since the Unix epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -97,6 +97,9 @@ pub struct Usage {
     /// The most memory that it held at once, KiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_memory_kib: Option<u64>,
+    /// Name of the host that it ran on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
 }
 
 /// Outcome of an attempt.
@@ -162,6 +165,9 @@ pub struct RankedCandidate {
     /// Place, among the generators of the `screen` stage, of the one that proposed it.
     #[serde(default, skip_serializing_if = "is_first")]
     pub generator: usize,
+    /// Molecules that it was made of, canonical SMILES; none where the generator names none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<String>,
 }
 
 fn is_first(place: &usize) -> bool {

@@ -17,6 +17,8 @@ pub struct Candidate {
     pub predictions: BTreeMap<String, Prediction>,
     /// The `generate` stage that proposed it; none for a molecule of the source.
     pub generator: Option<String>,
+    /// Molecules that it was made of, canonical SMILES; none where the generator names none.
+    pub parents: Vec<String>,
 }
 
 /// A change to the tables that are derived from the journal.
@@ -48,6 +50,8 @@ pub enum Record {
         attempt: Attempt,
         /// Its failure.
         failure: Failure,
+        /// Resources that it used.
+        usage: Usage,
     },
     /// A failed attempt is followed by another.
     TaskAgain {

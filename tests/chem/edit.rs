@@ -1,7 +1,7 @@
 //! The action set, compared with an independent implementation and its own rules.
 
 use moldflow::chem::edit::{EditRules, successors, valence};
-use moldflow::chem::{BondKind, Molecule, qm9::Qm9};
+use moldflow::chem::{BondKind, Molecule, edit_name, qm9::Qm9};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -239,6 +239,61 @@ proptest! {
                 break;
             }
             state = Some(choice.get(&next).clone());
+        }
+    }
+}
+
+#[test]
+fn an_edit_is_named_by_what_it_changes() {
+    let name = |parent: &str, child: &str| {
+        let [parent, child] = [parent, child].map(|smiles| Molecule::parse(smiles).unwrap());
+        edit_name(&parent, &child)
+    };
+    for (parent, child, edit) in [
+        ("CCO", "CCCO", "adds C by a single bond"),
+        ("CC", "CC=O", "adds O by a double bond"),
+        ("CC", "CC#N", "adds N by a triple bond"),
+        ("CCCl", "FCCCl", "adds F by a single bond"),
+        ("CCO", "CC", "removes O"),
+        ("C=O", "C", "removes O"),
+        ("CCO", "CCN", "replaces O by N"),
+        ("CCO", "C1CO1", "closes a ring by a single bond"),
+        ("CCC", "C1=CC1", "closes a ring by a double bond"),
+        ("C1CC1", "CCC", "opens a ring"),
+        ("CCO", "CC=O", "raises the order of a bond"),
+        ("C#C", "C=C", "lowers the order of a bond"),
+    ] {
+        assert_eq!(
+            name(parent, child).as_deref(),
+            Some(edit),
+            "{parent} {child}"
+        );
+    }
+    for (parent, child) in [
+        ("CCO", "CCO"),
+        ("CCO", "CCCCO"),
+        ("CCO", "CCCN"),
+        ("CC", "C1CC1C"),
+    ] {
+        assert_eq!(name(parent, child), None, "{parent} {child}");
+    }
+}
+
+#[test]
+fn every_edit_of_an_independent_implementation_has_a_name() {
+    for (golden, key) in [(GOLDEN, "successors"), (REPLACEMENTS, "replacements")] {
+        let golden: Value = serde_json::from_str(golden).unwrap();
+        for case in golden["cases"].as_array().unwrap() {
+            let state = Molecule::parse(case["state"].as_str().unwrap()).unwrap();
+            for child in strings(&case[key]) {
+                let name = edit_name(&state, &Molecule::parse(&child).unwrap());
+                let name = name.unwrap_or_else(|| panic!("{} {child}", case["state"]));
+                assert_eq!(
+                    name.starts_with("replaces"),
+                    key == "replacements",
+                    "{child}: {name}"
+                );
+            }
         }
     }
 }

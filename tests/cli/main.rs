@@ -6,6 +6,7 @@ mod support;
 mod bad_campaigns;
 mod commands;
 mod compare;
+mod init;
 mod shell;
 mod simulate;
 mod sites;

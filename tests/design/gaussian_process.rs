@@ -207,6 +207,7 @@ fn candidates(model: &dyn Surrogate, smiles: &[&str]) -> Vec<RankedCandidate> {
         prediction,
         further: vec![],
         generator: 0,
+        parents: vec![],
     };
     smiles.iter().zip(predictions).map(candidate).collect()
 }

@@ -7,7 +7,7 @@ use moldflow::design::surrogate::{
 };
 use moldflow::design::{
     Acquisition, AcquisitionRound, DesignError, Generator, GeneratorSettings, Observation,
-    SearchContext, TrainInput, TrainTarget, rank, train,
+    Proposal, SearchContext, TrainInput, TrainTarget, rank, train,
 };
 use moldflow::learn::regression::Prediction;
 use moldflow::task::{Metrics, RankedCandidate};
@@ -96,14 +96,18 @@ impl Generator for LongerGenerator {
     fn propose(
         &mut self,
         search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         for LabelledMolecule { molecule, .. } in &search.best {
             // A SMILES that begins with an atom may have another atom before it.
-            let smiles = format!("C{}", molecule.canonical_smiles());
+            let parent = molecule.canonical_smiles();
+            let smiles = format!("C{parent}");
             match Molecule::parse(&smiles) {
                 Ok(longer) if longer.heavy_atoms().len() <= search.rules.max_heavy_atoms => {
-                    visit(&longer.canonical_smiles());
+                    visit(Proposal {
+                        smiles: &longer.canonical_smiles(),
+                        parents: &[parent.into()],
+                    });
                 }
                 _ => {}
             }
@@ -203,7 +207,7 @@ fn a_generator_proposes_molecules() {
     let mut proposed = Vec::new();
     let mut generator = Longer {}.load(None, 1).unwrap();
     generator
-        .propose(search, &mut |smiles| proposed.push(smiles.to_owned()))
+        .propose(search, &mut |one| proposed.push(one.smiles.to_owned()))
         .unwrap();
     assert_eq!(proposed, ["CCC", "CCO"]);
 }
@@ -215,6 +219,7 @@ fn an_acquisition_scores_candidates() {
         prediction: Prediction { mean: 0.0, std },
         further: vec![],
         generator: 0,
+        parents: vec![],
     };
     let candidates = vec![candidate("C", 0.5), candidate("CC", 2.0)];
     let scores = MostUncertain {}

@@ -429,6 +429,7 @@ impl World<'_> {
                             };
                             engine.plan().targets(trained(engine.plan())).len() - 1
                         ],
+                        parents: vec![],
                     })
                     .collect();
                 Outcome::Screened { ranked }

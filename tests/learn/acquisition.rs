@@ -27,6 +27,7 @@ fn candidate(smiles: &str, prediction: Prediction) -> RankedCandidate {
         prediction,
         further: vec![],
         generator: 0,
+        parents: vec![],
     }
 }
 

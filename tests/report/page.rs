@@ -347,6 +347,7 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         rank,
         predictions: predictions.into_iter().collect(),
         generator: None,
+        parents: vec![],
     };
     let (stage, failure) = ("evaluate".into(), outcome.clone().err());
     let state = match failure.clone() {
@@ -369,6 +370,7 @@ fn evaluation(n: u32, smiles: &str, outcome: Result<f64, Failure>) -> Vec<Record
         task,
         attempt: 1,
         failure,
+        usage: Usage::default(),
     }));
     records.push(match outcome {
         Ok(value) => Record::Evaluated {

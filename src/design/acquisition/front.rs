@@ -40,6 +40,7 @@ pub fn rank_by_hypervolume(
                 place => candidate.further[place - 1],
             },
             further: Vec::new(),
+            parents: Vec::new(),
             ..candidate.clone()
         });
         let round = AcquisitionRound {

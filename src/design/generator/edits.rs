@@ -3,8 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::explored::{Explored, best};
-use super::{Generator, GeneratorSettings, SearchContext};
+use super::explored::{Explored, best, without_parents};
+use super::{Generator, GeneratorSettings, Proposal, SearchContext};
 use crate::chem::Molecule;
 use crate::design::error::DesignError;
 use crate::task::Metrics;
@@ -58,14 +58,14 @@ impl Generator for BeamSearch {
     fn propose(
         &mut self,
         search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         let scarce = search.scarce_rounds.min(3);
         let width = self.settings.width * (scarce + 1);
         let depth = self.settings.depth + 2 * scarce;
         let measured = search.best.iter().map(|known| &known.molecule);
         let starts = measured.take(width).chain(&search.starts);
-        let starts: Vec<String> = starts.map(Molecule::canonical_smiles).collect();
+        let starts = without_parents(starts.map(Molecule::canonical_smiles));
         let mut explored = Explored::new(search.model, search.rules);
         let mut beam = explored.reach(starts)?;
         let mut levels = 0;

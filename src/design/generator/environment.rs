@@ -2,14 +2,15 @@
 //! surrogate as rewards.
 
 use std::cell::OnceCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::SearchContext;
 use super::edits::TYPICAL_NEIGHBOURS;
+use super::explored::Names;
+use super::{Proposal, SearchContext};
 use crate::chem::edit::{EditRules, neighbours};
 use crate::chem::{Molecule, Neighbour};
 use crate::design::error::DesignError;
@@ -27,8 +28,9 @@ pub struct MoleculeEnvironment {
     neighbours: BTreeMap<String, Vec<State>>,
     /// Number of molecules in `neighbours`.
     cached: usize,
-    /// Canonical SMILES of all neighbours that may be proposed, where they are.
-    enumerated: Option<BTreeSet<String>>,
+    /// Canonical SMILES of all neighbours that may be proposed, where they are, with the molecules
+    /// that they were made of.
+    enumerated: Option<Names>,
 }
 
 /// A molecule, or None for nothing, to which the first action adds an atom.
@@ -78,6 +80,8 @@ impl WalkProposals {
 /// A molecule of a walk.
 pub struct Reached {
     neighbour: Option<Neighbour>,
+    /// The molecule that it is a neighbour of.
+    parents: Vec<Rc<str>>,
     observation: StateObservation,
     /// The whole molecule: of one among many choices not before it is visited.
     visited: OnceCell<Visited>,
@@ -122,23 +126,28 @@ impl MoleculeEnvironment {
             episodes: 0,
             neighbours: BTreeMap::new(),
             cached: 0,
-            enumerated: (proposals == WalkProposals::Enumerated).then(BTreeSet::new),
+            enumerated: (proposals == WalkProposals::Enumerated).then(Names::new),
         }
     }
 
     /// Calls `visit` with the enumerated molecules, where they are proposed, in the order of SMILES.
-    pub fn propose_enumerated(&self, visit: &mut dyn FnMut(&str)) {
-        let enumerated = self.enumerated.iter().flatten();
-        enumerated.for_each(|smiles| visit(smiles));
+    pub fn propose_enumerated(&self, visit: &mut dyn FnMut(Proposal<'_>)) {
+        for (smiles, parents) in self.enumerated.iter().flatten() {
+            visit(Proposal { smiles, parents });
+        }
     }
 }
 
-/// Calls `visit` with the SMILES of a state that the rules permit.
-pub fn propose_state(state: &State, rules: &EditRules, visit: &mut dyn FnMut(&str)) {
-    if let Some(visited) = state.as_deref().map(Reached::visited)
+/// Calls `visit` with a state that the rules permit.
+pub fn propose_state(state: &State, rules: &EditRules, visit: &mut dyn FnMut(Proposal<'_>)) {
+    if let Some(reached) = state
+        && let visited = reached.visited()
         && rules.permits(&visited.molecule)
     {
-        visit(&visited.smiles);
+        visit(Proposal {
+            smiles: &visited.smiles,
+            parents: &reached.parents,
+        });
     }
 }
 
@@ -194,13 +203,15 @@ impl MoleculeEnvironment {
                 self.cached = 0;
             }
             let molecule = visited.map(|visited| &visited.molecule);
+            let parents: Vec<Rc<str>> = molecule.map(|_| smiles.into()).into_iter().collect();
             let reached = neighbours(molecule, &self.rules).into_iter();
-            let reached = reached.map(|neighbour| Some(Rc::new(self.reached(neighbour))));
+            let reached = reached.map(|next| Some(Rc::new(self.reached(next, parents.clone()))));
             let reached: Vec<State> = reached.collect();
             if let Some(enumerated) = &mut self.enumerated {
                 for state in &reached {
-                    let mut add = |smiles: &str| {
-                        enumerated.insert(smiles.to_owned());
+                    let mut add = |Proposal { smiles, parents }: Proposal<'_>| {
+                        let known = enumerated.entry(smiles.to_owned());
+                        known.or_insert_with(|| parents.to_vec());
                     };
                     propose_state(state, &self.rules, &mut add);
                 }
@@ -211,11 +222,12 @@ impl MoleculeEnvironment {
         &self.neighbours[smiles]
     }
 
-    fn reached(&self, neighbour: Neighbour) -> Reached {
+    fn reached(&self, neighbour: Neighbour, parents: Vec<Rc<str>>) -> Reached {
         let observe = |Fingerprint { radius, bits }| neighbour.morgan_bits(radius, bits);
         Reached {
             observation: self.fingerprint.map_or_else(Vec::new, observe),
             neighbour: Some(neighbour),
+            parents,
             visited: OnceCell::new(),
             gain: OnceCell::new(),
         }
@@ -228,6 +240,7 @@ impl Reached {
         let visited = Visited::new(molecule.canonical_smiles());
         Rc::new(Self {
             neighbour: None,
+            parents: Vec::new(),
             observation: Vec::new(),
             visited: OnceCell::from(visited),
             gain: OnceCell::new(),

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use super::Proposal;
 use crate::chem::Molecule;
 use crate::chem::edit::{EditRules, successor_names};
 use crate::design::error::DesignError;
 use crate::design::surrogate::TrainedModel;
+
+/// Canonical SMILES, each with the molecules that it was made of.
+pub type Names = BTreeMap<String, Vec<Rc<str>>>;
 
 /// Molecules that may be proposed, each predicted once.
 pub struct Explored {
@@ -25,6 +29,8 @@ pub struct Predicted {
     pub molecule: Molecule,
     /// Standardised gain of the predicted costs, see [`TrainedModel::standardised_gain`].
     pub gain: f64,
+    /// The molecules that it was first made of.
+    parents: Vec<Rc<str>>,
 }
 
 impl Explored {
@@ -49,30 +55,28 @@ impl Explored {
     /// # Errors
     ///
     /// The model cannot predict one of them.
-    pub fn reach(
-        &mut self,
-        names: impl IntoIterator<Item = String>,
-    ) -> Result<Vec<Rc<Predicted>>, DesignError> {
+    pub fn reach(&mut self, names: Names) -> Result<Vec<Rc<Predicted>>, DesignError> {
         let mut new = Vec::new();
-        for smiles in names.into_iter().collect::<BTreeSet<_>>() {
+        for (smiles, parents) in names {
             if self.reached.contains_key(&smiles) {
                 continue;
             }
             let molecule = Molecule::parse(&smiles).ok();
             match molecule.filter(|molecule| self.rules.permits(molecule)) {
-                Some(molecule) => new.push((smiles, molecule)),
+                Some(molecule) => new.push((smiles, molecule, parents)),
                 None => drop(self.reached.insert(smiles, None)),
             }
         }
-        let molecules: Vec<&Molecule> = new.iter().map(|(_, molecule)| molecule).collect();
+        let molecules: Vec<&Molecule> = new.iter().map(|(_, molecule, _)| molecule).collect();
         let costs = self.model.predict(&molecules)?;
         let mut predicted = Vec::new();
-        for ((smiles, molecule), costs) in new.into_iter().zip(costs) {
+        for ((smiles, molecule, parents), costs) in new.into_iter().zip(costs) {
             let gain = self.model.standardised_gain(&costs);
             let one = Rc::new(Predicted {
                 smiles: smiles.clone(),
                 molecule,
                 gain,
+                parents,
             });
             self.reached.insert(smiles, Some(Rc::clone(&one)));
             predicted.push(one);
@@ -91,12 +95,15 @@ impl Explored {
         of: &[Rc<Predicted>],
     ) -> Result<Vec<Rc<Predicted>>, DesignError> {
         let mut names = match of {
-            [] => successor_names(None, &self.rules),
-            _ => BTreeSet::new(),
+            [] => without_parents(successor_names(None, &self.rules)),
+            _ => Names::new(),
         };
         for state in of {
             if self.expanded.insert(state.smiles.clone()) {
-                names.extend(successor_names(Some(&state.molecule), &self.rules));
+                let parent: Rc<str> = state.smiles.as_str().into();
+                for name in successor_names(Some(&state.molecule), &self.rules) {
+                    names.entry(name).or_insert_with(|| vec![parent.clone()]);
+                }
             }
         }
         self.reach(names)
@@ -110,10 +117,20 @@ impl Explored {
     }
 
     /// Calls `visit` with every molecule that was reached, in the order of SMILES.
-    pub fn propose(&self, visit: &mut dyn FnMut(&str)) {
+    pub fn propose(&self, visit: &mut dyn FnMut(Proposal<'_>)) {
         let permitted = self.reached.values().flatten();
-        permitted.for_each(|one| visit(&one.smiles));
+        permitted.for_each(|one| {
+            visit(Proposal {
+                smiles: &one.smiles,
+                parents: &one.parents,
+            });
+        });
     }
+}
+
+/// Molecules that were made of no others.
+pub fn without_parents(names: impl IntoIterator<Item = String>) -> Names {
+    names.into_iter().map(|name| (name, Vec::new())).collect()
 }
 
 /// The best `count` of the molecules by predicted gain, the best first; ties go to the first SMILES.

@@ -11,8 +11,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::edits::TYPICAL_NEIGHBOURS;
-use super::explored::{Explored, Predicted, best};
-use super::{Generator, GeneratorSettings, SearchContext};
+use super::explored::{Explored, Predicted, best, without_parents};
+use super::{Generator, GeneratorSettings, Proposal, SearchContext};
 use crate::chem::Molecule;
 use crate::chem::crossover::{children, cuts};
 use crate::design::error::DesignError;
@@ -76,7 +76,7 @@ impl Generator for GraphBreeding {
     fn propose(
         &mut self,
         search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         let Genetic {
             population: size,
@@ -90,7 +90,7 @@ impl Generator for GraphBreeding {
         let mut rng = ChaCha8Rng::seed_from_u64(search.seed);
         let measured = search.best.iter().map(|known| &known.molecule);
         let first = measured.take(size).chain(&search.starts);
-        let first: Vec<String> = first.map(Molecule::canonical_smiles).collect();
+        let first = without_parents(first.map(Molecule::canonical_smiles));
         let mut explored = Explored::new(search.model, search.rules);
         let mut population = best(explored.reach(first)?, usize::MAX);
         if population.is_empty() {
@@ -135,7 +135,9 @@ impl GraphBreeding {
             other.retain(|other| other.opens_ring() == one.opens_ring());
             if let Some(other) = pick(&other, rng) {
                 let most = explored.rules().max_heavy_atoms;
-                born = explored.reach(children(one, other, most))?;
+                let parents = [&first, &second].map(|parent| Rc::from(parent.smiles.as_str()));
+                let children = children(one, other, most).into_iter();
+                born = explored.reach(children.map(|child| (child, parents.to_vec())).collect())?;
             }
         }
         if rng.random::<f64>() < mutation_rate {

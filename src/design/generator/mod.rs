@@ -10,6 +10,7 @@ mod python;
 mod random_walk;
 
 use std::path::PathBuf;
+use std::rc::Rc;
 
 use super::error::DesignError;
 use super::ranges::{RangeFault, out_of_range};
@@ -70,8 +71,8 @@ pub trait GeneratorSettings {
 
 /// A source of new molecules, saved between rounds.
 pub trait Generator {
-    /// Proposes molecules: calls `visit` with the canonical SMILES of each, in order; one may come
-    /// several times. Returns numbers that describe what it did.
+    /// Proposes molecules: calls `visit` with each, in order; one may come several times. Returns
+    /// numbers that describe what it did.
     ///
     /// # Errors
     ///
@@ -80,7 +81,7 @@ pub trait Generator {
     fn propose(
         &mut self,
         search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError>;
 
     /// Encodes the generator, to the last bit.
@@ -89,6 +90,26 @@ pub trait Generator {
     ///
     /// The bytes cannot be allocated.
     fn to_bytes(&self) -> Result<Vec<u8>, DesignError>;
+}
+
+/// A proposed molecule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposal<'a> {
+    /// Canonical SMILES.
+    pub smiles: &'a str,
+    /// The molecules that it was made of, canonical SMILES: of an edit one, of a crossover two; none
+    /// of a molecule that was made of nothing or taken from a source.
+    pub parents: &'a [Rc<str>],
+}
+
+impl<'a> Proposal<'a> {
+    /// A molecule without parents.
+    pub fn of(smiles: &'a str) -> Self {
+        Self {
+            smiles,
+            parents: &[],
+        }
+    }
 }
 
 /// All that a generator is given for a round.

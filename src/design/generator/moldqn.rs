@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::environment::{
     EpisodeStart, Fingerprint, MoleculeEnvironment, WalkProposals, propose_state,
 };
-use super::{Generator, GeneratorSettings, SearchContext};
+use super::{Generator, GeneratorSettings, Proposal, SearchContext};
 use crate::design::error::DesignError;
 use crate::design::ranges::RangeFault;
 use crate::learn::dqn::{Dqn, DqnSettings};
@@ -142,7 +142,7 @@ impl Generator for MoldqnGenerator {
     fn propose(
         &mut self,
         mut search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         let settings = &self.settings;
         if search.scarce_rounds > 0 {

@@ -5,7 +5,7 @@ use std::fs;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Generator, GeneratorSettings, SearchContext};
+use super::{Generator, GeneratorSettings, Proposal, SearchContext};
 use crate::design::error::DesignError;
 use crate::task::Metrics;
 
@@ -35,11 +35,11 @@ impl Generator for WholePool {
     fn propose(
         &mut self,
         search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         let path = search.pool.ok_or(DesignError::NoPool)?;
         let text = fs::read_to_string(&path).map_err(DesignError::read(&path))?;
-        text.lines().for_each(visit);
+        text.lines().map(Proposal::of).for_each(visit);
         Ok(Metrics::default())
     }
 

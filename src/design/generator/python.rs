@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Generator, GeneratorSettings, SearchContext};
+use super::{Generator, GeneratorSettings, Proposal, SearchContext};
 use crate::chem::Molecule;
 use crate::design::error::DesignError;
 use crate::python::{CallError, PythonCaller, PythonFunction, caller_of};
@@ -60,7 +60,7 @@ struct FunctionGenerator {
 /// Answer of a function.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Proposal {
+struct Proposed {
     molecules: Vec<String>,
     #[serde(default)]
     state: Value,
@@ -70,7 +70,7 @@ impl Generator for FunctionGenerator {
     fn propose(
         &mut self,
         search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         let call = &self.settings.function.call;
         let best = search.best.iter();
@@ -89,7 +89,7 @@ impl Generator for FunctionGenerator {
         let returned = self
             .calls
             .call(&self.settings.function, call, vec![context])?;
-        let proposal: Proposal = serde_json::from_value(returned).map_err(|error| {
+        let proposal: Proposed = serde_json::from_value(returned).map_err(|error| {
             let message = format!("it returned no dict of `molecules` and `state`: {error}");
             CallError::answer(call, message)
         })?;
@@ -103,7 +103,7 @@ impl Generator for FunctionGenerator {
                 }
             };
             match search.rules.permits(&molecule) {
-                true => visit(&molecule.canonical_smiles()),
+                true => visit(Proposal::of(&molecule.canonical_smiles())),
                 false => outside += 1,
             }
         }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::environment::{EpisodeStart, MoleculeEnvironment, WalkProposals, propose_state};
-use super::{Generator, GeneratorSettings, SearchContext};
+use super::{Generator, GeneratorSettings, Proposal, SearchContext};
 use crate::design::error::DesignError;
 use crate::learn::random_walk::RandomWalk;
 use crate::learn::saved::SavedFormat;
@@ -71,7 +71,7 @@ impl Generator for RandomGenerator {
     fn propose(
         &mut self,
         mut search: SearchContext,
-        visit: &mut dyn FnMut(&str),
+        visit: &mut dyn FnMut(Proposal<'_>),
     ) -> Result<Metrics, DesignError> {
         let RandomEdits {
             episodes,

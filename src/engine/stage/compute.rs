@@ -402,6 +402,7 @@ impl Engine {
             rank,
             predictions: BTreeMap::new(),
             generator: None,
+            parents: Vec::new(),
         };
         if known.is_none() {
             self.sourced += 1;

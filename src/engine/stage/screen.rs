@@ -243,6 +243,7 @@ impl Engine {
         Candidate {
             predictions: self.predicted_values(place, &ranked).into_iter().collect(),
             smiles: ranked.smiles,
+            parents: ranked.parents,
             batch,
             rank,
             generator: generator.map(|place| self.plan.stages[*place].name.clone()),

@@ -135,6 +135,7 @@ mod tests {
             },
             further: Vec::new(),
             generator: place % 2,
+            parents: Vec::new(),
         };
         shares.choose((0..2 * room).map(candidate).collect(), room)
     }

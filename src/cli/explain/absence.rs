@@ -1,0 +1,58 @@
+//! The reason for which a molecule is not among those of a run.
+
+use std::fmt::Write;
+
+use crate::app::error::CommandError;
+use crate::chem::Molecule;
+use crate::config::campaign::LoadedCampaign;
+use crate::report::named;
+use crate::store::{Screening, Store};
+
+/// Appends why a molecule that is no candidate was not computed.
+pub(super) async fn explain(
+    smiles: &str,
+    loaded: &LoadedCampaign,
+    store: &mut Store,
+    text: &mut String,
+) -> Result<(), CommandError> {
+    let names = store.names_of(smiles).await?;
+    let name = named(smiles, names.first().map(String::as_str));
+    let _ = writeln!(text, "{name}: not computed");
+    let rules = loaded.campaign.search_space.rules();
+    let molecule = Molecule::parse(smiles).ok();
+    if let Some(violation) = molecule.and_then(|molecule| rules.violation(&molecule)) {
+        let _ = writeln!(text, "  outside of the search space: {violation}");
+        return Ok(());
+    }
+    let screenings = store.screenings(smiles).await?;
+    if screenings.is_empty() {
+        text.push_str(
+            "  neither drawn from the source, nor among the best that a generator proposed\n",
+        );
+    }
+    let run = store.run_info().await?;
+    let objective = run.only_objective();
+    for Screening {
+        batch,
+        place,
+        ranked,
+        mean,
+        std,
+        chosen,
+    } in screenings
+    {
+        let predicted = objective.map(|objective| {
+            let mean = if objective.highest { -mean } else { mean };
+            let (label, unit) = (&objective.label, &objective.unit);
+            format!(", predicted {label} {mean:.6} ± {std:.6} {unit}")
+                .trim_end()
+                .to_owned()
+        });
+        let _ = writeln!(
+            text,
+            "  proposed in batch {batch}, ranked {place} of {ranked}{}: {chosen} were chosen",
+            predicted.unwrap_or_default()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The search space that the molecules of a file span.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::diagnostic::Diagnostics;
+use super::source;
+use super::space::{ELEMENTS, SearchSpace, WITHOUT_MMFF94};
+use crate::chem::{Molecule, ring_sizes};
+
+/// What the molecules of a file have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// Number of distinct molecules.
+    pub molecules: usize,
+    /// Symbols of their heavy atoms, in the order of the periodic table.
+    pub elements: Vec<String>,
+    /// Heavy atoms of the largest.
+    pub max_heavy_atoms: usize,
+    /// Sizes of their rings, smallest first.
+    pub ring_sizes: Vec<usize>,
+}
+
+/// Largest molecule and largest ring that a campaign may allow.
+const MOST: (usize, usize) = (100, 20);
+
+/// Reads the molecules of a file that a campaign can compute: neutral ones, of known elements, with
+/// `mmff94` those that MMFF94 has parameters for.
+///
+/// # Errors
+///
+/// The file cannot be read, has text that is not SMILES where SMILES are expected, or has no
+/// molecule that can be computed.
+pub fn survey(path: &Path, mmff94: bool) -> Result<Survey, Diagnostics> {
+    let is_possible = |element: &&str| !(mmff94 && WITHOUT_MMFF94.contains(element));
+    let elements: Vec<&str> = ELEMENTS.into_iter().filter(is_possible).collect();
+    let space = serde_json::json!({
+        "source": path,
+        "elements": elements,
+        "max_heavy_atoms": MOST.0,
+        "allowed_ring_sizes": (3..=MOST.1).collect::<Vec<_>>(),
+    });
+    let space: SearchSpace = serde_json::from_value(space).expect("a valid search space");
+    let report = source::read(path, &space, mmff94)?;
+    let molecules = report.kept.iter();
+    let molecules = molecules.filter_map(|kept| Molecule::from_canonical(&kept.smiles).ok());
+    let molecules: Vec<Molecule> = molecules.collect();
+    let found: BTreeSet<String> = molecules
+        .iter()
+        .flat_map(|molecule| molecule.element_counts().into_keys())
+        .collect();
+    let elements = elements
+        .into_iter()
+        .filter(|element| found.contains(*element));
+    let sizes = molecules
+        .iter()
+        .map(|molecule| molecule.heavy_atoms().len());
+    let rings: BTreeSet<usize> = molecules.iter().flat_map(ring_sizes).collect();
+    Ok(Survey {
+        molecules: molecules.len(),
+        elements: elements.map(str::to_owned).collect(),
+        max_heavy_atoms: sizes.max().unwrap_or_default(),
+        ring_sizes: rings.into_iter().collect(),
+    })
+}
