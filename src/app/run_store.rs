@@ -7,8 +7,10 @@ use std::path::Path;
 
 use super::error::CommandError;
 use crate::config::campaign::Campaign;
-use crate::plan::{Direction, Objective, Plan};
-use crate::store::{ObjectiveInfo, PropertyInfo, RunInfo, Store};
+use crate::plan::{Direction, Objective, Plan, PlannedMethod};
+use crate::property::Unit;
+use crate::simulate::QcEngine;
+use crate::store::{MethodInfo, ObjectiveInfo, PropertyInfo, RunInfo, Store};
 
 /// Opens the database of the run; makes it if the run is new.
 ///
@@ -37,6 +39,7 @@ pub async fn open_store(
     store
         .keep_properties(&properties.collect::<Vec<_>>())
         .await?;
+    store.keep_methods(&methods(plan)).await?;
     let home = fs::metadata(dir)
         .map_err(|e| CommandError::io(&format!("could not read `{}`", dir.display()), &e))?;
     // By its number, not by its path: a run directory may be moved while its tasks run.
@@ -60,4 +63,24 @@ fn objectives(plan: &Plan) -> Vec<ObjectiveInfo> {
         }
     };
     plan.objectives.iter().map(info).collect()
+}
+
+/// The methods of a plan, as the database of a run describes them.
+fn methods(plan: &Plan) -> Vec<MethodInfo> {
+    let info = |method: &PlannedMethod| {
+        let quantities = method.qc_engine().map(QcEngine::quantities);
+        let units = quantities.unwrap_or_default().into_iter();
+        MethodInfo {
+            method: method.name.clone(),
+            kind: method.kind_name.to_owned(),
+            engine: method.engine_name.to_owned(),
+            partition: method.partition_name.clone(),
+            slots: method.slots,
+            cores: method.cores_of_task(),
+            units: units
+                .map(|(name, dimension)| (name, Unit::atomic(dimension).name().to_owned()))
+                .collect(),
+        }
+    };
+    plan.methods.values().map(info).collect()
 }

@@ -104,6 +104,13 @@ pub fn rearrangement(
     Ok(Some(parts.join(" and ")))
 }
 
+/// Returns true if the bonds in `geometry`, by distances, are exactly those of the graph, atom by
+/// atom in the order of [`super::embed`]; false also if the radius of an element is not known.
+pub(super) fn has_bonds_of(molecule: &Molecule, geometry: &Geometry) -> bool {
+    let expected = molecule.bonds_with_hydrogens();
+    expected.is_ok_and(|expected| bonds(geometry, &expected) == Some(expected))
+}
+
 /// Pairs of bonded atoms, the smaller index first, ascending; None if the radius of an element is
 /// not known.
 fn bonds(geometry: &Geometry, expected: &[(usize, usize)]) -> Option<Vec<(usize, usize)>> {

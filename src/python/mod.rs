@@ -1,6 +1,6 @@
 //! Functions of the user in Python: their settings, their code, and the JSON of a call.
 //!
-//! `exec` runs the interpreters, with the program `bridge.py` in them; `app` joins the two.
+//! `exec` runs the interpreters, with the program `_bridge.py` of the Python package in them; `app` joins the two.
 
 mod call;
 mod caller;
@@ -13,4 +13,4 @@ pub use code::{CodeError, PythonCode, PythonModule};
 pub use settings::{FunctionName, PythonFunction};
 
 /// Program that the interpreter runs: it calls functions, one request after another.
-pub const BRIDGE: &str = include_str!("bridge.py");
+pub const BRIDGE: &str = include_str!("../../python/moldflow/_bridge.py");

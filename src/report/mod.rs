@@ -16,7 +16,7 @@ mod table;
 mod verdict;
 mod view;
 
-pub(crate) use export::{ExportFormat, export};
+pub(crate) use export::{Destination, ExportFormat, ExportSummary, export};
 pub use json::RunState;
 pub(crate) use json::{SlotUse, final_json, status_json};
 pub(crate) use page::FILE;

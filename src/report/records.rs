@@ -1,6 +1,5 @@
 //! Record files of a run directory, written from the database when an engine leaves.
 
-use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 
@@ -20,18 +19,14 @@ use crate::task::{Event, Fact, Outcome};
 ///
 /// Fails if the database cannot be read or a file cannot be written.
 pub async fn write_records(store: &mut Store, run_dir: &Path) -> Result<(), ReportError> {
-    let candidates = store.candidates().await?;
-    let (run, properties) = (store.run_info().await?, store.properties().await?);
-    replace(run_dir, "simulation_records.jsonl", |out| {
-        export(
-            &candidates,
-            &run,
-            &properties,
-            &HashMap::new(),
-            JSON_LINES,
-            out,
-        )
-    })?;
+    let path = run_dir.join("simulation_records.jsonl");
+    let failed = |source| ReportError::Write {
+        what: path.display().to_string(),
+        source,
+    };
+    let mut out = AtomicFile::create(&path).map_err(failed)?;
+    export(store, JSON_LINES, &|_, _| None, &mut out).await?;
+    out.commit(Durability::Unsynced).map_err(failed)?;
     let batches = store.batches().await?;
     replace(run_dir, "rl_records.jsonl", |out| lines(out, &batches))?;
     let mut screened = Vec::new();

@@ -22,6 +22,16 @@ impl ElectronicState {
         molecule.charge() + self.charge
     }
 
+    /// Charge and multiplicity of a molecule in this state.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::unpaired_electrons`].
+    pub fn of_molecule(self, molecule: &Molecule) -> Result<(i32, u32), SimError> {
+        let unpaired = self.unpaired_electrons(molecule)?;
+        Ok((self.total_charge(molecule), unpaired + 1))
+    }
+
     /// Number of unpaired electrons of a molecule in this state.
     ///
     /// Unless the multiplicity is given, the unpaired electrons that the SMILES shows are parallel:

@@ -57,6 +57,7 @@ use crate::chem::{ChemError, Geometry, Molecule, rearrangement};
 pub(crate) use crate::property::UNIT_FORMAT;
 use crate::property::{Dimension, ENERGY, Quantities, built_in};
 use conformer::{CONFORMERS, EMBED_TIMEOUT};
+use electrons::ElectronicState;
 use prepared::PreparedMolecule;
 
 /// Request for the energy of one molecule, or of a free atom.
@@ -298,6 +299,14 @@ pub trait Simulator {
     /// Returns true if it computes ions and molecules with unpaired electrons.
     fn treats_open_shells_and_ions(&self) -> bool {
         true
+    }
+    /// Charge in elementary charges and multiplicity, 2S + 1, of its calculations of a molecule.
+    ///
+    /// # Errors
+    ///
+    /// The molecule cannot be in the state that the settings ask for.
+    fn state_of(&self, molecule: &Molecule) -> Result<(i32, u32), SimError> {
+        ElectronicState::default().of_molecule(molecule)
     }
     /// Reason for which it cannot compute free atoms; none if it can.
     fn free_atoms_unknown(&self) -> Option<String> {

@@ -150,6 +150,10 @@ impl Default for Nwchem {
 }
 
 impl Simulator for Nwchem {
+    fn state_of(&self, molecule: &Molecule) -> Result<(i32, u32), SimError> {
+        self.state().of_molecule(molecule)
+    }
+
     fn level(&self, geometry: &str) -> String {
         let solvent = self.solvent.map_or_else(String::new, |solvent| {
             format!(" in {} (COSMO)", solvent.name())

@@ -129,6 +129,10 @@ struct QcError {
 }
 
 impl Simulator for Qcengine {
+    fn state_of(&self, molecule: &Molecule) -> Result<(i32, u32), SimError> {
+        self.state().of_molecule(molecule)
+    }
+
     fn level(&self, geometry: &str) -> String {
         let basis = self.basis.iter().map(|basis| format!("/{basis}"));
         format!("{}{}//{geometry}", self.method, basis.collect::<String>())

@@ -144,6 +144,10 @@ impl Xtb {
 }
 
 impl Simulator for Xtb {
+    fn state_of(&self, molecule: &Molecule) -> Result<(i32, u32), SimError> {
+        self.state().of_molecule(molecule)
+    }
+
     fn level(&self, geometry: &str) -> String {
         match self.relaxes() {
             true => self.energy_level(),

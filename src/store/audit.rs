@@ -25,9 +25,9 @@ const DERIVED: [(&str, &[&str]); 9] = [
     ("free_atoms", &[]),
     ("quantities", &[]),
     ("property_values", &[]),
-    ("candidates", &[]),
+    ("proposals", &[]),
     ("predictions", &[]),
-    ("batches", &[]),
+    ("rounds", &[]),
     ("metrics", &[]),
 ];
 
@@ -54,7 +54,7 @@ pub async fn audit(
     let lost = derived.copy_results().await?;
     if lost > 0 {
         faults.push(format!(
-            "{lost} rows of the table `results` are not as they were written"
+            "{lost} rows of the table `calculations` are not as they were written"
         ));
     }
     Ok((facts, faults))
@@ -142,7 +142,7 @@ impl DerivedDatabase {
         }
     }
 
-    /// Copies the tables that cannot be derived, except `results`.
+    /// Copies the tables that cannot be derived, except `calculations`.
     pub async fn copy_run(&mut self, settings: &[StoredSettings]) -> Result<(), StoreError> {
         let columns = "INSERT INTO main.run SELECT * FROM disk.run";
         let older = "INSERT INTO main.run (only, name, campaign, created, version) \
@@ -163,6 +163,12 @@ impl DerivedDatabase {
         )
         .execute(&mut self.db)
         .await;
+        let _ = sqlx::query("INSERT OR IGNORE INTO main.methods SELECT method, kind, engine, partition, slots, cores FROM disk.methods")
+            .execute(&mut self.db)
+            .await;
+        let _ = sqlx::query("INSERT OR IGNORE INTO main.quantity_units SELECT method, quantity, unit FROM disk.quantity_units")
+            .execute(&mut self.db)
+            .await;
         // A database of an earlier version has none, and names are not worth a failed repair.
         let _ = sqlx::query("INSERT INTO main.names SELECT entry, smiles, name FROM disk.names")
             .execute(&mut self.db)
@@ -186,10 +192,13 @@ impl DerivedDatabase {
         };
         let mut lost = 0;
         for task in tasks {
-            let row = sqlx::query("SELECT * FROM disk.results WHERE task = ?")
-                .bind(task)
-                .fetch_optional(&mut self.db)
-                .await;
+            let query = sqlx::query("SELECT * FROM disk.calculations WHERE task = ?").bind(task);
+            let mut row = query.fetch_optional(&mut self.db).await;
+            if row.is_err() {
+                // Its name before migration 11.
+                let query = sqlx::query("SELECT * FROM disk.results WHERE task = ?").bind(task);
+                row = query.fetch_optional(&mut self.db).await;
+            }
             let found = match row {
                 Ok(None) => continue,
                 Ok(Some(row)) => result(task, &row),
@@ -251,7 +260,7 @@ async fn take_in(
     tx.commit().await
 }
 
-/// Reads a row of `results`; None if it does not match its checksum. Old rows have no checksum.
+/// Reads a row of `calculations`; None if it does not match its checksum. Old rows have no checksum.
 fn result(task: i64, row: &SqliteRow) -> Option<SimulationRow> {
     let simulation = SimulationRow {
         task: TaskId(task.cast_unsigned()),

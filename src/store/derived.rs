@@ -145,23 +145,21 @@ fn insert_quantity<'q>(task: TaskId) -> Query<'q> {
 }
 
 fn start_evaluation<'q>(task: TaskId, batch: u32, rank: u32) -> Query<'q> {
-    sqlx::query(
-        "UPDATE candidates SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?",
-    )
-    .bind(id(task))
-    .bind(batch)
-    .bind(rank)
+    sqlx::query("UPDATE proposals SET status = 'evaluating', task = ? WHERE batch = ? AND rank = ?")
+        .bind(id(task))
+        .bind(batch)
+        .bind(rank)
 }
 
 fn insert_batch<'q>(batch: u32, observations: usize, at: i64) -> Query<'q> {
-    sqlx::query("INSERT INTO batches (batch, started, observations) VALUES (?, ?, ?)")
+    sqlx::query("INSERT INTO rounds (batch, started, observations) VALUES (?, ?, ?)")
         .bind(batch)
         .bind(at)
         .bind(count(observations))
 }
 
 fn finish_batch<'q>(batch: u32, new_candidates: usize, at: i64) -> Query<'q> {
-    sqlx::query("UPDATE batches SET finished = ?, new_candidates = ? WHERE batch = ?")
+    sqlx::query("UPDATE rounds SET finished = ?, new_candidates = ? WHERE batch = ?")
         .bind(at)
         .bind(count(new_candidates))
         .bind(batch)
@@ -194,7 +192,7 @@ fn insert_value<'q>(batch: u32, rank: u32, property: &'q str, value: f64) -> Que
 }
 
 fn fail_candidate<'q>(task: TaskId, batch: u32, rank: u32) -> Query<'q> {
-    sqlx::query("UPDATE candidates SET status = 'failed', task = ? WHERE batch = ? AND rank = ?")
+    sqlx::query("UPDATE proposals SET status = 'failed', task = ? WHERE batch = ? AND rank = ?")
         .bind(id(task))
         .bind(batch)
         .bind(rank)
@@ -246,7 +244,7 @@ fn end_task<'q>(task: TaskId, state: &'q EndState, usage: &'q Usage, at: i64) ->
 
 fn insert_candidate(candidate: &Candidate) -> Query<'_> {
     sqlx::query(
-        "INSERT INTO candidates (batch, rank, smiles, generator, parents, status) VALUES (?, ?, ?, ?, ?, 'queued')",
+        "INSERT INTO proposals (batch, rank, smiles, generator, parents, status) VALUES (?, ?, ?, ?, ?, 'queued')",
     )
     .bind(candidate.batch)
     .bind(candidate.rank)
@@ -268,14 +266,14 @@ fn insert_prediction<'q>(
 }
 
 fn set_on_front(is_on_front: bool, batch: u32, rank: u32) -> Query<'static> {
-    sqlx::query("UPDATE candidates SET on_front = ? WHERE batch = ? AND rank = ?")
+    sqlx::query("UPDATE proposals SET on_front = ? WHERE batch = ? AND rank = ?")
         .bind(is_on_front)
         .bind(batch)
         .bind(rank)
 }
 
 fn set_hypervolume(value: f64, batch: u32, rank: u32) -> Query<'static> {
-    sqlx::query("UPDATE candidates SET hypervolume = ? WHERE batch = ? AND rank = ?")
+    sqlx::query("UPDATE proposals SET hypervolume = ? WHERE batch = ? AND rank = ?")
         .bind(value)
         .bind(batch)
         .bind(rank)
@@ -284,7 +282,7 @@ fn set_hypervolume(value: f64, batch: u32, rank: u32) -> Query<'static> {
 /// Batch and rank are to be bound yet.
 fn evaluate_candidate<'q>(objective: Option<f64>, feasible: Option<bool>) -> Query<'q> {
     sqlx::query(
-        "UPDATE candidates SET status = 'evaluated', objective = coalesce(?, objective), \
+        "UPDATE proposals SET status = 'evaluated', objective = coalesce(?, objective), \
          feasible = coalesce(?, feasible) WHERE batch = ? AND rank = ?",
     )
     .bind(objective)
@@ -301,7 +299,7 @@ fn insert_metric(batch: u32, stage: &str) -> Query<'_> {
 /// A candidate keeps what an earlier stage computed of it.
 fn cancel_candidate(batch: u32, rank: u32) -> Query<'static> {
     sqlx::query(
-        "UPDATE candidates AS c SET status = iif(EXISTS (SELECT 1 FROM property_values p \
+        "UPDATE proposals AS c SET status = iif(EXISTS (SELECT 1 FROM property_values p \
          WHERE p.batch = c.batch AND p.rank = c.rank), 'evaluated', 'cancelled') WHERE batch = ? AND rank = ?",
     )
     .bind(batch)
@@ -309,7 +307,7 @@ fn cancel_candidate(batch: u32, rank: u32) -> Query<'static> {
 }
 
 fn set_status(status: &'static str, batch: u32, rank: u32) -> Query<'static> {
-    sqlx::query("UPDATE candidates SET status = ? WHERE batch = ? AND rank = ?")
+    sqlx::query("UPDATE proposals SET status = ? WHERE batch = ? AND rank = ?")
         .bind(status)
         .bind(batch)
         .bind(rank)

@@ -26,7 +26,7 @@ impl Store {
 
     pub(super) async fn hypervolume(&mut self) -> Result<Option<f64>, StoreError> {
         // It never shrinks.
-        let largest = sqlx::query_scalar("SELECT max(hypervolume) FROM candidates")
+        let largest = sqlx::query_scalar("SELECT max(hypervolume) FROM proposals")
             .fetch_one(&mut self.db)
             .await;
         self.reading(largest)

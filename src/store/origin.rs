@@ -52,12 +52,12 @@ impl Store {
     ) -> Result<Option<CandidateOrigin>, StoreError> {
         let row = sqlx::query_as(
             "SELECT c.generator, c.parents, \
-             (SELECT count(*) FROM candidates o WHERE o.batch = c.batch) AS batch_size, \
-             (SELECT o.smiles FROM candidates o WHERE o.batch = c.batch ORDER BY o.rank LIMIT 1) AS first_of_batch, \
+             (SELECT count(*) FROM proposals o WHERE o.batch = c.batch) AS batch_size, \
+             (SELECT o.smiles FROM proposals o WHERE o.batch = c.batch ORDER BY o.rank LIMIT 1) AS first_of_batch, \
              b.observations, iif(t.task IS NULL OR b.batch IS NULL, NULL, \
-             (SELECT count(*) FROM candidates o JOIN tasks u ON u.task = o.task \
+             (SELECT count(*) FROM proposals o JOIN tasks u ON u.task = o.task \
              WHERE o.status = 'evaluated' AND u.finished > b.started AND u.finished <= t.submitted)) AS newer_results \
-             FROM candidates c LEFT JOIN batches b ON b.batch = c.batch LEFT JOIN tasks t ON t.task = c.task \
+             FROM proposals c LEFT JOIN rounds b ON b.batch = c.batch LEFT JOIN tasks t ON t.task = c.task \
              WHERE c.batch = ? AND c.rank = ?",
         )
         .bind(batch)
@@ -77,7 +77,7 @@ impl Store {
         let rows = sqlx::query_as(
             "SELECT t.batch, e.key + 1 AS place, json_array_length(j.event, '$.outcome.ranked') AS ranked, \
              e.value ->> '$.mean' AS mean, e.value ->> '$.std' AS std, \
-             (SELECT count(*) FROM candidates c WHERE c.batch = t.batch) AS chosen \
+             (SELECT count(*) FROM proposals c WHERE c.batch = t.batch) AS chosen \
              FROM journal j, json_each(j.event, '$.outcome.ranked') e JOIN tasks t ON t.task = j.event ->> '$.task' \
              WHERE j.event ->> '$.outcome.outcome' = 'screened' AND e.value ->> '$.smiles' = ? \
              AND t.batch IS NOT NULL AND e.value ->> '$.mean' IS NOT NULL ORDER BY j.seq",

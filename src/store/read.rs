@@ -177,7 +177,7 @@ struct MetricRow {
     value: f64,
 }
 
-/// `candidates` joined with `tasks` and `results`. SQLite writes 15 digits of a number into JSON
+/// `proposals` joined with `tasks` and `calculations`. SQLite writes 15 digits of a number into JSON
 /// unless told otherwise.
 macro_rules! candidate_rows {
     ($rest:literal) => {
@@ -191,7 +191,7 @@ macro_rules! candidate_rows {
              WHERE m.smiles = c.smiles) AS quantities, t.failure, t.failure_message, \
              iif(t.cached, 0, t.attempt) AS attempts, t.cached, t.submitted, t.started, \
              t.finished, t.peak_memory_kib, r.level_of_theory, r.engine, r.version AS engine_version \
-             FROM candidates c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN results r ON r.task = c.task ",
+             FROM proposals c LEFT JOIN tasks t ON t.task = c.task LEFT JOIN calculations r ON r.task = c.task ",
             $rest
         )
     };
@@ -334,10 +334,10 @@ impl Store {
             "SELECT count(*) FILTER (WHERE status IN ('evaluated', 'failed')) AS evaluations, \
              count(*) FILTER (WHERE status = 'failed') AS failures, \
              (SELECT count(*) FROM tasks WHERE cached = 1) AS cached, \
-             (SELECT count(*) FROM batches WHERE new_candidates > 0) AS batches, \
+             (SELECT count(*) FROM rounds WHERE new_candidates > 0) AS batches, \
              count(*) FILTER (WHERE status = 'queued') AS queued, \
              max(batch) FILTER (WHERE status = 'queued') AS newest_batch, \
-             count(*) FILTER (WHERE status = 'evaluating') AS in_flight FROM candidates",
+             count(*) FILTER (WHERE status = 'evaluating') AS in_flight FROM proposals",
         )
         .fetch_one(&mut self.db)
         .await;
@@ -439,7 +439,7 @@ impl Store {
     ///
     /// Fails if the database cannot be read.
     pub async fn batches(&mut self) -> Result<Vec<BatchRow>, StoreError> {
-        let rows = sqlx::query_as("SELECT * FROM batches ORDER BY batch");
+        let rows = sqlx::query_as("SELECT * FROM rounds ORDER BY batch");
         let rows = rows.fetch_all(&mut self.db).await;
         let mut batches: Vec<BatchRow> = self.reading(rows)?;
         let metrics = sqlx::query_as("SELECT * FROM metrics")

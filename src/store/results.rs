@@ -1,7 +1,5 @@
 //! Reading: all results of a method, and the molecules that it failed for.
 
-use std::collections::HashMap;
-
 use sqlx::FromRow;
 
 use super::{Store, StoreError};
@@ -69,33 +67,13 @@ impl Store {
              WHERE f.method = t.method AND '[' || f.element || ']' = t.smiles) \
              ELSE (SELECT json_group_object(q.name, json(printf('%!.17g', q.value))) FROM quantities q WHERE q.task = t.task) \
              END AS quantities \
-             FROM tasks t JOIN results r ON r.task = t.task \
+             FROM tasks t JOIN calculations r ON r.task = t.task \
              WHERE t.method = ? AND t.state = 'succeeded' AND t.smiles IS NOT NULL ORDER BY t.task",
         )
         .bind(method)
         .fetch_all(&mut self.db)
         .await;
         self.reading(rows)
-    }
-
-    /// Returns the geometry of the last calculation of each candidate in the XYZ format, by batch and
-    /// rank.
-    ///
-    /// # Errors
-    ///
-    /// Fails if the database cannot be read.
-    pub async fn geometries(&mut self) -> Result<HashMap<(i64, i64), String>, StoreError> {
-        let rows = sqlx::query_as(
-            "SELECT c.batch, c.rank, r.xyz FROM candidates c JOIN results r ON r.task = c.task \
-             WHERE r.xyz <> ''",
-        )
-        .fetch_all(&mut self.db)
-        .await;
-        let rows: Vec<(i64, i64, String)> = self.reading(rows)?;
-        let rows = rows.into_iter();
-        Ok(rows
-            .map(|(batch, rank, xyz)| ((batch, rank), xyz))
-            .collect())
     }
 
     /// Returns the results of a molecule, in the order of their tasks.
@@ -107,7 +85,7 @@ impl Store {
         let rows = sqlx::query_as(
             "SELECT t.method, r.engine, r.version, r.level_of_theory, r.xyz, \
              (SELECT json_group_object(q.name, json(printf('%!.17g', q.value))) FROM quantities q WHERE q.task = t.task) AS quantities \
-             FROM tasks t JOIN results r ON r.task = t.task \
+             FROM tasks t JOIN calculations r ON r.task = t.task \
              WHERE t.smiles = ? AND t.state = 'succeeded' ORDER BY t.task",
         )
         .bind(smiles)
@@ -181,7 +159,7 @@ impl Store {
     pub async fn failed_molecules(&mut self) -> Result<Vec<FailedMolecule>, StoreError> {
         let rows = sqlx::query_as(
             "SELECT c.smiles, coalesce(t.method, '') AS method, coalesce(t.failure, '') AS kind \
-             FROM candidates c JOIN tasks t ON t.task = c.task \
+             FROM proposals c JOIN tasks t ON t.task = c.task \
              WHERE c.status = 'failed' AND t.batch IS NOT NULL ORDER BY c.batch, c.rank",
         )
         .fetch_all(&mut self.db)
@@ -197,7 +175,7 @@ impl Store {
     /// Fails if the database cannot be read.
     pub async fn computed_molecules(&mut self) -> Result<Vec<String>, StoreError> {
         let rows = sqlx::query_scalar(
-            "SELECT smiles FROM candidates WHERE status IN ('evaluated', 'failed', 'evaluating', 'cancelled') \
+            "SELECT smiles FROM proposals WHERE status IN ('evaluated', 'failed', 'evaluating', 'cancelled') \
              ORDER BY batch, rank",
         )
         .fetch_all(&mut self.db)

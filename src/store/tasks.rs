@@ -170,7 +170,7 @@ impl Store {
     /// Fails if the database cannot be read.
     pub async fn engines(&mut self) -> Result<Vec<EngineRow>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT engine, version, level_of_theory, count(*) AS results FROM results \
+            "SELECT engine, version, level_of_theory, count(*) AS results FROM calculations \
              GROUP BY engine, version, level_of_theory ORDER BY results DESC, engine, version, level_of_theory",
         )
         .fetch_all(&mut self.db)
@@ -186,7 +186,7 @@ impl Store {
     /// Fails if the database cannot be read.
     pub async fn failures_by_kind(&mut self) -> Result<Vec<NamedCount>, StoreError> {
         let rows = sqlx::query_as(
-            "SELECT t.failure AS name, count(*) AS count FROM candidates c JOIN tasks t ON t.task = c.task \
+            "SELECT t.failure AS name, count(*) AS count FROM proposals c JOIN tasks t ON t.task = c.task \
              WHERE c.status = 'failed' GROUP BY t.failure ORDER BY count(*) DESC, t.failure",
         )
         .fetch_all(&mut self.db)

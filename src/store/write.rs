@@ -212,7 +212,7 @@ pub(super) async fn insert_result(
     s: &SimulationRow,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT OR REPLACE INTO results (task, engine, version, level_of_theory, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO calculations (task, engine, version, level_of_theory, xyz, checksum) VALUES (?, ?, ?, ?, ?, ?)",
     )
     .bind(id(s.task))
     .bind(&s.engine)

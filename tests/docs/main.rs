@@ -4,6 +4,7 @@
 mod support;
 
 mod book;
+mod database;
 mod extending;
 mod python;
 mod settings;

@@ -52,7 +52,7 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
 
     let proposed = computed.iter().filter(|row| row["batch"] != "0");
     let errors = proposed.map(|row| {
-        (number(row, "prediction_mean") - number(row, "atomization_energy_hartree")).abs()
+        (number(row, "prediction_mean_hartree") - number(row, "atomization_energy_hartree")).abs()
     });
     let errors: Vec<f64> = errors.collect();
     assert_eq!(field(&page, "predictions"), errors.len().to_string());
@@ -87,8 +87,8 @@ fn assert_best(page: &str, computed: &[BTreeMap<String, String>]) {
             } else {
                 format!(
                     "{:.6} ± {:.6}",
-                    number(row, "prediction_mean"),
-                    number(row, "prediction_std")
+                    number(row, "prediction_mean_hartree"),
+                    number(row, "prediction_std_hartree")
                 )
             },
         ]

@@ -50,7 +50,7 @@ fn a_run_ends_with_what_was_asked_for() {
     );
 
     let rows = rows(&run_dir);
-    let columns = "smiles atomization_energy_hartree energy.energy status failure batch rank prediction_mean level_of_theory submitted started finished";
+    let columns = "smiles atomization_energy_hartree energy.energy_hartree status failure batch rank prediction_mean_hartree level_of_theory submitted started finished";
     for column in columns.split(' ') {
         assert!(rows[0].contains_key(column), "no column {column}");
     }
@@ -89,7 +89,7 @@ fn assert_energies(computed: &[&Row]) {
     for row in computed {
         let energy = number(row, "atomization_energy_hartree");
         assert!(
-            number(row, "energy.energy") < energy && energy < 0.0,
+            number(row, "energy.energy_hartree") < energy && energy < 0.0,
             "{row:?}"
         );
         assert!(
@@ -108,7 +108,8 @@ fn assert_ranked(rows: &[Row]) {
     {
         assert!(number(&pair[0], "rank") < number(&pair[1], "rank"));
         assert!(
-            number(&pair[0], "prediction_mean") <= number(&pair[1], "prediction_mean"),
+            number(&pair[0], "prediction_mean_hartree")
+                <= number(&pair[1], "prediction_mean_hartree"),
             "rank 0 is the best: {pair:?}"
         );
     }
@@ -147,7 +148,7 @@ fn an_energy_is_that_of_the_molecule_less_those_of_its_atoms() {
         let total = total_energy.to_string();
         let row = rows
             .iter()
-            .find(|row| row["energy.energy"] == total)
+            .find(|row| row["energy.energy_hartree"] == total)
             .expect("its row");
         let energy: f64 = row["atomization_energy_hartree"].parse().unwrap();
         assert!((energy - (total_energy - apart)).abs() < 1e-10, "{row:?}");
@@ -384,7 +385,7 @@ fn energy_per_atom_is_minimised_when_asked_for() {
     assert_eq!(json["best"]["value"].as_f64(), Some(per_atom(best)));
     assert!(per_atom(best) > -0.5, "a bond or two for each atom");
     for row in &rows {
-        if let Ok(predicted) = row["prediction_mean"].parse::<f64>() {
+        if let Ok(predicted) = row["prediction_mean_hartree"].parse::<f64>() {
             assert!(
                 predicted.abs() < 0.6,
                 "predictions are per atom too: {row:?}"

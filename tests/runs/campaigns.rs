@@ -54,7 +54,9 @@ fn each_level_of_a_funnel_computes_the_best_molecules_of_the_one_before() {
         assert!((-12.0..-1.0).contains(value), "{value}");
     }
     // The geometries of the last level are those that the second one relaxed.
-    let relaxed = rows.iter().filter(|row| !row["relax.energy"].is_empty());
+    let relaxed = rows
+        .iter()
+        .filter(|row| !row["relax.energy_hartree"].is_empty());
     assert_eq!(relaxed.count(), 3);
     let status = on(&run_dir, &["status", "--json"]).with_code(0).json();
     assert_eq!(status["stopped_by"], "completed");
@@ -233,7 +235,7 @@ fn a_search_learns_by_a_model_in_python() {
     let proposed = rows.iter().filter(|row| row["batch"] != "0");
     let mut predicted = proposed.filter(|row| row["status"] == "evaluated");
     assert!(predicted.all(|row| {
-        row["prediction_std"]
+        row["prediction_std_hartree"]
             .parse::<f64>()
             .is_ok_and(|std| std > 0.0)
     }));

@@ -10,7 +10,7 @@ use crate::support::runs::{
     answers, assert_same, assert_whole, export_without_usage, failures, names,
 };
 use crate::support::{
-    Campaign, EVALUATIONS, Engine, journal, on, processes, rows, run_name, wait_until,
+    Campaign, EVALUATIONS, Engine, copy, journal, on, processes, rows, run_name, wait_until,
 };
 use moldflow::task::{Fact, FailureKind};
 use rand::RngExt;
@@ -26,16 +26,6 @@ fn killed(campaign: &Campaign, name: &str, facts: usize) -> PathBuf {
     let run = format!("{}.", run_name(&run_dir));
     wait_until("the end of all tasks", || processes(&run).is_empty());
     run_dir
-}
-
-fn copy(from: &Path, to: &Path) {
-    let copied = Command::new("cp")
-        .arg("-a")
-        .arg(from)
-        .arg(to)
-        .status()
-        .unwrap();
-    assert!(copied.success());
 }
 
 /// Runs statements on the database of a run, as another program would.
@@ -164,11 +154,11 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
     for (name, statement) in [
         (
             "energy",
-            "UPDATE candidates SET objective = objective - 1 WHERE objective IS NOT NULL AND rank = 0;",
+            "UPDATE proposals SET objective = objective - 1 WHERE objective IS NOT NULL AND rank = 0;",
         ),
         (
             "molecule",
-            "UPDATE candidates SET smiles = 'CCCC' WHERE batch = 1 AND rank = 0;",
+            "UPDATE proposals SET smiles = 'CCCC' WHERE batch = 1 AND rank = 0;",
         ),
         (
             "property",
@@ -185,7 +175,7 @@ fn a_wrong_number_in_a_derived_table_is_noticed_and_mended() {
         ("task", "DELETE FROM tasks WHERE task = 7;"),
         (
             "geometry",
-            "UPDATE results SET xyz = replace(xyz, '1', '2');",
+            "UPDATE calculations SET xyz = replace(xyz, '1', '2');",
         ),
     ] {
         let run_dir = campaign.path(name);

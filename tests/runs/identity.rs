@@ -21,7 +21,7 @@ fn initial(run_dir: &Path) -> Vec<(String, f64)> {
     let energy = |text: &str| text.parse().unwrap();
     let mut initial: Vec<(String, f64)> = rows
         .iter()
-        .map(|row| (row["smiles"].clone(), energy(&row["energy.energy"])))
+        .map(|row| (row["smiles"].clone(), energy(&row["energy.energy_hartree"])))
         .collect();
     initial.sort_by(|one, other| one.0.cmp(&other.0));
     initial

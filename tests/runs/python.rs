@@ -163,7 +163,7 @@ fn a_command_that_needs_no_geometry_is_given_none() {
         .with("{value: count.letters, unit: '1'}", "{value: count.energy, unit: hartree}");
     fs::write(campaign.path("program.py"), PROGRAM).expect("a file");
     for row in rows(&campaign.completed("run", &[])) {
-        let energy: f64 = row["count.energy"].parse().expect("a number");
+        let energy: f64 = row["count.energy_hartree"].parse().expect("a number");
         assert_eq!(energy, -(row["smiles"].len() as f64));
     }
 }

@@ -339,6 +339,17 @@ pub fn wait<T>(future: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(future)
 }
 
+/// Copies a folder with all that is in it.
+pub fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp")
+        .arg("-a")
+        .arg(from)
+        .arg(to)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+}
+
 /// Rows of `export --format csv`, by the names of the columns.
 pub fn rows(run_dir: &Path) -> Vec<BTreeMap<String, String>> {
     let text = on(run_dir, &["export", "--format", "csv"]).with_code(0).out;

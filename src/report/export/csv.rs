@@ -1,34 +1,48 @@
 //! Comma-separated values.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::Value;
 
-use super::{ExportFormat, ExportedMolecule};
+use super::columns::ExportTable;
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "csv",
-    has_geometries: false,
-    write,
+    is_binary: false,
+    has_calculations: false,
+    has_states: false,
+    begin,
 };
 
-fn write(
-    molecules: &mut dyn Iterator<Item = ExportedMolecule>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    let mut is_first = true;
-    for ExportedMolecule { columns: row, .. } in molecules {
-        if std::mem::take(&mut is_first) {
-            csv.write_record(row.keys())?;
-        }
-        csv.write_record(row.values().map(|value| match value {
+struct CsvWriter<'a> {
+    table: &'a ExportTable,
+    out: csv::Writer<&'a mut Destination<'a>>,
+}
+
+fn begin<'a>(
+    table: &'a ExportTable,
+    out: &'a mut Destination<'a>,
+) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
+    let mut out = csv::Writer::from_writer(out);
+    out.write_record(table.columns.iter().map(|column| &column.name))?;
+    Ok(Box::new(CsvWriter { table, out }))
+}
+
+impl MoleculeWriter for CsvWriter<'_> {
+    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
+        let row = self.table.shown(&molecule.values);
+        self.out.write_record(row.map(|(_, value)| match value {
             Value::Null => String::new(),
-            Value::String(text) => cell(text),
+            Value::String(text) => cell(&text),
             other => cell(&other.to_string()),
         }))?;
+        Ok(None)
     }
-    csv.flush()
+
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// Returns a cell without control characters that no spreadsheet takes for a formula.

@@ -1,52 +1,59 @@
 //! Extended XYZ: the geometry of each evaluated molecule, with its columns in the comment line.
 //! <https://github.com/libAtoms/extxyz>
 //!
-//! Coordinates are in angstrom. Quantities of methods are in atomic units and have `au` at the end of
-//! their names; no key is one that ASE takes for a result in its own units.
+//! Coordinates are in angstrom. Units are at the ends of names; no key is one that ASE takes for a
+//! result in its own units.
 
-use std::io::{self, Write};
+use std::io;
 
 use serde_json::Value;
 
-use super::{ExportFormat, ExportedMolecule};
+use super::columns::ExportTable;
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "extxyz",
-    has_geometries: true,
-    write,
+    is_binary: false,
+    has_calculations: true,
+    has_states: false,
+    begin,
 };
 
-fn write(
-    molecules: &mut dyn Iterator<Item = ExportedMolecule>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for ExportedMolecule { columns, xyz } in molecules {
-        // The second line is a comment.
-        let mut lines = xyz.lines();
-        let (Some(count), Some(_)) = (lines.next(), lines.next()) else {
-            continue;
-        };
-        writeln!(out, "{}", count.trim())?;
-        write!(out, "Properties=species:S:1:pos:R:3 pbc=\"F F F\"")?;
-        for (name, value) in &columns {
-            if let Some(value) = value_of(value) {
-                write!(out, " {}={value}", key(name))?;
-            }
-        }
-        writeln!(out)?;
-        for line in lines {
-            writeln!(out, "{line}")?;
-        }
-    }
-    out.flush()
+struct ExtxyzWriter<'a> {
+    table: &'a ExportTable,
+    out: &'a mut Destination<'a>,
 }
 
-/// A key of letters, digits and underscores: `energy.homo` becomes `energy_homo_au`.
-fn key(column: &str) -> String {
-    let plain = column.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    match column.contains('.') {
-        true => format!("{plain}_au"),
-        false => plain,
+fn begin<'a>(
+    table: &'a ExportTable,
+    out: &'a mut Destination<'a>,
+) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
+    Ok(Box::new(ExtxyzWriter { table, out }))
+}
+
+impl MoleculeWriter for ExtxyzWriter<'_> {
+    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
+        // The second line is a comment.
+        let mut lines = molecule.xyz().unwrap_or_default().lines();
+        let (Some(count), Some(_)) = (lines.next(), lines.next()) else {
+            return Ok(Some(LeftOut::NoGeometry));
+        };
+        writeln!(self.out, "{}", count.trim())?;
+        write!(self.out, "Properties=species:S:1:pos:R:3 pbc=\"F F F\"")?;
+        for (column, value) in self.table.shown(&molecule.values) {
+            if let Some(value) = value_of(&value) {
+                write!(self.out, " {}={value}", column.plain_name())?;
+            }
+        }
+        writeln!(self.out)?;
+        for line in lines {
+            writeln!(self.out, "{line}")?;
+        }
+        Ok(None)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
     }
 }
 

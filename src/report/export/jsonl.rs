@@ -1,24 +1,50 @@
 //! JSON, one object a line.
 
-use std::io::{self, Write};
+use std::io;
 
-use super::{ExportFormat, ExportedMolecule};
+use serde_json::{Map, Value};
+
+use super::columns::ExportTable;
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "jsonl",
-    has_geometries: false,
-    write,
+    is_binary: false,
+    has_calculations: false,
+    has_states: false,
+    begin,
 };
 
-fn write(
-    molecules: &mut dyn Iterator<Item = ExportedMolecule>,
-    out: &mut dyn Write,
-) -> io::Result<()> {
-    for ExportedMolecule { columns: row, .. } in molecules {
-        let line = serde_json::to_string(&row)?;
-        writeln!(out, "{}", escaped(&line))?;
+struct JsonWriter<'a> {
+    table: &'a ExportTable,
+    out: &'a mut Destination<'a>,
+}
+
+fn begin<'a>(
+    table: &'a ExportTable,
+    out: &'a mut Destination<'a>,
+) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
+    Ok(Box::new(JsonWriter { table, out }))
+}
+
+impl MoleculeWriter for JsonWriter<'_> {
+    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
+        let row = self.table.shown(&molecule.values);
+        let row: Map<String, Value> = row
+            .map(|(column, value)| (column.name.clone(), value))
+            .collect();
+        write_line(&Value::Object(row), self.out)?;
+        Ok(None)
     }
-    out.flush()
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Writes a value as a line.
+pub(super) fn write_line(value: &Value, out: &mut Destination) -> io::Result<()> {
+    writeln!(out, "{}", escaped(&value.to_string()))
 }
 
 /// Returns JSON whose control characters are all escaped, also those beyond ASCII.

@@ -1,41 +1,66 @@
 //! Export of every candidate of a run, in one of several formats: a file of this folder each.
+//!
+//! An export streams: candidates are read a page at a time, whatever their number.
 
+mod colmena;
+mod columns;
 mod csv;
 mod extxyz;
 mod jsonl;
+mod parquet;
+mod qcschema;
+mod sdf;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::io::{self, Write};
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use super::{ReportError, timestamp};
-use crate::store::{CandidateRow, PropertyInfo, RunInfo};
+use super::ReportError;
+use crate::store::{CandidateRow, MoleculeResult, Store};
+use columns::ExportTable;
 
 /// Every format of an export. A new one is a file of this folder, and an entry here (with its
 /// `mod`).
-static FORMATS: [&ExportFormat; 3] = [&csv::FORMAT, &jsonl::FORMAT, &extxyz::FORMAT];
+static FORMATS: [&ExportFormat; 7] = [
+    &csv::FORMAT,
+    &jsonl::FORMAT,
+    &parquet::FORMAT,
+    &sdf::FORMAT,
+    &extxyz::FORMAT,
+    &qcschema::FORMAT,
+    &colmena::FORMAT,
+];
 
 /// The format of `simulation_records.jsonl`.
 pub(super) static JSON_LINES: &ExportFormat = &jsonl::FORMAT;
+
+/// Candidates that are read at a time.
+const PAGE: u32 = 1000;
+
+/// Destination of an export.
+pub type Destination<'a> = dyn Write + Send + 'a;
+
+/// Charge, in elementary charges, and multiplicity, 2S + 1, that a method gives a molecule, by its
+/// name and the SMILES; None if they are not known.
+pub type StateOf<'a> = dyn Fn(&str, &str) -> Option<(i32, u32)> + Sync + 'a;
 
 /// Format of an export.
 #[derive(Debug)]
 pub struct ExportFormat {
     /// Name on the command line.
     pub name: &'static str,
-    /// True for a format that has geometries.
-    pub has_geometries: bool,
-    /// Writes the molecules, whose rows all have the same keys.
-    write: fn(&mut dyn Iterator<Item = ExportedMolecule>, out: &mut dyn Write) -> io::Result<()>,
-}
-
-/// A molecule of an export.
-struct ExportedMolecule {
-    columns: ExportRow,
-    /// Geometry of its last calculation in the XYZ format, for a format that has geometries; empty
-    /// if there is none.
-    xyz: String,
+    /// True for a format that no terminal shows.
+    pub is_binary: bool,
+    /// True for a format that has geometries or other results of single calculations.
+    has_calculations: bool,
+    /// True for a format that states charges and multiplicities.
+    pub has_states: bool,
+    begin: for<'a> fn(
+        &'a ExportTable,
+        &'a mut Destination<'a>,
+    ) -> io::Result<Box<dyn MoleculeWriter + 'a>>,
 }
 
 impl ExportFormat {
@@ -50,142 +75,119 @@ impl ExportFormat {
     }
 }
 
-/// Columns of an export that depend on the run: its properties, what was predicted, and the
-/// quantities of its calculations.
-struct ExportColumns<'a> {
-    properties: &'a [PropertyInfo],
-    /// True if constraints were judged.
-    has_constraints: bool,
-    /// True if the run has several objectives.
-    has_front: bool,
-    /// Predicted properties, each with the end of the names of its columns.
-    predicted: Vec<(&'a str, String)>,
-    /// `method.quantity`, in atomic units.
-    quantities: BTreeSet<String>,
+/// Writer of one format.
+trait MoleculeWriter: Send {
+    /// Writes a molecule; returns the reason if the format cannot hold it.
+    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>>;
+
+    /// Writes what comes after the last molecule.
+    fn finish(self: Box<Self>) -> io::Result<()>;
 }
 
-/// A molecule as an object: the keys are the columns, the same in each row.
-type ExportRow = Map<String, Value>;
+/// A molecule of an export.
+struct ExportedMolecule<'a> {
+    /// Value of each column of the table; times are in milliseconds since the Unix epoch.
+    values: Vec<Value>,
+    candidate: &'a CandidateRow,
+    /// Calculations that succeeded, in the order of their tasks, of an evaluated molecule; empty for
+    /// a format without calculations.
+    calculations: Vec<MoleculeResult>,
+    state: &'a StateOf<'a>,
+}
 
-impl ExportColumns<'_> {
-    fn row(&self, c: &CandidateRow) -> ExportRow {
-        let values = object(&c.properties);
-        let quantities = object(&c.quantities);
-        let mut row = ExportRow::new();
-        let mut add = |key: &str, value: Value| drop(row.insert(key.to_owned(), value));
-        add("smiles", json!(c.smiles));
-        add("name", json!(c.name));
-        for property in self.properties {
-            let value = values.get(&property.name).cloned();
-            add(
-                &column(&property.name, &property.unit),
-                value.unwrap_or_default(),
-            );
-        }
-        if self.has_constraints {
-            add("feasible", json!(c.feasible));
-        }
-        if self.has_front {
-            add("on_front", json!(c.on_front));
-        }
-        add("status", json!(c.status));
-        add("failure", json!(c.failure));
-        add("failure_message", json!(c.failure_message));
-        add("batch", json!(c.batch));
-        add("rank", json!(c.rank));
-        let predictions = c.all_predictions();
-        for (property, end) in &self.predicted {
-            let prediction = predictions.get(*property);
-            add(
-                &format!("prediction_mean{end}"),
-                json!(prediction.map(|p| p[0])),
-            );
-            add(
-                &format!("prediction_std{end}"),
-                json!(prediction.map(|p| p[1])),
-            );
-        }
-        for name in &self.quantities {
-            add(name, quantities.get(name).cloned().unwrap_or_default());
-        }
-        add("level_of_theory", json!(c.level_of_theory));
-        add("engine", json!(c.engine));
-        add("engine_version", json!(c.engine_version));
-        add("attempts", json!(c.attempts));
-        add("cached", json!(c.cached));
-        add("submitted", json!(c.submitted.map(timestamp)));
-        add("started", json!(c.started.map(timestamp)));
-        add("finished", json!(c.finished.map(timestamp)));
-        add(
-            "peak_memory_mib",
-            json!(c.peak_memory_kib.map(|kib| kib as f64 / 1024.0)),
-        );
-        row
+impl ExportedMolecule<'_> {
+    /// Geometry of the last calculation that has one, in the XYZ format, angstrom.
+    fn xyz(&self) -> Option<&str> {
+        let mut geometries = self.calculations.iter().map(|result| result.xyz.as_str());
+        geometries.rfind(|xyz| !xyz.is_empty())
+    }
+
+    /// Its first name in the source; the SMILES if it has none.
+    fn title(&self) -> &str {
+        let CandidateRow { name, smiles, .. } = self.candidate;
+        name.as_ref().unwrap_or(smiles)
     }
 }
 
-/// The name of a column with its unit: `solvation_energy_kcal_mol`.
-fn column(property: &str, unit: &str) -> String {
-    let unit: String = unit
-        .chars()
-        .map(|c| if c.is_alphanumeric() { c } else { '_' })
-        .collect();
-    match unit.as_str() {
-        "" => property.to_owned(),
-        unit => format!("{property}_{unit}"),
+/// Reason for which a format cannot hold a molecule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum LeftOut {
+    /// It has not been computed.
+    NotComputed,
+    /// No calculation of it has a geometry.
+    NoGeometry,
+    /// No calculation of it with a geometry has a total energy.
+    NoEnergy,
+    /// Charge and multiplicity are not known: the campaign has no such method any more.
+    UnknownState,
+    /// The atoms or bonds of the geometry are not plainly those of the SMILES.
+    OtherBonds,
+    /// It has more atoms than the format can hold.
+    TooLarge,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotComputed => "not computed",
+            Self::NoGeometry => "no geometry",
+            Self::NoEnergy => "no total energy",
+            Self::UnknownState => "charge and multiplicity unknown",
+            Self::OtherBonds => "bonds of the geometry are not those of the SMILES",
+            Self::TooLarge => "more than 999 atoms",
+        })
     }
 }
 
-fn object(json: &str) -> ExportRow {
-    serde_json::from_str(json).unwrap_or_default()
+/// Numbers of molecules of an export.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportSummary {
+    /// Molecules that were written.
+    pub written: usize,
+    /// Molecules that the format cannot hold, by the reason.
+    pub left_out: BTreeMap<LeftOut, usize>,
 }
 
-/// Writes `rows` to `out`, with columns for the properties of the run. Predictions are in the unit of
-/// their property; those of the objective have no name in their columns if it is the only one.
-/// `geometries`: in the XYZ format, by batch and rank, for a format that has them.
+/// Writes every candidate to `out`, in order of batch and rank.
 ///
 /// # Errors
 ///
-/// `out` cannot be written.
-pub fn export(
-    rows: &[CandidateRow],
-    run: &RunInfo,
-    properties: &[PropertyInfo],
-    geometries: &HashMap<(i64, i64), String>,
+/// The database cannot be read, or `out` cannot be written.
+pub async fn export(
+    store: &mut Store,
     format: &ExportFormat,
-    out: &mut dyn Write,
-) -> Result<(), ReportError> {
-    let quantities = rows.iter().flat_map(|row| object(&row.quantities));
-    let predictions = rows.iter().filter(|row| row.batch > 0);
-    let predicted: BTreeSet<String> = predictions
-        .flat_map(|row| row.all_predictions().into_keys())
-        .collect();
-    let only = run.only_objective().map(|objective| &objective.property);
-    let is_only = |name: &String| only == Some(name);
-    let named = properties
-        .iter()
-        .filter(|property| is_only(&property.name) || predicted.contains(&property.name));
-    let ends = named.map(|property| {
-        let end = match is_only(&property.name) {
-            true => String::new(),
-            false => format!("_{}", column(&property.name, &property.unit)),
-        };
-        (property.name.as_str(), end)
-    });
-    let columns = ExportColumns {
-        properties,
-        has_constraints: rows.iter().any(|row| row.feasible.is_some()),
-        has_front: only.is_none(),
-        predicted: ends.collect(),
-        quantities: quantities.map(|(name, _)| name).collect(),
-    };
-    let mut molecules = rows.iter().map(|row| ExportedMolecule {
-        columns: columns.row(row),
-        xyz: (geometries.get(&(row.batch, row.rank)).cloned()).unwrap_or_default(),
-    });
-    let written = (format.write)(&mut molecules, out);
-    written.map_err(|source| ReportError::Write {
+    state: &StateOf<'_>,
+    out: &mut Destination<'_>,
+) -> Result<ExportSummary, ReportError> {
+    let failed = |source| ReportError::Write {
         what: "the export".into(),
         source,
-    })
+    };
+    let table = ExportTable::read(store).await?;
+    let mut summary = ExportSummary::default();
+    let mut writer = (format.begin)(&table, out).map_err(failed)?;
+    let mut last = (-1, -1);
+    loop {
+        let page = store.candidates_after(last, PAGE).await?;
+        let Some(end) = page.last() else { break };
+        last = (end.batch, end.rank);
+        for candidate in &page {
+            let calculations = match format.has_calculations && candidate.status == "evaluated" {
+                true => store.results_for(&candidate.smiles).await?,
+                false => Vec::new(),
+            };
+            let molecule = ExportedMolecule {
+                values: table.values(candidate),
+                candidate,
+                calculations,
+                state,
+            };
+            match writer.write(&molecule).map_err(failed)? {
+                None => summary.written += 1,
+                Some(reason) => *summary.left_out.entry(reason).or_insert(0) += 1,
+            }
+        }
+    }
+    writer.finish().map_err(failed)?;
+    Ok(summary)
 }
