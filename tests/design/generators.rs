@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use moldflow::chem::Molecule;
 use moldflow::chem::edit::{EditRules, successors};
+use moldflow::chem::{Molecule, edit_name};
 use moldflow::design::{
     Edits, EpisodeStart, GenerateEngine, GenerateInput, Genetic, Moldqn, Observation, RandomEdits,
     WalkProposals, generate,
@@ -61,12 +61,20 @@ fn neighbours(of: &str, rules: &EditRules) -> BTreeSet<String> {
 }
 
 fn proposed(folder: &TaskFolder, input: &GenerateInput) -> Vec<String> {
+    let with_parents = proposed_with_parents(folder, input).into_iter();
+    with_parents.map(|(smiles, _)| smiles).collect()
+}
+
+/// The proposals, each with the molecules that it was made of.
+fn proposed_with_parents(folder: &TaskFolder, input: &GenerateInput) -> Vec<(String, Vec<String>)> {
     generate(input).unwrap();
-    folder
-        .text("candidates")
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    let text = folder.text("candidates");
+    let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
+    let lines = text.lines().map(|line| {
+        let mut words = words(line);
+        (words.remove(0), words)
+    });
+    lines.collect()
 }
 
 #[test]
@@ -136,7 +144,20 @@ fn children_have_parts_of_both_parents() {
         best: measured(&["CC(C)=O", "NCF"]),
         ..folder.input()
     };
-    let all = proposed(&folder, &input);
+    let all = proposed_with_parents(&folder, &input);
+    let crossed = all.iter().filter(|(_, parents)| !parents.is_empty());
+    let of_both = |parents: &&Vec<String>| {
+        let is_known = |parent: &String| ["CC(C)=O", "NCF"].contains(&parent.as_str());
+        parents.len() == 2 && parents.iter().all(is_known)
+    };
+    assert!(
+        crossed
+            .clone()
+            .map(|(_, parents)| parents)
+            .all(|parents| of_both(&parents))
+    );
+    assert!(crossed.count() > 0);
+    let all: Vec<String> = all.into_iter().map(|(smiles, _)| smiles).collect();
     // An acyl group and an amine, from neither parent alone.
     assert!(all.iter().any(|child| child == "CC(N)=O"), "{all:?}");
     let atoms = |smiles: &String| smiles.contains('O') && smiles.contains('F');
@@ -303,7 +324,16 @@ proptest! {
         };
         let (both, rules) = rounds();
         for (proposals, _) in &both {
-            let all: Vec<&str> = proposals.lines().collect();
+            let lines = proposals.lines().map(|line| line.split_once(' ').unwrap_or((line, "")));
+            let lines: Vec<(&str, &str)> = lines.collect();
+            for (smiles, parents) in &lines {
+                // One that has one parent is an edit of it.
+                if let [parent] = parents.split_whitespace().collect::<Vec<_>>()[..] {
+                    let [parent, child] = [parent, smiles].map(|one| Molecule::parse(one).unwrap());
+                    prop_assert!(edit_name(&parent, &child).is_some(), "{} {}", parents, smiles);
+                }
+            }
+            let all: Vec<&str> = lines.iter().map(|(smiles, _)| *smiles).collect();
             prop_assert!(!all.is_empty());
             let distinct = BTreeSet::from_iter(&all);
             prop_assert_eq!(distinct.len(), all.len());

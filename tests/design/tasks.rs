@@ -185,7 +185,9 @@ fn every_candidate_is_a_distinct_molecule_within_the_rules() {
     })
     .unwrap();
     let text = folder.text("candidates");
-    let candidates: Vec<&str> = text.lines().collect();
+    // Behind a molecule stands the one that it was made of.
+    let candidates = text.lines().map(|line| line.split(' ').next().unwrap());
+    let candidates: Vec<&str> = candidates.collect();
     assert_eq!(candidates.len(), output.candidates);
     assert_eq!(candidates[0], "CCO");
     let mut distinct = candidates.clone();

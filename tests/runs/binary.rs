@@ -320,7 +320,7 @@ fn a_generator_that_always_fails_ends_the_run_and_says_why() {
 fn a_run_directory_holds_what_it_should_and_is_the_users_alone() {
     let tiny = Campaign::tiny();
     let run_dir = tiny.completed("made/below/run", &[]);
-    let expected = "campaign.yml host_info.json journal.head lock moldflow.db qc_spec.json report.html rl_records.jsonl run_params.json runtime.log \
+    let expected = "campaign.yml host_info.json journal.head lock moldflow.db qc_spec.json report.html rl_records.jsonl run_params.json runtime.jsonl runtime.log \
                     screening_records.jsonl simulation_records.jsonl site.yml state tasks";
     assert_eq!(
         names(&run_dir),
