@@ -51,7 +51,8 @@ def test_attempts_batches_and_utilisation_are_consistent(search: moldflow.Run, l
     assert list(failed["failure"]) == ["unsupported"]
     batches = search.batches
     assert batches["new_candidates"].sum() >= batches["evaluated"].sum() > 0
-    assert (batches["train.rmse"] >= 0).all()
+    # The last batch of a run may have ended before its model was fitted.
+    assert (batches["train.rmse"].dropna() >= 0).all() and batches["train.rmse"].notna().any()
     used, attempts = search.utilisation, search.attempts
     assert set(used["partition"]) == {"ml", "qc"}
     assert (used["busy"] >= 0).all()

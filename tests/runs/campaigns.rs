@@ -85,7 +85,7 @@ C=CCCO 3-buten-1-ol
         assert_eq!(row["level_of_theory"], "GFN2-xTB");
     }
     let energies = values(&rows, "binding_energy_kcal_mol");
-    let totals = values(&rows, "xtb.energy");
+    let totals = values(&rows, "xtb.energy_hartree");
     let difference = |of: &BTreeMap<String, f64>| of["CCCC=O"] - of["CCC(C)=O"];
     let in_kcal = difference(&totals) * 627.509_474;
     assert!((difference(&energies) - in_kcal).abs() < 1e-3);
@@ -114,7 +114,7 @@ CC(=O)[O-].[Na+] acetate
     let rows = rows(&campaign.path("list"));
     assert_eq!(rows.len(), 5);
     // GFN2-xTB energies of tblite 0.8.0, relaxed (goldens/simulate_xtb_thermochemistry.json).
-    let energies = values(&rows, "xtb.energy");
+    let energies = values(&rows, "xtb.energy_hartree");
     for (smiles, expected) in [("[NH4+]", -4.494_876_78), ("[CH3]", -3.562_970_37)] {
         let error = energies[smiles] - expected;
         assert!(error.abs() < 1e-5, "{smiles}: {error} hartree off");
@@ -336,7 +336,8 @@ fn the_lowest_gap_is_searched() {
     // In hartree, as the engine returns them.
     for row in rows.iter().filter(|row| !row["gap_eV"].is_empty()) {
         let number = |column: &str| row[column].parse::<f64>().expect("a number");
-        let gap = (number("relaxed.lumo") - number("relaxed.homo")) * 27.211_386_245_988;
+        let gap =
+            (number("relaxed.lumo_hartree") - number("relaxed.homo_hartree")) * 27.211_386_245_988;
         assert!((number("gap_eV") - gap).abs() < 1e-3, "{row:?}");
     }
 }
@@ -469,7 +470,7 @@ fn the_energies_of_the_shipped_function_are_sums_over_bonds() {
     std::fs::write(campaign.path("list.smi"), "C\nCO\nC#N\n").expect("a file");
     let small = ["--set", "initial_count=3", "--set", "search_size=1"];
     let rows = rows(&campaign.completed("sums", &small));
-    let energy = values(&rows, "bonds.energy");
+    let energy = values(&rows, "bonds.energy_hartree");
     for (smiles, sum) in [
         ("C", 4 * 413),
         ("CO", 3 * 413 + 358 + 463),
