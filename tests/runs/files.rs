@@ -126,7 +126,9 @@ fn names_are_shown_wherever_a_molecule_is() {
     let status = on(&run_dir, &["status"]).with_code(0).out;
     assert!(name.is_empty() || status.contains(name), "{status}");
     let page = fs::read_to_string(run_dir.join("report.html")).unwrap();
-    assert!(page.contains("<td>ethanol</td>") && page.contains("&lt;b&gt;ethyl&lt;/b&gt;amine"));
+    assert!(
+        page.contains(". ethanol</h3>") && page.contains(". &lt;b&gt;ethyl&lt;/b&gt;amine</h3>")
+    );
     let records = fs::read_to_string(run_dir.join("simulation_records.jsonl")).unwrap();
     assert!(records.contains("\"name\":\"ethanol\""), "{records}");
     for subject in ["ethanol", "SPIRIT OF WINE", "C(C)O", "CCO"] {

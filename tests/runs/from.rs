@@ -191,7 +191,7 @@ fn a_geometry_and_what_was_computed_at_it_are_taken_together() {
     let (before, after) = (of(&first), of(&second));
     // Those whose objective was known; what else an earlier stage computed is not asked for again.
     let is_known = |quantities: &[String]| {
-        let potential = "cation_in_acetonitrile.energy ";
+        let potential = "cation_in_acetonitrile.energy_hartree ";
         let mut potentials = quantities.iter().filter(|q| q.starts_with(potential));
         potentials.any(|quantity| quantity.len() > potential.len())
     };
