@@ -1,6 +1,6 @@
 //! Report page of a run that is at work: written again from time to time, on a thread of its own.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -59,7 +59,7 @@ impl Drop for PageWriter {
 /// Writes a page after each `every`, until `stopped`. Of failures in a row only the first is
 /// reported.
 fn write_pages(
-    dir: &PathBuf,
+    dir: &Path,
     mut context: PageContext,
     every: Duration,
     stopped: &Receiver<()>,
