@@ -176,6 +176,7 @@ fn context(dir: &Path, plan: &Plan) -> (ExecutionContext, UnboundedReceiver<Repo
     let result = TaskResult {
         outcome,
         peak_memory_kib: None,
+        host: None,
         simulation: Some(simulation),
         host_fault: None,
     };
