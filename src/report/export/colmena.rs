@@ -10,7 +10,7 @@ use serde_json::{Map, Value, json};
 
 use super::columns::ExportTable;
 use super::jsonl::write_line;
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, Writing};
 use crate::store::{CandidateRow, ObjectiveInfo, RunInfo};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
@@ -18,35 +18,21 @@ pub(super) static FORMAT: ExportFormat = ExportFormat {
     is_binary: false,
     has_calculations: false,
     has_states: false,
-    begin,
+    writing: Writing::Alone(write),
 };
 
-struct ColmenaWriter<'a> {
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-}
-
-fn begin<'a>(
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
-    Ok(Box::new(ColmenaWriter { table, out }))
-}
-
-impl MoleculeWriter for ColmenaWriter<'_> {
-    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
-        let candidate = molecule.candidate;
-        match candidate.status.as_str() {
-            "evaluated" | "failed" => {
-                write_line(&record(&self.table.run, candidate), self.out)?;
-                Ok(None)
-            }
-            _ => Ok(Some(LeftOut::NotComputed)),
+fn write(
+    table: &ExportTable,
+    molecule: &ExportedMolecule,
+    out: &mut Destination,
+) -> io::Result<Option<LeftOut>> {
+    let candidate = molecule.candidate;
+    match candidate.status.as_str() {
+        "evaluated" | "failed" => {
+            write_line(&record(&table.run, candidate), out)?;
+            Ok(None)
         }
-    }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.out.flush()
+        _ => Ok(Some(LeftOut::NotComputed)),
     }
 }
 

@@ -5,14 +5,14 @@ use std::io;
 use serde_json::Value;
 
 use super::columns::ExportTable;
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter, Writing};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "csv",
     is_binary: false,
     has_calculations: false,
     has_states: false,
-    begin,
+    writing: Writing::Whole(begin),
 };
 
 struct CsvWriter<'a> {

@@ -9,52 +9,38 @@ use std::io;
 use serde_json::Value;
 
 use super::columns::ExportTable;
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, Writing};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "extxyz",
     is_binary: false,
     has_calculations: true,
     has_states: false,
-    begin,
+    writing: Writing::Alone(write),
 };
 
-struct ExtxyzWriter<'a> {
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-}
-
-fn begin<'a>(
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
-    Ok(Box::new(ExtxyzWriter { table, out }))
-}
-
-impl MoleculeWriter for ExtxyzWriter<'_> {
-    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
-        // The second line is a comment.
-        let mut lines = molecule.xyz().unwrap_or_default().lines();
-        let (Some(count), Some(_)) = (lines.next(), lines.next()) else {
-            return Ok(Some(LeftOut::NoGeometry));
-        };
-        writeln!(self.out, "{}", count.trim())?;
-        write!(self.out, "Properties=species:S:1:pos:R:3 pbc=\"F F F\"")?;
-        for (column, value) in self.table.shown(&molecule.values) {
-            if let Some(value) = value_of(&value) {
-                write!(self.out, " {}={value}", column.plain_name())?;
-            }
+fn write(
+    table: &ExportTable,
+    molecule: &ExportedMolecule,
+    out: &mut Destination,
+) -> io::Result<Option<LeftOut>> {
+    // The second line is a comment.
+    let mut lines = molecule.xyz().unwrap_or_default().lines();
+    let (Some(count), Some(_)) = (lines.next(), lines.next()) else {
+        return Ok(Some(LeftOut::NoGeometry));
+    };
+    writeln!(out, "{}", count.trim())?;
+    write!(out, "Properties=species:S:1:pos:R:3 pbc=\"F F F\"")?;
+    for (column, value) in table.shown(&molecule.values) {
+        if let Some(value) = value_of(&value) {
+            write!(out, " {}={value}", column.plain_name())?;
         }
-        writeln!(self.out)?;
-        for line in lines {
-            writeln!(self.out, "{line}")?;
-        }
-        Ok(None)
     }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.out.flush()
+    writeln!(out)?;
+    for line in lines {
+        writeln!(out, "{line}")?;
     }
+    Ok(None)
 }
 
 /// A value as the format writes it; none for nothing.

@@ -5,41 +5,27 @@ use std::io;
 use serde_json::{Map, Value};
 
 use super::columns::ExportTable;
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, Writing};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
     name: "jsonl",
     is_binary: false,
     has_calculations: false,
     has_states: false,
-    begin,
+    writing: Writing::Alone(write),
 };
 
-struct JsonWriter<'a> {
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-}
-
-fn begin<'a>(
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
-    Ok(Box::new(JsonWriter { table, out }))
-}
-
-impl MoleculeWriter for JsonWriter<'_> {
-    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
-        let row = self.table.shown(&molecule.values);
-        let row: Map<String, Value> = row
-            .map(|(column, value)| (column.name.clone(), value))
-            .collect();
-        write_line(&Value::Object(row), self.out)?;
-        Ok(None)
-    }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.out.flush()
-    }
+fn write(
+    table: &ExportTable,
+    molecule: &ExportedMolecule,
+    out: &mut Destination,
+) -> io::Result<Option<LeftOut>> {
+    let row = table.shown(&molecule.values);
+    let row: Map<String, Value> = row
+        .map(|(column, value)| (column.name.clone(), value))
+        .collect();
+    write_line(&Value::Object(row), out)?;
+    Ok(None)
 }
 
 /// Writes a value as a line.

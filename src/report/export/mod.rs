@@ -57,10 +57,7 @@ pub struct ExportFormat {
     has_calculations: bool,
     /// True for a format that states charges and multiplicities.
     pub has_states: bool,
-    begin: for<'a> fn(
-        &'a ExportTable,
-        &'a mut Destination<'a>,
-    ) -> io::Result<Box<dyn MoleculeWriter + 'a>>,
+    writing: Writing,
 }
 
 impl ExportFormat {
@@ -72,6 +69,59 @@ impl ExportFormat {
     /// Returns the format with this name.
     pub fn of_name(name: &str) -> Option<&'static Self> {
         FORMATS.into_iter().find(|format| format.name == name)
+    }
+}
+
+/// The way in which a format writes molecules.
+#[derive(Debug)]
+enum Writing {
+    /// Each by itself.
+    Alone(WriteAlone),
+    /// With a beginning, an end, or something that is kept from one to the next.
+    Whole(BeginWhole),
+}
+
+/// Writes a molecule; returns the reason if the format cannot hold it.
+type WriteAlone =
+    fn(&ExportTable, &ExportedMolecule, &mut Destination) -> io::Result<Option<LeftOut>>;
+
+/// Writes what comes before the first molecule.
+type BeginWhole = for<'a> fn(
+    &'a ExportTable,
+    &'a mut Destination<'a>,
+) -> io::Result<Box<dyn MoleculeWriter + 'a>>;
+
+impl Writing {
+    fn begin<'a>(
+        &self,
+        table: &'a ExportTable,
+        out: &'a mut Destination<'a>,
+    ) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
+        match self {
+            Self::Alone(write) => Ok(Box::new(AloneWriter {
+                table,
+                out,
+                write: *write,
+            })),
+            Self::Whole(begin) => begin(table, out),
+        }
+    }
+}
+
+/// Writer of a format that writes each molecule by itself.
+struct AloneWriter<'a> {
+    table: &'a ExportTable,
+    out: &'a mut Destination<'a>,
+    write: WriteAlone,
+}
+
+impl MoleculeWriter for AloneWriter<'_> {
+    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
+        (self.write)(self.table, molecule, self.out)
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.out.flush()
     }
 }
 
@@ -165,7 +215,7 @@ pub async fn export(
     };
     let table = ExportTable::read(store).await?;
     let mut summary = ExportSummary::default();
-    let mut writer = (format.begin)(&table, out).map_err(failed)?;
+    let mut writer = format.writing.begin(&table, out).map_err(failed)?;
     let mut last = (-1, -1);
     loop {
         let page = store.candidates_after(last, PAGE).await?;

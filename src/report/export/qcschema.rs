@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::columns::{ExportTable, object};
 use super::jsonl::write_line;
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, Writing};
 use crate::chem::Geometry;
 use crate::chem::units::angstrom_to_bohr;
 use crate::store::MoleculeResult;
@@ -19,40 +19,26 @@ pub(super) static FORMAT: ExportFormat = ExportFormat {
     is_binary: false,
     has_calculations: true,
     has_states: true,
-    begin,
+    writing: Writing::Alone(write),
 };
 
-struct QcschemaWriter<'a> {
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-}
-
-fn begin<'a>(
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
-    Ok(Box::new(QcschemaWriter { table, out }))
-}
-
-impl MoleculeWriter for QcschemaWriter<'_> {
-    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
-        let mut left_out = Some(LeftOut::NoGeometry);
-        for result in &molecule.calculations {
-            match record(self.table, molecule, result) {
-                Ok(record) => {
-                    write_line(&record, self.out)?;
-                    left_out = None;
-                }
-                // The reason that comes last is that of the calculation which has most of it.
-                Err(reason) => left_out = left_out.map(|before| before.max(reason)),
+fn write(
+    table: &ExportTable,
+    molecule: &ExportedMolecule,
+    out: &mut Destination,
+) -> io::Result<Option<LeftOut>> {
+    let mut left_out = Some(LeftOut::NoGeometry);
+    for result in &molecule.calculations {
+        match record(table, molecule, result) {
+            Ok(record) => {
+                write_line(&record, out)?;
+                left_out = None;
             }
+            // The reason that comes last is that of the calculation which has most of it.
+            Err(reason) => left_out = left_out.map(|before| before.max(reason)),
         }
-        Ok(left_out)
     }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.out.flush()
-    }
+    Ok(left_out)
 }
 
 fn record(

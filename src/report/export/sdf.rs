@@ -8,7 +8,7 @@ use std::io;
 use serde_json::Value;
 
 use super::columns::ExportTable;
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, Writing};
 use crate::chem::{Geometry, Molecule, mol_block};
 
 pub(super) static FORMAT: ExportFormat = ExportFormat {
@@ -16,51 +16,37 @@ pub(super) static FORMAT: ExportFormat = ExportFormat {
     is_binary: false,
     has_calculations: true,
     has_states: false,
-    begin,
+    writing: Writing::Alone(write),
 };
 
 /// Most atoms that the table of V2000 can hold.
 const MOST_ATOMS: usize = 999;
 
-struct SdfWriter<'a> {
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-}
-
-fn begin<'a>(
-    table: &'a ExportTable,
-    out: &'a mut Destination<'a>,
-) -> io::Result<Box<dyn MoleculeWriter + 'a>> {
-    Ok(Box::new(SdfWriter { table, out }))
-}
-
-impl MoleculeWriter for SdfWriter<'_> {
-    fn write(&mut self, molecule: &ExportedMolecule) -> io::Result<Option<LeftOut>> {
-        let block = match block(molecule) {
-            Ok(block) => block,
-            Err(reason) => return Ok(Some(reason)),
+fn write(
+    table: &ExportTable,
+    molecule: &ExportedMolecule,
+    out: &mut Destination,
+) -> io::Result<Option<LeftOut>> {
+    let block = match block(molecule) {
+        Ok(block) => block,
+        Err(reason) => return Ok(Some(reason)),
+    };
+    // The first line is the title.
+    let rest = block.split_once('\n').map_or("", |(_, rest)| rest);
+    writeln!(out, "{}\n{}", line(molecule.title()), rest.trim_end())?;
+    for (column, value) in table.shown(&molecule.values) {
+        let text = match value {
+            Value::Null => continue,
+            Value::String(text) => line(&text),
+            other => other.to_string(),
         };
-        // The first line is the title.
-        let rest = block.split_once('\n').map_or("", |(_, rest)| rest);
-        writeln!(self.out, "{}\n{}", line(molecule.title()), rest.trim_end())?;
-        for (column, value) in self.table.shown(&molecule.values) {
-            let text = match value {
-                Value::Null => continue,
-                Value::String(text) => line(&text),
-                other => other.to_string(),
-            };
-            // A line that begins with > or $ would end the field.
-            let begins = text.is_empty() || text.starts_with(['>', '$']);
-            let space = if begins { " " } else { "" };
-            writeln!(self.out, ">  <{}>\n{space}{text}\n", column.plain_name())?;
-        }
-        writeln!(self.out, "$$$$")?;
-        Ok(None)
+        // A line that begins with > or $ would end the field.
+        let begins = text.is_empty() || text.starts_with(['>', '$']);
+        let space = if begins { " " } else { "" };
+        writeln!(out, ">  <{}>\n{space}{text}\n", column.plain_name())?;
     }
-
-    fn finish(self: Box<Self>) -> io::Result<()> {
-        self.out.flush()
-    }
+    writeln!(out, "$$$$")?;
+    Ok(None)
 }
 
 fn block(molecule: &ExportedMolecule) -> Result<String, LeftOut> {

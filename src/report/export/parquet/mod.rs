@@ -13,7 +13,7 @@ use std::io;
 use serde_json::{Map, Value};
 
 use super::columns::{ColumnKind, ExportColumn, ExportTable};
-use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter};
+use super::{Destination, ExportFormat, ExportedMolecule, LeftOut, MoleculeWriter, Writing};
 use column::ColumnBuffer;
 use thrift::Struct;
 
@@ -22,7 +22,7 @@ pub(super) static FORMAT: ExportFormat = ExportFormat {
     is_binary: true,
     has_calculations: false,
     has_states: false,
-    begin,
+    writing: Writing::Whole(begin),
 };
 
 /// First and last bytes of a file.
