@@ -14,6 +14,7 @@ use crate::app::error::CommandError;
 use crate::app::run_difference::{self, CommonValues, RunDifference, RunResult};
 use crate::app::run_dir;
 use crate::app::settings_changes::SettingsDifference;
+use crate::report::best_json;
 
 #[derive(Args)]
 pub(super) struct DiffArguments {
@@ -117,9 +118,7 @@ fn as_json(difference: &RunDifference, dirs: [&Path; 2]) -> Value {
             "failures": run.summary.counts.failures,
             "batches": run.batches,
             "core_hours": run.core_hours,
-            "best": run.summary.best.as_ref().map(|best| {
-                json!({"smiles": best.smiles, "value": best.objective})
-            }),
+            "best": best_json(&run.summary),
         })
     });
     let settings = difference.settings.iter().map(

@@ -13,7 +13,7 @@ use super::{ExitStatus, print};
 use crate::app::error::CommandError;
 use crate::app::job_chain::JobChain;
 use crate::app::run_dir;
-use crate::report::RunState;
+use crate::report::{self, RunState};
 use crate::store::{self, Summary};
 
 #[derive(Args)]
@@ -156,26 +156,17 @@ impl ListedRun {
                 summary,
                 state,
                 can_be_resumed,
-            } => {
-                let best = summary.best.as_ref();
-                let objective = summary.run.only_objective();
-                json!({
-                    "run_dir": dir,
-                    "campaign": summary.run.campaign,
-                    "state": state.word(),
-                    "resumable": can_be_resumed,
-                    "evaluations": summary.counts.evaluations,
-                    "failures": summary.counts.failures,
-                    "best": best.zip(objective).map(|(best, objective)| json!({
-                        "smiles": best.smiles,
-                        "property": objective.property,
-                        "value": best.objective,
-                        "unit": objective.unit,
-                    })),
-                    "front": (summary.run.objectives.len() > 1).then_some(summary.front.len()),
-                    "begun": crate::report::timestamp(summary.run.created),
-                })
-            }
+            } => json!({
+                "run_dir": dir,
+                "campaign": summary.run.campaign,
+                "state": state.word(),
+                "resumable": can_be_resumed,
+                "evaluations": summary.counts.evaluations,
+                "failures": summary.counts.failures,
+                "best": report::best_json(summary),
+                "front": (summary.run.objectives.len() > 1).then_some(summary.front.len()),
+                "begun": report::timestamp(summary.run.created),
+            }),
         }
     }
 }

@@ -84,7 +84,6 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         RunState::Finished => summary.stopped_by.clone(),
     };
     let objectives = &summary.run.objectives;
-    let best = summary.best.as_ref().zip(objectives.first());
     let mut object = json!({
         "run_dir": run_dir,
         "evaluations": summary.counts.evaluations,
@@ -93,13 +92,7 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         "failed_attempts_by_kind": by_kind(&summary.failed_attempts_by_kind),
         "cached": summary.counts.cached,
         "batches": summary.counts.batches,
-        "best": best.map(|(b, objective)| json!({
-            "smiles": b.smiles,
-            "name": b.name,
-            "property": objective.property,
-            "value": b.objective,
-            "unit": objective.unit,
-        })),
+        "best": best_json(summary),
         "stopped_by": stopped_by,
     });
     if objectives.len() > 1 {
@@ -119,6 +112,18 @@ fn common(run_dir: &Path, summary: &Summary, state: RunState) -> Value {
         object["hypervolume"] = json!(summary.hypervolume);
     }
     object
+}
+
+/// Returns the best molecule with its value; null where there is none, and with several objectives.
+pub fn best_json(summary: &Summary) -> Value {
+    let best = summary.best.as_ref().zip(summary.run.only_objective());
+    json!(best.map(|(best, objective)| json!({
+        "smiles": best.smiles,
+        "name": best.name,
+        "property": objective.property,
+        "value": best.objective,
+        "unit": objective.unit,
+    })))
 }
 
 fn by_kind(counts: &[NamedCount]) -> Value {

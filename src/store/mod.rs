@@ -2,6 +2,7 @@
 //! acted on.
 
 mod audit;
+mod batches;
 mod cache;
 mod chain;
 mod derived;
@@ -24,6 +25,7 @@ mod timeline;
 mod write;
 
 pub(crate) use audit::audit;
+pub use batches::BatchRow;
 pub(crate) use cache::{Cache, CacheEntry, CacheError, CachedAnswer, KeyParts};
 pub(crate) use error::LEAST_ROOM;
 pub use error::StoreError;
@@ -31,7 +33,7 @@ pub use methods::MethodInfo;
 pub use monitor::{EndedEvaluation, EndedSince, EndedTask, QueuedCandidate, RunningTask};
 pub use origin::{CandidateOrigin, Screening};
 pub use properties::PropertyInfo;
-pub use read::{BatchRow, CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
+pub use read::{CandidateRow, FreeAtomRow, NamedCount, RunCounts, Summary};
 pub(crate) use repair::repair;
 pub use results::{FailedMolecule, MethodResult, MoleculeResult};
 pub use search::SearchCounts;
