@@ -201,20 +201,24 @@ impl Store {
         let noted = seal::read(dir);
         let path = dir.join(FILE);
         let options = options(&path).read_only(true);
+        let mut store = Self::opened(path, options).await?;
+        store.refuse_other_versions().await?;
+        store.check_end(noted).await?;
+        Ok(store)
+    }
+
+    async fn opened(path: PathBuf, options: SqliteConnectOptions) -> Result<Self, StoreError> {
         let db = options.connect().await.map_err(|source| StoreError::Open {
             path: path.clone(),
             source,
         })?;
-        let mut store = Self {
+        Ok(Self {
             db,
             path,
             head: None,
             held: Vec::new(),
             structure: None,
-        };
-        store.refuse_other_versions().await?;
-        store.check_end(noted).await?;
-        Ok(store)
+        })
     }
 
     async fn connect(
@@ -228,17 +232,7 @@ impl Store {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full),
         );
-        let db = options.connect().await.map_err(|source| StoreError::Open {
-            path: path.clone(),
-            source,
-        })?;
-        let mut store = Self {
-            db,
-            path,
-            head: None,
-            held: Vec::new(),
-            structure: None,
-        };
+        let mut store = Self::opened(path, options).await?;
         migrate(&mut store.db, &store.path).await?;
         let last = store.seal_facts().await?;
         store.check_end(noted).await?;
