@@ -1,16 +1,16 @@
 //! Values of a column of a row group, and the page that they become.
 
-use std::io;
+use std::io::{self, Read};
 
+use flate2::Compression;
+use flate2::read::GzEncoder;
 use serde_json::Value;
 
 use super::super::columns::ColumnKind;
 use super::thrift::{Struct, write_varint};
 
-/// Number of the compression by Zstandard.
-pub const ZSTD: i32 = 6;
-/// Level of the compression: the library's default.
-const LEVEL: i32 = 3;
+/// Number of the compression by gzip.
+pub const GZIP: i32 = 2;
 
 /// Values of a column, in plain encoding.
 pub struct ColumnBuffer {
@@ -71,7 +71,8 @@ impl ColumnBuffer {
         body.extend(levels);
         body.extend(bits(&self.flags));
         body.extend(self.bytes);
-        let compressed = zstd::bulk::compress(&body, LEVEL)?;
+        let mut compressed = Vec::new();
+        GzEncoder::new(body.as_slice(), Compression::default()).read_to_end(&mut compressed)?;
         let mut data = Struct::new();
         data.int32(1, self.defined.len() as i32)
             .int32(2, 0)

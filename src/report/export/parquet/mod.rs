@@ -1,9 +1,9 @@
 //! Apache Parquet: typed columns, for pandas, polars, DuckDB and others.
 //! <https://parquet.apache.org/docs/file-format/>
 //!
-//! Of the format only what a table of optional columns needs: plain encoding, pages compressed with
-//! Zstandard. Units are in the metadata of the file, as JSON under `units`, and in that of each
-//! column under `unit`. (The crate `parquet` would cost ten crates and a second build of zstd.)
+//! Of the format only what a table of optional columns needs: plain encoding, pages compressed by
+//! gzip. Units are in the metadata of the file, as JSON under `units`, and in that of each column
+//! under `unit`. (The crate `parquet` would cost a dozen crates.)
 
 mod column;
 mod thrift;
@@ -102,7 +102,7 @@ impl ParquetWriter<'_> {
                 // Plain values, run lengths of the definition levels.
                 .list_of_int32(2, &[0, 3])
                 .list_of_text(3, &[&column.name])
-                .int32(4, column::ZSTD)
+                .int32(4, column::GZIP)
                 .int64(5, self.rows as i64)
                 .int64(6, page.uncompressed_size)
                 .int64(7, page.bytes.len() as i64);
