@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, FromRow, Row};
+use sqlx::{ConnectOptions, Connection, Row};
+use sqlx_macros::FromRow;
 
 use crate::host::hash::{digest, hex};
 use crate::task::TaskId;

@@ -56,7 +56,7 @@ use tokio::task::JoinHandle;
 use chain::check_structure;
 use seal::NOTE;
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+static MIGRATIONS: Migrator = sqlx_macros::migrate!("./migrations");
 
 /// Name of the database file in a run directory.
 pub const FILE: &str = "moldflow.db";
@@ -138,7 +138,7 @@ impl RunInfo {
 }
 
 /// An objective of a run.
-#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Clone, Debug, PartialEq, Eq, sqlx_macros::FromRow)]
 pub struct ObjectiveInfo {
     /// Name of the property.
     pub property: String,

@@ -1,6 +1,6 @@
 //! Reading for those who watch a run: what has ended since their last look, and short lists.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError};
 

@@ -1,6 +1,6 @@
 //! Reading: the origin of a candidate, and the screenings that passed a molecule over.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError};
 

@@ -1,6 +1,7 @@
 //! Properties of a run: their names in tables, and their units.
 
-use sqlx::{Connection, FromRow};
+use sqlx::Connection;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError};
 

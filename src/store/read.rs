@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::thread;
 
 use futures_util::TryStreamExt;
-use sqlx::{FromRow, Row};
+use sqlx::Row;
+use sqlx_macros::FromRow;
 use tokio::sync::mpsc;
 
 use super::chain::Chain;

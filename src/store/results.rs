@@ -1,6 +1,6 @@
 //! Reading: all results of a method, and the molecules that it failed for.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError};
 

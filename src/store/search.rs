@@ -1,6 +1,6 @@
 //! Reading: what a search found, in numbers for the verdict on a run.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError};
 

@@ -1,6 +1,6 @@
 //! Reading: tasks, stages and failures.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{NamedCount, Store, StoreError};
 use crate::task::TaskId;

@@ -1,6 +1,6 @@
 //! Reading: when tasks ran, and when no engine was at work.
 
-use sqlx::FromRow;
+use sqlx_macros::FromRow;
 
 use super::{Store, StoreError};
 
