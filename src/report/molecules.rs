@@ -57,7 +57,7 @@ impl MoleculeEntry {
             name: row.name.clone().unwrap_or_default(),
             values: values(row, objectives),
             batch: match row.batch {
-                0 => "input".into(),
+                0 => "source".into(),
                 batch => batch.to_string(),
             },
             rank: row.rank + 1,
