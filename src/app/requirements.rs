@@ -9,13 +9,33 @@ use crate::config::site::Site;
 use crate::exec::{LauncherError, on_path};
 use crate::plan::{self, Plan, PlannedMethod};
 
-/// Reads a campaign and checks it, including the programs that it needs.
+/// Reads a campaign and checks it, including the programs that it needs and that of `notify`.
 ///
 /// # Errors
 ///
 /// Fails with all errors of the campaign and its site, or with all programs that are missing.
 pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Plan), Diagnostics> {
-    programs(plan::load(path, overrides, &host_environment())?)
+    let (loaded, plan) = programs(plan::load(path, overrides, &host_environment())?)?;
+    match missing_notifier(&loaded) {
+        Some(missing) => Err(missing.into()),
+        None => Ok((loaded, plan)),
+    }
+}
+
+/// Returns the fault of a command of `notify` whose program is not installed. A run that is resumed,
+/// perhaps on another host, does without it.
+fn missing_notifier(loaded: &LoadedCampaign) -> Option<Diagnostic> {
+    let program = loaded.campaign.notify.as_ref()?.command.first()?;
+    if on_path(program).is_some() {
+        return None;
+    }
+    let place = loaded.place(&["notify", "command", "0"]);
+    let message = format!(
+        "the program `{}` of `notify` is not installed, or may not be executed",
+        place.written()
+    );
+    let hint = "install it, or name it by its path; `./NAME` is beside the campaign, and `chmod +x` lets it be executed";
+    Some(Diagnostic::new(message).at(place).hint(hint))
 }
 
 /// Returns the campaign and its plan if the programs that they need are installed.

@@ -9,11 +9,14 @@ pub(super) struct Palette {
 }
 
 impl Palette {
+    /// Returns the palette with colours or without.
+    pub fn new(has_colours: bool) -> Self {
+        Self { has_colours }
+    }
+
     /// Returns the palette; without colours if `NO_COLOR` is set.
     pub fn from_environment() -> Self {
-        Self {
-            has_colours: std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
-        }
+        Self::new(std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()))
     }
 
     fn coloured(self, colour: Color) -> Style {

@@ -162,8 +162,12 @@ fn shares(uses: &[SlotCounts]) -> Vec<CaptionPart> {
     let shares = shares.filter(|(share, _)| *share >= 0.5);
     let words = shares.map(|(share, slot_use)| format!("{share:.0} % {}", slot_use.words()));
     let words = words.collect::<Vec<_>>().join(", ");
-    vec![CaptionPart {
-        class: "shares",
-        text: format!("Of the time of the slots: {words}."),
-    }]
+    // Tasks that took no time, in slots that only an allocation tells.
+    match words.as_str() {
+        "" => vec![],
+        words => vec![CaptionPart {
+            class: "shares",
+            text: format!("Of the time of the slots: {words}."),
+        }],
+    }
 }
