@@ -39,6 +39,7 @@ pub enum Topic {
     Version,
 }
 
+#[cfg(test)]
 impl Topic {
     /// All topics.
     pub const ALL: [Self; 12] = [

@@ -186,11 +186,15 @@ fn a_program_that_is_not_there_is_refused_before_a_run_but_not_when_one_is_resum
     let run_dir = campaign.completed("run", &[]);
     fs::remove_file(campaign.path("tell")).unwrap();
     for command in ["check", "run"] {
-        let mut refused = moldflow(&[command, "campaign.yml"]);
+        let mut refused = moldflow(&[command, "campaign-file.yml"]);
         let refused = run_to_end(refused.current_dir(campaign.path(""))).with_code(1);
         let expected = "error: the program `./tell` of `notify` is not installed";
         assert!(refused.err.starts_with(expected), "{}", refused.err);
-        assert!(refused.err.contains("--> campaign.yml:"), "{}", refused.err);
+        assert!(
+            refused.err.contains("--> campaign-file.yml:"),
+            "{}",
+            refused.err
+        );
         assert!(
             refused.err.contains("page: docs/watching.md#notifications"),
             "{}",
