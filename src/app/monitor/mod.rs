@@ -84,7 +84,7 @@ impl Monitor {
         if self.rest.is_some_and(|rest| Instant::now() < rest) {
             return Ok(());
         }
-        let files = [store::FILE, "moldflow.db-wal"].map(|name| signature(&self.dir.join(name)));
+        let files = [store::FILE, store::LOG].map(|name| signature(&self.dir.join(name)));
         if self.files == files {
             return Ok(());
         }
