@@ -15,11 +15,12 @@ use crate::plan::{self, Plan, PlannedMethod};
 ///
 /// Fails with all errors of the campaign and its site, or with all programs that are missing.
 pub fn checked(path: &Path, overrides: &Overrides) -> Result<(LoadedCampaign, Plan), Diagnostics> {
-    let (loaded, plan) = programs(plan::load(path, overrides, &host_environment())?)?;
-    match missing_notifier(&loaded) {
-        Some(missing) => Err(missing.into()),
-        None => Ok((loaded, plan)),
+    let (loaded, plan) = plan::load(path, overrides, &host_environment())?;
+    let mut missing = missing_programs(&loaded, &plan);
+    if let Some(notifier) = missing_notifier(&loaded) {
+        missing.push(notifier);
     }
+    missing.or((loaded, plan))
 }
 
 /// Returns the fault of a command of `notify` whose program is not installed. A run that is resumed,
@@ -46,6 +47,11 @@ fn missing_notifier(loaded: &LoadedCampaign) -> Option<Diagnostic> {
 pub fn programs(
     (loaded, plan): (LoadedCampaign, Plan),
 ) -> Result<(LoadedCampaign, Plan), Diagnostics> {
+    missing_programs(&loaded, &plan).or((loaded, plan))
+}
+
+/// Returns the programs of engines and launchers that are not installed.
+fn missing_programs(loaded: &LoadedCampaign, plan: &Plan) -> Diagnostics {
     let mut diagnostics = Diagnostics::default();
     for method in plan.methods.values() {
         let Some(engine) = method.qc_engine() else {
@@ -75,7 +81,7 @@ pub fn programs(
             diagnostics.push(Diagnostic::new(message).at(place).hint(hint));
         }
     }
-    diagnostics.or((loaded, plan))
+    diagnostics
 }
 
 /// Returns the fault of the launcher of an MPI program, as far as this host can tell.

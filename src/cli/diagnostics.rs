@@ -10,8 +10,8 @@ use crate::app::error::CommandError;
 use crate::config::diagnostic::{Diagnostic, Diagnostics, Place};
 
 /// Prints an error to stderr and returns the exit status of the process. `page`: that of the command,
-/// for an error that has no other.
-pub(super) fn report(error: &CommandError, page: &str) -> ExitCode {
+/// for an error that has no other; None if nobody reads it.
+pub(super) fn report(error: &CommandError, page: Option<&str>) -> ExitCode {
     rendered(error, page).print();
     ExitStatus::from(error.host_fault()).into()
 }
@@ -19,7 +19,7 @@ pub(super) fn report(error: &CommandError, page: &str) -> ExitCode {
 /// Errors shown in full; the others are counted.
 const SHOWN: usize = 20;
 
-fn rendered(error: &CommandError, page_of_command: &str) -> StyledText {
+fn rendered(error: &CommandError, page_of_command: Option<&str>) -> StyledText {
     let Diagnostics(diagnostics) = error.diagnostics();
     let mut text = StyledText::new();
     for diagnostic in diagnostics.iter().take(SHOWN) {
@@ -28,7 +28,7 @@ fn rendered(error: &CommandError, page_of_command: &str) -> StyledText {
         let page = of_topic().or_else(of_place);
         render(
             diagnostic,
-            page.as_deref().unwrap_or(page_of_command),
+            page_of_command.map(|of_command| page.as_deref().unwrap_or(of_command)),
             &mut text,
         );
     }
@@ -42,7 +42,7 @@ fn rendered(error: &CommandError, page_of_command: &str) -> StyledText {
     text
 }
 
-fn render(diagnostic: &Diagnostic, page: &str, text: &mut StyledText) {
+fn render(diagnostic: &Diagnostic, page: Option<&str>, text: &mut StyledText) {
     text.paint("1;31", "error").add(": ");
     text.paint("1", &diagnostic.message).add("\n");
     if let Some(place) = &diagnostic.place {
@@ -56,13 +56,14 @@ fn render(diagnostic: &Diagnostic, page: &str, text: &mut StyledText) {
     text.add("\n");
 }
 
-fn add_page(page: &str, text: &mut StyledText) {
+fn add_page(page: Option<&str>, text: &mut StyledText) {
+    let Some(page) = page else { return };
     text.add("  ").paint("1;36", "page");
     text.add(&format!(": {page}\n"));
 }
 
 /// Prints an error of the command line to stderr, as clap words it, with the page of the command.
-pub(super) fn report_usage(error: &clap::Error, page: &str) -> ExitCode {
+pub(super) fn report_usage(error: &clap::Error, page: Option<&str>) -> ExitCode {
     let _ = error.print();
     if error.use_stderr() {
         let mut text = StyledText::new();

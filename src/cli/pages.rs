@@ -20,8 +20,8 @@ const SECTIONS: [&str; 8] = [
 /// Other keys at the top of a campaign.
 const TOP_LEVEL: [&str; 5] = ["name", "seed", "site", "schedule", "cache"];
 
-/// Page of each command.
-const COMMANDS: [(&str, &str); 23] = [
+/// Page of each command that users call.
+const COMMANDS: [(&str, &str); 21] = [
     ("check", "docs/campaigns.md"),
     ("clean", "docs/first-run.md#find-compare-and-clean-runs"),
     ("compare", "docs/search.md#comparing-policies"),
@@ -32,7 +32,6 @@ const COMMANDS: [(&str, &str); 23] = [
     ("init", "docs/own-molecules.md"),
     ("man", "README.md#commands"),
     ("plan", "docs/scale.md#forecasts"),
-    ("remote", "docs/sites.md#over-ssh"),
     ("report", "docs/results.md#reporthtml"),
     ("resume", "docs/reliability.md#after-a-fault"),
     ("run", "docs/first-run.md#run-a-campaign"),
@@ -46,16 +45,19 @@ const COMMANDS: [(&str, &str); 23] = [
         "submit",
         "docs/sites.md#the-second-way-one-allocation-split",
     ),
-    ("task", "docs/engines.md"),
     ("top", "docs/watching.md#moldflow-top"),
 ];
 /// Page of the rest of the command line.
 const COMMAND_LINE: &str = "README.md#commands";
 
-/// Returns the page of a command, by its name.
-pub(super) fn of_command(name: &str) -> &'static str {
+/// Commands that moldflow calls, whose errors it reads.
+const INTERNAL: [&str; 2] = ["remote", "task"];
+
+/// Returns the page of a command, by its name; None for one that moldflow calls.
+pub(super) fn of_command(name: &str) -> Option<&'static str> {
     let known = COMMANDS.iter().find(|(command, _)| *command == name);
-    known.map_or(COMMAND_LINE, |(_, page)| page)
+    let page = known.map_or(COMMAND_LINE, |(_, page)| page);
+    (!INTERNAL.contains(&name)).then_some(page)
 }
 
 /// Returns the page of a topic.
@@ -172,10 +174,12 @@ mod tests {
             .get_subcommands()
             .map(|command| command.get_name().to_owned());
         let known = COMMANDS.map(|(command, _)| command.to_owned());
-        assert_eq!(commands.collect::<BTreeSet<_>>(), BTreeSet::from(known));
+        let known = known.into_iter().chain(INTERNAL.map(str::to_owned));
+        assert_eq!(commands.collect::<BTreeSet<_>>(), known.collect());
         for (_, page) in COMMANDS {
             assert_exists(page);
         }
-        assert_exists(of_command("no command"));
+        assert_exists(of_command("no command").expect("a page"));
+        assert_eq!(of_command("task"), None);
     }
 }

@@ -54,8 +54,8 @@ pub(super) fn run(arguments: &SitesCheckArguments) -> Result<ExitStatus, Command
         }
         false => format!("{failed} failed, {warnings} warnings\n"),
     })?;
-    if failed > 0 {
-        say(&format!("  page: {}", of_command("sites")));
+    if let Some(page) = of_command("sites").filter(|_| failed > 0) {
+        say(&format!("  page: {page}"));
     }
     Ok(match failed {
         0 => ExitStatus::Finished,

@@ -136,7 +136,9 @@ fn hours(hours: f64) -> String {
     match hours {
         h if h >= 100.0 => format!("{h:.0}"),
         h if h >= 1.0 => format!("{h:.2}"),
-        h if h >= 0.001 => format!("{h:.4}"),
+        h if h >= 0.1 => format!("{h:.3}"),
+        h if h >= 0.01 => format!("{h:.4}"),
+        h if h >= 0.001 => format!("{h:.5}"),
         h if h > 0.0 => format!("{h:.2e}"),
         _ => "0".to_owned(),
     }
@@ -260,7 +262,21 @@ mod tests {
 
     #[test]
     fn small_and_large_core_hours_have_digits_that_count() {
-        let texts = [0.0, 0.000_012_3, 0.012_34, 1.0, 99.994, 12_345.6].map(hours);
-        assert_eq!(texts, ["0", "1.23e-5", "0.0123", "1.00", "99.99", "12346"]);
+        let texts = [
+            0.0,
+            0.000_012_3,
+            0.001_733_3,
+            0.012_34,
+            1.0,
+            99.994,
+            12_345.6,
+        ]
+        .map(hours);
+        assert_eq!(
+            texts,
+            [
+                "0", "1.23e-5", "0.00173", "0.0123", "1.00", "99.99", "12346"
+            ]
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use crate::costs::assert_costs;
 use crate::html::{assert_inert, field, table, text};
 use crate::support::{Campaign, Engine, on, rows, wait, wait_until};
 use moldflow::config::campaign::Overrides;
@@ -61,6 +62,7 @@ fn the_numbers_of_a_page_are_those_of_the_database() {
     assert!((shown - mean).abs() < 1e-6, "{shown} {mean}");
 
     assert_stages(&page, &run_dir);
+    assert_costs(&page, &run_dir, &computed);
 }
 
 /// Requires that the table of the best molecules has these rows of an export.
