@@ -35,7 +35,8 @@ fn missing_notifier(loaded: &LoadedCampaign) -> Option<Diagnostic> {
         "the program `{}` of `notify` is not installed, or may not be executed",
         place.written()
     );
-    let hint = "install it, or name it by its path; `./NAME` is beside the campaign, and `chmod +x` lets it be executed";
+    let hint = "install it, or name it by its path; `./NAME` is beside the campaign, and `chmod +x` \
+                lets it be executed";
     Some(Diagnostic::new(message).at(place).hint(hint))
 }
 
